@@ -1,0 +1,1 @@
+"""The JSON-lines form of each tuner's decision: parse, call the library, answer."""

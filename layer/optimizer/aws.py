@@ -1,0 +1,17 @@
+"""Clients of the AWS SDK: only those used are made, each once, with retries that fit a short Lambda."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# Adaptive mode slows down on throttling instead of only trying again; the limits keep a call that hangs
+# well inside the Lambda's own timeout.
+_CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, connect_timeout=3, read_timeout=20)
+
+
+@cache
+def client(service: str) -> Any:
+    """The client of a service, by its boto3 name. Callers annotate it with the type from mypy_boto3_*."""
+    return boto3.client(service, config=_CONFIG)

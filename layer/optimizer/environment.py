@@ -1,0 +1,44 @@
+"""What a Lambda is told by its environment variables, read once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_VARIABLES = {
+    "table": "OPTIMIZER_TABLE",
+    "bucket": "OPTIMIZER_BUCKET",
+    "topic_arn": "OPTIMIZER_TOPIC_ARN",
+    "policy_key": "OPTIMIZER_POLICY_KEY",
+}
+_OPTIONAL = {
+    "schedule_group": "OPTIMIZER_SCHEDULE_GROUP",
+    "schedule_role_arn": "OPTIMIZER_SCHEDULE_ROLE_ARN",
+    "warm_function_arn": "OPTIMIZER_WARM_FUNCTION_ARN",
+}
+
+
+class MissingVariable(RuntimeError):
+    """An environment variable that template.yaml sets is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Names of the application's own resources. Empty where the Lambda is not given the resource."""
+
+    table: str
+    bucket: str
+    topic_arn: str
+    policy_key: str
+    schedule_group: str = ""
+    schedule_role_arn: str = ""
+    warm_function_arn: str = ""
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
+        """Read it; MissingVariable names every variable that is not set."""
+        missing = [name for name in _VARIABLES.values() if not variables.get(name)]
+        if missing:
+            raise MissingVariable(f"not set: {', '.join(missing)}; template.yaml sets them for every Lambda")
+        required = {field: variables[name] for field, name in _VARIABLES.items()}
+        optional = {field: variables.get(name, "") for field, name in _OPTIONAL.items()}
+        return cls(**required, **optional)

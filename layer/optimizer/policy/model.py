@@ -1,0 +1,182 @@
+"""The policy as frozen data. Every default is the safe one; zero means none allowed, never "no limit".
+
+A document is checked by `optimizer.policy.check` (JSON Schema, every error with its path) when it is stored and
+when a run starts; `Policy.from_document` only builds it, so that no other Lambda pays for the schema library.
+"""
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+
+class Mode(StrEnum):
+    """How far a tuner may go by itself."""
+
+    RECOMMEND = "recommend"
+    APPROVE = "approve"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """Which functions are looked at: those with all the tags, a name that one of the `include` patterns matches
+    (shell wildcards) and none of `exclude`. Through `alias` they are called and changed."""
+
+    tags: Mapping[str, str] = field(default_factory=lambda: {"optimizer": "on"})
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    alias: str = "live"
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warmups:
+    """Limits of the warm-up pings. `idle_minutes_per_cold_start`: how many idle environment-minutes one avoided
+    cold start is worth."""
+
+    mode: Mode | None = None
+    max_environments_per_function: int = 10
+    max_environments_total: int = 100
+    max_usd_day: float = 1.0
+    max_usd_month: float = 20.0
+    keep_alive_minutes: int = 10
+    lead_minutes: int = 3
+    horizon_hours: int = 24
+    idle_minutes_per_cold_start: float = 20.0
+    ready_tag: str = "optimizer:warmup"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Limits of memory changes. `headroom`: least memory size as a multiple of the most memory ever used.
+    `max_step_ratio`: largest factor up or down in one change. `min_gain`: smallest share of the price worth a
+    change. `max_slowdown`: largest mean and p95 duration after a change, as a multiple of that before."""
+
+    mode: Mode | None = None
+    goal: str = "cost_guarded"
+    floor_mb: int = 128
+    ceiling_mb: int = 3008
+    sizes_mb: tuple[int, ...] = (128, 256, 512, 768, 1024, 1536, 1769, 2048, 3008)
+    max_step_ratio: float = 2.0
+    headroom: float = 1.3
+    min_gain: float = 0.05
+    max_slowdown: float = 1.1
+    max_p95_ms: float | None = None
+    cool_down_days: int = 7
+    canary_weight: float = 0.1
+    watch_minutes: tuple[int, ...] = (15, 60, 360)
+    min_invocations: int = 200
+    max_log_scan_mb: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionedConcurrency:
+    """Limits of provisioned concurrency, for one function and for all together."""
+
+    mode: Mode | None = None
+    max_per_function: int = 5
+    max_total: int = 20
+    max_usd_day: float = 5.0
+    max_usd_month: float = 100.0
+    account_concurrency_free: int = 100
+    min_utilisation: float = 0.6
+    cool_down_days: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """Limits of index maintenance."""
+
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTtls:
+    """Limits of TTL changes."""
+
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Days, both included, in the policy's time zone, on which nothing is changed."""
+
+    first: date
+    last: date
+    reason: str = "freeze"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Hours in which changes may start: weekday names, and local times HH:MM (`until` is not included;
+    a window whose `until` is not after its `start` goes on past midnight)."""
+
+    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    start: str = "00:00"
+    until: str = "24:00"
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """Limits of a whole run. No window means any hour."""
+
+    max_changes: int = 10
+    max_changes_share: float = 0.25
+    max_changes_at_once: int = 3
+    freezes: tuple[Freeze, ...] = ()
+    windows: tuple[Window, ...] = ()
+    approval_hours: float = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The whole policy. `Policy()` is what holds when a team stores nothing but `{"version": 1}`."""
+
+    version: int = 1
+    time_zone: str = "UTC"
+    mode: Mode = Mode.RECOMMEND
+    functions: Functions = field(default_factory=Functions)
+    warmups: Warmups = field(default_factory=Warmups)
+    memory: Memory = field(default_factory=Memory)
+    provisioned_concurrency: ProvisionedConcurrency = field(default_factory=ProvisionedConcurrency)
+    indexes: Indexes = field(default_factory=Indexes)
+    cache_ttls: CacheTtls = field(default_factory=CacheTtls)
+    run: RunLimits = field(default_factory=RunLimits)
+
+    def mode_of(self, tuner: str) -> Mode:
+        """The tuner's own mode, or the policy's."""
+        return getattr(self, tuner).mode or self.mode
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Policy":
+        """Build from a document that the schema has accepted; names the schema does not know are a KeyError."""
+        return typing.cast("Policy", _build(cls, document))
+
+
+def _build(kind: Any, value: Any) -> Any:
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _build(next(k for k in typing.get_args(kind) if k is not type(None)), value)
+    if origin is tuple:
+        return tuple(_build(typing.get_args(kind)[0], item) for item in value)
+    if isinstance(kind, type) and is_dataclass(kind):
+        types_of = typing.get_type_hints(kind)
+        unknown = set(value) - set(types_of)
+        if unknown:
+            raise KeyError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
+        missing = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+        absent = [name for name in missing if name not in value]
+        if absent:
+            raise KeyError(f"{kind.__name__} needs {', '.join(absent)}")
+        return kind(**{name: _build(types_of[name], item) for name, item in value.items()})
+    if kind is date:
+        return date.fromisoformat(value)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind(value)
+    if kind is float:
+        return float(value)
+    return dict(value) if origin is not None else value
