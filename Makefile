@@ -1,0 +1,48 @@
+# Everything is set up below .build and .venv; nothing is installed outside this folder.
+PYTHON ?= python3.13
+UV     := .build/uv/bin/uv
+BIN    := .venv/bin
+
+# The tools pin versions of botocore that the project does not share, so each has an environment of its own.
+TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed
+READY  := .venv/.installed $(TOOLS)
+
+.PHONY: demo test check lock clean
+.DELETE_ON_ERROR:
+
+demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
+	$(BIN)/optimizer demo $(if $(TRACES),--traces $(TRACES)) $(ARGS)
+
+test: check
+	$(BIN)/pytest $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .build/sam/bin/sam validate --lint
+	.build/checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet
+
+# Rewrites the lock files: versions and hashes, no addresses.
+lock: $(UV)
+	for name in bootstrap dev sam emulator checkov; do \
+	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.13 \
+	    requirements/$$name.in --output-file requirements/$$name.lock || exit 1; done
+
+$(UV): requirements/bootstrap.lock
+	$(PYTHON) -m venv --clear .build/uv
+	.build/uv/bin/pip install --quiet --require-hashes --requirement $<
+
+.venv/.installed: requirements/dev.lock pyproject.toml $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $<
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+.build/%/.installed: requirements/%.lock $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .build/$*
+	$(UV) pip sync --quiet --python .build/$*/bin/python --require-hashes $<
+	touch $@
+
+clean:
+	rm -rf .venv .build .aws-sam .demo
