@@ -36,7 +36,7 @@ $(UV): requirements/bootstrap.lock
 .venv/.installed: requirements/dev.lock pyproject.toml $(UV)
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $<
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
 .build/%/.installed: requirements/%.lock $(UV)
