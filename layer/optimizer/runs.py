@@ -1,0 +1,294 @@
+"""What the application remembers: runs and their lock, changes and their history, cool-downs, approvals.
+
+Every write is conditional and may be repeated: a Lambda that died at any line, or ran twice, is simply run again.
+All times are timezone-aware; the caller passes `now`. Keys are listed in docs/architecture.md.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer import canonical, table
+from optimizer.approvals import Approval, ApprovalStatus
+from optimizer.changes import Change, Status, Tuner
+from optimizer.table import Item, Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_LOCK_ATTEMPTS = 5
+
+
+class NoSuchRun(LookupError):
+    """No run of this id is recorded."""
+
+
+class NoSuchChange(LookupError):
+    """No change of this id is recorded."""
+
+
+class DifferentChange(ValueError):
+    """The id is recorded with other content: what was shown or approved must not be replaced."""
+
+
+class LockContended(RuntimeError):
+    """The lock changed hands at every attempt to read it; a later attempt can succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A Change and where it is in its life. `progress` is the acting Lambda's own record; `times` says when each
+    status was first reached, by its value."""
+
+    change: Change
+    status: Status
+    progress: Mapping[str, Any]
+    verdict: str
+    rule: str
+    message: str
+    times: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A message about a run or a change: `message_id` is empty until the topic has taken it."""
+
+    message_id: str
+    started_at: datetime
+
+
+class RunStore:
+    """The application's table."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
+        self._table = Table(dynamodb, table_name)
+
+    # The lock: one run at a time.
+
+    def take_lock(self, run_id: str, now: datetime, lease: timedelta) -> str:
+        """Take the lock, or extend it if it is already held by the run. Returns the run that holds it afterwards."""
+        item: Item = {
+            "pk": "LOCK",
+            "sk": "RUN",
+            "run_id": run_id,
+            "taken_at": now.isoformat(),
+            "expires_at": table.timestamp(now + lease),
+        }
+        free = "attribute_not_exists(pk) OR #expires_at <= :now OR #run_id = :run_id"
+        for _ in range(_LOCK_ATTEMPTS):
+            if self._table.write(table.put(item, free, {"now": table.timestamp(now), "run_id": run_id})):
+                return run_id
+            held = self._table.get("LOCK", "RUN")
+            if held is not None:
+                return str(held["run_id"])
+        raise LockContended("the lock of the run changed hands again and again; try again")
+
+    def release_lock(self, run_id: str) -> None:
+        """Give the lock back if this run still holds it."""
+        self._table.write(table.delete("LOCK", "RUN", "#run_id = :run_id", {"run_id": run_id}))
+
+    def lock_holder(self, now: datetime) -> str | None:
+        """The run that holds the lock, or None if it is free or its lease has ended."""
+        held = self._table.get("LOCK", "RUN")
+        return str(held["run_id"]) if held and int(held["expires_at"]) > table.timestamp(now) else None
+
+    # Runs.
+
+    def record_run(self, run_id: str, now: datetime, **facts: Any) -> None:
+        """Record that the run goes on, and what is known of it; facts already recorded under other names stay."""
+        values: Item = {f"fact_{name}": table.json_text(value) for name, value in facts.items()}
+        values["run_id"] = run_id
+        first: Item = {"status": "running", "started_at": now.isoformat()}
+        self._table.write(table.update(f"RUN#{run_id}", "RUN", values, once=first))
+
+    def finish_run(self, run_id: str, status: str, now: datetime, **facts: Any) -> None:
+        """Record how the run ended. The first end in a status keeps its time when it is recorded again."""
+        values: Item = {f"fact_{name}": table.json_text(value) for name, value in facts.items()}
+        values |= {"run_id": run_id, "status": status, "finished_at": now.isoformat()}
+        other = "attribute_not_exists(#finished_at) OR #status <> :status"
+        self._table.write(
+            table.update(
+                f"RUN#{run_id}", "RUN", values, other, {"status": status}, once={"started_at": now.isoformat()}
+            )
+        )
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """`run_id`, `status`, `started_at`, `finished_at` (once it ended; datetimes) and the facts; or NoSuchRun."""
+        item = self._table.get(f"RUN#{run_id}", "RUN")
+        if item is None:
+            raise NoSuchRun(f"no run {run_id} is recorded")
+        facts: dict[str, Any] = {name[5:]: table.read_json(item, name) for name in item if name.startswith("fact_")}
+        times: dict[str, Any] = {
+            name: datetime.fromisoformat(str(item[name])) for name in ("started_at", "finished_at") if name in item
+        }
+        return {**facts, **times, "run_id": run_id, "status": str(item["status"])}
+
+    # Changes and their history.
+
+    def record_change(
+        self, change: Change, status: Status, now: datetime, *, verdict: str = "", rule: str = "", message: str = ""
+    ) -> None:
+        """Record a proposal with its verdict. A record that exists stays as it is; DifferentChange if it holds
+        something else under the same id."""
+        key = f"CHANGE#{change.id}"
+        item: Item = {
+            "pk": key,
+            "sk": "CHANGE",
+            "run_id": change.run_id,
+            "document": table.json_text(change.to_document()),
+            "digest": change.digest,
+            "status": status.value,
+            "verdict": verdict,
+            "rule": rule,
+            "message": message,
+            f"at_{status.value}": now.isoformat(),
+        }
+        pointer: Item = {"pk": f"RUN#{change.run_id}", "sk": key, "change_id": change.id}
+        if self._table.write(
+            table.put(item, "attribute_not_exists(pk)"), table.put(pointer), _event(change.id, status, now, message)
+        ):
+            return
+        stored = self.change(change.id)
+        if stored.change.digest != change.digest:
+            raise DifferentChange(
+                f"change {change.id} is recorded with other content; a new run is needed to replace it"
+            )
+
+    def change(self, change_id: str) -> StoredChange:
+        """The record; NoSuchChange if there is none."""
+        item = self._table.get(f"CHANGE#{change_id}", "CHANGE")
+        if item is None:
+            raise NoSuchChange(f"no change {change_id} is recorded")
+        return _stored(item)
+
+    def changes_of(self, run_id: str) -> list[StoredChange]:
+        """All changes of a run, in the order of their ids."""
+        pointers = self._table.query(f"RUN#{run_id}", "CHANGE#")
+        items = self._table.get_all((str(pointer["sk"]), "CHANGE") for pointer in pointers)
+        return [_stored(items[key]) for key in sorted(items)]
+
+    def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
+        """Move a change to a status if it is in one of `frm`, and add to its history. True also if it is already
+        there; False if it is elsewhere; NoSuchChange if it is not recorded."""
+        names = {f"from_{n}": status.value for n, status in enumerate(sorted(frm))}
+        condition = f"#status IN ({', '.join(f':{name}' for name in names)})"
+        values: Item = {"status": to.value}
+        if message:
+            values["message"] = message
+        once: Item = {f"at_{to.value}": now.isoformat()}
+        operation = table.update(f"CHANGE#{change_id}", "CHANGE", values, condition, names, once=once)
+        if to not in frm and self._table.write(operation, _event(change_id, to, now, message)):
+            return True
+        return self.change(change_id).status is to
+
+    def save_progress(self, change_id: str, progress: Mapping[str, Any]) -> None:
+        """Replace the acting Lambda's record; call it before each side effect. NoSuchChange if it is not recorded."""
+        values: Item = {"progress": table.json_text(progress)}
+        if not self._table.write(table.update(f"CHANGE#{change_id}", "CHANGE", values, "attribute_exists(#pk)")):
+            raise NoSuchChange(f"no change {change_id} is recorded")
+
+    def history(self, change_id: str) -> list[dict[str, Any]]:
+        """`{"at", "status", "message"}` of every move of the change, oldest first."""
+        return [
+            {"at": datetime.fromisoformat(str(item["at"])), "status": item["status"], "message": item["message"]}
+            for item in self._table.query(f"CHANGE#{change_id}", "EVENT#")
+        ]
+
+    # Cool-downs.
+
+    def cool_down(self, target: str, tuner: Tuner, until: datetime, change_id: str) -> None:
+        """Leave the target alone until then. A cool-down that lasts longer stays."""
+        item: Item = {
+            "pk": f"TARGET#{target}",
+            "sk": f"COOLDOWN#{tuner.value}",
+            "until": until.astimezone(UTC).isoformat(),
+            "expires_at": table.timestamp(until),
+            "change_id": change_id,
+        }
+        longer = "attribute_not_exists(pk) OR #expires_at < :expires_at"
+        self._table.write(table.put(item, longer, {"expires_at": item["expires_at"]}))
+
+    def cool_downs(self, targets: Iterable[str], tuner: Tuner) -> dict[str, datetime]:
+        """Until when each of the targets is left alone, for those that were ever changed; may lie in the past."""
+        items = self._table.get_all((f"TARGET#{target}", f"COOLDOWN#{tuner.value}") for target in targets)
+        return {
+            pk.removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for (pk, _), item in items.items()
+        }
+
+    # Approvals.
+
+    def put_approval(self, approval: Approval) -> bool:
+        """Ask for an answer. Asked again for the same plan, the newer task token counts; False if it was answered."""
+        item: Item = {
+            "pk": f"RUN#{approval.run_id}",
+            "sk": "APPROVAL",
+            "document": table.json_text(canonical.plain(approval)),
+            "digest": approval.digest,
+            "status": approval.status.value,
+        }
+        waiting = "attribute_not_exists(pk) OR (#status = :pending AND #digest = :digest)"
+        values = {"pending": ApprovalStatus.PENDING.value, "digest": approval.digest}
+        return self._table.write(table.put(item, waiting, values))
+
+    def approval(self, run_id: str) -> Approval | None:
+        """The question that was asked for a run, with its answer if there is one."""
+        item = self._table.get(f"RUN#{run_id}", "APPROVAL")
+        return Approval.from_document(table.read_json(item, "document")) if item else None
+
+    def answer_approval(self, answered: Approval) -> bool:
+        """Store the answer that `Approval.answer` gave; False if another one came first or the plan is another."""
+        values: Item = {"document": table.json_text(canonical.plain(answered)), "status": answered.status.value}
+        waiting = "#status = :pending AND #digest = :digest"
+        return self._table.write(
+            table.update(
+                f"RUN#{answered.run_id}",
+                "APPROVAL",
+                values,
+                waiting,
+                {"pending": ApprovalStatus.PENDING.value, "digest": answered.digest},
+            )
+        )
+
+    # Publications.
+
+    def start_publication(self, subject: str, now: datetime) -> Publication:
+        """Record that a message about `RUN#<id>` or `CHANGE#<id>` is about to be sent; the one on record if any."""
+        self._table.write(
+            table.put(
+                {"pk": subject, "sk": "PUBLICATION", "started_at": now.isoformat(), "message_id": ""},
+                "attribute_not_exists(pk)",
+            )
+        )
+        item = self._table.get(subject, "PUBLICATION")
+        if item is None:
+            raise LockContended(f"the publication record of {subject} was removed while it was read")
+        return Publication(str(item["message_id"]), datetime.fromisoformat(str(item["started_at"])))
+
+    def end_publication(self, subject: str, message_id: str) -> None:
+        """Record the id that the topic gave."""
+        self._table.write(table.update(subject, "PUBLICATION", {"message_id": message_id}))
+
+
+def _event(change_id: str, status: Status, now: datetime, message: str) -> dict[str, Any]:
+    at = now.astimezone(UTC).isoformat(timespec="microseconds")
+    item: Item = {
+        "pk": f"CHANGE#{change_id}",
+        "sk": f"EVENT#{at}#{status.value}",
+        "at": at,
+        "status": status.value,
+        "message": message,
+    }
+    return table.put(item, "attribute_not_exists(pk)")
+
+
+def _stored(item: Item) -> StoredChange:
+    return StoredChange(
+        change=Change.from_document(table.read_json(item, "document")),
+        status=Status(str(item["status"])),
+        progress=table.read_json(item, "progress") or {},
+        verdict=str(item["verdict"]),
+        rule=str(item["rule"]),
+        message=str(item["message"]),
+        times={k[3:]: datetime.fromisoformat(str(v)) for k, v in item.items() if k.startswith("at_")},
+    )

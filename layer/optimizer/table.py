@@ -1,0 +1,195 @@
+"""The application's DynamoDB table seen as plain items: text and whole numbers, everything else as JSON text."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from optimizer import canonical
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, str | int]
+
+_LARGEST_BATCH = 100
+_ATTEMPTS = 8
+_FAILED_CONDITION = {"None", None, "ConditionalCheckFailed"}
+
+
+class TableBusy(RuntimeError):
+    """DynamoDB kept on leaving keys of a batch unread, or writes on colliding; a later attempt can succeed."""
+
+
+class Table:
+    """The few calls the stores need. Every write is conditional and says whether its condition held."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._dynamodb = dynamodb
+        self._name = name
+        self._sleep = sleep
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """The item as it is now (a consistent read), or None."""
+        answer = self._dynamodb.get_item(TableName=self._name, Key=_marshal({"pk": pk, "sk": sk}), ConsistentRead=True)
+        return _unmarshal(answer["Item"]) if "Item" in answer else None
+
+    def get_all(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        """Those of the keys that have an item. Unread keys are asked for again, slower each time; then TableBusy."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[tuple[str, str], Item] = {}
+        for start in range(0, len(wanted), _LARGEST_BATCH):
+            unread: Any = [_marshal({"pk": pk, "sk": sk}) for pk, sk in wanted[start : start + _LARGEST_BATCH]]
+            for attempt in range(_ATTEMPTS):
+                answer: Any = self._dynamodb.batch_get_item(
+                    RequestItems={self._name: {"Keys": unread, "ConsistentRead": True}}
+                )
+                for raw in answer["Responses"].get(self._name, []):
+                    item = _unmarshal(raw)
+                    found[str(item["pk"]), str(item["sk"])] = item
+                unread = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+                if not unread:
+                    break
+                self._sleep(_pause_s(attempt))
+            else:
+                raise TableBusy(f"{len(unread)} items of table {self._name} could not be read; try again")
+        return found
+
+    def query(self, pk: str, sk_prefix: str) -> list[Item]:
+        """All items of a partition whose sort key starts with the prefix, in order."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=_marshal({":pk": pk, ":prefix": sk_prefix}),
+            ConsistentRead=True,
+        )
+        return [_unmarshal(raw) for page in pages for raw in page["Items"]]
+
+    def write(self, *operations: dict[str, Any]) -> bool:
+        """Carry out `put`, `update` and `delete` operations, all or none; False if a condition did not hold.
+        Writes that collide with another transaction are tried again; then TableBusy."""
+        transact = [
+            {kind: {"TableName": self._name, **body}} for operation in operations for kind, body in operation.items()
+        ]
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._send(transact)
+            except ClientError as error:
+                if _condition_failed(error):
+                    return False
+                if not _collided(error):
+                    raise
+                self._sleep(_pause_s(attempt))
+            else:
+                return True
+        raise TableBusy(f"writes to table {self._name} collided {_ATTEMPTS} times; try again")
+
+    def _send(self, transact: Sequence[Mapping[str, Any]]) -> None:
+        if len(transact) > 1:
+            self._dynamodb.transact_write_items(TransactItems=cast("Any", transact))
+            return
+        (kind, body), *_ = transact[0].items()
+        calls: dict[str, Callable[..., Any]] = {
+            "Put": self._dynamodb.put_item,
+            "Update": self._dynamodb.update_item,
+            "Delete": self._dynamodb.delete_item,
+        }
+        calls[kind](**body)
+
+
+def put(item: Item, condition: str = "", values: Mapping[str, str | int] | None = None) -> dict[str, Any]:
+    """An operation that stores the item if the condition holds."""
+    return {"Put": {"Item": _marshal(item), **_expression(condition, values or {}, ())}}
+
+
+def update(
+    pk: str,
+    sk: str,
+    assign: Mapping[str, str | int],
+    condition: str = "",
+    values: Mapping[str, str | int] | None = None,
+    *,
+    once: Mapping[str, str | int] | None = None,
+) -> dict[str, Any]:
+    """An operation that sets the attributes of `assign`, and those of `once` only where they are not set yet.
+
+    `condition` names attributes as `#name` and the caller's values as `:name`.
+    """
+    once = once or {}
+    parts = [f"#{name} = :set_{name}" for name in assign]
+    parts += [f"#{name} = if_not_exists(#{name}, :set_{name})" for name in once]
+    merged = {**{f"set_{name}": value for name, value in {**assign, **once}.items()}, **(values or {})}
+    expression = _expression(condition, merged, [*assign, *once])
+    return {
+        "Update": {"Key": _marshal({"pk": pk, "sk": sk}), "UpdateExpression": f"SET {', '.join(parts)}", **expression}
+    }
+
+
+def delete(pk: str, sk: str, condition: str, values: Mapping[str, str | int]) -> dict[str, Any]:
+    """An operation that removes the item if the condition holds."""
+    return {"Delete": {"Key": _marshal({"pk": pk, "sk": sk}), **_expression(condition, values, ())}}
+
+
+def timestamp(when: datetime) -> int:
+    """Whole seconds since 1970, as DynamoDB's time to live wants them."""
+    if when.tzinfo is None:
+        raise ValueError(f"a time without a zone cannot be stored: {when.isoformat()}")
+    return int(when.timestamp())
+
+
+def json_text(document: object) -> str:
+    """A document as one attribute. Text, because DynamoDB's numbers would change floats and with them digests."""
+    return canonical.dumps(document)
+
+
+def _expression(condition: str, values: Mapping[str, str | int], names: Sequence[str]) -> dict[str, Any]:
+    used = {word for word in condition.replace("(", " ").replace(")", " ").replace(",", " ").split() if word[0] == "#"}
+    used |= {f"#{name}" for name in names}
+    expression: dict[str, Any] = {}
+    if condition:
+        expression["ConditionExpression"] = condition
+    if used:
+        expression["ExpressionAttributeNames"] = {name: name[1:] for name in sorted(used)}
+    if values:
+        expression["ExpressionAttributeValues"] = _marshal({f":{name}": value for name, value in values.items()})
+    return expression
+
+
+def _condition_failed(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException" or _reasons(error) <= _FAILED_CONDITION
+
+
+def _collided(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] == "TransactionConflictException" or (
+        "TransactionConflict" in _reasons(error) and _reasons(error) <= {*_FAILED_CONDITION, "TransactionConflict"}
+    )
+
+
+def _reasons(error: ClientError) -> set[str | None]:
+    """Why a transaction was cancelled; for any other error a reason that matches nothing."""
+    if error.response["Error"]["Code"] != "TransactionCanceledException":
+        return {"NotATransaction"}
+    reasons: list[dict[str, str]] = cast("Any", error.response).get("CancellationReasons", [])
+    return {reason.get("Code") for reason in reasons}
+
+
+def _pause_s(attempt: int) -> float:
+    # Jitter: two writers that collided would otherwise collide again.
+    return random.uniform(0.5, 1.0) * min(0.05 * 2.0**attempt, 2.0)  # noqa: S311 - not a secret
+
+
+def _marshal(item: Mapping[str, str | int]) -> dict[str, Any]:
+    return {key: {"N": str(value)} if isinstance(value, int) else {"S": value} for key, value in item.items()}
+
+
+def _unmarshal(raw: Mapping[str, Any]) -> Item:
+    return {key: int(value["N"]) if "N" in value else value["S"] for key, value in raw.items()}
+
+
+def read_json(item: Mapping[str, str | int], name: str) -> Any:
+    """The document stored by `json_text`, or None if the attribute is not there."""
+    return json.loads(str(item[name])) if name in item else None
