@@ -1,0 +1,132 @@
+"""List prices of Lambda in us-east-1, in US dollars, exact to the last published digit.
+
+Source: https://aws.amazon.com/lambda/pricing/. Sums are Decimal; a caller that only compares prices turns the
+result into a float. The INIT phase is billed for every packaging since 2025-08-01, in one piece with the call.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+
+REQUEST_USD = Decimal("0.0000002")
+EPHEMERAL_GB_SECOND_USD = Decimal("0.0000000309")
+FREE_EPHEMERAL_MB = 512
+LOG_SCAN_GB_USD = Decimal("0.005")
+SECONDS_A_MONTH = 730 * 3600
+_PROVISIONED_STEP_S = 300
+
+
+class UnknownArchitecture(ValueError):
+    """There is no price for this instruction set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Duration up to `up_to_gb_s` GB-seconds a month (None: without end) costs `gb_second_usd`."""
+
+    up_to_gb_s: Decimal | None
+    gb_second_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What a GB-second costs on one architecture."""
+
+    tiers: tuple[Tier, ...]
+    provisioned_usd: Decimal
+    provisioned_duration_usd: Decimal
+
+
+RATES: Mapping[str, Rates] = MappingProxyType(
+    {
+        "x86_64": Rates(
+            tiers=(
+                Tier(Decimal(6_000_000_000), Decimal("0.0000166667")),
+                Tier(Decimal(15_000_000_000), Decimal("0.000015")),
+                Tier(None, Decimal("0.0000133334")),
+            ),
+            provisioned_usd=Decimal("0.0000041667"),
+            provisioned_duration_usd=Decimal("0.0000097222"),
+        ),
+        "arm64": Rates(
+            tiers=(
+                Tier(Decimal(7_500_000_000), Decimal("0.0000133334")),
+                Tier(Decimal(18_750_000_000), Decimal("0.0000120001")),
+                Tier(None, Decimal("0.0000106667")),
+            ),
+            provisioned_usd=Decimal("0.0000033334"),
+            provisioned_duration_usd=Decimal("0.0000077778"),
+        ),
+    }
+)
+
+
+def rates(architecture: str) -> Rates:
+    """The rates of `x86_64` or `arm64`; UnknownArchitecture for anything else."""
+    try:
+        return RATES[architecture]
+    except KeyError:
+        raise UnknownArchitecture(f"no price for architecture {architecture!r}, only for {', '.join(RATES)}") from None
+
+
+def billed_ms(duration_ms: float, init_ms: float = 0.0) -> int:
+    """Milliseconds on the bill: INIT and duration together, rounded up to a whole millisecond."""
+    # The sum of two measured decimals (0.1 + 0.2) must not round up because of its binary spelling.
+    return math.ceil(round(duration_ms + init_ms, 6))
+
+
+def gb_seconds(memory_mb: int, milliseconds: float | Decimal) -> Decimal:
+    """GB-seconds of one environment of `memory_mb` over so many milliseconds."""
+    return Decimal(memory_mb) * Decimal(milliseconds) / Decimal(1024 * 1000)
+
+
+def duration_usd(architecture: str, gb_s_month: Decimal) -> Decimal:
+    """The month's bill for on-demand duration, tier after tier."""
+    total, lower = Decimal(0), Decimal(0)
+    for tier in rates(architecture).tiers:
+        upper = gb_s_month if tier.up_to_gb_s is None else min(gb_s_month, tier.up_to_gb_s)
+        if upper <= lower:
+            break
+        total += (upper - lower) * tier.gb_second_usd
+        lower = upper
+    return total
+
+
+def call_usd(
+    architecture: str, memory_mb: int, duration_ms: float, init_ms: float = 0.0, gb_s_before: Decimal = Decimal(0)
+) -> Decimal:
+    """One on-demand call, request included. `gb_s_before`: what the account used this month, for the tier."""
+    tiers = rates(architecture).tiers
+    rate = next(t.gb_second_usd for t in tiers if t.up_to_gb_s is None or gb_s_before < t.up_to_gb_s)
+    return gb_seconds(memory_mb, billed_ms(duration_ms, init_ms)) * rate + REQUEST_USD
+
+
+def provisioned_call_usd(architecture: str, memory_mb: int, duration_ms: float) -> Decimal:
+    """One call that ran on provisioned concurrency, request included, the concurrency itself not."""
+    used = gb_seconds(memory_mb, billed_ms(duration_ms))
+    return used * rates(architecture).provisioned_duration_usd + REQUEST_USD
+
+
+def provisioned_usd(architecture: str, memory_mb: int, environments: int, seconds: float) -> Decimal:
+    """Provisioned concurrency held for so long; the time is rounded up to five minutes."""
+    steps = math.ceil(seconds / _PROVISIONED_STEP_S)
+    held_ms = Decimal(steps * _PROVISIONED_STEP_S * 1000)
+    return gb_seconds(memory_mb, held_ms) * environments * rates(architecture).provisioned_usd
+
+
+def ephemeral_usd(ephemeral_mb: int, milliseconds: float) -> Decimal:
+    """Ephemeral storage above the free 512 MB during so many billed milliseconds."""
+    return gb_seconds(max(0, ephemeral_mb - FREE_EPHEMERAL_MB), milliseconds) * EPHEMERAL_GB_SECOND_USD
+
+
+def break_even_utilisation(architecture: str) -> Decimal:
+    """Share of its time that a provisioned environment must be busy to cost no more than on-demand (first tier)."""
+    rate = rates(architecture)
+    return rate.provisioned_usd / (rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)
+
+
+def log_scan_usd(scanned_bytes: float) -> Decimal:
+    """What a CloudWatch Logs Insights query over so many bytes costs; a GB is 10^9 bytes here, the dearer reading."""
+    return Decimal(scanned_bytes) / Decimal(1_000_000_000) * LOG_SCAN_GB_USD

@@ -1,0 +1,142 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer.capacity import report_lines
+from optimizer.capacity.report_lines import MalformedReport, ReportLine
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+TEXT = (
+    "REPORT RequestId: 3897a7c2\tDuration: 12.34 ms\tBilled Duration: 13 ms\t"
+    "Memory Size: 128 MB\tMax Memory Used: 67 MB\t"
+)
+
+
+def platform_report(status: str = "success", **metrics: Any) -> str:
+    base = {"durationMs": 12.34, "billedDurationMs": 13, "memorySizeMB": 128, "maxMemoryUsedMB": 67}
+    record = {"requestId": "3897a7c2", "status": status, "metrics": base | metrics}
+    return json.dumps({"time": "2026-11-21T00:00:00Z", "type": "platform.report", "record": record})
+
+
+def report(**values: Any) -> ReportLine:
+    return ReportLine(
+        **{"request_id": "3897a7c2", "duration_ms": 12.34, "billed_ms": 13, "memory_mb": 128, "max_memory_used_mb": 67}
+        | values
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (TEXT, report()),
+        (TEXT + "\n", report()),
+        (TEXT + "Init Duration: 174.06 ms\t\n", report(init_ms=174.06)),
+        (
+            TEXT + "Restore Duration: 448.85 ms\tBilled Restore Duration: 103 ms\t\n",
+            report(restore_ms=448.85, billed_restore_ms=103),
+        ),
+        (TEXT + "Status: timeout\n", report(status="timeout")),
+        (TEXT + "Status: error\tError Type: Runtime.ExitError\n", report(status="error")),
+        (TEXT + "\nXRAY TraceId: 1-5f\tSegmentId: 2e\tSampled: true\t", report()),
+        (platform_report(), report()),
+        (platform_report(initDurationMs=174.06), report(init_ms=174.06)),
+        (
+            platform_report(restoreDurationMs=448.85, billedRestoreDurationMs=103),
+            report(restore_ms=448.85, billed_restore_ms=103),
+        ),
+        (platform_report(status="timeout"), report(status="timeout")),
+    ],
+)
+def test_both_formats_are_read_with_init_restore_and_status(message: str, expected: ReportLine) -> None:
+    assert report_lines.parse(message) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "cold"),
+    [(report(), False), (report(init_ms=1.0), True), (report(restore_ms=0.0), True)],
+)
+def test_a_call_with_an_init_or_a_restore_is_cold(line: ReportLine, cold: bool) -> None:
+    assert line.cold is cold
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "hello",
+        "START RequestId: 1 Version: 5",
+        '{"type": "platform.start"}',
+        '{"message": "\\"platform.report\\""}',
+    ],
+)
+def test_other_lines_are_no_report(message: str) -> None:
+    assert report_lines.parse(message) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "REPORT RequestId: 1",
+        TEXT.replace("12.34 ms", "12.34 s"),
+        TEXT.replace("12.34", "nan"),
+        TEXT.replace("128 MB", "0 MB"),
+        TEXT.replace("3897a7c2", ""),
+        platform_report(durationMs="12"),
+        platform_report(durationMs=True),
+        platform_report(durationMs=-1),
+        platform_report(memorySizeMB=128.5),
+        platform_report(status=""),
+        platform_report().replace("12.34", "NaN"),
+        platform_report().replace("12.34", "1e999"),
+        platform_report()[:-1],
+        '{"type": "platform.report"}',
+        '{"type": "platform.report", "record": []}',
+        '{"type": "platform.report", "record": ' + "[" * 100_000,
+    ],
+)
+def test_a_damaged_report_line_is_called_malformed(message: str) -> None:
+    with pytest.raises(MalformedReport):
+        report_lines.parse(message)
+
+
+def test_one_group_may_hold_both_formats_and_damage_is_counted() -> None:
+    rows = [
+        (AT, "2026/11/21/[7]abc", TEXT),
+        (AT, "2026/11/21/[$LATEST]abc", platform_report()),
+        (AT, "custom", "REPORT RequestId: x"),
+        (AT, "custom", "hello"),
+    ]
+    found = report_lines.parse_rows(rows)
+    assert [line.version for line in found.lines] == ["7", "$LATEST"]
+    assert (found.malformed, found.others) == (1, 1)
+
+
+fragments = st.sampled_from(
+    ["REPORT RequestId:", " x\t", "Duration: ", "1 ms", "\t", "\n", "Memory Size: 9 MB", "\x00"]
+)
+
+
+@given(st.one_of(st.text(), st.lists(st.one_of(fragments, st.text(max_size=5))).map("".join)))
+def test_no_text_makes_the_parser_fail(text: str) -> None:
+    found = report_lines.parse_rows([(AT, text, text), (AT, text, "REPORT RequestId:" + text)])
+    assert len(found.lines) + found.malformed + found.others == 2
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(json_values, json_values, json_values)
+def test_no_json_makes_the_parser_fail(duration: object, metrics: object, record: object) -> None:
+    for message in (
+        {"type": "platform.report", "record": record},
+        {"type": "platform.report", "record": {"requestId": "1", "metrics": metrics}},
+    ):
+        report_lines.parse_rows([(AT, "", json.dumps(message))])
+    report_lines.parse_rows([(AT, "", platform_report(durationMs=duration))])
