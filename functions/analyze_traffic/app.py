@@ -1,0 +1,25 @@
+"""AnalyzeTraffic: what a batch of functions was asked to do, minute by minute, and what that says."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from optimizer import aws
+from optimizer.documents import Documents
+from optimizer.environment import Environment
+from optimizer.traffic.analyze import analyze_batch
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Event and answer: docs/architecture.md, analyze_traffic."""
+    run_id, batch = event["run_id"], event["batch"]
+    documents = Documents(aws.client("s3"), Environment.read().bucket)
+    targets = documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]
+    traffic = analyze_batch(aws.client("cloudwatch"), documents, targets, datetime.now(UTC))
+    documents.write(f"runs/{run_id}/traffic/{batch}.json", traffic)
+    return {
+        "outcome": "analysed",
+        "run_id": run_id,
+        "batch": batch,
+        "functions": len(traffic.functions),
+        "failed": len(traffic.failed),
+    }

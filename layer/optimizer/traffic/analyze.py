@@ -1,0 +1,70 @@
+"""One batch of functions: read what is new, keep it, summarise it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from optimizer.documents import Documents, NoSuchDocument
+from optimizer.traffic import metrics
+from optimizer.traffic.history import History, UnreadableHistory
+from optimizer.traffic.local_time import minute_of
+from optimizer.traffic.silence import settle
+from optimizer.traffic.summary import FunctionTraffic, summarise
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTraffic:
+    """What became of a batch: the traffic of each function by name, or in one sentence why there is none."""
+
+    functions: Mapping[str, FunctionTraffic]
+    failed: Mapping[str, str]
+
+
+def history_key(function_name: str) -> str:
+    """Where a function's history is kept between runs."""
+    return f"history/{function_name}.npz"
+
+
+def stored_history(documents: Documents, function_name: str) -> History:
+    """The history kept so far; an empty one if there is none or it cannot be read."""
+    try:
+        return History.from_bytes(documents.read_bytes(history_key(function_name)))
+    except NoSuchDocument:
+        return History.empty()
+    except UnreadableHistory as error:
+        _log.warning("history of %s is read anew: %s", function_name, error)
+        return History.empty()
+
+
+def analyze_batch(
+    cloudwatch: "CloudWatchClient", documents: Documents, targets: Sequence[Mapping[str, Any]], now: datetime
+) -> BatchTraffic:
+    """Bring the history of each target up to `now` and summarise it. targets: FunctionTarget documents."""
+    known = {target["function_name"]: stored_history(documents, target["function_name"]) for target in targets}
+    windows = {name: metrics.window(history, minute_of(now)) for name, history in known.items()}
+    read = dict(metrics.read(cloudwatch, windows))
+    failed = {name: str(result) for name, result in read.items() if not isinstance(result, History)}
+    merged = {name: known[name].merged(new) for name, new in read.items() if isinstance(new, History)}
+    settled = settle(merged, min((asked.since_minute for asked in windows.values()), default=0))
+    functions = {}
+    for target in targets:
+        name = target["function_name"]
+        if name not in settled:
+            continue
+        documents.write_bytes(history_key(name), settled[name].to_bytes(), "application/octet-stream")
+        functions[name] = summarise(
+            settled[name],
+            function_name=name,
+            function_arn=target["function_arn"],
+            alias=target["alias"],
+            timezone=target["timezone"],
+            history_key=history_key(name),
+        )
+    return BatchTraffic(functions, failed)

@@ -1,0 +1,94 @@
+"""Telling a gap in the metrics from silence.
+
+CloudWatch reports no point for a minute in which a function was not called, and none either for a minute whose
+metrics were lost. The rule, for the functions that were read together:
+
+1. Before a function's first point of all nothing is known: it may not have existed.
+2. From then on, a minute without a point is a minute without calls,
+3. unless it lies in a gap: a run of at most 24 whole hours in which none of the functions has any point, though by
+   the same hour of the other days that much quiet is expected less often than once in a hundred times. It is not
+   known. A longer quiet is no gap: metrics come back, functions that died do not.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.traffic.history import History, Series
+
+_GAP_PROBABILITY = 0.01
+_LONGEST_GAP_HOURS = 24
+
+
+def settle(histories: Mapping[str, History], since_minute: int) -> dict[str, History]:
+    """The same histories with every minute and hour from `since_minute` on either known or part of a gap.
+
+    `histories`: those of the functions that were read together, none of them settled after `since_minute`.
+    """
+    gaps = _gap_hours(histories)
+    return {name: _settled(history, gaps, since_minute) for name, history in histories.items()}
+
+
+def _settled(history: History, gaps: NDArray[np.int64], since_minute: int) -> History:
+    known_from = first_known_minute(history)
+    if known_from is None:
+        return history
+    minutes = _filled(history.minutes, gaps, 1, max(since_minute, known_from))
+    hours = _filled(history.hours, gaps, 60, max(since_minute, known_from))
+    return History(minutes, hours)
+
+
+def first_known_minute(history: History) -> int | None:
+    """The minute, or the first minute of the hour, of the function's first known point; None if there is none."""
+    firsts = []
+    for series, length in ((history.minutes, 1), (history.hours, 60)):
+        known = np.flatnonzero(~np.isnan(series.values["invocations"]))
+        if len(known):
+            firsts.append((series.start + int(known[0])) * length)
+    return min(firsts, default=None)
+
+
+def _filled(series: Series, gaps: NDArray[np.int64], length: int, since_minute: int) -> Series:
+    numbers = series.start + np.arange(len(series))
+    hour = numbers * length // 60
+    calls = series.values["invocations"]
+    silent = np.isnan(calls) & (numbers * length >= since_minute) & ~np.isin(hour, gaps)
+    counts = ("invocations", "concurrency", "errors", "throttles")
+    values = {
+        name: np.where(silent & np.isnan(points), 0.0, points) if name in counts else points
+        for name, points in series.values.items()
+    }
+    return Series(series.start, values)
+
+
+def _gap_hours(histories: Mapping[str, History]) -> NDArray[np.int64]:
+    """Numbers of the hours that belong to a gap."""
+    seen = [hour for history in histories.values() for hour in _hours_with_points(history)]
+    if not seen:
+        return np.empty(0, np.int64)
+    first = int(min(seen))
+    end = max(*(history.end_minute // 60 for history in histories.values()), int(max(seen)) + 1)
+    heard = np.zeros(end - first, bool)
+    heard[np.array(seen) - first] = True
+
+    hour_of_day = np.arange(len(heard)) % 24
+    days = np.bincount(hour_of_day, minlength=24)
+    quiet_days = np.bincount(hour_of_day, weights=~heard, minlength=24)
+    # Laplace's rule of succession over the other days: an hour that was never quiet before is still possible.
+    quiet_chance = (np.maximum(quiet_days[hour_of_day] - 1, 0) + 1) / (days[hour_of_day] - 1 + 2)
+
+    gaps: list[int] = []
+    edges = np.flatnonzero(np.diff(np.concatenate(([True], heard, [True])).astype(np.int8)))
+    for begin, stop in zip(edges[::2], edges[1::2], strict=True):
+        if stop - begin <= _LONGEST_GAP_HOURS and np.prod(quiet_chance[begin:stop]) < _GAP_PROBABILITY:
+            gaps.extend(range(first + begin, first + stop))
+    return np.array(gaps, np.int64)
+
+
+def _hours_with_points(history: History) -> list[int]:
+    """Hours in which the function was called, by either series. A stored zero is no report."""
+    minutes, hours = history.minutes, history.hours
+    by_minute = (minutes.start + np.flatnonzero(np.nan_to_num(minutes.values["invocations"]) > 0)) // 60
+    by_hour = hours.start + np.flatnonzero(np.nan_to_num(hours.values["invocations"]) > 0)
+    return np.union1d(by_minute, by_hour).tolist()
