@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.traffic import metrics
 from optimizer.traffic.history import History, UnreadableHistory
-from optimizer.traffic.local_time import minute_of
+from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.silence import settle
 from optimizer.traffic.summary import FunctionTraffic, summarise
 

@@ -1,6 +1,6 @@
-"""Minutes since 1970 and local civil time."""
+"""Minutes since 1970 and local civil time, for whole arrays."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -13,16 +13,6 @@ type Ints = NDArray[np.int64]
 
 # Clocks change on a quarter of an hour everywhere.
 _QUARTER = 15
-
-
-def minute_of(moment: datetime) -> int:
-    """The number of the minute since 1970 that the moment (with a zone) lies in."""
-    return int(moment.timestamp() // 60)
-
-
-def moment_of(minute: int, zone: ZoneInfo | None = None) -> datetime:
-    """The beginning of the minute, in UTC or in the zone."""
-    return datetime.fromtimestamp(minute * 60, zone or UTC)
 
 
 def offsets_minutes(zone: ZoneInfo, minutes: Ints) -> Ints:

@@ -15,7 +15,7 @@ from optimizer.traffic.history import (
     History,
     Series,
 )
-from optimizer.traffic.local_time import moment_of
+from optimizer.traffic.minutes import moment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

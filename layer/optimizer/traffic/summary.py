@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.traffic.history import DAY_MINUTES, Floats, History
-from optimizer.traffic.local_time import moment_of, offsets_minutes
+from optimizer.traffic.local_time import offsets_minutes
+from optimizer.traffic.minutes import moment_of
 from optimizer.traffic.need import environments_needed, usual_need
 from optimizer.traffic.silence import first_known_minute
 

@@ -1,0 +1,35 @@
+"""WarmFunction: what the warm-up schedules call. So many environments of an alias are warm when it answers."""
+
+import logging
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from optimizer import aws
+from optimizer.environment import Environment
+from optimizer.traffic.minutes import minute_of
+from optimizer.warmups.ping_log import PingLog
+from optimizer.warmups.protocol import Warmup
+from optimizer.warmups.warm import client_for, warm
+
+_log = logging.getLogger()
+_log.setLevel(logging.INFO)
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Event and answer: docs/architecture.md, warm_function."""
+    warmup = Warmup.from_event(event)
+    warmed = warm(client_for(warmup.environments), warmup)
+    now = datetime.now(UTC)
+    minute = minute_of(now) if warmup.minute is None else warmup.minute
+    PingLog(aws.client("dynamodb"), Environment.read().table).record(warmup.change_id, minute, warmed, now)
+    if warmed.failed:
+        _log.error(
+            "%s:%s: %d of %d pings failed: %s",
+            warmup.function_name,
+            warmup.alias,
+            warmed.failed,
+            warmed.calls,
+            warmed.error,
+        )
+    return {"outcome": "failed" if warmed.failed == warmed.calls else "warmed", **asdict(warmed)}
