@@ -1,0 +1,133 @@
+"""TTLs within bounds, steps and budget, for all inputs."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer.caches.allocate import BudgetTooSmall, Space, allocate, predicted_memory
+from optimizer.caches.curves import HitCurve
+from optimizer.caches.guards import NoRoom, SlidingTtl, TtlLimits, allowed_range, stale_share, steps_exceeded, within
+
+TTLS = (1.0, 5.0, 20.0, 100.0)
+TTL = st.floats(0.1, 1e5)
+
+
+def curve(ratios, entries):
+    zeros = (0.0,) * len(ratios)
+    return HitCurve(TTLS[: len(ratios)], tuple(ratios), tuple(entries), zeros, max(ratios), 0.0, 1000.0, 100.0)
+
+
+@st.composite
+def spaces(draw):
+    made = {}
+    for name in draw(st.sets(st.sampled_from("abcd"), min_size=1)):
+        ratios = draw(st.lists(st.floats(0, 1), min_size=4, max_size=4))
+        entries = sorted(draw(st.lists(st.floats(0, 500), min_size=4, max_size=4)))
+        low = draw(st.sampled_from(TTLS))
+        high = draw(st.sampled_from([t for t in TTLS if t >= low]))
+        cost, size = draw(st.floats(0, 10)), draw(st.floats(0.1, 10))
+        made[name] = Space(curve(ratios, entries), low, high, cost, size)
+    return made
+
+
+@st.composite
+def limits(draw):
+    low = draw(TTL)
+    return TtlLimits(
+        min_ttl_s=low,
+        max_ttl_s=low * draw(st.floats(1, 1000)),
+        max_age_s=draw(st.one_of(st.just(math.inf), TTL)),
+        eviction_age_s=draw(st.one_of(st.just(math.inf), TTL)),
+        max_step_ratio=draw(st.floats(1, 10)),
+        jitter=draw(st.floats(0, 0.5)),
+    )
+
+
+@given(spaces(), st.floats(0, 8000))
+def test_the_best_ttls_lie_within_bounds_and_the_predicted_memory_within_the_budget(made, budget):
+    combinations = list(
+        itertools.product(
+            *([(n, t) for t in s.curve.ttl_s if s.min_ttl_s <= t <= s.max_ttl_s] for n, s in made.items())
+        )
+    )
+
+    def memory(combination):
+        return predicted_memory(made, dict(combination))
+
+    def cost(combination):
+        return sum(
+            s.miss_cost * s.curve.misses_per_s(s.curve.ttl_s.index(dict(combination)[n])) for n, s in made.items()
+        )
+
+    slack = 1e-6
+    try:
+        chosen = allocate(made, budget)
+    except BudgetTooSmall:
+        assert min(map(memory, combinations)) > budget - slack
+        return
+    assert all(made[n].min_ttl_s <= t <= made[n].max_ttl_s for n, t in chosen.ttl_s.items())
+    assert chosen.memory <= budget
+    assert predicted_memory(made, chosen.ttl_s) == pytest.approx(chosen.memory)
+    best = min((cost(c) for c in combinations if memory(c) <= budget - slack), default=math.inf)
+    assert chosen.cost_per_s <= best + slack
+
+
+def test_memory_goes_to_the_namespace_whose_misses_cost_more():
+    alike = curve([0.1, 0.3, 0.5, 0.6], [10, 50, 200, 1000])
+    made = {"cheap": Space(alike, 1, 100, miss_cost=1), "dear": Space(alike, 1, 100, miss_cost=20)}
+    assert allocate(made, 1020).ttl_s == {"cheap": 1.0, "dear": 100.0}
+
+
+def test_of_two_ttls_that_cost_alike_the_smaller_is_set():
+    flat = curve([0.4, 0.5, 0.5, 0.5], [10, 50, 200, 1000])
+    assert allocate({"a": Space(flat, 1, 100)}, 5000).ttl_s == {"a": 5.0}
+
+
+def test_many_namespaces_are_allocated_within_the_budget():
+    made = {
+        f"n{i}": Space(curve([0.1, 0.3 + i / 100, 0.5, 0.6], [10, 50 + i, 200, 1000 + 3 * i]), 1, 100)
+        for i in range(40)
+    }
+    assert 7000 <= allocate(made, 8000).memory <= 8000
+
+
+@given(TTL, limits(), TTL)
+def test_no_ttl_is_set_outside_its_bounds_or_beyond_its_step(current, limit, wanted):
+    try:
+        allowed = allowed_range(current, limit)
+    except NoRoom:
+        assert limit.max_age_s / (1 + limit.jitter) < limit.min_ttl_s
+        return
+    ttl = within(wanted, allowed)
+    ceiling = min(limit.max_ttl_s, limit.max_age_s / (1 + limit.jitter))
+    assert not steps_exceeded({"a": current}, {"a": ttl}, {"a": limit})
+    if limit.min_ttl_s <= current <= ceiling:
+        assert limit.min_ttl_s <= ttl <= ceiling
+        assert ttl * (1 + limit.jitter) <= limit.max_age_s * (1 + 1e-9)
+    elif current > ceiling:
+        assert ttl <= current
+    else:
+        assert ttl >= current
+
+
+@given(TTL, limits())
+def test_a_sliding_ttl_is_never_tuned(current, limit):
+    with pytest.raises(SlidingTtl):
+        allowed_range(current, limit, sliding=True)
+
+
+def test_a_ttl_does_not_grow_past_the_age_at_which_the_server_evicts():
+    limit = TtlLimits(1, 3600, eviction_age_s=150, max_step_ratio=4)
+    assert allowed_range(100, limit) == (25, 150)
+    assert allowed_range(1000, limit) == (250, 1000)
+
+
+def test_a_step_of_one_allows_no_change():
+    assert allowed_range(60, TtlLimits(1, 3600, max_step_ratio=1)) == (60, 60)
+
+
+def test_one_in_a_hundred_hits_is_stale_at_two_hundredths_of_the_time_between_changes():
+    assert stale_share(0.02 * 500, 1 / 500) == pytest.approx(0.01, rel=0.01)
+    assert stale_share(60, 0) == 0
