@@ -1,0 +1,12 @@
+"""`python local/emulator`: the emulator, with what its state machines do otherwise than AWS put right first.
+
+It runs on the emulator's own interpreter and is therefore no part of the package beside it.
+"""
+
+import step_functions
+import transport
+from ministack.app import main
+
+step_functions.put_right()
+transport.put_right()
+main()
