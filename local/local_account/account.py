@@ -1,0 +1,176 @@
+"""A local AWS account on 127.0.0.1: the emulator with IAM enforced, the stand-in beside it, and target functions."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+
+from local_account.fleet import FleetSource, TargetFunction, make_fleet
+from local_account.processes import HOST, free_port, start, stop, wait_until_ready
+from local_account.targets import create_targets
+
+REGION = "eu-central-1"
+ACCOUNT_ID = "123456789012"
+ROOT = Path(__file__).parents[2]
+EMULATOR = ROOT / "local" / "emulator"
+EMULATOR_PYTHON = ROOT / ".build" / "emulator" / "bin" / "python"
+_ACCESS_KEY_ID = "AKIALOCALACCOUNTROOT"
+_EMULATOR_WITHIN_S = 60.0
+_STAND_IN_WITHIN_S = 90.0
+
+
+class EmulatorMissing(FileNotFoundError):
+    """The emulator's own virtual environment is not there."""
+
+
+@dataclass(slots=True)
+class LocalAccount:
+    """Runs between `start` and `stop`, or as a context manager. Any number can run at once.
+
+    `wait_scale` multiplies the waits of state machines (0.01 makes a minute 0.6 s); `port` 0 means any free port;
+    without `targets` the account is empty.
+    """
+
+    source: FleetSource
+    wait_scale: float = 1.0
+    port: int = 0
+    targets: bool = True
+    fleet: tuple[TargetFunction, ...] = ()
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="local-account-")))
+    _secret: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
+    _stand_in_port: int = 0
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self) -> Self:
+        """Start everything and create the targets; PortInUse, EmulatorMissing or DidNotStart say what is wrong."""
+        try:
+            self._start_emulator()
+            self._start_stand_in()
+            self.fleet = make_fleet(self.source)
+            if self.targets:
+                create_targets(self.session, self.fleet, self.source.now)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End the processes and remove their data."""
+        while self._processes:
+            stop(self._processes.pop())
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The endpoint of every service but the two of the stand-in."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def stand_in_url(self) -> str:
+        """The endpoint of CloudWatch and Application Auto Scaling."""
+        return f"http://{HOST}:{self._stand_in_port}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which the AWS SDKs and the SAM CLI talk to this account as its root user."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL_CLOUDWATCH": self.stand_in_url,
+            "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": self.stand_in_url,
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": self._secret,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
+    def session(self) -> "EndpointSession":
+        """A boto3 session whose clients talk to this account, whatever the process' own environment says."""
+        return EndpointSession(self)
+
+    def throttle_metrics(self, seconds: float) -> None:
+        """Make every metrics call throttle for so long; 0 ends it."""
+        url = f"{self.stand_in_url}/_local/throttle?seconds={seconds}"
+        urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5).close()  # noqa: S310  ours
+
+    def _start_emulator(self) -> None:
+        if not EMULATOR_PYTHON.exists():
+            raise EmulatorMissing(f"{EMULATOR_PYTHON} is not there: run `make .build/emulator/.installed` first")
+        self.port, self._stand_in_port = free_port(self.port), free_port()
+        environment = _inherited() | self.environment()
+        environment |= {
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(self.port),
+            "AUTH": "true",
+            "MINISTACK_REGION": REGION,
+            "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+            "CLOUDTRAIL_RECORDING": "1",
+            "CLOUDTRAIL_MAX_EVENTS": "1000000",
+            "SFN_WAIT_SCALE": str(self.wait_scale),
+            # Both would take a fixed port, and a second account at the same time would not get it.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "STATE_DIR": str(self.folder / "state"),
+            "S3_DATA_DIR": str(self.folder / "s3"),
+            "TMPDIR": str(self.folder),
+            "HOME": str(self.folder),
+            "LOG_LEVEL": "WARNING",
+        }
+        log = self.folder / "emulator.log"
+        process = start([str(EMULATOR_PYTHON), str(ROOT / "local" / "emulator")], environment, log)
+        self._processes.append(process)
+        wait_until_ready(process, f"{self.url}/_ministack/ready", log, _EMULATOR_WITHIN_S)
+
+    def _start_stand_in(self) -> None:
+        command = [sys.executable, "-m", "local_account.stand_in", "--port", str(self._stand_in_port)]
+        command += ["--now", self.source.now.isoformat(), "--functions", str(self.source.functions)]
+        command += ["--seed", str(self.source.seed)]
+        for option, folder in (("--traces", self.source.traces), ("--curves", self.source.curves)):
+            command += [option, str(folder.resolve())] if folder else []
+        environment = _inherited() | self.environment()
+        # Its looks at what is deployed are told apart from everybody else's calls in CloudTrail by this key.
+        environment["AWS_ACCESS_KEY_ID"] = "test"
+        environment["PYTHONPATH"] = str(ROOT / "local")
+        log = self.folder / "stand-in.log"
+        process = start(command, environment, log)
+        self._processes.append(process)
+        wait_until_ready(process, f"{self.stand_in_url}/_local/ready", log, _STAND_IN_WITHIN_S)
+
+
+class EndpointSession(boto3.Session):
+    """A session bound to a local account by its own credentials and endpoints."""
+
+    def __init__(self, account: LocalAccount) -> None:
+        variables = account.environment()
+        super().__init__(
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+        )
+        self._account = account
+
+    def client(self, service_name: str, *arguments: Any, **options: Any) -> Any:
+        """As boto3's, with the account's endpoint of that service."""
+        own = service_name in ("cloudwatch", "application-autoscaling")
+        options.setdefault("endpoint_url", self._account.stand_in_url if own else self._account.url)
+        return super().client(service_name, *arguments, **options)
+
+
+def _inherited() -> dict[str, str]:
+    """This process' environment without what could lead a helper to a real account or another Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_"))}

@@ -1,0 +1,178 @@
+"""Points of AWS/Lambda metrics over periods, from the parts of a workload."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from local_account.traces import Numbers
+from local_account.workload import Part
+
+# CloudWatch keeps a point the shorter the finer it is (CloudWatch User Guide, metrics retention).
+_KEPT = ((3600, timedelta(days=455)), (300, timedelta(days=63)), (60, timedelta(days=15)))
+_BISECTIONS = 45
+PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)$")
+STATISTICS = frozenset({"Sum", "Average", "Maximum", "Minimum", "SampleCount"})
+
+
+class UnknownStatistic(ValueError):
+    """Neither one of the five statistics nor a percentile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """`times` are the starts of periods in epoch seconds, rising; periods in which nothing happened are not there."""
+
+    times: npt.NDArray[np.int64]
+    values: Numbers
+
+
+NO_POINTS = Points(np.zeros(0, np.int64), np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What CloudWatch stores of one minute of one version: `count` samples with `total`, `least` and `most`;
+    `shape` is that of the log-logistic distribution around the mean, 0 where all samples count alike."""
+
+    minutes: npt.NDArray[np.int64]
+    count: Numbers
+    total: Numbers
+    least: Numbers
+    most: Numbers
+    shape: float = 0.0
+
+
+def kept_since(period_s: int, now: datetime) -> datetime:
+    """The oldest time of which CloudWatch still has points for this period."""
+    age = next((age for finest_s, age in _KEPT if period_s % finest_s == 0), timedelta(hours=3))
+    return now - age
+
+
+def samples(metric: str, part: Part, epoch_minute: int, shape: float, timeout_ms: float) -> Samples:
+    """The samples of a metric in a part; only minutes with calls have any. `epoch_minute` is that of minute 0."""
+    called = part.invocations > 0
+    calls = part.invocations[called].astype(np.float64)
+    minutes = np.flatnonzero(called) + part.first + epoch_minute
+    if metric == "Duration":
+        median = part.duration_ms[called] / _mean_of_median(shape)
+        least = np.where(calls > 1, _quantile(median, 1.0 / (calls + 1), shape), part.duration_ms[called])
+        most = np.where(calls > 1, _quantile(median, calls / (calls + 1), shape), part.duration_ms[called])
+        total = calls * part.duration_ms[called]
+        return Samples(minutes, calls, total, least, np.minimum(np.maximum(most, least), timeout_ms), shape)
+    ones = np.ones(len(calls))
+    if metric == "Invocations":
+        return Samples(minutes, calls, calls, ones, ones)
+    if metric in ("Errors", "Throttles"):
+        total = part.errors[called].astype(np.float64) if metric == "Errors" else 0.0 * ones
+        return Samples(minutes, calls, total, (total >= calls) * ones, np.minimum(total, 1.0))
+    busy = part.concurrency[called].astype(np.float64)
+    if metric == "ConcurrentExecutions":
+        return Samples(minutes, ones, busy, busy, busy)
+    ready = float(part.provisioned)
+    if not ready:
+        return Samples(minutes[:0], calls[:0], calls[:0], calls[:0], calls[:0])
+    spilled = np.rint(calls * np.maximum(busy - ready, 0.0) / np.maximum(busy, 1.0))
+    values = {
+        "ProvisionedConcurrentExecutions": np.minimum(busy, ready),
+        "ProvisionedConcurrencyUtilization": np.minimum(busy, ready) / ready,
+        "ProvisionedConcurrencyInvocations": calls - spilled,
+        "ProvisionedConcurrencySpilloverInvocations": spilled,
+    }[metric]
+    return Samples(minutes, ones, values, values, values)
+
+
+METRICS = (
+    "Invocations",
+    "Duration",
+    "Errors",
+    "Throttles",
+    "ConcurrentExecutions",
+    "ProvisionedConcurrentExecutions",
+    "ProvisionedConcurrencyUtilization",
+    "ProvisionedConcurrencyInvocations",
+    "ProvisionedConcurrencySpilloverInvocations",
+)
+
+
+def aggregate(pieces: Sequence[Samples], period_s: int, statistic: str) -> Points:
+    """One point a period. UnknownStatistic if the statistic is none that CloudWatch has for these metrics."""
+    if statistic not in STATISTICS and not PERCENTILE.match(statistic):
+        raise UnknownStatistic(f"The value {statistic} for parameter Stat is not supported.")
+    pieces = [piece for piece in pieces if len(piece.minutes)]
+    if not pieces:
+        return NO_POINTS
+    minutes = np.concatenate([piece.minutes for piece in pieces])
+    order = np.argsort(minutes, kind="stable")
+    bins = minutes[order] * 60 // period_s * period_s
+    firsts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
+    times = bins[firsts].astype(np.int64)
+
+    def column(name: str) -> Numbers:
+        joined: Numbers = np.concatenate([getattr(piece, name) for piece in pieces])[order]
+        return joined
+
+    count = column("count")
+    if statistic == "SampleCount":
+        return Points(times, np.add.reduceat(count, firsts))
+    if statistic == "Sum":
+        return Points(times, np.add.reduceat(column("total"), firsts))
+    if statistic == "Average":
+        return Points(times, np.add.reduceat(column("total"), firsts) / np.add.reduceat(count, firsts))
+    if statistic == "Minimum":
+        return Points(times, np.minimum.reduceat(column("least"), firsts))
+    most = column("most")
+    if statistic == "Maximum":
+        return Points(times, np.maximum.reduceat(most, firsts))
+    level = float(statistic[1:]) / 100.0
+    shape = pieces[0].shape
+    if not shape:
+        return Points(times, _percentile_of_values(most, bins, level))
+    median = column("total") / count / _mean_of_median(shape)
+    found = _percentile_of_mixture(median, count, firsts, level, shape)
+    return Points(times, np.minimum(found, np.maximum.reduceat(most, firsts)))
+
+
+def _mean_of_median(shape: float) -> float:
+    """Mean over median of a log-logistic distribution (shape > 1)."""
+    angle = np.pi / shape
+    return float(angle / np.sin(angle))
+
+
+def _quantile(median: Numbers, level: Numbers, shape: float) -> Numbers:
+    return median * (level / (1.0 - level)) ** (1.0 / shape)
+
+
+def _percentile_of_mixture(
+    median: Numbers, count: Numbers, firsts: npt.NDArray[np.intp], level: float, shape: float
+) -> Numbers:
+    """The value below which `level` of the calls of each period lie, by bisection of the mixture's distribution.
+
+    Of n calls the percentile is the ceil(level n)-th, expected at that place over n + 1: one call has no tail.
+    """
+    total = np.add.reduceat(count, firsts)
+    aim = np.clip(np.ceil(level * total), 1.0, total) / (total + 1.0)
+    sizes = np.diff(np.r_[firsts, len(median)])
+    odds = (aim / (1.0 - aim)) ** (1.0 / shape)
+    low, high = np.minimum.reduceat(median, firsts) * odds, np.maximum.reduceat(median, firsts) * odds
+    if (sizes == 1).all():
+        return low
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2.0
+        share = 1.0 / (1.0 + (median / np.repeat(middle, sizes)) ** shape)
+        below = np.add.reduceat(share * count, firsts) / total < aim
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2.0
+
+
+def _percentile_of_values(values: Numbers, bins: npt.NDArray[np.int64], level: float) -> Numbers:
+    edges = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
+    return np.array([np.quantile(chunk, level) for chunk in np.split(values, edges[1:])])
+
+
+def as_datetimes(times: npt.NDArray[np.int64]) -> list[datetime]:
+    """Epoch seconds as times in UTC."""
+    return [datetime.fromtimestamp(int(time), UTC) for time in times]

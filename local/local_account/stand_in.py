@@ -1,0 +1,254 @@
+"""Stands in for CloudWatch and Application Auto Scaling beside the emulator, in one process on 127.0.0.1.
+
+moto speaks the wire protocols and keeps scaling targets, alarms and metrics that somebody puts; the namespace
+AWS/Lambda is answered from the traffic of the targets. `POST /_local/throttle?seconds=N` makes metric calls throttle.
+"""
+
+import argparse
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from flask import Flask
+from moto.cloudwatch.exceptions import CloudWatchException, ValidationError
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.responses import ActionResult
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from local_account.deployed import DeployedVersions
+from local_account.fleet import FleetSource, TargetFunction, make_fleet
+from local_account.lambda_metrics import (
+    MOST_POINTS,
+    MOST_QUERIES,
+    NAMESPACE,
+    InvalidRequest,
+    LambdaMetrics,
+    check_period,
+    page,
+    page_offset,
+    page_token,
+    read_dimensions,
+)
+from local_account.metrics import PERCENTILE, Points, UnknownStatistic, as_datetimes
+from local_account.report_lines import lines_after_change, put_lines
+from local_account.workload import Routing
+
+_LOOK_EVERY_S = 2.0
+_LISTED_AT_ONCE = 500
+
+
+class Throttled(CloudWatchException):
+    """What CloudWatch answers when it is asked too often."""
+
+    code = "Throttling"
+    message = "Rate exceeded"
+
+
+class Throttle:
+    """Makes calls fail until a time."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def set(self, seconds: float) -> None:
+        """Throttle from now on, for so long; 0 ends it."""
+        self._until = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Throttled while it lasts."""
+        if time.monotonic() < self._until:
+            raise Throttled
+
+
+def install(metrics: LambdaMetrics, throttle: Throttle) -> None:
+    """Replace moto's answers about metrics by ours; other namespaces still come from moto's own store."""
+    own_data, own_statistics = CloudWatchResponse.get_metric_data, CloudWatchResponse.get_metric_statistics
+    own_list = CloudWatchResponse.list_metrics
+
+    def get_metric_data(self: CloudWatchResponse) -> ActionResult:
+        throttle.check()
+        request = self._get_params()
+        queries = request.get("MetricDataQueries", [])
+        if any(query.get("MetricStat", {}).get("Metric", {}).get("Namespace") != NAMESPACE for query in queries):
+            return own_data(self)
+        return ActionResult(_refusing(lambda: metric_data(metrics, request, datetime.now(UTC))))
+
+    def get_metric_statistics(self: CloudWatchResponse) -> ActionResult:
+        throttle.check()
+        if self._get_param("Namespace") != NAMESPACE:
+            return own_statistics(self)
+        return ActionResult(_refusing(lambda: metric_statistics(metrics, self._get_params(), datetime.now(UTC))))
+
+    def list_metrics(self: CloudWatchResponse) -> ActionResult:
+        throttle.check()
+        request = self._get_params()
+        if request.get("Namespace") != NAMESPACE:
+            return own_list(self)
+        found = metrics.list(request.get("MetricName"), request.get("Dimensions", []))
+        offset = page_offset(request.get("NextToken"))
+        following = offset + _LISTED_AT_ONCE
+        token = page_token(following) if following < len(found) else None
+        return ActionResult({"Metrics": found[offset:following], "NextToken": token})
+
+    CloudWatchResponse.get_metric_data = get_metric_data  # type: ignore[method-assign]
+    CloudWatchResponse.get_metric_statistics = get_metric_statistics  # type: ignore[method-assign]
+    CloudWatchResponse.list_metrics = list_metrics  # type: ignore[method-assign]
+
+
+def metric_data(metrics: LambdaMetrics, request: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The answer to GetMetricData; InvalidRequest or UnknownStatistic where CloudWatch refuses."""
+    queries, start, end = request.get("MetricDataQueries", []), _utc(request["StartTime"]), _utc(request["EndTime"])
+    most = int(request.get("MaxDatapoints") or MOST_POINTS)
+    if len(queries) > MOST_QUERIES:
+        raise InvalidRequest(f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}.")
+    if not 0 < most <= MOST_POINTS:
+        raise InvalidRequest(f"MaxDatapoints must be between 1 and {MOST_POINTS}.")
+    if start >= end:
+        raise InvalidRequest("The parameter EndTime must be greater than StartTime.")
+    series = [_query(metrics, query["MetricStat"], start, end, now) for query in queries]
+    if request.get("ScanBy") != "TimestampAscending":
+        series = [Points(points.times[::-1], points.values[::-1]) for points in series]
+    found, following = page(series, page_offset(request.get("NextToken")), most)
+    results = [
+        {
+            "Id": queries[number]["Id"],
+            "Label": queries[number].get("Label") or queries[number]["MetricStat"]["Metric"]["MetricName"],
+            "Timestamps": as_datetimes(points.times),
+            "Values": points.values.tolist(),
+            "StatusCode": "Complete" if complete else "PartialData",
+        }
+        for number, points, complete in found
+        if queries[number].get("ReturnData") is not False
+    ]
+    return {"MetricDataResults": results, "NextToken": page_token(following) if following else None}
+
+
+def _query(metrics: LambdaMetrics, stat: dict[str, Any], start: datetime, end: datetime, now: datetime) -> Points:
+    metric, period_s = stat["Metric"], int(stat["Period"])
+    check_period(period_s)
+    dimensions = read_dimensions(metric.get("Dimensions", []))
+    return metrics.points(metric["MetricName"], dimensions, start, end, period_s, stat["Stat"], now)
+
+
+def metric_statistics(metrics: LambdaMetrics, request: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The answer to GetMetricStatistics: at most 1,440 points, as CloudWatch gives."""
+    plain, extended = request.get("Statistics", []), request.get("ExtendedStatistics", [])
+    if not plain and not extended:
+        raise InvalidRequest("Must specify either Statistics or ExtendedStatistics")
+    if any(not PERCENTILE.match(statistic) for statistic in extended):
+        raise InvalidRequest(f"The value {extended[0]} for parameter ExtendedStatistics is not supported.")
+    period_s = int(request["Period"])
+    check_period(period_s)
+    dimensions, name = read_dimensions(request.get("Dimensions", [])), request["MetricName"]
+    datapoints: dict[int, dict[str, Any]] = {}
+    for statistic in [*plain, *extended]:
+        start, end = _utc(request["StartTime"]), _utc(request["EndTime"])
+        points = metrics.points(name, dimensions, start, end, period_s, statistic, now)
+        for when, value in zip(points.times.tolist(), points.values.tolist(), strict=True):
+            point = datapoints.setdefault(when, {"Timestamp": datetime.fromtimestamp(when, UTC), "Unit": _unit(name)})
+            (point.setdefault("ExtendedStatistics", {}) if statistic in extended else point)[statistic] = value
+    if len(datapoints) > 1440:
+        raise InvalidRequest(f"You have requested up to {len(datapoints)} datapoints, which exceeds the limit of 1440.")
+    return {"Label": name, "Datapoints": list(datapoints.values())}
+
+
+def _utc(time: datetime) -> datetime:
+    """moto reads times without their zone."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
+def _unit(metric: str) -> str:
+    return {"Duration": "Milliseconds", "ProvisionedConcurrencyUtilization": "None"}.get(metric, "Count")
+
+
+def _refusing(answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return answer()
+    except (InvalidRequest, UnknownStatistic) as error:
+        raise ValidationError(str(error)) from error
+
+
+class _Quiet(MotoRequestHandler):
+    """Logs errors only."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Every request of every Lambda would be too many lines."""
+
+
+type _StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+def application(throttle: Throttle) -> Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]:
+    """moto's server with the local controls in front of it."""
+
+    def create(service: Any) -> Flask:
+        app = create_backend_app(service)
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        return app
+
+    moto = DomainDispatcherApplication(create)
+
+    def serve(environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith("/_local/"):
+            return moto(environ, start_response)  # type: ignore[no-any-return]
+        if environ["PATH_INFO"] == "/_local/throttle" and environ["REQUEST_METHOD"] == "POST":
+            throttle.set(float(parse_qs(environ["QUERY_STRING"])["seconds"][0]))
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps({"status": "ready"}).encode()]
+
+    return serve
+
+
+def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction]) -> None:
+    """Keep looking at what is deployed, and end the process when the one that started it is gone."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        for target in targets:
+            try:
+                deployed.look(target.name)
+            except (BotoCoreError, ClientError) as error:
+                print(f"the emulator did not say what is deployed as {target.name}: {error}", flush=True)
+        time.sleep(_LOOK_EVERY_S)
+    os._exit(0)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    arguments = _arguments()
+    source = FleetSource(arguments.now, arguments.traces, arguments.curves, arguments.functions, arguments.seed)
+    targets = make_fleet(source)
+    logs = boto3.client("logs")
+
+    def on_change(target: TargetFunction, routing: Routing) -> None:
+        put_lines(logs, target, lines_after_change(target, routing))
+
+    deployed = DeployedVersions(boto3.client("lambda"), targets, on_change)
+    throttle = Throttle()
+    install(LambdaMetrics(targets, deployed.routings), throttle)
+    server = make_server("127.0.0.1", arguments.port, application(throttle), True, request_handler=_Quiet)
+    threading.Thread(target=watch, args=(deployed, targets), daemon=True).start()
+    server.serve_forever()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--now", type=datetime.fromisoformat, required=True)
+    parser.add_argument("--traces", type=Path)
+    parser.add_argument("--curves", type=Path)
+    parser.add_argument("--functions", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

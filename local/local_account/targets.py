@@ -1,0 +1,69 @@
+"""Create the target functions in the emulator, as a team would have them, with the logs of their past."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+
+from local_account.fleet import TargetFunction
+from local_account.report_lines import history_lines, put_lines
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+ROLE = "target-functions"
+_HANDLER = Path(__file__).with_name("target_handler.py")
+_EARLIEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
+
+
+def create_targets(session: boto3.Session, targets: Iterable[TargetFunction], now: datetime) -> None:
+    """Functions, published versions, aliases, tags, scaling targets and REPORT lines up to `now`."""
+    role = session.client("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(_trust()))
+    client, logs, code = session.client("lambda"), session.client("logs"), _package()
+    for target in targets:
+        _create(client, target, role["Role"]["Arn"], code)
+        if target.scaled:
+            session.client("application-autoscaling").register_scalable_target(
+                ServiceNamespace="lambda",
+                ResourceId=f"function:{target.name}:{target.alias}",
+                ScalableDimension="lambda:function:ProvisionedConcurrency",
+                MinCapacity=1,
+                MaxCapacity=10,
+            )
+        put_lines(logs, target, history_lines(target, now))
+
+
+def _create(client: "LambdaClient", target: TargetFunction, role_arn: str, code: bytes) -> None:
+    client.create_function(
+        FunctionName=target.name,
+        Runtime="python3.13",
+        Role=role_arn,
+        Handler="app.handler",
+        Code={"ZipFile": code},
+        MemorySize=target.memory_mb,
+        Timeout=target.timeout_s,
+        Architectures=["arm64" if target.behaviour.curve.arch == "arm64" else "x86_64"],
+        LoggingConfig={"LogFormat": "JSON" if target.json_logs else "Text"},
+        Tags=dict(target.tags),
+        Publish=bool(target.alias),
+    )
+    if target.alias:
+        client.create_alias(FunctionName=target.name, Name=target.alias, FunctionVersion="1")
+
+
+def _package() -> bytes:
+    """The same bytes every time, so that the code's SHA-256 is too."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("app.py", _EARLIEST_IN_ZIP), _HANDLER.read_bytes())
+    return packed.getvalue()
+
+
+def _trust() -> dict[str, object]:
+    statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
