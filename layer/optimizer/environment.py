@@ -13,6 +13,7 @@ _VARIABLES = {
 _OPTIONAL = {
     "schedule_group": "OPTIMIZER_SCHEDULE_GROUP",
     "schedule_role_arn": "OPTIMIZER_SCHEDULE_ROLE_ARN",
+    "schedule_dead_letters_arn": "OPTIMIZER_SCHEDULE_DEAD_LETTERS_ARN",
     "warm_function_arn": "OPTIMIZER_WARM_FUNCTION_ARN",
 }
 
@@ -31,6 +32,7 @@ class Environment:
     policy_key: str
     schedule_group: str = ""
     schedule_role_arn: str = ""
+    schedule_dead_letters_arn: str = ""
     warm_function_arn: str = ""
 
     @classmethod

@@ -1,7 +1,7 @@
 """What became of each ping, kept for the watch of its Change: one item a minute, so that a ping that is delivered
 twice counts once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -52,7 +52,27 @@ class PingLog:
             )
         )
 
-    def between(self, change_id: str, first_minute: int, end_minute: int) -> Iterable[Ping]:
+    def record_replaced(self, change_id: str, minute: int, by: str, now: datetime) -> None:
+        """Record that from this minute on the pings of another Change are in place."""
+        self._table.write(
+            table.put(
+                {
+                    "pk": f"CHANGE#{change_id}",
+                    "sk": "REPLACED",
+                    "minute": minute,
+                    "by": by,
+                    "expires_at": table.timestamp(now + _KEPT),
+                },
+                "attribute_not_exists(pk)",
+            )
+        )
+
+    def replaced_at(self, change_id: str) -> int | None:
+        """The minute from which the pings of another Change are in place, if they are."""
+        item = self._table.get(f"CHANGE#{change_id}", "REPLACED")
+        return int(item["minute"]) if item else None
+
+    def between(self, change_id: str, first_minute: int, end_minute: int) -> Iterator[Ping]:
         """The pings of the minutes first..end, end not included."""
         for item in self._table.query(f"CHANGE#{change_id}", "PING#"):
             if first_minute <= int(item["minute"]) < end_minute:

@@ -21,8 +21,9 @@ from optimizer.warmups.protocol import Warmup
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
-_READABLE = 24
+_READABLE = 16
 _DIGEST = 8
+_ID_PREFIX = "warmups-"
 
 
 class ScheduleDiffers(RuntimeError):
@@ -36,6 +37,7 @@ class Delivery:
     group: str
     role_arn: str
     warm_function_arn: str
+    dead_letters_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,19 @@ class Scheduled:
 
 
 def function_prefix(target: str) -> str:
-    """How the names of all schedules of a target (ARN with alias) begin; no other target's begin so."""
-    readable = target.split(":function:")[-1].split(":")[0][:_READABLE]
+    """How the names of all schedules of a target (a function's ARN) begin; no other target's begin so."""
+    readable = target.rpartition(":")[2][:_READABLE]
     return f"{readable}-{hashlib.sha256(target.encode()).hexdigest()[:_DIGEST]}-"
 
 
 def plan_mark(change_id: str) -> str:
-    """What stands for a Change in the names of its schedules."""
-    return hashlib.sha256(change_id.encode()).hexdigest()[:_DIGEST]
+    """What stands for a Change of this tuner in the names of its schedules."""
+    return change_id.removeprefix(_ID_PREFIX)
+
+
+def change_id_of(plan: str) -> str:
+    """`plan_mark` read back."""
+    return _ID_PREFIX + plan
 
 
 def schedule_name(target: str, change_id: str, minute: int, environments: int) -> str:
@@ -117,6 +124,7 @@ def request(delivery: Delivery, target: str, warmup: Warmup, timezone: str) -> d
             "Input": content,
             # A ping that comes minutes late is of no use.
             "RetryPolicy": {"MaximumEventAgeInSeconds": 120, "MaximumRetryAttempts": 1},
+            **({"DeadLetterConfig": {"Arn": delivery.dead_letters_arn}} if delivery.dead_letters_arn else {}),
         },
     }
 

@@ -1,0 +1,34 @@
+"""PlanWarmups: for each function of a batch the pings that are worth it, or why there are none."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from optimizer import aws
+from optimizer.documents import Documents
+from optimizer.environment import Environment
+from optimizer.warmups.batch import plan_batch
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Event and answer: docs/architecture.md, plan_warmups."""
+    run_id, batch = event["run_id"], event["batch"]
+    environment = Environment.read()
+    documents = Documents(aws.client("s3"), environment.bucket)
+    proposals = plan_batch(
+        aws.client("lambda"),
+        aws.client("scheduler"),
+        documents,
+        environment.schedule_group,
+        run_id,
+        batch,
+        datetime.now(UTC),
+    )
+    documents.write(f"runs/{run_id}/proposals/warmups-{batch}.json", proposals)
+    return {
+        "outcome": "planned",
+        "run_id": run_id,
+        "batch": batch,
+        "changes": len(proposals.changes),
+        "no_changes": len(proposals.no_changes),
+        "failed": len(proposals.failed),
+    }

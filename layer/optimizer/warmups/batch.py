@@ -1,0 +1,89 @@
+"""One batch of functions: read what each is now, propose, and say of each what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.changes import Change, NoChange
+from optimizer.documents import Documents
+from optimizer.policy.model import Policy
+from optimizer.traffic.analyze import stored_history
+from optimizer.traffic.minutes import minute_of
+from optimizer.traffic.summary import FunctionTraffic
+from optimizer.warmups import schedules
+from optimizer.warmups.propose import Live, propose
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+
+
+class TargetUnusable(RuntimeError):
+    """A target cannot be looked at as it is; the message is one sentence for the report."""
+
+
+@dataclass(slots=True)
+class Proposals:
+    """What a planner stores: each target is in one of the three."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    no_changes: list[NoChange] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def plan_batch(
+    lambda_: "LambdaClient",
+    scheduler: "EventBridgeSchedulerClient",
+    documents: Documents,
+    group: str,
+    run_id: str,
+    batch: str,
+    now: datetime,
+) -> Proposals:
+    """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
+    policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
+    targets = {t["function_name"]: t for t in documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]}
+    traffic = documents.read(f"runs/{run_id}/traffic/{batch}.json")
+    result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
+    for name, document in traffic["functions"].items():
+        target = targets[name]
+        try:
+            live = _live(lambda_, scheduler, group, target)
+        except TargetUnusable as error:
+            result.failed[target["function_arn"]] = str(error)
+            continue
+        history = stored_history(documents, name)
+        decision = propose(
+            run_id, FunctionTraffic.from_document(document), history, live, policy.warmups, minute_of(now)
+        )
+        if isinstance(decision, Change):
+            result.changes.append(decision.to_document())
+        else:
+            result.no_changes.append(decision)
+    return result
+
+
+def _live(
+    lambda_: "LambdaClient", scheduler: "EventBridgeSchedulerClient", group: str, target: Mapping[str, Any]
+) -> Live:
+    name, alias = target["function_name"], target["alias"]
+    try:
+        configuration = lambda_.get_function_configuration(FunctionName=name, Qualifier=alias)
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "?")
+        if code == "ResourceNotFoundException":
+            raise TargetUnusable(
+                f"function {name} has no alias {alias}; create it, or tag the function optimizer:alias"
+            ) from error
+        raise TargetUnusable(f"function {name} cannot be read: {code}") from error
+    there = list(schedules.listed(scheduler, group, target["function_arn"]))
+    return Live(
+        memory_mb=configuration["MemorySize"],
+        architecture=configuration["Architectures"][0],
+        warmup_ready=bool(target["warmup_ready"]),
+        schedules=len(there),
+        plans=tuple(sorted({schedule.plan for schedule in there})),
+    )

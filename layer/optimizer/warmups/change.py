@@ -1,0 +1,271 @@
+"""The life of one warm-up Change: its schedules are put in place, watched, kept or taken away.
+
+Every step may be repeated. What is about to be done is in the Change's `progress` before it is done; names of
+schedules are deterministic, so a repeated step finds what it did before.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from optimizer.changes import FINAL, Change, Status
+from optimizer.runs import RunStore, StoredChange
+from optimizer.traffic.minutes import minute_of
+from optimizer.warmups import schedules
+from optimizer.warmups.health import Calls, judge
+from optimizer.warmups.ping_log import PingLog
+from optimizer.warmups.protocol import Warmup
+from optimizer.warmups.schedules import Delivery, Scheduled
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+
+WATCH_MINUTES = (60, 300)
+# Records of pings and metrics of the last minutes of a window are still on their way.
+_LATE = timedelta(minutes=4)
+_AT_ONCE = 8
+_CHUNK = 64
+# Left for the answer and the record when work goes on in another call.
+_RESERVE_MS = 20_000
+
+type Answer = dict[str, Any]
+
+
+class Refusal(Protocol):
+    """A guardrail that does not hold."""
+
+    @property
+    def rule(self) -> str:
+        """Its name."""
+
+    @property
+    def message(self) -> str:
+        """What does not hold, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the acting Lambda reads of a target just before it acts."""
+
+    has_alias: bool
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWarmups:
+    """The steps. Read `docs/architecture.md` for the answers.
+
+    recheck: the guardrails on the live state, `(change, number of live schedules, now)`. read_target: `(function
+    name, alias)`. read_calls: the target's calls `(function name, first minute, end minute)`. remaining_ms: time
+    left of this call.
+    """
+
+    store: RunStore
+    log: PingLog
+    scheduler: "EventBridgeSchedulerClient"
+    delivery: Delivery
+    recheck: Callable[[Change, int, datetime], Refusal | None]
+    read_target: Callable[[str, str], Target]
+    read_calls: Callable[[str, int, int], Calls]
+    remaining_ms: Callable[[], float]
+
+    def apply(self, change_id: str, now: datetime) -> Answer:
+        """Check the live state, then put the schedules in place; `poll` goes on where the time ran out."""
+        stored = self.store.change(change_id)
+        if stored.status is Status.WATCHING:
+            return self._applied(stored)
+        if stored.status in FINAL:
+            return _ended(stored)
+        if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
+            return _answer("refused", change_id, f"the change is {stored.status.value}, not approved")
+        if not stored.progress:
+            turned_down = self._turn_down(stored.change, now)
+            if turned_down is not None:
+                return turned_down
+            self.store.save_progress(change_id, {"phase": "removing"})
+        return self.poll(change_id, now)
+
+    def poll(self, change_id: str, now: datetime) -> Answer:
+        """Go on with what `apply` began."""
+        stored = self.store.change(change_id)
+        if stored.status is Status.WATCHING:
+            return self._applied(stored)
+        if stored.status is not Status.APPLYING:
+            return _ended(stored)
+        progress = dict(stored.progress)
+        if progress["phase"] == "removing":
+            if not self._remove_former(stored.change, now):
+                return _pending(change_id)
+            progress = {"phase": "creating", "next": 0}
+        if progress["phase"] == "creating":
+            if not self._create(stored.change, int(progress["next"]), now):
+                return _pending(change_id)
+            progress = {"phase": "watching", "applied_at": now.isoformat(), "verified": 0}
+            self.store.save_progress(change_id, progress)
+        self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
+        return self._applied(self.store.change(change_id))
+
+    def verify(self, change_id: str, now: datetime) -> Answer:
+        """Judge the pings of the window that ends at the next age; before that, wait."""
+        stored = self.store.change(change_id)
+        if stored.status is not Status.WATCHING:
+            return _ended(stored)
+        number = int(stored.progress["verified"])
+        applied_at = datetime.fromisoformat(stored.progress["applied_at"])
+        end = applied_at + timedelta(minutes=WATCH_MINUTES[number])
+        if now < end + _LATE:
+            return _answer("watch", change_id, wait_s=_seconds(end + _LATE - now))
+        health = self._health(stored.change, minute_of(applied_at) + 1, minute_of(end))
+        if health.problem:
+            return _answer("revert", change_id, health.problem)
+        if number + 1 == len(WATCH_MINUTES):
+            return _answer("keep", change_id, health.summary)
+        self.store.save_progress(change_id, {**stored.progress, "verified": number + 1})
+        following = applied_at + timedelta(minutes=WATCH_MINUTES[number + 1]) + _LATE
+        return _answer("watch", change_id, health.summary, wait_s=_seconds(following - now))
+
+    def keep(self, change_id: str, now: datetime) -> Answer:
+        """The watch is over; the pings that are still to come stay."""
+        if not self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}):
+            return _ended(self.store.change(change_id))
+        return _answer("kept", change_id)
+
+    def revert(self, change_id: str, now: datetime) -> Answer:
+        """Delete the schedules of this Change. A plan that they replaced does not come back: it is out of date."""
+        takes_back = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT}
+        if not self.store.move(change_id, Status.REVERTING, now, frm=takes_back):
+            return _ended(self.store.change(change_id))
+        change = self.store.change(change_id).change
+        mark = schedules.plan_mark(change_id)
+        if not self._remove(change.target, lambda schedule: schedule.plan == mark):
+            return _pending(change_id)
+        self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING})
+        return _answer("reverted", change_id)
+
+    def _turn_down(self, change: Change, now: datetime) -> Answer | None:
+        live = self._live(change)
+        target = self.read_target(_name(change), change.after["alias"])
+        others = {schedule.plan for schedule in live} - {schedules.plan_mark(change.id)}
+        before = {Status.APPROVED, Status.APPLYING}
+        stale = ""
+        if not target.has_alias:
+            stale = f"the function has no alias {change.after['alias']} any more"
+        elif others - set(change.before["plans"]):
+            stale = "another plan of pings was put in place after this one was made"
+        elif all(minute <= minute_of(now) for minute, _ in planned(change)):
+            stale = "all its pings lie in the past"
+        if stale:
+            self.store.move(change.id, Status.STALE, now, frm=before, message=stale)
+            return _answer("stale", change.id, stale)
+        refusal = self.recheck(change, len(live), now)
+        rule, message = (refusal.rule, refusal.message) if refusal else ("", "")
+        if not target.ready:
+            rule, message = "warmups.ready_tag", "the function is not tagged as understanding pings any more"
+        if not rule:
+            return None
+        self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"{rule}: {message}")
+        return {**_answer("refused", change.id, message), "rule": rule}
+
+    def _live(self, change: Change) -> list[Scheduled]:
+        return list(schedules.listed(self.scheduler, self.delivery.group, change.target))
+
+    def _remove_former(self, change: Change, now: datetime) -> bool:
+        """What is due within two minutes is left to fire, so that there is no hole between two plans."""
+        mark, soon = schedules.plan_mark(change.id), minute_of(now) + 2
+        former = {schedule.plan for schedule in self._live(change)} - {mark}
+        for plan in former:
+            self.log.record_replaced(schedules.change_id_of(plan), soon, change.id, now)
+        return self._remove(change.target, lambda schedule: schedule.plan != mark and schedule.minute > soon)
+
+    def _remove(self, target: str, unwanted: Callable[[Scheduled], bool]) -> bool:
+        """Delete until a listing shows nothing new to delete; False if the time ran out."""
+        deleted: set[str] = set()
+        while True:
+            names = [
+                schedule.name
+                for schedule in schedules.listed(self.scheduler, self.delivery.group, target)
+                if unwanted(schedule) and schedule.name not in deleted
+            ]
+            if not names:
+                return True
+            for at in range(0, len(names), _CHUNK):
+                if self.remaining_ms() < _RESERVE_MS:
+                    return False
+                chunk = names[at : at + _CHUNK]
+                with ThreadPoolExecutor(_AT_ONCE) as pool:
+                    list(pool.map(lambda name: schedules.remove(self.scheduler, self.delivery.group, name), chunk))
+                deleted.update(chunk)
+
+    def _create(self, change: Change, start: int, now: datetime) -> bool:
+        """Create the schedules from number `start` on, those in the past left out; False if the time ran out."""
+        pings = planned(change)
+        for at in range(start, len(pings), _CHUNK):
+            if self.remaining_ms() < _RESERVE_MS:
+                return False
+            self.store.save_progress(change.id, {"phase": "creating", "next": at})
+            chunk = [(minute, count) for minute, count in pings[at : at + _CHUNK] if minute > minute_of(now)]
+            requests = [
+                schedules.request(
+                    self.delivery, change.target, warmup_of(change, minute, count), change.after["timezone"]
+                )
+                for minute, count in chunk
+            ]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(lambda request: schedules.put(self.scheduler, request), requests))
+        return True
+
+    def _health(self, change: Change, first: int, end: int) -> Any:
+        replaced = self.log.replaced_at(change.id)
+        until = end if replaced is None else min(end, replaced)
+        due = [minute for minute, _ in planned(change) if first <= minute < until]
+        pings = list(self.log.between(change.id, first, until))
+        calls = self.read_calls(_name(change), first, end)
+        return judge(due, pings, calls, change.evidence.get("errors_share"))
+
+    def _applied(self, stored: StoredChange) -> Answer:
+        wait = timedelta(minutes=WATCH_MINUTES[0]) + _LATE
+        message = f"{len(planned(stored.change))} pings are scheduled"
+        return _answer("applied", stored.change.id, message, wait_s=_seconds(wait))
+
+
+def planned(change: Change) -> list[tuple[int, int]]:
+    """The pings of the plan: minutes since 1970 and environments."""
+    first = minute_of(datetime.fromisoformat(change.after["from"]))
+    return [(first + int(minute), int(environments)) for minute, environments in change.after["schedule"]]
+
+
+def warmup_of(change: Change, minute: int, environments: int) -> Warmup:
+    """The ping of one minute."""
+    return Warmup(
+        function_name=_name(change),
+        alias=change.after["alias"],
+        environments=environments,
+        hold_ms=change.after["hold_ms"],
+        run_id=change.run_id,
+        change_id=change.id,
+        minute=minute,
+    )
+
+
+def _name(change: Change) -> str:
+    return change.target.rpartition(":")[2]
+
+
+def _seconds(wait: timedelta) -> int:
+    return max(1, round(wait.total_seconds()))
+
+
+def _pending(change_id: str) -> Answer:
+    return _answer("pending", change_id, wait_s=1)
+
+
+def _answer(outcome: str, change_id: str, message: str = "", **more: Any) -> Answer:
+    return {"outcome": outcome, "change_id": change_id, **({"message": message} if message else {}), **more}
+
+
+def _ended(stored: StoredChange) -> Answer:
+    outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
+    outcome = outcomes.get(stored.status, stored.status.value)
+    return _answer(outcome, stored.change.id, stored.message)
