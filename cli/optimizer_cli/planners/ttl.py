@@ -5,6 +5,7 @@ from typing import Any, TypeGuard
 
 from optimizer.caches.allocate import BudgetTooSmall, Space, allocate
 from optimizer.caches.curves import hit_curve, ttl_grid
+from optimizer.caches.forecast import cautious, outlook, stores_per_window
 from optimizer.caches.replay import Accesses, NoAccesses
 from optimizer.caches.sample import KeySample
 
@@ -49,7 +50,10 @@ def _allocate(request: dict[str, Any]) -> dict[str, Any]:
         return {"ttl_s": dict.fromkeys(namespaces, shortest)}
     span = min(r.start_s for r in reads.values()), max(r.end_s for r in reads.values())
     grid = ttl_grid(shortest, longest)
-    spaces = {name: Space(hit_curve(r, grid, span_s=span), shortest, longest) for name, r in reads.items()}
+    spaces = {}
+    for name, namespace in reads.items():
+        ahead = outlook(stores_per_window(namespace, span))
+        spaces[name] = Space(cautious(hit_curve(namespace, grid, span_s=span), ahead), shortest, longest)
     try:
         chosen = allocate(spaces, budget).ttl_s
     except BudgetTooSmall:

@@ -1,7 +1,6 @@
 """Hit ratio and memory of one namespace against its TTL."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -94,11 +93,3 @@ def ttl_grid(min_ttl_s: float, max_ttl_s: float, ratio: float = 1.08) -> tuple[f
     if float(min_ttl_s).is_integer() and float(max_ttl_s).is_integer():
         raw = [float(round(ttl)) for ttl in raw]
     return tuple(sorted({float(min_ttl_s), *raw, float(max_ttl_s)}))
-
-
-def position(curve: HitCurve, ttl_s: float) -> int:
-    """Position of a TTL of the curve; a ValueError for one that was not replayed."""
-    at = bisect_left(curve.ttl_s, ttl_s)
-    if at == len(curve.ttl_s) or curve.ttl_s[at] != ttl_s:
-        raise ValueError(f"the curve has no point at {ttl_s} s")
-    return at

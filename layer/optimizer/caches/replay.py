@@ -90,6 +90,7 @@ class Replay:
         again = np.bincount(accesses.key, minlength=count)[accesses.key] > 1
         self._time, self._key = accesses.time_us[again], accesses.key[again]
         self._once = np.flatnonzero(~again)
+        self._line, self._next_key = _line(self._time, self._key)
 
     def run(self, ttl_s: float) -> KeyTotals:
         """Totals of each key with entries that live `ttl_s` (infinity allowed) from their store."""
@@ -104,14 +105,29 @@ class Replay:
         return KeyTotals(self._counted - misses, self._counted, entry_s)
 
     def _stores(self, ttl_us: int) -> NDArray[np.int64]:
-        """Positions of the accesses that miss. Keys lie one after another on one line of time, further apart than any
-        TTL, so that the first access after an entry's end is either the key's next miss or the next key's first."""
+        """Positions of the accesses that miss: from each, the next is the first that comes a TTL later, or else the
+        next key's first."""
         total = len(self._time)
-        line = self._time + self._key * (2 * self.end_us + 2)
-        following = np.searchsorted(line, line + ttl_us, side="left").tolist()
+        ends = np.minimum(self._line + ttl_us, self._next_key)
+        following = np.searchsorted(self._line, ends, side="left").tolist()
         stored: list[int] = []
         store, at = stored.append, 0
         while at < total:
             store(at)
             at = following[at]
         return np.asarray(stored, dtype=np.int64)
+
+
+def _line(time: NDArray[np.int64], key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lives of all keys, first to last access, one after another on one line of time: the place of each access,
+    and that of the next key's first access."""
+    if not len(time):
+        return time, time
+    last = np.append(key[1:] != key[:-1], True)
+    first = np.append(True, last[:-1])
+    lives = time[last] - time[first] + 1
+    if float(lives.astype(np.float64).sum()) >= 2.0**62:
+        raise ValueError("too many keys over too long a time to replay at once; take a smaller sample")
+    after = np.cumsum(lives)
+    which = np.cumsum(first) - 1
+    return time - time[first][which] + (after - lives)[which], after[which]

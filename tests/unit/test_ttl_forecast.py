@@ -1,0 +1,53 @@
+"""How much more memory is planned for than the past used."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer.caches.curves import hit_curve
+from optimizer.caches.forecast import Outlook, cautious, outlook, stores_per_window
+from optimizer.caches.replay import Accesses
+
+CURVE = hit_curve([(float(t), str(t % 9)) for t in range(100)], [2.0, 20.0])
+
+
+def test_a_steady_trend_goes_on():
+    ahead = outlook([100, 104, 108, 112, 116, 120, 124, 128])
+    assert ahead.growth == pytest.approx(4 * 8 / 114)
+    assert ahead.noise == pytest.approx(0, abs=1e-9)
+
+
+def test_noise_is_no_trend():
+    grown = 0
+    for seed in range(200):
+        generator = random.Random(seed)
+        ahead = outlook([generator.gauss(100, 20) for _ in range(8)])
+        grown += abs(ahead.growth) > 0.2
+    assert grown <= 10
+
+
+def test_a_slow_drift_counts_for_more_noise_than_quick_ups_and_downs():
+    assert outlook([90, 90, 90, 90, 110, 110, 110, 110][::-1]).noise + 1e-9 >= outlook([90, 110] * 4).noise
+
+
+def test_too_few_windows_say_nothing():
+    assert outlook([1, 2, 3]) == Outlook(0, 0)
+    assert outlook([0] * 8) == Outlook(0, 0)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=4, max_size=12))
+def test_never_less_memory_is_planned_for_than_was_used(series):
+    planned = cautious(CURVE, outlook(series))
+    assert all(p >= n for p, n in zip(planned.live_entries, CURVE.live_entries, strict=True))
+    assert planned.hit_ratio == CURVE.hit_ratio
+
+
+def test_noise_alone_adds_no_more_than_its_share():
+    planned = cautious(CURVE, Outlook(0.0, 5.0), most=0.25)
+    assert planned.live_entries == pytest.approx([1.25 * n for n in CURVE.live_entries])
+
+
+def test_each_window_counts_its_different_keys():
+    pairs = [(0.0, "a"), (1.0, "a"), (2.0, "b"), (5.0, "a"), (7.9, "c"), (8.0, "a")]
+    assert stores_per_window(Accesses.of(pairs), (0.0, 8.0), windows=4) == [1, 1, 1, 2]
