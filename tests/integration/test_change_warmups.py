@@ -1,0 +1,302 @@
+"""The life of a warm-up Change against moto's EventBridge Scheduler and DynamoDB."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.runs import RunStore
+from optimizer.traffic.minutes import minute_of
+from optimizer.warmups import schedules
+from optimizer.warmups.change import WATCH_MINUTES, ChangeWarmups, Target, planned
+from optimizer.warmups.health import Calls
+from optimizer.warmups.ping_log import PingLog
+from optimizer.warmups.schedules import Delivery
+from optimizer.warmups.warm import Warmed
+
+# moto takes no schedule for a time that has passed.
+NOW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders"
+GROUP = "optimizer-warmups"
+
+
+class World:
+    """A ChangeWarmups on moto, with what it reads of the target in plain attributes."""
+
+    def __init__(self) -> None:
+        dynamodb: Any = boto3.client("dynamodb", "us-east-1")
+        dynamodb.create_table(
+            TableName="optimizer",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
+        self.scheduler: Any = boto3.client("scheduler", "us-east-1")
+        self.scheduler.create_schedule_group(Name=GROUP)
+        self.store = RunStore(dynamodb, "optimizer")
+        self.log = PingLog(dynamodb, "optimizer")
+        self.target = Target(has_alias=True, ready=True)
+        self.refusal: Any = None
+        self.calls = Calls(1000.0, 1.0)
+        self.remaining_ms = 300_000.0
+        self.life = ChangeWarmups(
+            store=self.store,
+            log=self.log,
+            scheduler=self.scheduler,
+            delivery=Delivery(
+                GROUP, "arn:aws:iam::123456789012:role/schedules", ARN.replace("orders", "warm_function")
+            ),
+            recheck=lambda _change, _schedules, _now: self.refusal,
+            read_target=lambda _name, _alias: self.target,
+            read_calls=lambda _name, _first, _end: self.calls,
+            remaining_ms=lambda: self.remaining_ms,
+        )
+
+    def names(self) -> list[str]:
+        pages = self.scheduler.get_paginator("list_schedules").paginate(GroupName=GROUP)
+        return sorted(schedule["Name"] for page in pages for schedule in page["Schedules"])
+
+    def approved(self, change: Change) -> Change:
+        self.store.record_change(change, Status.APPROVED, NOW)
+        return change
+
+    def warmed(self, change: Change, minutes: list[int], **different: Any) -> None:
+        values = {"asked": 2, "environments": 2, "cold": 1, "calls": 2, "failed": 0} | different
+        for minute in minutes:
+            warmed = Warmed(**values, spread_ms=4.0, hold_ms=200.0, rounds=1)
+            self.log.record(change.id, minute, warmed, NOW)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        yield World()
+
+
+def change_of(run_id: str = "run-1", pings: int = 12, first: datetime = NOW, **after: Any) -> Change:
+    return Change(
+        run_id=run_id,
+        tuner=Tuner.WARMUPS,
+        action="schedule_warmups",
+        target=ARN,
+        before={"schedules": 0, "plans": []},
+        after={
+            "pings": 2 * pings,
+            "most_environments": 2,
+            "usd_day": 0.001,
+            "alias": "live",
+            "timezone": "Europe/Berlin",
+            "hold_ms": 200,
+            "from": (first + timedelta(minutes=5)).isoformat(),
+            "schedule": [[5 * n, 2] for n in range(pings)],
+            **after,
+        },
+        reason="because",
+        undo={"action": "delete_schedules", "schedules": pings},
+        risk=Risk.LOW,
+        evidence={"errors_share": 0.001},
+    )
+
+
+def test_an_applied_plan_is_one_schedule_a_ping_that_deletes_itself_and_calls_warm_function(world: World) -> None:
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW)
+    assert answer["outcome"] == "applied"
+    assert answer["wait_s"] == WATCH_MINUTES[0] * 60 + 240
+    assert len(world.names()) == 12
+    first = world.scheduler.get_schedule(GroupName=GROUP, Name=world.names()[0])
+    local = (NOW + timedelta(minutes=5)).astimezone(ZoneInfo("Europe/Berlin"))
+    assert first["ScheduleExpression"] == f"at({local:%Y-%m-%dT%H:%M:%S})"
+    assert first["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert first["ActionAfterCompletion"] == "DELETE"
+    assert first["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert '"environments": 2' in first["Target"]["Input"]
+    assert world.store.change(change.id).status is Status.WATCHING
+
+
+def test_applying_twice_creates_every_schedule_once(world: World) -> None:
+    change = world.approved(change_of())
+    assert world.life.apply(change.id, NOW) == world.life.apply(change.id, NOW)
+    assert len(world.names()) == 12
+
+
+@pytest.mark.parametrize("dies_after", range(0, 15, 3))
+def test_a_plan_is_whole_after_a_death_at_any_call_of_the_scheduler(world: World, dies_after: int) -> None:
+    change = world.approved(change_of())
+    left = [dies_after]
+
+    def die(**_: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise ClientError({"Error": {"Code": "InternalServerException", "Message": "died"}}, "CreateSchedule")
+
+    world.scheduler.meta.events.register_first("before-call.scheduler", die)
+    with contextlib.suppress(ClientError):
+        world.life.apply(change.id, NOW)
+    world.scheduler.meta.events.unregister("before-call.scheduler", die)
+    assert world.life.apply(change.id, NOW)["outcome"] == "applied"
+    assert len(world.names()) == 12
+
+
+def test_more_pings_than_a_call_has_time_for_are_finished_by_polling(world: World) -> None:
+    change = world.approved(change_of(pings=200, schedule=[[n, 1] for n in range(200)]))
+    times = iter([300_000.0, 300_000.0, 10_000.0, *[300_000.0] * 10])
+    life = ChangeWarmups(
+        **{f: getattr(world.life, f) for f in ChangeWarmups.__slots__} | {"remaining_ms": lambda: next(times)}
+    )
+    assert life.apply(change.id, NOW)["outcome"] == "pending"
+    assert 0 < len(world.names()) < 200
+    assert life.poll(change.id, NOW)["outcome"] == "applied"
+    assert len(world.names()) == 200
+
+
+def test_minutes_that_have_passed_are_left_out(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW + timedelta(minutes=30))
+    assert len(world.names()) == 6
+
+
+def test_a_plan_whose_minutes_have_all_passed_is_stale(world: World) -> None:
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW + timedelta(hours=2))
+    assert answer["outcome"] == "stale"
+    assert world.store.change(change.id).status is Status.STALE
+
+
+def test_a_new_plan_replaces_the_former_one_of_the_same_function_only(world: World) -> None:
+    former = world.approved(change_of())
+    world.life.apply(former.id, NOW)
+    other = world.approved(Change(**{f: getattr(former, f) for f in Change.__slots__} | {"target": f"{ARN}-2"}))
+    world.life.apply(other.id, NOW)
+    before = {"schedules": 12, "plans": [schedules.plan_mark(former.id)]}
+    newer = Change(**{f: getattr(change_of("run-2", 3), f) for f in Change.__slots__} | {"before": before})
+    world.approved(newer)
+    assert world.life.apply(newer.id, NOW)["outcome"] == "applied"
+    plans = [s.plan for s in schedules.listed(world.scheduler, GROUP, ARN)]
+    assert plans == [schedules.plan_mark(newer.id)] * 3
+    assert len(list(schedules.listed(world.scheduler, GROUP, f"{ARN}-2"))) == 12
+
+
+def test_a_plan_made_before_another_one_was_put_in_place_is_stale(world: World) -> None:
+    first, second = world.approved(change_of("run-1")), world.approved(change_of("run-2"))
+    world.life.apply(first.id, NOW)
+    names = world.names()
+    assert world.life.apply(second.id, NOW)["outcome"] == "stale"
+    assert world.names() == names
+
+
+def test_what_a_guardrail_refuses_on_the_live_state_creates_nothing(world: World) -> None:
+    world.refusal = SimpleNamespace(rule="warmups.max_environments_per_function", message="too many")
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW)
+    assert (answer["outcome"], answer["rule"]) == ("refused", "warmups.max_environments_per_function")
+    assert world.names() == []
+
+
+@pytest.mark.parametrize(
+    ("target", "outcome"), [(Target(has_alias=True, ready=False), "refused"), (Target(False, False), "stale")]
+)
+def test_a_function_that_lost_its_tag_or_alias_is_not_pinged(world: World, target: Target, outcome: str) -> None:
+    world.target = target
+    assert world.life.apply(world.approved(change_of()).id, NOW)["outcome"] == outcome
+    assert world.names() == []
+
+
+def test_a_change_that_nobody_approved_is_refused(world: World) -> None:
+    change = change_of()
+    world.store.record_change(change, Status.RECOMMENDED, NOW)
+    assert world.life.apply(change.id, NOW)["outcome"] == "refused"
+    assert world.names() == []
+
+
+def test_a_schedule_of_the_same_name_with_other_content_is_not_overwritten(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    name = world.names()[0]
+    there = world.scheduler.get_schedule(GroupName=GROUP, Name=name)
+    wanted = {
+        "GroupName": GROUP,
+        "Name": name,
+        "ScheduleExpression": there["ScheduleExpression"],
+        "ScheduleExpressionTimezone": there["ScheduleExpressionTimezone"],
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {**there["Target"], "Input": "{}"},
+    }
+    with pytest.raises(schedules.ScheduleDiffers, match=name):
+        schedules.put(world.scheduler, wanted)
+
+
+def watch(world: World, change: Change, number: int) -> dict[str, Any]:
+    return world.life.verify(change.id, NOW + timedelta(minutes=WATCH_MINUTES[number] + 5))
+
+
+def test_pings_that_come_and_meet_their_environments_are_kept(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    world.warmed(change, [minute for minute, _ in planned(change)])
+    assert world.life.verify(change.id, NOW + timedelta(minutes=10))["outcome"] == "watch"
+    assert watch(world, change, 0)["outcome"] == "watch"
+    assert watch(world, change, 1)["outcome"] == "keep"
+    assert world.life.keep(change.id, NOW)["outcome"] == "kept"
+    assert world.store.change(change.id).status is Status.KEPT
+
+
+def test_a_verify_that_is_repeated_after_its_answer_was_lost_skips_no_age(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    world.warmed(change, [minute for minute, _ in planned(change)])
+    watch(world, change, 0)
+    again = watch(world, change, 0)
+    assert again["outcome"] == "watch"
+    assert again["wait_s"] > 60 * (WATCH_MINUTES[1] - WATCH_MINUTES[0] - 2)
+
+
+@pytest.mark.parametrize(
+    ("different", "calls", "said"),
+    [
+        (None, Calls(1000.0, 1.0), "did not come"),
+        ({"failed": 2, "error": "the function failed"}, Calls(1000.0, 1.0), "failed"),
+        ({"environments": 0}, Calls(1000.0, 1.0), "do not overlap"),
+        ({}, Calls(1000.0, 40.0), "failed 40 times"),
+    ],
+)
+def test_pings_that_do_no_good_are_taken_back(world: World, different: Any, calls: Calls, said: str) -> None:
+    change = world.approved(change_of(pings=40))
+    world.life.apply(change.id, NOW)
+    if different is not None:
+        world.warmed(change, [minute for minute, _ in planned(change)], **different)
+    world.calls = calls
+    answer = watch(world, change, 0)
+    assert answer["outcome"] == "revert"
+    assert said in answer["message"]
+    assert world.life.revert(change.id, NOW)["outcome"] == "reverted"
+    assert world.names() == []
+    assert world.store.change(change.id).status is Status.REVERTED
+
+
+def test_reverting_twice_is_harmless(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    assert world.life.revert(change.id, NOW) == world.life.revert(change.id, NOW)
+
+
+def test_pings_of_a_plan_that_was_replaced_are_not_missed(world: World) -> None:
+    former = world.approved(change_of(pings=60))
+    world.life.apply(former.id, NOW)
+    world.warmed(former, [minute_of(NOW) + 5])
+    before = {"schedules": 59, "plans": [schedules.plan_mark(former.id)]}
+    newer = Change(**{f: getattr(change_of("run-2", 3), f) for f in Change.__slots__} | {"before": before})
+    world.approved(newer)
+    world.life.apply(newer.id, NOW + timedelta(minutes=7))
+    assert watch(world, former, 0)["outcome"] == "watch"
+    assert watch(world, former, 1)["outcome"] == "keep"
