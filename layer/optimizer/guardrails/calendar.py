@@ -1,0 +1,46 @@
+"""When changes may start: freezes and windows, in the policy's time zone."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from optimizer.guardrails.verdict import Refusal
+from optimizer.policy.model import Policy, RunLimits, Window
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def closed(policy: Policy, now: datetime) -> Refusal | None:
+    """Why nothing may start now, or None. Local wall-clock times decide, so a window keeps its hours in summer and
+    winter; an hour that the clock shows twice is in the window twice."""
+    local = now.astimezone(ZoneInfo(policy.time_zone))
+    return frozen(policy.run, local) or outside_windows(policy.run, local)
+
+
+def frozen(limits: RunLimits, local: datetime) -> Refusal | None:
+    """Within the days of a freeze, first and last included."""
+    for freeze in limits.freezes:
+        if freeze.first <= local.date() <= freeze.last:
+            return Refusal("run.freeze", f"Nothing is changed from {freeze.first} to {freeze.last}: {freeze.reason}.")
+    return None
+
+
+def outside_windows(limits: RunLimits, local: datetime) -> Refusal | None:
+    """Outside every window; no window at all means any hour."""
+    if not limits.windows or any(_is_open(window, local) for window in limits.windows):
+        return None
+    hours = "; ".join(f"{', '.join(window.days)} {window.start} to {window.until}" for window in limits.windows)
+    return Refusal("run.window", f"{local:%a %H:%M} is outside the windows for changes ({hours}).")
+
+
+def _is_open(window: Window, local: datetime) -> bool:
+    minute = local.hour * 60 + local.minute
+    start, until = _minutes(window.start), _minutes(window.until)
+    today, yesterday = _DAYS[local.weekday()], _DAYS[(local - timedelta(days=1)).weekday()]
+    if until > start:
+        return today in window.days and start <= minute < until
+    return (today in window.days and minute >= start) or (yesterday in window.days and minute < until)
+
+
+def _minutes(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)

@@ -1,0 +1,159 @@
+"""Guardrails of the whole run: what all changes that would act may take together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+
+from optimizer.changes import Change, Risk, Tuner, function_name
+from optimizer.guardrails import provisioned_concurrency as pc
+from optimizer.guardrails import warmups
+from optimizer.guardrails.verdict import MissingNumber, Refusal, number
+from optimizer.policy.model import Policy
+
+CONFIGURATION = frozenset({Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
+_RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Provisioned concurrency that a function has and that no proposal is about."""
+
+    environments: int
+    usd_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the plan is checked against. `targets`: how many were looked at. `cool_downs`: until when each target is
+    left alone, by tuner. `unreserved_concurrency`: None if it could not be read, which refuses what needs it."""
+
+    targets: int
+    unreserved_concurrency: int | None = None
+    cool_downs: Mapping[tuple[str, Tuner], datetime] = field(default_factory=dict)
+    held: Mapping[str, Held] = field(default_factory=dict)
+
+
+def best_first(changes: Iterable[Change]) -> list[Change]:
+    """Most USD saved, then most cold starts avoided, then most latency saved, then the lower risk, then the id. What
+    is not known counts as nothing gained."""
+
+    def key(change: Change) -> tuple[float, float, float, int, str]:
+        effect = change.effect
+        parts = (effect.usd_month, effect.cold_starts_month, effect.latency_ms)
+        usd, cold_starts, latency_ms = (part.estimate if part else 0.0 for part in parts)
+        return usd, cold_starts, latency_ms, _RISKS.index(change.risk), change.id
+
+    return sorted(changes, key=key)
+
+
+class Budget:
+    """What is left of the run's limits while changes are admitted one after another."""
+
+    def __init__(self, policy: Policy, account: Account, proposals: Iterable[Change]) -> None:
+        self._policy = policy
+        self._account = account
+        self._admitted = 0
+        self._configured: dict[str, str] = {}
+        self._warm_environments = 0.0
+        self._warm_usd_day = 0.0
+        self._environments = 0
+        self._usd_month = 0.0
+        for held in chain(account.held.values(), _held_before(proposals)):
+            self._environments += held.environments
+            self._usd_month += held.usd_month
+
+    def admit(self, change: Change) -> Refusal | None:
+        """Take the change out of the budget, or say which limit it does not fit in (and take nothing)."""
+        refusal = self._count() or self._one_configuration(change) or self._totals(change)
+        if refusal is None:
+            self._take(change)
+        return refusal
+
+    def _count(self) -> Refusal | None:
+        limits, targets = self._policy.run, self._account.targets
+        if self._admitted + 1 > limits.max_changes:
+            return Refusal("run.max_changes", f"A run may make {limits.max_changes} changes; better ones come first.")
+        if self._admitted + 1 > limits.max_changes_share * targets:
+            return Refusal(
+                "run.max_changes_share",
+                f"A run may change {limits.max_changes_share:.0%} of its {targets} targets, "
+                f"which is {int(limits.max_changes_share * targets)}; better ones come first.",
+            )
+        return None
+
+    def _one_configuration(self, change: Change) -> Refusal | None:
+        other = self._configured.get(function_name(change.target)) if change.tuner in CONFIGURATION else None
+        if other is None:
+            return None
+        return Refusal(
+            "run.one_configuration_change",
+            f"{other} changes the same function in this run; the effects of both could not be told apart.",
+        )
+
+    def _totals(self, change: Change) -> Refusal | None:
+        if change.tuner is Tuner.WARMUPS and not warmups.takes_away(change):
+            limits = self._policy.warmups
+            environments = self._warm_environments + number(change.after, "most_environments")
+            if environments > limits.max_environments_total:
+                return Refusal(
+                    "warmups.total",
+                    f"{environments:g} warm environments in all are more than the {limits.max_environments_total} allowed.",
+                )
+            return warmups.over_budget(self._warm_usd_day + number(change.after, "usd_day"), limits)
+        if change.tuner is Tuner.PROVISIONED_CONCURRENCY and _adds(change):
+            return self._provisioned(change)
+        return None
+
+    def _provisioned(self, change: Change) -> Refusal | None:
+        limits = self._policy.provisioned_concurrency
+        more, usd_more = _more(change)
+        if self._environments + more > limits.max_total:
+            return Refusal(
+                "provisioned_concurrency.total",
+                f"{self._environments + more} provisioned environments in all are more than the "
+                f"{limits.max_total} allowed.",
+            )
+        refusal = pc.over_budget(self._usd_month + usd_more, limits)
+        if refusal or change.evidence.get("reserved_concurrency") is not None:
+            return refusal
+        free = (self._account.unreserved_concurrency or 0) - self._environments - more
+        if free < limits.account_concurrency_free:
+            return Refusal(
+                "provisioned_concurrency.account",
+                f"It would leave {free} of the account's concurrency free; "
+                f"{limits.account_concurrency_free} must stay free.",
+            )
+        return None
+
+    def _take(self, change: Change) -> None:
+        self._admitted += 1
+        if change.tuner in CONFIGURATION:
+            self._configured[function_name(change.target)] = change.id
+        if change.tuner is Tuner.WARMUPS and not warmups.takes_away(change):
+            self._warm_environments += number(change.after, "most_environments")
+            self._warm_usd_day += number(change.after, "usd_day")
+        if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+            # What others give back is not spent again in the same run: it may be rejected or taken back.
+            more, usd_more = _more(change)
+            self._environments += max(0, more)
+            self._usd_month += max(0.0, usd_more)
+
+
+def _more(change: Change) -> tuple[int, float]:
+    environments = pc.environments_of(change.after) - pc.environments_of(change.before)
+    return environments, number(change.evidence, "usd_month") - pc.usd_month_before(change)
+
+
+def _adds(change: Change) -> bool:
+    return pc.grows(change, pc.Live(pc.environments_of(change.before), 0))
+
+
+def _held_before(proposals: Iterable[Change]) -> Iterable[Held]:
+    for change in proposals:
+        if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+            try:
+                yield Held(pc.environments_of(change.before), pc.usd_month_before(change))
+            except MissingNumber:
+                # Such a proposal is refused on its own; what it holds is not known.
+                continue
