@@ -7,8 +7,10 @@ BIN    := .venv/bin
 TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed
 READY  := .venv/.installed $(TOOLS)
 
-.PHONY: demo test check lock clean
+.PHONY: setup demo test check lock clean
 .DELETE_ON_ERROR:
+
+setup: $(READY)
 
 demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/optimizer demo $(if $(TRACES),--traces $(TRACES)) $(ARGS)

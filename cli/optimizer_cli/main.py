@@ -5,6 +5,7 @@ import importlib
 import click
 
 COMMANDS = {
+    "demo": "A local account, a real deploy, a run, the report.",
     "plan": "The decisions alone: JSON lines in, JSON lines out.",
 }
 

@@ -1,0 +1,202 @@
+"""The steps of the demo: account, deploy, policy, run, and what can be seen in the account afterwards."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from local_account.account import LocalAccount
+from local_account.deploy import Application, deploy_application
+from local_account.fleet import ALIAS, FleetSource
+from rich.console import Console
+
+from optimizer_cli import follow
+
+DEMO_POLICY = Path(__file__).parents[2] / "local" / "local_account" / "demo_policy.json"
+# The waits between applying a change and looking at what it did are hours; here they are seconds.
+WAIT_SCALE = 0.002
+RUN_LIMIT = timedelta(minutes=5)
+CHANGES_LIMIT = timedelta(minutes=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a demo run did. `plan` and `report` are the run's own documents; the rest is read from the account."""
+
+    run_id: str
+    status: str
+    plan: dict[str, Any]
+    report: dict[str, Any]
+    outcomes: dict[str, str]
+    schedules: list[str]
+    memory_mb: dict[str, tuple[int, int]]
+    messages: list[dict[str, str]]
+    folder: Path
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "plan": self.plan,
+            "report": self.report,
+            "outcomes": self.outcomes,
+            "schedules": self.schedules,
+            "memory_mb": self.memory_mb,
+            "messages": self.messages,
+            "folder": str(self.folder),
+        }
+
+
+@contextmanager
+def account(traces: Path | None, curves: Path | None, now: datetime, progress: Console) -> Iterator[LocalAccount]:
+    """A running local account with its targets."""
+    source = FleetSource(now=now, traces=traces, curves=curves)
+    with _step(progress, f"Local account ({source.says})"):
+        running = LocalAccount(source, wait_scale=WAIT_SCALE).start()
+    try:
+        progress.print(f"  {len(running.fleet)} functions, IAM enforced, {running.url}")
+        yield running
+    finally:
+        running.stop()
+
+
+def deploy(account: LocalAccount, progress: Console) -> Application:
+    """The application, built and deployed with the SAM CLI."""
+    with _step(progress, "sam build, sam deploy"):
+        return deploy_application(account)
+
+
+def put_policy(account: LocalAccount, application: Application, policy_file: Path | None) -> None:
+    """Store the policy where the application reads it."""
+    account.session.client("s3").put_object(
+        Bucket=application.bucket, Key="policy/policy.json", Body=(policy_file or DEMO_POLICY).read_bytes()
+    )
+
+
+def run(account: LocalAccount, application: Application, folder: Path, progress: Console) -> Result:
+    """Run the state machine, follow it, and collect what it left behind."""
+    sfn, sqs = account.session.client("stepfunctions"), account.session.client("sqs")
+    queue = _subscribe(account, application)
+    before = _memory_mb(account)
+    execution = sfn.start_execution(stateMachineArn=application.optimize_arn, input="{}")["executionArn"]
+    run_id = execution.rsplit(":", 1)[1]
+    progress.print(f"Run {run_id}")
+    entered: dict[str, float] = {}
+    for event in follow.states(sfn, execution, RUN_LIMIT):
+        if event.entered:
+            entered[event.state] = event.after_s
+        else:
+            took_s = event.after_s - entered.get(event.state, event.after_s)
+            progress.print(f"  {event.after_s:6.1f} s  {event.state} ({took_s:.1f} s)")
+    status = sfn.describe_execution(executionArn=execution)["status"]
+    plan = _document(account, application, f"runs/{run_id}/plan.json")
+    outcomes = _await_changes(account, application, progress)
+    after = _memory_mb(account)
+    report = _document(account, application, f"runs/{run_id}/report.json")
+    return Result(
+        run_id=run_id,
+        status=status,
+        plan=plan,
+        report=report,
+        outcomes=outcomes,
+        schedules=_schedules(account, application),
+        memory_mb={name: (before[name], after[name]) for name in before if before[name] != after[name]},
+        messages=_messages(sqs, queue),
+        folder=_download(account, application, run_id, folder),
+    )
+
+
+def wait_for_interrupt() -> None:
+    """Until Ctrl-C or a request to end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        return
+
+
+@contextmanager
+def _step(progress: Console, title: str) -> Iterator[None]:
+    began = time.monotonic()
+    with progress.status(f"{title} ..."):
+        yield
+    progress.print(f"{title} ({time.monotonic() - began:.0f} s)")
+
+
+def _subscribe(account: LocalAccount, application: Application) -> str:
+    """A queue that gets every message of the topic; returns its URL."""
+    sqs, sns = account.session.client("sqs"), account.session.client("sns")
+    url = sqs.create_queue(QueueName="demo-messages")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=application.topic_arn, Protocol="sqs", Endpoint=arn)
+    return str(url)
+
+
+def _messages(sqs: Any, queue: str) -> list[dict[str, str]]:
+    found = []
+    while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
+        for message in batch:
+            notification = json.loads(message["Body"])
+            found.append({"subject": notification.get("Subject", ""), "message": notification["Message"]})
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def _await_changes(account: LocalAccount, application: Application, progress: Console) -> dict[str, str]:
+    """How each change's own execution ended: change id to the status of its execution."""
+    sfn = account.session.client("stepfunctions")
+    deadline = time.monotonic() + CHANGES_LIMIT.total_seconds()
+    with _step(progress, "Watching what the changes did"):
+        while True:
+            pages = sfn.get_paginator("list_executions").paginate(stateMachineArn=application.change_arn)
+            found = {e["name"]: e["status"] for page in pages for e in page["executions"]}
+            if "RUNNING" not in found.values() or time.monotonic() > deadline:
+                return found
+            time.sleep(1)
+
+
+def _memory_mb(account: LocalAccount) -> dict[str, int]:
+    """Memory size behind the alias of each target that has one."""
+    client = account.session.client("lambda")
+    return {
+        target.name: client.get_function_configuration(FunctionName=target.name, Qualifier=ALIAS)["MemorySize"]
+        for target in account.fleet
+        if target.alias
+    }
+
+
+def _schedules(account: LocalAccount, application: Application) -> list[str]:
+    pages = (
+        account.session.client("scheduler")
+        .get_paginator("list_schedules")
+        .paginate(GroupName=application.schedule_group)
+    )
+    return sorted(schedule["Name"] for page in pages for schedule in page["Schedules"])
+
+
+def _document(account: LocalAccount, application: Application, key: str) -> dict[str, Any]:
+    s3 = account.session.client("s3")
+    listed = s3.list_objects_v2(Bucket=application.bucket, Prefix=key).get("Contents", [])
+    if not listed:
+        return {}
+    document = json.loads(s3.get_object(Bucket=application.bucket, Key=key)["Body"].read())
+    return dict(document)
+
+
+def _download(account: LocalAccount, application: Application, run_id: str, folder: Path) -> Path:
+    """Copy the run's documents out of the account, which ends with the demo."""
+    s3 = account.session.client("s3")
+    prefix = f"runs/{run_id}/"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=application.bucket, Prefix=prefix)
+    for item in (item for page in pages for item in page.get("Contents", [])):
+        path = folder / run_id / item["Key"].removeprefix(prefix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(s3.get_object(Bucket=application.bucket, Key=item["Key"])["Body"].read())
+    return folder / run_id

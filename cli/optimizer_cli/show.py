@@ -1,0 +1,66 @@
+"""Results as tables for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from optimizer_cli.demo_run import Result
+
+
+def result(demo: Result, out: Console) -> None:
+    """What was proposed, refused and changed, the messages, and where the report is."""
+    proposals = [dict(item) for item in demo.plan.get("proposals", [])]
+    acting = [item for item in proposals if item["verdict"] != "refused"]
+    refused = [item for item in proposals if item["verdict"] == "refused"]
+    _table(
+        out,
+        f"Proposed: {len(acting)}",
+        ("change", "target", "verdict", "why"),
+        [
+            (item["change"]["id"], _short(item["change"]["target"]), item["verdict"], item["change"]["reason"])
+            for item in acting
+        ],
+    )
+    _table(
+        out,
+        f"Refused: {len(refused)}",
+        ("rule", "target", "why"),
+        [(item["rule"], _short(item["change"]["target"]), item["message"]) for item in refused],
+    )
+    _table(
+        out,
+        f"Memory changed: {len(demo.memory_mb)}",
+        ("function", "before", "now"),
+        [(name, f"{before} MB", f"{after} MB") for name, (before, after) in demo.memory_mb.items()],
+    )
+    out.print(f"Warm-up schedules in the account: {len(demo.schedules)}")
+    for message in demo.messages:
+        out.rule(message["subject"])
+        out.print(message["message"], markup=False)
+    out.rule()
+    out.print(f"Report and evidence: {demo.folder}/")
+
+
+def running(environment: Mapping[str, str], out: Console) -> None:
+    """How to reach the account that was left running."""
+    out.print("\nThe account goes on until Ctrl-C. In another terminal:")
+    for name, value in environment.items():
+        out.print(f"  export {name}={value}", markup=False, soft_wrap=True)
+
+
+def _table(out: Console, title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    out.print()
+    if not rows:
+        out.print(title)
+        return
+    table = Table(*columns, title=title, title_justify="left", expand=False)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    out.print(table)
+
+
+def _short(target: str) -> str:
+    """The last part of an ARN."""
+    return target.rsplit(":function:", 1)[-1]

@@ -1,0 +1,89 @@
+"""Collect what a run or a change did, store it as a report, and publish it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from optimizer.documents import Documents
+from optimizer.report import text
+from optimizer.report.publish import Message, publish_once
+from optimizer.report.summary import line, summarise
+from optimizer.runs import RunStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+
+def publish_run(
+    store: RunStore,
+    documents: Documents,
+    sns: "SNSClient",
+    topic_arn: str,
+    run_id: str,
+    failed_batches: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> str:
+    """Write report.json and report.txt, publish the text, record the run's end; returns the message's id.
+
+    Run again it sends no second message, and leaves the report as the message said it.
+    """
+    no_changes, not_looked_at = _proposed(documents, run_id)
+    report = summarise(
+        store.run(run_id),
+        store.changes_of(run_id),
+        no_changes,
+        not_looked_at,
+        now,
+        notes=[_batch(failed) for failed in failed_batches],
+    )
+    published = store.start_publication(f"RUN#{run_id}", now)
+    message = text.body(report)
+    if not published.message_id:
+        documents.write(f"runs/{run_id}/report.json", report)
+        documents.write_bytes(f"runs/{run_id}/report.txt", message.encode(), "text/plain; charset=utf-8")
+    message_id = publish_once(
+        sns,
+        store,
+        topic_arn,
+        f"RUN#{run_id}",
+        Message(text.subject(report), message, run_id, "succeeded", report.severity, report.tuners),
+        now,
+    )
+    store.finish_run(run_id, "succeeded", now, message_id=message_id)
+    return message_id
+
+
+def publish_change(store: RunStore, sns: "SNSClient", topic_arn: str, change_id: str, now: datetime) -> str:
+    """Publish how the watch of a change ended; returns the message's id."""
+    stored = store.change(change_id)
+    shown = line(stored)
+    severity = "info" if stored.status.value == "kept" else "warning"
+    message = Message(
+        text.change_subject(shown),
+        text.change_body(shown),
+        stored.change.run_id,
+        stored.status.value,
+        severity,
+        (stored.change.tuner.value,),
+    )
+    return publish_once(sns, store, topic_arn, f"CHANGE#{change_id}", message, now)
+
+
+def _proposed(documents: Documents, run_id: str) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
+    """What the planners left alone, and what they or the analysis could not look at."""
+    no_changes: list[Mapping[str, Any]] = []
+    failed: dict[str, str] = {}
+    for folder in ("traffic", "proposals"):
+        for key in documents.keys(f"runs/{run_id}/{folder}/"):
+            document = documents.read(key)
+            no_changes += document.get("no_changes", [])
+            failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
+    return no_changes, failed
+
+
+def _name(target: str) -> str:
+    return target.rsplit(":function:", 1)[-1]
+
+
+def _batch(failed: Mapping[str, Any]) -> str:
+    return f"Batch {failed.get('batch', '?')} failed: {failed.get('error', failed.get('Error', 'unknown error'))}."

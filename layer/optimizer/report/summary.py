@@ -1,0 +1,136 @@
+"""What a run did, as one document: every number that a message, a page or the terminal shows is taken from here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from optimizer.changes import Interval, Status
+from optimizer.runs import StoredChange
+
+# Where a change of each status is listed. A change that is being watched has been made.
+_SECTION = {
+    Status.APPLYING: "changed",
+    Status.WATCHING: "changed",
+    Status.REVERTING: "taken_back",
+    Status.KEPT: "changed",
+    Status.REVERTED: "taken_back",
+    Status.RECOMMENDED: "recommended",
+    Status.PROPOSED: "waiting",
+    Status.AWAITING_APPROVAL: "waiting",
+    Status.APPROVED: "waiting",
+    Status.REJECTED: "rejected",
+    Status.REFUSED: "refused",
+    Status.STALE: "refused",
+    Status.FAILED: "failed",
+}
+SECTIONS = ("changed", "taken_back", "recommended", "waiting", "rejected", "refused", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One change as it is shown. `target` is the last part of the ARN; `rule` refused it, if one did."""
+
+    change_id: str
+    tuner: str
+    target: str
+    reason: str
+    status: str
+    rule: str
+    message: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    risk: str
+    usd_month: Interval | None
+    cold_starts_month: Interval | None
+    latency_ms: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. `expected_usd_month` is the sum over what was changed, negative where the bill falls;
+    `possible_usd_month` the same over what was only recommended."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    targets: int
+    changed: tuple[Line, ...]
+    taken_back: tuple[Line, ...]
+    recommended: tuple[Line, ...]
+    waiting: tuple[Line, ...]
+    rejected: tuple[Line, ...]
+    refused: tuple[Line, ...]
+    failed: tuple[Line, ...]
+    left_alone: tuple[Mapping[str, Any], ...]
+    not_looked_at: Mapping[str, str]
+    expected_usd_month: Interval
+    possible_usd_month: Interval
+    expected_cold_starts_month: Interval
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def severity(self) -> str:
+        """`warning` where somebody should look: something failed, was taken back or could not be looked at."""
+        return "warning" if self.failed or self.taken_back or self.not_looked_at else "info"
+
+    @property
+    def tuners(self) -> tuple[str, ...]:
+        """The tuners that proposed something."""
+        return tuple(sorted({line.tuner for name in SECTIONS for line in getattr(self, name)}))
+
+
+def summarise(
+    run: Mapping[str, Any],
+    changes: Iterable[StoredChange],
+    no_changes: Sequence[Mapping[str, Any]],
+    not_looked_at: Mapping[str, str],
+    finished_at: datetime,
+    notes: Sequence[str] = (),
+) -> Report:
+    """The report of a run from its record, its changes as they are now, and what was left alone or failed."""
+    sections: dict[str, list[Line]] = {name: [] for name in SECTIONS}
+    for stored in changes:
+        sections[_SECTION[stored.status]].append(line(stored))
+    return Report(
+        run_id=run["run_id"],
+        started_at=run["started_at"],
+        finished_at=finished_at,
+        targets=int(run.get("targets", 0)),
+        left_alone=tuple(no_changes),
+        not_looked_at=dict(not_looked_at),
+        expected_usd_month=_sum(found.usd_month for found in sections["changed"]),
+        possible_usd_month=_sum(found.usd_month for found in sections["recommended"]),
+        expected_cold_starts_month=_sum(found.cold_starts_month for found in sections["changed"]),
+        notes=tuple(notes),
+        **{name: tuple(lines) for name, lines in sections.items()},
+    )
+
+
+def line(stored: StoredChange) -> Line:
+    """One change as it is shown."""
+    change = stored.change
+    return Line(
+        change_id=change.id,
+        tuner=change.tuner.value,
+        target=change.target.rsplit(":function:", 1)[-1],
+        reason=change.reason,
+        status=stored.status.value,
+        rule=stored.rule,
+        message=stored.message,
+        before=change.before,
+        after=change.after,
+        risk=change.risk.value,
+        usd_month=change.effect.usd_month,
+        cold_starts_month=change.effect.cold_starts_month,
+        latency_ms=change.effect.latency_ms,
+    )
+
+
+def _sum(intervals: Iterable[Interval | None]) -> Interval:
+    """Sum of the estimates. Low and high are added too: wider than needed if the errors are independent, which
+    nobody has shown."""
+    known = [interval for interval in intervals if interval is not None]
+    return Interval(
+        estimate=sum(i.estimate for i in known), low=sum(i.low for i in known), high=sum(i.high for i in known)
+    )

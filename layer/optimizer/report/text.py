@@ -1,0 +1,120 @@
+"""A report in plain words, for mail: short lines, the most important first, no mark-up."""
+
+import textwrap
+from collections.abc import Sequence
+
+from optimizer.changes import Interval
+from optimizer.report.summary import Line, Report
+
+# SNS takes 256 KiB; a mail nobody scrolls through is shorter, and the report has the rest.
+LONGEST_SECTION = 20
+_WIDTH = 78
+_SUBJECT = 99
+
+
+def subject(report: Report) -> str:
+    """One ASCII line under 100 characters."""
+    counts = [
+        (len(report.changed), "changed"),
+        (len(report.taken_back), "taken back"),
+        (len(report.waiting), "waiting"),
+        (len(report.recommended), "recommended"),
+        (len(report.refused), "refused"),
+        (len(report.failed), "failed"),
+    ]
+    said = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to change"
+    return _ascii(f"Optimizer: {said} ({report.targets} functions looked at)")
+
+
+def change_subject(shown: Line) -> str:
+    """One ASCII line about how a single change ended."""
+    return _ascii(f"Optimizer: {shown.tuner.replace('_', ' ')} of {shown.target} {shown.status}")
+
+
+def body(report: Report) -> str:
+    """The whole message about a run."""
+    parts = [
+        f"Run {report.run_id}, {report.started_at:%Y-%m-%d %H:%M} to {report.finished_at:%H:%M} UTC.",
+        f"{report.targets} functions looked at, {len(report.left_alone)} decisions to leave something as it is.",
+    ]
+    if report.changed:
+        parts.append(
+            f"Expected from what was changed: {usd(report.expected_usd_month)} a month"
+            f"{_cold_starts(report.expected_cold_starts_month)}."
+        )
+    if report.recommended:
+        parts.append(f"Possible, if you agree: {usd(report.possible_usd_month)} a month.")
+    parts += report.notes
+    parts += _section("Changed, and now watched", report.changed)
+    parts += _section("Taken back", report.taken_back)
+    parts += _section("Failed", report.failed)
+    parts += _section("Waiting for an answer", report.waiting)
+    parts += _section("Recommended (your policy lets nothing of this happen by itself)", report.recommended)
+    parts += _section("Rejected", report.rejected)
+    parts += _section("Refused by a guardrail", report.refused)
+    if report.not_looked_at:
+        failed = [f"- {target}: {reason}" for target, reason in sorted(report.not_looked_at.items())]
+        parts += ["", f"Could not be looked at: {len(failed)}", *_cut(failed)]
+    return "\n".join(_wrap(part) for part in parts) + "\n"
+
+
+def change_body(shown: Line) -> str:
+    """The message about how a single change ended."""
+    parts = [f"{shown.target}: {_what(shown)}.", shown.reason, f"Outcome: {shown.status}. {shown.message}".rstrip()]
+    return "\n".join(_wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
+
+
+def usd(amount: Interval) -> str:
+    """`-3.20 USD (-4.10 to -2.30)`."""
+    if amount.low == amount.high:
+        return f"{amount.estimate:+.2f} USD"
+    return f"{amount.estimate:+.2f} USD ({amount.low:+.2f} to {amount.high:+.2f})"
+
+
+def _cold_starts(number: Interval) -> str:
+    if number.estimate == 0:
+        return ""
+    word = "fewer" if number.estimate < 0 else "more"
+    return f", {abs(number.estimate):.0f} {word} cold starts a month"
+
+
+def _section(title: str, lines: Sequence[Line]) -> list[str]:
+    if not lines:
+        return []
+    return ["", f"{title}: {len(lines)}", *_cut([_item(shown) for shown in lines])]
+
+
+def _cut(lines: list[str]) -> list[str]:
+    if len(lines) <= LONGEST_SECTION:
+        return lines
+    return [*lines[:LONGEST_SECTION], f"- and {len(lines) - LONGEST_SECTION} more, in the report"]
+
+
+def _item(shown: Line) -> str:
+    price = f" {usd(shown.usd_month)} a month." if shown.usd_month else ""
+    why = f" {shown.message}" if shown.message else ""
+    rule = f" [{shown.rule}]" if shown.rule else ""
+    return f"- {shown.target}: {_what(shown)}.{price} {shown.reason}{why}{rule}"
+
+
+def _what(shown: Line) -> str:
+    changed = [
+        f"{name.replace('_', ' ')} {_value(shown.before.get(name))} -> {_value(value)}"
+        for name, value in shown.after.items()
+        if shown.before.get(name) != value and not isinstance(value, (list, dict))
+    ]
+    return f"{shown.tuner.replace('_', ' ')}: {', '.join(changed) or 'see the report'}"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _wrap(part: str) -> str:
+    return textwrap.fill(part, _WIDTH, subsequent_indent="  " if part.startswith("- ") else "", break_long_words=False)
+
+
+def _ascii(line: str) -> str:
+    return line.encode("ascii", "replace").decode().replace("\n", " ")[:_SUBJECT]
