@@ -96,7 +96,6 @@ class History:
         minutes = self.minutes.overlaid(newer.minutes)
         hours = self.hours.overlaid(newer.hours)
         minutes = minutes.window(max(minutes.start, minutes.end - MINUTES_KEPT), minutes.end)
-        hours = hours.overlaid(hours_of(minutes))
         return History(minutes, hours.window(max(hours.start, hours.end - HOURS_KEPT), hours.end))
 
     def to_bytes(self) -> bytes:

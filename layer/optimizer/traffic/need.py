@@ -43,10 +43,12 @@ def usual_need(
     WEEKDAY_WEIGHT times, and every day of age DAY_DECAY of the day after it. Result: one row for each quantile;
     NaN where no day is known.
     """
-    days = len(need) // DAY_MINUTES
+    days = min(len(need) // DAY_MINUTES, 14)
     end = start + len(need)
+    # A minute more than a day ahead has its latest known like more than a day before it.
+    ahead = -(-(int(at.max()) + 1 - end) // DAY_MINUTES) if days and len(at) else 0
     peaks, weights = [], []
-    for age in range(1, min(days, 14) + (-(-int(at.max() + 1 - end) // DAY_MINUTES) if len(at) else 0) + 1):
+    for age in range(1, days + ahead + 1):
         then = same_time_on_other_days(zone, at, -age)
         window = then[:, None] + np.arange(-before, after)
         inside = (window >= start) & (window < end)

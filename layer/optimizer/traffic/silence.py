@@ -15,14 +15,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.history import History, Series
+from optimizer.traffic.history import History, Series, hours_of
 
 _GAP_PROBABILITY = 0.01
 _LONGEST_GAP_HOURS = 24
 
 
 def settle(histories: Mapping[str, History], since_minute: int) -> dict[str, History]:
-    """The same histories with every minute and hour from `since_minute` on either known or part of a gap.
+    """The same histories with every minute and hour from `since_minute` on either known or part of a gap, and the
+    hours made from the minutes where these are all known.
 
     `histories`: those of the functions that were read together, none of them settled after `since_minute`.
     """
@@ -35,7 +36,8 @@ def _settled(history: History, gaps: NDArray[np.int64], since_minute: int) -> Hi
     if known_from is None:
         return history
     minutes = _filled(history.minutes, gaps, 1, max(since_minute, known_from))
-    hours = _filled(history.hours, gaps, 60, max(since_minute, known_from))
+    hours = history.hours.overlaid(hours_of(minutes).window(history.hours.start, history.hours.end))
+    hours = _filled(hours, gaps, 60, max(since_minute, known_from))
     return History(minutes, hours)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 _HOLD_OVER_SPREAD = 2.0
+# What the network and the service add to the spread of the calls cannot be seen from here.
+_HOLD_AGAIN = 4.0
 _ROUNDS = 2
 
 
@@ -78,7 +80,7 @@ def warm(client: "LambdaClient", warmup: Warmup, clock: Callable[[], float] = ti
         for answer in done.answers:
             instances[answer.instance] = instances.get(answer.instance, False) or answer.cold
         met = len({answer.instance for answer in done.answers})
-        longer_ms = min(float(MAX_HOLD_MS), max(2 * hold_ms, _HOLD_OVER_SPREAD * done.spread_ms))
+        longer_ms = min(float(MAX_HOLD_MS), max(_HOLD_AGAIN * hold_ms, _HOLD_OVER_SPREAD * done.spread_ms))
         if met >= warmup.environments or done.errors or longer_ms <= hold_ms or number == _ROUNDS:
             break
         hold_ms = longer_ms

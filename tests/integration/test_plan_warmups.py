@@ -1,0 +1,186 @@
+"""Proposing warm-ups for a batch: each function ends as a change, as no change or as failed."""
+
+import importlib.util
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from moto import mock_aws
+from optimizer import aws
+from optimizer.changes import Change
+from optimizer.documents import Documents
+from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty
+from optimizer.traffic.minutes import minute_of
+from optimizer.traffic.summary import summarise
+
+ROOT = Path(__file__).parents[2]
+EVENT = json.loads((ROOT / "events" / "plan_warmups.json").read_text())
+
+
+def busy_by_day(days: int = 14) -> History:
+    """A function called in bursts of the same three hours every day, with calls of two seconds."""
+    end = minute_of(datetime.now(UTC)) - 3
+    minutes = end - days * DAY_MINUTES + np.arange(days * DAY_MINUTES)
+    hour = minutes // 60 % 24
+    rate = np.where(np.isin(hour, (7, 8, 15)) & (minutes % 15 < 3), 60.0, 0.0)
+    calls = np.random.default_rng(1).poisson(rate).astype(float)
+    values = {"invocations": calls, "duration_ms": np.where(calls > 0, 2000.0, np.nan), "concurrency": calls * np.nan}
+    return History(Series(int(minutes[0]), values), empty(HOUR_METRICS))
+
+
+class Account:
+    """moto's S3, Lambda and Scheduler with a policy and a batch."""
+
+    def __init__(self) -> None:
+        self.s3: Any = boto3.client("s3")
+        self.s3.create_bucket(Bucket="optimizer")
+        self.documents = Documents(self.s3, "optimizer")
+        self.lambda_: Any = boto3.client("lambda")
+        role = boto3.client("iam").create_role(RoleName="target", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        self.role = role
+        boto3.client("scheduler").create_schedule_group(Name="warmups")
+        self.targets: list[dict[str, Any]] = []
+        self.traffic: dict[str, Any] = {}
+        self.policy: dict[str, Any] = {"version": 1}
+
+    def function(self, name: str, history: History, *, ready: bool = True, alias: bool = True) -> None:
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("app.py", "def handler(event, context): return None")
+        arn = self.lambda_.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=self.role,
+            Handler="app.handler",
+            Code={"ZipFile": code.getvalue()},
+            MemorySize=1024,
+            Architectures=["arm64"],
+            Publish=True,
+        )["FunctionArn"].removesuffix(":1")
+        if alias:
+            self.lambda_.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+        self.targets.append(
+            {
+                "function_name": name,
+                "function_arn": arn,
+                "alias": "live",
+                "timezone": "UTC",
+                "warmup_ready": ready,
+                "tags": {},
+            }
+        )
+        self.documents.write_bytes(f"history/{name}.npz", history.to_bytes(), "application/octet-stream")
+        self.traffic[name] = asdict(
+            summarise(
+                history,
+                function_name=name,
+                function_arn=arn,
+                alias="live",
+                timezone="UTC",
+                history_key=f"history/{name}.npz",
+            )
+        )
+
+    def plan(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        run = f"runs/{EVENT['run_id']}"
+        failed = {target["function_name"]: "throttled" for target in self.targets if target["function_name"] == "gone"}
+        functions = {name: traffic for name, traffic in self.traffic.items() if name not in failed}
+        self.documents.write(f"{run}/policy.json", self.policy)
+        self.documents.write(f"{run}/batches/{EVENT['batch']}.json", {"functions": self.targets})
+        self.documents.write(f"{run}/traffic/{EVENT['batch']}.json", {"functions": functions, "failed": failed})
+        spec = importlib.util.spec_from_file_location("plan_warmups_app", ROOT / "functions/plan_warmups/app.py")
+        assert spec is not None
+        assert spec.loader is not None
+        app = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(app)
+        answer = app.handler(EVENT, None)
+        return answer, self.documents.read(f"{run}/proposals/warmups-{EVENT['batch']}.json")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    variables = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "OPTIMIZER_TABLE": "optimizer",
+        "OPTIMIZER_BUCKET": "optimizer",
+        "OPTIMIZER_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:optimizer",
+        "OPTIMIZER_POLICY_KEY": "policy/policy.json",
+        "OPTIMIZER_SCHEDULE_GROUP": "warmups",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    aws.client.cache_clear()
+    with mock_aws():
+        yield Account()
+    aws.client.cache_clear()
+
+
+def test_a_function_with_a_daily_burst_gets_pings_before_it(account: Account) -> None:
+    account.function("orders", busy_by_day())
+    answer, proposals = account.plan()
+    assert answer == {"outcome": "planned", **EVENT, "changes": 1, "no_changes": 0, "failed": 0}
+    change = Change.from_document(proposals["changes"][0])
+    assert (change.action, change.target) == ("schedule_warmups", account.targets[0]["function_arn"])
+    assert change.before == {"schedules": 0, "plans": []}
+    assert change.after["pings"] == sum(count for _, count in change.after["schedule"])
+    assert change.after["most_environments"] == max(count for _, count in change.after["schedule"])
+    assert 0 < change.after["usd_day"] < 0.5
+    assert change.evidence["cold_starts_avoided"] > 1
+    assert change.effect.cold_starts_month is not None
+    assert change.effect.cold_starts_month.estimate < -30
+    first = minute_of(datetime.fromisoformat(change.after["from"]))
+    hours = {(first + minute) // 60 % 24 for minute, _ in change.after["schedule"]}
+    assert {7, 8, 15} <= hours | {6, 14} | {7, 8, 15} & hours
+    assert not hours & {0, 1, 2, 11, 12, 20, 21}
+
+
+def test_a_function_that_does_not_understand_pings_is_told_what_it_misses(account: Account) -> None:
+    account.function("orders", busy_by_day(), ready=False)
+    _, proposals = account.plan()
+    assert proposals["changes"] == []
+    assert "not tagged optimizer:warmup=ready" in proposals["no_changes"][0]["reason"]
+    assert proposals["no_changes"][0]["evidence"]["cold_starts_avoided"] > 1
+
+
+def test_a_function_without_the_alias_fails_with_what_to_do(account: Account) -> None:
+    account.function("orders", busy_by_day(), alias=False)
+    answer, proposals = account.plan()
+    assert answer["failed"] == 1
+    assert "has no alias live" in proposals["failed"][account.targets[0]["function_arn"]]
+
+
+def test_a_function_whose_metrics_failed_stays_failed(account: Account) -> None:
+    account.function("gone", busy_by_day())
+    account.function("orders", busy_by_day())
+    answer, proposals = account.plan()
+    assert (answer["changes"], answer["failed"]) == (1, 1)
+    assert proposals["failed"] == {account.targets[0]["function_arn"]: "throttled"}
+
+
+def test_no_metrics_means_no_change_and_says_so(account: Account) -> None:
+    account.function("new", History.empty())
+    _, proposals = account.plan()
+    assert proposals["no_changes"][0]["reason"].startswith("no metrics")
+
+
+def test_zero_environments_allowed_means_none(account: Account) -> None:
+    account.policy["warmups"] = {"max_environments_per_function": 0}
+    account.function("orders", busy_by_day())
+    _, proposals = account.plan()
+    assert "max_environments_per_function is 0" in proposals["no_changes"][0]["reason"]
+
+
+def test_planning_twice_on_the_same_data_proposes_the_same_change(account: Account) -> None:
+    account.function("orders", busy_by_day())
+    ids = [account.plan()[1]["changes"][0]["id"] for _ in range(2)]
+    assert ids[0] == ids[1]

@@ -1,0 +1,114 @@
+"""Warming N environments: a Lambda service that starts an environment when all it has are busy."""
+
+import io
+import json
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from optimizer.warmups.protocol import InvalidWarmup, Warmup
+from optimizer.warmups.warm import client_for, warm
+
+WARMUP = Warmup("orders", "live", 4, 60, "run-1", "warmups-1")
+
+
+class LambdaService:
+    """Environments that are busy while a call is held. init_s: how long a cold start takes."""
+
+    def __init__(self, *, init_s: float = 0.0, warm: int = 0, decorated: bool = True, throttle_after: int = 99) -> None:
+        self._lock = threading.Lock()
+        self._free = [f"warm-{n}" for n in range(warm)]
+        self._init_s, self._decorated, self._left = init_s, decorated, throttle_after
+        self.requests: list[dict[str, Any]] = []
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        with self._lock:
+            self.requests.append(request)
+            self._left -= 1
+            if self._left < 0:
+                raise ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate"}}, "Invoke")
+            cold = not self._free
+            instance = f"new-{len(self.requests)}" if cold else self._free.pop()
+        time.sleep(self._init_s if cold else 0)
+        hold_ms = json.loads(request["Payload"])["optimizer_warmup"]["hold_ms"]
+        time.sleep(hold_ms / 1000)
+        with self._lock:
+            self._free.append(instance)
+        answer = {"optimizer_warmup": {"cold": cold, "instance": instance}} if self._decorated else {"ok": True}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+@pytest.mark.parametrize(("already", "init_s"), [(0, 0.0), (1, 0.3), (3, 0.3), (4, 0.0)])
+def test_as_many_environments_are_met_as_were_asked_for_however_slow_the_cold_ones_are(
+    already: int, init_s: float
+) -> None:
+    service: Any = LambdaService(init_s=init_s, warm=already)
+    warmed = warm(service, WARMUP)
+    assert (warmed.environments, warmed.failed) == (4, 0)
+    assert warmed.cold == 4 - already
+    assert {request["Qualifier"] for request in service.requests} == {"live"}
+
+
+def test_a_hold_that_was_too_short_is_lengthened_once() -> None:
+    service: Any = LambdaService(warm=1)
+    arrive, numbers, invoke = threading.Lock(), iter(range(99)), service.invoke
+
+    def one_after_another(**request: Any) -> Any:
+        with arrive:
+            number = next(numbers) % 3
+        time.sleep(0.05 * number)
+        return invoke(**request)
+
+    service.invoke = one_after_another
+    warmed = warm(service, replace(WARMUP, hold_ms=40, environments=3))
+    assert (warmed.environments, warmed.rounds, warmed.hold_ms) == (3, 2, 160)
+
+
+def test_a_function_that_ran_its_own_code_is_reported_and_not_called_again() -> None:
+    service: Any = LambdaService(decorated=False)
+    warmed = warm(service, WARMUP)
+    assert (warmed.failed, warmed.environments, warmed.rounds) == (4, 0, 1)
+    assert "not decorated" in warmed.error
+
+
+def test_calls_that_are_throttled_are_counted_and_not_repeated() -> None:
+    service: Any = LambdaService(throttle_after=2)
+    warmed = warm(service, WARMUP)
+    assert (warmed.environments, warmed.failed, warmed.calls) == (2, 2, 4)
+    assert "TooManyRequestsException" in warmed.error
+
+
+def test_the_client_makes_each_call_once_and_holds_a_connection_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    config = client_for(60).meta.config
+    assert config.max_pool_connections == 60
+    assert config.retries["total_max_attempts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"alias": "$LATEST"}, "LATEST"),
+        ({"alias": ""}, "alias"),
+        ({"environments": 0}, "environments"),
+        ({"environments": True}, "environments"),
+        ({"environments": 1001}, "environments"),
+        ({"hold_ms": -1}, "hold_ms"),
+        ({"function_name": None}, "function_name"),
+    ],
+)
+def test_an_event_that_cannot_be_meant_is_refused_by_field(wrong: dict[str, Any], said: str) -> None:
+    event = {
+        "function_name": "orders",
+        "alias": "live",
+        "environments": 3,
+        "hold_ms": 200,
+        "run_id": "run",
+        "change_id": "change",
+    }
+    assert Warmup.from_event(event).minute is None
+    with pytest.raises(InvalidWarmup, match=said):
+        Warmup.from_event(event | wrong)
