@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizer.caches.curves import hit_curve
-from optimizer.caches.forecast import Outlook, cautious, outlook, stores_per_window
+from optimizer.caches.forecast import Outlook, cautious, outlook, outlooks
 from optimizer.caches.replay import Accesses
 
 CURVE = hit_curve([(float(t), str(t % 9)) for t in range(100)], [2.0, 20.0])
@@ -38,16 +38,20 @@ def test_too_few_windows_say_nothing():
 
 @given(st.lists(st.floats(0, 1e6), min_size=4, max_size=12))
 def test_never_less_memory_is_planned_for_than_was_used(series):
-    planned = cautious(CURVE, outlook(series))
+    planned = cautious(CURVE, {5.0: outlook(series)})
     assert all(p >= n for p, n in zip(planned.live_entries, CURVE.live_entries, strict=True))
     assert planned.hit_ratio == CURVE.hit_ratio
 
 
 def test_noise_alone_adds_no_more_than_its_share():
-    planned = cautious(CURVE, Outlook(0.0, 5.0), most=0.25)
+    planned = cautious(CURVE, {2.0: Outlook(0.0, 5.0)}, most=0.25)
     assert planned.live_entries == pytest.approx([1.25 * n for n in CURVE.live_entries])
 
 
-def test_each_window_counts_its_different_keys():
-    pairs = [(0.0, "a"), (1.0, "a"), (2.0, "b"), (5.0, "a"), (7.9, "c"), (8.0, "a")]
-    assert stores_per_window(Accesses.of(pairs), (0.0, 8.0), windows=4) == [1, 1, 1, 2]
+def test_reads_that_come_faster_and_faster_need_more_memory_at_short_ttls_only():
+    pairs = [(100 * (i / 5000) ** 0.5, str(i * 7919 % 20)) for i in range(5000)]
+    ahead = outlooks(Accesses.of(pairs), (0.0, 100.0), [0.05, 50.0])
+    assert min(ahead) == 0.05
+    assert max(ahead) == 12.5
+    assert ahead[0.05].growth > 0.3
+    assert ahead[12.5].growth == pytest.approx(0, abs=0.01)

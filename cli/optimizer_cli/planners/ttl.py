@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 from optimizer.caches.allocate import BudgetTooSmall, Space, allocate
 from optimizer.caches.curves import hit_curve, ttl_grid
-from optimizer.caches.forecast import cautious, outlook, stores_per_window
+from optimizer.caches.forecast import cautious, outlooks
 from optimizer.caches.replay import Accesses, NoAccesses
 from optimizer.caches.sample import KeySample
 
@@ -52,7 +52,7 @@ def _allocate(request: dict[str, Any]) -> dict[str, Any]:
     grid = ttl_grid(shortest, longest)
     spaces = {}
     for name, namespace in reads.items():
-        ahead = outlook(stores_per_window(namespace, span))
+        ahead = outlooks(namespace, span, grid)
         spaces[name] = Space(cautious(hit_curve(namespace, grid, span_s=span), ahead), shortest, longest)
     try:
         chosen = allocate(spaces, budget).ttl_s

@@ -1,12 +1,12 @@
 """How much memory the same TTL may need in the time to come, from how the past moved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from optimizer.caches.curves import HitCurve
-from optimizer.caches.replay import Accesses
+from optimizer.caches.replay import Accesses, Replay
 
 WINDOWS = 8
 
@@ -45,21 +45,43 @@ def outlook(series: Sequence[float]) -> Outlook:
     return Outlook(kept * slope * count / mean, variance**0.5 / mean)
 
 
-def stores_per_window(accesses: Accesses, span_s: tuple[float, float], windows: int = WINDOWS) -> list[float]:
-    """Different keys read in each of the equally long windows of a span: what has to be stored there."""
-    from_s, to_s = span_s
-    edge = (accesses.start_s - from_s) * 1e6 + accesses.time_us
-    window = np.clip((edge * windows / max((to_s - from_s) * 1e6, 1.0)).astype(np.int64), 0, windows - 1)
-    pairs = np.unique(window * len(accesses.keys) + accesses.key)
-    return [float(n) for n in np.bincount(pairs // len(accesses.keys), minlength=windows)]
+def outlooks(accesses: Accesses, span_s: tuple[float, float], ttls_s: Sequence[float]) -> dict[float, Outlook]:
+    """Outlook of the entries in memory at a few TTLs from the shortest asked for to a window's length.
+
+    Taken from what each window would store into a cache that is empty at its start; a TTL longer than a window
+    behaves there like the window's length.
+    """
+    windowed = Replay(accesses.by_window(span_s, WINDOWS))
+    shortest = min(ttls_s)
+    longest = max(shortest, min(max(ttls_s), (span_s[1] - span_s[0]) / WINDOWS))
+    found = {}
+    for ttl in np.unique(np.geomspace(shortest, longest, 4)):
+        totals = windowed.run(float(ttl))
+        found[float(ttl)] = outlook((totals.accesses - totals.hits).reshape(-1, WINDOWS).sum(axis=0).tolist())
+    return found
 
 
 def cautious(
-    curve: HitCurve, ahead: Outlook, *, tolerance: float = 0.1, certainty: float = 3.0, most: float = 0.25
+    curve: HitCurve,
+    ahead: Mapping[float, Outlook],
+    *,
+    tolerance: float = 0.1,
+    certainty: float = 3.0,
+    most: float = 0.25,
 ) -> HitCurve:
     """The curve with the memory to plan with: enough that the mean fits what is expected to come, and that `certainty`
     standard deviations above it pass it by no more than `tolerance`. Noise alone adds at most the share `most`: what
-    is more erratic than that, no reserve of a sensible size covers, and the server's own limit has to."""
-    growth = max(0.0, ahead.growth)
-    noise = min(1 + most, max(1.0, (1 + certainty * ahead.noise / (1 + growth)) / (1 + tolerance)))
-    return replace(curve, live_entries=tuple(n * (1 + growth) * noise for n in curve.live_entries))
+    is more erratic than that, no reserve of a sensible size covers, and the server's own limit has to.
+
+    ahead: the outlook at some TTLs; between them the factor is interpolated over the logarithm of the TTL.
+    """
+
+    def factor(outlook_: Outlook) -> float:
+        growth = max(0.0, outlook_.growth)
+        deviation = certainty * outlook_.noise / (1 + growth)
+        return (1 + growth) * min(1 + most, max(1.0, (1 + deviation) / (1 + tolerance)))
+
+    known = sorted(ahead)
+    factors = np.interp(np.log(curve.ttl_s), np.log(known), [factor(ahead[ttl]) for ttl in known])
+    planned = tuple(float(n * f) for n, f in zip(curve.live_entries, factors, strict=True))
+    return replace(curve, live_entries=planned)

@@ -60,6 +60,14 @@ class Accesses:
             raise NoAccesses(f"no access from {from_s} s to {to_s} s")
         return Accesses(self.start_s, self.time_us[inside], self.key[inside], self.keys)
 
+    def by_window(self, span_s: tuple[float, float], windows: int) -> "Accesses":
+        """Each key split into one for each of the equally long windows of a span: key * windows + window."""
+        from_s, to_s = span_s
+        since_us = self.time_us + (self.start_s - from_s) * _US
+        window = np.clip((since_us * windows / max((to_s - from_s) * _US, 1.0)).astype(np.int64), 0, windows - 1)
+        keys = tuple(key for key in self.keys for _ in range(windows))
+        return Accesses(self.start_s, self.time_us, self.key * windows + window, keys)
+
 
 @dataclass(frozen=True, slots=True)
 class KeyTotals:
