@@ -20,6 +20,7 @@ from optimizer.documents import Documents
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.summary import summarise
+from optimizer.warmups.schedules import schedule_name
 
 ROOT = Path(__file__).parents[2]
 EVENT = json.loads((ROOT / "events" / "plan_warmups.json").read_text())
@@ -140,8 +141,9 @@ def test_a_function_with_a_daily_burst_gets_pings_before_it(account: Account) ->
     assert change.effect.cold_starts_month.estimate < -30
     first = minute_of(datetime.fromisoformat(change.after["from"]))
     hours = {(first + minute) // 60 % 24 for minute, _ in change.after["schedule"]}
-    assert {7, 8, 15} <= hours | {6, 14} | {7, 8, 15} & hours
-    assert not hours & {0, 1, 2, 11, 12, 20, 21}
+    assert hours & {6, 7}
+    assert hours & {14, 15}
+    assert not hours & {0, 1, 2, 3, 11, 12, 18, 19, 20, 21, 22}
 
 
 def test_a_function_that_does_not_understand_pings_is_told_what_it_misses(account: Account) -> None:
@@ -184,3 +186,22 @@ def test_planning_twice_on_the_same_data_proposes_the_same_change(account: Accou
     account.function("orders", busy_by_day())
     ids = [account.plan()[1]["changes"][0]["id"] for _ in range(2)]
     assert ids[0] == ids[1]
+
+
+def test_pings_of_a_function_that_died_are_taken_away(account: Account) -> None:
+    history = busy_by_day()
+    history.minutes.values["invocations"][:] = 0
+    account.function("orders", history)
+    _, proposals = account.plan()
+    assert proposals["changes"] == []
+    boto3.client("scheduler").create_schedule(
+        GroupName="warmups",
+        Name=schedule_name(account.targets[0]["function_arn"], "warmups-0123456789abcdef", 40_000_000, 2),
+        ScheduleExpression="at(2046-01-20T10:40:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": account.role, "RoleArn": account.role},
+    )
+    _, proposals = account.plan()
+    change = Change.from_document(proposals["changes"][0])
+    assert change.before == {"schedules": 1, "plans": ["0123456789abcdef"]}
+    assert (change.after["pings"], change.after["schedule"]) == (0, [])

@@ -149,19 +149,19 @@ class ChangeWarmups:
         target = self.read_target(_name(change), change.after["alias"])
         others = {schedule.plan for schedule in live} - {schedules.plan_mark(change.id)}
         before = {Status.APPROVED, Status.APPLYING}
-        stale = ""
-        if not target.has_alias:
+        pings, stale = planned(change), ""
+        if pings and not target.has_alias:
             stale = f"the function has no alias {change.after['alias']} any more"
         elif others - set(change.before["plans"]):
             stale = "another plan of pings was put in place after this one was made"
-        elif all(minute <= minute_of(now) for minute, _ in planned(change)):
+        elif pings and all(minute <= minute_of(now) for minute, _ in pings):
             stale = "all its pings lie in the past"
         if stale:
             self.store.move(change.id, Status.STALE, now, frm=before, message=stale)
             return _answer("stale", change.id, stale)
         refusal = self.recheck(change, len(live), now)
         rule, message = (refusal.rule, refusal.message) if refusal else ("", "")
-        if not target.ready:
+        if pings and not target.ready:
             rule, message = "warmups.ready_tag", "the function is not tagged as understanding pings any more"
         if not rule:
             return None

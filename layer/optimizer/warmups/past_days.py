@@ -23,6 +23,11 @@ class PastDays:
     cold_pings: Floats
     idle: Floats
 
+    @property
+    def days(self) -> int:
+        """How many days were known well enough."""
+        return len(self.cold_without)
+
 
 def past_days(
     need: Floats, start: int, pings: Pings, zone: ZoneInfo, horizon_minutes: int, keep_alive_minutes: int
