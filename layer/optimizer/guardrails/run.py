@@ -98,7 +98,8 @@ class Budget:
             if environments > limits.max_environments_total:
                 return Refusal(
                     "warmups.total",
-                    f"{environments:g} warm environments in all are more than the {limits.max_environments_total} allowed.",
+                    f"{environments:g} warm environments in all are more than the "
+                    f"{limits.max_environments_total} allowed.",
                 )
             return warmups.over_budget(self._warm_usd_day + number(change.after, "usd_day"), limits)
         if change.tuner is Tuner.PROVISIONED_CONCURRENCY and _adds(change):

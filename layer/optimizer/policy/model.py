@@ -179,4 +179,7 @@ def _build(kind: Any, value: Any) -> Any:
         return kind(value)
     if kind is float:
         return float(value)
+    if kind is int:
+        # JSON Schema takes 3.0 for a whole number.
+        return int(value)
     return dict(value) if origin is not None else value

@@ -1,0 +1,152 @@
+"""Every error of a policy at once, each with its path and in plain words.
+
+Only what stores a policy or starts a run imports this module: the schema library is slow to load.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from optimizer.policy.contradictions import across
+from optimizer.policy.errors import PolicyError, join, join_path, short
+from optimizer.policy.model import Policy
+
+__all__ = ["InvalidPolicy", "PolicyError", "errors", "parse", "read", "schema"]
+
+_SCHEMA = Path(__file__).with_name("schema.json")
+_TYPES = {
+    "object": "an object {...}",
+    "array": "a list [...]",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_PATTERNS = {
+    "first": "a day YYYY-MM-DD",
+    "last": "a day YYYY-MM-DD",
+    "start": "a time HH:MM from 00:00 to 23:59",
+    "until": "a time HH:MM from 00:00 to 24:00",
+    "alias": "the name of an alias: letters, digits, _ and -, not only digits",
+}
+
+
+_MESSAGES = {
+    "const": "must be {wanted}, not {got}.",
+    "minimum": "must be at least {wanted}, not {got}.",
+    "maximum": "must be at most {wanted}, not {got}.",
+    "minItems": "must not be empty.",
+    "minProperties": "must not be empty.",
+    "minLength": "must not be empty.",
+    "maxLength": "must not be longer than {wanted} characters.",
+    "uniqueItems": "holds the same value twice.",
+}
+
+
+class InvalidPolicy(ValueError):
+    """The policy cannot be used; `errors` says everything that is wrong with it."""
+
+    def __init__(self, errors: list[PolicyError]) -> None:
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = errors
+
+
+def read(text: str | bytes) -> Policy:
+    """The policy in a JSON text; InvalidPolicy with every error."""
+    document, found = parse(text)
+    found = found or errors(document)
+    if found:
+        raise InvalidPolicy(found)
+    return Policy.from_document(document)
+
+
+def parse(text: str | bytes) -> tuple[Any, list[PolicyError]]:
+    """The document in a JSON text, and what is wrong with the text itself: syntax with line and column, keys that are
+    written twice, NaN."""
+    wrong: list[PolicyError] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        for name, value in items:
+            if name in seen:
+                wrong.append(PolicyError(name, "is written twice in the same object; only one can hold."))
+            seen[name] = value
+        return seen
+
+    def constant(name: str) -> float:
+        wrong.append(PolicyError("", f"{name} is not a number that JSON knows."))
+        return 0.0
+
+    try:
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
+        return json.loads(decoded, object_pairs_hook=pairs, parse_constant=constant), wrong
+    except UnicodeDecodeError as error:
+        return None, [PolicyError("", f"The file is not UTF-8 text: byte {error.start} cannot be read.")]
+    except json.JSONDecodeError as error:
+        return None, [PolicyError("", f"Not JSON: line {error.lineno}, column {error.colno}: {error.msg}.")]
+    except RecursionError:
+        return None, [PolicyError("", "The objects and lists in it are nested too deeply.")]
+    except ValueError as error:
+        # json.loads refuses whole numbers of thousands of digits.
+        return None, [PolicyError("", f"A number in it cannot be read: {error}.")]
+
+
+def errors(document: Any) -> list[PolicyError]:
+    """Everything that is wrong with a parsed document, in the order of the paths; empty if nothing is."""
+    try:
+        found = [one for error in _validator().iter_errors(document) for one in _explain(error)]
+        found += across(document) if isinstance(document, dict) else []
+    except RecursionError:
+        return [PolicyError("", "The objects and lists in it are nested too deeply.")]
+    return sorted(set(found), key=lambda error: (error.path, error.message))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the policy (Draft 2020-12)."""
+    return dict(cast("Any", _validator().schema))
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
+
+
+def _explain(error: ValidationError) -> Iterator[PolicyError]:
+    path, kind = join_path(error.absolute_path), str(error.validator)
+    wanted: Any = error.validator_value
+    instance: Any = error.instance
+    if kind == "additionalProperties" and wanted is False:
+        known: list[str] = list(cast("Any", error.schema)["properties"])
+        for key in instance:
+            if key not in known:
+                yield PolicyError(join(path, key), _unknown(key, known))
+    elif kind == "required":
+        yield from (PolicyError(join(path, key), "is missing.") for key in wanted if key not in instance)
+    else:
+        yield PolicyError(path, _message(kind, wanted, instance, path.rsplit(".", 1)[-1]))
+
+
+def _message(kind: str, wanted: Any, instance: Any, name: str) -> str:
+    got = short(instance)
+    if kind == "type":
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        return f"must be {' or '.join(_TYPES[kind] for kind in kinds)}, not {got}."
+    if kind == "enum":
+        near = difflib.get_close_matches(str(instance), [choice for choice in wanted if choice], 1)
+        hint = f' Did you mean "{near[0]}"?' if near else ""
+        return f"must be one of {', '.join(json.dumps(choice) for choice in wanted)}, not {got}.{hint}"
+    if kind in ("pattern", "maxLength") and name in _PATTERNS:
+        return f"must be {_PATTERNS[name]}, not {got}."
+    return _MESSAGES.get(kind, "does not fit: {kind} {wanted}.").format(kind=kind, wanted=short(wanted), got=got)
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"is not known here. Did you mean {near[0]}?" if near else f"is not known here; known: {', '.join(known)}."

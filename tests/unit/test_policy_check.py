@@ -1,0 +1,162 @@
+"""What is said about a policy that somebody wrote by hand."""
+
+import json
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optimizer import canonical
+from optimizer.policy import Policy
+from optimizer.policy.check import InvalidPolicy, errors, parse, read, schema
+from optimizer.policy.model import Freeze, Window
+
+
+def said(document: Any) -> list[str]:
+    return [str(error) for error in errors(document)]
+
+
+def test_the_smallest_policy_is_the_default_policy() -> None:
+    assert read('{"version": 1}') == Policy()
+
+
+def test_the_default_policy_written_out_is_a_valid_policy() -> None:
+    document = canonical.plain(Policy())
+    assert said(document) == []
+    assert Policy.from_document(document) == Policy()
+
+
+def test_every_error_is_reported_at_once() -> None:
+    document = {
+        "version": 2,
+        "mode": "atuo",
+        "memmory": {},
+        "memory": {"floor_mb": 4000, "watch_minutes": [60, 15]},
+        "run": {"freezes": [{"first": "2026-12-31", "last": "2026-12-01"}], "windows": [{"start": "25:00"}]},
+    }
+    assert said(document) == [
+        "memmory: is not known here. Did you mean memory?",
+        "memory.floor_mb: 4000 is more than memory.ceiling_mb, which is 3008.",
+        "memory.watch_minutes[1]: 15 must be more than the 60 before it.",
+        'mode: must be one of "recommend", "approve", "auto", not "atuo". Did you mean "auto"?',
+        "run.freezes[0].first: 2026-12-31 is after the last day, 2026-12-01.",
+        'run.windows[0].start: must be a time HH:MM from 00:00 to 23:59, not "25:00".',
+        "version: must be 1, not 2.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"time_zone": "Mars/Base"}, 'time_zone: "Mars/Base" is no IANA time zone, such as Europe/Berlin or UTC.'),
+        ({"memory": {"canary_weight": 1.5}}, "memory.canary_weight: must be at most 1, not 1.5."),
+        ({"memory": {"headroom": 0.9}}, "memory.headroom: must be at least 1, not 0.9."),
+        ({"memory": {"floor_mb": "128"}}, 'memory.floor_mb: must be a whole number, not "128".'),
+        ({"memory": {"floor_mb": True}}, "memory.floor_mb: must be a whole number, not true."),
+        ({"memory": []}, "memory: must be an object {...}, not []."),
+        ({"warmups": {"max_usd_day": -1}}, "warmups.max_usd_day: must be at least 0, not -1."),
+        (
+            {"warmups": {"max_usd_day": 30, "max_usd_month": 20}},
+            "warmups.max_usd_day: 30 is more than warmups.max_usd_month, which is 20.",
+        ),
+        ({"functions": {"tags": {}}}, "functions.tags: must not be empty."),
+        ({"run": {"freezes": [{"first": "2026-02-30", "last": "2026-03-01"}]}}, "is no day of the calendar"),
+        ({"run": {"freezes": [{"first": "2026-02-03"}]}}, "run.freezes[0].last: is missing."),
+        ({"run": {"windows": [{"days": ["monday"]}]}}, 'Did you mean "mon"?'),
+    ],
+)
+def test_an_error_names_its_path_and_what_is_wanted(part: dict[str, Any], message: str) -> None:
+    found = said({"version": 1, **part})
+    assert len(found) == 1
+    assert message in found[0]
+
+
+@pytest.mark.parametrize("part", [{"memory": {"ceiling_mb": 0}}, {"provisioned_concurrency": {"max_total": 0}}])
+def test_zero_may_be_written_to_allow_none(part: dict[str, Any]) -> None:
+    assert said({"version": 1, **part}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{\n  'version': 1}", "Not JSON: line 2, column 3"),
+        ('{"version": 1, "version": 1}', "version: is written twice"),
+        ('{"version": 1, "run": {"max_changes_share": NaN}}', "NaN is not a number that JSON knows"),
+        (b'{"version": "\xff"}', "not UTF-8"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"version": ' + "9" * 5000 + "}", "cannot be read"),
+    ],
+)
+def test_a_text_that_is_no_proper_json_is_explained(text: str | bytes, message: str) -> None:
+    with pytest.raises(InvalidPolicy) as caught:
+        read(text)
+    assert message in str(caught.value)
+
+
+def test_a_byte_order_mark_is_harmless() -> None:
+    assert read(b'\xef\xbb\xbf{"version": 1}') == Policy()
+
+
+def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
+    def compare(described: dict[str, Any], model: Any, path: str) -> None:
+        properties = described["properties"]
+        assert set(properties) == {field.name for field in fields(model)}, path
+        assert described["additionalProperties"] is False
+        for name, one in properties.items():
+            assert one["description"].endswith("."), f"{path}.{name} says nothing"
+            value = getattr(model, name)
+            if is_dataclass(value):
+                compare(one, value, f"{path}.{name}")
+            else:
+                assert one["default"] == canonical.plain(value), f"{path}.{name}"
+
+    compare(schema(), Policy(), "")
+
+
+@pytest.mark.parametrize(("name", "model"), [("freezes", Freeze), ("windows", Window)])
+def test_the_items_of_lists_have_the_fields_of_their_classes(name: str, model: type[Any]) -> None:
+    items = schema()["properties"]["run"]["properties"][name]["items"]
+    assert set(items["properties"]) == {field.name for field in fields(model)}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def near_policies() -> st.SearchStrategy[dict[str, Any]]:
+    """Documents with the right names and often the wrong values: a random one beside the default."""
+
+    def of(described: dict[str, Any]) -> st.SearchStrategy[Any]:
+        if "properties" in described:
+            known = {name: of(one) for name, one in described["properties"].items()}
+            return st.fixed_dictionaries({}, optional=known) | JSON
+        plain = [st.just(described["default"])] if "default" in described else []
+        if described.get("type") in ("integer", "number"):
+            plain.append(st.integers(-1, 20_000) | st.floats())
+        if "items" in described:
+            plain.append(st.lists(of(described["items"]), max_size=3))
+        dates = st.sampled_from(["2026-02-30", "2026-12-24", "2026-12-24\n", "24:00", "7:00", "live\n"])
+        return st.one_of(*plain, dates, JSON)
+
+    return of(schema())
+
+
+@settings(max_examples=400, deadline=None)
+@given(near_policies())
+def test_any_document_is_either_explained_or_builds_a_policy(document: Any) -> None:
+    found = errors(document)
+    assert all(error.message for error in found)
+    if not found:
+        assert isinstance(Policy.from_document(document), Policy)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text() | st.binary() | JSON.map(lambda value: json.dumps(value)))
+def test_any_text_is_either_explained_or_builds_a_policy(text: str | bytes) -> None:
+    document, found = parse(text)
+    if not found and not errors(document):
+        Policy.from_document(document)
