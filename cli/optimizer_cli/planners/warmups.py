@@ -1,0 +1,85 @@
+"""Warm-up plans over JSON lines: the protocol of a planner that is asked every few hours."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from optimizer.traffic.history import Floats
+from optimizer.warmups.plan import WarmupRequest, plan
+
+from optimizer_cli.json_lines import UnusableRequest
+
+LONGEST_HOURS = 48
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The plan for one request, as `{"pings": [[minute, count]], "provisioned": [[first, end, count]], "reason",
+    "expected_cold_starts", "expected_cold_starts_unwarmed", "expected_idle_minutes"}`, minutes after `from`.
+
+    UnusableRequest where a field is missing or cannot be read.
+    """
+    most = request.get("max_environments")
+    made = plan(
+        WarmupRequest(
+            start=_start(request),
+            hours_ahead=int(_number(request, "hours_ahead", 1, LONGEST_HOURS)),
+            time_zone=_time_zone(request),
+            duration_ms=_number(request, "duration_ms", 0, 900_000),
+            keep_alive_minutes=int(_number(request, "keep_alive_minutes", 1, 24 * 60)),
+            idle_minutes_per_cold_start=_number(request, "idle_minutes_per_cold_start", 0, 1e9),
+            minutes=_series(request, "minutes"),
+            hours=_series(request, "hours"),
+            may_ping=bool(request.get("may_ping", True)),
+            may_provision=bool(request.get("may_provision", True)),
+            max_environments=None if most is None else int(_number(request, "max_environments", 0, 1e6)),
+        )
+    )
+    return {
+        "pings": made.pings,
+        "provisioned": made.provisioned,
+        "reason": made.reason,
+        "expected_cold_starts": round(made.expected_cold_starts, 3),
+        "expected_cold_starts_unwarmed": round(made.expected_cold_starts_unwarmed, 3),
+        "expected_idle_minutes": round(made.expected_idle_minutes, 1),
+    }
+
+
+def _start(request: dict[str, Any]) -> datetime:
+    text = request.get("from")
+    if not isinstance(text, str):
+        raise UnusableRequest('"from" must be a time such as "2026-02-10T06:00:00Z"')
+    try:
+        start = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UnusableRequest(f'"from": {error}') from error
+    if start.tzinfo is None:
+        raise UnusableRequest(f'"from": {text} has no time zone; end it with Z for UTC')
+    return start
+
+
+def _time_zone(request: dict[str, Any]) -> str:
+    name = request.get("timezone", "UTC")
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+        raise UnusableRequest(f'"timezone": {name!r} is not in the time zone database') from error
+
+
+def _number(request: dict[str, Any], field: str, least: float, most: float) -> float:
+    value = request.get(field)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise UnusableRequest(f'"{field}" must be a number from {least:g} to {most:g}, not {value!r}')
+    return float(value)
+
+
+def _series(request: dict[str, Any], field: str) -> Floats:
+    """Counts; null is a period of which nothing is known."""
+    values = request.get(field, [])
+    try:
+        series = np.array(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UnusableRequest(f'"{field}" must be a list of numbers: {error}') from error
+    if series.ndim != 1 or np.isinf(series).any() or (series < 0).any():
+        raise UnusableRequest(f'"{field}" must be a flat list of counts, none below zero')
+    return series

@@ -1,0 +1,59 @@
+"""What real traffic keeps warm by itself, and the levels at which environments are decided."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Reals = NDArray[np.floating[Any]]
+
+# Up to here every environment is a level of its own; above, neighbours share one, so that the work stays bounded.
+EXACT_LEVELS = 16
+MOST_LEVELS = 32
+
+
+def kept_warm(needed: Reals, keep_alive_minutes: int) -> Reals:
+    """Environments that are still warm from the `keep_alive_minutes` minutes before each minute.
+
+    The minutes before the first are taken as silent. Doubling windows: log2(keep-alive) passes.
+    """
+    warm = _later(needed, 1)
+    width = 1
+    while width < keep_alive_minutes:
+        step = min(width, keep_alive_minutes - width)
+        warm = np.maximum(warm, _later(warm, step))
+        width += step
+    return warm
+
+
+def _later(values: Reals, by: int) -> Reals:
+    out = np.zeros_like(values)
+    out[by:] = values[: max(0, len(values) - by)]
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Counts of environments that are decided together: a level is those above `low` up to `high`."""
+
+    low: Reals
+    high: Reals
+
+    @classmethod
+    def up_to(cls, most: int) -> "Levels":
+        """One level for each environment while there are few, then steps that grow in proportion."""
+        high = np.arange(1, min(most, EXACT_LEVELS) + 1)
+        if most > EXACT_LEVELS:
+            steps = np.geomspace(EXACT_LEVELS, most, MOST_LEVELS - EXACT_LEVELS + 1)[1:]
+            high = np.unique(np.concatenate([high, np.ceil(steps - 1e-9)]))
+        return cls(np.concatenate([[0], high[:-1]]).astype(np.float32), high.astype(np.float32))
+
+    def cold(self, needed: Reals, warm: Reals) -> Reals:
+        """Environments of each level (new last axis) that are needed and not warm."""
+        lacking = np.clip(needed[..., None], self.low, self.high)
+        return lacking - np.clip(np.minimum(needed, warm)[..., None], self.low, self.high)
+
+    def unused(self, needed: Reals, warm: Reals) -> Reals:
+        """Environments of each level (new last axis) neither needed nor warm: to hold them is idle time."""
+        return self.high - np.clip(np.maximum(needed, warm)[..., None], self.low, self.high)

@@ -1,0 +1,130 @@
+"""The warm-up plan of one function: for every stretch of time the environments that are worth holding warm."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from optimizer.traffic.forecast_demand import Levels, Reals, kept_warm
+from optimizer.traffic.forecast_mixture import NEIGHBOURHOODS, PastDays, profile
+from optimizer.traffic.history import DAY_MINUTES
+from optimizer.traffic.local_time import offsets_minutes
+from optimizer.traffic.need import little
+from optimizer.warmups.plan_value import best_cover, ping_counts
+
+# The weight of a day halves every ten days.
+HALF_LIFE_DAYS = 10.0
+LEAST_KNOWN_MINUTES = DAY_MINUTES
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupRequest:
+    """What is known of a function at `start` (aware, a whole minute).
+
+    minutes: invocations per minute, the last one just before `start`, up to 15 days; NaN where nothing is known.
+    hours: invocations per hour likewise, up to 63 days. needed: environments in each of `minutes` where they were
+    measured; else they follow from the calls and `duration_ms`. max_environments: None is no limit but the need.
+    """
+
+    start: datetime
+    hours_ahead: int
+    time_zone: str
+    duration_ms: float
+    keep_alive_minutes: int
+    idle_minutes_per_cold_start: float
+    minutes: Reals
+    hours: Reals
+    may_ping: bool = True
+    may_provision: bool = True
+    max_environments: int | None = None
+    needed: Reals | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupPlan:
+    """Pings (minute after the start, environments) and provisioned concurrency (first minute, end minute not
+    included, environments), the reason in one sentence, and what is expected over the hours ahead.
+    expected_idle_minutes: environment-minutes beyond those of real traffic's own keep-alive."""
+
+    pings: tuple[tuple[int, int], ...]
+    provisioned: tuple[tuple[int, int, int], ...]
+    reason: str
+    expected_cold_starts: float
+    expected_cold_starts_unwarmed: float
+    expected_idle_minutes: float
+
+
+def plan(request: WarmupRequest) -> WarmupPlan:
+    """Hold an environment through a stretch of minutes when the cold starts it should avoid are worth more than the
+    minutes it should idle, counting what real traffic keeps warm anyway."""
+    needed = request.needed
+    if needed is None:
+        needed = little(request.minutes.astype(np.float64), request.duration_ms)
+    needed = needed.astype(np.float32)
+    quiet = _nothing_to_plan(request, needed)
+    if quiet:
+        return WarmupPlan((), (), quiet, 0.0, 0.0, 0.0)
+    keep_alive = request.keep_alive_minutes
+    most = int(np.nanmax(needed))
+    if request.max_environments is not None:
+        most = min(most, request.max_environments)
+    levels = Levels.up_to(most)
+
+    zone = ZoneInfo(request.time_zone)
+    now = int(request.start.timestamp()) // 60
+    ahead = now + np.arange(request.hours_ahead * 60 + keep_alive)
+    behind = now - len(needed) + np.arange(len(needed))
+    local = behind + offsets_minutes(zone, behind)
+    local_ahead = ahead + offsets_minutes(zone, ahead)
+    past = PastDays.of(needed, kept_warm(np.nan_to_num(needed), keep_alive), local, int(local_ahead[0]))
+    day_weights = 0.5 ** (np.arange(len(past.needed)) / HALF_LIFE_DAYS)
+    weights = np.full(len(NEIGHBOURHOODS), 1 / len(NEIGHBOURHOODS))
+    day = profile(past, levels, day_weights, weights)
+    cold, unused = day.cold[local_ahead % DAY_MINUTES], day.unused[local_ahead % DAY_MINUTES]
+
+    # What the last minutes used is still warm for a while: nothing can be gained or lost there.
+    still = kept_warm(
+        np.concatenate([np.nan_to_num(needed[-keep_alive:]), np.zeros(keep_alive, np.float32)]), keep_alive
+    )
+    still_warm = still[-keep_alive:, None] >= levels.high
+    cold[:keep_alive][still_warm] = 0
+    unused[:keep_alive][still_warm] = 0
+
+    minutes = request.hours_ahead * 60
+    value = request.idle_minutes_per_cold_start * cold - unused
+    held = best_cover(value, keep_alive, minutes)
+    pings = ping_counts(np.max(held * levels.high, axis=1), keep_alive)
+    before, after = float(cold[:minutes].sum()), float((cold * ~held)[:minutes].sum())
+    idle = float((unused * held).sum())
+    if not pings:
+        return WarmupPlan((), (), _not_worth_it(before, request), before, before, 0.0)
+    until = request.start + timedelta(hours=request.hours_ahead)
+    reason = (
+        f"until {until.astimezone(zone):%a %H:%M} {before:.1f} cold starts are expected; {len(pings)} pings of at most "
+        f"{max(n for _, n in pings)} should leave {after:.1f} of them for {idle:.0f} idle environment-minutes"
+    )
+    return WarmupPlan(tuple(pings), (), reason, after, before, idle)
+
+
+def _nothing_to_plan(request: WarmupRequest, needed: Reals) -> str:
+    if not len(needed) or np.isnan(needed).all():
+        return "nothing is known of its traffic"
+    if np.count_nonzero(~np.isnan(needed)) < LEAST_KNOWN_MINUTES:
+        return "less than a day of its traffic is known: too little to tell when it is called"
+    if not np.nanmax(needed) > 0:
+        return "it was not called at all in the time that is known"
+    if request.max_environments == 0:
+        return "no environments may be warmed"
+    if not (request.may_ping or request.may_provision):
+        return "neither pings nor provisioned concurrency are allowed"
+    return ""
+
+
+def _not_worth_it(before: float, request: WarmupRequest) -> str:
+    if before < 0.05:
+        return "its own traffic keeps it warm: no cold start is expected"
+    return (
+        f"{before:.1f} cold starts are expected, but none at a time so certain that it is worth "
+        f"{request.idle_minutes_per_cold_start:g} idle minutes"
+    )

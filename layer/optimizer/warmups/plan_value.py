@@ -1,0 +1,62 @@
+"""Which stretches of time are worth holding an environment warm, and the pings that do it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def best_cover(value: NDArray[np.floating], keep_alive_minutes: int, plan_minutes: int) -> NDArray[np.bool_]:
+    """The stretches that add up to the most value, for each level by itself.
+
+    `value` is [minutes, levels]: what holding a level through a minute gains (negative: costs). It reaches
+    `keep_alive_minutes` beyond the `plan_minutes` in which pings may start, since a ping holds its environments
+    through its own minute and the keep-alive after it. A stretch is therefore at least keep-alive + 1 minutes and
+    may be any longer. Exact, by dynamic programming backwards from the end. Returns [minutes, levels]: held or not.
+    """
+    shortest = keep_alive_minutes + 1
+    minutes, levels = value.shape
+    total = np.zeros((minutes + 1, levels))
+    np.cumsum(value, axis=0, out=total[1:])
+    stretch = total[shortest:] - total[:-shortest]
+    # Best total of the minutes from t on: when nothing is held at t, and when a stretch may go on.
+    free, held = np.zeros((2, minutes + 1, levels))
+    begins = np.zeros((minutes + 1, levels), bool)
+    goes_on = np.zeros((minutes + 1, levels), bool)
+    for t in range(plan_minutes - 1, -1, -1):
+        begin = stretch[t] + held[t + shortest]
+        np.greater(begin, free[t + 1], out=begins[t])
+        np.maximum(begin, free[t + 1], out=free[t])
+        on = value[t] + held[t + 1]
+        np.greater(on, free[t], out=goes_on[t])
+        np.maximum(on, free[t], out=held[t])
+    return _walk(begins, goes_on, shortest)[:minutes]
+
+
+def _walk(begins: NDArray[np.bool_], goes_on: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
+    """Follow the choices forwards, jumping from one to the next: few stretches, so plain Python is quick."""
+    cover = np.zeros_like(begins)
+    minutes = len(begins)
+    for level in range(begins.shape[1]):
+        starts = np.append(np.flatnonzero(begins[:, level]), minutes)
+        ends = np.append(np.flatnonzero(~goes_on[:, level]), minutes)
+        t = int(starts[0])
+        while t < minutes:
+            end = min(int(ends[np.searchsorted(ends, min(t + shortest, minutes))]), minutes)
+            cover[t:end, level] = True
+            t = int(starts[np.searchsorted(starts, end)])
+    return cover
+
+
+def ping_counts(held: NDArray[np.floating], keep_alive_minutes: int) -> list[tuple[int, int]]:
+    """Fewest pings (minute, environments) that hold at least `held` environments in every minute and no more than
+    its stretches allow: a ping of n holds n through its minute and the keep-alive after it."""
+    window = np.lib.stride_tricks.sliding_window_view(held, keep_alive_minutes + 1)
+    allowed = window.min(axis=1)
+    pings: list[tuple[int, int]] = []
+    for minute in np.flatnonzero(allowed):
+        count = int(allowed[minute])
+        lately = max((n for at, n in pings[-keep_alive_minutes - 1 :] if at >= minute - keep_alive_minutes), default=0)
+        # Needed now, or this is the last ping that can still reach the end of the stretch.
+        next_allowed = allowed[minute + 1] if minute + 1 < len(allowed) else 0
+        if count > lately or next_allowed < count:
+            pings.append((int(minute), count))
+    return pings
