@@ -1,11 +1,16 @@
-"""Which functions a run looks at: those with the policy's tags and a name that the policy allows."""
+"""Which functions a run looks at: found by tag, chosen by name.
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+Only tags are read here, one call for a hundred functions. Whether a function's alias exists is found out by the planner
+that reads the function anyway, and reported by it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-from optimizer.changes import function_name
+from optimizer.changes import MalformedChange, function_name
 from optimizer.policy.model import Policy
 
 if TYPE_CHECKING:
@@ -13,7 +18,7 @@ if TYPE_CHECKING:
 
 ALIAS_TAG = "optimizer:alias"
 TIME_ZONE_TAG = "optimizer:time-zone"
-READY = "ready"
+BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,66 +30,86 @@ class FunctionTarget:
     alias: str
     timezone: str
     warmup_ready: bool
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The targets in the order of their names, and for each function asked for that is none, why."""
+class Targets:
+    """What was found, by name, and what was left out although it was asked for or tagged: name to reason."""
 
-    targets: tuple[FunctionTarget, ...]
+    functions: Sequence[FunctionTarget]
     left_out: Mapping[str, str]
+
+    def batches(self) -> list[list[FunctionTarget]]:
+        """The functions in groups that one Lambda can handle in time."""
+        return [list(self.functions[start : start + BATCH]) for start in range(0, len(self.functions), BATCH)]
 
 
 def tagged_functions(
     tagging: "ResourceGroupsTaggingAPIClient", tags: Mapping[str, str]
-) -> dict[str, Mapping[str, str]]:
-    """ARN to tags of every Lambda function that carries all the tags; one call for a hundred of them."""
+) -> Iterable[tuple[str, dict[str, str]]]:
+    """ARN and tags of each function that carries all the tags."""
     pages = tagging.get_paginator("get_resources").paginate(
         ResourceTypeFilters=["lambda:function"],
-        TagFilters=[{"Key": key, "Values": [value]} for key, value in tags.items()],
-        PaginationConfig={"PageSize": 100},
+        TagFilters=[{"Key": key, "Values": [value]} for key, value in sorted(tags.items())],
     )
-    return {
-        found["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in found["Tags"]}
-        for page in pages
-        for found in page["ResourceTagMappingList"]
-    }
+    for page in pages:
+        for resource in page["ResourceTagMappingList"]:
+            yield resource["ResourceARN"], {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
 
 
-def choose(tagged: Mapping[str, Mapping[str, str]], policy: Policy, wanted: Sequence[str] | None = None) -> Chosen:
-    """Those of the tagged functions that the policy's patterns allow, or of `wanted` names only if given."""
-    functions = policy.functions
-    by_name = {function_name(arn): arn for arn in sorted(tagged)}
-    allowed = {
-        name: arn
-        for name, arn in by_name.items()
-        if _matches(name, functions.include) and not _matches(name, functions.exclude)
-    }
-    names = sorted(allowed) if wanted is None else sorted(set(wanted) & set(allowed))
-    return Chosen(
-        targets=tuple(_target(name, allowed[name], tagged[allowed[name]], policy) for name in names),
-        left_out={name: _why_not(name, by_name, policy) for name in sorted(set(wanted or ()) - set(allowed))},
-    )
+def choose(
+    found: Iterable[tuple[str, Mapping[str, str]]], policy: Policy, requested: Collection[str] | None = None
+) -> Targets:
+    """The functions that the policy and the request allow. `requested`: names; None means all. Pure."""
+    functions: dict[str, FunctionTarget] = {}
+    left_out: dict[str, str] = {}
+    wanted = None if requested is None else set(requested)
+    for arn, tags in found:
+        try:
+            name = function_name(arn)
+        except MalformedChange:
+            left_out[arn] = "it is not the ARN of a Lambda function"
+            continue
+        if wanted is not None and name not in wanted:
+            continue
+        reason = _excluded(name, policy)
+        if reason:
+            # Only what somebody asked for by name is worth a line in the report.
+            if wanted is not None:
+                left_out[name] = reason
+            continue
+        functions[name] = _target(name, arn, tags, policy)
+    tags_text = ", ".join(f"{key}={value}" for key, value in sorted(policy.functions.tags.items()))
+    for name in sorted((wanted or set()) - set(functions) - set(left_out)):
+        left_out[name] = f"there is no function of this name with the tags {tags_text} in this account and region"
+    return Targets([functions[name] for name in sorted(functions)], left_out)
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _why_not(name: str, by_name: Mapping[str, str], policy: Policy) -> str:
-    if name in by_name:
-        return "the policy's functions.include and functions.exclude leave it out"
-    tags = ", ".join(f"{key}={value}" for key, value in policy.functions.tags.items())
-    return f"there is no function of this name with the tags {tags}"
+def _excluded(name: str, policy: Policy) -> str:
+    if not any(fnmatchcase(name, pattern) for pattern in policy.functions.include):
+        return "no pattern of functions.include in the policy matches its name"
+    pattern = next((pattern for pattern in policy.functions.exclude if fnmatchcase(name, pattern)), None)
+    return f"functions.exclude of the policy leaves out {pattern}" if pattern else ""
 
 
 def _target(name: str, arn: str, tags: Mapping[str, str], policy: Policy) -> FunctionTarget:
+    zone = tags.get(TIME_ZONE_TAG)
+    if zone is None or not _is_zone(zone):
+        zone = policy.functions.time_zone or policy.time_zone
     return FunctionTarget(
         function_name=name,
         function_arn=arn,
-        alias=tags.get(ALIAS_TAG, policy.functions.alias),
-        timezone=tags.get(TIME_ZONE_TAG, policy.functions.time_zone or policy.time_zone),
-        warmup_ready=tags.get(policy.warmups.ready_tag) == READY,
-        tags=tags,
+        alias=tags.get(ALIAS_TAG) or policy.functions.alias,
+        timezone=zone,
+        warmup_ready=tags.get(policy.warmups.ready_tag) == "ready",
+        tags=dict(tags),
     )
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, LookupError, OSError):
+        return False
+    return True

@@ -1,0 +1,160 @@
+"""The start of a run: policy, lock, targets, manifest, in an order that can be done again from any point."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer import canonical
+from optimizer.documents import Documents, NoSuchDocument
+from optimizer.policy.model import Policy
+from optimizer.runs import RunStore
+from optimizer.targets import FunctionTarget, choose, tagged_functions
+
+if TYPE_CHECKING:
+    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+
+TUNERS = ("warmups", "memory", "provisioned_concurrency")
+# Longer than planning and changing take; the time that people have to answer comes on top.
+_LEASE = timedelta(hours=8)
+_LIST_LIMIT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the one who started the run wants: None means all."""
+
+    tuners: tuple[str, ...] | None
+    functions: tuple[str, ...] | None
+    reason: str
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Request":
+        """UnusableRequest where a field is not what it should be."""
+        tuners, functions = _texts(document, "tuners"), _texts(document, "functions")
+        unknown = sorted(set(tuners or ()) - set(TUNERS))
+        if unknown:
+            raise UnusableRequest(f"tuners: {', '.join(unknown)} is not one of {', '.join(TUNERS)}")
+        reason = document.get("reason", "")
+        if not isinstance(reason, str):
+            raise UnusableRequest("reason: must be a text")
+        return cls(tuners, functions, reason)
+
+
+class UnusableRequest(ValueError):
+    """The input of the execution cannot be used; the message says which field and why."""
+
+
+def start(
+    store: RunStore,
+    documents: Documents,
+    tagging: "ResourceGroupsTaggingAPIClient",
+    event: Mapping[str, Any],
+    *,
+    policy_key: str,
+    read_policy: Callable[[bytes], Policy],
+    now: datetime,
+) -> dict[str, Any]:
+    """Start the run of the event; answers as docs/architecture.md says.
+
+    `read_policy` raises InvalidPolicy (a ValueError with `errors`). The lock is taken first, so that a run that finds
+    another one leaves nothing behind; whatever the first try wrote, a later try reads or writes again the same way.
+    """
+    run_id = event["run_id"]
+    request = Request.read(event.get("request") or {})
+    holder = store.take_lock(run_id, now, _LEASE)
+    if holder != run_id:
+        return {"outcome": "busy", "message": f"Run {holder} is still going; this run does nothing."}
+    try:
+        policy = _policy_of(documents, run_id, policy_key, read_policy)
+    except ValueError as invalid:
+        store.record_run(run_id, now, request=canonical.plain(request), execution_arn=event["execution_arn"])
+        message = _explain(policy_key, getattr(invalid, "errors", [invalid]))
+        store.finish_run(
+            run_id, "failed", now, failure={"state": "StartRun", "error": "PolicyInvalid", "cause": message}
+        )
+        store.release_lock(run_id)
+        return {"outcome": "policy_invalid", "message": message}
+    store.take_lock(run_id, now, _LEASE + timedelta(hours=policy.run.approval_hours))
+    targets = _targets(store, documents, tagging, run_id, policy, request, event["execution_arn"], now)
+    return {
+        "outcome": "started",
+        "run_id": run_id,
+        "manifest_key": f"runs/{run_id}/manifest.json",
+        "bucket": documents.bucket,
+        "targets": targets,
+        "databases": [],
+        "caches": [],
+        "approval_timeout_s": max(60, round(policy.run.approval_hours * 3600)),
+        "max_changes_at_once": policy.run.max_changes_at_once,
+    }
+
+
+def _policy_of(documents: Documents, run_id: str, policy_key: str, read_policy: Callable[[bytes], Policy]) -> Policy:
+    """The policy that this run uses: kept at its first try, so that a policy stored meanwhile does not change it."""
+    kept = f"runs/{run_id}/policy.json"
+    try:
+        return Policy.from_document(documents.read(kept))
+    except NoSuchDocument:
+        pass
+    try:
+        policy = read_policy(documents.read_bytes(policy_key))
+    except NoSuchDocument:
+        # Nothing stored means nothing allowed: the default only recommends.
+        policy = Policy()
+    documents.write(kept, canonical.plain(policy))
+    return policy
+
+
+def _targets(
+    store: RunStore,
+    documents: Documents,
+    tagging: "ResourceGroupsTaggingAPIClient",
+    run_id: str,
+    policy: Policy,
+    request: Request,
+    execution_arn: str,
+    now: datetime,
+) -> int:
+    """Write the batches, then the manifest that names them, then the run's record. Returns the number of targets."""
+    found = choose(tagged_functions(tagging, policy.functions.tags), policy, request.functions)
+    batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}
+    for name, batch in batches.items():
+        documents.write(_batch_key(run_id, name), _batch_document(batch))
+    manifest = [{"batch": name, "key": _batch_key(run_id, name)} for name in batches]
+    documents.write(f"runs/{run_id}/manifest.json", manifest)
+    store.record_run(
+        run_id,
+        now,
+        execution_arn=execution_arn,
+        request=canonical.plain(request),
+        targets=len(found.functions),
+        batches=len(batches),
+        left_out=dict(found.left_out),
+        mode=policy.mode.value,
+    )
+    return len(found.functions)
+
+
+def _batch_key(run_id: str, batch: str) -> str:
+    return f"runs/{run_id}/batches/{batch}.json"
+
+
+def _batch_document(batch: Sequence[FunctionTarget]) -> dict[str, Any]:
+    return {"functions": canonical.plain(batch)}
+
+
+def _explain(policy_key: str, errors: Sequence[object]) -> str:
+    shown = " ".join(f"({number}) {error}" for number, error in enumerate(errors[:_LIST_LIMIT], start=1))
+    more = f" And {len(errors) - _LIST_LIMIT} more." if len(errors) > _LIST_LIMIT else ""
+    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+    return f"The policy {policy_key} has {count}: {shown}{more}"
+
+
+def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    values = document.get(name)
+    if values is None:
+        return None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise UnusableRequest(f"{name}: must be a list of texts")
+    return tuple(values)
