@@ -132,14 +132,14 @@ class LocalAccount:
             "LOG_LEVEL": "WARNING",
         }
         log = self.folder / "emulator.log"
-        process = start([str(EMULATOR_PYTHON), str(ROOT / "local" / "emulator")], environment, log)
+        process = start([str(EMULATOR_PYTHON), str(EMULATOR)], environment, log, end_with_parent=True)
         self._processes.append(process)
         wait_until_ready(process, f"{self.url}/_ministack/ready", log, _EMULATOR_WITHIN_S)
 
     def _start_stand_in(self) -> None:
         command = [sys.executable, "-m", "local_account.stand_in", "--port", str(self._stand_in_port)]
         command += ["--now", self.source.now.isoformat(), "--functions", str(self.source.functions)]
-        command += ["--seed", str(self.source.seed)]
+        command += ["--seed", str(self.source.seed), "--folder", str(self.folder)]
         for option, folder in (("--traces", self.source.traces), ("--curves", self.source.curves)):
             command += [option, str(folder.resolve())] if folder else []
         environment = _inherited() | self.environment()
@@ -147,7 +147,7 @@ class LocalAccount:
         environment["AWS_ACCESS_KEY_ID"] = "test"
         environment["PYTHONPATH"] = str(ROOT / "local")
         log = self.folder / "stand-in.log"
-        process = start(command, environment, log)
+        process = start(command, environment, log, end_with_parent=False)
         self._processes.append(process)
         wait_until_ready(process, f"{self.stand_in_url}/_local/ready", log, _STAND_IN_WITHIN_S)
 

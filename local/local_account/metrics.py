@@ -13,7 +13,9 @@ from local_account.workload import Part
 
 # CloudWatch keeps a point the shorter the finer it is (CloudWatch User Guide, metrics retention).
 _KEPT = ((3600, timedelta(days=455)), (300, timedelta(days=63)), (60, timedelta(days=15)))
-_BISECTIONS = 45
+_BISECTIONS = 40
+# Shape of a distribution so narrow that it is as good as one value.
+_SHARPEST = 200.0
 PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)$")
 STATISTICS = frozenset({"Sum", "Average", "Maximum", "Minimum", "SampleCount"})
 
@@ -36,14 +38,14 @@ NO_POINTS = Points(np.zeros(0, np.int64), np.zeros(0))
 @dataclass(frozen=True, slots=True)
 class Samples:
     """What CloudWatch stores of one minute of one version: `count` samples with `total`, `least` and `most`;
-    `shape` is that of the log-logistic distribution around the mean, 0 where all samples count alike."""
+    `shape` is that of the log-logistic distribution around the mean, None where there is one value a minute."""
 
     minutes: npt.NDArray[np.int64]
     count: Numbers
     total: Numbers
     least: Numbers
     most: Numbers
-    shape: float = 0.0
+    shape: Numbers | None = None
 
 
 def kept_since(period_s: int, now: datetime) -> datetime:
@@ -58,11 +60,11 @@ def samples(metric: str, part: Part, epoch_minute: int, shape: float, timeout_ms
     calls = part.invocations[called].astype(np.float64)
     minutes = np.flatnonzero(called) + part.first + epoch_minute
     if metric == "Duration":
-        median = part.duration_ms[called] / _mean_of_median(shape)
-        least = np.where(calls > 1, _quantile(median, 1.0 / (calls + 1), shape), part.duration_ms[called])
-        most = np.where(calls > 1, _quantile(median, calls / (calls + 1), shape), part.duration_ms[called])
-        total = calls * part.duration_ms[called]
-        return Samples(minutes, calls, total, least, np.minimum(np.maximum(most, least), timeout_ms), shape)
+        mean, within = part.duration_ms[called], _shape_within(shape, calls)
+        median = mean / _mean_of_median(within)
+        least = np.minimum(_quantile(median, 1.0 / (calls + 1.0), within), mean)
+        most = np.clip(_quantile(median, calls / (calls + 1.0), within), mean, np.maximum(timeout_ms, mean))
+        return Samples(minutes, calls, calls * mean, least, most, within)
     ones = np.ones(len(calls))
     if metric == "Invocations":
         return Samples(minutes, calls, calls, ones, ones)
@@ -128,26 +130,34 @@ def aggregate(pieces: Sequence[Samples], period_s: int, statistic: str) -> Point
     if statistic == "Maximum":
         return Points(times, np.maximum.reduceat(most, firsts))
     level = float(statistic[1:]) / 100.0
-    shape = pieces[0].shape
-    if not shape:
-        return Points(times, _percentile_of_values(most, bins, level))
-    median = column("total") / count / _mean_of_median(shape)
-    found = _percentile_of_mixture(median, count, firsts, level, shape)
-    return Points(times, np.minimum(found, np.maximum.reduceat(most, firsts)))
+    least = np.minimum.reduceat(column("least"), firsts)
+    if pieces[0].shape is None:
+        found = _percentile_of_values(most, firsts, level)
+    else:
+        shape = column("shape")
+        found = _percentile_of_mixture(column("total") / count / _mean_of_median(shape), count, firsts, level, shape)
+    return Points(times, np.clip(found, least, np.maximum.reduceat(most, firsts)))
 
 
-def _mean_of_median(shape: float) -> float:
+def _shape_within(shape: float, calls: Numbers) -> Numbers:
+    """Shape of the calls of a minute around that minute's own mean, which has taken 1/n of their variance away."""
+    return np.minimum(shape / np.sqrt(np.maximum(1.0 - 1.0 / calls, 1e-9)), _SHARPEST)
+
+
+def _mean_of_median(shape: Numbers) -> Numbers:
     """Mean over median of a log-logistic distribution (shape > 1)."""
     angle = np.pi / shape
-    return float(angle / np.sin(angle))
+    ratio: Numbers = angle / np.sin(angle)
+    return ratio
 
 
-def _quantile(median: Numbers, level: Numbers, shape: float) -> Numbers:
-    return median * (level / (1.0 - level)) ** (1.0 / shape)
+def _quantile(median: Numbers, level: Numbers, shape: Numbers) -> Numbers:
+    quantile: Numbers = median * (level / (1.0 - level)) ** (1.0 / shape)
+    return quantile
 
 
 def _percentile_of_mixture(
-    median: Numbers, count: Numbers, firsts: npt.NDArray[np.intp], level: float, shape: float
+    median: Numbers, count: Numbers, firsts: npt.NDArray[np.intp], level: float, shape: Numbers
 ) -> Numbers:
     """The value below which `level` of the calls of each period lie, by bisection of the mixture's distribution.
 
@@ -156,21 +166,20 @@ def _percentile_of_mixture(
     total = np.add.reduceat(count, firsts)
     aim = np.clip(np.ceil(level * total), 1.0, total) / (total + 1.0)
     sizes = np.diff(np.r_[firsts, len(median)])
-    odds = (aim / (1.0 - aim)) ** (1.0 / shape)
-    low, high = np.minimum.reduceat(median, firsts) * odds, np.maximum.reduceat(median, firsts) * odds
+    each = _quantile(median, np.repeat(aim, sizes), shape)
+    low, high = np.minimum.reduceat(each, firsts), np.maximum.reduceat(each, firsts)
     if (sizes == 1).all():
         return low
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2.0
-        share = 1.0 / (1.0 + (median / np.repeat(middle, sizes)) ** shape)
-        below = np.add.reduceat(share * count, firsts) / total < aim
+        steps = np.clip(shape * np.log(median / np.repeat(middle, sizes)), -50.0, 50.0)
+        below = np.add.reduceat(count / (1.0 + np.exp(steps)), firsts) / total < aim
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return (low + high) / 2.0
 
 
-def _percentile_of_values(values: Numbers, bins: npt.NDArray[np.int64], level: float) -> Numbers:
-    edges = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
-    return np.array([np.quantile(chunk, level) for chunk in np.split(values, edges[1:])])
+def _percentile_of_values(values: Numbers, firsts: npt.NDArray[np.intp], level: float) -> Numbers:
+    return np.array([np.quantile(chunk, level) for chunk in np.split(values, firsts[1:])])
 
 
 def as_datetimes(times: npt.NDArray[np.int64]) -> list[datetime]:

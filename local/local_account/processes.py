@@ -37,8 +37,11 @@ def free_port(wanted: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start it as the leader of a process group of its own, its output in `log`."""
+def start(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, *, end_with_parent: bool
+) -> subprocess.Popen[bytes]:
+    """Start it as the leader of a process group of its own, its output in `log`. `end_with_parent` tells it to end when
+    this process dies, however it dies; what watches its parent itself does without."""
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
@@ -48,7 +51,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
             stderr=subprocess.STDOUT,
             cwd=log.parent,
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_end_with_parent if end_with_parent and sys.platform == "linux" else None,
         )
 
 
@@ -84,5 +87,5 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 
 def _end_with_parent() -> None:
-    """Linux sends SIGTERM to this process when its parent dies, however it dies."""
+    """Linux sends SIGTERM to this process when its parent dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -7,6 +7,7 @@ AWS/Lambda is answered from the traffic of the targets. `POST /_local/throttle?s
 import argparse
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -44,6 +45,7 @@ from local_account.workload import Routing
 
 _LOOK_EVERY_S = 2.0
 _LISTED_AT_ONCE = 500
+_EMULATOR_ENDS_WITHIN_S = 3.0
 
 
 class Throttled(CloudWatchException):
@@ -208,16 +210,22 @@ def application(throttle: Throttle) -> Callable[[dict[str, Any], _StartResponse]
     return serve
 
 
-def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction]) -> None:
-    """Keep looking at what is deployed, and end the process when the one that started it is gone."""
+def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction], folder: Path) -> None:
+    """Keep looking at what is deployed. When the process that started this one is gone, so that nobody else can, remove
+    the account's data and end."""
     parent = os.getppid()
     while os.getppid() == parent:
         for target in targets:
             try:
                 deployed.look(target.name)
             except (BotoCoreError, ClientError) as error:
+                # Without its parent the emulator ends as well.
+                if os.getppid() != parent:
+                    break
                 print(f"the emulator did not say what is deployed as {target.name}: {error}", flush=True)
         time.sleep(_LOOK_EVERY_S)
+    time.sleep(_EMULATOR_ENDS_WITHIN_S)
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
@@ -235,13 +243,14 @@ def main() -> None:
     throttle = Throttle()
     install(LambdaMetrics(targets, deployed.routings), throttle)
     server = make_server("127.0.0.1", arguments.port, application(throttle), True, request_handler=_Quiet)
-    threading.Thread(target=watch, args=(deployed, targets), daemon=True).start()
+    threading.Thread(target=watch, args=(deployed, targets, arguments.folder), daemon=True).start()
     server.serve_forever()
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--now", type=datetime.fromisoformat, required=True)
     parser.add_argument("--traces", type=Path)
     parser.add_argument("--curves", type=Path)

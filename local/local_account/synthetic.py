@@ -104,7 +104,8 @@ def _nightly(clock: Clock, random: np.random.Generator) -> Numbers:
 
 
 def _monday_morning(clock: Clock, random: np.random.Generator) -> Numbers:
-    return 120.0 * _between(clock.hour, 6.0, 7.0) * (clock.weekday == 0) * _wander(len(clock.hour), random, 0.03)
+    mondays: Numbers = (clock.weekday == 0).astype(np.float64)
+    return 120.0 * _between(clock.hour, 6.0, 7.0) * mondays * _wander(len(clock.hour), random, 0.03)
 
 
 def _sparse(clock: Clock, random: np.random.Generator) -> Numbers:

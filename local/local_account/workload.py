@@ -8,10 +8,12 @@ import numpy as np
 
 from local_account.fleet import TargetFunction
 from local_account.seeds import generator
-from local_account.traces import Counts, Numbers
+from local_account.traces import DAY_MINUTES, Counts, Numbers
 
 # The most environments that were busy at once within a minute: the largest of this many looks at a Poisson process.
 _LOOKS_A_MINUTE = 8
+# Standard deviation of the logarithm of a day's mean duration.
+_DRIFT = 0.015
 LATEST = "$LATEST"
 
 
@@ -91,6 +93,8 @@ class Workload:
         random = generator(target.name, share.version, share.memory_mb)
         calls = self._calls(share) if split else traffic.invocations
         mean_ms = traffic.duration_ms * target.behaviour.slowdown(share.memory_mb, target.memory_mb)
+        if not traffic.measured_durations:
+            mean_ms = mean_ms * self._drift()
         if split or not traffic.measured_durations:
             # The mean of n calls of a log-logistic distribution of shape b spreads by about pi / (b sqrt(3 n)).
             spread = np.pi / (target.behaviour.shape * np.sqrt(3.0 * np.maximum(calls, 1)))
@@ -101,11 +105,19 @@ class Workload:
         concurrency = np.clip(busy, np.minimum(calls, 1), np.maximum(calls, 0))
         return Part(0, share, 0, calls, mean_ms, random.binomial(calls, error_rate), concurrency)
 
+    def _drift(self) -> Numbers:
+        """A factor around 1 that moves from day to day, the same for every version."""
+        length = len(self.target.traffic.invocations)
+        days = np.arange(length // DAY_MINUTES + 2)
+        steps = generator(self.target.name, "drift").normal(0.0, _DRIFT, len(days))
+        factor: Numbers = np.exp(np.interp(np.arange(length) / DAY_MINUTES, days, steps))
+        return factor
+
     def _calls(self, share: Share) -> Counts:
         """Both versions of a split draw from the same chances, so that together they serve every call."""
         total = self.target.traffic.invocations
-        small = min(share.share, 1.0 - share.share)
-        drawn = generator(self.target.name, "split", f"{small:.6f}").binomial(total, small)
+        small = round(min(share.share, 1.0 - share.share), 6)
+        drawn = generator(self.target.name, "split", small).binomial(total, small)
         return drawn if share.share < 0.5 else total - drawn
 
 

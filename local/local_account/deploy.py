@@ -1,0 +1,91 @@
+"""Build and deploy the application into a local account with the SAM CLI, as a team would into its own."""
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_account.account import ROOT, LocalAccount
+
+SAM = ROOT / ".build" / "sam" / "bin" / "sam"
+STACK = "optimizer"
+_PARAMETERS = {"Architecture": "x86_64", "ScheduleState": "DISABLED"}
+_LAST_LINES = 6
+
+
+class SamMissing(FileNotFoundError):
+    """The SAM CLI's own virtual environment is not there."""
+
+
+class SamFailed(RuntimeError):
+    """`sam build` or `sam deploy` ended with an error; the message holds the end of what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the stack's outputs name."""
+
+    table: str
+    bucket: str
+    topic_arn: str
+    optimize_arn: str
+    change_arn: str
+    schedule_group: str
+    outputs: Mapping[str, str]
+
+
+def deploy_application(account: LocalAccount, parameters: Mapping[str, str] | None = None) -> Application:
+    """Deploy template.yaml, with these parameters instead of the local ones; builds only what has changed."""
+    outputs = deploy(account, ROOT / "template.yaml", STACK, {**_PARAMETERS, **(parameters or {})})
+    return Application(
+        table=outputs["TableName"],
+        bucket=outputs["BucketName"],
+        topic_arn=outputs["TopicArn"],
+        optimize_arn=outputs["OptimizeStateMachineArn"],
+        change_arn=outputs["ChangeStateMachineArn"],
+        schedule_group=outputs["WarmupScheduleGroup"],
+        outputs=outputs,
+    )
+
+
+def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """`sam build` and `sam deploy` a template; the stack's outputs. SamFailed says what went wrong."""
+    if not SAM.exists():
+        raise SamMissing(f"{SAM} is not there: run `make .build/sam/.installed` first")
+    folder = template.parent / ".aws-sam"
+    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    options = ["--parameter-overrides", *overrides] if overrides else []
+    with _alone(folder):
+        build = ["build", "--template-file", str(template), "--build-dir", str(folder / "build"), "--cached"]
+        _sam(account, template.parent, [*build, "--cache-dir", str(folder / "cache"), "--parallel", *options])
+        built = ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack]
+        capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+        rest = ["--resolve-s3", "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+        _sam(account, template.parent, [*built, *rest, *capabilities, *options])
+    described = account.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+
+def _sam(account: LocalAccount, folder: Path, arguments: list[str]) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # A profile of the person at this machine must not lead to a real account.
+    own = {"SAM_CLI_TELEMETRY": "0", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    environment = inherited | account.environment() | own
+    done = subprocess.run(
+        [str(SAM), *arguments], cwd=folder, env=environment, text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise SamFailed(f"sam {arguments[0]} failed: {' | '.join(said[-_LAST_LINES:])}")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One build and deploy at a time of what lies in this folder."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
