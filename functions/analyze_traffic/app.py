@@ -7,14 +7,17 @@ from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
 from optimizer.traffic.analyze import analyze_batch
+from optimizer.warmups.ping_log import PingLog
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, analyze_traffic."""
     run_id, batch = event["run_id"], event["batch"]
-    documents = Documents(aws.client("s3"), Environment.read().bucket)
+    environment = Environment.read()
+    documents = Documents(aws.client("s3"), environment.bucket)
     targets = documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]
-    traffic = analyze_batch(aws.client("cloudwatch"), documents, targets, datetime.now(UTC))
+    log = PingLog(aws.client("dynamodb"), environment.table)
+    traffic = analyze_batch(aws.client("cloudwatch"), documents, log, targets, datetime.now(UTC))
     documents.write(f"runs/{run_id}/traffic/{batch}.json", traffic)
     return {
         "outcome": "analysed",

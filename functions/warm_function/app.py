@@ -7,7 +7,6 @@ from typing import Any
 
 from optimizer import aws
 from optimizer.environment import Environment
-from optimizer.traffic.minutes import minute_of
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.protocol import Warmup
 from optimizer.warmups.warm import client_for, warm
@@ -19,10 +18,9 @@ _log.setLevel(logging.INFO)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, warm_function."""
     warmup = Warmup.from_event(event)
-    warmed = warm(client_for(warmup.environments), warmup)
     now = datetime.now(UTC)
-    minute = minute_of(now) if warmup.minute is None else warmup.minute
-    PingLog(aws.client("dynamodb"), Environment.read().table).record(warmup.change_id, minute, warmed, now)
+    warmed = warm(client_for(warmup.environments), warmup)
+    PingLog(aws.client("dynamodb"), Environment.read().table).record(warmup, warmed, now)
     if warmed.failed:
         _log.error(
             "%s:%s: %d of %d pings failed: %s",

@@ -21,7 +21,10 @@ from moto import mock_aws
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.traffic.analyze import analyze_batch, stored_history
-from optimizer.traffic.minutes import minute_of
+from optimizer.traffic.minutes import minute_of, moment_of
+from optimizer.warmups.ping_log import PingLog
+from optimizer.warmups.protocol import Warmup
+from optimizer.warmups.warm import Warmed
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 6, 17, 30, tzinfo=UTC)
@@ -118,8 +121,20 @@ def documents(monkeypatch: pytest.MonkeyPatch) -> Iterator[Documents]:
     with mock_aws():
         s3: Any = boto3.client("s3", "us-east-1")
         s3.create_bucket(Bucket="optimizer")
+        dynamodb: Any = boto3.client("dynamodb")
+        dynamodb.create_table(
+            TableName="optimizer",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
         yield Documents(s3, "optimizer")
     forget_clients()
+
+
+@pytest.fixture
+def log(documents: Documents) -> PingLog:
+    return PingLog(boto3.client("dynamodb"), documents.bucket)
 
 
 def load_handler(name: str) -> ModuleType:
@@ -131,9 +146,9 @@ def load_handler(name: str) -> ModuleType:
     return module
 
 
-def test_the_first_run_reads_15_days_of_minutes_and_63_of_hours(documents: Documents) -> None:
+def test_the_first_run_reads_15_days_of_minutes_and_63_of_hours(documents: Documents, log: PingLog) -> None:
     calls = daily()
-    analyze_batch(ArrayCloudWatch({"orders": calls}), documents, [target("orders")], NOW)  # type: ignore[arg-type]
+    analyze_batch(ArrayCloudWatch({"orders": calls}), documents, log, [target("orders")], NOW)  # type: ignore[arg-type]
     history = stored_history(documents, "orders")
     end = minute_of(NOW) - 3
     assert history.end_minute == end
@@ -147,57 +162,79 @@ def test_the_first_run_reads_15_days_of_minutes_and_63_of_hours(documents: Docum
     np.testing.assert_allclose(hours.values["invocations"], expected)
 
 
-def test_the_next_day_asks_for_one_day_and_the_hours_that_may_have_been_late(documents: Documents) -> None:
+def test_the_next_day_asks_for_one_day_and_the_hours_that_may_have_been_late(
+    documents: Documents, log: PingLog
+) -> None:
     cloudwatch: Any = ArrayCloudWatch({"orders": daily()})
-    analyze_batch(cloudwatch, documents, [target("orders")], NOW - timedelta(days=1))
+    analyze_batch(cloudwatch, documents, log, [target("orders")], NOW - timedelta(days=1))
     cloudwatch.requests.clear()
-    analyze_batch(cloudwatch, documents, [target("orders")], NOW)
+    analyze_batch(cloudwatch, documents, log, [target("orders")], NOW)
     spans = [request["EndTime"] - request["StartTime"] for request in cloudwatch.requests]
     assert max(spans) <= timedelta(days=1, hours=4)
     once = stored_history(documents, "orders")
     documents.write_bytes("history/orders.npz", b"damaged", "application/octet-stream")
-    analyze_batch(cloudwatch, documents, [target("orders")], NOW)
+    analyze_batch(cloudwatch, documents, log, [target("orders")], NOW)
     anew = stored_history(documents, "orders")
     for metric, values in once.minutes.values.items():
         both = values[anew.minutes.start - once.minutes.start :]
         np.testing.assert_allclose(both, anew.minutes.values[metric])
 
 
-def test_late_points_replace_what_was_read_before(documents: Documents) -> None:
+def test_late_points_replace_what_was_read_before(documents: Documents, log: PingLog) -> None:
     calls = daily()
     late = calls.copy()
     late[minute_of(NOW) - FIRST - 30 :] = 0
-    analyze_batch(ArrayCloudWatch({"orders": late}), documents, [target("orders")], NOW)  # type: ignore[arg-type]
-    analyze_batch(ArrayCloudWatch({"orders": calls}), documents, [target("orders")], NOW)  # type: ignore[arg-type]
+    analyze_batch(ArrayCloudWatch({"orders": late}), documents, log, [target("orders")], NOW)  # type: ignore[arg-type]
+    analyze_batch(ArrayCloudWatch({"orders": calls}), documents, log, [target("orders")], NOW)  # type: ignore[arg-type]
     read = stored_history(documents, "orders").minutes
     np.testing.assert_array_equal(read.values["invocations"], calls[read.start - FIRST : read.end - FIRST])
 
 
-def test_a_hundred_functions_share_few_calls(documents: Documents) -> None:
+def test_a_hundred_functions_share_few_calls(documents: Documents, log: PingLog) -> None:
     names = [f"f{n}" for n in range(100)]
     cloudwatch: Any = ArrayCloudWatch(dict.fromkeys(names, daily()))
     targets = [target(name) for name in names]
-    analyze_batch(cloudwatch, documents, targets[:1], NOW - timedelta(days=1))
+    analyze_batch(cloudwatch, documents, log, targets[:1], NOW - timedelta(days=1))
     for name in names[1:]:
         documents.write_bytes(f"history/{name}.npz", documents.read_bytes("history/f0.npz"), "application/octet-stream")
     cloudwatch.requests.clear()
-    analyze_batch(cloudwatch, documents, targets, NOW)
+    analyze_batch(cloudwatch, documents, log, targets, NOW)
     # 100 functions x 3 metrics x (1440 + 240) minutes in calls of 100,800 points, and the hourly ones.
     assert len(cloudwatch.requests) <= 7
 
 
-def test_a_function_that_cloudwatch_throttles_fails_by_itself_with_one_line(documents: Documents) -> None:
+def test_a_function_that_cloudwatch_throttles_fails_by_itself_with_one_line(documents: Documents, log: PingLog) -> None:
     cloudwatch: Any = ArrayCloudWatch({"a": daily(1), "b": daily(2)})
     cloudwatch.throttled = {"a"}
-    traffic = analyze_batch(cloudwatch, documents, [target("a")], NOW)
+    traffic = analyze_batch(cloudwatch, documents, log, [target("a")], NOW)
     assert list(traffic.failed) == ["a"]
     assert "throttling" in traffic.failed["a"]
     assert "\n" not in traffic.failed["a"]
-    assert analyze_batch(cloudwatch, documents, [target("b")], NOW).functions["b"].days > 14
+    assert analyze_batch(cloudwatch, documents, log, [target("b")], NOW).functions["b"].days > 14
 
 
-def test_no_metrics_at_all_is_an_answer(documents: Documents) -> None:
-    traffic = analyze_batch(ArrayCloudWatch({}), documents, [target("new")], NOW)  # type: ignore[arg-type]
+def test_the_application_s_own_pings_are_not_taken_for_traffic(documents: Documents, log: PingLog) -> None:
+    real = daily()
+    end = minute_of(NOW) - FIRST
+    pinged = [end - 700, end - 90, end - 60, end - 30]
+    reported = real.copy()
+    for place in pinged:
+        reported[place] += 3
+        warmup = Warmup("orders", "live", 3, 200, "run", "warmups-1", FIRST + place)
+        warmed = Warmed(3, 3, 1, 3, 0, 1.0, 200.0, 1, busy_ms=600.0)
+        log.record(warmup, warmed, moment_of(FIRST + place))
+    for _ in range(2):
+        analyze_batch(ArrayCloudWatch({"orders": reported}), documents, log, [target("orders")], NOW)  # type: ignore[arg-type]
+    read = stored_history(documents, "orders").minutes
+    np.testing.assert_array_equal(read.values["invocations"], real[read.start - FIRST : read.end - FIRST])
+    for place in pinged:
+        # Nothing is known of the largest concurrency of real calls among the pings.
+        concurrency = read.values["concurrency"][FIRST + place - read.start]
+        assert np.isnan(concurrency) if real[place] else concurrency == 0
+
+
+def test_no_metrics_at_all_is_an_answer(documents: Documents, log: PingLog) -> None:
+    traffic = analyze_batch(ArrayCloudWatch({}), documents, log, [target("new")], NOW)  # type: ignore[arg-type]
     assert traffic.failed == {}
     assert traffic.functions["new"].days == 0
 
@@ -209,7 +246,11 @@ def test_the_handler_answers_with_counts_and_stores_the_traffic(
     monkeypatch.setitem(globals(), "FIRST", minute_of(now) - 70 * 1440)
     event = json.loads((ROOT / "events" / "analyze_traffic.json").read_text())
     documents.write(f"runs/{event['run_id']}/batches/{event['batch']}.json", {"functions": [target("orders")]})
-    clients = {"s3": boto3.client("s3"), "cloudwatch": ArrayCloudWatch({"orders": daily()})}
+    clients = {
+        "s3": boto3.client("s3"),
+        "dynamodb": boto3.client("dynamodb"),
+        "cloudwatch": ArrayCloudWatch({"orders": daily()}),
+    }
     app = load_handler("analyze_traffic")
     monkeypatch.setattr(app.aws, "client", clients.__getitem__)
     answer = app.handler(event, None)

@@ -10,8 +10,10 @@ from optimizer.documents import Documents, NoSuchDocument
 from optimizer.traffic import metrics
 from optimizer.traffic.history import History, UnreadableHistory
 from optimizer.traffic.minutes import minute_of
+from optimizer.traffic.own_pings import without_pings
 from optimizer.traffic.silence import settle
 from optimizer.traffic.summary import FunctionTraffic, summarise
+from optimizer.warmups.ping_log import PingLog
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -44,14 +46,23 @@ def stored_history(documents: Documents, function_name: str) -> History:
 
 
 def analyze_batch(
-    cloudwatch: "CloudWatchClient", documents: Documents, targets: Sequence[Mapping[str, Any]], now: datetime
+    cloudwatch: "CloudWatchClient",
+    documents: Documents,
+    log: PingLog,
+    targets: Sequence[Mapping[str, Any]],
+    now: datetime,
 ) -> BatchTraffic:
     """Bring the history of each target up to `now` and summarise it. targets: FunctionTarget documents."""
     known = {target["function_name"]: stored_history(documents, target["function_name"]) for target in targets}
     windows = {name: metrics.window(history, minute_of(now)) for name, history in known.items()}
     read = dict(metrics.read(cloudwatch, windows))
     failed = {name: str(result) for name, result in read.items() if not isinstance(result, History)}
-    merged = {name: known[name].merged(new) for name, new in read.items() if isinstance(new, History)}
+    real = {
+        name: without_pings(new, log.between(name, windows[name].first_minute, windows[name].end_minute))
+        for name, new in read.items()
+        if isinstance(new, History)
+    }
+    merged = {name: known[name].merged(new) for name, new in real.items()}
     settled = settle(merged, min((asked.since_minute for asked in windows.values()), default=0))
     functions = {}
     for target in targets:

@@ -35,7 +35,8 @@ class PingFailed(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Warmed:
     """What a warm-up met. environments: distinct ones that answered. cold: of those, how many were started for it.
-    spread_ms: time over which the calls of the last round were sent. hold_ms: for how long they were held."""
+    spread_ms: time over which the calls of the last round were sent. hold_ms: for how long they were held. busy_ms: for
+    how long all calls that were answered were held together."""
 
     asked: int
     environments: int
@@ -45,6 +46,7 @@ class Warmed:
     spread_ms: float
     hold_ms: float
     rounds: int
+    busy_ms: float
     error: str = ""
 
 
@@ -71,11 +73,12 @@ def client_for(environments: int) -> "LambdaClient":
 def warm(client: "LambdaClient", warmup: Warmup, clock: Callable[[], float] = time.perf_counter) -> Warmed:
     """Warm the environments and say what was met. Never raises for a call that failed: it is counted."""
     instances: dict[str, bool] = {}
-    hold_ms, calls, failed, errors = float(warmup.hold_ms), 0, 0, [""]
+    hold_ms, calls, failed, busy_ms, errors = float(warmup.hold_ms), 0, 0, 0.0, [""]
     for number in range(1, _ROUNDS + 1):
         done = _round(client, warmup, hold_ms, clock)
         calls += warmup.environments
         failed += len(done.errors)
+        busy_ms += len(done.answers) * hold_ms
         errors = done.errors or errors
         for answer in done.answers:
             instances[answer.instance] = instances.get(answer.instance, False) or answer.cold
@@ -93,6 +96,7 @@ def warm(client: "LambdaClient", warmup: Warmup, clock: Callable[[], float] = ti
         spread_ms=round(done.spread_ms, 1),
         hold_ms=round(hold_ms, 1),
         rounds=number,
+        busy_ms=round(busy_ms, 1),
         error=errors[0],
     )
 
