@@ -1,0 +1,48 @@
+"""When to store, for how long, and when to compute a value again before it expires."""
+
+import math
+import struct
+from dataclasses import dataclass
+
+_HEADER = struct.Struct("<2sdf")
+_MAGIC = b"o1"
+
+
+class ForeignValue(ValueError):
+    """What lies under the key was not stored by this library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored value: when it expires (Unix time) and how long it took to compute."""
+
+    expires_at: float
+    compute_s: float
+    payload: bytes
+
+    def pack(self) -> bytes:
+        """As stored."""
+        return _HEADER.pack(_MAGIC, self.expires_at, self.compute_s) + self.payload
+
+    @classmethod
+    def unpack(cls, stored: bytes) -> "Entry":
+        """From what was stored. Raises ForeignValue."""
+        if len(stored) < _HEADER.size or stored[:2] != _MAGIC:
+            raise ForeignValue("the value under this key has another format")
+        _, expires_at, compute_s = _HEADER.unpack_from(stored)
+        return cls(expires_at, compute_s, stored[_HEADER.size :])
+
+
+def jittered_ms(ttl_s: float, jitter: float, draw: float) -> int:
+    """Milliseconds to store for: the TTL, shortened by up to the share `jitter`. Never longer, so that the TTL stays
+    the oldest age that is served. draw: uniform in [0, 1)."""
+    return max(1, round(ttl_s * (1 - jitter * draw) * 1000))
+
+
+def recompute_early(left_s: float, compute_s: float, beta: float, draw: float) -> bool:
+    """Whether this reader computes the value again although `left_s` are left.
+
+    XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): now - delta * beta * ln(draw) >= expiry, which happens with
+    probability exp(-left / (beta * delta)). draw: uniform in (0, 1].
+    """
+    return left_s <= -compute_s * beta * math.log(draw)

@@ -1,0 +1,41 @@
+"""Values kept in the process, for a bounded time and in a bounded number."""
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+ABSENT = object()
+
+
+class LocalTier:
+    """The most recently used values, each until its own end. Safe to share between threads."""
+
+    def __init__(self, entries: int) -> None:
+        self._entries = entries
+        self._values: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str, now: float) -> Any:
+        """The value, or ABSENT."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is None:
+                return ABSENT
+            if found[0] <= now:
+                del self._values[key]
+                return ABSENT
+            self._values.move_to_end(key)
+            return found[1]
+
+    def put(self, key: str, value: Any, until: float) -> None:
+        """Keep a value until the clock given to `get` shows `until`."""
+        with self._lock:
+            self._values[key] = (until, value)
+            self._values.move_to_end(key)
+            while len(self._values) > self._entries:
+                self._values.popitem(last=False)
+
+    def drop(self, key: str) -> None:
+        """Forget one."""
+        with self._lock:
+            self._values.pop(key, None)

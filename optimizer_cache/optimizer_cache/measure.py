@@ -1,0 +1,151 @@
+"""What each namespace does: counters, and the reads of a sample of its keys from which any TTL can be replayed."""
+
+import json
+import threading
+from hashlib import blake2b
+from typing import Any
+
+from optimizer_cache.sketch import SpaceSaving
+
+_FULL = 2**64
+
+
+def fingerprint(key: str) -> int:
+    """64 bits that stand for a key; uniform, the same in every process, and not the key's name."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
+
+
+class NamespaceMeasure:
+    """One namespace between two flushes.
+
+    Kept are the reads of keys whose fingerprint lies below `rate`, and those of the `busiest` keys of the time before
+    the last flush. When more than `most_reads` gather, the rate is halved and what lies above it dropped, so the
+    memory stays bounded and the sample uniform.
+    """
+
+    def __init__(self, rate: float = 0.1, busiest: int = 100, most_reads: int = 5000) -> None:
+        if not 0 < rate <= 1:
+            raise ValueError(f"a rate lies in (0, 1], not {rate}")
+        self._lock = threading.Lock()
+        self._rate, self._busiest, self._most_reads = rate, busiest, most_reads
+        self._sketch: SpaceSaving[int] = SpaceSaving(4 * busiest)
+        self._exact: frozenset[int] = frozenset()
+        self._payloads: dict[int, bytes] = {}
+        self._clear(0.0)
+
+    def _clear(self, now: float) -> None:
+        self._since = now
+        self._below = int(self._rate * _FULL)
+        self._log: list[tuple[float, int]] = []
+        self.hits = self.local_hits = self.misses = self.early = self.failures = 0
+        self.loads = self.refills = self.changes = self.stored_bytes = 0
+        self.load_s = 0.0
+
+    def read(self, key: str, now: float, *, hit: bool, local: bool = False) -> None:
+        """One read, and whether the cache (or the process's own tier) had the value."""
+        mark = fingerprint(key)
+        with self._lock:
+            if hit:
+                self.hits += 1
+                self.local_hits += local
+            else:
+                self.misses += 1
+            if not self._since:
+                self._since = now
+            self._sketch.add(mark)
+            if mark < self._below or mark in self._exact:
+                self._log.append((now, mark))
+                if len(self._log) > self._most_reads:
+                    self._thin()
+
+    def loaded(self, key: str, load_s: float, payload: bytes, *, early: bool) -> None:
+        """One value computed at the origin."""
+        mark = fingerprint(key)
+        with self._lock:
+            self.loads += 1
+            self.early += early
+            self.load_s += load_s
+            self.stored_bytes += len(payload)
+            if mark < self._below or mark in self._exact:
+                digest = blake2b(payload, digest_size=8).digest()
+                before = self._payloads.get(mark)
+                if before is not None:
+                    self.refills += 1
+                    self.changes += before != digest
+                elif len(self._payloads) >= self._most_reads:
+                    del self._payloads[next(iter(self._payloads))]
+                self._payloads[mark] = digest
+
+    def failed(self) -> None:
+        """One call of the cache that failed."""
+        with self._lock:
+            self.failures += 1
+
+    def _thin(self) -> None:
+        while len(self._log) > self._most_reads // 2 and self._below > 1:
+            self._below //= 2
+            self._log = [row for row in self._log if row[1] < self._below or row[1] in self._exact]
+            if all(mark in self._exact for _, mark in self._log):
+                break
+        if len(self._log) > self._most_reads:
+            # The busiest alone are too many: they become keys like any other.
+            self._exact = frozenset()
+            self._log = [row for row in self._log if row[1] < self._below]
+
+    def flush(self, name: str, ttl_version: int, now: float) -> list[dict[str, Any]]:
+        """The metrics (CloudWatch embedded metric format) and the sample since the last flush; nothing for nothing."""
+        with self._lock:
+            if not (self.hits or self.misses or self.loads or self.failures):
+                return []
+            records = [self._metrics(name, ttl_version, now)]
+            if self._log or self.hits or self.misses:
+                records.append({"cache_sample": self._sample(name, ttl_version, now)})
+            self._exact = frozenset(mark for mark, _ in self._sketch.top(self._busiest))
+            self._clear(now)
+            return records
+
+    def _sample(self, name: str, ttl_version: int, now: float) -> dict[str, Any]:
+        exact = sorted(self._exact)
+        index = {mark: i for i, mark in enumerate(exact)}
+        reads = [[round((at - self._since) * 1000), index.setdefault(mark, len(index))] for at, mark in self._log]
+        return {
+            "namespace": name,
+            "ttl_version": ttl_version,
+            "from_s": self._since,
+            "to_s": now,
+            "rate": self._below / _FULL,
+            "total_accesses": self.hits + self.misses,
+            "exact": len(exact),
+            "keys": [f"{mark:016x}" for mark in index],
+            "reads_ms": reads,
+        }
+
+    def _metrics(self, name: str, ttl_version: int, now: float) -> dict[str, Any]:
+        values: dict[str, tuple[float, str]] = {
+            "Hits": (self.hits, "Count"),
+            "LocalHits": (self.local_hits, "Count"),
+            "Misses": (self.misses, "Count"),
+            "EarlyLoads": (self.early, "Count"),
+            "CacheFailures": (self.failures, "Count"),
+            "SampledRefills": (self.refills, "Count"),
+            "SampledChanges": (self.changes, "Count"),
+        }
+        if self.loads:
+            values["LoadTime"] = (self.load_s * 1000 / self.loads, "Milliseconds")
+            values["EntryBytes"] = (self.stored_bytes / self.loads, "Bytes")
+        directive = {
+            "Namespace": "OptimizerCache",
+            "Dimensions": [["CacheNamespace"], ["CacheNamespace", "TtlVersion"]],
+            "Metrics": [{"Name": metric, "Unit": unit} for metric, (_, unit) in values.items()],
+        }
+        return {
+            "_aws": {"Timestamp": round(now * 1000), "CloudWatchMetrics": [directive]},
+            "CacheNamespace": name,
+            "TtlVersion": str(ttl_version),
+            **{metric: value for metric, (value, _) in values.items()},
+        }
+
+
+def lines(records: list[dict[str, Any]]) -> list[str]:
+    """Each record as one line of JSON for the log."""
+    return [json.dumps(record, separators=(",", ":")) for record in records]

@@ -1,0 +1,62 @@
+"""The busiest keys in bounded memory."""
+
+from collections.abc import Hashable
+
+
+class SpaceSaving[K: Hashable]:
+    """Space-Saving (Metwally, Agrawal, El Abbadi, ICDT 2005): any key with more than accesses / capacity is held, and
+    each count is at most the smallest count too high. O(1) a key: keys lie in buckets of equal counts."""
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"a sketch holds at least 1 key, not {capacity}")
+        self.capacity = capacity
+        self._count: dict[K, int] = {}
+        self._buckets: dict[int, dict[K, None]] = {}
+        self._lowest = 0
+
+    def add(self, key: K) -> K | None:
+        """Count one access; the key that had to go for it, if any."""
+        count = self._count.get(key)
+        if count is not None:
+            self._move(key, count)
+            return None
+        if len(self._count) < self.capacity:
+            self._put(key, 1)
+            self._lowest = 1
+            return None
+        lowest = self._buckets[self._lowest]
+        gone = next(iter(lowest))
+        del self._count[gone]
+        count = self._lowest
+        lowest[key] = None
+        del lowest[gone]
+        self._move(key, count)
+        return gone
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._count
+
+    def __len__(self) -> int:
+        return len(self._count)
+
+    def top(self, n: int) -> list[tuple[K, int]]:
+        """The n keys with the highest counts, busiest first."""
+        return sorted(self._count.items(), key=lambda item: -item[1])[:n]
+
+    def _move(self, key: K, count: int) -> None:
+        bucket = self._buckets[count]
+        del bucket[key]
+        if not bucket:
+            del self._buckets[count]
+            if count == self._lowest:
+                self._lowest = count + 1
+        self._put(key, count + 1)
+
+    def _put(self, key: K, count: int) -> None:
+        self._count[key] = count
+        bucket = self._buckets.get(count)
+        if bucket is None:
+            self._buckets[count] = {key: None}
+        else:
+            bucket[key] = None

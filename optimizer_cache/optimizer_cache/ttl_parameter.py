@@ -1,0 +1,134 @@
+"""The TTLs that are published from outside: read now and then, checked, bounded, and kept when they cannot be read.
+
+The document, in SSM Parameter Store or AppConfig:
+
+    {"version": 7, "ttl_s": {"price": 120, "stock": 15}, "previous": {"version": 6, "ttl_s": {...}}}
+
+`previous` is for people and for taking a change back; nothing here reads it.
+"""
+
+import json
+import logging
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+Fetch = Callable[[], "str | bytes | None"]
+
+
+class ParameterUnavailable(Exception):
+    """The published TTLs could not be read; the last good ones stay in force."""
+
+
+class UnusableParameter(ValueError):
+    """What was published is no TTL document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A namespace as its team compiled it in: the TTL until another is published, and what none may pass."""
+
+    ttl_s: float
+    min_ttl_s: float
+    max_ttl_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_ttl_s <= self.ttl_s <= self.max_ttl_s < math.inf:
+            raise ValueError(f"0 < {self.min_ttl_s} <= {self.ttl_s} <= {self.max_ttl_s} < infinity does not hold")
+
+
+@dataclass(frozen=True, slots=True)
+class Ttls:
+    """One version of all TTLs, within their bounds. Version 0 is the compiled-in one."""
+
+    version: int
+    ttl_s: Mapping[str, float]
+
+
+def parse(document: "str | bytes", bounds: Mapping[str, Bounds]) -> Ttls:
+    """TTLs of the known namespaces, each brought within its bounds; one that the document does not name keeps its
+    compiled-in TTL. Raises UnusableParameter for anything that is not a TTL document."""
+    try:
+        read = json.loads(document)
+    except ValueError as error:
+        raise UnusableParameter(f"not JSON: {error}") from error
+    if not isinstance(read, dict) or not isinstance(read.get("ttl_s"), dict):
+        raise UnusableParameter("ttl_s is an object of namespaces and seconds")
+    version = read.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise UnusableParameter(f"version is a whole number above 0, not {version!r}")
+    return Ttls(version, {name: _bounded(name, read["ttl_s"].get(name), limit) for name, limit in bounds.items()})
+
+
+def _bounded(name: str, ttl_s: Any, limit: Bounds) -> float:
+    if ttl_s is None:
+        return limit.ttl_s
+    if not isinstance(ttl_s, (int, float)) or isinstance(ttl_s, bool) or not math.isfinite(ttl_s):
+        raise UnusableParameter(f"ttl_s.{name} is a number of seconds, not {ttl_s!r}")
+    return min(limit.max_ttl_s, max(limit.min_ttl_s, float(ttl_s)))
+
+
+class TtlParameter:
+    """The TTLs in force. Read again at most once in `poll_s` (plus up to a tenth, so that environments spread), by one
+    thread, inside a call of the application: a function that is frozen between calls has no background to poll in.
+    """
+
+    def __init__(
+        self,
+        bounds: Mapping[str, Bounds],
+        fetch: Fetch | None = None,
+        *,
+        poll_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """fetch: gives the document, or nothing when it has not changed; raises ParameterUnavailable or OSError."""
+        self.bounds = dict(bounds)
+        self.current = Ttls(0, {name: limit.ttl_s for name, limit in self.bounds.items()})
+        self.failures = 0
+        self._fetch = fetch
+        self._poll_s = poll_s
+        self._clock = clock
+        self._next = 0.0 if fetch is not None else math.inf
+        self._reading = threading.Lock()
+
+    def ttls(self) -> Ttls:
+        """The TTLs in force, read again first when it is time."""
+        if self._clock() >= self._next and self._reading.acquire(blocking=False):
+            try:
+                self._read()
+            finally:
+                self._reading.release()
+        return self.current
+
+    def _read(self) -> None:
+        if self._fetch is None:
+            return
+        self._next = self._clock() + self._poll_s * random.uniform(1.0, 1.1)  # noqa: S311 - spreads load
+        try:
+            document = self._fetch()
+            if document:
+                self.current = parse(document, self.bounds)
+        except (ParameterUnavailable, UnusableParameter, OSError) as error:
+            self.failures += 1
+            logger.warning("TTLs of version %d stay in force: %s", self.current.version, error)
+
+
+def from_ssm(client: Any, name: str) -> Fetch:
+    """Reads an SSM parameter with a boto3 client. Needs ssm:GetParameter on it."""
+
+    def fetch() -> str:
+        # Only who passes a boto3 client has botocore, so the package does not depend on it.
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return str(client.get_parameter(Name=name)["Parameter"]["Value"])
+        except (BotoCoreError, ClientError) as error:
+            raise ParameterUnavailable(f"{name}: {error}") from error
+
+    return fetch

@@ -1,0 +1,118 @@
+"""The client library's parts that need no server."""
+
+import collections
+import json
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer_cache.early import Entry, ForeignValue, jittered_ms, recompute_early
+from optimizer_cache.sketch import SpaceSaving
+from optimizer_cache.ttl_parameter import Bounds, ParameterUnavailable, TtlParameter, UnusableParameter, parse
+
+PRICE = {"price": Bounds(ttl_s=60, min_ttl_s=5, max_ttl_s=300)}
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def published(version, ttl_s):
+    return json.dumps({"version": version, "ttl_s": {"price": ttl_s}})
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_whatever_is_published_the_ttl_stays_within_its_bounds(ttl_s):
+    assert 5 <= parse(published(1, ttl_s), PRICE).ttl_s["price"] <= 300
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"version": 0, "ttl_s": {}}',
+        '{"version": 1, "ttl_s": {"price": "60"}}',
+        published(1, True),
+    ],
+)
+def test_what_is_no_ttl_document_is_refused(document):
+    with pytest.raises(UnusableParameter):
+        parse(document, PRICE)
+
+
+def test_the_last_good_ttls_stay_when_the_parameter_cannot_be_read():
+    clock, answers = Clock(), [published(3, 120), ParameterUnavailable("throttled"), "{", None, b"", published(4, 30)]
+
+    def fetch():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    parameter = TtlParameter(PRICE, fetch, clock=clock)
+    seen = []
+    for _ in range(6):
+        seen.append((parameter.ttls().version, parameter.ttls().ttl_s["price"]))
+        clock.now += 70
+    assert seen == [(3, 120)] * 5 + [(4, 30)]
+    assert parameter.failures == 2
+
+
+def test_the_parameter_is_not_read_more_often_than_its_poll_interval():
+    clock, reads = Clock(), []
+    parameter = TtlParameter(PRICE, lambda: reads.append(1), poll_s=60, clock=clock)
+    for _ in range(59):
+        parameter.ttls()
+        clock.now += 1
+    assert len(reads) == 1
+
+
+def test_without_a_parameter_the_compiled_in_ttls_hold():
+    assert TtlParameter(PRICE).ttls().ttl_s == {"price": 60}
+
+
+@given(st.floats(0.01, 1e6), st.floats(0, 0.9), st.floats(0, 1, exclude_max=True))
+def test_jitter_never_lengthens_a_ttl(ttl_s, jitter, draw):
+    assert 1 <= jittered_ms(ttl_s, jitter, draw) <= max(1, round(ttl_s * 1000))
+
+
+@pytest.mark.parametrize(("left_s", "expected"), [(0.4, math.exp(-1)), (2.0, math.exp(-5)), (0.0, 1.0)])
+def test_early_recomputation_follows_its_exponential_law(left_s, expected):
+    generator = random.Random(5)
+    early = sum(recompute_early(left_s, 0.4, 1.0, 1 - generator.random()) for _ in range(20_000))
+    assert early / 20_000 == pytest.approx(expected, abs=0.01)
+
+
+@given(st.binary())
+def test_an_entry_is_read_as_it_was_stored(payload):
+    assert Entry.unpack(Entry(1e9, 0.5, payload).pack()) == Entry(1e9, 0.5, payload)
+
+
+@pytest.mark.parametrize("stored", [b"", b"o1", b"{'json': 1, 'and': 'longer than a header'}"])
+def test_a_value_of_another_writer_is_not_read_as_ours(stored):
+    with pytest.raises(ForeignValue):
+        Entry.unpack(stored)
+
+
+@given(st.lists(st.integers(0, 30), max_size=400), st.integers(1, 12))
+def test_every_key_busier_than_the_share_of_one_slot_is_held(keys, capacity):
+    sketch, exact = SpaceSaving(capacity), collections.Counter(keys)
+    for key in keys:
+        sketch.add(key)
+    held = dict(sketch.top(capacity))
+    assert len(held) <= capacity
+    assert sum(held.values()) == len(keys)
+    for key, count in exact.items():
+        if count > len(keys) / capacity:
+            assert key in sketch
+        if key in held:
+            assert count <= held[key] <= count + len(keys) / capacity
