@@ -94,7 +94,10 @@ def run(account: LocalAccount, application: Application, folder: Path, progress:
         else:
             took_s = event.after_s - entered.get(event.state, event.after_s)
             progress.print(f"  {event.after_s:6.1f} s  {event.state} ({took_s:.1f} s)")
-    status = sfn.describe_execution(executionArn=execution)["status"]
+    ended = sfn.describe_execution(executionArn=execution)
+    status = ended["status"]
+    if ended.get("cause"):
+        progress.print(f"  {ended.get('error')}: {ended['cause']}", markup=False)
     plan = _document(account, application, f"runs/{run_id}/plan.json")
     outcomes = _await_changes(account, application, progress)
     after = _memory_mb(account)
@@ -135,6 +138,19 @@ def _subscribe(account: LocalAccount, application: Application) -> str:
     sqs, sns = account.session.client("sqs"), account.session.client("sns")
     url = sqs.create_queue(QueueName="demo-messages")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": application.topic_arn}},
+            }
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allowed)})
     sns.subscribe(TopicArn=application.topic_arn, Protocol="sqs", Endpoint=arn)
     return str(url)
 

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
@@ -33,6 +33,8 @@ def plain(value: object) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise TypeError(f"a time without a zone cannot be stored: {value.isoformat()}")
+        return value.isoformat()
+    if isinstance(value, date):
         return value.isoformat()
     if value is None or isinstance(value, (str, int, float, bool)):
         return value

@@ -22,8 +22,8 @@ FOLDER = Path(".demo")
 )
 @click.option(
     "--curves",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Measured durations against memory; without it memory/curves.csv beside the traces, or a formula.",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with curves.csv, durations against memory; without it the folder memory beside the traces, or a formula.",
 )
 @click.option(
     "--policy",
@@ -38,7 +38,7 @@ def command(traces: Path | None, curves: Path | None, policy_file: Path | None, 
     progress = Console(stderr=as_json, highlight=False)
     started = time.monotonic()
     if curves is None and traces is not None and (traces.parent / "memory" / "curves.csv").is_file():
-        curves = traces.parent / "memory" / "curves.csv"
+        curves = traces.parent / "memory"
     with demo_run.account(traces, curves, datetime.now(UTC), progress) as account:
         application = demo_run.deploy(account, progress)
         demo_run.put_policy(account, application, policy_file)
