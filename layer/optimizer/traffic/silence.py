@@ -36,7 +36,7 @@ def _settled(history: History, gaps: NDArray[np.int64], since_minute: int) -> Hi
     if known_from is None:
         return history
     minutes = _filled(history.minutes, gaps, 1, max(since_minute, known_from))
-    hours = history.hours.overlaid(hours_of(minutes).window(history.hours.start, history.hours.end))
+    hours = history.hours.overlaid(hours_of(minutes))
     hours = _filled(hours, gaps, 60, max(since_minute, known_from))
     return History(minutes, hours)
 
