@@ -6,6 +6,7 @@ import click
 
 COMMANDS = {
     "demo": "A local account, a real deploy, a run, the report.",
+    "policy": "Check a policy, show the one in use, store one.",
     "plan": "The decisions alone: JSON lines in, JSON lines out.",
 }
 

@@ -57,25 +57,20 @@ def start(
 ) -> dict[str, Any]:
     """Start the run of the event; answers as docs/architecture.md says.
 
-    `read_policy` raises InvalidPolicy (a ValueError with `errors`). The lock is taken first, so that a run that finds
-    another one leaves nothing behind; whatever the first try wrote, a later try reads or writes again the same way.
+    `read_policy` raises InvalidPolicy (a ValueError with `errors`). Nothing is written before the lock is held, so a
+    run that finds another one, or a policy with errors, leaves nothing behind; whatever the first try wrote, a later
+    try reads or writes again the same way.
     """
     run_id = event["run_id"]
     request = Request.read(event.get("request") or {})
-    holder = store.take_lock(run_id, now, _LEASE)
-    if holder != run_id:
-        return {"outcome": "busy", "message": f"Run {holder} is still going; this run does nothing."}
     try:
         policy = _policy_of(documents, run_id, policy_key, read_policy)
     except ValueError as invalid:
-        store.record_run(run_id, now, request=canonical.plain(request), execution_arn=event["execution_arn"])
-        message = _explain(policy_key, getattr(invalid, "errors", [invalid]))
-        store.finish_run(
-            run_id, "failed", now, failure={"state": "StartRun", "error": "PolicyInvalid", "cause": message}
-        )
-        store.release_lock(run_id)
-        return {"outcome": "policy_invalid", "message": message}
-    store.take_lock(run_id, now, _LEASE + timedelta(hours=policy.run.approval_hours))
+        return {"outcome": "policy_invalid", "message": _explain(policy_key, getattr(invalid, "errors", [invalid]))}
+    holder = store.take_lock(run_id, now, _LEASE + timedelta(hours=policy.run.approval_hours))
+    if holder != run_id:
+        return {"outcome": "busy", "message": f"Run {holder} is still going; this run does nothing."}
+    documents.write(_policy_key(run_id), canonical.plain(policy))
     targets = _targets(store, documents, tagging, run_id, policy, request, event["execution_arn"], now)
     return {
         "outcome": "started",
@@ -91,19 +86,16 @@ def start(
 
 
 def _policy_of(documents: Documents, run_id: str, policy_key: str, read_policy: Callable[[bytes], Policy]) -> Policy:
-    """The policy that this run uses: kept at its first try, so that a policy stored meanwhile does not change it."""
-    kept = f"runs/{run_id}/policy.json"
+    """The policy of this run: that of its first try, so that one stored meanwhile does not change a run under way."""
     try:
-        return Policy.from_document(documents.read(kept))
+        return Policy.from_document(documents.read(_policy_key(run_id)))
     except NoSuchDocument:
         pass
     try:
-        policy = read_policy(documents.read_bytes(policy_key))
+        return read_policy(documents.read_bytes(policy_key))
     except NoSuchDocument:
         # Nothing stored means nothing allowed: the default only recommends.
-        policy = Policy()
-    documents.write(kept, canonical.plain(policy))
-    return policy
+        return Policy()
 
 
 def _targets(
@@ -134,6 +126,10 @@ def _targets(
         mode=policy.mode.value,
     )
     return len(found.functions)
+
+
+def _policy_key(run_id: str) -> str:
+    return f"runs/{run_id}/policy.json"
 
 
 def _batch_key(run_id: str, batch: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from optimizer.changes import Status
 from optimizer.documents import Documents
 from optimizer.report import text
 from optimizer.report.publish import Message, publish_once
@@ -12,6 +13,8 @@ from optimizer.runs import RunStore
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
+
+_SEVERITY = {Status.KEPT: "info", Status.FAILED: "error"}
 
 
 def publish_run(
@@ -28,11 +31,12 @@ def publish_run(
     Run again it sends no second message, and leaves the report as the message said it.
     """
     no_changes, not_looked_at = _proposed(documents, run_id)
+    run = store.run(run_id)
     report = summarise(
-        store.run(run_id),
+        run,
         store.changes_of(run_id),
         no_changes,
-        not_looked_at,
+        {**run.get("left_out", {}), **not_looked_at},
         now,
         notes=[_batch(failed) for failed in failed_batches],
     )
@@ -57,7 +61,7 @@ def publish_change(store: RunStore, sns: "SNSClient", topic_arn: str, change_id:
     """Publish how the watch of a change ended; returns the message's id."""
     stored = store.change(change_id)
     shown = line(stored)
-    severity = "info" if stored.status.value == "kept" else "warning"
+    severity = _SEVERITY.get(stored.status, "warning")
     message = Message(
         text.change_subject(shown),
         text.change_body(shown),
@@ -86,4 +90,5 @@ def _name(target: str) -> str:
 
 
 def _batch(failed: Mapping[str, Any]) -> str:
-    return f"Batch {failed.get('batch', '?')} failed: {failed.get('error', failed.get('Error', 'unknown error'))}."
+    where = f" in {failed['state']}" if failed.get("state") else ""
+    return f"Batch {failed.get('batch', '?')} failed{where}: {failed.get('error') or 'unknown error'}."

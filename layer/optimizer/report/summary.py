@@ -72,7 +72,7 @@ class Report:
     @property
     def severity(self) -> str:
         """`warning` where somebody should look: something failed, was taken back or could not be looked at."""
-        return "warning" if self.failed or self.taken_back or self.not_looked_at else "info"
+        return "warning" if self.failed or self.taken_back or self.not_looked_at or self.notes else "info"
 
     @property
     def tuners(self) -> tuple[str, ...]:
