@@ -1,0 +1,50 @@
+"""ChangeCapacity: applies, watches, keeps or takes back one change of memory or provisioned concurrency."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from optimizer import aws, guardrails
+from optimizer.capacity import provisioned_life
+from optimizer.capacity.life import ChangeCapacity
+from optimizer.capacity.live import LambdaAccount, LiveFunction
+from optimizer.capacity.measure import Measure
+from optimizer.changes import Change, Tuner
+from optimizer.documents import Documents
+from optimizer.environment import Environment
+from optimizer.guardrails import memory, provisioned_concurrency
+from optimizer.policy.model import Policy
+from optimizer.runs import RunStore
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Event and answer: docs/architecture.md, change_capacity."""
+    environment = Environment.read()
+    documents = Documents(aws.client("s3"), environment.bucket)
+    policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
+
+    def recheck(change: Change, live: LiveFunction, now: datetime) -> guardrails.Refusal | None:
+        if change.tuner is Tuner.MEMORY:
+            return guardrails.recheck(change, memory.Live(live.version.memory_mb), policy, now)
+        limits = aws.client("lambda").get_account_settings()["AccountLimit"]
+        held = provisioned_concurrency.Live(
+            environments=provisioned_life.held(live).environments,
+            account_unreserved=limits["UnreservedConcurrentExecutions"],
+            reserved_concurrency=live.reserved,
+        )
+        return guardrails.recheck(change, held, policy, now)
+
+    life = ChangeCapacity(
+        store=RunStore(aws.client("dynamodb"), environment.table),
+        account=LambdaAccount(aws.client("lambda"), aws.client("application-autoscaling")),
+        policy=policy,
+        recheck=recheck,
+        measure=Measure(aws.client("cloudwatch")),
+        sleep=time.sleep,
+        remaining_ms=context.get_remaining_time_in_millis,
+    )
+    now = datetime.now(UTC)
+    if event["step"] == "verify":
+        return life.verify(event["change_id"], now, event.get("verification"))
+    steps = {"apply": life.apply, "poll": life.poll, "keep": life.keep, "revert": life.revert}
+    return steps[event["step"]](event["change_id"], now)

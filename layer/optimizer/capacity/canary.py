@@ -1,0 +1,183 @@
+"""Whether a changed function does as well as before: errors, throttles, mean and 95th percentile of the duration,
+each by a test that fits the number of calls. Pure.
+
+Several looks and several tests share one small chance of a false alarm (Bonferroni), so that a change without any
+effect is rarely taken back. No data is unhealthy; too little data to tell is, too, at the last look.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+# The chance that a change without effect is taken back by a test of all looks together.
+_FALSE_ALARM = 0.01
+_TESTS = 4
+# One-sided 99 % and 95 %.
+_SURE, _LIKELY = NormalDist().inv_cdf(0.99), NormalDist().inv_cdf(0.95)
+# Where the policy allows no slowdown at all, a mean must still be known to so much.
+_LEAST_PRECISION = 0.05
+_LEAST_MINUTES = 5
+# With so many calls expected, none at all has a chance of less than 1 %.
+_SURELY_CALLED = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """Calls in one minute and their mean duration in ms (0 without calls)."""
+
+    calls: float
+    mean_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One version in the window. `minutes`: one for each minute of the window, in order. `p90_ms`, `p95_ms`,
+    `p99_ms`: of the whole window, None without data."""
+
+    minutes: Sequence[Minute] = ()
+    errors: float = 0.0
+    throttles: float = 0.0
+    p90_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+
+    @property
+    def calls(self) -> float:
+        """All calls of the window."""
+        return sum(minute.calls for minute in self.minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The two sides, minute by minute beside each other. `expected_ratio`: calls of the new side for each of the
+    old, by the weights of the alias. `max_slowdown`: largest duration, as a multiple of the old one."""
+
+    old: Side
+    new: Side
+    max_slowdown: float
+    expected_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The judgement, in one sentence for a person."""
+
+    healthy: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogRatio:
+    """The logarithm of new / old with its standard error."""
+
+    value: float
+    error: float
+
+
+def judge(comparison: Comparison, looks: int, *, last: bool) -> Health:
+    """Whether to go on (healthy, at the last look: to keep) or to take the change back. `looks`: how often the
+    change is looked at in all."""
+    old, new = comparison.old, comparison.new
+    if new.calls == 0:
+        return _without_calls(comparison, last)
+    alpha = _FALSE_ALARM / (_TESTS * max(1, looks))
+    for what, bad_new, bad_old, of_new, of_old in (
+        ("failed", new.errors, old.errors, new.calls, old.calls),
+        ("were throttled", new.throttles, old.throttles, new.calls + new.throttles, old.calls + old.throttles),
+    ):
+        if more_often(round(bad_new), round(of_new), round(bad_old), round(of_old)) < alpha:
+            return Health(
+                False, f"{_share(bad_new, of_new)} of the calls {what}, {_share(bad_old, of_old)} of those before"
+            )
+    return _durations(comparison, alpha, last)
+
+
+def more_often(bad_new: int, calls_new: int, bad_old: int, calls_old: int) -> float:
+    """Fisher's exact test, one-sided: the chance of at least so many bad calls on the new side if both are alike."""
+    bad, calls = bad_new + bad_old, calls_new + calls_old
+    most = min(bad, calls_new)
+    # More bad than calls can be reported while metrics are still coming in.
+    if bad_new <= 0 or bad > calls or bad_new > most:
+        return 1.0 if bad_new <= 0 else 0.0
+    total = _log_choose(calls, calls_new)
+    chances = (
+        math.exp(_log_choose(bad, k) + _log_choose(calls - bad, calls_new - k) - total)
+        for k in range(bad_new, most + 1)
+        if calls_new - k <= calls - bad
+    )
+    return min(1.0, math.fsum(chances))
+
+
+def mean_ratio(old: Side, new: Side) -> LogRatio | None:
+    """Ratio of the mean durations. Its error comes from the differences minute by minute, in which what both sides
+    share (the time of day) cancels out; None with too few minutes. A ratio estimator, see Cochran, Sampling
+    Techniques, section 6."""
+    calls_old, calls_new = old.calls, new.calls
+    pairs = [(a, b) for a, b in zip(old.minutes, new.minutes, strict=True) if a.calls or b.calls]
+    filled = min(sum(a.calls > 0 for a, _ in pairs), sum(b.calls > 0 for _, b in pairs))
+    if filled < _LEAST_MINUTES:
+        return None
+    mean_old = sum(a.calls * a.mean_ms for a, _ in pairs) / calls_old
+    mean_new = sum(b.calls * b.mean_ms for _, b in pairs) / calls_new
+    if mean_old <= 0 or mean_new <= 0:
+        return None
+    residuals = (
+        b.calls * (b.mean_ms - mean_new) / (calls_new * mean_new)
+        - a.calls * (a.mean_ms - mean_old) / (calls_old * mean_old)
+        for a, b in pairs
+    )
+    variance = sum(r * r for r in residuals) * filled / (filled - 1)
+    return LogRatio(math.log(mean_new / mean_old), math.sqrt(variance))
+
+
+def p95_ratio(old: Side, new: Side) -> LogRatio | None:
+    """Ratio of the 95th percentiles; the density there is taken from the 90th and the 99th."""
+    parts = [_log_p95(side) for side in (old, new)]
+    if parts[0] is None or parts[1] is None:
+        return None
+    return LogRatio(parts[1].value - parts[0].value, math.hypot(parts[0].error, parts[1].error))
+
+
+def _log_p95(side: Side) -> LogRatio | None:
+    if not side.p90_ms or not side.p95_ms or not side.p99_ms or not side.calls:
+        return None
+    # The standard error of a quantile is sqrt(q (1 - q) / n) / density.
+    density = 0.09 / max(side.p99_ms - side.p90_ms, 1e-9 * side.p95_ms)
+    error = math.sqrt(0.95 * 0.05 / side.calls) / density / side.p95_ms
+    return LogRatio(math.log(side.p95_ms), error)
+
+
+def _durations(comparison: Comparison, alpha: float, last: bool) -> Health:
+    limit = math.log(comparison.max_slowdown)
+    certain = NormalDist().inv_cdf(1 - alpha)
+    mean = mean_ratio(comparison.old, comparison.new)
+    for what, ratio in (("mean", mean), ("95th percentile", p95_ratio(comparison.old, comparison.new))):
+        if ratio is None:
+            continue
+        slow = ratio.value - certain * ratio.error > limit
+        if slow or (last and ratio.value > max(limit, _SURE * ratio.error)):
+            return Health(
+                False,
+                f"the {what} of the duration is {math.exp(ratio.value):.2f} times that before, "
+                f"{comparison.max_slowdown:g} is allowed",
+            )
+    calls = round(comparison.new.calls)
+    if mean is None or _LIKELY * mean.error > max(limit, _LEAST_PRECISION):
+        return Health(not last, f"{calls} calls of the changed function are too few to tell")
+    return Health(True, f"the mean duration is {math.exp(mean.value):.2f} times that before, over {calls} calls")
+
+
+def _without_calls(comparison: Comparison, last: bool) -> Health:
+    expected = comparison.old.calls * comparison.expected_ratio
+    if last or expected >= _SURELY_CALLED:
+        return Health(False, f"no data: the changed function has no calls, {expected:.0f} were expected")
+    return Health(True, "no calls yet, and none were expected")
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole:.2%}" if whole else "none"
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -1,0 +1,146 @@
+"""Reads REPORT lines with CloudWatch Logs Insights, within a bound on the bytes that are scanned (and paid)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.capacity import prices
+from optimizer.capacity.report_lines import Reports, parse_rows
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+_QUERY = (
+    'fields @timestamp, @logStream, @message | filter @type = "REPORT" or type = "platform.report" '
+    "| sort @timestamp desc | limit 10000"
+)
+_MOST_ROWS = 10_000
+_MB = 1_000_000
+_LONGEST = timedelta(days=14)
+# A group so young or so empty that its rate is not known yet is asked for the last hour only.
+_UNKNOWN = timedelta(hours=1)
+_PAUSE_S = 0.5
+
+
+class LogsUnreadable(RuntimeError):
+    """The lines could not be read; the message is one sentence for the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan found and cost. The window is [start, end)."""
+
+    reports: Reports
+    start: datetime
+    end: datetime
+    scanned_bytes: float
+
+    @property
+    def usd(self) -> float:
+        """The price of the scan."""
+        return float(prices.log_scan_usd(self.scanned_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroup:
+    """A log group: its name, the bytes it holds, since when (creation or retention)."""
+
+    name: str
+    stored_bytes: int
+    created_at: datetime
+    retention: timedelta | None = None
+
+
+def window_start(
+    group: LogGroup, now: datetime, max_scan_mb: int, lines_day: float | None, read_until: datetime | None
+) -> datetime:
+    """From when on to read: as far back as the budget of bytes, the query's row limit, and what was read before
+    allow. Equal to `now` where nothing may be read. Pure."""
+    if max_scan_mb <= 0:
+        return now
+    age = min(now - group.created_at, group.retention or _LONGEST * 1000)
+    longest = _UNKNOWN
+    if group.stored_bytes > 0 and age > _UNKNOWN:
+        longest = timedelta(seconds=min(_LONGEST / timedelta(seconds=1), _seconds_for(group, age, max_scan_mb)))
+    if lines_day:
+        longest = min(longest, timedelta(days=min(_MOST_ROWS / lines_day, _LONGEST.days)))
+    start = now - longest
+    return max(start, read_until) if read_until else start
+
+
+class ReportLog:
+    """The REPORT lines of functions."""
+
+    def __init__(self, logs: "CloudWatchLogsClient", sleep: Callable[[float], None] = time.sleep) -> None:
+        self._logs = logs
+        self._sleep = sleep
+
+    def scan(
+        self,
+        group_name: str,
+        now: datetime,
+        *,
+        max_scan_mb: int,
+        lines_day: float | None,
+        read_until: datetime | None,
+        timeout_s: float = 60.0,
+    ) -> Scan:
+        """The newest lines within the budget; LogsUnreadable if the group is missing or the query fails."""
+        group = self._group(group_name)
+        start = window_start(group, now, max_scan_mb, lines_day, read_until)
+        if start >= now:
+            return Scan(Reports(), now, now, 0.0)
+        answer = self._query(group_name, start, now, timeout_s)
+        rows = [{item["field"]: item["value"] for item in row} for row in answer["results"]]
+        reports = parse_rows(
+            (_time(row.get("@timestamp", ""), now), row.get("@logStream", ""), row.get("@message", "")) for row in rows
+        )
+        return Scan(reports, start, now, float(answer.get("statistics", {}).get("bytesScanned", 0.0)))
+
+    def _group(self, name: str) -> LogGroup:
+        found = self._logs.describe_log_groups(logGroupNamePrefix=name, limit=50)["logGroups"]
+        for group in found:
+            if group["logGroupName"] == name:
+                days = group.get("retentionInDays")
+                return LogGroup(
+                    name,
+                    group.get("storedBytes", 0),
+                    datetime.fromtimestamp(group["creationTime"] / 1000, UTC),
+                    timedelta(days=days) if days else None,
+                )
+        raise LogsUnreadable(f"there is no log group {name}")
+
+    def _query(self, group: str, start: datetime, end: datetime, timeout_s: float) -> Any:
+        try:
+            query_id = self._logs.start_query(
+                logGroupName=group,
+                startTime=int(start.timestamp()),
+                endTime=int(end.timestamp()),
+                queryString=_QUERY,
+            )["queryId"]
+        except ClientError as error:
+            raise LogsUnreadable(f"the query of {group} was refused: {error.response['Error']['Code']}") from error
+        for _ in range(max(1, int(timeout_s / _PAUSE_S))):
+            answer = self._logs.get_query_results(queryId=query_id)
+            if answer["status"] == "Complete":
+                return answer
+            if answer["status"] not in ("Scheduled", "Running"):
+                raise LogsUnreadable(f"the query of {group} ended as {answer['status']}")
+            self._sleep(_PAUSE_S)
+        self._logs.stop_query(queryId=query_id)
+        raise LogsUnreadable(f"the query of {group} took longer than {timeout_s:g} s")
+
+
+def _seconds_for(group: LogGroup, age: timedelta, max_scan_mb: int) -> float:
+    return max_scan_mb * _MB / group.stored_bytes * age.total_seconds()
+
+
+def _time(text: str, default: datetime) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return default

@@ -1,0 +1,107 @@
+"""Reads from CloudWatch what a comparison needs. One GetMetricData call for both sides (and its pages)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from optimizer.capacity.canary import Comparison, Minute, Side
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricDataQueryTypeDef
+
+_SERIES = (
+    ("calls", "Duration", "SampleCount"),
+    ("mean", "Duration", "Average"),
+    ("errors", "Errors", "Sum"),
+    ("throttles", "Throttles", "Sum"),
+)
+_PERCENTILES = ("p90", "p95", "p99")
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
+
+type Points = Mapping[str, Mapping[datetime, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How versions of a function, or a function on two days, compare."""
+
+    cloudwatch: "CloudWatchClient"
+
+    def versions(
+        self,
+        function_name: str,
+        alias: str,
+        old: str,
+        new: str,
+        start: datetime,
+        end: datetime,
+        max_slowdown: float,
+        weight: float,
+    ) -> Comparison:
+        """Two versions behind the alias in the same minutes. `weight`: the new version's share of the calls."""
+        sides = [self._side(_dimensions(function_name, alias, version), start, end) for version in (old, new)]
+        return Comparison(sides[0], sides[1], max_slowdown, weight / (1 - weight) if weight < 1 else 1.0)
+
+    def days(self, function_name: str, alias: str, start: datetime, end: datetime, max_slowdown: float) -> Comparison:
+        """The alias in the window beside the same hours a week before, or a day before if there were no calls."""
+        dimensions = _dimensions(function_name, alias, None)
+        new = self._side(dimensions, start, end)
+        old = self._side(dimensions, start - _WEEK, end - _WEEK)
+        if not old.calls:
+            old = self._side(dimensions, start - _DAY, end - _DAY)
+        return Comparison(old, new, max_slowdown, 1.0)
+
+    def _side(self, dimensions: "list[DimensionTypeDef]", start: datetime, end: datetime) -> Side:
+        first, last = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)
+        minutes = max(1, int((last - first).total_seconds() // 60))
+        queries = [_query(name, dimensions, metric, statistic, 60) for name, metric, statistic in _SERIES]
+        # A single period over the whole window; CloudWatch aligns periods, so its edges may reach beyond by a little.
+        queries += [_query(p, dimensions, "Duration", p, minutes * 60) for p in _PERCENTILES]
+        points = self._read(queries, first, last)
+        times = [first + timedelta(minutes=n) for n in range(minutes)]
+        calls, mean = points["calls"], points["mean"]
+        return Side(
+            minutes=tuple(Minute(calls.get(t, 0.0), mean.get(t, 0.0) if calls.get(t) else 0.0) for t in times),
+            errors=sum(points["errors"].values()),
+            throttles=sum(points["throttles"].values()),
+            p90_ms=_largest(points["p90"]),
+            p95_ms=_largest(points["p95"]),
+            p99_ms=_largest(points["p99"]),
+        )
+
+    def _read(self, queries: "list[MetricDataQueryTypeDef]", start: datetime, end: datetime) -> Points:
+        found: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
+        pages = self.cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries, StartTime=start, EndTime=end
+        )
+        for page in pages:
+            for result in page["MetricDataResults"]:
+                found[result["Id"]].update(zip(result["Timestamps"], result["Values"], strict=True))
+        return found
+
+
+def _dimensions(function_name: str, alias: str, version: str | None) -> "list[DimensionTypeDef]":
+    dimensions: list[DimensionTypeDef] = [
+        {"Name": "FunctionName", "Value": function_name},
+        {"Name": "Resource", "Value": f"{function_name}:{alias}"},
+    ]
+    return [*dimensions, {"Name": "ExecutedVersion", "Value": version}] if version else dimensions
+
+
+def _query(
+    name: str, dimensions: "list[DimensionTypeDef]", metric: str, statistic: str, period_s: int
+) -> "MetricDataQueryTypeDef":
+    return {
+        "Id": name,
+        "MetricStat": {
+            "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions},
+            "Period": period_s,
+            "Stat": statistic,
+        },
+    }
+
+
+def _largest(points: Mapping[datetime, float]) -> float | None:
+    return max(points.values(), default=None)

@@ -1,0 +1,127 @@
+"""What stands in the way of changing a function's capacity: another owner, another deploy, an unfit kind. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from optimizer.capacity.live import LiveFunction
+from optimizer.changes import Tuner
+
+_STACK_TAG = "aws:cloudformation:stack-name"
+_LOGICAL_ID_TAG = "aws:cloudformation:logical-id"
+_TERRAFORM_TAGS = ("terraform", "tf:workspace", "tfc:workspace")
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why the change cannot be made here; `owner`: a template decides instead, and `message` says where to write."""
+
+    rule: str
+    message: str
+    owner: bool = False
+
+
+def obstacle(tuner: Tuner, live: LiveFunction, memory_mb: int | None = None) -> Obstacle | None:
+    """The first thing that stands in the way, or None. `memory_mb`: the size wanted, for the template line."""
+    checks = _MEMORY if tuner is Tuner.MEMORY else _PROVISIONED
+    return next((found for check in checks if (found := check(live, memory_mb))), None)
+
+
+def _cloudformation(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
+    stack = live.tags.get(_STACK_TAG)
+    if stack is None:
+        return None
+    resource = live.tags.get(_LOGICAL_ID_TAG, live.function_name)
+    line = f"MemorySize: {memory_mb}" if memory_mb else "MemorySize"
+    return Obstacle(
+        "owner.cloudformation",
+        f"Stack {stack} owns the memory size and would put it back; change {line} of {resource} in its template.",
+        owner=True,
+    )
+
+
+def _terraform(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
+    by = [f"{k}={v}" for k, v in live.tags.items() if k.lower() in _TERRAFORM_TAGS or v.lower() == "terraform"]
+    if not by:
+        return None
+    line = f"memory_size = {memory_mb}" if memory_mb else "memory_size"
+    return Obstacle(
+        "owner.terraform",
+        f"Terraform owns the memory size (tag {by[0]}) and would put it back; "
+        f"change {line} of the aws_lambda_function in its configuration.",
+        owner=True,
+    )
+
+
+def _provisioned_cloudformation(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    # A scaling target's bounds are what the tool changes instead; without one, only what a template already set.
+    if live.scaling is not None or live.provisioned is None:
+        return None
+    stack = live.tags.get(_STACK_TAG)
+    if stack is None:
+        return None
+    return Obstacle(
+        "owner.cloudformation",
+        f"Stack {stack} owns the provisioned concurrency of the alias and would put it back; change "
+        f"ProvisionedConcurrencyConfig in its template.",
+        owner=True,
+    )
+
+
+def _shifting(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if not live.weights:
+        return None
+    versions = ", ".join(sorted(live.weights))
+    return Obstacle("deploy.weights", f"A deploy is shifting traffic of alias {live.alias} to version {versions}.")
+
+
+def _latest_alias(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if live.alias_version != "$LATEST":
+        return None
+    return Obstacle("alias.latest", f"Alias {live.alias} points at $LATEST; it must point at a version.")
+
+
+def _unreleased(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    latest, version = live.latest, live.version
+    if latest.code_sha256 != version.code_sha256:
+        what = "code"
+    elif latest.content != version.content:
+        what = "configuration"
+    elif latest.memory_mb != version.memory_mb:
+        what = f"a memory size of {latest.memory_mb} MB"
+    else:
+        return None
+    return Obstacle(
+        "deploy.unreleased",
+        f"$LATEST holds {what} that version {version.name} does not, and publishing would release it.",
+    )
+
+
+def _container_image(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if live.version.package_type != "Image":
+        return None
+    return Obstacle("kind.image", "It is a container image; change its MemorySize where the image is deployed.")
+
+
+def _snap_start(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if not live.version.snap_start:
+        return None
+    return Obstacle("kind.snap_start", "SnapStart is on; each version needs a new snapshot and cannot be provisioned.")
+
+
+def _managed_instances(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if not live.version.managed_instances:
+        return None
+    return Obstacle("kind.managed_instances", "It runs on managed instances, which are priced and scaled differently.")
+
+
+def _busy(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if live.latest.settled:
+        return None
+    return Obstacle("deploy.updating", "$LATEST is being updated at this moment.")
+
+
+type _Check = Callable[[LiveFunction, int | None], Obstacle | None]
+
+_KIND: tuple[_Check, ...] = (_latest_alias, _shifting, _snap_start, _managed_instances)
+_MEMORY: tuple[_Check, ...] = (*_KIND, _container_image, _unreleased, _busy, _cloudformation, _terraform)
+_PROVISIONED: tuple[_Check, ...] = (*_KIND, _provisioned_cloudformation)
