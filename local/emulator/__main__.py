@@ -3,10 +3,12 @@
 It runs on the emulator's own interpreter and is therefore no part of the package beside it.
 """
 
+import actions
 import step_functions
 import transport
 from ministack.app import main
 
+actions.put_right()
 step_functions.put_right()
 transport.put_right()
 main()
