@@ -86,6 +86,7 @@ class LiveFunction:
     scaling: Scaling | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     reserved: int | None = None
+    log_group: str = ""
 
 
 class LambdaAccount:
@@ -97,7 +98,9 @@ class LambdaAccount:
 
     def read(self, function_name: str, alias: str, *, owners: bool = False) -> LiveFunction:
         """The live state. `owners`: also tags and reserved concurrency. NoSuchFunction, NoSuchAlias."""
-        latest, arn = self._version(function_name, "$LATEST")
+        configuration = self._configuration(function_name, "$LATEST")
+        arn = configuration["FunctionArn"].removesuffix(":$LATEST")
+        log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup")
         try:
             answer = self._lambda.get_alias(FunctionName=function_name, Name=alias)
         except ClientError as error:
@@ -111,17 +114,18 @@ class LambdaAccount:
             alias_version=answer["FunctionVersion"],
             alias_revision=answer.get("RevisionId", ""),
             weights=dict(routing.get("AdditionalVersionWeights") or {}),
-            latest=latest,
-            version=self._version(function_name, answer["FunctionVersion"])[0],
+            latest=version_of(configuration),
+            version=self.version(function_name, answer["FunctionVersion"]),
             provisioned=self._provisioned(function_name, alias),
             scaling=self._bounds(function_name, alias),
             tags=self._lambda.list_tags(Resource=arn).get("Tags") or {} if owners else {},
             reserved=self._reserved(function_name) if owners else None,
+            log_group=log_group or f"/aws/lambda/{function_name}",
         )
 
     def version(self, function_name: str, version: str) -> Version:
         """One version; NoSuchFunction if it is gone."""
-        return self._version(function_name, version)[0]
+        return version_of(self._configuration(function_name, version))
 
     def find_version(self, function_name: str, description: str) -> str | None:
         """The newest version published with this description."""
@@ -187,14 +191,13 @@ class LambdaAccount:
             MaxCapacity=bounds.maximum,
         )
 
-    def _version(self, function_name: str, version: str) -> tuple[Version, str]:
+    def _configuration(self, function_name: str, version: str) -> Mapping[str, Any]:
         try:
-            answer = self._lambda.get_function_configuration(FunctionName=function_name, Qualifier=version)
+            return self._lambda.get_function_configuration(FunctionName=function_name, Qualifier=version)
         except ClientError as error:
             if _code(error) == "ResourceNotFoundException":
                 raise NoSuchFunction(f"{function_name} has no version {version}") from error
             raise
-        return version_of(answer), answer["FunctionArn"].removesuffix(f":{version}")
 
     def _provisioned(self, function_name: str, alias: str) -> Provisioned | None:
         try:

@@ -1,0 +1,37 @@
+"""PlanCapacity: for each function of a batch a better memory size or provisioned concurrency, or why not."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from optimizer import aws
+from optimizer.capacity.batch import CapacityPlanner
+from optimizer.capacity.live import LambdaAccount
+from optimizer.capacity.logs import ReportLog
+from optimizer.documents import Documents
+from optimizer.environment import Environment
+from optimizer.policy.model import Policy
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Event and answer: docs/architecture.md, plan_capacity."""
+    run_id, batch = event["run_id"], event["batch"]
+    environment = Environment.read()
+    documents = Documents(aws.client("s3"), environment.bucket)
+    planner = CapacityPlanner(
+        documents=documents,
+        account=LambdaAccount(aws.client("lambda"), aws.client("application-autoscaling")),
+        logs=ReportLog(aws.client("logs")),
+        policy=Policy.from_document(documents.read(f"runs/{run_id}/policy.json")),
+        run_id=run_id,
+        now=datetime.now(UTC),
+    )
+    proposals = planner.plan(batch)
+    documents.write(f"runs/{run_id}/proposals/capacity-{batch}.json", proposals)
+    return {
+        "outcome": "planned",
+        "run_id": run_id,
+        "batch": batch,
+        "changes": len(proposals.changes),
+        "no_changes": len(proposals.no_changes),
+        "failed": len(proposals.failed),
+    }

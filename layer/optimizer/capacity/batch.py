@@ -1,0 +1,118 @@
+"""One batch of functions: read what each is and did, propose, and say of each what came of it."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.capacity.demand import Demand
+from optimizer.capacity.live import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
+from optimizer.capacity.logs import LogsUnreadable, ReportLog, Scan
+from optimizer.capacity.observed import FunctionHistory
+from optimizer.capacity.plan import Seen, plan_function
+from optimizer.changes import Change, NoChange
+from optimizer.documents import Documents, NoSuchDocument
+from optimizer.policy.model import Policy
+from optimizer.traffic.analyze import stored_history
+
+# Logs Insights runs 30 queries of an account at once; other people query, too.
+_AT_ONCE = 5
+
+
+@dataclass(slots=True)
+class Proposals:
+    """What a planner stores: `failed` holds the targets that could not be looked at, and why."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    no_changes: list[NoChange] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityPlanner:
+    """Plans batches of a run."""
+
+    documents: Documents
+    account: LambdaAccount
+    logs: ReportLog
+    policy: Policy
+    run_id: str
+    now: datetime
+
+    def plan(self, batch: str) -> Proposals:
+        """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
+        targets = {
+            target["function_name"]: target
+            for target in self.documents.read(f"runs/{self.run_id}/batches/{batch}.json")["functions"]
+        }
+        traffic = self.documents.read(f"runs/{self.run_id}/traffic/{batch}.json")
+        result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
+        known = [(targets[name], document) for name, document in traffic["functions"].items()]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            outcomes = list(pool.map(lambda pair: self._one(*pair), known))
+        for (target, _), outcome in zip(known, outcomes, strict=True):
+            if isinstance(outcome, str):
+                result.failed[target["function_arn"]] = outcome
+                continue
+            for proposal in outcome:
+                if isinstance(proposal, Change):
+                    result.changes.append(proposal.to_document())
+                else:
+                    result.no_changes.append(proposal)
+        return result
+
+    def _one(self, target: Mapping[str, Any], traffic: Mapping[str, Any]) -> list[Change | NoChange] | str:
+        name = target["function_name"]
+        try:
+            live = self.account.read(name, target["alias"], owners=True)
+            history, scan = self._history(live, traffic.get("invocations_day"))
+        except (NoSuchAlias, NoSuchFunction) as gone:
+            return f"{gone}; memory and provisioned concurrency are only changed behind an alias"
+        except ClientError as error:
+            failure = error.response["Error"]
+            return f"{error.operation_name} of {name} failed: {failure['Code']}: {failure.get('Message', '')}"
+        seen = Seen(
+            run_id=self.run_id,
+            target=target["function_arn"],
+            live=live,
+            history=history,
+            demand=Demand.of(stored_history(self.documents, name).minutes),
+            calls_day=traffic.get("invocations_day"),
+            need_most=(traffic.get("need") or {}).get("max"),
+            scan=scan,
+        )
+        return list(plan_function(seen, self.policy))
+
+    def _history(self, live: LiveFunction, lines_day: float | None) -> tuple[FunctionHistory, Mapping[str, Any]]:
+        key = f"history/capacity/{live.function_name}.json"
+        try:
+            history = FunctionHistory.from_document(self.documents.read(key))
+        except NoSuchDocument:
+            history = FunctionHistory()
+        try:
+            scan = self.logs.scan(
+                live.log_group,
+                self.now,
+                max_scan_mb=self.policy.memory.max_log_scan_mb,
+                lines_day=lines_day,
+                read_until=history.read_until,
+            )
+        except LogsUnreadable as unreadable:
+            return history, {"unreadable": str(unreadable)}
+        grown = history.add(scan.reports.lines, scan.end)
+        self.documents.write(key, grown)
+        return grown, _scan_facts(scan)
+
+
+def _scan_facts(scan: Scan) -> dict[str, Any]:
+    return {
+        "from": scan.start.isoformat(),
+        "until": scan.end.isoformat(),
+        "lines": len(scan.reports.lines),
+        "malformed": scan.reports.malformed,
+        "bytes": scan.scanned_bytes,
+        "usd": round(scan.usd, 6),
+    }
