@@ -53,9 +53,9 @@ class LocalAccount:
     def start(self) -> Self:
         """Start everything and create the targets; PortInUse, EmulatorMissing or DidNotStart say what is wrong."""
         try:
+            self.fleet = make_fleet(self.source)
             self._start_emulator()
             self._start_stand_in()
-            self.fleet = make_fleet(self.source)
             if self.targets:
                 create_targets(self.session, self.fleet, self.source.now)
         except BaseException:

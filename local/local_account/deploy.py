@@ -55,16 +55,16 @@ def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mappin
     """`sam build` and `sam deploy` a template; the stack's outputs. SamFailed says what went wrong."""
     if not SAM.exists():
         raise SamMissing(f"{SAM} is not there: run `make .build/sam/.installed` first")
-    folder = template.parent / ".aws-sam"
+    cache, built = template.parent / ".aws-sam" / "cache", account.folder / f"{stack}-build"
     overrides = [f"{name}={value}" for name, value in parameters.items()]
     options = ["--parameter-overrides", *overrides] if overrides else []
-    with _alone(folder):
-        build = ["build", "--template-file", str(template), "--build-dir", str(folder / "build"), "--cached"]
-        _sam(account, template.parent, [*build, "--cache-dir", str(folder / "cache"), "--parallel", *options])
-        built = ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack]
-        capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-        rest = ["--resolve-s3", "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
-        _sam(account, template.parent, [*built, *rest, *capabilities, *options])
+    build = ["build", "--template-file", str(template), "--build-dir", str(built), "--cache-dir", str(cache)]
+    with _alone(cache):
+        _sam(account, template.parent, [*build, "--cached", "--parallel", *options])
+    ship = ["deploy", "--template-file", str(built / "template.yaml"), "--stack-name", stack, "--resolve-s3"]
+    rest = ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+    capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    _sam(account, template.parent, [*ship, *rest, *capabilities, *options])
     described = account.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
@@ -83,9 +83,9 @@ def _sam(account: LocalAccount, folder: Path, arguments: list[str]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One build and deploy at a time of what lies in this folder."""
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+def _alone(cache: Path) -> Iterator[None]:
+    """One build at a time with this cache."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
