@@ -134,13 +134,19 @@ def _cool_downs(store: RunStore, changes: Sequence[Change]) -> dict[tuple[str, T
 
 
 def _held(proposals: Proposals) -> dict[str, Held]:
-    """Provisioned concurrency of functions that stay as they are."""
+    """Provisioned concurrency of functions that stay as they are. A planner that says nothing found none."""
     held: dict[str, Held] = {}
     for item in proposals.no_changes:
         evidence = item.get("evidence") or {}
         if item["tuner"] == Tuner.PROVISIONED_CONCURRENCY and evidence.get("environments"):
-            held[item["target"]] = Held(int(evidence["environments"]), float(evidence.get("usd_month") or 0.0))
+            held[item["target"]] = Held(
+                _number(evidence["environments"], int), _number(evidence.get("usd_month"), float)
+            )
     return held
+
+
+def _number[T: (int, float)](value: object, kind: type[T]) -> T | None:
+    return kind(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _pairs(changes: Iterable[Change]) -> list[dict[str, str]]:

@@ -32,14 +32,12 @@ def environments_of(part: Mapping[str, Any]) -> int:
 
 
 def grows(change: Change, live: Live) -> bool:
-    """Whether it takes more than there is, in environments, in the least of a scaling target, or in money."""
+    """Whether it takes more than there is, in environments, in the least of a scaling target, or in money. Needs every
+    number that the totals need, so that a change without them is refused before it is counted."""
+    usd_before, usd_after = usd_month_before(change), number(change.evidence, "usd_month")
     least_before = optional_number(change.before, "min") or 0.0
     least_after = optional_number(change.after, "min") or 0.0
-    return (
-        environments_of(change.after) > live.environments
-        or least_after > least_before
-        or number(change.evidence, "usd_month") > usd_month_before(change)
-    )
+    return environments_of(change.after) > live.environments or least_after > least_before or usd_after > usd_before
 
 
 def usd_month_before(change: Change) -> float:

@@ -17,10 +17,10 @@ _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Provisioned concurrency that a function has and that no proposal is about."""
+    """Provisioned concurrency that a function has and that no proposal is about. None: not known."""
 
-    environments: int
-    usd_month: float
+    environments: int | None
+    usd_month: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,12 @@ class Budget:
         self._warm_usd_day = 0.0
         self._environments = 0
         self._usd_month = 0.0
+        self._all_is_known = True
         for held in chain(account.held.values(), _held_before(proposals)):
-            self._environments += held.environments
-            self._usd_month += held.usd_month
+            if held.environments is None or held.usd_month is None:
+                self._all_is_known = False
+            self._environments += held.environments or 0
+            self._usd_month += held.usd_month or 0.0
 
     def admit(self, change: Change) -> Refusal | None:
         """Take the change out of the budget, or say which limit it does not fit in (and take nothing)."""
@@ -109,6 +112,8 @@ class Budget:
     def _provisioned(self, change: Change) -> Refusal | None:
         limits = self._policy.provisioned_concurrency
         more, usd_more = _more(change)
+        if not self._all_is_known:
+            return Refusal("evidence", "What some other function holds or costs is not known, so neither is the total.")
         if self._environments + more > limits.max_total:
             return Refusal(
                 "provisioned_concurrency.total",
@@ -156,5 +161,4 @@ def _held_before(proposals: Iterable[Change]) -> Iterable[Held]:
             try:
                 yield Held(pc.environments_of(change.before), pc.usd_month_before(change))
             except MissingNumber:
-                # Such a proposal is refused on its own; what it holds is not known.
-                continue
+                yield Held(None, None)

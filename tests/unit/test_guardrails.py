@@ -1,0 +1,494 @@
+"""What the policy refuses, rule by rule, and that nothing gets past all of them together."""
+
+import math
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optimizer import guardrails
+from optimizer.changes import Change, Effect, Interval, Risk, Tuner
+from optimizer.guardrails import Account, Decision, Held
+from optimizer.guardrails import memory as memory_rules
+from optimizer.guardrails import provisioned_concurrency as pc_rules
+from optimizer.guardrails import warmups as warmup_rules
+from optimizer.policy import (
+    Freeze,
+    Memory,
+    Mode,
+    Policy,
+    ProvisionedConcurrency,
+    RunLimits,
+    Warmups,
+    Window,
+)
+
+NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)  # a Wednesday
+AUTO = Policy(mode=Mode.AUTO, run=RunLimits(max_changes=100, max_changes_share=1.0))
+ACCOUNT = Account(targets=100, unreserved_concurrency=1000)
+
+
+def arn(name: str) -> str:
+    return f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
+
+
+def usd(estimate: float) -> Effect:
+    return Effect(usd_month=Interval(estimate, estimate - 1, estimate + 1))
+
+
+def memory(name: str = "orders", *, before: int = 1024, after: int = 768, **evidence: Any) -> Change:
+    known = {"max_memory_used_mb": 300, "samples": 5000, "price_ratio": 0.8, "duration_ratio": 1.02, **evidence}
+    return Change(
+        run_id="run-1",
+        tuner=Tuner.MEMORY,
+        action="set_memory",
+        target=arn(name),
+        before={"memory_mb": before},
+        after={"memory_mb": after},
+        reason="Cheaper.",
+        undo={"memory_mb": before},
+        risk=Risk.MEDIUM,
+        evidence={key: value for key, value in known.items() if value is not ...},
+        effect=usd(-3),
+    )
+
+
+def pc(name: str = "orders", *, before: int = 0, after: int = 2, **evidence: Any) -> Change:
+    known = {"usd_month": 8.0 * after, "usd_month_before": 8.0 * before, "utilisation": 0.8, **evidence}
+    return Change(
+        run_id="run-1",
+        tuner=Tuner.PROVISIONED_CONCURRENCY,
+        action="set_provisioned_concurrency",
+        target=arn(name),
+        before={"environments": before},
+        after={"environments": after},
+        reason="Fewer cold starts.",
+        undo={"environments": before},
+        risk=Risk.LOW,
+        evidence={key: value for key, value in known.items() if value is not ...},
+        effect=usd(8.0 * (after - before)),
+    )
+
+
+def warmups(name: str = "orders", *, pings: int = 40, most: int = 2, usd_day: float = 0.01) -> Change:
+    return Change(
+        run_id="run-1",
+        tuner=Tuner.WARMUPS,
+        action="schedule_warmups",
+        target=arn(name),
+        before={"schedules": 0},
+        after={"pings": pings, "most_environments": most, "usd_day": usd_day},
+        reason="Fewer cold starts.",
+        undo={"schedules": 0},
+        risk=Risk.LOW,
+        effect=Effect(cold_starts_month=Interval(-100, -200, -50)),
+    )
+
+
+def verdict_of(change: Change, policy: Policy = AUTO, account: Account = ACCOUNT) -> tuple[str, str]:
+    (verdict,) = guardrails.check([change], policy, account, NOW)
+    return verdict.verdict.value, verdict.rule
+
+
+@pytest.mark.parametrize("change", [memory(), pc(), warmups()], ids=lambda change: change.tuner.value)
+@pytest.mark.parametrize(
+    ("mode", "decision"), [(Mode.AUTO, "automatic"), (Mode.APPROVE, "ask"), (Mode.RECOMMEND, "recommended")]
+)
+def test_a_change_within_every_guardrail_goes_by_the_mode(change: Change, mode: Mode, decision: str) -> None:
+    assert verdict_of(change, replace(AUTO, mode=mode)) == (decision, "mode")
+
+
+def test_a_tuner_may_have_a_mode_of_its_own() -> None:
+    policy = replace(AUTO, memory=Memory(mode=Mode.APPROVE))
+    assert verdict_of(memory(), policy) == ("ask", "mode")
+    assert verdict_of(warmups(), policy) == ("automatic", "mode")
+
+
+@pytest.mark.parametrize(
+    ("change", "limits", "rule"),
+    [
+        (memory(after=512), {"floor_mb": 513}, "memory.floor"),
+        (memory(after=2048), {"ceiling_mb": 2047}, "memory.ceiling"),
+        (memory(before=1024, after=511), {"headroom": 1.0}, "memory.step"),
+        (memory(before=1024, after=2049), {}, "memory.step"),
+        (memory(samples=199), {}, "memory.samples"),
+        (memory(max_memory_used_mb=600), {}, "memory.headroom"),
+        (memory(max_memory_used_mb=0), {}, "memory.headroom"),
+        (memory(price_ratio=0.96), {}, "memory.gain"),
+        (memory(price_ratio=0.9, duration_ratio=1.09), {"goal": "balanced"}, "memory.gain"),
+        (memory(duration_ratio=1.11), {}, "memory.slowdown"),
+        (memory(p95_ratio=1.2), {}, "memory.slowdown"),
+        (memory(p95_ms=301.0), {"max_p95_ms": 300}, "memory.p95"),
+        (memory(), {"max_p95_ms": 300}, "evidence"),
+        (memory(samples=...), {}, "evidence"),
+        (memory(price_ratio=math.nan), {}, "evidence"),
+        (memory(price_ratio="0.8"), {}, "evidence"),
+        (memory(max_memory_used_mb=None), {}, "evidence"),
+    ],
+)
+def test_each_memory_rule_refuses_what_it_is_for(change: Change, limits: dict[str, Any], rule: str) -> None:
+    assert verdict_of(change, replace(AUTO, memory=Memory(**limits))) == ("refused", rule)
+
+
+def test_a_function_short_of_memory_may_get_more_although_it_costs_more() -> None:
+    assert verdict_of(memory(before=512, after=768, max_memory_used_mb=500, price_ratio=1.3)) == ("automatic", "mode")
+
+
+@pytest.mark.parametrize(
+    ("change", "limits", "rule"),
+    [
+        (pc(after=6), {}, "provisioned_concurrency.per_function"),
+        (pc(usd_month=120.0), {}, "provisioned_concurrency.usd_month"),
+        (pc(usd_month=90.0), {"max_usd_day": 2.9}, "provisioned_concurrency.usd_day"),
+        (pc(utilisation=0.59), {}, "provisioned_concurrency.utilisation"),
+        (pc(), {"account_concurrency_free": 999}, "provisioned_concurrency.account"),
+        (pc(reserved_concurrency=1), {}, "provisioned_concurrency.reserved"),
+        (pc(usd_month=...), {}, "evidence"),
+        (pc(before=1, usd_month_before=...), {}, "evidence"),
+        (replace(pc(), after={"environments": 2, "min": 1, "max": 9}), {}, "provisioned_concurrency.per_function"),
+    ],
+)
+def test_each_provisioned_concurrency_rule_refuses_what_it_is_for(
+    change: Change, limits: dict[str, Any], rule: str
+) -> None:
+    policy = replace(AUTO, provisioned_concurrency=ProvisionedConcurrency(**limits))
+    assert verdict_of(change, policy) == ("refused", rule)
+
+
+def test_provisioned_concurrency_is_refused_where_the_account_could_not_be_read() -> None:
+    assert verdict_of(pc(), account=Account(targets=100)) == ("refused", "provisioned_concurrency.account")
+
+
+def test_giving_provisioned_concurrency_back_is_always_allowed() -> None:
+    none = ProvisionedConcurrency(max_per_function=0, max_total=0, max_usd_day=0, max_usd_month=0)
+    assert verdict_of(pc(before=4, after=1, utilisation=0.1), replace(AUTO, provisioned_concurrency=none)) == (
+        "automatic",
+        "mode",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "limits", "rule"),
+    [
+        (warmups(most=11), {}, "warmups.per_function"),
+        (warmups(usd_day=1.01), {}, "warmups.usd_day"),
+        (warmups(usd_day=0.9), {}, "warmups.usd_month"),
+        (replace(warmups(), after={"pings": 4, "most_environments": 1}), {}, "evidence"),
+    ],
+)
+def test_each_warm_up_rule_refuses_what_it_is_for(change: Change, limits: dict[str, Any], rule: str) -> None:
+    assert verdict_of(change, replace(AUTO, warmups=Warmups(**limits))) == ("refused", rule)
+
+
+def test_taking_warm_ups_away_is_always_allowed() -> None:
+    none = Warmups(max_environments_per_function=0, max_environments_total=0, max_usd_day=0, max_usd_month=0)
+    change = warmups(pings=0, most=0, usd_day=0)
+    assert verdict_of(change, replace(AUTO, warmups=none)) == ("automatic", "mode")
+
+
+def test_a_tuner_without_guardrails_cannot_act() -> None:
+    change = replace(memory(), tuner=Tuner.INDEXES)
+    assert verdict_of(change) == ("refused", "tuner")
+
+
+def test_a_target_is_left_alone_until_its_cool_down_ends() -> None:
+    change = memory()
+    until = {(change.target, Tuner.MEMORY): NOW + timedelta(seconds=1)}
+    assert verdict_of(change, account=replace(ACCOUNT, cool_downs=until)) == ("refused", "memory.cool_down")
+    over = {(change.target, Tuner.MEMORY): NOW, (change.target, Tuner.WARMUPS): NOW + timedelta(days=1)}
+    assert verdict_of(change, account=replace(ACCOUNT, cool_downs=over)) == ("automatic", "mode")
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "windows", "open_"),
+    [
+        ("UTC", "2026-11-04T12:00+00:00", [], True),
+        ("UTC", "2026-11-04T12:00+00:00", [Window(start="12:00", until="13:00")], True),
+        ("UTC", "2026-11-04T13:00+00:00", [Window(start="12:00", until="13:00")], False),
+        ("UTC", "2026-11-04T23:59+00:00", [Window()], True),
+        ("UTC", "2026-11-04T12:00+00:00", [Window(days=("mon", "tue"))], False),
+        # Past midnight: the window belongs to the day on which it starts.
+        ("UTC", "2026-11-05T01:00+00:00", [Window(days=("wed",), start="22:00", until="02:00")], True),
+        ("UTC", "2026-11-04T01:00+00:00", [Window(days=("wed",), start="22:00", until="02:00")], False),
+        ("UTC", "2026-11-05T02:00+00:00", [Window(days=("wed",), start="22:00", until="02:00")], False),
+        # In Berlin it is an hour later in winter and two in summer; the window keeps its local hours.
+        ("Europe/Berlin", "2026-11-04T21:30+00:00", [Window(start="22:00", until="23:00")], True),
+        ("Europe/Berlin", "2026-07-01T20:30+00:00", [Window(start="22:00", until="23:00")], True),
+        ("Europe/Berlin", "2026-07-01T21:30+00:00", [Window(start="22:00", until="23:00")], False),
+        # The night the clock goes back shows 02:30 twice: the window is open both times.
+        ("Europe/Berlin", "2026-10-25T00:30+00:00", [Window(start="02:00", until="03:00")], True),
+        ("Europe/Berlin", "2026-10-25T01:30+00:00", [Window(start="02:00", until="03:00")], True),
+        ("Europe/Berlin", "2026-10-25T02:30+00:00", [Window(start="02:00", until="03:00")], False),
+        # The night it goes forward has no 02:30: that window does not open.
+        ("Europe/Berlin", "2026-03-29T01:00+00:00", [Window(start="02:00", until="03:00")], False),
+    ],
+)
+def test_changes_start_in_windows_only(zone: str, now: str, windows: list[Window], open_: bool) -> None:
+    policy = replace(AUTO, time_zone=zone, run=replace(AUTO.run, windows=tuple(windows)))
+    (verdict,) = guardrails.check([memory()], policy, ACCOUNT, datetime.fromisoformat(now))
+    assert (verdict.rule == "mode") is open_
+    assert open_ or verdict.rule == "run.window"
+
+
+@pytest.mark.parametrize(
+    ("now", "frozen"),
+    [
+        ("2026-12-19T22:59+00:00", False),
+        ("2026-12-19T23:00+00:00", True),
+        ("2027-01-02T22:59+00:00", True),
+        ("2027-01-02T23:00+00:00", False),
+    ],
+)
+def test_a_freeze_holds_from_its_first_to_its_last_local_day(now: str, frozen: bool) -> None:
+    freeze = Freeze(date(2026, 12, 20), date(2027, 1, 2), "year end")
+    policy = replace(AUTO, time_zone="Europe/Berlin", run=replace(AUTO.run, freezes=(freeze,)))
+    (verdict,) = guardrails.check([memory()], policy, ACCOUNT, datetime.fromisoformat(now))
+    assert (verdict.rule == "run.freeze") is frozen
+
+
+def test_what_is_only_recommended_is_shown_in_a_freeze_and_uses_up_nothing() -> None:
+    run = RunLimits(max_changes=1, max_changes_share=1, freezes=(Freeze(NOW.date(), NOW.date()),))
+    policy = Policy(run=run)
+    verdicts = guardrails.check([memory("a"), memory("b")], policy, ACCOUNT, NOW)
+    assert [verdict.verdict for verdict in verdicts] == [Decision.RECOMMENDED] * 2
+
+
+def test_the_best_changes_come_first_when_the_number_is_limited() -> None:
+    saves_little = replace(memory("little"), effect=usd(-1))
+    saves_much = replace(memory("much"), effect=usd(-9))
+    policy = replace(AUTO, run=replace(AUTO.run, max_changes=1))
+    verdicts = {v.change_id: v for v in guardrails.check([saves_little, saves_much], policy, ACCOUNT, NOW)}
+    assert verdicts[saves_much.id].verdict is Decision.AUTOMATIC
+    assert verdicts[saves_little.id].rule == "run.max_changes"
+
+
+@pytest.mark.parametrize(("targets", "allowed"), [(3, 0), (4, 1), (7, 1), (8, 2), (0, 0)])
+def test_no_more_than_the_share_of_the_targets_is_changed(targets: int, allowed: int) -> None:
+    policy = replace(AUTO, run=replace(AUTO.run, max_changes_share=0.25))
+    proposals = [memory(f"f{n}") for n in range(5)]
+    verdicts = guardrails.check(proposals, policy, replace(ACCOUNT, targets=targets), NOW)
+    assert sum(verdict.verdict is Decision.AUTOMATIC for verdict in verdicts) == allowed
+
+
+def test_a_function_gets_one_change_of_its_configuration_in_a_run_and_warm_ups_beside_it() -> None:
+    verdicts = guardrails.check([memory(), pc(), warmups()], AUTO, ACCOUNT, NOW)
+    assert [verdict.rule for verdict in verdicts] == ["mode", "run.one_configuration_change", "mode"]
+
+
+def test_totals_count_what_other_functions_hold() -> None:
+    policy = replace(AUTO, provisioned_concurrency=ProvisionedConcurrency(max_total=5))
+    account = replace(ACCOUNT, held={arn("other"): Held(environments=4, usd_month=1)})
+    assert verdict_of(pc(), policy, account) == ("refused", "provisioned_concurrency.total")
+
+
+def test_nothing_is_added_to_a_total_that_is_not_known() -> None:
+    unknown = pc("other", before=4, after=1, usd_month_before=...)
+    verdicts = guardrails.check([pc(), unknown], AUTO, ACCOUNT, NOW)
+    assert [verdict.rule for verdict in verdicts] == ["evidence", "evidence"]
+    account = replace(ACCOUNT, held={arn("other"): Held(environments=4, usd_month=None)})
+    assert verdict_of(pc(), AUTO, account) == ("refused", "evidence")
+
+
+def test_what_is_given_back_is_not_spent_again_in_the_same_run() -> None:
+    policy = replace(AUTO, provisioned_concurrency=ProvisionedConcurrency(max_total=4))
+    verdicts = guardrails.check([pc("a", before=4, after=1), pc("b", after=2)], policy, ACCOUNT, NOW)
+    assert [verdict.rule for verdict in verdicts] == ["mode", "provisioned_concurrency.total"]
+
+
+def test_the_account_keeps_its_free_concurrency_over_all_changes_together() -> None:
+    account = replace(ACCOUNT, unreserved_concurrency=105)
+    verdicts = guardrails.check([pc("a", after=3), pc("b", after=3)], AUTO, account, NOW)
+    assert sorted(verdict.rule for verdict in verdicts) == ["mode", "provisioned_concurrency.account"]
+
+
+def test_the_acting_lambda_applies_the_same_rules_to_what_it_reads() -> None:
+    change = memory(before=1024, after=768)
+    assert guardrails.recheck(change, memory_rules.Live(1024), AUTO, NOW) is None
+    refusal = guardrails.recheck(change, memory_rules.Live(3008), AUTO, NOW)
+    assert refusal is not None
+    assert refusal.rule == "memory.step"
+    live = pc_rules.Live(environments=0, account_unreserved=150, allocated_elsewhere=49)
+    assert getattr(guardrails.recheck(pc(), live, AUTO, NOW), "rule", "") == "provisioned_concurrency.account"
+    assert guardrails.recheck(warmups(), warmup_rules.Live(0), AUTO, NOW) is None
+
+
+def test_an_approved_change_does_not_start_in_a_freeze() -> None:
+    policy = replace(AUTO, run=replace(AUTO.run, freezes=(Freeze(NOW.date(), NOW.date()),)))
+    refusal = guardrails.recheck(memory(), memory_rules.Live(1024), policy, NOW)
+    assert refusal is not None
+    assert refusal.rule == "run.freeze"
+
+
+AMOUNT = st.floats(0, 60) | st.sampled_from([0.0, 1.0])
+COUNT = st.integers(0, 12)
+RATIO = st.floats(0, 2)
+SIZE = st.sampled_from([128, 256, 512, 768, 1024, 2048])
+NAMES = st.sampled_from(["a", "b", "c", "d", "e", "f"])
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    return Policy(
+        mode=draw(st.sampled_from(list(Mode))),
+        memory=Memory(
+            floor_mb=draw(SIZE),
+            ceiling_mb=draw(SIZE | st.just(0)),
+            max_step_ratio=draw(st.floats(0, 4)),
+            headroom=draw(st.floats(1, 3)),
+            min_gain=draw(st.floats(0, 0.5)),
+            max_slowdown=draw(RATIO),
+            min_invocations=draw(st.integers(0, 1000)),
+        ),
+        provisioned_concurrency=ProvisionedConcurrency(
+            max_per_function=draw(COUNT),
+            max_total=draw(COUNT),
+            max_usd_day=draw(AMOUNT),
+            max_usd_month=draw(AMOUNT),
+            account_concurrency_free=draw(st.integers(0, 120)),
+            min_utilisation=draw(st.floats(0, 1)),
+        ),
+        warmups=Warmups(
+            max_environments_per_function=draw(COUNT),
+            max_environments_total=draw(COUNT),
+            max_usd_day=draw(AMOUNT),
+            max_usd_month=draw(AMOUNT),
+        ),
+        run=RunLimits(max_changes=draw(st.integers(0, 5)), max_changes_share=draw(st.floats(0, 1))),
+    )
+
+
+@st.composite
+def proposals(draw: st.DrawFn) -> Change:
+    name, effect = draw(NAMES), usd(draw(st.floats(-20, 20)))
+    kind = draw(st.sampled_from(["memory", "pc", "warmups"]))
+    if kind == "memory":
+        change = memory(
+            name,
+            before=draw(SIZE),
+            after=draw(SIZE),
+            max_memory_used_mb=draw(st.integers(0, 2048)),
+            samples=draw(st.integers(0, 2000)),
+            price_ratio=draw(RATIO),
+            duration_ratio=draw(RATIO),
+        )
+    elif kind == "pc":
+        change = pc(name, before=draw(COUNT), after=draw(COUNT), utilisation=draw(st.floats(0, 1)))
+    else:
+        change = warmups(name, pings=draw(COUNT), most=draw(COUNT), usd_day=draw(AMOUNT))
+    return replace(change, effect=effect)
+
+
+PLANS = st.lists(proposals(), max_size=10, unique_by=lambda change: change.id)
+
+
+def acting(plan: list[Change], policy: Policy, account: Account) -> list[Change]:
+    verdicts = guardrails.check(plan, policy, account, NOW)
+    assert [verdict.change_id for verdict in verdicts] == [change.id for change in plan]
+    by_id = {verdict.change_id: verdict.verdict for verdict in verdicts}
+    return [change for change in plan if by_id[change.id] in (Decision.AUTOMATIC, Decision.ASK)]
+
+
+@settings(max_examples=400, deadline=None)
+@given(PLANS, policies(), st.integers(0, 12), st.integers(0, 200))
+def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, targets: int, unreserved: int) -> None:
+    made = acting(plan, policy, Account(targets=targets, unreserved_concurrency=unreserved))
+    assert len(made) <= policy.run.max_changes
+    assert len(made) <= policy.run.max_changes_share * targets
+    configured = [change.target for change in made if change.tuner is not Tuner.WARMUPS]
+    assert len(configured) == len(set(configured))
+    for change in made:
+        if change.tuner is Tuner.MEMORY:
+            size, before = change.after["memory_mb"], change.before["memory_mb"]
+            assert policy.memory.floor_mb <= size <= policy.memory.ceiling_mb
+            assert size >= change.evidence["max_memory_used_mb"] * policy.memory.headroom
+            assert max(size / before, before / size) <= policy.memory.max_step_ratio
+            assert change.evidence["duration_ratio"] <= policy.memory.max_slowdown
+    limits = policy.provisioned_concurrency
+    changed = {change.id for change in made}
+    grown = [
+        c
+        for c in made
+        if c.tuner is Tuner.PROVISIONED_CONCURRENCY and c.after["environments"] > c.before["environments"]
+    ]
+    if grown:
+        # The worst that can come: every growth is made, every other change is not.
+        known = [change for change in plan if change.tuner is Tuner.PROVISIONED_CONCURRENCY]
+        most = sum(max(c.before["environments"], c.after["environments"] if c.id in changed else 0) for c in known)
+        cost = sum(
+            max(c.evidence["usd_month_before"], c.evidence["usd_month"] if c.id in changed else 0) for c in known
+        )
+        assert all(change.after["environments"] <= limits.max_per_function for change in grown)
+        assert most <= limits.max_total
+        assert cost <= limits.max_usd_month + 1e-9
+        assert cost * 12 / 365 <= limits.max_usd_day + 1e-9
+        assert unreserved - most >= limits.account_concurrency_free
+    pinged = [c for c in made if c.tuner is Tuner.WARMUPS and c.after["pings"] > 0]
+    if pinged:
+        per_day = sum(change.after["usd_day"] for change in pinged)
+        assert all(c.after["most_environments"] <= policy.warmups.max_environments_per_function for c in pinged)
+        assert sum(c.after["most_environments"] for c in pinged) <= policy.warmups.max_environments_total
+        assert per_day <= policy.warmups.max_usd_day + 1e-9
+        assert per_day * 365 / 12 <= policy.warmups.max_usd_month + 1e-9
+
+
+@settings(max_examples=200, deadline=None)
+@given(PLANS, policies(), st.randoms(use_true_random=False))
+def test_the_order_of_the_proposals_does_not_matter(plan: list[Change], policy: Policy, random: Any) -> None:
+    shuffled = list(plan)
+    random.shuffle(shuffled)
+    account = Account(targets=8, unreserved_concurrency=110)
+
+    def verdicts(order: list[Change]) -> dict[str, Any]:
+        return {verdict.change_id: verdict for verdict in guardrails.check(order, policy, account, NOW)}
+
+    assert verdicts(plan) == verdicts(shuffled)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    PLANS,
+    st.sampled_from(
+        [
+            {"run": RunLimits(max_changes=0, max_changes_share=1)},
+            {"run": RunLimits(max_changes=9, max_changes_share=0)},
+        ]
+    ),
+)
+def test_zero_changes_means_none(plan: list[Change], limits: dict[str, Any]) -> None:
+    assert acting(plan, Policy(mode=Mode.AUTO, **limits), ACCOUNT) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    PLANS,
+    st.sampled_from(
+        [
+            ProvisionedConcurrency(max_per_function=0),
+            ProvisionedConcurrency(max_total=0),
+            ProvisionedConcurrency(max_usd_day=0),
+            ProvisionedConcurrency(max_usd_month=0),
+        ]
+    ),
+    st.sampled_from(
+        [
+            Warmups(max_environments_per_function=0),
+            Warmups(max_environments_total=0),
+        ]
+    ),
+    st.sampled_from([Memory(ceiling_mb=0), Memory(max_step_ratio=0), Memory(max_slowdown=0)]),
+)
+def test_zero_of_anything_means_none_of_it(
+    plan: list[Change], concurrency: ProvisionedConcurrency, warm: Warmups, size: Memory
+) -> None:
+    policy = replace(AUTO, provisioned_concurrency=concurrency, warmups=warm, memory=size)
+    for change in acting(plan, policy, ACCOUNT):
+        if change.tuner is Tuner.MEMORY:
+            # Only a slowdown of nothing at all stays within none.
+            assert size.max_slowdown == 0
+            assert change.evidence["duration_ratio"] == 0
+        elif change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+            assert change.after["environments"] <= change.before["environments"]
+        else:
+            assert change.after["pings"] == 0 or change.after["most_environments"] == 0
