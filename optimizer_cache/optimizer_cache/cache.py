@@ -96,7 +96,7 @@ class Cache:
         self._paused_until = 0.0
         self._clock = clock
         self._spaces = {
-            name: _Space(space, f"{prefix}:{name}:", NamespaceMeasure(sample_rate))
+            name: _Space(space, f"{prefix}:{name}:", NamespaceMeasure(clock(), sample_rate))
             for name, space in namespaces.items()
         }
 
@@ -156,10 +156,12 @@ class Cache:
         self._set_version(space, version)
         return True
 
-    def flush(self) -> list[str]:
-        """Lines for the log, metrics and samples since the last flush; call it at the end of an invocation."""
+    def flush(self, every_s: float = 60.0) -> list[str]:
+        """Lines for the log: metrics and samples of the namespaces whose last flush was `every_s` ago. Call it at the
+        end of every invocation; 0 flushes now."""
         version, now = self.parameter.current.version, self._clock()
-        return [line for name, space in self._spaces.items() for line in lines(space.measure.flush(name, version, now))]
+        due = [(name, space) for name, space in self._spaces.items() if now - space.measure.since >= every_s]
+        return [line for name, space in due for line in lines(space.measure.flush(name, version, now))]
 
     def _look_up(self, space: _Space, name: str | None) -> tuple[Entry | None, Any]:
         stored = None if name is None else self._try(space, lambda: self._client.get(name))

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _HEADER = struct.Struct("<2sdf")
 _MAGIC = b"o1"
@@ -12,9 +12,9 @@ class ForeignValue(ValueError):
     """What lies under the key was not stored by this library."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A stored value: when it expires (Unix time) and how long it took to compute."""
+class Entry(NamedTuple):
+    """A stored value: when it expires (Unix time) and how long it took to compute. A tuple, because one is made for
+    every hit and a frozen dataclass takes four times as long."""
 
     expires_at: float
     compute_s: float

@@ -18,12 +18,12 @@ def fingerprint(key: str) -> int:
 class NamespaceMeasure:
     """One namespace between two flushes.
 
-    Kept are the reads of keys whose fingerprint lies below `rate`, and those of the `busiest` keys of the time before
-    the last flush. When more than `most_reads` gather, the rate is halved and what lies above it dropped, so the
-    memory stays bounded and the sample uniform.
+    All reads are kept until there are `most_reads` or the flush comes. Only then is it decided which keys are the
+    busiest, and of the others those are kept whose fingerprint lies below `rate` (halved as often as it takes).
+    So a sample is complete for its keys from its beginning, however young the process is.
     """
 
-    def __init__(self, rate: float = 0.1, busiest: int = 100, most_reads: int = 5000) -> None:
+    def __init__(self, now: float, rate: float = 0.1, busiest: int = 100, most_reads: int = 5000) -> None:
         if not 0 < rate <= 1:
             raise ValueError(f"a rate lies in (0, 1], not {rate}")
         self._lock = threading.Lock()
@@ -31,11 +31,13 @@ class NamespaceMeasure:
         self._sketch: SpaceSaving[int] = SpaceSaving(4 * busiest)
         self._exact: frozenset[int] = frozenset()
         self._payloads: dict[int, bytes] = {}
-        self._clear(0.0)
+        self._turn = -1
+        self._clear(now)
 
     def _clear(self, now: float) -> None:
         self._since = now
         self._below = int(self._rate * _FULL)
+        self._thinned = False
         self._log: list[tuple[float, int]] = []
         self.hits = self.local_hits = self.misses = self.early = self.failures = 0
         self.loads = self.refills = self.changes = self.stored_bytes = 0
@@ -50,12 +52,13 @@ class NamespaceMeasure:
                 self.local_hits += local
             else:
                 self.misses += 1
-            if not self._since:
-                self._since = now
-            self._sketch.add(mark)
-            if mark < self._below or mark in self._exact:
+            # One in four is enough to know the busiest, and keeps a read under its budget of microseconds.
+            self._turn = (self._turn + 1) & 3
+            if not self._turn:
+                self._sketch.add(mark)
+            if not self._thinned or mark < self._below or mark in self._exact:
                 self._log.append((now, mark))
-                if len(self._log) > self._most_reads:
+                if len(self._log) >= self._most_reads:
                     self._thin()
 
     def loaded(self, key: str, load_s: float, payload: bytes, *, early: bool) -> None:
@@ -82,15 +85,24 @@ class NamespaceMeasure:
             self.failures += 1
 
     def _thin(self) -> None:
+        if not self._thinned:
+            self._thinned = True
+            self._exact = frozenset(mark for mark, _ in self._sketch.top(self._busiest))
+        self._drop_above()
         while len(self._log) > self._most_reads // 2 and self._below > 1:
             self._below //= 2
-            self._log = [row for row in self._log if row[1] < self._below or row[1] in self._exact]
-            if all(mark in self._exact for _, mark in self._log):
-                break
-        if len(self._log) > self._most_reads:
-            # The busiest alone are too many: they become keys like any other.
-            self._exact = frozenset()
-            self._log = [row for row in self._log if row[1] < self._below]
+            if self._below < self._rate * _FULL / 1024:
+                # The busiest alone are too many: they become keys like any other.
+                self._exact = frozenset()
+            self._drop_above()
+
+    def _drop_above(self) -> None:
+        self._log = [row for row in self._log if row[1] < self._below or row[1] in self._exact]
+
+    @property
+    def since(self) -> float:
+        """Time of the last flush."""
+        return self._since
 
     def flush(self, name: str, ttl_version: int, now: float) -> list[dict[str, Any]]:
         """The metrics (CloudWatch embedded metric format) and the sample since the last flush; nothing for nothing."""
@@ -98,9 +110,13 @@ class NamespaceMeasure:
             if not (self.hits or self.misses or self.loads or self.failures):
                 return []
             records = [self._metrics(name, ttl_version, now)]
-            if self._log or self.hits or self.misses:
+            if self.hits or self.misses:
+                if not self._thinned:
+                    self._exact = frozenset(mark for mark, _ in self._sketch.top(self._busiest))
+                    self._drop_above()
                 records.append({"cache_sample": self._sample(name, ttl_version, now)})
-            self._exact = frozenset(mark for mark, _ in self._sketch.top(self._busiest))
+            # What was busy long ago gives way, and what is busy stays, so that windows and processes follow the same.
+            self._sketch.halve()
             self._clear(now)
             return records
 

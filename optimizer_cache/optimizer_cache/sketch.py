@@ -44,6 +44,14 @@ class SpaceSaving[K: Hashable]:
         """The n keys with the highest counts, busiest first."""
         return sorted(self._count.items(), key=lambda item: -item[1])[:n]
 
+    def halve(self) -> None:
+        """Let the past count half; what comes to nothing goes."""
+        counts = {key: count // 2 for key, count in self._count.items() if count > 1}
+        self._count, self._buckets = {}, {}
+        for key, count in counts.items():
+            self._put(key, count)
+        self._lowest = min(counts.values(), default=0)
+
     def _move(self, key: K, count: int) -> None:
         bucket = self._buckets[count]
         del bucket[key]

@@ -147,10 +147,10 @@ def test_what_was_hit_and_missed_is_reported_once_with_the_version_in_force(url)
     used = cache(url, fetch=lambda: json.dumps({"version": 9, "ttl_s": {}}))
     for key in "aabac":
         used.read("price", key, Origin())
-    metrics, sample = map(json.loads, used.flush())
+    metrics, sample = map(json.loads, used.flush(0))
     assert (metrics["Hits"], metrics["Misses"], metrics["TtlVersion"]) == (2, 3, "9")
     assert sample["cache_sample"]["total_accesses"] == 5
-    assert used.flush() == []
+    assert used.flush(0) == []
 
 
 def test_a_client_without_a_timeout_is_refused():
@@ -223,7 +223,7 @@ def test_a_failing_cache_costs_at_most_the_timeout_and_never_the_answer(behave):
             started = time.perf_counter()
             assert used.read("price", "a", Origin("from origin")) == "from origin"
             assert time.perf_counter() - started < TIMEOUT_S + 0.05
-        assert json.loads(used.flush()[0])["CacheFailures"] >= 1
+        assert json.loads(used.flush(0)[0])["CacheFailures"] >= 1
 
 
 def test_a_cache_that_is_down_is_left_alone_for_a_while_and_then_used_again():
@@ -234,7 +234,7 @@ def test_a_cache_that_is_down_is_left_alone_for_a_while_and_then_used_again():
         used.read("price", "a", Origin("first"))
     for _ in range(3):
         assert used.read("price", "a", Origin("second")) == "second"
-    assert json.loads(used.flush()[0])["CacheFailures"] == 1
+    assert json.loads(used.flush(0)[0])["CacheFailures"] == 1
     with ValkeyServer(port=port):
         time.sleep(1.05)
         assert used.read("price", "a", Origin("third")) == "third"
@@ -276,4 +276,4 @@ def test_one_of_many_readers_computes_a_hot_value_before_it_expires(url):
     while len(loads) == 1:
         used.read("price", "a", slow)
     assert loads[1] - first < 2.1
-    assert json.loads(used.flush()[0])["EarlyLoads"] == 1
+    assert json.loads(used.flush(0)[0])["EarlyLoads"] == 1

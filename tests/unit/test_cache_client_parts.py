@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizer_cache.early import Entry, ForeignValue, jittered_ms, recompute_early
+from optimizer_cache.measure import NamespaceMeasure, fingerprint, lines
 from optimizer_cache.sketch import SpaceSaving
 from optimizer_cache.ttl_parameter import Bounds, ParameterUnavailable, TtlParameter, UnusableParameter, parse
 
@@ -116,3 +117,53 @@ def test_every_key_busier_than_the_share_of_one_slot_is_held(keys, capacity):
             assert key in sketch
         if key in held:
             assert count <= held[key] <= count + len(keys) / capacity
+
+
+def sample_of(keys, **options):
+    measure = NamespaceMeasure(100.0, **options)
+    for i, key in enumerate(keys):
+        measure.read(key, 100.0 + i / 100, hit=False)
+    return measure.flush("page", 3, 200.0)[1]["cache_sample"]
+
+
+@given(st.integers(0, 2**32), st.integers(1, 3000), st.sampled_from([0.1, 0.5, 1.0]))
+def test_a_sample_is_bounded_and_holds_every_read_of_the_keys_that_it_stands_for(seed, reads, rate):
+    generator = random.Random(seed)
+    keys = [f"k{int(generator.paretovariate(0.7)) % 500}" for _ in range(reads)]
+    sample = sample_of(keys, rate=rate, busiest=5, most_reads=400)
+    assert sample["total_accesses"] == reads
+    assert len(sample["reads_ms"]) <= 400
+    assert sample["rate"] <= rate
+    followed = set(sample["keys"][: sample["exact"]])
+    expected = [
+        k for k in (f"{fingerprint(key):016x}" for key in keys) if k in followed or int(k, 16) < sample["rate"] * 2**64
+    ]
+    assert [sample["keys"][index] for _, index in sample["reads_ms"]] == expected
+
+
+def test_a_sample_names_no_key():
+    assert "secret" not in lines([{"cache_sample": sample_of(["secret-customer"] * 20)}])[0]
+
+
+def test_a_full_sample_fits_a_log_event():
+    sample = sample_of([f"key-{i}" for i in range(200_000)], rate=1.0)
+    assert len(lines([{"cache_sample": sample}])[0]) < 256 * 1024
+
+
+def test_a_value_that_changed_between_two_loads_is_counted():
+    measure = NamespaceMeasure(0.0, rate=1.0)
+    for payload in (b"1", b"1", b"2"):
+        measure.loaded("a", 0.01, payload, early=False)
+    metrics = measure.flush("page", 1, 60.0)[0]
+    assert (metrics["SampledRefills"], metrics["SampledChanges"]) == (2, 1)
+    assert metrics["LoadTime"] == pytest.approx(10)
+
+
+def test_what_was_busy_long_ago_gives_way():
+    sketch = SpaceSaving(4)
+    for key in "aaaaaaaa":
+        sketch.add(key)
+    for _ in range(4):
+        sketch.halve()
+        sketch.add("b")
+    assert sketch.top(1)[0][0] == "b"
