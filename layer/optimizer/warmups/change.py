@@ -14,7 +14,7 @@ from optimizer.changes import FINAL, Change, Status
 from optimizer.runs import RunStore, StoredChange
 from optimizer.traffic.minutes import minute_of
 from optimizer.warmups import schedules
-from optimizer.warmups.health import Calls, judge
+from optimizer.warmups.health import Calls, Health, judge
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.protocol import Warmup
 from optimizer.warmups.schedules import Delivery, Scheduled
@@ -215,12 +215,12 @@ class ChangeWarmups:
                 list(pool.map(lambda request: schedules.put(self.scheduler, request), requests))
         return True
 
-    def _health(self, change: Change, first: int, end: int) -> Any:
+    def _health(self, change: Change, first: int, end: int) -> Health:
         replaced = self.log.replaced_at(change.id)
         until = end if replaced is None else min(end, replaced)
         due = [minute for minute, _ in planned(change) if first <= minute < until]
         pings = [ping for ping in self.log.between(_name(change), first, until) if ping.change_id == change.id]
-        calls = self.read_calls(_name(change), first, end)
+        calls = self.read_calls(_name(change), first, end) if first < end else Calls(None, None)
         return judge(due, pings, calls, change.evidence.get("errors_share"))
 
     def _applied(self, stored: StoredChange) -> Answer:

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 def read_target(lambda_: "LambdaClient", function_name: str, alias: str, ready_tag: str) -> Target:
     """Whether the alias exists and whether the function is tagged as understanding pings."""
     try:
-        lambda_.get_alias(FunctionName=function_name, Name=alias)
-        arn = lambda_.get_function_configuration(FunctionName=function_name)["FunctionArn"]
-        tags = lambda_.list_tags(Resource=arn)["Tags"]
+        arn = lambda_.get_function_configuration(FunctionName=function_name, Qualifier=alias)["FunctionArn"]
+        tags = lambda_.list_tags(Resource=arn.removesuffix(f":{alias}"))["Tags"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return Target(has_alias=False, ready=False)
