@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         _unreserved_concurrency,
         datetime.now(UTC),
     )
-    LOGGER.info("guardrails checked", extra=answer)
+    LOGGER.info("guardrails checked", extra={"run_id": event["run_id"], "answer": answer})
     return answer
 
 

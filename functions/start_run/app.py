@@ -26,5 +26,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         read_policy=check.read,
         now=datetime.now(UTC),
     )
-    LOGGER.info("start of run", extra={"run_id": event["run_id"], **answer})
+    LOGGER.info("start of run", extra={"run_id": event["run_id"], "answer": answer})
     return answer

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import boto3
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 from optimizer import canonical
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy import Policy
@@ -42,7 +43,10 @@ def put(file: Path, bucket: str, as_json: bool) -> None:
     """Check FILE and store it as the policy of the runs to come."""
     content = _content(file)
     _policy(content, str(file), as_json)
-    Documents(boto3.client("s3"), bucket).write_bytes(POLICY_KEY, content, "application/json")
+    try:
+        Documents(boto3.client("s3"), bucket).write_bytes(POLICY_KEY, content, "application/json")
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"s3://{bucket}/{POLICY_KEY} was not stored: {error}") from error
     _say({"stored": f"s3://{bucket}/{POLICY_KEY}"}, f"Stored as s3://{bucket}/{POLICY_KEY}.", as_json)
 
 
@@ -51,13 +55,15 @@ def put(file: Path, bucket: str, as_json: bool) -> None:
 @click.option("--defaults", is_flag=True, help="Also what the policy leaves to its defaults.")
 @_JSON
 def show(bucket: str, defaults: bool, as_json: bool) -> None:
-    """The policy that the next run will use, as JSON."""
+    """The policy that the next run will use; it is JSON with and without --json."""
     try:
         content = Documents(boto3.client("s3"), bucket).read_bytes(POLICY_KEY)
     except NoSuchDocument:
         click.echo("No policy is stored: the defaults hold, and they only recommend.", err=True)
         click.echo(json.dumps(canonical.plain(Policy()), indent=2))
         return
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"s3://{bucket}/{POLICY_KEY} cannot be read: {error}") from error
     policy = _policy(content, f"s3://{bucket}/{POLICY_KEY}", as_json)
     document = canonical.plain(policy) if defaults else json.loads(content.decode("utf-8-sig"))
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))

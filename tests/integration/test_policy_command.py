@@ -1,0 +1,78 @@
+"""`optimizer policy` for people and for programs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from moto import mock_aws
+from optimizer_cli.main import main
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="optimizer")
+        yield client
+
+
+def policy(*arguments: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["policy", *arguments], input=given)
+
+
+def test_a_valid_policy_ends_with_0_and_a_wrong_one_with_1_and_every_error(tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text('{"version": 1}')
+    assert policy("check", str(file)).exit_code == 0
+    file.write_text('{"version": 2, "mod": "auto"}')
+    result = policy("check", str(file))
+    assert result.exit_code == 1
+    assert "mod: is not known here. Did you mean mode?" in result.stderr
+    assert "2 errors." in result.stderr
+
+
+def test_a_program_gets_the_errors_as_json() -> None:
+    result = policy("check", "-", "--json", given='{"version": 2}')
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {
+        "valid": False,
+        "errors": [{"path": "version", "message": "must be 1, not 2."}],
+    }
+
+
+def test_what_was_put_is_shown(s3: Any, tmp_path: Path) -> None:
+    assert s3 is not None
+    file = tmp_path / "policy.json"
+    file.write_text('{"version": 1, "mode": "approve"}')
+    assert policy("put", str(file), "--bucket", "optimizer").exit_code == 0
+    assert json.loads(policy("show", "--bucket", "optimizer").stdout) == {"version": 1, "mode": "approve"}
+    shown = json.loads(policy("show", "--bucket", "optimizer", "--defaults").stdout)
+    assert shown["memory"]["headroom"] == 1.3
+
+
+def test_a_wrong_policy_is_not_put(s3: Any, tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text('{"version": 2}')
+    assert policy("put", str(file), "--bucket", "optimizer").exit_code == 1
+    assert "Contents" not in s3.list_objects_v2(Bucket="optimizer")
+
+
+def test_without_a_policy_the_defaults_are_shown(s3: Any) -> None:
+    assert s3 is not None
+    result = policy("show", "--bucket", "optimizer")
+    assert json.loads(result.stdout)["mode"] == "recommend"
+    assert "No policy is stored" in result.stderr
+
+
+def test_a_bucket_that_cannot_be_reached_is_said_in_one_line(s3: Any) -> None:
+    assert s3 is not None
+    result = policy("show", "--bucket", "missing")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: s3://missing/policy/policy.json cannot be read:")

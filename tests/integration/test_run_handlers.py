@@ -1,0 +1,369 @@
+"""start_run, check_guardrails and publish_results, with the sample events, on an emulated account."""
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from optimizer import aws
+from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.documents import Documents
+from optimizer.runs import RunStore
+
+ROOT = Path(__file__).parents[2]
+REGION = "eu-west-1"
+
+
+def event(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return document
+
+
+RUN = event("start_run")["run_id"]
+
+
+class Account:
+    """moto's S3, DynamoDB, SNS, Lambda and tagging API with the application's own resources."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.s3: Any = boto3.client("s3")
+        self.s3.create_bucket(Bucket="optimizer", CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.documents = Documents(self.s3, "optimizer")
+        dynamodb: Any = boto3.client("dynamodb")
+        keys = ("pk", "HASH"), ("sk", "RANGE")
+        dynamodb.create_table(
+            TableName="optimizer",
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.store = RunStore(dynamodb, "optimizer")
+        sns: Any = boto3.client("sns")
+        self.sqs: Any = boto3.client("sqs")
+        topic = sns.create_topic(Name="optimizer")["TopicArn"]
+        self.queue = self.sqs.create_queue(QueueName="messages")["QueueUrl"]
+        queue_arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn["QueueArn"])
+        monkeypatch.setenv("OPTIMIZER_TABLE", "optimizer")
+        monkeypatch.setenv("OPTIMIZER_BUCKET", "optimizer")
+        monkeypatch.setenv("OPTIMIZER_TOPIC_ARN", topic)
+        monkeypatch.setenv("OPTIMIZER_POLICY_KEY", "policy/policy.json")
+        self.lambda_: Any = boto3.client("lambda")
+        trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+        role = boto3.client("iam").create_role(RoleName="target", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        self.role = role
+
+    def function(self, name: str, **tags: str) -> str:
+        made = self.lambda_.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=self.role,
+            Handler="app.handler",
+            Code={"ZipFile": b"nothing"},
+            Tags={"optimizer": "on", **tags},
+        )
+        return str(made["FunctionArn"])
+
+    def policy(self, document: Any) -> None:
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.documents.write_bytes("policy/policy.json", content, "application/json")
+
+    def call(self, name: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        path = ROOT / "functions" / name / "app.py"
+        spec = importlib.util.spec_from_file_location(f"{name}_app", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        answer: dict[str, Any] = module.handler(payload or event(name), None)
+        json.dumps(answer)
+        return answer
+
+    def propose(self, *changes: Change, name: str = "capacity-0000", **more: Any) -> None:
+        document = {"changes": [change.to_document() for change in changes], "no_changes": [], "failed": {}, **more}
+        self.documents.write(f"runs/{RUN}/proposals/{name}.json", document)
+
+    def messages(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while batch := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in batch:
+                found.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    aws.client.cache_clear()
+    with mock_aws(config={"lambda": {"use_docker": False}}):
+        yield Account(monkeypatch)
+    aws.client.cache_clear()
+
+
+def arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:123456789012:function:{name}"
+
+
+def memory(name: str = "orders", after: int = 768) -> Change:
+    return Change(
+        run_id=RUN,
+        tuner=Tuner.MEMORY,
+        action="set_memory",
+        target=arn(name),
+        before={"memory_mb": 1024},
+        after={"memory_mb": after},
+        reason="The same work costs a fifth less.",
+        undo={"memory_mb": 1024},
+        risk=Risk.MEDIUM,
+        evidence={"max_memory_used_mb": 300, "samples": 5000, "price_ratio": 0.8, "duration_ratio": 1.02},
+        effect=Effect(usd_month=Interval(-3.2, -4.1, -2.3)),
+    )
+
+
+def test_a_run_starts_with_a_manifest_of_batches_and_its_own_copy_of_the_policy(account: Account) -> None:
+    account.policy({"version": 1, "time_zone": "Europe/Berlin", "run": {"approval_hours": 2}})
+    for number in range(51):
+        account.function(f"f{number:03d}")
+    account.function("untagged-for-us", optimizer="off")
+    answer = account.call("start_run")
+    assert answer == {
+        "outcome": "started",
+        "run_id": RUN,
+        "manifest_key": f"runs/{RUN}/manifest.json",
+        "bucket": "optimizer",
+        "targets": 51,
+        "databases": [],
+        "caches": [],
+        "approval_timeout_s": 7200,
+        "max_changes_at_once": 3,
+    }
+    manifest = account.documents.read(answer["manifest_key"])
+    assert manifest == [
+        {"batch": "0000", "key": f"runs/{RUN}/batches/0000.json"},
+        {"batch": "0001", "key": f"runs/{RUN}/batches/0001.json"},
+    ]
+    first, second = (account.documents.read(item["key"])["functions"] for item in manifest)
+    assert (len(first), len(second)) == (50, 1)
+    assert first[0] == {
+        "function_name": "f000",
+        "function_arn": arn("f000"),
+        "alias": "live",
+        "timezone": "Europe/Berlin",
+        "warmup_ready": False,
+        "tags": {"optimizer": "on"},
+    }
+    assert account.documents.read(f"runs/{RUN}/policy.json")["time_zone"] == "Europe/Berlin"
+    assert account.store.run(RUN)["status"] == "running"
+
+
+def test_without_a_stored_policy_a_run_only_recommends(account: Account) -> None:
+    assert account.call("start_run")["outcome"] == "started"
+    assert account.documents.read(f"runs/{RUN}/policy.json")["mode"] == "recommend"
+    assert account.documents.read(f"runs/{RUN}/manifest.json") == []
+
+
+def test_a_policy_with_five_errors_is_answered_with_all_five_and_nothing_is_left_behind(account: Account) -> None:
+    account.policy({"version": 1, "mode": "x", "memory": {"floor_mb": 1, "goal": 2, "headroom": 0}, "rum": {}})
+    answer = account.call("start_run")
+    assert answer["outcome"] == "policy_invalid"
+    assert answer["message"].startswith("The policy policy/policy.json has 5 errors: (1) memory.floor_mb: must be")
+    assert "\n" not in answer["message"]
+    assert account.documents.keys("runs/") == []
+    assert account.call("start_run", {**event("start_run"), "run_id": "run-2"})["outcome"] == "policy_invalid"
+
+
+def test_a_policy_that_is_no_json_is_answered_with_line_and_column(account: Account) -> None:
+    account.policy(b'{"version": 1\n "mode": "auto"}')
+    assert "Not JSON: line 2, column 2: Expecting ',' delimiter." in account.call("start_run")["message"]
+
+
+def test_a_second_run_while_one_is_going_does_nothing(account: Account) -> None:
+    account.call("start_run")
+    answer = account.call("start_run", {**event("start_run"), "run_id": "run-2"})
+    assert answer == {"outcome": "busy", "message": f"Run {RUN} is still going; this run does nothing."}
+    assert account.documents.keys("runs/run-2/") == []
+
+
+def test_a_start_done_again_gives_the_same_answer_with_the_policy_of_the_first_time(account: Account) -> None:
+    account.policy({"version": 1, "mode": "approve"})
+    account.function("orders")
+    first = account.call("start_run")
+    account.policy({"version": 1, "mode": "auto"})
+    assert account.call("start_run") == first
+    assert account.documents.read(f"runs/{RUN}/policy.json")["mode"] == "approve"
+
+
+def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account: Account) -> None:
+    account.policy({"version": 1, "functions": {"include": ["shop-*"], "exclude": ["*-old"]}})
+    account.function(
+        "shop-a",
+        **{"optimizer:warmup": "ready", "optimizer:alias": "prod", "optimizer:time-zone": "Asia/Tokyo"},
+    )
+    account.function("shop-b", **{"optimizer:time-zone": "Nowhere/None"})
+    for name in ("shop-c", "shop-old", "billing"):
+        account.function(name)
+    request = {"functions": ["shop-a", "shop-b", "shop-old", "billing", "gone"]}
+    answer = account.call("start_run", {**event("start_run"), "request": request})
+    assert answer["targets"] == 2
+    found = account.documents.read(f"runs/{RUN}/batches/0000.json")["functions"]
+    assert [(f["function_name"], f["alias"], f["timezone"], f["warmup_ready"]) for f in found] == [
+        ("shop-a", "prod", "Asia/Tokyo", True),
+        ("shop-b", "live", "UTC", False),
+    ]
+    assert account.store.run(RUN)["left_out"] == {
+        "billing": "no pattern of functions.include in the policy matches its name",
+        "gone": "there is no function of this name with the tags optimizer=on in this account and region",
+        "shop-old": "functions.exclude of the policy leaves out *-old",
+    }
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"functions": "orders"}, "functions: must be a list of texts"),
+        ({"tuners": ["memmory"]}, "tuners: memmory is not one of"),
+        ({"reason": 3}, "reason: must be a text"),
+    ],
+)
+def test_a_request_that_cannot_be_used_fails_with_its_field_and_takes_no_lock(
+    account: Account, request_: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        account.call("start_run", {**event("start_run"), "request": request_})
+    assert account.call("start_run", {**event("start_run"), "run_id": "run-2"})["outcome"] == "started"
+
+
+def started(account: Account, policy: dict[str, Any], functions: int = 8) -> None:
+    account.policy({"version": 1, **policy})
+    for number in range(functions):
+        account.function(f"f{number}")
+    account.call("start_run")
+
+
+def test_every_change_is_recorded_with_its_verdict_before_the_answer(account: Account) -> None:
+    started(account, {"mode": "auto", "memory": {"mode": "approve"}})
+    good, bad = memory("f0"), memory("f1", after=256)
+    account.propose(good, bad)
+    answer = account.call("check_guardrails")
+    assert (answer["outcome"], answer["automatic"], answer["recommended"], answer["refused"]) == ("checked", [], 0, 1)
+    assert answer["ask"] == [{"change_id": good.id, "tuner": "memory"}]
+    assert account.store.change(good.id).status is Status.AWAITING_APPROVAL
+    refused = account.store.change(bad.id)
+    assert (refused.status, refused.rule) == (Status.REFUSED, "memory.step")
+    plan = account.documents.read(answer["plan_key"])
+    assert {item["change"]["id"]: item["rule"] for item in plan["proposals"]} == {
+        good.id: "mode",
+        bad.id: "memory.step",
+    }
+
+
+def test_a_plan_is_decided_once(account: Account) -> None:
+    started(account, {"mode": "auto"})
+    account.propose(memory("f0"))
+    first = account.call("check_guardrails")
+    account.propose(memory("f1"), name="capacity-0001")
+    assert account.call("check_guardrails") == first
+    assert len(account.store.changes_of(RUN)) == 1
+
+
+def test_changes_that_a_dead_try_left_unrecorded_are_recorded_by_the_next(account: Account) -> None:
+    started(account, {"mode": "auto"})
+    account.propose(memory("f0"))
+    first = account.call("check_guardrails")
+    key = {"pk": {"S": f"CHANGE#{memory('f0').id}"}, "sk": {"S": "CHANGE"}}
+    boto3.client("dynamodb").delete_item(TableName="optimizer", Key=key)
+    assert account.call("check_guardrails") == first
+    assert account.store.change(memory("f0").id).status is Status.APPROVED
+
+
+def test_the_default_policy_recommends_and_lets_nothing_act(account: Account) -> None:
+    started(account, {})
+    account.propose(memory("f0"))
+    answer = account.call("check_guardrails")
+    assert (answer["automatic"], answer["ask"], answer["recommended"]) == ([], [], 1)
+
+
+def test_a_tuner_that_was_not_asked_for_does_nothing(account: Account) -> None:
+    account.policy({"version": 1, "mode": "auto", "run": {"max_changes_share": 1}})
+    account.function("f0")
+    account.call("start_run", {**event("start_run"), "request": {"tuners": ["warmups"]}})
+    account.propose(memory("f0"))
+    assert account.call("check_guardrails")["refused"] == 1
+    assert account.store.change(memory("f0").id).rule == "run.request"
+
+
+def test_a_cool_down_on_record_refuses(account: Account) -> None:
+    started(account, {"mode": "auto"})
+    account.store.cool_down(arn("f0"), Tuner.MEMORY, datetime.now(UTC) + timedelta(days=1), "memory-earlier")
+    account.propose(memory("f0"))
+    account.call("check_guardrails")
+    assert account.store.change(memory("f0").id).rule == "memory.cool_down"
+
+
+def test_a_run_without_proposals_is_checked_and_reported(account: Account) -> None:
+    started(account, {}, functions=1)
+    answer = account.call("check_guardrails")
+    assert (answer["automatic"], answer["ask"], answer["recommended"], answer["refused"]) == ([], [], 0, 0)
+    account.call("publish_results")
+    (message,) = account.messages()
+    assert message["Subject"] == "Optimizer: nothing to change (1 functions looked at)"
+
+
+def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: Account) -> None:
+    account.policy({"version": 1})
+    account.function("f0")
+    account.call("start_run", {**event("start_run"), "request": {"functions": ["f0", "gone"]}})
+    failed = {arn("f7"): "it has no alias live"}
+    account.propose(memory("f0"), memory("f1", after=256), failed=failed)
+    account.call("check_guardrails")
+    batches = [{"batch": "0003", "state": "AnalyzeTraffic", "error": "Lambda.Unknown", "cause": "timed out"}]
+    payload = {**event("publish_results"), "failed_batches": batches}
+    answer = account.call("publish_results", payload)
+    assert account.call("publish_results", payload) == answer
+    (message,) = account.messages()
+    assert message["MessageId"] == answer["message_id"]
+    assert len(message["Subject"]) < 100
+    assert message["Subject"].isascii()
+    attributes = {name: one["Value"] for name, one in message["MessageAttributes"].items()}
+    assert attributes["run"] == RUN
+    assert (attributes["outcome"], attributes["severity"]) == ("succeeded", "warning")
+    assert json.loads(attributes["tuners"]) == ["memory"]
+    text = " ".join(message["Message"].split())
+    for said in ("-3.20 USD", "[memory.step]", "f7: it has no alias live", "gone: there is no function", "Batch 0003"):
+        assert said in text
+    report = account.documents.read(f"runs/{RUN}/report.json")
+    assert report["possible_usd_month"] == {"estimate": -3.2, "low": -4.1, "high": -2.3}
+    assert account.documents.read_bytes(f"runs/{RUN}/report.txt").decode() == message["Message"]
+    run = account.store.run(RUN)
+    assert (run["status"], run["message_id"]) == ("succeeded", answer["message_id"])
+
+
+def test_the_outcome_of_a_change_is_published_once(account: Account) -> None:
+    change = memory()
+    account.store.record_change(change, Status.WATCHING, datetime.now(UTC))
+    account.store.move(
+        change.id, Status.REVERTED, datetime.now(UTC), frm={Status.WATCHING}, message="Errors rose from 0 to 3 %."
+    )
+    payload = {"step": "change", "run_id": RUN, "change_id": change.id}
+    first = account.call("publish_results", payload)
+    assert account.call("publish_results", payload) == first
+    (message,) = account.messages()
+    assert message["Subject"] == "Optimizer: memory of orders reverted"
+    assert "Errors rose from 0 to 3 %." in message["Message"]
+    assert message["MessageAttributes"]["severity"]["Value"] == "warning"
+
+
+def test_a_message_whose_sending_was_not_recorded_is_sent_again(account: Account) -> None:
+    change = memory()
+    account.store.record_change(change, Status.KEPT, datetime.now(UTC))
+    account.store.start_publication(f"CHANGE#{change.id}", datetime.now(UTC))
+    account.call("publish_results", {"step": "change", "run_id": RUN, "change_id": change.id})
+    assert len(account.messages()) == 1
