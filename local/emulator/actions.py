@@ -1,6 +1,9 @@
 """MiniStack 1.5.33 takes GetAlias for ListAliases and PutProvisionedConcurrencyConfig for UpdateFunctionCode when it
-asks IAM and when it records a call. Here both names come from the service's own model, as they do on AWS."""
+asks IAM and when it records a call. Here both names come from the service's own model, as they do on AWS. And a
+schedule is the one of its own group; MiniStack asks for that of the group `default`."""
 
+import json
+import re
 from typing import Any
 
 from ministack import app
@@ -24,5 +27,32 @@ def put_right() -> None:
         operation = iam_actions._match_rest_action(service, method, path, query) if service in _REST else None
         return operation or record(service, method, path, headers, query)
 
+    named = iam_actions.extract_resource_arn
+
+    def resource_arn(service: str, method: str, path: str, headers: Any, body: bytes, query: Any, *where: str) -> str:
+        arn: str = named(service, method, path, headers, body, query, *where)
+        if service != "scheduler" or ":schedule/default/" not in arn:
+            return arn
+        group = json.loads(body or b"{}").get("GroupName") or query.get("groupName") or "default"
+        return arn.replace("/default/", f"/{group[0] if isinstance(group, list) else group}/", 1)
+
+    iam_actions.extract_resource_arn = resource_arn
+    resource = iam_actions.extract_resource_arn
+
+    def resource_arn(
+        service: str, method: str, path: str, headers: Any, body: bytes, query: dict[str, Any], *where: str
+    ) -> str:
+        arn = resource(service, method, path, headers, body, query, *where)
+        if service != "scheduler" or ":schedule/default/" not in arn:
+            return arn
+        return re.sub(":schedule/default/", f":schedule/{_group(body, query)}/", arn)
+
     iam_actions._lambda_action = lambda_action
+    iam_actions.extract_resource_arn = resource_arn
     app._ct_event_name = event_name
+
+
+def _group(body: bytes, query: dict[str, Any]) -> str:
+    """The schedule group that a request names: writes in the body, the others in the query."""
+    named = query.get("groupName") or (json.loads(body).get("GroupName") if body else None) or "default"
+    return str(named[0] if isinstance(named, list) else named)
