@@ -157,14 +157,21 @@ class Cache:
         return True
 
     def flush(self, every_s: float = 60.0) -> list[str]:
-        """Lines for the log: metrics and samples of the namespaces whose last flush was `every_s` ago. Call it at the
-        end of every invocation; 0 flushes now."""
+        """Lines for the log: metrics and samples of the namespaces whose last flush was `every_s` ago (a busy one's
+        sooner). Call it at the end of every invocation; 0 flushes now."""
         version, now = self.parameter.current.version, self._clock()
-        due = [(name, space) for name, space in self._spaces.items() if now - space.measure.since >= every_s]
+        due = [(name, space) for name, space in self._spaces.items() if space.measure.due(now, every_s)]
         return [line for name, space in due for line in lines(space.measure.flush(name, version, now))]
 
     def _look_up(self, space: _Space, name: str | None) -> tuple[Entry | None, Any]:
-        stored = None if name is None else self._try(space, lambda: self._client.get(name))
+        # The hot path: `_try` without its closure.
+        if name is None or (self._paused_until and time.monotonic() < self._paused_until):
+            return None, None
+        try:
+            stored = self._client.get(name)
+        except _CACHE_FAILED:
+            self._failed(space)
+            return None, None
         if not isinstance(stored, bytes):
             return None, None
         try:
@@ -219,6 +226,9 @@ class Cache:
         try:
             return call()
         except _CACHE_FAILED:
-            self._paused_until = time.monotonic() + self._pause_s
-            space.measure.failed()
+            self._failed(space)
             return ABSENT
+
+    def _failed(self, space: _Space) -> None:
+        self._paused_until = time.monotonic() + self._pause_s
+        space.measure.failed()

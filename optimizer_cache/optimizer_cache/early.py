@@ -45,4 +45,6 @@ def recompute_early(left_s: float, compute_s: float, beta: float, draw: float) -
     XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): now - delta * beta * ln(draw) >= expiry, which happens with
     probability exp(-left / (beta * delta)). draw: uniform in (0, 1].
     """
-    return left_s <= -compute_s * beta * math.log(draw)
+    # A draw is at least 2^-53, whose logarithm is above -37: most hits need no logarithm.
+    eager_s = compute_s * beta
+    return left_s <= 37 * eager_s and left_s <= -eager_s * math.log(draw)

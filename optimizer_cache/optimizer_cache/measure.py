@@ -91,7 +91,7 @@ class NamespaceMeasure:
         self._drop_above()
         while len(self._log) > self._most_reads // 2 and self._below > 1:
             self._below //= 2
-            if self._below < self._rate * _FULL / 1024:
+            if self._below < self._rate * _FULL / 8:
                 # The busiest alone are too many: they become keys like any other.
                 self._exact = frozenset()
             self._drop_above()
@@ -99,10 +99,11 @@ class NamespaceMeasure:
     def _drop_above(self) -> None:
         self._log = [row for row in self._log if row[1] < self._below or row[1] in self._exact]
 
-    @property
-    def since(self) -> float:
-        """Time of the last flush."""
-        return self._since
+    def due(self, now: float, every_s: float) -> bool:
+        """Whether to flush: after `every_s`, or after a sixth of it when the log has filled up, because then the
+        sample gets thinner the longer it waits."""
+        waited = now - self._since
+        return waited >= every_s or (self._thinned and waited >= every_s / 6)
 
     def flush(self, name: str, ttl_version: int, now: float) -> list[dict[str, Any]]:
         """The metrics (CloudWatch embedded metric format) and the sample since the last flush; nothing for nothing."""
