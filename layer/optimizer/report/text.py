@@ -117,4 +117,4 @@ def _wrap(part: str) -> str:
 
 
 def _ascii(line: str) -> str:
-    return line.encode("ascii", "replace").decode().replace("\n", " ")[:_SUBJECT]
+    return "".join(character if " " <= character <= "~" else "?" for character in line)[:_SUBJECT]

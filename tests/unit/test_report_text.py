@@ -1,0 +1,81 @@
+"""What people read about a run."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.report import text
+from optimizer.report.summary import Report, line, summarise
+from optimizer.runs import StoredChange
+
+NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)
+RUN = {"run_id": "run-1", "started_at": NOW, "targets": 40}
+
+
+def stored(status: Status, name: str = "orders", estimate: float = -3.0, **fields: Any) -> StoredChange:
+    change = Change(
+        run_id="run-1",
+        tuner=Tuner.MEMORY,
+        action="set_memory",
+        target=f"arn:aws:lambda:eu-west-1:123456789012:function:{name}",
+        before={"memory_mb": 1024},
+        after={"memory_mb": 768},
+        reason="It costs a fifth less.",
+        undo={"memory_mb": 1024},
+        risk=Risk.MEDIUM,
+        effect=Effect(usd_month=Interval(estimate, estimate - 1, estimate + 1)),
+    )
+    known: dict[str, Any] = {"progress": {}, "verdict": "", "rule": "", "message": "", "times": {}}
+    return StoredChange(change, status, **{**known, **fields})
+
+
+def report(*changes: StoredChange, **fields: Any) -> Report:
+    return replace(summarise(RUN, changes, [], {}, NOW), **fields)
+
+
+def test_every_status_is_listed_somewhere() -> None:
+    everything = report(*(stored(status, status.value) for status in Status))
+    body = text.body(everything)
+    assert all(f"- {status.value}:" in body for status in Status)
+
+
+def test_sums_are_those_of_the_report() -> None:
+    found = report(stored(Status.WATCHING, "a"), stored(Status.KEPT, "b"), stored(Status.RECOMMENDED, "c", -7.0))
+    assert found.expected_usd_month == Interval(-6, -8, -4)
+    body = text.body(found)
+    assert "-6.00 USD (-8.00 to -4.00)" in body
+    assert "-7.00 USD (-8.00 to -6.00)" in body
+
+
+def test_a_refusal_names_its_rule() -> None:
+    body = text.body(report(stored(Status.REFUSED, rule="memory.floor", message="64 MB is below the floor.")))
+    assert "[memory.floor]" in body
+
+
+def test_a_long_section_is_cut_and_counted() -> None:
+    body = text.body(report(*(stored(Status.RECOMMENDED, f"f{n}") for n in range(50))))
+    assert "by itself): 50" in body
+    assert "- and 30 more, in the report" in body
+
+
+def test_trouble_is_a_warning() -> None:
+    assert report(stored(Status.KEPT)).severity == "info"
+    for one in (
+        report(stored(Status.FAILED)),
+        report(stored(Status.REVERTED)),
+        report(not_looked_at={"orders": "it has no alias"}),
+        report(notes=("Batch 0003 failed.",)),
+    ):
+        assert one.severity == "warning"
+
+
+@given(st.text(max_size=300))
+def test_a_subject_is_one_line_of_ascii_under_100_characters(name: str) -> None:
+    shown = replace(line(stored(Status.KEPT)), target=name)
+    subject = text.change_subject(shown)
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert 0 < len(subject) < 100
