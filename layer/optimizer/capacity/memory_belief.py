@@ -15,7 +15,10 @@ from optimizer.capacity.memory_curves import NOISE, Array, log_shapes
 LOG_SCALE_MEAN = np.log(100.0)
 LOG_SCALE_SD = 3.0  # between one millisecond and a quarter of an hour, nearly nothing is known
 MISFIT_SD = 0.05
-JITTER = 1e-8  # keeps a size that is measured exactly from dividing by zero when it is measured again
+OUTLIERS = 0.1
+OUTLIER_SD = 0.2
+UNLIKELY = 1e-3
+JITTER = 1e-7  # keeps a size that is measured exactly from dividing by zero when it is measured again
 MISFIT_LENGTH = 0.7  # in log memory: neighbouring sizes, a factor of two apart, deviate together
 
 
@@ -43,17 +46,40 @@ class Belief:
         )
 
     def observe(self, memory_mb: int, log_duration: float, variance: float) -> "Belief":
-        """After a size's mean duration was measured with this error variance of its log."""
+        """After a size's mean duration was measured with this error variance of its log, as an ordinary measurement
+        or as an outlier: each level of noise becomes two."""
+        ordinary = self._observe(memory_mb, log_duration, variance, 1.0 - OUTLIERS)
+        outlier = self._observe(memory_mb, log_duration, variance + OUTLIER_SD**2, OUTLIERS)
+        return Belief(
+            self.sizes_mb,
+            np.concatenate([ordinary.log_weights, outlier.log_weights]),
+            np.concatenate([ordinary.means, outlier.means]),
+            np.concatenate([ordinary.covariances, outlier.covariances]),
+        )._without_the_unlikely()
+
+    def _observe(self, memory_mb: int, log_duration: float, variance: float, prior: float) -> "Belief":
         at = self.sizes_mb.index(memory_mb)
         spread = self.covariances[:, at, at] + variance + JITTER  # (levels,)
         surprise = log_duration - self.means[:, :, at]  # (levels, curves)
         gain = self.covariances[:, :, at] / spread[:, None]  # (levels, sizes)
-        log_weights = self.log_weights - 0.5 * (surprise**2 / spread[:, None] + np.log(spread)[:, None])
         return Belief(
             self.sizes_mb,
-            log_weights - np.logaddexp.reduce(log_weights, axis=None),
+            self.log_weights - 0.5 * (surprise**2 / spread[:, None] + np.log(spread)[:, None]) + np.log(prior),
             self.means + surprise[:, :, None] * gain[:, None, :],
             self.covariances - gain[:, :, None] * self.covariances[:, None, :, at],
+        )
+
+    def _without_the_unlikely(self) -> "Belief":
+        """Levels and curves that hold next to none of the probability cost time and change nothing."""
+        weights = self.weights
+        levels = weights.sum(axis=1) > UNLIKELY
+        curves = weights.sum(axis=0) > UNLIKELY / weights.shape[1]
+        kept = self.log_weights[levels][:, curves]
+        return Belief(
+            self.sizes_mb,
+            kept - np.logaddexp.reduce(kept, axis=None),
+            self.means[levels][:, curves],
+            self.covariances[levels],
         )
 
     @property
@@ -61,39 +87,12 @@ class Belief:
         """Probability of each component, shape (levels, curves)."""
         return np.asarray(np.exp(self.log_weights - np.logaddexp.reduce(self.log_weights, axis=None)))
 
-    @property
-    def sds(self) -> Array:
-        """Standard deviation of the log duration at each size, shape (levels, sizes)."""
-        return np.sqrt(np.maximum(np.diagonal(self.covariances, axis1=1, axis2=2), 1e-12))
-
-    def quantiles(self, memory_mb: int, shares: Sequence[float] | Array) -> Array:
-        """Quantiles of the log duration at a size, by bisection of the mixture's distribution."""
-        at = self.sizes_mb.index(memory_mb)
-        means, sds = self.means[:, :, at], self.sds[:, at][:, None]
-        low = np.full(len(shares), np.min(means - 6 * sds))
-        high = np.full(len(shares), np.max(means + 6 * sds))
-        weights = self.weights.ravel()
-        for _ in range(30):
-            middle = (low + high) / 2
-            below = weights @ normal_cdf((middle - means[..., None]) / sds[..., None]).reshape(-1, len(shares))
-            low, high = np.where(below < shares, middle, low), np.where(below < shares, high, middle)
-        return np.asarray((low + high) / 2)
-
-    def intervals(self, outside: float) -> dict[int, tuple[float, float, float]]:
-        """Duration in ms at each size: the quantile `outside`, the median, the quantile 1 - `outside`."""
-        result = {}
-        for memory_mb in self.sizes_mb:
-            low, middle, high = np.exp(self.quantiles(memory_mb, (outside, 0.5, 1.0 - outside))).tolist()
-            result[memory_mb] = (low, middle, high)
-        return result
-
-
-_Z = np.linspace(-8.0, 8.0, 4001)
-_PDF = np.exp(-0.5 * _Z**2)
-_CDF = np.concatenate([[0.0], np.cumsum((_PDF[1:] + _PDF[:-1]) / 2)])
-_CDF /= _CDF[-1]
-
-
-def normal_cdf(z: Array) -> Array:
-    """Standard normal distribution function, from a table (error below 1e-6), as NumPy has none."""
-    return np.asarray(np.interp(z, _Z, _CDF))
+    def sample(self, curves: int) -> Array:
+        """Durations in ms on equally likely curves, shape (curves, sizes); the same belief gives the same curves."""
+        rng = np.random.default_rng(curves)
+        shares = np.cumsum(self.weights.ravel())
+        at = np.searchsorted(shares, (np.arange(curves) + 0.5) / curves * shares[-1])
+        level, curve = np.unravel_index(at, self.weights.shape)
+        roots = np.linalg.cholesky(self.covariances + JITTER * np.eye(len(self.sizes_mb)))
+        deviations = np.einsum("nij,nj->ni", roots[level], rng.standard_normal((curves, len(self.sizes_mb))))
+        return np.asarray(np.exp(self.means[level, curve] + deviations))

@@ -25,9 +25,9 @@ PRESSURE_BELOW_MB = 256
 # Share of the duration at one vCPU that is CPU work: quantiles of the Jeffreys prior of a proportion, Beta(1/2, 1/2).
 # Functions mostly compute or mostly wait, and a little work tells much at 128 MB.
 CPU_SHARES = np.sin(np.pi / 2 * (np.arange(20) + 0.5) / 20) ** 2
-# vCPUs that the code can use, and how likely: mostly one; a little more where the runtime collects garbage or compiles
-# beside it; a function can use six at most.
-THREADS = ((1.0, 0.6), (1.2, 0.2), (2.0, 0.1), (6.0, 0.1))
+# vCPUs that the code can use, and how likely. Most functions are Python or Node.js, whose own code runs in one thread,
+# with a garbage collector, compiler or network thread beside it; six vCPUs are the most there are.
+THREADS = ((1.0, 0.6), (1.15, 0.12), (1.3, 0.12), (1.6, 0.08), (2.5, 0.05), (6.0, 0.03))
 # Extra CPU work at 128 MB.
 PRESSURE = ((0.0, 0.7), (0.3, 0.2), (1.0, 0.1))
 # Standard deviation of the log of a measured mean duration about its curve, and how likely. Half of the functions

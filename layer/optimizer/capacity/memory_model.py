@@ -21,7 +21,8 @@ DURATION_POWER = {"cost": 0, "cost_guarded": 0, "balanced": 1}
 WORTH_A_CHANGE = 0.005
 # Coefficient of variation of single calls that is assumed where only their mean is known.
 CALL_VARIATION = 0.5
-OUTCOMES = 9
+CURVES = 4000
+GROUPS = 16
 
 
 class UnknownGoal(ValueError):
@@ -69,15 +70,24 @@ def choose(
         raise NothingObserved(f"no duration is known at the current {current_mb} MB")
     objective = _objective(observed, architecture, goal, max_slowdown)
     belief = believe(observed, allowed_mb)
+    durations = belief.sample(CURVES)
+    predicted = {
+        mb: Interval(middle, low, high)
+        for mb, (low, middle, high) in zip(belief.sizes_mb, np.quantile(durations, (0.1, 0.5, 0.9), axis=0).T.tolist())
+    }
     best_mb = _best_seen(observed, allowed_mb, current_mb, objective)
-    tries = [mb for mb in allowed_mb if mb not in observed]
-    predicted = predict(belief)
+    tries = [at for at, mb in enumerate(belief.sizes_mb) if mb in allowed_mb and mb not in observed]
     if changes_left > 0 and tries:
-        best = objective.value(best_mb, observed[best_mb].mean_duration_ms)
-        gains = _expected_gains(belief, objective, best, tries, changes_left)
-        try_mb = max(tries, key=lambda mb: gains[mb])
-        if gains[try_mb] > WORTH_A_CHANGE:
-            return Decision(try_mb, f"try {try_mb} MB: expected gain {gains[try_mb]:.1%}", predicted)
+        values = objective.values(belief.sizes_mb, durations)
+        best = np.full(CURVES, objective.values([best_mb], np.array([[observed[best_mb].mean_duration_ms]]))[0, 0])
+        for mb in observed:
+            values[:, belief.sizes_mb.index(mb)] = np.inf
+        regrets = _expected_regrets(values, best, tries, changes_left)
+        stay = np.mean(best / np.minimum(values.min(axis=1), best)) - 1.0
+        gain = stay - regrets.min()
+        if gain > WORTH_A_CHANGE:
+            try_mb = belief.sizes_mb[tries[int(np.argmin(regrets))]]
+            return Decision(try_mb, f"try {try_mb} MB: expected gain {gain:.1%}", predicted)
     return Decision(best_mb, f"keep {best_mb} MB", predicted)
 
 
@@ -96,11 +106,6 @@ def believe(observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int]) -> Beli
     return belief
 
 
-def predict(belief: Belief) -> Mapping[int, Interval]:
-    """Mean duration in ms at each size of the belief: median and 80 % interval."""
-    return {mb: Interval(middle, low, high) for mb, (low, middle, high) in belief.intervals(0.1).items()}
-
-
 def _best_seen(
     observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int], current_mb: int, objective: Objective
 ) -> int:
@@ -109,29 +114,21 @@ def _best_seen(
     return min(fit, key=lambda mb: objective.value(mb, observed[mb].mean_duration_ms), default=current_mb)
 
 
-def _expected_gains(
-    belief: Belief, objective: Objective, best: float, tries: Sequence[int], changes_left: int
-) -> dict[int, float]:
-    """Expected gain of trying each size first, with one more try after it if one is left."""
-    at = {mb: belief.sizes_mb.index(mb) for mb in tries}
+def _expected_regrets(values: Array, seen: Array, tries: Sequence[int], changes_left: int) -> Array:
+    """Mean of (best size found / best size of all - 1) after trying each column of `tries` first and, where another
+    change is left, the best other column then, chosen by what the first try showed.
+
+    `values`: shape (curves, sizes), infinite where too slow; `seen`: the best value seen, shape (curves,).
+    The curves are grouped by the value at the first try: within a group it is as good as known.
+    """
+    least = np.minimum(values.min(axis=1), seen)
+    shortfall = np.minimum(values[:, tries], seen[:, None]) / least[:, None]  # (curves, tries)
     if changes_left == 1 or len(tries) == 1:
-        now = _mean_gains(belief, objective, best)
-        return {mb: float(now[at[mb]]) for mb in tries}
-    shares = (np.arange(OUTCOMES) + 0.5) / OUTCOMES
-    result = {}
-    for mb in tries:
-        others = [at[other] for other in tries if other != mb]
-        kept = []
-        for log_duration in belief.quantiles(mb, shares):
-            duration_ms = math.exp(log_duration)
-            found = objective.value(mb, duration_ms) if objective.allows(duration_ms) else math.inf
-            best_then = min(best, found)
-            after = belief.observe(mb, log_duration, 0.0)
-            next_gain = float(np.max(_mean_gains(after, objective, best_then)[others]))
-            kept.append(best / best_then * (1.0 + next_gain) - 1.0)
-        result[mb] = sum(kept) / len(kept)
-    return result
-
-
-def _mean_gains(belief: Belief, objective: Objective, best: float) -> Array:
-    return np.asarray(np.einsum("lc,lcm->m", belief.weights, objective.gains(belief, best)))
+        return np.asarray(shortfall.mean(axis=0) - 1.0)
+    regrets = []
+    for column, size in enumerate(tries):
+        order = np.argsort(values[:, size], kind="stable")
+        after = np.minimum(shortfall, shortfall[:, [column]])[order]
+        groups = np.add.reduceat(after, np.linspace(0, len(after), GROUPS, endpoint=False).astype(int), axis=0)
+        regrets.append(groups.min(axis=1).sum() / len(after) - 1.0)
+    return np.array(regrets)

@@ -1,11 +1,10 @@
 """What a call costs under a goal, and what finding a better size is expected to save."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.capacity.memory_belief import Belief, normal_cdf
 from optimizer.capacity.memory_curves import Array
 from optimizer.capacity.prices import REQUEST_USD, billed_ms, rates
 
@@ -37,21 +36,11 @@ class Objective:
     def _price(self, memory_mb: int, milliseconds: int) -> float:
         return milliseconds / 1000 * memory_mb / 1024 * self.usd_per_gb_s + USD_PER_REQUEST
 
-    def gains(self, belief: Belief, best: Array | float) -> Array:
-        """Expected gain of running each size once and keeping the better, as a share of what the better then costs:
-        E[max(best / value - 1, 0)], shape of `best` + (levels, curves, sizes).
-
-        The log of the value is taken as normal, with the slope that it has at the median duration (delta method).
-        """
-        medians = np.exp(belief.means)
-        rate = np.asarray(belief.sizes_mb) / 1024 / 1000 * self.usd_per_gb_s
-        price = rate * (medians + 0.5) + USD_PER_REQUEST  # on average, rounding up adds half a millisecond
-        log_values = np.log(price) + self.duration_power * belief.means
-        slopes = rate * medians / price + self.duration_power
-        sds = belief.sds[:, None, :]
-        spread = slopes * sds
-        edge = (np.log(best) - log_values) / spread
-        if self.limit_ms is not None:
-            edge = np.minimum(edge, (math.log(self.limit_ms) - belief.means) / sds)
-        ratio = np.exp(np.log(best) - log_values + 0.5 * spread**2)
-        return np.asarray(np.maximum(ratio * normal_cdf(edge + spread) - normal_cdf(edge), 0.0))
+    def values(self, sizes_mb: Sequence[int], durations_ms: Array) -> Array:
+        """Of possible mean durations, shape (curves, sizes); infinite where the limit is passed. Single calls vary, so
+        that rounding each up to a millisecond adds half of one on average."""
+        gb = np.asarray(sizes_mb) / 1024
+        values = ((durations_ms + 0.5) / 1000 * gb * self.usd_per_gb_s + USD_PER_REQUEST) * (
+            durations_ms**self.duration_power
+        )
+        return values if self.limit_ms is None else np.where(durations_ms <= self.limit_ms, values, np.inf)
