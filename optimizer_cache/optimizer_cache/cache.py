@@ -43,8 +43,9 @@ class Namespace:
 
 
 def connect(url: str, timeout_s: float = 0.1, **options: Any) -> redis.Redis:
-    """A redis-py client for `Cache`. A read makes at most four waits (connect, version, value, store), so each gets a
-    quarter of `timeout_s`; a connection that the server closed is opened again once, a timeout is not repeated."""
+    """A redis-py client for `Cache`, by which a read is late by at most `timeout_s`: one wait (to connect, for a reply)
+    gets a quarter of it, and after two waits' worth a read asks the cache nothing more. A connection that the server
+    closed is opened again once, a timeout is not repeated."""
     wait = timeout_s / 4
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     settings: dict[str, Any] = {
@@ -87,12 +88,14 @@ class Cache:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """fetch: reads the published TTLs (see `from_ssm`). The client must give bytes. Raises NoTimeout."""
-        if client.connection_pool.connection_kwargs.get("socket_timeout") is None:
+        wait_s = client.connection_pool.connection_kwargs.get("socket_timeout")
+        if wait_s is None:
             raise NoTimeout("give the client a socket_timeout, or make it with optimizer_cache.connect")
         self.parameter = TtlParameter({name: space.bounds for name, space in namespaces.items()}, fetch)
         self._client = client
         self._version_age_s = version_age_s
         self._pause_s = pause_s
+        self._wait_s = float(wait_s)
         self._paused_until = 0.0
         self._clock = clock
         self._spaces = {
@@ -109,7 +112,10 @@ class Cache:
             if value is not ABSENT:
                 space.measure.read(key, now, hit=True, local=True)
                 return value
+        asked = time.perf_counter()
         name = self._name(space, key)
+        if name is not None and time.perf_counter() - asked > 2 * self._wait_s:
+            name = None
         entry, value = self._look_up(space, name)
         space.measure.read(key, now, hit=entry is not None)
         early = False
@@ -120,6 +126,9 @@ class Cache:
                 self._keep_local(space, key, value, left_s)
                 return value
         started = time.perf_counter()
+        if started - asked > 2 * self._wait_s:
+            # Slow, though it answers: this call has waited enough.
+            name = None
         value = load()
         compute_s = time.perf_counter() - started
         payload = space.namespace.encode(value)

@@ -192,6 +192,16 @@ def resetting(connection):
     connection.close()
 
 
+def slow(connection):
+    # Each reply comes just before the client gives up, and none says that the cache holds anything.
+    try:
+        while connection.recv(65536):
+            time.sleep(TIMEOUT_S / 4 * 0.9)
+            connection.sendall(b"$-1\r\n")
+    except OSError:
+        return
+
+
 def answering(reply):
     def behave(connection):
         try:
@@ -224,6 +234,16 @@ def test_a_failing_cache_costs_at_most_the_timeout_and_never_the_answer(behave):
             assert used.read("price", "a", Origin("from origin")) == "from origin"
             assert time.perf_counter() - started < TIMEOUT_S + 0.05
         assert json.loads(used.flush(0)[0])["CacheFailures"] >= 1
+
+
+def test_a_cache_that_answers_slowly_every_time_delays_no_call_by_more_than_the_timeout():
+    with closing(Broken(slow)) as broken:
+        used = cache(broken.url)
+        for _ in range(5):
+            started = time.perf_counter()
+            assert used.read("price", "a", Origin("from origin")) == "from origin"
+            assert time.perf_counter() - started < TIMEOUT_S + 0.05
+            time.sleep(0.3)
 
 
 def test_a_cache_that_is_down_is_left_alone_for_a_while_and_then_used_again():
