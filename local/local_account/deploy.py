@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,16 +56,24 @@ def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mappin
     """`sam build` and `sam deploy` a template; the stack's outputs. SamFailed says what went wrong."""
     if not SAM.exists():
         raise SamMissing(f"{SAM} is not there: run `make .build/sam/.installed` first")
-    cache, built = template.parent / ".aws-sam" / "cache", account.folder / f"{stack}-build"
+    # The built template names files relative to where it lies, so that its copy has to lie beside it.
+    work = template.parent / ".aws-sam"
+    built = work / f"build-{account.port}"
     overrides = [f"{name}={value}" for name, value in parameters.items()]
     options = ["--parameter-overrides", *overrides] if overrides else []
-    build = ["build", "--template-file", str(template), "--build-dir", str(built), "--cache-dir", str(cache)]
-    with _alone(cache):
-        _sam(account, template.parent, [*build, "--cached", "--parallel", *options])
-    ship = ["deploy", "--template-file", str(built / "template.yaml"), "--stack-name", stack, "--resolve-s3"]
-    rest = ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
-    capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-    _sam(account, template.parent, [*ship, *rest, *capabilities, *options])
+    with _alone(work):
+        # The SAM CLI knows what it has already built only while all of this keeps its place.
+        build = ["build", "--template-file", str(template), "--build-dir", str(work / "build")]
+        _sam(account, template.parent, [*build, "--cached", "--cache-dir", str(work / "cache"), "--parallel", *options])
+        shutil.rmtree(built, ignore_errors=True)
+        shutil.copytree(work / "build", built, copy_function=os.link)
+    try:
+        ship = ["deploy", "--template-file", str(built / "template.yaml"), "--stack-name", stack, "--resolve-s3"]
+        rest = ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+        capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+        _sam(account, template.parent, [*ship, *rest, *capabilities, *options])
+    finally:
+        shutil.rmtree(built)
     described = account.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
@@ -83,9 +92,9 @@ def _sam(account: LocalAccount, folder: Path, arguments: list[str]) -> None:
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    """One build at a time with this cache."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache.parent / "lock").open("w") as lock:
+def _alone(work: Path) -> Iterator[None]:
+    """One build at a time of what lies in this folder."""
+    work.mkdir(exist_ok=True)
+    with (work / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
