@@ -3,7 +3,6 @@ asks IAM and when it records a call. Here both names come from the service's own
 schedule is the one of its own group; MiniStack asks for that of the group `default`."""
 
 import json
-import re
 from typing import Any
 
 from ministack import app
@@ -27,16 +26,6 @@ def put_right() -> None:
         operation = iam_actions._match_rest_action(service, method, path, query) if service in _REST else None
         return operation or record(service, method, path, headers, query)
 
-    named = iam_actions.extract_resource_arn
-
-    def resource_arn(service: str, method: str, path: str, headers: Any, body: bytes, query: Any, *where: str) -> str:
-        arn: str = named(service, method, path, headers, body, query, *where)
-        if service != "scheduler" or ":schedule/default/" not in arn:
-            return arn
-        group = json.loads(body or b"{}").get("GroupName") or query.get("groupName") or "default"
-        return arn.replace("/default/", f"/{group[0] if isinstance(group, list) else group}/", 1)
-
-    iam_actions.extract_resource_arn = resource_arn
     resource = iam_actions.extract_resource_arn
 
     def resource_arn(
@@ -45,7 +34,7 @@ def put_right() -> None:
         arn = resource(service, method, path, headers, body, query, *where)
         if service != "scheduler" or ":schedule/default/" not in arn:
             return arn
-        return re.sub(":schedule/default/", f":schedule/{_group(body, query)}/", arn)
+        return arn.replace(":schedule/default/", f":schedule/{_group(body, query)}/", 1)
 
     iam_actions._lambda_action = lambda_action
     iam_actions.extract_resource_arn = resource_arn
