@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
-from optimizer.changes import Interval
+from optimizer.changes import Interval, Tuner
 from optimizer.report.summary import Line, Report
 
 # SNS takes 256 KiB; a mail nobody scrolls through is shorter, and the report has the rest.
@@ -60,7 +60,8 @@ def body(report: Report) -> str:
 
 def change_body(shown: Line) -> str:
     """The message about how a single change ended."""
-    parts = [f"{shown.target}: {_what(shown)}.", shown.reason, f"Outcome: {shown.status}. {shown.message}".rstrip()]
+    reason = _sentence(shown.reason.removeprefix(f"{shown.target}: "))
+    parts = [f"{shown.target}: {_what(shown)}.", reason, f"Outcome: {shown.status}. {shown.message}".rstrip()]
     return "\n".join(_wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
 
@@ -91,19 +92,35 @@ def _cut(lines: list[str]) -> list[str]:
 
 
 def _item(shown: Line) -> str:
-    price = f" {usd(shown.usd_month)} a month." if shown.usd_month else ""
-    why = f" {shown.message}" if shown.message else ""
-    rule = f" [{shown.rule}]" if shown.rule else ""
-    return f"- {shown.target}: {_what(shown)}.{price} {shown.reason}{why}{rule}"
+    parts = [f"{shown.target}: {_what(shown)}"]
+    parts += [f"{usd(shown.usd_month)} a month"] if shown.usd_month else []
+    # A reason names its target where it stands alone; here the line begins with it.
+    parts += [shown.reason.removeprefix(f"{shown.target}: ")]
+    if shown.message and shown.rule != "mode":
+        parts.append(shown.message)
+    rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
+    return f"- {' '.join(_sentence(part) for part in parts)}{rule}"
+
+
+def _sentence(part: str) -> str:
+    return part if part.endswith((".", "!", "?")) else f"{part}."
 
 
 def _what(shown: Line) -> str:
-    changed = [
-        f"{name.replace('_', ' ')} {_value(shown.before.get(name))} -> {_value(value)}"
-        for name, value in shown.after.items()
-        if shown.before.get(name) != value and not isinstance(value, (list, dict))
-    ]
-    return f"{shown.tuner.replace('_', ' ')}: {', '.join(changed) or 'see the report'}"
+    """The change in one phrase: the numbers that its guardrails read."""
+    before, after = shown.before, shown.after
+    match Tuner(shown.tuner):
+        case Tuner.MEMORY:
+            return f"memory {_value(before.get('memory_mb'))} -> {_value(after.get('memory_mb'))} MB"
+        case Tuner.WARMUPS:
+            if not after.get("pings"):
+                return "warm-ups taken away"
+            return f"{_value(after['pings'])} warm-up pings, at most {_value(after.get('most_environments'))} at once"
+        case Tuner.PROVISIONED_CONCURRENCY:
+            held = f"{_value(before.get('environments'))} -> {_value(after.get('environments'))}"
+            return f"provisioned concurrency {held} environments"
+        case _:
+            return shown.tuner.replace("_", " ")
 
 
 def _value(value: object) -> str:
