@@ -242,6 +242,8 @@ class ChangeCapacity:
         name = work.progress.get("version") or self.account.find_version(work.name, _description(work.change))
         if name is None:
             return None
+        # A call that published may have died before it could record the version.
+        self._record(work, version=name)
         try:
             return self.account.version(work.name, name)
         except NoSuchFunction:

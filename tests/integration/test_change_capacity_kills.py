@@ -1,0 +1,594 @@
+"""A capacity change is killed after every single API call, or met by the team's own deploy there, and run again."""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+from optimizer.capacity.canary import Comparison, Minute, Side
+from optimizer.capacity.life import ChangeCapacity
+from optimizer.capacity.live import LambdaAccount
+from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.policy.model import Policy
+from optimizer.runs import StoredChange
+
+NAME, ALIAS, NOW = "orders", "live", datetime(2026, 11, 21, 12, tzinfo=UTC)
+ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{NAME}"
+_MODELS = {name: get_session().get_service_model(name) for name in ("lambda", "application-autoscaling")}
+_OPERATIONS = {
+    service: {
+        "".join(f"_{c.lower()}" if c.isupper() else c for c in operation).lstrip("_"): operation
+        for operation in model.operation_names
+    }
+    for service, model in _MODELS.items()
+}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing in the code under test may catch it."""
+
+
+class Twin:
+    """One Lambda function in memory, with the rules of Lambda that a change depends on. Every request and answer is
+    held to botocore's model of the service. `after_call(n)` is asked after the n-th call of any kind."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.after_call: Callable[[int], None] = lambda _n: None
+        self.revision = 0
+        self.updating = 0
+        self.latest = {"CodeSha256": "code-1", "MemorySize": 1024, "Timeout": 3, "Description": ""}
+        self.versions: dict[str, dict[str, Any]] = {"1": dict(self.latest)}
+        self.alias: dict[str, Any] = {"version": "1", "weights": {}, "revision": "a0"}
+        self.provisioned: dict[str, Any] | None = None
+        self.allocating = 0
+        self.allocation_fails_from: int | None = None
+        self.bounds: list[int] | None = None
+        self.tags: dict[str, str] = {}
+        self.latest_revision = "l0"
+
+    def client(self, service: str) -> "TwinClient":
+        return TwinClient(self, service)
+
+    def called(self, name: str) -> None:
+        self.calls.append(name)
+        self.after_call(len(self.calls))
+
+    def touch(self) -> None:
+        self.revision += 1
+        self.latest_revision = f"l{self.revision}"
+
+    # What the team does.
+
+    def team_updates_code(self) -> None:
+        self.latest["CodeSha256"] = "code-2"
+        self.touch()
+
+    def team_deploys(self) -> None:
+        self.team_updates_code()
+        self.alias = {"version": self._publish(), "weights": {}, "revision": f"team{self.revision}"}
+
+    def team_sets_timeout(self) -> None:
+        self.latest["Timeout"] = 30
+        self.touch()
+
+    def _publish(self, description: str = "") -> str:
+        newest = self.versions[max(self.versions, key=int)]
+        content = {key: value for key, value in self.latest.items() if key != "Description"}
+        if {key: value for key, value in newest.items() if key != "Description"} == content:
+            return max(self.versions, key=int)
+        version = str(len(self.versions) + 1)
+        self.versions[version] = {**self.latest, "Description": description}
+        return version
+
+    # The service.
+
+    def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:  # noqa: N803
+        values = self.latest if Qualifier == "$LATEST" else self.versions.get(Qualifier)
+        if values is None:
+            raise error("ResourceNotFoundException", "GetFunctionConfiguration")
+        if Qualifier == "$LATEST" and self.updating:
+            self.updating -= 1
+            if not self.updating:
+                self.touch()
+        busy = Qualifier == "$LATEST" and self.updating
+        return {
+            **values,
+            "FunctionName": FunctionName,
+            "FunctionArn": f"{ARN}:{Qualifier}",
+            "Version": Qualifier,
+            "RevisionId": self.latest_revision if Qualifier == "$LATEST" else f"v{Qualifier}",
+            "State": "Active",
+            "LastUpdateStatus": "InProgress" if busy else "Successful",
+        }
+
+    def get_alias(self, **_: Any) -> dict[str, Any]:
+        return {
+            "FunctionVersion": self.alias["version"],
+            "RevisionId": self.alias["revision"],
+            "RoutingConfig": {"AdditionalVersionWeights": dict(self.alias["weights"])},
+        }
+
+    def get_provisioned_concurrency_config(self, **_: Any) -> dict[str, Any]:
+        if self.provisioned is None:
+            raise error("ProvisionedConcurrencyConfigNotFoundException", "GetProvisionedConcurrencyConfig")
+        if self.allocating:
+            self.allocating -= 1
+            if not self.allocating:
+                limit = self.allocation_fails_from
+                failed = limit is not None and self.provisioned["requested"] >= limit
+                self.provisioned["status"] = "FAILED" if failed else "READY"
+        return {
+            "RequestedProvisionedConcurrentExecutions": self.provisioned["requested"],
+            "Status": self.provisioned["status"],
+        }
+
+    def list_tags(self, **_: Any) -> dict[str, Any]:
+        return {"Tags": self.tags}
+
+    def get_function_concurrency(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def list_versions_by_function(self, **_: Any) -> dict[str, Any]:
+        return {"Versions": [{"Version": v, "Description": c["Description"]} for v, c in self.versions.items()]}
+
+    def update_function_configuration(self, MemorySize: int, RevisionId: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._check(RevisionId, self.latest_revision, "UpdateFunctionConfiguration")
+        if self.updating:
+            raise error("ResourceConflictException", "UpdateFunctionConfiguration")
+        self.latest["MemorySize"] = MemorySize
+        self.updating = 2
+        self.touch()
+        return {}
+
+    def publish_version(self, CodeSha256: str, RevisionId: str, Description: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._check(RevisionId, self.latest_revision, "PublishVersion")
+        if self.updating:
+            raise error("ResourceConflictException", "PublishVersion")
+        if CodeSha256 != self.latest["CodeSha256"]:
+            raise error("InvalidParameterValueException", "PublishVersion")
+        return {"Version": self._publish(Description)}
+
+    def update_alias(
+        self,
+        FunctionVersion: str,  # noqa: N803
+        RevisionId: str,  # noqa: N803
+        RoutingConfig: Mapping[str, Any],  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        self._check(RevisionId, self.alias["revision"], "UpdateAlias")
+        moved = FunctionVersion != self.alias["version"]
+        weights = dict(RoutingConfig["AdditionalVersionWeights"])
+        assert not (weights and self.provisioned), "an alias with provisioned concurrency was given weights"
+        self.revision += 1
+        self.alias = {"version": FunctionVersion, "weights": weights, "revision": f"a{self.revision}"}
+        if moved and self.provisioned:
+            self.provisioned["status"], self.allocating = "IN_PROGRESS", 2
+        return {}
+
+    def put_provisioned_concurrency_config(self, ProvisionedConcurrentExecutions: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if self.alias["weights"]:
+            raise error("InvalidParameterValueException", "PutProvisionedConcurrencyConfig")
+        self.provisioned = {"requested": ProvisionedConcurrentExecutions, "status": "IN_PROGRESS"}
+        self.allocating = 2
+        return {}
+
+    def delete_provisioned_concurrency_config(self, **_: Any) -> dict[str, Any]:
+        self.provisioned = None
+        return {}
+
+    def describe_scalable_targets(self, **_: Any) -> dict[str, Any]:
+        if self.bounds is None:
+            return {"ScalableTargets": []}
+        target = {
+            "ServiceNamespace": "lambda",
+            "ResourceId": f"function:{NAME}:{ALIAS}",
+            "ScalableDimension": "lambda:function:ProvisionedConcurrency",
+            "MinCapacity": self.bounds[0],
+            "MaxCapacity": self.bounds[1],
+            "RoleARN": "arn:aws:iam::123456789012:role/scaling",
+            "CreationTime": NOW,
+        }
+        return {"ScalableTargets": [target]}
+
+    def register_scalable_target(self, MinCapacity: int, MaxCapacity: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.bounds = [MinCapacity, MaxCapacity]
+        return {}
+
+    def _check(self, given: str, current: str, operation: str) -> None:
+        if given != current:
+            raise error("PreconditionFailedException", operation)
+
+
+@dataclass
+class TwinClient:
+    """The part of a boto3 client that is used."""
+
+    twin: Twin
+    service: str
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        model = _MODELS[self.service].operation_model(_OPERATIONS[self.service][name])
+
+        def call(**request: Any) -> Any:
+            problems = ParamValidator().validate(request, model.input_shape)
+            assert not problems.has_errors(), problems.generate_report()
+            answer = getattr(self.twin, name)(**request)
+            unknown = set(answer) - set(model.output_shape.members if model.output_shape else ())
+            assert not unknown, f"{name} answers {unknown}"
+            self.twin.called(name)
+            return answer
+
+        return call
+
+    def get_paginator(self, name: str) -> Any:
+        twin = self
+
+        class Paginator:
+            def paginate(self, **request: Any) -> list[Any]:
+                return [getattr(twin, name)(**request)]
+
+        return Paginator()
+
+
+def error(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+
+
+@dataclass
+class Compared:
+    """Stands for the metrics: both sides alike, or the new one slower."""
+
+    slower: float = 1.0
+    asked: list[str] = field(default_factory=list)
+
+    def versions(self, *_: Any) -> Comparison:
+        return self._answer("versions", 0.1)
+
+    def days(self, *_: Any) -> Comparison:
+        return self._answer("days", 1.0)
+
+    def _answer(self, what: str, ratio: float) -> Comparison:
+        self.asked.append(what)
+        old = Side(tuple(Minute(100, 50 + n % 3) for n in range(60)))
+        new = Side(tuple(Minute(100 * ratio, self.slower * (50 + n % 3)) for n in range(60)))
+        return Comparison(old, new, 1.1, ratio)
+
+
+@dataclass
+class World:
+    twin: Twin
+    store: "MemoryStore"
+    change: Change
+    compared: Compared = field(default_factory=Compared)
+    step: str = "apply"
+
+    def life(self) -> ChangeCapacity:
+        return ChangeCapacity(
+            store=self.store,  # type: ignore[arg-type]
+            account=LambdaAccount(self.twin.client("lambda"), self.twin.client("application-autoscaling")),  # type: ignore[arg-type]
+            policy=Policy(),
+            recheck=lambda *_: None,
+            measure=self.compared,  # type: ignore[arg-type]
+            sleep=lambda _s: None,
+            remaining_ms=lambda: 300_000.0,
+        )
+
+    @property
+    def status(self) -> Status:
+        return self.store.change(self.change.id).status
+
+    def until_final(self, step: str = "apply") -> str:
+        """Drive the change as change.asl.json does, until nothing is left to do."""
+        outcome, verification = "", 0
+        for _ in range(50):
+            self.step = step
+            life = self.life()
+            if step == "verify":
+                verification += 1
+                answer = life.verify(self.change.id, NOW, verification)
+            else:
+                answer = getattr(life, step)(self.change.id, NOW)
+            outcome = answer["outcome"]
+            following = {
+                ("apply", "pending"): "poll",
+                ("poll", "pending"): "poll",
+                ("apply", "applied"): "verify",
+                ("poll", "applied"): "verify",
+                ("poll", "failed"): "revert",
+                ("verify", "watch"): "verify",
+                ("verify", "keep"): "keep",
+                ("verify", "revert"): "revert",
+                ("keep", "pending"): "keep",
+                ("revert", "pending"): "revert",
+            }.get((step, outcome))
+            if following is None:
+                return outcome
+            step = following
+        raise AssertionError(f"no end: {step} answers {outcome}")
+
+
+def memory_change(weight: float = 0.1, provisioned: int = 0) -> Change:
+    return Change(
+        run_id="run",
+        tuner=Tuner.MEMORY,
+        action="set_memory",
+        target=ARN,
+        before={"memory_mb": 1024, "version": "1"},
+        after={"memory_mb": 512},
+        reason="cheaper",
+        undo={"memory_mb": 1024},
+        risk=Risk.LOW,
+        evidence={"alias": ALIAS, "canary_weight": weight, "provisioned_environments": provisioned},
+    )
+
+
+def provisioned_change(before: dict[str, int], after: dict[str, int]) -> Change:
+    return Change(
+        run_id="run",
+        tuner=Tuner.PROVISIONED_CONCURRENCY,
+        action="set_provisioned_concurrency",
+        target=ARN,
+        before=before,
+        after=after,
+        reason="used",
+        undo=before,
+        risk=Risk.LOW,
+        evidence={"alias": ALIAS},
+    )
+
+
+class MemoryStore:
+    """The run store in memory; its calls are places to be killed at, too."""
+
+    def __init__(self, twin: Twin, change: Change) -> None:
+        self.twin = twin
+        self.stored = StoredChange(change, Status.APPROVED, {}, "", "", "", {})
+        self.cooling: dict[str, datetime] = {}
+
+    def change(self, _change_id: str) -> StoredChange:
+        return self.stored
+
+    def move(self, _change_id: str, to: Status, _now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
+        if self.stored.status in frm:
+            self.stored = replace(self.stored, status=to, message=message or self.stored.message)
+            self.twin.called("move")
+        return self.stored.status is to
+
+    def save_progress(self, _change_id: str, progress: Mapping[str, Any]) -> None:
+        self.stored = replace(self.stored, progress=json.loads(json.dumps(progress)))
+        self.twin.called("save_progress")
+
+    def cool_down(self, target: str, _tuner: Tuner, until: datetime, _change_id: str) -> None:
+        self.cooling[target] = until
+        self.twin.called("cool_down")
+
+
+def make(change: Change, twin: Twin | None = None) -> World:
+    twin = twin or Twin()
+    return World(twin, MemoryStore(twin, change), change)
+
+
+def old_state(twin: Twin) -> bool:
+    return twin.alias["version"] == "1" and not twin.alias["weights"] and twin.latest["MemorySize"] == 1024
+
+
+def new_state(twin: Twin) -> bool:
+    version = twin.versions[twin.alias["version"]]
+    return version["MemorySize"] == 512 and not twin.alias["weights"] and twin.latest["MemorySize"] == 512
+
+
+def with_provisioned() -> Twin:
+    twin = Twin()
+    twin.provisioned = {"requested": 3, "status": "READY"}
+    return twin
+
+
+def with_bounds() -> Twin:
+    twin = Twin()
+    twin.bounds = [1, 4]
+    return twin
+
+
+CASES: dict[str, tuple[Callable[[], Change], Callable[[], Twin]]] = {
+    "canary": (memory_change, Twin),
+    "direct": (lambda: memory_change(0.0, 3), with_provisioned),
+    "provisioned": (lambda: provisioned_change({"environments": 0}, {"environments": 2}), Twin),
+    "fewer": (lambda: provisioned_change({"environments": 3}, {"environments": 1}), with_provisioned),
+    "removed": (lambda: provisioned_change({"environments": 3}, {"environments": 0}), with_provisioned),
+    "bounds": (
+        lambda: provisioned_change({"environments": 4, "min": 1, "max": 4}, {"environments": 4, "min": 2, "max": 4}),
+        with_bounds,
+    ),
+}
+
+
+def is_old(case: str, world: World) -> bool:
+    if case in ("canary", "direct"):
+        return old_state(world.twin)
+    return {
+        "provisioned": world.twin.provisioned is None,
+        "fewer": (world.twin.provisioned or {}).get("requested") == 3,
+        "removed": (world.twin.provisioned or {}).get("requested") == 3,
+        "bounds": world.twin.bounds == [1, 4],
+    }[case]
+
+
+def is_new(case: str, world: World) -> bool:
+    if case in ("canary", "direct"):
+        return new_state(world.twin)
+    return {
+        "provisioned": (world.twin.provisioned or {}).get("requested") == 2,
+        "fewer": (world.twin.provisioned or {}).get("requested") == 1,
+        "removed": world.twin.provisioned is None,
+        "bounds": world.twin.bounds == [2, 4],
+    }[case]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_change_that_does_well_ends_in_the_new_state(case: str) -> None:
+    change, twin = CASES[case]
+    world = make(change(), twin())
+    assert world.until_final() == "kept"
+    assert is_new(case, world)
+    assert world.status is Status.KEPT
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_change_that_does_badly_ends_in_the_old_state(case: str) -> None:
+    change, twin = CASES[case]
+    world = make(change(), twin())
+    world.compared.slower = 1.5
+    assert world.until_final() == "reverted"
+    assert is_old(case, world)
+    assert world.store.cooling[ARN] > NOW
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_change_that_was_kept_can_be_taken_back(case: str) -> None:
+    change, twin = CASES[case]
+    world = make(change(), twin())
+    world.until_final()
+    assert world.until_final("revert") == "reverted"
+    assert is_old(case, world)
+
+
+@pytest.mark.parametrize("slower", [1.0, 1.5])
+@pytest.mark.parametrize("case", CASES)
+def test_a_kill_after_any_call_and_a_replay_end_in_the_old_or_the_new_state(case: str, slower: float) -> None:
+    change, twin = CASES[case]
+    calm = make(change(), twin())
+    calm.compared.slower = slower
+    wanted = calm.until_final()
+    for place in range(1, len(calm.twin.calls) + 1):
+        world = make(change(), twin())
+        world.compared.slower = slower
+        _run_with(world, place, _kill)
+        assert is_new(case, world) if wanted == "kept" else is_old(case, world), f"killed after call {place}"
+        assert not set(world.twin.alias["weights"])
+        assert len(world.twin.versions) <= 2
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_kill_after_any_call_without_a_replay_is_put_back_by_revert(case: str) -> None:
+    change, twin = CASES[case]
+    calm = make(change(), twin())
+    calm.until_final()
+    for place in range(1, len(calm.twin.calls) + 1):
+        world = make(change(), twin())
+        world.twin.after_call = _at(place, _kill)
+        with pytest.raises(Killed):
+            world.until_final()
+        world.twin.after_call = lambda _n: None
+        if world.status is not Status.KEPT:
+            assert world.until_final("revert") == "reverted"
+            assert is_old(case, world), f"killed after call {place}"
+
+
+@pytest.mark.parametrize("deploy", ["team_updates_code", "team_deploys", "team_sets_timeout"])
+@pytest.mark.parametrize("kill", [False, True])
+@pytest.mark.parametrize("case", ["canary", "direct"])
+def test_a_deploy_by_the_team_at_any_point_is_left_as_it_is(case: str, deploy: str, kill: bool) -> None:
+    change, twin = CASES[case]
+    calm = make(change(), twin())
+    calm.until_final()
+    for place in range(1, len(calm.twin.calls) + 1):
+        world = make(change(), twin())
+        team: list[dict[str, Any]] = []
+
+        def act(world: World = world, team: list[dict[str, Any]] = team) -> None:
+            getattr(world.twin, deploy)()
+            team.append({"alias": dict(world.twin.alias), "latest": dict(world.twin.latest)})
+            if kill:
+                raise Killed
+
+        outcome = _run_with(world, place, act)
+        where = f"{deploy} after call {place} ({calm.twin.calls[place - 1]}) ended as {outcome}"
+        now = world.twin
+        assert now.latest["CodeSha256"] == team[0]["latest"]["CodeSha256"], where
+        assert now.latest["Timeout"] == team[0]["latest"]["Timeout"], where
+        if deploy == "team_deploys":
+            assert now.alias["version"] == team[0]["alias"]["version"], where
+            assert not now.alias["weights"], where
+        else:
+            # What the team has not released is on no version that the alias calls.
+            called = [now.alias["version"], *now.alias["weights"]]
+            assert all(now.versions[v]["CodeSha256"] == "code-1" for v in called), where
+            assert all(now.versions[v]["Timeout"] == 3 for v in called), where
+            assert not now.alias["weights"], where
+        assert world.status in (Status.KEPT, Status.REVERTED, Status.STALE, Status.REFUSED), where
+        if world.status is not Status.KEPT and now.alias["version"] == "1":
+            assert now.latest["MemorySize"] == 1024, where
+
+
+def test_provisioned_concurrency_that_cannot_be_allocated_is_put_back() -> None:
+    twin = with_provisioned()
+    twin.allocation_fails_from = 5
+    world = make(provisioned_change({"environments": 3}, {"environments": 5}), twin)
+    assert world.until_final() in ("failed", "reverted")
+    assert world.twin.provisioned == {"requested": 3, "status": "READY"}
+    assert world.status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("spoil", "outcome", "words"),
+    [
+        (lambda twin: twin.team_deploys(), "stale", "alias points at version 2"),
+        (lambda twin: twin.team_updates_code(), "refused", "holds code"),
+        (lambda twin: twin.team_sets_timeout(), "refused", "holds configuration"),
+        (lambda twin: twin.latest.update(MemorySize=2048), "refused", "memory size of 2048 MB"),
+        (lambda twin: twin.alias.update(weights={"9": 0.5}), "refused", "shifting traffic"),
+        (lambda twin: twin.tags.update({"aws:cloudformation:stack-name": "shop"}), "refused", "Stack shop"),
+        (lambda twin: twin.tags.update({"managed-by": "terraform"}), "refused", "Terraform"),
+        (lambda twin: twin.latest.update(SnapStart={"ApplyOn": "PublishedVersions"}), "refused", "configuration"),
+        (lambda twin: twin.versions["1"].update(PackageType="Image"), "refused", "container image"),
+    ],
+)
+def test_what_stands_in_the_way_is_named_and_nothing_is_written(
+    spoil: Callable[[Twin], object], outcome: str, words: str
+) -> None:
+    world = make(memory_change())
+    spoil(world.twin)
+    answer = world.life().apply(world.change.id, NOW)
+    assert answer["outcome"] == outcome
+    assert words in answer["message"]
+    assert not [call for call in world.twin.calls if call.startswith(("update", "publish", "put", "delete"))]
+
+
+def test_a_change_nobody_approved_is_not_made() -> None:
+    world = make(memory_change())
+    world.store.move(world.change.id, Status.REJECTED, NOW, frm={Status.APPROVED})
+    assert world.life().apply(world.change.id, NOW)["outcome"] == "refused"
+    assert world.twin.calls == ["move"]
+
+
+def test_the_watch_waits_for_its_ages_where_nobody_counts() -> None:
+    world = make(memory_change())
+    applied = world.life().apply(world.change.id, NOW)
+    assert applied == {"outcome": "applied", "change_id": world.change.id, "wait_s": 18 * 60}
+    early = world.life().verify(world.change.id, NOW + timedelta(minutes=10))
+    assert early == {"outcome": "watch", "change_id": world.change.id, "wait_s": 8 * 60}
+    assert not world.compared.asked
+
+
+def _at(place: int, act: Callable[[], None]) -> Callable[[int], None]:
+    return lambda n: act() if n == place else None
+
+
+def _kill() -> None:
+    raise Killed
+
+
+def _run_with(world: World, place: int, act: Callable[[], None]) -> str:
+    """Run; if killed, run the same step again, as the machine does."""
+    world.twin.after_call = _at(place, act)
+    try:
+        return world.until_final()
+    except Killed:
+        world.twin.after_call = lambda _n: None
+        return world.until_final(world.step)
