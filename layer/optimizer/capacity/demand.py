@@ -9,6 +9,8 @@ from optimizer.policy.model import ProvisionedConcurrency
 from optimizer.traffic.history import Floats, Series
 
 _DAY_MINUTES = 1440
+# List prices are rounded: 60 % in the policy means the break-even, not a purchase below it.
+_SAME = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def worth_holding(demand: Demand, architecture: str, memory_mb: int, limits: Pro
         if provisioned_usd_month(architecture, memory_mb, environments) > budget_month(limits):
             break
         last_one = demand.served(environments) - demand.served(environments - 1)
-        bought = limits.min_utilisation < pays and demand.utilisation(environments) >= limits.min_utilisation
+        bought = limits.min_utilisation < pays - _SAME and demand.utilisation(environments) >= limits.min_utilisation
         if not bought and (last_one < pays or demand.utilisation(environments) < limits.min_utilisation):
             break
         held = environments

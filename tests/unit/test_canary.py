@@ -1,0 +1,103 @@
+import math
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer.capacity.canary import Comparison, Minute, Side, judge, mean_ratio, more_often
+
+MINUTES = 360
+
+
+def side(
+    rng: random.Random, calls_a_minute: float, mean_ms: float, *, errors: float = 0.0, spread: float = 0.5
+) -> Side:
+    """Log-normal durations at calls that come and go with the hour."""
+    minutes, durations = [], []
+    for minute in range(MINUTES):
+        rate = calls_a_minute * (1 + 0.8 * math.sin(minute / 60))
+        calls = max(0, round(rng.gauss(rate, math.sqrt(max(rate, 0.01)))))
+        hour = 1 + 0.3 * math.sin(minute / 90)
+        own = [mean_ms * hour * rng.lognormvariate(-spread * spread / 2, spread) for _ in range(calls)]
+        durations += own
+        minutes.append(Minute(calls, sum(own) / calls if calls else 0.0))
+    durations.sort()
+    quantiles = [durations[int(q * (len(durations) - 1))] if durations else None for q in (0.9, 0.95, 0.99)]
+    bad = sum(rng.random() < errors for _ in durations)
+    return Side(tuple(minutes), bad, 0.0, *quantiles)
+
+
+def compare(old: Side, new: Side) -> Comparison:
+    return Comparison(old, new, max_slowdown=1.1, expected_ratio=1 / 9)
+
+
+def verdicts(trials: int, slower: float, errors: float = 0.0, calls: float = 30.0) -> float:
+    """The share of the trials in which the change is kept."""
+    kept = 0
+    for seed in range(trials):
+        rng = random.Random(seed)
+        old, new = side(rng, calls, 50.0), side(rng, calls / 9, 50.0 * slower, errors=errors)
+        kept += judge(compare(old, new), 3, last=True).healthy
+    return kept / trials
+
+
+def test_a_change_without_effect_is_taken_back_in_under_two_percent() -> None:
+    assert verdicts(150, slower=1.0) >= 0.98
+
+
+@pytest.mark.parametrize(("slower", "errors"), [(1.25, 0.0), (1.0, 0.05)])
+def test_a_change_that_is_clearly_worse_is_taken_back(slower: float, errors: float) -> None:
+    assert verdicts(30, slower, errors) == 0.0
+
+
+def test_what_both_versions_share_does_not_blur_the_ratio() -> None:
+    rng = random.Random(1)
+    old, new = side(rng, 90, 50.0, spread=0.05), side(rng, 10, 50.0, spread=0.05)
+    ratio = mean_ratio(old, new)
+    assert ratio is not None
+    assert abs(ratio.value) < 3 * ratio.error
+    assert ratio.error < 0.01
+
+
+@pytest.mark.parametrize(
+    ("old_calls", "last", "healthy"), [(1000, False, False), (10, False, True), (10, True, False), (0, True, False)]
+)
+def test_no_data_is_unhealthy_as_soon_as_some_was_due(old_calls: int, last: bool, healthy: bool) -> None:
+    comparison = compare(Side((Minute(old_calls, 50.0),)), Side((Minute(0, 0.0),)))
+    assert judge(comparison, 3, last=last).healthy is healthy
+
+
+@pytest.mark.parametrize(("last", "healthy"), [(False, True), (True, False)])
+def test_too_few_calls_to_tell_are_watched_on_and_at_last_taken_back(last: bool, healthy: bool) -> None:
+    old = Side(tuple(Minute(1, 50.0 + 20 * (n % 3)) for n in range(6)))
+    new = Side(tuple(Minute(1, 90.0 - 20 * (n % 3)) for n in range(6)))
+    health = judge(compare(old, new), 3, last=last)
+    assert health.healthy is healthy
+    assert "too few" in health.reason
+
+
+def test_a_worse_95th_percentile_is_taken_back_though_the_mean_is_not_worse() -> None:
+    side = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)), 0, 0, 80.0, 100.0, 140.0)
+    worse = replace(side, p90_ms=120.0, p95_ms=150.0, p99_ms=200.0)
+    assert not judge(compare(side, worse), 3, last=False).healthy
+
+
+def test_throttles_that_were_not_there_are_taken_back() -> None:
+    calm = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)))
+    health = judge(compare(calm, replace(calm, throttles=60)), 3, last=False)
+    assert not health.healthy
+    assert "throttled" in health.reason
+
+
+@pytest.mark.parametrize(
+    ("bad_new", "new", "bad_old", "old", "chance"),
+    [(0, 10, 5, 10, 1.0), (1, 10, 0, 10, 0.5), (2, 2, 0, 2, 1 / 6), (3, 10, 0, 90, 120 / 161700)],
+)
+def test_the_chance_of_so_many_errors_is_fishers(bad_new: int, new: int, bad_old: int, old: int, chance: float) -> None:
+    assert more_often(bad_new, new, bad_old, old) == pytest.approx(chance)
+
+
+@given(*[st.integers(0, 200)] * 4)
+def test_the_chance_is_a_chance_whatever_metrics_say(bad_new: int, new: int, bad_old: int, old: int) -> None:
+    assert 0.0 <= more_often(bad_new, new, bad_old, old) <= 1.0

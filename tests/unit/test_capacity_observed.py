@@ -1,0 +1,77 @@
+import json
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from optimizer import canonical
+from optimizer.capacity.logs import LogGroup, window_start
+from optimizer.capacity.observed import FunctionHistory, Sketch
+from optimizer.capacity.report_lines import LoggedReport, ReportLine
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def line(minutes_ago: float, memory_mb: int = 512, ms: float = 20.0, **values: object) -> LoggedReport:
+    report = ReportLine("1", ms, ms, memory_mb, 100, **values)  # type: ignore[arg-type]
+    return LoggedReport(NOW - timedelta(minutes=minutes_ago), "7", report)
+
+
+def test_a_percentile_is_known_to_one_percent_and_the_mean_exactly() -> None:
+    rng = random.Random(3)
+    values = sorted(rng.lognormvariate(4, 1) for _ in range(5000))
+    sketch = Sketch().add(values)
+    for share in (0.5, 0.95, 0.99):
+        assert sketch.quantile(share) == pytest.approx(values[int(share * 5000) - 1], rel=0.011)
+    assert sketch.mean == pytest.approx(sum(values) / 5000)
+    interval = sketch.mean_interval()
+    assert interval.low < sketch.mean < interval.high
+
+
+def test_sizes_stay_known_in_the_order_in_which_they_ran() -> None:
+    history = FunctionHistory().add([line(90, 1024), line(80, 512)], NOW - timedelta(minutes=60))
+    history = history.add([line(30, 256)], NOW)
+    assert list(history.sizes) == [1024, 512, 256]
+
+
+def test_a_line_that_was_read_twice_counts_once() -> None:
+    lines = [line(30), line(20), line(10)]
+    once = FunctionHistory().add(lines, NOW)
+    assert once.add(lines, NOW) == once
+    assert once.sizes[512].calls == 3
+
+
+def test_failures_are_counted_but_are_no_durations() -> None:
+    lines = [line(3), line(2, ms=3000.0, status="timeout"), line(1, status="error"), line(1, init_ms=80.0)]
+    size = FunctionHistory().add(lines, NOW).sizes[512]
+    assert (size.calls, size.timeouts, size.errors, size.durations.count) == (4, 1, 1, 2)
+    assert size.inits.mean == 80.0
+    assert size.cold_share == 0.25
+
+
+def test_a_history_is_read_back_as_it_was_stored() -> None:
+    history = FunctionHistory().add([line(30, 1024), line(20, init_ms=8.0)], NOW)
+    assert FunctionHistory.from_document(json.loads(canonical.dumps(history))) == history
+
+
+def group(stored_mb: float, age: timedelta = timedelta(days=10), retention: timedelta | None = None) -> LogGroup:
+    return LogGroup("g", int(stored_mb * 1_000_000), NOW - age, retention)
+
+
+@pytest.mark.parametrize(
+    ("log_group", "max_mb", "lines_day", "read_until", "window"),
+    [
+        (group(1000), 200, None, None, timedelta(days=2)),
+        (group(1000), 0, None, None, timedelta(0)),
+        (group(10), 200, None, None, timedelta(days=14)),
+        (group(0), 200, None, None, timedelta(hours=1)),
+        (group(1000, timedelta(days=300), timedelta(days=10)), 200, None, None, timedelta(days=2)),
+        (group(10), 200, 10_000.0, None, timedelta(days=1)),
+        (group(10), 200, None, timedelta(hours=3), timedelta(hours=3)),
+    ],
+)
+def test_the_window_stays_within_the_bytes_the_rows_and_what_is_new(
+    log_group: LogGroup, max_mb: int, lines_day: float | None, read_until: timedelta | None, window: timedelta
+) -> None:
+    read = NOW - read_until if read_until is not None else None
+    start = window_start(log_group, NOW, max_mb, lines_day, read)
+    assert (NOW - start).total_seconds() == pytest.approx(window.total_seconds())
