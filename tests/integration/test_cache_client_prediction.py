@@ -89,3 +89,27 @@ def test_samples_of_different_rates_are_put_together_at_the_lowest():
     assert seen.sample.total_accesses == 100
     assert sorted(seen.accesses.keys) == [low, hot]
     assert len(seen.accesses.time_us) == 4
+
+
+def test_a_key_that_was_followed_for_a_time_counts_for_that_time():
+    def record(start_s, exact):
+        return {
+            "namespace": "page",
+            "ttl_version": 1,
+            "from_s": start_s,
+            "to_s": start_s + 10,
+            "rate": 0.1,
+            "total_accesses": 10,
+            "exact": len(exact),
+            "keys": exact,
+            "reads_ms": [[100 * n, i] for i in range(len(exact)) for n in range(12)],
+        }
+
+    hot, new = "f" * 16, "e" * 16
+    stays, goes = [record(0, [hot]), record(10, [hot, new])], record(30, [hot])
+    seen = observations([*stays, record(20, [hot, new]), goes])["page"]
+    assert seen.sample.exact_keys == {hot, f"{new}-0!"}
+    assert len(seen.accesses.time_us) == 72
+    # Followed for a few reads only, it is one of the others, and not of the sample by its hash.
+    seen = observations([*stays, record(20, [hot]), goes])["page"]
+    assert seen.accesses.keys == (hot,)
