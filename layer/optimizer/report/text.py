@@ -60,8 +60,8 @@ def body(report: Report) -> str:
 
 def change_body(shown: Line) -> str:
     """The message about how a single change ended."""
-    reason = _sentence(shown.reason.removeprefix(f"{shown.target}: "))
-    parts = [f"{shown.target}: {_what(shown)}.", reason, f"Outcome: {shown.status}. {shown.message}".rstrip()]
+    outcome = f"Outcome: {shown.status}. {_message(shown)}".rstrip()
+    parts = [f"{shown.target}: {_what(shown)}.", _sentence(_reason(shown)), outcome]
     return "\n".join(_wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
 
@@ -94,12 +94,20 @@ def _cut(lines: list[str]) -> list[str]:
 def _item(shown: Line) -> str:
     parts = [f"{shown.target}: {_what(shown)}"]
     parts += [f"{usd(shown.usd_month)} a month"] if shown.usd_month else []
-    # A reason names its target where it stands alone; here the line begins with it.
-    parts += [shown.reason.removeprefix(f"{shown.target}: ")]
-    if shown.message and shown.rule != "mode":
-        parts.append(shown.message)
+    parts += [_reason(shown), _message(shown)]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
-    return f"- {' '.join(_sentence(part) for part in parts)}{rule}"
+    return f"- {' '.join(_sentence(part) for part in parts if part)}{rule}"
+
+
+def _reason(shown: Line) -> str:
+    """The reason without the name of its target, with which the line begins."""
+    reason = shown.reason.removeprefix(f"{shown.target}: ")
+    return reason[:1].upper() + reason[1:]
+
+
+def _message(shown: Line) -> str:
+    """What was said of the change last; that the policy allowed it is no news once it was made."""
+    return "" if shown.message.startswith("Within every guardrail") else shown.message
 
 
 def _sentence(part: str) -> str:
