@@ -3,7 +3,7 @@
 import contextlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -47,15 +47,15 @@ class _Call:
 
 
 def history_lines(target: TargetFunction, now: datetime) -> list[Line]:
-    """Lines of the last 14 days before `now`, at most 1,500, the newest days first to be kept."""
+    """A line for every call of the last 14 days before `now`, but no more than 1,500, the newest."""
     share = Share("1" if target.alias else LATEST, 1.0, target.memory_mb)
     routing = Routing(target.traffic.start, (share,))
-    return _lines(target, routing, now - _HISTORY, now, MOST_LINES)
+    return _lines(target, routing, now - _HISTORY, now, MOST_LINES, _newest)
 
 
 def lines_after_change(target: TargetFunction, routing: Routing) -> list[Line]:
     """Lines of the two days after a change of routing, a few hundred for each version."""
-    return _lines(target, routing, routing.since, routing.since + _AFTER_CHANGE, _LINES_AFTER_CHANGE)
+    return _lines(target, routing, routing.since, routing.since + _AFTER_CHANGE, _LINES_AFTER_CHANGE, _spread)
 
 
 def put_lines(client: "CloudWatchLogsClient", target: TargetFunction, lines: Sequence[Line]) -> None:
@@ -76,10 +76,17 @@ def put_lines(client: "CloudWatchLogsClient", target: TargetFunction, lines: Seq
             client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=batch)  # type: ignore[arg-type]
 
 
-def _lines(target: TargetFunction, routing: Routing, start: datetime, end: datetime, most: int) -> list[Line]:
+def _lines(
+    target: TargetFunction,
+    routing: Routing,
+    start: datetime,
+    end: datetime,
+    most: int,
+    choose: Callable[[Counts, int], Counts],
+) -> list[Line]:
     lines: list[Line] = []
     for part in Workload(target).parts((routing,), start, end):
-        calls, inits = _sampled(part, most), _environments_started(part)
+        calls, inits = choose(part.invocations, most), _environments_started(part)
         random = generator(target.name, part.share.version, "lines", start.isoformat())
         for minute in np.flatnonzero(calls).tolist():
             time = target.traffic.start + (part.first + minute) * MINUTE
@@ -93,9 +100,15 @@ def _stream(share: Share, time: datetime) -> str:
     return f"{time:%Y/%m/%d}/[{share.version}]{uuid.uuid5(uuid.NAMESPACE_OID, f'{share} {time:%Y%m%d}').hex}"
 
 
-def _sampled(part: Part, most: int) -> Counts:
-    """How many calls of each minute get a line: all of them, or those of evenly spread whole minutes."""
-    calls = part.invocations
+def _newest(calls: Counts, most: int) -> Counts:
+    """All calls of the last minutes, as a reader who asks for the newest lines of a log group expects them."""
+    later = np.cumsum(calls[::-1])[::-1] - calls
+    kept: Counts = np.clip(most - later, 0, calls)
+    return kept
+
+
+def _spread(calls: Counts, most: int) -> Counts:
+    """All calls, or some of evenly spread minutes."""
     busy = np.flatnonzero(calls)
     if int(calls.sum()) <= most:
         return calls
