@@ -4,11 +4,13 @@ It runs on the emulator's own interpreter and is therefore no part of the packag
 """
 
 import actions
+import schedules
 import step_functions
 import transport
 from ministack.app import main
 
 actions.put_right()
+schedules.put_right()
 step_functions.put_right()
 transport.put_right()
 main()

@@ -1,0 +1,94 @@
+"""In the local account the schedules of a plan really fire, and meet as many environments as the plan asked for."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.documents import Documents
+from optimizer.runs import RunStore
+from optimizer.traffic.minutes import minute_of
+from optimizer.warmups.change import planned
+from optimizer.warmups.ping_log import Ping, PingLog
+
+pytestmark = pytest.mark.e2e
+RUN = "run-warmups-fire"
+
+
+def plan_for(function_arn: str, rise: datetime, environments: int) -> Change:
+    """Pings in the two minutes before a rise, as a planner gives them."""
+    return Change(
+        run_id=RUN,
+        tuner=Tuner.WARMUPS,
+        action="schedule_warmups",
+        target=function_arn,
+        before={"schedules": 0, "plans": []},
+        after={
+            "pings": 2 * environments,
+            "most_environments": environments,
+            "usd_day": 0.0001,
+            "alias": "live",
+            "timezone": "Europe/Berlin",
+            "hold_ms": 200,
+            "hours": 1,
+            "from": (rise - timedelta(minutes=2)).isoformat(),
+            "schedule": [[0, environments], [1, environments]],
+        },
+        reason="a rise is expected",
+        undo={"action": "delete_schedules", "schedules": 2},
+        risk=Risk.LOW,
+        evidence={"cold_starts_avoided": 3.0, "errors_share": 0.01},
+    )
+
+
+def test_n_distinct_environments_are_warm_before_the_predicted_rise(deployed: Any) -> None:
+    session, application = deployed.account.session, deployed.application
+    target = next(f for f in deployed.account.fleet if f.alias and f.tags.get("optimizer:warmup") == "ready")
+    lambda_ = session.client("lambda")
+    arn = lambda_.get_function_configuration(FunctionName=target.name)["FunctionArn"]
+    store = RunStore(session.client("dynamodb"), application.table)
+    now = datetime.now(UTC)
+    rise = now.replace(second=0, microsecond=0) + timedelta(minutes=3)
+    change = plan_for(arn, rise, 3)
+    Documents(session.client("s3"), application.bucket).write(f"runs/{RUN}/policy.json", {"version": 1})
+    store.record_change(change, Status.APPROVED, now)
+
+    applied = step(lambda_, "apply", change)
+    assert applied["outcome"] == "applied", applied
+    scheduler = session.client("scheduler")
+    names = [s["Name"] for s in scheduler.list_schedules(GroupName=application.schedule_group)["Schedules"]]
+    assert len(names) == 2
+
+    pings = pings_by(rise, PingLog(session.client("dynamodb"), application.table), target.name, change)
+    assert [ping.minute for ping in pings] == [minute for minute, _ in planned(change)]
+    assert [ping.environments for ping in pings] == [3, 3], pings
+    assert pings[0].cold == 3
+    assert pings[1].cold == 0
+    assert max(ping.at_minute for ping in pings) < minute_of(rise)
+    assert scheduler.list_schedules(GroupName=application.schedule_group)["Schedules"] == []
+    assert step(lambda_, "verify", change)["outcome"] == "watch"
+
+
+def step(lambda_: Any, name: str, change: Change) -> dict[str, Any]:
+    function = next(
+        f["FunctionName"]
+        for page in lambda_.get_paginator("list_functions").paginate()
+        for f in page["Functions"]
+        if f["FunctionName"].endswith("change_warmups")
+    )
+    event = {"step": name, "run_id": RUN, "change_id": change.id}
+    response = lambda_.invoke(FunctionName=function, Payload=json.dumps(event))
+    answer: dict[str, Any] = json.loads(response["Payload"].read())
+    assert "FunctionError" not in response, answer
+    return answer
+
+
+def pings_by(rise: datetime, log: PingLog, function_name: str, change: Change) -> list[Ping]:
+    first, end = minute_of(datetime.fromisoformat(change.after["from"])), minute_of(rise)
+    while True:
+        pings = sorted(log.between(function_name, first, end), key=lambda ping: ping.minute)
+        if len(pings) == 2 or datetime.now(UTC) > rise + timedelta(seconds=20):
+            return pings
+        time.sleep(1)
