@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from optimizer import canonical
-from optimizer.capacity.logs import LogGroup, window_start
+from optimizer.capacity.logs import LogGroup, longer_start, window_start
 from optimizer.capacity.observed import FunctionHistory, Sketch
 from optimizer.capacity.report_lines import LoggedReport, ReportLine
 
@@ -75,3 +75,15 @@ def test_the_window_stays_within_the_bytes_the_rows_and_what_is_new(
     read = NOW - read_until if read_until is not None else None
     start = window_start(log_group, NOW, max_mb, lines_day, read)
     assert (NOW - start).total_seconds() == pytest.approx(window.total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("scanned_mb", "max_mb", "reach_h"),
+    [(0, 200, 24), (1, 200, 24), (20, 200, 1 + 4.5), (200, 200, 1), (300, 200, 1), (0, 0, 1)],
+)
+def test_a_group_of_unknown_size_is_read_further_back_only_as_the_last_hour_allows(
+    scanned_mb: float, max_mb: int, reach_h: float
+) -> None:
+    start, oldest = NOW - timedelta(hours=1), NOW - timedelta(days=30)
+    earlier = longer_start(start, NOW, scanned_mb * 1e6, max_mb, timedelta(days=1), oldest)
+    assert NOW - earlier == timedelta(hours=reach_h)

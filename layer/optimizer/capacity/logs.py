@@ -21,8 +21,11 @@ _QUERY = (
 _MOST_ROWS = 10_000
 _MB = 1_000_000
 _LONGEST = timedelta(days=14)
-# A group so young or so empty that its rate is not known yet is asked for the last hour only.
+# A group so young or so empty that its rate is not known yet is asked for its last hour first, then for longer.
 _UNKNOWN = timedelta(hours=1)
+_LONGER = (timedelta(days=1), _LONGEST)
+# Log rates change; what a longer window will hold is taken twice as large as the shorter one says.
+_CAUTION = 2.0
 _PAUSE_S = 0.5
 
 
@@ -64,12 +67,27 @@ def window_start(
         return now
     age = min(now - group.created_at, group.retention or _LONGEST * 1000)
     longest = _UNKNOWN
-    if group.stored_bytes > 0 and age > _UNKNOWN:
+    if _rate_known(group, now):
         longest = timedelta(seconds=min(_LONGEST / timedelta(seconds=1), _seconds_for(group, age, max_scan_mb)))
     if lines_day:
         longest = min(longest, timedelta(days=min(_MOST_ROWS / lines_day, _LONGEST.days)))
     start = now - longest
     return max(start, read_until) if read_until else start
+
+
+def longer_start(
+    start: datetime, now: datetime, scanned_bytes: float, max_scan_mb: int, span: timedelta, oldest: datetime
+) -> datetime:
+    """How far back from `start` a further query may reach, to a window of `span` at most, if [start, now) held so many
+    bytes; `start` itself where the budget is used up. Pure."""
+    seconds = (now - start).total_seconds()
+    if max_scan_mb <= 0 or seconds <= 0:
+        return start
+    wanted = span.total_seconds() - seconds
+    if scanned_bytes > 0:
+        left = max_scan_mb * _MB - scanned_bytes
+        wanted = min(wanted, left / (_CAUTION * scanned_bytes / seconds))
+    return min(start, max(start - timedelta(seconds=max(0.0, wanted)), oldest))
 
 
 class ReportLog:
@@ -92,14 +110,32 @@ class ReportLog:
         """The newest lines within the budget; LogsUnreadable if the group is missing or the query fails."""
         group = self._group(group_name)
         start = window_start(group, now, max_scan_mb, lines_day, read_until)
-        if start >= now:
-            return Scan(Reports(), now, now, 0.0)
-        answer = self._query(group_name, start, now, timeout_s)
-        rows = [{item["field"]: item["value"] for item in row} for row in answer["results"]]
+        rows, scanned = self._rows(group_name, start, now, timeout_s)
+        if not _rate_known(group, now):
+            # Asking for a time before the group was made costs nothing.
+            oldest = now - (group.retention or _LONGEST)
+            if lines_day:
+                oldest = max(oldest, now - timedelta(days=_MOST_ROWS / lines_day))
+            for span in _LONGER:
+                earlier = longer_start(start, now, scanned, max_scan_mb, span, max(oldest, read_until or oldest))
+                if earlier >= start:
+                    break
+                more, cost = self._rows(group_name, earlier, start, timeout_s)
+                rows, scanned, start = [*rows, *more], scanned + cost, earlier
         reports = parse_rows(
             (_time(row.get("@timestamp", ""), now), row.get("@logStream", ""), row.get("@message", "")) for row in rows
         )
-        return Scan(reports, start, now, float(answer.get("statistics", {}).get("bytesScanned", 0.0)))
+        return Scan(reports, start, now, scanned)
+
+    def _rows(self, group: str, start: datetime, end: datetime, timeout_s: float) -> tuple[list[dict[str, str]], float]:
+        """The rows and the bytes that were scanned for them."""
+        if start >= end:
+            return [], 0.0
+        answer = self._query(group, start, end, timeout_s)
+        rows = [{item["field"]: item["value"] for item in row} for row in answer["results"]]
+        # Where the service does not say what it scanned, it was at least what it returned.
+        returned = sum(len(row.get("@message", "")) for row in rows)
+        return rows, max(float(answer.get("statistics", {}).get("bytesScanned", 0.0)), float(returned))
 
     def _group(self, name: str) -> LogGroup:
         found = self._logs.describe_log_groups(logGroupNamePrefix=name, limit=50)["logGroups"]
@@ -133,6 +169,10 @@ class ReportLog:
             self._sleep(_PAUSE_S)
         self._logs.stop_query(queryId=query_id)
         raise LogsUnreadable(f"the query of {group} took longer than {timeout_s:g} s")
+
+
+def _rate_known(group: LogGroup, now: datetime) -> bool:
+    return group.stored_bytes > 0 and now - group.created_at > _UNKNOWN
 
 
 def _seconds_for(group: LogGroup, age: timedelta, max_scan_mb: int) -> float:
