@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 type Reals = NDArray[np.floating[Any]]
 
 # Up to here every environment is a level of its own; above, neighbours share one, so that the work stays bounded.
-EXACT_LEVELS = 16
-MOST_LEVELS = 32
+EXACT_LEVELS = 8
+MOST_LEVELS = 20
 
 
 def kept_warm(needed: Reals, keep_alive_minutes: int) -> Reals:

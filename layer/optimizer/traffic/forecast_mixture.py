@@ -39,6 +39,17 @@ NEIGHBOURHOODS = (
     Neighbourhood(DAY_MINUTES // 2),
 )
 
+# The weight of a day halves every ten days.
+DAY_DECAY = 0.5 ** (1 / 10)
+BACK_TEST_DAYS = 4
+# Every seventh minute is tested: no part of an hour is left out, since 7 and 60 have no factor in common.
+SAMPLE_MINUTES = 7
+# A forecast of never is one of a minute in a week.
+LEAST_LIKELIHOOD = 1e-4
+ROUNDS = 30
+# What stays on all alike: the next days may differ from those tested, and it is the unlikely that is planned for.
+KEPT_EQUAL = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class PastDays:
@@ -63,54 +74,87 @@ class PastDays:
         return cls(*grid)
 
 
-@dataclass(frozen=True, slots=True)
-class DayProfile:
-    """Expected shortage and surplus for each local minute of a day and level: [1440, levels] environments."""
-
-    cold: Reals
-    unused: Reals
-
-
-def profile(past: PastDays, levels: Levels, day_weights: Reals, weights: Reals) -> DayProfile:
-    """The mean of the past days as each Neighbourhood sees them, mixed by `weights` (they sum to one)."""
+def day_tables(past: PastDays, levels: Levels) -> Reals:
+    """What every past minute says of every level: [days, 1440, 2 levels + 1] with the share of each level's
+    environments that were short, then the share that nothing used, then 1; all 0 where nothing is known."""
     known = ~np.isnan(past.needed)
     needed, warm = np.nan_to_num(past.needed), np.nan_to_num(past.warm)
-    tables = np.concatenate(
-        [levels.cold(needed, warm), levels.unused(needed, warm), np.ones((*known.shape, 1))], axis=2
-    )
-    tables *= (known * day_weights[:, None])[:, :, None]
-    total = tables.sum(axis=0, dtype=np.float64)
-    whole = total.sum(axis=0)
-    if not whole[-1]:
-        return DayProfile(*np.zeros((2, DAY_MINUTES, len(levels.high)), np.float32))
+    size = levels.high - levels.low
+    count = len(size)
+    tables = np.empty((*known.shape, 2 * count + 1), np.float32)
+    np.divide(levels.cold(needed, warm), size, out=tables[:, :, :count])
+    np.divide(levels.unused(needed, warm), size, out=tables[:, :, count:-1])
+    tables[:, :, -1] = 1
+    if not known.all():
+        tables[~known] = 0
+    return tables
+
+
+def mean_tables(tables: Reals, weights: Reals, minutes: Ints) -> Reals:
+    """Forecast for local `minutes` of the day: the mean over all days (`tables`, newest first, each counting less
+    than the one after it) as each Neighbourhood sees it, mixed by `weights`, which sum to one. [minutes, 2 levels].
+    """
+    total = np.zeros(tables.shape[1:])
+    for day in tables[::-1]:
+        total *= DAY_DECAY
+        total += day
+    return np.tensordot(weights, _neighbourhoods(total, minutes), 1)
+
+
+def fitted_weights(tables: Reals) -> Reals:
+    """How far to trust each Neighbourhood, from its forecasts of the last BACK_TEST_DAYS days by the days before.
+
+    Each minute and level of a tested day came out short, unused or neither; the weights raise the likelihood of
+    that under the mixture, by expectation maximisation from equal weights. It stops after a few rounds: what a few
+    days cannot tell apart stays mixed. Equal weights where there are no two days.
+    """
+    count = len(NEIGHBOURHOODS)
+    levels = tables.shape[2] // 2
+    minutes = np.arange(0, DAY_MINUTES, SAMPLE_MINUTES)
+    total = np.zeros(tables.shape[1:])
+    rows = []
+    for age in range(len(tables) - 1, 0, -1):
+        total *= DAY_DECAY
+        total += tables[age]
+        if age > BACK_TEST_DAYS:
+            continue
+        came = tables[age - 1, minutes]
+        known = came[:, -1] > 0
+        short, unused = came[known, :levels], came[known, levels:-1]
+        forecast = _neighbourhoods(total, minutes)[:, known]
+        to_be_short, to_be_unused = forecast[:, :, :levels], forecast[:, :, levels:]
+        neither = 1 - to_be_short - to_be_unused
+        likelihood = short * to_be_short + unused * to_be_unused + (1 - short - unused) * neither
+        rows.append(likelihood.reshape(count, -1))
+    weights = np.full(count, 1 / count)
+    if not rows:
+        return weights
+    likely = np.maximum(np.concatenate(rows, axis=1), LEAST_LIKELIHOOD)
+    likely = likely[:, likely.min(axis=0) < 1 - LEAST_LIKELIHOOD]
+    for _ in range(ROUNDS if likely.size else 0):
+        weights = weights * (likely / (weights.astype(np.float32) @ likely)).mean(axis=1)
+    return KEPT_EQUAL / count + (1 - KEPT_EQUAL) * weights
+
+
+def _neighbourhoods(total: Reals, minutes: Ints) -> Reals:
+    """What each Neighbourhood says of `minutes` of the day: [neighbourhoods, minutes, columns - 1], from sums over
+    days [1440, columns] whose last column is the weight of what is known."""
     # A minute of the day that was never seen is as the average minute.
-    total += whole * (1e-6 / DAY_MINUTES)
-    mixed = sum(w * _share(around(total, n)) for w, n in zip(weights, NEIGHBOURHOODS, strict=True) if w)
-    cold, unused = np.split(np.asarray(mixed, np.float32), 2, axis=1)
-    return DayProfile(cold, unused)
+    total = total + total.sum(axis=0) * (1e-6 / DAY_MINUTES)
+    sums = np.stack([_around(total, near, minutes) for near in NEIGHBOURHOODS])
+    return np.asarray(sums[:, :, :-1] / np.maximum(sums[:, :, -1:], 1e-12), np.float32)
 
 
-def _share(sums: Reals) -> Reals:
-    return sums[:, :-1] / sums[:, -1:]
-
-
-def around(total: Reals, near: Neighbourhood) -> Reals:
-    """Sums over each minute's neighbourhood on the circle of the day; [1440, columns] like `total`."""
+def _around(total: Reals, near: Neighbourhood, minutes: Ints) -> Reals:
+    """Sums over the neighbourhood of each of `minutes` on the circle of the day."""
     if near.cycles is None:
-        once = total.reshape(-1, near.cycle_minutes, total.shape[1]).sum(axis=0)
-        return np.tile(_box(once, near.reach), (DAY_MINUTES // near.cycle_minutes, 1))
-    out = total.copy()
-    for cycle in range(1, near.cycles + 1):
-        out += np.roll(total, cycle * near.cycle_minutes, axis=0) + np.roll(total, -cycle * near.cycle_minutes, axis=0)
-    return _box(out, near.reach)
-
-
-def _box(values: Reals, reach: int) -> Reals:
-    if not reach:
-        return values
-    if 2 * reach + 1 >= len(values):
-        return np.broadcast_to(values.sum(axis=0), values.shape)
-    padded = np.concatenate([values[-reach:], values, values[:reach]])
-    sums = np.zeros((len(padded) + 1, values.shape[1]))
-    np.cumsum(padded, axis=0, out=sums[1:])
-    return sums[2 * reach + 1 :] - sums[: -2 * reach - 1]
+        total = total.reshape(-1, near.cycle_minutes, total.shape[1]).sum(axis=0)
+    length = len(total)
+    if 2 * near.reach + 1 > length:
+        return np.broadcast_to(total.sum(axis=0), (len(minutes), total.shape[1]))
+    centres = (minutes + near.cycle_minutes * np.arange(-(near.cycles or 0), (near.cycles or 0) + 1)[:, None]) % length
+    if not near.reach:
+        return total[centres].sum(axis=0)
+    padded = np.concatenate([np.zeros_like(total[:1]), total[length - near.reach :], total, total[: near.reach]])
+    sums = np.cumsum(padded, axis=0)
+    return (sums[centres + 2 * near.reach + 1] - sums[centres]).sum(axis=0)

@@ -7,14 +7,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from optimizer.traffic.forecast_demand import Levels, Reals, kept_warm
-from optimizer.traffic.forecast_mixture import NEIGHBOURHOODS, PastDays, profile
+from optimizer.traffic.forecast_level import level_factors
+from optimizer.traffic.forecast_mixture import PastDays, day_tables, fitted_weights, mean_tables
 from optimizer.traffic.history import DAY_MINUTES
 from optimizer.traffic.local_time import offsets_minutes
 from optimizer.traffic.need import little
 from optimizer.warmups.plan_value import best_cover, ping_counts
 
-# The weight of a day halves every ten days.
-HALF_LIFE_DAYS = 10.0
 LEAST_KNOWN_MINUTES = DAY_MINUTES
 
 
@@ -66,22 +65,25 @@ def plan(request: WarmupRequest) -> WarmupPlan:
     if quiet:
         return WarmupPlan((), (), quiet, 0.0, 0.0, 0.0)
     keep_alive = request.keep_alive_minutes
-    most = int(np.nanmax(needed))
+    minutes = request.hours_ahead * 60
+    zone = ZoneInfo(request.time_zone)
+    now = int(request.start.timestamp()) // 60
+    ahead = now + np.arange(minutes + keep_alive)
+    behind = now - len(needed) + np.arange(len(needed))
+    local_behind, local_ahead = behind + offsets_minutes(zone, behind), ahead + offsets_minutes(zone, ahead)
+    levelled = _at_todays_level(request, needed, min(minutes, DAY_MINUTES))
+    most = int(np.nanmax([needed, levelled]))
     if request.max_environments is not None:
         most = min(most, request.max_environments)
     levels = Levels.up_to(most)
 
-    zone = ZoneInfo(request.time_zone)
-    now = int(request.start.timestamp()) // 60
-    ahead = now + np.arange(request.hours_ahead * 60 + keep_alive)
-    behind = now - len(needed) + np.arange(len(needed))
-    local = behind + offsets_minutes(zone, behind)
-    local_ahead = ahead + offsets_minutes(zone, ahead)
-    past = PastDays.of(needed, kept_warm(np.nan_to_num(needed), keep_alive), local, int(local_ahead[0]))
-    day_weights = 0.5 ** (np.arange(len(past.needed)) / HALF_LIFE_DAYS)
-    weights = np.full(len(NEIGHBOURHOODS), 1 / len(NEIGHBOURHOODS))
-    day = profile(past, levels, day_weights, weights)
-    cold, unused = day.cold[local_ahead % DAY_MINUTES], day.unused[local_ahead % DAY_MINUTES]
+    shares = np.zeros((len(ahead), 2 * len(levels.high)), np.float32)
+    for series in (needed, levelled):
+        warm = kept_warm(np.nan_to_num(series), keep_alive)
+        tables = day_tables(PastDays.of(series, warm, local_behind, int(local_ahead[0])), levels)
+        shares += mean_tables(tables, fitted_weights(tables), local_ahead % DAY_MINUTES) / 2
+    size = np.tile(levels.high - levels.low, 2)
+    cold, unused = np.split(shares * size, 2, axis=1)
 
     # What the last minutes used is still warm for a while: nothing can be gained or lost there.
     still = kept_warm(
@@ -91,7 +93,6 @@ def plan(request: WarmupRequest) -> WarmupPlan:
     cold[:keep_alive][still_warm] = 0
     unused[:keep_alive][still_warm] = 0
 
-    minutes = request.hours_ahead * 60
     value = request.idle_minutes_per_cold_start * cold - unused
     held = best_cover(value, keep_alive, minutes)
     pings = ping_counts(np.max(held * levels.high, axis=1), keep_alive)
@@ -105,6 +106,14 @@ def plan(request: WarmupRequest) -> WarmupPlan:
         f"{max(n for _, n in pings)} should leave {after:.1f} of them for {idle:.0f} idle environment-minutes"
     )
     return WarmupPlan(tuple(pings), (), reason, after, before, idle)
+
+
+def _at_todays_level(request: WarmupRequest, needed: Reals, window_minutes: int) -> Reals:
+    """What the past days would need if each had begun at the level of the last `window_minutes` minutes."""
+    factors = level_factors(np.nan_to_num(request.minutes), window_minutes)
+    if request.needed is not None:
+        return np.ceil(needed * factors - 1e-6)
+    return little(np.rint(request.minutes * factors), request.duration_ms).astype(np.float32)
 
 
 def _nothing_to_plan(request: WarmupRequest, needed: Reals) -> str:
