@@ -46,5 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     if event["step"] == "verify":
         return life.verify(event["change_id"], now, event.get("verification"))
-    steps = {"apply": life.apply, "poll": life.poll, "keep": life.keep, "revert": life.revert}
+    if event["step"] == "revert":
+        return life.revert(event["change_id"], now, event.get("reason", ""))
+    steps = {"apply": life.apply, "poll": life.poll, "keep": life.keep}
     return steps[event["step"]](event["change_id"], now)

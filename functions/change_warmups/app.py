@@ -41,11 +41,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         read_calls=partial(read_calls, aws.client("cloudwatch")),
         remaining_ms=context.get_remaining_time_in_millis,
     )
-    steps = {
-        "apply": life.apply,
-        "poll": life.poll,
-        "verify": life.verify,
-        "keep": life.keep,
-        "revert": life.revert,
-    }
-    return steps[event["step"]](event["change_id"], datetime.now(UTC))
+    now = datetime.now(UTC)
+    if event["step"] == "revert":
+        return life.revert(event["change_id"], now, event.get("reason", ""))
+    steps = {"apply": life.apply, "poll": life.poll, "verify": life.verify, "keep": life.keep}
+    return steps[event["step"]](event["change_id"], now)

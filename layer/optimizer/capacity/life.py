@@ -181,22 +181,23 @@ class ChangeCapacity:
         self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=note)
         return _answer("kept", change_id, note)
 
-    def revert(self, change_id: str, now: datetime) -> Answer:
-        """Put back what was; also for a change that was kept and is regretted."""
+    def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
+        """Put back what was, because of `reason`; also for a change that was kept and is regretted."""
         stored = self.store.change(change_id)
         if stored.status in (Status.REVERTED, Status.STALE, Status.FAILED):
             return _answer("reverted", change_id, stored.message)
         back_from = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT}
-        if not self.store.move(change_id, Status.REVERTING, now, frm=back_from):
+        if not self.store.move(change_id, Status.REVERTING, now, frm=back_from, message=reason):
             return self._where_it_is(stored)
         work = _Work(stored.change, dict(stored.progress))
         end = self._until_done(work, "revert")
         if isinstance(end, memory_life.Wait):
             return _answer("pending", change_id, end.reason, wait_s=_POLL_S)
-        reason = "; ".join(filter(None, (str(work.progress.get("abandoned", "")), getattr(end, "note", ""))))
+        notes = (reason, str(work.progress.get("abandoned", "")), getattr(end, "note", ""))
+        said = "; ".join(filter(None, notes))
         self._cool_down(stored.change, now)
-        self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING}, message=reason)
-        return _answer("reverted", change_id, reason)
+        self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING}, message=said)
+        return _answer("reverted", change_id, said)
 
     # What a step does.
 

@@ -131,10 +131,11 @@ class ChangeWarmups:
             return _ended(self.store.change(change_id))
         return _answer("kept", change_id)
 
-    def revert(self, change_id: str, now: datetime) -> Answer:
-        """Delete the schedules of this Change. A plan that they replaced does not come back: it is out of date."""
+    def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
+        """Delete the schedules of this Change, because of `reason`. A plan that they replaced does not come
+        back: it is out of date."""
         takes_back = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT}
-        if not self.store.move(change_id, Status.REVERTING, now, frm=takes_back):
+        if not self.store.move(change_id, Status.REVERTING, now, frm=takes_back, message=reason):
             return _ended(self.store.change(change_id))
         change = self.store.change(change_id).change
         mark = schedules.plan_mark(change_id)
