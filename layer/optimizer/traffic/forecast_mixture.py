@@ -77,7 +77,7 @@ class PastDays:
 def day_tables(past: PastDays, levels: Levels) -> Reals:
     """What every past minute says of every level: [days, 1440, 2 levels + 1] with the share of each level's
     environments that were short, then the share that nothing used, then 1; all 0 where nothing is known."""
-    known = ~np.isnan(past.needed)
+    known = ~(np.isnan(past.needed) | np.isnan(past.warm))
     needed, warm = np.nan_to_num(past.needed), np.nan_to_num(past.warm)
     size = levels.high - levels.low
     count = len(size)
@@ -154,7 +154,7 @@ def _around(total: Reals, near: Neighbourhood, minutes: Ints) -> Reals:
         return np.broadcast_to(total.sum(axis=0), (len(minutes), total.shape[1]))
     centres = (minutes + near.cycle_minutes * np.arange(-(near.cycles or 0), (near.cycles or 0) + 1)[:, None]) % length
     if not near.reach:
-        return total[centres].sum(axis=0)
+        return np.asarray(total[centres].sum(axis=0))
     padded = np.concatenate([np.zeros_like(total[:1]), total[length - near.reach :], total, total[: near.reach]])
     sums = np.cumsum(padded, axis=0)
-    return (sums[centres + 2 * near.reach + 1] - sums[centres]).sum(axis=0)
+    return np.asarray((sums[centres + 2 * near.reach + 1] - sums[centres]).sum(axis=0))

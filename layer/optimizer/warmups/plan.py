@@ -80,6 +80,8 @@ def plan(request: WarmupRequest) -> WarmupPlan:
     shares = np.zeros((len(ahead), 2 * len(levels.high)), np.float32)
     for series in (needed, levelled):
         warm = kept_warm(np.nan_to_num(series), keep_alive)
+        # What was warm when the history begins is not known.
+        warm[:keep_alive] = np.nan
         tables = day_tables(PastDays.of(series, warm, local_behind, int(local_ahead[0])), levels)
         shares += mean_tables(tables, fitted_weights(tables), local_ahead % DAY_MINUTES) / 2
     size = np.tile(levels.high - levels.low, 2)

@@ -13,6 +13,9 @@ def best_cover(value: NDArray[np.floating], keep_alive_minutes: int, plan_minute
     may be any longer. Exact, by dynamic programming backwards from the end. Returns [minutes, levels]: held or not.
     """
     shortest = keep_alive_minutes + 1
+    cover = np.zeros(value.shape, bool)
+    gains = (value > 0).any(axis=0)
+    value = value[:, gains]
     minutes, levels = value.shape
     total = np.zeros((minutes + 1, levels))
     np.cumsum(value, axis=0, out=total[1:])
@@ -21,14 +24,19 @@ def best_cover(value: NDArray[np.floating], keep_alive_minutes: int, plan_minute
     free, held = np.zeros((2, minutes + 1, levels))
     begins = np.zeros((minutes + 1, levels), bool)
     goes_on = np.zeros((minutes + 1, levels), bool)
-    for t in range(plan_minutes - 1, -1, -1):
+    for t in range(minutes - 1, -1, -1):
+        on = value[t] + held[t + 1]
+        if t >= plan_minutes:
+            np.greater(on, 0, out=goes_on[t])
+            np.maximum(on, 0, out=held[t])
+            continue
         begin = stretch[t] + held[t + shortest]
         np.greater(begin, free[t + 1], out=begins[t])
         np.maximum(begin, free[t + 1], out=free[t])
-        on = value[t] + held[t + 1]
         np.greater(on, free[t], out=goes_on[t])
         np.maximum(on, free[t], out=held[t])
-    return _walk(begins, goes_on, shortest)[:minutes]
+    cover[:, gains] = _walk(begins, goes_on, shortest)[:minutes]
+    return cover
 
 
 def _walk(begins: NDArray[np.bool_], goes_on: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:

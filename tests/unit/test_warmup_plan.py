@@ -1,0 +1,168 @@
+"""What the warm-up plan decides for functions of known habits."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
+from optimizer.warmups.replay import replay
+
+DAY = 1440
+KEEP_ALIVE = 10
+START = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def asked(minutes: np.ndarray, **changes: Any) -> WarmupPlan:
+    facts: dict[str, Any] = {
+        "start": START,
+        "hours_ahead": 24,
+        "time_zone": "UTC",
+        "duration_ms": 600.0,
+        "keep_alive_minutes": KEEP_ALIVE,
+        "idle_minutes_per_cold_start": 50.0,
+        "minutes": minutes,
+        "hours": np.zeros(0),
+    }
+    return plan(WarmupRequest(**(facts | changes)))
+
+
+def daily(days: int, calls: dict[int, float]) -> np.ndarray:
+    """Days that all have so many calls at these minutes of the day."""
+    day = np.zeros(DAY)
+    for minute, count in calls.items():
+        day[minute] = count
+    return np.tile(day, days)
+
+
+def warm_at(made: WarmupPlan, minute: int) -> int:
+    return max((n for at, n in made.pings if at <= minute <= at + KEEP_ALIVE), default=0)
+
+
+def test_a_call_at_the_same_minute_of_every_day_finds_its_environment_warm() -> None:
+    made = asked(daily(14, {540: 1}))
+    assert warm_at(made, 540) == 1
+    assert len(made.pings) == 1
+
+
+def test_as_many_environments_are_warmed_as_the_burst_needs() -> None:
+    # 600 calls of 0.6 s in a minute are a load of 6, and two deviations more: 11.
+    made = asked(daily(14, {540: 600}))
+    assert warm_at(made, 540) == 11
+
+
+def test_a_cold_start_worth_less_than_the_keep_alive_is_left_alone() -> None:
+    made = asked(daily(14, {540: 1}), idle_minutes_per_cold_start=2.0)
+    assert made.pings == ()
+    assert "worth" in made.reason
+
+
+def test_no_function_is_warmed_beyond_its_limit() -> None:
+    made = asked(daily(14, {540: 600}), max_environments=3)
+    assert warm_at(made, 540) == 3
+
+
+def test_zero_environments_means_none() -> None:
+    assert asked(daily(14, {540: 600}), max_environments=0).pings == ()
+
+
+def test_a_function_that_was_never_called_gets_nothing() -> None:
+    made = asked(np.zeros(14 * DAY))
+    assert (made.pings, made.provisioned) == ((), ())
+    assert "not called" in made.reason
+
+
+def test_a_function_that_died_gets_nothing() -> None:
+    calls = daily(14, {540: 5, 900: 5})
+    calls[7 * DAY :] = 0
+    made = asked(calls)
+    assert made.pings == ()
+
+
+def test_less_than_a_day_is_too_little_to_tell() -> None:
+    made = asked(np.ones(600))
+    assert made.pings == ()
+    assert "too little" in made.reason
+
+
+def test_a_new_function_is_planned_from_the_days_it_has() -> None:
+    made = asked(daily(3, {540: 1}))
+    assert warm_at(made, 540) == 1
+
+
+def test_after_traffic_doubled_overnight_the_plan_is_at_the_new_level() -> None:
+    calls = daily(14, dict.fromkeys(range(480, 600), 100))
+    calls[12 * DAY :] *= 2
+    before, after = asked(calls[: 12 * DAY]), asked(calls)
+    assert warm_at(after, 480) > warm_at(before, 480)
+
+
+def test_one_call_a_week_at_any_minute_is_not_worth_warming() -> None:
+    calls = np.zeros(14 * DAY)
+    calls[[3 * DAY + 200, 10 * DAY + 700]] = 1
+    assert asked(calls).pings == ()
+
+
+def test_a_busy_function_keeps_itself_warm() -> None:
+    made = asked(np.full(14 * DAY, 10.0))
+    assert made.pings == ()
+    assert "its own traffic" in made.reason
+
+
+def test_minutes_of_which_nothing_is_known_are_not_silence() -> None:
+    calls = daily(14, {540: 1})
+    calls[5 * DAY : 9 * DAY] = np.nan
+    assert warm_at(asked(calls), 540) == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "hour_utc"),
+    [
+        # Berlin: clocks go forward on 29 March 2026, back on 25 October 2026; nine o'clock is eight, then seven UTC.
+        (datetime(2026, 3, 28, 23, tzinfo=UTC), 7),
+        (datetime(2026, 10, 24, 22, tzinfo=UTC), 8),
+    ],
+)
+def test_on_the_days_that_clocks_change_the_plan_keeps_local_time(start: datetime, hour_utc: int) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    calls = np.zeros(14 * DAY)
+    for index in range(len(calls)):
+        local = (start - timedelta(minutes=len(calls) - index)).astimezone(zone)
+        calls[index] = (local.hour, local.minute) == (9, 0)
+    made = asked(calls, start=start, time_zone="Europe/Berlin", hours_ahead=23)
+    nine = int((start.replace(hour=0) + timedelta(days=1, hours=hour_utc) - start).total_seconds() // 60)
+    assert warm_at(made, nine) == 1
+    assert warm_at(made, nine - 60) == 0
+    assert warm_at(made, nine + 60) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rate=st.floats(0.001, 20),
+    worth=st.floats(0, 1000),
+    keep_alive=st.integers(1, 60),
+    hours=st.integers(1, 24),
+)
+def test_whatever_the_traffic_pings_lie_in_the_hours_ahead_and_the_sums_add_up(
+    seed: int, rate: float, worth: float, keep_alive: int, hours: int
+) -> None:
+    calls = np.random.default_rng(seed).poisson(rate, 4 * DAY).astype(float)
+    made = asked(calls, idle_minutes_per_cold_start=worth, keep_alive_minutes=keep_alive, hours_ahead=hours)
+    assert all(0 <= minute < hours * 60 and count >= 1 for minute, count in made.pings)
+    assert 0 <= made.expected_cold_starts <= made.expected_cold_starts_unwarmed + 1e-6
+    assert made.expected_idle_minutes >= 0
+
+
+def test_on_days_like_those_before_the_plan_earns_what_it_promises() -> None:
+    random = np.random.default_rng(7)
+    rate = 2 + 2 * np.sin(np.arange(15 * DAY) / DAY * 2 * np.pi)
+    calls = random.poisson(rate * (random.random(15 * DAY) < 0.2)).astype(float)
+    made = asked(calls[: 14 * DAY])
+    need = np.minimum(calls[14 * DAY :], np.ceil(calls[14 * DAY :] * 0.01 + 2 * np.sqrt(calls[14 * DAY :] * 0.01)))
+    without, warmed = replay(need, (), KEEP_ALIVE), replay(need, made.pings, KEEP_ALIVE)
+    saved = 50 * (without.cold.sum() - warmed.cold.sum()) - (warmed.idle.sum() - without.idle.sum())
+    assert saved > 0
