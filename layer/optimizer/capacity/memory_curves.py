@@ -30,9 +30,10 @@ CPU_SHARES = np.sin(np.pi / 2 * (np.arange(20) + 0.5) / 20) ** 2
 THREADS = ((1.0, 0.6), (1.15, 0.12), (1.3, 0.12), (1.6, 0.08), (2.5, 0.05), (6.0, 0.03))
 # Extra CPU work at 128 MB.
 PRESSURE = ((0.0, 0.7), (0.3, 0.2), (1.0, 0.1))
-# Standard deviation of the log of a measured mean duration about its curve, and how likely. Half of the functions
-# differ by less than 2 % between two measurements and a tenth by more than 15 %, which one normal cannot do.
-NOISE = ((0.012, 0.62), (0.05, 0.22), (0.2, 0.16))
+# Standard deviation of the log of a size's mean duration about the function's curve, and how likely. Together with the
+# outliers of memory_belief.py: half of the functions differ by less than 2 % between two measurements and a tenth by
+# more than 15 %, which one normal distribution cannot do.
+NOISE = ((0.012, 0.7), (0.05, 0.25), (0.15, 0.05))
 
 
 def log_shapes(sizes_mb: Sequence[int]) -> tuple[Array, Array]:

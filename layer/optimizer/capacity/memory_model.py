@@ -1,9 +1,8 @@
 """Which memory size a function should run at next, from the sizes that it has run at so far.
 
-A Bayesian experiment with few tries: the belief about the curve (memory_belief.py) says what each size may bring, the
-size with the largest expected gain, two changes ahead, is tried, and the best size seen is kept when no try is worth
-it. "Gain" is how much dearer the best size seen is than the one that would be found, so that a missed optimum counts
-as much as it costs.
+An experiment with few tries. The belief about the function's curve (memory_belief.py) gives curves that are all equally
+likely; on each, every plan of one or two more tries ends with some size at some loss against the best size of all. The
+try with the smallest mean loss is made next, and the best size seen is kept when no try is worth it.
 """
 
 import math
@@ -17,11 +16,14 @@ from optimizer.capacity.memory_curves import Array
 from optimizer.capacity.memory_value import Objective, usd_per_gb_s
 from optimizer.changes import Interval
 
-DURATION_POWER = {"cost": 0, "cost_guarded": 0, "balanced": 1}
+DURATION_POWER: Mapping[str, int] = {"cost": 0, "cost_guarded": 0, "balanced": 1}
+# A quarter of the median drift of a function between months (2 %): less cannot be told from noise.
 WORTH_A_CHANGE = 0.005
-# Coefficient of variation of single calls that is assumed where only their mean is known.
+# What a try itself loses counts so much: a bad one is taken back within hours, and a size is kept for weeks.
+TRIAL_SHARE = 0.01
+# Coefficient of variation of single calls, where only their mean is known.
 CALL_VARIATION = 0.5
-CURVES = 4000
+CURVES = 8000
 GROUPS = 16
 
 
@@ -30,7 +32,7 @@ class UnknownGoal(ValueError):
 
 
 class NothingObserved(ValueError):
-    """No size has a usable mean duration, or the current size is not among the observed."""
+    """No duration is known at the current size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class SizeSeen:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The size to run at next; `predicted`: mean duration in ms at every allowed or observed size, 80 % interval."""
+    """The size to run at next, and why; `predicted`: median and 80 % interval of the mean duration in ms at every
+    allowed or observed size, of the long run where the size was observed."""
 
     memory_mb: int
     reason: str
@@ -59,10 +62,11 @@ def choose(
     max_slowdown: float | None,
     changes_left: int,
 ) -> Decision:
-    """The next size to try, or the best one seen.
+    """The next allowed size to try, or the best one seen; with no change left always an observed one.
 
-    `observed` is in the order in which the sizes were run; `max_slowdown` is the largest duration as a multiple of that
-    at the first of them.
+    `observed` holds the sizes in the order in which the function ran at them: `max_slowdown` is the largest mean
+    duration as a multiple of that at the first (None: no limit). If no observed size is both allowed and fast enough,
+    the current one is kept. UnknownGoal, NothingObserved, or UnknownArchitecture of prices.py.
     """
     if goal not in DURATION_POWER:
         raise UnknownGoal(f"goal {goal!r}: one of {', '.join(DURATION_POWER)}")
@@ -70,31 +74,29 @@ def choose(
         raise NothingObserved(f"no duration is known at the current {current_mb} MB")
     objective = _objective(observed, architecture, goal, max_slowdown)
     belief = believe(observed, allowed_mb)
-    durations = belief.sample(CURVES)
+    durations_ms = belief.sample(CURVES)
+    ranges = np.quantile(durations_ms, (0.1, 0.5, 0.9), axis=0).T.tolist()
     predicted = {
-        mb: Interval(middle, low, high)
-        for mb, (low, middle, high) in zip(belief.sizes_mb, np.quantile(durations, (0.1, 0.5, 0.9), axis=0).T.tolist())
+        mb: Interval(middle, low, high) for mb, (low, middle, high) in zip(belief.sizes_mb, ranges, strict=True)
     }
     best_mb = _best_seen(observed, allowed_mb, current_mb, objective)
-    tries = [at for at, mb in enumerate(belief.sizes_mb) if mb in allowed_mb and mb not in observed]
-    if changes_left > 0 and tries:
-        values = objective.values(belief.sizes_mb, durations)
-        best = np.full(CURVES, objective.values([best_mb], np.array([[observed[best_mb].mean_duration_ms]]))[0, 0])
-        for mb in observed:
-            values[:, belief.sizes_mb.index(mb)] = np.inf
-        regrets = _expected_regrets(values, best, tries, changes_left)
-        stay = np.mean(best / np.minimum(values.min(axis=1), best)) - 1.0
-        gain = stay - regrets.min()
-        if gain > WORTH_A_CHANGE:
-            try_mb = belief.sizes_mb[tries[int(np.argmin(regrets))]]
-            return Decision(try_mb, f"try {try_mb} MB: expected gain {gain:.1%}", predicted)
-    return Decision(best_mb, f"keep {best_mb} MB", predicted)
-
-
-def _objective(observed: Mapping[int, SizeSeen], architecture: str, goal: str, max_slowdown: float | None) -> Objective:
-    first = next(iter(observed.values()))
-    limit_ms = None if max_slowdown is None else max_slowdown * first.mean_duration_ms
-    return Objective(usd_per_gb_s(architecture), DURATION_POWER[goal], limit_ms)
+    columns = [at for at, mb in enumerate(belief.sizes_mb) if mb in allowed_mb and mb not in observed]
+    if changes_left <= 0 or not columns:
+        return Decision(best_mb, _keep(best_mb, "no other size may be tried"), predicted)
+    stay, regrets = _expected_regrets(
+        objective.values(belief.sizes_mb, durations_ms)[:, columns],
+        objective.excess(durations_ms)[:, columns],
+        objective.value(best_mb, observed[best_mb].mean_duration_ms),
+        changes_left,
+    )
+    first = {belief.sizes_mb[at]: stay - regret for at, regret in zip(columns, regrets.tolist(), strict=True)}
+    if len(observed) == 1 and objective.duration_power:
+        # One size does not tell how much slower a smaller one is: where duration counts, the first step goes up.
+        first = {mb: gain for mb, gain in first.items() if mb > current_mb} or first
+    try_mb = max(first, key=lambda mb: first[mb])
+    if first[try_mb] < WORTH_A_CHANGE:
+        return Decision(best_mb, _keep(best_mb, f"no try is expected to gain {WORTH_A_CHANGE:.1%}"), predicted)
+    return Decision(try_mb, _try(try_mb, predicted[try_mb], first[try_mb]), predicted)
 
 
 def believe(observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int]) -> Belief:
@@ -106,29 +108,50 @@ def believe(observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int]) -> Beli
     return belief
 
 
+def _objective(observed: Mapping[int, SizeSeen], architecture: str, goal: str, max_slowdown: float | None) -> Objective:
+    first = next(iter(observed.values()))
+    limit_ms = None if max_slowdown is None else max_slowdown * first.mean_duration_ms
+    return Objective(usd_per_gb_s(architecture), DURATION_POWER[goal], limit_ms)
+
+
 def _best_seen(
     observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int], current_mb: int, objective: Objective
 ) -> int:
-    """The best observed size that is allowed and fast enough; the first size, failing that the current one, if none."""
     fit = [mb for mb, seen in observed.items() if mb in allowed_mb and objective.allows(seen.mean_duration_ms)]
     return min(fit, key=lambda mb: objective.value(mb, observed[mb].mean_duration_ms), default=current_mb)
 
 
-def _expected_regrets(values: Array, seen: Array, tries: Sequence[int], changes_left: int) -> Array:
-    """Mean of (best size found / best size of all - 1) after trying each column of `tries` first and, where another
-    change is left, the best other column then, chosen by what the first try showed.
+def _expected_regrets(values: Array, excess: Array, best: float, changes_left: int) -> tuple[float, Array]:
+    """Mean of (best size found / best size of all - 1) without a try, and after trying each column first and, where
+    another change is left, the best other column then, chosen by what the first showed.
 
-    `values`: shape (curves, sizes), infinite where too slow; `seen`: the best value seen, shape (curves,).
-    The curves are grouped by the value at the first try: within a group it is as good as known.
+    `values`, `excess`: of the sizes not seen yet, shape (curves, sizes); `best`: the best value seen. The curves are
+    grouped by the value at the first try: within a group it is as good as known.
     """
-    least = np.minimum(values.min(axis=1), seen)
-    shortfall = np.minimum(values[:, tries], seen[:, None]) / least[:, None]  # (curves, tries)
-    if changes_left == 1 or len(tries) == 1:
-        return np.asarray(shortfall.mean(axis=0) - 1.0)
+    usable = np.where(excess > 0.0, np.inf, values)
+    least = np.minimum(usable.min(axis=1), best)[:, None]
+    left = np.minimum(usable, best) / least - 1.0  # what is missed after this try alone, (curves, sizes)
+    trial = TRIAL_SHARE * np.maximum(np.maximum(values / least - 1.0, excess), 0.0)
+    stay = float(np.mean(best / least - 1.0))
+    if changes_left == 1 or values.shape[1] == 1:
+        return stay, np.asarray(np.mean(left + trial, axis=0))
+    bounds = np.linspace(0, len(values), GROUPS, endpoint=False).astype(int)
     regrets = []
-    for column, size in enumerate(tries):
-        order = np.argsort(values[:, size], kind="stable")
-        after = np.minimum(shortfall, shortfall[:, [column]])[order]
-        groups = np.add.reduceat(after, np.linspace(0, len(after), GROUPS, endpoint=False).astype(int), axis=0)
-        regrets.append(groups.min(axis=1).sum() / len(after) - 1.0)
-    return np.array(regrets)
+    for first in range(values.shape[1]):
+        then = np.minimum(left, left[:, [first]]) + trial
+        then[:, first] = left[:, first]  # stop after the first
+        order = np.argsort(values[:, first], kind="stable")
+        groups = np.add.reduceat(then[order], bounds, axis=0)
+        regrets.append(groups.min(axis=1).sum() / len(values) + trial[:, first].mean())
+    return stay, np.array(regrets)
+
+
+def _keep(memory_mb: int, why: str) -> str:
+    return f"{memory_mb} MB is the best size seen, and {why}."
+
+
+def _try(memory_mb: int, duration_ms: Interval, gain: float) -> str:
+    return (
+        f"{memory_mb} MB is worth a try: {duration_ms.low:.3g} to {duration_ms.high:.3g} ms are expected there, and "
+        f"finding out should bring the function {gain:.1%} closer to its best size."
+    )
