@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer import canonical
 from optimizer.documents import Documents, NoSuchDocument
-from optimizer.policy.model import Policy
+from optimizer.policy.model import Mode, Policy
 from optimizer.runs import RunStore
 from optimizer.targets import FunctionTarget, choose, tagged_functions
 
@@ -22,11 +22,13 @@ _LIST_LIMIT = 10
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the one who started the run wants: None means all."""
+    """What the one who started the run wants: None means all. `only_automatic`: nothing where the policy asks a person
+    or only recommends, so that a run every few hours does not ask or tell the same every few hours."""
 
     tuners: tuple[str, ...] | None
     functions: tuple[str, ...] | None
     reason: str
+    only_automatic: bool = False
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Request":
@@ -38,7 +40,15 @@ class Request:
         reason = document.get("reason", "")
         if not isinstance(reason, str):
             raise UnusableRequest("reason: must be a text")
-        return cls(tuners, functions, reason)
+        only_automatic = document.get("only_automatic", False)
+        if not isinstance(only_automatic, bool):
+            raise UnusableRequest("only_automatic: must be true or false")
+        return cls(tuners, functions, reason, only_automatic)
+
+    def wants_nothing(self, policy: Policy) -> bool:
+        """Whether the policy leaves nothing for this run to do."""
+        modes = {policy.mode_of(tuner) for tuner in self.tuners or TUNERS}
+        return self.only_automatic and Mode.AUTO not in modes
 
 
 class UnusableRequest(ValueError):
@@ -67,6 +77,8 @@ def start(
         policy = _policy_of(documents, run_id, policy_key, read_policy)
     except ValueError as invalid:
         return {"outcome": "policy_invalid", "message": _explain(policy_key, getattr(invalid, "errors", [invalid]))}
+    if request.wants_nothing(policy):
+        return {"outcome": "skipped", "message": "The policy lets nothing that was asked for happen by itself."}
     holder = store.take_lock(run_id, now, _LEASE + timedelta(hours=policy.run.approval_hours))
     if holder != run_id:
         return {"outcome": "busy", "message": f"Run {holder} is still going; this run does nothing."}
@@ -112,7 +124,7 @@ def _targets(
     found = choose(tagged_functions(tagging, policy.functions.tags), policy, request.functions)
     batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}
     for name, batch in batches.items():
-        documents.write(_batch_key(run_id, name), _batch_document(batch))
+        documents.write(_batch_key(run_id, name), _batch_document(batch, request))
     manifest = [{"batch": name, "key": _batch_key(run_id, name)} for name in batches]
     documents.write(f"runs/{run_id}/manifest.json", manifest)
     store.record_run(
@@ -136,8 +148,8 @@ def _batch_key(run_id: str, batch: str) -> str:
     return f"runs/{run_id}/batches/{batch}.json"
 
 
-def _batch_document(batch: Sequence[FunctionTarget]) -> dict[str, Any]:
-    return {"functions": canonical.plain(batch)}
+def _batch_document(batch: Sequence[FunctionTarget], request: Request) -> dict[str, Any]:
+    return {"functions": canonical.plain(batch), "tuners": list(request.tuners or TUNERS)}
 
 
 def _explain(policy_key: str, errors: Sequence[object]) -> str:

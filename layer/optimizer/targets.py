@@ -7,7 +7,7 @@ that reads the function anyway, and reported by it.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from optimizer.changes import MalformedChange, function_name
@@ -84,6 +84,11 @@ def choose(
     for name in sorted((wanted or set()) - set(functions) - set(left_out)):
         left_out[name] = f"there is no function of this name with the tags {tags_text} in this account and region"
     return Targets([functions[name] for name in sorted(functions)], left_out)
+
+
+def is_asked(batch: Mapping[str, Any], *tuners: str) -> bool:
+    """Whether the run of a batch document was started for one of the tuners; one that does not say is for all."""
+    return not set(tuners).isdisjoint(batch.get("tuners", tuners))
 
 
 def _excluded(name: str, policy: Policy) -> str:

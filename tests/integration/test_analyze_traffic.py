@@ -180,6 +180,22 @@ def test_the_next_day_asks_for_one_day_and_the_hours_that_may_have_been_late(
         np.testing.assert_allclose(both, anew.minutes.values[metric])
 
 
+def test_a_run_hours_later_asks_for_those_hours_and_the_ones_that_may_have_been_late(
+    documents: Documents, log: PingLog
+) -> None:
+    cloudwatch: Any = ArrayCloudWatch({"orders": daily()})
+    analyze_batch(cloudwatch, documents, log, [target("orders")], NOW - timedelta(hours=6))
+    cloudwatch.requests.clear()
+    analyze_batch(cloudwatch, documents, log, [target("orders")], NOW)
+    assert len(cloudwatch.requests) == 2
+    points = sum(
+        (request["EndTime"] - request["StartTime"]) // timedelta(seconds=query["MetricStat"]["Period"])
+        for request in cloudwatch.requests
+        for query in request["MetricDataQueries"]
+    )
+    assert points <= 3 * 60 * (6 + 4) + 3 * (6 + 4)
+
+
 def test_late_points_replace_what_was_read_before(documents: Documents, log: PingLog) -> None:
     calls = daily()
     late = calls.copy()

@@ -231,6 +231,7 @@ def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account:
         ({"functions": "orders"}, "functions: must be a list of texts"),
         ({"tuners": ["memmory"]}, "tuners: memmory is not one of"),
         ({"reason": 3}, "reason: must be a text"),
+        ({"only_automatic": "yes"}, "only_automatic: must be true or false"),
     ],
 )
 def test_a_request_that_cannot_be_used_fails_with_its_field_and_takes_no_lock(
@@ -239,6 +240,49 @@ def test_a_request_that_cannot_be_used_fails_with_its_field_and_takes_no_lock(
     with pytest.raises(ValueError, match=message):
         account.call("start_run", {**event("start_run"), "request": request_})
     assert account.call("start_run", {**event("start_run"), "run_id": "run-2"})["outcome"] == "started"
+
+
+LIGHT = {"tuners": ["warmups"], "only_automatic": True, "reason": "schedule of warm-ups"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome"),
+    [
+        ({}, "skipped"),
+        ({"mode": "approve"}, "skipped"),
+        ({"mode": "auto", "warmups": {"mode": "approve"}}, "skipped"),
+        ({"mode": "auto"}, "started"),
+        ({"warmups": {"mode": "auto"}}, "started"),
+    ],
+)
+def test_a_run_every_few_hours_starts_only_where_nobody_has_to_be_asked(
+    account: Account, policy: dict[str, Any], outcome: str
+) -> None:
+    account.policy({"version": 1, **policy})
+    account.function("orders")
+    answer = account.call("start_run", {**event("start_run"), "request": LIGHT})
+    assert answer["outcome"] == outcome
+    if outcome == "skipped":
+        assert account.documents.keys("runs/") == []
+        assert account.call("start_run", {**event("start_run"), "run_id": "run-2"})["outcome"] == "started"
+    else:
+        assert account.documents.read(f"runs/{RUN}/batches/0000.json")["tuners"] == ["warmups"]
+
+
+def test_a_planner_of_other_tuners_reads_and_proposes_nothing(account: Account) -> None:
+    account.policy({"version": 1, "mode": "auto"})
+    account.function("orders")
+    account.call("start_run", {**event("start_run"), "request": LIGHT})
+    # No traffic was written and moto has no log group: reading either would fail.
+    assert account.call("plan_capacity", {"run_id": RUN, "batch": "0000"}) == {
+        "outcome": "planned",
+        "run_id": RUN,
+        "batch": "0000",
+        "changes": 0,
+        "no_changes": 0,
+        "failed": 0,
+    }
+    assert account.documents.read(f"runs/{RUN}/proposals/capacity-0000.json")["changes"] == []
 
 
 def started(account: Account, policy: dict[str, Any], functions: int = 8) -> None:

@@ -13,9 +13,10 @@ from optimizer.capacity.live import LambdaAccount, LiveFunction, NoSuchAlias, No
 from optimizer.capacity.logs import LogsUnreadable, ReportLog, Scan
 from optimizer.capacity.observed import FunctionHistory
 from optimizer.capacity.plan import Seen, plan_function
-from optimizer.changes import Change, NoChange
+from optimizer.changes import Change, NoChange, Tuner
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy.model import Policy
+from optimizer.targets import is_asked
 from optimizer.traffic.analyze import stored_history
 
 # Logs Insights runs 30 queries of an account at once; other people query, too.
@@ -44,10 +45,10 @@ class CapacityPlanner:
 
     def plan(self, batch: str) -> Proposals:
         """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
-        targets = {
-            target["function_name"]: target
-            for target in self.documents.read(f"runs/{self.run_id}/batches/{batch}.json")["functions"]
-        }
+        document = self.documents.read(f"runs/{self.run_id}/batches/{batch}.json")
+        if not is_asked(document, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY):
+            return Proposals()
+        targets = {target["function_name"]: target for target in document["functions"]}
         traffic = self.documents.read(f"runs/{self.run_id}/traffic/{batch}.json")
         result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
         known = [(targets[name], document) for name, document in traffic["functions"].items()]

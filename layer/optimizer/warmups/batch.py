@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.changes import Change, NoChange
+from optimizer.changes import Change, NoChange, Tuner
 from optimizer.documents import Documents
 from optimizer.policy.model import Policy
+from optimizer.targets import is_asked
 from optimizer.traffic.analyze import stored_history
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.summary import FunctionTraffic
@@ -45,10 +46,13 @@ def plan_batch(
 ) -> Proposals:
     """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
     policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
-    targets = {t["function_name"]: t for t in documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]}
+    document = documents.read(f"runs/{run_id}/batches/{batch}.json")
+    if not is_asked(document, Tuner.WARMUPS):
+        return Proposals()
+    targets = {target["function_name"]: target for target in document["functions"]}
     traffic = documents.read(f"runs/{run_id}/traffic/{batch}.json")
     result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
-    for name, document in traffic["functions"].items():
+    for name, summary in traffic["functions"].items():
         target = targets[name]
         try:
             live = _live(lambda_, scheduler, group, target)
@@ -57,7 +61,7 @@ def plan_batch(
             continue
         history = stored_history(documents, name)
         decision = propose(
-            run_id, FunctionTraffic.from_document(document), history, live, policy.warmups, minute_of(now)
+            run_id, FunctionTraffic.from_document(summary), history, live, policy.warmups, minute_of(now)
         )
         if isinstance(decision, Change):
             result.changes.append(decision.to_document())
