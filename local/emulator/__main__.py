@@ -7,10 +7,12 @@ import actions
 import schedules
 import step_functions
 import transport
+import workers
 from ministack.app import main
 
 actions.put_right()
 schedules.put_right()
 step_functions.put_right()
 transport.put_right()
+workers.put_right()
 main()
