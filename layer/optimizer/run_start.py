@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer import canonical
 from optimizer.documents import Documents, NoSuchDocument
+from optimizer.policy.errors import short
 from optimizer.policy.model import Mode, Policy
 from optimizer.runs import RunStore
 from optimizer.targets import FunctionTarget, choose, tagged_functions
@@ -18,6 +19,9 @@ TUNERS = ("warmups", "memory", "provisioned_concurrency")
 # Longer than planning and changing take; the time that people have to answer comes on top.
 _LEASE = timedelta(hours=8)
 _LIST_LIMIT = 10
+_FIELDS = frozenset({"tuners", "functions", "reason", "only_automatic"})
+# What a state machine that starts this one adds to the input.
+_STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,14 @@ class Request:
     only_automatic: bool = False
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> "Request":
-        """UnusableRequest where a field is not what it should be."""
+    def read(cls, document: Any) -> "Request":
+        """From the input of the execution; UnusableRequest where it is not what it should be."""
+        if not isinstance(document, dict):
+            raise UnusableRequest(f"it must be an object {{...}}, not {short(document)}")
+        # A field that is misspelt would otherwise mean all tuners, or all functions.
+        unknown_fields = sorted(set(document) - _FIELDS - {_STARTED_BY})
+        if unknown_fields:
+            raise UnusableRequest(f"{', '.join(unknown_fields)} is not known; known: {', '.join(sorted(_FIELDS))}")
         tuners, functions = _texts(document, "tuners"), _texts(document, "functions")
         unknown = sorted(set(tuners or ()) - set(TUNERS))
         if unknown:
@@ -68,11 +78,14 @@ def start(
     """Start the run of the event; answers as docs/architecture.md says.
 
     `read_policy` raises InvalidPolicy (a ValueError with `errors`). Nothing is written before the lock is held, so a
-    run that finds another one, or a policy with errors, leaves nothing behind; whatever the first try wrote, a later
-    try reads or writes again the same way.
+    run that finds another one, an input or a policy with errors, leaves nothing behind; whatever the first try wrote,
+    a later try reads or writes again the same way.
     """
     run_id = event["run_id"]
-    request = Request.read(event.get("request") or {})
+    try:
+        request = Request.read(event.get("request", {}))
+    except UnusableRequest as unusable:
+        return {"outcome": "request_invalid", "message": f"The input of the execution cannot be used: {unusable}."}
     try:
         policy = _policy_of(documents, run_id, policy_key, read_policy)
     except ValueError as invalid:

@@ -232,13 +232,17 @@ def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account:
         ({"tuners": ["memmory"]}, "tuners: memmory is not one of"),
         ({"reason": 3}, "reason: must be a text"),
         ({"only_automatic": "yes"}, "only_automatic: must be true or false"),
+        ({"function": ["orders"]}, "function is not known; known: functions, only_automatic, reason, tuners"),
+        (["orders"], 'it must be an object {...}, not ["orders"]'),
+        (None, "it must be an object {...}, not null"),
     ],
 )
-def test_a_request_that_cannot_be_used_fails_with_its_field_and_takes_no_lock(
-    account: Account, request_: dict[str, Any], message: str
+def test_a_request_that_cannot_be_used_is_answered_with_its_field_and_takes_no_lock(
+    account: Account, request_: Any, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=message):
-        account.call("start_run", {**event("start_run"), "request": request_})
+    answer = account.call("start_run", {**event("start_run"), "request": request_})
+    assert answer["outcome"] == "request_invalid"
+    assert answer["message"].startswith(f"The input of the execution cannot be used: {message}")
     assert account.call("start_run", {**event("start_run"), "run_id": "run-2"})["outcome"] == "started"
 
 
