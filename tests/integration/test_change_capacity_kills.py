@@ -1,243 +1,25 @@
 """A capacity change is killed after every single API call, or met by the team's own deploy there, and run again."""
 
-import json
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from botocore.session import get_session
-from botocore.validate import ParamValidator
+from local_account.lambda_twin import Twin
+from local_account.memory_run_store import MemoryRunStore
 from optimizer.capacity.canary import Comparison, Minute, Side
 from optimizer.capacity.life import ChangeCapacity
 from optimizer.capacity.live import LambdaAccount
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.policy.model import Policy
-from optimizer.runs import StoredChange
 
 NAME, ALIAS, NOW = "orders", "live", datetime(2026, 11, 21, 12, tzinfo=UTC)
 ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{NAME}"
-_MODELS = {name: get_session().get_service_model(name) for name in ("lambda", "application-autoscaling")}
-_OPERATIONS = {
-    service: {
-        "".join(f"_{c.lower()}" if c.isupper() else c for c in operation).lstrip("_"): operation
-        for operation in model.operation_names
-    }
-    for service, model in _MODELS.items()
-}
 
 
 class Killed(BaseException):
     """The process is gone: nothing in the code under test may catch it."""
-
-
-class Twin:
-    """One Lambda function in memory, with the rules of Lambda that a change depends on. Every request and answer is
-    held to botocore's model of the service. `after_call(n)` is asked after the n-th call of any kind."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.after_call: Callable[[int], None] = lambda _n: None
-        self.revision = 0
-        self.updating = 0
-        self.latest = {"CodeSha256": "code-1", "MemorySize": 1024, "Timeout": 3, "Description": ""}
-        self.versions: dict[str, dict[str, Any]] = {"1": dict(self.latest)}
-        self.alias: dict[str, Any] = {"version": "1", "weights": {}, "revision": "a0"}
-        self.provisioned: dict[str, Any] | None = None
-        self.allocating = 0
-        self.allocation_fails_from: int | None = None
-        self.bounds: list[int] | None = None
-        self.tags: dict[str, str] = {}
-        self.latest_revision = "l0"
-
-    def client(self, service: str) -> "TwinClient":
-        return TwinClient(self, service)
-
-    def called(self, name: str) -> None:
-        self.calls.append(name)
-        self.after_call(len(self.calls))
-
-    def touch(self) -> None:
-        self.revision += 1
-        self.latest_revision = f"l{self.revision}"
-
-    # What the team does.
-
-    def team_updates_code(self) -> None:
-        self.latest["CodeSha256"] = "code-2"
-        self.touch()
-
-    def team_deploys(self) -> None:
-        self.team_updates_code()
-        self.alias = {"version": self._publish(), "weights": {}, "revision": f"team{self.revision}"}
-
-    def team_sets_timeout(self) -> None:
-        self.latest["Timeout"] = 30
-        self.touch()
-
-    def _publish(self, description: str = "") -> str:
-        newest = self.versions[max(self.versions, key=int)]
-        content = {key: value for key, value in self.latest.items() if key != "Description"}
-        if {key: value for key, value in newest.items() if key != "Description"} == content:
-            return max(self.versions, key=int)
-        version = str(len(self.versions) + 1)
-        self.versions[version] = {**self.latest, "Description": description}
-        return version
-
-    # The service.
-
-    def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:  # noqa: N803
-        values = self.latest if Qualifier == "$LATEST" else self.versions.get(Qualifier)
-        if values is None:
-            raise error("ResourceNotFoundException", "GetFunctionConfiguration")
-        if Qualifier == "$LATEST" and self.updating:
-            self.updating -= 1
-            if not self.updating:
-                self.touch()
-        busy = Qualifier == "$LATEST" and self.updating
-        return {
-            **values,
-            "FunctionName": FunctionName,
-            "FunctionArn": f"{ARN}:{Qualifier}",
-            "Version": Qualifier,
-            "RevisionId": self.latest_revision if Qualifier == "$LATEST" else f"v{Qualifier}",
-            "State": "Active",
-            "LastUpdateStatus": "InProgress" if busy else "Successful",
-        }
-
-    def get_alias(self, **_: Any) -> dict[str, Any]:
-        return {
-            "FunctionVersion": self.alias["version"],
-            "RevisionId": self.alias["revision"],
-            "RoutingConfig": {"AdditionalVersionWeights": dict(self.alias["weights"])},
-        }
-
-    def get_provisioned_concurrency_config(self, **_: Any) -> dict[str, Any]:
-        if self.provisioned is None:
-            raise error("ProvisionedConcurrencyConfigNotFoundException", "GetProvisionedConcurrencyConfig")
-        if self.allocating:
-            self.allocating -= 1
-            if not self.allocating:
-                limit = self.allocation_fails_from
-                failed = limit is not None and self.provisioned["requested"] >= limit
-                self.provisioned["status"] = "FAILED" if failed else "READY"
-        return {
-            "RequestedProvisionedConcurrentExecutions": self.provisioned["requested"],
-            "Status": self.provisioned["status"],
-        }
-
-    def list_tags(self, **_: Any) -> dict[str, Any]:
-        return {"Tags": self.tags}
-
-    def get_function_concurrency(self, **_: Any) -> dict[str, Any]:
-        return {}
-
-    def list_versions_by_function(self, **_: Any) -> dict[str, Any]:
-        return {"Versions": [{"Version": v, "Description": c["Description"]} for v, c in self.versions.items()]}
-
-    def update_function_configuration(self, MemorySize: int, RevisionId: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        self._check(RevisionId, self.latest_revision, "UpdateFunctionConfiguration")
-        if self.updating:
-            raise error("ResourceConflictException", "UpdateFunctionConfiguration")
-        self.latest["MemorySize"] = MemorySize
-        self.updating = 2
-        self.touch()
-        return {}
-
-    def publish_version(self, CodeSha256: str, RevisionId: str, Description: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        self._check(RevisionId, self.latest_revision, "PublishVersion")
-        if self.updating:
-            raise error("ResourceConflictException", "PublishVersion")
-        if CodeSha256 != self.latest["CodeSha256"]:
-            raise error("InvalidParameterValueException", "PublishVersion")
-        return {"Version": self._publish(Description)}
-
-    def update_alias(
-        self,
-        FunctionVersion: str,  # noqa: N803
-        RevisionId: str,  # noqa: N803
-        RoutingConfig: Mapping[str, Any],  # noqa: N803
-        **_: Any,
-    ) -> dict[str, Any]:
-        self._check(RevisionId, self.alias["revision"], "UpdateAlias")
-        moved = FunctionVersion != self.alias["version"]
-        weights = dict(RoutingConfig["AdditionalVersionWeights"])
-        assert not (weights and self.provisioned), "an alias with provisioned concurrency was given weights"
-        self.revision += 1
-        self.alias = {"version": FunctionVersion, "weights": weights, "revision": f"a{self.revision}"}
-        if moved and self.provisioned:
-            self.provisioned["status"], self.allocating = "IN_PROGRESS", 2
-        return {}
-
-    def put_provisioned_concurrency_config(self, ProvisionedConcurrentExecutions: int, **_: Any) -> dict[str, Any]:  # noqa: N803
-        if self.alias["weights"]:
-            raise error("InvalidParameterValueException", "PutProvisionedConcurrencyConfig")
-        self.provisioned = {"requested": ProvisionedConcurrentExecutions, "status": "IN_PROGRESS"}
-        self.allocating = 2
-        return {}
-
-    def delete_provisioned_concurrency_config(self, **_: Any) -> dict[str, Any]:
-        self.provisioned = None
-        return {}
-
-    def describe_scalable_targets(self, **_: Any) -> dict[str, Any]:
-        if self.bounds is None:
-            return {"ScalableTargets": []}
-        target = {
-            "ServiceNamespace": "lambda",
-            "ResourceId": f"function:{NAME}:{ALIAS}",
-            "ScalableDimension": "lambda:function:ProvisionedConcurrency",
-            "MinCapacity": self.bounds[0],
-            "MaxCapacity": self.bounds[1],
-            "RoleARN": "arn:aws:iam::123456789012:role/scaling",
-            "CreationTime": NOW,
-        }
-        return {"ScalableTargets": [target]}
-
-    def register_scalable_target(self, MinCapacity: int, MaxCapacity: int, **_: Any) -> dict[str, Any]:  # noqa: N803
-        self.bounds = [MinCapacity, MaxCapacity]
-        return {}
-
-    def _check(self, given: str, current: str, operation: str) -> None:
-        if given != current:
-            raise error("PreconditionFailedException", operation)
-
-
-@dataclass
-class TwinClient:
-    """The part of a boto3 client that is used."""
-
-    twin: Twin
-    service: str
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        model = _MODELS[self.service].operation_model(_OPERATIONS[self.service][name])
-
-        def call(**request: Any) -> Any:
-            problems = ParamValidator().validate(request, model.input_shape)
-            assert not problems.has_errors(), problems.generate_report()
-            answer = getattr(self.twin, name)(**request)
-            unknown = set(answer) - set(model.output_shape.members if model.output_shape else ())
-            assert not unknown, f"{name} answers {unknown}"
-            self.twin.called(name)
-            return answer
-
-        return call
-
-    def get_paginator(self, name: str) -> Any:
-        twin = self
-
-        class Paginator:
-            def paginate(self, **request: Any) -> list[Any]:
-                return [getattr(twin, name)(**request)]
-
-        return Paginator()
-
-
-def error(code: str, operation: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
 
 
 @dataclass
@@ -263,7 +45,7 @@ class Compared:
 @dataclass
 class World:
     twin: Twin
-    store: "MemoryStore"
+    store: MemoryRunStore
     change: Change
     compared: Compared = field(default_factory=Compared)
     step: str = "apply"
@@ -343,35 +125,11 @@ def provisioned_change(before: dict[str, int], after: dict[str, int]) -> Change:
     )
 
 
-class MemoryStore:
-    """The run store in memory; its calls are places to be killed at, too."""
-
-    def __init__(self, twin: Twin, change: Change) -> None:
-        self.twin = twin
-        self.stored = StoredChange(change, Status.APPROVED, {}, "", "", "", {})
-        self.cooling: dict[str, datetime] = {}
-
-    def change(self, _change_id: str) -> StoredChange:
-        return self.stored
-
-    def move(self, _change_id: str, to: Status, _now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
-        if self.stored.status in frm:
-            self.stored = replace(self.stored, status=to, message=message or self.stored.message)
-            self.twin.called("move")
-        return self.stored.status is to
-
-    def save_progress(self, _change_id: str, progress: Mapping[str, Any]) -> None:
-        self.stored = replace(self.stored, progress=json.loads(json.dumps(progress)))
-        self.twin.called("save_progress")
-
-    def cool_down(self, target: str, _tuner: Tuner, until: datetime, _change_id: str) -> None:
-        self.cooling[target] = until
-        self.twin.called("cool_down")
-
-
 def make(change: Change, twin: Twin | None = None) -> World:
     twin = twin or Twin()
-    return World(twin, MemoryStore(twin, change), change)
+    store = MemoryRunStore(twin.called)
+    store.record_change(change, Status.APPROVED, NOW)
+    return World(twin, store, change)
 
 
 def old_state(twin: Twin) -> bool:
@@ -446,7 +204,7 @@ def test_a_change_that_does_badly_ends_in_the_old_state(case: str) -> None:
     world.compared.slower = 1.5
     assert world.until_final() == "reverted"
     assert is_old(case, world)
-    assert world.store.cooling[ARN] > NOW
+    assert world.store.cool_downs([ARN], change().tuner)[ARN] > NOW
 
 
 @pytest.mark.parametrize("case", CASES)

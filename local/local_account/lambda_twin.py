@@ -1,0 +1,265 @@
+"""Lambda and Application Auto Scaling in memory, one function at a time, with the rules that a change depends on.
+
+Every request and answer is held to botocore's model of the service.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+
+_MODELS = {name: get_session().get_service_model(name) for name in ("lambda", "application-autoscaling")}
+_OPERATIONS = {
+    service: {
+        "".join(f"_{c.lower()}" if c.isupper() else c for c in operation).lstrip("_"): operation
+        for operation in model.operation_names
+    }
+    for service, model in _MODELS.items()
+}
+
+
+class NotLikeLambda(AssertionError):
+    """A request or an answer that the service does not know, or a write that it would refuse."""
+
+
+class Twin:
+    """One function behind an alias. `after_call(n)` is asked after the n-th call of any kind, `on_route` after the
+    alias or its provisioned concurrency changed."""
+
+    def __init__(self, name: str = "orders", memory_mb: int = 1024, alias: str = "live") -> None:
+        self.name, self.alias_name = name, alias
+        self.arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
+        self.on_route: Callable[[], None] = lambda: None
+        self.calls: list[str] = []
+        self.after_call: Callable[[int], None] = lambda _n: None
+        self.revision = 0
+        self.updating = 0
+        self.latest: dict[str, Any] = {"CodeSha256": "code-1", "MemorySize": memory_mb, "Timeout": 3, "Description": ""}
+        self.versions: dict[str, dict[str, Any]] = {"1": dict(self.latest)}
+        self.alias: dict[str, Any] = {"version": "1", "weights": {}, "revision": "a0"}
+        self.provisioned: dict[str, Any] | None = None
+        self.allocating = 0
+        self.allocation_fails_from: int | None = None
+        self.bounds: list[int] | None = None
+        self.tags: dict[str, str] = {}
+        self.latest_revision = "l0"
+
+    def client(self, service: str) -> "TwinClient":
+        """What stands for a boto3 client of this function alone."""
+        return TwinClient({self.name: self}, service)
+
+    def called(self, name: str) -> None:
+        """Count a call of this name, one of the store's included."""
+        self.calls.append(name)
+        self.after_call(len(self.calls))
+
+    def touch(self) -> None:
+        """Give $LATEST another revision."""
+        self.revision += 1
+        self.latest_revision = f"l{self.revision}"
+
+    # What the team does.
+
+    def team_updates_code(self) -> None:
+        """Code that is not released."""
+        self.latest["CodeSha256"] = "code-2"
+        self.touch()
+
+    def team_deploys(self) -> None:
+        """A release."""
+        self.team_updates_code()
+        self.alias = {"version": self._publish(), "weights": {}, "revision": f"team{self.revision}"}
+
+    def team_sets_timeout(self) -> None:
+        """Configuration that is not released."""
+        self.latest["Timeout"] = 30
+        self.touch()
+
+    def _publish(self, description: str = "") -> str:
+        newest = self.versions[max(self.versions, key=int)]
+        content = {key: value for key, value in self.latest.items() if key != "Description"}
+        if {key: value for key, value in newest.items() if key != "Description"} == content:
+            return max(self.versions, key=int)
+        version = str(len(self.versions) + 1)
+        self.versions[version] = {**self.latest, "Description": description}
+        return version
+
+    # The service.
+
+    def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:  # noqa: N803
+        values = self.latest if Qualifier == "$LATEST" else self.versions.get(Qualifier)
+        if values is None:
+            raise error("ResourceNotFoundException", "GetFunctionConfiguration")
+        if Qualifier == "$LATEST" and self.updating:
+            self.updating -= 1
+            if not self.updating:
+                self.touch()
+        busy = Qualifier == "$LATEST" and self.updating
+        return {
+            **values,
+            "FunctionName": FunctionName,
+            "FunctionArn": f"{self.arn}:{Qualifier}",
+            "Version": Qualifier,
+            "RevisionId": self.latest_revision if Qualifier == "$LATEST" else f"v{Qualifier}",
+            "State": "Active",
+            "LastUpdateStatus": "InProgress" if busy else "Successful",
+        }
+
+    def get_alias(self, **_: Any) -> dict[str, Any]:
+        return {
+            "FunctionVersion": self.alias["version"],
+            "RevisionId": self.alias["revision"],
+            "RoutingConfig": {"AdditionalVersionWeights": dict(self.alias["weights"])},
+        }
+
+    def get_provisioned_concurrency_config(self, **_: Any) -> dict[str, Any]:
+        if self.provisioned is None:
+            raise error("ProvisionedConcurrencyConfigNotFoundException", "GetProvisionedConcurrencyConfig")
+        if self.allocating:
+            self.allocating -= 1
+            if not self.allocating:
+                limit = self.allocation_fails_from
+                failed = limit is not None and self.provisioned["requested"] >= limit
+                self.provisioned["status"] = "FAILED" if failed else "READY"
+        return {
+            "RequestedProvisionedConcurrentExecutions": self.provisioned["requested"],
+            "Status": self.provisioned["status"],
+        }
+
+    def list_tags(self, **_: Any) -> dict[str, Any]:
+        return {"Tags": self.tags}
+
+    def get_function_concurrency(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def list_versions_by_function(self, **_: Any) -> dict[str, Any]:
+        return {"Versions": [{"Version": v, "Description": c["Description"]} for v, c in self.versions.items()]}
+
+    def update_function_configuration(self, MemorySize: int, RevisionId: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._check(RevisionId, self.latest_revision, "UpdateFunctionConfiguration")
+        if self.updating:
+            raise error("ResourceConflictException", "UpdateFunctionConfiguration")
+        self.latest["MemorySize"] = MemorySize
+        self.updating = 2
+        self.touch()
+        return {}
+
+    def publish_version(self, CodeSha256: str, RevisionId: str, Description: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._check(RevisionId, self.latest_revision, "PublishVersion")
+        if self.updating:
+            raise error("ResourceConflictException", "PublishVersion")
+        if CodeSha256 != self.latest["CodeSha256"]:
+            raise error("InvalidParameterValueException", "PublishVersion")
+        return {"Version": self._publish(Description)}
+
+    def update_alias(
+        self,
+        FunctionVersion: str,  # noqa: N803
+        RevisionId: str,  # noqa: N803
+        RoutingConfig: Mapping[str, Any],  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        self._check(RevisionId, self.alias["revision"], "UpdateAlias")
+        moved = FunctionVersion != self.alias["version"]
+        weights = dict(RoutingConfig["AdditionalVersionWeights"])
+        if weights and self.provisioned:
+            raise NotLikeLambda("an alias with provisioned concurrency was given weights")
+        self.revision += 1
+        self.alias = {"version": FunctionVersion, "weights": weights, "revision": f"a{self.revision}"}
+        if moved and self.provisioned:
+            self.provisioned["status"], self.allocating = "IN_PROGRESS", 2
+        self.on_route()
+        return {}
+
+    def put_provisioned_concurrency_config(self, ProvisionedConcurrentExecutions: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if self.alias["weights"]:
+            raise error("InvalidParameterValueException", "PutProvisionedConcurrencyConfig")
+        self.provisioned = {"requested": ProvisionedConcurrentExecutions, "status": "IN_PROGRESS"}
+        self.allocating = 2
+        self.on_route()
+        return {}
+
+    def delete_provisioned_concurrency_config(self, **_: Any) -> dict[str, Any]:
+        self.provisioned = None
+        self.on_route()
+        return {}
+
+    def describe_scalable_targets(self, **_: Any) -> dict[str, Any]:
+        if self.bounds is None:
+            return {"ScalableTargets": []}
+        target = {
+            "ServiceNamespace": "lambda",
+            "ResourceId": f"function:{self.name}:{self.alias_name}",
+            "ScalableDimension": "lambda:function:ProvisionedConcurrency",
+            "MinCapacity": self.bounds[0],
+            "MaxCapacity": self.bounds[1],
+            "RoleARN": "arn:aws:iam::123456789012:role/scaling",
+            "CreationTime": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+        return {"ScalableTargets": [target]}
+
+    def register_scalable_target(self, MinCapacity: int, MaxCapacity: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.bounds = [MinCapacity, MaxCapacity]
+        return {}
+
+    def _check(self, given: str, current: str, operation: str) -> None:
+        if given != current:
+            raise error("PreconditionFailedException", operation)
+
+
+@dataclass(frozen=True, slots=True)
+class TwinClient:
+    """The part of a boto3 client that is used; the function is found by the request's name, ARN or resource."""
+
+    twins: Mapping[str, Twin]
+    service: str
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        model = _MODELS[self.service].operation_model(_OPERATIONS[self.service][name])
+
+        def call(**request: Any) -> Any:
+            if model.input_shape is None:
+                raise NotLikeLambda(f"{name} takes no request")
+            problems = ParamValidator().validate(request, model.input_shape)
+            if problems.has_errors():
+                raise NotLikeLambda(problems.generate_report())
+            twin = self.twins[_function_name(request)]
+            answer = getattr(twin, name)(**request)
+            unknown = set(answer) - set(model.output_shape.members if model.output_shape else ())
+            if unknown:
+                raise NotLikeLambda(f"{name} answers {unknown}")
+            twin.called(name)
+            return answer
+
+        return call
+
+    def get_paginator(self, name: str) -> "_Paginator":
+        """A paginator whose only page is the whole answer."""
+        return _Paginator(self, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paginator:
+    client: TwinClient
+    name: str
+
+    def paginate(self, **request: Any) -> list[Any]:
+        return [getattr(self.client, self.name)(**request)]
+
+
+def error(code: str, operation: str) -> ClientError:
+    """What boto3 raises."""
+    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+
+
+def _function_name(request: Mapping[str, Any]) -> str:
+    if "FunctionName" in request:
+        return str(request["FunctionName"])
+    if "Resource" in request:
+        return str(request["Resource"]).rpartition(":")[2]
+    resource = request["ResourceIds"][0] if "ResourceIds" in request else request["ResourceId"]
+    return str(resource).split(":")[1]

@@ -1,0 +1,53 @@
+"""The part of the run store that acting Lambdas use, in memory: as RunStore, without DynamoDB."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from optimizer.changes import Change, Status, Tuner
+from optimizer.runs import NoSuchChange, StoredChange
+
+
+class MemoryRunStore:
+    """Changes, their progress and cool-downs. `called` is told of every write, under its name."""
+
+    def __init__(self, called: Callable[[str], None] = lambda _name: None) -> None:
+        self._called = called
+        self._changes: dict[str, StoredChange] = {}
+        self._cooling: dict[tuple[str, Tuner], datetime] = {}
+
+    def record_change(self, change: Change, status: Status, now: datetime) -> None:
+        """Begin a change's record."""
+        self._changes[change.id] = StoredChange(change, status, {}, "", "", "", {status.value: now})
+
+    def change(self, change_id: str) -> StoredChange:
+        """The change and where it is; NoSuchChange."""
+        try:
+            return self._changes[change_id]
+        except KeyError:
+            raise NoSuchChange(f"no change {change_id} is recorded") from None
+
+    def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
+        """Whether the change is in status `to` afterwards."""
+        stored = self.change(change_id)
+        if stored.status in frm:
+            times = {to.value: now, **stored.times}
+            self._changes[change_id] = replace(stored, status=to, message=message or stored.message, times=times)
+            self._called("move")
+        return self.change(change_id).status is to
+
+    def save_progress(self, change_id: str, progress: Mapping[str, Any]) -> None:
+        """Keep the acting Lambda's record."""
+        self._changes[change_id] = replace(self.change(change_id), progress=json.loads(json.dumps(progress)))
+        self._called("save_progress")
+
+    def cool_down(self, target: str, tuner: Tuner, until: datetime, _change_id: str) -> None:
+        """Leave the target alone until then."""
+        self._cooling[target, tuner] = until
+        self._called("cool_down")
+
+    def cool_downs(self, targets: Iterable[str], tuner: Tuner) -> dict[str, datetime]:
+        """Until when each of the targets is left alone."""
+        return {target: self._cooling[target, tuner] for target in targets if (target, tuner) in self._cooling}
