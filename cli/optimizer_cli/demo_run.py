@@ -19,7 +19,7 @@ from optimizer_cli import follow
 
 DEMO_POLICY = Path(__file__).parents[2] / "local" / "local_account" / "demo_policy.json"
 # The waits between applying a change and looking at what it did are hours; here they are seconds.
-WAIT_SCALE = 0.002
+WAIT_SCALE = 0.001
 RUN_LIMIT = timedelta(minutes=5)
 CHANGES_LIMIT = timedelta(minutes=3)
 

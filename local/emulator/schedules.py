@@ -1,10 +1,15 @@
-"""MiniStack 1.5.33 takes the time of a one-time schedule for UTC. Here it is one of the schedule's own time zone."""
+"""MiniStack 1.5.33 takes the time of a one-time schedule for UTC; here it is one of the schedule's own time zone. And
+it lists the first hundred schedules only; here the rest come with a token, as on AWS."""
 
+import json
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from ministack.services import scheduler
+
+_PAGE = 100
+_EVERY = 10**9
 
 
 class LocalTime(str):
@@ -17,6 +22,7 @@ class LocalTime(str):
 def put_right() -> None:
     """Replace how the emulator stores a schedule's expression and reads its time."""
     create, epoch_of = scheduler._create_schedule, scheduler._at_time_epoch
+    list_all = scheduler._list_schedules
 
     def create_schedule(name: str, body: dict[str, Any]) -> Any:
         expression = LocalTime(body.get("ScheduleExpression", ""))
@@ -29,5 +35,15 @@ def put_right() -> None:
             return utc
         return datetime.fromisoformat(expression[3:-1]).replace(tzinfo=ZoneInfo(expression.zone)).timestamp()
 
+    def list_schedules(query: dict[str, Any]) -> Any:
+        status, headers, body = list_all({**query, "MaxResults": _EVERY})
+        first, size = int(query.get("NextToken", 0)), int(query.get("MaxResults", _PAGE))
+        found = json.loads(body)["Schedules"]
+        page: dict[str, Any] = {"Schedules": found[first : first + size]}
+        if first + size < len(found):
+            page["NextToken"] = str(first + size)
+        return status, headers, json.dumps(page).encode()
+
+    scheduler._list_schedules = list_schedules
     scheduler._create_schedule = create_schedule
     scheduler._at_time_epoch = at_time_epoch
