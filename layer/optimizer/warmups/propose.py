@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.changes import Change, Effect, Interval, NoChange, Risk, Tuner
 from optimizer.policy.model import Warmups
-from optimizer.traffic.history import Floats, History
+from optimizer.traffic.history import Floats, History, Series
 from optimizer.traffic.minutes import moment_of
 from optimizer.traffic.need import environments_needed
 from optimizer.traffic.summary import FunctionTraffic
@@ -44,26 +44,31 @@ def propose(
         return _without(run_id, traffic, live, policy, reason, {})
     first = now_minute + 2
     minutes = history.minutes.window(history.minutes.start, first)
-    need = environments_needed(minutes)
-    planned = plan(
-        WarmupRequest(
-            start=moment_of(first),
-            hours_ahead=policy.horizon_hours,
-            time_zone=traffic.timezone,
-            duration_ms=traffic.mean_duration_ms or 0.0,
-            keep_alive_minutes=policy.keep_alive_minutes,
-            idle_minutes_per_cold_start=policy.idle_minutes_per_cold_start,
-            minutes=minutes.values["invocations"],
-            hours=history.hours.values["invocations"],
-            may_provision=False,
-            max_environments=policy.max_environments_per_function,
-            needed=need,
-        )
-    )
+    request = warmup_request(minutes, history.hours, traffic.timezone, policy)
+    planned = plan(request)
     if not planned.pings:
         return _without(run_id, traffic, live, policy, planned.reason, _known(traffic, live))
     pings = tuple((first + minute, environments) for minute, environments in planned.pings)
-    return _change(run_id, traffic, minutes.start, need, live, policy, planned, pings)
+    return _change(run_id, traffic, minutes, live, policy, planned, pings)
+
+
+def warmup_request(minutes: Series, hours: Series, timezone: str, policy: Warmups) -> WarmupRequest:
+    """What is asked of `plan` for the time that begins where `minutes` end."""
+    calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
+    known = ~np.isnan(duration_ms) & (calls > 0)
+    return WarmupRequest(
+        start=moment_of(minutes.end),
+        hours_ahead=policy.horizon_hours,
+        time_zone=timezone,
+        duration_ms=float(np.average(duration_ms[known], weights=calls[known])) if known.any() else 0.0,
+        keep_alive_minutes=policy.keep_alive_minutes,
+        idle_minutes_per_cold_start=policy.idle_minutes_per_cold_start,
+        minutes=calls,
+        hours=hours.values["invocations"],
+        may_provision=False,
+        max_environments=policy.max_environments_per_function,
+        needed=environments_needed(minutes),
+    )
 
 
 def _why_not(traffic: FunctionTraffic, policy: Warmups) -> str:
@@ -99,8 +104,7 @@ def _without(
 def _change(
     run_id: str,
     traffic: FunctionTraffic,
-    start: int,
-    need: Floats,
+    minutes: Series,
     live: Live,
     policy: Warmups,
     planned: WarmupPlan,
@@ -108,7 +112,12 @@ def _change(
 ) -> Change | NoChange:
     horizon_days = policy.horizon_hours / 24
     past = past_days(
-        need, start, pings, ZoneInfo(traffic.timezone), policy.horizon_hours * 60, policy.keep_alive_minutes
+        environments_needed(minutes),
+        minutes.start,
+        pings,
+        ZoneInfo(traffic.timezone),
+        policy.horizon_hours * 60,
+        policy.keep_alive_minutes,
     )
     init_ms = traffic.init_ms or ASSUMED_INIT_MS
     usd_day = (

@@ -1,0 +1,189 @@
+"""What warm-up plans would have done on traffic that is known, beside what else could have been done. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from optimizer.capacity import prices
+from optimizer.policy.model import Warmups
+from optimizer.traffic.history import DAY_MINUTES, MINUTES_KEPT, Floats, Series, hours_of
+from optimizer.traffic.need import environments_needed
+from optimizer.warmups.cost import pings_usd
+from optimizer.warmups.plan import plan
+from optimizer.warmups.propose import HOLD_MS, warmup_request
+from optimizer.warmups.replay import Replay, replay
+from optimizer.warmups.target_tracking import tracked
+
+type Pings = Sequence[tuple[int, int]]
+
+# What most warmers do if nobody tells them otherwise.
+FLAT_ENVIRONMENTS = 2
+FLAT_EVERY_MINUTES = 5
+# CloudWatch's newest minutes are not complete, and a plan begins two minutes after it was asked for.
+_UNKNOWN_MINUTES = 5
+_LEARNING_DAYS = 14
+
+
+class Way(StrEnum):
+    """What is compared. PLANNED: the pings of the shipped plans. FLAT: FLAT_ENVIRONMENTS every FLAT_EVERY_MINUTES.
+    TARGET_TRACKING: provisioned concurrency that follows its utilisation."""
+
+    NOTHING = "nothing"
+    PLANNED = "planned"
+    FLAT = "flat"
+    TARGET_TRACKING = "target_tracking"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A function and its minutes (`invocations`, `duration_ms`, `concurrency`; NaN is not known)."""
+
+    name: str
+    minutes: Series
+    timezone: str
+    memory_mb: int
+    architecture: str
+    init_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Totals of the tested minutes. idle_minutes: environment-minutes beyond those of doing nothing. pings: calls of
+    the function made by pings. usd: what is added to the bill: pings with their INIT, or provisioned concurrency
+    with its INIT less what calls on it save; INIT that is avoided is not taken off."""
+
+    cold_starts: float = 0.0
+    idle_minutes: float = 0.0
+    pings: int = 0
+    usd: float = 0.0
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(
+            self.cold_starts + other.cold_starts,
+            self.idle_minutes + other.idle_minutes,
+            self.pings + other.pings,
+            self.usd + other.usd,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One function: days tested, and what each way comes to. days 0: too little is known to test anything."""
+
+    name: str
+    days: float
+    outcomes: Mapping[Way, Outcome]
+
+
+def plan_starts(subject: Subject, hours_between_plans: int) -> range:
+    """The places in the minutes at which a new plan begins: after 14 days to learn from, or half of what is known."""
+    known = np.flatnonzero(~np.isnan(subject.minutes.values["invocations"]))
+    if not len(known):
+        return range(0)
+    first, length = int(known[0]), len(subject.minutes)
+    learning = min(_LEARNING_DAYS * DAY_MINUTES, (length - first) // (2 * DAY_MINUTES) * DAY_MINUTES)
+    return range(first + learning, length, hours_between_plans * 60) if learning else range(0)
+
+
+def backtest(
+    subject: Subject, policy: Warmups, hours_between_plans: int, planned_one: Callable[[], None] = lambda: None
+) -> Result:
+    """Play every way over the tested minutes. Each plan is made from what was known when it was made, with the
+    policy's horizon, and is replaced by the next. `planned_one` is called after each plan."""
+    starts = plan_starts(subject, hours_between_plans)
+    if not starts:
+        return Result(subject.name, 0.0, dict.fromkeys(Way, Outcome()))
+    calls, duration_ms = subject.minutes.values["invocations"], subject.minutes.values["duration_ms"]
+    most = policy.max_environments_per_function
+    planned = planned_pings(subject, policy, starts, planned_one)
+    flat = _flat(starts, len(calls), min(FLAT_ENVIRONMENTS, most))
+    busy = np.where(calls > 0, np.nan_to_num(calls * duration_ms) / 60_000, 0.0)
+    held = tracked(busy, most) if most else np.zeros(len(busy))
+    held[: starts[0]] = 0
+    tested = np.arange(len(calls)) >= starts[0]
+    tested &= ~np.isnan(calls)
+    need = environments_needed(subject.minutes)
+    nothing = replay(need, (), policy.keep_alive_minutes)
+    idle_anyway = float(nothing.idle[tested].sum())
+
+    def outcome(pings: Pings) -> Outcome:
+        played = replay(need, pings, policy.keep_alive_minutes)
+        return Outcome(
+            cold_starts=float(played.cold[tested].sum()),
+            idle_minutes=float(played.idle[tested].sum()) - idle_anyway,
+            pings=sum(environments for _, environments in pings),
+            usd=_pings_usd(subject, pings, played),
+        )
+
+    spilled = replay(np.maximum(need - held, 0), (), policy.keep_alive_minutes)
+    unused = np.maximum(held - np.nan_to_num(need), 0)
+    outcomes = {
+        Way.NOTHING: Outcome(cold_starts=float(nothing.cold[tested].sum())),
+        Way.PLANNED: outcome(planned),
+        Way.FLAT: outcome(flat),
+        Way.TARGET_TRACKING: Outcome(
+            cold_starts=float(spilled.cold[tested].sum()),
+            idle_minutes=float((spilled.idle + unused)[tested].sum()) - idle_anyway,
+            usd=_provisioned_usd(subject, held, busy),
+        ),
+    }
+    return Result(subject.name, float(tested.sum()) / DAY_MINUTES, outcomes)
+
+
+def total(results: Sequence[Result]) -> dict[Way, Outcome]:
+    """All functions together."""
+    return {way: sum((result.outcomes[way] for result in results), Outcome()) for way in Way}
+
+
+def planned_pings(
+    subject: Subject, policy: Warmups, starts: range, planned_one: Callable[[], None] = lambda: None
+) -> Pings:
+    """The pings (place of the minute, environments) of the plans made at `starts`, each until the next."""
+    pings: list[tuple[int, int]] = []
+    for start in starts:
+        known = _known_at(subject.minutes, start)
+        made = plan(warmup_request(known, hours_of(known), subject.timezone, policy))
+        # Minutes until the next plan takes over.
+        span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
+        pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)
+        planned_one()
+    return pings
+
+
+def _known_at(minutes: Series, start: int) -> Series:
+    first = max(0, start - MINUTES_KEPT)
+    window = minutes.window(minutes.start + first, minutes.start + start)
+    values = {name: values.copy() for name, values in window.values.items()}
+    for series in values.values():
+        series[-_UNKNOWN_MINUTES:] = np.nan
+    return replace(window, values=values)
+
+
+def _flat(starts: range, end: int, environments: int) -> Pings:
+    return [(minute, environments) for minute in range(starts[0], end, FLAT_EVERY_MINUTES)] if environments else []
+
+
+def _pings_usd(subject: Subject, pings: Pings, played: Replay) -> float:
+    return pings_usd(
+        architecture=subject.architecture,
+        memory_mb=subject.memory_mb,
+        schedules=len(pings),
+        calls=sum(environments for _, environments in pings),
+        cold_calls=float(played.cold_pings.sum()),
+        hold_ms=HOLD_MS,
+        init_ms=subject.init_ms,
+    )
+
+
+def _provisioned_usd(subject: Subject, held: Floats, busy: Floats) -> float:
+    rate = prices.rates(subject.architecture)
+    gb = subject.memory_mb / 1024
+    started = float(np.maximum(np.diff(held, prepend=0.0), 0).sum())
+    saved = float(rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)
+    return gb * (
+        60 * float(held.sum()) * float(rate.provisioned_usd)
+        - 60 * float(np.minimum(held, busy).sum()) * saved
+        + started * subject.init_ms / 1000 * float(rate.tiers[0].gb_second_usd)
+    )

@@ -1,0 +1,125 @@
+"""What warm-ups would have done on known traffic, on small traces whose answers can be counted by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from optimizer.capacity import prices
+from optimizer.policy.model import Warmups
+from optimizer.traffic.history import DAY_MINUTES, Floats, Series
+from optimizer.warmups.backtest import Outcome, Subject, Way, backtest, plan_starts, planned_pings, total
+from optimizer.warmups.target_tracking import tracked
+
+START = 29_000_160  # a midnight UTC
+
+
+def subject(calls: Floats, duration_ms: float = 100.0) -> Subject:
+    values = {
+        "invocations": calls,
+        "duration_ms": np.where(calls > 0, duration_ms, np.nan),
+        "concurrency": np.full(len(calls), np.nan),
+    }
+    return Subject("orders", Series(START, values), "UTC", 1024, "x86_64", 500.0)
+
+
+def every(minutes: int, days: int) -> Floats:
+    calls = np.zeros(days * DAY_MINUTES)
+    calls[::minutes] = 1
+    return calls
+
+
+def daily_burst(days: int) -> Floats:
+    """Twenty calls of three seconds in the minute 09:00, else silence."""
+    calls = np.zeros(days * DAY_MINUTES)
+    calls[9 * 60 :: DAY_MINUTES] = 20
+    return calls
+
+
+def test_target_tracking_follows_a_rise_after_three_minutes() -> None:
+    assert tracked(np.full(8, 1.0), 10).tolist() == [1, 1, 1, 2, 2, 2, 2, 2]
+
+
+def test_target_tracking_does_not_see_a_rise_of_two_minutes() -> None:
+    assert set(tracked(np.array([0.0, 5, 5, 0, 0, 5, 5, 0]), 10).tolist()) == {1}
+
+
+def test_target_tracking_cannot_see_how_much_is_missing_and_climbs_step_by_step() -> None:
+    assert tracked(np.full(7, 50.0), 10).tolist() == [1, 1, 1, 2, 3, 5, 8]
+
+
+def test_target_tracking_gives_back_after_fifteen_quiet_minutes_and_keeps_one() -> None:
+    held = tracked(np.concatenate((np.full(4, 1.0), np.zeros(30))), 10)
+    assert held[:18].tolist() == [1, 1, 1, *[2] * 15]
+    assert set(held[18:].tolist()) == {1}
+
+
+def test_target_tracking_holds_no_more_than_it_may() -> None:
+    assert tracked(np.full(60, 50.0), 4).max() == 4
+
+
+def test_doing_nothing_and_the_flat_warmer_come_to_what_can_be_counted() -> None:
+    result = backtest(subject(every(30, 4)), Warmups(), 6)
+    assert result.days == 2.0
+    nothing, flat = result.outcomes[Way.NOTHING], result.outcomes[Way.FLAT]
+    assert nothing == Outcome(cold_starts=96.0)
+    # Two environments all the time; one of them is used in 96 minutes and idles for ten after each anyway.
+    assert (flat.cold_starts, flat.idle_minutes) == (0.0, 2 * 2880 - 96 - 10 * 96)
+    assert flat.pings == 2 * 576
+
+
+def test_provisioned_concurrency_is_paid_for_all_the_time_less_what_its_cheaper_calls_save() -> None:
+    result = backtest(subject(every(30, 4)), Warmups(), 6)
+    outcome = result.outcomes[Way.TARGET_TRACKING]
+    assert (outcome.cold_starts, outcome.pings) == (0.0, 0)
+    rate = prices.RATES["x86_64"]
+    held_usd = 2 * 86_400 * float(rate.provisioned_usd)
+    saved_usd = 96 * 0.1 * float(rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)
+    init_usd = 0.5 * float(rate.tiers[0].gb_second_usd)
+    assert outcome.usd == pytest.approx(held_usd - saved_usd + init_usd, rel=1e-6)
+
+
+def test_plans_learn_a_burst_of_every_day_and_cost_less_idle_time_than_a_flat_warmer() -> None:
+    result = backtest(subject(daily_burst(10), 3000.0), Warmups(), 6)
+    planned, flat, nothing = (result.outcomes[way] for way in (Way.PLANNED, Way.FLAT, Way.NOTHING))
+    assert nothing.cold_starts == 5 * 3.0
+    assert planned.cold_starts <= 0.2 * nothing.cold_starts
+    assert planned.idle_minutes < 0.1 * flat.idle_minutes
+    assert 0 < planned.usd < flat.usd
+
+
+def test_a_plan_knows_nothing_of_what_comes_after_it_was_made() -> None:
+    calls = np.random.default_rng(3).poisson(np.where(np.arange(6 * DAY_MINUTES) // 60 % 24 == 9, 2.0, 0.02)) * 1.0
+    other = calls.copy()
+    at = 4 * DAY_MINUTES
+    other[at:] = 7.0
+    starts = range(3 * DAY_MINUTES, 5 * DAY_MINUTES, 360)
+    policy = replace(Warmups(), idle_minutes_per_cold_start=60.0)
+    seen, unseen = (planned_pings(subject(values, 2000.0), policy, starts) for values in (calls, other))
+    until = at + 360
+    assert [ping for ping in seen if ping[0] < until] == [ping for ping in unseen if ping[0] < until]
+    assert seen != unseen
+
+
+def test_a_policy_that_allows_no_environment_leaves_everything_as_it_is() -> None:
+    result = backtest(subject(every(30, 4)), replace(Warmups(), max_environments_per_function=0), 6)
+    nothing = result.outcomes[Way.NOTHING]
+    assert all(result.outcomes[way] == nothing for way in (Way.PLANNED, Way.FLAT, Way.TARGET_TRACKING))
+
+
+@pytest.mark.parametrize(("days", "first"), [(1, None), (2, 1), (7, 3), (10, 5), (60, 14)])
+def test_half_of_what_is_known_or_two_weeks_are_learnt_from_before_the_first_plan(days: int, first: int | None) -> None:
+    starts = plan_starts(subject(every(30, days)), 6)
+    assert (starts[0] // DAY_MINUTES if starts else None) == first
+
+
+def test_minutes_that_are_not_known_are_not_counted() -> None:
+    calls = every(30, 4)
+    calls[3 * DAY_MINUTES :] = np.nan
+    result = backtest(subject(calls), Warmups(), 6)
+    assert result.days == 1.0
+    assert result.outcomes[Way.NOTHING].cold_starts == 48.0
+
+
+def test_all_functions_together_are_the_sum_of_each() -> None:
+    results = [backtest(subject(every(n, 4)), Warmups(), 12) for n in (30, 60)]
+    assert total(results)[Way.NOTHING].cold_starts == 96.0 + 48.0
