@@ -7,11 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from local_account.account import EmulatorMissing
+from local_account.curves import NoCurves
+from local_account.deploy import SamFailed, SamMissing
+from local_account.processes import DidNotStart, PortInUse
+from local_account.traces import NoTraces
 from rich.console import Console
 
 from optimizer_cli import demo_run, show
+from optimizer_cli.follow import StillRunning
 
 FOLDER = Path(".demo")
+# What a person at this machine can put right; anything else is a fault of ours and keeps its traceback.
+USER_ERRORS = (DidNotStart, EmulatorMissing, NoCurves, NoTraces, PortInUse, SamFailed, SamMissing, StillRunning)
 
 
 @click.command(help=__doc__)
@@ -23,7 +31,7 @@ FOLDER = Path(".demo")
 @click.option(
     "--curves",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with curves.csv, durations against memory; without it the folder memory beside the traces, or a formula.",
+    help="Folder with curves.csv, durations against memory; else ../memory of the traces, or a formula.",
 )
 @click.option(
     "--policy",
@@ -36,6 +44,16 @@ FOLDER = Path(".demo")
 def command(traces: Path | None, curves: Path | None, policy_file: Path | None, keep: bool, as_json: bool) -> None:
     """Everything listens on 127.0.0.1 and ends with this command."""
     progress = Console(stderr=as_json, highlight=False)
+    try:
+        status = _demo(traces, curves, policy_file, keep, as_json, progress)
+    except USER_ERRORS as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(0 if status == "SUCCEEDED" else 1)
+
+
+def _demo(
+    traces: Path | None, curves: Path | None, policy_file: Path | None, keep: bool, as_json: bool, progress: Console
+) -> str:
     started = time.monotonic()
     if curves is None and traces is not None and (traces.parent / "memory" / "curves.csv").is_file():
         curves = traces.parent / "memory"
@@ -51,4 +69,4 @@ def command(traces: Path | None, curves: Path | None, policy_file: Path | None, 
         if keep:
             show.running(account.environment(), progress)
             demo_run.wait_for_interrupt()
-    sys.exit(0 if result.status == "SUCCEEDED" else 1)
+    return result.status
