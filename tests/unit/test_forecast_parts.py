@@ -1,0 +1,78 @@
+"""The parts of a forecast: what stays warm, levels, how busy past days were, whose past counts."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer.traffic.forecast_demand import MOST_LEVELS, Levels, kept_warm
+from optimizer.traffic.forecast_level import level_factors
+from optimizer.traffic.forecast_mixture import (
+    DAY_MINUTES,
+    NEIGHBOURHOODS,
+    PastDays,
+    day_tables,
+    fitted_weights,
+    mean_tables,
+)
+
+DAYS = 10
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=60), st.integers(1, 20))
+def test_an_environment_stays_warm_for_the_keep_alive(needed: list[int], keep_alive: int) -> None:
+    expected = [max(needed[max(0, t - keep_alive) : t], default=0) for t in range(len(needed))]
+    assert kept_warm(np.array(needed, float), keep_alive).tolist() == expected
+
+
+@given(st.integers(1, 5000))
+def test_levels_cover_every_environment_once_and_stay_few(most: int) -> None:
+    levels = Levels.up_to(most)
+    assert levels.low.tolist() == [0, *levels.high[:-1].tolist()]
+    assert levels.high[-1] == most
+    assert len(levels.high) <= MOST_LEVELS
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_levels_add_up_to_the_environments_short_and_unused(needed: int, warm: int) -> None:
+    levels = Levels.up_to(200)
+    here, there = np.array([needed], float), np.array([warm], float)
+    assert levels.cold(here, there).sum() == max(needed - warm, 0)
+    assert levels.unused(here, there).sum() == 200 - max(needed, warm)
+
+
+def test_a_level_that_lasts_is_carried_over_and_one_that_does_not_is_not() -> None:
+    steady = np.repeat([100.0] * 9 + [200.0], DAY_MINUTES)
+    assert level_factors(steady, 1440)[0] > 1.6
+    random = np.random.default_rng(5)
+    # Every six hours another level, that says nothing of the next.
+    restless = np.repeat(random.lognormal(3, 1.5, 15 * 4), 360)
+    restless[-360:] = 1000
+    assert level_factors(restless, 360).max() < 3.0
+
+
+def test_no_calls_at_all_have_a_level_of_one() -> None:
+    assert level_factors(np.zeros(3 * DAY_MINUTES), 360).tolist() == [1.0] * (3 * DAY_MINUTES)
+
+
+def past(needed: np.ndarray) -> np.ndarray:
+    minutes = np.arange(len(needed))
+    return day_tables(PastDays.of(needed, kept_warm(needed, 10), minutes, len(needed)), Levels.up_to(1))
+
+
+def test_a_schedule_is_told_from_calls_at_any_time() -> None:
+    fixed = np.zeros(DAYS * DAY_MINUTES)
+    fixed[600::DAY_MINUTES] = 1
+    anywhere = (np.random.default_rng(2).random(DAYS * DAY_MINUTES) < 0.02).astype(float)
+    exact = NEIGHBOURHOODS[0]
+    assert exact.reach == 0
+    sure, unsure = fitted_weights(past(fixed)), fitted_weights(past(anywhere))
+    assert sure[0] > 1 / len(NEIGHBOURHOODS) > unsure[0]
+    assert np.isclose(sure.sum(), 1)
+    assert np.isclose(unsure.sum(), 1)
+
+
+def test_shares_of_short_and_unused_never_pass_one() -> None:
+    needed = (np.random.default_rng(4).random(DAYS * DAY_MINUTES) < 0.1).astype(float)
+    tables = past(needed)
+    shares = mean_tables(tables, fitted_weights(tables), np.arange(DAY_MINUTES))
+    assert (shares >= 0).all()
+    assert (shares[:, 0] + shares[:, 1] <= 1 + 1e-5).all()
