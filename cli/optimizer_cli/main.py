@@ -7,6 +7,7 @@ import click
 COMMANDS = {
     "demo": "A local account, a real deploy, a run, the report.",
     "policy": "Check a policy, show the one in use, store one.",
+    "backtest": "What it would have done on the past, and what that would have saved.",
     "plan": "The decisions alone: JSON lines in, JSON lines out.",
 }
 

@@ -70,10 +70,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One function: days tested, and what each way comes to. days 0: too little is known to test anything."""
+    """One function: days tested, the most environments needed in them, and what each way comes to. days 0: too
+    little is known to test anything."""
 
     name: str
     days: float
+    most_needed: int
     outcomes: Mapping[Way, Outcome]
 
 
@@ -94,7 +96,7 @@ def backtest(
     policy's horizon, and is replaced by the next. `planned_one` is called after each plan."""
     starts = plan_starts(subject, hours_between_plans)
     if not starts:
-        return Result(subject.name, 0.0, dict.fromkeys(Way, Outcome()))
+        return Result(subject.name, 0.0, 0, dict.fromkeys(Way, Outcome()))
     calls, duration_ms = subject.minutes.values["invocations"], subject.minutes.values["duration_ms"]
     most = policy.max_environments_per_function
     planned = planned_pings(subject, policy, starts, planned_one)
@@ -129,7 +131,8 @@ def backtest(
             usd=_provisioned_usd(subject, held, busy),
         ),
     }
-    return Result(subject.name, float(tested.sum()) / DAY_MINUTES, outcomes)
+    most_needed = int(need[tested].max()) if tested.any() else 0
+    return Result(subject.name, float(tested.sum()) / DAY_MINUTES, most_needed, outcomes)
 
 
 def total(results: Sequence[Result]) -> dict[Way, Outcome]:

@@ -1,0 +1,59 @@
+"""The functions of the account that the policy looks at, and what CloudWatch knows of them. Reads only."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+from optimizer.policy.model import Policy
+from optimizer.targets import FunctionTarget, Targets, choose, tagged_functions
+from optimizer.traffic import metrics
+from optimizer.traffic.history import History
+from optimizer.traffic.minutes import minute_of
+from optimizer.traffic.silence import settle
+from optimizer.warmups.backtest import Subject
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+
+
+def found(tagging: "ResourceGroupsTaggingAPIClient", policy: Policy, only: Collection[str]) -> Targets:
+    """What a run with this policy would look at. `only`: names, empty for all."""
+    return choose(tagged_functions(tagging, policy.functions.tags), policy, only or None)
+
+
+def read(
+    cloudwatch: "CloudWatchClient",
+    lambda_: "LambdaClient",
+    batch: Collection[FunctionTarget],
+    now: datetime,
+    init_ms: float,
+) -> Iterator[tuple[str, Subject | str]]:
+    """Each function of a batch by name, or in one sentence why it cannot be played."""
+    windows = {target.function_name: metrics.window(History.empty(), minute_of(now)) for target in batch}
+    read_now = dict(metrics.read(cloudwatch, windows))
+    histories = {name: history for name, history in read_now.items() if isinstance(history, History)}
+    settled = settle(histories, min(window.since_minute for window in windows.values()))
+    for target in batch:
+        name = target.function_name
+        if name not in settled:
+            yield name, str(read_now[name])
+            continue
+        try:
+            configuration = lambda_.get_function_configuration(FunctionName=name)
+        except ClientError as error:
+            yield name, f"GetFunctionConfiguration was refused: {error.response['Error'].get('Code', '?')}"
+            continue
+        yield (
+            name,
+            Subject(
+                name=name,
+                minutes=settled[name].minutes,
+                timezone=target.timezone,
+                memory_mb=configuration["MemorySize"],
+                architecture=configuration["Architectures"][0],
+                init_ms=init_ms,
+            ),
+        )

@@ -1,0 +1,73 @@
+"""Traffic in a folder: `series.json` and one `NAME.csv.gz` for each series, of which those by the minute are read.
+
+series.json: for each name `period_s`, `timezone` and `duration_ms` (of all calls, or null where each minute has its
+own). CSV: `timestamp` (ISO 8601, the start of the minute), `invocations` (empty: not known), `duration_ms`.
+"""
+
+import csv
+import gzip
+import json
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optimizer.traffic.history import Series
+from optimizer.traffic.minutes import minute_of
+from optimizer.warmups.backtest import Subject
+
+
+class UnreadableTraces(ValueError):
+    """The folder or one of its files is not what it should be; the message says which and why."""
+
+
+def read(
+    folder: Path, only: Collection[str], *, memory_mb: int, architecture: str, init_ms: float
+) -> Iterator[Subject]:
+    """The series by the minute as functions of one size, in the order of their names. `only`: empty for all."""
+    try:
+        facts: dict[str, dict[str, Any]] = json.loads((folder / "series.json").read_text())
+    except FileNotFoundError as error:
+        raise UnreadableTraces(f"{folder} has no series.json") from error
+    except ValueError as error:
+        raise UnreadableTraces(f"{folder}/series.json is not JSON: {error}") from error
+    missing = sorted(set(only) - set(facts))
+    if missing:
+        raise UnreadableTraces(f"{folder}/series.json knows no {', '.join(missing)}")
+    for name in sorted(only or facts):
+        if facts[name].get("period_s") == 60:
+            minutes = _minutes(folder / f"{name}.csv.gz", facts[name].get("duration_ms"))
+            yield Subject(name, minutes, facts[name].get("timezone") or "UTC", memory_mb, architecture, init_ms)
+
+
+def _minutes(path: Path, duration_ms: float | None) -> Series:
+    try:
+        with gzip.open(path, "rt", newline="") as text:
+            rows = [(_minute(row), row["invocations"], row.get("duration_ms")) for row in csv.DictReader(text)]
+        start, end = rows[0][0], rows[-1][0] + 1
+        calls, durations = np.full((2, end - start), np.nan)
+        for minute, count, mean_ms in rows:
+            if count:
+                calls[minute - start] = float(count)
+            if mean_ms and float(mean_ms) > 0:
+                durations[minute - start] = float(mean_ms)
+    except OSError as error:
+        raise UnreadableTraces(f"{path} cannot be read: {error}") from error
+    except (KeyError, IndexError, ValueError) as error:
+        raise UnreadableTraces(f"{path} is not a series by the minute: {error!r}") from error
+    usual = duration_ms or (_mean(calls, durations) if np.isfinite(durations).any() else 0.0)
+    durations = np.where(np.isnan(durations) & (calls > 0), usual, durations)
+    return Series(start, {"invocations": calls, "duration_ms": durations, "concurrency": np.full(len(calls), np.nan)})
+
+
+def _minute(row: dict[str, str]) -> int:
+    moment = datetime.fromisoformat(row["timestamp"])
+    if moment.tzinfo is None:
+        raise ValueError(f"{row['timestamp']} has no time zone; end it with Z for UTC")
+    return minute_of(moment)
+
+
+def _mean(calls: np.ndarray, durations: np.ndarray) -> float:
+    known = ~np.isnan(durations)
+    return float(np.average(durations[known], weights=np.nan_to_num(calls[known]) + 1e-9))

@@ -1,0 +1,203 @@
+"""Cold starts, idle time and dollars with warm-ups and without, on trace files or on one's own CloudWatch history.
+
+Plans are made as the deployed application would have made them, each from what was known by then, and replaced by the
+next. Beside them: doing nothing, a warmer of 2 environments every 5 minutes, and provisioned concurrency that
+Application Auto Scaling holds at 70 %. Reads only. Pings that are sent already count as traffic here.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from optimizer.policy.check import InvalidPolicy
+from optimizer.policy.check import read as read_policy
+from optimizer.policy.model import Policy
+from optimizer.warmups.backtest import Outcome, Result, Subject, Way, backtest, plan_starts, total
+from optimizer.warmups.propose import ASSUMED_INIT_MS
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from optimizer_cli.backtests import own_functions, trace_files
+
+_TITLES = {
+    Way.NOTHING: "nothing",
+    Way.PLANNED: "planned pings",
+    Way.FLAT: "flat warmer",
+    Way.TARGET_TRACKING: "target tracking",
+}
+
+
+@click.command(help=__doc__)
+@click.option(
+    "--traces",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with series.json and NAME.csv.gz; without it CloudWatch is read with the current credentials.",
+)
+@click.option("--policy", "policy_file", type=click.File("rb"), help="Policy file; without it the defaults hold.")
+@click.option("--only", multiple=True, metavar="NAME", help="This function or series alone; may be given repeatedly.")
+@click.option("--hours-between-plans", type=click.IntRange(1, 168), default=6, show_default=True)
+@click.option(
+    "--worth",
+    type=click.FloatRange(0, 1e9),
+    help="Idle minutes that one cold start less is worth, instead of the policy's warmups.idle_minutes_per_cold_start.",
+)
+@click.option("--memory-mb", type=click.IntRange(128, 10_240), default=1024, show_default=True, help="Of traces.")
+@click.option(
+    "--architecture", type=click.Choice(["arm64", "x86_64"]), default="x86_64", show_default=True, help="Of traces."
+)
+@click.option(
+    "--init-ms", type=click.FloatRange(0, 600_000), default=ASSUMED_INIT_MS, show_default=True, help="Length of INIT."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
+def command(
+    traces: Path | None,
+    policy_file: Any,
+    only: tuple[str, ...],
+    hours_between_plans: int,
+    worth: float | None,
+    memory_mb: int,
+    architecture: str,
+    init_ms: float,
+    as_json: bool,
+) -> None:
+    """The command."""
+    policy = _policy(policy_file)
+    if worth is not None:
+        policy = replace(policy, warmups=replace(policy.warmups, idle_minutes_per_cold_start=worth))
+    failed: dict[str, str] = {}
+    if traces is None:
+        subjects = _own(policy, only, init_ms, failed)
+    else:
+        subjects = trace_files.read(traces, only, memory_mb=memory_mb, architecture=architecture, init_ms=init_ms)
+    try:
+        results = _play(subjects, policy, hours_between_plans)
+    except trace_files.UnreadableTraces as error:
+        raise click.ClickException(str(error)) from error
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"the account cannot be read: {error}") from error
+    if not results and not failed:
+        raise click.ClickException(
+            "there is nothing to test: no series by the minute" if traces else f"no function is tagged {_tags(policy)}"
+        )
+    if as_json:
+        click.echo(json.dumps(_document(results, failed, policy, hours_between_plans), indent=1))
+    else:
+        _show(results, failed, policy, hours_between_plans)
+    # Nothing that was asked for could be played.
+    if not any(result.days for result in results):
+        raise SystemExit(1)
+
+
+def _policy(file: Any) -> Policy:
+    if file is None:
+        return Policy()
+    try:
+        return read_policy(file.read())
+    except InvalidPolicy as invalid:
+        raise click.ClickException(f"{file.name}: {invalid}") from invalid
+
+
+def _own(policy: Policy, only: Collection[str], init_ms: float, failed: dict[str, str]) -> Iterator[Subject]:
+    cloudwatch, lambda_ = boto3.client("cloudwatch"), boto3.client("lambda")
+    targets = own_functions.found(boto3.client("resourcegroupstaggingapi"), policy, only)
+    failed.update(targets.left_out)
+    for batch in targets.batches():
+        for name, subject in own_functions.read(cloudwatch, lambda_, batch, datetime.now(UTC), init_ms):
+            if isinstance(subject, str):
+                failed[name] = subject
+            else:
+                yield subject
+
+
+def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int) -> list[Result]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    results = []
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        for subject in subjects:
+            plans = len(plan_starts(subject, hours_between_plans))
+            task = progress.add_task(subject.name, total=plans)
+            results.append(
+                backtest(subject, policy.warmups, hours_between_plans, lambda task=task: progress.advance(task))  # type: ignore[misc]
+            )
+            progress.remove_task(task)
+    return results
+
+
+def _document(results: list[Result], failed: dict[str, str], policy: Policy, hours: int) -> dict[str, Any]:
+    def outcomes(of: Any) -> dict[str, Any]:
+        return {way: {**asdict(outcome), "cold_left": _left(outcome, of[Way.NOTHING])} for way, outcome in of.items()}
+
+    return {
+        "hours_between_plans": hours,
+        "keep_alive_minutes": policy.warmups.keep_alive_minutes,
+        "idle_minutes_per_cold_start": policy.warmups.idle_minutes_per_cold_start,
+        "max_environments_per_function": policy.warmups.max_environments_per_function,
+        "functions": {
+            r.name: {"days": round(r.days, 3), "most_needed": r.most_needed, "outcomes": outcomes(r.outcomes)}
+            for r in results
+        },
+        "total": outcomes(total(results)),
+        "failed": failed,
+    }
+
+
+def _show(results: list[Result], failed: dict[str, str], policy: Policy, hours: int) -> None:
+    out = Console(highlight=False)
+    table = Table("function", "days", "", "cold starts", "left", "idle minutes", "USD", expand=False)
+    table.columns[2].no_wrap = True
+    for column in (1, 3, 4, 5, 6):
+        table.columns[column].justify = "right"
+    for result in results:
+        if result.days:
+            _rows(table, result.name, f"{result.days:.1f}", result.outcomes)
+    played = [result for result in results if result.days]
+    if len(played) > 1:
+        _rows(table, "all together", "", total(played))
+    if played:
+        out.print(table)
+    warmups = policy.warmups
+    out.print(
+        f"Planned every {hours} h; an idle environment lives {warmups.keep_alive_minutes} minutes; one cold start less "
+        f"is worth {warmups.idle_minutes_per_cold_start:g} idle minutes; at most "
+        f"{warmups.max_environments_per_function} environments a function. Idle minutes are those beyond doing nothing."
+    )
+    for result in results:
+        if not result.days:
+            out.print(f"{result.name}: less than two days are known, too little to learn from and to test on")
+        elif result.most_needed > warmups.max_environments_per_function:
+            out.print(
+                f"{result.name}: up to {result.most_needed} environments were needed; the policy lets "
+                f"{warmups.max_environments_per_function} be kept warm (warmups.max_environments_per_function)"
+            )
+    for name, reason in failed.items():
+        out.print(f"{name}: {reason}", markup=False)
+
+
+def _rows(table: Table, name: str, days: str, outcomes: Any) -> None:
+    for way, outcome in outcomes.items():
+        left = _left(outcome, outcomes[Way.NOTHING])
+        table.add_row(
+            name if way is Way.NOTHING else "",
+            days if way is Way.NOTHING else "",
+            _TITLES[way],
+            f"{outcome.cold_starts:,.0f}",
+            "" if left is None else f"{left:.1%}",
+            f"{outcome.idle_minutes:,.0f}",
+            f"{outcome.usd:,.4f}",
+            end_section=way is Way.TARGET_TRACKING,
+        )
+
+
+def _left(outcome: Outcome, nothing: Outcome) -> float | None:
+    return round(outcome.cold_starts / nothing.cold_starts, 4) if nothing.cold_starts else None
+
+
+def _tags(policy: Policy) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(policy.functions.tags.items()))

@@ -1,0 +1,171 @@
+"""`optimizer backtest warmups` on trace files and on an account."""
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from moto import mock_aws
+from optimizer.traffic.minutes import minute_of, moment_of
+from optimizer_cli.main import main
+
+DAY = 1440
+START = 29_000_160
+
+
+def backtest(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["backtest", "warmups", *arguments])
+
+
+def write(folder: Path, name: str, calls: list[str], **facts: Any) -> None:
+    file = folder / "series.json"
+    series = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps({**series, name: {"period_s": 60, "timezone": "UTC", "duration_ms": 100.0, **facts}}))
+    with gzip.open(folder / f"{name}.csv.gz", "wt", newline="") as text:
+        rows = csv.writer(text)
+        rows.writerow(["timestamp", "invocations"])
+        for minute, count in enumerate(calls):
+            rows.writerow([moment_of(START + minute).isoformat(), count])
+
+
+def every(minutes: int, days: int) -> list[str]:
+    return ["1" if minute % minutes == 0 else "0" for minute in range(days * DAY)]
+
+
+def test_traces_are_played_one_by_one_and_in_total(tmp_path: Path) -> None:
+    write(tmp_path, "rare", every(60, 4))
+    write(tmp_path, "steady", every(30, 4))
+    write(tmp_path, "by_the_hour", ["1"] * 24, period_s=3600)
+    result = backtest("--traces", str(tmp_path), "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert set(said["functions"]) == {"rare", "steady"}
+    assert said["functions"]["steady"]["days"] == 2.0
+    assert said["functions"]["steady"]["outcomes"]["nothing"]["cold_starts"] == 96
+    assert said["total"]["nothing"] == {"cold_starts": 144, "idle_minutes": 0, "pings": 0, "usd": 0, "cold_left": 1.0}
+    assert said["total"]["flat"]["cold_left"] == 0
+    assert said["failed"] == {}
+
+
+def test_people_get_a_table_and_are_told_what_is_too_short(tmp_path: Path) -> None:
+    write(tmp_path, "steady", every(30, 4))
+    write(tmp_path, "young", every(30, 1))
+    result = backtest("--traces", str(tmp_path), "--worth", "600", "--hours-between-plans", "24")
+    assert result.exit_code == 0, result.output
+    assert "steady" in result.stdout
+    assert "target tracking" in result.stdout
+    assert "worth 600 idle minutes" in " ".join(result.stdout.split())
+    assert "young: less than two days are known" in result.stdout
+
+
+def test_a_limit_that_leaves_cold_starts_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "busy", ["40" if minute % 60 == 0 else "0" for minute in range(4 * DAY)], duration_ms=3000)
+    result = backtest("--traces", str(tmp_path))
+    assert "up to 5 environments were needed; the policy lets 4" not in " ".join(result.stdout.split())
+    file = tmp_path / "policy.json"
+    file.write_text('{"version": 1, "warmups": {"max_environments_per_function": 4}}')
+    result = backtest("--traces", str(tmp_path), "--policy", str(file))
+    assert "busy: up to 5 environments were needed; the policy lets 4" in " ".join(result.stdout.split())
+
+
+def test_minutes_without_a_count_are_not_known(tmp_path: Path) -> None:
+    write(tmp_path, "steady", every(30, 3) + [""] * (DAY - 1) + ["0"])
+    said = json.loads(backtest("--traces", str(tmp_path), "--json").stdout)
+    assert said["functions"]["steady"]["outcomes"]["nothing"]["cold_starts"] == 48
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "series.json").unlink(), "has no series.json"),
+        (lambda folder: (folder / "series.json").write_text("{"), "is not JSON"),
+        (lambda folder: (folder / "steady.csv.gz").unlink(), "cannot be read"),
+        (lambda folder: (folder / "steady.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n")), "not a series"),
+    ],
+)
+def test_what_cannot_be_read_is_said(tmp_path: Path, damage: Any, message: str) -> None:
+    write(tmp_path, "steady", every(30, 4))
+    damage(tmp_path)
+    result = backtest("--traces", str(tmp_path))
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+class CloudWatch:
+    """get_metric_data of a function that is called once every half hour; nothing is known of others."""
+
+    def get_paginator(self, _name: str) -> "CloudWatch":
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        first, end = (minute_of(request[name]) for name in ("StartTime", "EndTime"))
+        results = []
+        for query in request["MetricDataQueries"]:
+            stat = query["MetricStat"]
+            name = stat["Metric"]["Dimensions"][0]["Value"]
+            period = stat["Period"] // 60
+            at = [minute for minute in range(first, end) if name == "orders" and minute % max(30, period) == 0]
+            value = {"Invocations": max(1, period // 30), "Duration": 100.0, "ConcurrentExecutions": 1.0}
+            values = [float(value.get(stat["Metric"]["MetricName"], 0))] * len(at)
+            results.append({"Id": query["Id"], "Timestamps": [moment_of(m) for m in at], "Values": values})
+        yield {"MetricDataResults": results}
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        real = boto3.client
+        monkeypatch.setattr(
+            boto3,
+            "client",
+            lambda name, *rest, **more: CloudWatch() if name == "cloudwatch" else real(name, *rest, **more),
+        )
+        yield real
+
+
+def function(client: Any, name: str, **tags: str) -> None:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context): return None")
+    role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": code.getvalue()},
+        MemorySize=512,
+        Architectures=["arm64"],
+        Tags=tags,
+    )
+
+
+def test_ones_own_functions_are_found_by_tag_and_played_from_cloudwatch(account: Any) -> None:
+    function(account, "orders", optimizer="on")
+    function(account, "never-called", optimizer="on")
+    function(account, "not-ours")
+    result = backtest("--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert set(said["functions"]) == {"orders", "never-called"}
+    orders = said["functions"]["orders"]
+    assert 7.5 < orders["days"] < 8.1
+    assert orders["outcomes"]["nothing"]["cold_starts"] == pytest.approx(48 * orders["days"], abs=1)
+    assert said["functions"]["never-called"]["days"] == 0
+
+
+def test_an_account_without_a_tagged_function_is_said_to_have_none(account: Any) -> None:
+    function(account, "not-ours")
+    result = backtest()
+    assert result.exit_code == 1
+    assert "no function is tagged optimizer=on" in result.stderr
