@@ -1,0 +1,188 @@
+"""Proposes for one function a memory size, or says why not. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from optimizer.capacity import memory_model, prices
+from optimizer.capacity.demand import usd_month, worth_holding
+from optimizer.capacity.observed import SizeHistory
+from optimizer.capacity.obstacles import obstacle
+from optimizer.capacity.provisioned_life import held
+from optimizer.capacity.seen import Proposal, Seen, owner_facts
+from optimizer.changes import Change, Effect, Interval, NoChange, Risk, Tuner
+from optimizer.policy.model import Memory, Mode, Policy
+
+_DAYS_A_MONTH = 365 / 12
+# Sizes tried beside the first one before the best of those seen is final.
+_TRIES = 3
+_GOALS: Mapping[str, tuple[str, bool]] = {
+    "cost": ("cost", False),
+    "cost_guarded": ("cost", True),
+    "balanced": ("balanced", False),
+    "p95": ("cost", False),
+}
+
+
+class _Unchanged(Exception):
+    """Nothing is proposed; the message is the reason."""
+
+
+def memory_limits(used_mb: int, current_mb: int, limits: Memory) -> list[int]:
+    """The sizes that one step may lead to: of the policy's list, within floor, ceiling and largest step, and never
+    below the most memory ever used times the headroom. The current size is among them only if it is so itself."""
+    least = max(float(limits.floor_mb), used_mb * limits.headroom)
+    return sorted(
+        mb
+        for mb in {*limits.sizes_mb, current_mb}
+        if least <= mb <= limits.ceiling_mb and max(mb / current_mb, current_mb / mb) <= limits.max_step_ratio
+    )
+
+
+def plan_memory(seen: Seen, policy: Policy) -> Proposal:
+    """A Change, or why not."""
+    try:
+        return _memory_change(seen, policy)
+    except _Unchanged as unchanged:
+        return NoChange(seen.run_id, Tuner.MEMORY, seen.target, str(unchanged), _memory_facts(seen))
+
+
+def _memory_change(seen: Seen, policy: Policy) -> Change:
+    limits, live = policy.memory, seen.live
+    blocked = obstacle(Tuner.MEMORY, live)
+    if blocked and not blocked.owner:
+        raise _Unchanged(blocked.message)
+    current_mb = live.version.memory_mb
+    now = seen.history.sizes.get(current_mb)
+    if now is None or now.durations.count == 0:
+        raise _Unchanged(f"No REPORT line of a call with {current_mb} MB was found, so what it uses is not known.")
+    if now.calls < limits.min_invocations:
+        raise _Unchanged(f"{now.calls} calls were seen with {current_mb} MB; {limits.min_invocations} are needed.")
+    used_mb = seen.history.max_memory_used_mb
+    allowed = memory_limits(used_mb, current_mb, limits)
+    decision = _choose(seen, limits, now, allowed)
+    after_mb, safety = decision.memory_mb, current_mb < used_mb * limits.headroom
+    if after_mb == current_mb:
+        raise _Unchanged(decision.reason)
+    duration_ms = decision.predicted[after_mb]
+    ratio = duration_ms.estimate / now.durations.mean
+    before_usd = _bill(seen, current_mb, now.durations.mean, 1.0)
+    bills = [_bill(seen, after_mb, ms, ms / now.durations.mean) for ms in (duration_ms.low, duration_ms.high)]
+    after_usd = _bill(seen, after_mb, duration_ms.estimate, ratio)
+    _worth_it(limits, ratio, after_usd / before_usd, safety=safety)
+    owner = obstacle(Tuner.MEMORY, live, after_mb)
+    if owner and policy.mode_of(Tuner.MEMORY) is not Mode.RECOMMEND:
+        raise _Unchanged(f"{after_mb} MB would be better, but: {owner.message}")
+    latency = Interval(*(round(ms - now.durations.mean, 3) for ms in _spread(duration_ms)))
+    known = seen.calls_day is not None
+    usd = Interval(round(after_usd - before_usd, 4), *(round(b - before_usd, 4) for b in sorted(bills)))
+    holds = held(live).environments
+    return Change(
+        run_id=seen.run_id,
+        tuner=Tuner.MEMORY,
+        action="set_memory",
+        target=seen.target,
+        before={"memory_mb": current_mb, "version": live.alias_version},
+        after={"memory_mb": after_mb},
+        reason=_why(decision.reason, used_mb, limits, current_mb, after_mb, safety=safety),
+        undo={"memory_mb": current_mb, "version": live.alias_version},
+        risk=Risk.MEDIUM if after_mb < current_mb or holds else Risk.LOW,
+        evidence={
+            **_memory_facts(seen),
+            "alias": live.alias,
+            "canary_weight": 0.0 if holds else limits.canary_weight,
+            "provisioned_environments": holds if live.scaling is None else 0,
+            "samples": now.calls,
+            "price_ratio": round(after_usd / before_usd, 4),
+            "duration_ratio": round(ratio, 4),
+            "p95_ratio": round(ratio, 4),
+            "p95_ms": round(now.durations.quantile(0.95) * ratio, 3),
+            "environments_busy": round(seen.demand.scaled(ratio).mean, 3),
+            "provisioned_worth_it": worth_holding(
+                seen.demand.scaled(ratio), live.version.architecture, after_mb, policy.provisioned_concurrency
+            ),
+            **owner_facts(owner),
+        },
+        effect=Effect(latency_ms=latency, usd_month=usd if known else None),
+    )
+
+
+def _choose(seen: Seen, limits: Memory, now: SizeHistory, allowed: list[int]) -> memory_model.Decision:
+    live = seen.live
+    current_mb, used_mb = now.memory_mb, seen.history.max_memory_used_mb
+    if not allowed:
+        raise _Unchanged(
+            f"It used up to {used_mb} MB, and no size of the policy within one step "
+            f"leaves {limits.headroom:g} times that."
+        )
+    goal, guarded = _GOALS.get(limits.goal, ("cost", True))
+    observed = {
+        mb: memory_model.SizeSeen(size.durations.mean, size.durations.count)
+        for mb, size in seen.history.sizes.items()
+        if size.durations.count and size.durations.mean > 0
+    }
+    decision = memory_model.choose(
+        observed,
+        live.version.architecture,
+        allowed,
+        current_mb,
+        goal,
+        limits.max_slowdown if guarded else None,
+        max(0, _TRIES + 1 - len(observed)),
+    )
+    if current_mb >= used_mb * limits.headroom:
+        return decision
+    wanted = max(decision.memory_mb, allowed[0])
+    return memory_model.Decision(wanted, decision.reason, decision.predicted)
+
+
+def _worth_it(limits: Memory, ratio: float, price_ratio: float, *, safety: bool) -> None:
+    if ratio > limits.max_slowdown:
+        raise _Unchanged(
+            f"The better price would make calls {ratio:.2f} times as long; {limits.max_slowdown:g} is allowed."
+        )
+    gain = 1 - price_ratio * (ratio if limits.goal == "balanced" else 1.0)
+    if gain < limits.min_gain and not safety:
+        raise _Unchanged(f"The best size would save {gain:.1%}; {limits.min_gain:.1%} is the least worth a change.")
+
+
+def _why(reason: str, used_mb: int, limits: Memory, before_mb: int, after_mb: int, *, safety: bool) -> str:
+    if safety:
+        return (
+            f"It used up to {used_mb} MB of {before_mb} MB, less than the headroom of {limits.headroom:g}; "
+            f"{after_mb} MB is safer."
+        )
+    return reason
+
+
+def _bill(seen: Seen, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
+    """USD a month; per call where the number of calls is not known."""
+    calls_month = seen.calls_day * _DAYS_A_MONTH if seen.calls_day else 1.0
+    size = seen.history.sizes[seen.live.version.memory_mb]
+    architecture = seen.live.version.architecture
+    init_usd = size.cold_share * float(prices.call_usd(architecture, memory_mb, size.inits.mean) - prices.REQUEST_USD)
+    environments = held(seen.live).environments if seen.calls_day else 0
+    demand = seen.demand.scaled(duration_ratio)
+    return calls_month * init_usd + usd_month(demand, architecture, memory_mb, mean_ms, calls_month, environments)
+
+
+def _memory_facts(seen: Seen) -> dict[str, Any]:
+    sizes = {
+        str(mb): {
+            "calls": size.calls,
+            "mean_ms": round(size.durations.mean, 3),
+            "mean_interval_ms": [round(v, 3) for v in _spread(size.durations.mean_interval())[1:]],
+            "p95_ms": round(size.durations.quantile(0.95), 3),
+            "max_memory_used_mb": size.max_memory_used_mb,
+            "cold_share": round(size.cold_share, 5),
+            "init_ms": round(size.inits.mean, 3),
+            "timeouts": size.timeouts,
+            "errors": size.errors,
+        }
+        for mb, size in seen.history.sizes.items()
+        if size.durations.count
+    }
+    return {"sizes": sizes, "max_memory_used_mb": seen.history.max_memory_used_mb, "log_scan": dict(seen.scan)}
+
+
+def _spread(interval: Interval) -> tuple[float, float, float]:
+    return interval.estimate, interval.low, interval.high
