@@ -1,6 +1,8 @@
 """A local account for the tests that need one, started once."""
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -32,3 +34,18 @@ def account() -> Iterator[LocalAccount]:
 def deployed(account: LocalAccount) -> Deployed:
     """The application built with `sam build` and deployed into `account`."""
     return Deployed(account, deploy_application(account))
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Finds a program that is no part of the set-up: without it a test is skipped, and fails in CI."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name)
+        if found is None and os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is not installed; .ci/run installs it")
+        if found is None:
+            pytest.skip(f"{name} is not installed")
+        return found
+
+    return find

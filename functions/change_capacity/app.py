@@ -13,10 +13,12 @@ from optimizer.changes import Change, Tuner
 from optimizer.documents import Documents
 from optimizer.environment import Environment
 from optimizer.guardrails import memory, provisioned_concurrency
+from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
 
 
+@logged("change_capacity")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_capacity."""
     environment = Environment.read()

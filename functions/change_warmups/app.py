@@ -9,6 +9,7 @@ from optimizer.changes import Change
 from optimizer.documents import Documents
 from optimizer.environment import Environment
 from optimizer.guardrails import warmups as guardrail
+from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
 from optimizer.warmups.change import ChangeWarmups
@@ -17,6 +18,7 @@ from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.schedules import Delivery
 
 
+@logged("change_warmups")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_warmups."""
     environment = Environment.read()

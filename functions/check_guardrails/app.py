@@ -3,28 +3,25 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.handling import logged
 from optimizer.plan import check_run
 from optimizer.runs import RunStore
 
-LOGGER = Logger(service="check_guardrails")
 
-
+@logged("check_guardrails")
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, check_guardrails."""
     environment = Environment.read()
-    answer = check_run(
+    return check_run(
         RunStore(aws.client("dynamodb"), environment.table),
         Documents(aws.client("s3"), environment.bucket),
         event["run_id"],
         _unreserved_concurrency,
         datetime.now(UTC),
     )
-    LOGGER.info("guardrails checked", extra={"run_id": event["run_id"], "answer": answer})
-    return answer
 
 
 def _unreserved_concurrency() -> int:

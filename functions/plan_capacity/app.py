@@ -9,9 +9,11 @@ from optimizer.capacity.live import LambdaAccount
 from optimizer.capacity.logs import ReportLog
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.handling import logged
 from optimizer.policy.model import Policy
 
 
+@logged("plan_capacity")
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, plan_capacity."""
     run_id, batch = event["run_id"], event["batch"]

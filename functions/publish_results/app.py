@@ -6,10 +6,12 @@ from typing import Any
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.handling import logged
 from optimizer.report.results import publish_change, publish_run
 from optimizer.runs import RunStore
 
 
+@logged("publish_results")
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, publish_results."""
     environment, now = Environment.read(), datetime.now(UTC)

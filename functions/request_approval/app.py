@@ -7,6 +7,7 @@ from typing import Any
 
 from optimizer import approval_requests, aws
 from optimizer.environment import Environment
+from optimizer.handling import logged
 from optimizer.runs import RunStore
 
 ENVIRONMENT = Environment.read()
@@ -14,6 +15,7 @@ STORE = RunStore(aws.client("dynamodb"), ENVIRONMENT.table)
 STEP_FUNCTIONS = aws.client("stepfunctions")
 
 
+@logged("request_approval")
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """See docs/architecture.md for the events and answers."""
     now = datetime.now(UTC)

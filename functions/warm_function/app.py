@@ -7,14 +7,15 @@ from typing import Any
 
 from optimizer import aws
 from optimizer.environment import Environment
+from optimizer.handling import logged
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.protocol import Warmup
 from optimizer.warmups.warm import client_for, warm
 
-_log = logging.getLogger()
-_log.setLevel(logging.INFO)
+_log = logging.getLogger(__name__)
 
 
+@logged("warm_function")
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, warm_function."""
     warmup = Warmup.from_event(event)

@@ -3,10 +3,10 @@
 import importlib.util
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -128,11 +128,8 @@ def test_the_package_needs_nothing_beside_the_standard_library(package: ModuleTy
     assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
 
 
-NODE = shutil.which("node")
-
-
-@pytest.mark.skipif(NODE is None, reason="needs node")
-def test_the_node_version_in_the_documentation_answers_the_same(tmp_path: Path) -> None:
+def test_the_node_version_in_the_documentation_answers_the_same(tmp_path: Path, program: Callable[[str], str]) -> None:
+    node = program("node")
     document = (ROOT / "docs" / "warmups.md").read_text()
     (source,) = re.findall(r"```js\n(.*?)```", document, re.DOTALL)
     assert len(source.strip().splitlines()) <= 20
@@ -150,8 +147,7 @@ def test_the_node_version_in_the_documentation_answers_the_same(tmp_path: Path) 
         const second = await handler(ping, {});
         console.log(JSON.stringify({ first, held, us, second, other: await handler({ a: 1 }) }));
     """)
-    assert NODE is not None
-    done = subprocess.run([NODE, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
+    done = subprocess.run([node, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
     said = json.loads(done.stdout)
     assert read_answer(json.dumps(said["first"]).encode()).cold
     assert said["held"] >= 38

@@ -1,0 +1,114 @@
+"""template.yaml and what it deploys fit together."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+# What a function may need beside the standard library and boto3, by the module it is imported as.
+DISTRIBUTIONS = {"numpy": "numpy", "jsonschema": "jsonschema", "aws_lambda_powertools": "aws-lambda-powertools"}
+
+
+class Loader(yaml.SafeLoader):
+    """Reads `!Ref x` and the like as `{"!Ref": x}`."""
+
+
+def _intrinsic(loader: Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {f"!{tag}": loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {f"!{tag}": loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {f"!{tag}": loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", _intrinsic)
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506 - a SafeLoader
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def test_every_folder_of_functions_is_deployed_and_nothing_else() -> None:
+    deployed = [Path(f["CodeUri"]).name for f in of_type("AWS::Serverless::Function").values()]
+    assert sorted(deployed) == FUNCTIONS
+
+
+@pytest.mark.parametrize("name", ["optimize", "change"])
+def test_a_state_machine_is_given_exactly_what_its_definition_names(name: str) -> None:
+    uri = f"statemachine/{name}.asl.json"
+    machines = of_type("AWS::Serverless::StateMachine").values()
+    (given,) = [set(machine["DefinitionSubstitutions"]) for machine in machines if machine["DefinitionUri"] == uri]
+    text = (ROOT / uri).read_text()
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == given
+    json.loads(text)
+
+
+@pytest.mark.parametrize("name", ["optimize", "change"])
+def test_a_state_machine_may_invoke_exactly_the_functions_its_definition_names(name: str) -> None:
+    uri = f"statemachine/{name}.asl.json"
+    machines = of_type("AWS::Serverless::StateMachine").values()
+    (machine,) = [machine for machine in machines if machine["DefinitionUri"] == uri]
+    given = {
+        value["!GetAtt"].removesuffix(".Arn")
+        for value in machine["DefinitionSubstitutions"].values()
+        if "!GetAtt" in value and value["!GetAtt"].removesuffix(".Arn") in of_type("AWS::Serverless::Function")
+    }
+    statements = [s for policy in machine["Policies"] if "Statement" in policy for s in policy["Statement"]]
+    (invoke,) = [statement for statement in statements if statement["Action"] == "lambda:InvokeFunction"]
+    assert {resource["!GetAtt"].removesuffix(".Arn") for resource in invoke["Resource"]} == given
+
+
+@pytest.mark.parametrize("kind", ["AWS::Serverless::Function", "AWS::Serverless::StateMachine"])
+def test_everything_that_logs_has_a_log_group_with_retention(kind: str) -> None:
+    groups = of_type("AWS::Logs::LogGroup")
+    for name in of_type(kind):
+        assert groups[f"{name}Log"]["RetentionInDays"] == {"!Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_asks_for_exactly_the_packages_it_imports(name: str) -> None:
+    imported = {DISTRIBUTIONS[module] for module in imported_by(name) if module in DISTRIBUTIONS}
+    assert asked_for(f"functions/{name}") == imported - asked_for("layer")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_a_function_asks_for_is_the_version_the_tests_run_with(name: str) -> None:
+    locked = (ROOT / "requirements" / "dev.lock").read_text()
+    for line in (ROOT / "functions" / name / "requirements.txt").read_text().splitlines():
+        assert not line or line.startswith("#") or f"{line} " in locked
+
+
+def asked_for(folder: str) -> set[str]:
+    """The packages that a folder's requirements name; those of the layer are there for every function."""
+    lines = (ROOT / folder / "requirements.txt").read_text().splitlines()
+    return {line.partition("==")[0] for line in lines if line and not line.startswith("#")}
+
+
+def imported_by(function: str) -> set[str]:
+    """The top-level modules that loading a handler imports, in a process of its own."""
+    program = "import sys, app; print(' '.join({name.partition('.')[0] for name in sys.modules}))"
+    variables = {f"OPTIMIZER_{name}": "x" for name in ("TABLE", "BUCKET", "TOPIC_ARN", "POLICY_KEY")}
+    environment = {
+        **variables,
+        "OPTIMIZER_SCHEDULE_GROUP": "x",
+        "OPTIMIZER_SCHEDULE_ROLE_ARN": "x",
+        "OPTIMIZER_SCHEDULE_DEAD_LETTERS_ARN": "x",
+        "OPTIMIZER_WARM_FUNCTION_ARN": "x",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "functions" / function), str(ROOT / "layer")]),
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
