@@ -372,7 +372,8 @@ def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: A
     failed = {arn("f7"): "it has no alias live"}
     account.propose(memory("f0"), memory("f1", after=256), failed=failed)
     account.call("check_guardrails")
-    batches = [{"batch": "0003", "state": "AnalyzeTraffic", "error": "Lambda.Unknown", "cause": "timed out"}]
+    cause = '{"errorMessage": "no \\"table\\"", "errorType": "ClientError", "stackTrace": ["'
+    batches = [{"batch": "0003", "state": "AnalyzeTraffic", "error": "ClientError", "cause": cause}]
     payload = {**event("publish_results"), "failed_batches": batches}
     answer = account.call("publish_results", payload)
     assert account.call("publish_results", payload) == answer
@@ -385,8 +386,9 @@ def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: A
     assert (attributes["outcome"], attributes["severity"]) == ("succeeded", "warning")
     assert json.loads(attributes["tuners"]) == ["memory"]
     text = " ".join(message["Message"].split())
-    for said in ("-3.20 USD", "[memory.step]", "f7: it has no alias live", "gone: there is no function", "Batch 0003"):
+    for said in ("-3.20 USD", "[memory.step]", "f7: it has no alias live", "gone: there is no function"):
         assert said in text
+    assert 'Batch 0003 failed in AnalyzeTraffic: ClientError: no "table"' in text
     report = account.documents.read(f"runs/{RUN}/report.json")
     assert report["possible_usd_month"] == {"estimate": -3.2, "low": -4.1, "high": -2.3}
     assert account.documents.read_bytes(f"runs/{RUN}/report.txt").decode() == message["Message"]

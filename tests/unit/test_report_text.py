@@ -79,3 +79,11 @@ def test_a_subject_is_one_line_of_ascii_under_100_characters(name: str) -> None:
     assert subject.isascii()
     assert subject.isprintable()
     assert 0 < len(subject) < 100
+
+
+def test_functions_without_metrics_are_named_and_are_no_reason_to_worry() -> None:
+    found = report(without_metrics=tuple(f"f{n:02d}" for n in range(30)))
+    body = " ".join(text.body(found).split())
+    assert "No metrics at all (never called, or not for weeks): f00, f01," in body
+    assert "f19 and 10 more." in body
+    assert found.severity == "info"

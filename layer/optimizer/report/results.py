@@ -1,6 +1,8 @@
 """Collect what a run or a change did, store it as a report, and publish it."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from optimizer.runs import RunStore
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
+# Of the JSON in which Lambda says how a function failed, cut after 300 characters.
+_SAID = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')
 _SEVERITY = {Status.KEPT: "info", Status.FAILED: "error"}
 
 
@@ -30,14 +34,15 @@ def publish_run(
 
     Run again it sends no second message, and leaves the report as the message said it.
     """
-    no_changes, not_looked_at = _proposed(documents, run_id)
+    seen = _seen(documents, run_id)
     run = store.run(run_id)
     report = summarise(
         run,
         store.changes_of(run_id),
-        no_changes,
-        {**run.get("left_out", {}), **not_looked_at},
+        seen.no_changes,
+        {**run.get("left_out", {}), **seen.failed},
         now,
+        without_metrics=seen.without_metrics,
         notes=[_batch(failed) for failed in failed_batches],
     )
     published = store.start_publication(f"RUN#{run_id}", now)
@@ -73,16 +78,25 @@ def publish_change(store: RunStore, sns: "SNSClient", topic_arn: str, change_id:
     return publish_once(sns, store, topic_arn, f"CHANGE#{change_id}", message, now)
 
 
-def _proposed(documents: Documents, run_id: str) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
-    """What the planners left alone, and what they or the analysis could not look at."""
-    no_changes: list[Mapping[str, Any]] = []
-    failed: dict[str, str] = {}
+@dataclass(slots=True)
+class _Seen:
+    """What the planners left alone, what they or the analysis could not look at, and functions without any metrics."""
+
+    no_changes: list[Mapping[str, Any]] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    without_metrics: list[str] = field(default_factory=list)
+
+
+def _seen(documents: Documents, run_id: str) -> _Seen:
+    seen = _Seen()
     for folder in ("traffic", "proposals"):
         for key in documents.keys(f"runs/{run_id}/{folder}/"):
             document = documents.read(key)
-            no_changes += document.get("no_changes", [])
-            failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
-    return no_changes, failed
+            seen.no_changes += document.get("no_changes", [])
+            seen.failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
+            functions = document.get("functions", {})
+            seen.without_metrics += [name for name, traffic in functions.items() if not traffic["days"]]
+    return seen
 
 
 def _name(target: str) -> str:
@@ -91,4 +105,6 @@ def _name(target: str) -> str:
 
 def _batch(failed: Mapping[str, Any]) -> str:
     where = f" in {failed['state']}" if failed.get("state") else ""
-    return f"Batch {failed.get('batch', '?')} failed{where}: {failed.get('error') or 'unknown error'}."
+    said = _SAID.search(str(failed.get("cause") or ""))
+    why = ": " + said[1].replace("\\n", " ").replace('\\"', '"') if said else "."
+    return f"Batch {failed.get('batch', '?')} failed{where}: {failed.get('error') or 'unknown error'}{why}"

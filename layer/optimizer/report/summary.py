@@ -64,6 +64,7 @@ class Report:
     failed: tuple[Line, ...]
     left_alone: tuple[Mapping[str, Any], ...]
     not_looked_at: Mapping[str, str]
+    without_metrics: tuple[str, ...]
     expected_usd_month: Interval
     possible_usd_month: Interval
     expected_cold_starts_month: Interval
@@ -86,6 +87,7 @@ def summarise(
     no_changes: Sequence[Mapping[str, Any]],
     not_looked_at: Mapping[str, str],
     finished_at: datetime,
+    without_metrics: Iterable[str] = (),
     notes: Sequence[str] = (),
 ) -> Report:
     """The report of a run from its record, its changes as they are now, and what was left alone or failed."""
@@ -99,6 +101,7 @@ def summarise(
         targets=int(run.get("targets", 0)),
         left_alone=tuple(no_changes),
         not_looked_at=dict(not_looked_at),
+        without_metrics=tuple(sorted(without_metrics)),
         expected_usd_month=_sum(found.usd_month for found in sections["changed"]),
         possible_usd_month=_sum(found.usd_month for found in sections["recommended"]),
         expected_cold_starts_month=_sum(found.cold_starts_month for found in sections["changed"]),

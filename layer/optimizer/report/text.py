@@ -44,6 +44,8 @@ def body(report: Report) -> str:
         )
     if report.recommended:
         parts.append(f"Possible, if you agree: {usd(report.possible_usd_month)} a month.")
+    if report.without_metrics:
+        parts.append(f"No metrics at all (never called, or not for weeks): {_names(report.without_metrics)}.")
     parts += report.notes
     parts += _section("Changed, and now watched", report.changed)
     parts += _section("Taken back", report.taken_back)
@@ -77,6 +79,11 @@ def _cold_starts(number: Interval) -> str:
         return ""
     word = "fewer" if number.estimate < 0 else "more"
     return f", {abs(number.estimate):.0f} {word} cold starts a month"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LONGEST_SECTION} more" if len(names) > LONGEST_SECTION else ""
+    return f"{', '.join(names[:LONGEST_SECTION])}{more}"
 
 
 def _section(title: str, lines: Sequence[Line]) -> list[str]:
