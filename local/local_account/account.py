@@ -1,5 +1,6 @@
 """A local AWS account on 127.0.0.1: the emulator with IAM enforced, the stand-in beside it, and target functions."""
 
+import json
 import os
 import secrets
 import shutil
@@ -107,6 +108,12 @@ class LocalAccount:
         """Make every metrics call throttle for so long; 0 ends it."""
         url = f"{self.stand_in_url}/_local/throttle?seconds={seconds}"
         urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5).close()  # noqa: S310  ours
+
+    def stand_in_calls(self) -> list[dict[str, str]]:
+        """The calls to the stand-in so far, the oldest first: `at` (ISO 8601), `access_key`, `service`, `operation`."""
+        with urllib.request.urlopen(f"{self.stand_in_url}/_local/calls", timeout=5) as answer:  # noqa: S310  ours
+            calls: list[dict[str, str]] = json.load(answer)
+        return calls
 
     def _start_emulator(self) -> None:
         if not EMULATOR_PYTHON.exists():

@@ -1,12 +1,14 @@
 """Stands in for CloudWatch and Application Auto Scaling beside the emulator, in one process on 127.0.0.1.
 
 moto speaks the wire protocols and keeps scaling targets, alarms and metrics that somebody puts; the namespace
-AWS/Lambda is answered from the traffic of the targets. `POST /_local/throttle?seconds=N` makes metric calls throttle.
+AWS/Lambda is answered from the traffic of the targets. `POST /_local/throttle?seconds=N` makes metric calls throttle;
+`GET /_local/calls` tells the calls of the SDKs, as CloudTrail would.
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -44,6 +46,7 @@ from local_account.report_lines import lines_after_change, put_lines
 from local_account.workload import Routing
 
 _LOOK_EVERY_S = 2.0
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
 _LISTED_AT_ONCE = 500
 _EMULATOR_ENDS_WITHIN_S = 3.0
 
@@ -198,16 +201,28 @@ def application(throttle: Throttle) -> Callable[[dict[str, Any], _StartResponse]
         return app
 
     moto = DomainDispatcherApplication(create)
+    calls: list[dict[str, str]] = []
 
     def serve(environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith("/_local/"):
+            calls.append(_call(environ))
             return moto(environ, start_response)  # type: ignore[no-any-return]
         if environ["PATH_INFO"] == "/_local/throttle" and environ["REQUEST_METHOD"] == "POST":
             throttle.set(float(parse_qs(environ["QUERY_STRING"])["seconds"][0]))
         start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps({"status": "ready"}).encode()]
+        answer = calls if environ["PATH_INFO"] == "/_local/calls" else {"status": "ready"}
+        return [json.dumps(answer).encode()]
 
     return serve
+
+
+def _call(environ: dict[str, Any]) -> dict[str, str]:
+    """Who calls what; `operation` is empty where the request does not say it outside its body."""
+    signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    access_key, service = signed.groups() if signed else ("", "")
+    operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or environ["PATH_INFO"].rpartition("/")[2]
+    at = datetime.now(UTC).isoformat()
+    return {"at": at, "access_key": access_key, "service": service, "operation": operation}
 
 
 def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction], folder: Path) -> None:
