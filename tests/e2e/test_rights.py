@@ -1,0 +1,233 @@
+"""Each Lambda may do what it is for, and is denied what another may do: asked of IAM with each one's own role.
+
+Every call is made so that it changes nothing where it is allowed: a revision, a condition or a name does not hold.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from local_account.account import ACCOUNT_ID, REGION
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+FUNCTIONS = (
+    "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "check_guardrails", "request_approval",
+    "publish_results", "change_warmups", "change_capacity", "warm_function",
+)  # fmt: skip
+READERS_OF_RUNS = set(FUNCTIONS) - {"request_approval", "warm_function"}
+TRUST_IN_ACCOUNT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
+    "Action": "sts:AssumeRole",
+}
+type Call = Callable[["Session"], object]
+
+
+class Session:
+    """Clients with the credentials of a role, and the names of what they are tried on."""
+
+    def __init__(self, deployed: Any, credentials: dict[str, str]) -> None:
+        self._url = deployed.account.url
+        self._session = boto3.Session(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            region_name=REGION,
+        )
+        self.application = deployed.application
+        fleet = deployed.account.fleet
+        self.tagged = next(target.name for target in fleet if target.tags and target.alias)
+        self.untagged = next(target.name for target in fleet if not target.tags)
+
+    def client(self, service: str) -> Any:
+        return self._session.client(
+            service,
+            endpoint_url=self._url,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+
+def set_memory(session: Session, function: str) -> None:
+    session.client("lambda").update_function_configuration(FunctionName=function, MemorySize=256, RevisionId="other")
+
+
+def publish_version(session: Session, function: str) -> None:
+    session.client("lambda").publish_version(FunctionName=function, CodeSha256="other", RevisionId="other")
+
+
+def move_alias(session: Session, function: str) -> None:
+    session.client("lambda").update_alias(FunctionName=function, Name="none", FunctionVersion="1")
+
+
+def provision(session: Session, function: str) -> None:
+    session.client("lambda").put_provisioned_concurrency_config(
+        FunctionName=function, Qualifier="none", ProvisionedConcurrentExecutions=1
+    )
+
+
+def unprovision(session: Session, function: str) -> None:
+    session.client("lambda").delete_provisioned_concurrency_config(FunctionName=function, Qualifier="none")
+
+
+def invoke(session: Session, function: str) -> None:
+    session.client("lambda").invoke(FunctionName=function, Qualifier="none")
+
+
+def schedule(session: Session, group: str) -> None:
+    session.client("scheduler").create_schedule(
+        Name="rights",
+        GroupName=group,
+        ScheduleExpression="never",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": "arn:aws:lambda:::none", "RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/none"},
+    )
+
+
+def unschedule(session: Session, group: str) -> None:
+    session.client("scheduler").delete_schedule(Name="rights", GroupName=group)
+
+
+def put(session: Session, key: str) -> None:
+    session.client("s3").put_object(Bucket=session.application.bucket, Key=key, Body=b"{}")
+
+
+def get(session: Session, key: str) -> None:
+    session.client("s3").get_object(Bucket=session.application.bucket, Key=key)
+
+
+def put_item(session: Session) -> None:
+    session.client("dynamodb").put_item(
+        TableName=session.application.table,
+        Item={"pk": {"S": "RIGHTS"}, "sk": {"S": "NONE"}},
+        ConditionExpression="attribute_exists(pk)",
+    )
+
+
+def update_item(session: Session) -> None:
+    session.client("dynamodb").update_item(
+        TableName=session.application.table,
+        Key={"pk": {"S": "RIGHTS"}, "sk": {"S": "NONE"}},
+        UpdateExpression="SET tried = :yes",
+        ExpressionAttributeValues={":yes": {"BOOL": True}},
+        ConditionExpression="attribute_exists(pk)",
+    )
+
+
+def delete_item(session: Session) -> None:
+    session.client("dynamodb").delete_item(
+        TableName=session.application.table, Key={"pk": {"S": "RIGHTS"}, "sk": {"S": "NONE"}}
+    )
+
+
+def start_query(session: Session) -> None:
+    session.client("logs").start_query(
+        logGroupName=f"/aws/lambda/{session.tagged}", startTime=1, endTime=2, queryString="fields @message | limit 1"
+    )
+
+
+WRITERS_OF_THE_TABLE = {
+    "start_run", "check_guardrails", "request_approval", "publish_results", "change_warmups", "change_capacity",
+}  # fmt: skip
+
+CALLS: dict[str, tuple[Call, set[str]]] = {
+    "set the memory of a tagged function": (lambda s: set_memory(s, s.tagged), {"change_capacity"}),
+    "set the memory of any other function": (lambda s: set_memory(s, s.untagged), set()),
+    "set the memory of one of our own": (lambda s: set_memory(s, "optimizer-start_run"), set()),
+    "publish a version of a tagged function": (lambda s: publish_version(s, s.tagged), {"change_capacity"}),
+    "publish a version of any other function": (lambda s: publish_version(s, s.untagged), set()),
+    "move an alias of a tagged function": (lambda s: move_alias(s, s.tagged), {"change_capacity"}),
+    "move an alias of any other function": (lambda s: move_alias(s, s.untagged), set()),
+    "provision a tagged function": (lambda s: provision(s, s.tagged), {"change_capacity"}),
+    "provision any other function": (lambda s: provision(s, s.untagged), set()),
+    "unprovision a tagged function": (lambda s: unprovision(s, s.tagged), {"change_capacity"}),
+    "unprovision any other function": (lambda s: unprovision(s, s.untagged), set()),
+    "invoke a tagged function": (lambda s: invoke(s, s.tagged), {"warm_function"}),
+    "invoke any other function": (lambda s: invoke(s, s.untagged), set()),
+    "schedule in the group of the warm-ups": (lambda s: schedule(s, s.application.schedule_group), {"change_warmups"}),
+    "schedule in another group": (lambda s: schedule(s, "default"), set()),
+    "unschedule in the group of the warm-ups": (
+        lambda s: unschedule(s, s.application.schedule_group),
+        {"change_warmups"},
+    ),
+    "unschedule in another group": (lambda s: unschedule(s, "default"), set()),
+    "publish a message": (
+        lambda s: s.client("sns").publish(TopicArn=s.application.topic_arn, Message="rights"),
+        {"publish_results"},
+    ),
+    "answer a task token": (
+        lambda s: s.client("stepfunctions").send_task_success(taskToken="none", output="{}"),
+        {"request_approval"},
+    ),
+    "start a run": (
+        lambda s: s.client("stepfunctions").start_execution(stateMachineArn=s.application.optimize_arn, input="no"),
+        set(),
+    ),
+    "find tagged functions": (
+        lambda s: s.client("resourcegroupstaggingapi").get_resources(ResourcesPerPage=1),
+        {"start_run"},
+    ),
+    "search the logs of a function": (start_query, {"plan_capacity"}),
+    "read the team's policy": (lambda s: get(s, "policy/policy.json"), {"start_run"}),
+    "write the team's policy": (lambda s: put(s, "policy/policy.json"), set()),
+    "read what belongs to a run": (lambda s: get(s, "runs/rights/none.json"), READERS_OF_RUNS),
+    "write a plan": (
+        lambda s: put(s, "runs/rights/plan.json"),
+        {"start_run", "check_guardrails", "publish_results"},
+    ),
+    "write proposals": (
+        lambda s: put(s, "runs/rights/proposals/none.json"),
+        {"start_run", "check_guardrails", "publish_results", "plan_warmups", "plan_capacity"},
+    ),
+    "write history": (lambda s: put(s, "history/rights.npz"), {"analyze_traffic"}),
+    "put an item": (put_item, WRITERS_OF_THE_TABLE | {"warm_function"}),
+    "update an item": (update_item, WRITERS_OF_THE_TABLE),
+    "delete an item": (delete_item, set()),
+    "delete a function": (lambda s: s.client("lambda").delete_function(FunctionName="none"), set()),
+    "read a function's code": (lambda s: s.client("lambda").get_function(FunctionName=s.tagged), set()),
+    "make a role": (
+        lambda s: s.client("iam").create_role(RoleName="rights", AssumeRolePolicyDocument="{}"),
+        set(),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def sessions(deployed: Any) -> dict[str, Session]:
+    """A session for each Lambda with its own role, whose trust is extended to this account for the test."""
+    iam: IAMClient = deployed.account.session.client("iam")
+    lambda_, sts = deployed.account.session.client("lambda"), deployed.account.session.client("sts")
+    found = {}
+    for function in FUNCTIONS:
+        arn = lambda_.get_function_configuration(FunctionName=f"optimizer-{function}")["Role"]
+        name = arn.rpartition("/")[2]
+        trust: Any = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        extended = {**trust, "Statement": [*trust["Statement"], TRUST_IN_ACCOUNT]}
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(extended))
+        assumed = sts.assume_role(RoleArn=arn, RoleSessionName="rights")
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+        found[function] = Session(deployed, assumed["Credentials"])
+    return found
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_only_those_lambdas_may_whose_work_it_is(sessions: dict[str, Session], what: str) -> None:
+    call, allowed = CALLS[what]
+    assert {function for function, session in sessions.items() if not denied(call, session)} == allowed
+
+
+def denied(call: Call, session: Session) -> bool:
+    """Whether IAM refuses the call; any other refusal comes after IAM."""
+    try:
+        call(session)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        return "AccessDenied" in code or "NotAuthorized" in code or "AuthorizationError" in code
+    return False
