@@ -21,6 +21,7 @@ from moto import mock_aws
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.traffic.analyze import analyze_batch, stored_history
+from optimizer.traffic.metrics import FAILURES_IN_A_ROW
 from optimizer.traffic.minutes import minute_of, moment_of
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.protocol import Warmup
@@ -227,6 +228,23 @@ def test_a_function_that_cloudwatch_throttles_fails_by_itself_with_one_line(docu
     assert "throttling" in traffic.failed["a"]
     assert "\n" not in traffic.failed["a"]
     assert analyze_batch(cloudwatch, documents, log, [target("b")], NOW).functions["b"].days > 14
+
+
+def test_throttling_without_end_fails_the_rest_unasked_and_keeps_what_was_read(
+    documents: Documents, log: PingLog
+) -> None:
+    names = [f"f{number:02d}" for number in range(40)]
+    cloudwatch: Any = ArrayCloudWatch({name: daily() for name in names})
+    cloudwatch.throttled = set(names[4:])
+    traffic = analyze_batch(cloudwatch, documents, log, [target(name) for name in names], NOW)
+    asked = [
+        {query["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for query in request["MetricDataQueries"]}
+        for request in cloudwatch.requests
+    ]
+    assert sum(bool(named & cloudwatch.throttled) for named in asked) == FAILURES_IN_A_ROW
+    assert set(traffic.failed) | set(traffic.functions) == set(names)
+    assert set(traffic.failed) >= cloudwatch.throttled
+    assert all("throttling" in line for line in traffic.failed.values())
 
 
 def test_the_application_s_own_pings_are_not_taken_for_traffic(documents: Documents, log: PingLog) -> None:

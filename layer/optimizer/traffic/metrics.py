@@ -24,6 +24,8 @@ QUERIES_PER_CALL = 500
 POINTS_PER_CALL = 100_800
 # CloudWatch may still correct the newest points; they are read again by the next run.
 REREAD_MINUTES = 180
+# All attempts of a call that is throttled take about half a minute, and the Lambda has ten.
+FAILURES_IN_A_ROW = 5
 # The newest minutes are often not complete yet.
 SETTLING_MINUTES = 3
 
@@ -88,19 +90,24 @@ def read(
     cloudwatch: "CloudWatchClient", windows: Mapping[str, Window]
 ) -> Iterator[tuple[str, History | MetricsUnavailable]]:
     """The new points of each function, by name, or why there are none. A point that CloudWatch does not report is
-    NaN. One failed call fails only the functions that it asked for."""
+    NaN. One failed call fails only the functions that it asked for; after several in a row the rest fails unasked, so
+    that there is time left to keep what was read and to say what was not."""
     queries = [query for name, asked in windows.items() for query in _queries(name, asked)]
     points: dict[_Query, Any] = {query: np.full(query.points, np.nan) for query in queries}
     failed: dict[str, MetricsUnavailable] = {}
+    failure, in_a_row = MetricsUnavailable(), 0
     for call in _calls(queries):
         wanted = [query for query in call if query.function_name not in failed]
         if not wanted:
             continue
-        try:
-            _ask(cloudwatch, wanted, points)
-        except (ClientError, BotoCoreError) as error:
-            failure = MetricsUnavailable(_explanation(error))
-            failed.update({query.function_name: failure for query in wanted})
+        if in_a_row < FAILURES_IN_A_ROW:
+            try:
+                _ask(cloudwatch, wanted, points)
+                in_a_row = 0
+                continue
+            except (ClientError, BotoCoreError) as error:
+                failure, in_a_row = MetricsUnavailable(_explanation(error)), in_a_row + 1
+        failed.update({query.function_name: failure for query in wanted})
     for name, asked in windows.items():
         if name in failed:
             yield name, failed[name]
