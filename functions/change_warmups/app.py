@@ -13,6 +13,7 @@ from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
 from optimizer.warmups.change import ChangeWarmups
+from optimizer.warmups.in_place import PlansInPlace
 from optimizer.warmups.live import read_calls, read_target
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.schedules import Delivery
@@ -25,12 +26,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     documents = Documents(aws.client("s3"), environment.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
 
-    def recheck(change: Change, schedules: int, now: datetime) -> guardrails.Refusal | None:
-        return guardrails.recheck(change, guardrail.Live(schedules), policy, now)
+    def recheck(change: Change, live: guardrail.Live, now: datetime) -> guardrails.Refusal | None:
+        return guardrails.recheck(change, live, policy, now)
 
     life = ChangeWarmups(
         store=RunStore(aws.client("dynamodb"), environment.table),
         log=PingLog(aws.client("dynamodb"), environment.table),
+        in_place=PlansInPlace(aws.client("dynamodb"), environment.table),
         scheduler=aws.client("scheduler"),
         delivery=Delivery(
             environment.schedule_group,
@@ -42,6 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         read_target=lambda name, alias: read_target(aws.client("lambda"), name, alias, policy.warmups.ready_tag),
         read_calls=partial(read_calls, aws.client("cloudwatch")),
         remaining_ms=context.get_remaining_time_in_millis,
+        watch_minutes=policy.warmups.watch_minutes,
     )
     now = datetime.now(UTC)
     if event["step"] == "revert":

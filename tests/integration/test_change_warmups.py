@@ -11,12 +11,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from optimizer import guardrails
 from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.policy.model import Policy, Warmups
 from optimizer.runs import RunStore
 from optimizer.traffic.minutes import minute_of, moment_of
 from optimizer.warmups import schedules
-from optimizer.warmups.change import WATCH_MINUTES, ChangeWarmups, Target, planned, warmup_of
+from optimizer.warmups.change import ChangeWarmups, Target, planned, warmup_of
 from optimizer.warmups.health import Calls
+from optimizer.warmups.in_place import KeptWarm, PlansInPlace
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.schedules import Delivery
 from optimizer.warmups.warm import Warmed
@@ -25,6 +28,7 @@ from optimizer.warmups.warm import Warmed
 NOW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders"
 GROUP = "optimizer-warmups"
+WATCH_MINUTES = Warmups().watch_minutes
 
 
 class World:
@@ -42,21 +46,25 @@ class World:
         self.scheduler.create_schedule_group(Name=GROUP)
         self.store = RunStore(dynamodb, "optimizer")
         self.log = PingLog(dynamodb, "optimizer")
+        self.in_place = PlansInPlace(dynamodb, "optimizer")
         self.target = Target(has_alias=True, ready=True)
         self.refusal: Any = None
+        self.policy = Policy()
         self.calls = Calls(1000.0, 1.0)
         self.remaining_ms = 300_000.0
         self.life = ChangeWarmups(
             store=self.store,
             log=self.log,
+            in_place=self.in_place,
             scheduler=self.scheduler,
             delivery=Delivery(
                 GROUP, "arn:aws:iam::123456789012:role/schedules", ARN.replace("orders", "warm_function")
             ),
-            recheck=lambda _change, _schedules, _now: self.refusal,
+            recheck=lambda change, live, now: self.refusal or guardrails.recheck(change, live, self.policy, now),
             read_target=lambda _name, _alias: self.target,
             read_calls=lambda _name, _first, _end: self.calls,
             remaining_ms=lambda: self.remaining_ms,
+            watch_minutes=WATCH_MINUTES,
         )
 
     def names(self) -> list[str]:
@@ -97,6 +105,7 @@ def change_of(run_id: str = "run-1", pings: int = 12, first: datetime = NOW, **a
             "alias": "live",
             "timezone": "Europe/Berlin",
             "hold_ms": 200,
+            "hours": 24,
             "from": (first + timedelta(minutes=5)).isoformat(),
             "schedule": [[5 * n, 2] for n in range(pings)],
             **after,
@@ -295,3 +304,49 @@ def test_pings_of_a_plan_that_was_replaced_are_not_missed(world: World) -> None:
     world.life.apply(newer.id, NOW + timedelta(minutes=7))
     assert watch(world, former, 0)["outcome"] == "watch"
     assert watch(world, former, 1)["outcome"] == "keep"
+
+
+def kept(world: World, environments: int, name: str = "billing", hours: float = 24, usd_day: float = 0.0) -> None:
+    world.in_place.record(name, "other", KeptWarm(environments, usd_day), NOW + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize(
+    ("environments", "usd_day", "rule"),
+    [(98, 0.0, ""), (99, 0.0, "warmups.total"), (1, 0.9995, "warmups.usd_day")],
+)
+def test_what_other_plans_in_place_keep_warm_counts_when_a_plan_is_put_in_place(
+    world: World, environments: int, usd_day: float, rule: str
+) -> None:
+    kept(world, environments, usd_day=usd_day)
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW)
+    assert answer["outcome"] == ("refused" if rule else "applied")
+    assert answer.get("rule", "") == rule
+    # What was refused is not counted for the next one.
+    assert world.in_place.elsewhere("billing", NOW).environments == (0 if rule else 2)
+
+
+def test_a_plan_that_is_over_or_of_the_function_itself_does_not_count(world: World) -> None:
+    kept(world, 100, hours=0)
+    kept(world, 100, name="orders")
+    change = world.approved(change_of())
+    assert world.life.apply(change.id, NOW)["outcome"] == "applied"
+    # It replaced the former plan of the function.
+    assert world.in_place.elsewhere("billing", NOW) == KeptWarm(2, 0.001)
+
+
+def test_a_plan_that_was_taken_back_does_not_count_any_more(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    world.life.revert(change.id, NOW)
+    assert world.in_place.elsewhere("billing", NOW) == KeptWarm(0, 0.0)
+
+
+def test_pings_that_are_taken_away_do_not_count_any_more(world: World) -> None:
+    former = world.approved(change_of())
+    world.life.apply(former.id, NOW)
+    nothing = change_of("run-2", pings=0, most_environments=0, usd_day=0.0)
+    before = {"schedules": 12, "plans": [schedules.plan_mark(former.id)]}
+    away = world.approved(Change(**{f: getattr(nothing, f) for f in Change.__slots__} | {"before": before}))
+    assert world.life.apply(away.id, NOW)["outcome"] == "applied"
+    assert world.in_place.elsewhere("billing", NOW) == KeptWarm(0, 0.0)

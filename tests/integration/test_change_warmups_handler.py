@@ -101,6 +101,7 @@ def approved(target: str, **after: Any) -> Change:
             "alias": "live",
             "timezone": "UTC",
             "hold_ms": 200,
+            "hours": 24,
             "from": (NOW + timedelta(minutes=30)).isoformat(),
             "schedule": [[0, 2], [5, 2]],
             **after,

@@ -98,13 +98,8 @@ class Budget:
         if change.tuner is Tuner.WARMUPS and not warmups.takes_away(change):
             limits = self._policy.warmups
             environments = self._warm_environments + number(change.after, "most_environments")
-            if environments > limits.max_environments_total:
-                return Refusal(
-                    "warmups.total",
-                    f"{environments:g} warm environments in all are more than the "
-                    f"{limits.max_environments_total} allowed.",
-                )
-            return warmups.over_budget(self._warm_usd_day + number(change.after, "usd_day"), limits)
+            usd_day = self._warm_usd_day + number(change.after, "usd_day")
+            return warmups.over_total(environments, limits) or warmups.over_budget(usd_day, limits)
         if change.tuner is Tuner.PROVISIONED_CONCURRENCY and _adds(change):
             return self._provisioned(change)
         return None

@@ -12,9 +12,12 @@ DAYS_A_MONTH = 365 / 12
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The schedules that are in place for the function; the new plan replaces them."""
+    """schedules: in place for the function; the new plan replaces them. The rest: what the plans in place of all
+    other functions keep warm and cost, which the acting Lambda reads; the plan of a run has a budget of its own."""
 
     schedules: int
+    environments_elsewhere: int = 0
+    usd_day_elsewhere: float = 0.0
 
 
 def per_function(change: Change, _live: Live, limits: Warmups) -> Refusal | None:
@@ -28,9 +31,24 @@ def per_function(change: Change, _live: Live, limits: Warmups) -> Refusal | None
     return None
 
 
-def cost(change: Change, _live: Live, limits: Warmups) -> Refusal | None:
-    """One function alone must fit the budget of a day and of a month."""
-    return over_budget(number(change.after, "usd_day"), limits)
+def in_all(change: Change, live: Live, limits: Warmups) -> Refusal | None:
+    """Not more environments kept warm than all functions together may have."""
+    return over_total(live.environments_elsewhere + number(change.after, "most_environments"), limits)
+
+
+def cost(change: Change, live: Live, limits: Warmups) -> Refusal | None:
+    """The plan must fit the budget of a day and of a month, with those in place elsewhere."""
+    return over_budget(live.usd_day_elsewhere + number(change.after, "usd_day"), limits)
+
+
+def over_total(environments: float, limits: Warmups) -> Refusal | None:
+    """Whether that many environments are too many for all functions together."""
+    if environments > limits.max_environments_total:
+        return Refusal(
+            "warmups.total",
+            f"{environments:g} warm environments in all are more than the {limits.max_environments_total} allowed.",
+        )
+    return None
 
 
 def over_budget(usd_day: float, limits: Warmups) -> Refusal | None:
@@ -50,4 +68,4 @@ def takes_away(change: Change) -> bool:
     return number(change.after, "pings") == 0
 
 
-RULES: tuple[Callable[[Change, Live, Warmups], Refusal | None], ...] = (per_function, cost)
+RULES: tuple[Callable[[Change, Live, Warmups], Refusal | None], ...] = (per_function, in_all, cost)

@@ -32,7 +32,8 @@ def across(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         # A default that is larger than a total somebody lowered is no contradiction: both limits hold.
         if _is_given(document, low) and _is_given(document, high):
             yield from _ordered(document, low, high)
-    yield from _rising(document)
+    for path in ("memory.watch_minutes", "warmups.watch_minutes"):
+        yield from _rising(document, path)
     yield from _freezes(document)
 
 
@@ -42,14 +43,12 @@ def _ordered(document: Mapping[str, Any], low: str, high: str) -> Iterator[Polic
         yield PolicyError(low, f"{short(least)} is more than {high}, which is {short(most)}.")
 
 
-def _rising(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    minutes = _value(document, "memory.watch_minutes")
+def _rising(document: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
+    minutes = _value(document, path)
     if isinstance(minutes, (list, tuple)) and all(_is_number(minute) for minute in minutes):
         for n, (before, after) in enumerate(itertools.pairwise(minutes), start=1):
             if after <= before:
-                yield PolicyError(
-                    f"memory.watch_minutes[{n}]", f"{short(after)} must be more than the {short(before)} before it."
-                )
+                yield PolicyError(f"{path}[{n}]", f"{short(after)} must be more than the {short(before)} before it.")
 
 
 def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:

@@ -44,10 +44,10 @@ class Warmups:
     max_usd_day: float = 1.0
     max_usd_month: float = 20.0
     keep_alive_minutes: int = 10
-    lead_minutes: int = 3
     horizon_hours: int = 24
     idle_minutes_per_cold_start: float = 20.0
     ready_tag: str = "optimizer:warmup"
+    watch_minutes: tuple[int, ...] = (60, 300)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,19 @@ Every step may be repeated. What is about to be done is in the Change's `progres
 schedules are deterministic, so a repeated step finds what it did before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from optimizer.changes import FINAL, Change, Status
+from optimizer.guardrails.warmups import Live
 from optimizer.runs import RunStore, StoredChange
 from optimizer.traffic.minutes import minute_of
 from optimizer.warmups import schedules
 from optimizer.warmups.health import Calls, Health, judge
+from optimizer.warmups.in_place import KeptWarm, PlansInPlace
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.protocol import Warmup
 from optimizer.warmups.schedules import Delivery, Scheduled
@@ -22,7 +24,6 @@ from optimizer.warmups.schedules import Delivery, Scheduled
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
-WATCH_MINUTES = (60, 300)
 # Records of pings and metrics of the last minutes of a window are still on their way.
 _LATE = timedelta(minutes=4)
 _AT_ONCE = 8
@@ -57,19 +58,21 @@ class Target:
 class ChangeWarmups:
     """The steps. Read `docs/architecture.md` for the answers.
 
-    recheck: the guardrails on the live state, `(change, number of live schedules, now)`. read_target: `(function
+    recheck: the guardrails on the live state. read_target: `(function
     name, alias)`. read_calls: the target's calls `(function name, first minute, end minute)`. remaining_ms: time
-    left of this call.
+    left of this call. watch_minutes: the ages at which the pings are judged, rising.
     """
 
     store: RunStore
     log: PingLog
+    in_place: PlansInPlace
     scheduler: "EventBridgeSchedulerClient"
     delivery: Delivery
-    recheck: Callable[[Change, int, datetime], Refusal | None]
+    recheck: Callable[[Change, Live, datetime], Refusal | None]
     read_target: Callable[[str, str], Target]
     read_calls: Callable[[str, int, int], Calls]
     remaining_ms: Callable[[], float]
+    watch_minutes: Sequence[int]
 
     def apply(self, change_id: str, now: datetime) -> Answer:
         """Check the live state, then put the schedules in place; `poll` goes on where the time ran out."""
@@ -114,15 +117,15 @@ class ChangeWarmups:
             return _ended(stored)
         number = int(stored.progress["verified"])
         applied_at = datetime.fromisoformat(stored.progress["applied_at"])
-        end = applied_at + timedelta(minutes=WATCH_MINUTES[number])
+        end = applied_at + timedelta(minutes=self.watch_minutes[number])
         # Asked too early, it judges what there is.
         health = self._health(stored.change, minute_of(applied_at) + 1, minute_of(min(end, now - _LATE)))
         if health.problem:
             return _answer("revert", change_id, health.problem)
-        if number + 1 == len(WATCH_MINUTES):
+        if number + 1 == len(self.watch_minutes):
             return _answer("keep", change_id, health.summary)
         self.store.save_progress(change_id, {**stored.progress, "verified": number + 1})
-        wait = timedelta(minutes=WATCH_MINUTES[number + 1] - WATCH_MINUTES[number])
+        wait = timedelta(minutes=self.watch_minutes[number + 1] - self.watch_minutes[number])
         return _answer("watch", change_id, health.summary, wait_s=_seconds(wait))
 
     def keep(self, change_id: str, now: datetime) -> Answer:
@@ -141,6 +144,7 @@ class ChangeWarmups:
         mark = schedules.plan_mark(change_id)
         if not self._remove(change.target, lambda schedule: schedule.plan == mark):
             return _pending(change_id)
+        self.in_place.end(_name(change), change_id, now)
         self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING})
         return _answer("reverted", change_id)
 
@@ -159,14 +163,24 @@ class ChangeWarmups:
         if stale:
             self.store.move(change.id, Status.STALE, now, frm=before, message=stale)
             return _answer("stale", change.id, stale)
-        refusal = self.recheck(change, len(live), now)
+        refusal = self.recheck(change, self._live_state(change, len(live), now), now)
         rule, message = (refusal.rule, refusal.message) if refusal else ("", "")
         if pings and not target.ready:
             rule, message = "warmups.ready_tag", "the function is not tagged as understanding pings any more"
         if not rule:
             return None
+        self.in_place.end(_name(change), change.id, now)
         self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"{rule}: {message}")
         return {**_answer("refused", change.id, message), "rule": rule}
+
+    def _live_state(self, change: Change, schedules_there: int, now: datetime) -> Live:
+        """Records the plan first: of two that are put in place at once, one at least sees the other."""
+        kept = KeptWarm(int(change.after["most_environments"]), float(change.after["usd_day"]))
+        if kept.environments:
+            until = datetime.fromisoformat(change.after["from"]) + timedelta(hours=change.after["hours"])
+            self.in_place.record(_name(change), change.id, kept, until)
+        elsewhere = self.in_place.elsewhere(_name(change), now)
+        return Live(schedules_there, elsewhere.environments, elsewhere.usd_day)
 
     def _live(self, change: Change) -> list[Scheduled]:
         return list(schedules.listed(self.scheduler, self.delivery.group, change.target))
@@ -177,7 +191,10 @@ class ChangeWarmups:
         former = {schedule.plan for schedule in self._live(change)} - {mark}
         for plan in former:
             self.log.record_replaced(schedules.change_id_of(plan), soon, change.id, now)
-        return self._remove(change.target, lambda schedule: schedule.plan != mark and schedule.minute > soon)
+        if not self._remove(change.target, lambda schedule: schedule.plan != mark and schedule.minute > soon):
+            return False
+        self.in_place.end_others(_name(change), change.id, now)
+        return True
 
     def _remove(self, target: str, unwanted: Callable[[Scheduled], bool]) -> bool:
         """Delete until a listing shows nothing new to delete; False if the time ran out."""
@@ -225,7 +242,7 @@ class ChangeWarmups:
         return judge(due, pings, calls, change.evidence.get("errors_share"))
 
     def _applied(self, stored: StoredChange) -> Answer:
-        wait = timedelta(minutes=WATCH_MINUTES[0]) + _LATE
+        wait = timedelta(minutes=self.watch_minutes[0]) + _LATE
         message = f"{len(planned(stored.change))} pings are scheduled"
         return _answer("applied", stored.change.id, message, wait_s=_seconds(wait))
 
