@@ -31,10 +31,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         decision = choose(
             {_size(mb, "observed"): _seen(mb, seen) for mb, seen in observed.items()},
-            request.get("architecture", "x86_64"),
+            _text(request.get("architecture", "x86_64"), "architecture"),
             [_size(mb, "allowed_mb") for mb in allowed],
             _size(request.get("memory_mb"), "memory_mb"),
-            request.get("goal", "cost"),
+            _text(request.get("goal", "cost"), "goal"),
             slowdown,
             int(_number(request.get("changes_left", 0), "changes_left", above=-1.0)),
         )
@@ -65,6 +65,12 @@ def _size(value: object, field: str) -> int:
     if isinstance(value, bool) or not text.isascii() or not text.isdigit() or not 0 < int(text) <= LARGEST_MB:
         raise UnusableRequest(f"{field}: {value!r} is not a memory size in whole MB up to {LARGEST_MB}")
     return int(text)
+
+
+def _text(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise UnusableRequest(f"{field}: a text is needed, not {value!r}")
+    return value
 
 
 def _number(value: object, field: str, above: float) -> float:

@@ -14,12 +14,14 @@ from optimizer.capacity.memory_curves import NOISE, Array, log_shapes
 
 LOG_SCALE_MEAN = np.log(100.0)
 LOG_SCALE_SD = 3.0  # between one millisecond and a quarter of an hour, nearly nothing is known
-MISFIT_SD = 0.05
-OUTLIERS = 0.08
-OUTLIER_SD = 0.25
+# How far a real curve strays from the family, smoothly: sizes a factor of two apart stray together.
+MISFIT_SD = 0.1
+MISFIT_LENGTH = 0.7  # in log memory
+# One measurement in twenty says little of the other sizes (a slow host, cold starts in the mean).
+OUTLIERS = 0.05
+OUTLIER_SD = 0.2
 UNLIKELY = 1e-3
 JITTER = 1e-7  # keeps a size that is measured exactly from dividing by zero when it is measured again
-MISFIT_LENGTH = 0.7  # in log memory: neighbouring sizes, a factor of two apart, deviate together
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ Lambda gives a function m / 1769 vCPU (AWS, "Configure Lambda function memory"):
 depend on the size. Below 256 MB garbage collection and a cold page cache can cost more than the smaller share of CPU
 explains.
 
-No constant here is fitted to measured curves: the grids cover what is physically possible, and the two noise figures
-are the published drift of the same function between months (2 % median, 15 % at the 90th percentile).
+No constant here is fitted to measured curves: the grids cover what is physically possible, and the noise follows from
+the drift of the same function between months (2 % median, 15 % at the 90th percentile).
 """
 
 import itertools
@@ -30,10 +30,10 @@ CPU_SHARES = np.sin(np.pi / 2 * (np.arange(20) + 0.5) / 20) ** 2
 THREADS = ((1.0, 0.6), (1.15, 0.12), (1.3, 0.12), (1.6, 0.08), (2.5, 0.05), (6.0, 0.03))
 # Extra CPU work at 128 MB.
 PRESSURE = ((0.0, 0.7), (0.3, 0.2), (1.0, 0.1))
-# Standard deviation of the log of a size's mean duration about the function's curve, and how likely. Together with the
-# outliers of memory_belief.py: half of the functions differ by less than 2 % between two measurements and a tenth by
-# more than 15 %, which one normal distribution cannot do.
-NOISE = ((0.012, 0.7), (0.05, 0.25), (0.15, 0.05))
+# Standard deviation of the log of a size's mean duration about the function's curve, and how likely: half of the
+# functions differ by less than 2 % between two measurements and a tenth by more than 15 %, which one normal
+# distribution cannot do.
+NOISE = ((0.012, 0.62), (0.05, 0.22), (0.2, 0.16))
 
 
 def log_shapes(sizes_mb: Sequence[int]) -> tuple[Array, Array]:

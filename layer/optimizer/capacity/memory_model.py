@@ -19,12 +19,10 @@ from optimizer.changes import Interval
 DURATION_POWER: Mapping[str, int] = {"cost": 0, "cost_guarded": 0, "balanced": 1}
 # A quarter of the median drift of a function between months (2 %): less cannot be told from noise.
 WORTH_A_CHANGE = 0.005
-# What a try itself loses counts so much: a bad one is taken back within hours, and a size is kept for weeks.
-TRIAL_SHARE = 0.01
 # Coefficient of variation of single calls, where only their mean is known.
 CALL_VARIATION = 0.5
 CURVES = 8000
-GROUPS = 16
+GROUPS = 32
 
 
 class UnknownGoal(ValueError):
@@ -85,7 +83,6 @@ def choose(
         return Decision(best_mb, _keep(best_mb, "no other size may be tried"), predicted)
     stay, regrets = _expected_regrets(
         objective.values(belief.sizes_mb, durations_ms)[:, columns],
-        objective.excess(durations_ms)[:, columns],
         objective.value(best_mb, observed[best_mb].mean_duration_ms),
         changes_left,
     )
@@ -121,28 +118,25 @@ def _best_seen(
     return min(fit, key=lambda mb: objective.value(mb, observed[mb].mean_duration_ms), default=current_mb)
 
 
-def _expected_regrets(values: Array, excess: Array, best: float, changes_left: int) -> tuple[float, Array]:
+def _expected_regrets(values: Array, best: float, changes_left: int) -> tuple[float, Array]:
     """Mean of (best size found / best size of all - 1) without a try, and after trying each column first and, where
     another change is left, the best other column then, chosen by what the first showed.
 
-    `values`, `excess`: of the sizes not seen yet, shape (curves, sizes); `best`: the best value seen. The curves are
-    grouped by the value at the first try: within a group it is as good as known.
+    `values`: of the sizes not seen yet, shape (curves, sizes), infinite where too slow; `best`: the best value seen.
+    The curves are grouped by the value at the first try: within a group it is as good as known.
     """
-    usable = np.where(excess > 0.0, np.inf, values)
-    least = np.minimum(usable.min(axis=1), best)[:, None]
-    left = np.minimum(usable, best) / least - 1.0  # what is missed after this try alone, (curves, sizes)
-    trial = TRIAL_SHARE * np.maximum(np.maximum(values / least - 1.0, excess), 0.0)
+    least = np.minimum(values.min(axis=1), best)[:, None]
+    left = np.minimum(values, best) / least - 1.0  # what is missed after this try alone, (curves, sizes)
     stay = float(np.mean(best / least - 1.0))
     if changes_left == 1 or values.shape[1] == 1:
-        return stay, np.asarray(np.mean(left + trial, axis=0))
+        return stay, np.asarray(np.mean(left, axis=0))
     bounds = np.linspace(0, len(values), GROUPS, endpoint=False).astype(int)
     regrets = []
     for first in range(values.shape[1]):
-        then = np.minimum(left, left[:, [first]]) + trial
-        then[:, first] = left[:, first]  # stop after the first
+        then = np.minimum(left, left[:, [first]])
         order = np.argsort(values[:, first], kind="stable")
         groups = np.add.reduceat(then[order], bounds, axis=0)
-        regrets.append(groups.min(axis=1).sum() / len(values) + trial[:, first].mean())
+        regrets.append(groups.min(axis=1).sum() / len(values))
     return stay, np.array(regrets)
 
 

@@ -37,14 +37,9 @@ class Objective:
         return milliseconds / 1000 * memory_mb / 1024 * self.usd_per_gb_s + USD_PER_REQUEST
 
     def values(self, sizes_mb: Sequence[int], durations_ms: Array) -> Array:
-        """Of possible mean durations, shape (curves, sizes). Single calls vary, so that rounding each up to a
-        millisecond adds half of one on average."""
+        """Of possible mean durations, shape (curves, sizes); infinite where the limit is passed. Single calls vary, so
+        that rounding each up to a millisecond adds half of one on average."""
         gb = np.asarray(sizes_mb) / 1024
         price = (durations_ms + 0.5) / 1000 * gb * self.usd_per_gb_s + USD_PER_REQUEST
-        return np.asarray(price * durations_ms**self.duration_power)
-
-    def excess(self, durations_ms: Array) -> Array:
-        """By what share the limit is passed."""
-        if self.limit_ms is None:
-            return np.zeros_like(durations_ms)
-        return np.maximum(durations_ms / self.limit_ms - 1.0, 0.0)
+        values = price * durations_ms**self.duration_power
+        return np.asarray(values if self.limit_ms is None else np.where(durations_ms <= self.limit_ms, values, np.inf))

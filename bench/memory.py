@@ -1,0 +1,146 @@
+"""Regret of the memory planner on measured curves and on synthetic families, beside reference policies.
+
+    python bench/memory.py SCORER CURVES.csv [--json OUT]
+    python bench/memory.py                      # the synthetic families alone
+
+SCORER: the independent scorer, which starts `optimizer plan memory`. Regret: what the goal's value at the size kept
+is above that at the best size. The goals are for two changes; exits 1 when one is missed.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from memory_families import curves
+from optimizer.capacity.memory_model import SizeSeen, choose
+from optimizer.capacity.prices import call_usd
+
+START_MB = 1024
+GOALS = {"cost": (None, 0.006), "balanced": (None, 0.050), "guarded": (1.1, 0.008)}
+REFERENCES = {"four sizes": (128, 512, 1769), "two sizes": (128, 1769)}
+
+Curve = dict[int, tuple[float, int]]
+
+
+def nearest(sizes: list[int], target: float) -> int:
+    """The size whose ratio to the target is closest to one."""
+    return min(sizes, key=lambda mb: abs(math.log(mb / target)))
+
+
+def value(goal: str, architecture: str, memory_mb: int, duration_ms: float) -> float:
+    """Price of a call; for `balanced` times its duration."""
+    return float(call_usd(architecture, memory_mb, duration_ms)) * (duration_ms if goal == "balanced" else 1.0)
+
+
+def fast_enough(goal: str, curve: Curve, sizes: list[int]) -> list[int]:
+    """The sizes within the goal's slowdown against the size at the start, which always is."""
+    slowdown = GOALS[goal][0]
+    if slowdown is None:
+        return sizes
+    start_ms = curve[nearest(sorted(curve), START_MB)][0]
+    return [mb for mb in sizes if curve[mb][0] <= slowdown * start_ms]
+
+
+def planned(goal: str, architecture: str, curve: Curve, changes: int) -> int:
+    """The size that the planner ends at."""
+    sizes = sorted(curve)
+    current = nearest(sizes, START_MB)
+    seen = [current]
+    while True:
+        wanted = choose(
+            {mb: SizeSeen(*curve[mb]) for mb in seen},
+            architecture,
+            sizes,
+            current,
+            "cost" if goal == "guarded" else goal,
+            GOALS[goal][0],
+            changes + 1 - len(seen),
+        ).memory_mb
+        if wanted in seen:
+            return wanted
+        current = wanted
+        seen.append(current)
+
+
+def measured(goal: str, architecture: str, curve: Curve, targets: tuple[int, ...]) -> int:
+    """The best of the sizes nearest to fixed ones."""
+    sizes = sorted(curve)
+    seen = fast_enough(goal, curve, [nearest(sizes, target) for target in (START_MB, *targets)])
+    return min(seen, key=lambda mb: value(goal, architecture, mb, curve[mb][0]))
+
+
+def regret(goal: str, architecture: str, curve: Curve, kept: int) -> float:
+    """Share by which the size kept is worse than the best."""
+    best = min(value(goal, architecture, mb, curve[mb][0]) for mb in fast_enough(goal, curve, sorted(curve)))
+    return max(0.0, value(goal, architecture, kept, curve[kept][0]) / best - 1.0)
+
+
+def on_families(seed: int, each: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean regret by goal, policy and family."""
+    result: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for (family, _, architecture), curve in curves(seed, each).items():
+        for goal in GOALS:
+            ends = {name: measured(goal, architecture, curve, targets) for name, targets in REFERENCES.items()}
+            ends["planner, 2 changes"] = planned(goal, architecture, curve, changes=2)
+            for policy, kept in ends.items():
+                for group in (family, "all"):
+                    result[goal][policy][group].append(regret(goal, architecture, curve, kept))
+    return {
+        goal: {policy: {f: statistics.fmean(r) for f, r in families.items()} for policy, families in policies.items()}
+        for goal, policies in result.items()
+    }
+
+
+def on_curves(scorer: Path, curves_csv: Path) -> dict[str, Any]:
+    """The independent scorer's figures."""
+    planner = f"{Path(sys.executable).with_name('optimizer')} plan memory"
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "figures.json"
+        command = [sys.executable, str(scorer), "--curves", str(curves_csv), "--planner", planner, "--json", str(out)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        figures: dict[str, Any] = json.loads(out.read_text())
+    return figures
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scorer", type=Path, nargs="?")
+    parser.add_argument("curves", type=Path, nargs="?")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--each", type=int, default=18, help="synthetic curves a family")
+    parser.add_argument("--json", type=Path, help="write every figure here")
+    args = parser.parse_args()
+    figures: dict[str, Any] = {}
+    missed = False
+    if args.scorer and args.curves:
+        figures["curves"] = on_curves(args.scorer, args.curves)
+        for goal, rows in figures["curves"].items():
+            print(f"{goal}, measured curves")
+            for policy, row in rows.items():
+                note = ""
+                if policy == "planner, 2 changes":
+                    good = row["regret_mean"] <= GOALS[goal][1] and row["too_slow"] == 0.0
+                    missed |= not good
+                    note = f"  <= {GOALS[goal][1]:.3f} {'ok' if good else 'MISSED'}"
+                print(f"  {policy:20} {row['regret_mean']:7.4f}  changes {row['changes_mean']:.2f}{note}")
+    figures["families"] = on_families(args.seed, args.each)
+    for goal, policies in figures["families"].items():
+        print(f"{goal}, synthetic families")
+        for policy, families in policies.items():
+            worst = max((f for f in families if f != "all"), key=lambda f: families[f])
+            print(f"  {policy:20} {families['all']:7.4f}  worst: {worst} {families[worst]:.4f}")
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1))
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optimizer.capacity.memory_belief import Belief
+from optimizer.capacity.memory_model import DURATION_POWER, NothingObserved, SizeSeen, UnknownGoal, believe, choose
+from optimizer.capacity.memory_value import Objective, usd_per_gb_s
+from optimizer.capacity.prices import UnknownArchitecture, call_usd
+
+SIZES = (128, 256, 512, 1024, 1769, 3008)
+
+
+def seen(curve, *sizes, calls=500):
+    return {mb: SizeSeen(curve(mb), calls) for mb in sizes}
+
+
+def busy(mb):
+    return 400.0 * 1769 / min(mb, 1769)
+
+
+def waiting(mb):
+    return 300.0 + 0.0 * mb
+
+
+def ends_at(curve, goal, changes, slowdown=None, architecture="x86_64"):
+    at, order = 1024, [1024]
+    while True:
+        decision = choose(seen(curve, *order), architecture, SIZES, at, goal, slowdown, changes + 1 - len(order))
+        if decision.memory_mb in order:
+            return decision.memory_mb, order
+        at = decision.memory_mb
+        order.append(at)
+
+
+@st.composite
+def situations(draw):
+    allowed = draw(
+        st.lists(st.sampled_from((128, 256, 512, 768, 1024, 1536, 1769, 2048, 3008)), min_size=1, unique=True)
+    )
+    order = draw(st.lists(st.sampled_from(allowed), min_size=1, max_size=4, unique=True))
+    durations = st.floats(0.5, 800_000.0)
+    observed = {mb: SizeSeen(draw(durations), draw(st.integers(0, 10_000))) for mb in order}
+    return {
+        "observed": observed,
+        "architecture": draw(st.sampled_from(("x86_64", "arm64"))),
+        "allowed_mb": allowed,
+        "current_mb": draw(st.sampled_from(order)),
+        "goal": draw(st.sampled_from(tuple(DURATION_POWER))),
+        "max_slowdown": draw(st.none() | st.floats(1.0, 3.0)),
+        "changes_left": draw(st.integers(0, 3)),
+    }
+
+
+@settings(deadline=None, max_examples=60)
+@given(situations())
+def test_the_answer_is_an_allowed_size_and_an_observed_one_when_no_change_is_left(situation):
+    decision = choose(**situation)
+    assert decision.memory_mb in situation["allowed_mb"]
+    if situation["changes_left"] == 0:
+        assert decision.memory_mb in situation["observed"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(situations())
+def test_an_observed_size_that_is_kept_is_the_best_of_those_within_the_slowdown(situation):
+    observed = situation["observed"]
+    decision = choose(**{**situation, "changes_left": 0})
+    first_ms = next(iter(observed.values())).mean_duration_ms
+    limit_ms = math.inf if situation["max_slowdown"] is None else situation["max_slowdown"] * first_ms
+
+    def value(mb):
+        duration_ms = observed[mb].mean_duration_ms
+        return float(call_usd(situation["architecture"], mb, duration_ms)) * (
+            duration_ms ** DURATION_POWER[situation["goal"]]
+        )
+
+    assert observed[decision.memory_mb].mean_duration_ms <= limit_ms
+    fit = [mb for mb in observed if observed[mb].mean_duration_ms <= limit_ms]
+    assert value(decision.memory_mb) == pytest.approx(min(map(value, fit)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(situations())
+def test_the_same_situation_gets_the_same_answer(situation):
+    assert choose(**situation) == choose(**situation)
+
+
+@given(st.sampled_from(("x86_64", "arm64")), st.sampled_from(SIZES), st.floats(1.0, 1e5), st.floats(1.0, 2.0))
+def test_more_memory_and_longer_calls_never_cost_less(architecture, memory_mb, duration_ms, factor):
+    for power in (0, 1):
+        objective = Objective(usd_per_gb_s(architecture), power)
+        value = objective.value(memory_mb, duration_ms)
+        assert objective.value(memory_mb, duration_ms * factor) >= value
+        assert objective.value(memory_mb * 2, duration_ms) > value
+
+
+@given(st.sampled_from(("x86_64", "arm64")), st.sampled_from(SIZES), st.floats(0.1, 1e5))
+def test_a_measured_size_is_priced_as_the_price_list_says(architecture, memory_mb, duration_ms):
+    price = Objective(usd_per_gb_s(architecture), 0).value(memory_mb, duration_ms)
+    assert price == pytest.approx(float(call_usd(architecture, memory_mb, duration_ms)), rel=1e-9)
+
+
+def test_a_function_that_only_waits_ends_at_the_smallest_size():
+    assert ends_at(waiting, "cost", 2)[0] == 128
+
+
+def test_a_function_that_only_computes_keeps_its_duration_under_a_slowdown_limit():
+    kept, _ = ends_at(busy, "cost", 3, slowdown=1.1)
+    assert busy(kept) <= 1.1 * busy(1024)
+
+
+def test_a_balanced_function_that_only_computes_ends_at_one_vcpu():
+    assert ends_at(busy, "balanced", 2)[0] == 1769
+
+
+def test_where_duration_counts_the_first_step_goes_up():
+    decision = choose(seen(waiting, 1024), "x86_64", SIZES, 1024, "balanced", None, 2)
+    assert decision.memory_mb > 1024
+
+
+def test_when_every_size_was_seen_nothing_more_is_tried():
+    decision = choose(seen(busy, *SIZES), "x86_64", SIZES, 1024, "balanced", None, 5)
+    assert decision.memory_mb == 1769
+    assert "no other size" in decision.reason
+
+
+def test_a_curve_that_is_known_is_not_tried_further():
+    decision = choose(seen(waiting, 1024, 128), "x86_64", SIZES, 128, "cost", None, 2)
+    assert decision.memory_mb == 128
+
+
+def test_an_observation_narrows_what_is_expected_of_the_other_sizes():
+    wide = choose(seen(busy, 1024), "x86_64", SIZES, 1024, "cost", None, 0).predicted[512]
+    narrow = choose(seen(busy, 1024, 256), "x86_64", SIZES, 1024, "cost", None, 0).predicted[512]
+    assert narrow.high / narrow.low < wide.high / wide.low
+    assert narrow.low < busy(512) < narrow.high
+
+
+def test_few_calls_leave_more_doubt_than_many():
+    few = believe({1024: SizeSeen(100.0, 3)}, SIZES).sample(2000)
+    many = believe({1024: SizeSeen(100.0, 30_000)}, SIZES).sample(2000)
+    at = SIZES.index(1024)
+    assert few[:, at].std() > 5 * many[:, at].std()
+
+
+def test_the_weights_of_a_belief_sum_to_one():
+    belief = Belief.prior(SIZES).observe(1024, math.log(100.0), 0.01).observe(128, math.log(700.0), 0.01)
+    assert belief.weights.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"goal": "fast"}, UnknownGoal),
+        ({"current_mb": 512}, NothingObserved),
+        ({"architecture": "mips"}, UnknownArchitecture),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_by_its_cause(changed, error):
+    situation = {
+        "observed": seen(busy, 1024),
+        "architecture": "x86_64",
+        "allowed_mb": SIZES,
+        "current_mb": 1024,
+        "goal": "cost",
+        "max_slowdown": None,
+        "changes_left": 1,
+    }
+    with pytest.raises(error):
+        choose(**{**situation, **changed})
