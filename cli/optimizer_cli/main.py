@@ -1,8 +1,8 @@
 """The `optimizer` command. Each group lives in a module of its own, imported only when it is used."""
 
-import importlib
-
 import click
+
+from optimizer_cli.lazy import Lazy
 
 COMMANDS = {
     "demo": "A local account, a real deploy, a run, the report.",
@@ -12,21 +12,7 @@ COMMANDS = {
 }
 
 
-class Lazy(click.Group):
-    """A group that imports a command's module when it is asked for, so that `--help` and completion stay fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"optimizer_cli.commands.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - our own module
-        return command
-
-
-@click.command(cls=Lazy)
+@click.command(cls=Lazy, package="optimizer_cli.commands", purposes=COMMANDS)
 @click.version_option(package_name="serverless-optimizer")
 def main() -> None:
     """Tune Lambda functions, databases and caches within a policy, watch what changed, take back what was wrong."""
