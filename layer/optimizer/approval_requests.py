@@ -20,30 +20,35 @@ def ask(
 ) -> dict[str, Any]:
     """Record the question and reject everything in it: there is no way to answer yet, and a run must not wait for
     one. `give_back(task_token, answer)` wakes the run. Asked again, the first answer is given again."""
-    asked: Sequence[Mapping[str, str]] = event["ask"]
-    question = Approval(
+    asked = question(event, now)
+    if store.put_approval(asked):
+        store.answer_approval(asked.answer((), by="optimizer", reason=NOT_OFFERED, digest=asked.digest, now=now))
+    answered = store.approval(asked.run_id) or asked
+    _reject_waiting(store, asked.run_id, answered.approved, now, NOT_OFFERED)
+    give_back(asked.task_token, {"outcome": "answered", **answered.answers()})
+    return {"outcome": "answered", "run_id": asked.run_id}
+
+
+def question(event: Mapping[str, Any], now: datetime) -> Approval:
+    """The question that an event of request_approval asks."""
+    changes: Sequence[Mapping[str, str]] = event["ask"]
+    return Approval(
         run_id=event["run_id"],
         plan_key=event["plan_key"],
         digest=event["digest"],
         task_token=event["task_token"],
-        changes={change["change_id"]: change["tuner"] for change in asked},
+        changes={change["change_id"]: change["tuner"] for change in changes},
         asked_at=now,
         expires_at=now + timedelta(seconds=event["timeout_s"]),
     )
-    if store.put_approval(question):
-        store.answer_approval(question.answer((), by="optimizer", reason=NOT_OFFERED, digest=question.digest, now=now))
-    answered = store.approval(question.run_id) or question
-    _reject_waiting(store, question.run_id, answered.approved, now, NOT_OFFERED)
-    give_back(question.task_token, {"outcome": "answered", **answered.answers()})
-    return {"outcome": "answered", "run_id": question.run_id}
 
 
 def expire(store: RunStore, run_id: str, now: datetime) -> dict[str, Any]:
     """Record that nobody answered, which rejects everything that was asked about."""
-    question = store.approval(run_id)
+    asked = store.approval(run_id)
     # The run has stopped waiting, so an answer that came in the last second counts no more either.
-    if question is not None:
-        store.answer_approval(question.expire(now))
+    if asked is not None:
+        store.answer_approval(asked.expire(now))
     rejected = _reject_waiting(store, run_id, (), now, UNANSWERED)
     return {"outcome": "expired", "run_id": run_id, "rejected": rejected}
 
