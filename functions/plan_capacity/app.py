@@ -7,10 +7,12 @@ from optimizer import aws
 from optimizer.capacity.batch import CapacityPlanner
 from optimizer.capacity.live import LambdaAccount
 from optimizer.capacity.logs import ReportLog
+from optimizer.changes import Tuner
 from optimizer.documents import Documents
 from optimizer.environment import Environment
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
+from optimizer.runs import RunStore
 
 
 @logged("plan_capacity")
@@ -19,13 +21,15 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     run_id, batch = event["run_id"], event["batch"]
     environment = Environment.read()
     documents = Documents(aws.client("s3"), environment.bucket)
+    store, now = RunStore(aws.client("dynamodb"), environment.table), datetime.now(UTC)
     planner = CapacityPlanner(
         documents=documents,
         account=LambdaAccount(aws.client("lambda"), aws.client("application-autoscaling")),
         logs=ReportLog(aws.client("logs")),
         policy=Policy.from_document(documents.read(f"runs/{run_id}/policy.json")),
         run_id=run_id,
-        now=datetime.now(UTC),
+        now=now,
+        taken_back=lambda target: {int(mb) for mb in store.taken_back(target, Tuner.MEMORY, now)},
     )
     proposals = planner.plan(batch)
     documents.write(f"runs/{run_id}/proposals/capacity-{batch}.json", proposals)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _LOCK_ATTEMPTS = 5
+_REMEMBERED = timedelta(days=90)
 
 
 class NoSuchRun(LookupError):
@@ -214,6 +215,26 @@ class RunStore:
         items = self._table.get_all((f"TARGET#{target}", f"COOLDOWN#{tuner.value}") for target in targets)
         return {
             pk.removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for (pk, _), item in items.items()
+        }
+
+    def remember_taken_back(self, target: str, tuner: Tuner, value: str, now: datetime, reason: str) -> None:
+        """This value of the tuner's knob did worse on the target; it is not to be tried again for three months."""
+        item: Item = {
+            "pk": f"TARGET#{target}",
+            "sk": f"TAKEN_BACK#{tuner.value}#{value}",
+            "at": now.astimezone(UTC).isoformat(),
+            "expires_at": table.timestamp(now + _REMEMBERED),
+            "reason": reason,
+        }
+        self._table.write(table.put(item))
+
+    def taken_back(self, target: str, tuner: Tuner, now: datetime) -> dict[str, str]:
+        """The values that did worse on the target, and why."""
+        prefix = f"TAKEN_BACK#{tuner.value}#"
+        return {
+            str(item["sk"]).removeprefix(prefix): str(item["reason"])
+            for item in self._table.query(f"TARGET#{target}", prefix)
+            if int(item["expires_at"]) > table.timestamp(now)
         }
 
     # Approvals.

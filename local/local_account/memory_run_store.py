@@ -16,6 +16,7 @@ class MemoryRunStore:
     def __init__(self, called: Callable[[str], None] = lambda _name: None) -> None:
         self._called = called
         self._changes: dict[str, StoredChange] = {}
+        self._taken_back: dict[tuple[str, Tuner], dict[str, str]] = {}
         self._cooling: dict[tuple[str, Tuner], datetime] = {}
 
     def record_change(self, change: Change, status: Status, now: datetime) -> None:
@@ -47,6 +48,15 @@ class MemoryRunStore:
         """Leave the target alone until then."""
         self._cooling[target, tuner] = until
         self._called("cool_down")
+
+    def remember_taken_back(self, target: str, tuner: Tuner, value: str, _now: datetime, reason: str) -> None:
+        """This value did worse on the target."""
+        self._taken_back.setdefault((target, tuner), {})[value] = reason
+        self._called("remember_taken_back")
+
+    def taken_back(self, target: str, tuner: Tuner, _now: datetime) -> dict[str, str]:
+        """The values that did worse, and why."""
+        return dict(self._taken_back.get((target, tuner), {}))
 
     def cool_downs(self, targets: Iterable[str], tuner: Tuner) -> dict[str, datetime]:
         """Until when each of the targets is left alone."""

@@ -333,3 +333,14 @@ def test_a_publication_is_recorded_before_and_after(store: RunStore) -> None:
 def test_times_without_a_zone_are_refused(store: RunStore) -> None:
     with pytest.raises(ValueError, match="zone"):
         store.take_lock("run-1", NOW.replace(tzinfo=None), LEASE)
+
+
+def test_a_value_that_did_worse_is_remembered_for_its_target_and_tuner_and_forgotten_in_the_end(
+    store: RunStore,
+) -> None:
+    store.remember_taken_back("arn:a", Tuner.MEMORY, "512", NOW, "slower")
+    store.remember_taken_back("arn:a", Tuner.MEMORY, "512", NOW, "slower")
+    assert store.taken_back("arn:a", Tuner.MEMORY, NOW) == {"512": "slower"}
+    assert store.taken_back("arn:a", Tuner.PROVISIONED_CONCURRENCY, NOW) == {}
+    assert store.taken_back("arn:b", Tuner.MEMORY, NOW) == {}
+    assert store.taken_back("arn:a", Tuner.MEMORY, NOW + timedelta(days=91)) == {}

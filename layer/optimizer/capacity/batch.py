@@ -1,6 +1,6 @@
 """One batch of functions: read what each is and did, propose, and say of each what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,7 +34,7 @@ class Proposals:
 
 @dataclass(frozen=True, slots=True)
 class CapacityPlanner:
-    """Plans batches of a run."""
+    """Plans batches of a run. `taken_back`: sizes that were tried on a target and did worse."""
 
     documents: Documents
     account: LambdaAccount
@@ -42,6 +42,7 @@ class CapacityPlanner:
     policy: Policy
     run_id: str
     now: datetime
+    taken_back: Callable[[str], Collection[int]] = lambda _target: ()
 
     def plan(self, batch: str) -> Proposals:
         """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
@@ -84,6 +85,7 @@ class CapacityPlanner:
             calls_day=traffic.get("invocations_day"),
             need_most=(traffic.get("need") or {}).get("max"),
             scan=scan,
+            taken_back=self.taken_back(target["function_arn"]),
         )
         return list(plan_function(seen, self.policy))
 

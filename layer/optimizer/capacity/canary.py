@@ -51,12 +51,14 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The two sides, minute by minute beside each other. `expected_ratio`: calls of the new side for each of the
-    old, by the weights of the alias. `max_slowdown`: largest duration, as a multiple of the old one."""
+    old, by the weights of the alias. `max_slowdown`: largest duration, as a multiple of the old one; from `break_even`
+    on, the change no longer brings what it was made for."""
 
     old: Side
     new: Side
     max_slowdown: float
     expected_ratio: float
+    break_even: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +151,35 @@ def _log_p95(side: Side) -> LogRatio | None:
 
 
 def _durations(comparison: Comparison, alpha: float, last: bool) -> Health:
-    limit = math.log(comparison.max_slowdown)
+    limit, even = math.log(comparison.max_slowdown), math.log(comparison.break_even)
     certain = NormalDist().inv_cdf(1 - alpha)
     mean = mean_ratio(comparison.old, comparison.new)
     for what, ratio in (("mean", mean), ("95th percentile", p95_ratio(comparison.old, comparison.new))):
         if ratio is None:
             continue
-        slow = ratio.value - certain * ratio.error > limit
-        if slow or (last and ratio.value > max(limit, _SURE * ratio.error)):
+        if ratio.value > (_last_limit(limit, ratio.error) if last else limit + certain * ratio.error):
             return Health(
                 False,
                 f"the {what} of the duration is {math.exp(ratio.value):.2f} times that before, "
                 f"{comparison.max_slowdown:g} is allowed",
             )
+    if mean is not None and mean.value > even + (0.0 if last else certain * mean.error):
+        return Health(
+            False,
+            f"the mean duration is {math.exp(mean.value):.2f} times that before; from {comparison.break_even:.2f} on "
+            f"nothing is gained",
+        )
     calls = round(comparison.new.calls)
-    if mean is None or _LIKELY * mean.error > max(limit, _LEAST_PRECISION):
+    if mean is None or _SURE * mean.error > max(limit, _LEAST_PRECISION):
         return Health(not last, f"{calls} calls of the changed function are too few to tell")
     return Health(True, f"the mean duration is {math.exp(mean.value):.2f} times that before, over {calls} calls")
+
+
+def _last_limit(limit: float, error: float) -> float:
+    """What is kept is kept for good: it must be likely to be within the limit. But where nothing speaks for its being
+    slower at all, it is not taken back for want of precision."""
+    likely_within = limit - _LIKELY * error
+    return likely_within if limit < 0 else max(likely_within, _SURE * error)
 
 
 def _without_calls(comparison: Comparison, last: bool) -> Health:

@@ -4,8 +4,9 @@ Each step is a loop: read what is live, let memory_life or provisioned_life say 
 Nothing is remembered between two rounds but the record, so a step that died after any call is simply run again.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -155,6 +156,7 @@ class ChangeCapacity:
         comparison = self._compare(work, live, watch, number)
         health = judge(comparison, watch.looks, last=watch.is_last(number))
         if not health.healthy:
+            self._record(work, unhealthy=health.reason)
             return _answer("revert", change_id, health.reason)
         if watch.is_last(number):
             return _answer("keep", change_id, health.reason)
@@ -193,8 +195,12 @@ class ChangeCapacity:
         end = self._until_done(work, "revert")
         if isinstance(end, memory_life.Wait):
             return _answer("pending", change_id, end.reason, wait_s=_POLL_S)
-        notes = (reason, str(work.progress.get("abandoned", "")), getattr(end, "note", ""))
-        said = "; ".join(filter(None, notes))
+        unhealthy = str(work.progress.get("unhealthy", ""))
+        notes = (reason, unhealthy, str(work.progress.get("abandoned", "")), getattr(end, "note", ""))
+        said = "; ".join(filter(None, dict.fromkeys(notes)))
+        if unhealthy and stored.change.tuner is Tuner.MEMORY:
+            memory_mb = str(stored.change.after["memory_mb"])
+            self.store.remember_taken_back(stored.change.target, Tuner.MEMORY, memory_mb, now, unhealthy)
         self._cool_down(stored.change, now)
         self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING}, message=said)
         return _answer("reverted", change_id, said)
@@ -331,16 +337,19 @@ class ChangeCapacity:
         return ""
 
     def _compare(self, work: _Work, live: LiveFunction, watch: Watch, number: int) -> Comparison:
-        start, end = watch.applied_at, watch.end(number)
-        limits = self.policy.memory
+        most = self.policy.memory.max_slowdown
+        start, end, evidence = watch.applied_at, watch.end(number), work.change.evidence
         if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-            return self.measure.days(work.name, live.alias, start, end, limits.max_slowdown)
+            return self.measure.days(work.name, live.alias, start, end, most)
+        most = min(most, evidence.get("max_duration_ratio", most))
         candidate, plan = str(work.progress["version"]), work.memory
         if plan.weight == 0:
-            return self.measure.days(work.name, live.alias, start, end, limits.max_slowdown)
-        return self.measure.versions(
-            work.name, live.alias, plan.version, candidate, start, end, limits.max_slowdown, plan.weight
-        )
+            comparison = self.measure.days(work.name, live.alias, start, end, most)
+        else:
+            comparison = self.measure.versions(
+                work.name, live.alias, plan.version, candidate, start, end, most, plan.weight
+            )
+        return replace(comparison, break_even=evidence.get("break_even_ratio") or math.inf)
 
     def _cool_down(self, change: Change, now: datetime) -> None:
         days = (

@@ -24,7 +24,8 @@ def plan_function(seen: Seen, policy: Policy) -> list[Proposal]:
     provisioned = plan_provisioned(seen, policy)
     if not (isinstance(memory, Change) and isinstance(provisioned, Change)):
         return [memory, provisioned]
-    if _saving(memory) >= _saving(provisioned):
+    # An alias with provisioned concurrency refuses the canary that the size needs.
+    if memory.evidence["canary_weight"] > 0 or _saving(memory) >= _saving(provisioned):
         return [memory, _postponed(provisioned, seen, "the memory size is changed first")]
     return [_postponed(memory, seen, "provisioned concurrency is changed first"), provisioned]
 

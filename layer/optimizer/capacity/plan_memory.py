@@ -1,20 +1,25 @@
 """Proposes for one function a memory size, or says why not. Pure."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from optimizer.capacity import memory_model, prices
 from optimizer.capacity.demand import usd_month, worth_holding
-from optimizer.capacity.observed import SizeHistory
+from optimizer.capacity.observed import FunctionHistory, SizeHistory
 from optimizer.capacity.obstacles import obstacle
 from optimizer.capacity.provisioned_life import held
 from optimizer.capacity.seen import Proposal, Seen, owner_facts
+from optimizer.capacity.trial import Outcome, break_even, expected, outcome
 from optimizer.changes import Change, Effect, Interval, NoChange, Risk, Tuner
 from optimizer.policy.model import Memory, Mode, Policy
 
 _DAYS_A_MONTH = 365 / 12
 # Sizes tried beside the first one before the best of those seen is final.
 _TRIES = 3
+# A change that is kept with such a chance is no mere try.
+_SURE = 0.9
 _GOALS: Mapping[str, tuple[str, bool]] = {
     "cost": ("cost", False),
     "cost_guarded": ("cost", True),
@@ -58,23 +63,26 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
     if now.calls < limits.min_invocations:
         raise _Unchanged(f"{now.calls} calls were seen with {current_mb} MB; {limits.min_invocations} are needed.")
     used_mb = seen.history.max_memory_used_mb
-    allowed = memory_limits(used_mb, current_mb, limits)
+    allowed = [mb for mb in memory_limits(used_mb, current_mb, limits) if mb == current_mb or mb not in seen.taken_back]
     decision = _choose(seen, limits, now, allowed)
     after_mb, safety = decision.memory_mb, current_mb < used_mb * limits.headroom
     if after_mb == current_mb:
         raise _Unchanged(decision.reason)
-    duration_ms = decision.predicted[after_mb]
-    ratio = duration_ms.estimate / now.durations.mean
+    weight = 0.0 if held(live).environments else limits.canary_weight
+    bounds = _bounds(seen, limits, now, after_mb, safety=safety)
+    end = _outcome(decision, seen.history, current_mb, after_mb, bounds, canary=weight > 0)
+    if end is None:
+        raise _Unchanged(f"{after_mb} MB is not expected to be within the limits, so it is not tried.")
+    ratio = end.ratio.estimate
     before_usd = _bill(seen, current_mb, now.durations.mean, 1.0)
-    bills = [_bill(seen, after_mb, ms, ms / now.durations.mean) for ms in (duration_ms.low, duration_ms.high)]
-    after_usd = _bill(seen, after_mb, duration_ms.estimate, ratio)
+    after_usd, *bills = (_bill(seen, after_mb, now.durations.mean * r, r) for r in _spread(end.ratio))
     _worth_it(limits, ratio, after_usd / before_usd, safety=safety)
     owner = obstacle(Tuner.MEMORY, live, after_mb)
     if owner and policy.mode_of(Tuner.MEMORY) is not Mode.RECOMMEND:
         raise _Unchanged(f"{after_mb} MB would be better, but: {owner.message}")
-    latency = Interval(*(round(ms - now.durations.mean, 3) for ms in _spread(duration_ms)))
     known = seen.calls_day is not None
-    usd = Interval(round(after_usd - before_usd, 4), *(round(b - before_usd, 4) for b in sorted(bills)))
+    usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), end.chance_kept)
+    latency = expected(Interval(*((r - 1) * now.durations.mean for r in _spread(end.ratio))), end.chance_kept)
     holds = held(live).environments
     return Change(
         run_id=seen.run_id,
@@ -83,17 +91,20 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
         target=seen.target,
         before={"memory_mb": current_mb, "version": live.alias_version},
         after={"memory_mb": after_mb},
-        reason=_why(decision.reason, used_mb, limits, current_mb, after_mb, safety=safety),
+        reason=_why(decision.reason, used_mb, limits, current_mb, after_mb, end, bounds, safety=safety),
         undo={"memory_mb": current_mb, "version": live.alias_version},
         risk=Risk.MEDIUM if after_mb < current_mb or holds else Risk.LOW,
         evidence={
             **_memory_facts(seen),
             "alias": live.alias,
-            "canary_weight": 0.0 if holds else limits.canary_weight,
+            "canary_weight": weight,
             "provisioned_environments": holds if live.scaling is None else 0,
             "samples": now.calls,
             "price_ratio": round(after_usd / before_usd, 4),
             "duration_ratio": round(ratio, 4),
+            "chance_kept": round(end.chance_kept, 3),
+            "max_duration_ratio": round(bounds.slowdown, 4),
+            "break_even_ratio": None if bounds.gain == math.inf else round(bounds.gain, 4),
             "p95_ratio": round(ratio, 4),
             "p95_ms": round(now.durations.quantile(0.95) * ratio, 3),
             "environments_busy": round(seen.demand.scaled(ratio).mean, 3),
@@ -102,8 +113,67 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
             ),
             **owner_facts(owner),
         },
-        effect=Effect(latency_ms=latency, usd_month=usd if known else None),
+        effect=Effect(latency_ms=_rounded(latency, 3), usd_month=_rounded(usd, 4) if known else None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """Duration ratios (after / before) that a change may reach: `slowdown` by the policy, `gain` before it no longer
+    brings anything (inf: it need not)."""
+
+    slowdown: float
+    gain: float
+
+    @property
+    def most(self) -> float:
+        return min(self.slowdown, self.gain)
+
+
+def _bounds(seen: Seen, limits: Memory, now: SizeHistory, after_mb: int, *, safety: bool) -> _Bounds:
+    slowdown = limits.max_slowdown
+    if _GOALS.get(limits.goal, ("cost", True))[1]:
+        # Slowdowns of several changes add up to no more than one may be.
+        first = next(size for size in seen.history.sizes.values() if size.durations.count)
+        slowdown = min(slowdown, slowdown * first.durations.mean / now.durations.mean)
+    if safety:
+        return _Bounds(slowdown, math.inf)
+    mean_ms, before_usd = now.durations.mean, _bill(seen, now.memory_mb, now.durations.mean, 1.0)
+
+    def goal(ratio: float) -> float:
+        price = _bill(seen, after_mb, mean_ms * ratio, ratio) / before_usd
+        return price * ratio if limits.goal == "balanced" else price
+
+    return _Bounds(slowdown, break_even(goal))
+
+
+def _outcome(
+    decision: memory_model.Decision,
+    history: FunctionHistory,
+    current_mb: int,
+    after_mb: int,
+    bounds: _Bounds,
+    *,
+    canary: bool,
+) -> Outcome | None:
+    """Without a canary every call would pay for the try: then only what is expected to be kept is done."""
+    likely = decision.predicted[after_mb]
+    now = history.sizes[current_mb]
+    if not canary and likely.estimate > bounds.most * now.durations.mean:
+        return None
+    if not canary or bounds.gain == math.inf:
+        return Outcome(1.0, Interval(*(ms / now.durations.mean for ms in _spread(likely))))
+    belief = memory_model.believe(_observed(history), [after_mb])
+    durations_ms = belief.sample(memory_model.CURVES)[:, belief.sizes_mb.index(after_mb)]
+    return outcome(durations_ms / now.durations.mean, bounds.most)
+
+
+def _observed(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]:
+    return {
+        mb: memory_model.SizeSeen(size.durations.mean, size.durations.count)
+        for mb, size in history.sizes.items()
+        if size.durations.count and size.durations.mean > 0
+    }
 
 
 def _choose(seen: Seen, limits: Memory, now: SizeHistory, allowed: list[int]) -> memory_model.Decision:
@@ -115,11 +185,7 @@ def _choose(seen: Seen, limits: Memory, now: SizeHistory, allowed: list[int]) ->
             f"leaves {limits.headroom:g} times that."
         )
     goal, guarded = _GOALS.get(limits.goal, ("cost", True))
-    observed = {
-        mb: memory_model.SizeSeen(size.durations.mean, size.durations.count)
-        for mb, size in seen.history.sizes.items()
-        if size.durations.count and size.durations.mean > 0
-    }
+    observed = _observed(seen.history)
     decision = memory_model.choose(
         observed,
         live.version.architecture,
@@ -145,13 +211,28 @@ def _worth_it(limits: Memory, ratio: float, price_ratio: float, *, safety: bool)
         raise _Unchanged(f"The best size would save {gain:.1%}; {limits.min_gain:.1%} is the least worth a change.")
 
 
-def _why(reason: str, used_mb: int, limits: Memory, before_mb: int, after_mb: int, *, safety: bool) -> str:
+def _why(
+    reason: str,
+    used_mb: int,
+    limits: Memory,
+    before_mb: int,
+    after_mb: int,
+    end: Outcome,
+    bounds: _Bounds,
+    *,
+    safety: bool,
+) -> str:
     if safety:
         return (
             f"It used up to {used_mb} MB of {before_mb} MB, less than the headroom of {limits.headroom:g}; "
             f"{after_mb} MB is safer."
         )
-    return reason
+    if end.chance_kept >= _SURE:
+        return reason
+    return (
+        f"{reason} It is kept if calls take at most {bounds.most:.2f} times as long, "
+        f"which has a chance of {end.chance_kept:.0%}."
+    )
 
 
 def _bill(seen: Seen, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
@@ -186,3 +267,7 @@ def _memory_facts(seen: Seen) -> dict[str, Any]:
 
 def _spread(interval: Interval) -> tuple[float, float, float]:
     return interval.estimate, interval.low, interval.high
+
+
+def _rounded(interval: Interval, digits: int) -> Interval:
+    return Interval(*(round(value, digits) for value in _spread(interval)))
