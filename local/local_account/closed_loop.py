@@ -1,0 +1,230 @@
+"""The shipped planner, guardrails and change code, day after day, on a simulated account whose functions follow curves.
+
+The clock is passed in: nothing sleeps, nothing is sent anywhere.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from optimizer import guardrails
+from optimizer.capacity import provisioned_life
+from optimizer.capacity.batch import CapacityPlanner
+from optimizer.capacity.life import ChangeCapacity
+from optimizer.capacity.live import LambdaAccount, LiveFunction
+from optimizer.capacity.measure import Measure
+from optimizer.changes import Change, NoChange, Status, Tuner, function_name
+from optimizer.guardrails import Account, Decision, Held, memory, provisioned_concurrency
+from optimizer.policy.model import Policy
+from optimizer.traffic.history import HOUR_METRICS, History, Series, empty
+
+from local_account.fleet import TargetFunction
+from local_account.lambda_metrics import LambdaMetrics
+from local_account.lambda_twin import Twin, TwinClient
+from local_account.memory_run_store import MemoryRunStore
+from local_account.simulated_services import Clock, MemoryDocuments, SimulatedCloudWatch, SimulatedLog
+from local_account.workload import Routing, Share, Workload
+
+_UNRESERVED = 1000
+_MOST_STEPS = 60
+_NEXT = {
+    ("apply", "pending"): "poll",
+    ("poll", "pending"): "poll",
+    ("apply", "applied"): "verify",
+    ("poll", "applied"): "verify",
+    ("poll", "failed"): "revert",
+    ("verify", "watch"): "verify",
+    ("verify", "keep"): "keep",
+    ("verify", "revert"): "revert",
+    ("keep", "pending"): "keep",
+    ("revert", "pending"): "revert",
+}
+
+
+class NoEnd(RuntimeError):
+    """A change went on for longer than any change may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A change and what became of it."""
+
+    change: Change
+    status: Status
+    message: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class ClosedLoop:
+    """The account and what was decided and done so far. `most_lines`: log lines that one scan of a function gives."""
+
+    targets: Sequence[TargetFunction]
+    policy: Policy
+    begin: datetime
+    most_lines: int = 2000
+    ended: list[Ended] = field(default_factory=list)
+    left_alone: list[NoChange] = field(default_factory=list)
+    twins: dict[str, Twin] = field(init=False)
+    clock: Clock = field(init=False)
+    _routings: dict[str, list[Routing]] = field(init=False)
+    _documents: MemoryDocuments = field(init=False)
+    _store: MemoryRunStore = field(init=False)
+    _account: LambdaAccount = field(init=False)
+    _logs: Any = field(init=False)
+    _cloudwatch: Any = field(init=False)
+    _workloads: dict[str, Workload] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(self.begin)
+        self.twins = {target.name: Twin(target.name, target.memory_mb) for target in self.targets}
+        self._routings = {}
+        for target in self.targets:
+            twin = self.twins[target.name]
+            self._routings[target.name] = [_routing(twin, target.traffic.start)]
+            twin.on_route = self._follow(twin)
+        self._documents, self._store = MemoryDocuments(), MemoryRunStore()
+        functions: Any = TwinClient(self.twins, "lambda")
+        scaling: Any = TwinClient(self.twins, "application-autoscaling")
+        self._account = LambdaAccount(functions, scaling)
+        self._logs = SimulatedLog(self.targets, self._routings.__getitem__, self.most_lines)
+        self._cloudwatch = SimulatedCloudWatch(LambdaMetrics(self.targets, self._routings.__getitem__), self.clock)
+        self._workloads = {target.name: Workload(target) for target in self.targets}
+
+    def run(self, days: int, progress: Callable[[int], None] = lambda _day: None) -> None:
+        """One plan a day, and the life of every change that came of it."""
+        for day in range(days):
+            self.one_day(self.begin + timedelta(days=day))
+            progress(day + 1)
+
+    def one_day(self, now: datetime) -> None:
+        """Plan, check, and live the changes through; they are of different functions and do not meet."""
+        self.clock.now = now
+        run_id = f"run-{now:%Y%m%d}"
+        self._observe(run_id, now)
+        planner = CapacityPlanner(
+            self._documents, self._account, self._logs, self.policy, run_id, now, self._taken_back(now)
+        )
+        proposals = planner.plan("0000")
+        self.left_alone += proposals.no_changes
+        changes = [Change.from_document(document) for document in proposals.changes]
+        account = Account(
+            targets=len(self.targets),
+            unreserved_concurrency=_UNRESERVED,
+            cool_downs={
+                (change.target, change.tuner): until
+                for change in changes
+                for until in self._store.cool_downs([change.target], change.tuner).values()
+            },
+            held={
+                item.target: Held(int(item.evidence["environments"]), float(item.evidence["usd_month"]))
+                for item in proposals.no_changes
+                if item.tuner is Tuner.PROVISIONED_CONCURRENCY and item.evidence.get("environments")
+            },
+        )
+        for change, verdict in zip(changes, guardrails.check(changes, self.policy, account, now), strict=True):
+            if verdict.verdict in (Decision.AUTOMATIC, Decision.ASK):
+                self.live_through(change, now)
+            else:
+                why = f"{verdict.rule}: {verdict.message}"
+                self.left_alone.append(NoChange(run_id, change.tuner, change.target, why))
+
+    def live_through(self, change: Change, now: datetime) -> None:
+        """As change.asl.json does, with the clock put forward instead of waiting."""
+        self._store.record_change(change, Status.APPROVED, now)
+        step, verification, self.clock.now = "apply", 0, now
+        for _ in range(_MOST_STEPS):
+            life = self._life()
+            if step == "verify":
+                verification += 1
+                answer = life.verify(change.id, self.clock.now, verification)
+            else:
+                answer = getattr(life, step)(change.id, self.clock.now)
+            self.clock.now += timedelta(seconds=answer.get("wait_s", 0))
+            following = _NEXT.get((step, answer["outcome"]))
+            if following is None:
+                stored = self._store.change(change.id)
+                self.ended.append(Ended(change, stored.status, stored.message, self.clock.now))
+                return
+            step = following
+        raise NoEnd(f"{change.id} of {change.target}: {step} again and again")
+
+    def _life(self) -> ChangeCapacity:
+        store: Any = self._store
+        return ChangeCapacity(
+            store=store,
+            account=self._account,
+            policy=self.policy,
+            recheck=self._recheck,
+            measure=Measure(self._cloudwatch),
+            sleep=lambda _seconds: None,
+            remaining_ms=lambda: 300_000.0,
+        )
+
+    def _recheck(self, change: Change, live: LiveFunction, now: datetime) -> guardrails.Refusal | None:
+        if change.tuner is Tuner.MEMORY:
+            return guardrails.recheck(change, memory.Live(live.version.memory_mb), self.policy, now)
+        held = provisioned_life.held(live).environments
+        there = provisioned_concurrency.Live(held, _UNRESERVED, live.reserved)
+        return guardrails.recheck(change, there, self.policy, now)
+
+    def _taken_back(self, now: datetime) -> Callable[[str], Collection[int]]:
+        return lambda target: {int(mb) for mb in self._store.taken_back(target, Tuner.MEMORY, now)}
+
+    def _follow(self, twin: Twin) -> Callable[[], None]:
+        return lambda: self._routings[twin.name].append(_routing(twin, self.clock.now))
+
+    def _observe(self, run_id: str, now: datetime) -> None:
+        """What analyze_traffic would have written."""
+        batch, traffic = [], {}
+        for target in self.targets:
+            twin = self.twins[target.name]
+            series, need_most = self._minutes(target, now)
+            calls = series.values["invocations"]
+            document = {
+                "function_name": target.name,
+                "function_arn": twin.arn,
+                "alias": target.alias,
+                "timezone": "UTC",
+            }
+            batch.append(document)
+            traffic[target.name] = {
+                **document,
+                "invocations_day": float(calls.sum() / len(calls) * 1440),
+                "need": {"max": need_most},
+            }
+            history = History(series, empty(HOUR_METRICS)).to_bytes()
+            self._documents.write_bytes(f"history/{target.name}.npz", history, "application/octet-stream")
+        self._documents.write(f"runs/{run_id}/batches/0000.json", {"functions": batch})
+        self._documents.write(f"runs/{run_id}/traffic/0000.json", {"functions": traffic, "failed": {}})
+
+    def _minutes(self, target: TargetFunction, now: datetime) -> tuple[Series, int]:
+        start = now - timedelta(days=7)
+        first = target.traffic.index(start)
+        length = target.traffic.index(now) - first
+        calls, busy_ms, most = np.zeros(length), np.zeros(length), np.zeros(length)
+        for part in self._workloads[target.name].parts(self._routings[target.name], start, now):
+            place = slice(part.first - first, part.first - first + len(part.invocations))
+            calls[place] += part.invocations
+            busy_ms[place] += part.invocations * part.duration_ms
+            most[place] += part.concurrency
+        mean = np.divide(busy_ms, calls, out=np.full(length, np.nan), where=calls > 0)
+        values = {"invocations": calls, "duration_ms": mean, "concurrency": most}
+        return Series(int(start.timestamp()) // 60, values), int(most.max(initial=0))
+
+
+def _routing(twin: Twin, since: datetime) -> Routing:
+    weights: Mapping[str, float] = twin.alias["weights"]
+    shares = [(twin.alias["version"], 1.0 - sum(weights.values())), *weights.items()]
+    return Routing(
+        since,
+        tuple(Share(version, share, int(twin.versions[version]["MemorySize"])) for version, share in shares),
+        twin.provisioned["requested"] if twin.provisioned else 0,
+    )
+
+
+def target_of(change: Change, targets: Sequence[TargetFunction]) -> TargetFunction:
+    """The function that a change is about."""
+    return next(target for target in targets if target.name == function_name(change.target))

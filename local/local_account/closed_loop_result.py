@@ -1,0 +1,127 @@
+"""What a closed loop came to, judged by the truth that only the simulation knows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optimizer.capacity import prices
+from optimizer.capacity.demand import Demand, usd_month
+from optimizer.changes import Change, Status, Tuner
+from optimizer.policy.model import Policy
+
+from local_account.closed_loop import ClosedLoop, Ended, target_of
+from local_account.fleet import TargetFunction
+from local_account.simulated_services import COLD_SHARE
+from local_account.traces import DAY_MINUTES
+
+_DAYS_A_MONTH = 365 / 12
+# The share of failed calls by which a size is worse than another beyond any doubt.
+_MORE_ERRORS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Bills in USD a month, of the same traffic. `least`: the best sizes and provisioned concurrency that the curves
+    and the policy allow. `too_slow`: functions left slower than the policy allows, by how much. `worse`: changes that
+    made things worse; `worse_kept`: those that were not taken back; `false_reverts`: good ones that were."""
+
+    functions: int
+    before: float
+    after: float
+    least: float
+    too_slow: dict[str, float]
+    kept: Sequence[Ended]
+    worse: Sequence[Ended]
+    worse_kept: Sequence[Ended]
+    false_reverts: Sequence[Ended]
+    unfinished: Sequence[Ended]
+
+    @property
+    def saved(self) -> float:
+        """Share of the bill, 0 to 1."""
+        return 1 - self.after / self.before
+
+    @property
+    def allowed(self) -> float:
+        """The share that could be saved at most."""
+        return 1 - self.least / self.before
+
+
+def judge_loop(loop: ClosedLoop) -> Result:
+    """Compare what was done with what the curves say."""
+    policy = loop.policy
+    now = {name: _state(loop, name) for name in loop.twins}
+    too_slow = {}
+    for target in loop.targets:
+        slowdown = target.behaviour.slowdown(now[target.name][0], target.memory_mb)
+        if slowdown > policy.memory.max_slowdown:
+            too_slow[target.name] = slowdown
+    lived = [end for end in loop.ended if end.status in (Status.KEPT, Status.REVERTED)]
+    worse = [end for end in lived if is_worse(end.change, target_of(end.change, loop.targets), policy)]
+    return Result(
+        functions=len(loop.targets),
+        before=sum(_bill(target, target.memory_mb, 0) for target in loop.targets),
+        after=sum(_bill(target, *now[target.name]) for target in loop.targets),
+        least=sum(least_bill(target, policy) for target in loop.targets),
+        too_slow=too_slow,
+        kept=[end for end in lived if end.status is Status.KEPT],
+        worse=worse,
+        worse_kept=[end for end in worse if end.status is Status.KEPT],
+        false_reverts=[end for end in lived if end.status is Status.REVERTED and end not in worse],
+        unfinished=[end for end in loop.ended if end not in lived],
+    )
+
+
+def is_worse(change: Change, target: TargetFunction, policy: Policy) -> bool:
+    """Whether the change, by the truth, fails more calls, is slower than the policy allows (against the size it began
+    with, too) or makes calls dearer. Provisioned concurrency makes no call slower here."""
+    if change.tuner is not Tuner.MEMORY:
+        return False
+    before, after = int(change.before["memory_mb"]), int(change.after["memory_mb"])
+    behaviour, first = target.behaviour, target.memory_mb
+    ratio = behaviour.slowdown(after, first) / behaviour.slowdown(before, first)
+    slower = max(ratio, behaviour.slowdown(after, first)) > policy.memory.max_slowdown
+    fails = behaviour.errors(after, first) > behaviour.errors(before, first) + _MORE_ERRORS
+    needed = before < behaviour.used_memory_mb * policy.memory.headroom
+    return slower or fails or (not needed and _call_usd(target, after) > _call_usd(target, before))
+
+
+def least_bill(target: TargetFunction, policy: Policy) -> float:
+    """The smallest bill at any size and provisioned concurrency that the policy allows, steps apart."""
+    limits, behaviour, first = policy.memory, target.behaviour, target.memory_mb
+    sizes = [
+        mb
+        for mb in limits.sizes_mb
+        if max(limits.floor_mb, behaviour.used_memory_mb * limits.headroom) <= mb <= limits.ceiling_mb
+        and behaviour.slowdown(mb, first) <= limits.max_slowdown
+        and behaviour.errors(mb, first) <= behaviour.error_rate
+    ]
+    most = policy.provisioned_concurrency.max_per_function
+    return min(_bill(target, mb, held) for mb in {*sizes, first} for held in range(most + 1))
+
+
+def _state(loop: ClosedLoop, name: str) -> tuple[int, int]:
+    twin = loop.twins[name]
+    memory_mb = int(twin.versions[twin.alias["version"]]["MemorySize"])
+    return memory_mb, twin.provisioned["requested"] if twin.provisioned else 0
+
+
+def _mean_ms(target: TargetFunction, memory_mb: int) -> float:
+    calls = target.traffic.invocations
+    usual = float(np.average(target.traffic.duration_ms, weights=calls))
+    return usual * target.behaviour.slowdown(memory_mb, target.memory_mb)
+
+
+def _call_usd(target: TargetFunction, memory_mb: int) -> float:
+    return float(prices.call_usd("x86_64", memory_mb, _mean_ms(target, memory_mb)))
+
+
+def _bill(target: TargetFunction, memory_mb: int, environments: int) -> float:
+    calls = target.traffic.invocations
+    slowdown = target.behaviour.slowdown(memory_mb, target.memory_mb)
+    demand = Demand(calls * target.traffic.duration_ms * slowdown / 60_000.0)
+    calls_month = float(calls.mean()) * DAY_MINUTES * _DAYS_A_MONTH
+    init = float(prices.call_usd("x86_64", memory_mb, target.behaviour.init_ms) - prices.REQUEST_USD)
+    return usd_month(demand, "x86_64", memory_mb, _mean_ms(target, memory_mb), calls_month, environments) + (
+        calls_month * COLD_SHARE * init
+    )

@@ -1,0 +1,152 @@
+"""CloudWatch, the logs, the bucket and the clock of a simulated account, as far as capacity planning reads them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from optimizer.capacity.logs import Scan
+from optimizer.capacity.report_lines import LoggedReport, ReportLine, Reports
+from optimizer.documents import Documents, NoSuchDocument
+
+from local_account.fleet import TargetFunction
+from local_account.lambda_metrics import LambdaMetrics, read_dimensions
+from local_account.metrics import as_datetimes
+from local_account.seeds import generator
+from local_account.workload import Part, Routing, Workload
+
+_LONGEST = timedelta(days=14)
+_BYTES_A_LINE = 1000
+COLD_SHARE = 0.005
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time that everything simulated shares."""
+
+    now: datetime
+
+
+class MemoryDocuments(Documents):
+    """A bucket in memory."""
+
+    def __init__(self) -> None:
+        self.bucket = "memory"
+        self._content: dict[str, bytes] = {}
+
+    def read_bytes(self, key: str) -> bytes:
+        """What lies under the key; NoSuchDocument if nothing does."""
+        try:
+            return self._content[key]
+        except KeyError:
+            raise NoSuchDocument(f"{key} does not exist") from None
+
+    def write_bytes(self, key: str, content: bytes, content_type: str) -> str:  # noqa: ARG002 - as Documents
+        """Store anything; returns its key."""
+        self._content[key] = content
+        return key
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys that start with the prefix, in order."""
+        return sorted(key for key in self._content if key.startswith(prefix))
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCloudWatch:
+    """The part of a boto3 client that reads GetMetricData."""
+
+    metrics: LambdaMetrics
+    clock: Clock
+
+    def get_paginator(self, _name: str) -> "SimulatedCloudWatch":
+        """Itself: everything fits one page."""
+        return self
+
+    def paginate(self, **request: Any) -> list[Mapping[str, Any]]:
+        """One page of GetMetricData; minutes that are not over yet are not there."""
+        end = min(request["EndTime"], self.clock.now)
+        results = []
+        for query in request["MetricDataQueries"]:
+            stat = query["MetricStat"]
+            points = self.metrics.points(
+                stat["Metric"]["MetricName"],
+                read_dimensions(stat["Metric"]["Dimensions"]),
+                request["StartTime"],
+                end,
+                stat["Period"],
+                stat["Stat"],
+                self.clock.now,
+            )
+            results.append(
+                {"Id": query["Id"], "Timestamps": as_datetimes(points.times), "Values": points.values.tolist()}
+            )
+        return [{"MetricDataResults": results}]
+
+
+class SimulatedLog:
+    """Reads as ReportLog does: the newest calls that were not read before, at most `most_lines` of them, as a bound
+    on the bytes leaves them."""
+
+    def __init__(
+        self, targets: Sequence[TargetFunction], routings: Callable[[str], Sequence[Routing]], most_lines: int
+    ) -> None:
+        self._targets = {f"/aws/lambda/{target.name}": target for target in targets}
+        self._workloads = {target.name: Workload(target) for target in targets}
+        self._routings = routings
+        self._most_lines = most_lines
+
+    def scan(
+        self,
+        group_name: str,
+        now: datetime,
+        *,
+        max_scan_mb: int,
+        lines_day: float | None,  # noqa: ARG002 - as ReportLog
+        read_until: datetime | None,
+    ) -> Scan:
+        """The newest lines."""
+        target = self._targets[group_name]
+        start = max(read_until, now - _LONGEST) if read_until else now - _LONGEST
+        most = min(self._most_lines, max_scan_mb * 1_000_000 // _BYTES_A_LINE)
+        parts = list(self._workloads[target.name].parts(self._routings(target.name), start, now))
+        lines = [line for part in parts for line in _lines(target, part, most)]
+        newest = sorted((line for line in lines if start < line.at < now), key=lambda line: line.at)[-most:]
+        return Scan(Reports(tuple(newest)), start, now, float(len(newest) * _BYTES_A_LINE))
+
+
+def _lines(target: TargetFunction, part: Part, most: int) -> list[LoggedReport]:
+    """The newest calls of a part, durations spread around the mean of their minute as the metrics are."""
+    behaviour, share = target.behaviour, part.share
+    random = generator(target.name, share.version, part.first, len(part.invocations), "lines")
+    later = np.cumsum(part.invocations[::-1])[::-1] - part.invocations
+    calls = np.clip(most - later, 0, part.invocations)
+    minutes = np.repeat(np.arange(len(calls)), calls)
+    total = len(minutes)
+    angle = np.pi / behaviour.shape
+    level = random.uniform(0.0, 1.0, total)
+    durations = part.duration_ms[minutes] * np.sin(angle) / angle * (level / (1.0 - level)) ** (1.0 / behaviour.shape)
+    used = np.minimum(behaviour.used_memory_mb * random.uniform(0.85, 1.0, total), share.memory_mb)
+    failed = random.random(total) < behaviour.errors(share.memory_mb, target.memory_mb)
+    cold = random.random(total) < COLD_SHARE
+    seconds = minutes * 60.0 + random.uniform(0.0, 60.0, total)
+    origin = (target.traffic.start + timedelta(minutes=part.first)).astimezone(UTC)
+    return [
+        LoggedReport(
+            origin + timedelta(seconds=second),
+            share.version,
+            ReportLine(
+                "r",
+                duration,
+                duration,
+                share.memory_mb,
+                int(mb),
+                init_ms=behaviour.init_ms if is_cold else None,
+                # Text lines do not say that the handler raised; JSON lines do.
+                status="error" if bad and target.json_logs else "success",
+            ),
+        )
+        for second, duration, mb, bad, is_cold in zip(
+            seconds.tolist(), durations.tolist(), used.tolist(), failed.tolist(), cold.tolist(), strict=True
+        )
+    ]
