@@ -1,0 +1,153 @@
+"""How often the canary test is wrong: an unchanged function taken back, a slower one promoted.
+
+    python bench/canary.py [--trials 1000] [--json OUT]
+
+Simulated calls of two versions behind an alias, looked at after 15, 60 and 360 minutes. Durations are log-normal, one
+call in a hundred is several times longer, traffic and durations follow the hour, minutes are slow for both versions
+together, and environments (fewer for the canary) differ in speed. "direct" has no second version: the same hours a
+week before are the other side, and durations drift between the weeks (2 % median, 15 % at the 90th percentile).
+Beside it the plain rule: keep when the mean of the last look is within the limit.
+"""
+
+import argparse
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from optimizer.capacity.canary import Comparison, Minute, Side, judge
+
+LOOKS = (15, 60, 360)
+MAX_SLOWDOWN = 1.1
+CANARY_WEIGHT = 0.1
+ENVIRONMENT_SD = 0.03
+ENVIRONMENT_MINUTES = 60
+MINUTE_SD = 0.08
+DRIFT = ((0.012, 0.62), (0.05, 0.22), (0.2, 0.16))
+GOAL_FALSE_ALARMS = 0.02
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is simulated. `slower`: duration of the new side as a multiple of the old one."""
+
+    name: str
+    slower: float
+    calls_a_minute: float
+    spread: float = 0.5
+    direct: bool = False
+
+
+CASES = tuple(
+    Case(f"{name}, {calls:g} calls/min, spread {spread:g}", slower, calls, spread)
+    for name, slower in (("A/A", 1.0), ("15 % slower", 1.15), ("30 % slower", 1.3), ("20 % faster", 0.8))
+    for calls, spread in ((5.0, 0.5), (30.0, 0.5), (30.0, 1.2), (200.0, 0.5), (200.0, 1.2))
+) + tuple(
+    Case(f"{name}, direct, {calls:g} calls/min", slower, calls, direct=True)
+    for name, slower in (("A/A", 1.0), ("15 % slower", 1.15))
+    for calls in (5.0, 30.0, 200.0)
+)
+
+
+def minutes_of(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Traffic and duration of each minute as multiples of their mean: the hour, and slow minutes one after another."""
+    at = np.arange(LOOKS[-1])
+    phase = rng.uniform(0, 2 * math.pi)
+    traffic = 1 + 0.7 * np.sin(2 * math.pi * at / 1440 + phase)
+    slow = np.empty(len(at))
+    state = 0.0
+    for minute, shock in enumerate(rng.normal(0, MINUTE_SD * math.sqrt(1 - 0.8**2), len(at))):
+        state = 0.8 * state + shock
+        slow[minute] = state
+    return traffic, np.exp(slow) * (1 + 0.15 * np.sin(2 * math.pi * at / 1440 + phase))
+
+
+def calls_of(rng: np.random.Generator, case: Case, rate: Array, level: Array) -> tuple[NDArray[np.int64], Array]:
+    """Minute and duration in ms of each call of one side."""
+    minute = np.repeat(np.arange(len(rate)), rng.poisson(rate))
+    environments = max(1, math.ceil(rate.mean() / 60))
+    speeds = np.exp(rng.normal(0, ENVIRONMENT_SD, (len(rate) // ENVIRONMENT_MINUTES + 1, environments)))
+    speed = speeds[minute // ENVIRONMENT_MINUTES, rng.integers(0, environments, len(minute))]
+    durations = 80.0 * level[minute] * speed * rng.lognormal(-(case.spread**2) / 2, case.spread, len(minute))
+    return minute, np.where(rng.random(len(minute)) < 0.01, durations * (3 + rng.pareto(2.5, len(minute))), durations)
+
+
+def side(minute: NDArray[np.int64], durations_ms: Array, end: int) -> Side:
+    """What CloudWatch shows of the calls before minute `end`."""
+    seen = minute < end
+    counts = np.bincount(minute[seen], minlength=end)
+    totals = np.bincount(minute[seen], weights=durations_ms[seen], minlength=end)
+    means = np.divide(totals, counts, out=np.zeros(end), where=counts > 0)
+    quantiles = np.quantile(durations_ms[seen], (0.9, 0.95, 0.99)).tolist() if seen.any() else (None, None, None)
+    minutes = tuple(Minute(float(n), m) for n, m in zip(counts, means.tolist(), strict=True))
+    return Side(minutes, 0.0, 0.0, *quantiles)
+
+
+def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
+    """What becomes of one change, and whether the plain rule would keep it."""
+    traffic, level = minutes_of(rng)
+    rate = case.calls_a_minute * traffic
+    if case.direct:
+        drift = float(np.exp(rng.normal(0, math.sqrt(2) * rng.choice([s for s, _ in DRIFT], p=[p for _, p in DRIFT]))))
+        before_traffic, before_level = traffic * np.exp(rng.normal(0, 0.2)), level * np.exp(rng.normal(0, 0.05, 360))
+        old = calls_of(rng, case, case.calls_a_minute * before_traffic, before_level)
+        new = calls_of(rng, case, rate, level * case.slower * drift)
+        ratio = 1.0
+    else:
+        old = calls_of(rng, case, rate * (1 - CANARY_WEIGHT), level)
+        new = calls_of(rng, case, rate * CANARY_WEIGHT, level * case.slower)
+        ratio = CANARY_WEIGHT / (1 - CANARY_WEIGHT)
+    plain = len(new[1]) > 0 and float(new[1].mean()) <= MAX_SLOWDOWN * float(old[1].mean())
+    for end in LOOKS:
+        comparison = Comparison(side(*old, end), side(*new, end), MAX_SLOWDOWN, ratio)
+        health = judge(comparison, len(LOOKS), last=end == LOOKS[-1])
+        if not health.healthy:
+            unsure = "too few" in health.reason or "no data" in health.reason
+            return ("too few calls" if unsure else "taken back"), plain
+    return "kept", plain
+
+
+def main() -> None:
+    """Simulate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--json", type=Path, help="write every figure here")
+    args = parser.parse_args()
+    print(f"{'':42}  kept   taken back  too few calls   plain rule keeps   ({args.trials} trials)")
+    figures = {}
+    started = time.perf_counter()
+    for number, case in enumerate(CASES):
+        if args.only not in case.name:
+            continue
+        rng = np.random.default_rng((args.seed, number))
+        outcomes = [trial(rng, case) for _ in range(args.trials)]
+        shares = {
+            end: sum(o == end for o, _ in outcomes) / len(outcomes) for end in ("kept", "taken back", "too few calls")
+        }
+        shares["plain"] = sum(plain for _, plain in outcomes) / len(outcomes)
+        figures[case.name] = shares
+        wrong = None
+        if not case.direct and case.slower == 1.0:
+            wrong = shares["taken back"] >= GOAL_FALSE_ALARMS
+        elif case.slower > MAX_SLOWDOWN:
+            wrong = shares["kept"] >= GOAL_FALSE_ALARMS
+        note = "" if wrong is None else f"  < {GOAL_FALSE_ALARMS:.0%} wrong: {'MISSED' if wrong else 'ok'}"
+        print(
+            f"{case.name:42} {shares['kept']:6.1%}  {shares['taken back']:8.1%}  {shares['too few calls']:11.1%}"
+            f"  {shares['plain']:15.1%}{note}",
+            flush=True,
+        )
+    print(f"{time.perf_counter() - started:.0f} s")
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
