@@ -1,0 +1,398 @@
+"""Every state of both machines is visited, failure paths too: the shipped definitions, the deployed handlers, and
+causes as they happen: a bad policy, a second run, a change that is gone, a table that is missing, a Lambda that runs
+out of time, people who do not answer.
+"""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from asl_lint import all_states
+from local_account.account import ACCOUNT_ID, REGION
+from local_account.fleet import TargetFunction, Worse
+from optimizer import canonical
+from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.documents import Documents
+from optimizer.policy.model import Policy
+from optimizer.runs import RunStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+FOLDER = Path(__file__).parents[2] / "statemachine"
+AUTO = {"version": 1, "mode": "auto", "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4}}
+ASK = {**AUTO, "mode": "approve"}
+# A Lambda whose time limit is below what it keeps in reserve stops before it acts, and says that it is not done.
+TOO_SHORT_S = 15
+SILENT = "def handler(event, context):\n    return {'outcome': 'asked'}\n"
+WITH_TARGETS = """
+import json, os, boto3
+def handler(event, context):
+    answer = boto3.client("lambda").invoke(FunctionName=os.environ["START_RUN"], Payload=json.dumps(event))
+    return {**json.loads(answer["Payload"].read()), "databases": ["orders"], "caches": ["sessions"]}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution that has ended. `states` in the order in which they were entered."""
+
+    name: str
+    status: str
+    error: str
+    states: list[str]
+
+
+class Machines:
+    """Both state machines of the deployed application."""
+
+    def __init__(self, deployed: Any) -> None:
+        self.application = deployed.application
+        self.fleet: tuple[TargetFunction, ...] = deployed.account.fleet
+        session = deployed.account.session
+        self.sfn: SFNClient = session.client("stepfunctions")
+        self.lambda_: Any = session.client("lambda")
+        self.s3: Any = session.client("s3")
+        self.iam: Any = session.client("iam")
+        self.dynamodb: Any = session.client("dynamodb")
+
+    def store_policy(self, policy: Mapping[str, Any]) -> None:
+        self.s3.put_object(Bucket=self.application.bucket, Key="policy/policy.json", Body=json.dumps(policy))
+
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
+        started = self.sfn.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))
+        return started["executionArn"]
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """Two functions are enough for a run of each kind."""
+        return {"functions": [target.name for target in self.fleet[:2]]}
+
+    def run(self, name: str) -> Execution:
+        return self.ended(self.start(self.application.optimize_arn, name, self.request))
+
+    def target(self, worse: Worse) -> TargetFunction:
+        """The first target that may be changed and behaves so afterwards."""
+        return next(target for target in self.fleet if target.behaviour.worse is worse and target.alias and target.tags)
+
+    def record(self, run_id: str, target: TargetFunction) -> Change:
+        """An approved change of memory, recorded as a run would."""
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{target.name}"
+        before = {"memory_mb": target.memory_mb, "version": "1"}
+        more = target.memory_mb * 2 if target.behaviour.worse is Worse.NOTHING else target.memory_mb - 64
+        after = {"memory_mb": min(more, 3008)}
+        change = Change(
+            run_id=run_id,
+            tuner=Tuner.MEMORY,
+            action="set_memory",
+            target=arn,
+            before=before,
+            after=after,
+            reason="to see what becomes of it",
+            undo=before,
+            risk=Risk.LOW,
+            evidence={
+                "alias": target.alias,
+                "canary_weight": 0.5,
+                "provisioned_environments": 0,
+                "samples": 10_000,
+                "max_memory_used_mb": 80,
+                "price_ratio": 0.8,
+                "duration_ratio": 1.0,
+            },
+        )
+        policy = Policy.from_document({**AUTO, "memory": {"watch_minutes": [240, 360], "min_invocations": 20}})
+        Documents(self.s3, self.application.bucket).write(f"runs/{run_id}/policy.json", canonical.plain(policy))
+        RunStore(self.dynamodb, self.application.table).record_change(change, Status.APPROVED, datetime.now(UTC))
+        return change
+
+    def start_change(self, change: Change) -> str:
+        asked = {"run_id": change.run_id, "change_id": change.id, "tuner": change.tuner.value}
+        return self.start(self.application.change_arn, change.id, asked)
+
+    def ended(self, arn: str, within_s: float = 240) -> Execution:
+        deadline = time.monotonic() + within_s
+        while (said := self.sfn.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            assert time.monotonic() < deadline, f"{arn} still runs: {self.entered(arn)[-5:]}"
+            time.sleep(0.3)
+        return Execution(said["name"], said["status"], said.get("error", ""), self.entered(arn))
+
+    def until(self, arns: list[str], state: str, within_s: float = 180) -> None:
+        """Wait until one of the executions has entered the state."""
+        deadline = time.monotonic() + within_s
+        while not any(state in self.entered(arn) for arn in arns):
+            assert time.monotonic() < deadline, f"none came to {state}: {[self.entered(arn)[-4:] for arn in arns]}"
+            time.sleep(0.3)
+
+    def entered(self, arn: str) -> list[str]:
+        """The states that an execution and the children of its map runs have entered so far."""
+        pages = self.sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
+        events = [event for page in pages for event in page["events"]]
+        own = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+        if ":stateMachine/" in arn or "optimize" not in arn:
+            return own
+        runs = self.sfn.list_map_runs(executionArn=arn)["mapRuns"]
+        children = [self.sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"] for run in runs]
+        return own + [state for batch in children for child in batch for state in self.entered(child["executionArn"])]
+
+    def executions(self, machine: str) -> list[str]:
+        pages = self.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine)
+        return [execution["executionArn"] for page in pages for execution in page["executions"]]
+
+    def changes_of(self, run: str) -> list[str]:
+        """The executions of the changes that a run started."""
+        answer = self.dynamodb.query(
+            TableName=self.application.table,
+            KeyConditionExpression="pk = :run AND begins_with(sk, :change)",
+            ExpressionAttributeValues={":run": {"S": f"RUN#{run}"}, ":change": {"S": "CHANGE#"}},
+        )
+        ids = {item["change_id"]["S"] for item in answer["Items"]}
+        return [arn for arn in self.executions(self.application.change_arn) if arn.rpartition(":")[2] in ids]
+
+    @contextmanager
+    def configured(self, function: str, **settings: Any) -> Iterator[None]:
+        """One of our Lambdas with another setting; variables are merged. As before afterwards."""
+        name = f"optimizer-{function}"
+        before = self.lambda_.get_function_configuration(FunctionName=name)
+        variables = before["Environment"]["Variables"]
+        if "Environment" in settings:
+            settings["Environment"] = {"Variables": {**variables, **settings["Environment"]}}
+        self.lambda_.update_function_configuration(FunctionName=name, **settings)
+        try:
+            yield
+        finally:
+            old = {"Timeout": before["Timeout"], "Environment": {"Variables": variables}}
+            self.lambda_.update_function_configuration(FunctionName=name, **old)
+
+
+@pytest.fixture(scope="module")
+def machines(deployed: Any) -> Machines:
+    return Machines(deployed)
+
+
+def run_bad_policy(machines: Machines) -> Execution:
+    machines.store_policy({"version": 1, "mode": "perhaps"})
+    return machines.run("bad-policy")
+
+
+def run_broken(machines: Machines) -> tuple[Execution, list[Execution]]:
+    """A run whose acting Lambda cannot reach its table, and its changes."""
+    machines.store_policy(AUTO)
+    with machines.configured("change_warmups", Environment={"OPTIMIZER_TABLE": "no-such-table"}):
+        run = machines.run("broken-changes")
+        return run, [machines.ended(arn) for arn in machines.changes_of(run.name)]
+
+
+def run_both(machines: Machines) -> tuple[Execution, Execution]:
+    """A run that changes things, and another that is started meanwhile."""
+    machines.store_policy(AUTO)
+    first = machines.start(machines.application.optimize_arn, "first", machines.request)
+    machines.until([first], "Tune")
+    second = machines.run("second")
+    return machines.ended(first), second
+
+
+def run_watched(machines: Machines) -> tuple[Execution, Execution]:
+    """A change that is kept, one that makes things worse. At every turn the Lambda at first has too little time."""
+    steady = machines.target(Worse.NOTHING)
+    changes = [machines.record("watched", target) for target in (steady, machines.target(Worse.SLOWER))]
+    with machines.configured("change_capacity", Timeout=TOO_SHORT_S):
+        arns = [machines.start_change(change) for change in changes]
+        for arn in arns:
+            machines.until([arn], "WaitToPoll")
+    for arn in arns:
+        machines.until([arn], "WaitToVerify")
+    # What harms shows at the first look, what does good is kept only after the last one.
+    for waiting in ("WaitToRevert", "WaitToKeep"):
+        with machines.configured("change_capacity", Timeout=TOO_SHORT_S):
+            machines.until(arns, waiting)
+    kept, reverted = (machines.ended(arn) for arn in arns)
+    return kept, reverted
+
+
+def run_unseen(machines: Machines) -> Execution:
+    """A change whose watch sees nothing, because CloudWatch cannot be reached; putting it back takes two calls."""
+    arn = machines.start_change(machines.record("unseen", machines.target(Worse.ERRORS)))
+    machines.until([arn], "WaitToVerify")
+    nowhere = {"AWS_ENDPOINT_URL_CLOUDWATCH": "http://127.0.0.1:9"}
+    with machines.configured("change_capacity", Environment=nowhere, Timeout=TOO_SHORT_S):
+        machines.until([arn], "WaitToPutBack")
+    return machines.ended(arn)
+
+
+def run_rejected(machines: Machines) -> Execution:
+    machines.store_policy(ASK)
+    return machines.run("rejected")
+
+
+def copy_run(machines: Machines) -> str:
+    """The shipped run, but nobody answers, and there is a database and a cache: what no handler does in this
+    version, because answering is immediate and a policy names only functions."""
+    name = machines.application.optimize_arn
+    described = machines.sfn.describe_state_machine(stateMachineArn=name)
+    definition = json.loads(described["definition"])
+    start_run = definition["States"]["StartRun"]["Arguments"]
+    with_targets = _create_function(machines, "with_targets", WITH_TARGETS, {"START_RUN": start_run["FunctionName"]})
+    start_run["FunctionName"] = with_targets
+    silent = _create_function(machines, "silent", SILENT, {})
+    definition["States"]["AwaitApproval"]["Arguments"]["FunctionName"] = silent
+    created = machines.sfn.create_state_machine(
+        name="optimizer-optimize-copy", definition=json.dumps(definition), roleArn=described["roleArn"]
+    )
+    return created["stateMachineArn"]
+
+
+def run_unanswered(machines: Machines, copy_arn: str) -> Execution:
+    machines.store_policy({**ASK, "run": {**ASK["run"], "approval_hours": 0.02}})  # type: ignore[dict-item]
+    return machines.ended(machines.start(copy_arn, "unanswered", machines.request))
+
+
+def run_unknown_change(machines: Machines) -> Execution:
+    request = {"run_id": "no-such-run", "change_id": "memory-0000000000000000", "tuner": "memory"}
+    return machines.ended(machines.start(machines.application.change_arn, "unknown-change", request))
+
+
+def _create_function(machines: Machines, name: str, code: str, variables: Mapping[str, str]) -> str:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", code)
+    role = machines.lambda_.get_function_configuration(FunctionName="optimizer-start_run")["Role"]
+    if "START_RUN" in variables:
+        allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": variables["START_RUN"]}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        role_name = role.rpartition("/")[2]
+        machines.iam.put_role_policy(RoleName=role_name, PolicyName="wrapped", PolicyDocument=document)
+    created = machines.lambda_.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=60,
+        Environment={"Variables": dict(variables)},
+    )
+    return str(created["FunctionArn"])
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the histories of the scenarios tell. `copy_arn` is the state machine of `unanswered`."""
+
+    bad_policy: Execution
+    unknown_change: Execution
+    broken: Execution
+    broken_changes: list[Execution]
+    first: Execution
+    second: Execution
+    kept: Execution
+    reverted: Execution
+    unseen: Execution
+    rejected: Execution
+    copy_arn: str
+    unanswered: Execution
+
+
+@pytest.fixture(scope="module")
+def told(machines: Machines) -> Told:
+    """All scenarios, in an order in which none spoils another: what was changed cools down afterwards."""
+    bad_policy, unknown_change = run_bad_policy(machines), run_unknown_change(machines)
+    broken, broken_changes = run_broken(machines)
+    first, second = run_both(machines)
+    kept, reverted = run_watched(machines)
+    unseen = run_unseen(machines)
+    rejected = run_rejected(machines)
+    copy_arn = copy_run(machines)
+    unanswered = run_unanswered(machines, copy_arn)
+    machines.s3.delete_object(Bucket=machines.application.bucket, Key="policy/policy.json")
+    return Told(
+        bad_policy=bad_policy,
+        unknown_change=unknown_change,
+        broken=broken,
+        broken_changes=broken_changes,
+        first=first,
+        second=second,
+        kept=kept,
+        reverted=reverted,
+        unseen=unseen,
+        rejected=rejected,
+        copy_arn=copy_arn,
+        unanswered=unanswered,
+    )
+
+
+def test_a_run_with_a_bad_policy_fails_and_says_so(told: Told) -> None:
+    assert (told.bad_policy.status, told.bad_policy.error) == ("FAILED", "PolicyInvalid")
+    lane = ["StartRun", "WasStarted", "RecordFailure", "ReleaseLock", "PublishFailure", "RunFailed"]
+    assert told.bad_policy.states == lane
+
+
+def test_a_change_whose_lambda_fails_does_not_fail_its_run(told: Told) -> None:
+    assert told.broken.status == "SUCCEEDED"
+    assert told.broken_changes
+    lane = ["PutBack", "IsRunStillWaiting", "TellRunOfFailure", "PublishFailure", "ChangeFailed"]
+    for change in told.broken_changes:
+        assert change.status == "FAILED"
+        assert change.states[-5:] == lane
+
+
+def test_a_change_whose_watch_fails_is_put_back_and_fails(told: Told) -> None:
+    assert told.unseen.status == "FAILED"
+    lane = ["WaitToPutBack", "PutBack", "WasPutBack", "IsRunStillWaiting", "PublishFailure", "ChangeFailed"]
+    assert told.unseen.states[-6:] == lane
+
+
+def test_a_second_run_is_skipped_while_one_is_going(told: Told) -> None:
+    assert told.first.status == told.second.status == "SUCCEEDED"
+    assert told.second.states == ["StartRun", "WasStarted", "TellBusy", "Skipped"]
+
+
+@pytest.mark.usefixtures("told")
+def test_the_lock_is_free_when_no_run_is_going(machines: Machines) -> None:
+    key = {"pk": {"S": "LOCK"}, "sk": {"S": "RUN"}}
+    assert "Item" not in machines.dynamodb.get_item(TableName=machines.application.table, Key=key)
+
+
+def test_a_change_that_does_good_is_kept_and_one_that_harms_is_taken_back(told: Told) -> None:
+    assert told.kept.status == told.reverted.status == "SUCCEEDED"
+    assert told.kept.states[-3:] == ["WasKept", "PublishOutcome", "Done"]
+    assert told.reverted.states[-3:] == ["WasReverted", "PublishOutcome", "Done"]
+
+
+def test_what_needs_a_person_is_rejected_as_long_as_nobody_can_answer(told: Told) -> None:
+    assert told.rejected.status == "SUCCEEDED"
+    assert "AwaitApproval" in told.rejected.states
+    assert "StartChange" not in told.rejected.states
+
+
+def test_a_question_that_nobody_answers_rejects_and_does_not_fail_the_run(told: Told) -> None:
+    assert told.unanswered.status == "SUCCEEDED"
+    assert "RejectUnanswered" in told.unanswered.states
+    assert "StartChange" not in told.unanswered.states
+
+
+def test_a_change_that_nobody_recorded_fails_and_says_so(told: Told) -> None:
+    lane = ["Begin", "Apply", "PutBack", "IsRunStillWaiting", "PublishFailure", "ChangeFailed"]
+    assert (told.unknown_change.status, told.unknown_change.states) == ("FAILED", lane)
+
+
+@pytest.mark.usefixtures("told")
+def test_every_state_of_the_life_of_a_change_is_visited(machines: Machines) -> None:
+    arns = machines.executions(machines.application.change_arn)
+    visited = {state for arn in arns for state in machines.entered(arn)}
+    assert visited == all_states((FOLDER / "change.asl.json").read_text())
+
+
+def test_every_state_of_the_run_is_visited(machines: Machines, told: Told) -> None:
+    arns = machines.executions(machines.application.optimize_arn) + machines.executions(told.copy_arn)
+    visited = {state for arn in arns for state in machines.entered(arn)}
+    assert visited == all_states((FOLDER / "optimize.asl.json").read_text())
