@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from moto import mock_aws
 from optimizer import aws
+from optimizer.capacity.idle import IdleTrials
+from optimizer.capacity.observed import FunctionHistory, SizeHistory, Sketch
 from optimizer.changes import Change
 from optimizer.documents import Documents
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty
@@ -23,6 +25,7 @@ from optimizer.traffic.summary import summarise
 from optimizer.warmups.schedules import schedule_name
 
 ROOT = Path(__file__).parents[2]
+NOW = datetime.now(UTC)
 EVENT = json.loads((ROOT / "events" / "plan_warmups.json").read_text())
 
 
@@ -205,3 +208,28 @@ def test_pings_of_a_function_that_died_are_taken_away(account: Account) -> None:
     change = Change.from_document(proposals["changes"][0])
     assert change.before == {"schedules": 1, "plans": ["0123456789abcdef"]}
     assert (change.after["pings"], change.after["schedule"]) == (0, [])
+
+
+def test_what_report_lines_told_takes_the_place_of_what_is_assumed(account: Account) -> None:
+    account.function("orders", busy_by_day())
+    inits = Sketch().add([1500.0] * 20)
+    size = SizeHistory(1024, NOW, NOW, inits=inits, calls=4000)
+    idle = IdleTrials({5: 40}, {7: 40})
+    account.documents.write("history/capacity/orders.json", FunctionHistory({1024: size}, NOW, idle))
+    _, proposals = account.plan()
+    evidence = proposals["changes"][0]["evidence"]
+    assert (evidence["init_ms"], evidence["init_ms_assumed"]) == (1500.0, False)
+    assert evidence["idle_minutes_per_cold_start"] == 60.0
+    assert (evidence["keep_alive_minutes"], evidence["keep_alive_from"]) == (6, "report_lines")
+    assert evidence["cold_share_seen"] == 0.005
+
+
+@pytest.mark.parametrize("kept", [None, {"sizes": 3}, []])
+def test_without_report_lines_the_policy_holds_and_it_is_said(account: Account, kept: Any) -> None:
+    account.function("orders", busy_by_day())
+    if kept is not None:
+        account.documents.write("history/capacity/orders.json", kept)
+    _, proposals = account.plan()
+    evidence = proposals["changes"][0]["evidence"]
+    assert (evidence["init_ms"], evidence["init_ms_assumed"], evidence["cold_share_seen"]) == (500.0, True, None)
+    assert (evidence["keep_alive_minutes"], evidence["keep_alive_from"]) == (10, "policy")

@@ -19,7 +19,7 @@ from optimizer.policy.check import InvalidPolicy
 from optimizer.policy.check import read as read_policy
 from optimizer.policy.model import Policy
 from optimizer.warmups.backtest import Outcome, Result, Subject, Way, backtest, plan_starts, total
-from optimizer.warmups.propose import ASSUMED_INIT_MS
+from optimizer.warmups.propose import USUAL_INIT_MS
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -53,7 +53,7 @@ _TITLES = {
     "--architecture", type=click.Choice(["arm64", "x86_64"]), default="x86_64", show_default=True, help="Of traces."
 )
 @click.option(
-    "--init-ms", type=click.FloatRange(0, 600_000), default=ASSUMED_INIT_MS, show_default=True, help="Length of INIT."
+    "--init-ms", type=click.FloatRange(0, 600_000), default=USUAL_INIT_MS, show_default=True, help="Length of INIT."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
 def command(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from optimizer.capacity.idle import IdleTrials, idle_trials
 from optimizer.capacity.report_lines import LoggedReport
 from optimizer.changes import Interval
 
@@ -83,6 +84,7 @@ class FunctionHistory:
 
     sizes: Mapping[int, SizeHistory] = field(default_factory=dict)
     read_until: datetime | None = None
+    idle: IdleTrials = field(default_factory=IdleTrials)
 
     @property
     def max_memory_used_mb(self) -> int:
@@ -98,7 +100,8 @@ class FunctionHistory:
         sizes = dict(self.sizes) | {mb: _grown(self.sizes.get(mb), mb, found) for mb, found in new.items()}
         ordered = dict(sorted(sizes.items(), key=lambda item: item[1].first_at))
         until = read_until if self.read_until is None else max(read_until, self.read_until)
-        return FunctionHistory(ordered, until)
+        trials = idle_trials(line for found in new.values() for line in found)
+        return FunctionHistory(ordered, until, self.idle + trials)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "FunctionHistory":
@@ -117,7 +120,8 @@ class FunctionHistory:
             sizes[size.memory_mb] = size
         until = document["read_until"]
         ordered = dict(sorted(sizes.items(), key=lambda item: item[1].first_at))
-        return cls(ordered, datetime.fromisoformat(until) if until else None)
+        idle = IdleTrials.from_document(document["idle"]) if "idle" in document else IdleTrials()
+        return cls(ordered, datetime.fromisoformat(until) if until else None, idle)
 
 
 def _sketch(document: Mapping[str, Any]) -> Sketch:

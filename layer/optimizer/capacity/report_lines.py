@@ -64,11 +64,13 @@ class ReportLine:
 
 @dataclass(frozen=True, slots=True)
 class LoggedReport:
-    """A REPORT line with when it was written and by which version (empty: the log stream does not say)."""
+    """A REPORT line with when it was written, by which version (empty: the log stream does not say) and by which
+    environment (the name of its log stream: each has one of its own)."""
 
     at: datetime
     version: str
     report: ReportLine
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def parse_rows(rows: Iterable[tuple[datetime, str, str]]) -> Reports:
         if report is None:
             others += 1
         else:
-            lines.append(LoggedReport(at, version_of(stream), report))
+            lines.append(LoggedReport(at, version_of(stream), report, stream))
     return Reports(tuple(lines), malformed, others)
 
 

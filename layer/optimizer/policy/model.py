@@ -36,7 +36,8 @@ class Functions:
 @dataclass(frozen=True, slots=True)
 class Warmups:
     """Limits of the warm-up pings. `idle_minutes_per_cold_start`: how many idle environment-minutes one avoided
-    cold start is worth."""
+    cold start is worth, if its INIT takes half a second. `keep_alive_minutes`: where the function's own lines do not
+    say."""
 
     mode: Mode | None = None
     max_environments_per_function: int = 10

@@ -68,7 +68,6 @@ class FunctionTraffic:
     pattern_strength: float = 0.0
     peaks: tuple[Peak, ...] = ()
     last_call_at: str | None = None
-    init_ms: float | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "FunctionTraffic":

@@ -12,7 +12,7 @@ from optimizer.traffic.history import DAY_MINUTES, MINUTES_KEPT, Floats, Series,
 from optimizer.traffic.need import environments_needed
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.plan import plan
-from optimizer.warmups.propose import HOLD_MS, warmup_request
+from optimizer.warmups.propose import HOLD_MS, as_learnt, warmup_request
 from optimizer.warmups.replay import Replay, replay
 from optimizer.warmups.target_tracking import tracked
 
@@ -94,6 +94,7 @@ def backtest(
 ) -> Result:
     """Play every way over the tested minutes. Each plan is made from what was known when it was made, with the
     policy's horizon, and is replaced by the next. `planned_one` is called after each plan."""
+    policy = as_learnt(policy, policy.keep_alive_minutes, subject.init_ms)
     starts = plan_starts(subject, hours_between_plans)
     if not starts:
         return Result(subject.name, 0.0, 0, dict.fromkeys(Way, Outcome()))

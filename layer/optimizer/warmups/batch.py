@@ -1,5 +1,6 @@
 """One batch of functions: read what each is now, propose, and say of each what came of it."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.capacity.observed import FunctionHistory
 from optimizer.changes import Change, NoChange, Tuner
-from optimizer.documents import Documents
+from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy.model import Policy
 from optimizer.targets import is_asked
 from optimizer.traffic.analyze import stored_history
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.summary import FunctionTraffic
 from optimizer.warmups import schedules
+from optimizer.warmups.learnt import learn
 from optimizer.warmups.propose import Live, propose
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
+
+
+_log = logging.getLogger(__name__)
 
 
 class TargetUnusable(RuntimeError):
@@ -59,15 +65,32 @@ def plan_batch(
         except TargetUnusable as error:
             result.failed[target["function_arn"]] = str(error)
             continue
-        history = stored_history(documents, name)
+        learnt = learn(_report_history(documents, name), live.memory_mb, policy.warmups.keep_alive_minutes)
         decision = propose(
-            run_id, FunctionTraffic.from_document(summary), history, live, policy.warmups, minute_of(now)
+            run_id,
+            FunctionTraffic.from_document(summary),
+            stored_history(documents, name),
+            live,
+            policy.warmups,
+            minute_of(now),
+            learnt,
         )
         if isinstance(decision, Change):
             result.changes.append(decision.to_document())
         else:
             result.no_changes.append(decision)
     return result
+
+
+def _report_history(documents: Documents, function_name: str) -> FunctionHistory:
+    """What plan_capacity kept of the REPORT lines; nothing where there is nothing that can be read."""
+    try:
+        return FunctionHistory.from_document(documents.read(f"history/capacity/{function_name}.json"))
+    except NoSuchDocument:
+        return FunctionHistory()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        _log.warning("what REPORT lines told of %s cannot be read: %r", function_name, error)
+        return FunctionHistory()
 
 
 def _live(

@@ -1,6 +1,6 @@
 """The warm-up proposal for one function: a Change that puts a day's pings in place, or why there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,14 +13,15 @@ from optimizer.traffic.minutes import moment_of
 from optimizer.traffic.need import environments_needed
 from optimizer.traffic.summary import FunctionTraffic
 from optimizer.warmups.cost import pings_usd
+from optimizer.warmups.learnt import Learnt
 from optimizer.warmups.past_days import Pings, past_days
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
 
 ACTION = "schedule_warmups"
 # Calls of one ping are sent within this time or warm_function holds them longer in a second round.
 HOLD_MS = 200
-# Of an ordinary managed runtime with its dependencies, where the function's own is not known.
-ASSUMED_INIT_MS = 500.0
+# Of an ordinary managed runtime with its dependencies; a cold start of this length is worth what the policy says.
+USUAL_INIT_MS = 500.0
 _DAYS_A_MONTH = 365 / 12
 
 
@@ -36,9 +37,17 @@ class Live:
 
 
 def propose(
-    run_id: str, traffic: FunctionTraffic, history: History, live: Live, policy: Warmups, now_minute: int
+    run_id: str,
+    traffic: FunctionTraffic,
+    history: History,
+    live: Live,
+    policy: Warmups,
+    now_minute: int,
+    learnt: Learnt,
 ) -> Change | NoChange:
-    """Decide. `history`: settled. The plan begins in the minute after the next one."""
+    """Decide. `history`: settled. The plan begins in the minute after the next one. What was learnt of the function
+    takes the place of the policy's assumptions."""
+    policy = as_learnt(policy, learnt.keep_alive.minutes, learnt.init_ms)
     reason = _why_not(traffic, policy)
     if reason:
         return _without(run_id, traffic, live, policy, reason, {})
@@ -47,9 +56,15 @@ def propose(
     request = warmup_request(minutes, history.hours, traffic.timezone, policy)
     planned = plan(request)
     if not planned.pings:
-        return _without(run_id, traffic, live, policy, planned.reason, _known(traffic, live))
+        return _without(run_id, traffic, live, policy, planned.reason, _known(traffic, live, policy, learnt))
     pings = tuple((first + minute, environments) for minute, environments in planned.pings)
-    return _change(run_id, traffic, minutes, live, policy, planned, pings)
+    return _change(run_id, traffic, minutes, live, policy, planned, pings, learnt)
+
+
+def as_learnt(policy: Warmups, keep_alive_minutes: int, init_ms: float | None) -> Warmups:
+    """The policy for one function: the longer its INIT takes, the more it is worth to avoid it."""
+    worth = policy.idle_minutes_per_cold_start * (init_ms or USUAL_INIT_MS) / USUAL_INIT_MS
+    return replace(policy, keep_alive_minutes=keep_alive_minutes, idle_minutes_per_cold_start=worth)
 
 
 def warmup_request(minutes: Series, hours: Series, timezone: str, policy: Warmups) -> WarmupRequest:
@@ -109,6 +124,7 @@ def _change(
     policy: Warmups,
     planned: WarmupPlan,
     pings: Pings,
+    learnt: Learnt,
 ) -> Change | NoChange:
     horizon_days = policy.horizon_hours / 24
     past = past_days(
@@ -119,7 +135,7 @@ def _change(
         policy.horizon_hours * 60,
         policy.keep_alive_minutes,
     )
-    init_ms = traffic.init_ms or ASSUMED_INIT_MS
+    init_ms = learnt.init_ms or USUAL_INIT_MS
     usd_day = (
         pings_usd(
             architecture=live.architecture,
@@ -134,7 +150,7 @@ def _change(
     )
     avoided = (planned.expected_cold_starts_unwarmed - planned.expected_cold_starts) / horizon_days
     evidence = {
-        **_known(traffic, live),
+        **_known(traffic, live, policy, learnt),
         "cold_starts_avoided": round(avoided, 2),
         "cold_starts_day_unwarmed": round(planned.expected_cold_starts_unwarmed / horizon_days, 2),
         "idle_minutes_day": round(planned.expected_idle_minutes / horizon_days, 1),
@@ -146,8 +162,6 @@ def _change(
         },
         "usd_day": usd_day,
         "usd_month": usd_day * _DAYS_A_MONTH,
-        "init_ms": init_ms,
-        "init_ms_assumed": traffic.init_ms is None,
     }
     if not live.warmup_ready:
         reason = (
@@ -170,8 +184,12 @@ def _change(
     )
 
 
-def _known(traffic: FunctionTraffic, live: Live) -> dict[str, Any]:
+def _known(traffic: FunctionTraffic, live: Live, policy: Warmups, learnt: Learnt) -> dict[str, Any]:
     return {
+        **learnt.evidence(),
+        "init_ms": learnt.init_ms or USUAL_INIT_MS,
+        "init_ms_assumed": learnt.init_ms is None,
+        "idle_minutes_per_cold_start": policy.idle_minutes_per_cold_start,
         "pattern": traffic.pattern,
         "peaks": [{"at": peak.at, "environments": peak.environments} for peak in traffic.peaks],
         "invocations_day": traffic.invocations_day,

@@ -1,0 +1,109 @@
+"""What REPORT lines tell of INIT and of the life of idle environments."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from optimizer import canonical
+from optimizer.capacity.idle import IdleTrials, idle_trials
+from optimizer.capacity.observed import FunctionHistory
+from optimizer.capacity.report_lines import LoggedReport, ReportLine
+from optimizer.warmups.learnt import KeepAlive, keep_alive, learn
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def call(at_minute: float, environment: str, init_ms: float | None = None, **different: object) -> LoggedReport:
+    """A call of no duration that began in this minute."""
+    values = {"memory_mb": 512, "version": "7"} | different
+    ended = NOW + timedelta(minutes=at_minute, milliseconds=init_ms or 0)
+    report = ReportLine("1", 0.0, 1.0, int(str(values["memory_mb"])), 100, init_ms=init_ms)
+    return LoggedReport(ended, str(values["version"]), report, environment)
+
+
+def test_an_environment_that_is_called_again_without_init_outlived_the_gap() -> None:
+    trials = idle_trials([call(0, "a", 100.0), call(7.5, "a"), call(7.8, "a")])
+    assert trials == IdleTrials({7: 1}, {})
+
+
+def test_an_environment_that_was_idle_at_a_cold_start_and_never_heard_of_again_had_died() -> None:
+    trials = idle_trials([call(0, "a", 100.0), call(12.5, "b", 100.0)])
+    assert trials == IdleTrials({}, {13: 1})
+
+
+def test_a_cold_start_while_the_environment_was_busy_says_nothing_of_it() -> None:
+    busy = LoggedReport(
+        NOW + timedelta(minutes=3), "7", ReportLine("1", 180_000.0, 180_000.0, 512, 100, init_ms=0.0), "a"
+    )
+    assert idle_trials([busy, call(1, "b", 100.0)]) == IdleTrials({}, {})
+
+
+@pytest.mark.parametrize("different", [{"version": "8"}, {"memory_mb": 1024}])
+def test_a_cold_start_of_another_version_or_size_says_nothing(different: dict[str, object]) -> None:
+    assert idle_trials([call(0, "a", 100.0), call(12, "b", 100.0, **different)]) == IdleTrials({}, {})
+
+
+def test_an_environment_whose_init_was_not_seen_does_not_count() -> None:
+    assert idle_trials([call(0, "provisioned"), call(40, "provisioned"), call(41, "")]) == IdleTrials({}, {})
+
+
+@pytest.mark.parametrize(
+    ("survived", "died", "minutes", "learnt"),
+    [
+        ({}, {}, 10, False),
+        ({30: 9}, {}, 10, False),
+        ({30: 10}, {}, 30, True),
+        ({2: 500}, {}, 10, False),
+        ({5: 50}, {7: 20}, 6, True),
+        ({5: 50}, {30: 20}, 10, False),
+        ({1: 1000}, {60: 50}, 10, False),
+        ({20: 100}, {20: 5}, 20, True),
+        ({20: 80}, {20: 20}, 10, False),
+        ({8: 80}, {8: 20}, 7, True),
+        ({}, {1: 30}, 1, True),
+        ({60: 40}, {}, 60, True),
+    ],
+)
+def test_the_policy_holds_where_the_lines_leave_room_and_gives_way_where_they_do_not(
+    survived: dict[int, int], died: dict[int, int], minutes: int, learnt: bool
+) -> None:
+    trials = sum(survived.values()) + sum(died.values())
+    assert keep_alive(IdleTrials(survived, died), 10) == KeepAlive(minutes, learnt, trials)
+
+
+@pytest.mark.parametrize("true_minutes", [4, 7, 15, 31])
+def test_the_life_of_idle_environments_is_found_from_calls_at_random(true_minutes: int) -> None:
+    rng = random.Random(true_minutes)
+    lines, at, environment, last = [], 0.0, 0, -1e9
+    for _ in range(3000):
+        at += rng.expovariate(1 / (1.5 * true_minutes))
+        if at - last > true_minutes:
+            environment += 1
+            lines.append(call(at, str(environment), 50.0))
+        else:
+            lines.append(call(at, str(environment)))
+        last = at
+    found = keep_alive(idle_trials(lines), 10)
+    assert found.learnt
+    assert true_minutes - 2 <= found.minutes <= true_minutes
+
+
+def test_init_is_that_of_the_present_size_and_cold_starts_are_counted_per_call() -> None:
+    lines = [call(0, "a", 100.0), call(1, "a"), call(2, "a"), call(30, "b", 300.0, memory_mb=1024)]
+    history = FunctionHistory().add(lines, NOW + timedelta(hours=1))
+    assert learn(history, 1024, 10).init_ms == 300.0
+    assert learn(history, 512, 10).init_ms == 100.0
+    assert learn(history, 256, 10).init_ms == 200.0
+    assert learn(history, 256, 10).cold_share == 0.5
+    assert learn(FunctionHistory(), 256, 10).init_ms is None
+
+
+def test_trials_add_up_over_runs_and_are_kept_as_they_are() -> None:
+    first = FunctionHistory().add([call(0, "a", 100.0), call(7.5, "a")], NOW + timedelta(minutes=10))
+    both = first.add([call(20, "c", 90.0), call(28.5, "c")], NOW + timedelta(minutes=30))
+    assert both.idle == IdleTrials({7: 1, 8: 1}, {})
+    assert FunctionHistory.from_document(json.loads(canonical.dumps(both))) == both
+    document = json.loads(canonical.dumps(first))
+    del document["idle"]
+    assert FunctionHistory.from_document(document).idle == IdleTrials()
