@@ -1,0 +1,193 @@
+"""The deployed application at work: what is started, the states it goes through, what it says, what it leaves."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from local_account.fleet import TargetFunction
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+_POLICY_KEY = "policy/policy.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution that has ended. `states` in the order in which they were entered."""
+
+    name: str
+    status: str
+    error: str
+    states: list[str]
+    cause: str = ""
+
+
+class Running:
+    """Both state machines of the deployed application."""
+
+    def __init__(self, deployed: Any) -> None:
+        self.account = deployed.account
+        self.application = deployed.application
+        self.fleet: tuple[TargetFunction, ...] = deployed.account.fleet
+        session = deployed.account.session
+        self.sfn: SFNClient = session.client("stepfunctions")
+        self.lambda_: Any = session.client("lambda")
+        self.s3: Any = session.client("s3")
+        self.iam: Any = session.client("iam")
+        self.dynamodb: Any = session.client("dynamodb")
+        self.scheduler: Any = session.client("scheduler")
+
+    def store_policy(self, policy: Mapping[str, Any]) -> None:
+        self.s3.put_object(Bucket=self.application.bucket, Key=_POLICY_KEY, Body=json.dumps(policy))
+
+    def forget_policy(self) -> None:
+        self.s3.delete_object(Bucket=self.application.bucket, Key=_POLICY_KEY)
+
+    def start(self, machine: str, name: str, request: Any) -> str:
+        started = self.sfn.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))
+        return started["executionArn"]
+
+    def optimize(self, name: str, request: Any) -> Execution:
+        """A run, from its start to its end."""
+        return self.ended(self.start(self.application.optimize_arn, name, request))
+
+    def ended(self, arn: str, within_s: float = 240) -> Execution:
+        deadline = time.monotonic() + within_s
+        while (said := self.sfn.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            assert time.monotonic() < deadline, f"{arn} still runs: {self.entered(arn)[-5:]}"
+            time.sleep(0.3)
+        return Execution(said["name"], said["status"], said.get("error", ""), self.entered(arn), said.get("cause", ""))
+
+    def until(self, arns: list[str], state: str, within_s: float = 180) -> None:
+        """Wait until one of the executions has entered the state."""
+        deadline = time.monotonic() + within_s
+        while not any(state in self.entered(arn) for arn in arns):
+            assert time.monotonic() < deadline, f"none came to {state}: {[self.entered(arn)[-4:] for arn in arns]}"
+            time.sleep(0.3)
+
+    def entered(self, arn: str) -> list[str]:
+        """The states that an execution and the children of its map runs have entered so far."""
+        pages = self.sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
+        events = [event for page in pages for event in page["events"]]
+        own = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+        if ":stateMachine/" in arn or "optimize" not in arn:
+            return own
+        runs = self.sfn.list_map_runs(executionArn=arn)["mapRuns"]
+        children = [self.sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"] for run in runs]
+        return own + [state for batch in children for child in batch for state in self.entered(child["executionArn"])]
+
+    def executions(self, machine: str, **which: Any) -> list[str]:
+        pages = self.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine, **which)
+        return [execution["executionArn"] for page in pages for execution in page["executions"]]
+
+    def settle(self) -> None:
+        """Wait until nothing runs that an earlier test began."""
+        for machine in (self.application.optimize_arn, self.application.change_arn):
+            for arn in self.executions(machine, statusFilter="RUNNING"):
+                self.ended(arn)
+
+    def document(self, key: str) -> Any:
+        return json.loads(self.s3.get_object(Bucket=self.application.bucket, Key=key)["Body"].read())
+
+    def keys(self, prefix: str) -> list[str]:
+        listed = self.s3.list_objects_v2(Bucket=self.application.bucket, Prefix=prefix)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    def lock_holder(self) -> str | None:
+        key = {"pk": {"S": "LOCK"}, "sk": {"S": "RUN"}}
+        item = self.dynamodb.get_item(TableName=self.application.table, Key=key).get("Item")
+        return item["run_id"]["S"] if item else None
+
+    def live_state(self) -> dict[str, Any]:
+        """Everything that a run could change: functions, their versions and aliases, bounds of scaling, schedules."""
+        scaling = self.account.session.client("application-autoscaling")
+        bounds = scaling.describe_scalable_targets(ServiceNamespace="lambda")["ScalableTargets"]
+        return {
+            "functions": {target.name: self._function(target) for target in self.fleet},
+            "scaling": [(found["ResourceId"], found["MinCapacity"], found["MaxCapacity"]) for found in bounds],
+            "schedules": self.schedules(),
+        }
+
+    def schedules(self) -> list[str]:
+        pages = self.scheduler.get_paginator("list_schedules").paginate(GroupName=self.application.schedule_group)
+        return sorted(schedule["Name"] for page in pages for schedule in page["Schedules"])
+
+    def _function(self, target: TargetFunction) -> dict[str, Any]:
+        name = target.name
+        versions = self.lambda_.list_versions_by_function(FunctionName=name)["Versions"]
+        aliases = self.lambda_.list_aliases(FunctionName=name)["Aliases"]
+        return {
+            "memory_mb": {version["Version"]: version["MemorySize"] for version in versions},
+            "aliases": {alias["Name"]: (alias["FunctionVersion"], alias.get("RoutingConfig")) for alias in aliases},
+            "provisioned": {alias["Name"]: self._provisioned(name, alias["Name"]) for alias in aliases},
+        }
+
+    def _provisioned(self, name: str, alias: str) -> int:
+        try:
+            found = self.lambda_.get_provisioned_concurrency_config(FunctionName=name, Qualifier=alias)
+        except self.lambda_.exceptions.ProvisionedConcurrencyConfigNotFoundException:
+            return 0
+        return found["RequestedProvisionedConcurrentExecutions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of the topic. In `text` every run of white space is one space, however the lines were broken."""
+
+    subject: str
+    text: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Inbox:
+    """A queue that gets every message of the topic."""
+
+    sqs: Any
+    url: str
+    received: list[Message] = field(default_factory=list)
+
+    def about(self, run: str) -> list[Message]:
+        """The messages about a run that have come so far."""
+        while batch := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
+            for message in batch:
+                self.received.append(_message(json.loads(message["Body"])))
+                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return [message for message in self.received if _is_about(message, run)]
+
+
+@contextmanager
+def subscribed(session: Any, topic_arn: str) -> Iterator[Inbox]:
+    """A queue of its own on the topic, as long as it is needed."""
+    sqs, sns = session.client("sqs"), session.client("sns")
+    url = sqs.create_queue(QueueName=f"inbox-{time.monotonic_ns()}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
+    subscription = sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+    try:
+        yield Inbox(sqs, str(url))
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        sqs.delete_queue(QueueUrl=url)
+
+
+def _is_about(message: Message, run: str) -> bool:
+    """The emulator drops the attributes of what a state machine itself publishes; its subjects name the run."""
+    return message.attributes.get("run") == run or f" run {run} " in f"{message.subject} "
+
+
+def _message(notification: Mapping[str, Any]) -> Message:
+    attributes = {name: one["Value"] for name, one in notification.get("MessageAttributes", {}).items()}
+    return Message(notification.get("Subject", ""), " ".join(notification["Message"].split()), attributes)

@@ -1,0 +1,130 @@
+"""A run that may only recommend writes to nothing but the application's own table, bucket and topic."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from recorded_calls import Call, calls_since, tasks_entered, writes_outside
+from running import Execution, Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+AUTO = {
+    "version": 1,
+    "mode": "auto",
+    "memory": {"watch_minutes": [1]},
+    "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4},
+}
+# Other tests change these, and need that nobody else has changed them lately.
+LEFT_TO_OTHERS = (0, 1, 4, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A run, the calls that its Lambdas made and what could have been changed, before and after."""
+
+    run: Execution
+    plan: dict[str, Any]
+    calls: list[Call]
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+    def verdicts(self, *verdicts: str) -> list[dict[str, Any]]:
+        """The changes that the guardrails judged so."""
+        return [item["change"] for item in self.plan["proposals"] if item["verdict"] in verdicts]
+
+
+def observe(running: Running, name: str, request: dict[str, Any]) -> Observed:
+    running.settle()
+    before, since = running.live_state(), datetime.now(UTC)
+    run = running.optimize(name, request)
+    running.settle()
+    calls = calls_since(running.account, since)
+    return Observed(run, running.document(f"runs/{run.name}/plan.json"), calls, before, running.live_state())
+
+
+@pytest.fixture(scope="module")
+def running(deployed: Any) -> Iterator[Running]:
+    """The application; afterwards without a policy and without the schedules of these runs."""
+    running = Running(deployed)
+    schedules = set(running.schedules())
+    yield running
+    running.forget_policy()
+    for name in set(running.schedules()) - schedules:
+        running.scheduler.delete_schedule(Name=name, GroupName=running.application.schedule_group)
+
+
+@pytest.fixture(scope="module")
+def by_default(running: Running) -> Observed:
+    running.forget_policy()
+    return observe(running, "by-default", {})
+
+
+@pytest.fixture(scope="module")
+def recommending(running: Running) -> Observed:
+    running.store_policy({"version": 1, "mode": "recommend"})
+    return observe(running, "recommending", {})
+
+
+@pytest.fixture(scope="module")
+def acting(running: Running, by_default: Observed, recommending: Observed) -> Observed:
+    """A run that may do what the others recommended, after both of them."""
+    busy = {running.fleet[place].name for place in LEFT_TO_OTHERS}
+    changes = by_default.verdicts("recommended") + recommending.verdicts("recommended")
+    functions = sorted({change["target"].rpartition(":")[2] for change in changes} - busy)
+    running.store_policy(AUTO)
+    return observe(running, "acting", {"functions": functions})
+
+
+@pytest.fixture(params=["by_default", "recommending"])
+def observed(request: pytest.FixtureRequest) -> Observed:
+    return request.getfixturevalue(request.param)
+
+
+def test_recommending_writes_to_nothing_but_the_own_table_bucket_and_topic(
+    running: Running, observed: Observed
+) -> None:
+    assert observed.run.status == "SUCCEEDED"
+    assert writes_outside(running, observed.calls) == set()
+
+
+def test_recommending_proposes_and_leaves_everything_as_it_is(observed: Observed) -> None:
+    assert observed.verdicts("recommended")
+    assert observed.verdicts("automatic", "ask") == []
+    assert observed.after == observed.before
+
+
+def test_the_state_machine_itself_writes_to_nothing_else(running: Running, observed: Observed) -> None:
+    application = running.application
+    entered = tasks_entered(running, application.optimize_arn, observed.run.states)
+    assert "Unlock" in entered
+    for state in entered.values():
+        arguments = state["Arguments"]
+        match state["Resource"].rpartition(":::")[2]:
+            case "lambda:invoke":
+                assert ":function:optimizer-" in arguments["FunctionName"]
+            case "dynamodb:deleteItem" | "dynamodb:updateItem":
+                assert arguments["TableName"] == application.table
+            case other:
+                pytest.fail(f"{other} is not for a run that recommends")
+
+
+def test_the_calls_of_every_lambda_of_the_run_were_recorded(observed: Observed) -> None:
+    made = {(call.service, call.operation) for call in observed.calls}
+    seen = {("s3", "PutObject"), ("dynamodb", "TransactWriteItems"), ("sns", "Publish")}
+    assert seen | {("monitoring", "GetMetricData"), ("application-autoscaling", "DescribeScalableTargets")} <= made
+    callers = {call.access_key for call in observed.calls}
+    lambdas = {"StartRun", "AnalyzeTraffic", "PlanWarmups", "PlanCapacity", "CheckGuardrails", "PublishResults"}
+    assert lambdas <= set(observed.run.states)
+    assert len(callers) == len(lambdas)
+
+
+def test_the_same_check_finds_what_a_run_that_may_act_writes(running: Running, acting: Observed) -> None:
+    assert acting.run.status == "SUCCEEDED"
+    expected = {"warmups": ("scheduler", "CreateSchedule"), "memory": ("lambda", "UpdateFunctionConfiguration")}
+    made = {expected[change["tuner"]] for change in acting.verdicts("automatic") if change["tuner"] in expected}
+    assert made
+    assert made <= writes_outside(running, acting.calls)
+    assert acting.after != acting.before
