@@ -90,7 +90,8 @@ def _fail_tasks_whose_lambda_fails() -> None:
     invoke = machine._invoke_with_callback
 
     def invoke_and_wait(resource: str, data: Any, token: str, state: Json) -> Any:
-        reset = _awaited_token.set(token)
+        # What a nested execution calls inherits this, and must not answer for it.
+        reset = _awaited_token.set(token if ":lambda:" in resource else "")
         try:
             return invoke(resource, data, token, state)
         finally:
