@@ -192,7 +192,7 @@ class ClosedLoop:
             batch.append(document)
             traffic[target.name] = {
                 **document,
-                "invocations_day": float(calls.sum() / len(calls) * 1440),
+                "invocations_day": float(calls.mean() * 1440) if len(calls) else None,
                 "need": {"max": need_most},
             }
             history = History(series, empty(HOUR_METRICS)).to_bytes()
@@ -201,9 +201,10 @@ class ClosedLoop:
         self._documents.write(f"runs/{run_id}/traffic/0000.json", {"functions": traffic, "failed": {}})
 
     def _minutes(self, target: TargetFunction, now: datetime) -> tuple[Series, int]:
-        start = now - timedelta(days=7)
-        first = target.traffic.index(start)
-        length = target.traffic.index(now) - first
+        # A function may be younger than what is looked at.
+        first = max(0, target.traffic.index(now - timedelta(days=7)))
+        start = target.traffic.start + timedelta(minutes=first)
+        length = max(0, target.traffic.index(now) - first)
         calls, busy_ms, most = np.zeros(length), np.zeros(length), np.zeros(length)
         for part in self._workloads[target.name].parts(self._routings[target.name], start, now):
             place = slice(part.first - first, part.first - first + len(part.invocations))

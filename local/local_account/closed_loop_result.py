@@ -23,7 +23,7 @@ _MORE_ERRORS = 0.01
 class Result:
     """Bills in USD a month, of the same traffic. `least`: the best sizes and provisioned concurrency that the curves
     and the policy allow. `too_slow`: functions left slower than the policy allows, by how much. `worse`: changes that
-    made things worse; `worse_kept`: those that were not taken back; `false_reverts`: good ones that were."""
+    made things worse; `worse_kept`: those that were not taken back; `false_reverts`: those worth it that were."""
 
     functions: int
     before: float
@@ -50,7 +50,7 @@ class Result:
 def judge_loop(loop: ClosedLoop) -> Result:
     """Compare what was done with what the curves say."""
     policy = loop.policy
-    now = {name: _state(loop, name) for name in loop.twins}
+    now = {name: state_of(loop, name) for name in loop.twins}
     too_slow = {}
     for target in loop.targets:
         slowdown = target.behaviour.slowdown(now[target.name][0], target.memory_mb)
@@ -67,7 +67,9 @@ def judge_loop(loop: ClosedLoop) -> Result:
         kept=[end for end in lived if end.status is Status.KEPT],
         worse=worse,
         worse_kept=[end for end in worse if end.status is Status.KEPT],
-        false_reverts=[end for end in lived if end.status is Status.REVERTED and end not in worse],
+        false_reverts=[
+            end for end in lived if end.status is Status.REVERTED and end not in worse and _worth_it(end.change, loop)
+        ],
         unfinished=[end for end in loop.ended if end not in lived],
     )
 
@@ -86,6 +88,14 @@ def is_worse(change: Change, target: TargetFunction, policy: Policy) -> bool:
     return slower or fails or (not needed and _call_usd(target, after) > _call_usd(target, before))
 
 
+def _worth_it(change: Change, loop: ClosedLoop) -> bool:
+    if change.tuner is not Tuner.MEMORY:
+        return True
+    target = target_of(change, loop.targets)
+    before, after = (_call_usd(target, int(part["memory_mb"])) for part in (change.before, change.after))
+    return after <= before * (1 - loop.policy.memory.min_gain)
+
+
 def least_bill(target: TargetFunction, policy: Policy) -> float:
     """The smallest bill at any size and provisioned concurrency that the policy allows, steps apart."""
     limits, behaviour, first = policy.memory, target.behaviour, target.memory_mb
@@ -100,7 +110,19 @@ def least_bill(target: TargetFunction, policy: Policy) -> float:
     return min(_bill(target, mb, held) for mb in {*sizes, first} for held in range(most + 1))
 
 
-def _state(loop: ClosedLoop, name: str) -> tuple[int, int]:
+def saved_by_day(loop: ClosedLoop, target: TargetFunction, days: int) -> list[float]:
+    """What the size and provisioned concurrency that were found would have saved on each day, in USD."""
+    found, begin = state_of(loop, target.name), target.traffic.index(loop.begin)
+    saved = []
+    for day in range(days):
+        minutes = slice(max(0, begin + day * DAY_MINUTES), max(0, begin + (day + 1) * DAY_MINUTES))
+        bills = [_bill(target, *state, minutes) for state in ((target.memory_mb, 0), found)]
+        saved.append((bills[0] - bills[1]) / _DAYS_A_MONTH)
+    return saved
+
+
+def state_of(loop: ClosedLoop, name: str) -> tuple[int, int]:
+    """The size and the provisioned environments that the function has now."""
     twin = loop.twins[name]
     memory_mb = int(twin.versions[twin.alias["version"]]["MemorySize"])
     return memory_mb, twin.provisioned["requested"] if twin.provisioned else 0
@@ -108,7 +130,7 @@ def _state(loop: ClosedLoop, name: str) -> tuple[int, int]:
 
 def _mean_ms(target: TargetFunction, memory_mb: int) -> float:
     calls = target.traffic.invocations
-    usual = float(np.average(target.traffic.duration_ms, weights=calls))
+    usual = float(np.average(target.traffic.duration_ms, weights=calls)) if calls.any() else 0.0
     return usual * target.behaviour.slowdown(memory_mb, target.memory_mb)
 
 
@@ -116,11 +138,11 @@ def _call_usd(target: TargetFunction, memory_mb: int) -> float:
     return float(prices.call_usd("x86_64", memory_mb, _mean_ms(target, memory_mb)))
 
 
-def _bill(target: TargetFunction, memory_mb: int, environments: int) -> float:
-    calls = target.traffic.invocations
+def _bill(target: TargetFunction, memory_mb: int, environments: int, minutes: slice = slice(None)) -> float:
+    calls = target.traffic.invocations[minutes]
     slowdown = target.behaviour.slowdown(memory_mb, target.memory_mb)
-    demand = Demand(calls * target.traffic.duration_ms * slowdown / 60_000.0)
-    calls_month = float(calls.mean()) * DAY_MINUTES * _DAYS_A_MONTH
+    demand = Demand(calls * target.traffic.duration_ms[minutes] * slowdown / 60_000.0)
+    calls_month = float(calls.mean() if len(calls) else 0.0) * DAY_MINUTES * _DAYS_A_MONTH
     init = float(prices.call_usd("x86_64", memory_mb, target.behaviour.init_ms) - prices.REQUEST_USD)
     return usd_month(demand, "x86_64", memory_mb, _mean_ms(target, memory_mb), calls_month, environments) + (
         calls_month * COLD_SHARE * init

@@ -13,8 +13,9 @@ from statistics import NormalDist
 # The chance that a change without effect is taken back by a test of all looks together.
 _FALSE_ALARM = 0.01
 _TESTS = 4
-# One-sided 99 % and 95 %.
-_SURE, _LIKELY = NormalDist().inv_cdf(0.99), NormalDist().inv_cdf(0.95)
+# At the last look, what is worse with so small a chance of being alike is taken back: kept would be for good.
+_LAST_ALARM = 0.005
+_SURE, _LIKELY = NormalDist().inv_cdf(1 - _LAST_ALARM), NormalDist().inv_cdf(0.95)
 # Where the policy allows no slowdown at all, a mean must still be known to so much.
 _LEAST_PRECISION = 0.05
 _LEAST_MINUTES = 5
@@ -88,7 +89,8 @@ def judge(comparison: Comparison, looks: int, *, last: bool) -> Health:
         ("failed", new.errors, old.errors, new.calls, old.calls),
         ("were throttled", new.throttles, old.throttles, new.calls + new.throttles, old.calls + old.throttles),
     ):
-        if more_often(round(bad_new), round(of_new), round(bad_old), round(of_old)) < alpha:
+        chance = more_often(round(bad_new), round(of_new), round(bad_old), round(of_old))
+        if chance < (max(alpha, _LAST_ALARM) if last else alpha):
             return Health(
                 False, f"{_share(bad_new, of_new)} of the calls {what}, {_share(bad_old, of_old)} of those before"
             )
@@ -167,7 +169,7 @@ def _durations(comparison: Comparison, alpha: float, last: bool) -> Health:
         return Health(
             False,
             f"the mean duration is {math.exp(mean.value):.2f} times that before; from {comparison.break_even:.2f} on "
-            f"nothing is gained",
+            f"too little is gained",
         )
     calls = round(comparison.new.calls)
     if mean is None or _SURE * mean.error > max(limit, _LEAST_PRECISION):

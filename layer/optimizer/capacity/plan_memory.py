@@ -119,8 +119,8 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """Duration ratios (after / before) that a change may reach: `slowdown` by the policy, `gain` before it no longer
-    brings anything (inf: it need not)."""
+    """Duration ratios (after / before) that a change may reach: `slowdown` by the policy, `gain` before it brings
+    less than is worth a change (inf: it need not)."""
 
     slowdown: float
     gain: float
@@ -141,7 +141,7 @@ def _bounds(seen: Seen, limits: Memory, now: SizeHistory, after_mb: int, *, safe
     mean_ms, before_usd = now.durations.mean, _bill(seen, now.memory_mb, now.durations.mean, 1.0)
 
     def goal(ratio: float) -> float:
-        price = _bill(seen, after_mb, mean_ms * ratio, ratio) / before_usd
+        price = _bill(seen, after_mb, mean_ms * ratio, ratio) / (before_usd * (1 - limits.min_gain))
         return price * ratio if limits.goal == "balanced" else price
 
     return _Bounds(slowdown, break_even(goal))
