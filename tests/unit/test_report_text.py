@@ -87,3 +87,12 @@ def test_functions_without_metrics_are_named_and_are_no_reason_to_worry() -> Non
     assert "No metrics at all (never called, or not for weeks): f00, f01," in body
     assert "f19 and 10 more." in body
     assert found.severity == "info"
+
+
+def test_a_change_that_was_started_and_did_not_answer_is_neither_made_nor_waiting_for_a_person() -> None:
+    found = report(stored(Status.APPROVED, "a"), stored(Status.APPLYING, "b"))
+    body = text.body(found)
+    assert "Started and not finished; a message about each says why: 2" in body
+    assert "Changed" not in body
+    assert "Waiting" not in body
+    assert found.severity == "warning"

@@ -8,9 +8,10 @@ from typing import Any
 from optimizer.changes import Interval, Status
 from optimizer.runs import StoredChange
 
-# Where a change of each status is listed. A change that is being watched has been made.
+# Where a change of each status is listed. A change that is being watched has been made. When a run is reported, every
+# change that it started has answered, unless it failed in a way that it could not record.
 _SECTION = {
-    Status.APPLYING: "changed",
+    Status.APPLYING: "unfinished",
     Status.WATCHING: "changed",
     Status.REVERTING: "taken_back",
     Status.KEPT: "changed",
@@ -18,13 +19,13 @@ _SECTION = {
     Status.RECOMMENDED: "recommended",
     Status.PROPOSED: "waiting",
     Status.AWAITING_APPROVAL: "waiting",
-    Status.APPROVED: "waiting",
+    Status.APPROVED: "unfinished",
     Status.REJECTED: "rejected",
     Status.REFUSED: "refused",
     Status.STALE: "refused",
     Status.FAILED: "failed",
 }
-SECTIONS = ("changed", "taken_back", "recommended", "waiting", "rejected", "refused", "failed")
+SECTIONS = ("changed", "taken_back", "recommended", "waiting", "rejected", "refused", "failed", "unfinished")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Report:
     rejected: tuple[Line, ...]
     refused: tuple[Line, ...]
     failed: tuple[Line, ...]
+    unfinished: tuple[Line, ...]
     left_alone: tuple[Mapping[str, Any], ...]
     not_looked_at: Mapping[str, str]
     without_metrics: tuple[str, ...]
@@ -73,7 +75,8 @@ class Report:
     @property
     def severity(self) -> str:
         """`warning` where somebody should look: something failed, was taken back or could not be looked at."""
-        return "warning" if self.failed or self.taken_back or self.not_looked_at or self.notes else "info"
+        attention = self.failed or self.unfinished or self.taken_back or self.not_looked_at or self.notes
+        return "warning" if attention else "info"
 
     @property
     def tuners(self) -> tuple[str, ...]:

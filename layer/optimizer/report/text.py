@@ -21,6 +21,7 @@ def subject(report: Report) -> str:
         (len(report.recommended), "recommended"),
         (len(report.refused), "refused"),
         (len(report.failed), "failed"),
+        (len(report.unfinished), "unfinished"),
     ]
     said = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to change"
     return _ascii(f"Optimizer: {said} ({report.targets} functions looked at)")
@@ -50,6 +51,7 @@ def body(report: Report) -> str:
     parts += _section("Changed, and now watched", report.changed)
     parts += _section("Taken back", report.taken_back)
     parts += _section("Failed", report.failed)
+    parts += _section("Started and not finished; a message about each says why", report.unfinished)
     parts += _section("Waiting for an answer", report.waiting)
     parts += _section("Recommended (your policy lets nothing of this happen by itself)", report.recommended)
     parts += _section("Rejected", report.rejected)
