@@ -65,6 +65,17 @@ def test_no_function_is_warmed_beyond_its_limit() -> None:
     assert warm_at(made, 540) == 3
 
 
+def test_where_pings_are_not_allowed_provisioned_concurrency_holds_the_same_environments() -> None:
+    made = asked(daily(14, {540: 600}), may_ping=False)
+    assert made.pings == ()
+    assert max(count for first, end, count in made.provisioned if first <= 540 < end) == 11
+
+
+def test_where_neither_is_allowed_nothing_is_planned() -> None:
+    made = asked(daily(14, {540: 600}), may_ping=False, may_provision=False)
+    assert (made.pings, made.provisioned) == ((), ())
+
+
 def test_zero_environments_means_none() -> None:
     assert asked(daily(14, {540: 600}), max_environments=0).pings == ()
 

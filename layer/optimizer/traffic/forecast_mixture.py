@@ -82,7 +82,9 @@ def day_tables(past: PastDays, levels: Levels) -> Reals:
     size = levels.high - levels.low
     count = len(size)
     tables = np.empty((*known.shape, 2 * count + 1), np.float32)
-    np.divide(levels.cold(needed, warm), size, out=tables[:, :, :count])
+    tables[:, :, :count] = 0
+    short = needed > warm
+    tables[short, :count] = levels.cold(needed[short], warm[short]) / size
     np.divide(levels.unused(needed, warm), size, out=tables[:, :, count:-1])
     tables[:, :, -1] = 1
     if not known.all():
@@ -98,7 +100,10 @@ def mean_tables(tables: Reals, weights: Reals, minutes: Ints) -> Reals:
     for day in tables[::-1]:
         total *= DAY_DECAY
         total += day
-    return np.tensordot(weights, _neighbourhoods(total, minutes), 1)
+    mixed = np.zeros((len(minutes), total.shape[1] - 1), np.float32)
+    for weight, shares in zip(weights, _neighbourhoods(total, minutes), strict=True):
+        mixed += np.float32(weight) * shares
+    return mixed
 
 
 def fitted_weights(tables: Reals) -> Reals:

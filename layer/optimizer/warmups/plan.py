@@ -12,7 +12,7 @@ from optimizer.traffic.forecast_mixture import PastDays, day_tables, fitted_weig
 from optimizer.traffic.history import DAY_MINUTES
 from optimizer.traffic.local_time import offsets_minutes
 from optimizer.traffic.need import little
-from optimizer.warmups.plan_value import best_cover, ping_counts
+from optimizer.warmups.plan_value import best_cover, ping_counts, provisioned_intervals
 
 LEAST_KNOWN_MINUTES = DAY_MINUTES
 
@@ -56,7 +56,11 @@ class WarmupPlan:
 
 def plan(request: WarmupRequest) -> WarmupPlan:
     """Hold an environment through a stretch of minutes when the cold starts it should avoid are worth more than the
-    minutes it should idle, counting what real traffic keeps warm anyway."""
+    minutes it should idle, counting what real traffic keeps warm anyway.
+
+    By pings where they are allowed: one ping holds an environment for the keep-alive at the price of some hundred
+    milliseconds, while provisioned concurrency is paid for every second that it is held.
+    """
     needed = request.needed
     if needed is None:
         needed = little(request.minutes.astype(np.float64), request.duration_ms)
@@ -71,19 +75,21 @@ def plan(request: WarmupRequest) -> WarmupPlan:
     ahead = now + np.arange(minutes + keep_alive)
     behind = now - len(needed) + np.arange(len(needed))
     local_behind, local_ahead = behind + offsets_minutes(zone, behind), ahead + offsets_minutes(zone, ahead)
-    levelled = _at_todays_level(request, needed, min(minutes, DAY_MINUTES))
-    most = int(np.nanmax([needed, levelled]))
+    # As they were, at the level of the last hour, and at that of as long as lies ahead: which of them holds is not
+    # known, and a mean of forecasts is better than most of its parts.
+    views = [needed, *(_at_todays_level(request, needed, window) for window in (60, min(minutes, DAY_MINUTES)))]
+    most = int(np.nanmax(views))
     if request.max_environments is not None:
         most = min(most, request.max_environments)
     levels = Levels.up_to(most)
 
-    shares = np.zeros((len(ahead), 2 * len(levels.high)), np.float32)
-    for series in (needed, levelled):
-        warm = kept_warm(np.nan_to_num(series), keep_alive)
-        # What was warm when the history begins is not known.
-        warm[:keep_alive] = np.nan
-        tables = day_tables(PastDays.of(series, warm, local_behind, int(local_ahead[0])), levels)
-        shares += mean_tables(tables, fitted_weights(tables), local_ahead % DAY_MINUTES) / 2
+    local_now, of_day = int(local_ahead[0]), local_ahead % DAY_MINUTES
+    seen = (PastDays.of(*_with_warmth(view, keep_alive), local_behind, local_now) for view in views)
+    tables, *levelled = (day_tables(past, levels) for past in seen)
+    weights = fitted_weights(tables)
+    for table in levelled:
+        tables += table
+    shares = mean_tables(tables, weights, of_day)
     size = np.tile(levels.high - levels.low, 2)
     cold, unused = np.split(shares * size, 2, axis=1)
 
@@ -97,17 +103,20 @@ def plan(request: WarmupRequest) -> WarmupPlan:
 
     value = request.idle_minutes_per_cold_start * cold - unused
     held = best_cover(value, keep_alive, minutes)
-    pings = ping_counts(np.max(held * levels.high, axis=1), keep_alive)
+    warmed = np.max(held * levels.high, axis=1)
     before, after = float(cold[:minutes].sum()), float((cold * ~held)[:minutes].sum())
     idle = float((unused * held).sum())
-    if not pings:
+    if not warmed.any():
         return WarmupPlan((), (), _not_worth_it(before, request), before, before, 0.0)
-    until = request.start + timedelta(hours=request.hours_ahead)
+    pings = tuple(ping_counts(warmed, keep_alive)) if request.may_ping else ()
+    provisioned = () if request.may_ping else tuple(provisioned_intervals(warmed[:minutes]))
+    until = f"{(request.start + timedelta(hours=request.hours_ahead)).astimezone(zone):%a %H:%M}"
+    means = f"{len(pings)} pings" if pings else f"{len(provisioned)} stretches of provisioned concurrency"
     reason = (
-        f"until {until.astimezone(zone):%a %H:%M} {before:.1f} cold starts are expected; {len(pings)} pings of at most "
-        f"{max(n for _, n in pings)} should leave {after:.1f} of them for {idle:.0f} idle environment-minutes"
+        f"until {until} {before:.1f} cold starts are expected; {means}, of at most {int(warmed.max())} environments, "
+        f"should leave {after:.1f} of them for {idle:.0f} idle environment-minutes"
     )
-    return WarmupPlan(tuple(pings), (), reason, after, before, idle)
+    return WarmupPlan(pings, provisioned, reason, after, before, idle)
 
 
 def _at_todays_level(request: WarmupRequest, needed: Reals, window_minutes: int) -> Reals:
@@ -116,6 +125,13 @@ def _at_todays_level(request: WarmupRequest, needed: Reals, window_minutes: int)
     if request.needed is not None:
         return np.ceil(needed * factors - 1e-6)
     return little(np.rint(request.minutes * factors), request.duration_ms).astype(np.float32)
+
+
+def _with_warmth(needed: Reals, keep_alive: int) -> tuple[Reals, Reals]:
+    warm = kept_warm(np.nan_to_num(needed), keep_alive)
+    # What was warm when the history begins is not known.
+    warm[:keep_alive] = np.nan
+    return needed, warm
 
 
 def _nothing_to_plan(request: WarmupRequest, needed: Reals) -> str:

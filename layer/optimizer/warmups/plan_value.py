@@ -1,5 +1,7 @@
 """Which stretches of time are worth holding an environment warm, and the pings that do it."""
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,3 +70,9 @@ def ping_counts(held: NDArray[np.floating], keep_alive_minutes: int) -> list[tup
         if count > lately or next_allowed < count:
             pings.append((int(minute), count))
     return pings
+
+
+def provisioned_intervals(held: NDArray[np.floating]) -> list[tuple[int, int, int]]:
+    """The same stretches as (first minute, end minute not included, environments)."""
+    edges = [0, *(np.flatnonzero(np.diff(held)) + 1).tolist(), len(held)]
+    return [(first, end, int(held[first])) for first, end in itertools.pairwise(edges) if held[first]]
