@@ -35,6 +35,7 @@ def across(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     for path in ("memory.watch_minutes", "warmups.watch_minutes"):
         yield from _rising(document, path)
     yield from _freezes(document)
+    yield from _holidays(document)
 
 
 def _ordered(document: Mapping[str, Any], low: str, high: str) -> Iterator[PolicyError]:
@@ -66,6 +67,13 @@ def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
                     yield PolicyError(f"run.freezes[{n}].{name}", f"{short(text)} is no day of the calendar.")
         if len(days) == 2 and days["first"] > days["last"]:
             yield PolicyError(f"run.freezes[{n}].first", f"{days['first']} is after the last day, {days['last']}.")
+
+
+def _holidays(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    holidays = _value(document, "warmups.holidays")
+    for n, text in enumerate(holidays if isinstance(holidays, (list, tuple)) else ()):
+        if isinstance(text, str) and len(text) == len("YYYY-MM-DD") and not _is_day(text):
+            yield PolicyError(f"warmups.holidays[{n}]", f"{short(text)} is no day of the calendar.")
 
 
 def _finite(value: Any, path: str) -> Iterator[PolicyError]:
@@ -111,5 +119,13 @@ def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (ValueError, LookupError, OSError):
+        return False
+    return True
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
         return False
     return True

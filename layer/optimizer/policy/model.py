@@ -49,6 +49,7 @@ class Warmups:
     idle_minutes_per_cold_start: float = 20.0
     ready_tag: str = "optimizer:warmup"
     watch_minutes: tuple[int, ...] = (60, 300)
+    holidays: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 from optimizer.changes import Change, Effect, Interval, NoChange, Risk, Tuner
 from optimizer.policy.model import Warmups
 from optimizer.traffic.history import Floats, History, Series
+from optimizer.traffic.holidays import like_the_days_ahead
 from optimizer.traffic.minutes import moment_of
 from optimizer.traffic.need import environments_needed
 from optimizer.traffic.summary import FunctionTraffic
@@ -69,6 +70,7 @@ def as_learnt(policy: Warmups, keep_alive_minutes: int, init_ms: float | None) -
 
 def warmup_request(minutes: Series, hours: Series, timezone: str, policy: Warmups) -> WarmupRequest:
     """What is asked of `plan` for the time that begins where `minutes` end."""
+    minutes = like_the_days_ahead(minutes, ZoneInfo(timezone), policy.holidays)
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     known = ~np.isnan(duration_ms) & (calls > 0)
     return WarmupRequest(

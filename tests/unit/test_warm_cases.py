@@ -1,0 +1,203 @@
+"""The shipped analysis and plan on the cases that go wrong elsewhere: clocks that change, holidays, functions that are
+new, that died, that doubled overnight, that are called once a week."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from optimizer.policy.model import Warmups
+from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty
+from optimizer.traffic.holidays import like_the_days_ahead
+from optimizer.traffic.local_time import offsets_minutes
+from optimizer.traffic.minutes import minute_of, moment_of
+from optimizer.traffic.silence import settle
+from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
+from optimizer.warmups.plan import WarmupPlan, plan
+from optimizer.warmups.propose import warmup_request
+
+POLICY = replace(Warmups(), idle_minutes_per_cold_start=60.0)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def minutes_of(calls: Floats, end: datetime) -> Series:
+    values = {
+        "invocations": calls,
+        "duration_ms": np.where(calls > 0, 2000.0, np.nan),
+        "concurrency": np.full(len(calls), np.nan),
+    }
+    return Series(minute_of(end) - len(calls), values)
+
+
+def history_of(calls: Floats, end: datetime) -> History:
+    series = minutes_of(calls, end)
+    return settle({"f": History(series, empty(HOUR_METRICS, series.start // 60))}, series.start)["f"]
+
+
+def local_of(end: datetime, days: int, zone: ZoneInfo) -> np.ndarray:
+    """Local minutes of the days before `end`."""
+    numbers = minute_of(end) - days * DAY_MINUTES + np.arange(days * DAY_MINUTES)
+    return np.asarray(numbers + offsets_minutes(zone, numbers))
+
+
+def burst_at(hour: int, end: datetime, zone: ZoneInfo = BERLIN, days: int = 15, calls: float = 60) -> Floats:
+    """The same calls in the first ten minutes of a local hour of every day."""
+    of_day = local_of(end, days, zone) % DAY_MINUTES
+    return np.where((of_day >= hour * 60) & (of_day < hour * 60 + 10), calls, 0.0)
+
+
+def planned(calls: Floats, end: datetime, timezone: str = "Europe/Berlin", policy: Warmups = POLICY) -> WarmupPlan:
+    series = minutes_of(calls, end)
+    return plan(warmup_request(series, empty(HOUR_METRICS), timezone, policy))
+
+
+def held_at(made: WarmupPlan, start: datetime, moment: datetime) -> int:
+    """Environments that the pings hold at a moment, with the policy's keep-alive."""
+    minute = minute_of(moment) - minute_of(start)
+    return max((n for at, n in made.pings if at <= minute <= at + POLICY.keep_alive_minutes), default=0)
+
+
+@pytest.mark.parametrize("now", [datetime(2026, 3, 29, 0, tzinfo=BERLIN), datetime(2026, 10, 25, 0, tzinfo=BERLIN)])
+def test_on_the_day_when_clocks_change_pings_come_before_the_local_hour(now: datetime) -> None:
+    made = planned(burst_at(8, now), now)
+    rise = now.replace(hour=8)
+    assert held_at(made, now, rise) == 5
+    # Nor an hour beside it, where the same time of UTC would be.
+    for beside in (-1, 1):
+        assert held_at(made, now, (rise.astimezone(UTC) + timedelta(hours=beside, minutes=-1)).astimezone(BERLIN)) == 0
+
+
+@pytest.mark.parametrize("now", [datetime(2026, 3, 29, 12, tzinfo=BERLIN), datetime(2026, 10, 25, 12, tzinfo=BERLIN)])
+def test_after_clocks_changed_pings_come_before_the_new_local_hour(now: datetime) -> None:
+    made = planned(burst_at(8, now), now)
+    rise = datetime(now.year, now.month, now.day + 1, 8, tzinfo=BERLIN)
+    assert held_at(made, now, rise) == 5
+    assert held_at(made, now, rise - timedelta(minutes=50)) == 0
+
+
+def test_in_the_hour_that_clocks_skip_or_repeat_there_is_a_plan_all_the_same() -> None:
+    for now in (datetime(2026, 3, 29, 0, tzinfo=BERLIN), datetime(2026, 10, 25, 0, tzinfo=BERLIN)):
+        made = planned(burst_at(2, now), now)
+        assert all(0 <= minute < DAY_MINUTES for minute, _ in made.pings)
+
+
+def working_days_only(end: datetime, holidays: tuple[date, ...] = (), days: int = 15) -> Floats:
+    local = local_of(end, days, BERLIN)
+    day = local // DAY_MINUTES
+    off = (day + 3) % 7 == 6
+    off |= np.isin(day, [(on - date(1970, 1, 1)).days for on in holidays])
+    return np.where(off, 0.0, burst_at(8, end, days=days))
+
+
+def test_a_holiday_ahead_is_planned_like_a_sunday() -> None:
+    # Christmas of 2026 is a Friday.
+    now = datetime(2026, 12, 25, 0, tzinfo=BERLIN)
+    calls = working_days_only(now)
+    assert held_at(planned(calls, now), now, now.replace(hour=8)) > 0
+    told = replace(POLICY, holidays=(date(2026, 12, 25),))
+    assert planned(calls, now, policy=told).pings == ()
+
+
+def test_the_day_after_holidays_is_planned_as_if_they_had_been_ordinary_days() -> None:
+    holidays = (date(2026, 12, 24), date(2026, 12, 25))
+    now = datetime(2026, 12, 26, 0, tzinfo=BERLIN)
+    told = replace(POLICY, holidays=holidays)
+    quiet, ordinary = working_days_only(now, holidays), working_days_only(now)
+    assert planned(quiet, now, policy=told).pings == planned(ordinary, now, policy=POLICY).pings
+    assert held_at(planned(quiet, now, policy=told), now, now.replace(hour=8)) == 5
+
+
+def test_a_plan_that_begins_before_a_holiday_and_ends_in_it_takes_each_hour_from_its_own_kind_of_day() -> None:
+    now = datetime(2026, 12, 24, 12, tzinfo=BERLIN)
+    morning, evening = working_days_only(now), np.where(working_days_only(now) > 0, 0.0, burst_at(20, now))
+    told = replace(POLICY, holidays=(date(2026, 12, 25),))
+    made = planned(morning + evening, now, policy=told)
+    assert held_at(made, now, datetime(2026, 12, 24, 20, tzinfo=BERLIN)) == 5
+    assert held_at(made, now, datetime(2026, 12, 25, 8, tzinfo=BERLIN)) == 0
+
+
+def test_without_holidays_history_is_what_it_was() -> None:
+    now = datetime(2026, 12, 25, 0, tzinfo=BERLIN)
+    series = minutes_of(working_days_only(now), now)
+    assert like_the_days_ahead(series, BERLIN, ()) is series
+    far = like_the_days_ahead(series, BERLIN, (date(2030, 1, 1),))
+    np.testing.assert_array_equal(far.values["invocations"], series.values["invocations"])
+
+
+def test_days_are_exchanged_by_local_time_over_a_change_of_clocks() -> None:
+    # The Sunday on which clocks go back lies between the holiday and the day that stands for it.
+    now = datetime(2026, 10, 28, 0, tzinfo=BERLIN)
+    calls = working_days_only(now, (date(2026, 10, 26),))
+    made = like_the_days_ahead(minutes_of(calls, now), BERLIN, (date(2026, 10, 26),))
+    at = minute_of(datetime(2026, 10, 26, 8, tzinfo=BERLIN)) - made.start
+    assert made.values["invocations"][at - 1 : at + 2].tolist() == [0, 60, 60]
+
+
+def test_a_new_function_is_not_planned_before_a_day_of_it_is_known() -> None:
+    now = datetime(2026, 11, 20, 6, tzinfo=UTC)
+    calls = np.full(15 * DAY_MINUTES, np.nan)
+    calls[-20 * 60 :] = burst_at(8, now)[-20 * 60 :]
+    made = planned(calls, now)
+    assert made.pings == ()
+    assert "less than a day" in made.reason
+    traffic = summary(history_of(calls, now))
+    assert 0 < traffic.days < 1
+    assert traffic.pattern is Pattern.NONE
+
+
+def test_a_function_of_two_days_is_planned_from_what_there_is() -> None:
+    now = datetime(2026, 11, 20, 0, tzinfo=BERLIN)
+    calls = np.full(15 * DAY_MINUTES, np.nan)
+    calls[-2 * DAY_MINUTES :] = burst_at(8, now)[-2 * DAY_MINUTES :]
+    assert held_at(planned(calls, now), now, now.replace(hour=8)) == 5
+
+
+@pytest.mark.parametrize("days_ago", [7, 14])
+def test_a_function_that_died_is_not_kept_warm(days_ago: int) -> None:
+    now = datetime(2026, 11, 20, 0, tzinfo=BERLIN)
+    calls = burst_at(8, now)
+    calls[-days_ago * DAY_MINUTES :] = 0
+    made = planned(calls, now)
+    assert made.pings == ()
+    last = summary(history_of(calls, now)).last_call_at
+    assert last is not None
+    assert moment_of(minute_of(now)) - datetime.fromisoformat(last) > timedelta(days=days_ago)
+
+
+def test_a_function_that_was_never_called_is_said_to_be_unknown_or_quiet() -> None:
+    now = datetime(2026, 11, 20, 0, tzinfo=BERLIN)
+    assert "nothing is known" in planned(np.full(15 * DAY_MINUTES, np.nan), now).reason
+    assert "not called at all" in planned(np.zeros(15 * DAY_MINUTES), now).reason
+
+
+def test_a_function_that_doubled_overnight_is_held_at_its_new_level() -> None:
+    now = datetime(2026, 11, 20, 0, tzinfo=BERLIN)
+    calls = burst_at(8, now)
+    calls[-DAY_MINUTES:] *= 2
+    # 120 calls a minute of two seconds: L = 4, and 2 sqrt 4 on top.
+    assert held_at(planned(calls, now), now, now.replace(hour=8)) >= 7
+
+
+def test_a_function_called_once_a_week_costs_nearly_nothing() -> None:
+    # Mondays at nine; the plan is made on a Sunday night and on a Tuesday night.
+    for now, most in ((datetime(2026, 11, 16, 0, tzinfo=BERLIN), 5), (datetime(2026, 11, 18, 0, tzinfo=BERLIN), 1)):
+        local = local_of(now, 15, BERLIN)
+        calls = np.where(((local // DAY_MINUTES + 3) % 7 == 0) & (local % DAY_MINUTES == 540), 1.0, 0.0)
+        made = planned(calls, now)
+        assert sum(n for _, n in made.pings) <= most
+        assert made.expected_cold_starts_unwarmed < 1.5
+
+
+def test_a_weekly_season_and_a_sparse_function_are_told_apart() -> None:
+    now = datetime(2026, 11, 16, 0, tzinfo=BERLIN)
+    assert summary(history_of(working_days_only(now), now)).pattern in (Pattern.DAILY, Pattern.WEEKLY)
+    calls = np.zeros(15 * DAY_MINUTES)
+    calls[np.random.default_rng(5).choice(len(calls), 8, replace=False)] = 1
+    assert summary(history_of(calls, now)).pattern is Pattern.SPARSE
+
+
+def summary(history: History) -> FunctionTraffic:
+    return summarise(
+        history, function_name="f", function_arn="arn", alias="live", timezone="Europe/Berlin", history_key="k"
+    )
