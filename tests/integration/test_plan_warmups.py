@@ -233,3 +233,13 @@ def test_without_report_lines_the_policy_holds_and_it_is_said(account: Account, 
     evidence = proposals["changes"][0]["evidence"]
     assert (evidence["init_ms"], evidence["init_ms_assumed"], evidence["cold_share_seen"]) == (500.0, True, None)
     assert (evidence["keep_alive_minutes"], evidence["keep_alive_from"]) == (10, "policy")
+
+
+@pytest.mark.parametrize(("limit", "said"), [(3, True), (30, False)])
+def test_a_plan_that_the_limit_holds_back_says_so(account: Account, limit: int, said: bool) -> None:
+    account.policy = {"version": 1, "warmups": {"max_environments_per_function": limit}}
+    account.function("orders", busy_by_day())
+    _, proposals = account.plan()
+    change = proposals["changes"][0]
+    assert (change["after"]["most_environments"] == limit) is said
+    assert (f"but the policy lets {limit} be kept warm" in change["reason"]) is said

@@ -63,7 +63,7 @@ def test_every_error_is_reported_at_once() -> None:
         ({"functions": {"tags": {}}}, "functions.tags: must not be empty."),
         ({"run": {"freezes": [{"first": "2026-02-30", "last": "2026-03-01"}]}}, "is no day of the calendar"),
         ({"run": {"freezes": [{"first": "2026-02-03"}]}}, "run.freezes[0].last: is missing."),
-        ({"warmups": {"holidays": ["2026-12-25", "2026-02-30"]}}, "warmups.holidays[1]: 2026-02-30 is no day"),
+        ({"warmups": {"holidays": ["2026-12-25", "2026-02-30"]}}, 'warmups.holidays[1]: "2026-02-30" is no day'),
         ({"warmups": {"watch_minutes": [60, 60]}}, "warmups.watch_minutes[1]: 60 must be more than the 60 before it."),
         ({"run": {"windows": [{"days": ["monday"]}]}}, 'Did you mean "mon"?'),
     ],

@@ -129,8 +129,9 @@ def _change(
     learnt: Learnt,
 ) -> Change | NoChange:
     horizon_days = policy.horizon_hours / 24
+    need = environments_needed(minutes)
     past = past_days(
-        environments_needed(minutes),
+        need,
         minutes.start,
         pings,
         ZoneInfo(traffic.timezone),
@@ -178,12 +179,20 @@ def _change(
         target=traffic.function_arn,
         before={"schedules": live.schedules, "plans": list(live.plans)},
         after=_after(traffic, pings, usd_day, policy),
-        reason=f"{traffic.function_name}: {planned.reason}",
+        reason=f"{traffic.function_name}: {planned.reason}{_held_back(pings, need, policy)}",
         undo={"action": "delete_schedules", "schedules": len(pings)},
         risk=Risk.LOW,
         evidence=evidence,
         effect=_effect(avoided, (past.cold_without - past.cold_with) / horizon_days, usd_day, init_ms, traffic),
     )
+
+
+def _held_back(pings: Pings, need: Floats, policy: Warmups) -> str:
+    """Said where the plan would be larger without the policy's limit."""
+    limit, most = policy.max_environments_per_function, int(np.nanmax(need))
+    if most <= limit or max(environments for _, environments in pings) < limit:
+        return ""
+    return f"; up to {most} environments were needed, but the policy lets {limit} be kept warm"
 
 
 def _known(traffic: FunctionTraffic, live: Live, policy: Warmups, learnt: Learnt) -> dict[str, Any]:
