@@ -23,7 +23,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .build/sam/bin/sam validate --lint
-	.build/checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download --skip-download
+	.build/checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
 # Rewrites the lock files: versions and hashes, no addresses.
 lock: $(UV)
