@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from optimizer.run_start import Request
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
@@ -112,3 +113,10 @@ def imported_by(function: str) -> set[str]:
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
+
+
+def test_every_schedule_of_the_run_asks_for_what_a_run_can_do() -> None:
+    (machine,) = [m for m in of_type("AWS::Serverless::StateMachine").values() if "optimize" in m["DefinitionUri"]]
+    asked = {name: Request.read(json.loads(e["Properties"]["Input"])) for name, e in machine["Events"].items()}
+    assert asked["Daily"] == Request(None, None, "schedule")
+    assert asked["Warmups"] == Request(("warmups",), None, "schedule of warm-ups", only_automatic=True)

@@ -151,6 +151,7 @@ def _document(results: list[Result], failed: dict[str, str], policy: Policy, hou
 def _show(results: list[Result], failed: dict[str, str], policy: Policy, hours: int) -> None:
     out = Console(highlight=False)
     table = Table("function", "days", "", "cold starts", "left", "idle minutes", "USD", expand=False)
+    table.columns[0].overflow = "fold"
     table.columns[2].no_wrap = True
     for column in (1, 3, 4, 5, 6):
         table.columns[column].justify = "right"
