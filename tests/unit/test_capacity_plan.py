@@ -216,3 +216,35 @@ def test_what_is_proposed_passes_the_guardrails(
     proposal = memory_of(plan_function(seen(used_mb=used, ms=ms, calls=300), policy))
     if isinstance(proposal, Change):
         assert guardrails.recheck(proposal, memory_guardrail.Live(1024), policy, NOW) is None
+
+
+def test_a_size_that_is_only_worth_a_try_says_how_likely_it_is_kept_and_to_what_it_is_held() -> None:
+    change = memory_of(plan_function(seen(), Policy()))
+    assert isinstance(change, Change)
+    assert 0 < change.evidence["chance_kept"] < 1
+    assert change.evidence["duration_ratio"] <= change.evidence["max_duration_ratio"] == Policy().memory.max_slowdown
+    assert change.evidence["price_ratio"] <= 1 - Policy().memory.min_gain
+    assert "chance" in change.reason
+    usd = change.effect.usd_month
+    assert usd is not None
+    assert usd.low < usd.estimate < 0 == usd.high
+
+
+def test_a_size_that_did_worse_is_not_proposed_again() -> None:
+    first = memory_of(plan_function(seen(), Policy()))
+    assert isinstance(first, Change)
+    tried = first.after["memory_mb"]
+    second = memory_of(plan_function(seen(taken_back={tried}), Policy()))
+    assert isinstance(second, NoChange) or second.after["memory_mb"] != tried
+
+
+def test_a_canary_that_would_get_too_few_calls_to_be_judged_is_not_begun() -> None:
+    reason = memory_of(plan_function(seen(calls_day=10.0), Policy())).reason
+    assert "are needed to judge it" in reason
+
+
+def test_without_a_canary_nothing_is_tried_that_is_not_expected_to_be_within_the_limits() -> None:
+    held = live(provisioned=Provisioned(1, "READY"))
+    unchanged = memory_of(plan_function(seen(live=held), Policy()))
+    assert isinstance(unchanged, NoChange)
+    assert "is not tried" in unchanged.reason

@@ -184,6 +184,13 @@ def _last_limit(limit: float, error: float) -> float:
     return likely_within if limit < 0 else max(likely_within, _SURE * error)
 
 
+def calls_needed(variation: float, max_slowdown: float, share: float) -> float:
+    """Calls of the new side, which gets `share` of all, that the last look needs to tell. `variation`: of the
+    durations, standard deviation / mean."""
+    enough = max(math.log(max_slowdown), _LEAST_PRECISION) / _SURE
+    return (variation / enough) ** 2 * (1 + share / (1 - share))
+
+
 def _without_calls(comparison: Comparison, last: bool) -> Health:
     expected = comparison.old.calls * comparison.expected_ratio
     if last or expected >= _SURELY_CALLED:

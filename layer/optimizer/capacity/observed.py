@@ -47,6 +47,13 @@ class Sketch:
         half = _SURE * math.sqrt(variance / self.count)
         return Interval(self.mean, max(0.0, self.mean - half), self.mean + half)
 
+    @property
+    def variation(self) -> float:
+        """Standard deviation / mean; zero without values."""
+        if not self.count or not self.mean:
+            return 0.0
+        return math.sqrt(max(0.0, self.squares / self.count - self.mean**2)) / self.mean
+
     def quantile(self, share: float) -> float:
         """The smallest duration that so many (0 to 1) do not exceed, to 1 %; zero without values."""
         seen, needed = 0, share * self.count

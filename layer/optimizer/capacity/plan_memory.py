@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimizer.capacity import memory_model, prices
+from optimizer.capacity.canary import calls_needed
 from optimizer.capacity.demand import usd_month, worth_holding
 from optimizer.capacity.observed import FunctionHistory, SizeHistory
 from optimizer.capacity.obstacles import obstacle
@@ -16,6 +17,7 @@ from optimizer.changes import Change, Effect, Interval, NoChange, Risk, Tuner
 from optimizer.policy.model import Memory, Mode, Policy
 
 _DAYS_A_MONTH = 365 / 12
+_DAY_MINUTES = 1440
 # Sizes tried beside the first one before the best of those seen is final.
 _TRIES = 3
 # A change that is kept with such a chance is no mere try.
@@ -69,6 +71,8 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
     if after_mb == current_mb:
         raise _Unchanged(decision.reason)
     weight = 0.0 if held(live).environments else limits.canary_weight
+    if not safety:
+        _judgeable(seen, limits, now, weight)
     bounds = _bounds(seen, limits, now, after_mb, safety=safety)
     end = _outcome(decision, seen.history, current_mb, after_mb, bounds, canary=weight > 0)
     if end is None:
@@ -130,12 +134,28 @@ class _Bounds:
         return min(self.slowdown, self.gain)
 
 
+def _judgeable(seen: Seen, limits: Memory, now: SizeHistory, weight: float) -> None:
+    """A canary that gets too few calls to be judged would only be taken back."""
+    if not weight or seen.calls_day is None:
+        return
+    needed = calls_needed(now.durations.variation, limits.max_slowdown, weight)
+    expected_calls = seen.calls_day * weight * limits.watch_minutes[-1] / _DAY_MINUTES
+    if expected_calls < needed:
+        raise _Unchanged(
+            f"A canary would get about {expected_calls:.0f} calls while it is watched, and {needed:.0f} are needed to "
+            f"judge it; memory.canary_weight and memory.watch_minutes decide that."
+        )
+
+
 def _bounds(seen: Seen, limits: Memory, now: SizeHistory, after_mb: int, *, safety: bool) -> _Bounds:
     slowdown = limits.max_slowdown
     if _GOALS.get(limits.goal, ("cost", True))[1]:
         # Slowdowns of several changes add up to no more than one may be.
         first = next(size for size in seen.history.sizes.values() if size.durations.count)
-        slowdown = min(slowdown, slowdown * first.durations.mean / now.durations.mean)
+        if first is not now:
+            # Both means are estimates; the sum of the steps must be likely to stay within.
+            step = first.durations.mean_interval().low / now.durations.mean_interval().high
+            slowdown = min(slowdown, slowdown * step)
     if safety:
         return _Bounds(slowdown, math.inf)
     mean_ms, before_usd = now.durations.mean, _bill(seen, now.memory_mb, now.durations.mean, 1.0)
