@@ -1,0 +1,111 @@
+"""Memory sizes that would have been tried, and what they save, on trace files or on one's own functions.
+
+With trace files, two weeks are played with one plan a day: functions follow curves of duration against memory, every
+try is watched as the deployed application watches it, and what does worse is taken back. Without, the current
+credentials read metrics and REPORT lines, and what a run would propose now is shown with its expected saving; nothing
+is changed. Reading logs costs money; the policy bounds it (memory.max_log_scan_mb for each function).
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from local_account.curves import NoCurves
+from local_account.traces import NoTraces
+from optimizer import canonical
+from optimizer.capacity.backtest import Row, document
+from optimizer.changes import Interval
+from optimizer.policy.check import InvalidPolicy
+from optimizer.policy.check import read as read_policy
+from optimizer.policy.model import Policy
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from optimizer_cli.backtests import memory_account, memory_traces
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command(help=__doc__)
+@click.option("--traces", type=_FOLDER, help="Folder with series.json and NAME.csv.gz; without it the account is read.")
+@click.option("--curves", type=_FOLDER, help="With --traces: folder with curves.csv; without it a formula.")
+@click.option("--days", type=click.IntRange(1, 21), default=14, show_default=True, help="With --traces: days to play.")
+@click.option("--policy", "policy_file", type=click.File("rb"), help="Policy file; without it the defaults hold.")
+@click.option("--only", multiple=True, metavar="NAME", help="This function or series alone; may be given repeatedly.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
+def command(
+    traces: Path | None,
+    curves: Path | None,
+    days: int,
+    policy_file: Any,
+    only: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """The command."""
+    if curves and not traces:
+        raise click.UsageError("--curves goes with --traces: an account's functions have curves of their own")
+    policy = _policy(policy_file)
+    try:
+        rows, total = _traces(traces, curves, policy, days, only) if traces else _account(policy, only)
+    except (NoTraces, NoCurves, memory_traces.NoSuchSeries) as missing:
+        raise click.ClickException(str(missing)) from missing
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"the account cannot be read: {error}") from error
+    if not rows:
+        tags = ", ".join(f"{key}={value}" for key, value in sorted(policy.functions.tags.items()))
+        raise click.ClickException(f"there is nothing to test: no function is tagged {tags}")
+    if as_json:
+        click.echo(json.dumps(canonical.plain(document(rows, total)), indent=1))
+    else:
+        _show(rows, total)
+
+
+def _traces(
+    traces: Path, curves: Path | None, policy: Policy, days: int, only: tuple[str, ...]
+) -> tuple[list[Row], Interval]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("days played", total=days)
+        return memory_traces.play(traces, curves, policy, days, only, lambda: progress.advance(task))
+
+
+def _account(policy: Policy, only: tuple[str, ...]) -> tuple[list[Row], Interval]:
+    with Console(stderr=True).status("reading metrics and logs"):
+        return memory_account.plan(policy, only, datetime.now(UTC))
+
+
+def _policy(file: Any) -> Policy:
+    if file is None:
+        return Policy()
+    try:
+        return read_policy(file.read())
+    except InvalidPolicy as invalid:
+        raise click.ClickException(f"{file.name}: {invalid}") from invalid
+
+
+def _show(rows: list[Row], total: Interval) -> None:
+    out = Console(highlight=False)
+    table = Table("function", "MB before", "MB after", "tried", "USD saved a month", "95 % interval", expand=False)
+    for column in (1, 2, 4, 5):
+        table.columns[column].justify = "right"
+    for row in rows:
+        tried = ", ".join(f"{attempt.memory_mb} {attempt.outcome}" for attempt in row.tries)
+        table.add_row(row.name, _mb(row.before_mb), _mb(row.after_mb), tried, *_usd(row.saving))
+    table.add_section()
+    table.add_row("all together", "", "", "", *_usd(total))
+    out.print(table)
+    for row in rows:
+        if row.note:
+            out.print(f"{row.name}: {row.note}", markup=False, soft_wrap=True)
+
+
+def _mb(memory_mb: int | None) -> str:
+    return "" if memory_mb is None else str(memory_mb)
+
+
+def _usd(saving: Interval | None) -> tuple[str, str]:
+    return ("", "") if saving is None else (f"{saving.estimate:,.2f}", f"{saving.low:,.2f} to {saving.high:,.2f}")

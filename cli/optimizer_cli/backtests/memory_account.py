@@ -1,0 +1,65 @@
+"""Memory planning on the functions of the account, from their own metrics and logs. Reads only."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import boto3
+from local_account.simulated_services import MemoryDocuments
+from optimizer.canonical import plain
+from optimizer.capacity.backtest import Row, rows_of, together
+from optimizer.capacity.batch import CapacityPlanner
+from optimizer.capacity.live import LambdaAccount
+from optimizer.capacity.logs import ReportLog
+from optimizer.changes import Change, Interval, NoChange
+from optimizer.policy.model import Policy
+from optimizer.traffic import metrics
+from optimizer.traffic.analyze import history_key
+from optimizer.traffic.history import History
+from optimizer.traffic.minutes import minute_of
+from optimizer.traffic.silence import settle
+from optimizer.traffic.summary import summarise
+
+from optimizer_cli.backtests import own_functions
+
+_RUN = "backtest"
+
+
+def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[Row], Interval]:
+    """What a run would propose now, with the expected saving. Log scans cost money and stay within the policy."""
+    targets = own_functions.found(boto3.client("resourcegroupstaggingapi"), policy, only)
+    rows = [Row(name, None, None, (), None, note=why) for name, why in targets.left_out.items()]
+    documents = MemoryDocuments()
+    account = LambdaAccount(boto3.client("lambda"), boto3.client("application-autoscaling"))
+    planner = CapacityPlanner(documents, account, ReportLog(boto3.client("logs")), policy, _RUN, now)
+    for number, batch in enumerate(targets.batches()):
+        name = f"{number:04d}"
+        _observe(documents, name, plain(batch), now)
+        found = planner.plan(name)
+        proposals: list[Change | NoChange] = [*map(Change.from_document, found.changes), *found.no_changes]
+        rows += rows_of(proposals, found.failed)
+    return sorted(rows, key=lambda row: row.name), together(row.saving for row in rows if row.saving)
+
+
+def _observe(documents: MemoryDocuments, name: str, batch: Any, now: datetime) -> None:
+    windows = {target["function_name"]: metrics.window(History.empty(), minute_of(now)) for target in batch}
+    read = dict(metrics.read(boto3.client("cloudwatch"), windows))
+    histories = {name: history for name, history in read.items() if isinstance(history, History)}
+    settled = settle(histories, min(window.since_minute for window in windows.values()))
+    functions = {}
+    for target in batch:
+        function = target["function_name"]
+        if function not in settled:
+            continue
+        documents.write_bytes(history_key(function), settled[function].to_bytes(), "application/octet-stream")
+        functions[function] = summarise(
+            settled[function],
+            function_name=function,
+            function_arn=target["function_arn"],
+            alias=target["alias"],
+            timezone=target["timezone"],
+            history_key=history_key(function),
+        )
+    failed = {function: str(why) for function, why in read.items() if not isinstance(why, History)}
+    documents.write(f"runs/{_RUN}/batches/{name}.json", {"functions": batch})
+    documents.write(f"runs/{_RUN}/traffic/{name}.json", {"functions": functions, "failed": failed})
