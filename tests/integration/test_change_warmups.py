@@ -17,10 +17,11 @@ from optimizer.policy.model import Policy, Warmups
 from optimizer.runs import RunStore
 from optimizer.traffic.minutes import minute_of, moment_of
 from optimizer.warmups import schedules
-from optimizer.warmups.change import ChangeWarmups, Target, planned, warmup_of
+from optimizer.warmups.change import ChangeWarmups, Target
 from optimizer.warmups.health import Calls
 from optimizer.warmups.in_place import KeptWarm, PlansInPlace
 from optimizer.warmups.ping_log import PingLog
+from optimizer.warmups.placing import planned, warmup_of
 from optimizer.warmups.schedules import Delivery
 from optimizer.warmups.warm import Warmed
 

@@ -10,8 +10,8 @@ from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.documents import Documents
 from optimizer.runs import RunStore
 from optimizer.traffic.minutes import minute_of
-from optimizer.warmups.change import planned
 from optimizer.warmups.ping_log import Ping, PingLog
+from optimizer.warmups.placing import planned
 
 pytestmark = pytest.mark.e2e
 RUN = "run-warmups-fire"

@@ -5,7 +5,6 @@ schedules are deterministic, so a repeated step finds what it did before.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,11 +13,11 @@ from optimizer.changes import FINAL, Change, Status
 from optimizer.guardrails.warmups import Live
 from optimizer.runs import RunStore, StoredChange
 from optimizer.traffic.minutes import minute_of
-from optimizer.warmups import schedules
+from optimizer.warmups import placing, schedules
 from optimizer.warmups.health import Calls, Health, judge
 from optimizer.warmups.in_place import KeptWarm, PlansInPlace
 from optimizer.warmups.ping_log import PingLog
-from optimizer.warmups.protocol import Warmup
+from optimizer.warmups.placing import planned
 from optimizer.warmups.schedules import Delivery, Scheduled
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 # Records of pings and metrics of the last minutes of a window are still on their way.
 _LATE = timedelta(minutes=4)
-_AT_ONCE = 8
-_CHUNK = 64
 # Left for the answer and the record when work goes on in another call.
 _RESERVE_MS = 20_000
 
@@ -197,41 +194,16 @@ class ChangeWarmups:
         return True
 
     def _remove(self, target: str, unwanted: Callable[[Scheduled], bool]) -> bool:
-        """Delete until a listing shows nothing new to delete; False if the time ran out."""
-        deleted: set[str] = set()
-        while True:
-            names = [
-                schedule.name
-                for schedule in schedules.listed(self.scheduler, self.delivery.group, target)
-                if unwanted(schedule) and schedule.name not in deleted
-            ]
-            if not names:
-                return True
-            for at in range(0, len(names), _CHUNK):
-                if self.remaining_ms() < _RESERVE_MS:
-                    return False
-                chunk = names[at : at + _CHUNK]
-                with ThreadPoolExecutor(_AT_ONCE) as pool:
-                    list(pool.map(lambda name: schedules.remove(self.scheduler, self.delivery.group, name), chunk))
-                deleted.update(chunk)
+        return placing.remove(self.scheduler, self.delivery.group, target, unwanted, self._time_left)
 
     def _create(self, change: Change, start: int, now: datetime) -> bool:
-        """Create the schedules from number `start` on, those in the past left out; False if the time ran out."""
-        pings = planned(change)
-        for at in range(start, len(pings), _CHUNK):
-            if self.remaining_ms() < _RESERVE_MS:
-                return False
-            self.store.save_progress(change.id, {"phase": "creating", "next": at})
-            chunk = [(minute, count) for minute, count in pings[at : at + _CHUNK] if minute > minute_of(now)]
-            requests = [
-                schedules.request(
-                    self.delivery, change.target, warmup_of(change, minute, count), change.after["timezone"]
-                )
-                for minute, count in chunk
-            ]
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                list(pool.map(lambda request: schedules.put(self.scheduler, request), requests))
-        return True
+        def about_to_create(number: int) -> None:
+            self.store.save_progress(change.id, {"phase": "creating", "next": number})
+
+        return placing.create(self.scheduler, self.delivery, change, start, now, about_to_create, self._time_left)
+
+    def _time_left(self) -> bool:
+        return self.remaining_ms() >= _RESERVE_MS
 
     def _health(self, change: Change, first: int, end: int) -> Health:
         replaced = self.log.replaced_at(change.id)
@@ -245,25 +217,6 @@ class ChangeWarmups:
         wait = timedelta(minutes=self.watch_minutes[0]) + _LATE
         message = f"{len(planned(stored.change))} pings are scheduled"
         return _answer("applied", stored.change.id, message, wait_s=_seconds(wait))
-
-
-def planned(change: Change) -> list[tuple[int, int]]:
-    """The pings of the plan: minutes since 1970 and environments."""
-    first = minute_of(datetime.fromisoformat(change.after["from"]))
-    return [(first + int(minute), int(environments)) for minute, environments in change.after["schedule"]]
-
-
-def warmup_of(change: Change, minute: int, environments: int) -> Warmup:
-    """The ping of one minute."""
-    return Warmup(
-        function_name=_name(change),
-        alias=change.after["alias"],
-        environments=environments,
-        hold_ms=change.after["hold_ms"],
-        run_id=change.run_id,
-        change_id=change.id,
-        minute=minute,
-    )
 
 
 def _name(change: Change) -> str:
