@@ -1,0 +1,82 @@
+"""A capacity change that is worked on, and whether the live state still is what it was planned or left as. Pure."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from optimizer.capacity import memory_life, provisioned_life
+from optimizer.capacity.live import LiveFunction, Scaling
+from optimizer.capacity.memory_life import Phase
+from optimizer.changes import Change, Tuner, function_name
+
+
+@dataclass(slots=True)
+class Work:
+    """A change that is worked on and its record, which is stored before every write."""
+
+    change: Change
+    progress: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The function."""
+        return function_name(self.change.target)
+
+    @property
+    def alias(self) -> str:
+        """Its alias."""
+        return str(self.change.evidence["alias"])
+
+    @property
+    def memory(self) -> memory_life.Plan:
+        """What a change of memory plans."""
+        before, after, evidence = self.change.before, self.change.after, self.change.evidence
+        return memory_life.Plan(
+            version=str(before["version"]),
+            before_mb=int(before["memory_mb"]),
+            after_mb=int(after["memory_mb"]),
+            weight=float(evidence["canary_weight"]),
+            provisioned=int(evidence.get("provisioned_environments", 0)),
+        )
+
+    @property
+    def amounts(self) -> tuple[provisioned_life.Amount, provisioned_life.Amount]:
+        """Provisioned concurrency before and after."""
+        before, after = (
+            provisioned_life.Amount(
+                int(part["environments"]), Scaling(int(part["min"]), int(part["max"])) if "min" in part else None
+            )
+            for part in (self.change.before, self.change.after)
+        )
+        return before, after
+
+    @property
+    def phase(self) -> Phase:
+        """How far it has come."""
+        return Phase(self.progress.get("phase", Phase.NEW))
+
+
+def stale(work: Work, live: LiveFunction) -> str:
+    """Why the live state is not what the change was planned on; empty if it is."""
+    if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+        now, before = provisioned_life.held(live), work.amounts[0]
+        return "" if now == before else "the provisioned concurrency is not what it was when this was planned"
+    plan = work.memory
+    if live.alias_version != plan.version:
+        return f"the alias points at version {live.alias_version}, not at {plan.version} as planned"
+    if live.version.memory_mb != plan.before_mb:
+        return f"the function has {live.version.memory_mb} MB, not {plan.before_mb} as planned"
+    if plan.weight > 0 and live.provisioned is not None:
+        return "the alias was given provisioned concurrency, which refuses a canary"
+    return ""
+
+
+def moved(work: Work, live: LiveFunction) -> str:
+    """Who else changed what is being watched; empty if nobody."""
+    if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+        same = provisioned_life.held(live) == work.amounts[1]
+        return "" if same else "somebody else changed the provisioned concurrency"
+    plan, candidate = work.memory, str(work.progress["version"])
+    expected = (plan.version, {candidate}) if plan.weight else (candidate, set())
+    if (live.alias_version, set(live.weights)) != expected:
+        return "the alias was changed by a deploy"
+    return ""
