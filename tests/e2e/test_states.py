@@ -5,14 +5,13 @@ out of time, people who do not answer.
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from asl_lint import all_states
@@ -23,9 +22,7 @@ from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.documents import Documents
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
+from running import Execution, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -43,35 +40,8 @@ def handler(event, context):
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """An execution that has ended. `states` in the order in which they were entered."""
-
-    name: str
-    status: str
-    error: str
-    states: list[str]
-
-
-class Machines:
-    """Both state machines of the deployed application."""
-
-    def __init__(self, deployed: Any) -> None:
-        self.application = deployed.application
-        self.fleet: tuple[TargetFunction, ...] = deployed.account.fleet
-        session = deployed.account.session
-        self.sfn: SFNClient = session.client("stepfunctions")
-        self.lambda_: Any = session.client("lambda")
-        self.s3: Any = session.client("s3")
-        self.iam: Any = session.client("iam")
-        self.dynamodb: Any = session.client("dynamodb")
-
-    def store_policy(self, policy: Mapping[str, Any]) -> None:
-        self.s3.put_object(Bucket=self.application.bucket, Key="policy/policy.json", Body=json.dumps(policy))
-
-    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
-        started = self.sfn.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))
-        return started["executionArn"]
+class Machines(Running):
+    """Both state machines, with the runs and changes that visit their states."""
 
     @property
     def request(self) -> dict[str, Any]:
@@ -79,7 +49,7 @@ class Machines:
         return {"functions": [target.name for target in self.fleet[:2]]}
 
     def run(self, name: str) -> Execution:
-        return self.ended(self.start(self.application.optimize_arn, name, self.request))
+        return self.optimize(name, self.request)
 
     def target(self, worse: Worse) -> TargetFunction:
         """The first target that may be changed and behaves so afterwards."""
@@ -119,35 +89,6 @@ class Machines:
     def start_change(self, change: Change) -> str:
         asked = {"run_id": change.run_id, "change_id": change.id, "tuner": change.tuner.value}
         return self.start(self.application.change_arn, change.id, asked)
-
-    def ended(self, arn: str, within_s: float = 240) -> Execution:
-        deadline = time.monotonic() + within_s
-        while (said := self.sfn.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < deadline, f"{arn} still runs: {self.entered(arn)[-5:]}"
-            time.sleep(0.3)
-        return Execution(said["name"], said["status"], said.get("error", ""), self.entered(arn))
-
-    def until(self, arns: list[str], state: str, within_s: float = 180) -> None:
-        """Wait until one of the executions has entered the state."""
-        deadline = time.monotonic() + within_s
-        while not any(state in self.entered(arn) for arn in arns):
-            assert time.monotonic() < deadline, f"none came to {state}: {[self.entered(arn)[-4:] for arn in arns]}"
-            time.sleep(0.3)
-
-    def entered(self, arn: str) -> list[str]:
-        """The states that an execution and the children of its map runs have entered so far."""
-        pages = self.sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
-        events = [event for page in pages for event in page["events"]]
-        own = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
-        if ":stateMachine/" in arn or "optimize" not in arn:
-            return own
-        runs = self.sfn.list_map_runs(executionArn=arn)["mapRuns"]
-        children = [self.sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"] for run in runs]
-        return own + [state for batch in children for child in batch for state in self.entered(child["executionArn"])]
-
-    def executions(self, machine: str) -> list[str]:
-        pages = self.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine)
-        return [execution["executionArn"] for page in pages for execution in page["executions"]]
 
     def changes_of(self, run: str) -> list[str]:
         """The executions of the changes that a run started."""
