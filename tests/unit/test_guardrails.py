@@ -340,6 +340,8 @@ def policies(draw: st.DrawFn) -> Policy:
             min_gain=draw(st.floats(0, 0.5)),
             max_slowdown=draw(RATIO),
             min_invocations=draw(st.integers(0, 1000)),
+            max_p95_ms=draw(st.none() | st.floats(0, 100)),
+            goal=draw(st.sampled_from(["cost", "cost_guarded", "balanced"])),
         ),
         provisioned_concurrency=ProvisionedConcurrency(
             max_per_function=draw(COUNT),
@@ -372,6 +374,7 @@ def proposals(draw: st.DrawFn) -> Change:
             samples=draw(st.integers(0, 2000)),
             price_ratio=draw(RATIO),
             duration_ratio=draw(RATIO),
+            p95_ms=draw(st.floats(0, 150)),
         )
     elif kind == "pc":
         change = pc(name, before=draw(COUNT), after=draw(COUNT), utilisation=draw(st.floats(0, 1)))
@@ -405,6 +408,13 @@ def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, 
             assert size >= change.evidence["max_memory_used_mb"] * policy.memory.headroom
             assert max(size / before, before / size) <= policy.memory.max_step_ratio
             assert change.evidence["duration_ratio"] <= policy.memory.max_slowdown
+            assert change.evidence["samples"] >= policy.memory.min_invocations
+            if policy.memory.max_p95_ms is not None:
+                assert change.evidence["p95_ms"] <= policy.memory.max_p95_ms
+            short = before < change.evidence["max_memory_used_mb"] * policy.memory.headroom
+            price, slower = change.evidence["price_ratio"], change.evidence["duration_ratio"]
+            gain = 1 - price * (slower if policy.memory.goal == "balanced" else 1)
+            assert gain >= policy.memory.min_gain or (short and size > before)
     limits = policy.provisioned_concurrency
     changed = {change.id for change in made}
     grown = [
@@ -420,6 +430,7 @@ def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, 
             max(c.evidence["usd_month_before"], c.evidence["usd_month"] if c.id in changed else 0) for c in known
         )
         assert all(change.after["environments"] <= limits.max_per_function for change in grown)
+        assert all(change.evidence["utilisation"] >= limits.min_utilisation for change in grown)
         assert most <= limits.max_total
         assert cost <= limits.max_usd_month + 1e-9
         assert cost * 12 / 365 <= limits.max_usd_day + 1e-9
@@ -431,6 +442,23 @@ def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, 
         assert sum(c.after["most_environments"] for c in pinged) <= policy.warmups.max_environments_total
         assert per_day <= policy.warmups.max_usd_day + 1e-9
         assert per_day * 365 / 12 <= policy.warmups.max_usd_month + 1e-9
+
+
+@settings(max_examples=200, deadline=None)
+@given(PLANS, policies(), st.lists(st.integers(-3, 3), min_size=10, max_size=10), st.booleans(), st.booleans())
+def test_nothing_acts_in_a_cool_down_a_freeze_or_outside_the_windows(
+    plan: list[Change], policy: Policy, days: list[int], frozen: bool, shut: bool
+) -> None:
+    until = {(c.target, c.tuner): NOW + timedelta(days=d) for c, d in zip(plan, days, strict=False)}
+    run = replace(
+        policy.run,
+        freezes=(Freeze(NOW.date(), NOW.date()),) if frozen else (),
+        windows=(Window(start="13:00", until="14:00"),) if shut else (),
+    )
+    account = Account(targets=12, unreserved_concurrency=200, cool_downs=until)
+    made = acting(plan, replace(policy, run=run), account)
+    assert not made or not (frozen or shut)
+    assert all(until.get((change.target, change.tuner), NOW) <= NOW for change in made)
 
 
 @settings(max_examples=200, deadline=None)
