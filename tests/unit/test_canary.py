@@ -83,6 +83,18 @@ def test_a_worse_95th_percentile_is_taken_back_though_the_mean_is_not_worse() ->
     assert not judge(compare(side, worse), 3, last=False).healthy
 
 
+@pytest.mark.parametrize(
+    ("promised", "old_ms", "healthy"), [(120.0, 100.0, True), (101.0, 100.0, False), (90.0, 110.0, True)]
+)
+def test_the_promised_95th_percentile_is_kept_unless_it_was_missed_by_more_before(
+    promised: float, old_ms: float, healthy: bool
+) -> None:
+    old = Side(tuple(Minute(1000, 50.0 + n % 2) for n in range(60)), 0, 0, 0.8 * old_ms, old_ms, 1.4 * old_ms)
+    new = replace(old, p90_ms=82.0, p95_ms=102.0, p99_ms=142.0)
+    comparison = replace(compare(old, new), max_p95_ms=promised)
+    assert judge(comparison, 3, last=True).healthy is healthy
+
+
 def test_throttles_that_were_not_there_are_taken_back() -> None:
     calm = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)))
     health = judge(compare(calm, replace(calm, throttles=60)), 3, last=False)

@@ -53,13 +53,14 @@ class Side:
 class Comparison:
     """The two sides, minute by minute beside each other. `expected_ratio`: calls of the new side for each of the
     old, by the weights of the alias. `max_slowdown`: largest duration, as a multiple of the old one; from `break_even`
-    on, the change no longer brings what it was made for."""
+    on, the change no longer brings what it was made for. `max_p95_ms`: the latency that the policy promises."""
 
     old: Side
     new: Side
     max_slowdown: float
     expected_ratio: float
     break_even: float = math.inf
+    max_p95_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,9 @@ def _durations(comparison: Comparison, alpha: float, last: bool) -> Health:
                 f"the {what} of the duration is {math.exp(ratio.value):.2f} times that before, "
                 f"{comparison.max_slowdown:g} is allowed",
             )
+    broken = _promise_broken(comparison, 0.0 if last else certain)
+    if broken:
+        return broken
     if mean is not None and mean.value > even + (0.0 if last else certain * mean.error):
         return Health(
             False,
@@ -175,6 +179,17 @@ def _durations(comparison: Comparison, alpha: float, last: bool) -> Health:
     if mean is None or _SURE * mean.error > max(limit, _LEAST_PRECISION):
         return Health(not last, f"{calls} calls of the changed function are too few to tell")
     return Health(True, f"the mean duration is {math.exp(mean.value):.2f} times that before, over {calls} calls")
+
+
+def _promise_broken(comparison: Comparison, certain: float) -> Health | None:
+    """A promised latency that was missed by more before is not broken by the change."""
+    promised_ms, p95 = comparison.max_p95_ms, _log_p95(comparison.new)
+    if promised_ms is None or p95 is None:
+        return None
+    p95_ms, least_ms = math.exp(p95.value), math.exp(p95.value - certain * p95.error)
+    if least_ms <= promised_ms or p95_ms <= (comparison.old.p95_ms or 0.0):
+        return None
+    return Health(False, f"the 95th percentile is {p95_ms:.0f} ms, {promised_ms:g} ms is the most allowed")
 
 
 def _last_limit(limit: float, error: float) -> float:

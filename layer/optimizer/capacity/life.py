@@ -194,7 +194,11 @@ class ChangeCapacity:
             comparison = self.measure.versions(
                 work.name, live.alias, plan.version, candidate, start, end, most, plan.weight
             )
-        return replace(comparison, break_even=evidence.get("break_even_ratio") or math.inf)
+        return replace(
+            comparison,
+            break_even=evidence.get("break_even_ratio") or math.inf,
+            max_p95_ms=self.policy.memory.max_p95_ms,
+        )
 
     def _cool_down(self, change: Change, now: datetime) -> None:
         days = (

@@ -158,6 +158,8 @@ def _bounds(seen: Seen, limits: Memory, now: SizeHistory, after_mb: int, *, safe
             slowdown = min(slowdown, slowdown * step)
     if safety:
         return _Bounds(slowdown, math.inf)
+    if limits.max_p95_ms is not None:
+        slowdown = min(slowdown, limits.max_p95_ms / now.durations.quantile(0.95))
     mean_ms, before_usd = now.durations.mean, _bill(seen, now.memory_mb, now.durations.mean, 1.0)
 
     def goal(ratio: float) -> float:
