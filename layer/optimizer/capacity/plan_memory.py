@@ -1,18 +1,17 @@
 """Proposes for one function a memory size, or says why not. Pure."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from optimizer.capacity import memory_model, prices
+from optimizer.capacity import memory_model
 from optimizer.capacity.canary import calls_needed
-from optimizer.capacity.demand import usd_month, worth_holding
-from optimizer.capacity.observed import FunctionHistory, SizeHistory
+from optimizer.capacity.demand import worth_holding
+from optimizer.capacity.memory_bounds import GOALS, Bounds, bill, bounds_of, observed_sizes, outcome_of
+from optimizer.capacity.observed import SizeHistory
 from optimizer.capacity.obstacles import obstacle
 from optimizer.capacity.provisioned_life import held
 from optimizer.capacity.seen import Proposal, Seen, owner_facts
-from optimizer.capacity.trial import Outcome, break_even, expected, outcome
+from optimizer.capacity.trial import Outcome, expected
 from optimizer.changes import Change, Effect, Interval, NoChange, Risk, Tuner
 from optimizer.policy.model import Memory, Mode, Policy
 
@@ -22,12 +21,6 @@ _DAY_MINUTES = 1440
 _TRIES = 3
 # A change that is kept with such a chance is no mere try.
 _SURE = 0.9
-_GOALS: Mapping[str, tuple[str, bool]] = {
-    "cost": ("cost", False),
-    "cost_guarded": ("cost", True),
-    "balanced": ("balanced", False),
-    "p95": ("cost", False),
-}
 
 
 class _Unchanged(Exception):
@@ -73,13 +66,13 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
     weight = 0.0 if held(live).environments else limits.canary_weight
     if not safety:
         _judgeable(seen, limits, now, weight)
-    bounds = _bounds(seen, limits, now, after_mb, safety=safety)
-    end = _outcome(decision, seen.history, current_mb, after_mb, bounds, canary=weight > 0)
+    bounds = bounds_of(seen, limits, now, after_mb, safety=safety)
+    end = outcome_of(decision, seen.history, current_mb, after_mb, bounds, canary=weight > 0)
     if end is None:
         raise _Unchanged(f"{after_mb} MB is not expected to be within the limits, so it is not tried.")
     ratio = end.ratio.estimate
-    before_usd = _bill(seen, current_mb, now.durations.mean, 1.0)
-    after_usd, *bills = (_bill(seen, after_mb, now.durations.mean * r, r) for r in _spread(end.ratio))
+    before_usd = bill(seen, current_mb, now.durations.mean, 1.0)
+    after_usd, *bills = (bill(seen, after_mb, now.durations.mean * r, r) for r in _spread(end.ratio))
     _worth_it(limits, ratio, after_usd / before_usd, safety=safety)
     owner = obstacle(Tuner.MEMORY, live, after_mb)
     if owner and policy.mode_of(Tuner.MEMORY) is not Mode.RECOMMEND:
@@ -121,19 +114,6 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """Duration ratios (after / before) that a change may reach: `slowdown` by the policy, `gain` before it brings
-    less than is worth a change (inf: it need not)."""
-
-    slowdown: float
-    gain: float
-
-    @property
-    def most(self) -> float:
-        return min(self.slowdown, self.gain)
-
-
 def _judgeable(seen: Seen, limits: Memory, now: SizeHistory, weight: float) -> None:
     """A canary that gets too few calls to be judged would only be taken back."""
     if not weight or seen.calls_day is None:
@@ -147,57 +127,6 @@ def _judgeable(seen: Seen, limits: Memory, now: SizeHistory, weight: float) -> N
         )
 
 
-def _bounds(seen: Seen, limits: Memory, now: SizeHistory, after_mb: int, *, safety: bool) -> _Bounds:
-    slowdown = limits.max_slowdown
-    if _GOALS.get(limits.goal, ("cost", True))[1]:
-        # Slowdowns of several changes add up to no more than one may be.
-        first = next(size for size in seen.history.sizes.values() if size.durations.count)
-        if first is not now:
-            # Both means are estimates; the sum of the steps must be likely to stay within.
-            step = first.durations.mean_interval().low / now.durations.mean_interval().high
-            slowdown = min(slowdown, slowdown * step)
-    if safety:
-        return _Bounds(slowdown, math.inf)
-    if limits.max_p95_ms is not None:
-        slowdown = min(slowdown, limits.max_p95_ms / now.durations.quantile(0.95))
-    mean_ms, before_usd = now.durations.mean, _bill(seen, now.memory_mb, now.durations.mean, 1.0)
-
-    def goal(ratio: float) -> float:
-        price = _bill(seen, after_mb, mean_ms * ratio, ratio) / (before_usd * (1 - limits.min_gain))
-        return price * ratio if limits.goal == "balanced" else price
-
-    return _Bounds(slowdown, break_even(goal))
-
-
-def _outcome(
-    decision: memory_model.Decision,
-    history: FunctionHistory,
-    current_mb: int,
-    after_mb: int,
-    bounds: _Bounds,
-    *,
-    canary: bool,
-) -> Outcome | None:
-    """Without a canary every call would pay for the try: then only what is expected to be kept is done."""
-    likely = decision.predicted[after_mb]
-    now = history.sizes[current_mb]
-    if not canary and likely.estimate > bounds.most * now.durations.mean:
-        return None
-    if not canary or bounds.gain == math.inf:
-        return Outcome(1.0, Interval(*(ms / now.durations.mean for ms in _spread(likely))))
-    belief = memory_model.believe(_observed(history), [after_mb])
-    durations_ms = belief.sample(memory_model.CURVES)[:, belief.sizes_mb.index(after_mb)]
-    return outcome(durations_ms / now.durations.mean, bounds.most)
-
-
-def _observed(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]:
-    return {
-        mb: memory_model.SizeSeen(size.durations.mean, size.durations.count)
-        for mb, size in history.sizes.items()
-        if size.durations.count and size.durations.mean > 0
-    }
-
-
 def _choose(seen: Seen, limits: Memory, now: SizeHistory, allowed: list[int]) -> memory_model.Decision:
     live = seen.live
     current_mb, used_mb = now.memory_mb, seen.history.max_memory_used_mb
@@ -206,8 +135,8 @@ def _choose(seen: Seen, limits: Memory, now: SizeHistory, allowed: list[int]) ->
             f"It used up to {used_mb} MB, and no size of the policy within one step "
             f"leaves {limits.headroom:g} times that."
         )
-    goal, guarded = _GOALS.get(limits.goal, ("cost", True))
-    observed = _observed(seen.history)
+    goal, guarded = GOALS.get(limits.goal, ("cost", True))
+    observed = observed_sizes(seen.history)
     decision = memory_model.choose(
         observed,
         live.version.architecture,
@@ -240,7 +169,7 @@ def _why(
     before_mb: int,
     after_mb: int,
     end: Outcome,
-    bounds: _Bounds,
+    bounds: Bounds,
     *,
     safety: bool,
 ) -> str:
@@ -255,17 +184,6 @@ def _why(
         f"{reason} It is kept if calls take at most {bounds.most:.2f} times as long, "
         f"which has a chance of {end.chance_kept:.0%}."
     )
-
-
-def _bill(seen: Seen, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
-    """USD a month; per call where the number of calls is not known."""
-    calls_month = seen.calls_day * _DAYS_A_MONTH if seen.calls_day else 1.0
-    size = seen.history.sizes[seen.live.version.memory_mb]
-    architecture = seen.live.version.architecture
-    init_usd = size.cold_share * float(prices.call_usd(architecture, memory_mb, size.inits.mean) - prices.REQUEST_USD)
-    environments = held(seen.live).environments if seen.calls_day else 0
-    demand = seen.demand.scaled(duration_ratio)
-    return calls_month * init_usd + usd_month(demand, architecture, memory_mb, mean_ms, calls_month, environments)
 
 
 def _memory_facts(seen: Seen) -> dict[str, Any]:
