@@ -130,7 +130,7 @@ def run_bad_policy(machines: Machines) -> Execution:
 
 def run_broken(machines: Machines) -> tuple[Execution, list[Execution]]:
     """A run whose acting Lambda cannot reach its table, and its changes."""
-    others = dict.fromkeys(("memory", "provisioned_concurrency"), {"mode": "recommend"})
+    others = {tuner: {"mode": "recommend"} for tuner in ("memory", "provisioned_concurrency")}
     machines.store_policy({**AUTO, **others})
     with machines.configured("change_warmups", Environment={"OPTIMIZER_TABLE": "no-such-table"}):
         run = machines.run("broken-changes")
