@@ -130,8 +130,7 @@ def run_bad_policy(machines: Machines) -> Execution:
 
 def run_broken(machines: Machines) -> tuple[Execution, list[Execution]]:
     """A run whose acting Lambda cannot reach its table, and its changes."""
-    others = {tuner: {"mode": "recommend"} for tuner in ("memory", "provisioned_concurrency")}
-    machines.store_policy({**AUTO, **others})
+    machines.store_policy(AUTO)
     with machines.configured("change_warmups", Environment={"OPTIMIZER_TABLE": "no-such-table"}):
         run = machines.run("broken-changes")
         return run, [machines.ended(arn) for arn in machines.changes_of(run.name)]
