@@ -14,6 +14,7 @@ from local_account.fleet import TargetFunction
 from local_account.report_lines import history_lines, put_lines
 
 if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
 
 ROLE = "target-functions"
@@ -23,10 +24,10 @@ _EARLIEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
 
 def create_targets(session: boto3.Session, targets: Iterable[TargetFunction], now: datetime) -> None:
     """Functions, published versions, aliases, tags, scaling targets and REPORT lines up to `now`."""
-    role = session.client("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(_trust()))
+    role_arn = _role_arn(session.client("iam"))
     client, logs, code = session.client("lambda"), session.client("logs"), _package()
     for target in targets:
-        _create(client, target, role["Role"]["Arn"], code)
+        _create(client, target, role_arn, code)
         if target.scaled:
             session.client("application-autoscaling").register_scalable_target(
                 ServiceNamespace="lambda",
@@ -36,6 +37,13 @@ def create_targets(session: boto3.Session, targets: Iterable[TargetFunction], no
                 MaxCapacity=10,
             )
         put_lines(logs, target, history_lines(target, now))
+
+
+def _role_arn(iam: "IAMClient") -> str:
+    try:
+        return iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(_trust()))["Role"]["Arn"]
+    except iam.exceptions.EntityAlreadyExistsException:
+        return iam.get_role(RoleName=ROLE)["Role"]["Arn"]
 
 
 def _create(client: "LambdaClient", target: TargetFunction, role_arn: str, code: bytes) -> None:
