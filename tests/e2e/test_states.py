@@ -54,9 +54,11 @@ class Machines(Running):
         return self.optimize(name, self.request)
 
     def target(self, worse: Worse) -> TargetFunction:
-        """Of the targets that may be changed and behave so afterwards, the one that minds less memory least."""
+        """Of the targets that may be changed, are called all day and behave so afterwards, the one that minds less
+        memory least."""
         found = [t for t in self.fleet if t.behaviour.worse is worse and t.alias and t.tags and not t.scaled]
-        return min(found, key=lambda t: t.behaviour.curve.ratio(_less(t), t.memory_mb))
+        busy = [t for t in found if (t.traffic.invocations > 0).mean() > 0.5]
+        return min(busy, key=lambda t: t.behaviour.curve.ratio(_less(t), t.memory_mb))
 
     def record(self, run_id: str, target: TargetFunction) -> Change:
         """An approved change of memory, recorded as a run would."""
