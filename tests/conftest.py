@@ -15,6 +15,16 @@ from local_account.fleet import FleetSource
 WAIT_SCALE = 0.002
 
 
+# What a test may want beside what `make` sets up.
+PROGRAMS = ("node",)
+
+
+def pytest_report_header() -> str:
+    """Says what the tests run with and without."""
+    said = [f"{name}: {shutil.which(name) or 'not installed, its tests are skipped'}" for name in PROGRAMS]
+    return f"local AWS account and Valkey from wheels; {', '.join(said)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """The application in a local account."""
