@@ -183,7 +183,7 @@ def throttled(running: Running, inbox: Inbox) -> Throttled:
         running.until([arn], "Tune")
         # The second would act, if it did anything.
         running.store_policy(AUTO)
-        second = running.optimize("second", {})
+        second = running.optimize("while-another-runs", {})
         first = running.ended(arn)
     finally:
         running.account.throttle_metrics(0)

@@ -27,6 +27,13 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
+def account() -> Iterator[LocalAccount]:
+    """An account in which nobody has done anything yet; the shared one has other tests' calls in its logs."""
+    with LocalAccount(FleetSource(datetime.now(UTC))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def cloudwatch(account: LocalAccount) -> Any:
     return account.session.client("cloudwatch")
 
