@@ -1,0 +1,222 @@
+"""What a database server says of its tables and indexes, as plain data: the same for every engine.
+
+A reader fills it, the decision modules look at nothing else. None means that the server does not have the thing or
+that it could not be read (`Catalog.not_read` then says why); it never means zero or no.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from optimizer.indexes.workload import Activity, BuildInProgress, StatementStat
+
+
+class Engine(StrEnum):
+    """A database engine; Aurora counts as the engine that it speaks like."""
+
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"
+    MARIADB = "mariadb"
+
+
+class Constraint(StrEnum):
+    """What an index enforces beside being an index."""
+
+    PRIMARY = "primary"
+    UNIQUE = "unique"
+    EXCLUSION = "exclusion"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One node, and the database on it that was looked at.
+
+    `node` tells this node from its replicas and stays the same between runs. `version` is comparable, (15, 8) or
+    (8, 0, 36). `counted_since` is the last moment when the usage counters are known to have been cleared: statistics
+    reset or start of the server; None where it cannot be known. `extensions` are those installed in the database
+    (PostgreSQL), name to version. `settings` holds the settings that decisions read, as the server prints them.
+    """
+
+    engine: Engine
+    version: tuple[int, ...]
+    database: str
+    node: str
+    read_at: datetime
+    is_replica: bool = False
+    is_aurora: bool = False
+    started_at: datetime | None = None
+    counted_since: datetime | None = None
+    block_bytes: int = 8192
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column with the planner's statistics on it: `null_fraction` 0 to 1, `distinct` the number of distinct values
+    that are not null, `average_bytes` of a value that is not null (or, on PostgreSQL, as pg_stats.avg_width)."""
+
+    name: str
+    data_type: str
+    not_null: bool
+    number: int | None = None
+    null_fraction: float | None = None
+    distinct: float | None = None
+    average_bytes: float | None = None
+    generated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with its counters. Counters are since `Server.counted_since`; sizes in bytes; ages in transactions.
+
+    `kind` is `table`, `partitioned` (a parent without storage), `materialized_view`, `foreign` or `temporary`.
+    `storage_engine` is MySQL's and MariaDB's. `extension` is the one that owns the table. `options` are the storage
+    parameters of the table (PostgreSQL), those of its TOAST table with the prefix `toast.`.
+    """
+
+    schema: str
+    name: str
+    oid: int | None = None
+    kind: str = "table"
+    storage_engine: str | None = None
+    is_partition: bool = False
+    parent_oid: int | None = None
+    extension: str | None = None
+    columns: tuple[Column, ...] = ()
+    size_bytes: int | None = None
+    free_bytes: int | None = None
+    rows: float | None = None
+    live_rows: int | None = None
+    dead_rows: int | None = None
+    modified_since_analyze: int | None = None
+    inserted_since_vacuum: int | None = None
+    sequential_scans: int | None = None
+    index_scans: int | None = None
+    inserted: int | None = None
+    updated: int | None = None
+    deleted: int | None = None
+    last_vacuum_at: datetime | None = None
+    last_analyze_at: datetime | None = None
+    frozen_age: int | None = None
+    multixact_age: int | None = None
+    toast_frozen_age: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    pages: int | None = None
+
+    @property
+    def qualified(self) -> tuple[str, str]:
+        """(schema, name)."""
+        return self.schema, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """One key of an index.
+
+    `text` is the column or expression as the server prints it; compare it only with texts of the same table.
+    `column` is the plain column, None for an expression. `opclass` and `collation` are schema-qualified names, with
+    the operator class's parameters (PostgreSQL); `collation` is None for a type without one.
+    `nulls_first` is the order as stored; MySQL and MariaDB sort NULL first when ascending. `prefix_length` counts
+    characters or bytes as the server does, None for the whole value.
+    """
+
+    text: str
+    column: str | None
+    opclass: str | None = None
+    collation: str | None = None
+    descending: bool = False
+    nulls_first: bool = False
+    prefix_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index, its flags and its counters.
+
+    `method` is lower case: btree, hash, gin, gist, brin, fulltext, spatial, ... `predicate` is the text of WHERE.
+    `definition` is the statement that makes this index again (the stored undo of a drop). `oid`, `table_oid` and
+    `file_node` identify it on PostgreSQL; `file_node` changes with each rebuild. `is_valid` and `is_ready` are
+    PostgreSQL's; `is_visible` is false for MySQL's INVISIBLE and MariaDB's IGNORED. `is_referenced` says that a foreign
+    key of another table points at it. `is_partitioned` is a parent without storage, `is_partition` one of its parts.
+    `is_deferrable` belongs to a unique constraint. `deduplicates` says that equal keys can share one entry
+    (PostgreSQL 13+ btree). `options` are the storage parameters. `scans` is since `Server.counted_since`.
+    """
+
+    schema: str
+    table: str
+    name: str
+    method: str
+    keys: tuple[KeyPart, ...]
+    definition: str
+    table_schema: str | None = None
+    include: tuple[str, ...] = ()
+    predicate: str | None = None
+    is_unique: bool = False
+    nulls_not_distinct: bool = False
+    constraint: Constraint | None = None
+    constraint_name: str | None = None
+    is_deferrable: bool = False
+    is_valid: bool = True
+    is_ready: bool = True
+    is_live: bool = True
+    is_visible: bool = True
+    is_replica_identity: bool = False
+    is_clustered: bool = False
+    is_referenced: bool = False
+    is_partitioned: bool = False
+    is_partition: bool = False
+    parent_oid: int | None = None
+    extension: str | None = None
+    oid: int | None = None
+    table_oid: int | None = None
+    file_node: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    deduplicates: bool | None = None
+    size_bytes: int | None = None
+    rows: float | None = None
+    scans: int | None = None
+    last_scan_at: datetime | None = None
+    leaf_pages: int | None = None
+    comment: str | None = None
+
+    @property
+    def qualified_table(self) -> tuple[str, str]:
+        """(schema, name) of its table."""
+        return self.table_schema or self.schema, self.table
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key of `schema.table`. `on_delete` and `on_update` in the SQL standard's words, upper case."""
+
+    schema: str
+    table: str
+    name: str
+    columns: tuple[str, ...]
+    parent_schema: str
+    parent_table: str
+    parent_columns: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
+    is_validated: bool = True
+    oid: int | None = None
+    table_oid: int | None = None
+    parent_oid: int | None = None
+    parent_index_oid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything that was read of one database in one look. `not_read` says what is missing and why, by its name:
+    `statements`, `usage`, `column_statistics`, ..."""
+
+    server: Server
+    tables: tuple[Table, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    builds: tuple[BuildInProgress, ...] = ()
+    activities: tuple[Activity, ...] = ()
+    statements: tuple[StatementStat, ...] = ()
+    not_read: Mapping[str, str] = field(default_factory=dict)
