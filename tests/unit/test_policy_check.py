@@ -10,11 +10,21 @@ from hypothesis import strategies as st
 from optimizer import canonical
 from optimizer.policy import Policy
 from optimizer.policy.check import InvalidPolicy, errors, parse, read, schema
-from optimizer.policy.model import Freeze, Window
+from optimizer.policy.model import Database, Freeze, Window
 
 
 def said(document: Any) -> list[str]:
     return [str(error) for error in errors(document)]
+
+
+def database(*, twice: bool = False, **fields: Any) -> dict[str, Any]:
+    one = {"name": "orders", "engine": "postgresql", "host": "db.example", "database": "orders", **fields}
+    return {"indexes": {"databases": [one, one] if twice else [one]}}
+
+
+def test_a_database_on_this_machine_needs_no_encryption() -> None:
+    part = database(user="app", tls="off", host="::1", read_host="localhost", readers=["127.0.0.1:5433"])
+    assert said({"version": 1, **part}) == []
 
 
 def test_the_smallest_policy_is_the_default_policy() -> None:
@@ -66,6 +76,15 @@ def test_every_error_is_reported_at_once() -> None:
         ({"warmups": {"holidays": ["2026-12-25", "2026-02-30"]}}, 'warmups.holidays[1]: "2026-02-30" is no day'),
         ({"warmups": {"watch_minutes": [60, 60]}}, "warmups.watch_minutes[1]: 60 must be more than the 60 before it."),
         ({"run": {"windows": [{"days": ["monday"]}]}}, 'Did you mean "mon"?'),
+        (database(), "indexes.databases[0]: needs either secret_arn, or user for IAM authentication, and not both."),
+        (database(secret_arn="arn", user="app"), "indexes.databases[0]: needs either secret_arn, or user"),
+        (database(user="app", tls="off"), "indexes.databases[0].tls: may be off only where all hosts are this machine"),
+        (database(user="app", tls="off", host="127.0.0.1", readers=["db:5432"]), "may be off only where all hosts"),
+        (database(user="app", engine="postgres"), 'Did you mean "postgresql"?'),
+        (database(user="app", ca_key="runs/ca.pem"), "ca_key: must be a key that begins with policy/, or empty"),
+        (database(twice=True, user="app"), 'indexes.databases[1].name: "orders" is the name of another database too.'),
+        ({"indexes": {"automatic_build_mb": 2, "max_build_mb": 1}}, "2 is more than indexes.max_build_mb"),
+        ({"indexes": {"actions": {"drop_unused": "auto"}}}, 'Did you mean "automatic"?'),
     ],
 )
 def test_an_error_names_its_path_and_what_is_wanted(part: dict[str, Any], message: str) -> None:
@@ -116,9 +135,17 @@ def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
     compare(schema(), Policy(), "")
 
 
-@pytest.mark.parametrize(("name", "model"), [("freezes", Freeze), ("windows", Window)])
-def test_the_items_of_lists_have_the_fields_of_their_classes(name: str, model: type[Any]) -> None:
-    items = schema()["properties"]["run"]["properties"][name]["items"]
+@pytest.mark.parametrize(
+    ("part", "name", "model"),
+    [
+        ("run", "freezes", Freeze),
+        ("run", "windows", Window),
+        ("indexes", "windows", Window),
+        ("indexes", "databases", Database),
+    ],
+)
+def test_the_items_of_lists_have_the_fields_of_their_classes(part: str, name: str, model: type[Any]) -> None:
+    items = schema()["properties"][part]["properties"][name]["items"]
     assert set(items["properties"]) == {field.name for field in fields(model)}
 
 

@@ -2,11 +2,14 @@
 
 from optimizer.policy.model import (
     CacheTtls,
+    Database,
     Freeze,
     Functions,
+    IndexActions,
     Indexes,
     Memory,
     Mode,
+    Permission,
     Policy,
     ProvisionedConcurrency,
     RunLimits,
@@ -16,11 +19,14 @@ from optimizer.policy.model import (
 
 __all__ = [
     "CacheTtls",
+    "Database",
     "Freeze",
     "Functions",
+    "IndexActions",
     "Indexes",
     "Memory",
     "Mode",
+    "Permission",
     "Policy",
     "ProvisionedConcurrency",
     "RunLimits",

@@ -35,6 +35,7 @@ _PATTERNS = {
     "start": "a time HH:MM from 00:00 to 23:59",
     "until": "a time HH:MM from 00:00 to 24:00",
     "alias": "the name of an alias: letters, digits, _ and -, not only digits",
+    "ca_key": "a key that begins with policy/, or empty",
 }
 
 

@@ -15,7 +15,9 @@ _SHARES = (
     ("warmups.max_usd_day", "warmups.max_usd_month"),
     ("provisioned_concurrency.max_per_function", "provisioned_concurrency.max_total"),
     ("provisioned_concurrency.max_usd_day", "provisioned_concurrency.max_usd_month"),
+    ("indexes.automatic_build_mb", "indexes.max_build_mb"),
 )
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
 def across(document: Mapping[str, Any]) -> Iterator[PolicyError]:
@@ -32,10 +34,11 @@ def across(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         # A default that is larger than a total somebody lowered is no contradiction: both limits hold.
         if _is_given(document, low) and _is_given(document, high):
             yield from _ordered(document, low, high)
-    for path in ("memory.watch_minutes", "warmups.watch_minutes"):
+    for path in ("memory.watch_minutes", "warmups.watch_minutes", "indexes.watch_minutes"):
         yield from _rising(document, path)
     yield from _freezes(document)
     yield from _holidays(document)
+    yield from _databases(document)
 
 
 def _ordered(document: Mapping[str, Any], low: str, high: str) -> Iterator[PolicyError]:
@@ -74,6 +77,35 @@ def _holidays(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     for n, text in enumerate(holidays if isinstance(holidays, (list, tuple)) else ()):
         if isinstance(text, str) and len(text) == len("YYYY-MM-DD") and not _is_day(text):
             yield PolicyError(f"warmups.holidays[{n}]", f"{short(text)} is no day of the calendar.")
+
+
+def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    databases = _value(document, "indexes.databases")
+    names: set[str] = set()
+    for n, database in enumerate(databases if isinstance(databases, (list, tuple)) else ()):
+        if not isinstance(database, dict):
+            continue
+        path, name = f"indexes.databases[{n}]", database.get("name")
+        if isinstance(name, str):
+            if name in names:
+                yield PolicyError(f"{path}.name", f"{short(name)} is the name of another database too.")
+            names.add(name)
+        secret, user = database.get("secret_arn", ""), database.get("user", "")
+        if isinstance(secret, str) and isinstance(user, str) and bool(secret) == bool(user):
+            yield PolicyError(path, "needs either secret_arn, or user for IAM authentication, and not both.")
+        hosts = [database.get("host"), database.get("read_host") or "localhost", *_listed(database.get("readers"))]
+        local = all(isinstance(host, str) and _host(host) in _THIS_MACHINE for host in hosts)
+        if database.get("tls") == "off" and not local:
+            yield PolicyError(f"{path}.tls", "may be off only where all hosts are this machine, such as 127.0.0.1.")
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def _host(text: str) -> str:
+    """Without the port; an IPv6 address has more than one colon."""
+    return text.partition(":")[0] if text.count(":") == 1 else text
 
 
 def _finite(value: Any, path: str) -> Iterator[PolicyError]:

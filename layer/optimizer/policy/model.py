@@ -90,20 +90,6 @@ class ProvisionedConcurrency:
 
 
 @dataclass(frozen=True, slots=True)
-class Indexes:
-    """Limits of index maintenance."""
-
-    mode: Mode | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CacheTtls:
-    """Limits of TTL changes."""
-
-    mode: Mode | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Freeze:
     """Days, both included, in the policy's time zone, on which nothing is changed."""
 
@@ -120,6 +106,95 @@ class Window:
     days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     start: str = "00:00"
     until: str = "24:00"
+
+
+class Permission(StrEnum):
+    """What becomes of one kind of action on indexes where the tuner's mode is `auto`. A stricter mode goes first."""
+
+    AUTOMATIC = "automatic"
+    ASK = "ask"
+    RECOMMEND = "recommend"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database (PostgreSQL) or schema (MySQL, MariaDB). `host` is the writer itself: builds go there, never through
+    a proxy. `read_host`: an RDS Proxy to read through. `readers`: every replica, `host` or `host:port`; what one of
+    them uses is in use. `cluster`: databases of the same one are worked on one after another. Either `secret_arn`, or
+    `user` for IAM authentication. `ca_key`: certificates (PEM) in the application's bucket, beside the system's."""
+
+    name: str
+    engine: str
+    host: str
+    database: str
+    port: int | None = None
+    cluster: str = ""
+    read_host: str = ""
+    readers: tuple[str, ...] = ()
+    secret_arn: str = ""
+    user: str = ""
+    tls: str = "verify"
+    ca_key: str = ""
+    max_connections: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class IndexActions:
+    """What is done by itself, asked, only recommended or never done. `rebuild_special`: unique, partial and expression
+    indexes. `drop_own_leftover`: of a build that this application began itself and recorded."""
+
+    analyze: Permission = Permission.AUTOMATIC
+    vacuum: Permission = Permission.ASK
+    rebuild: Permission = Permission.AUTOMATIC
+    rebuild_special: Permission = Permission.ASK
+    drop_own_leftover: Permission = Permission.AUTOMATIC
+    drop_leftover: Permission = Permission.ASK
+    drop_duplicate: Permission = Permission.ASK
+    drop_redundant: Permission = Permission.ASK
+    drop_unused: Permission = Permission.ASK
+    create: Permission = Permission.ASK
+    optimize: Permission = Permission.ASK
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """Limits of index maintenance. Sizes in MiB. `automatic_build_mb`: a larger rebuild is asked about;
+    `max_build_mb`: a larger one is refused; `max_build_mb_run`: all builds of a run on one database.
+    `min_observation_days`: of usage counters on every node before an index counts as unused. `rebuild_after_runs`: runs
+    that must have found the same bloat. `hidden_days`: between hiding an index and dropping it. `max_transaction_s`: an
+    older transaction delays a build. `lock_attempts`: tries of a statement that waits `lock_timeout_ms` at most."""
+
+    mode: Mode | None = None
+    databases: tuple[Database, ...] = ()
+    actions: IndexActions = field(default_factory=IndexActions)
+    automatic_build_mb: int = 20_480
+    max_build_mb: int = 204_800
+    max_build_mb_run: int = 102_400
+    max_build_minutes: int = 240
+    min_bloat_share: float = 0.5
+    min_bloat_mb: int = 100
+    rebuild_after_runs: int = 2
+    min_observation_days: int = 35
+    max_drops: int = 3
+    hidden_days: float = 7.0
+    max_replica_lag_s: float = 10.0
+    max_transaction_s: float = 60.0
+    max_lock_waiters: int = 0
+    min_free_ratio: float = 2.0
+    lock_timeout_ms: int = 3000
+    lock_attempts: int = 3
+    max_slowdown: float = 1.1
+    watch_minutes: tuple[int, ...] = (30, 1440, 4320)
+    cool_down_days: float = 1.0
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTtls:
+    """Limits of TTL changes."""
+
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)
