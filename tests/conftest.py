@@ -1,4 +1,4 @@
-"""A local account for the tests that need one, started once."""
+"""A local account and real servers for the tests that need them, each started once."""
 
 import os
 import shutil
@@ -10,6 +10,8 @@ import pytest
 from local_account.account import LocalAccount
 from local_account.deploy import Application, deploy_application
 from local_account.fleet import FleetSource
+from servers import Installation
+from servers.for_tests import NotInstalled, TestServers
 
 # Hours of watching pass in seconds.
 WAIT_SCALE = 0.002
@@ -23,6 +25,26 @@ def pytest_report_header() -> str:
     """Says what the tests run with and without."""
     said = [f"{name}: {shutil.which(name) or 'not installed, its tests are skipped'}" for name in PROGRAMS]
     return f"local AWS account and Valkey from wheels; {', '.join(said)}"
+
+
+SERVERS = pytest.StashKey[TestServers]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Servers are started when a test asks for them."""
+    config.stash[SERVERS] = TestServers()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the servers that were started."""
+    config.stash[SERVERS].stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says on which databases and caches the tests ran, and which were not there."""
+    terminalreporter.section("real servers")
+    for line in config.stash[SERVERS].summary():
+        terminalreporter.write_line(line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +81,18 @@ def program() -> Callable[[str], str]:
         return found
 
     return find
+
+
+@pytest.fixture(scope="session")
+def server[S](pytestconfig: pytest.Config) -> Callable[[Installation[S]], S]:
+    """Gives the running server of an installation: without it a test is skipped, and fails in CI."""
+
+    def get(installation: Installation[S]) -> S:
+        try:
+            return pytestconfig.stash[SERVERS].get(installation)
+        except NotInstalled as missing:
+            if os.environ.get("CI") == "true":
+                pytest.fail(str(missing))
+            pytest.skip(str(missing))
+
+    return get

@@ -51,7 +51,7 @@ def start(
             stderr=subprocess.STDOUT,
             cwd=log.parent,
             start_new_session=True,
-            preexec_fn=_end_with_parent if end_with_parent and sys.platform == "linux" else None,
+            preexec_fn=end_when_parent_dies if end_with_parent and sys.platform == "linux" else None,
         )
 
 
@@ -86,6 +86,6 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _end_with_parent() -> None:
+def end_when_parent_dies() -> None:
     """Linux sends SIGTERM to this process when its parent dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

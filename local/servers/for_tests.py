@@ -1,0 +1,42 @@
+"""Servers for a test session, each started once when a test first asks for it; and which were missing."""
+
+import contextlib
+from typing import Any
+
+from servers import Installation, postgresql
+
+# Every server that a test may ask for.
+KNOWN: tuple[Installation[Any], ...] = (*postgresql.INSTALLATIONS,)
+
+
+class NotInstalled(LookupError):
+    """The server is not on this machine; the message says how to get it."""
+
+
+class TestServers:
+    """Starts servers on demand and keeps them until the end of the session."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._running: dict[str, Any] = {}
+
+    def get[S](self, installation: Installation[S]) -> S:
+        """The running server; NotInstalled where it is missing."""
+        if installation.find() is None:
+            raise NotInstalled(f"{installation.name} is not installed: {installation.install}")
+        if installation.name not in self._running:
+            server: Any = installation.start()
+            self._stack.callback(server.stop)
+            self._running[installation.name] = server
+        found: S = self._running[installation.name]
+        return found
+
+    def stop(self) -> None:
+        """Stop all."""
+        self._stack.close()
+
+    def summary(self) -> list[str]:
+        """Which servers the tests ran on, and which are missing."""
+        missing = [f"{known.name} ({known.install})" for known in KNOWN if known.find() is None]
+        lines = [f"ran on: {', '.join(self._running) or 'none'}"]
+        return [*lines, f"missing: {', '.join(missing)}"] if missing else lines

@@ -1,0 +1,42 @@
+"""The PostgreSQL servers that the tests run on."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from servers import Installation, ServerProcess, postgresql
+from servers.postgresql import PostgresServer
+
+Get = Callable[[Installation[PostgresServer]], PostgresServer]
+
+
+@pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=lambda known: known.name)
+def test_each_server_runs_unprivileged_and_serves_a_database_of_its_own(
+    server: Get, installation: Installation[PostgresServer]
+) -> None:
+    running = server(installation)
+    with running.database('CREATE TABLE "Tä ble" (a int)') as name, running.session(name) as session:
+        assert session.run("SELECT count(*) FROM pg_class WHERE relname = 'Tä ble'") == [[1]]
+        assert session.run("SELECT current_database()") == [[name]]
+    with running.session() as session:
+        assert session.run("SELECT count(*) FROM pg_database WHERE datname = :name", name=name) == [[0]]
+
+
+def test_a_server_that_crashed_starts_again_with_its_data(server: Get) -> None:
+    server(postgresql.WHEEL_16)
+    with postgresql.start_wheel_16() as running:
+        with running.session() as session:
+            session.run("CREATE TABLE kept (a int)")
+        running.restart(crash=True)
+        with running.session() as session:
+            assert session.run("SELECT count(*) FROM kept") == [[0]]
+        folder = running.folder
+    assert not folder.exists()
+
+
+def test_a_stopped_server_leaves_no_process(tmp_path: Path) -> None:
+    process = ServerProcess(["sleep", "60"], tmp_path / "log", environment={"PATH": "/usr/bin:/bin"}, user=None)
+    process.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
