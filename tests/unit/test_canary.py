@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.capacity.canary import Comparison, Minute, Side, judge, mean_ratio, more_often
+from optimizer.capacity.canary import Comparison, Look, Minute, Side, judge, mean_ratio, more_often
 
 MINUTES = 360
 
@@ -38,7 +38,7 @@ def verdicts(trials: int, slower: float, errors: float = 0.0, calls: float = 30.
     for seed in range(trials):
         rng = random.Random(seed)
         old, new = side(rng, calls, 50.0), side(rng, calls / 9, 50.0 * slower, errors=errors)
-        kept += judge(compare(old, new), 3, last=True).healthy
+        kept += judge(compare(old, new), 3, Look.FINAL).healthy
     return kept / trials
 
 
@@ -61,26 +61,34 @@ def test_what_both_versions_share_does_not_blur_the_ratio() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old_calls", "last", "healthy"), [(1000, False, False), (10, False, True), (10, True, False), (0, True, False)]
+    ("old_calls", "look", "healthy"),
+    [
+        (1000, Look.EARLY, False),
+        (10, Look.EARLY, True),
+        (10, Look.DUE, True),
+        (10, Look.FINAL, False),
+        (0, Look.FINAL, False),
+    ],
 )
-def test_no_data_is_unhealthy_as_soon_as_some_was_due(old_calls: int, last: bool, healthy: bool) -> None:
+def test_no_data_is_unhealthy_as_soon_as_some_was_due(old_calls: int, look: Look, healthy: bool) -> None:
     comparison = compare(Side((Minute(old_calls, 50.0),)), Side((Minute(0, 0.0),)))
-    assert judge(comparison, 3, last=last).healthy is healthy
+    assert judge(comparison, 3, look).healthy is healthy
 
 
-@pytest.mark.parametrize(("last", "healthy"), [(False, True), (True, False)])
-def test_too_few_calls_to_tell_are_watched_on_and_at_last_taken_back(last: bool, healthy: bool) -> None:
+@pytest.mark.parametrize(("look", "healthy"), [(Look.EARLY, True), (Look.DUE, True), (Look.FINAL, False)])
+def test_too_few_calls_to_tell_are_watched_on_and_at_last_taken_back(look: Look, healthy: bool) -> None:
     old = Side(tuple(Minute(1, 50.0 + 20 * (n % 3)) for n in range(6)))
     new = Side(tuple(Minute(1, 90.0 - 20 * (n % 3)) for n in range(6)))
-    health = judge(compare(old, new), 3, last=last)
+    health = judge(compare(old, new), 3, look)
     assert health.healthy is healthy
+    assert not health.enough
     assert "too few" in health.reason
 
 
 def test_a_worse_95th_percentile_is_taken_back_though_the_mean_is_not_worse() -> None:
     side = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)), 0, 0, 80.0, 100.0, 140.0)
     worse = replace(side, p90_ms=120.0, p95_ms=150.0, p99_ms=200.0)
-    assert not judge(compare(side, worse), 3, last=False).healthy
+    assert not judge(compare(side, worse), 3, Look.EARLY).healthy
 
 
 @pytest.mark.parametrize(
@@ -92,12 +100,12 @@ def test_the_promised_95th_percentile_is_kept_unless_it_was_missed_by_more_befor
     old = Side(tuple(Minute(1000, 50.0 + n % 2) for n in range(60)), 0, 0, 0.8 * old_ms, old_ms, 1.4 * old_ms)
     new = replace(old, p90_ms=82.0, p95_ms=102.0, p99_ms=142.0)
     comparison = replace(compare(old, new), max_p95_ms=promised)
-    assert judge(comparison, 3, last=True).healthy is healthy
+    assert judge(comparison, 3, Look.FINAL).healthy is healthy
 
 
 def test_throttles_that_were_not_there_are_taken_back() -> None:
     calm = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)))
-    health = judge(compare(calm, replace(calm, throttles=60)), 3, last=False)
+    health = judge(compare(calm, replace(calm, throttles=60)), 3, Look.EARLY)
     assert not health.healthy
     assert "throttled" in health.reason
 

@@ -2,12 +2,13 @@
 each by a test that fits the number of calls. Pure.
 
 Several looks and several tests share one small chance of a false alarm (Bonferroni), so that a change without any
-effect is rarely taken back. No data is unhealthy; too little data to tell is, too, at the last look.
+effect is rarely taken back. No data is unhealthy; too little data to tell is, too, when there is no more time.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from statistics import NormalDist
 
 # The chance that a change without effect is taken back by a test of all looks together.
@@ -21,6 +22,15 @@ _LEAST_PRECISION = 0.05
 _LEAST_MINUTES = 5
 # With so many calls expected, none at all has a chance of less than 1 %.
 _SURELY_CALLED = 5.0
+
+
+class Look(Enum):
+    """EARLY: only what is surely worse ends the watch. DUE: what is known well enough is decided, the rest is watched
+    for longer. FINAL: it is decided, and what cannot be told is not kept."""
+
+    EARLY = "early"
+    DUE = "due"
+    FINAL = "final"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +75,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The judgement, in one sentence for a person."""
+    """The judgement, in one sentence for a person. `enough`: whether there is enough to keep it for good."""
 
     healthy: bool
     reason: str
+    enough: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +90,15 @@ class LogRatio:
     error: float
 
 
-def judge(comparison: Comparison, looks: int, *, last: bool) -> Health:
-    """Whether to go on (healthy, at the last look: to keep) or to take the change back. `looks`: how often the
-    change is looked at in all."""
+def judge(comparison: Comparison, looks: int, look: Look) -> Health:
+    """Whether to go on (healthy; if there is `enough` after the early looks: to keep) or to take the change back.
+    `looks`: how often the change is looked at in all, at the most."""
     old, new = comparison.old, comparison.new
     if new.calls == 0:
-        return _without_calls(comparison, last)
+        return _without_calls(comparison, final=look is Look.FINAL)
+    mean = mean_ratio(old, new)
+    enough = _enough(comparison, mean)
+    last = look is Look.FINAL or (look is Look.DUE and enough)
     alpha = _FALSE_ALARM / (_TESTS * max(1, looks))
     for what, bad_new, bad_old, of_new, of_old in (
         ("failed", new.errors, old.errors, new.calls, old.calls),
@@ -95,7 +109,17 @@ def judge(comparison: Comparison, looks: int, *, last: bool) -> Health:
             return Health(
                 False, f"{_share(bad_new, of_new)} of the calls {what}, {_share(bad_old, of_old)} of those before"
             )
-    return _durations(comparison, alpha, last)
+    worse = _slower(comparison, mean, alpha, last=last)
+    if worse:
+        return Health(False, worse)
+    if mean is None or not enough:
+        reason = f"{round(new.calls)} calls of the changed function are too few to tell"
+        return Health(look is not Look.FINAL, reason)
+    return Health(
+        True,
+        f"the mean duration is {math.exp(mean.value):.2f} times that before, over {new.calls:.0f} calls",
+        enough=True,
+    )
 
 
 def more_often(bad_new: int, calls_new: int, bad_old: int, calls_old: int) -> float:
@@ -153,43 +177,47 @@ def _log_p95(side: Side) -> LogRatio | None:
     return LogRatio(math.log(side.p95_ms), error)
 
 
-def _durations(comparison: Comparison, alpha: float, last: bool) -> Health:
+def _enough(comparison: Comparison, mean: LogRatio | None) -> bool:
+    """Whether the mean is known as exactly as the limit asks, or is surely below it however little is known."""
+    if mean is None:
+        return False
+    limit, least = math.log(comparison.max_slowdown), math.log(min(comparison.max_slowdown, comparison.break_even))
+    sure = _SURE * mean.error
+    return sure <= max(limit, _LEAST_PRECISION) or mean.value + sure <= least
+
+
+def _slower(comparison: Comparison, mean: LogRatio | None, alpha: float, *, last: bool) -> str:
+    """Why it is too slow; empty if it is not."""
     limit, even = math.log(comparison.max_slowdown), math.log(comparison.break_even)
     certain = NormalDist().inv_cdf(1 - alpha)
-    mean = mean_ratio(comparison.old, comparison.new)
     for what, ratio in (("mean", mean), ("95th percentile", p95_ratio(comparison.old, comparison.new))):
         if ratio is None:
             continue
         if ratio.value > (_last_limit(limit, ratio.error) if last else limit + certain * ratio.error):
-            return Health(
-                False,
+            return (
                 f"the {what} of the duration is {math.exp(ratio.value):.2f} times that before, "
-                f"{comparison.max_slowdown:g} is allowed",
+                f"{comparison.max_slowdown:g} is allowed"
             )
     broken = _promise_broken(comparison, 0.0 if last else certain)
     if broken:
         return broken
     if mean is not None and mean.value > even + (0.0 if last else certain * mean.error):
-        return Health(
-            False,
+        return (
             f"the mean duration is {math.exp(mean.value):.2f} times that before; from {comparison.break_even:.2f} on "
-            f"too little is gained",
+            f"too little is gained"
         )
-    calls = round(comparison.new.calls)
-    if mean is None or _SURE * mean.error > max(limit, _LEAST_PRECISION):
-        return Health(not last, f"{calls} calls of the changed function are too few to tell")
-    return Health(True, f"the mean duration is {math.exp(mean.value):.2f} times that before, over {calls} calls")
+    return ""
 
 
-def _promise_broken(comparison: Comparison, certain: float) -> Health | None:
+def _promise_broken(comparison: Comparison, certain: float) -> str:
     """A promised latency that was missed by more before is not broken by the change."""
     promised_ms, p95 = comparison.max_p95_ms, _log_p95(comparison.new)
     if promised_ms is None or p95 is None:
-        return None
+        return ""
     p95_ms, least_ms = math.exp(p95.value), math.exp(p95.value - certain * p95.error)
     if least_ms <= promised_ms or p95_ms <= (comparison.old.p95_ms or 0.0):
-        return None
-    return Health(False, f"the 95th percentile is {p95_ms:.0f} ms, {promised_ms:g} ms is the most allowed")
+        return ""
+    return f"the 95th percentile is {p95_ms:.0f} ms, {promised_ms:g} ms is the most allowed"
 
 
 def _last_limit(limit: float, error: float) -> float:
@@ -200,15 +228,15 @@ def _last_limit(limit: float, error: float) -> float:
 
 
 def calls_needed(variation: float, max_slowdown: float, share: float) -> float:
-    """Calls of the new side, which gets `share` of all, that the last look needs to tell. `variation`: of the
+    """Calls of the new side, which gets `share` of all, that a look needs to tell. `variation`: of the
     durations, standard deviation / mean."""
     enough = max(math.log(max_slowdown), _LEAST_PRECISION) / _SURE
     return (variation / enough) ** 2 * (1 + share / (1 - share))
 
 
-def _without_calls(comparison: Comparison, last: bool) -> Health:
+def _without_calls(comparison: Comparison, *, final: bool) -> Health:
     expected = comparison.old.calls * comparison.expected_ratio
-    if last or expected >= _SURELY_CALLED:
+    if final or expected >= _SURELY_CALLED:
         return Health(False, f"no data: the changed function has no calls, {expected:.0f} were expected")
     return Health(True, "no calls yet, and none were expected")
 

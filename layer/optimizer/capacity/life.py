@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from optimizer.capacity import memory_life, provisioned_life
 from optimizer.capacity.acting import Acting
-from optimizer.capacity.canary import Comparison, judge
+from optimizer.capacity.canary import Comparison, Look, judge
 from optimizer.capacity.live import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.measure import Measure
 from optimizer.capacity.memory_life import Phase
@@ -100,7 +100,7 @@ class ChangeCapacity:
         if stored.status is not Status.WATCHING:
             return self._where_it_is(stored)
         work = Work(stored.change, dict(stored.progress))
-        watch = Watch(datetime.fromisoformat(work.progress["applied_at"]), self.policy.memory.watch_minutes)
+        watch = Watch.of(self.policy.memory, datetime.fromisoformat(work.progress["applied_at"]))
         number = watch.number(now) if verification is None else verification - 1
         if number < 0:
             return _answer("watch", change_id, wait_s=watch.wait_s(0, now))
@@ -112,11 +112,12 @@ class ChangeCapacity:
         if theirs:
             return _answer("revert", change_id, theirs)
         comparison = self._compare(work, live, watch, number)
-        health = judge(comparison, watch.looks, last=watch.is_last(number))
+        look = watch.look(number)
+        health = judge(comparison, watch.looks, look)
         if not health.healthy:
             self.acting.record(work, unhealthy=health.reason)
             return _answer("revert", change_id, health.reason)
-        if watch.is_last(number):
+        if look is not Look.EARLY and health.enough:
             return _answer("keep", change_id, health.reason)
         wait_s = watch.wait_s(number + 1, now if verification is None else watch.looked_at(number))
         return _answer("watch", change_id, health.reason, wait_s=wait_s)
@@ -210,7 +211,7 @@ class ChangeCapacity:
 
     def _where_it_is(self, stored: StoredChange) -> Answer:
         if stored.status is Status.WATCHING:
-            watch = Watch(datetime.fromisoformat(stored.progress["applied_at"]), self.policy.memory.watch_minutes)
+            watch = Watch.of(self.policy.memory, datetime.fromisoformat(stored.progress["applied_at"]))
             return _answer("applied", stored.change.id, wait_s=watch.wait_s(0, watch.applied_at))
         outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
         return _answer(outcomes.get(stored.status, stored.status.value), stored.change.id, stored.message)

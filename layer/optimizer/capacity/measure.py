@@ -19,6 +19,8 @@ _SERIES = (
 )
 _PERCENTILES = ("p90", "p95", "p99")
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
+# The longest period that CloudWatch answers for.
+_LONGEST_PERIOD_S = 86_400
 
 type Points = Mapping[str, Mapping[datetime, float]]
 
@@ -57,8 +59,10 @@ class Measure:
         first, last = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)
         minutes = max(1, int((last - first).total_seconds() // 60))
         queries = [_query(name, dimensions, metric, statistic, 60) for name, metric, statistic in _SERIES]
-        # A single period over the whole window; CloudWatch aligns periods, so its edges may reach beyond by a little.
-        queries += [_query(p, dimensions, "Duration", p, minutes * 60) for p in _PERCENTILES]
+        # As few periods as may be; CloudWatch aligns them, so their edges may reach beyond the window by a little.
+        period_s = min(minutes * 60, _LONGEST_PERIOD_S)
+        queries += [_query(p, dimensions, "Duration", p, period_s) for p in _PERCENTILES]
+        queries.append(_query("each", dimensions, "Duration", "SampleCount", period_s))
         points = self._read(queries, first, last)
         times = [first + timedelta(minutes=n) for n in range(minutes)]
         calls, mean = points["calls"], points["mean"]
@@ -66,9 +70,9 @@ class Measure:
             minutes=tuple(Minute(calls.get(t, 0.0), mean.get(t, 0.0) if calls.get(t) else 0.0) for t in times),
             errors=sum(points["errors"].values()),
             throttles=sum(points["throttles"].values()),
-            p90_ms=_largest(points["p90"]),
-            p95_ms=_largest(points["p95"]),
-            p99_ms=_largest(points["p99"]),
+            p90_ms=_over_all(points["p90"], points["each"]),
+            p95_ms=_over_all(points["p95"], points["each"]),
+            p99_ms=_over_all(points["p99"], points["each"]),
         )
 
     def _read(self, queries: "list[MetricDataQueryTypeDef]", start: datetime, end: datetime) -> Points:
@@ -103,5 +107,7 @@ def _query(
     }
 
 
-def _largest(points: Mapping[datetime, float]) -> float | None:
-    return max(points.values(), default=None)
+def _over_all(points: Mapping[datetime, float], calls: Mapping[datetime, float]) -> float | None:
+    """The mean of the periods by their calls, which a quantile of all calls is close to."""
+    total = sum(calls.get(at, 0.0) for at in points)
+    return sum(value * calls.get(at, 0.0) for at, value in points.items()) / total if total else None

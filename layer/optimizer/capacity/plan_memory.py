@@ -119,11 +119,12 @@ def _judgeable(seen: Seen, limits: Memory, now: SizeHistory, weight: float) -> N
     if not weight or seen.calls_day is None:
         return
     needed = calls_needed(now.durations.variation, limits.max_slowdown, weight)
-    expected_calls = seen.calls_day * weight * limits.watch_minutes[-1] / _DAY_MINUTES
+    longest = max(limits.watch_minutes[-1], limits.longest_watch_hours * 60)
+    expected_calls = seen.calls_day * weight * longest / _DAY_MINUTES
     if expected_calls < needed:
         raise _Unchanged(
             f"A canary would get about {expected_calls:.0f} calls while it is watched, and {needed:.0f} are needed to "
-            f"judge it; memory.canary_weight and memory.watch_minutes decide that."
+            f"judge it; memory.canary_weight and memory.longest_watch_hours decide that."
         )
 
 

@@ -5,20 +5,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from optimizer.capacity.canary import Look
+from optimizer.policy.model import Memory
+
 # CloudWatch takes some minutes until the metrics of a minute are complete.
 _LATE = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Ages in minutes, rising, at which a change that was applied at `applied_at` is looked at."""
+    """Ages in minutes, rising, at which a change that was applied at `applied_at` is looked at. From look number `due`
+    (from 0) on it is decided as soon as there is enough to tell."""
 
     applied_at: datetime
     minutes: Sequence[int]
+    due: int
+
+    @classmethod
+    def of(cls, limits: Memory, applied_at: datetime) -> "Watch":
+        """The ages of the policy, and for functions with few calls twice the last one, again and again, up to the
+        longest watch."""
+        minutes = list(limits.watch_minutes)
+        due, longest = len(minutes) - 1, limits.longest_watch_hours * 60
+        while minutes[-1] < longest:
+            minutes.append(int(min(2 * minutes[-1], longest)))
+        return cls(applied_at, tuple(minutes), due)
 
     @property
     def looks(self) -> int:
-        """How often it is looked at."""
+        """How often it is looked at, at the most."""
         return len(self.minutes)
 
     def end(self, number: int) -> datetime:
@@ -29,9 +44,11 @@ class Watch:
         """When the metrics of that window are there."""
         return self.end(number) + _LATE
 
-    def is_last(self, number: int) -> bool:
-        """Whether nothing comes after this look."""
-        return number >= self.looks - 1
+    def look(self, number: int) -> Look:
+        """What that look may decide."""
+        if number >= self.looks - 1:
+            return Look.FINAL
+        return Look.EARLY if number < self.due else Look.DUE
 
     def number(self, now: datetime) -> int:
         """The latest look whose window is over; -1 before the first."""
