@@ -2,13 +2,16 @@
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from optimizer import aws, guardrails
 from optimizer.capacity import provisioned_life
 from optimizer.capacity.life import ChangeCapacity
 from optimizer.capacity.live import LambdaAccount, LiveFunction
+from optimizer.capacity.logs import ReportLog
 from optimizer.capacity.measure import Measure
+from optimizer.capacity.used_memory import read_used_memory
 from optimizer.changes import Change, Tuner
 from optimizer.documents import Documents
 from optimizer.environment import Environment
@@ -42,6 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         policy=policy,
         recheck=recheck,
         measure=Measure(aws.client("cloudwatch")),
+        used_memory=partial(read_used_memory, ReportLog(aws.client("logs")), max_scan_mb=policy.memory.max_log_scan_mb),
         sleep=time.sleep,
         remaining_ms=context.get_remaining_time_in_millis,
     )

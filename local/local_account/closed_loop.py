@@ -6,6 +6,7 @@ The clock is passed in: nothing sleeps, nothing is sent anywhere.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from optimizer.capacity.batch import CapacityPlanner
 from optimizer.capacity.life import ChangeCapacity
 from optimizer.capacity.live import LambdaAccount, LiveFunction
 from optimizer.capacity.measure import Measure
+from optimizer.capacity.used_memory import read_used_memory
 from optimizer.changes import Change, NoChange, Status, Tuner, function_name
 from optimizer.guardrails import Account, Decision, Held, memory, provisioned_concurrency
 from optimizer.policy.model import Policy
@@ -159,6 +161,7 @@ class ClosedLoop:
             policy=self.policy,
             recheck=self._recheck,
             measure=Measure(self._cloudwatch),
+            used_memory=partial(read_used_memory, self._logs, max_scan_mb=self.policy.memory.max_log_scan_mb),
             sleep=lambda _seconds: None,
             remaining_ms=lambda: 300_000.0,
         )

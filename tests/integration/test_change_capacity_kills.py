@@ -11,6 +11,7 @@ from local_account.memory_run_store import MemoryRunStore
 from optimizer.capacity.canary import Comparison, Minute, Side
 from optimizer.capacity.life import ChangeCapacity
 from optimizer.capacity.live import LambdaAccount
+from optimizer.capacity.used_memory import UsedMemory
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.policy.model import Policy
 
@@ -57,6 +58,7 @@ class World:
             policy=Policy(),
             recheck=lambda *_: None,
             measure=self.compared,  # type: ignore[arg-type]
+            used_memory=lambda *_: UsedMemory(None, ""),
             sleep=lambda _s: None,
             remaining_ms=lambda: 300_000.0,
         )

@@ -15,6 +15,7 @@ from optimizer.capacity.life import ChangeCapacity
 from optimizer.capacity.live import LambdaAccount
 from optimizer.capacity.logs import ReportLog
 from optimizer.capacity.measure import Measure
+from optimizer.capacity.used_memory import UsedMemory
 from optimizer.changes import Change, Status
 from optimizer.documents import Documents
 from optimizer.guardrails import memory
@@ -45,6 +46,7 @@ class World:
                 change, memory.Live(live.version.memory_mb), POLICY, now
             ),
             measure=Measure(self.local.session.client("cloudwatch")),
+            used_memory=lambda *_: UsedMemory(None, ""),
             sleep=time.sleep,
             remaining_ms=lambda: 300_000.0,
         )

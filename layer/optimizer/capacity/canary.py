@@ -20,6 +20,8 @@ _SURE, _LIKELY = NormalDist().inv_cdf(1 - _LAST_ALARM), NormalDist().inv_cdf(0.9
 # Where the policy allows no slowdown at all, a mean must still be known to so much.
 _LEAST_PRECISION = 0.05
 _LEAST_MINUTES = 5
+# Of fewer calls, the 90th, 95th and 99th percentile are hardly more than the slowest one.
+_LEAST_CALLS_P95 = 50
 # With so many calls expected, none at all has a chance of less than 1 %.
 _SURELY_CALLED = 5.0
 
@@ -169,7 +171,7 @@ def p95_ratio(old: Side, new: Side) -> LogRatio | None:
 
 
 def _log_p95(side: Side) -> LogRatio | None:
-    if not side.p90_ms or not side.p95_ms or not side.p99_ms or not side.calls:
+    if not side.p90_ms or not side.p95_ms or not side.p99_ms or side.calls < _LEAST_CALLS_P95:
         return None
     # The standard error of a quantile is sqrt(q (1 - q) / n) / density.
     density = 0.09 / max(side.p99_ms - side.p90_ms, 1e-9 * side.p95_ms)
@@ -231,7 +233,7 @@ def calls_needed(variation: float, max_slowdown: float, share: float) -> float:
     """Calls of the new side, which gets `share` of all, that a look needs to tell. `variation`: of the
     durations, standard deviation / mean."""
     enough = max(math.log(max_slowdown), _LEAST_PRECISION) / _SURE
-    return (variation / enough) ** 2 * (1 + share / (1 - share))
+    return max(_LEAST_MINUTES, (variation / enough) ** 2 * (1 + share / (1 - share)))
 
 
 def _without_calls(comparison: Comparison, *, final: bool) -> Health:

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from optimizer.capacity import memory_life, provisioned_life
 from optimizer.capacity.acting import Acting
-from optimizer.capacity.canary import Comparison, Look, judge
+from optimizer.capacity.canary import Comparison, Health, Look, judge
 from optimizer.capacity.live import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.measure import Measure
 from optimizer.capacity.memory_life import Phase
 from optimizer.capacity.obstacles import obstacle
+from optimizer.capacity.used_memory import UsedMemory, too_tight
 from optimizer.capacity.watch import Watch
 from optimizer.capacity.work import Work, moved, stale
 from optimizer.changes import FINAL, Change, Status, Tuner
@@ -38,14 +39,15 @@ class Refusal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChangeCapacity:
-    """The steps. recheck: the guardrails on the live state. measure: how versions did. sleep: seconds.
-    remaining_ms: time left of this call."""
+    """The steps. recheck: the guardrails on the live state. measure: how versions did. used_memory: log group, version,
+    start and end of the window. sleep: seconds. remaining_ms: time left of this call."""
 
     store: RunStore
     account: LambdaAccount
     policy: Policy
     recheck: Callable[[Change, LiveFunction, datetime], Refusal | None]
     measure: Measure
+    used_memory: Callable[[str, str, datetime, datetime], UsedMemory]
     sleep: Callable[[float], None]
     remaining_ms: Callable[[], float]
 
@@ -114,6 +116,7 @@ class ChangeCapacity:
         comparison = self._compare(work, live, watch, number)
         look = watch.look(number)
         health = judge(comparison, watch.looks, look)
+        health = self._with_memory(health, work, live, watch, number)
         if not health.healthy:
             self.acting.record(work, unhealthy=health.reason)
             return _answer("revert", change_id, health.reason)
@@ -200,6 +203,18 @@ class ChangeCapacity:
             break_even=evidence.get("break_even_ratio") or math.inf,
             max_p95_ms=self.policy.memory.max_p95_ms,
         )
+
+    def _with_memory(self, health: Health, work: Work, live: LiveFunction, watch: Watch, number: int) -> Health:
+        """A smaller size must also hold what its calls use."""
+        plan = work.memory if work.change.tuner is Tuner.MEMORY else None
+        if not health.healthy or plan is None or plan.after_mb >= plan.before_mb:
+            return health
+        used = self.used_memory(live.log_group, str(work.progress["version"]), watch.applied_at, watch.end(number))
+        tight = too_tight(used, plan.after_mb, self.policy.memory.headroom)
+        if tight:
+            return Health(False, tight)
+        said = used.why or f"it used up to {used.mb} of {plan.after_mb} MB"
+        return replace(health, reason=f"{health.reason}; {said}")
 
     def _cool_down(self, change: Change, now: datetime) -> None:
         days = (

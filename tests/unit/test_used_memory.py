@@ -1,0 +1,43 @@
+from datetime import UTC, datetime
+
+import pytest
+from optimizer.capacity.logs import LogsUnreadable, Scan
+from optimizer.capacity.report_lines import LoggedReport, ReportLine, Reports
+from optimizer.capacity.used_memory import UsedMemory, read_used_memory, too_tight
+
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+
+
+class Lines:
+    """A log whose lines are (version, MB used)."""
+
+    def __init__(self, *lines: tuple[str, int]) -> None:
+        self.lines = lines
+
+    def scan(self, *_: object, **__: object) -> Scan:
+        if not self.lines:
+            raise LogsUnreadable("there is no log group /aws/lambda/f")
+        reports = tuple(LoggedReport(NOW, version, ReportLine("r", 1.0, 1.0, 512, mb)) for version, mb in self.lines)
+        return Scan(Reports(reports), NOW, NOW, 0.0)
+
+
+def read(*lines: tuple[str, int]) -> UsedMemory:
+    return read_used_memory(Lines(*lines), "/aws/lambda/f", "7", NOW, NOW, 200)  # type: ignore[arg-type]
+
+
+def test_only_the_lines_of_the_version_that_is_watched_count() -> None:
+    assert read(("6", 500), ("7", 300), ("7", 310)) == UsedMemory(310)
+
+
+def test_without_a_line_of_the_version_what_it_uses_is_not_known_and_said_so() -> None:
+    assert read(("6", 500)).mb is None
+    assert "REPORT" in read(("6", 500)).why
+
+
+def test_a_log_that_cannot_be_read_is_said() -> None:
+    assert "no log group" in read().why
+
+
+@pytest.mark.parametrize(("used_mb", "tight"), [(393, False), (394, True), (None, False)])
+def test_a_size_must_hold_what_is_used_times_the_headroom(used_mb: int | None, tight: bool) -> None:
+    assert bool(too_tight(UsedMemory(used_mb), 512, 1.3)) is tight
