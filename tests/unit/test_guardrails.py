@@ -189,7 +189,7 @@ def test_taking_warm_ups_away_is_always_allowed() -> None:
 
 
 def test_a_tuner_without_guardrails_cannot_act() -> None:
-    change = replace(memory(), tuner=Tuner.INDEXES)
+    change = replace(memory(), tuner=Tuner.CACHE_TTLS)
     assert verdict_of(change) == ("refused", "tuner")
 
 

@@ -1,19 +1,24 @@
 """When changes may start: freezes and windows, in the policy's time zone."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from optimizer.changes import Tuner
 from optimizer.guardrails.verdict import Refusal
 from optimizer.policy.model import Policy, RunLimits, Window
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def closed(policy: Policy, now: datetime) -> Refusal | None:
-    """Why nothing may start now, or None. Local wall-clock times decide, so a window keeps its hours in summer and
-    winter; an hour that the clock shows twice is in the window twice."""
+def closed(policy: Policy, now: datetime, tuner: Tuner | None = None) -> Refusal | None:
+    """Why nothing of the tuner may start now, or None. Local wall-clock times decide, so a window keeps its hours in
+    summer and winter; an hour that the clock shows twice is in the window twice."""
     local = now.astimezone(ZoneInfo(policy.time_zone))
-    return frozen(policy.run, local) or outside_windows(policy.run, local)
+    refusal = frozen(policy.run, local) or outside_windows(policy.run.windows, local, "run.window")
+    if refusal is None and tuner is Tuner.INDEXES:
+        return outside_windows(policy.indexes.windows, local, "indexes.window")
+    return refusal
 
 
 def frozen(limits: RunLimits, local: datetime) -> Refusal | None:
@@ -24,12 +29,12 @@ def frozen(limits: RunLimits, local: datetime) -> Refusal | None:
     return None
 
 
-def outside_windows(limits: RunLimits, local: datetime) -> Refusal | None:
+def outside_windows(windows: Sequence[Window], local: datetime, rule: str) -> Refusal | None:
     """Outside every window; no window at all means any hour."""
-    if not limits.windows or any(_is_open(window, local) for window in limits.windows):
+    if not windows or any(_is_open(window, local) for window in windows):
         return None
-    hours = "; ".join(f"{', '.join(window.days)} {window.start} to {window.until}" for window in limits.windows)
-    return Refusal("run.window", f"{local:%a %H:%M} is outside the windows for changes ({hours}).")
+    hours = "; ".join(f"{', '.join(window.days)} {window.start} to {window.until}" for window in windows)
+    return Refusal(rule, f"{local:%a %H:%M} is outside the windows for changes ({hours}).")
 
 
 def _is_open(window: Window, local: datetime) -> bool:

@@ -5,15 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.changes import Change, MalformedChange, Tuner, function_name
-from optimizer.guardrails import calendar, memory, warmups
+from optimizer.guardrails import calendar, indexes, memory, warmups
 from optimizer.guardrails import provisioned_concurrency as pc
-from optimizer.guardrails.run import Account, Budget, best_first
+from optimizer.guardrails.run import OF_FUNCTIONS, Account, Budget, best_first
 from optimizer.guardrails.verdict import Decision, MissingNumber, Refusal, Verdict, number
-from optimizer.policy.model import Mode, Policy
+from optimizer.policy.model import Mode, Permission, Policy
 
-Live = memory.Live | pc.Live | warmups.Live
+Live = memory.Live | pc.Live | warmups.Live | indexes.Live
 
 _DECISIONS = {Mode.AUTO: Decision.AUTOMATIC, Mode.APPROVE: Decision.ASK, Mode.RECOMMEND: Decision.RECOMMENDED}
+_STRICTER = {
+    Permission.ASK: {Decision.AUTOMATIC: Decision.ASK},
+    Permission.RECOMMEND: {Decision.AUTOMATIC: Decision.RECOMMENDED, Decision.ASK: Decision.RECOMMENDED},
+}
 _MESSAGES = {
     Decision.AUTOMATIC: "Within every guardrail; the policy lets it happen by itself.",
     Decision.ASK: "Within every guardrail; the policy asks a person.",
@@ -28,14 +32,13 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
     acting: list[Change] = []
     for change in proposals:
         refusal = _alone(change, policy, account, now)
-        decision = _DECISIONS[policy.mode_of(change.tuner)]
+        decision = _decision(change, policy) if refusal is None else Decision.REFUSED
         if refusal is None and decision in (Decision.AUTOMATIC, Decision.ASK):
             acting.append(change)
         verdicts[change.id] = _verdict(change, decision, refusal)
     budget = Budget(policy, account, proposals)
-    shut = calendar.closed(policy, now)
     for change in best_first({change.id: change for change in acting}.values()):
-        refusal = shut or budget.admit(change)
+        refusal = calendar.closed(policy, now, change.tuner) or budget.admit(change)
         if refusal:
             verdicts[change.id] = _verdict(change, Decision.REFUSED, refusal)
     return [verdicts[change.id] for change in proposals]
@@ -43,7 +46,15 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
 
 def recheck(change: Change, live: Live, policy: Policy, now: datetime) -> Refusal | None:
     """The rules of one change again, on what the acting Lambda just read; also freezes and windows. None: go on."""
-    return calendar.closed(policy, now) or _rules(change, live, policy)
+    return calendar.closed(policy, now, change.tuner) or _rules(change, live, policy)
+
+
+def _decision(change: Change, policy: Policy) -> Decision:
+    """By the tuner's mode; what is done to indexes also by its kind, and the stricter of the two holds."""
+    decision = _DECISIONS[policy.mode_of(change.tuner)]
+    if change.tuner is not Tuner.INDEXES:
+        return decision
+    return _STRICTER.get(indexes.permission(change, policy.indexes), {}).get(decision, decision)
 
 
 def _alone(change: Change, policy: Policy, account: Account, now: datetime) -> Refusal | None:
@@ -53,7 +64,8 @@ def _alone(change: Change, policy: Policy, account: Account, now: datetime) -> R
             f"{change.tuner.value}.cool_down", f"Its last change is still settling, until {until:%Y-%m-%d %H:%M %Z}."
         )
     try:
-        function_name(change.target)
+        if change.tuner in OF_FUNCTIONS:
+            function_name(change.target)
         live = _live_before(change, account)
     except (MissingNumber, MalformedChange) as wrong:
         return Refusal("evidence", f"{wrong}.")
@@ -74,6 +86,8 @@ def _live_before(change: Change, account: Account) -> Live | None:
             account_unreserved=account.unreserved_concurrency or 0,
             reserved_concurrency=None if reserved is None else int(number(change.evidence, "reserved_concurrency")),
         )
+    if change.tuner is Tuner.INDEXES:
+        return indexes.Live(number(change.before, "size_bytes"), str(change.before.get("protected") or ""))
     return None
 
 
@@ -97,6 +111,8 @@ def _refusals(change: Change, live: Live, policy: Policy) -> Iterable[Refusal | 
             if warmups.takes_away(change):
                 return ()
             return (rule(change, given[1], policy.warmups) for rule in warmups.RULES)
+        case (Tuner.INDEXES, indexes.Live()):
+            return (rule(change, given[1], policy.indexes) for rule in indexes.RULES)
         case _:
             raise TypeError(f"{type(live).__name__} is not the live state of a change by {change.tuner.value}")
 

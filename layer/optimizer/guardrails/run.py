@@ -6,11 +6,12 @@ from datetime import datetime
 from itertools import chain
 
 from optimizer.changes import Change, Risk, Tuner, function_name
+from optimizer.guardrails import indexes, warmups
 from optimizer.guardrails import provisioned_concurrency as pc
-from optimizer.guardrails import warmups
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
 from optimizer.policy.model import Policy
 
+OF_FUNCTIONS = frozenset({Tuner.WARMUPS, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
 CONFIGURATION = frozenset({Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
 _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
@@ -54,6 +55,8 @@ class Budget:
         self._policy = policy
         self._account = account
         self._admitted = 0
+        self._functions = 0
+        self._indexes = indexes.RunLimits(policy.indexes)
         self._configured: dict[str, str] = {}
         self._warm_environments = 0.0
         self._warm_usd_day = 0.0
@@ -68,16 +71,17 @@ class Budget:
 
     def admit(self, change: Change) -> Refusal | None:
         """Take the change out of the budget, or say which limit it does not fit in (and take nothing)."""
-        refusal = self._count() or self._one_configuration(change) or self._totals(change)
+        refusal = self._count(change) or self._one_configuration(change) or self._totals(change)
         if refusal is None:
             self._take(change)
         return refusal
 
-    def _count(self) -> Refusal | None:
+    def _count(self, change: Change) -> Refusal | None:
         limits, targets = self._policy.run, self._account.targets
         if self._admitted + 1 > limits.max_changes:
             return Refusal("run.max_changes", f"A run may make {limits.max_changes} changes; better ones come first.")
-        if self._admitted + 1 > limits.max_changes_share * targets:
+        # The share is one of functions: of two databases or one cache no share would leave a whole one.
+        if change.tuner in OF_FUNCTIONS and self._functions + 1 > limits.max_changes_share * targets:
             return Refusal(
                 "run.max_changes_share",
                 f"A run may change {limits.max_changes_share:.0%} of its {targets} targets, "
@@ -102,6 +106,8 @@ class Budget:
             return warmups.over_total(environments, limits) or warmups.over_budget(usd_day, limits)
         if change.tuner is Tuner.PROVISIONED_CONCURRENCY and _adds(change):
             return self._provisioned(change)
+        if change.tuner is Tuner.INDEXES:
+            return self._indexes.refusal(change)
         return None
 
     def _provisioned(self, change: Change) -> Refusal | None:
@@ -129,6 +135,10 @@ class Budget:
 
     def _take(self, change: Change) -> None:
         self._admitted += 1
+        if change.tuner in OF_FUNCTIONS:
+            self._functions += 1
+        if change.tuner is Tuner.INDEXES:
+            self._indexes.take(change)
         if change.tuner in CONFIGURATION:
             self._configured[function_name(change.target)] = change.id
         if change.tuner is Tuner.WARMUPS and not warmups.takes_away(change):
