@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from optimizer import canonical
 from optimizer.policy import Policy
 from optimizer.policy.check import InvalidPolicy, errors, parse, read, schema
-from optimizer.policy.model import Database, Freeze, Window
+from optimizer.policy.model import Cache, Database, Freeze, Window
 
 
 def said(document: Any) -> list[str]:
@@ -20,6 +20,18 @@ def said(document: Any) -> list[str]:
 def database(*, twice: bool = False, **fields: Any) -> dict[str, Any]:
     one = {"name": "orders", "engine": "postgresql", "host": "db.example", "database": "orders", **fields}
     return {"indexes": {"databases": [one, one] if twice else [one]}}
+
+
+def cache(*, twice: bool = False, **fields: Any) -> dict[str, Any]:
+    space = {"name": "price", "min_ttl_s": 5, "max_ttl_s": 300}
+    one = {"name": "shop", "memory_mb": 64, "log_groups": ["/aws/lambda/shop"], "parameter": "/shop/cache-ttls"}
+    one = {**one, "namespaces": [{**space, **fields.pop("namespace", {})}], **fields}
+    other = {**one, "name": "other", "parameter": "/other/cache-ttls", "log_groups": ["/aws/lambda/other"]}
+    return {"cache_ttls": {"caches": [one, {**other, **fields}] if twice else [one]}}
+
+
+def test_a_cache_on_this_machine_needs_no_encryption() -> None:
+    assert said({"version": 1, **cache(endpoint="redis://127.0.0.1:6379", twice=True)}) == []
 
 
 def test_a_database_on_this_machine_needs_no_encryption() -> None:
@@ -85,6 +97,18 @@ def test_every_error_is_reported_at_once() -> None:
         (database(twice=True, user="app"), 'indexes.databases[1].name: "orders" is the name of another database too.'),
         ({"indexes": {"automatic_build_mb": 2, "max_build_mb": 1}}, "2 is more than indexes.max_build_mb"),
         ({"indexes": {"actions": {"drop_unused": "auto"}}}, 'Did you mean "automatic"?'),
+        (cache(parameter=""), "cache_ttls.caches[0]: needs either parameter (SSM) or app_config, and not both."),
+        (cache(app_config={"application": "a", "environment": "e", "profile": "p", "strategy": "s"}), "and not both"),
+        (cache(parameter="/one/cache-ttls", twice=True), "publishes its TTLs where another cache does"),
+        (cache(name="shop", twice=True), 'cache_ttls.caches[1].name: "shop" is the name of another cache too.'),
+        (cache(log_groups=["/one"], twice=True), '"price" is logged to the same group by cache_ttls.caches[0]'),
+        (cache(log_groups=[]), "cache_ttls.caches[0].log_groups: must not be empty."),
+        (cache(name="a b"), 'must be a name of at most 64 letters, digits and ., _ or -, not "a b".'),
+        (cache(endpoint="redis://cache.example:6379"), "endpoint: must be rediss:// (TLS), unless"),
+        (cache(endpoint="cache.example"), "endpoint: must be a URL such as rediss://HOST:6379"),
+        (cache(endpoint="rediss://:secret@cache.example"), "endpoint: holds a password"),
+        (cache(namespace={"min_ttl_s": 301}), "namespaces[0].min_ttl_s: 301 is more than max_ttl_s, which is 300."),
+        (cache(namespace={"max_age_s": 4}), "namespaces[0].min_ttl_s: 5 is more than max_age_s, which is 4."),
     ],
 )
 def test_an_error_names_its_path_and_what_is_wanted(part: dict[str, Any], message: str) -> None:
@@ -142,6 +166,7 @@ def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
         ("run", "windows", Window),
         ("indexes", "windows", Window),
         ("indexes", "databases", Database),
+        ("cache_ttls", "caches", Cache),
     ],
 )
 def test_the_items_of_lists_have_the_fields_of_their_classes(part: str, name: str, model: type[Any]) -> None:

@@ -1,6 +1,9 @@
 """The team's policy: what may be looked at, what may be changed, how much, when, and who is asked."""
 
 from optimizer.policy.model import (
+    AppConfigProfile,
+    Cache,
+    CacheNamespace,
     CacheTtls,
     Database,
     Freeze,
@@ -18,6 +21,9 @@ from optimizer.policy.model import (
 )
 
 __all__ = [
+    "AppConfigProfile",
+    "Cache",
+    "CacheNamespace",
     "CacheTtls",
     "Database",
     "Freeze",

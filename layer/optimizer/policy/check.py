@@ -36,6 +36,7 @@ _PATTERNS = {
     "until": "a time HH:MM from 00:00 to 24:00",
     "alias": "the name of an alias: letters, digits, _ and -, not only digits",
     "ca_key": "a key that begins with policy/, or empty",
+    "name": "a name of at most 64 letters, digits and ., _ or -",
 }
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from optimizer.policy.cache_contradictions import of_caches
 from optimizer.policy.errors import PolicyError, join, short
 from optimizer.policy.model import Policy
 
@@ -39,6 +40,7 @@ def across(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     yield from _freezes(document)
     yield from _holidays(document)
     yield from _databases(document)
+    yield from of_caches(document)
 
 
 def _ordered(document: Mapping[str, Any], low: str, high: str) -> Iterator[PolicyError]:

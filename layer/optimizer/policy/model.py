@@ -193,10 +193,63 @@ class Indexes:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheNamespace:
+    """One kind of value in a cache. `max_age_s`: oldest value that may be served; None: `max_ttl_s` says it. `sliding`:
+    reads prolong the entries, so that the TTL bounds no age and is never tuned."""
+
+    name: str
+    min_ttl_s: float
+    max_ttl_s: float
+    max_age_s: float | None = None
+    target_hit_ratio: float | None = None
+    sliding: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppConfigProfile:
+    """Ids of what AppConfig publishes the TTLs with."""
+
+    application: str
+    environment: str
+    profile: str
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A cache whose TTLs are published in an SSM `parameter` or with AppConfig, and whose client logs to `log_groups`.
+    `memory_mb` (MiB): what the entries of all its namespaces may take. `endpoint`: whose INFO is read, if any."""
+
+    name: str
+    memory_mb: float
+    log_groups: tuple[str, ...]
+    namespaces: tuple[CacheNamespace, ...]
+    parameter: str = ""
+    app_config: AppConfigProfile | None = None
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CacheTtls:
-    """Limits of TTL changes."""
+    """Limits of TTL changes. `watch_minutes`: least time of a watch, which always is at least twice the longest TTL.
+    `max_hit_ratio_drop`: as a share (0.03: three points). `max_miss_load_ratio`: of the origin's time for each read.
+    What is not priced (None) is left out of the USD."""
 
     mode: Mode | None = None
+    caches: tuple[Cache, ...] = ()
+    max_step_ratio: float = 2.0
+    cool_down_days: float = 1.0
+    observe_hours: float = 24.0
+    max_log_mb: int = 100
+    watch_minutes: float = 10.0
+    max_hit_ratio_drop: float = 0.03
+    max_miss_load_ratio: float = 1.2
+    usd_gb_month: float | None = None
+    usd_million_misses: float | None = None
+
+    def cache(self, name: str) -> Cache | None:
+        """The cache of this name."""
+        return next((cache for cache in self.caches if cache.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
