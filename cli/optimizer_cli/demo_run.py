@@ -160,9 +160,14 @@ def _messages(sqs: Any, queue: str) -> list[dict[str, str]]:
     while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
         for message in batch:
             notification = json.loads(message["Body"])
-            found.append({"subject": notification.get("Subject", ""), "message": notification["Message"]})
+            found.append({"subject": notification.get("Subject", ""), "message": _text(notification["Message"])})
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     return found
+
+
+def _text(message: str) -> str:
+    """What a mail would hold."""
+    return str(json.loads(message)["text"])
 
 
 def _await_changes(account: LocalAccount, application: Application, progress: Console) -> dict[str, str]:

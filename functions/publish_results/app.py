@@ -15,12 +15,20 @@ from optimizer.runs import RunStore
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, publish_results."""
     environment, now = Environment.read(), datetime.now(UTC)
-    store, sns = RunStore(aws.client("dynamodb"), environment.table), aws.client("sns")
+    store = RunStore(aws.client("dynamodb"), environment.table)
+    sns, events = aws.client("sns"), aws.client("events")
     if event["step"] == "change":
-        message_id = publish_change(store, sns, environment.topic_arn, event["change_id"], now)
+        message_id = publish_change(store, sns, events, environment.topic_arn, event["change_id"], now)
     else:
         documents = Documents(aws.client("s3"), environment.bucket)
         message_id = publish_run(
-            store, documents, sns, environment.topic_arn, event["run_id"], event.get("failed_batches", []), now
+            store,
+            documents,
+            sns,
+            events,
+            environment.topic_arn,
+            event["run_id"],
+            event.get("failed_batches", []),
+            now,
         )
     return {"outcome": "published", "message_id": message_id}

@@ -36,7 +36,9 @@ class Call:
         return _READS.match(self.operation) is None
 
     def owned(self, running: Running) -> bool:
-        """Whether it names only the application's own table, bucket and topic."""
+        """Whether it names only the application's own table, bucket and topic, or says something on the bus."""
+        if (self.service, self.operation) == ("events", "PutEvents"):
+            return True
         application = running.application
         own = {"dynamodb": application.table, "s3": application.bucket, "sns": application.topic_arn}
         return self.on == {own.get(self.service)}

@@ -190,4 +190,5 @@ def _is_about(message: Message, run: str) -> bool:
 
 def _message(notification: Mapping[str, Any]) -> Message:
     attributes = {name: one["Value"] for name, one in notification.get("MessageAttributes", {}).items()}
-    return Message(notification.get("Subject", ""), " ".join(notification["Message"].split()), attributes)
+    text = json.loads(notification["Message"])["text"]
+    return Message(notification.get("Subject", ""), " ".join(text.split()), attributes)

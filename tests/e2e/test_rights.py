@@ -127,6 +127,10 @@ def delete_item(session: Session) -> None:
     )
 
 
+def put_event(session: Session, source: str) -> None:
+    session.client("events").put_events(Entries=[{"Source": source, "DetailType": "Rights", "Detail": "{}"}])
+
+
 def start_query(session: Session) -> None:
     session.client("logs").start_query(
         logGroupName=f"/aws/lambda/{session.tagged}", startTime=1, endTime=2, queryString="fields @message | limit 1"
@@ -162,6 +166,8 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
         lambda s: s.client("sns").publish(TopicArn=s.application.topic_arn, Message="rights"),
         {"publish_results"},
     ),
+    "put an event of its own on the bus": (lambda s: put_event(s, "optimizer"), {"publish_results"}),
+    "put an event of another's on the bus": (lambda s: put_event(s, "orders"), set()),
     "answer a task token": (
         lambda s: s.client("stepfunctions").send_task_success(taskToken="none", output="{}"),
         {"request_approval"},

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FOLDER = Path(__file__).parents[2] / "statemachine"
 AUTO = {"version": 1, "mode": "auto", "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4}}
+TELLS_OF_FAILURE = ("WordFailure", "PublishFailure", "AnnounceFailure")
 ASK = {**AUTO, "mode": "approve"}
 # Late enough that a test can get ready for each look, and lenient: what is judged here is the way, not the numbers.
 MEMORY = {"watch_minutes": [240, 360], "min_invocations": 20, "max_slowdown": 1.3, "min_gain": 0.01}
@@ -282,14 +283,31 @@ def told(machines: Machines) -> Told:
 
 def test_a_run_with_a_bad_policy_fails_and_says_so(told: Told) -> None:
     assert (told.bad_policy.status, told.bad_policy.error) == ("FAILED", "PolicyInvalid")
-    lane = ["StartRun", "WasStarted", "RecordFailure", "ReleaseLock", "PublishFailure", "RunFailed"]
+    lane = [
+        "StartRun",
+        "WasStarted",
+        "RecordFailure",
+        "ReleaseLock",
+        "WordFailure",
+        "PublishFailure",
+        "AnnounceFailure",
+        "RunFailed",
+    ]
     assert told.bad_policy.states == lane
 
 
 def test_a_change_whose_lambda_fails_does_not_fail_its_run(told: Told) -> None:
     assert told.broken.status == "SUCCEEDED"
     assert told.broken_changes
-    lane = ["PutBack", "IsRunStillWaiting", "TellRunOfFailure", "PublishFailure", "ChangeFailed"]
+    lane = [
+        "PutBack",
+        "IsRunStillWaiting",
+        "TellRunOfFailure",
+        "WordFailure",
+        "PublishFailure",
+        "AnnounceFailure",
+        "ChangeFailed",
+    ]
     for change in told.broken_changes:
         assert change.status == "FAILED"
         assert change.states[-5:] == lane
@@ -297,7 +315,16 @@ def test_a_change_whose_lambda_fails_does_not_fail_its_run(told: Told) -> None:
 
 def test_a_change_whose_watch_fails_is_put_back_and_fails(told: Told) -> None:
     assert told.unseen.status == "FAILED"
-    lane = ["WaitToPutBack", "PutBack", "WasPutBack", "IsRunStillWaiting", "PublishFailure", "ChangeFailed"]
+    lane = [
+        "WaitToPutBack",
+        "PutBack",
+        "WasPutBack",
+        "IsRunStillWaiting",
+        "WordFailure",
+        "PublishFailure",
+        "AnnounceFailure",
+        "ChangeFailed",
+    ]
     assert told.unseen.states[-6:] == lane
 
 
@@ -331,7 +358,16 @@ def test_a_question_that_nobody_answers_rejects_and_does_not_fail_the_run(told: 
 
 
 def test_a_change_that_nobody_recorded_fails_and_says_so(told: Told) -> None:
-    lane = ["Begin", "Apply", "PutBack", "IsRunStillWaiting", "PublishFailure", "ChangeFailed"]
+    lane = [
+        "Begin",
+        "Apply",
+        "PutBack",
+        "IsRunStillWaiting",
+        "WordFailure",
+        "PublishFailure",
+        "AnnounceFailure",
+        "ChangeFailed",
+    ]
     assert (told.unknown_change.status, told.unknown_change.states) == ("FAILED", lane)
 
 

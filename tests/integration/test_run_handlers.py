@@ -89,10 +89,13 @@ class Account:
         self.documents.write(f"runs/{RUN}/proposals/{name}.json", document)
 
     def messages(self) -> list[dict[str, Any]]:
+        """What came out of the topic at a queue; `Message` is its text, `document` all that a program gets."""
         found: list[dict[str, Any]] = []
         while batch := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
             for message in batch:
-                found.append(json.loads(message["Body"]))
+                notification = json.loads(message["Body"])
+                document = json.loads(notification["Message"])
+                found.append({**notification, "Message": document["text"], "document": document})
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         return found
 
@@ -384,7 +387,7 @@ def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: A
     attributes = {name: one["Value"] for name, one in message["MessageAttributes"].items()}
     assert attributes["run"] == RUN
     assert (attributes["outcome"], attributes["severity"]) == ("succeeded", "warning")
-    assert json.loads(attributes["tuners"]) == ["memory"]
+    assert json.loads(attributes["tuner"]) == ["memory"]
     text = " ".join(message["Message"].split())
     for said in ("-3.20 USD", "[memory.step]", "f7: it has no alias live", "gone: there is no function"):
         assert said in text
@@ -392,6 +395,9 @@ def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: A
     report = account.documents.read(f"runs/{RUN}/report.json")
     assert report["possible_usd_month"] == {"estimate": -3.2, "low": -4.1, "high": -2.3}
     assert account.documents.read_bytes(f"runs/{RUN}/report.txt").decode() == message["Message"]
+    document = message["document"]
+    assert (document["counts"]["recommended"], document["counts"]["refused"], document["not_looked_at"]) == (1, 1, 2)
+    assert document["possible_usd_month"] == report["possible_usd_month"]
     run = account.store.run(RUN)
     assert (run["status"], run["message_id"]) == ("succeeded", answer["message_id"])
 

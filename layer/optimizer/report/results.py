@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.changes import Status
 from optimizer.documents import Documents
-from optimizer.report import text
+from optimizer.report import details, text
 from optimizer.report.publish import Message, publish_once
 from optimizer.report.summary import line, summarise
 from optimizer.runs import RunStore
 
 if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sns import SNSClient
 
 # Of the JSON in which Lambda says how a function failed, cut after 300 characters.
@@ -25,6 +26,7 @@ def publish_run(
     store: RunStore,
     documents: Documents,
     sns: "SNSClient",
+    events: "EventBridgeClient",
     topic_arn: str,
     run_id: str,
     failed_batches: Sequence[Mapping[str, Any]],
@@ -50,32 +52,39 @@ def publish_run(
     if not published.message_id:
         documents.write(f"runs/{run_id}/report.json", report)
         documents.write_bytes(f"runs/{run_id}/report.txt", message.encode(), "text/plain; charset=utf-8")
-    message_id = publish_once(
-        sns,
-        store,
-        topic_arn,
-        f"RUN#{run_id}",
-        Message(text.subject(report), message, run_id, "succeeded", report.severity, report.tuners),
-        now,
+    said = Message(
+        "Run finished",
+        text.subject(report),
+        message,
+        run_id,
+        "succeeded",
+        report.severity,
+        report.tuners,
+        details.of_run(report),
     )
+    message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", said, now)
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
     return message_id
 
 
-def publish_change(store: RunStore, sns: "SNSClient", topic_arn: str, change_id: str, now: datetime) -> str:
+def publish_change(
+    store: RunStore, sns: "SNSClient", events: "EventBridgeClient", topic_arn: str, change_id: str, now: datetime
+) -> str:
     """Publish how the watch of a change ended; returns the message's id."""
     stored = store.change(change_id)
     shown = line(stored)
     severity = _SEVERITY.get(stored.status, "warning")
     message = Message(
+        "Change finished",
         text.change_subject(shown),
         text.change_body(shown),
         stored.change.run_id,
         stored.status.value,
         severity,
         (stored.change.tuner.value,),
+        details.of_change(shown),
     )
-    return publish_once(sns, store, topic_arn, f"CHANGE#{change_id}", message, now)
+    return publish_once(sns, events, store, topic_arn, f"CHANGE#{change_id}", message, now)
 
 
 @dataclass(slots=True)
