@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from optimizer import canonical
 from optimizer.policy import Policy
 from optimizer.policy.check import InvalidPolicy, errors, parse, read, schema
-from optimizer.policy.model import Cache, Database, Freeze, Window
+from optimizer.policy.model import Approver, Cache, Database, Freeze, Window
 
 
 def said(document: Any) -> list[str]:
@@ -104,6 +104,17 @@ def test_every_error_is_reported_at_once() -> None:
         (cache(log_groups=["/one"], twice=True), '"price" is logged to the same group by cache_ttls.caches[0]'),
         (cache(log_groups=[]), "cache_ttls.caches[0].log_groups: must not be empty."),
         (cache(name="a b"), 'must be a name of at most 64 letters, digits and ., _ or -, not "a b".'),
+        ({"approvals": {"needed": 0}}, "approvals.needed: must be at least 1, not 0."),
+        ({"approvals": {"needed": 2}}, "approvals.needed: 2 is more than 1, because no approvers are listed."),
+        (
+            {"approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 3}},
+            "approvals.needed: 3 is more than the 2 that are listed.",
+        ),
+        (
+            {"approvals": {"approvers": [{"name": "anna"}, {"name": "Anna"}]}},
+            'approvals.approvers[1].name: "Anna" is listed twice.',
+        ),
+        ({"approvals": {"approvers": [{"name": "a b"}]}}, "must be a name of at most 64 letters"),
         (cache(endpoint="redis://cache.example:6379"), "endpoint: must be rediss:// (TLS), unless"),
         (cache(endpoint="cache.example"), "endpoint: must be a URL such as rediss://HOST:6379"),
         (cache(endpoint="rediss://:secret@cache.example"), "endpoint: holds a password"),
@@ -167,6 +178,7 @@ def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
         ("indexes", "windows", Window),
         ("indexes", "databases", Database),
         ("cache_ttls", "caches", Cache),
+        ("approvals", "approvers", Approver),
     ],
 )
 def test_the_items_of_lists_have_the_fields_of_their_classes(part: str, name: str, model: type[Any]) -> None:

@@ -2,6 +2,8 @@
 
 from optimizer.policy.model import (
     AppConfigProfile,
+    Approvals,
+    Approver,
     Cache,
     CacheNamespace,
     CacheTtls,
@@ -22,6 +24,8 @@ from optimizer.policy.model import (
 
 __all__ = [
     "AppConfigProfile",
+    "Approvals",
+    "Approver",
     "Cache",
     "CacheNamespace",
     "CacheTtls",

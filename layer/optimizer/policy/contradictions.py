@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from optimizer.policy.approval_contradictions import of_approvals
 from optimizer.policy.cache_contradictions import of_caches
 from optimizer.policy.errors import PolicyError, join, short
 from optimizer.policy.model import Policy
@@ -41,6 +42,7 @@ def across(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     yield from _holidays(document)
     yield from _databases(document)
     yield from of_caches(document)
+    yield from of_approvals(document)
 
 
 def _ordered(document: Mapping[str, Any], low: str, high: str) -> Iterator[PolicyError]:

@@ -265,6 +265,23 @@ class RunLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Approver:
+    """Somebody with a link of their own. The name goes into the record and into the attribute `approver` of the
+    message that carries the link."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """Who is asked. Without approvers one link goes to everybody who gets the topic's messages. `needed`: so many of
+    them must approve a change; one of them rejects it alone."""
+
+    approvers: tuple[Approver, ...] = ()
+    needed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The whole policy. `Policy()` is what holds when a team stores nothing but `{"version": 1}`."""
 
@@ -278,6 +295,7 @@ class Policy:
     indexes: Indexes = field(default_factory=Indexes)
     cache_ttls: CacheTtls = field(default_factory=CacheTtls)
     run: RunLimits = field(default_factory=RunLimits)
+    approvals: Approvals = field(default_factory=Approvals)
 
     def mode_of(self, tuner: str) -> Mode:
         """The tuner's own mode, or the policy's."""
