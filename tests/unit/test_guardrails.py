@@ -188,11 +188,6 @@ def test_taking_warm_ups_away_is_always_allowed() -> None:
     assert verdict_of(change, replace(AUTO, warmups=none)) == ("automatic", "mode")
 
 
-def test_a_tuner_without_guardrails_cannot_act() -> None:
-    change = replace(memory(), tuner=Tuner.CACHE_TTLS)
-    assert verdict_of(change) == ("refused", "tuner")
-
-
 def test_a_target_is_left_alone_until_its_cool_down_ends() -> None:
     change = memory()
     until = {(change.target, Tuner.MEMORY): NOW + timedelta(seconds=1)}

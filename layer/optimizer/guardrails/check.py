@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.changes import Change, MalformedChange, Tuner, function_name
-from optimizer.guardrails import calendar, indexes, memory, warmups
+from optimizer.guardrails import cache_ttls, calendar, indexes, memory, warmups
 from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.guardrails.run import OF_FUNCTIONS, Account, Budget, best_first
 from optimizer.guardrails.verdict import Decision, MissingNumber, Refusal, Verdict, number
 from optimizer.policy.model import Mode, Permission, Policy
 
-Live = memory.Live | pc.Live | warmups.Live | indexes.Live
+Live = memory.Live | pc.Live | warmups.Live | indexes.Live | cache_ttls.Live
 
 _DECISIONS = {Mode.AUTO: Decision.AUTOMATIC, Mode.APPROVE: Decision.ASK, Mode.RECOMMEND: Decision.RECOMMENDED}
 _STRICTER = {
@@ -69,12 +69,10 @@ def _alone(change: Change, policy: Policy, account: Account, now: datetime) -> R
         live = _live_before(change, account)
     except (MissingNumber, MalformedChange) as wrong:
         return Refusal("evidence", f"{wrong}.")
-    if live is None:
-        return Refusal("tuner", f"There are no guardrails for {change.tuner.value} yet, so nothing may act.")
     return _rules(change, live, policy)
 
 
-def _live_before(change: Change, account: Account) -> Live | None:
+def _live_before(change: Change, account: Account) -> Live:
     if change.tuner is Tuner.MEMORY:
         return memory.Live(int(number(change.before, "memory_mb")))
     if change.tuner is Tuner.WARMUPS:
@@ -88,13 +86,13 @@ def _live_before(change: Change, account: Account) -> Live | None:
         )
     if change.tuner is Tuner.INDEXES:
         return indexes.Live(number(change.before, "size_bytes"), str(change.before.get("protected") or ""))
-    return None
+    return cache_ttls.live_before(change)
 
 
 def _rules(change: Change, live: Live, policy: Policy) -> Refusal | None:
     try:
         return _first(_refusals(change, live, policy))
-    except MissingNumber as missing:
+    except (MissingNumber, MalformedChange) as missing:
         return Refusal("evidence", f"{missing}.")
 
 
@@ -113,6 +111,8 @@ def _refusals(change: Change, live: Live, policy: Policy) -> Iterable[Refusal | 
             return (rule(change, given[1], policy.warmups) for rule in warmups.RULES)
         case (Tuner.INDEXES, indexes.Live()):
             return (rule(change, given[1], policy.indexes) for rule in indexes.RULES)
+        case (Tuner.CACHE_TTLS, cache_ttls.Live()):
+            return (rule(change, given[1], policy.cache_ttls) for rule in cache_ttls.RULES)
         case _:
             raise TypeError(f"{type(live).__name__} is not the live state of a change by {change.tuner.value}")
 
