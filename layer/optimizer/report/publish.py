@@ -19,6 +19,8 @@ _PROGRAMS = ("sqs", "lambda", "http", "https", "firehose")
 # SNS takes 256 KiB for all protocols together; the text is there for each program and for mail.
 LONGEST_TEXT = 16_000
 _LARGEST_MESSAGE = 250_000
+# Whoever may read the bus may not therefore answer for an approver; the text holds the link too.
+_NOT_ON_THE_BUS = ("text", "link")
 
 
 class EventRefused(RuntimeError):
@@ -29,7 +31,8 @@ class EventRefused(RuntimeError):
 class Message:
     """A message: the text for mail, and for programs `details` beside the fields that filters can use.
 
-    `kind`: what it is about, the detail type of its event, for example "Run finished".
+    `kind`: what it is about, the detail type of its event, for example "Run finished". `link` goes to whoever gets the
+    message and never on the bus; `approver` is whom it is for, where it is for one person only.
     """
 
     kind: str
@@ -40,6 +43,8 @@ class Message:
     severity: str
     tuners: tuple[str, ...]
     details: Mapping[str, Any] = field(default_factory=dict)
+    link: str = ""
+    approver: str = ""
 
     def document(self) -> dict[str, Any]:
         """What programs get; docs/architecture.md, Messages."""
@@ -52,6 +57,8 @@ class Message:
             "tuners": list(self.tuners),
             "subject": self.subject,
             "text": shortened(self.text),
+            **({"link": self.link} if self.link else {}),
+            **({"approver": self.approver} if self.approver else {}),
             **canonical.plain(self.details),
         }
 
@@ -86,6 +93,7 @@ def publish_once(
         return known.message_id
     _put_event(events, message, now)
     attributes = {"run": message.run_id, "outcome": message.outcome, "severity": message.severity}
+    attributes |= {"approver": message.approver} if message.approver else {}
     sent = sns.publish(
         TopicArn=topic_arn,
         Subject=message.subject,
@@ -109,7 +117,7 @@ def shortened(text: str) -> str:
 
 
 def _put_event(events: "EventBridgeClient", message: Message, now: datetime) -> None:
-    detail = {name: value for name, value in message.document().items() if name != "text"}
+    detail = {name: value for name, value in message.document().items() if name not in _NOT_ON_THE_BUS}
     answer = events.put_events(
         Entries=[{"Time": now, "Source": SOURCE, "DetailType": message.kind, "Detail": json.dumps(detail)}]
     )

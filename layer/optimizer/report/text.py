@@ -65,7 +65,7 @@ def body(report: Report) -> str:
 def change_body(shown: Line) -> str:
     """The message about how a single change ended."""
     outcome = f"Outcome: {shown.status}. {_message(shown)}".rstrip()
-    parts = [f"{shown.target}: {_what(shown)}.", _sentence(_reason(shown)), outcome]
+    parts = [f"{shown.target}: {what(shown)}.", sentence(reason(shown)), outcome]
     return "\n".join(_wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
 
@@ -101,17 +101,17 @@ def _cut(lines: list[str]) -> list[str]:
 
 
 def _item(shown: Line) -> str:
-    parts = [f"{shown.target}: {_what(shown)}"]
+    parts = [f"{shown.target}: {what(shown)}"]
     parts += [f"{usd(shown.usd_month)} a month"] if shown.usd_month else []
-    parts += [_reason(shown), _message(shown)]
+    parts += [reason(shown), _message(shown)]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
-    return f"- {' '.join(_sentence(part) for part in parts if part)}{rule}"
+    return f"- {' '.join(sentence(part) for part in parts if part)}{rule}"
 
 
-def _reason(shown: Line) -> str:
+def reason(shown: Line) -> str:
     """The reason without the name of its target, with which the line begins."""
-    reason = shown.reason.removeprefix(f"{shown.target}: ")
-    return reason[:1].upper() + reason[1:]
+    said = shown.reason.removeprefix(f"{shown.target}: ")
+    return said[:1].upper() + said[1:]
 
 
 def _message(shown: Line) -> str:
@@ -119,11 +119,12 @@ def _message(shown: Line) -> str:
     return "" if shown.message.startswith("Within every guardrail") else shown.message
 
 
-def _sentence(part: str) -> str:
+def sentence(part: str) -> str:
+    """The part with a full stop, unless it ends with a mark of its own."""
     return part if part.endswith((".", "!", "?")) else f"{part}."
 
 
-def _what(shown: Line) -> str:
+def what(shown: Line) -> str:
     """The change in one phrase: the numbers that its guardrails read."""
     before, after = shown.before, shown.after
     match Tuner(shown.tuner):
