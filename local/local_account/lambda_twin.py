@@ -109,7 +109,12 @@ class Twin:
             "LastUpdateStatus": "InProgress" if busy else "Successful",
         }
 
+    def list_aliases(self, **_: Any) -> dict[str, Any]:
+        return {"Aliases": [{"Name": self.alias_name}] if self.alias_name else []}
+
     def get_alias(self, **_: Any) -> dict[str, Any]:
+        if not self.alias_name:
+            raise error("ResourceNotFoundException", "GetAlias")
         return {
             "FunctionVersion": self.alias["version"],
             "RevisionId": self.alias["revision"],

@@ -1,7 +1,7 @@
 """A capacity change is killed after every single API call, or met by the team's own deploy there, and run again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
 from optimizer.capacity.canary import Comparison, Minute, Side
 from optimizer.capacity.life import ChangeCapacity
-from optimizer.capacity.live import LambdaAccount
+from optimizer.capacity.live import LATEST, LambdaAccount
 from optimizer.capacity.used_memory import UsedMemory
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.policy.model import Policy
@@ -155,9 +155,27 @@ def with_bounds() -> Twin:
     return twin
 
 
+def latest_change() -> Change:
+    content = LambdaAccount(*_clients(without_alias())).read(NAME, LATEST).latest.content
+    return replace(
+        memory_change(0.0),
+        before={"memory_mb": 1024, "version": LATEST, "content": content},
+        evidence={"alias": LATEST, "canary_weight": 0.0},
+    )
+
+
+def without_alias() -> Twin:
+    return Twin(alias="")
+
+
+def _clients(twin: Twin) -> Any:
+    return twin.client("lambda"), twin.client("application-autoscaling")
+
+
 CASES: dict[str, tuple[Callable[[], Change], Callable[[], Twin]]] = {
     "canary": (memory_change, Twin),
     "direct": (lambda: memory_change(0.0, 3), with_provisioned),
+    "latest": (latest_change, without_alias),
     "provisioned": (lambda: provisioned_change({"environments": 0}, {"environments": 2}), Twin),
     "fewer": (lambda: provisioned_change({"environments": 3}, {"environments": 1}), with_provisioned),
     "removed": (lambda: provisioned_change({"environments": 3}, {"environments": 0}), with_provisioned),
@@ -171,6 +189,8 @@ CASES: dict[str, tuple[Callable[[], Change], Callable[[], Twin]]] = {
 def is_old(case: str, world: World) -> bool:
     if case in ("canary", "direct"):
         return old_state(world.twin)
+    if case == "latest":
+        return bool(world.twin.latest["MemorySize"] == 1024)
     return {
         "provisioned": world.twin.provisioned is None,
         "fewer": (world.twin.provisioned or {}).get("requested") == 3,
@@ -182,6 +202,8 @@ def is_old(case: str, world: World) -> bool:
 def is_new(case: str, world: World) -> bool:
     if case in ("canary", "direct"):
         return new_state(world.twin)
+    if case == "latest":
+        return bool(world.twin.latest["MemorySize"] == 512)
     return {
         "provisioned": (world.twin.provisioned or {}).get("requested") == 2,
         "fewer": (world.twin.provisioned or {}).get("requested") == 1,
@@ -284,6 +306,19 @@ def test_a_deploy_by_the_team_at_any_point_is_left_as_it_is(case: str, deploy: s
         assert world.status in (Status.KEPT, Status.REVERTED, Status.STALE, Status.REFUSED), where
         if world.status is not Status.KEPT and now.alias["version"] == "1":
             assert now.latest["MemorySize"] == 1024, where
+
+
+@pytest.mark.parametrize("deploy", ["team_updates_code", "team_sets_timeout"])
+def test_a_deploy_of_a_function_without_alias_keeps_its_code_and_never_half_a_change(deploy: str) -> None:
+    calm = make(latest_change(), without_alias())
+    calm.until_final()
+    for place in range(1, len(calm.twin.calls) + 1):
+        world = make(latest_change(), without_alias())
+        _run_with(world, place, getattr(world.twin, deploy))
+        latest = world.twin.latest
+        assert (latest["CodeSha256"], latest["Timeout"]) != ("code-1", 3)
+        assert latest["MemorySize"] == (512 if world.status is Status.KEPT else 1024), f"{deploy} after call {place}"
+        assert world.twin.versions.keys() == {"1"}
 
 
 def test_provisioned_concurrency_that_cannot_be_allocated_is_put_back() -> None:

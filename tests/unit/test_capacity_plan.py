@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer import guardrails
 from optimizer.capacity.demand import Demand, worth_holding
-from optimizer.capacity.live import LiveFunction, Provisioned, Scaling, Version
+from optimizer.capacity.live import LATEST, LiveFunction, Provisioned, Scaling, Version
 from optimizer.capacity.observed import FunctionHistory
 from optimizer.capacity.plan import Seen, memory_limits, plan_function
 from optimizer.capacity.report_lines import LoggedReport, ReportLine
@@ -104,6 +104,24 @@ def test_what_a_template_owns_is_only_recommended_with_the_line_to_change(tags: 
     refused = memory_of(plan_function(owned, Policy(mode=Mode.AUTO, memory=limits)))
     assert isinstance(refused, NoChange)
     assert line in refused.reason
+
+
+WITHOUT_ALIAS = live(alias=LATEST, alias_version=LATEST, version=version(LATEST))
+
+
+def test_a_function_without_alias_is_changed_at_once_and_only_within_what_is_expected() -> None:
+    policy = Policy(memory=Memory(max_slowdown=3.0))
+    change = memory_of(plan_function(seen(live=WITHOUT_ALIAS), policy))
+    assert isinstance(change, Change)
+    assert change.evidence["canary_weight"] == 0
+    assert change.before["content"] == "content"
+    assert change.evidence["duration_ratio"] <= change.evidence["max_duration_ratio"]
+
+
+def test_a_function_without_alias_gets_no_provisioned_concurrency() -> None:
+    proposal = provisioned_of(plan_function(seen(live=WITHOUT_ALIAS, busy=3.0), Policy()))
+    assert isinstance(proposal, NoChange)
+    assert "without an alias" in proposal.reason
 
 
 def test_a_function_short_of_memory_gets_more() -> None:

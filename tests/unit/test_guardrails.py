@@ -100,6 +100,22 @@ def test_a_change_within_every_guardrail_goes_by_the_mode(change: Change, mode: 
     assert verdict_of(change, replace(AUTO, mode=mode)) == (decision, "mode")
 
 
+@pytest.mark.parametrize(
+    ("mode", "latest_mode", "decision"),
+    [
+        (Mode.AUTO, Mode.APPROVE, "ask"),
+        (Mode.AUTO, Mode.AUTO, "automatic"),
+        (Mode.RECOMMEND, Mode.AUTO, "recommended"),
+        (Mode.APPROVE, Mode.RECOMMEND, "recommended"),
+    ],
+)
+def test_a_memory_size_without_a_canary_needs_the_stricter_of_two_modes(
+    mode: Mode, latest_mode: Mode, decision: str
+) -> None:
+    policy = replace(AUTO, mode=mode, memory=replace(AUTO.memory, latest_mode=latest_mode))
+    assert verdict_of(memory(alias="$LATEST"), policy)[0] == decision
+
+
 def test_a_tuner_may_have_a_mode_of_its_own() -> None:
     policy = replace(AUTO, memory=Memory(mode=Mode.APPROVE))
     assert verdict_of(memory(), policy) == ("ask", "mode")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from optimizer.capacity import memory_life, provisioned_life
+from optimizer.capacity import latest_life, memory_life, provisioned_life
 from optimizer.capacity.live import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction, Raced, Version
 from optimizer.capacity.memory_life import Phase
 from optimizer.capacity.work import Work
@@ -57,6 +57,11 @@ class Acting:
         if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
             decide = provisioned_life.apply if step == "apply" else provisioned_life.revert
             return decide(*work.amounts, live)
+        if work.latest:
+            if step == "keep":
+                return memory_life.Done()
+            decide_latest = latest_life.apply if step == "apply" else latest_life.revert
+            return decide_latest(work.memory, work.phase, live)
         candidate = self._candidate(work)
         if step == "keep":
             if candidate is None:

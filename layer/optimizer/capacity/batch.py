@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from optimizer.capacity.demand import Demand
-from optimizer.capacity.live import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
+from optimizer.capacity.live import LATEST, LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.logs import LogsUnreadable, ReportLog, Scan
 from optimizer.capacity.observed import FunctionHistory
 from optimizer.capacity.plan import Seen, plan_function
@@ -69,7 +69,7 @@ class CapacityPlanner:
     def _one(self, target: Mapping[str, Any], traffic: Mapping[str, Any]) -> list[Change | NoChange] | str:
         name = target["function_name"]
         try:
-            live = self.account.read(name, target["alias"], owners=True)
+            live = self._live(name, target["alias"])
             history, scan = self._history(live, traffic.get("invocations_day"))
         except (NoSuchAlias, NoSuchFunction) as gone:
             return f"{gone}; memory and provisioned concurrency are only changed behind an alias"
@@ -88,6 +88,14 @@ class CapacityPlanner:
             taken_back=self.taken_back(target["function_arn"]),
         )
         return list(plan_function(seen, self.policy))
+
+    def _live(self, name: str, alias: str) -> LiveFunction:
+        try:
+            return self.account.read(name, alias, owners=True)
+        except NoSuchAlias:
+            if self.account.has_aliases(name):
+                raise
+            return self.account.read(name, LATEST, owners=True)
 
     def _history(self, live: LiveFunction, lines_day: float | None) -> tuple[FunctionHistory, Mapping[str, Any]]:
         key = f"history/capacity/{live.function_name}.json"

@@ -191,12 +191,12 @@ class ChangeCapacity:
         if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
             return self.measure.days(work.name, live.alias, start, end, most)
         most = min(most, evidence.get("max_duration_ratio", most))
-        candidate, plan = str(work.progress["version"]), work.memory
+        plan = work.memory
         if plan.weight == 0:
             comparison = self.measure.days(work.name, live.alias, start, end, most)
         else:
             comparison = self.measure.versions(
-                work.name, live.alias, plan.version, candidate, start, end, most, plan.weight
+                work.name, live.alias, plan.version, work.watched_version, start, end, most, plan.weight
             )
         return replace(
             comparison,
@@ -209,7 +209,7 @@ class ChangeCapacity:
         plan = work.memory if work.change.tuner is Tuner.MEMORY else None
         if not health.healthy or plan is None or plan.after_mb >= plan.before_mb:
             return health
-        used = self.used_memory(live.log_group, str(work.progress["version"]), watch.applied_at, watch.end(number))
+        used = self.used_memory(live.log_group, work.watched_version, watch.applied_at, watch.end(number))
         tight = too_tight(used, plan.after_mb, self.policy.memory.headroom)
         if tight:
             return Health(False, tight)

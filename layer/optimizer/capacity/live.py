@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SCALABLE_DIMENSION: Literal["lambda:function:ProvisionedConcurrency"] = "lambda:function:ProvisionedConcurrency"
 
+# What a function is called as where it has no alias.
+LATEST = "$LATEST"
+
 # Everything of a configuration that a version freezes and that a person decides, memory left out.
 _CONTENT = (
     "CodeSha256", "Runtime", "Role", "Handler", "Timeout", "VpcConfig", "DeadLetterConfig", "Environment",
@@ -97,10 +100,18 @@ class LambdaAccount:
         self._scaling = scaling
 
     def read(self, function_name: str, alias: str, *, owners: bool = False) -> LiveFunction:
-        """The live state. `owners`: also tags and reserved concurrency. NoSuchFunction, NoSuchAlias."""
-        configuration = self._configuration(function_name, "$LATEST")
-        arn = configuration["FunctionArn"].removesuffix(":$LATEST")
-        log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup")
+        """The live state. `alias`: `$LATEST` for a function that is called without one. `owners`: also tags and
+        reserved concurrency. NoSuchFunction, NoSuchAlias."""
+        configuration = self._configuration(function_name, LATEST)
+        arn = configuration["FunctionArn"].removesuffix(f":{LATEST}")
+        log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function_name}"
+        tags = (self._lambda.list_tags(Resource=arn).get("Tags") or {}) if owners else {}
+        reserved = self._reserved(function_name) if owners else None
+        if alias == LATEST:
+            latest = version_of(configuration)
+            return LiveFunction(
+                function_name, LATEST, LATEST, "", {}, latest, latest, tags=tags, reserved=reserved, log_group=log_group
+            )
         try:
             answer = self._lambda.get_alias(FunctionName=function_name, Name=alias)
         except ClientError as error:
@@ -118,10 +129,14 @@ class LambdaAccount:
             version=self.version(function_name, answer["FunctionVersion"]),
             provisioned=self._provisioned(function_name, alias),
             scaling=self._bounds(function_name, alias),
-            tags=self._lambda.list_tags(Resource=arn).get("Tags") or {} if owners else {},
-            reserved=self._reserved(function_name) if owners else None,
-            log_group=log_group or f"/aws/lambda/{function_name}",
+            tags=tags,
+            reserved=reserved,
+            log_group=log_group,
         )
+
+    def has_aliases(self, function_name: str) -> bool:
+        """Whether the function has any alias: one without is only called as $LATEST, or by the number of a version."""
+        return bool(self._lambda.list_aliases(FunctionName=function_name, MaxItems=1)["Aliases"])
 
     def version(self, function_name: str, version: str) -> Version:
         """One version; NoSuchFunction if it is gone."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from optimizer.capacity.canary import Comparison, Minute, Side
+from optimizer.capacity.live import LATEST
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -87,10 +88,9 @@ class Measure:
 
 
 def _dimensions(function_name: str, alias: str, version: str | None) -> "list[DimensionTypeDef]":
-    dimensions: list[DimensionTypeDef] = [
-        {"Name": "FunctionName", "Value": function_name},
-        {"Name": "Resource", "Value": f"{function_name}:{alias}"},
-    ]
+    dimensions: list[DimensionTypeDef] = [{"Name": "FunctionName", "Value": function_name}]
+    if alias != LATEST:
+        dimensions.append({"Name": "Resource", "Value": f"{function_name}:{alias}"})
     return [*dimensions, {"Name": "ExecutedVersion", "Value": version}] if version else dimensions
 
 

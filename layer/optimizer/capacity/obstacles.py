@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from optimizer.capacity.live import LiveFunction
+from optimizer.capacity.live import LATEST, LiveFunction
 from optimizer.changes import Tuner
 
 _STACK_TAG = "aws:cloudformation:stack-name"
@@ -75,7 +75,7 @@ def _shifting(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
 
 
 def _latest_alias(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
-    if live.alias_version != "$LATEST":
+    if live.alias == LATEST or live.alias_version != LATEST:
         return None
     return Obstacle("alias.latest", f"Alias {live.alias} points at $LATEST; it must point at a version.")
 
@@ -122,6 +122,13 @@ def _busy(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
 
 type _Check = Callable[[LiveFunction, int | None], Obstacle | None]
 
+
+def _without_alias(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if live.alias != LATEST:
+        return None
+    return Obstacle("alias.none", "It is called without an alias, and only an alias or a version can be provisioned.")
+
+
 _KIND: tuple[_Check, ...] = (_latest_alias, _shifting, _snap_start, _managed_instances)
 _MEMORY: tuple[_Check, ...] = (*_KIND, _container_image, _unreleased, _busy, _cloudformation, _terraform)
-_PROVISIONED: tuple[_Check, ...] = (*_KIND, _provisioned_cloudformation)
+_PROVISIONED: tuple[_Check, ...] = (_without_alias, *_KIND, _provisioned_cloudformation)

@@ -6,6 +6,7 @@ from typing import Any
 from optimizer.capacity import memory_model
 from optimizer.capacity.canary import calls_needed
 from optimizer.capacity.demand import worth_holding
+from optimizer.capacity.live import LATEST
 from optimizer.capacity.memory_bounds import GOALS, Bounds, bill, bounds_of, observed_sizes, outcome_of
 from optimizer.capacity.observed import SizeHistory
 from optimizer.capacity.obstacles import obstacle
@@ -63,7 +64,7 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
     after_mb, safety = decision.memory_mb, current_mb < used_mb * limits.headroom
     if after_mb == current_mb:
         raise _Unchanged(decision.reason)
-    weight = 0.0 if held(live).environments else limits.canary_weight
+    weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
     if not safety:
         _judgeable(seen, limits, now, weight)
     bounds = bounds_of(seen, limits, now, after_mb, safety=safety)
@@ -86,11 +87,16 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
         tuner=Tuner.MEMORY,
         action="set_memory",
         target=seen.target,
-        before={"memory_mb": current_mb, "version": live.alias_version},
+        before={
+            "memory_mb": current_mb,
+            "version": live.alias_version,
+            # Without a version, what was looked at is known by its content alone.
+            **({"content": live.latest.content} if live.alias == LATEST else {}),
+        },
         after={"memory_mb": after_mb},
         reason=_why(decision.reason, used_mb, limits, current_mb, after_mb, end, bounds, safety=safety),
         undo={"memory_mb": current_mb, "version": live.alias_version},
-        risk=Risk.MEDIUM if after_mb < current_mb or holds else Risk.LOW,
+        risk=Risk.MEDIUM if after_mb < current_mb or not weight else Risk.LOW,
         evidence={
             **_memory_facts(seen),
             "alias": live.alias,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optimizer.capacity import memory_life, provisioned_life
-from optimizer.capacity.live import LiveFunction, Scaling
+from optimizer.capacity.live import LATEST, LiveFunction, Scaling
 from optimizer.capacity.memory_life import Phase
 from optimizer.changes import Change, Tuner, function_name
 
@@ -27,6 +27,11 @@ class Work:
         return str(self.change.evidence["alias"])
 
     @property
+    def latest(self) -> bool:
+        """Whether the function is called without an alias."""
+        return self.alias == LATEST
+
+    @property
     def memory(self) -> memory_life.Plan:
         """What a change of memory plans."""
         before, after, evidence = self.change.before, self.change.after, self.change.evidence
@@ -37,6 +42,11 @@ class Work:
             weight=float(evidence["canary_weight"]),
             provisioned=int(evidence.get("provisioned_environments", 0)),
         )
+
+    @property
+    def watched_version(self) -> str:
+        """The version that has the new size; $LATEST where there are none."""
+        return LATEST if self.latest else str(self.progress["version"])
 
     @property
     def amounts(self) -> tuple[provisioned_life.Amount, provisioned_life.Amount]:
@@ -61,6 +71,8 @@ def stale(work: Work, live: LiveFunction) -> str:
         now, before = provisioned_life.held(live), work.amounts[0]
         return "" if now == before else "the provisioned concurrency is not what it was when this was planned"
     plan = work.memory
+    if work.latest and live.latest.content != work.change.before["content"]:
+        return "the function was deployed since this was planned"
     if live.alias_version != plan.version:
         return f"the alias points at version {live.alias_version}, not at {plan.version} as planned"
     if live.version.memory_mb != plan.before_mb:
@@ -75,7 +87,11 @@ def moved(work: Work, live: LiveFunction) -> str:
     if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
         same = provisioned_life.held(live) == work.amounts[1]
         return "" if same else "somebody else changed the provisioned concurrency"
-    plan, candidate = work.memory, str(work.progress["version"])
+    plan = work.memory
+    if work.latest:
+        same = live.latest.content == work.change.before["content"] and live.latest.memory_mb == plan.after_mb
+        return "" if same else "the function was changed by a deploy"
+    candidate = work.watched_version
     expected = (plan.version, {candidate}) if plan.weight else (candidate, set())
     if (live.alias_version, set(live.weights)) != expected:
         return "the alias was changed by a deploy"

@@ -50,8 +50,12 @@ def recheck(change: Change, live: Live, policy: Policy, now: datetime) -> Refusa
 
 
 def _decision(change: Change, policy: Policy) -> Decision:
-    """By the tuner's mode; what is done to indexes also by its kind, and the stricter of the two holds."""
+    """By the tuner's mode; what is done to indexes also by its kind, a memory size without a canary also by the mode
+    for that, and the stricter of the two holds."""
     decision = _DECISIONS[policy.mode_of(change.tuner)]
+    if change.tuner is Tuner.MEMORY and change.evidence.get("alias") == "$LATEST":
+        careful = min(policy.mode_of(change.tuner), policy.memory.latest_mode, key=list(Mode).index)
+        return _DECISIONS[careful]
     if change.tuner is not Tuner.INDEXES:
         return decision
     return _STRICTER.get(indexes.permission(change, policy.indexes), {}).get(decision, decision)

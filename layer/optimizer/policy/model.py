@@ -57,7 +57,8 @@ class Memory:
     """Limits of memory changes. `headroom`: least memory size as a multiple of the most memory ever used.
     `max_step_ratio`: largest factor up or down in one change. `min_gain`: smallest share of the price worth a
     change. `max_slowdown`: largest mean and p95 duration after a change, as a multiple of that before. Where the calls
-    up to the last of `watch_minutes` are too few to tell, it is watched up to `longest_watch_hours`."""
+    up to the last of `watch_minutes` are too few to tell, it is watched up to `longest_watch_hours`.
+    `latest_mode`: how far it may go, at the most, with functions that are only called as $LATEST."""
 
     mode: Mode | None = None
     goal: str = "cost_guarded"
@@ -73,6 +74,7 @@ class Memory:
     canary_weight: float = 0.1
     watch_minutes: tuple[int, ...] = (15, 60, 360)
     longest_watch_hours: float = 72.0
+    latest_mode: Mode = Mode.APPROVE
     min_invocations: int = 200
     max_log_scan_mb: int = 200
 
