@@ -1,7 +1,7 @@
 """Cache-aside on Redis or Valkey, with measured and published TTLs."""
 
 from optimizer_cache.cache import Cache, Namespace, NoTimeout, connect
-from optimizer_cache.ttl_parameter import Bounds, ParameterUnavailable, UnusableParameter, from_ssm
+from optimizer_cache.ttl_parameter import Bounds, ParameterUnavailable, UnusableParameter, from_appconfig, from_ssm
 
 __all__ = [
     "Bounds",
@@ -11,5 +11,6 @@ __all__ = [
     "ParameterUnavailable",
     "UnusableParameter",
     "connect",
+    "from_appconfig",
     "from_ssm",
 ]

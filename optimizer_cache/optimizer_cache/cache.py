@@ -168,9 +168,14 @@ class Cache:
     def flush(self, every_s: float = 60.0) -> list[str]:
         """Lines for the log: metrics and samples of the namespaces whose last flush was `every_s` ago (a busy one's
         sooner). Call it at the end of every invocation; 0 flushes now."""
-        version, now = self.parameter.current.version, self._clock()
+        now = self._clock()
         due = [(name, space) for name, space in self._spaces.items() if space.measure.due(now, every_s)]
-        return [line for name, space in due for line in lines(space.measure.flush(name, version, now))]
+        # Read here too: a process that meets hits alone stores nothing, and would name its old version for ever.
+        ttls = self.parameter.ttls() if due else self.parameter.current
+        found = []
+        for name, space in due:
+            found += lines(space.measure.flush(name, ttls.version, ttls.ttl_s[name], now))
+        return found
 
     def _look_up(self, space: _Space, name: str | None) -> tuple[Entry | None, Any]:
         # The hot path: `_try` without its closure.

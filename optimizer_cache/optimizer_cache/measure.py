@@ -8,6 +8,8 @@ from typing import Any
 from optimizer_cache.sketch import SpaceSaving
 
 _FULL = 2**64
+# In every record, so that one filter finds them all in a log.
+_SOURCE = "OptimizerCache"
 
 
 def fingerprint(key: str) -> int:
@@ -112,29 +114,31 @@ class NamespaceMeasure:
         waited = now - self._since
         return waited >= every_s or (self._thinned and waited >= every_s / 6)
 
-    def flush(self, name: str, ttl_version: int, now: float) -> list[dict[str, Any]]:
-        """The metrics (CloudWatch embedded metric format) and the sample since the last flush; nothing for nothing."""
+    def flush(self, name: str, ttl_version: int, ttl_s: float, now: float) -> list[dict[str, Any]]:
+        """The metrics (CloudWatch embedded metric format) and the sample since the last flush; nothing for nothing.
+        ttl_version, ttl_s: the TTL in force, within the bounds compiled in."""
         with self._lock:
             if not (self.hits or self.misses or self.loads or self.failures):
                 return []
-            records = [self._metrics(name, ttl_version, now)]
+            records = [self._metrics(name, ttl_version, ttl_s, now)]
             if self.hits or self.misses:
                 if not self._thinned:
                     self._follow()
                     self._drop_above()
-                records.append({"cache_sample": self._sample(name, ttl_version, now)})
+                records.append({"source": _SOURCE, "cache_sample": self._sample(name, ttl_version, ttl_s, now)})
             # What was busy long ago gives way, and what is busy stays, so that windows and processes follow the same.
             self._sketch.halve()
             self._clear(now)
             return records
 
-    def _sample(self, name: str, ttl_version: int, now: float) -> dict[str, Any]:
+    def _sample(self, name: str, ttl_version: int, ttl_s: float, now: float) -> dict[str, Any]:
         exact = sorted(self._exact)
         index = {mark: i for i, mark in enumerate(exact)}
         reads = [[round((at - self._since) * 1000), index.setdefault(mark, len(index))] for at, mark in self._log]
         return {
             "namespace": name,
             "ttl_version": ttl_version,
+            "ttl_s": ttl_s,
             "from_s": self._since,
             "to_s": now,
             "rate": self._below / _FULL,
@@ -144,11 +148,12 @@ class NamespaceMeasure:
             "reads_ms": reads,
         }
 
-    def _metrics(self, name: str, ttl_version: int, now: float) -> dict[str, Any]:
+    def _metrics(self, name: str, ttl_version: int, ttl_s: float, now: float) -> dict[str, Any]:
         values: dict[str, tuple[float, str]] = {
             "Hits": (self.hits, "Count"),
             "LocalHits": (self.local_hits, "Count"),
             "Misses": (self.misses, "Count"),
+            "Loads": (self.loads, "Count"),
             "EarlyLoads": (self.early, "Count"),
             "CacheFailures": (self.failures, "Count"),
             "SampledRefills": (self.refills, "Count"),
@@ -158,7 +163,7 @@ class NamespaceMeasure:
             values["LoadTime"] = (self.load_s * 1000 / self.loads, "Milliseconds")
             values["EntryBytes"] = (self.stored_bytes / self.loads, "Bytes")
         directive = {
-            "Namespace": "OptimizerCache",
+            "Namespace": _SOURCE,
             "Dimensions": [["CacheNamespace"], ["CacheNamespace", "TtlVersion"]],
             "Metrics": [{"Name": metric, "Unit": unit} for metric, (_, unit) in values.items()],
         }
@@ -166,6 +171,8 @@ class NamespaceMeasure:
             "_aws": {"Timestamp": round(now * 1000), "CloudWatchMetrics": [directive]},
             "CacheNamespace": name,
             "TtlVersion": str(ttl_version),
+            "TtlSeconds": ttl_s,
+            "FromSeconds": self._since,
             **{metric: value for metric, (value, _) in values.items()},
         }
 

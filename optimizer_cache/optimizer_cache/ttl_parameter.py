@@ -132,3 +132,30 @@ def from_ssm(client: Any, name: str) -> Fetch:
             raise ParameterUnavailable(f"{name}: {error}") from error
 
     return fetch
+
+
+def from_appconfig(client: Any, application: str, environment: str, profile: str) -> Fetch:
+    """Reads an AppConfig profile with a boto3 `appconfigdata` client. Needs appconfig:StartConfigurationSession and
+    appconfig:GetLatestConfiguration on it. Polls as TtlParameter does, no more often than AppConfig allows."""
+    session: dict[str, str] = {}
+
+    def fetch() -> "bytes | None":
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            if not session:
+                session["token"] = client.start_configuration_session(
+                    ApplicationIdentifier=application,
+                    EnvironmentIdentifier=environment,
+                    ConfigurationProfileIdentifier=profile,
+                )["InitialConfigurationToken"]
+            answer = client.get_latest_configuration(ConfigurationToken=session.pop("token"))
+            session["token"] = answer["NextPollConfigurationToken"]
+            # Nothing means that it has not changed since the last time.
+            return bytes(answer["Configuration"].read()) or None
+        except (BotoCoreError, ClientError) as error:
+            # A token can be used once and lives for a day: the next read begins a session of its own.
+            session.clear()
+            raise ParameterUnavailable(f"{application}/{environment}/{profile}: {error}") from error
+
+    return fetch

@@ -123,7 +123,7 @@ def sample_of(keys, **options):
     measure = NamespaceMeasure(100.0, **options)
     for i, key in enumerate(keys):
         measure.read(key, 100.0 + i / 100, hit=False)
-    return measure.flush("page", 3, 200.0)[1]["cache_sample"]
+    return measure.flush("page", 3, 60.0, 200.0)[1]["cache_sample"]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 3000), st.sampled_from([0.1, 0.5, 1.0]))
@@ -154,7 +154,7 @@ def test_a_value_that_changed_between_two_loads_is_counted():
     measure = NamespaceMeasure(0.0, rate=1.0)
     for payload in (b"1", b"1", b"2"):
         measure.loaded("a", 0.01, payload, early=False)
-    metrics = measure.flush("page", 1, 60.0)[0]
+    metrics = measure.flush("page", 1, 60.0, 60.0)[0]
     assert (metrics["SampledRefills"], metrics["SampledChanges"]) == (2, 1)
     assert metrics["LoadTime"] == pytest.approx(10)
 

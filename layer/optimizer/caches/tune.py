@@ -37,7 +37,8 @@ class NamespaceState:
 
 @dataclass(frozen=True, slots=True)
 class TtlDecision:
-    """after_s is None where nothing is to be changed. Evidence: the numbers behind the reason."""
+    """after_s is None where nothing is to be changed. Evidence: the numbers behind the reason; planned_bytes_*: the
+    memory to plan with, of which the budget is made up."""
 
     namespace: str
     before_s: float
@@ -68,8 +69,10 @@ def tune(namespaces: Mapping[str, NamespaceState], memory_bytes: float) -> list[
         try:
             candidates[name] = _candidate(state)
         except (SlidingTtl, NoRoom, NoAccesses, _TooLittle) as why:
-            decisions[name] = TtlDecision(name, state.current_ttl_s, None, f"left alone: {why}")
-            fixed_bytes += _bytes_now(state)
+            bytes_now = _bytes_now(state)
+            evidence = {"planned_bytes_before": bytes_now, "planned_bytes_after": bytes_now}
+            decisions[name] = TtlDecision(name, state.current_ttl_s, None, f"left alone: {why}", evidence)
+            fixed_bytes += bytes_now
     spaces = {
         name: Space(c.planned, c.low_s, c.high_s, c.state.miss_cost, c.state.entry_bytes)
         for name, c in candidates.items()
@@ -167,6 +170,8 @@ def _decision(name: str, candidate: _Candidate, ttl_s: float, *, change: bool, c
         "knee_s": knee(curve, _KNEE),
         "memory_bytes_before": before_bytes,
         "memory_bytes_after": after_bytes,
+        "planned_bytes_before": _planned_bytes(candidate, before_s),
+        "planned_bytes_after": _planned_bytes(candidate, ttl_s if change else before_s),
         "target_hit_ratio": target,
         "target_infeasible": unreachable,
         "curve": [list(point) for point in zip(curve.ttl_s, curve.hit_ratio, curve.live_entries, strict=True)],

@@ -1,0 +1,85 @@
+"""Reads the cache client's records from CloudWatch Logs, the newest first, within a bound on what is read."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+_MB = 1_000_000
+_SHORTEST = timedelta(minutes=10)
+_CHUNKS = 24
+
+
+class RecordsUnreadable(RuntimeError):
+    """A log group could not be read; the message is one sentence for the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Samples and metrics records of [start, end); `start` is later than asked for where the bound was reached."""
+
+    samples: Sequence[Mapping[str, Any]]
+    metrics: Sequence[Mapping[str, Any]]
+    start: datetime
+    end: datetime
+    read_bytes: int
+
+
+class RecordLog:
+    """The log groups that a cache client writes to."""
+
+    def __init__(self, logs: "CloudWatchLogsClient") -> None:
+        self._logs = logs
+
+    def read(self, groups: Sequence[str], start: datetime, end: datetime, max_mb: float) -> Records:
+        """Everything from the newest back to `start`, or until `max_mb` were read. Raises RecordsUnreadable."""
+        step = max(_SHORTEST, (end - start) / _CHUNKS)
+        samples: list[Mapping[str, Any]] = []
+        metrics: list[Mapping[str, Any]] = []
+        reached, read = end, 0
+        while reached > start and read < max_mb * _MB:
+            begin = max(start, reached - step)
+            for group in groups:
+                for text in self._messages(group, begin, reached, "OptimizerCache"):
+                    read += len(text)
+                    record = _parsed(text)
+                    if isinstance(record.get("cache_sample"), dict):
+                        samples.append(record["cache_sample"])
+                    elif "_aws" in record:
+                        metrics.append(record)
+            reached = begin
+        return Records(samples, metrics, reached, end, read)
+
+    def metrics(self, groups: Sequence[str], start: datetime, end: datetime) -> list[Mapping[str, Any]]:
+        """The metrics records alone, which are small. Raises RecordsUnreadable."""
+        texts = (text for group in groups for text in self._messages(group, start, end, "OptimizerCache -cache_sample"))
+        return [record for record in map(_parsed, texts) if "_aws" in record]
+
+    def _messages(self, group: str, start: datetime, end: datetime, pattern: str) -> Iterator[str]:
+        try:
+            pages = self._logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group,
+                startTime=round(start.timestamp() * 1000),
+                # The service includes the last millisecond.
+                endTime=round(end.timestamp() * 1000) - 1,
+                filterPattern=pattern,
+            )
+            for page in pages:
+                yield from (event["message"] for event in page["events"])
+        except ClientError as error:
+            raise RecordsUnreadable(f"{group} could not be read: {error.response['Error']['Code']}") from error
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The JSON object of a line, behind whatever prefix a logger gave it; empty if there is none."""
+    try:
+        found = json.loads(text[text.index("{") :])
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
