@@ -35,7 +35,8 @@ class Server:
     `node` tells this node from its replicas and stays the same between runs. `version` is comparable, (15, 8) or
     (8, 0, 36). `counted_since` is the last moment when the usage counters are known to have been cleared: statistics
     reset or start of the server; None where it cannot be known. `extensions` are those installed in the database
-    (PostgreSQL), name to version. `settings` holds the settings that decisions read, as the server prints them.
+    (PostgreSQL), name to version. `settings` are the server's own texts: numbers in the setting's base unit.
+    `replicas` is how many replicas stream from this node.
     """
 
     engine: Engine
@@ -50,6 +51,7 @@ class Server:
     block_bytes: int = 8192
     extensions: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    replicas: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Column:
     distinct: float | None = None
     average_bytes: float | None = None
     generated: bool = False
+    collation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,23 @@ class KeyPart:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyStatistics:
+    """How one column of an index is stored, and what the planner knows of its values (PostgreSQL).
+
+    `fixed_bytes` is the length of a value of fixed length, None if lengths differ; `alignment` is 1, 2, 4 or 8 bytes;
+    `average_bytes` with the header; `distinct` as in Column; `common_frequencies` are the shares of the most common
+    values among all rows. None: not analysed, or not readable.
+    """
+
+    fixed_bytes: int | None
+    alignment: int
+    average_bytes: float | None = None
+    null_fraction: float | None = None
+    distinct: float | None = None
+    common_frequencies: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """An index, its flags and its counters.
 
@@ -142,6 +162,8 @@ class Index:
     key of another table points at it. `is_partitioned` is a parent without storage, `is_partition` one of its parts.
     `is_deferrable` belongs to a unique constraint. `deduplicates` says that equal keys can share one entry
     (PostgreSQL 13+ btree). `options` are the storage parameters. `scans` is since `Server.counted_since`.
+    `statistics` are of the keys, then of the INCLUDE columns.
+    `collation_version_differs`: it was built with another version of its collation than the server has now.
     """
 
     schema: str
@@ -180,6 +202,8 @@ class Index:
     last_scan_at: datetime | None = None
     leaf_pages: int | None = None
     comment: str | None = None
+    statistics: tuple[KeyStatistics, ...] = ()
+    collation_version_differs: bool = False
 
     @property
     def qualified_table(self) -> tuple[str, str]:
@@ -189,7 +213,8 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key of `schema.table`. `on_delete` and `on_update` in the SQL standard's words, upper case."""
+    """A foreign key of `schema.table`. `on_delete` and `on_update` in the SQL standard's words, upper case.
+    `has_period`: the last column is a range (PostgreSQL 18). `index_statement` would make the index that it wants."""
 
     schema: str
     table: str
@@ -205,6 +230,9 @@ class ForeignKey:
     table_oid: int | None = None
     parent_oid: int | None = None
     parent_index_oid: int | None = None
+    has_period: bool = False
+    is_enforced: bool = True
+    index_statement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

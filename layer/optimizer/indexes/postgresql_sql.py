@@ -1,0 +1,205 @@
+"""The questions that the PostgreSQL reader asks: constant texts, each row one JSON object.
+
+A column that only some versions have is taken from the row as JSON (`to_jsonb(row) ->> 'column'`), which gives NULL
+where the server has no such column: what is read is decided by the server's own catalog, not by a table of versions.
+Names come back as the server's texts and go in as bound parameters or through the server's quote_ident and format.
+A relation that somebody holds an exclusive lock on is not opened: its size is then the planner's.
+"""
+
+SERVER = """
+SELECT to_jsonb(q) FROM (
+  SELECT current_setting('server_version_num')::int AS version_number,
+    current_database() AS database,
+    coalesce(host(inet_server_addr()), 'local') || ':' || current_setting('port') AS address,
+    now() AS read_at, pg_is_in_recovery() AS is_replica, pg_postmaster_start_time() AS started_at,
+    greatest(d.stats_reset, (SELECT b.stats_reset FROM pg_stat_bgwriter b)) AS counted_since,
+    current_setting('block_size')::int AS block_bytes,
+    EXISTS (SELECT FROM pg_proc p WHERE p.proname = 'aurora_version') AS is_aurora,
+    (SELECT jsonb_object_agg(e.extname, e.extversion) FROM pg_extension e) AS extensions,
+    (SELECT jsonb_object_agg(s.name, s.setting) FROM pg_settings s) AS settings,
+    to_regproc('pg_database_collation_actual_version') IS NOT NULL AS has_database_collation_version,
+    (SELECT count(*) FROM pg_stat_replication r WHERE r.application_name <> 'pg_basebackup') AS replicas
+  FROM pg_stat_database d WHERE d.datname = current_database()
+) q"""
+
+TABLES = """
+WITH locked AS MATERIALIZED (SELECT l.relation FROM pg_locks l WHERE l.mode = 'AccessExclusiveLock'
+  AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.relation IS NOT NULL)
+SELECT to_jsonb(q) FROM (
+  SELECT n.nspname AS schema, t.relname AS name, t.oid::bigint AS oid, t.relkind AS kind,
+    t.relispartition AS is_partition,
+    (SELECT h.inhparent::bigint FROM pg_inherits h WHERE h.inhrelid = t.oid AND t.relispartition) AS parent_oid,
+    (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass
+      AND d.objid = t.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass) AS extension,
+    CASE WHEN t.oid IN (SELECT relation FROM locked)
+      THEN t.relpages * current_setting('block_size')::bigint ELSE pg_table_size(t.oid) END AS size_bytes,
+    t.reltuples AS rows, t.relpages AS pages,
+    st.n_live_tup AS live_rows, st.n_dead_tup AS dead_rows, st.n_mod_since_analyze AS modified_since_analyze,
+    (to_jsonb(st) ->> 'n_ins_since_vacuum')::bigint AS inserted_since_vacuum,
+    st.seq_scan AS sequential_scans, st.idx_scan AS index_scans,
+    st.n_tup_ins AS inserted, st.n_tup_upd AS updated, st.n_tup_del AS deleted,
+    greatest(st.last_vacuum, st.last_autovacuum) AS last_vacuum_at,
+    greatest(st.last_analyze, st.last_autoanalyze) AS last_analyze_at,
+    CASE WHEN t.relfrozenxid <> '0' THEN age(t.relfrozenxid) END AS frozen_age,
+    CASE WHEN t.relminmxid <> '0' THEN mxid_age(t.relminmxid) END AS multixact_age,
+    CASE WHEN o.relfrozenxid <> '0' THEN age(o.relfrozenxid) END AS toast_frozen_age,
+    coalesce(t.reloptions, '{}') AS options, coalesce(o.reloptions, '{}') AS toast_options,
+    (SELECT jsonb_agg(jsonb_build_object(
+        'name', a.attname, 'number', a.attnum, 'data_type', format_type(a.atttypid, a.atttypmod),
+        'not_null', a.attnotnull, 'generated', a.attgenerated <> '',
+        'null_fraction', s.null_frac, 'distinct', s.n_distinct, 'average_bytes', s.avg_width,
+        'collation', cn.nspname || '.' || co.collname) ORDER BY a.attnum)
+      FROM pg_attribute a
+      LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
+      LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = t.relname AND s.attname = a.attname
+        AND s.inherited = (t.relkind = 'p')
+      WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
+  FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
+  LEFT JOIN pg_stat_all_tables st ON st.relid = t.oid
+  LEFT JOIN pg_class o ON o.oid = t.reltoastrelid
+  WHERE t.relkind IN ('r', 'p', 'm', 'f') AND t.relpersistence <> 't'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_temp_'
+  ORDER BY n.nspname, t.relname
+) q"""
+
+# An operator class is named by the first one of its family with the same input and stored type: varchar_ops is an
+# alias of text_ops, and the family's operators are what an index can be used for.
+INDEXES = """
+WITH locked AS MATERIALIZED (SELECT l.relation FROM pg_locks l WHERE l.mode = 'AccessExclusiveLock'
+  AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.relation IS NOT NULL),
+classes AS MATERIALIZED (
+  SELECT o.oid, n.nspname || '.' || o.opcname AS name, o.opcfamily, o.opcintype, (
+      SELECT min(f.oid::bigint) FROM pg_opclass f WHERE f.opcmethod = o.opcmethod AND f.opcfamily = o.opcfamily
+      AND f.opcintype = o.opcintype AND f.opckeytype = o.opckeytype) AS first,
+    EXISTS (SELECT FROM pg_amproc p WHERE p.amprocfamily = o.opcfamily AND p.amproclefttype = o.opcintype
+      AND p.amprocrighttype = o.opcintype AND p.amprocnum = 4) AS equal_image
+  FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace),
+collations AS MATERIALIZED (
+  SELECT c.oid, n.nspname || '.' || c.collname AS name, c.collisdeterministic AS deterministic,
+    c.collprovider <> 'd' AND c.collversion IS NOT NULL
+      AND c.collversion IS DISTINCT FROM pg_collation_actual_version(c.oid) AS version_differs
+  FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+  WHERE c.oid IN (SELECT unnest(u.indcollation::oid[]) FROM pg_index u))
+SELECT to_jsonb(q) FROM (
+  SELECT n.nspname AS schema, tn.nspname AS table_schema, t.relname AS table, i.relname AS name, am.amname AS method,
+    i.oid::bigint AS oid, t.oid::bigint AS table_oid, pg_relation_filenode(i.oid)::bigint AS file_node,
+    i.relkind = 'I' AS is_partitioned, i.relispartition AS is_partition,
+    (SELECT h.inhparent::bigint FROM pg_inherits h WHERE h.inhrelid = i.oid) AS parent_oid,
+    x.indisunique AS is_unique, x.indisexclusion AS is_exclusion, x.indisprimary AS is_primary,
+    coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct,
+    x.indisvalid AS is_valid, x.indisready AS is_ready, x.indislive AS is_live, NOT x.indimmediate AS is_deferrable,
+    x.indisreplident AS is_replica_identity, x.indisclustered AS is_clustered,
+    pg_get_expr(x.indpred, x.indrelid) AS predicate, pg_get_indexdef(i.oid) AS definition,
+    c.contype AS constraint_type, c.conname AS constraint_name,
+    EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.oid) AS is_referenced,
+    (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass
+      AND d.objid IN (i.oid, t.oid) AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass LIMIT 1)
+      AS extension,
+    coalesce(i.reloptions, '{}') AS options,
+    CASE WHEN i.oid IN (SELECT relation FROM locked)
+      THEN i.relpages * current_setting('block_size')::bigint ELSE pg_relation_size(i.oid) END AS size_bytes,
+    CASE WHEN x.indpred IS NULL AND t.reltuples >= 0 THEN t.reltuples ELSE i.reltuples END AS rows,
+    s.idx_scan AS scans, to_jsonb(s) ->> 'last_idx_scan' AS last_scan_at, obj_description(i.oid, 'pg_class') AS comment,
+    x.indnkeyatts AS key_count, am.amname = 'btree' AND x.indnatts = x.indnkeyatts
+      AND NOT 'deduplicate_items=off' = ANY (coalesce(i.reloptions, '{}')) AS may_deduplicate,
+    (SELECT jsonb_agg(jsonb_build_object(
+        'text', pg_get_indexdef(i.oid, k, false), 'column', ta.attname, 'opclass', oc.name,
+        'opclass_options', ia.attoptions, 'equal_image', o.equal_image,
+        'collation', co.name, 'deterministic', co.deterministic, 'version_differs', co.version_differs,
+        'option', CASE WHEN k <= x.indnkeyatts THEN x.indoption[k - 1] END,
+        'length', ia.attlen, 'alignment', ia.attalign,
+        'null_fraction', ps.null_frac, 'distinct', ps.n_distinct, 'average_bytes', ps.avg_width,
+        'frequencies', ps.most_common_freqs) ORDER BY k)
+      FROM generate_series(1, x.indnatts) k
+      JOIN pg_attribute ia ON ia.attrelid = i.oid AND ia.attnum = k
+      LEFT JOIN pg_attribute ta ON ta.attrelid = t.oid AND ta.attnum = x.indkey[k - 1] AND ta.attnum <> 0
+      LEFT JOIN classes o ON k <= x.indnkeyatts AND o.oid = x.indclass[k - 1]
+      LEFT JOIN classes oc ON oc.oid::bigint = o.first
+      LEFT JOIN collations co ON k <= x.indnkeyatts AND co.oid = x.indcollation[k - 1]
+      LEFT JOIN pg_stats ps ON ps.inherited = (t.relkind = 'p')
+        AND ps.schemaname = CASE WHEN ta.attname IS NULL THEN n.nspname ELSE tn.nspname END
+        AND ps.tablename = CASE WHEN ta.attname IS NULL THEN i.relname ELSE t.relname END
+        AND ps.attname = coalesce(ta.attname, ia.attname)) AS parts
+  FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
+  JOIN pg_namespace n ON n.oid = i.relnamespace JOIN pg_namespace tn ON tn.oid = t.relnamespace
+  JOIN pg_am am ON am.oid = i.relam
+  LEFT JOIN pg_constraint c ON c.conindid = i.oid AND c.conrelid = t.oid AND c.contype IN ('p', 'u', 'x')
+  LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = i.oid
+  WHERE i.relpersistence <> 't' AND tn.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND tn.nspname !~ '^pg_(temp|toast_temp)_' AND (tn.nspname <> 'pg_toast' OR NOT x.indisvalid)
+  ORDER BY i.oid
+) q"""
+
+# PostgreSQL 15 and later.
+DATABASE_COLLATION_DIFFERS = """
+SELECT d.datcollversion IS NOT NULL AND d.datcollversion IS DISTINCT FROM pg_database_collation_actual_version(d.oid)
+FROM pg_database d WHERE d.datname = current_database()"""
+
+FOREIGN_KEYS = """
+SELECT to_jsonb(q) FROM (
+  SELECT n.nspname AS schema, t.relname AS table, c.conname AS name, pn.nspname AS parent_schema,
+    p.relname AS parent_table, c.oid::bigint AS oid, c.conrelid::bigint AS table_oid, c.confrelid::bigint AS parent_oid,
+    c.conindid::bigint AS parent_index_oid, c.confdeltype AS on_delete, c.confupdtype AS on_update,
+    c.convalidated AS is_validated,
+    coalesce((to_jsonb(c) ->> 'conperiod')::boolean, false) AS has_period,
+    coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) AS is_enforced,
+    (SELECT jsonb_agg(a.attname ORDER BY k.ordinality) FROM unnest(c.conkey) WITH ORDINALITY k(number, ordinality)
+      JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number) AS columns,
+    (SELECT jsonb_agg(a.attname ORDER BY k.ordinality) FROM unnest(c.confkey) WITH ORDINALITY k(number, ordinality)
+      JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number) AS parent_columns,
+    (SELECT format(CASE t.relkind WHEN 'p' THEN 'CREATE INDEX ON %I.%I (%s)'
+        ELSE 'CREATE INDEX CONCURRENTLY ON %I.%I (%s)' END, n.nspname, t.relname,
+        string_agg(quote_ident(a.attname), ', ' ORDER BY k.ordinality))
+      FROM unnest(c.conkey) WITH ORDINALITY k(number, ordinality)
+      JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number) AS index_statement
+  FROM pg_constraint c
+  JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+  JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+  WHERE c.contype = 'f' AND c.conparentid = 0 AND t.relpersistence <> 't'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  ORDER BY n.nspname, t.relname, c.conname
+) q"""
+
+BUILDS = """
+SELECT to_jsonb(q) FROM (
+  SELECT b.pid, n.nspname AS schema, t.relname AS table, b.command, b.phase, b.relid::bigint AS table_oid,
+    nullif(b.index_relid::bigint, 0) AS index_oid, b.blocks_total, b.blocks_done
+  FROM pg_stat_progress_create_index b LEFT JOIN pg_class t ON t.oid = b.relid
+  LEFT JOIN pg_namespace n ON n.oid = t.relnamespace
+  WHERE b.datname = current_database()
+) q"""
+
+# age(xmin) counts transactions; a session with an xmin holds a snapshot that concurrent builds wait for.
+ACTIVITIES = """
+SELECT to_jsonb(q) FROM (
+  SELECT 'session' AS kind, coalesce(nullif(a.application_name, ''), 'session') AS name, a.datname AS database,
+    a.usename AS user, a.state, a.pid, a.application_name AS application,
+    extract(epoch FROM clock_timestamp() - a.xact_start) AS transaction_age_s,
+    extract(epoch FROM clock_timestamp() - a.query_start) AS statement_age_s,
+    a.backend_xmin IS NOT NULL AS holds_snapshot, a.wait_event_type IS NOT DISTINCT FROM 'Lock' AS waits_for_lock,
+    age(a.backend_xmin) AS snapshot_age, NULL::bigint AS retained_bytes, left(a.query, 200) AS statement
+  FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
+    AND (a.xact_start IS NOT NULL OR a.backend_xmin IS NOT NULL)
+  UNION ALL
+  SELECT 'prepared_transaction', p.gid, p.database, p.owner, 'prepared', NULL, NULL,
+    extract(epoch FROM clock_timestamp() - p.prepared), NULL, true, false, age(p.transaction), NULL, NULL
+  FROM pg_prepared_xacts p
+  UNION ALL
+  SELECT 'replication_slot', s.slot_name, s.database, NULL, CASE WHEN s.active THEN 'active' ELSE 'inactive' END,
+    s.active_pid, NULL, NULL, NULL, s.xmin IS NOT NULL, false, age(s.xmin),
+    CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint END, NULL
+  FROM pg_replication_slots s
+) q"""
+
+# Unqualified: the view lies in whatever schema the extension was installed in.
+STATEMENTS = """
+SELECT to_jsonb(s) || jsonb_build_object('user', r.rolname, 'query', left(s.query, 20000))
+FROM pg_stat_statements s LEFT JOIN pg_roles r ON r.oid = s.userid
+WHERE s.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+ORDER BY coalesce((to_jsonb(s) ->> 'total_exec_time')::float8, (to_jsonb(s) ->> 'total_time')::float8) DESC
+LIMIT :most"""
+
+# Lets an extension's functions and views be named without their schema; pg_catalog is always searched first.
+SEARCH_EXTENSION = """
+SELECT set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname) || ', pg_temp', true)
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = :extension"""
