@@ -3,10 +3,10 @@
 import contextlib
 from typing import Any
 
-from servers import Installation, postgresql
+from servers import Installation, postgresql, redis_debian, valkey
 
 # Every server that a test may ask for.
-KNOWN: tuple[Installation[Any], ...] = (*postgresql.INSTALLATIONS,)
+KNOWN: tuple[Installation[Any], ...] = (*postgresql.INSTALLATIONS, *valkey.INSTALLATIONS, *redis_debian.INSTALLATIONS)
 
 
 class NotInstalled(LookupError):

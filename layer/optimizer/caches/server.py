@@ -93,17 +93,15 @@ def nodes(endpoint: Endpoint) -> list[Node]:
         info = cast(Mapping[str, Any], told(first, lambda: first.client.info("cluster")))
         if not info.get("cluster_enabled"):
             return [first]
-        slots = cast(Mapping[Any, Mapping[str, Any]], told(first, lambda: first.client.cluster("SLOTS")))
+        slots = cast(list[Any], told(first, lambda: first.client.cluster("SLOTS")))
     except BaseException:
         first.client.close()
         raise
     host, _, port = first.address.rpartition(":")
-    shards = {}
-    for shard in slots.values():
+    shards: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    for _, _, *members in slots:
         # An empty name means: the address that you asked.
-        primary, *replicas = [
-            (at[0] or host, int(at[1] or port)) for at in (shard["primary"], *shard.get("replicas", ()))
-        ]
+        primary, *replicas = [(bytes(at[0] or b"").decode() or host, int(at[1]) or int(port)) for at in members]
         shards[primary] = [*replicas, primary]
     first.client.close()
     if not shards:
