@@ -144,7 +144,6 @@ def _settings(endpoint: Endpoint) -> dict[str, Any]:
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "driver_info": None,
-        "client_name": "optimizer-probe",
     }
     if endpoint.login is not None:
         settings["credential_provider"] = _IamCredentials(endpoint.login)

@@ -1,0 +1,293 @@
+"""The probe on real servers: what it finds, what it asks for, and when it stops."""
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+from optimizer.caches.elasticache_login import Keys
+from optimizer.caches.probe import probe
+from optimizer.caches.probe_result import Stopped
+from optimizer.caches.reading import Limits
+from optimizer.caches.server import Endpoint, IamLogin, LoginRefused, NotReady, Unreachable, UnusableEndpoint
+from servers import HOST, certificates, free_port, redis_debian, valkey
+from servers.redis_protocol import CacheCluster, CacheServer, replica_of
+
+# Nobody else works on a test's server, so the probe may hurry.
+FAST = Limits(duty=1.0, second_look_s=0.0, most_slower=1e9)
+
+
+@pytest.fixture(params=[valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
+def cache(request, server) -> Iterator[CacheServer]:
+    running = server(request.param)
+    with contextlib.closing(running.client()) as client:
+        client.flushall()
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", 0)
+    return running
+
+
+def fill(client) -> None:
+    with client.pipeline(transaction=False) as pipeline:
+        for i in range(3000):
+            pipeline.set(f"price:{i}", "x" * 100, px=1 + 60_000 * (i + 1) // 3000)
+        for i in range(1000):
+            pipeline.set(f"session:{i}", "x" * 400)
+        pipeline.execute()
+
+
+def test_what_is_in_the_server_is_what_the_probe_says(cache):
+    with contextlib.closing(cache.client()) as client:
+        fill(client)
+        found = probe(Endpoint(cache.url), FAST)
+        assert found.complete
+        assert list(found.namespaces) == ["session", "price"]
+        price, session = found.namespaces["price"], found.namespaces["session"]
+        assert session.keys == session.keys_seen == 1000
+        assert 2700 <= price.keys <= 3000
+        assert (price.without_ttl, session.without_ttl) == (0, 1)
+        assert session.ttl_left_s is None
+        assert session.ttl_set_s is None
+        assert price.ttl_left_s.p50 == pytest.approx(30, abs=4)
+        assert price.ttl_set_s == pytest.approx(60, abs=4)
+        assert session.entry_bytes == pytest.approx(client.memory_usage("session:7"), rel=0.05)
+        assert session.bytes == pytest.approx(1000 * session.entry_bytes)
+        assert sum(keys for _, keys in price.ttl_histogram) == price.keys
+
+
+def test_of_a_large_server_a_sample_is_read_and_scaled(cache):
+    with contextlib.closing(cache.client()) as client:
+        fill(client)
+    found = probe(Endpoint(cache.url), Limits(keys=1000, duty=1.0, second_look_s=0.0, most_slower=1e9))
+    (node,) = found.nodes
+    assert node.stopped == Stopped.ENOUGH_KEYS
+    assert 1000 <= node.keys_seen < 1100
+    assert found.namespaces["session"].keys == pytest.approx(1000, rel=0.2)
+    assert sum(space.keys for space in found.namespaces.values()) == pytest.approx(4000, abs=80)
+
+
+def test_nothing_is_asked_for_but_what_is_harmless_and_nothing_is_changed(cache):
+    with contextlib.closing(cache.client()) as client:
+        client.set("big:1", "x" * 2_000_000)
+        client.set("price:1", "x", ex=100)
+        time.sleep(1.1)
+        client.config_resetstat()
+        found = probe(Endpoint(cache.url), FAST)
+        asked = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
+        assert asked - {"config|resetstat", "config|set", "config", "flushall", "select"} == {
+            "info",
+            "dbsize",
+            "ping",
+            "scan",
+            "pttl",
+            "memory|usage",
+            "object|idletime",
+            "type",
+        }
+        assert [(key.name, key.type) for key in found.big_keys] == [("big:1", "string")]
+        assert client.object("idletime", "price:1") >= 1
+
+
+def test_under_an_lfu_policy_the_counter_is_read_instead_of_the_idle_time(cache):
+    with contextlib.closing(cache.client()) as client:
+        client.config_set("maxmemory-policy", "allkeys-lfu")
+        fill(client)
+        for _ in range(300):
+            client.get("price:2999")
+    (price, session) = (probe(Endpoint(cache.url), FAST).namespaces[name] for name in ("price", "session"))
+    assert price.idle_s is None
+    assert price.access_counter.most > price.access_counter.p50
+    assert session.access_counter.most == session.access_counter.p50
+
+
+def test_reads_that_prolong_entries_are_told_from_reads_that_do_not(cache):
+    with contextlib.closing(cache.client()) as client:
+        for i, name in itertools.product(range(30), ("fixed", "sliding", "unread")):
+            client.set(f"{name}:{i}", "x", ex=1000)
+        client.expire("sliding:1", 500)
+        stop = threading.Event()
+
+        def read() -> None:
+            with contextlib.closing(cache.client()) as reader:
+                while not stop.wait(0.2):
+                    for i in range(30):
+                        reader.get(f"fixed:{i}")
+                        reader.getex(f"sliding:{i}", ex=1000)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        try:
+            found = probe(Endpoint(cache.url), Limits(duty=1.0, second_look_s=3.5, most_slower=1e9))
+        finally:
+            stop.set()
+            thread.join()
+    assert {name: space.sliding for name, space in found.namespaces.items()} == {
+        "fixed": False,
+        "sliding": True,
+        "unread": None,
+    }
+
+
+def test_a_command_that_the_user_may_not_use_leaves_its_figures_out(cache):
+    with contextlib.closing(cache.client()) as client:
+        fill(client)
+        client.acl_setuser(
+            "looker",
+            enabled=True,
+            passwords=["+secret"],
+            keys=["*"],
+            commands=["+info", "+dbsize", "+ping", "+scan", "+pttl", "+object"],
+        )
+    found = probe(Endpoint(f"redis://looker:secret@{HOST}:{cache.port}/0"), FAST)
+    assert found.nodes[0].refused == ("MEMORY USAGE",)
+    assert found.namespaces["session"].bytes is None
+    assert found.namespaces["session"].idle_s is not None
+    with pytest.raises(LoginRefused):
+        probe(Endpoint(f"redis://looker:wrong@{HOST}:{cache.port}/0"), FAST)
+
+
+def test_a_user_who_may_not_scan_is_told_so(cache):
+    with contextlib.closing(cache.client()) as client:
+        client.acl_setuser("narrow", enabled=True, nopass=True, keys=["*"], commands=["+info", "+dbsize", "+ping"])
+    with pytest.raises(LoginRefused, match="scan"):
+        probe(Endpoint(f"redis://narrow:x@{HOST}:{cache.port}/0"), FAST)
+
+
+def test_the_probe_works_no_longer_than_its_share_of_the_time(cache):
+    with contextlib.closing(cache.client()) as client:
+        fill(client)
+    (node,) = probe(Endpoint(cache.url), Limits(keys=100, seconds=4, duty=0.05, most_slower=1e9)).nodes
+    assert node.busy_ms <= 0.06 * 1000 * node.took_s
+    assert node.took_s < 9
+
+
+def test_a_server_that_becomes_twice_as_slow_ends_the_probe():
+    with valkey.start() as server, contextlib.closing(server.client()) as client:
+        fill(client)
+        stop = threading.Event()
+
+        def hold_up() -> None:
+            # From the second half second on, the server stops for 8 of every 10 ms.
+            time.sleep(0.5)
+            while not stop.is_set():
+                server.pause()
+                time.sleep(0.008)
+                server.resume()
+                time.sleep(0.002)
+
+        thread = threading.Thread(target=hold_up)
+        thread.start()
+        try:
+            found = probe(Endpoint(server.url), Limits(duty=0.05))
+        finally:
+            stop.set()
+            thread.join()
+        (node,) = found.nodes
+        assert node.stopped == Stopped.SLOWER
+        assert not found.complete
+        assert node.ping_after_ms >= 2 * node.ping_ms
+        assert 0 < node.keys_seen < 4000
+
+
+def test_where_a_replica_is_named_the_primary_is_not_asked(server):
+    primary = server(redis_debian.REDIS_7)
+    with (
+        contextlib.closing(primary.client()) as client,
+        replica_of(primary, redis_debian.program()) as replica,
+        contextlib.closing(replica.client()) as reader,
+    ):
+        client.flushall()
+        fill(client)
+        client.wait(1, 5000)
+        client.config_resetstat()
+        found = probe(Endpoint(primary.url, replica_url=replica.url), FAST)
+        assert found.nodes[0].facts.role == "replica"
+        assert found.nodes[0].facts.replica_lag_bytes is not None
+        assert found.namespaces["session"].keys == 1000
+        assert "cmdstat_scan" not in client.info("commandstats")
+        assert reader.info("commandstats")["cmdstat_scan"]["calls"] > 0
+
+
+@pytest.mark.parametrize("password", [None, "geheim"])
+def test_of_a_cluster_every_shard_is_read(password):
+    with CacheCluster(valkey.program(), primaries=3, password=password) as cluster:
+        with contextlib.closing(redis.RedisCluster.from_url(cluster.url, socket_timeout=5)) as client:
+            for i in range(600):
+                client.set(f"price:{i}", "x", ex=60)
+        found = probe(Endpoint(cluster.url), FAST)
+    assert len(found.nodes) == 3
+    assert found.complete
+    assert found.namespaces["price"].keys == 600
+    assert all(node.keys_seen > 100 for node in found.nodes)
+
+
+def test_of_a_cluster_the_replicas_are_read_where_there_are_any():
+    with CacheCluster(valkey.program(), primaries=3, replicas=1) as cluster:
+        with contextlib.closing(redis.RedisCluster.from_url(cluster.url, socket_timeout=5)) as client:
+            for i in range(300):
+                client.set(f"price:{i}", "x", ex=600)
+            deadline = time.monotonic() + 20
+            while not all(shard["replicas"] for shard in client.cluster_slots().values()):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+        found = probe(Endpoint(cluster.url), FAST)
+    assert [node.facts.role for node in found.nodes] == ["replica"] * 3
+    assert found.namespaces["price"].keys == 300
+    assert found.namespaces["price"].without_ttl == 0
+
+
+def test_with_tls_a_server_is_read_if_its_certificate_is_trusted(server, tmp_path_factory):
+    server(redis_debian.REDIS_7)
+    folder = tmp_path_factory.mktemp("tls")
+    for above in (folder, *folder.parents[:2]):
+        above.chmod(0o755)
+    files = certificates.make(folder)
+    with CacheServer(redis_debian.program(), certificates=files, password="geheim") as running:
+        with contextlib.closing(running.client()) as client:
+            fill(client)
+        found = probe(Endpoint(running.url, ca_file=str(files.authority)), FAST)
+        assert found.namespaces["session"].keys == 1000
+        with pytest.raises(Unreachable, match="certificate"):
+            probe(Endpoint(running.url), FAST)
+
+
+def test_an_iam_user_logs_in_with_a_new_token_for_each_connection(server, tmp_path_factory):
+    server(redis_debian.REDIS_7)
+    folder = tmp_path_factory.mktemp("iam")
+    for above in (folder, *folder.parents[:2]):
+        above.chmod(0o755)
+    files = certificates.make(folder)
+    asked = []
+
+    def keys() -> Keys:
+        asked.append(1)
+        return Keys("AKID", "secret", "session")
+
+    login = IamLogin("looker", "shop", "eu-central-1", keys)
+    with CacheServer(redis_debian.program(), certificates=files) as running:
+        plain = running.url
+        with contextlib.closing(running.client()) as client:
+            client.acl_setuser("looker", enabled=True, nopass=True, keys=["*"], commands=["+@all"])
+        probe(Endpoint(plain, login=login, ca_file=str(files.authority)), FAST)
+        assert asked == [1]
+        with contextlib.closing(running.client()) as client:
+            client.acl_setuser("looker", reset=True, enabled=True, passwords=["+other"], commands=["+@all"])
+        with pytest.raises(LoginRefused):
+            probe(Endpoint(plain, login=login, ca_file=str(files.authority)), FAST)
+    with pytest.raises(UnusableEndpoint):
+        Endpoint("redis://cache.example", login=login)
+
+
+def test_who_cannot_answer_is_named_with_the_reason_and_without_the_password():
+    with pytest.raises(Unreachable, match=HOST) as refused:
+        probe(Endpoint(f"redis://:geheim@{HOST}:{free_port()}/0"))
+    assert "geheim" not in str(refused.value)
+    with CacheServer(valkey.program(), {"cluster-enabled": "yes"}) as lonely, pytest.raises(NotReady):
+        probe(Endpoint(lonely.url))
+    with valkey.start() as server:
+        server.pause()
+        with pytest.raises(Unreachable):
+            probe(Endpoint(server.url, timeout_s=0.3))

@@ -1,0 +1,37 @@
+"""The token for ElastiCache is the one that botocore signs."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.compat import parse_qs, urlsplit
+from botocore.credentials import Credentials
+from optimizer.caches.elasticache_login import Keys, token
+
+NOW = datetime(2026, 11, 21, 23, 30, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("session", [None, "FwoGZXIvYXdzEJr//////////wEaDNq+/="])
+@pytest.mark.parametrize("serverless", [False, True])
+@pytest.mark.parametrize("user", ["looker", "a user&more=å"])
+def test_the_signature_is_that_of_botocore(monkeypatch, session, serverless, user):
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: NOW.replace(tzinfo=None))
+    parameters = {"Action": "connect", "User": user} | ({"ResourceType": "ServerlessCache"} if serverless else {})
+    request = AWSRequest("GET", "http://shop-cache/", params=parameters)
+    SigV4QueryAuth(Credentials("AKID", "s3cret/+", session), "elasticache", "eu-central-1", expires=900).add_auth(
+        request
+    )
+    ours = token("Shop-Cache", user, "eu-central-1", Keys("AKID", "s3cret/+", session), NOW, serverless=serverless)
+    assert ours.startswith("shop-cache/?")
+    assert parse_qs(urlsplit(f"http://{ours}").query) == parse_qs(urlsplit(request.url).query)
+
+
+def test_the_clock_may_have_any_zone():
+    keys = Keys("AKID", "s3cret")
+    there = NOW.astimezone(timezone(timedelta(hours=5)))
+    assert token("c", "u", "r", keys, NOW) == token("c", "u", "r", keys, there)
+
+
+def test_a_secret_is_not_shown():
+    assert "s3cret" not in repr(Keys("AKID", "s3cret", "t0ken"))
