@@ -20,7 +20,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     targets = documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]
     log = PingLog(aws.client("dynamodb"), environment.table)
     traffic = analyze_batch(aws.client("cloudwatch"), documents, log, targets, datetime.now(UTC))
-    documents.write(f"runs/{run_id}/traffic/{batch}.json", traffic)
+    documents.write(f"runs/{run_id}/pictures/{batch}.json", {"functions": traffic.pictures})
+    documents.write(f"runs/{run_id}/traffic/{batch}.json", {"functions": traffic.functions, "failed": traffic.failed})
     return {
         "outcome": "analysed",
         "run_id": run_id,

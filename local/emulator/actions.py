@@ -1,6 +1,7 @@
 """MiniStack 1.5.33 takes GetAlias for ListAliases and PutProvisionedConcurrencyConfig for UpdateFunctionCode when it
 asks IAM and when it records a call. Here both names come from the service's own model, as they do on AWS. And a
-schedule is the one of its own group; MiniStack asks for that of the group `default`."""
+schedule is the one of its own group; MiniStack asks for that of the group `default`. And the source of an event is
+known to the conditions of policies."""
 
 import json
 from typing import Any
@@ -36,6 +37,15 @@ def put_right() -> None:
             return arn
         return arn.replace(":schedule/default/", f":schedule/{_group(body, query)}/", 1)
 
+    context = iam_actions.request_tag_context
+
+    def request_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        known = dict(context(service, iam_action, body, params))
+        if iam_action == "events:PutEvents":
+            known["events:source"] = [entry.get("Source", "") for entry in json.loads(body)["Entries"]]
+        return known
+
+    iam_actions.request_tag_context = request_context
     iam_actions._lambda_action = lambda_action
     iam_actions.extract_resource_arn = resource_arn
     app._ct_event_name = event_name

@@ -209,7 +209,12 @@ def _memory_facts(seen: Seen) -> dict[str, Any]:
         for mb, size in seen.history.sizes.items()
         if size.durations.count
     }
-    return {"sizes": sizes, "max_memory_used_mb": seen.history.max_memory_used_mb, "log_scan": dict(seen.scan)}
+    return {
+        "architecture": seen.live.version.architecture,
+        "sizes": sizes,
+        "max_memory_used_mb": seen.history.max_memory_used_mb,
+        "log_scan": dict(seen.scan),
+    }
 
 
 def _spread(interval: Interval) -> tuple[float, float, float]:

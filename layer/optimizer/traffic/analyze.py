@@ -11,6 +11,7 @@ from optimizer.traffic import metrics
 from optimizer.traffic.history import History, UnreadableHistory
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.own_pings import without_pings
+from optimizer.traffic.picture import picture
 from optimizer.traffic.silence import settle
 from optimizer.traffic.summary import FunctionTraffic, summarise
 from optimizer.warmups.ping_log import PingLog
@@ -23,10 +24,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BatchTraffic:
-    """What became of a batch: the traffic of each function by name, or in one sentence why there is none."""
+    """What became of a batch: the traffic of each function by name and what it looks like, or in one sentence why there
+    is none."""
 
     functions: Mapping[str, FunctionTraffic]
     failed: Mapping[str, str]
+    pictures: Mapping[str, Mapping[str, Any]]
 
 
 def history_key(function_name: str) -> str:
@@ -64,7 +67,7 @@ def analyze_batch(
     }
     merged = {name: known[name].merged(new) for name, new in real.items()}
     settled = settle(merged, min((asked.since_minute for asked in windows.values()), default=0))
-    functions = {}
+    functions, pictures = {}, {}
     for target in targets:
         name = target["function_name"]
         if name not in settled:
@@ -78,4 +81,5 @@ def analyze_batch(
             timezone=target["timezone"],
             history_key=history_key(name),
         )
-    return BatchTraffic(functions, failed)
+        pictures[name] = picture(settled[name], target["timezone"])
+    return BatchTraffic(functions, failed, pictures)

@@ -26,11 +26,13 @@ class TooLittleHistory(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class HourForecast:
-    """Invocations of each hour ahead: `expected` (median) and the quantile asked for; `method` that won the
-    back-test, with each method's weighted absolute percentage error in it."""
+    """Invocations of each hour ahead: `expected` (median), the quantile asked for and `lower`, as far from the other
+    end (0.1 beside 0.9); `method` that won the back-test, with each method's weighted absolute percentage error in it.
+    """
 
     expected: Reals
     quantile: Reals
+    lower: Reals
     method: str
     errors: dict[str, float]
 
@@ -59,8 +61,15 @@ def forecast_hours(
     if _shifted(today, past):
         best = AT_LEVEL
     expected = _filled(METHODS[best]([today, *past], np.vstack([np.full(DAY, np.nan), came]))[:1])[0]
-    above = adaptive_quantile((came - _filled(tested[best]))[::-1], quantile)
-    return HourForecast(np.exp(expected[ahead]), np.exp(expected[ahead] + above), best, errors)
+    missed = (came - _filled(tested[best]))[::-1]
+    above, below = (adaptive_quantile(missed, level) for level in (quantile, 1 - quantile))
+    return HourForecast(
+        expected=np.exp(expected[ahead]),
+        quantile=np.exp(expected[ahead] + above),
+        lower=np.exp(expected[ahead] + below),
+        method=best,
+        errors=errors,
+    )
 
 
 def _local(hours: Reals, start: datetime, zone: ZoneInfo, hours_ahead: int) -> tuple[Reals, Reals]:
