@@ -7,7 +7,7 @@ BIN    := .venv/bin
 TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed
 READY  := .venv/.installed $(TOOLS)
 
-.PHONY: setup demo test check lock clean
+.PHONY: setup demo test check lock mysql clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -46,5 +46,16 @@ $(UV): requirements/bootstrap.lock
 	$(UV) pip sync --quiet --python .build/$*/bin/python --require-hashes $<
 	touch $@
 
+# MySQL itself for the tests that want it: Debian's, in a file tree of its own. Needs root and debootstrap.
+mysql: .build/mysql/.installed
+
+.build/mysql/.installed:
+	rm -rf --one-file-system .build/mysql
+	mkdir -p .build/mysql
+	debootstrap --variant=minbase --include=mysql-server-core sid $(CURDIR)/.build/mysql/root >.build/mysql/log 2>&1 || \
+	  { tail -n 3 .build/mysql/log; exit 1; }
+	rm -rf .build/mysql/root/var/cache/apt/archives
+	touch $@
+
 clean:
-	rm -rf .venv .build .aws-sam .demo
+	rm -rf --one-file-system .venv .build .aws-sam .demo

@@ -3,10 +3,16 @@
 import contextlib
 from typing import Any
 
-from servers import Installation, postgresql, redis_debian, valkey
+from servers import Installation, mariadb, mysql, postgresql, redis_debian, valkey
 
 # Every server that a test may ask for.
-KNOWN: tuple[Installation[Any], ...] = (*postgresql.INSTALLATIONS, *valkey.INSTALLATIONS, *redis_debian.INSTALLATIONS)
+KNOWN: tuple[Installation[Any], ...] = (
+    *postgresql.INSTALLATIONS,
+    *mysql.INSTALLATIONS,
+    *mariadb.INSTALLATIONS,
+    *valkey.INSTALLATIONS,
+    *redis_debian.INSTALLATIONS,
+)
 
 
 class NotInstalled(LookupError):
