@@ -8,6 +8,7 @@ COMMANDS = {
     "demo": "A local account, a real deploy, a run, the report.",
     "policy": "Check a policy, show the one in use, store one.",
     "backtest": "What it would have done on the past, and what that would have saved.",
+    "inspect": "Look at a database or a cache from here, change nothing.",
     "plan": "The decisions alone: JSON lines in, JSON lines out.",
 }
 

@@ -17,7 +17,7 @@ from servers import HOST, certificates, free_port, redis_debian, valkey
 from servers.redis_protocol import CacheCluster, CacheServer, replica_of
 
 # Nobody else works on a test's server, so the probe may hurry.
-FAST = Limits(duty=1.0, second_look_s=0.0, most_slower=1e9)
+FAST = Limits(duty=1.0, second_look_s=0.0, most_slower=1e9, gap_s=0.0)
 
 
 @pytest.fixture(params=[valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])

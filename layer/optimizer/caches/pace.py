@@ -7,6 +7,8 @@ from optimizer.caches.probe_result import Stopped
 
 # The server is slower when half of so many answers in a row take twice as long as before.
 WINDOW = 30
+# Faster than this, an answer's time is that of the client's own scheduler.
+_RESOLUTION_MS = 0.1
 
 
 class Guard:
@@ -26,7 +28,7 @@ class Guard:
     def slower(self, ping_ms: float) -> bool:
         """Whether the server answers so much more slowly, this answer included."""
         self._last.append(ping_ms)
-        return len(self._last) == WINDOW and self.now_ms >= self._most * self.before_ms
+        return len(self._last) == WINDOW and self.now_ms >= self._most * max(self.before_ms, _RESOLUTION_MS)
 
 
 class Pace:

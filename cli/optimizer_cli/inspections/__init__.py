@@ -1,0 +1,1 @@
+"""What `optimizer inspect` looks at, a module each."""

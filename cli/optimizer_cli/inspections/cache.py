@@ -1,0 +1,132 @@
+"""`optimizer inspect cache`: what is in a Redis or Valkey, without being noticed."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+
+import click
+from optimizer import canonical
+from optimizer.caches.advice import advice
+from optimizer.caches.elasticache_login import Keys
+from optimizer.caches.probe import Progress, probe
+from optimizer.caches.probe_result import ProbeResult, Stopped
+from optimizer.caches.reading import Limits
+from optimizer.caches.server import CacheFailed, Endpoint, IamLogin, UnusableEndpoint
+from rich.console import Console
+
+from optimizer_cli.inspections import cache_tables
+
+SLOWER = 3
+
+
+@click.command(epilog="Ends with 1 if the cache cannot be looked at, with 3 if it became slower and was left alone.")
+@click.option(
+    "--url",
+    required=True,
+    envvar="OPTIMIZER_CACHE_URL",
+    help="redis://[user:password@]host[:port][/database], rediss:// for TLS. A password is better kept in the variable "
+    "OPTIMIZER_CACHE_URL than in a command line.",
+)
+@click.option("--replica", "replica_url", help="A replica to read from instead. Of a cluster, replicas are found.")
+@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Certificates to trust (PEM).")
+@click.option("--iam-user", help="Log in to ElastiCache as this user with your AWS credentials.")
+@click.option("--iam-cache", help="Name of the replication group or serverless cache, for --iam-user.")
+@click.option("--serverless", is_flag=True, help="The --iam-cache is a serverless one.")
+@click.option("--region", help="AWS region, for --iam-user.")
+@click.option("--namespace", "prefixes", multiple=True, metavar="NAME=PREFIX", help="What the keys of one begin with.")
+@click.option("--keys", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="Keys to read.")
+@click.option("--seconds", type=click.FloatRange(1), default=120, show_default=True, help="Longest time for them.")
+@click.option(
+    "--duty",
+    type=click.FloatRange(0, 0.1, min_open=True),
+    default=0.01,
+    show_default=True,
+    help="Share of the time in which a server may be busy with this.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+def command(
+    url: str,
+    replica_url: str | None,
+    ca_file: str | None,
+    iam_user: str | None,
+    iam_cache: str | None,
+    serverless: bool,
+    region: str | None,
+    prefixes: tuple[str, ...],
+    keys: int,
+    seconds: float,
+    duty: float,
+    as_json: bool,
+) -> None:
+    """Look at a cache: its namespaces, their TTLs and memory, and what to set differently.
+
+    Reads a sample of the keys' names, TTLs and sizes (SCAN), never a value, slowly and from a replica where there is
+    one, and stops by itself when the server takes twice as long to answer. Nothing is changed.
+    """
+    named = _prefixes(prefixes)
+    try:
+        login = _login(iam_user, iam_cache, region, serverless)
+        endpoint = Endpoint(url, replica_url, login, ca_file)
+        found = _look(endpoint, Limits(keys=keys, seconds=seconds, duty=duty), named)
+    except (CacheFailed, UnusableEndpoint) as error:
+        if as_json:
+            click.echo(json.dumps({"error": str(error)}))
+        raise click.ClickException(str(error)) from error
+    told = advice(found)
+    if as_json:
+        click.echo(json.dumps(canonical.plain(found) | {"complete": found.complete, "advice": canonical.plain(told)}))
+    else:
+        cache_tables.show(found, told, Console())
+    sys.exit(SLOWER if any(node.stopped == Stopped.SLOWER for node in found.nodes) else 0)
+
+
+def _look(endpoint: Endpoint, limits: Limits, prefixes: Mapping[str, str]) -> ProbeResult:
+    out = Console(stderr=True)
+    if not out.is_terminal:
+        return probe(endpoint, limits, prefixes)
+    with out.status("connecting") as status:
+
+        def show(at: Progress) -> None:
+            where = f", server {at.node} of {at.of}" if at.of > 1 else ""
+            status.update(f"{at.keys_seen:,} keys of at most {at.most_keys:,}{where}")
+
+        return probe(endpoint, limits, prefixes, show)
+
+
+def _prefixes(given: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for item in given:
+        name, equals, prefix = item.partition("=")
+        if not (name and equals and prefix):
+            raise click.BadParameter(f"{item!r} is not NAME=PREFIX", param_hint="--namespace")
+        found[name] = prefix
+    return found
+
+
+def _login(user: str | None, cache: str | None, region: str | None, serverless: bool) -> IamLogin | None:
+    if user is None:
+        if cache or serverless:
+            raise UnusableEndpoint("--iam-cache and --serverless are for --iam-user")
+        return None
+    if cache is None:
+        raise UnusableEndpoint("--iam-user needs --iam-cache, the name that the token is signed for")
+    where, keys = _aws(region)
+    return IamLogin(user, cache, where, keys, serverless)
+
+
+def _aws(region: str | None) -> tuple[str, Callable[[], Keys]]:
+    # Only a log-in with IAM waits for boto3.
+    import boto3
+
+    session = boto3.Session(region_name=region)
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise UnusableEndpoint("no AWS credentials were found for the log-in with IAM")
+    if session.region_name is None:
+        raise UnusableEndpoint("give the cache's --region")
+
+    def keys() -> Keys:
+        frozen = credentials.get_frozen_credentials()
+        return Keys(str(frozen.access_key), str(frozen.secret_key), frozen.token)
+
+    return session.region_name, keys
