@@ -56,7 +56,7 @@ class SessionWorker:
             connections.close(self._connection)
         for worker in [worker for worker in _left if worker.is_done]:
             _left.remove(worker)
-            connections.close(worker._connection)  # noqa: SLF001 - another of this class
+            connections.close(worker._connection)
 
     @property
     def is_done(self) -> bool:
