@@ -182,13 +182,14 @@ def close(connection: Connection) -> None:
 
 def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
     """Run one statement, with `:name` (PostgreSQL) or `%(name)s` (MySQL, MariaDB) for values; the rows by column."""
-    if hasattr(connection, "cursor"):
-        with connection.cursor() as cursor:
+    driven: Any = connection
+    if hasattr(driven, "cursor"):
+        with driven.cursor() as cursor:
             cursor.execute(sql, values or None)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    found = connection.run(sql, **values) or []
-    names = [column["name"] for column in connection.columns or ()]
+    found = driven.run(sql, **values) or []
+    names = [column["name"] for column in driven.columns or ()]
     return [dict(zip(names, row, strict=True)) for row in found]
 
 

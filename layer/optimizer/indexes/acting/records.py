@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from optimizer import table
+from optimizer import canonical, table
 from optimizer.table import Item, Table
 
 if TYPE_CHECKING:
@@ -43,17 +43,13 @@ class ActingRecords:
         """Before a build begins: what it may leave behind is ours."""
         item: Item = {
             "pk": f"BUILDS#{database}",
-            "sk": f"{table_oid}#{shape}",
+            "sk": f"BUILD#{table_oid}#{canonical.sha256(shape)}",
             "change_id": change_id,
             "begun_at": now.isoformat(),
             "expires_at": table.timestamp(now + _REMEMBERED),
         }
         self._table.write(table.put(item))
 
-    def builds(self, database: str) -> dict[tuple[int, str], str]:
-        """(oid of the table, shape of the index) to the change that began to build it."""
-        found = {}
-        for item in self._table.query(f"BUILDS#{database}", ""):
-            table_oid, _, shape = str(item["sk"]).partition("#")
-            found[int(table_oid), shape] = str(item["change_id"])
-        return found
+    def began(self, database: str, shape: str, table_oid: int) -> bool:
+        """Whether a build of an index of this shape on this table was begun by this application."""
+        return self._table.get(f"BUILDS#{database}", f"BUILD#{table_oid}#{canonical.sha256(shape)}") is not None

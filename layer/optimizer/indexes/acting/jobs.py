@@ -1,0 +1,244 @@
+"""One statement from its first look around to its end: waits, starts, polls, cleans up, tries again.
+
+Everything that a later call must know is saved before the server is told anything, so that a Lambda may die anywhere:
+the next call asks the server what became of it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from optimizer.changes import Change
+from optimizer.indexes.acting.preflight import obstacle
+from optimizer.indexes.acting.server import Cancelled, Job, LockNotGot, Server, State, StatementFailed
+from optimizer.indexes.connections import Unreachable
+from optimizer.policy.model import Indexes
+
+# Waited for in the call that sends the statement; most are over by then.
+_SEND_S = 5.0
+_RESERVE_MS = 15_000
+_LONGEST_POLL_S = 120
+_SHORTEST_POLL_S = 2
+# How long something may stand in the way before the job is given up, and how long to wait between two looks.
+_PATIENCE = timedelta(hours=1)
+_LOOK_AGAIN_S = 60
+_BACKOFF_S = 30
+_CLEANING_TRIES = 60
+_BUILDS = frozenset({Job.REBUILD, Job.CREATE})
+
+
+class Result(StrEnum):
+    """How far a job is. BLOCKED: it was never begun, because something stood in its way all the time."""
+
+    DONE = "done"
+    PENDING = "pending"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`wait_s` until the next look, for PENDING."""
+
+    result: Result
+    message: str = ""
+    wait_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """save: stores the job's record (a JSON object) durably. take_turn, end_turn: of the cluster. begin_build: records
+    that what is left of the build will be ours. may_start: why nothing may start now (windows, freezes), or empty.
+    remaining_ms: of this call."""
+
+    server: Server
+    limits: Indexes
+    save: Callable[[Mapping[str, Any]], None]
+    take_turn: Callable[[], bool]
+    end_turn: Callable[[], None]
+    begin_build: Callable[[State], None]
+    may_start: Callable[[], str]
+    remaining_ms: Callable[[], float]
+
+    def go_on(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Answer:
+        """Take the job further. `record` is empty at first and holds what was saved last afterwards."""
+        if not record:
+            record.update(job=job.value, phase="waiting", attempt=0, since=now.isoformat())
+            self.save(record)
+        answer = self._step(job, change, record, now)
+        if answer.result is not Result.PENDING or record["phase"] == "waiting":
+            self.end_turn()
+        return answer
+
+    def stop(self, change: Change, record: dict[str, Any], now: datetime) -> Answer:
+        """End the job where it is, and clean up. DONE: nothing of it runs or is left any more."""
+        job = Job(record["job"])
+        if record["phase"] == "waiting":
+            return Answer(Result.DONE)
+        record.update(stopped=True)
+        self.save(record)
+        if self.server.running(record["session"]) is not None:
+            self.server.cancel(record["session"])
+            return Answer(Result.PENDING, "waiting for the statement to end", _SHORTEST_POLL_S)
+        answer = self._settle(job, change, record, now, "it was stopped")
+        if answer.result is not Result.PENDING:
+            self.end_turn()
+            return Answer(Result.DONE, answer.message)
+        return answer
+
+    def _step(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Answer:
+        if record["phase"] == "waiting":
+            return self._start(job, change, record, now)
+        if record["phase"] == "working":
+            running = self.server.running(record["session"])
+            if running is not None:
+                return self._still_running(record, running.seconds, running.phase, now)
+        return self._settle(job, change, record, now, record.get("problem", ""))
+
+    def _start(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Answer:
+        if now < datetime.fromisoformat(record.get("not_before", record["since"])):
+            wait = datetime.fromisoformat(record["not_before"]) - now
+            return Answer(Result.PENDING, record.get("problem", ""), max(1, round(wait.total_seconds())))
+        if not self.take_turn():
+            return self._wait(record, now, "Another change is being made on the same cluster.")
+        live = self._look(change, job)
+        if live is None and job is not Job.CREATE:
+            return self._gone(job)
+        target = live or _absent(change)
+        closed = self.may_start()
+        if closed:
+            return Answer(Result.BLOCKED, closed)
+        size_bytes = max(target.size_bytes, int(change.before.get("size_bytes") or 0))
+        table = live or self._table(change)
+        if table is None:
+            return Answer(Result.FAILED, "its table was dropped meanwhile")
+        blocked = obstacle(job, self.server.conditions(table), size_bytes, self.limits)
+        if blocked:
+            return self._wait(record, now, blocked)
+        return self._send(job, change, record, live, _with_table(target, table), now)
+
+    def _send(
+        self, job: Job, change: Change, record: dict[str, Any], live: State | None, target: State, now: datetime
+    ) -> Answer:
+        try:
+            statement = self.server.statement(job, change, live)
+        except StatementFailed as failed:
+            return Answer(Result.FAILED, str(failed))
+        if job in _BUILDS:
+            self.begin_build(target)
+        worker = self.server.worker(self.limits.lock_timeout_ms)
+        try:
+            known = [left.oid for left in self.server.leftovers(target, job)]
+            record.pop("problem", None)
+            record.update(
+                phase="working",
+                attempt=record["attempt"] + 1,
+                session=worker.session(),
+                began_at=now.isoformat(),
+                target=asdict(target),
+                known=record.get("known", known),
+            )
+            self.save(record)
+            try:
+                within_s = max(0.1, min(_SEND_S, (self.remaining_ms() - _RESERVE_MS) / 1000))
+                if not worker.send(statement, within_s):
+                    return Answer(Result.PENDING, "the server is at work", _SHORTEST_POLL_S)
+                record.update(sent=True)
+            except (LockNotGot, Cancelled, Unreachable) as ended:
+                record.update(problem=str(ended))
+            except StatementFailed as failed:
+                record.update(problem=str(failed), fatal=True)
+        finally:
+            worker.close()
+        return self._settle(job, change, record, now, record.get("problem", ""))
+
+    def _still_running(self, record: dict[str, Any], seconds: float, phase: str, now: datetime) -> Answer:
+        age = now - datetime.fromisoformat(record["began_at"])
+        if age > timedelta(minutes=self.limits.max_build_minutes):
+            problem = f"it took longer than {self.limits.max_build_minutes} minutes"
+            record.update(problem=problem, fatal=True)
+            self.save(record)
+            self.server.cancel(record["session"])
+            return Answer(Result.PENDING, problem, _SHORTEST_POLL_S)
+        # Prolongs the turn, too.
+        self.take_turn()
+        wait_s = min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, round(seconds / 4)))
+        return Answer(Result.PENDING, f"the server is at work{f': {phase}' if phase else ''}", wait_s)
+
+    def _settle(self, job: Job, change: Change, record: dict[str, Any], now: datetime, problem: str) -> Answer:
+        """The statement has ended, one way or the other: clean up, then say what became of it."""
+        target = _state(record["target"])
+        for left in self.server.leftovers(target, job):
+            if left.oid in record["known"]:
+                continue
+            record.update(phase="cleaning", cleaned=record.get("cleaned", 0) + 1, problem=problem)
+            self.save(record)
+            try:
+                self.server.remove(left, self.limits.lock_timeout_ms)
+            except (LockNotGot, Cancelled) as busy:
+                if record["cleaned"] >= _CLEANING_TRIES:
+                    return Answer(Result.FAILED, f"{problem}; {left.schema}.{left.index} is left and must be dropped")
+                return Answer(Result.PENDING, f"cleaning up: {busy}", _BACKOFF_S)
+        live = self._look(change, job)
+        if self._is_achieved(job, record, live, target):
+            return Answer(Result.DONE)
+        if record.get("stopped"):
+            return Answer(Result.FAILED, problem)
+        if live is None and job is not Job.CREATE:
+            return self._gone(job)
+        if job is Job.CREATE and self._table(change) is None:
+            return Answer(Result.FAILED, "its table was dropped meanwhile")
+        problem = problem or "the statement ended without its effect: its connection or the server was cut off"
+        if record.get("fatal") or record["attempt"] >= self.limits.lock_attempts:
+            tries = "" if record.get("fatal") else f" in {record['attempt']} tries"
+            return Answer(Result.FAILED, f"It was not done{tries}: {problem}.")
+        wait_s = _BACKOFF_S * 2 ** (record["attempt"] - 1)
+        record.update(phase="waiting", problem=problem, not_before=(now + timedelta(seconds=wait_s)).isoformat())
+        record.pop("known", None)
+        self.save(record)
+        return Answer(Result.PENDING, problem, wait_s)
+
+    def _wait(self, record: dict[str, Any], now: datetime, reason: str) -> Answer:
+        if now - datetime.fromisoformat(record["since"]) > _PATIENCE:
+            return Answer(Result.BLOCKED, reason)
+        return Answer(Result.PENDING, reason, _LOOK_AGAIN_S)
+
+    def _is_achieved(self, job: Job, record: Mapping[str, Any], live: State | None, target: State) -> bool:
+        if job is Job.DROP:
+            return live is None or (target.oid is not None and live.oid != target.oid)
+        if live is None:
+            return False
+        if job is Job.HIDE:
+            return not live.is_visible
+        if job is Job.SHOW:
+            return live.is_visible
+        if job is Job.CREATE:
+            return live.is_valid
+        changed = bool(record.get("sent")) or live.mark != target.mark
+        return changed and live.is_valid if job is Job.REBUILD else changed
+
+    def _gone(self, job: Job) -> Answer:
+        return Answer(Result.DONE) if job is Job.DROP else Answer(Result.FAILED, "it was dropped meanwhile")
+
+    def _look(self, change: Change, job: Job) -> State | None:
+        return self.server.look(
+            change.before["schema"], change.before["table"], str(change.before.get("index") or ""), job
+        )
+
+    def _table(self, change: Change) -> State | None:
+        return self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
+
+
+def _absent(change: Change) -> State:
+    return State(change.before["schema"], change.before["table"], str(change.before.get("index") or ""), 0, "")
+
+
+def _with_table(target: State, table: State) -> State:
+    return target if target.table_oid is not None else _state({**asdict(target), "table_oid": table.table_oid})
+
+
+def _state(document: Mapping[str, Any]) -> State:
+    names = {field.name for field in fields(State)}
+    return State(**{name: value for name, value in document.items() if name in names})

@@ -1,0 +1,340 @@
+"""The life of one change of indexes: made, watched, kept or taken back.
+
+An index is dropped in stages: first it is hidden where the server can do that (MySQL, MariaDB), or only watched
+(PostgreSQL, which has no such thing); it is dropped when the days of the watch are over, which is the step `keep`. What
+makes it again is in the record before anything happens to it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from optimizer.changes import FINAL, Change, Status, Tuner
+from optimizer.guardrails import Refusal
+from optimizer.guardrails.indexes import ALTERS, Live, table_of
+from optimizer.indexes.acting import stages
+from optimizer.indexes.acting.jobs import Answer, Jobs, Result
+from optimizer.indexes.acting.judge import Comparison, compare
+from optimizer.indexes.acting.records import ActingRecords
+from optimizer.indexes.acting.server import Job, Server, State, StatementTimes
+from optimizer.indexes.connections import TooManyConnections, Unreachable
+from optimizer.policy.model import Database, Indexes
+from optimizer.runs import RunStore, StoredChange
+
+_TRY_AGAIN_S = 30
+
+type Reply = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeIndexes:
+    """The steps; docs/architecture.md gives the answers. recheck: the guardrails on the live state; may_start: freezes
+    and windows alone. remaining_ms: of this call."""
+
+    store: RunStore
+    records: ActingRecords
+    server: Server
+    database: Database
+    limits: Indexes
+    recheck: Callable[[Change, Live, datetime], Refusal | None]
+    may_start: Callable[[datetime], Refusal | None]
+    remaining_ms: Callable[[], float]
+
+    def apply(self, change_id: str, now: datetime) -> Reply:
+        """Look once more, then begin; `poll` goes on with what takes longer."""
+        stored = self.store.change(change_id)
+        if stored.status is Status.WATCHING:
+            return self._applied(stored)
+        if stored.status in FINAL:
+            return ended(stored)
+        if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
+            return reply("refused", change_id, f"the change is {stored.status.value}, not approved")
+        if not stored.progress:
+            try:
+                turned_down = self._prepare(stored.change, now)
+            except (Unreachable, TooManyConnections) as busy:
+                return reply("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+            if turned_down is not None:
+                return turned_down
+        return self.poll(change_id, now)
+
+    def poll(self, change_id: str, now: datetime) -> Reply:
+        """Go on with what `apply` began."""
+        stored = self.store.change(change_id)
+        if stored.status is Status.WATCHING:
+            return self._applied(stored)
+        if stored.status is not Status.APPLYING:
+            return ended(stored)
+        if not stored.progress:
+            return self.apply(change_id, now)
+        progress = dict(stored.progress)
+        job = stages.first_job(stored.change, self.database.engine)
+        if job is not None:
+            answer = self._work("job", job, stored.change, progress, now)
+            if answer.result is Result.PENDING:
+                return reply("pending", change_id, answer.message, wait_s=answer.wait_s)
+            if answer.result is not Result.DONE:
+                return self._not_done(stored.change, answer, now)
+        self._cool_down(stored.change, now)
+        self.store.save_progress(change_id, {**progress, "applied_at": now.isoformat(), "verified": 0})
+        self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
+        return self._applied(self.store.change(change_id))
+
+    def verify(self, change_id: str, now: datetime) -> Reply:
+        """Judge at the next age; the last one keeps."""
+        stored = self.store.change(change_id)
+        if stored.status is not Status.WATCHING:
+            return ended(stored)
+        ages = self._ages(stored.change)
+        number = min(int(stored.progress["verified"]), len(ages) - 1)
+        try:
+            problem, summary = self._judge(stored.change, stored.progress)
+        except (Unreachable, TooManyConnections) as busy:
+            return reply("watch", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+        if problem:
+            return reply("revert", change_id, problem)
+        if number + 1 == len(ages):
+            return reply("keep", change_id, summary)
+        self.store.save_progress(change_id, {**stored.progress, "verified": number + 1})
+        applied_at = datetime.fromisoformat(stored.progress["applied_at"])
+        due = applied_at + timedelta(minutes=ages[number + 1])
+        return reply("watch", change_id, summary, wait_s=_seconds(due - now))
+
+    def keep(self, change_id: str, now: datetime) -> Reply:
+        """The watch is over. For a drop this is when it happens, and where nothing was hidden before it the statements
+        are watched once more."""
+        stored = self.store.change(change_id)
+        if stored.status is not Status.WATCHING:
+            return ended(stored)
+        message = ""
+        if stored.change.action == "drop_index":
+            try:
+                unfinished = self._drop(stored.change, dict(stored.progress), now)
+            except (Unreachable, TooManyConnections) as busy:
+                return reply("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+            if unfinished is not None:
+                return unfinished
+            message = "the index was dropped; its definition is in the record"
+        self._cool_down(stored.change, now)
+        if not self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=message):
+            return ended(self.store.change(change_id))
+        return reply("kept", change_id, message)
+
+    def revert(self, change_id: str, now: datetime, reason: str = "") -> Reply:
+        """End what runs, remove what it left, and undo what was done, by the stored definition."""
+        takes_back = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT, Status.REVERTING}
+        stored = self.store.change(change_id)
+        if stored.status is not Status.REVERTING and not self.store.move(
+            change_id, Status.REVERTING, now, frm=takes_back - {Status.REVERTING}, message=reason
+        ):
+            return ended(self.store.change(change_id))
+        progress = dict(stored.progress)
+        try:
+            answer = self._undo(stored.change, progress, now)
+        except (Unreachable, TooManyConnections) as busy:
+            return reply("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+        if answer.result is Result.PENDING:
+            return reply("pending", change_id, answer.message, wait_s=answer.wait_s)
+        if answer.result is not Result.DONE:
+            message = f"It could not be taken back: {answer.message} What makes it again is in the record."
+            self.store.move(change_id, Status.FAILED, now, frm={Status.REVERTING}, message=message)
+            return reply("failed", change_id, message)
+        self._cool_down(stored.change, now)
+        self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING})
+        return reply("reverted", change_id, answer.message)
+
+    def _prepare(self, change: Change, now: datetime) -> Reply | None:
+        """The last look before anything happens; records what there was."""
+        job = stages.main_job(change)
+        live = self._look(change, job)
+        before = {Status.APPLYING}
+        stale = stages.stale(change, live) or self._cover_is_gone(change)
+        if stale:
+            self.store.move(change.id, Status.STALE, now, frm=before, message=stale)
+            return reply("stale", change.id, stale)
+        size_bytes = max(float(change.before["size_bytes"]), float(live.size_bytes if live else 0))
+        refusal = self.recheck(change, Live(size_bytes, live.protected if live else ""), now) or self._breaker(change)
+        if refusal is not None:
+            message = f"{refusal.rule}: {refusal.message}"
+            self.store.move(change.id, Status.REFUSED, now, frm=before, message=message)
+            return {**reply("refused", change.id, refusal.message), "rule": refusal.rule}
+        table = live or self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
+        times = self.server.times(table) if table else None
+        self.store.save_progress(
+            change.id,
+            {
+                "found": asdict(live) if live else None,
+                "definition": live.definition if live else "",
+                "times": stages.times_document(times),
+            },
+        )
+        return None
+
+    def _breaker(self, change: Change) -> Refusal | None:
+        """After one failure on a database nothing more is tried on it in the same run."""
+        for other in self.store.changes_of(change.run_id):
+            same = other.change.tuner is Tuner.INDEXES and other.change.before["database"] == change.before["database"]
+            if same and other.status is Status.FAILED:
+                return Refusal("indexes.breaker", f"{other.change.id} failed on the same database in this run.")
+        return None
+
+    def _cover_is_gone(self, change: Change) -> str:
+        """A redundant index may go only while the one that serves instead is there."""
+        cover = change.before.get("covered_by")
+        if not cover:
+            return ""
+        live = self.server.look(change.before["schema"], change.before["table"], cover["index"], Job.ANALYZE)
+        if live is None or not live.is_valid or not live.is_visible or live.definition != cover["definition"]:
+            return f"{cover['index']}, which serves instead of it, is not what it was"
+        return ""
+
+    def _work(self, name: str, job: Job, change: Change, progress: dict[str, Any], now: datetime) -> Answer:
+        """Take the job whose record is `progress[name]` further; Unreachable and the like mean to ask again later."""
+        record = dict(progress.get(name) or {})
+        try:
+            answer = self._jobs(name, change, progress, now).go_on(job, change, record, now)
+        except (Unreachable, TooManyConnections) as busy:
+            answer = Answer(Result.PENDING, str(busy), _TRY_AGAIN_S)
+        progress[name] = record
+        return answer
+
+    def _jobs(self, name: str, change: Change, progress: dict[str, Any], now: datetime) -> Jobs:
+        def save(record: Mapping[str, Any]) -> None:
+            progress[name] = dict(record)
+            self.store.save_progress(change.id, progress)
+
+        def begin_build(state: State) -> None:
+            shape = state.shape or str(change.after.get("definition") or "")
+            self.records.record_build(self.database.name, shape, state.table_oid or 0, change.id, now)
+
+        def may_start() -> str:
+            # What is taken back does not wait for a window.
+            refusal = None if name == "undo" else self.may_start(now)
+            return refusal.message if refusal else ""
+
+        cluster = self.database.cluster or self.database.host
+        return Jobs(
+            server=self.server,
+            limits=self.limits,
+            save=save,
+            take_turn=partial(self.records.take_turn, cluster, change.id, now),
+            end_turn=partial(self.records.end_turn, cluster, change.id, now),
+            begin_build=begin_build,
+            may_start=may_start,
+            remaining_ms=self.remaining_ms,
+        )
+
+    def _not_done(self, change: Change, answer: Answer, now: datetime) -> Reply:
+        blocked = answer.result is Result.BLOCKED
+        status = Status.REFUSED if blocked else Status.FAILED
+        message = f"indexes.preflight: {answer.message}" if blocked else answer.message
+        self.store.move(change.id, status, now, frm={Status.APPLYING}, message=message)
+        return reply(status.value, change.id, answer.message)
+
+    def _drop(self, change: Change, progress: dict[str, Any], now: datetime) -> Reply | None:
+        """The last stage of a drop; None when it is done and the statements bear it."""
+        if "dropped_at" not in progress:
+            answer = self._work("drop", Job.DROP, change, progress, now)
+            if answer.result is Result.PENDING:
+                return reply("pending", change.id, answer.message, wait_s=answer.wait_s)
+            if answer.result is not Result.DONE:
+                return self._drop_failed(change, answer, now)
+            progress.update(dropped_at=now.isoformat(), checked=0)
+            self.store.save_progress(change.id, progress)
+        if stages.first_job(change, self.database.engine) is not None:
+            # What nobody could use while it was hidden, nobody misses.
+            return None
+        ages, number = self.limits.watch_minutes, int(progress["checked"])
+        due = datetime.fromisoformat(progress["dropped_at"]) + timedelta(minutes=ages[min(number, len(ages) - 1)])
+        if now < due:
+            return reply("pending", change.id, "the statements are watched", wait_s=_seconds(due - now))
+        slower = self._compare(change, progress).slower
+        if slower:
+            return self.revert(change.id, now, slower)
+        if number + 1 < len(ages):
+            self.store.save_progress(change.id, {**progress, "checked": number + 1})
+            due = datetime.fromisoformat(progress["dropped_at"]) + timedelta(minutes=ages[number + 1])
+            return reply("pending", change.id, "the statements are watched", wait_s=_seconds(due - now))
+        return None
+
+    def _drop_failed(self, change: Change, answer: Answer, now: datetime) -> Reply:
+        if stages.first_job(change, self.database.engine) is not None:
+            return self.revert(change.id, now, answer.message)
+        self.store.move(change.id, Status.FAILED, now, frm={Status.WATCHING}, message=answer.message)
+        return reply("failed", change.id, answer.message)
+
+    def _undo(self, change: Change, progress: dict[str, Any], now: datetime) -> Answer:
+        for name in ("job", "drop"):
+            record = dict(progress.get(name) or {})
+            if record and not progress.get("stopped"):
+                stopped = self._jobs(name, change, progress, now).stop(change, record, now)
+                if stopped.result is Result.PENDING:
+                    return stopped
+        if not progress.get("stopped"):
+            progress["stopped"] = True
+            self.store.save_progress(change.id, progress)
+        begun = progress.get("undo")
+        job = Job(begun["job"]) if begun else stages.undo_job(change, progress, self._look(change, Job.ANALYZE))
+        if job is None:
+            return Answer(Result.DONE, stages.nothing_to_undo(change))
+        return self._work("undo", job, change, progress, now)
+
+    def _judge(self, change: Change, progress: Mapping[str, Any]) -> tuple[str, str]:
+        """(why it must be taken back or nothing, what was seen)."""
+        if change.action not in stages.WATCHED:
+            return "", ""
+        live = self._look(change, Job.ANALYZE)
+        if change.action != "drop_index" and change.before.get("index") and live is None:
+            return "", "the index was dropped by somebody else since"
+        if change.action == "drop_index":
+            used = stages.used_since(change, progress, live)
+            if used or (cover := self._cover_is_gone(change)):
+                return used or cover, ""
+        seen = self._compare(change, progress)
+        if seen.slower:
+            return seen.slower, ""
+        if seen.compared:
+            return "", f"{seen.compared} statements of the table are not slower"
+        return "", "no statement of the table has enough calls to be compared: nothing is known of their times"
+
+    def _compare(self, change: Change, progress: Mapping[str, Any]) -> Comparison:
+        table = self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
+        now = self.server.times(table) if table else None
+        before: Mapping[str, StatementTimes] | None = stages.read_times(progress.get("times"))
+        if now is None or before is None:
+            return Comparison("", 0)
+        return compare(before, now, self.limits.max_slowdown)
+
+    def _look(self, change: Change, job: Job) -> State | None:
+        before = change.before
+        return self.server.look(before["schema"], before["table"], str(before.get("index") or ""), job)
+
+    def _cool_down(self, change: Change, now: datetime) -> None:
+        until = now + timedelta(days=self.limits.cool_down_days)
+        self.store.cool_down(change.target, Tuner.INDEXES, until, change.id)
+        if change.action in ALTERS:
+            self.store.cool_down(table_of(change), Tuner.INDEXES, until, change.id)
+
+    def _ages(self, change: Change) -> list[float]:
+        return stages.ages(change, self.limits)
+
+    def _applied(self, stored: StoredChange) -> Reply:
+        wait = timedelta(minutes=self._ages(stored.change)[0])
+        return reply("applied", stored.change.id, stages.applied_message(stored.change), wait_s=_seconds(wait))
+
+
+def reply(outcome: str, change_id: str, message: str = "", **more: Any) -> Reply:
+    """An answer to the state machine."""
+    return {"outcome": outcome, "change_id": change_id, **({"message": message} if message else {}), **more}
+
+
+def ended(stored: StoredChange) -> Reply:
+    """What to answer where the change is past the step that was asked for."""
+    outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
+    return reply(outcomes.get(stored.status, stored.status.value), stored.change.id, stored.message)
+
+
+def _seconds(wait: timedelta) -> int:
+    return max(1, round(wait.total_seconds()))
