@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from optimizer.indexes.workload import Activity, BuildInProgress, StatementStat
+from optimizer.indexes.workload import Activity, BuildInProgress, StatementStat, StoredCode
 
 
 class Engine(StrEnum):
@@ -68,6 +68,7 @@ class Column:
     average_bytes: float | None = None
     generated: bool = False
     collation: str | None = None
+    auto_increment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,11 @@ class Table:
 
     `kind` is `table`, `partitioned` (a parent without storage), `materialized_view`, `foreign` or `temporary`.
     `storage_engine` is MySQL's and MariaDB's. `extension` is the one that owns the table. `options` are the storage
-    parameters of the table (PostgreSQL), those of its TOAST table with the prefix `toast.`.
+    parameters of the table, those of its TOAST table with the prefix `toast.` (PostgreSQL).
+
+    MySQL and MariaDB: `rows` are those of the statistics in use, `live_rows` what InnoDB has counted since; scans are
+    rows read by them. `created_at` is when the table was made or last altered, which on MySQL clears its counters.
+    `shares_tablespace`: its file holds other tables too, so that `free_bytes` says nothing of this one.
     """
 
     schema: str
@@ -107,6 +112,8 @@ class Table:
     toast_frozen_age: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     pages: int | None = None
+    created_at: datetime | None = None
+    shares_tablespace: bool | None = None
 
     @property
     def qualified(self) -> tuple[str, str]:
@@ -248,3 +255,4 @@ class Catalog:
     activities: tuple[Activity, ...] = ()
     statements: tuple[StatementStat, ...] = ()
     not_read: Mapping[str, str] = field(default_factory=dict)
+    stored_code: tuple[StoredCode, ...] = ()

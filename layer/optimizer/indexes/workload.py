@@ -34,6 +34,16 @@ class StatementStat:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCode:
+    """A view, routine, trigger or event whose text may name an index in a hint (MySQL and MariaDB)."""
+
+    kind: str
+    schema: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildInProgress:
     """An index build that is running: its index or its table must be left alone."""
 
