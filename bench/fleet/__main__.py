@@ -1,0 +1,80 @@
+"""The function branch of a run over fleets of several sizes, beside the plain way of reading the same.
+
+    python bench/fleet [--sizes 100 1000 10000] [--tuners warmups] [--json OUT]
+
+The shipped handlers run as they are, each in a process of its own, against a stand-in for AWS (service.py) that pages,
+limits, throttles and takes 20 ms a call. Every function was looked at the day before, as on any day but the first. The
+plain way asks one GetMetricStatistics for each metric and function and one log query for each function, five at a time.
+"""
+
+import argparse
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from account import Service
+from bill import bill_usd, transitions
+from plain_way import read_plainly
+from run import run_fleet
+
+GOALS = {"calls": 0.1, "usd": 0.10, "speed": 50.0, "memory_mb": 256.0, "timeout_share": 0.1, "state_kib": 64.0}
+MOST_PLAIN = 1000
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--tuners", nargs="+", default=["warmups"], help="of the run; those of a daily one by default")
+    parser.add_argument("--workers", type=int, default=2, help="batches at once on this machine")
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    figures = {}
+    for size in asked.sizes:
+        with Service(size) as service:
+            service.remember_yesterday()
+            service.reset()
+            done = run_fleet(service, asked.tuners, asked.workers)
+            counted = service.counted()
+            usd = bill_usd(done, counted)
+            calls = sum(n for name, n in counted["calls"].items() if name.startswith("GraniteServiceVersion"))
+            print(f"\n{size} functions, tuners {' '.join(asked.tuners)}, {len(done.batches)} batches")
+            print(f"  CloudWatch calls   {calls} ({calls / size:.3f} a function; goal {GOALS['calls']})")
+            print(f"  all API calls      {sum(n for k, n in counted['calls'].items() if not k.startswith('refused'))}")
+            print(f"  throttled          {sum(n for k, n in counted['calls'].items() if k.startswith('refused'))}")
+            print(f"  wall time          {done.wall_s:.1f} s here with {asked.workers} batches at once,")
+            print(f"                     {done.makespan_s:.1f} s with the {done.at_once} of the state machine")
+            print(f"  CPU                {done.cpu_s:.1f} s, {1000 * done.cpu_s / size:.0f} ms a function")
+            for name, cost in done.costs.items():
+                print(
+                    f"    {name:18} {cost.wall_s:6.1f} s at most of {cost.timeout_s:.0f} s, "
+                    f"{cost.peak_mb:4.0f} MB at most of {cost.memory_mb} MB, {cost.cpu_s:7.1f} s CPU in all"
+                )
+            peak = max(cost.peak_mb for cost in done.costs.values())
+            share = max(cost.wall_s / cost.timeout_s for cost in done.costs.values())
+            print(f"  largest Lambda     {peak:.0f} MB (goal {GOALS['memory_mb']:.0f})")
+            print(f"  longest Lambda     {share:.0%} of its timeout (goal {GOALS['timeout_share']:.0%})")
+            print(f"  state transitions  {transitions(len(done.batches))}")
+            print(f"  largest state      {done.state_bytes / 1024:.1f} KiB (goal {GOALS['state_kib']:.0f})")
+            print(f"  bill of the run    {sum(usd.values()):.4f} USD ({1000 * sum(usd.values()) / size:.4f} for 1,000)")
+            print(f"                     {', '.join(f'{k} {v:.4f}' for k, v in usd.items())}")
+            figures[size] = {"calls": calls, "usd": usd, "wall_s": done.wall_s, "makespan_s": done.makespan_s}
+            if size <= MOST_PLAIN:
+                service.reset()
+                began = time.perf_counter()
+                with ThreadPoolExecutor(5) as pool:
+                    list(pool.map(lambda name, on=service: read_plainly(on, name), service.names))
+                plain_s, plain = time.perf_counter() - began, service.counted()
+                print(f"  the plain way      {plain_s:.1f} s, {sum(plain['calls'].values())} calls, five at a time")
+                print(
+                    f"                     reading takes {done.reading_s:.1f} s here: {plain_s / done.reading_s:.0f} times"
+                )
+                print(f"                     as fast (goal {GOALS['speed']:.0f} at 1,000)")
+                figures[size] |= {"plain_s": plain_s, "reading_s": done.reading_s}
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

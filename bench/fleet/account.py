@@ -1,0 +1,128 @@
+"""The stand-in's process, and what yesterday's run left in the bucket."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from habits import Habits
+from optimizer import canonical
+from optimizer.capacity.observed import FunctionHistory
+from optimizer.capacity.report_lines import parse_rows
+from optimizer.traffic.history import HOUR_METRICS, MINUTE_METRICS, History, Series
+
+_HERE = Path(__file__).parent
+_MINUTES, _HOURS = 15 * 1440, 28 * 24
+_METRICS = {
+    "invocations": "Invocations",
+    "duration_ms": "Duration",
+    "p95_duration_ms": "Duration",
+    "concurrency": "ConcurrentExecutions",
+    "errors": "Errors",
+    "throttles": "Throttles",
+}
+
+
+class Service:
+    """The stand-in, while it runs."""
+
+    def __init__(self, functions: int) -> None:
+        self.now = datetime.now(UTC).replace(second=0, microsecond=0)
+        self.habits = Habits(self.now)
+        self.names = [f"fleet-{number:05d}" for number in range(functions)]
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, str(_HERE / "service.py"), str(len(self.names)), self.now.isoformat()]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self._process.stdout is None:
+            raise RuntimeError("the stand-in has no standard output")
+        self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of a Lambda."""
+        return {
+            **os.environ,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+            "OPTIMIZER_TABLE": "table",
+            "OPTIMIZER_BUCKET": "bucket",
+            "OPTIMIZER_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:topic",
+            "OPTIMIZER_POLICY_KEY": "policy/policy.json",
+            "OPTIMIZER_SCHEDULE_GROUP": "group",
+        }
+
+    def remember_yesterday(self) -> None:
+        """The policy, and the history of each function up to a day ago."""
+        self.put("policy/policy.json", canonical.dumps({"version": 1, "mode": "recommend"}).encode())
+        until = self.habits.known_until()
+        for habit in range(len(self.habits)):
+            same = [name for name in self.names if self.habits.habit(name) == habit]
+            if not same:
+                continue
+            self.put(f"template/{habit}.npz", self._history(same[0], until).to_bytes())
+            self.same(f"template/{habit}.npz", [f"history/{name}.npz" for name in same])
+            lines = canonical.dumps(canonical.plain(self._lines(same[0], until))).encode()
+            self.put(f"template/{habit}.json", lines)
+            self.same(f"template/{habit}.json", [f"history/capacity/{name}.json" for name in same])
+
+    def _history(self, name: str, until: datetime) -> History:
+        end = int(until.timestamp())
+        minutes = Series(
+            end // 60 - _MINUTES, {metric: self._series(name, metric, 60, end, _MINUTES) for metric in MINUTE_METRICS}
+        )
+        hours = {metric: self._series(name, metric, 3600, end // 3600 * 3600, _HOURS) for metric in HOUR_METRICS}
+        return History(minutes, Series(end // 3600 - _HOURS, hours))
+
+    def _series(self, name: str, metric: str, period_s: int, end: int, length: int) -> Any:
+        start = end - length * period_s
+        times, values = self.habits.points(name, _METRICS[metric], "Sum", period_s, start, end)
+        series = np.full(length, np.nan)
+        series[(times - start) // period_s] = values
+        return series
+
+    def _lines(self, name: str, until: datetime) -> FunctionHistory:
+        since = until - timedelta(days=2)
+        rows, _ = self.habits.report_rows(name, since.timestamp(), until.timestamp(), 1000)
+        fields = [{field["field"]: field["value"] for field in row} for row in rows]
+        lines = parse_rows((until, row["@logStream"], row["@message"]) for row in fields).lines
+        return FunctionHistory().add(lines, until)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store an object."""
+        self._own("object", key.encode() + b"\n" + content)
+
+    def same(self, source: str, keys: list[str]) -> None:
+        """Store an object under other keys, too."""
+        self._own("same", "\n".join([source, *keys]).encode())
+
+    def document(self, key: str) -> Any:
+        """Read a stored object."""
+        return json.loads(self._own("document", key.encode()))
+
+    def reset(self) -> None:
+        """Count from zero."""
+        self._own("reset", b"")
+
+    def counted(self) -> dict[str, Any]:
+        """Calls by service and operation, metrics asked for, bytes of logs scanned."""
+        counted: dict[str, Any] = json.loads(self._own("counted", b""))
+        return counted
+
+    def _own(self, what: str, body: bytes) -> bytes:
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/_fleet/{what}", body)) as answer:  # noqa: S310
+            content: bytes = answer.read()
+            return content

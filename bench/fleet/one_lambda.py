@@ -1,0 +1,41 @@
+"""One warm environment of a Lambda function: events come in by line, and what each cost goes out.
+
+python one_lambda.py functions/NAME/app.py
+"""
+
+import importlib.util
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+
+def main() -> None:
+    """Import the handler as Lambda does, once, then answer until standard input ends."""
+    path = Path(sys.argv[1])
+    spec = importlib.util.spec_from_file_location("app", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    answers = sys.stdout
+    # What the handler logs is not an answer.
+    sys.stdout = sys.stderr
+    for line in sys.stdin:
+        began, cpu = time.perf_counter(), time.process_time()
+        context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: 600_000)
+        answer = module.handler(json.loads(line), context)
+        cost = {
+            "answer": answer,
+            "wall_s": time.perf_counter() - began,
+            "cpu_s": time.process_time() - cpu,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        answers.write(json.dumps(cost) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
