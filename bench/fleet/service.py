@@ -347,6 +347,10 @@ def _epoch(moment: Any) -> int:
     return int(moment.timestamp()) if isinstance(moment, datetime) else int(moment)
 
 
+def _plain(value: Any) -> Any:
+    return value.timestamp() if isinstance(value, datetime) else value.tolist()
+
+
 @cache
 def _snake(operation: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in operation).lstrip("_")
@@ -400,7 +404,7 @@ class Handler(BaseHTTPRequestHandler):
             service, operation = target.split(".")
             account.count(service.split("_")[0], operation)
             answer = getattr(account, _snake(operation))(json.loads(body))
-            return json.dumps(answer).encode(), "application/x-amz-json-1.0"
+            return json.dumps(answer, default=_plain).encode(), "application/x-amz-json-1.0"
         if re.match(r"/20\d\d-", path) or path.startswith("/schedules"):
             operation, answer = account.rest(unquote(path), query)
             account.count("Scheduler" if path.startswith("/schedules") else "Lambda", operation)
