@@ -49,12 +49,21 @@ def test_the_hit_ratio_predicted_from_the_sample_is_the_one_that_a_server_gives(
 
 @pytest.mark.parametrize(
     "change",
-    [{"namespace": None}, {"rate": 0}, {"exact": 3}, {"reads_ms": [[0, 9]]}, {"keys": None}, {"total_accesses": "5"}],
+    [
+        {"namespace": None},
+        {"rate": 0},
+        {"exact": 3},
+        {"reads_ms": [[0, 9]]},
+        {"keys": None},
+        {"ttl_s": None},
+        {"total_accesses": "5"},
+    ],
 )
 def test_a_record_that_is_no_sample_is_refused(change):
     good = {
         "namespace": "page",
         "ttl_version": 1,
+        "ttl_s": 60,
         "from_s": 0.0,
         "to_s": 9.0,
         "rate": 0.5,
@@ -73,6 +82,7 @@ def test_samples_of_different_rates_are_put_together_at_the_lowest():
         return {
             "namespace": "page",
             "ttl_version": 1,
+            "ttl_s": 60,
             "from_s": 10.0,
             "to_s": 20.0,
             "rate": rate,
@@ -96,6 +106,7 @@ def test_a_key_that_was_followed_for_a_time_counts_for_that_time():
         return {
             "namespace": "page",
             "ttl_version": 1,
+            "ttl_s": 60,
             "from_s": start_s,
             "to_s": start_s + 10,
             "rate": 0.1,

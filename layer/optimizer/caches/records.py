@@ -97,7 +97,7 @@ def _checked(record: Mapping[str, Any]) -> str:
     name = record.get("namespace")
     if not isinstance(name, str):
         raise UnusableRecord("a sample names its namespace")
-    for field in ("from_s", "to_s", "rate", "total_accesses", "exact", "ttl_version"):
+    for field in ("from_s", "to_s", "rate", "total_accesses", "exact", "ttl_version", "ttl_s"):
         if not isinstance(record.get(field), (int, float)) or isinstance(record[field], bool):
             raise UnusableRecord(f"{name}: {field} is a number, not {record.get(field)!r}")
     keys, reads = record.get("keys"), record.get("reads_ms")

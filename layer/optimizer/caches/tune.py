@@ -82,7 +82,8 @@ def tune(namespaces: Mapping[str, NamespaceState], memory_bytes: float) -> list[
         chosen: Mapping[str, float] = allocate(spaces, memory_bytes - fixed_bytes).ttl_s
     except BudgetTooSmall:
         crowded = True
-        chosen = {name: space.min_ttl_s for name, space in spaces.items()}
+        # A floor above the TTL in force waits until there is room.
+        chosen = {name: min(space.min_ttl_s, candidates[name].state.current_ttl_s) for name, space in spaces.items()}
     idle = set() if crowded else {name for name, c in candidates.items() if not _worthwhile(c, chosen[name])}
     kept = {name: c.state.current_ttl_s if name in idle else chosen[name] for name, c in candidates.items()}
     if (

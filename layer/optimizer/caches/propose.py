@@ -1,0 +1,226 @@
+"""The change of one cache's TTLs that its records speak for, or why there is none. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from optimizer.caches.advice import advise, is_evicting
+from optimizer.caches.effect import effect_of
+from optimizer.caches.guards import TtlLimits
+from optimizer.caches.probe_result import ServerFacts
+from optimizer.caches.published import Ttls
+from optimizer.caches.records import Observation, UnusableRecord, observations
+from optimizer.caches.tune import NamespaceState, TtlDecision, tune
+from optimizer.caches.usage import Usage, usages
+from optimizer.changes import Change, NoChange, Risk, Tuner
+from optimizer.policy.model import Cache, CacheNamespace, CacheTtls
+
+MB = 1024 * 1024
+# Of an entry beside its value: the key's name, its place in two tables of the server, the client's header.
+OVERHEAD_BYTES = 130.0
+_STALE = timedelta(hours=1)
+# What a cache that fails more often shows is not what a TTL does.
+_MOST_FAILURES = 0.01
+_RECENT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was read of one cache. published: what is in force; samples, metrics: the client's records; servers: what
+    INFO says, None where it was not asked; entry_bytes: memory of one entry by namespace, where it was measured;
+    taken_back: TTLs that did worse; most_ttl_s: the longest TTL that its delivery can watch over."""
+
+    published: Ttls
+    samples: Sequence[Mapping[str, Any]]
+    metrics: Sequence[Mapping[str, Any]]
+    servers: Sequence[ServerFacts] | None = None
+    entry_bytes: Mapping[str, float] = field(default_factory=dict)
+    taken_back: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    most_ttl_s: float = math.inf
+
+
+def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: Seen, now: datetime) -> list[Change | NoChange]:
+    """At most one Change, of all namespaces together; a NoChange for each namespace that stays, and for each piece of
+    advice. "I don't know" is an answer: on missing data nothing is changed."""
+    said: list[Change | NoChange] = [
+        NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), piece.text, {"advice": piece.topic, "notice": True})
+        for piece in advise(seen.servers or ())
+    ]
+    unusable = _unusable(cache, seen, now)
+    if unusable:
+        return [*said, NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), unusable, {"notice": True})]
+    names = {space.name for space in cache.namespaces}
+    observed = observations(sample for sample in seen.samples if sample.get("namespace") in names)
+    used = {name: usage for name, usage in usages(seen.metrics).items() if name in names}
+    states: dict[str, NamespaceState] = {}
+    stays: dict[str, str] = {}
+    for space in cache.namespaces:
+        if space.name not in observed:
+            why = f"No read of {space.name} was seen."
+            said.append(NoChange(run_id, Tuner.CACHE_TTLS, f"{_target(cache)}/{space.name}", why))
+            continue
+        ttl_s, stays[space.name] = _in_force(space.name, seen)
+        steps = replace(limits, max_step_ratio=1.0) if stays[space.name] else limits
+        states[space.name] = _state(space, ttl_s, observed[space.name], used.get(space.name), steps, seen)
+    decisions = tune(_with_costs(states, used), cache.memory_mb * MB)
+    changed = {d.namespace: d for d in decisions if d.after_s not in (None, d.before_s) and not stays[d.namespace]}
+    for decision in decisions:
+        if decision.namespace not in changed:
+            reason = stays[decision.namespace] or decision.reason
+            notice = bool(stays[decision.namespace] or decision.evidence.get("target_infeasible"))
+            target = f"{_target(cache)}/{decision.namespace}"
+            said.append(NoChange(run_id, Tuner.CACHE_TTLS, target, reason, {**decision.evidence, "notice": notice}))
+    if changed:
+        said.append(_change(run_id, cache, limits, seen, decisions, changed, used))
+    return said
+
+
+def _unusable(cache: Cache, seen: Seen, now: datetime) -> str:
+    """Why nothing can be decided from the records; empty if something can."""
+    groups = ", ".join(cache.log_groups)
+    names = {space.name for space in cache.namespaces}
+    samples = [sample for sample in seen.samples if sample.get("namespace") in names]
+    if not samples or not seen.metrics:
+        return f"The cache client logged nothing to {groups}; nothing is changed on missing data."
+    try:
+        observations(samples)
+    except UnusableRecord as error:
+        return f"A record in {groups} cannot be used: {error}."
+    newest = max(float(sample["to_s"]) for sample in samples)
+    if newest < (now - _STALE).timestamp():
+        minutes = (now.timestamp() - newest) / 60
+        return f"The newest record in {groups} is {minutes:.0f} minutes old; nothing is changed on missing data."
+    used = usages(seen.metrics).values()
+    failures, reads = sum(usage.failures for usage in used), sum(usage.reads for usage in used)
+    if failures > _MOST_FAILURES * reads:
+        return f"The cache failed {failures:.0f} times in {reads:.0f} reads; what was seen is not what its TTLs do."
+    return ""
+
+
+def _in_force(name: str, seen: Seen) -> tuple[float, str]:
+    """The TTL that the functions use, as most of them said last, and why it has to stay; empty if it need not."""
+    samples = [sample for sample in seen.samples if sample["namespace"] == name]
+    since = max(float(sample["to_s"]) for sample in samples) - _RECENT_S
+    reads: Counter[tuple[int, float]] = Counter()
+    for sample in samples:
+        if float(sample["to_s"]) >= since:
+            reads[int(sample["ttl_version"]), float(sample["ttl_s"])] += int(sample["total_accesses"])
+    version, ttl_s = reads.most_common(1)[0][0]
+    if version != seen.published.version:
+        return ttl_s, f"Most reads still use version {version} of the TTLs, not {seen.published.version}."
+    published = seen.published.ttl_s.get(name)
+    if published is not None and published != ttl_s:
+        return ttl_s, f"{published:g} s is published, and the functions keep it at {ttl_s:g} s by themselves."
+    return ttl_s, ""
+
+
+def _state(
+    space: CacheNamespace,
+    ttl_s: float,
+    observed: Observation,
+    usage: Usage | None,
+    limits: CacheTtls,
+    seen: Seen,
+) -> NamespaceState:
+    least, most = space.min_ttl_s, max(space.min_ttl_s, min(space.max_ttl_s, seen.most_ttl_s))
+    for worse in seen.taken_back.get(space.name, ()):
+        # Half the way to what did worse may still be better than what is.
+        halfway = math.sqrt(worse * ttl_s)
+        if worse > ttl_s:
+            most = max(least, min(most, halfway))
+        elif worse < ttl_s:
+            least = min(most, max(least, halfway))
+    payload = usage.payload_bytes if usage else None
+    return NamespaceState(
+        current_ttl_s=ttl_s,
+        limits=TtlLimits(
+            least,
+            most,
+            max_age_s=space.max_age_s or math.inf,
+            eviction_age_s=ttl_s if is_evicting(seen.servers or ()) else math.inf,
+            max_step_ratio=limits.max_step_ratio,
+        ),
+        observation=observed,
+        entry_bytes=seen.entry_bytes.get(space.name) or (payload or 0.0) + OVERHEAD_BYTES,
+        sliding=space.sliding,
+        target_hit_ratio=space.target_hit_ratio,
+    )
+
+
+def _with_costs(states: Mapping[str, NamespaceState], used: Mapping[str, Usage]) -> dict[str, NamespaceState]:
+    """With what a miss costs: its time at the origin where that is known of every namespace, else all the same."""
+    costs = {name: used[name].load_ms if name in used else None for name in states}
+    if not all(costs.values()):
+        return dict(states)
+    return {name: replace(state, miss_cost=costs[name] or 1.0) for name, state in states.items()}
+
+
+def _change(
+    run_id: str,
+    cache: Cache,
+    limits: CacheTtls,
+    seen: Seen,
+    decisions: Sequence[TtlDecision],
+    changed: Mapping[str, TtlDecision],
+    used: Mapping[str, Usage],
+) -> Change:
+    before = {**seen.published.ttl_s, **{d.namespace: d.before_s for d in decisions}}
+    after = {**before, **{name: d.after_s for name, d in changed.items() if d.after_s is not None}}
+    spaces = {name: _numbers(decision, used.get(name)) for name, decision in changed.items()}
+    planned = {
+        when: sum(float(decision.evidence[f"planned_bytes_{when}"]) for decision in decisions)
+        for when in ("before", "after")
+    }
+    version = seen.published.version
+    grows = any(after[name] > before[name] for name in spaces)
+    return Change(
+        run_id=run_id,
+        tuner=Tuner.CACHE_TTLS,
+        action="set_ttls",
+        target=_target(cache),
+        before={"version": version, "ttl_s": before},
+        after={"version": version + 1, "ttl_s": after},
+        reason="; ".join(f"{name}: {decision.reason}" for name, decision in changed.items()),
+        undo={"ttl_s": before},
+        # A longer TTL serves older values; a shorter one at worst costs loads until it is taken back.
+        risk=Risk.MEDIUM if grows else Risk.LOW,
+        evidence={
+            "namespaces": spaces,
+            "memory_bytes_before": planned["before"],
+            "memory_bytes_after": planned["after"],
+            "server": _server(seen.servers),
+        },
+        effect=effect_of(spaces, limits),
+    )
+
+
+def _numbers(decision: TtlDecision, usage: Usage | None) -> dict[str, Any]:
+    seconds = usage.to_s - usage.from_s if usage else 0.0
+    return {
+        **decision.evidence,
+        "reads": usage.reads if usage else 0.0,
+        "reads_per_s": usage.reads / seconds if usage and seconds > 0 else 0.0,
+        "measured_hit_ratio": usage.hit_ratio if usage else None,
+        "miss_ms": usage.load_ms if usage else None,
+        "miss_ms_per_read": usage.miss_ms_per_read if usage else None,
+        "change_share": usage.change_share if usage else None,
+    }
+
+
+def _server(servers: Sequence[ServerFacts] | None) -> dict[str, Any] | None:
+    """What a watch compares with, over all servers; None where they were not looked at."""
+    if servers is None:
+        return None
+    return {
+        "evicted_per_s": sum(node.evicted / max(1, node.uptime_s) for node in servers),
+        "used_bytes": sum(node.used_bytes for node in servers),
+        "max_bytes": sum(node.max_bytes for node in servers),
+        "hit_ratio": [node.hit_ratio for node in servers],
+    }
+
+
+def _target(cache: Cache) -> str:
+    return f"cache/{cache.name}"
