@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from local_account.cache_traffic import Application, Memory, Stream, reads
 from optimizer import guardrails
-from optimizer.caches.probe_result import ServerFacts
+from optimizer.caches.probe_result import NodeProbe, ProbeResult, ServerFacts, Stopped
 from optimizer.caches.propose import MB, Seen, propose
 from optimizer.caches.published import NOTHING, Ttls
 from optimizer.changes import Change, NoChange
@@ -47,14 +47,15 @@ def seen(**other: Any) -> Seen:
     return replace(Seen(NOTHING, samples, metrics), **other)
 
 
-def facts(**other: Any) -> ServerFacts:
+def probed(**other: Any) -> ProbeResult:
     known = {
         "engine": "valkey", "version": "9", "role": "primary", "cluster": False, "uptime_s": 86400, "keys": 10,
         "keys_with_ttl": 10, "used_bytes": 1, "max_bytes": 100, "policy": "allkeys-lru", "fragmentation": 1.0,
         "hits": 1, "misses": 1, "expired": 0, "evicted": 0, "clients": 1, "max_clients": 100, "connections": 10,
         "rejected_connections": 0, "replicas": 0, "replica_lag_bytes": None, "cpu_s": 1.0,
     }  # fmt: skip
-    return ServerFacts(**{**known, **other})
+    node = NodeProbe("cache:6379", ServerFacts(**{**known, **other}), 10, Stopped.COMPLETE, 1.0, 1.0, 1.0, 1.0)
+    return ProbeResult((node,), {}, ())
 
 
 def proposed(
@@ -140,9 +141,9 @@ def test_a_ttl_that_did_worse_is_not_proposed_again() -> None:
 
 
 def test_a_ttl_does_not_grow_while_the_server_throws_entries_out() -> None:
-    change, left = proposed(seen(servers=[facts(evicted=9, used_bytes=99)]))
+    change, left = proposed(seen(probe=probed(evicted=9, used_bytes=99)))
     assert change is None or all(change.after["ttl_s"][n] <= ttl for n, ttl in change.before["ttl_s"].items())
-    assert "evicts" in left["cache/shop"].reason
+    assert "maxmemory" in left["cache/shop"].reason
 
 
 def test_a_ttl_that_slides_stays_and_its_memory_counts() -> None:

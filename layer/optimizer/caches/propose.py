@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.caches.advice import advise, is_evicting
+from optimizer.caches.advice import Weight, advice
 from optimizer.caches.effect import effect_of
 from optimizer.caches.guards import TtlLimits
-from optimizer.caches.probe_result import ServerFacts
+from optimizer.caches.probe_result import ProbeResult, ServerFacts
 from optimizer.caches.published import Ttls
 from optimizer.caches.records import Observation, UnusableRecord, observations
 from optimizer.caches.tune import NamespaceState, TtlDecision, tune
@@ -25,19 +25,20 @@ _STALE = timedelta(hours=1)
 # What a cache that fails more often shows is not what a TTL does.
 _MOST_FAILURES = 0.01
 _RECENT_S = 900.0
+_ENOUGH_KEYS = 100
+_NEARLY_FULL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was read of one cache. published: what is in force; samples, metrics: the client's records; servers: what
-    INFO says, None where it was not asked; entry_bytes: memory of one entry by namespace, where it was measured;
-    taken_back: TTLs that did worse; most_ttl_s: the longest TTL that its delivery can watch over."""
+    """What was read of one cache. published: what is in force; samples, metrics: the client's records; probe:
+    what the servers hold, None where the policy names none; taken_back: TTLs that did worse; most_ttl_s: the longest
+    TTL that its delivery can watch over."""
 
     published: Ttls
     samples: Sequence[Mapping[str, Any]]
     metrics: Sequence[Mapping[str, Any]]
-    servers: Sequence[ServerFacts] | None = None
-    entry_bytes: Mapping[str, float] = field(default_factory=dict)
+    probe: ProbeResult | None = None
     taken_back: Mapping[str, Sequence[float]] = field(default_factory=dict)
     most_ttl_s: float = math.inf
 
@@ -46,8 +47,14 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: Seen, now: datet
     """At most one Change, of all namespaces together; a NoChange for each namespace that stays, and for each piece of
     advice. "I don't know" is an answer: on missing data nothing is changed."""
     said: list[Change | NoChange] = [
-        NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), piece.text, {"advice": piece.topic, "notice": True})
-        for piece in advise(seen.servers or ())
+        NoChange(
+            run_id,
+            Tuner.CACHE_TTLS,
+            _target(cache),
+            f"{piece.about}: {piece.message}",
+            {"advice": piece.rule, "weight": piece.weight.value, "notice": piece.weight is not Weight.NOTE},
+        )
+        for piece in (advice(seen.probe) if seen.probe else ())
     ]
     unusable = _unusable(cache, seen, now)
     if unusable:
@@ -140,11 +147,11 @@ def _state(
             least,
             most,
             max_age_s=space.max_age_s or math.inf,
-            eviction_age_s=ttl_s if is_evicting(seen.servers or ()) else math.inf,
+            eviction_age_s=ttl_s if _is_evicting(seen.probe) else math.inf,
             max_step_ratio=limits.max_step_ratio,
         ),
         observation=observed,
-        entry_bytes=seen.entry_bytes.get(space.name) or (payload or 0.0) + OVERHEAD_BYTES,
+        entry_bytes=_entry_bytes(space.name, payload, seen.probe),
         sliding=space.sliding,
         target_hit_ratio=space.target_hit_ratio,
     )
@@ -191,7 +198,7 @@ def _change(
             "namespaces": spaces,
             "memory_bytes_before": planned["before"],
             "memory_bytes_after": planned["after"],
-            "server": _server(seen.servers),
+            "server": _server(seen.probe),
         },
         effect=effect_of(spaces, limits),
     )
@@ -210,15 +217,35 @@ def _numbers(decision: TtlDecision, usage: Usage | None) -> dict[str, Any]:
     }
 
 
-def _server(servers: Sequence[ServerFacts] | None) -> dict[str, Any] | None:
+def _entry_bytes(name: str, payload: float | None, probe: ProbeResult | None) -> float:
+    """Memory of one entry: as the server measures it where enough keys were seen there, else the value and the rest."""
+    measured = probe.namespaces.get(name) if probe else None
+    if measured is not None and measured.entry_bytes and measured.keys_seen >= _ENOUGH_KEYS:
+        return measured.entry_bytes
+    return (payload or 0.0) + OVERHEAD_BYTES
+
+
+def _facts(probe: ProbeResult | None) -> list[ServerFacts]:
+    return [node.facts for node in probe.nodes] if probe else []
+
+
+def _is_evicting(probe: ProbeResult | None) -> bool:
+    """Whether some server is full and throws entries out, so that a longer TTL buys nothing."""
+    return any(
+        node.evicted > 0 and node.max_bytes > 0 and node.used_bytes >= _NEARLY_FULL * node.max_bytes
+        for node in _facts(probe)
+    )
+
+
+def _server(probe: ProbeResult | None) -> dict[str, Any] | None:
     """What a watch compares with, over all servers; None where they were not looked at."""
-    if servers is None:
+    if probe is None:
         return None
+    nodes = _facts(probe)
     return {
-        "evicted_per_s": sum(node.evicted / max(1, node.uptime_s) for node in servers),
-        "used_bytes": sum(node.used_bytes for node in servers),
-        "max_bytes": sum(node.max_bytes for node in servers),
-        "hit_ratio": [node.hit_ratio for node in servers],
+        "evicted_per_s": sum(node.evicted / max(1, node.uptime_s) for node in nodes),
+        "used_bytes": sum(node.used_bytes for node in nodes),
+        "max_bytes": sum(node.max_bytes for node in nodes),
     }
 
 
