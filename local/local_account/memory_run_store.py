@@ -30,6 +30,10 @@ class MemoryRunStore:
         except KeyError:
             raise NoSuchChange(f"no change {change_id} is recorded") from None
 
+    def changes_of(self, run_id: str) -> list[StoredChange]:
+        """All changes of a run, in the order of their ids."""
+        return [self._changes[key] for key in sorted(self._changes) if self._changes[key].change.run_id == run_id]
+
     def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
         """Whether the change is in status `to` afterwards."""
         stored = self.change(change_id)

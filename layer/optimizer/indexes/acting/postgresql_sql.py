@@ -15,11 +15,14 @@ SELECT n.nspname AS schema, t.relname AS table, i.relname AS index, i.oid, t.oid
        EXISTS (SELECT FROM pg_depend d WHERE d.deptype = 'e' AND d.objid IN (i.oid, t.oid)) AS of_extension,
        EXISTS (SELECT FROM pg_constraint f
                WHERE f.contype = 'f' AND f.conrelid = x.indrelid
-                 AND (x.indkey::int2[])[0:cardinality(f.conkey) - 1] @> f.conkey
+                 AND f.conkey <@ (SELECT array_agg(k) FROM unnest(x.indkey::int2[]) WITH ORDINALITY u(k, n)
+                             WHERE n <= cardinality(f.conkey))
                  AND NOT EXISTS (SELECT FROM pg_index o
                                  WHERE o.indrelid = x.indrelid AND o.indexrelid <> x.indexrelid AND o.indisvalid
                                    AND o.indpred IS NULL
-                                   AND (o.indkey::int2[])[0:cardinality(f.conkey) - 1] @> f.conkey))
+                                   AND f.conkey <@ (SELECT array_agg(k)
+                                                    FROM unnest(o.indkey::int2[]) WITH ORDINALITY u(k, n)
+                                                    WHERE n <= cardinality(f.conkey))))
          AS alone_for_foreign_key,
        s.idx_scan AS scans
 FROM pg_index x

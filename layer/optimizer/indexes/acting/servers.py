@@ -1,0 +1,17 @@
+"""The server of a database in the policy, by its engine."""
+
+from functools import partial
+
+from optimizer.indexes.acting.mysql import MysqlServer
+from optimizer.indexes.acting.postgresql import PostgresqlServer
+from optimizer.indexes.acting.server import Server
+from optimizer.indexes.connections import Connections
+from optimizer.policy.model import Database
+
+
+def of(database: Database, pool: Connections) -> Server:
+    """The writer itself: what changes indexes never goes through a proxy, which would hide and reuse its sessions."""
+    reading, opening = partial(pool.get, database), partial(pool.open, database)
+    if database.engine == "postgresql":
+        return PostgresqlServer(reading, opening)
+    return MysqlServer(reading, opening, mariadb=database.engine == "mariadb")

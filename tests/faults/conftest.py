@@ -1,0 +1,242 @@
+"""One table on a real server, and changes of its indexes carried out by the code of the acting Lambda."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from local_account.memory_run_store import MemoryRunStore
+from optimizer import guardrails
+from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.guardrails import calendar
+from optimizer.indexes import connections
+from optimizer.indexes.acting import servers
+from optimizer.indexes.acting.life import ChangeIndexes
+from optimizer.indexes.acting.server import Job
+from optimizer.indexes.connections import Connections
+from optimizer.policy.model import Database, Indexes, Policy
+from servers.mysql_family import PASSWORD as MYSQL_PASSWORD
+from servers.mysql_family import USER
+from servers.postgresql import PASSWORD, SUPERUSER
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LIMITS = Indexes(lock_timeout_ms=300, max_transaction_s=3600, watch_minutes=(30,), hidden_days=1)
+TABLE = {
+    "postgresql": (
+        'CREATE SCHEMA "Shop""s"',
+        'CREATE TABLE "Shop""s"."Ta ble" (id int PRIMARY KEY, a int, b text)',
+        'INSERT INTO "Shop""s"."Ta ble" SELECT n, n % 1000, md5(n::text) FROM generate_series(1, {rows}) n',
+        'CREATE INDEX "I ndex" ON "Shop""s"."Ta ble" (a, b)',
+    ),
+    "mysql": (
+        "CREATE TABLE `Ta ble` (id int PRIMARY KEY, a int, b varchar(40))",
+        "INSERT INTO `Ta ble` WITH RECURSIVE n AS (SELECT 1 AS v UNION ALL SELECT v + 1 FROM n WHERE v < {rows})"
+        " SELECT v, v % 1000, LEFT(SHA2(v, 256), 40) FROM n",
+        "CREATE INDEX `I ndex` ON `Ta ble` (a, b)",
+    ),
+}
+
+
+RECURSION = {"mysql": "cte_max_recursion_depth", "mariadb": "max_recursive_iterations"}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing in the code under test may catch it."""
+
+
+@dataclass
+class Turns:
+    """As ActingRecords, in memory."""
+
+    holder: dict[str, str] = field(default_factory=dict)
+    builds: set[tuple[str, str, int]] = field(default_factory=set)
+
+    def take_turn(self, cluster: str, change_id: str, _now: datetime) -> bool:
+        return self.holder.setdefault(cluster, change_id) == change_id
+
+    def end_turn(self, cluster: str, change_id: str, _now: datetime) -> None:
+        if self.holder.get(cluster) == change_id:
+            del self.holder[cluster]
+
+    def record_build(self, database: str, shape: str, table_oid: int, _change_id: str, _now: datetime) -> None:
+        self.builds.add((database, shape, table_oid))
+
+    def began(self, database: str, shape: str, table_oid: int) -> bool:
+        return (database, shape, table_oid) in self.builds
+
+
+class Secret:
+    """Stands for Secrets Manager."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self.text, self.asked = json.dumps({"username": user, "password": password}), 0
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        self.asked += 1
+        return {"SecretString": self.text}
+
+
+@dataclass
+class Scene:
+    """A database with one table and one index, and the life of changes on it. `now` is the clock of the changes."""
+
+    running: Any
+    database: Database
+    schema: str
+    limits: Indexes = LIMITS
+    table: str = "Ta ble"
+    index: str = "I ndex"
+    now: datetime = NOW
+    store: MemoryRunStore = field(default_factory=MemoryRunStore)
+    turns: Turns = field(default_factory=Turns)
+    pool: Connections = field(init=False)
+
+    def __post_init__(self) -> None:
+        user = (SUPERUSER, PASSWORD) if self.is_postgresql else (USER, MYSQL_PASSWORD)
+        self.secret = Secret(*user)
+        self.pool = Connections(lambda: self.secret, lambda: None, lambda _key: "")
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.database.engine == "postgresql"
+
+    @property
+    def server(self) -> Any:
+        return servers.of(self.database, self.pool)
+
+    def environment(self) -> ChangeIndexes:
+        """The acting code in a new execution environment: nothing is known but what was recorded."""
+        self.pool.forget(self.database)
+        policy = Policy(indexes=self.limits)
+        return ChangeIndexes(
+            store=self.store,
+            records=self.turns,
+            server=self.server,
+            database=self.database,
+            limits=self.limits,
+            recheck=lambda change, live, now: guardrails.recheck(change, live, policy, now),
+            may_start=lambda now: calendar.closed(policy, now, Tuner.INDEXES),
+            remaining_ms=lambda: 300_000.0,
+        )
+
+    def look(self, index: str | None = None, job: Job = Job.DROP) -> Any:
+        return self.server.look(self.schema, self.table, self.index if index is None else index, job)
+
+    def change(self, action: str, *, index: str | None = None, run_id: str = "run-1", **parts: Any) -> Change:
+        """An approved change, recorded as a run would."""
+        index = self.index if index is None else index
+        live = self.look(index, Job.REBUILD if action == "rebuild" else Job.DROP)
+        before = {"database": self.database.name, "schema": self.schema, "table": self.table, "index": index}
+        before |= {"size_bytes": live.size_bytes, "mark": live.mark} if live else {"size_bytes": 0}
+        if live and index:
+            before |= {"definition": live.definition, "oid": live.oid}
+        evidence = {"special": False, "saves_bytes": 1 << 40, "bloat_share": 0.9, "runs_seen": 9, "observed_days": 99}
+        change = Change(
+            run_id=run_id,
+            tuner=Tuner.INDEXES,
+            action=action,
+            target=f"{self.database.name}/{self.schema}.{self.table}.{index}",
+            before=before | parts.get("before", {}),
+            after=parts.get("after", {}),
+            reason="Because.",
+            undo={"definition": before.get("definition", "")},
+            risk=Risk.LOW,
+            evidence={"finding": "duplicate", **evidence, **parts.get("evidence", {})},
+        )
+        self.store.record_change(change, Status.APPROVED, self.now)
+        return change
+
+    def step(self, name: str, change: Change) -> dict[str, Any]:
+        """One call of the acting Lambda, in a new environment."""
+        return getattr(self.environment(), name)(change.id, self.now)
+
+    def until(self, name: str, change: Change, most: int = 400) -> dict[str, Any]:
+        """The step again and again as the state machine does, the clock moving by what it is told to wait."""
+        answer = self.step(name, change)
+        for _ in range(most):
+            if answer["outcome"] != "pending":
+                break
+            self.pause(answer["wait_s"])
+            answer = self.step("poll" if name == "apply" else name, change)
+        return answer
+
+    def whole(self, change: Change) -> dict[str, Any]:
+        """From apply to the end."""
+        answer = self.until("apply", change)
+        while answer["outcome"] in ("applied", "watch"):
+            self.pause(answer["wait_s"])
+            answer = self.step("verify", change)
+        if answer["outcome"] in ("keep", "revert"):
+            answer = self.until(answer["outcome"], change)
+        return answer
+
+    def pause(self, seconds: float) -> None:
+        """What the state machine waits for is over at once, but a server that works gets a moment."""
+        self.now += timedelta(seconds=seconds)
+        if seconds <= 2:
+            import time
+
+            time.sleep(0.1)
+
+    def status(self, change: Change) -> Status:
+        return self.store.change(change.id).status
+
+    def run(self, statement: str) -> None:
+        connection = self.pool.open(self.database)
+        try:
+            connections.rows(connection, statement)
+        finally:
+            connections.close(connection)
+
+    def invalid(self) -> list[str]:
+        """All that interrupted builds have left in the database."""
+        query = "SELECT i.relname AS name FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE NOT indisvalid"
+        if not self.is_postgresql:
+            return []
+        return [row["name"] for row in connections.rows(self.pool.get(self.database), query)]
+
+    def session(self) -> Any:
+        """A connection of somebody else, which the test closes."""
+        if self.is_postgresql:
+            return self.running.connect(self.database.database)
+        return self.running.connect(self.database.database)
+
+
+@pytest.fixture
+def scene(server: Callable[..., Any]) -> Iterator[Callable[..., Scene]]:
+    """Makes a scene on an installation, with so many rows in its table."""
+    with ExitStack() as stack:
+
+        def make(installation: Any, rows: int = 2000, limits: Indexes = LIMITS, **options: Any) -> Scene:
+            running = server(installation)
+            engine = _engine(installation)
+            statements = TABLE["postgresql" if engine == "postgresql" else "mysql"]
+            if rows > 1000 and engine != "postgresql":
+                with running.session() as session, session.cursor() as cursor:
+                    cursor.execute(f"SET GLOBAL {RECURSION[engine]} = 10000000")
+            name = stack.enter_context(running.database(*(one.format(rows=rows) for one in statements)))
+            database = Database(
+                name="shop",
+                engine=engine,
+                host="127.0.0.1",
+                port=running.port,
+                database=name,
+                secret_arn="arn",
+                tls="off",
+            )
+            made = Scene(running, database, 'Shop"s' if engine == "postgresql" else name, limits, **options)
+            stack.callback(partial(made.pool.forget, database))
+            return made
+
+        yield make
+
+
+def _engine(installation: Any) -> str:
+    return next(engine for engine in ("PostgreSQL", "MySQL", "MariaDB") if installation.name.startswith(engine)).lower()
+
+
+__all__ = ["Killed", "Scene", "replace"]

@@ -1,0 +1,122 @@
+"""Changes of indexes on a real PostgreSQL, from apply to the end."""
+
+from typing import Any
+
+import pytest
+from optimizer.changes import Status
+from servers import postgresql
+
+SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS[:2], ids=lambda known: known.name)
+
+
+@SERVERS
+def test_a_rebuild_gives_a_new_file_and_leaves_nothing(scene: Any, installation: Any) -> None:
+    one = scene(installation)
+    before = one.look()
+    change = one.change("rebuild")
+    answer = one.whole(change)
+    after = one.look()
+    assert answer["outcome"] == "kept", answer
+    assert (after.definition, after.is_valid) == (before.definition, True)
+    assert after.mark != before.mark
+    assert one.invalid() == []
+    assert one.turns.holder == {}
+
+
+def test_analyze_and_vacuum_are_done_and_kept_at_once(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    for action in ("analyze", "vacuum"):
+        change = one.change(action, index="")
+        assert one.whole(change)["outcome"] == "kept"
+    rows = one.server._rows("SELECT analyze_count, vacuum_count FROM pg_stat_user_tables WHERE relname = 'Ta ble'")
+    assert rows == [{"analyze_count": 1, "vacuum_count": 1}]
+
+
+def test_a_created_index_is_kept_and_can_be_taken_back(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    definition = 'CREATE INDEX "Ne w" ON "Shop""s"."Ta ble" USING btree (b)'
+    change = one.change("create_index", index="Ne w", after={"definition": definition})
+    assert one.whole(change)["outcome"] == "kept"
+    assert one.look("Ne w").definition == definition
+    assert one.until("revert", change)["outcome"] == "reverted"
+    assert one.look("Ne w") is None
+
+
+def test_a_drop_waits_for_its_days_and_can_be_taken_back(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    before = one.look()
+    change = one.change("drop_index")
+    applied = one.until("apply", change)
+    assert applied["outcome"] == "applied"
+    assert one.look() == before
+    assert one.whole(change)["outcome"] == "kept"
+    assert one.look() is None
+    assert one.until("revert", change)["outcome"] == "reverted"
+    assert one.look().definition == before.definition
+
+
+def test_an_index_that_is_used_while_it_is_watched_is_not_dropped(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    change = one.change("drop_index", evidence={"finding": "unused"})
+    applied = one.until("apply", change)
+    with one.running.session(one.database.database) as session:
+        session.run("SET enable_seqscan = off")
+        session.run('SELECT 1 FROM "Shop""s"."Ta ble" WHERE a = 7')
+    one.pause(applied["wait_s"])
+    answer = one.step("verify", change)
+    assert answer["outcome"] == "revert"
+    assert "used 1 times" in answer["message"]
+    assert one.until("revert", change)["outcome"] == "reverted"
+    assert one.look() is not None
+
+
+def test_what_a_constraint_or_replication_needs_is_refused(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    one.run('CREATE UNIQUE INDEX u ON "Shop""s"."Ta ble" (id)')
+    one.run('ALTER TABLE "Shop""s"."Ta ble" REPLICA IDENTITY USING INDEX u')
+    for index, reason in (("Ta ble_pkey", "constraint"), ("u", "replica identity")):
+        answer = one.step("apply", one.change("drop_index", index=index))
+        assert (answer["outcome"], answer["rule"]) == ("refused", "indexes.protected")
+        assert reason in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "reason"),
+    [
+        ('DROP INDEX "Shop""s"."I ndex"', "gone"),
+        ('REINDEX INDEX "Shop""s"."I ndex"', "rebuilt since"),
+        ('DROP INDEX "Shop""s"."I ndex"; CREATE INDEX "I ndex" ON "Shop""s"."Ta ble" (a, b)', "made anew"),
+        ('DROP TABLE "Shop""s"."Ta ble"', "gone"),
+    ],
+)
+def test_what_changed_since_it_was_decided_is_stale(scene: Any, meanwhile: str, reason: str) -> None:
+    one = scene(postgresql.WHEEL_16)
+    change = one.change("rebuild")
+    for statement in meanwhile.split("; "):
+        one.run(statement)
+    answer = one.step("apply", change)
+    assert answer["outcome"] == "stale"
+    assert reason in answer["message"]
+    assert one.status(change) is Status.STALE
+
+
+def test_a_failure_keeps_others_of_the_run_from_the_same_database(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    failed, other = one.change("rebuild"), one.change("analyze", index="")
+    one.store.move(failed.id, Status.FAILED, one.now, frm={Status.APPROVED})
+    assert one.step("apply", other)["rule"] == "indexes.breaker"
+
+
+def test_an_old_transaction_delays_a_rebuild_until_patience_ends(scene: Any) -> None:
+    from dataclasses import replace
+
+    one = scene(postgresql.WHEEL_16)
+    one.limits = replace(one.limits, max_transaction_s=0.0)
+    change = one.change("rebuild")
+    with one.running.session(one.database.database) as session:
+        session.run("BEGIN")
+        session.run("SELECT 1")
+        answer = one.until("apply", change)
+    assert answer["outcome"] == "refused"
+    assert "transaction has been open" in answer["message"]
+    assert one.invalid() == []
