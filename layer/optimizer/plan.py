@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from optimizer import canonical, guardrails
+from optimizer.at_once import at_once
 from optimizer.changes import Change, Status, Tuner
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.guardrails import Account, Decision, Held, Verdict
@@ -34,8 +35,7 @@ def read_proposals(documents: Documents, run_id: str) -> Proposals:
     changes: dict[str, Change] = {}
     no_changes: list[Mapping[str, Any]] = []
     failed: dict[str, str] = {}
-    for key in documents.keys(f"runs/{run_id}/proposals/"):
-        document = documents.read(key)
+    for document in at_once(documents.read, documents.keys(f"runs/{run_id}/proposals/")):
         for change in map(Change.from_document, document["changes"]):
             changes[change.id] = change
         no_changes.extend(document["no_changes"])
@@ -62,16 +62,15 @@ def check_run(
         plan = _decide(store, documents, run_id, unreserved_concurrency, now)
         documents.write(key, plan)
     proposals = [(Change.from_document(item["change"]), item) for item in plan["proposals"]]
-    for change, item in proposals:
+
+    def record(proposal: tuple[Change, Mapping[str, Any]]) -> None:
+        change, item = proposal
         decision = Decision(item["verdict"])
         store.record_change(
-            change,
-            _STATUSES[decision],
-            now,
-            verdict=decision.value,
-            rule=item["rule"],
-            message=item["message"],
+            change, _STATUSES[decision], now, verdict=decision.value, rule=item["rule"], message=item["message"]
         )
+
+    at_once(record, proposals)
     by_decision = {decision: [pair for pair in proposals if pair[1]["verdict"] == decision] for decision in Decision}
     store.record_run(run_id, now, verdicts={decision.value: len(found) for decision, found in by_decision.items()})
     return {

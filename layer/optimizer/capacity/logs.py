@@ -137,6 +137,23 @@ class ReportLog:
         returned = sum(len(row.get("@message", "")) for row in rows)
         return rows, max(float(answer.get("statistics", {}).get("bytesScanned", 0.0)), float(returned))
 
+    def _start(self, group: str, start: datetime, end: datetime, timeout_s: float) -> str:
+        """The query's id. An account runs few queries at once; others are waited for."""
+        for _ in range(max(1, int(timeout_s / _PAUSE_S))):
+            try:
+                return self._logs.start_query(
+                    logGroupName=group,
+                    startTime=int(start.timestamp()),
+                    endTime=int(end.timestamp()),
+                    queryString=_QUERY,
+                )["queryId"]
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code != "LimitExceededException":
+                    raise LogsUnreadable(f"the query of {group} was refused: {code}") from error
+            self._sleep(_PAUSE_S)
+        raise LogsUnreadable(f"other queries of the account kept that of {group} waiting for {timeout_s:g} s")
+
     def _group(self, name: str) -> LogGroup:
         found = self._logs.describe_log_groups(logGroupNamePrefix=name, limit=50)["logGroups"]
         for group in found:
@@ -151,15 +168,7 @@ class ReportLog:
         raise LogsUnreadable(f"there is no log group {name}")
 
     def _query(self, group: str, start: datetime, end: datetime, timeout_s: float) -> Any:
-        try:
-            query_id = self._logs.start_query(
-                logGroupName=group,
-                startTime=int(start.timestamp()),
-                endTime=int(end.timestamp()),
-                queryString=_QUERY,
-            )["queryId"]
-        except ClientError as error:
-            raise LogsUnreadable(f"the query of {group} was refused: {error.response['Error']['Code']}") from error
+        query_id = self._start(group, start, end, timeout_s)
         for _ in range(max(1, int(timeout_s / _PAUSE_S))):
             answer = self._logs.get_query_results(queryId=query_id)
             if answer["status"] == "Complete":

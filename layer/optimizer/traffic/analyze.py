@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from optimizer.at_once import at_once
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.traffic import metrics
 from optimizer.traffic.history import History, UnreadableHistory
@@ -56,23 +57,25 @@ def analyze_batch(
     now: datetime,
 ) -> BatchTraffic:
     """Bring the history of each target up to `now` and summarise it. targets: FunctionTarget documents."""
-    known = {target["function_name"]: stored_history(documents, target["function_name"]) for target in targets}
+    names = [str(target["function_name"]) for target in targets]
+    known = dict(zip(names, at_once(lambda name: stored_history(documents, name), names), strict=True))
     windows = {name: metrics.window(history, minute_of(now)) for name, history in known.items()}
     read = dict(metrics.read(cloudwatch, windows))
     failed = {name: str(result) for name, result in read.items() if not isinstance(result, History)}
-    real = {
-        name: without_pings(new, log.between(name, windows[name].first_minute, windows[name].end_minute))
-        for name, new in read.items()
-        if isinstance(new, History)
-    }
+    fresh = {name: new for name, new in read.items() if isinstance(new, History)}
+    pings = at_once(lambda name: list(log.between(name, windows[name].first_minute, windows[name].end_minute)), fresh)
+    real = {name: without_pings(fresh[name], own) for name, own in zip(fresh, pings, strict=True)}
     merged = {name: known[name].merged(new) for name, new in real.items()}
     settled = settle(merged, min((asked.since_minute for asked in windows.values()), default=0))
+    at_once(
+        lambda name: documents.write_bytes(history_key(name), settled[name].to_bytes(), "application/octet-stream"),
+        settled,
+    )
     functions, pictures = {}, {}
     for target in targets:
         name = target["function_name"]
         if name not in settled:
             continue
-        documents.write_bytes(history_key(name), settled[name].to_bytes(), "application/octet-stream")
         functions[name] = summarise(
             settled[name],
             function_name=name,

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.at_once import at_once
 from optimizer.capacity.observed import FunctionHistory
 from optimizer.changes import Change, NoChange, Tuner
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy.model import Policy
 from optimizer.targets import is_asked
 from optimizer.traffic.analyze import stored_history
+from optimizer.traffic.history import History
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.summary import FunctionTraffic
 from optimizer.warmups import schedules
@@ -58,22 +60,27 @@ def plan_batch(
     targets = {target["function_name"]: target for target in document["functions"]}
     traffic = documents.read(f"runs/{run_id}/traffic/{batch}.json")
     result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
-    for name, summary in traffic["functions"].items():
-        target = targets[name]
+
+    def read(name: str) -> tuple[Live, FunctionHistory, History] | TargetUnusable:
         try:
-            live = _live(lambda_, scheduler, group, target)
+            live = _live(lambda_, scheduler, group, targets[name])
         except TargetUnusable as error:
-            result.failed[target["function_arn"]] = str(error)
+            return error
+        return live, _report_history(documents, name), stored_history(documents, name)
+
+    for name, known in zip(traffic["functions"], at_once(read, traffic["functions"]), strict=True):
+        if isinstance(known, TargetUnusable):
+            result.failed[targets[name]["function_arn"]] = str(known)
             continue
-        learnt = learn(_report_history(documents, name), live.memory_mb, policy.warmups.keep_alive_minutes)
+        live, lines, history = known
         decision = propose(
             run_id,
-            FunctionTraffic.from_document(summary),
-            stored_history(documents, name),
+            FunctionTraffic.from_document(traffic["functions"][name]),
+            history,
             live,
             policy.warmups,
             minute_of(now),
-            learnt,
+            learn(lines, live.memory_mb, policy.warmups.keep_alive_minutes),
         )
         if isinstance(decision, Change):
             result.changes.append(decision.to_document())
