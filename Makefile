@@ -4,7 +4,7 @@ UV     := .build/uv/bin/uv
 BIN    := .venv/bin
 
 # The tools pin versions of botocore that the project does not share, so each has an environment of its own.
-TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed
+TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed .build/faults/.installed
 READY  := .venv/.installed $(TOOLS)
 
 .PHONY: setup demo test check lock mysql clean
@@ -27,7 +27,7 @@ check: $(READY)
 
 # Rewrites the lock files: versions and hashes, no addresses.
 lock: $(UV)
-	for name in bootstrap dev sam emulator checkov; do \
+	for name in bootstrap dev sam emulator checkov faults; do \
 	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.13 \
 	    requirements/$$name.in --output-file requirements/$$name.lock || exit 1; done
 

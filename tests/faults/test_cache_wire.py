@@ -1,0 +1,193 @@
+"""Faults on the wire between the application and its cache: the answer comes from the origin, late by the timeout at
+most, and the cache is used again once it is well."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from optimizer.caches.probe import probe
+from optimizer.caches.reading import Limits
+from optimizer.caches.server import CacheFailed, Endpoint
+from servers import HOST, redis_debian, valkey
+from servers.faults import FaultProxy
+from servers.redis_protocol import CacheServer, replica_of
+
+from optimizer_cache import Bounds, Cache, Namespace, connect
+
+TIMEOUT_S = 0.2
+# What a busy machine may add: the promise is about waiting, not about being scheduled.
+SPARE_S = 0.06
+PAUSE_S = 0.3
+
+
+@pytest.fixture(scope="module", params=[valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
+def wire(request, server) -> Iterator[FaultProxy]:
+    with FaultProxy("redis", server(request.param).port) as proxy:
+        yield proxy
+
+
+def client_of(port) -> Cache:
+    spaces = {"price": Namespace(Bounds(60, 1, 300), beta=0)}
+    return Cache(connect(f"redis://{HOST}:{port}/0", TIMEOUT_S), spaces, pause_s=PAUSE_S, prefix=f"p{time.time_ns()}")
+
+
+def read(cache, key, value) -> str:
+    """What the application gets, asserted to be in time."""
+    started = time.perf_counter()
+    found = cache.read("price", key, lambda: value)
+    assert time.perf_counter() - started <= TIMEOUT_S + SPARE_S
+    return found
+
+
+FAULTS = {
+    "slow": {"latency": {"min_ms": 150, "max_ms": 150}},
+    "just within the wait": {"latency": {"min_ms": 40, "max_ms": 45}},
+    "silent": {"timeout": True},
+    "resetting": {"reset": True},
+    "cut replies": {"cut_reply": {"after_bytes": 3}},
+    "loading": {"error": {"code": "LOADING", "message": "Redis is loading the dataset in memory"}},
+    "without a primary": {"error": {"code": "MASTERDOWN", "message": "Link with MASTER is down"}},
+    "of another node": {"error": {"code": "MOVED 1 127.0.0.1:1"}},
+    "logged out": {"error": {"code": "NOAUTH", "message": "Authentication required."}},
+    "full": {"operation": "set", "error": {"code": "OOM", "message": "command not allowed"}},
+    "read-only": {"operation": "set", "error": {"code": "READONLY", "message": "You can't write against a replica."}},
+    "silent on writes": {"operation": "set", "timeout": True},
+    "resetting on writes": {"operation": "set", "reset": True},
+    "failing half the time": {"reset": True, "probability": 0.5},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_read_gives_the_origins_value_in_time_and_the_cache_is_used_again_when_it_is_well(wire, fault):
+    wire.rules()
+    cache = client_of(wire.port)
+    assert read(cache, "warm", "warm") == "warm"
+    wire.rules(fault)
+    before = wire.fired()
+    for i in range(6):
+        assert read(cache, f"k{i}", f"origin {i}") == f"origin {i}"
+        assert read(cache, "warm", "warm") == "warm"
+        time.sleep(PAUSE_S / 3)
+    assert wire.fired() > before or before == 1000
+    wire.rules()
+    time.sleep(PAUSE_S + 0.1)
+    assert read(cache, "new", "first") == "first"
+    assert read(cache, "new", "second") == "first"
+
+
+@pytest.mark.parametrize(
+    "fault", [FAULTS["silent"], FAULTS["resetting"], FAULTS["full"]], ids=["silent", "reset", "full"]
+)
+def test_a_write_reaches_the_origin_and_a_forget_says_whether_the_cache_knows(wire, fault):
+    wire.rules()
+    cache, stored = client_of(wire.port), []
+    cache.write("price", "a", 1, stored.append)
+    wire.rules(fault)
+    started = time.perf_counter()
+    cache.write("price", "a", 2, stored.append)
+    assert time.perf_counter() - started <= TIMEOUT_S + SPARE_S
+    assert stored == [1, 2]
+    assert cache.forget("price", "a") is (fault is FAULTS["full"])
+
+
+def test_what_failed_is_reported_so_that_nobody_takes_the_outage_for_a_ttl(wire):
+    wire.rules(FAULTS["resetting"])
+    cache = client_of(wire.port)
+    read(cache, "a", "v")
+    assert json.loads(cache.flush(0)[0])["CacheFailures"] >= 1
+
+
+def test_threads_that_meet_a_hanging_cache_wait_no_longer_than_one(wire):
+    wire.rules()
+    cache, waited = client_of(wire.port), []
+    read(cache, "warm", "warm")
+    wire.rules(FAULTS["silent"])
+
+    def ask(i) -> None:
+        started = time.perf_counter()
+        cache.read("price", f"t{i}", lambda: i)
+        waited.append(time.perf_counter() - started)
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(waited) == 8
+    assert max(waited) <= TIMEOUT_S + SPARE_S
+
+
+@pytest.fixture(params=[valkey, redis_debian], ids=["valkey", "redis"])
+def engine(request, server):
+    server(request.param.INSTALLATIONS[0])
+    return request.param
+
+
+def test_a_server_that_dies_and_comes_back_is_a_miss_in_between(engine):
+    with engine.start() as first:
+        cache = client_of(first.port)
+        assert read(cache, "a", "one") == "one"
+        assert read(cache, "a", "two") == "one"
+    assert read(cache, "a", "two") == "two"
+    with CacheServer(engine.program(), port=first.port):
+        time.sleep(PAUSE_S + 0.1)
+        assert read(cache, "a", "three") == "three"
+        assert read(cache, "a", "four") == "three"
+
+
+def test_a_server_that_hangs_costs_one_timeout_and_then_nothing(engine):
+    with engine.start() as server:
+        cache = client_of(server.port)
+        assert read(cache, "a", "one") == "one"
+        server.pause()
+        assert read(cache, "a", "two") == "two"
+        started = time.perf_counter()
+        assert read(cache, "a", "two") == "two"
+        assert time.perf_counter() - started < SPARE_S
+        server.resume()
+        time.sleep(PAUSE_S + 0.1)
+        assert read(cache, "a", "three") == "one"
+
+
+def test_a_server_that_is_really_full_is_read_and_not_written(engine):
+    with engine.start() as server, contextlib.closing(server.client()) as client:
+        cache = client_of(server.port)
+        assert read(cache, "a", "one") == "one"
+        used = client.info("memory")["used_memory"]
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", used)
+        client_refused = read(cache, "b", "x" * 200_000)
+        assert client_refused == "x" * 200_000
+        time.sleep(PAUSE_S + 0.1)
+        assert read(cache, "a", "two") == "one"
+        assert json.loads(cache.flush(0)[0])["CacheFailures"] == 1
+
+
+def test_a_primary_that_became_a_replica_is_read_until_the_client_is_told_of_the_new_one(engine):
+    with engine.start() as old, replica_of(old, engine.program()) as new, contextlib.closing(old.client()) as admin:
+        cache = client_of(old.port)
+        assert read(cache, "a", "one") == "one"
+        admin.wait(1, 5000)
+        with contextlib.closing(new.client()) as promoted:
+            promoted.replicaof("NO", "ONE")
+        admin.replicaof(HOST, new.port)
+        assert read(cache, "b", "two") == "two"
+        time.sleep(PAUSE_S + 0.1)
+        assert read(cache, "b", "three") == "three"
+        successor = client_of(new.port)
+        assert read(successor, "c", "four") == "four"
+        assert read(successor, "c", "five") == "four"
+
+
+@pytest.mark.parametrize(
+    "fault", [FAULTS["silent"], FAULTS["resetting"], FAULTS["loading"]], ids=["silent", "reset", "loading"]
+)
+def test_a_probe_of_a_failing_cache_says_so_in_one_sentence(wire, fault):
+    wire.rules(fault)
+    with pytest.raises(CacheFailed) as failed:
+        probe(Endpoint(f"redis://{HOST}:{wire.port}/0", timeout_s=0.3), Limits(gap_s=0))
+    assert str(failed.value).startswith(f"{HOST}:{wire.port} ")
+    assert "\n" not in str(failed.value)
