@@ -147,7 +147,8 @@ class KeyStatistics:
 
     `fixed_bytes` is the length of a value of fixed length, None if lengths differ; `alignment` is 1, 2, 4 or 8 bytes;
     `average_bytes` with the header; `distinct` as in Column; `common_frequencies` are the shares of the most common
-    values among all rows. None: not analysed, or not readable.
+    values among all rows, `common_bytes` their stored lengths and `sample_bytes` those of other values, where known.
+    None: not analysed, or not readable.
     """
 
     fixed_bytes: int | None
@@ -156,6 +157,8 @@ class KeyStatistics:
     null_fraction: float | None = None
     distinct: float | None = None
     common_frequencies: tuple[float, ...] = ()
+    common_bytes: tuple[int, ...] = ()
+    sample_bytes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,4 +68,6 @@ def _statistics(part: Mapping[str, Any], table_rows: float | None) -> KeyStatist
         null_fraction=part["null_fraction"],
         distinct=distinct,
         common_frequencies=tuple(part["frequencies"] or ()),
+        common_bytes=tuple(part["common_bytes"] or ()),
+        sample_bytes=tuple(part["sample_bytes"] or ()),
     )

@@ -109,9 +109,18 @@ SELECT to_jsonb(q) FROM (
         'option', CASE WHEN k <= x.indnkeyatts THEN x.indoption[k - 1] END,
         'length', ia.attlen, 'alignment', ia.attalign,
         'null_fraction', ps.null_frac, 'distinct', ps.n_distinct, 'average_bytes', ps.avg_width,
-        'frequencies', ps.most_common_freqs) ORDER BY k)
+        'frequencies', ps.most_common_freqs,
+        'common_bytes', (SELECT jsonb_agg(CASE ia.atttypid WHEN 'numeric'::regtype
+            THEN pg_column_size(v::numeric) - 3 WHEN 'bytea'::regtype THEN octet_length(v::bytea) + 1
+            ELSE octet_length(v) + 1 END) FROM unnest(ps.most_common_vals::text::text[]) v WHERE sized),
+        'sample_bytes', (SELECT jsonb_agg(CASE ia.atttypid WHEN 'numeric'::regtype
+            THEN pg_column_size(v::numeric) - 3 WHEN 'bytea'::regtype THEN octet_length(v::bytea) + 1
+            ELSE octet_length(v) + 1 END) FROM unnest(ps.histogram_bounds::text::text[]) v WHERE sized)
+        ) ORDER BY k)
       FROM generate_series(1, x.indnatts) k
       JOIN pg_attribute ia ON ia.attrelid = i.oid AND ia.attnum = k
+      CROSS JOIN LATERAL (SELECT am.amname = 'btree' AND ia.atttypid::regtype::text = ANY (
+        '{text,character varying,character,cstring,numeric,bytea}') AS sized) z
       LEFT JOIN pg_attribute ta ON ta.attrelid = t.oid AND ta.attnum = x.indkey[k - 1] AND ta.attnum <> 0
       LEFT JOIN classes o ON k <= x.indnkeyatts AND o.oid = x.indclass[k - 1]
       LEFT JOIN classes oc ON oc.oid::bigint = o.first

@@ -1,0 +1,49 @@
+"""Counts the pages of indexes with the extension pgstattuple; reads each index as a whole."""
+
+from collections.abc import Sequence
+
+from pg8000.exceptions import DatabaseError
+
+from optimizer.indexes import postgresql_sql as sql
+from optimizer.indexes.catalog import Index
+from optimizer.indexes.postgresql_bloat import Measured
+from optimizer.indexes.postgresql_reader import Queries, looking, message
+
+_BTREE = """
+SELECT pg_relation_filenode(:oid)::bigint, s.index_size, s.internal_pages, s.leaf_pages, s.avg_leaf_density
+FROM pgstatindex(CAST(CAST(:oid AS oid) AS regclass)) s"""
+_GIN = """
+SELECT pg_relation_filenode(:oid)::bigint, pg_relation_size(CAST(:oid AS oid)), s.pending_pages
+FROM pgstatginindex(CAST(CAST(:oid AS oid) AS regclass)) s"""
+
+
+def measure(
+    connection: Queries, indexes: Sequence[Index], *, statement_timeout_s: int = 60
+) -> tuple[dict[int, Measured], dict[str, str]]:
+    """The pages of each index by its oid, and of those that could not be read why, by name: the extension or the role
+    pg_stat_scan_tables is missing, the index is gone, it took too long."""
+    measured: dict[int, Measured] = {}
+    failed: dict[str, str] = {}
+    for index in indexes:
+        try:
+            with looking(connection, statement_timeout_s):
+                if not connection.run(sql.SEARCH_EXTENSION, extension="pgstattuple"):
+                    return {}, {"pgstattuple": "the extension pgstattuple is not installed in this database"}
+                found = _measure(connection, index)
+        except DatabaseError as error:
+            failed[f"{index.schema}.{index.name}"] = message(error)
+        else:
+            measured[found.oid] = found
+    return measured, failed
+
+
+def _measure(connection: Queries, index: Index) -> Measured:
+    rows = connection.run(_GIN if index.method == "gin" else _BTREE, oid=index.oid) or []
+    file_node, size, *pages = rows[0]
+    oid = index.oid or 0
+    if index.method == "gin":
+        return Measured(oid, file_node, size, pending_pages=pages[0])
+    internal, leaf, density = pages
+    # Of an index without entries the density is NaN.
+    known = float(density) if density == density else None
+    return Measured(oid, file_node, size, internal, leaf, known)
