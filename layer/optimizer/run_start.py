@@ -15,7 +15,8 @@ from optimizer.targets import FunctionTarget, choose, tagged_functions
 if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
-TUNERS = ("warmups", "memory", "provisioned_concurrency")
+OF_FUNCTIONS = ("warmups", "memory", "provisioned_concurrency")
+TUNERS = (*OF_FUNCTIONS, "cache_ttls")
 # Longer than planning and changing take; the time that people have to answer comes on top.
 _LEASE = timedelta(hours=8)
 _LIST_LIMIT = 10
@@ -59,6 +60,14 @@ class Request:
         """Whether the policy leaves nothing for this run to do."""
         modes = {policy.mode_of(tuner) for tuner in self.tuners or TUNERS}
         return self.only_automatic and Mode.AUTO not in modes
+
+    def wants_functions(self) -> bool:
+        """Whether one of the tuners asked for looks at functions."""
+        return not set(OF_FUNCTIONS).isdisjoint(self.tuners or TUNERS)
+
+    def wants(self, tuner: str) -> bool:
+        """Whether a tuner of something else than functions is asked for; who names functions means those alone."""
+        return self.functions is None if self.tuners is None else tuner in self.tuners
 
 
 class UnusableRequest(ValueError):
@@ -104,7 +113,7 @@ def start(
         "bucket": documents.bucket,
         "targets": targets,
         "databases": [],
-        "caches": [],
+        "caches": [cache.name for cache in policy.cache_ttls.caches] if request.wants("cache_ttls") else [],
         "approval_timeout_s": max(60, round(policy.run.approval_hours * 3600)),
         "max_changes_at_once": policy.run.max_changes_at_once,
     }
@@ -134,7 +143,8 @@ def _targets(
     now: datetime,
 ) -> int:
     """Write the batches, then the manifest that names them, then the run's record. Returns the number of targets."""
-    found = choose(tagged_functions(tagging, policy.functions.tags), policy, request.functions)
+    tagged = tagged_functions(tagging, policy.functions.tags) if request.wants_functions() else ()
+    found = choose(tagged, policy, request.functions if request.wants_functions() else None)
     batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}
     for name, batch in batches.items():
         documents.write(_batch_key(run_id, name), _batch_document(batch, request))

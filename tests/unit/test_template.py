@@ -15,7 +15,12 @@ from optimizer.run_start import Request
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 # What a function may need beside the standard library and boto3, by the module it is imported as.
-DISTRIBUTIONS = {"numpy": "numpy", "jsonschema": "jsonschema", "aws_lambda_powertools": "aws-lambda-powertools"}
+DISTRIBUTIONS = {
+    "numpy": "numpy",
+    "jsonschema": "jsonschema",
+    "aws_lambda_powertools": "aws-lambda-powertools",
+    "redis": "redis",
+}
 
 
 class Loader(yaml.SafeLoader):

@@ -1,10 +1,12 @@
 """Where the TTLs are published: an SSM parameter. Reads and writes, decides nothing but who was first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from optimizer.caches.published import NOTHING, Ttls, parse
+from optimizer.policy.model import Cache
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -95,3 +97,8 @@ class SsmParameter:
             return self._ssm.put_parameter(Name=self._name, Value=text, Type="String", Tier=tier)["Version"]  # type: ignore[arg-type]
         except self._ssm.exceptions.ParameterAlreadyExists:
             return None
+
+
+def delivery_of(cache: Cache, client: Callable[[str], Any]) -> Delivery:
+    """Where the policy says that the TTLs of a cache are published. client: of an AWS service, by its name."""
+    return SsmParameter(client("ssm"), cache.parameter)

@@ -253,6 +253,13 @@ class CacheTtls:
         """The cache of this name."""
         return next((cache for cache in self.caches if cache.name == name), None)
 
+    def named(self, name: str) -> Cache:
+        """The cache of this name, which must be there; a LookupError names what is."""
+        found = self.cache(name)
+        if found is None:
+            raise LookupError(f"the policy has no cache {name}, only {[cache.name for cache in self.caches]}")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:

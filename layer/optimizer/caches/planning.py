@@ -1,0 +1,73 @@
+"""Reads what there is to know of one cache of a run, and stores what is proposed for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from optimizer.caches.delivery import Delivery
+from optimizer.caches.probe_result import ProbeResult
+from optimizer.caches.propose import Seen, propose
+from optimizer.caches.published import UnusableDocument
+from optimizer.caches.record_log import RecordLog, RecordsUnreadable
+from optimizer.caches.server import CacheFailed
+from optimizer.changes import Change, NoChange, Tuner
+from optimizer.policy.model import Cache, CacheTtls
+from optimizer.runs import RunStore
+
+
+@dataclass(slots=True)
+class Proposals:
+    """What a planner stores: `failed` holds the targets that could not be looked at, and why."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    no_changes: list[NoChange] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CachePlanner:
+    """Plans the caches of a run. probe: looks at the servers of a cache that names them."""
+
+    store: RunStore
+    log: RecordLog
+    limits: CacheTtls
+    run_id: str
+    now: datetime
+    probe: Callable[[Cache], ProbeResult]
+
+    def plan(self, cache: Cache, delivery: Delivery) -> Proposals:
+        """Proposals for one cache."""
+        target = f"cache/{cache.name}"
+        if self.limits.max_log_mb <= 0:
+            return Proposals(failed={target: "the policy lets no records be read (cache_ttls.max_log_mb is 0)"})
+        start = self.now - timedelta(hours=self.limits.observe_hours)
+        try:
+            published = delivery.read().ttls
+            records = self.log.read(cache.log_groups, start, self.now, self.limits.max_log_mb)
+            probed = self.probe(cache) if cache.endpoint else None
+        except (RecordsUnreadable, CacheFailed) as unreadable:
+            return Proposals(failed={target: str(unreadable)})
+        except UnusableDocument as unusable:
+            return Proposals(failed={target: f"what is published is no TTL document: {unusable}"})
+        seen = Seen(
+            published=published,
+            samples=records.samples,
+            metrics=records.metrics,
+            probe=probed,
+            taken_back=self._taken_back(target),
+            most_ttl_s=delivery.most_ttl_s(),
+        )
+        found = propose(self.run_id, cache, self.limits, seen, self.now)
+        return Proposals(
+            changes=[item.to_document() for item in found if isinstance(item, Change)],
+            no_changes=[item for item in found if isinstance(item, NoChange)],
+        )
+
+    def _taken_back(self, target: str) -> dict[str, list[float]]:
+        """TTLs that did worse, by namespace."""
+        found: dict[str, list[float]] = {}
+        for value in self.store.taken_back(target, Tuner.CACHE_TTLS, self.now):
+            name, _, ttl_s = value.rpartition("=")
+            found.setdefault(name, []).append(float(ttl_s))
+        return found

@@ -1,0 +1,22 @@
+"""What the servers of a cache hold now: one INFO of each."""
+
+from optimizer.caches.health import ServerUse
+from optimizer.caches.life import ServerUnreadable
+from optimizer.caches.server import CacheFailed, Endpoint, UnusableEndpoint, nodes, told
+from optimizer.caches.server_info import facts
+
+
+def read_use(url: str) -> ServerUse | None:
+    """The sum over all servers; None where no address is given. Raises ServerUnreadable."""
+    if not url:
+        return None
+    try:
+        found = nodes(Endpoint(url))
+        try:
+            read = [facts(told(node, node.client.info)) for node in found]
+        finally:
+            for node in found:
+                node.client.close()
+    except (CacheFailed, UnusableEndpoint) as failed:
+        raise ServerUnreadable(str(failed)) from failed
+    return ServerUse(sum(node.evicted for node in read), sum(node.used_bytes for node in read))
