@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "check_guardrails", "request_approval",
-    "publish_results", "change_warmups", "change_capacity", "warm_function",
+    "publish_results", "plan_cache_ttls", "change_cache_ttls", "change_warmups", "change_capacity", "warm_function",
 )  # fmt: skip
 READERS_OF_RUNS = set(FUNCTIONS) - {"request_approval", "warm_function"}
 TRUST_IN_ACCOUNT = {
@@ -137,8 +137,18 @@ def start_query(session: Session) -> None:
     )
 
 
+def put_parameter(session: Session, name: str) -> None:
+    # Without a type no parameter is made.
+    session.client("ssm").put_parameter(Name=name, Value="none")
+
+
+def filter_events(session: Session) -> None:
+    session.client("logs").filter_log_events(logGroupName="/none")
+
+
 WRITERS_OF_THE_TABLE = {
     "start_run", "check_guardrails", "request_approval", "publish_results", "change_warmups", "change_capacity",
+    "change_cache_ttls",
 }  # fmt: skip
 
 CALLS: dict[str, tuple[Call, set[str]]] = {
@@ -181,6 +191,9 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
         {"start_run"},
     ),
     "search the logs of a function": (start_query, {"plan_capacity"}),
+    "publish TTLs of a cache": (lambda s: put_parameter(s, "/rights/cache-ttls"), {"change_cache_ttls"}),
+    "write another parameter": (lambda s: put_parameter(s, "/rights/other"), set()),
+    "read the records of a cache client": (filter_events, {"plan_cache_ttls", "change_cache_ttls"}),
     "read the team's policy": (lambda s: get(s, "policy/policy.json"), {"start_run"}),
     "write the team's policy": (lambda s: put(s, "policy/policy.json"), set()),
     "read what belongs to a run": (lambda s: get(s, "runs/rights/none.json"), READERS_OF_RUNS),
@@ -190,7 +203,7 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     ),
     "write proposals": (
         lambda s: put(s, "runs/rights/proposals/none.json"),
-        {"start_run", "check_guardrails", "publish_results", "plan_warmups", "plan_capacity"},
+        {"start_run", "check_guardrails", "publish_results", "plan_warmups", "plan_capacity", "plan_cache_ttls"},
     ),
     "write history": (lambda s: put(s, "history/rights.npz"), {"analyze_traffic"}),
     "put an item": (put_item, WRITERS_OF_THE_TABLE | {"warm_function"}),

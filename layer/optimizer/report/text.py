@@ -1,7 +1,8 @@
 """A report in plain words, for mail: short lines, the most important first, no mark-up."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from optimizer.changes import Interval, Tuner
 from optimizer.report.summary import Line, Report
@@ -56,6 +57,9 @@ def body(report: Report) -> str:
     parts += _section("Recommended (your policy lets nothing of this happen by itself)", report.recommended)
     parts += _section("Rejected", report.rejected)
     parts += _section("Refused by a guardrail", report.refused)
+    notices = [f"- {item['target']}: {item['reason']}" for item in report.left_alone if _is_notice(item)]
+    if notices:
+        parts += ["", f"Left as it is, and worth knowing: {len(notices)}", *_cut(notices)]
     if report.not_looked_at:
         failed = [f"- {target}: {reason}" for target, reason in sorted(report.not_looked_at.items())]
         parts += ["", f"Could not be looked at: {len(failed)}", *_cut(failed)]
@@ -137,8 +141,16 @@ def what(shown: Line) -> str:
         case Tuner.PROVISIONED_CONCURRENCY:
             held = f"{_value(before.get('environments'))} -> {_value(after.get('environments'))}"
             return f"provisioned concurrency {held} environments"
+        case Tuner.CACHE_TTLS:
+            then, now = before.get("ttl_s") or {}, after.get("ttl_s") or {}
+            moved = [f"{n} {_value(then.get(n))} -> {_value(now[n])} s" for n in sorted(now) if then.get(n) != now[n]]
+            return f"TTLs {', '.join(moved)}"
         case _:
             return shown.tuner.replace("_", " ")
+
+
+def _is_notice(no_change: Mapping[str, Any]) -> bool:
+    return bool((no_change.get("evidence") or {}).get("notice"))
 
 
 def _value(value: object) -> str:
