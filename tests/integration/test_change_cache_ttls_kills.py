@@ -1,0 +1,357 @@
+"""A change of TTLs is killed after every single call, or overtaken by somebody else there, and run again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from local_account.memory_run_store import MemoryRunStore
+from optimizer.caches.delivery import SsmParameter
+from optimizer.caches.health import ServerUse
+from optimizer.caches.life import ChangeCacheTtls, ServerUnreadable
+from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.guardrails import Refusal
+from optimizer.policy import Cache, CacheNamespace, CacheTtls
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SPACES = (CacheNamespace("price", 5, 600), CacheNamespace("stock", 5, 600))
+CACHE = Cache("shop", 64, ("/aws/lambda/shop",), SPACES, "/shop/cache-ttls")
+LIMITS = CacheTtls(caches=(CACHE,))
+BEFORE, AFTER = {"price": 60.0, "stock": 30.0}, {"price": 120.0, "stock": 20.0}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing in the code under test may catch it."""
+
+
+class AlreadyExists(Exception):
+    """As SSM's."""
+
+
+class NotFound(Exception):
+    """As SSM's."""
+
+
+class Parameters:
+    """SSM with one parameter, its versions, and somebody who kills or interferes after a given call."""
+
+    exceptions = SimpleNamespace(ParameterNotFound=NotFound, ParameterAlreadyExists=AlreadyExists)
+
+    def __init__(self) -> None:
+        self.versions: list[str] = []
+        self.calls = 0
+        self.after_call: Callable[[int], None] = lambda _number: None
+
+    def get_parameter(self, Name: str) -> Any:  # noqa: N803 - as boto3
+        _, _, number = Name.partition(":")
+        if not self.versions:
+            raise NotFound
+        version = int(number) if number else len(self.versions)
+        answer = {"Parameter": {"Value": self.versions[version - 1], "Version": version}}
+        self.called()
+        return answer
+
+    def put_parameter(self, Name: str, Value: str, Overwrite: bool = False, **_: Any) -> Any:  # noqa: ARG002, N803
+        if self.versions and not Overwrite:
+            raise AlreadyExists
+        self.versions.append(Value)
+        answer = {"Version": len(self.versions)}
+        self.called()
+        return answer
+
+    def publish(self, version: int, ttl_s: dict[str, float]) -> None:
+        self.versions.append(json.dumps({"version": version, "ttl_s": ttl_s}))
+
+    @property
+    def live(self) -> Any:
+        return json.loads(self.versions[-1])
+
+    def called(self) -> None:
+        self.calls += 1
+        self.after_call(self.calls)
+
+
+def metrics(name: str, *, reads: int = 1000, ratio: float = 0.8, version: int = 7) -> dict[str, Any]:
+    hits = round(reads * ratio)
+    counts = dict.fromkeys(("EarlyLoads", "CacheFailures", "SampledRefills", "SampledChanges"), 0)
+    return {
+        "_aws": {"Timestamp": NOW.timestamp() * 1000},
+        "CacheNamespace": name,
+        "TtlVersion": str(version),
+        "FromSeconds": NOW.timestamp() - 60,
+        **counts,
+        "Hits": hits,
+        "Misses": reads - hits,
+        "Loads": reads - hits,
+        "LoadTime": 40.0,
+    }
+
+
+@dataclass
+class World:
+    ssm: Parameters = field(default_factory=Parameters)
+    store: MemoryRunStore = field(default_factory=MemoryRunStore)
+    records: list[dict[str, Any]] = field(default_factory=lambda: [metrics("price"), metrics("stock")])
+    asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+    server: ServerUse | Exception | None = None
+    refusal: Refusal | None = None
+    change: Change = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        self.store = MemoryRunStore(lambda _name: self.ssm.called())
+
+    def life(self) -> ChangeCacheTtls:
+        return ChangeCacheTtls(
+            store=self.store,  # type: ignore[arg-type]
+            cache=CACHE,
+            limits=LIMITS,
+            delivery=SsmParameter(self.ssm, CACHE.parameter),  # type: ignore[arg-type]
+            recheck=lambda *_: self.refusal,
+            read_metrics=self._read,
+            read_server=self._server,
+        )
+
+    def _read(self, start: datetime, end: datetime) -> list[Any]:
+        self.asked.append((start, end))
+        return self.records
+
+    def _server(self) -> ServerUse | None:
+        if isinstance(self.server, Exception):
+            raise self.server
+        return self.server
+
+    @property
+    def status(self) -> Status:
+        return self.store.change(self.change.id).status
+
+    @property
+    def message(self) -> str:
+        return self.store.change(self.change.id).message
+
+    def until_final(self, step: str = "apply") -> str:
+        """Drive the change as change.asl.json does, until nothing is left to do."""
+        for _ in range(20):
+            answer = getattr(self.life(), step)(self.change.id, NOW)
+            following = {
+                ("apply", "pending"): "poll",
+                ("apply", "applied"): "verify",
+                ("poll", "applied"): "verify",
+                ("verify", "keep"): "keep",
+                ("verify", "revert"): "revert",
+                ("revert", "pending"): "revert",
+            }.get((step, answer["outcome"]))
+            if following is None:
+                return str(answer["outcome"])
+            step = following
+        raise AssertionError(f"no end: {step} answers {answer}")
+
+
+def a_change(version: int = 6, **evidence: Any) -> Change:
+    numbers = {"hit_ratio_before": 0.7, "hit_ratio_after": 0.8, "measured_hit_ratio": 0.7, "miss_ms_per_read": 12.0}
+    return Change(
+        run_id="run",
+        tuner=Tuner.CACHE_TTLS,
+        action="set_ttls",
+        target="cache/shop",
+        before={"version": version, "ttl_s": BEFORE},
+        after={"version": version + 1, "ttl_s": AFTER},
+        reason="more hits",
+        undo={"ttl_s": BEFORE},
+        risk=Risk.MEDIUM,
+        evidence={
+            "namespaces": {"price": numbers, "stock": numbers},
+            "memory_bytes_before": 1e6,
+            "memory_bytes_after": 2e6,
+            "server": None,
+            **evidence,
+        },
+    )
+
+
+def a_world(*, worse: bool = False, new: bool = False, **evidence: Any) -> World:
+    world = World(change=a_change(0 if new else 6, **evidence))
+    if not new:
+        world.ssm.publish(6, BEFORE)
+    if new:
+        world.records = [metrics(name, version=1) for name in BEFORE]
+    if worse:
+        world.records[0] = metrics("price", ratio=0.5, version=1 if new else 7)
+    world.store.record_change(world.change, Status.APPROVED, NOW)
+    return world
+
+
+def in_force(world: World) -> Any:
+    return world.ssm.live["ttl_s"]
+
+
+def test_what_goes_well_is_kept_and_the_target_left_alone_for_a_while() -> None:
+    world = a_world()
+    assert world.until_final() == "kept"
+    assert world.ssm.live == {
+        "version": 7,
+        "ttl_s": AFTER,
+        "previous": {"version": 6, "ttl_s": BEFORE},
+        "change_id": world.change.id,
+    }
+    assert world.store.cool_downs(["cache/shop"], Tuner.CACHE_TTLS) == {"cache/shop": NOW + timedelta(days=1)}
+    assert "price: 80.0% of 1000 reads hit, 70.0% did before" in world.message
+
+
+def test_the_watch_is_at_least_twice_the_longest_ttl_and_skips_the_time_of_old_entries() -> None:
+    world = a_world()
+    answer = world.life().apply(world.change.id, NOW)
+    assert answer["wait_s"] >= 600
+    world.life().verify(world.change.id, NOW)
+    ((start, end),) = world.asked
+    assert start >= NOW + timedelta(seconds=120)
+    assert end - start >= timedelta(seconds=300)
+    long = a_world()
+    ttls = {"price": 7200.0, "stock": 30.0}
+    long.change = replace(long.change, after={"version": 7, "ttl_s": ttls}, run_id="other")
+    long.store.record_change(long.change, Status.APPROVED, NOW)
+    assert long.life().apply(long.change.id, NOW)["wait_s"] >= 2 * 7200
+
+
+def test_the_first_document_is_made_and_taken_back_as_a_newer_version() -> None:
+    world = a_world(new=True, worse=True)
+    assert world.until_final() == "reverted"
+    assert (world.ssm.live["version"], in_force(world)) == (2, BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        ([metrics("price", ratio=0.5), metrics("stock")], "price: 50.0% of the reads hit, 70.0% did before"),
+        ([metrics("stock")], "price: no read was reported since the change"),
+        ([], "missing data counts as unhealthy"),
+        ([metrics("price"), metrics("price", version=6, reads=2000), metrics("stock")], "only 33% of the reads used"),
+        ([{**metrics("price"), "CacheFailures": 100}, metrics("stock")], "the cache failed 100 times"),
+        ([{**metrics("price"), "LoadTime": 90.0}, metrics("stock")], "18 ms at the origin for each read, 12 ms before"),
+        ([{**metrics("price"), "LoadTime": None}, metrics("stock")], "is not reported any more"),
+    ],
+)
+def test_what_did_worse_or_is_not_reported_is_taken_back_and_not_tried_again(records: list[Any], says: str) -> None:
+    world = a_world()
+    world.records = records
+    assert world.until_final() == "reverted"
+    assert in_force(world) == BEFORE
+    assert world.ssm.live["version"] == 8
+    assert "price=120" in world.store.taken_back("cache/shop", Tuner.CACHE_TTLS, NOW)
+    stored = world.store.change(world.change.id)
+    assert says in "; ".join(stored.progress["unhealthy"].values())
+
+
+def test_a_shorter_ttl_may_cost_the_hits_that_were_predicted_and_no_more() -> None:
+    numbers = {"hit_ratio_before": 0.7, "hit_ratio_after": 0.5, "measured_hit_ratio": 0.72, "miss_ms_per_read": 12.0}
+    for ratio, outcome in ((0.5, "kept"), (0.42, "reverted")):
+        world = a_world(namespaces={"stock": numbers})
+        world.records = [metrics("stock", ratio=ratio)]
+        assert world.until_final() == outcome
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "outcome"),
+    [
+        (ServerUse(5, 10**6), ServerUse(5, 10**6), "kept"),
+        (ServerUse(5, 10**6), ServerUse(5000, 10**6), "reverted"),
+        (ServerUse(5, 10**6), ServerUse(5, 10**8), "reverted"),
+        (ServerUse(5, 10**6), ServerUnreadable("down"), "reverted"),
+        (ServerUnreadable("down"), ServerUse(5, 10**6), "refused"),
+    ],
+)
+def test_evictions_memory_and_a_server_that_cannot_be_looked_at_are_held_against_a_change(
+    then: Any, now: Any, outcome: str
+) -> None:
+    world = a_world(server={"evicted_per_s": 0.0, "used_bytes": 10**6, "max_bytes": 10**9})
+    world.server = then
+    world.life().apply(world.change.id, NOW)
+    world.server = now
+    assert (world.status.value if outcome == "refused" else world.until_final()) == outcome
+    assert in_force(world) == (AFTER if outcome == "kept" else BEFORE)
+
+
+def test_another_version_in_force_than_planned_makes_a_change_stale() -> None:
+    world = a_world()
+    world.ssm.publish(7, {**BEFORE, "price": 90.0})
+    assert world.until_final() == "stale"
+    assert in_force(world)["price"] == 90.0
+
+
+def test_a_guardrail_that_does_not_hold_on_the_live_state_refuses() -> None:
+    world = a_world()
+    world.refusal = Refusal("run.freeze", "year end")
+    assert world.until_final() == "refused"
+    assert in_force(world) == BEFORE
+
+
+def test_what_somebody_else_published_while_it_was_watched_stays() -> None:
+    world = a_world()
+    world.life().apply(world.change.id, NOW)
+    world.ssm.publish(8, {"price": 77.0})
+    assert world.until_final("verify") == "reverted"
+    assert in_force(world) == {"price": 77.0}
+
+
+CALLS = 30
+
+
+@pytest.mark.parametrize("worse", [False, True])
+@pytest.mark.parametrize("call", range(1, CALLS))
+def test_killed_after_any_call_and_repeated_it_ends_as_if_it_had_not_been(call: int, worse: bool) -> None:
+    world = a_world(worse=worse)
+    died = False
+
+    def kill(number: int) -> None:
+        nonlocal died
+        if number == call and not died:
+            died = True
+            assert in_force(world) in (BEFORE, AFTER)
+            raise Killed
+
+    world.ssm.after_call = kill
+    outcome = ""
+    step = "apply"
+    while not outcome:
+        try:
+            outcome = world.until_final(step)
+        except Killed:
+            stage = {Status.WATCHING: "verify", Status.REVERTING: "revert"}
+            step = stage.get(world.status, "apply")
+    assert outcome == ("reverted" if worse else "kept")
+    assert in_force(world) == (BEFORE if worse else AFTER)
+    assert len(world.ssm.versions) == (3 if worse else 2)
+
+
+@pytest.mark.parametrize("call", range(1, CALLS))
+def test_killed_after_any_call_and_taken_back_instead_the_former_ttls_are_in_force(call: int) -> None:
+    world = a_world()
+
+    def kill(number: int) -> None:
+        if number == call:
+            raise Killed
+
+    world.ssm.after_call = kill
+    try:
+        world.until_final()
+    except Killed:
+        assert world.until_final("revert") == "reverted"
+        assert in_force(world) == BEFORE
+
+
+@pytest.mark.parametrize("worse", [False, True])
+@pytest.mark.parametrize("call", range(1, CALLS))
+def test_what_somebody_else_publishes_between_any_two_calls_is_in_force_at_the_end(call: int, worse: bool) -> None:
+    world = a_world(worse=worse)
+    theirs = {"price": 42.0, "stock": 30.0}
+
+    def interfere(number: int) -> None:
+        if number == call:
+            world.ssm.publish(99, theirs)
+
+    world.ssm.after_call = interfere
+    world.until_final()
+    if world.ssm.calls >= call:
+        assert in_force(world) == theirs
