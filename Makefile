@@ -27,7 +27,7 @@ check: $(READY)
 
 # Rewrites the lock files: versions and hashes, no addresses.
 lock: $(UV)
-	for name in bootstrap dev sam emulator checkov faults; do \
+	for name in bootstrap dev sam emulator checkov faults runtime; do \
 	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.13 \
 	    requirements/$$name.in --output-file requirements/$$name.lock || exit 1; done
 

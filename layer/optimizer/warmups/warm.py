@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -66,7 +66,7 @@ def client_for(environments: int) -> "LambdaClient":
         connect_timeout=5,
         read_timeout=100,
     )
-    client: LambdaClient = boto3.client("lambda", config=config)
+    client: LambdaClient = botocore.session.get_session().create_client("lambda", config=config)
     return client
 
 
