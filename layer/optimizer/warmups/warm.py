@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
@@ -66,8 +66,7 @@ def client_for(environments: int) -> "LambdaClient":
         connect_timeout=5,
         read_timeout=100,
     )
-    client: LambdaClient = botocore.session.get_session().create_client("lambda", config=config)
-    return client
+    return cast("LambdaClient", botocore.session.get_session().create_client("lambda", config=config))
 
 
 def warm(client: "LambdaClient", warmup: Warmup, clock: Callable[[], float] = time.perf_counter) -> Warmed:
