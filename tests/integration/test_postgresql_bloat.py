@@ -1,0 +1,91 @@
+"""What a rebuild frees is known before it, from statistics alone and from the pages."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from optimizer.indexes.catalog import Index
+from optimizer.indexes.postgresql_bloat import Measured, estimate
+from optimizer.indexes.postgresql_pages import measure
+from optimizer.indexes.postgresql_reader import read_catalog
+from pg8000.native import Connection
+from servers import Installation, postgresql
+from servers.postgresql import PostgresServer
+
+Get = Callable[[Installation[PostgresServer]], PostgresServer]
+WITHIN = 0.05
+TABLE = """
+CREATE TABLE t AS SELECT g AS id, g AS id_again, g % 20 AS few, CASE WHEN g % 2 = 0 THEN g END AS half_null,
+  CASE WHEN g % 2 = 0 THEN g % 30 END AS half_null_few, md5(g::text) AS hash,
+  repeat('x', ((g::bigint * 7919) % 40)::int) || g AS words, 'user' || g % 3000 || '@example.com' AS mail,
+  (g * 7 % 1000) AS middling, (g / 7.0)::numeric(12, 3) AS price, now() - g * interval '1 second' AS at
+FROM generate_series(1, 50000) g"""
+INDEXES = (
+    "CREATE UNIQUE INDEX ON t (id)",
+    *(f"CREATE INDEX ON t ({column})" for column in
+      ("id_again", "few", "half_null", "half_null_few", "hash", "words", "mail", "middling", "price", "lower(mail)")),
+    "CREATE INDEX ON t (at) WITH (fillfactor = 70)",
+    "CREATE INDEX ON t (few, at)",
+    "CREATE INDEX ON t (few) INCLUDE (words)",
+    "CREATE INDEX ON t (mail) WITH (deduplicate_items = off)",
+)  # fmt: skip
+DELETES = {
+    "fresh": "",
+    "four of five rows deleted at random": "DELETE FROM t WHERE hashint4(id) % 5 <> 0",
+    "the older three quarters deleted": "DELETE FROM t WHERE id <= 37500",
+    "half of the texts deleted in their order": "DELETE FROM t WHERE hash < '8'",
+}
+
+
+@pytest.fixture(params=postgresql.INSTALLATIONS, ids=lambda known: known.name)
+def session(server: Get, request: pytest.FixtureRequest) -> Iterator[Connection]:
+    running = server(request.param)
+    with running.database() as name, running.session(name) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("deletes", DELETES.values(), ids=DELETES)
+def test_estimates_are_within_five_points_of_what_a_rebuild_frees(session: Connection, deletes: str) -> None:
+    for statement in (TABLE, *INDEXES):
+        session.run(statement)
+    if deletes:
+        session.run(deletes)
+    session.run("VACUUM ANALYZE t")
+    measured: dict[int, Measured] = {}
+    if _has_pgstattuple(session):
+        session.run('CREATE SCHEMA "Ext 1"')
+        session.run('CREATE EXTENSION pgstattuple SCHEMA "Ext 1"')
+        measured, failed = measure(session, read_catalog(session).indexes)
+        assert not failed
+    before = read_catalog(session)
+    session.run("REINDEX TABLE t")
+    after = {index.oid: index.size_bytes or 0 for index in read_catalog(session).indexes}
+    wrong = {}
+    for index in before.indexes:
+        frees = 1 - after[index.oid] / (index.size_bytes or 1)
+        for kind, said in _estimates(index, measured):
+            if abs(said - frees) > WITHIN:
+                wrong[index.name, kind] = (round(said, 3), round(frees, 3))
+    assert not wrong
+
+
+def test_pages_are_not_counted_without_the_extension_and_it_is_said(server: Get) -> None:
+    running = server(postgresql.WHEEL_16)
+    with running.database("CREATE TABLE t (a int PRIMARY KEY)") as name, running.session(name) as connection:
+        catalog = read_catalog(connection)
+        assert measure(connection, catalog.indexes) == (
+            {},
+            {"pgstattuple": "the extension pgstattuple is not installed in this database"},
+        )
+
+
+def _estimates(index: Index, measured: dict[int, Measured]) -> Iterator[tuple[str, float]]:
+    for pages in (None, measured.get(index.oid or 0)):
+        bloat = estimate(index, 8192, pages)
+        if pages is None or index.oid in measured:
+            assert bloat is not None, index.name
+            yield bloat.method, bloat.share
+
+
+def _has_pgstattuple(session: Connection) -> bool:
+    rows = session.run("SELECT count(*) FROM pg_available_extensions WHERE name = 'pgstattuple'")
+    return bool(rows[0][0])
