@@ -6,6 +6,7 @@ The drivers are imported when a connection of their engine is opened, so that a 
 
 import contextlib
 import json
+import os
 import socket
 import ssl
 import time
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from optimizer import aws
+from optimizer.documents import Documents
 from optimizer.policy.model import Database
 
 if TYPE_CHECKING:
@@ -163,6 +166,16 @@ class Connections:
         if database.ca_key:
             context.load_verify_locations(cadata=self.read_ca(database.ca_key))
         return context
+
+
+def from_environment() -> Connections:
+    """Those of a Lambda: clients and bucket as its environment says, when they are first needed."""
+
+    def read_ca(key: str) -> str:
+        bucket = os.environ["OPTIMIZER_BUCKET"]
+        return Documents(aws.client("s3"), bucket).read_bytes(key).decode()
+
+    return Connections(lambda: aws.client("secretsmanager"), lambda: aws.client("rds"), read_ca)
 
 
 def is_healthy(connection: Connection) -> bool:

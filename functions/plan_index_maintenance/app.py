@@ -1,0 +1,52 @@
+"""PlanIndexMaintenance: for one database what its indexes and tables want, or why they are left alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from optimizer import aws
+from optimizer.documents import Documents
+from optimizer.environment import Environment
+from optimizer.handling import logged
+from optimizer.indexes.acting import servers
+from optimizer.indexes.acting.records import ActingRecords
+from optimizer.indexes.batch import Planner, Proposed, database_of
+from optimizer.indexes.connections import AccessDenied, TooManyConnections, Unreachable, from_environment
+from optimizer.indexes.find import find
+from optimizer.indexes.nodes import UnsupportedServer, read_nodes
+from optimizer.policy.model import Policy
+from optimizer.runs import RunStore
+
+# Kept between invocations: connecting anew costs the database more than a look does.
+CONNECTIONS = from_environment()
+
+
+@logged("plan_index_maintenance")
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Event and answer: docs/architecture.md, plan_index_maintenance."""
+    run_id, target, now = event["run_id"], event["target"], datetime.now(UTC)
+    environment = Environment.read()
+    documents = Documents(aws.client("s3"), environment.bucket)
+    policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
+    database = database_of(policy, target)
+    planner = Planner(
+        store=RunStore(aws.client("dynamodb"), environment.table),
+        records=ActingRecords(aws.client("dynamodb"), environment.table),
+        documents=documents,
+        server=servers.of(database, CONNECTIONS),
+        database=database,
+        read=lambda: read_nodes(database, CONNECTIONS),
+        find=lambda nodes: find(nodes, policy.indexes),
+    )
+    try:
+        proposed = planner.plan(run_id, now)
+    except (Unreachable, AccessDenied, TooManyConnections, UnsupportedServer) as problem:
+        proposed = Proposed(failed={target: str(problem)})
+        documents.write(f"runs/{run_id}/proposals/indexes-{target}.json", proposed)
+    return {
+        "outcome": "planned",
+        "run_id": run_id,
+        "batch": target,
+        "changes": len(proposed.changes),
+        "no_changes": len(proposed.no_changes),
+        "failed": len(proposed.failed),
+    }

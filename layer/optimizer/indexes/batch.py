@@ -1,0 +1,106 @@
+"""One database of a run: looked at through its reader, what was found looked at once more, proposals written."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from optimizer.changes import Change, NoChange, Tuner
+from optimizer.documents import Documents, NoSuchDocument
+from optimizer.guardrails.indexes import ALTERS
+from optimizer.indexes.acting.records import ActingRecords
+from optimizer.indexes.acting.server import Job, Server, State
+from optimizer.indexes.catalog import Catalog
+from optimizer.indexes.findings import Finding
+from optimizer.indexes.propose import Seen, action_of, counted, job_of, propose, target_of
+from optimizer.policy.model import Database, Policy
+from optimizer.runs import RunStore
+
+
+class NoSuchTarget(LookupError):
+    """The run's policy names no database of this name."""
+
+
+@dataclass(slots=True)
+class Proposed:
+    """What is written for check_guardrails."""
+
+    changes: list[Change] = field(default_factory=list)
+    no_changes: list[NoChange] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def database_of(policy: Policy, name: str) -> Database:
+    """The database of this name; NoSuchTarget."""
+    for database in policy.indexes.databases:
+        if database.name == name:
+            return database
+    raise NoSuchTarget(f"the policy of the run names no database {name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """read: the catalogs of all nodes, the writer first. find: what is found in them."""
+
+    store: RunStore
+    records: ActingRecords
+    documents: Documents
+    server: Server
+    database: Database
+    read: Callable[[], Sequence[Catalog]]
+    find: Callable[[Sequence[Catalog]], list[Finding]]
+
+    def plan(self, run_id: str, now: datetime) -> Proposed:
+        """Proposals, what is left alone and why; remembers what was found for the next run."""
+        findings = self.find(self.read())
+        key = f"history/indexes/{self.database.name}.json"
+        history = self._history(key)
+        seen_in = counted(findings, self.database.name, history.get("bloated", {}))
+        if history.get("run_id") == run_id:
+            # Planned twice in the same run: it counts once.
+            seen_in = history["bloated"]
+        cooling = self._cooling(findings, now)
+        proposed, known = Proposed(), set[str]()
+        for finding in findings:
+            one = self._propose(run_id, finding, seen_in, cooling)
+            if isinstance(one, NoChange):
+                proposed.no_changes.append(one)
+            elif one.id not in known:
+                known.add(one.id)
+                proposed.changes.append(one)
+        self.documents.write(f"runs/{run_id}/proposals/indexes-{self.database.name}.json", proposed)
+        self.documents.write(key, {"run_id": run_id, "at": now.isoformat(), "bloated": seen_in})
+        return proposed
+
+    def _propose(
+        self, run_id: str, finding: Finding, seen_in: dict[str, int], cooling: dict[str, datetime]
+    ) -> Change | NoChange:
+        name, action = self.database.name, action_of(finding)
+        table = f"{name}/{finding.schema}.{finding.table}"
+        if action in ALTERS and table in cooling:
+            until = f"{cooling[table]:%Y-%m-%d %H:%M %Z}"
+            reason = f"{finding.reason} Its table's indexes were changed a short while ago and rest until {until}."
+            return NoChange(run_id, Tuner.INDEXES, target_of(name, finding), reason)
+        live = cover = None
+        own = False
+        if action:
+            index = "" if action == "create_index" else finding.index or ""
+            live = self.server.look(finding.schema, finding.table, index, job_of(finding))
+            if finding.covered_by:
+                cover = self.server.look(finding.schema, finding.table, finding.covered_by, Job.ANALYZE)
+            own = action == "drop_leftover" and self._is_own(live)
+        return propose(run_id, name, finding, Seen(live, cover, runs=seen_in.get(target_of(name, finding), 1), own=own))
+
+    def _is_own(self, live: State | None) -> bool:
+        return live is not None and self.records.began(self.database.name, live.shape, live.table_oid or 0)
+
+    def _cooling(self, findings: Sequence[Finding], now: datetime) -> dict[str, datetime]:
+        tables = {f"{self.database.name}/{finding.schema}.{finding.table}" for finding in findings}
+        found = self.store.cool_downs(sorted(tables), Tuner.INDEXES)
+        return {table: until for table, until in found.items() if now < until}
+
+    def _history(self, key: str) -> dict[str, Any]:
+        try:
+            return dict(self.documents.read(key))
+        except NoSuchDocument:
+            return {}

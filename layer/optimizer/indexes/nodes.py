@@ -1,0 +1,36 @@
+"""Reads the catalogs of all nodes of a database: the writer, through its reading endpoint, and every replica."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from optimizer.indexes.catalog import Catalog
+from optimizer.indexes.connections import Connections
+from optimizer.policy.model import Database
+
+
+class UnsupportedServer(ValueError):
+    """The server is too old, or has no such database."""
+
+
+def read_nodes(database: Database, pool: Connections) -> Sequence[Catalog]:
+    """The writer's catalog first. A replica that cannot be asked raises Unreachable: what it uses is not known, and
+    nothing may be concluded from the others."""
+    hosts = [database.read_host, *database.readers]
+    return [_read(database, pool.get(database, host), host or database.host) for host in hosts]
+
+
+def _read(database: Database, connection: Any, node: str) -> Catalog:
+    if database.engine == "postgresql":
+        from optimizer.indexes import postgresql_reader
+
+        try:
+            return postgresql_reader.read_catalog(connection, node=node)
+        except postgresql_reader.TooOld as old:
+            raise UnsupportedServer(str(old)) from old
+    from optimizer.indexes import mysql_reader
+    from optimizer.indexes.mysql_session import TooOld
+
+    try:
+        return mysql_reader.read_catalog(connection, database=database.database, node=node)
+    except (TooOld, mysql_reader.NoSuchDatabase) as unusable:
+        raise UnsupportedServer(str(unusable)) from unusable

@@ -1,0 +1,155 @@
+"""From what was found in a database to what is proposed. Pure."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optimizer import canonical
+from optimizer.changes import Change, NoChange, Risk, Tuner
+from optimizer.indexes.acting.server import Job, State
+from optimizer.indexes.findings import Action, Finding, Kind
+
+_ACTIONS = {
+    Action.REINDEX: "rebuild",
+    Action.CREATE: "create_index",
+    Action.ANALYZE: "analyze",
+    Action.VACUUM: "vacuum",
+    Action.CLEAN_PENDING_LIST: "clean_pending_list",
+    Action.OPTIMIZE_TABLE: "optimize_table",
+    Action.DROP: "drop_index",
+    Action.HIDE: "drop_index",
+}
+_LEFT = frozenset({Kind.BUILD_LEFTOVER, Kind.INVALID})
+_JOBS = {"drop_index": Job.DROP, "drop_leftover": Job.DROP, "rebuild": Job.REBUILD, "vacuum": Job.VACUUM}
+_LONGEST_NAME = 63
+_CREATED = re.compile(r'CREATE (UNIQUE )?INDEX (?:CONCURRENTLY )?(?P<name>"(?:[^"]|"")+" |[a-z_0-9]+ )?ON ')
+_ADDED = re.compile(r".* ADD ((?:UNIQUE |FULLTEXT |SPATIAL )?INDEX `((?:[^`]|``)*)` .*)$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the database itself says of a finding's index, or table, before it is proposed. `cover`: the index that
+    serves instead. `runs`: how many runs in a row have found the same. `own`: left by a build of this application."""
+
+    live: State | None = None
+    cover: State | None = None
+    runs: int = 1
+    own: bool = False
+
+
+def action_of(finding: Finding) -> str:
+    """The action of the change that a finding leads to; empty where there is nothing to do."""
+    if finding.action is Action.DROP and finding.kind in _LEFT:
+        return "drop_leftover"
+    return _ACTIONS.get(finding.action, "")
+
+
+def job_of(finding: Finding) -> Job:
+    """As what the index or table is looked at."""
+    return _JOBS.get(action_of(finding), Job.ANALYZE)
+
+
+def target_of(database: str, finding: Finding, index: str = "") -> str:
+    """DATABASE/SCHEMA.TABLE.INDEX, or without the index."""
+    name = index or finding.index or ""
+    return f"{database}/{finding.schema}.{finding.table}{'.' if name else ''}{name}"
+
+
+def propose(run_id: str, database: str, finding: Finding, seen: Seen) -> Change | NoChange:
+    """A change, or why there is none. `database` is its name in the policy."""
+    action = action_of(finding)
+    evidence = _evidence(finding, seen)
+    if not action:
+        reason = finding.reason
+        return NoChange(run_id, Tuner.INDEXES, target_of(database, finding), reason, evidence)
+    if seen.live is None:
+        gone = "It was gone when it was looked at once more."
+        return NoChange(run_id, Tuner.INDEXES, target_of(database, finding), gone, evidence)
+    index, definition = finding.index or "", seen.live.definition
+    after: dict[str, Any] = {}
+    if action == "create_index":
+        index, definition = _new_index(finding)
+        after = {"definition": definition}
+    before: dict[str, Any] = {
+        "database": database,
+        "schema": finding.schema,
+        "table": finding.table,
+        "size_bytes": seen.live.size_bytes,
+        "protected": seen.live.protected,
+        "table_oid": seen.live.table_oid,
+        **({"index": index} if index else {}),
+    }
+    if seen.live.index:
+        before |= {"oid": seen.live.oid, "definition": definition, "mark": seen.live.mark}
+    if action == "drop_index" and finding.covered_by:
+        if seen.cover is None:
+            gone = f"{finding.covered_by}, which would serve instead, was gone when it was looked at once more."
+            return NoChange(run_id, Tuner.INDEXES, target_of(database, finding), gone, evidence)
+        before["covered_by"] = {"index": finding.covered_by, "definition": seen.cover.definition}
+    if action == "rebuild" and finding.saves_bytes is not None:
+        after = {"size_bytes": max(0, seen.live.size_bytes - finding.saves_bytes)}
+    return Change(
+        run_id=run_id,
+        tuner=Tuner.INDEXES,
+        action=action,
+        target=target_of(database, finding, index),
+        before=before,
+        after=after,
+        reason=finding.reason,
+        undo={"definition": seen.live.definition} if seen.live.index else {},
+        risk=max(finding.risk, Risk.MEDIUM, key=_RISKS.index) if action == "drop_index" else finding.risk,
+        evidence=evidence,
+    )
+
+
+_RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
+
+
+def counted(findings: Sequence[Finding], database: str, before: Mapping[str, int]) -> dict[str, int]:
+    """How many runs in a row have found each bloated index, with this one; what was not found again is forgotten."""
+    bloated = [finding for finding in findings if finding.action is Action.REINDEX]
+    return {key: before.get(key, 0) + 1 for key in (target_of(database, finding) for finding in bloated)}
+
+
+def _evidence(finding: Finding, seen: Seen) -> dict[str, Any]:
+    evidence: dict[str, Any] = dict(canonical.plain(finding.evidence))
+    evidence["finding"] = finding.kind.value
+    if finding.saves_bytes is not None:
+        evidence["saves_bytes"] = finding.saves_bytes
+    if finding.action is Action.REINDEX:
+        evidence["special"] = bool(seen.live and seen.live.is_special)
+        evidence["runs_seen"] = seen.runs
+        size = finding.size_bytes or (seen.live.size_bytes if seen.live else 0)
+        if finding.saves_bytes is not None and size:
+            evidence["bloat_share"] = min(1.0, finding.saves_bytes / size)
+    if finding.kind in _LEFT:
+        evidence["own"] = seen.own
+    return evidence
+
+
+def _new_index(finding: Finding) -> tuple[str, str]:
+    """Name and definition of an index to be made: MySQL's statements bring a name, PostgreSQL's get one here."""
+    statement = finding.statement or ""
+    added = _ADDED.match(statement)
+    if added is not None:
+        return added.group(2).replace("``", "`"), added.group(1)
+    match = re.match(
+        r"CREATE (UNIQUE )?INDEX (?:CONCURRENTLY )?(?P<name>\"(?:[^\"]|\"\")+\" |[a-z_0-9]+ )?ON ", statement
+    )
+    if match is None:
+        raise ValueError(f"{statement!r} does not make an index")
+    name = (match.group("name") or "").strip().strip('"').replace('""', '"') or _name(finding)
+    quoted = '"' + name.replace('"', '""') + '"'
+    return name, f"CREATE {match.group(1) or ''}INDEX {quoted} ON {statement[match.end() :]}"
+
+
+def _name(finding: Finding) -> str:
+    """Says what it is for; the same finding gets the same name."""
+    columns = [str(column) for column in finding.evidence.get("columns", ())]
+    words = re.sub(r"[^a-z0-9]+", "_", "_".join([finding.table, *columns]).lower()).strip("_")
+    if words and len(words) + 4 <= _LONGEST_NAME:
+        return f"{words}_idx"
+    mark = hashlib.sha256("\0".join([finding.schema, finding.table, *columns]).encode()).hexdigest()[:8]
+    return f"{words[: _LONGEST_NAME - 13]}_{mark}_idx"
