@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return {
         "outcome": "planned",
         "run_id": run_id,
-        "batch": target,
+        "target": target,
         "changes": len(proposed.changes),
         "no_changes": len(proposed.no_changes),
         "failed": len(proposed.failed),

@@ -16,24 +16,26 @@ if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
 OF_FUNCTIONS = ("warmups", "memory", "provisioned_concurrency")
-TUNERS = (*OF_FUNCTIONS, "cache_ttls")
+TUNERS = (*OF_FUNCTIONS, "indexes", "cache_ttls")
 # Longer than planning and changing take; the time that people have to answer comes on top.
 _LEASE = timedelta(hours=8)
 _LIST_LIMIT = 10
-_FIELDS = frozenset({"tuners", "functions", "reason", "only_automatic"})
+_FIELDS = frozenset({"tuners", "functions", "databases", "reason", "only_automatic"})
 # What a state machine that starts this one adds to the input.
 _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the one who started the run wants: None means all. `only_automatic`: nothing where the policy asks a person
-    or only recommends, so that a run every few hours does not ask or tell the same every few hours."""
+    """What the one who started the run wants: None means all; who names functions or databases means those alone.
+    `only_automatic`: nothing where the policy asks a person or only recommends, so that a run every few hours does not
+    ask or tell the same every few hours."""
 
     tuners: tuple[str, ...] | None
     functions: tuple[str, ...] | None
     reason: str
     only_automatic: bool = False
+    databases: tuple[str, ...] | None = None
 
     @classmethod
     def read(cls, document: Any) -> "Request":
@@ -54,7 +56,7 @@ class Request:
         only_automatic = document.get("only_automatic", False)
         if not isinstance(only_automatic, bool):
             raise UnusableRequest("only_automatic: must be true or false")
-        return cls(tuners, functions, reason, only_automatic)
+        return cls(tuners, functions, reason, only_automatic, _texts(document, "databases"))
 
     def wants_nothing(self, policy: Policy) -> bool:
         """Whether the policy leaves nothing for this run to do."""
@@ -62,12 +64,17 @@ class Request:
         return self.only_automatic and Mode.AUTO not in modes
 
     def wants_functions(self) -> bool:
-        """Whether one of the tuners asked for looks at functions."""
+        """Whether one of the tuners asked for looks at functions; who names databases and nothing else does not."""
+        if self.tuners is None and self.functions is None and self.databases is not None:
+            return False
         return not set(OF_FUNCTIONS).isdisjoint(self.tuners or TUNERS)
 
     def wants(self, tuner: str) -> bool:
-        """Whether a tuner of something else than functions is asked for; who names functions means those alone."""
-        return self.functions is None if self.tuners is None else tuner in self.tuners
+        """Whether a tuner of something else than functions is asked for; who names functions or databases means those
+        alone."""
+        if self.tuners is not None:
+            return tuner in self.tuners
+        return self.functions is None and (self.databases is None or tuner == "indexes")
 
 
 class UnusableRequest(ValueError):
@@ -112,11 +119,20 @@ def start(
         "manifest_key": f"runs/{run_id}/manifest.json",
         "bucket": documents.bucket,
         "targets": targets,
-        "databases": [],
+        "databases": _databases(policy, request) if request.wants("indexes") else [],
         "caches": [cache.name for cache in policy.cache_ttls.caches] if request.wants("cache_ttls") else [],
         "approval_timeout_s": max(60, round(policy.run.approval_hours * 3600)),
         "max_changes_at_once": policy.run.max_changes_at_once,
     }
+
+
+def _databases(policy: Policy, request: Request) -> list[dict[str, Any]]:
+    """The databases of the run by cluster, because those of one cluster are looked at one after another."""
+    clusters: dict[str, list[str]] = {}
+    for database in policy.indexes.databases:
+        if request.databases is None or database.name in request.databases:
+            clusters.setdefault(database.cluster or database.host, []).append(database.name)
+    return [{"cluster": cluster, "databases": names} for cluster, names in clusters.items()]
 
 
 def _policy_of(documents: Documents, run_id: str, policy_key: str, read_policy: Callable[[bytes], Policy]) -> Policy:

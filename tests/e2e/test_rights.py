@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "check_guardrails", "request_approval",
-    "publish_results", "plan_cache_ttls", "change_cache_ttls", "change_warmups", "change_capacity", "warm_function",
+    "publish_results", "plan_cache_ttls", "change_cache_ttls", "plan_index_maintenance",
+    "change_indexes", "change_warmups", "change_capacity", "warm_function",
 )  # fmt: skip
 READERS_OF_RUNS = set(FUNCTIONS) - {"request_approval", "warm_function"}
 TRUST_IN_ACCOUNT = {
@@ -146,9 +147,14 @@ def filter_events(session: Session) -> None:
     session.client("logs").filter_log_events(logGroupName="/none")
 
 
+def read_secret(session: Session, name: str) -> None:
+    session.client("secretsmanager").get_secret_value(SecretId=name)
+
+
+TALK_TO_DATABASES = {"plan_index_maintenance", "change_indexes"}
 WRITERS_OF_THE_TABLE = {
     "start_run", "check_guardrails", "request_approval", "publish_results", "change_warmups", "change_capacity",
-    "change_cache_ttls",
+    "change_cache_ttls", "change_indexes",
 }  # fmt: skip
 
 CALLS: dict[str, tuple[Call, set[str]]] = {
@@ -194,7 +200,7 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     "publish TTLs of a cache": (lambda s: put_parameter(s, "/rights/cache-ttls"), {"change_cache_ttls"}),
     "write another parameter": (lambda s: put_parameter(s, "/rights/other"), set()),
     "read the records of a cache client": (filter_events, {"plan_cache_ttls", "change_cache_ttls"}),
-    "read the team's policy": (lambda s: get(s, "policy/policy.json"), {"start_run"}),
+    "read the team's policy": (lambda s: get(s, "policy/policy.json"), {"start_run", *TALK_TO_DATABASES}),
     "write the team's policy": (lambda s: put(s, "policy/policy.json"), set()),
     "read what belongs to a run": (lambda s: get(s, "runs/rights/none.json"), READERS_OF_RUNS),
     "write a plan": (
@@ -203,9 +209,16 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     ),
     "write proposals": (
         lambda s: put(s, "runs/rights/proposals/none.json"),
-        {"start_run", "check_guardrails", "publish_results", "plan_warmups", "plan_capacity", "plan_cache_ttls"},
+        {"start_run", "check_guardrails", "publish_results", "plan_warmups", "plan_capacity", "plan_cache_ttls"}
+        | {"plan_index_maintenance"},
     ),
     "write history": (lambda s: put(s, "history/rights.npz"), {"analyze_traffic"}),
+    "write what is remembered of indexes": (
+        lambda s: put(s, "history/indexes/rights.json"),
+        {"analyze_traffic", "plan_index_maintenance"},
+    ),
+    "read the secret of a tagged database": (lambda s: read_secret(s, "rights-tagged"), TALK_TO_DATABASES),
+    "read any other secret": (lambda s: read_secret(s, "rights-other"), set()),
     "put an item": (put_item, WRITERS_OF_THE_TABLE | {"warm_function"}),
     "update an item": (update_item, WRITERS_OF_THE_TABLE),
     "delete an item": (delete_item, set()),
@@ -222,6 +235,9 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
 def sessions(deployed: Any) -> dict[str, Session]:
     """A session for each Lambda with its own role, whose trust is extended to this account for the test."""
     iam: IAMClient = deployed.account.session.client("iam")
+    secrets = deployed.account.session.client("secretsmanager")
+    secrets.create_secret(Name="rights-tagged", SecretString="{}", Tags=[{"Key": "optimizer", "Value": "on"}])
+    secrets.create_secret(Name="rights-other", SecretString="{}")
     lambda_, sts = deployed.account.session.client("lambda"), deployed.account.session.client("sts")
     found = {}
     for function in FUNCTIONS:

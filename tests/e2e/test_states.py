@@ -39,7 +39,8 @@ WITH_TARGETS = """
 import json, os, boto3
 def handler(event, context):
     answer = boto3.client("lambda").invoke(FunctionName=os.environ["START_RUN"], Payload=json.dumps(event))
-    return {**json.loads(answer["Payload"].read()), "databases": ["orders"], "caches": ["sessions"]}
+    databases = [{"cluster": "c", "databases": ["orders"]}]
+    return {**json.loads(answer["Payload"].read()), "databases": databases, "caches": ["sessions"]}
 """
 
 

@@ -235,7 +235,10 @@ def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account:
         ({"tuners": ["memmory"]}, "tuners: memmory is not one of"),
         ({"reason": 3}, "reason: must be a text"),
         ({"only_automatic": "yes"}, "only_automatic: must be true or false"),
-        ({"function": ["orders"]}, "function is not known; known: functions, only_automatic, reason, tuners"),
+        (
+            {"function": ["orders"]},
+            "function is not known; known: databases, functions, only_automatic, reason, tuners",
+        ),
         (["orders"], 'it must be an object {...}, not ["orders"]'),
         (None, "it must be an object {...}, not null"),
     ],
