@@ -1,11 +1,12 @@
 """A trace replayed through the cache client against a real server: is the predicted hit ratio what comes?
 
-    python bench/cache_replay.py TRACE.csv.gz [--speed 20] [--memory-share 0.5] [--server valkey|redis|URL]
+    python bench/cache_replay.py TRACE.csv.gz [--speed 20] [--sample-rate 0.3] [--server valkey|redis|URL]
 
 The first half runs with one TTL for all namespaces (60 s of trace time). From the records that the client logs, TTLs
-are allocated for a share of the memory that half could use; the second half runs with these. Time, TTLs included, runs
-`--speed` times faster. Prints for each namespace the hit ratio that was predicted, the one that is measured, and the
-one that a replay of all reads gives on paper; the largest difference of the first two counts (limit 2 points).
+are allocated for half the memory that half could use (`--memory-share`); the second half runs with these. Time, TTLs
+included, runs `--speed` times faster. Prints for each namespace the hit ratio that was predicted with the standard
+error that the sample of keys gives, the one that is measured, and the one that a replay of all reads gives on paper;
+the largest difference of predicted and measured counts (limit 2 points).
 
 Predicted and paper differ by what the sample leaves out and by how the second half differs from the first; measured
 and paper by what the server, the client and the clock do. A replay that falls behind in a burst makes the reads after
@@ -50,11 +51,13 @@ def read_trace(path: Path) -> list[Read]:
         return sorted((float(r["time_s"]), r["namespace"], r["key"]) for r in rows)
 
 
-def play(url: str, reads: list[Read], start_s: float, ttls: dict[str, float], speed: float, prefix: str) -> Any:
+def play(
+    url: str, reads: list[Read], start_s: float, ttls: dict[str, float], speed: float, prefix: str, rate: float
+) -> Any:
     """Run the reads; loads and reads by namespace, the samples logged, and by how much the replay fell behind."""
     bounds = {name: Bounds(ttl / speed, 1e-3, 1e6) for name, ttl in ttls.items()}
     spaces = {name: Namespace(limit, jitter=0, beta=0) for name, limit in bounds.items()}
-    cache = Cache(connect(url, 2.0), spaces, prefix=prefix)
+    cache = Cache(connect(url, 2.0), spaces, prefix=prefix, sample_rate=rate)
     loads: Counter[str] = Counter()
     samples, late_s, began = [], 0.0, time.monotonic()
     for at, name, key in reads:
@@ -75,6 +78,7 @@ def main() -> None:
     parser.add_argument("trace", type=Path)
     parser.add_argument("--speed", type=float, default=20)
     parser.add_argument("--memory-share", type=float, default=0.5)
+    parser.add_argument("--sample-rate", type=float, default=0.3)
     parser.add_argument("--server", default="valkey")
     args = parser.parse_args()
     reads = read_trace(args.trace)
@@ -86,7 +90,9 @@ def main() -> None:
         url = args.server
         if url in STARTS:
             url = stack.enter_context(STARTS[url]()).url
-        _, samples, late_s = play(url, first, first[0][0], dict.fromkeys(names, START_S), args.speed, f"{run}a")
+        _, samples, late_s = play(
+            url, first, first[0][0], dict.fromkeys(names, START_S), args.speed, f"{run}a", args.sample_rate
+        )
         print(f"first half: {len(first)} reads, {len(samples)} records, at most {late_s:.2f} s late")
         spaces = {}
         for name, seen in observations(samples).items():
@@ -97,7 +103,7 @@ def main() -> None:
         budget = args.memory_share * sum(space.curve.live_entries[-1] for space in spaces.values())
         chosen = allocate(spaces, budget).ttl_s
         ttls = {name: chosen[name] * args.speed if name in chosen else START_S for name in names}
-        loads, _, late_second_s = play(url, second, middle, ttls, args.speed, f"{run}b")
+        loads, _, late_second_s = play(url, second, middle, ttls, args.speed, f"{run}b", args.sample_rate)
     worst = 0.0
     asked = Counter(name for _, name, _ in second)
     late_s = max(late_s, late_second_s)
@@ -105,13 +111,14 @@ def main() -> None:
     for name, space in spaces.items():
         if asked[name] < LEAST_READS:
             continue
-        predicted = 100 * space.curve.hit_ratio[space.curve.ttl_s.index(chosen[name])]
+        at = space.curve.ttl_s.index(chosen[name])
+        predicted, error = 100 * space.curve.hit_ratio[at], 100 * space.curve.hit_ratio_error[at]
         measured = 100 * (1 - loads[name] / asked[name])
         span = (middle, second[-1][0])
         paper = hit_curve([(at, key) for at, space_, key in second if space_ == name], [ttls[name]], span_s=span)
         worst = max(worst, abs(predicted - measured))
         print(
-            f"  {name:12} TTL {ttls[name]:6.0f} s  predicted {predicted:6.2f}  measured {measured:6.2f}  "
+            f"  {name:12} TTL {ttls[name]:6.0f} s  predicted {predicted:6.2f} ± {error:.2f}  measured {measured:6.2f}  "
             f"on paper {100 * paper.hit_ratio[0]:6.2f}"
         )
     print(f"largest difference {worst:.2f} points  <= {LIMIT_PP:g}  {'ok' if worst <= LIMIT_PP else 'MISSED'}")

