@@ -11,6 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from optimizer.indexes.catalog import Catalog
 
+# Times that differ by no more are the same.
+_CLOCK = timedelta(seconds=10)
+
 
 @dataclass(frozen=True, slots=True)
 class IndexId:
@@ -32,7 +35,8 @@ class TableUse:
 
 @dataclass(frozen=True, slots=True)
 class UsageSnapshot:
-    """The counters of one node at one moment. `counted_since`: when they were last cleared, None if not known."""
+    """The counters of one node at one moment. `counted_since`: when they were last cleared, None if not known.
+    `tables_made_at`: when a table was made or altered, which clears its counters (MySQL)."""
 
     node: str
     taken_at: datetime
@@ -41,6 +45,7 @@ class UsageSnapshot:
     indexes: Mapping[IndexId, int]
     tables: Mapping[tuple[str, str], TableUse] = field(default_factory=dict)
     replicas: int | None = None
+    tables_made_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ def snapshot(catalog: Catalog) -> UsageSnapshot:
             if table.sequential_scans is not None
         },
         replicas=catalog.server.replicas,
+        tables_made_at={table.qualified: table.created_at for table in catalog.tables if table.created_at is not None},
     )
 
 
@@ -184,19 +190,32 @@ def _span(index: IndexId, taken: Sequence[UsageSnapshot]) -> Span | None:
         writes += max(later_use.writes - use.writes, 0)
         start, later, later_use = earlier.taken_at, earlier, use
     # The oldest look of the span counts from when the counters were cleared, if the server says when that was.
-    if later.counted_since is not None and later.counted_since <= start:
-        start = later.counted_since
+    since = later.counted_since
+    if since is not None:
+        since = max(since, later.tables_made_at.get((index.schema, index.table), since))
+    if since is not None and since <= start:
+        start = since
         scans, reads, writes = scans + later.indexes[index], reads + later_use.reads, writes + later_use.writes
     return Span(start, last.taken_at, scans, reads, writes)
 
 
 def _cleared(index: IndexId, earlier: UsageSnapshot, later: UsageSnapshot) -> bool:
     """Whether counters were lost between two looks: cleared, another server behind the name, or an index made anew."""
-    if earlier.counted_since != later.counted_since:
+    table = index.schema, index.table
+    if earlier.tables_made_at.get(table) != later.tables_made_at.get(table):
         return True
-    if later.counted_since is None and earlier.started_at != later.started_at:
+    if _differ(earlier.counted_since, later.counted_since):
+        return True
+    if later.counted_since is None and _differ(earlier.started_at, later.started_at):
         return True
     return later.indexes[index] < earlier.indexes[index]
+
+
+def _differ(one: datetime | None, other: datetime | None) -> bool:
+    """MySQL tells only for how many whole seconds it has been running."""
+    if one is None or other is None:
+        return one is not other
+    return abs(one - other) > _CLOCK
 
 
 def _table(index: IndexId, taken: UsageSnapshot) -> TableUse:

@@ -1,0 +1,217 @@
+"""What is found beside pairs of indexes, on real servers of MySQL and MariaDB."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from optimizer.indexes.catalog import Catalog
+from optimizer.indexes.findings import Action, Finding, Kind
+from optimizer.indexes.mysql_findings import Limits, find
+from optimizer.indexes.mysql_missing import MissingLimits
+from optimizer.indexes.mysql_reader import NoSuchDatabase, read_catalog
+from optimizer.indexes.mysql_upkeep import UpkeepLimits
+from optimizer.indexes.usage import UsageLimits, snapshot
+from servers import Installation, mariadb, mysql
+from servers.mysql_family import HOST, PASSWORD, MysqlServer, quoted
+
+Get = Callable[[Installation[MysqlServer]], MysqlServer]
+COUNTING = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=["mysql", "mariadb"])
+AT_ONCE = Limits(
+    usage=UsageLimits(days=0.0, month_ends=0, quarter_ends=0),
+    missing=MissingLimits(min_load_share=0.0),
+    upkeep=UpkeepLimits(min_free_bytes=2**20),
+)
+DIGITS = "(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION \
+SELECT 7 UNION SELECT 8 UNION SELECT 9)"
+TEN_THOUSAND = f"SELECT w.d + 10 * x.d + 100 * y.d + 1000 * z.d n FROM {DIGITS} w, {DIGITS} x, {DIGITS} y, {DIGITS} z"
+ROWS = f"INSERT INTO t (a, b, c) SELECT n % 997, n % 3, REPEAT('x', 40) FROM ({TEN_THOUSAND}) numbers"
+BIG = "CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, a int, b int, c varchar(1000), KEY kb (b))"
+
+
+def run(server: MysqlServer, database: str, *statements: str) -> list[tuple[Any, ...]]:
+    with server.session(database) as session, session.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def look(server: MysqlServer, database: str) -> Catalog:
+    with server.session() as session:
+        return read_catalog(session, database=database)
+
+
+def of_kind(findings: list[Finding], kind: Kind) -> dict[str | None, Finding]:
+    return {finding.index: finding for finding in findings if finding.kind is kind}
+
+
+@COUNTING
+def test_an_index_is_unused_only_where_reads_are_counted_and_nothing_else_needs_it(
+    server: Get, installation: Installation[MysqlServer]
+) -> None:
+    running = server(installation)
+    make = [
+        "CREATE TABLE p (id int PRIMARY KEY)",
+        """CREATE TABLE t (a int, n int AUTO_INCREMENT, pid int, w text, u int, r int, x int, PRIMARY KEY (a, n),
+           KEY counting (n), KEY parent (pid), FULLTEXT KEY words (w), UNIQUE KEY sole (u), KEY used (r), KEY idle (x),
+           FOREIGN KEY (pid) REFERENCES p (id))""",
+        "INSERT INTO t (a, r) VALUES (1, 1), (2, 2)",
+    ]
+    with running.database(*make) as name:
+        run(running, name, "SELECT * FROM t FORCE INDEX (used) WHERE r = 1", "SELECT * FROM t")
+        catalog = look(running, name)
+        found = of_kind(find(catalog, limits=AT_ONCE), Kind.UNUSED)
+        assert {index: item.action for index, item in found.items()} == {
+            "idle": Action.DROP,
+            **dict.fromkeys(["counting", "parent", "words", "sole"], Action.NONE),
+        }
+        words = {"counting": "AUTO_INCREMENT", "parent": "foreign key", "words": "fulltext", "sole": "unique"}
+        assert all(text in (found[index].kept_because or "") for index, text in words.items())
+        assert "0.0 days" in (of_kind(find(catalog), Kind.UNUSED)["idle"].kept_because or "")
+
+
+def test_without_counters_nothing_is_called_unused(server: Get) -> None:
+    running = server(mariadb.PLAIN)
+    with running.database("CREATE TABLE t (a int, KEY idle (a))") as name:
+        catalog = look(running, name)
+    assert catalog.not_read == {"usage": "performance_schema is off", "statements": "performance_schema is off"}
+    assert [index.scans for index in catalog.indexes] == [None]
+    assert of_kind(find(catalog, limits=AT_ONCE), Kind.UNUSED) == {}
+
+
+def test_altering_a_table_of_mysql_starts_its_counters_and_its_observation_again(server: Get) -> None:
+    running = server(mysql.MYSQL)
+    with running.database("CREATE TABLE t (a int, b int, KEY ka (a))") as name:
+        run(running, name, "INSERT INTO t VALUES (1, 1)", "SELECT * FROM t FORCE INDEX (ka) WHERE a = 1")
+        before = look(running, name)
+        assert [index.scans for index in before.indexes] == [1]
+        time.sleep(1.1)
+        run(running, name, "ALTER TABLE t ADD INDEX kb (b)", "SELECT * FROM t")
+        after = look(running, name)
+    assert [index.scans for index in after.indexes] == [0, 0]
+    # It looks as if nothing had read it since the server started, weeks ago.
+    assert after.server.started_at is not None
+    weeks_ago = after.server.started_at - timedelta(days=200)
+    after = replace(after, server=replace(after.server, started_at=weeks_ago, counted_since=weeks_ago))
+    kept = of_kind(find(after), Kind.UNUSED)["ka"]
+    assert kept.action is Action.NONE
+    assert kept.evidence["days"] < 1
+    assert of_kind(find(after, [snapshot(before)], limits=AT_ONCE), Kind.UNUSED)["ka"].evidence["days"] < 1
+
+
+@COUNTING
+def test_statistics_that_may_not_be_made_anew_are_found_stale(
+    server: Get, installation: Installation[MysqlServer]
+) -> None:
+    running = server(installation)
+    with running.database(f"{BIG} STATS_AUTO_RECALC=0", "CREATE TABLE fresh (a int)") as name:
+        run(running, name, "ANALYZE TABLE t", ROWS)
+        found = [item for item in find(look(running, name)) if item.kind is Kind.STALE_STATISTICS]
+        assert [(item.table, item.action) for item in found] == [("t", Action.ANALYZE)]
+        run(running, name, "ANALYZE TABLE t")
+        assert not [item for item in find(look(running, name)) if item.kind is Kind.STALE_STATISTICS]
+
+
+def test_a_foreign_key_that_lost_its_index_is_found_and_the_index_can_be_made(server: Get) -> None:
+    running = server(mariadb.COUNTING)
+    make = [
+        "CREATE TABLE `Par``ent` (a int, b int, PRIMARY KEY (a, b))",
+        "CREATE TABLE c (`Fk a` int, b int, CONSTRAINT `F``1` FOREIGN KEY (`Fk a`, b) REFERENCES `Par``ent` (a, b))",
+    ]
+    with running.database(*make) as name:
+        assert not [item for item in find(look(running, name)) if item.kind is Kind.FOREIGN_KEY_WITHOUT_INDEX]
+        run(running, name, "SET foreign_key_checks = 0", "ALTER TABLE c DROP INDEX `F``1`")
+        (found,) = [item for item in find(look(running, name)) if item.kind is Kind.FOREIGN_KEY_WITHOUT_INDEX]
+        assert found.statement is not None
+        run(running, name, found.statement)
+        assert not [item for item in find(look(running, name)) if item.kind is Kind.FOREIGN_KEY_WITHOUT_INDEX]
+
+
+@COUNTING
+def test_a_statement_that_reads_a_table_for_a_few_rows_wants_an_index_that_the_server_then_uses(
+    server: Get, installation: Installation[MysqlServer]
+) -> None:
+    running = server(installation)
+    with running.database(BIG, ROWS, "ANALYZE TABLE t") as name:
+        wanting = "SELECT * FROM t WHERE a = {} AND b = 1"
+        deliberate = ["SELECT COUNT(*) FROM t", "SELECT * FROM t WHERE c LIKE '%y%'", "SELECT * FROM t WHERE a > 3"]
+        run(running, name, *(wanting.format(n) for n in range(12)), *deliberate * 12)
+        run(running, name, *("UPDATE t SET c = 'z' WHERE a = -1" for _ in range(12)))
+        found = [item for item in find(look(running, name), limits=AT_ONCE) if item.kind is Kind.MISSING_INDEX]
+        assert [item.evidence["columns"] for item in found] in ([["a", "b"], ["a"]], [["b", "a"], ["a"]], [["a"]])
+        assert all(item.action is Action.CREATE for item in found)
+        assert found[0].statement is not None
+        run(running, name, found[0].statement, "ANALYZE TABLE t")
+        plan = run(running, name, f"EXPLAIN {wanting.format(5)}")
+        assert found[0].evidence["name"] in str(plan[0])
+
+
+@COUNTING
+def test_a_file_that_is_mostly_free_is_worth_rewriting_unless_it_will_be_filled_again(
+    server: Get, installation: Installation[MysqlServer]
+) -> None:
+    running = server(installation)
+    wide = ROWS.replace("REPEAT('x', 40)", "REPEAT('x', 900)")
+    with running.database(BIG, wide, wide) as name:
+
+        def seen() -> Finding | None:
+            run(running, name, "ANALYZE TABLE t")
+            found = find(look(running, name), limits=AT_ONCE)
+            return next((item for item in found if item.kind is Kind.BLOATED), None)
+
+        assert seen() is None
+        run(running, name, "DELETE FROM t WHERE id > 2000")
+        deadline = time.monotonic() + 20
+        while (found := seen()) is None and time.monotonic() < deadline:
+            time.sleep(0.3)
+        assert found is not None
+        # 20,000 rows came and 18,000 went.
+        assert found.action is Action.NONE
+        assert "fill it" in (found.kept_because or "")
+        catalog = look(running, name)
+        table = replace(catalog.tables[0], inserted=0)
+        (found,) = [
+            item for item in find(replace(catalog, tables=(table,)), limits=AT_ONCE) if item.kind is Kind.BLOATED
+        ]
+        assert found.action is Action.OPTIMIZE_TABLE
+        shared = replace(table, shares_tablespace=True)
+        (found,) = [
+            item for item in find(replace(catalog, tables=(shared,)), limits=AT_ONCE) if item.kind is Kind.BLOATED
+        ]
+        assert found.action is Action.NONE
+        run(running, name, "ALTER TABLE t ENGINE=InnoDB")
+        assert seen() is None
+
+
+@pytest.mark.parametrize(("installation", "hide"), [(mysql.MYSQL, "INVISIBLE"), (mariadb.COUNTING, "IGNORED")])
+def test_a_hidden_index_is_a_drop_left_half_done(
+    server: Get, installation: Installation[MysqlServer], hide: str
+) -> None:
+    running = server(installation)
+    with running.database(f"CREATE TABLE t (a int, b int, KEY gone (a) {hide}, KEY here (b))") as name:
+        found = of_kind(find(look(running, name)), Kind.HIDDEN)
+    assert {index: item.action for index, item in found.items()} == {"gone": Action.ASK}
+    assert hide in (found["gone"].statement or "")
+
+
+@COUNTING
+def test_a_role_without_rights_reads_the_schema_and_says_what_it_could_not_read(
+    server: Get, installation: Installation[MysqlServer]
+) -> None:
+    running = server(installation)
+    with running.database("CREATE TABLE t (a int, KEY one (a), KEY two (a))") as name:
+        user = f"'small'@'{HOST}'"
+        grant = f"GRANT SELECT ON {quoted(name)}.* TO {user}"
+        run(running, name, f"CREATE USER {user} IDENTIFIED BY '{PASSWORD}'", grant)
+        try:
+            with running.session(user="small") as session:
+                catalog = read_catalog(session, database=name)
+                with pytest.raises(NoSuchDatabase):
+                    read_catalog(session, database="elsewhere")
+        finally:
+            run(running, name, f"DROP USER {user}")
+    assert [index.name for index in catalog.indexes] == ["one", "two"]
+    assert {"sizes", "usage", "statements"} <= catalog.not_read.keys()
+    assert [item.index for item in find(catalog) if item.action is Action.DROP] == ["two"]
