@@ -48,14 +48,18 @@ def read_catalog(
         default_differs = facts["has_database_collation_version"] and _scalar(
             connection, sql.DATABASE_COLLATION_DIFFERS
         )
-        tables = tuple(_table(row) for row in _rows(connection, sql.TABLES))
+        locked = {row["oid"]: row["name"] for row in _rows(connection, sql.LOCKED)}
+        tables = tuple(_table(row) for row in _rows(connection, sql.TABLES, locked=list(locked)))
         rows = {table.oid: table.rows for table in tables}
         indexes = tuple(
             index(row, rows.get(row["table_oid"]), database_collation_differs=bool(default_differs))
-            for row in _rows(connection, sql.INDEXES)
+            for row in _rows(connection, sql.INDEXES, locked=list(locked))
             if row["definition"] is not None
         )
-        foreign_keys = tuple(_foreign_key(row) for row in _rows(connection, sql.FOREIGN_KEYS))
+        keys = (_foreign_key(row) for row in _rows(connection, sql.FOREIGN_KEYS))
+        foreign_keys = tuple(key for key in keys if key.table_oid not in locked)
+    if locked:
+        not_read["tables"] = f"locked exclusively by another session: {', '.join(sorted(locked.values()))}"
     server = _server(facts, node)
 
     def optional[T](name: str, read: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:

@@ -3,7 +3,7 @@
 A column that only some versions have is taken from the row as JSON (`to_jsonb(row) ->> 'column'`), which gives NULL
 where the server has no such column: what is read is decided by the server's own catalog, not by a table of versions.
 Names come back as the server's texts and go in as bound parameters or through the server's quote_ident and format.
-A relation that somebody holds an exclusive lock on is not opened: its size is then the planner's.
+A table that somebody holds or waits for an exclusive lock on is left out: even to print an index's definition waits for it.
 """
 
 SERVER = """
@@ -22,17 +22,24 @@ SELECT to_jsonb(q) FROM (
   FROM pg_stat_database d WHERE d.datname = current_database()
 ) q"""
 
+LOCKED = """
+SELECT DISTINCT to_jsonb(q) FROM (
+  SELECT t.oid::bigint AS oid, n.nspname || '.' || t.relname AS name
+  FROM pg_locks l LEFT JOIN pg_index x ON x.indexrelid = l.relation
+  JOIN pg_class t ON t.oid = coalesce(x.indrelid, l.relation) JOIN pg_namespace n ON n.oid = t.relnamespace
+  WHERE l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
+    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+) q"""
+
 TABLES = """
-WITH locked AS MATERIALIZED (SELECT l.relation FROM pg_locks l WHERE l.mode = 'AccessExclusiveLock'
-  AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.relation IS NOT NULL)
 SELECT to_jsonb(q) FROM (
   SELECT n.nspname AS schema, t.relname AS name, t.oid::bigint AS oid, t.relkind AS kind,
     t.relispartition AS is_partition,
     (SELECT h.inhparent::bigint FROM pg_inherits h WHERE h.inhrelid = t.oid AND t.relispartition) AS parent_oid,
     (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass
       AND d.objid = t.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass) AS extension,
-    CASE WHEN t.oid IN (SELECT relation FROM locked)
-      THEN t.relpages * current_setting('block_size')::bigint ELSE pg_table_size(t.oid) END AS size_bytes,
+    pg_table_size(t.oid) AS size_bytes,
     t.reltuples AS rows, t.relpages AS pages,
     st.n_live_tup AS live_rows, st.n_dead_tup AS dead_rows, st.n_mod_since_analyze AS modified_since_analyze,
     (to_jsonb(st) ->> 'n_ins_since_vacuum')::bigint AS inserted_since_vacuum,
@@ -59,15 +66,14 @@ SELECT to_jsonb(q) FROM (
   LEFT JOIN pg_class o ON o.oid = t.reltoastrelid
   WHERE t.relkind IN ('r', 'p', 'm', 'f') AND t.relpersistence <> 't'
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_temp_'
+    AND t.oid::bigint <> ALL (CAST(:locked AS bigint[]))
   ORDER BY n.nspname, t.relname
 ) q"""
 
 # An operator class is named by the first one of its family with the same input and stored type: varchar_ops is an
 # alias of text_ops, and the family's operators are what an index can be used for.
 INDEXES = """
-WITH locked AS MATERIALIZED (SELECT l.relation FROM pg_locks l WHERE l.mode = 'AccessExclusiveLock'
-  AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.relation IS NOT NULL),
-classes AS MATERIALIZED (
+WITH classes AS MATERIALIZED (
   SELECT o.oid, n.nspname || '.' || o.opcname AS name, o.opcfamily, o.opcintype, (
       SELECT min(f.oid::bigint) FROM pg_opclass f WHERE f.opcmethod = o.opcmethod AND f.opcfamily = o.opcfamily
       AND f.opcintype = o.opcintype AND f.opckeytype = o.opckeytype) AS first,
@@ -96,8 +102,7 @@ SELECT to_jsonb(q) FROM (
       AND d.objid IN (i.oid, t.oid) AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass LIMIT 1)
       AS extension,
     coalesce(i.reloptions, '{}') AS options,
-    CASE WHEN i.oid IN (SELECT relation FROM locked)
-      THEN i.relpages * current_setting('block_size')::bigint ELSE pg_relation_size(i.oid) END AS size_bytes,
+    pg_relation_size(i.oid) AS size_bytes,
     CASE WHEN x.indpred IS NULL AND t.reltuples >= 0 THEN t.reltuples ELSE i.reltuples END AS rows,
     s.idx_scan AS scans, to_jsonb(s) ->> 'last_idx_scan' AS last_scan_at, obj_description(i.oid, 'pg_class') AS comment,
     x.indnkeyatts AS key_count, am.amname = 'btree' AND x.indnatts = x.indnkeyatts
@@ -136,6 +141,7 @@ SELECT to_jsonb(q) FROM (
   LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = i.oid
   WHERE i.relpersistence <> 't' AND tn.nspname NOT IN ('pg_catalog', 'information_schema')
     AND tn.nspname !~ '^pg_(temp|toast_temp)_' AND (tn.nspname <> 'pg_toast' OR NOT x.indisvalid)
+    AND t.oid::bigint <> ALL (CAST(:locked AS bigint[]))
   ORDER BY i.oid
 ) q"""
 

@@ -1,0 +1,258 @@
+"""What is found in databases made for it, on real PostgreSQL servers."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from optimizer.indexes.catalog import Catalog, Table
+from optimizer.indexes.findings import Action, Finding, Kind
+from optimizer.indexes.postgresql_findings import find
+from optimizer.indexes.postgresql_foreign_keys import foreign_keys_without_index
+from optimizer.indexes.postgresql_invalid import invalid
+from optimizer.indexes.postgresql_reader import read_catalog
+from optimizer.indexes.postgresql_upkeep import upkeep
+from pg8000.exceptions import DatabaseError
+from pg8000.native import Connection
+from servers import Installation, postgresql
+from servers.postgresql import PostgresServer
+
+Get = Callable[[Installation[PostgresServer]], PostgresServer]
+LONG = "Größe " + "x" * 55
+
+
+@pytest.fixture(params=postgresql.INSTALLATIONS, ids=lambda known: known.name)
+def database(server: Get, request: pytest.FixtureRequest) -> Iterator[Callable[[], Connection]]:
+    """Opens connections to a new database; closed afterwards."""
+    running = server(request.param)
+    with running.database() as name, contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(running.session(name))
+
+
+def test_what_an_interrupted_rebuild_leaves_is_told_from_a_failed_build(database: Callable[[], Connection]) -> None:
+    session, writer = database(), database()
+    session.run(f'CREATE TABLE t (a int, b int, CONSTRAINT "{LONG}" UNIQUE (a))')
+    session.run("CREATE INDEX plain ON t (b)")
+    session.run("CREATE INDEX fine_ccnew ON t (b DESC)")
+    session.run("INSERT INTO t VALUES (1, 1), (2, 1)")
+    with contextlib.suppress(DatabaseError):
+        session.run("CREATE UNIQUE INDEX CONCURRENTLY failed ON t (b)")
+    with contextlib.suppress(DatabaseError):
+        session.run("CREATE UNIQUE INDEX CONCURRENTLY failed_ccnew ON t (b, (1 / (b - 1)))")
+    writer.run("BEGIN")
+    writer.run("INSERT INTO t VALUES (3, 3)")
+    session.run("SET lock_timeout = '200ms'")
+    for name in ("plain", LONG, "plain"):
+        with pytest.raises(DatabaseError, match="55P03"):
+            session.run(f'REINDEX INDEX CONCURRENTLY "{name}"')
+    writer.run("ROLLBACK")
+    found = {item.index: item for item in invalid(read_catalog(session))}
+    leftovers = {name: item.covered_by for name, item in found.items() if item.kind is Kind.BUILD_LEFTOVER}
+    assert leftovers == {"plain_ccnew": "plain", "plain_ccnew1": "plain", f"{LONG[:-6]}_ccnew": LONG}
+    assert {name for name, item in found.items() if item.action is Action.ASK} >= {"failed"}
+    assert "fine_ccnew" not in found
+    assert all(item.action is Action.DROP for item in found.values() if item.kind is Kind.BUILD_LEFTOVER)
+    for item in found.values():
+        if item.kind is Kind.BUILD_LEFTOVER:
+            session.run(f'DROP INDEX CONCURRENTLY "{item.index}"')
+    assert {item.kind for item in invalid(read_catalog(session))} == {Kind.INVALID}
+
+
+def test_an_index_that_is_being_built_is_left_alone(database: Callable[[], Connection]) -> None:
+    session, builder, holder = database(), database(), database()
+    session.run("CREATE TABLE t (a int)")
+    session.run("INSERT INTO t VALUES (1)")
+    holder.run("BEGIN")
+    holder.run("INSERT INTO t VALUES (2)")
+
+    def build() -> None:
+        with contextlib.suppress(DatabaseError):
+            builder.run("CREATE INDEX CONCURRENTLY slow ON t (a)")
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    try:
+        catalog = _until(session, lambda read: bool(read.builds) and any(not index.is_valid for index in read.indexes))
+        (finding,) = invalid(catalog)
+        assert (finding.index, finding.action) == ("slow", Action.NONE)
+        assert "being built" in (finding.kept_because or "")
+        assert [activity.holds_snapshot or activity.state for activity in catalog.activities]
+    finally:
+        holder.run("COMMIT")
+        thread.join(20)
+    assert invalid(read_catalog(session)) == []
+
+
+def test_a_partitioned_index_that_waits_for_its_parts_is_kept(database: Callable[[], Connection]) -> None:
+    session = database()
+    session.run("CREATE TABLE t (a int) PARTITION BY RANGE (a)")
+    session.run("CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (9)")
+    session.run("CREATE INDEX waits ON ONLY t (a)")
+    (finding,) = invalid(read_catalog(session))
+    assert (finding.index, finding.action) == ("waits", Action.NONE)
+
+
+FOREIGN_KEYS = {
+    "plain": ("(p int REFERENCES parent)", [], True),
+    "with an index": ("(p int REFERENCES parent)", ["CREATE INDEX ON {t} (p)"], False),
+    "with a wider index": ("(p int REFERENCES parent, x int)", ["CREATE INDEX ON {t} (p DESC, x)"], False),
+    "with an index that ends in it": ("(p int REFERENCES parent, x int)", ["CREATE INDEX ON {t} (x, p)"], True),
+    "only included": ("(p int REFERENCES parent, x int)", ["CREATE INDEX ON {t} (x) INCLUDE (p)"], True),
+    "partial on others": ("(p int REFERENCES parent, x int)", ["CREATE INDEX ON {t} (p) WHERE x > 0"], True),
+    "partial on not null": ("(p int REFERENCES parent)", ["CREATE INDEX ON {t} (p) WHERE p IS NOT NULL"], False),
+    "an expression": ("(p int REFERENCES parent)", ["CREATE INDEX ON {t} ((p + 0))"], True),
+    "brin": ("(p int REFERENCES parent)", ["CREATE INDEX ON {t} USING brin (p)"], True),
+    "in another order": (
+        "(a int, b int, x int, FOREIGN KEY (a, b) REFERENCES pair)", ["CREATE INDEX ON {t} (b, a, x)"], False
+    ),
+    "first of two": ("(a int, b int, FOREIGN KEY (a, b) REFERENCES pair)", ["CREATE INDEX ON {t} (a)"], True),
+    "primary key": ("(p int PRIMARY KEY REFERENCES parent)", [], False),
+    "another collation": ("(p text REFERENCES words)", ['CREATE INDEX ON {t} (p COLLATE "C")'], True),
+    "partitioned": ("(p int REFERENCES parent) PARTITION BY RANGE (p)", [], True),
+}  # fmt: skip
+
+
+def test_foreign_keys_without_an_index_are_found_and_no_others(database: Callable[[], Connection]) -> None:
+    session = database()
+    for name, columns in (("parent", "id int PRIMARY KEY"), ("pair", "a int, b int, PRIMARY KEY (a, b)")):
+        session.run(f"CREATE TABLE {name} ({columns})")
+    session.run("CREATE TABLE words (w text PRIMARY KEY)")
+    for name, (columns, indexes, _) in FOREIGN_KEYS.items():
+        session.run(f'CREATE TABLE "{name}" {columns}')
+        for index in indexes:
+            session.run(index.format(t=f'"{name}"'))
+    found = foreign_keys_without_index(read_catalog(session))
+    assert {finding.table for finding in found} == {name for name, case in FOREIGN_KEYS.items() if case[2]}
+    for finding in found:
+        session.run((finding.statement or "").replace(" CONCURRENTLY", ""))
+    assert foreign_keys_without_index(read_catalog(session)) == []
+
+
+def test_an_index_for_a_foreign_key_is_proposed_where_it_would_pay(database: Callable[[], Connection]) -> None:
+    session = database()
+    session.run("CREATE TABLE parent (id int PRIMARY KEY)")
+    session.run("INSERT INTO parent SELECT generate_series(1, 300)")
+    session.run("CREATE TABLE large AS SELECT g % 200 + 1 AS p FROM generate_series(1, 20000) g")
+    session.run("ALTER TABLE large ADD FOREIGN KEY (p) REFERENCES parent")
+    session.run("CREATE TABLE small (p int REFERENCES parent)")
+    session.run("ANALYZE")
+    assert [item.action for item in foreign_keys_without_index(read_catalog(session))] == [Action.NONE, Action.NONE]
+    session.run("DELETE FROM parent WHERE id > 290")
+    catalog = _until(session, lambda read: any(table.deleted for table in read.tables))
+    found = {item.table: item for item in foreign_keys_without_index(catalog)}
+    assert found["large"].action is Action.CREATE
+    assert "rows only" in found["small"].reason
+
+
+def test_tables_that_want_analyze_or_vacuum_are_found_by_their_own_thresholds(
+    database: Callable[[], Connection],
+) -> None:
+    session = database()
+    for name in ("fresh", "changed", "dead", "patient", "grown", "never"):
+        options = " WITH (autovacuum_vacuum_threshold = 100000)" if name == "patient" else ""
+        session.run(f"CREATE TABLE {name} (a int){options}")
+        session.run(f"INSERT INTO {name} SELECT generate_series(1, 2000)")
+        session.run("SELECT pg_stat_force_next_flush()")
+        if name != "never":
+            session.run(f"VACUUM ANALYZE {name}")
+    session.run("UPDATE changed SET a = a + 1 WHERE a <= 300")
+    session.run("DELETE FROM dead WHERE a <= 600")
+    session.run("DELETE FROM patient WHERE a <= 600")
+    session.run("INSERT INTO grown SELECT generate_series(1, 2000)")
+    session.run("CREATE TABLE parts (a int) PARTITION BY RANGE (a)")
+    session.run("CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (9)")
+    session.run("INSERT INTO parts VALUES (1)")
+    session.run("SELECT pg_stat_force_next_flush()")
+    session.run("VACUUM ANALYZE part")
+    catalog = _until(session, lambda read: (_table(read, "grown").inserted_since_vacuum or 0) >= 2000)
+    found = {(item.table, item.action) for item in upkeep(catalog)}
+    assert found == {
+        ("changed", Action.ANALYZE),
+        ("dead", Action.ANALYZE),
+        ("dead", Action.VACUUM),
+        ("patient", Action.ANALYZE),
+        ("grown", Action.ANALYZE),
+        ("grown", Action.VACUUM),
+        ("never", Action.ANALYZE),
+        ("never", Action.VACUUM),
+        ("parts", Action.ANALYZE),
+    }
+
+
+def test_an_index_that_stays_for_another_is_not_dropped_as_unused(database: Callable[[], Connection]) -> None:
+    session = database()
+    session.run("CREATE TABLE t (a int, b int)")
+    session.run("CREATE INDEX narrow ON t (a)")
+    session.run("CREATE INDEX wide ON t (a, b)")
+    session.run("CREATE INDEX alone ON t (b)")
+    found = [item for item in find(read_catalog(session)) if item.index]
+    said: dict[str, list[Finding]] = {}
+    for item in found:
+        said.setdefault(item.index or "", []).append(item)
+    assert [item.kind for item in said["narrow"]] == [Kind.REDUNDANT_PREFIX]
+    assert [(item.kind, item.action) for item in said["wide"]] == [(Kind.UNUSED, Action.NONE)]
+    assert "in the place of" in (said["wide"][0].kept_because or "")
+    assert "are needed" in (said["alone"][0].kept_because or "")
+
+
+def test_a_reader_without_rights_reads_the_catalog_and_says_what_it_could_not(server: Get) -> None:
+    running = server(postgresql.WHEEL_18)
+    with running.database("CREATE TABLE t (a int PRIMARY KEY)", "INSERT INTO t VALUES (1)", "ANALYZE t") as name:
+        with running.session(name) as session:
+            session.run(f"CREATE ROLE looker LOGIN PASSWORD '{postgresql.PASSWORD}'")
+        with running.session(name, "looker") as session:
+            catalog = read_catalog(session, node="writer")
+            assert [index.name for index in catalog.indexes] == ["t_pkey"]
+            assert {"statements", "column_statistics"} <= catalog.not_read.keys()
+            assert catalog.server.node == "writer"
+        with running.session(name) as session:
+            session.run("DROP ROLE looker")
+
+
+def test_a_crash_is_seen_as_counters_cleared(server: Get) -> None:
+    server(postgresql.WHEEL_16)
+    with postgresql.start_wheel_16() as running, running.session() as session:
+        session.run("CREATE TABLE t (a int PRIMARY KEY)")
+        before = read_catalog(session).server
+        running.restart()
+        with running.session() as again:
+            kept = read_catalog(again).server
+        running.restart(crash=True)
+        with running.session() as again:
+            lost = read_catalog(again).server
+    assert kept.counted_since == before.counted_since
+    assert before.counted_since is not None
+    assert lost.counted_since is not None
+    assert lost.counted_since > before.counted_since
+
+
+def test_a_table_that_is_locked_is_left_out_and_said_and_does_not_stop_the_look(
+    database: Callable[[], Connection],
+) -> None:
+    session, other = database(), database()
+    session.run("CREATE TABLE t (a int PRIMARY KEY)")
+    session.run("CREATE TABLE u (a int PRIMARY KEY)")
+    other.run("BEGIN")
+    other.run("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+    started = time.monotonic()
+    catalog = read_catalog(session)
+    assert [table.name for table in catalog.tables] == ["u"]
+    assert [index.name for index in catalog.indexes] == ["u_pkey"]
+    assert "public.t" in catalog.not_read["tables"]
+    assert time.monotonic() - started < 3
+    other.run("ROLLBACK")
+
+
+def _table(catalog: Catalog, name: str) -> Table:
+    return next(table for table in catalog.tables if table.name == name)
+
+
+def _until(session: Connection, ready: Callable[[Catalog], bool], within_s: float = 15.0) -> Catalog:
+    deadline = time.monotonic() + within_s
+    while True:
+        catalog = read_catalog(session)
+        if ready(catalog) or time.monotonic() > deadline:
+            assert ready(catalog)
+            return catalog
+        time.sleep(0.1)
