@@ -26,8 +26,8 @@ AT_ONCE = Limits(
 )
 DIGITS = "(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION \
 SELECT 7 UNION SELECT 8 UNION SELECT 9)"
-TEN_THOUSAND = f"SELECT w.d + 10 * x.d + 100 * y.d + 1000 * z.d n FROM {DIGITS} w, {DIGITS} x, {DIGITS} y, {DIGITS} z"
-ROWS = f"INSERT INTO t (a, b, c) SELECT n % 997, n % 3, REPEAT('x', 40) FROM ({TEN_THOUSAND}) numbers"
+TEN_THOUSAND = f"SELECT w.d + 10 * x.d + 100 * y.d + 1000 * z.d n FROM {DIGITS} w, {DIGITS} x, {DIGITS} y, {DIGITS} z"  # noqa: S608
+ROWS = f"INSERT INTO t (a, b, c) SELECT n % 997, n % 3, REPEAT('x', 40) FROM ({TEN_THOUSAND}) numbers"  # noqa: S608
 BIG = "CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, a int, b int, c varchar(1000), KEY kb (b))"
 
 
