@@ -227,7 +227,7 @@ def test_a_crash_is_seen_as_counters_cleared(server: Get) -> None:
     assert lost.counted_since > before.counted_since
 
 
-def test_a_table_that_is_locked_is_left_out_and_said_and_does_not_stop_the_look(
+def test_a_locked_table_is_left_out_and_said_and_does_not_stop_the_look(
     database: Callable[[], Connection],
 ) -> None:
     session, other = database(), database()

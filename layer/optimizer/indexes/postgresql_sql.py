@@ -3,7 +3,7 @@
 A column that only some versions have is taken from the row as JSON (`to_jsonb(row) ->> 'column'`), which gives NULL
 where the server has no such column: what is read is decided by the server's own catalog, not by a table of versions.
 Names come back as the server's texts and go in as bound parameters or through the server's quote_ident and format.
-A table that somebody holds or waits for an exclusive lock on is left out: even to print an index's definition waits for it.
+A table that somebody holds, or waits for, an exclusive lock on is left out: even printing its indexes waits for it.
 """
 
 SERVER = """
