@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local_account.account import LocalAccount
+from local_account.caches import TeamCaches
 from local_account.deploy import Application, deploy_application
 from local_account.fleet import ALIAS, FleetSource
 from rich.console import Console
@@ -35,6 +36,7 @@ class Result:
     outcomes: dict[str, str]
     schedules: list[str]
     memory_mb: dict[str, tuple[int, int]]
+    ttls: dict[str, dict[str, Any]]
     messages: list[dict[str, str]]
     folder: Path
 
@@ -48,6 +50,7 @@ class Result:
             "outcomes": self.outcomes,
             "schedules": self.schedules,
             "memory_mb": self.memory_mb,
+            "ttls": self.ttls,
             "messages": self.messages,
             "folder": str(self.folder),
         }
@@ -72,14 +75,21 @@ def deploy(account: LocalAccount, progress: Console) -> Application:
         return deploy_application(account)
 
 
-def put_policy(account: LocalAccount, application: Application, policy_file: Path | None) -> None:
-    """Store the policy where the application reads it."""
+def put_policy(
+    account: LocalAccount, application: Application, policy_file: Path | None, caches: TeamCaches, progress: Console
+) -> None:
+    """Store the policy where the application reads it; the demo's own one names its caches."""
+    policy = json.loads((policy_file or DEMO_POLICY).read_bytes())
+    with _step(progress, "Two hours of reads through the cache client"):
+        caches.ready()
+    if policy_file is None:
+        policy["cache_ttls"] = caches.policy()
     account.session.client("s3").put_object(
-        Bucket=application.bucket, Key="policy/policy.json", Body=(policy_file or DEMO_POLICY).read_bytes()
+        Bucket=application.bucket, Key="policy/policy.json", Body=json.dumps(policy).encode()
     )
 
 
-def run(account: LocalAccount, application: Application, folder: Path, progress: Console) -> Result:
+def run(account: LocalAccount, application: Application, caches: TeamCaches, folder: Path, progress: Console) -> Result:
     """Run the state machine, follow it, and collect what it left behind."""
     sfn, sqs = account.session.client("stepfunctions"), account.session.client("sqs")
     queue = _subscribe(account, application)
@@ -110,6 +120,7 @@ def run(account: LocalAccount, application: Application, folder: Path, progress:
         outcomes=outcomes,
         schedules=_schedules(account, application),
         memory_mb={name: (before[name], after[name]) for name in before if before[name] != after[name]},
+        ttls=caches.published(),
         messages=_messages(sqs, queue),
         folder=_download(account, application, run_id, folder),
     )

@@ -35,6 +35,15 @@ def result(demo: Result, out: Console) -> None:
         ("function", "before", "now"),
         [(name, f"{before} MB", f"{after} MB") for name, (before, after) in demo.memory_mb.items()],
     )
+    _table(
+        out,
+        f"TTLs published: {len(demo.ttls)}",
+        ("cache", "version", "now", "before"),
+        [
+            (name, ttls["version"], _ttls(ttls["ttl_s"]), _ttls(ttls.get("previous", {}).get("ttl_s", {})))
+            for name, ttls in demo.ttls.items()
+        ],
+    )
     out.print(f"Warm-up schedules in the account: {len(demo.schedules)}")
     for message in demo.messages:
         out.rule(message["subject"])
@@ -59,6 +68,10 @@ def _table(out: Console, title: str, columns: tuple[str, ...], rows: list[tuple[
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     out.print(table)
+
+
+def _ttls(ttl_s: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {seconds:g} s" for name, seconds in ttl_s.items())
 
 
 def _short(target: str) -> str:

@@ -7,6 +7,7 @@ from optimizer import aws
 from optimizer.caches.delivery import delivery_of
 from optimizer.caches.planning import CachePlanner
 from optimizer.caches.probe import probe
+from optimizer.caches.reading import Limits
 from optimizer.caches.record_log import RecordLog
 from optimizer.caches.server import Endpoint
 from optimizer.documents import Documents
@@ -14,6 +15,9 @@ from optimizer.environment import Environment
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
+
+# Enough keys to know what an entry takes; who wants to know more asks `optimizer inspect cache`.
+_PROBE = Limits(keys=2000, seconds=30)
 
 
 @logged("plan_cache_ttls")
@@ -29,7 +33,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         limits=limits,
         run_id=run_id,
         now=datetime.now(UTC),
-        probe=lambda cache: probe(Endpoint(cache.endpoint)),
+        probe=lambda cache: probe(Endpoint(cache.endpoint), _PROBE),
     )
     cache = limits.named(target)
     proposals = planner.plan(cache, delivery_of(cache, aws.client))

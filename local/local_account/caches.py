@@ -133,7 +133,7 @@ class TeamCaches:
     def policy(self) -> dict[str, Any]:
         """What a policy says of these caches. The watch is long enough for what follows a change to be played."""
         caches = [cache.policy(self.endpoint) for cache in self._caches]
-        return {"caches": caches, "observe_hours": HISTORY_S / 3600, "watch_minutes": 240}
+        return {"caches": caches, "observe_hours": HISTORY_S / 3600, "watch_minutes": 150}
 
     def published(self) -> dict[str, dict[str, Any]]:
         """The TTLs in force, by cache; nothing of one that never published any."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from local_account.account import EmulatorMissing
+from local_account.caches import NotReady, TeamCaches
 from local_account.curves import NoCurves
 from local_account.deploy import SamFailed, SamMissing
 from local_account.processes import DidNotStart, PortInUse
@@ -19,7 +20,17 @@ from optimizer_cli.follow import StillRunning
 
 FOLDER = Path(".demo")
 # What a person at this machine can put right; anything else is a fault of ours and keeps its traceback.
-USER_ERRORS = (DidNotStart, EmulatorMissing, NoCurves, NoTraces, PortInUse, SamFailed, SamMissing, StillRunning)
+USER_ERRORS = (
+    DidNotStart,
+    EmulatorMissing,
+    NoCurves,
+    NotReady,
+    NoTraces,
+    PortInUse,
+    SamFailed,
+    SamMissing,
+    StillRunning,
+)
 
 
 @click.command(help=__doc__)
@@ -57,10 +68,10 @@ def _demo(
     started = time.monotonic()
     if curves is None and traces is not None and (traces.parent / "memory" / "curves.csv").is_file():
         curves = traces.parent / "memory"
-    with demo_run.account(traces, curves, datetime.now(UTC), progress) as account:
+    with demo_run.account(traces, curves, datetime.now(UTC), progress) as account, TeamCaches(account) as caches:
         application = demo_run.deploy(account, progress)
-        demo_run.put_policy(account, application, policy_file)
-        result = demo_run.run(account, application, FOLDER, progress)
+        demo_run.put_policy(account, application, policy_file, caches, progress)
+        result = demo_run.run(account, application, caches, FOLDER, progress)
         if as_json:
             click.echo(json.dumps(result.document(), indent=1))
         else:

@@ -1,0 +1,95 @@
+"""Caches of a team through the deployed application: two TTLs tuned, one target out of reach, one change taken back."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from local_account.caches import TeamCaches
+from running import Inbox, Running, subscribed
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+RUN = "cache-ttls-run"
+
+
+@pytest.fixture(scope="module")
+def machines(deployed: Any) -> Iterator[Running]:
+    running = Running(deployed)
+    yield running
+    running.forget_policy()
+
+
+@pytest.fixture(scope="module")
+def run(machines: Running) -> Iterator[dict[str, Any]]:
+    """One run of the tuner and the life of its changes, up to their ends."""
+    machines.settle()
+    with (
+        TeamCaches(machines.account) as caches,
+        subscribed(machines.account.session, machines.application.topic_arn) as inbox,
+    ):
+        caches.ready()
+        machines.store_policy({"version": 1, "mode": "auto", "cache_ttls": caches.policy()})
+        ended = machines.optimize(RUN, {"tuners": ["cache_ttls"]})
+        machines.settle()
+        assert not caches.failures
+        yield {
+            "ended": ended,
+            "published": caches.published(),
+            "plan": machines.document(f"runs/{RUN}/plan.json"),
+            "changes": _changes(machines),
+            "inbox": inbox,
+        }
+
+
+def _changes(machines: Running) -> dict[str, dict[str, Any]]:
+    """The records of the run's changes, by target."""
+    found = {}
+    for item in machines.document(f"runs/{RUN}/plan.json")["proposals"]:
+        key = {"pk": {"S": f"CHANGE#{item['change']['id']}"}, "sk": {"S": "CHANGE"}}
+        record = machines.dynamodb.get_item(TableName=machines.application.table, Key=key)["Item"]
+        found[item["change"]["target"]] = {name: value.get("S") for name, value in record.items()}
+    return found
+
+
+def test_the_run_succeeds_without_looking_at_a_function(run: dict[str, Any]) -> None:
+    assert (run["ended"].status, run["ended"].error) == ("SUCCEEDED", "")
+    assert run["plan"]["failed"] == {}
+
+
+def test_two_namespaces_are_tuned_and_their_change_is_kept(run: dict[str, Any]) -> None:
+    assert run["changes"]["cache/shop"]["status"] == "kept"
+    shop = run["published"]["shop"]
+    assert shop["version"] == 1
+    assert 60 < shop["ttl_s"]["price"] <= 120
+    assert 20 < shop["ttl_s"]["stock"] <= 40
+    assert shop["ttl_s"]["page"] == 300
+    assert shop["previous"] == {"version": 0, "ttl_s": {}} or shop["previous"]["ttl_s"]["price"] == 60
+
+
+def test_a_target_that_no_ttl_reaches_is_told(run: dict[str, Any]) -> None:
+    (page,) = [item for item in run["plan"]["no_changes"] if item["target"] == "cache/shop/page"]
+    assert "no TTL reaches the target of 85%" in page["reason"]
+    said = " ".join(message.text for message in run["inbox"].about(RUN))
+    assert "no TTL reaches the target of 85%" in said
+
+
+def test_a_change_that_made_things_worse_is_taken_back_as_a_newer_version(run: dict[str, Any]) -> None:
+    search = run["changes"]["cache/search"]
+    assert search["status"] == "reverted"
+    progress = json.loads(search["progress"])
+    assert "of the reads hit" in progress["unhealthy"]["result"]
+    published = run["published"]["search"]
+    assert (published["version"], published["ttl_s"]) == (2, {"result": 60.0})
+    inbox: Inbox = run["inbox"]
+    assert any("reverted" in message.subject for message in inbox.about(RUN))
+
+
+def test_nothing_is_decided_while_a_cache_settles(machines: Running, run: dict[str, Any]) -> None:
+    assert run["ended"].status == "SUCCEEDED"
+    items = machines.dynamodb.query(
+        TableName=machines.application.table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "TARGET#cache/search"}},
+    )["Items"]
+    kinds = sorted(item["sk"]["S"].split("=")[0] for item in items)
+    assert kinds == ["COOLDOWN#cache_ttls", "TAKEN_BACK#cache_ttls#result"]
