@@ -1,0 +1,156 @@
+"""What a probe of a cache costs those who use it: p99 latency and CPU of a busy server with a million keys.
+
+    python bench/cache.py [--server valkey|redis] [--keys 1000000] [--rounds 12] [--seconds 5]
+
+Another process reads and writes at a steady pace all the time. Rounds with and without the probe alternate, in an order
+that is drawn, so that what else the machine does hits both alike; the probe is the shipped one with its shipped pace,
+but it does not give up when the server gets slower, because then it would cost nothing.
+Printed for both: p99 of the other process's latency (median over the rounds) and the server's CPU, and the difference
+with its standard error over pairs of rounds. Limits: p99 at most 5 % more, CPU at most 1 % of a core more. Ends with 2
+if the noise of the machine is larger than a limit, because that proves nothing.
+"""
+
+import argparse
+import contextlib
+import json
+import math
+import random
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import IO, Any, cast
+
+import redis
+from optimizer.caches.probe import probe
+from optimizer.caches.reading import Limits
+from optimizer.caches.server import Endpoint
+from servers import redis_debian, valkey
+from servers.redis_protocol import CacheServer
+
+P99_LIMIT, CPU_LIMIT = 0.05, 0.01
+STARTS = {"valkey": valkey.start, "redis": redis_debian.start}
+READS_PER_S = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One stretch of time: p99 and median of the load's latency, requests, the server's CPU as a share of a core."""
+
+    p99_ms: float
+    p50_ms: float
+    requests: int
+    cpu: float
+    keys_probed: int
+
+
+def load(url: str, keys: int) -> None:
+    """The other process: for each line in, reads for so many seconds at a steady pace; answers with latencies in ms."""
+    client = redis.Redis.from_url(url, socket_timeout=10)
+    generator = random.Random(time.time_ns())
+    for line in sys.stdin:
+        until, taken = time.perf_counter() + float(line), []
+        due = time.perf_counter()
+        while (now := time.perf_counter()) < until:
+            if due > now:
+                time.sleep(due - now)
+            # An open pace: the next request is due whether or not the last one was slow.
+            due += generator.expovariate(READS_PER_S)
+            name = f"price:{generator.randrange(keys)}"
+            asked = time.perf_counter()
+            if generator.random() < 0.1:
+                client.set(name, "x" * 100, ex=3600)
+            else:
+                client.get(name)
+            taken.append(1000 * (time.perf_counter() - asked))
+        print(json.dumps(taken), flush=True)
+
+
+def fill(server: CacheServer, keys: int) -> None:
+    """Keys of a hundred bytes with TTLs."""
+    with contextlib.closing(server.client()) as client:
+        for start in range(0, keys, 10_000):
+            with client.pipeline(transaction=False) as pipeline:
+                for i in range(start, min(keys, start + 10_000)):
+                    pipeline.set(f"price:{i}", "x" * 100, ex=3600 + i % 3600)
+                pipeline.execute()
+
+
+def cpu_s(client: "redis.Redis") -> float:
+    """User and system time of the server's process."""
+    told: Any = client.info("cpu")
+    return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
+
+
+def play(other: "subprocess.Popen[str]", server: CacheServer, seconds: float, *, probing: bool) -> Round:
+    """One round."""
+    seen = [0]
+    # Longer than the round, so that the probe works all through it; its server is asked for nothing else.
+    limits = replace(Limits(), keys=10_000_000, seconds=seconds, second_look_keys=0, most_slower=math.inf)
+
+    def look() -> None:
+        seen[0] = sum(node.keys_seen for node in probe(Endpoint(server.url), limits).nodes)
+
+    with contextlib.closing(server.client()) as client:
+        before, began = cpu_s(client), time.perf_counter()
+        prober = threading.Thread(target=look)
+        if probing:
+            prober.start()
+        print(seconds, file=other.stdin, flush=True)
+        taken = sorted(json.loads(cast(IO[str], other.stdout).readline()))
+        share = (cpu_s(client) - before) / (time.perf_counter() - began)
+    if probing:
+        prober.join()
+    return Round(taken[math.ceil(0.99 * len(taken)) - 1], statistics.median(taken), len(taken), share, seen[0])
+
+
+def main() -> None:
+    """Alternate, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", choices=STARTS, default="valkey")
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--load", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.load:
+        load(args.load, args.keys)
+        return
+    pairs: list[tuple[Round, Round]] = []
+    with STARTS[args.server]() as server:
+        fill(server, args.keys)
+        command = [sys.executable, __file__, "--load", server.url, "--keys", str(args.keys)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            play(other, server, 1, probing=False)
+            for _ in range(args.rounds):
+                order = random.sample((False, True), 2)
+                pair = {probing: play(other, server, args.seconds, probing=probing) for probing in order}
+                pairs.append((pair[False], pair[True]))
+            cast(IO[str], other.stdin).close()
+    without, with_probe = ([pair[i] for pair in pairs] for i in (0, 1))
+    requests = sum(r.requests for r in without) / args.rounds / args.seconds
+    print(f"{args.server}, {args.keys:,} keys, {requests:,.0f} requests a second of another process")
+    for name, rounds in (("without", without), ("with", with_probe)):
+        middle = [statistics.median(getattr(r, field) for r in rounds) for field in ("p50_ms", "p99_ms", "cpu")]
+        keys = f", {statistics.median(r.keys_probed for r in rounds):,.0f} keys read" if rounds is with_probe else ""
+        print(f"  {name:8} p50 {middle[0]:6.3f} ms  p99 {middle[1]:6.3f} ms  CPU {middle[2]:6.2%} of a core{keys}")
+    slower = [math.log(b.p99_ms / a.p99_ms) for a, b in pairs]
+    busier = [b.cpu - a.cpu for a, b in pairs]
+    failed = noisy = False
+    for name, differences, limit in (("p99", slower, P99_LIMIT), ("CPU", busier, CPU_LIMIT)):
+        middle_difference = statistics.median(differences)
+        # Of a median: 1.25 times that of a mean.
+        error = 1.25 * statistics.stdev(differences) / math.sqrt(len(differences))
+        good = middle_difference <= limit
+        failed |= not good and middle_difference - 2 * error > limit
+        noisy |= error > limit
+        print(f"  {name}: {middle_difference:+.2%} ± {error:.2%}  <= {limit:.0%}  {'ok' if good else 'MISSED'}")
+    if noisy and not failed:
+        print("  the machine is too noisy for this limit: run it again when it is quiet, or with more --rounds")
+    sys.exit(1 if failed else 2 if noisy else 0)
+
+
+if __name__ == "__main__":
+    main()
