@@ -18,7 +18,7 @@ WAIT_SCALE = 0.002
 
 
 # What a test may want beside what `make` sets up.
-PROGRAMS = ("node",)
+PROGRAMS = ("chromium", "node")
 
 
 def pytest_report_header() -> str:

@@ -16,12 +16,14 @@ from local_account.deploy import Application, deploy_application
 from local_account.fleet import ALIAS, FleetSource
 from rich.console import Console
 
-from optimizer_cli import follow
+from optimizer_cli import demo_approval, follow
 
 DEMO_POLICY = Path(__file__).parents[2] / "local" / "local_account" / "demo_policy.json"
 # The waits between applying a change and looking at what it did are hours; here they are seconds.
 WAIT_SCALE = 0.001
 RUN_LIMIT = timedelta(minutes=5)
+# A person who tries the page takes longer than the demo.
+PERSON_LIMIT = timedelta(hours=1)
 CHANGES_LIMIT = timedelta(minutes=3)
 
 
@@ -76,21 +78,42 @@ def deploy(account: LocalAccount, progress: Console) -> Application:
 
 
 def put_policy(
-    account: LocalAccount, application: Application, policy_file: Path | None, caches: TeamCaches, progress: Console
+    account: LocalAccount,
+    application: Application,
+    policy_file: Path | None,
+    caches: TeamCaches,
+    progress: Console,
+    ask: bool,
 ) -> None:
-    """Store the policy where the application reads it; the demo's own one names its caches."""
+    """Store the policy where the application reads it; the demo's own one names its caches, and with `ask` it asks
+    before every change."""
     policy = json.loads((policy_file or DEMO_POLICY).read_bytes())
     with _step(progress, "Two hours of reads through the cache client"):
         caches.ready()
     if policy_file is None:
         policy["cache_ttls"] = caches.policy()
+    if policy_file is None and ask:
+        own = {
+            name: {**part, "mode": "approve"}
+            for name, part in policy.items()
+            if isinstance(part, dict) and "mode" in part
+        }
+        policy |= {**own, "mode": "approve"}
     account.session.client("s3").put_object(
         Bucket=application.bucket, Key="policy/policy.json", Body=json.dumps(policy).encode()
     )
 
 
-def run(account: LocalAccount, application: Application, caches: TeamCaches, folder: Path, progress: Console) -> Result:
-    """Run the state machine, follow it, and collect what it left behind."""
+def run(
+    account: LocalAccount,
+    application: Application,
+    caches: TeamCaches,
+    folder: Path,
+    progress: Console,
+    approve: bool,
+) -> Result:
+    """Run the state machine, follow it, and collect what it left behind. Where it asks people, show the link, and with
+    `approve` open it and approve everything."""
     sfn, sqs = account.session.client("stepfunctions"), account.session.client("sqs")
     queue = _subscribe(account, application)
     before = _memory_mb(account)
@@ -98,9 +121,13 @@ def run(account: LocalAccount, application: Application, caches: TeamCaches, fol
     run_id = execution.rsplit(":", 1)[1]
     progress.print(f"Run {run_id}")
     entered: dict[str, float] = {}
-    for event in follow.states(sfn, execution, RUN_LIMIT):
+    taken: list[Any] = []
+    answer = demo_approval.when_asked(sqs, queue, approve, progress, taken)
+    for event in follow.states(sfn, execution, RUN_LIMIT if approve else PERSON_LIMIT):
         if event.entered:
             entered[event.state] = event.after_s
+            if event.state == "AwaitApproval":
+                answer()
         else:
             took_s = event.after_s - entered.get(event.state, event.after_s)
             progress.print(f"  {event.after_s:6.1f} s  {event.state} ({took_s:.1f} s)")
@@ -121,7 +148,7 @@ def run(account: LocalAccount, application: Application, caches: TeamCaches, fol
         schedules=_schedules(account, application),
         memory_mb={name: (before[name], after[name]) for name in before if before[name] != after[name]},
         ttls=caches.published(),
-        messages=_messages(sqs, queue),
+        messages=_messages(sqs, queue, taken),
         folder=_download(account, application, run_id, folder),
     )
 
@@ -166,14 +193,14 @@ def _subscribe(account: LocalAccount, application: Application) -> str:
     return str(url)
 
 
-def _messages(sqs: Any, queue: str) -> list[dict[str, str]]:
-    found = []
+def _messages(sqs: Any, queue: str, taken: list[Any]) -> list[dict[str, str]]:
+    """What the topic sent: what was taken from the queue before, and what is in it now."""
     while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
         for message in batch:
-            notification = json.loads(message["Body"])
-            found.append({"subject": notification.get("Subject", ""), "message": _text(notification["Message"])})
+            taken.append(message)
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    return found
+    said = [json.loads(message["Body"]) for message in taken]
+    return [{"subject": one.get("Subject", ""), "message": _text(one["Message"])} for one in said]
 
 
 def _text(message: str) -> str:

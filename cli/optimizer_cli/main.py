@@ -9,6 +9,7 @@ COMMANDS = {
     "policy": "Check a policy, show the one in use, store one.",
     "backtest": "What it would have done on the past, and what that would have saved.",
     "inspect": "Look at a database or a cache from here, change nothing.",
+    "approve": "Answer the question of a run with AWS credentials.",
     "plan": "The decisions alone: JSON lines in, JSON lines out.",
 }
 

@@ -5,9 +5,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import approval_requests, aws
+from optimizer import aws
+from optimizer.approvals.ask import ask, expire
+from optimizer.approvals.links import Link
+from optimizer.approvals.message import message
+from optimizer.approvals.question import Approval
+from optimizer.approvals.signatures import Signatures
+from optimizer.documents import Documents
 from optimizer.environment import Environment
 from optimizer.handling import logged
+from optimizer.policy.model import Policy
+from optimizer.report.publish import publish_once
 from optimizer.runs import RunStore
 
 ENVIRONMENT = Environment.read()
@@ -20,13 +28,33 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """See docs/architecture.md for the events and answers."""
     now = datetime.now(UTC)
     if event["step"] == "expire":
-        return approval_requests.expire(STORE, event["run_id"], now)
-    return approval_requests.ask(STORE, event, now, _give_back)
+        return expire(STORE, event["run_id"], now)
+    documents = Documents(aws.client("s3"), ENVIRONMENT.bucket)
+    policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
+    return ask(STORE, policy, event, now, _send, _give_back)
 
 
-def _give_back(task_token: str, answer: Mapping[str, Any]) -> None:
+def _send(asked: Approval, approver: str) -> None:
+    signatures = Signatures(aws.client("kms"), ENVIRONMENT.approval_key)
+    link = Link(asked.run_id, approver, asked.expires_at, asked.digest)
+    url = link.url(ENVIRONMENT.approval_url, signatures.sign(link))
+    # A run that waits anew gives out newer links, each of which is a message of its own.
+    about = f"APPROVAL#{asked.run_id}#{approver}#{int(asked.expires_at.timestamp())}"
+    publish_once(
+        aws.client("sns"),
+        aws.client("events"),
+        STORE,
+        ENVIRONMENT.topic_arn,
+        about,
+        message(asked, approver, url, STORE.changes(asked.changes)),
+        asked.asked_at,
+    )
+
+
+def _give_back(task_token: str, answer: Mapping[str, Any]) -> bool:
     try:
         STEP_FUNCTIONS.send_task_success(taskToken=task_token, output=json.dumps(answer))
     except (STEP_FUNCTIONS.exceptions.TaskTimedOut, STEP_FUNCTIONS.exceptions.TaskDoesNotExist):
         # An earlier try of this call gave it back, or the run has gone on as rejected: both are recorded.
-        return
+        return False
+    return True

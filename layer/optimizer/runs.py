@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from optimizer import canonical, table
-from optimizer.approvals import Approval, ApprovalStatus
+from optimizer.approvals.question import Approval
 from optimizer.changes import Change, Status, Tuner
 from optimizer.table import Item, Table
 
@@ -163,6 +163,11 @@ class RunStore:
             raise NoSuchChange(f"no change {change_id} is recorded")
         return _stored(item)
 
+    def changes(self, change_ids: Iterable[str]) -> list[StoredChange]:
+        """Those of the changes that are recorded, in the order of their ids."""
+        items = self._table.get_all((f"CHANGE#{change_id}", "CHANGE") for change_id in change_ids)
+        return [_stored(items[key]) for key in sorted(items)]
+
     def changes_of(self, run_id: str) -> list[StoredChange]:
         """All changes of a run, in the order of their ids."""
         pointers = self._table.query(f"RUN#{run_id}", "CHANGE#")
@@ -240,7 +245,7 @@ class RunStore:
     # Approvals.
 
     def put_approval(self, approval: Approval) -> bool:
-        """Ask for an answer. Asked again for the same plan, the newer task token counts; False if it was answered."""
+        """Record the question of a run; False if one is recorded already."""
         item: Item = {
             "pk": f"RUN#{approval.run_id}",
             "sk": "APPROVAL",
@@ -248,27 +253,19 @@ class RunStore:
             "digest": approval.digest,
             "status": approval.status.value,
         }
-        waiting = "attribute_not_exists(pk) OR (#status = :pending AND #digest = :digest)"
-        values = {"pending": ApprovalStatus.PENDING.value, "digest": approval.digest}
-        return self._table.write(table.put(item, waiting, values))
+        return self._table.write(table.put(item, "attribute_not_exists(pk)"))
 
     def approval(self, run_id: str) -> Approval | None:
-        """The question that was asked for a run, with its answer if there is one."""
+        """The question that was asked for a run, with the answers there are."""
         item = self._table.get(f"RUN#{run_id}", "APPROVAL")
         return Approval.from_document(table.read_json(item, "document")) if item else None
 
-    def answer_approval(self, answered: Approval) -> bool:
-        """Store the answer that `Approval.answer` gave; False if another one came first or the plan is another."""
-        values: Item = {"document": table.json_text(canonical.plain(answered)), "status": answered.status.value}
-        waiting = "#status = :pending AND #digest = :digest"
+    def replace_approval(self, before: Approval, after: Approval) -> bool:
+        """Store what became of the question; False if it is not as it was in `before` any more, and nothing was."""
+        documents = [table.json_text(canonical.plain(approval)) for approval in (before, after)]
+        values: Item = {"document": documents[1], "digest": after.digest, "status": after.status.value}
         return self._table.write(
-            table.update(
-                f"RUN#{answered.run_id}",
-                "APPROVAL",
-                values,
-                waiting,
-                {"pending": ApprovalStatus.PENDING.value, "digest": answered.digest},
-            )
+            table.update(f"RUN#{after.run_id}", "APPROVAL", values, "#document = :before", {"before": documents[0]})
         )
 
     # Publications.

@@ -4,6 +4,7 @@ It runs on the emulator's own interpreter and is therefore no part of the packag
 """
 
 import actions
+import function_urls
 import schedules
 import step_functions
 import transport
@@ -11,6 +12,7 @@ import workers
 from ministack.app import main
 
 actions.put_right()
+function_urls.put_right()
 schedules.put_right()
 step_functions.put_right()
 transport.put_right()

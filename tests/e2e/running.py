@@ -62,6 +62,21 @@ class Running:
             time.sleep(0.3)
         return Execution(said["name"], said["status"], said.get("error", ""), self.entered(arn), said.get("cause", ""))
 
+    def invoke(self, function: str, event: Any) -> Any:
+        """The answer of one of our Lambdas."""
+        response = self.lambda_.invoke(FunctionName=f"optimizer-{function}", Payload=json.dumps(event))
+        answer = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, answer
+        return answer
+
+    def asked(self, run: str, within_s: float = 60) -> Any:
+        """The question of a run, once it is recorded, as answer_approval shows it to callers with IAM."""
+        deadline = time.monotonic() + within_s
+        while (shown := self.invoke("answer_approval", {"step": "show", "run_id": run}))["outcome"] != "shown":
+            assert time.monotonic() < deadline, shown
+            time.sleep(0.3)
+        return shown
+
     def until(self, arns: list[str], state: str, within_s: float = 180) -> None:
         """Wait until one of the executions has entered the state."""
         deadline = time.monotonic() + within_s

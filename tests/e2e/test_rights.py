@@ -20,10 +20,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "check_guardrails", "request_approval",
-    "publish_results", "plan_cache_ttls", "change_cache_ttls", "plan_index_maintenance",
+    "answer_approval", "publish_results", "plan_cache_ttls", "change_cache_ttls", "plan_index_maintenance",
     "change_indexes", "change_warmups", "change_capacity", "warm_function",
 )  # fmt: skip
-READERS_OF_RUNS = set(FUNCTIONS) - {"request_approval", "warm_function"}
+READERS_OF_RUNS = set(FUNCTIONS) - {"answer_approval", "warm_function"}
 TRUST_IN_ACCOUNT = {
     "Effect": "Allow",
     "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
@@ -47,6 +47,13 @@ class Session:
         fleet = deployed.account.fleet
         self.tagged = next(target.name for target in fleet if target.tags and target.alias)
         self.untagged = next(target.name for target in fleet if not target.tags)
+
+        own = deployed.account.session.client("lambda").get_function_configuration(
+            FunctionName="optimizer-answer_approval"
+        )
+        self.approval_key = own["Environment"]["Variables"]["OPTIMIZER_APPROVAL_KEY"]
+        kms = deployed.account.session.client("kms")
+        self.other_key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
 
     def client(self, service: str) -> Any:
         return self._session.client(
@@ -94,6 +101,14 @@ def schedule(session: Session, group: str) -> None:
 
 def unschedule(session: Session, group: str) -> None:
     session.client("scheduler").delete_schedule(Name="rights", GroupName=group)
+
+
+def sign(session: Session, key: str) -> None:
+    session.client("kms").generate_mac(KeyId=key, Message=b"rights", MacAlgorithm="HMAC_SHA_256")
+
+
+def verify(session: Session, key: str) -> None:
+    session.client("kms").verify_mac(KeyId=key, Message=b"rights", MacAlgorithm="HMAC_SHA_256", Mac=b"none" * 8)
 
 
 def put(session: Session, key: str) -> None:
@@ -153,8 +168,8 @@ def read_secret(session: Session, name: str) -> None:
 
 TALK_TO_DATABASES = {"plan_index_maintenance", "change_indexes"}
 WRITERS_OF_THE_TABLE = {
-    "start_run", "check_guardrails", "request_approval", "publish_results", "change_warmups", "change_capacity",
-    "change_cache_ttls", "change_indexes",
+    "start_run", "check_guardrails", "request_approval", "answer_approval", "publish_results", "change_warmups",
+    "change_capacity", "change_cache_ttls", "change_indexes",
 }  # fmt: skip
 
 CALLS: dict[str, tuple[Call, set[str]]] = {
@@ -180,14 +195,20 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     "unschedule in another group": (lambda s: unschedule(s, "default"), set()),
     "publish a message": (
         lambda s: s.client("sns").publish(TopicArn=s.application.topic_arn, Message="rights"),
-        {"publish_results"},
+        {"publish_results", "request_approval"},
     ),
-    "put an event of its own on the bus": (lambda s: put_event(s, "optimizer"), {"publish_results"}),
+    "put an event of its own on the bus": (
+        lambda s: put_event(s, "optimizer"),
+        {"publish_results", "request_approval"},
+    ),
     "put an event of another's on the bus": (lambda s: put_event(s, "orders"), set()),
     "answer a task token": (
         lambda s: s.client("stepfunctions").send_task_success(taskToken="none", output="{}"),
-        {"request_approval"},
+        {"request_approval", "answer_approval"},
     ),
+    "sign a link": (lambda s: sign(s, s.approval_key), {"request_approval"}),
+    "verify a link": (lambda s: verify(s, s.approval_key), {"answer_approval"}),
+    "sign with any other key": (lambda s: sign(s, s.other_key), set()),
     "start a run": (
         lambda s: s.client("stepfunctions").start_execution(stateMachineArn=s.application.optimize_arn, input="no"),
         set(),

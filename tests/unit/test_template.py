@@ -20,6 +20,7 @@ DISTRIBUTIONS = {
     "jsonschema": "jsonschema",
     "aws_lambda_powertools": "aws-lambda-powertools",
     "redis": "redis",
+    "markupsafe": "markupsafe",
 }
 
 # Drivers are imported when the first database of their engine is connected to, so that nobody waits for the other's.

@@ -16,6 +16,7 @@ from local_account.traces import NoTraces
 from rich.console import Console
 
 from optimizer_cli import demo_run, show
+from optimizer_cli.demo_approval import NoQuestion
 from optimizer_cli.follow import StillRunning
 
 FOLDER = Path(".demo")
@@ -24,6 +25,7 @@ USER_ERRORS = (
     DidNotStart,
     EmulatorMissing,
     NoCurves,
+    NoQuestion,
     NotReady,
     NoTraces,
     PortInUse,
@@ -50,28 +52,39 @@ USER_ERRORS = (
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Run with this policy; without it one that changes functions by itself, within limits.",
 )
+@click.option(
+    "--approve", is_flag=True, help="Ask before every change, and answer unattended from the page that is sent."
+)
 @click.option("--keep", is_flag=True, help="Leave the local account running until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object; progress goes to stderr.")
-def command(traces: Path | None, curves: Path | None, policy_file: Path | None, keep: bool, as_json: bool) -> None:
+def command(
+    traces: Path | None, curves: Path | None, policy_file: Path | None, approve: bool, keep: bool, as_json: bool
+) -> None:
     """Everything listens on 127.0.0.1 and ends with this command."""
     progress = Console(stderr=as_json, highlight=False)
     try:
-        status = _demo(traces, curves, policy_file, keep, as_json, progress)
+        status = _demo(traces, curves, policy_file, approve, keep, as_json, progress)
     except USER_ERRORS as error:
         raise click.ClickException(str(error)) from error
     sys.exit(0 if status == "SUCCEEDED" else 1)
 
 
 def _demo(
-    traces: Path | None, curves: Path | None, policy_file: Path | None, keep: bool, as_json: bool, progress: Console
+    traces: Path | None,
+    curves: Path | None,
+    policy_file: Path | None,
+    approve: bool,
+    keep: bool,
+    as_json: bool,
+    progress: Console,
 ) -> str:
     started = time.monotonic()
     if curves is None and traces is not None and (traces.parent / "memory" / "curves.csv").is_file():
         curves = traces.parent / "memory"
     with demo_run.account(traces, curves, datetime.now(UTC), progress) as account, TeamCaches(account) as caches:
         application = demo_run.deploy(account, progress)
-        demo_run.put_policy(account, application, policy_file, caches, progress)
-        result = demo_run.run(account, application, caches, FOLDER, progress)
+        demo_run.put_policy(account, application, policy_file, caches, progress, approve)
+        result = demo_run.run(account, application, caches, FOLDER, progress, approve)
         if as_json:
             click.echo(json.dumps(result.document(), indent=1))
         else:

@@ -1,0 +1,122 @@
+"""`optimizer approve`: answer the question of a run with AWS credentials instead of the link."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.table import Table
+
+_DONE = ("answered", "recorded")
+
+
+@click.command(help=__doc__)
+@click.argument("run")
+@click.argument("changes", nargs=-1, metavar="[CHANGE]...")
+@click.option("--reject", is_flag=True, help="Reject everything that is asked about.")
+@click.option("--reason", default="", help="Why; it is kept with the changes.")
+@click.option("--as", "approver", help="Approver of the policy for whom you answer; needed where it lists several.")
+@click.option("--by", help="Your name; without it the last part of the ARN of your credentials.")
+@click.option("--stack", envvar="OPTIMIZER_STACK", default="optimizer", show_default=True, help="Name of the stack.")
+@click.option("--yes", is_flag=True, help="Do not ask again before the answer is sent.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as JSON; needs --yes.")
+def command(
+    run: str,
+    changes: tuple[str, ...],
+    reject: bool,
+    reason: str,
+    approver: str | None,
+    by: str | None,
+    stack: str,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Shows what RUN asks about. Approves the CHANGEs that are named and rejects the others; without any, approves all.
+
+    An answer counts once. Ends with 1 if it did not count.
+    """
+    if reject and changes:
+        raise click.UsageError("--reject rejects everything: name no CHANGE with it.")
+    if as_json and not yes:
+        raise click.UsageError("--json asks nothing: say --yes with it.")
+    function = f"{stack}-answer_approval"
+    try:
+        asked = _invoke(function, {"step": "show", "run_id": run})
+        principal = boto3.client("sts").get_caller_identity()["Arn"]
+        if asked["outcome"] != "shown":
+            raise click.ClickException(asked["message"])
+        approved = _approved(asked, changes, reject)
+        if not as_json:
+            _show(asked, approved)
+        if not yes:
+            click.confirm(f"Approve {len(approved)} of {len(asked['changes'])}, reject the others?", abort=True)
+        answer = _invoke(
+            function,
+            {
+                "step": "answer",
+                "run_id": run,
+                # The answer counts only for the plan that was just shown.
+                "digest": asked["digest"],
+                "approver": _approver(asked, approver),
+                "by": by or principal.rpartition("/")[2].rpartition(":")[2],
+                "approved": approved,
+                "reason": reason,
+                "principal": principal,
+            },
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"{function} cannot be asked: {error}") from error
+    click.echo(json.dumps(answer) if as_json else _words(answer))
+    if answer["outcome"] not in _DONE:
+        raise SystemExit(1)
+
+
+def _invoke(function: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    response = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    answer: dict[str, Any] = json.loads(response["Payload"].read())
+    if "FunctionError" in response:
+        raise click.ClickException(f"{function} failed: {answer.get('errorMessage', 'see its log')}")
+    return answer
+
+
+def _approved(asked: Mapping[str, Any], named: Sequence[str], reject: bool) -> list[str]:
+    known = [change["change_id"] for change in asked["changes"]]
+    unknown = sorted(set(named) - set(known))
+    if unknown:
+        raise click.UsageError(f"{', '.join(unknown)}: not asked about; asked about: {', '.join(known)}.")
+    return [] if reject else list(named) or known
+
+
+def _approver(asked: Mapping[str, Any], approver: str | None) -> str:
+    approvers = asked["approvers"]
+    if approver is None and len(approvers) > 1:
+        raise click.UsageError(f"Say for whom you answer: --as {' or --as '.join(approvers)}.")
+    return approver or str(approvers[0])
+
+
+def _show(asked: Mapping[str, Any], approved: Sequence[str]) -> None:
+    table = Table(
+        "change", "what", "why", "price", "risk", "your answer", title=f"Run {asked['run_id']}: {asked['status']}"
+    )
+    for change in asked["changes"]:
+        said = "approve" if change["change_id"] in approved else "reject"
+        row = (change["change_id"], change["title"], change["reason"], change["price"], change["risk"], said)
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print(f"Plan {asked['digest']}, to be answered until {asked['expires_at']}.", soft_wrap=True)
+
+
+def _words(answer: Mapping[str, Any]) -> str:
+    match answer["outcome"]:
+        case "answered":
+            return f"Approved {len(answer['approved'])}, rejected {len(answer['rejected'])}. The run goes on."
+        case "recorded":
+            return f"Recorded. The run waits for {answer['outstanding']} more."
+        case "refused":
+            return str(answer["message"])
+        case other:
+            return f"The run waited no more: the question was {other}, and nothing of it is done."

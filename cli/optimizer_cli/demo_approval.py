@@ -1,0 +1,57 @@
+"""Answer the question of a demo run as an approver would: from the link in the message, on the page."""
+
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from rich.console import Console
+
+_WITHIN_S = 60.0
+_TITLE = re.compile(r"<h1>(.*?)</h1>", re.DOTALL)
+# What a browser says of a form that is sent from the page itself.
+_FROM_THE_PAGE = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+
+
+class NoQuestion(TimeoutError):
+    """The run waits, and no message with a link has come."""
+
+
+def when_asked(sqs: Any, queue: str, approve: bool, progress: Console, taken: list[Any]) -> Callable[[], None]:
+    """What to do when the run begins to wait: show the link and, with `approve`, open it and approve everything.
+    Messages that are taken from the queue on the way are added to `taken`."""
+
+    def answer() -> None:
+        link = _link(sqs, queue, taken)
+        progress.print(f"  The run waits for an answer: {link}", soft_wrap=True, markup=False)
+        if not approve:
+            progress.print("  Open the link to answer; or start the demo with --approve.")
+            return
+        progress.print(f"  Opened: {_heading(urllib.request.Request(link))}")  # noqa: S310 - the account's own link
+        form = {"decision": "all", "by": "optimizer demo", "reason": "unattended demo"}
+        request = urllib.request.Request(link, urlencode(form).encode(), _FROM_THE_PAGE)  # noqa: S310 - as above
+        progress.print(f"  Answered: {_heading(request)}")
+
+    return answer
+
+
+def _link(sqs: Any, queue: str, taken: list[Any]) -> str:
+    deadline = time.monotonic() + _WITHIN_S
+    while time.monotonic() < deadline:
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        for message in received.get("Messages", []):
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            taken.append(message)
+            said = json.loads(json.loads(message["Body"])["Message"])
+            if said.get("link"):
+                return str(said["link"])
+    raise NoQuestion("the run waits for an answer, and no message with a link has come")
+
+
+def _heading(request: urllib.request.Request) -> str:
+    with urllib.request.urlopen(request, timeout=60) as page:  # noqa: S310 - the account's own link
+        found = _TITLE.search(page.read().decode())
+    return found[1].strip() if found else "a page without a heading"

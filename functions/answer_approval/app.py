@@ -1,0 +1,54 @@
+"""Show approvers the question of a run and take their answers: through signed links, or invoked directly with IAM."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from optimizer import aws
+from optimizer.approvals import direct, web
+from optimizer.approvals.signatures import Signatures
+from optimizer.environment import Environment
+from optimizer.runs import RunStore
+
+ENVIRONMENT = Environment.read()
+STORE = RunStore(aws.client("dynamodb"), ENVIRONMENT.table)
+SIGNATURES = Signatures(aws.client("kms"), ENVIRONMENT.approval_key)
+STEP_FUNCTIONS = aws.client("stepfunctions")
+LOGGER = Logger(service="answer_approval")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """See docs/architecture.md for the events and answers. A request of the function URL cannot be made to look like an
+    invocation: it always has a `requestContext`."""
+    now = datetime.now(UTC)
+    if "requestContext" in event:
+        outcome, answer = _page(event, now)
+    elif event["step"] == "show":
+        answer = direct.show(STORE, event["run_id"])
+        outcome = answer["outcome"]
+    else:
+        answer = direct.take(STORE, event, now, _give_back)
+        outcome = answer["outcome"]
+    # Neither links nor what was typed go into the log.
+    names = {"request_id": getattr(context, "aws_request_id", ""), "status": answer.get("statusCode", "")}
+    LOGGER.info(outcome, extra={**names, "run_id": event.get("run_id", "")})
+    return answer
+
+
+def _page(event: dict[str, Any], now: datetime) -> tuple[str, dict[str, Any]]:
+    try:
+        return web.respond(event, web.Desk(STORE, SIGNATURES, _give_back), now)
+    except Exception:
+        # The one place where everything is caught: whoever is at the other end must not see how it broke.
+        LOGGER.exception("a request could not be answered")
+        return "failed", web.response(web.failed(), "GET")
+
+
+def _give_back(task_token: str, answer: Mapping[str, Any]) -> bool:
+    try:
+        STEP_FUNCTIONS.send_task_success(taskToken=task_token, output=json.dumps(answer))
+    except (STEP_FUNCTIONS.exceptions.TaskTimedOut, STEP_FUNCTIONS.exceptions.TaskDoesNotExist):
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""Answers of callers whom IAM lets invoke the Lambda: the same question, the same rules, without a page."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from optimizer.approvals import wording
+from optimizer.approvals.answer import answer
+from optimizer.approvals.question import AnswerRefused, Approval, Vote
+from optimizer.approvals.settle import GiveBack
+from optimizer.runs import RunStore
+
+UNKNOWN = {"outcome": "unknown", "message": "This run asks nothing, or there is no such run."}
+
+
+def show(store: RunStore, run_id: str) -> dict[str, Any]:
+    """The question of a run with its answers, or `{"outcome": "unknown"}`. Never the task token."""
+    asked = store.approval(run_id)
+    if asked is None:
+        return {**UNKNOWN, "run_id": run_id}
+    return {"outcome": "shown", **_document(asked), "changes": _changes(store, asked)}
+
+
+def take(store: RunStore, event: Mapping[str, Any], now: datetime, give_back: GiveBack) -> dict[str, Any]:
+    """Take the answer in the event; docs/architecture.md, answer_approval."""
+    vote = Vote(
+        approver=str(event["approver"]),
+        by=str(event["by"]),
+        approved=tuple(event["approved"]),
+        reason=str(event.get("reason", "")),
+        at=now,
+        channel="iam",
+        origin=str(event.get("principal", ""))[:300],
+    )
+    try:
+        asked = answer(store, event["run_id"], vote, event["digest"], give_back)
+    except AnswerRefused as refused:
+        return {"outcome": "refused", "run_id": event["run_id"], "message": str(refused)}
+    outcome = "recorded" if asked.outstanding else asked.status.value
+    return {"outcome": outcome, **_document(asked)}
+
+
+def _document(asked: Approval) -> dict[str, Any]:
+    answers = asked.answers() if asked.closed_at else {"approved": [], "rejected": []}
+    return {
+        "run_id": asked.run_id,
+        "status": asked.status.value,
+        "digest": asked.digest,
+        "expires_at": asked.expires_at.isoformat(),
+        "approvers": list(asked.approvers),
+        "needed": asked.needed,
+        "outstanding": asked.outstanding if asked.closed_at is None else 0,
+        "votes": [
+            {"approver": vote.approver, "by": vote.by, "approved": list(vote.approved), "at": vote.at.isoformat()}
+            for vote in asked.votes
+        ],
+        **{name: [pair["change_id"] for pair in pairs] for name, pairs in answers.items()},
+    }
+
+
+def _changes(store: RunStore, asked: Approval) -> list[dict[str, str]]:
+    return [
+        {
+            "change_id": line.change_id,
+            "title": wording.title(line),
+            "reason": wording.why(line),
+            "price": wording.price(line),
+            "risk": wording.risk(line),
+        }
+        for line in wording.shown(store.changes(asked.changes))
+    ]

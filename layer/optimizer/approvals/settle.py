@@ -1,0 +1,75 @@
+"""Carry out what people decided: record it with every change, then tell the run. Each step may be repeated."""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from optimizer.approvals.question import Approval, ApprovalStatus
+from optimizer.changes import Status
+from optimizer.runs import RunStore
+
+UNANSWERED = "Nobody answered in time."
+TOO_LATE = "The run had stopped waiting when the answer came."
+
+# Gives the answer to the run by its task token; False if the run waits no more.
+type GiveBack = Callable[[str, Mapping[str, Any]], bool]
+
+
+class ApprovalContended(RuntimeError):
+    """The question was changed by others at every attempt to close it; a later attempt can succeed."""
+
+
+def settle(store: RunStore, answered: Approval, now: datetime, give_back: GiveBack) -> Approval:
+    """Record an answered question with its changes and tell the run; returns the question as it then is.
+
+    That the run is about to be told is recorded before: if this dies in between, the next call cannot tell a run that
+    has gone on from one that has ended, and lets the answer stand. Where nobody had begun to tell it, a run that waits
+    no more has ended, and the answer is taken back.
+    """
+    if answered.status is not ApprovalStatus.ANSWERED or answered.given_back_at is not None:
+        return answered
+    for change_id in answered.changes:
+        to = Status.APPROVED if change_id in answered.approved else Status.REJECTED
+        store.move(change_id, to, now, frm={Status.AWAITING_APPROVAL}, message=answered.verdict_on(change_id))
+    first_time = answered.giving_back_at is None
+    telling = answered.giving_back(now)
+    if first_time and not store.replace_approval(answered, telling):
+        # Another call settles the same answer, or the run's own time limit closed it.
+        return store.approval(answered.run_id) or answered
+    told = give_back(telling.task_token, {"outcome": "answered", **telling.answers()})
+    if not told and first_time:
+        status = ApprovalStatus.EXPIRED if now >= telling.expires_at else ApprovalStatus.WITHDRAWN
+        return close(store, telling, status, now, TOO_LATE)
+    done = telling.given_back(now)
+    store.replace_approval(telling, done)
+    return done
+
+
+def close(store: RunStore, asked: Approval, status: ApprovalStatus, now: datetime, message: str) -> Approval:
+    """Close a question whose run waits no more: nothing that it asked about is made."""
+    for _ in range(5):
+        if asked.status in (ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN):
+            break
+        closed = asked.close(status, now)
+        if store.replace_approval(asked, closed):
+            asked = closed
+            break
+        asked = store.approval(asked.run_id) or asked
+    else:
+        raise ApprovalContended(f"the question of run {asked.run_id} changed again and again; try again")
+    reject(store, asked.run_id, asked.changes, now, message)
+    return asked
+
+
+def reject(store: RunStore, run_id: str, asked_about: Collection[str], now: datetime, message: str) -> int:
+    """Reject what waits for a person in this run, and of `asked_about` also what was approved. Returns how many."""
+    waiting = {
+        stored.change.id
+        for stored in store.changes_of(run_id)
+        if stored.status is Status.AWAITING_APPROVAL
+        or (stored.status is Status.APPROVED and stored.change.id in asked_about)
+    }
+    for change_id in waiting:
+        frm = {Status.AWAITING_APPROVAL} | ({Status.APPROVED} if change_id in asked_about else set())
+        store.move(change_id, Status.REJECTED, now, frm=frm, message=message)
+    return len(waiting)

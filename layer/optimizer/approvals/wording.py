@@ -1,0 +1,142 @@
+"""What approvers read about a change, the same in mail, page and terminal. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from optimizer.approvals.question import Approval
+from optimizer.changes import Interval
+from optimizer.report.summary import Line, line
+from optimizer.report.text import reason, sentence, usd, what
+from optimizer.runs import StoredChange
+
+_RISKS = {
+    "low": "low: little harm if the decision is wrong",
+    "medium": "medium: callers would notice if the decision is wrong",
+    "high": "high: real harm if the decision is wrong",
+}
+# Words for the keys of what is changed; any other key is shown as it is, its unit with it.
+_LABELS = {
+    "memory_mb": "memory, MB",
+    "environments": "provisioned environments",
+    "min": "least provisioned environments",
+    "max": "most provisioned environments",
+    "pings": "warm-up pings",
+    "most_environments": "environments warmed at once",
+    "usd_day": "price, USD a day",
+    "hold_ms": "each ping held, ms",
+    "ttl_s": "TTL, s",
+}
+_LONGEST_VALUE = 300
+
+
+def shown(changes: Iterable[StoredChange]) -> list[Line]:
+    """The changes as they are shown, in the order of their targets."""
+    return sorted((line(change) for change in changes), key=lambda one: (one.target, one.change_id))
+
+
+def title(change: Line) -> str:
+    """`orders: memory 512 -> 768 MB`."""
+    return f"{change.target}: {what(change)}"
+
+
+def why(change: Line) -> str:
+    """The reason as a sentence."""
+    return sentence(reason(change))
+
+
+def price(change: Line) -> str:
+    """What it does to the bill."""
+    return f"{usd(change.usd_month)} a month" if change.usd_month else "not known"
+
+
+def effects(change: Line) -> list[tuple[str, str]]:
+    """What else it is expected to do, by name."""
+    found: list[tuple[str, str]] = []
+    if change.latency_ms:
+        found.append(("Mean duration of a call", _amount(change.latency_ms, "ms")))
+    if change.cold_starts_month:
+        found.append(("Cold starts a month", _amount(change.cold_starts_month, "", digits=0)))
+    return found
+
+
+def risk(change: Line) -> str:
+    """How bad it would be if the decision were wrong."""
+    return _RISKS.get(change.risk, change.risk)
+
+
+def total(changes: Iterable[Line]) -> str:
+    """What all of them do to the bill together."""
+    known = [change.usd_month for change in changes if change.usd_month]
+    if not known:
+        return "not known"
+    together = Interval(sum(i.estimate for i in known), sum(i.low for i in known), sum(i.high for i in known))
+    return f"{usd(together)} a month"
+
+
+def before_and_after(change: Line) -> list[tuple[str, str, str]]:
+    """What differs: name, value now, value afterwards. Long lists are counted, not listed."""
+    names = dict.fromkeys([*change.before, *change.after])
+    rows = [(name, change.before.get(name), change.after.get(name)) for name in names]
+    return [(_LABELS.get(name, name), value(old), value(new)) for name, old, new in rows if old != new]
+
+
+def table_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Numbers behind a change, by name; what is not known is left out."""
+    for name in sorted(facts):
+        if facts[name] is not None:
+            yield name, value(facts[name])
+
+
+def value(found: object) -> str:
+    """A value in a cell."""
+    match found:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if found else "no"
+        case float():
+            return f"{found:.4g}"
+        case list() | tuple() if len(found) > 5 or any(isinstance(item, (list, dict)) for item in found):
+            return f"{len(found)} entries"
+        case list() | tuple():
+            return ", ".join(value(item) for item in found) or "none"
+        case dict():
+            text = ", ".join(f"{name} {value(item)}" for name, item in found.items()) or "none"
+        case _:
+            text = str(found)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def deadline(asked: Approval) -> str:
+    """`Sun 22 Nov 2026, 10:00 Europe/Berlin (09:00 UTC)`."""
+    return moment(asked.expires_at, asked.time_zone)
+
+
+def moment(at: datetime, time_zone: str) -> str:
+    """A time in the team's own zone, and in UTC where that is another."""
+    utc, local = at.astimezone(ZoneInfo("UTC")), at.astimezone(ZoneInfo(time_zone))
+    if local.utcoffset() == utc.utcoffset():
+        return f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M} UTC"
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M} {time_zone} ({utc:%a %H:%M} UTC)"
+
+
+def agreement(asked: Approval) -> str:
+    """Who has to agree; empty where one answer is enough."""
+    if asked.needed == 1:
+        return ""
+    return f"{asked.needed} of {len(asked.approvers)} approvers must approve a change; one of them rejects it alone."
+
+
+def count(number: int, word: str) -> str:
+    """`1 change`, `2 changes`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _amount(found: Interval, unit: str, digits: int = 1) -> str:
+    def one(number: float) -> str:
+        return f"{number:+.{digits}f}"
+
+    text = f"{one(found.estimate)} {unit}".rstrip()
+    return text if found.low == found.high else f"{text} ({one(found.low)} to {one(found.high)})"

@@ -1,0 +1,235 @@
+"""The page in a real browser: answering with the keyboard alone, every refusal, readable by everybody."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from asking import NOW, TWO_OF_THREE, Asking, approve, asking
+from optimizer.approvals.question import ApprovalStatus
+from optimizer.changes import Effect, Interval, Risk, Status, Tuner
+from page_server import PageServer, page_server
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
+    with asking(monkeypatch) as office, page_server(office) as found:
+        yield found
+
+
+def three(office: Asking) -> list[Any]:
+    """Changes of three kinds."""
+    provisioned = office.propose(
+        "checkout-api",
+        tuner=Tuner.PROVISIONED_CONCURRENCY,
+        action="set_provisioned_concurrency",
+        before={"environments": 2},
+        after={"environments": 5},
+        undo={"environments": 2},
+        reason="checkout-api: 4.1 % of its calls on weekdays meet a cold start of 2.3 s.",
+        risk=Risk.LOW,
+        effect=Effect(usd_month=Interval(31.2, 28.0, 34.1), cold_starts_month=Interval(-5200, -6100, -4300)),
+    )
+    warmups = office.propose(
+        "invoice-pdf-renderer-with-a-name-as-long-as-Lambda-lets-a-name-be",
+        tuner=Tuner.WARMUPS,
+        action="schedule_warmups",
+        before={"schedules": 0, "plans": []},
+        after={"pings": 42, "most_environments": 3, "usd_day": 0.0021, "schedule": [[n, 3] for n in range(42)]},
+        undo={"action": "delete_schedules", "schedules": 42},
+        reason="Its traffic rises at 08:00 every weekday.",
+        risk=Risk.LOW,
+        effect=Effect(usd_month=Interval(0.06, 0.06, 0.06)),
+    )
+    return [office.propose("orders"), provisioned, warmups]
+
+
+def test_approving_with_the_keyboard_alone(pages: PageServer, window: Any) -> None:
+    changes = three(pages.office)
+    pages.office.ask(*changes)
+    page = window.page
+    page.goto(pages.office.link())
+    window.comes_to("3 changes wait for your answer")
+    window.check("question")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert page.get_by_label("Approve all 3").is_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.type("Anna Berg")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Looks right")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    window.comes_to("Your answer is recorded")
+    window.check("recorded")
+    assert pages.office.statuses(*changes) == [Status.APPROVED] * 3
+    assert [status for method, status in pages.log if method == "POST"] == [200]
+
+
+def test_approving_some_of_it(pages: PageServer, window: Any) -> None:
+    changes = three(pages.office)
+    pages.office.ask(*changes)
+    page = window.page
+    page.goto(pages.office.link())
+    page.get_by_text("The numbers behind it").first.click()
+    page.get_by_label("Approve this one: orders").check()
+    page.get_by_label("Approve only those that are ticked above").check()
+    page.get_by_label("Your name").fill("Anna Berg")
+    window.check("some-filled-in")
+    page.get_by_role("button", name="Send the answer").click()
+    window.comes_to("Your answer is recorded")
+    assert page.get_by_role("listitem").count() == 3
+    window.check("recorded-some")
+    assert pages.office.statuses(*changes) == [Status.APPROVED, Status.REJECTED, Status.REJECTED]
+
+
+def test_rejecting_the_only_change(pages: PageServer, window: Any) -> None:
+    orders = pages.office.propose("orders")
+    pages.office.ask(orders)
+    window.page.goto(pages.office.link())
+    window.check("single")
+    window.page.get_by_label("Reject it").check()
+    window.page.get_by_label("Your name").fill("Anna Berg")
+    window.page.get_by_label("Reason (optional)").fill("Not before the sale")
+    window.page.keyboard.press("Tab")
+    window.page.keyboard.press("Enter")
+    window.comes_to("Your answer is recorded")
+    window.check("rejected")
+    assert pages.office.statuses(orders) == [Status.REJECTED]
+
+
+def test_what_is_missing_is_said_and_what_was_typed_is_kept(pages: PageServer, window: Any) -> None:
+    changes = three(pages.office)
+    pages.office.ask(*changes)
+    page = window.page
+    page.goto(pages.office.link())
+    page.get_by_label("Approve this one: checkout-api").check()
+    page.get_by_label("Approve all 3").check()
+    page.get_by_label("Reason (optional)").fill('<b>"quoted"</b> & more')
+    page.get_by_role("button", name="Send the answer").click()
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "ticked 1 of 3: which is it?" in alert.inner_text()
+    assert "Enter your name." in alert.inner_text()
+    # The browser says in its console that the answer was refused; that is the point.
+    window.errors.clear()
+    window.check("incomplete")
+    assert page.get_by_label("Reason (optional)").input_value() == '<b>"quoted"</b> & more'
+    assert page.get_by_label("Approve all 3").is_checked()
+    alert.get_by_role("link", name="Enter your name.").click()
+    assert page.evaluate("document.activeElement.id") == "by"
+    page.keyboard.type("Anna")
+    page.get_by_label("Approve this one: checkout-api").uncheck()
+    page.get_by_role("button", name="Send the answer").click()
+    window.comes_to("Your answer is recorded")
+
+
+def test_two_approvers_each_with_their_link(pages: PageServer, window: Any) -> None:
+    orders = pages.office.propose("orders")
+    pages.office.ask(orders, approvals=TWO_OF_THREE)
+    for approver, says in (("anna", "The run waits for 1 more of ben, cleo."), ("cleo", "The run goes on.")):
+        window.page.goto(pages.office.link(approver))
+        if approver == "cleo":
+            window.check("second-approver")
+        window.page.get_by_label("Approve it").check()
+        window.page.get_by_label("Your name").fill(approver.title())
+        window.page.get_by_role("button", name="Send the answer").click()
+        window.comes_to("Your answer is recorded")
+        assert says in window.page.inner_text("main")
+    assert pages.office.statuses(orders) == [Status.APPROVED]
+
+
+def altered(link: str) -> str:
+    query = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    return f"{link.partition('?')[0]}?{urlencode({**query, 'expires': '4102444800'})}"
+
+
+def withdraw(pages: PageServer) -> None:
+    asked = pages.office.store.approval("run-1")
+    assert asked is not None
+    pages.office.store.replace_approval(asked, asked.close(ApprovalStatus.WITHDRAWN, NOW))
+
+
+def replace_plan(pages: PageServer) -> None:
+    asked = pages.office.store.approval("run-1")
+    assert asked is not None
+    digests = dict.fromkeys(asked.change_digests, "f" * 64)
+    pages.office.store.replace_approval(asked, replace(asked, change_digests=digests))
+
+
+def interrupt(pages: PageServer) -> None:
+    pages.office.broken = ConnectionError("gone")
+    with pytest.raises(ConnectionError):
+        pages.office.post(pages.office.link(), approve())
+    pages.office.broken = None
+
+
+REFUSALS: dict[str, tuple[Any, str]] = {
+    "altered": (None, "This link is not valid"),
+    "expired": (lambda pages: setattr(pages, "now", NOW + timedelta(hours=24)), "This link has expired"),
+    "used": (lambda pages: pages.office.post(pages.office.link(), approve()), "This was answered"),
+    "withdrawn": (withdraw, "This question was withdrawn"),
+    "changed-plan": (replace_plan, "The plan has changed"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_a_link_that_does_not_count_has_a_page_that_says_why(pages: PageServer, window: Any, why: str) -> None:
+    pages.office.ask(pages.office.propose("orders"))
+    link = pages.office.link()
+    prepare, heading = REFUSALS[why]
+    if prepare:
+        prepare(pages)
+    window.page.goto(altered(link) if why == "altered" else link)
+    window.comes_to(heading)
+    assert window.page.get_by_role("button").count() == 0
+    window.errors.clear()
+    window.check(why)
+
+
+def test_a_page_that_was_open_while_somebody_else_answered_says_so(pages: PageServer, window: Any) -> None:
+    orders = pages.office.propose("orders")
+    pages.office.ask(orders)
+    window.page.goto(pages.office.link())
+    pages.office.post(pages.office.link(), approve("Ben", "none"))
+    window.page.get_by_label("Approve it").check()
+    window.page.get_by_label("Your name").fill("Anna")
+    window.page.get_by_role("button", name="Send the answer").click()
+    window.comes_to("This was answered")
+    assert "What you just sent changed nothing." in window.page.inner_text("main")
+    assert pages.office.statuses(orders) == [Status.REJECTED]
+
+
+def test_an_answer_that_was_interrupted_is_finished_with_one_button(pages: PageServer, window: Any) -> None:
+    orders = pages.office.propose("orders")
+    pages.office.ask(orders)
+    interrupt(pages)
+    window.page.goto(pages.office.link())
+    window.errors.clear()
+    window.check("interrupted")
+    window.page.get_by_role("button", name="Tell the run").click()
+    window.comes_to("This was answered")
+    expect(window.page.get_by_role("button")).to_have_count(0)
+    assert len(pages.office.told) == 1
+
+
+def test_a_form_on_another_site_cannot_answer(pages: PageServer, window: Any) -> None:
+    """Even one that knows the link: the browser says where the form was."""
+    orders = pages.office.propose("orders")
+    pages.office.ask(orders)
+    form = '<form method="post" action="{}"><input name="decision" value="all"><input name="by" value="x"><button>go'
+    link = pages.office.link()
+    body = form.format(link.replace("&", "&amp;"))
+    window.page.route("http://localhost:1/**", lambda route: route.fulfill(body=body, content_type="text/html"))
+    window.page.goto("http://localhost:1/")
+    window.page.get_by_role("button").click()
+    window.comes_to("This was not understood")
+    assert pages.office.statuses(orders) == [Status.AWAITING_APPROVAL]
