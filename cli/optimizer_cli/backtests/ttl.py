@@ -1,0 +1,117 @@
+"""TTLs that would have been set, and what they give in time that was not seen: hit ratio, memory, dollars.
+
+Learns from the first half of a trace (CSV with time_s, namespace and key), or of what the cache client logged for the
+caches of your policy, and replays the second half with the TTLs that were and with those that came out, step by step
+within the limits. Prices are assumptions: give your own. Nothing is changed.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from optimizer import canonical
+from optimizer.caches.backtest import Prices, Row, backtest
+from optimizer.caches.guards import TtlLimits
+from optimizer.caches.record_log import RecordsUnreadable
+from optimizer.caches.records import UnusableRecord
+from optimizer.policy.check import InvalidPolicy
+from optimizer.policy.check import read as read_policy
+from optimizer.policy.model import CacheTtls
+from rich.console import Console
+from rich.table import Table
+
+from optimizer_cli.backtests.ttl_sources import Halves, UnreadableTrace, of_account, of_trace
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(help=__doc__)
+@click.option("--trace", "traces", type=_FILE, multiple=True, help="Trace of reads, .csv or .csv.gz; repeatable.")
+@click.option("--policy", "policy_file", type=click.File("rb"), help="Policy that names the caches of the account.")
+@click.option(
+    "--ttl", "ttl_s", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="TTL so far, s."
+)
+@click.option("--min-ttl", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Smallest TTL, s.")
+@click.option("--max-ttl", type=click.FloatRange(min=0.001), default=3600.0, show_default=True, help="Largest TTL, s.")
+@click.option("--memory-mb", type=click.FloatRange(min=0), default=1024.0, show_default=True, help="Budget, MiB.")
+@click.option("--value-bytes", type=click.FloatRange(min=0), default=500.0, show_default=True, help="Size of a value.")
+@click.option("--usd-gb-month", type=click.FloatRange(min=0), default=91.25, show_default=True, help="Cache memory.")
+@click.option("--usd-million-misses", type=click.FloatRange(min=0), default=0.125, show_default=True, help="Origin.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    traces: tuple[Path, ...],
+    policy_file: Any,
+    ttl_s: float,
+    min_ttl: float,
+    max_ttl: float,
+    memory_mb: float,
+    value_bytes: float,
+    usd_gb_month: float,
+    usd_million_misses: float,
+    as_json: bool,
+) -> None:
+    """The command."""
+    if bool(traces) == bool(policy_file):
+        raise click.UsageError("give either --trace, or --policy to read the account's own caches")
+    if not min_ttl <= ttl_s <= max_ttl:
+        raise click.UsageError(f"--ttl {ttl_s:g} lies outside --min-ttl {min_ttl:g} to --max-ttl {max_ttl:g}")
+    prices = Prices(usd_gb_month, usd_million_misses)
+    try:
+        limits = TtlLimits(min_ttl, max_ttl)
+        sources: list[Halves] = [of_trace(path, ttl_s, memory_mb, value_bytes, limits) for path in traces]
+        if policy_file:
+            sources += of_account(boto3.client("logs"), _limits(policy_file), datetime.now(UTC))
+    except (UnreadableTrace, RecordsUnreadable, UnusableRecord, BotoCoreError, ClientError) as error:
+        raise click.ClickException(str(error)) from error
+    found = {half.name: backtest(half.states, half.later, half.memory_bytes, prices) for half in sources}
+    if as_json:
+        click.echo(json.dumps(canonical.plain({"caches": found, "prices": prices}), indent=1))
+        return
+    out = Console(highlight=False)
+    for name, rows in found.items():
+        _show(out, name, rows)
+
+
+def _limits(policy_file: Any) -> CacheTtls:
+    try:
+        limits = read_policy(policy_file.read()).cache_ttls
+    except InvalidPolicy as invalid:
+        raise click.ClickException("\n".join(map(str, invalid.errors))) from invalid
+    if not limits.caches:
+        raise click.ClickException("the policy names no caches (cache_ttls.caches)")
+    return limits
+
+
+def _show(out: Console, name: str, rows: list[Row]) -> None:
+    title = f"{name}: on the half that was not seen"
+    table = Table(title=title, title_justify="left")
+    for column in ("namespace", "TTL", "steps", "hit ratio", "predicted", "reachable", "memory", "USD a month"):
+        table.add_column(column, justify="left" if column == "namespace" else "right")
+    for row in rows:
+        before, after = row.before, row.after
+        table.add_row(
+            row.namespace,
+            f"{before.ttl_s:.4g} -> {after.ttl_s:.4g} s",
+            str(row.steps),
+            f"{before.hit_ratio:.1%} -> {after.hit_ratio:.1%}",
+            f"{row.predicted_hit_ratio:.1%}",
+            f"{row.reachable_hit_ratio:.1%}",
+            f"{_size(before.memory_bytes)} -> {_size(after.memory_bytes)}",
+            f"{before.usd_month:.2f} -> {after.usd_month:.2f}",
+        )
+    total = [sum(getattr(row, when).usd_month for row in rows) for when in ("before", "after")]
+    memory = [sum(getattr(row, when).memory_bytes for row in rows) for when in ("before", "after")]
+    out.print(table)
+    out.print(
+        f"In all {_size(memory[0])} -> {_size(memory[1])}, {total[0]:.2f} -> {total[1]:.2f} USD a month"
+        if rows
+        else "Nothing was read in both halves."
+    )
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

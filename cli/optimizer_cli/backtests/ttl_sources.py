@@ -1,0 +1,109 @@
+"""Two halves of what was read of caches: from a trace file, or from what the cache client logged in the account."""
+
+import csv
+import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from optimizer.caches.guards import TtlLimits
+from optimizer.caches.propose import MB, OVERHEAD_BYTES
+from optimizer.caches.record_log import RecordLog
+from optimizer.caches.records import Observation, observations
+from optimizer.caches.replay import Accesses
+from optimizer.caches.sample import KeySample
+from optimizer.caches.tune import NamespaceState
+from optimizer.caches.usage import usages
+from optimizer.policy.model import Cache, CacheTtls
+
+type Rows = list[tuple[float, str]]
+
+
+class UnreadableTrace(ValueError):
+    """The file is no trace of reads; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """A cache: the first half to learn from, the second to be judged on."""
+
+    name: str
+    states: Mapping[str, NamespaceState]
+    later: Mapping[str, Observation]
+    memory_bytes: float
+
+
+def of_trace(path: Path, ttl_s: float, memory_mb: float, value_bytes: float, limits: TtlLimits) -> Halves:
+    """All namespaces of a CSV with time_s, namespace and key, with one TTL so far. Raises UnreadableTrace."""
+    rows = _rows(path)
+    times = [at for found in rows.values() for at, _ in found]
+    if not times:
+        raise UnreadableTrace(f"{path} has no reads")
+    start, end = min(times), max(times)
+    middle = (start + end) / 2
+    first = {name: _all_keys([r for r in found if r[0] < middle], start, middle) for name, found in rows.items()}
+    second = {name: _all_keys([r for r in found if r[0] >= middle], middle, end) for name, found in rows.items()}
+    states = {
+        name: NamespaceState(ttl_s, limits, seen, entry_bytes=value_bytes + OVERHEAD_BYTES)
+        for name, seen in first.items()
+        if seen is not None
+    }
+    later = {name: seen for name, seen in second.items() if seen is not None}
+    return Halves(path.name, states, later, memory_mb * MB)
+
+
+def of_account(logs: Any, limits: CacheTtls, now: datetime) -> Iterator[Halves]:
+    """Each cache of the policy, from its log groups. Raises RecordsUnreadable, UnusableRecord."""
+    start = now - timedelta(hours=limits.observe_hours)
+    for cache in limits.caches:
+        records = RecordLog(logs).read(cache.log_groups, start, now, limits.max_log_mb)
+        times = [float(sample["to_s"]) for sample in records.samples]
+        middle = (min(times) + max(times)) / 2 if times else 0.0
+        first = [sample for sample in records.samples if sample["to_s"] <= middle]
+        second = [sample for sample in records.samples if sample["to_s"] > middle]
+        yield Halves(
+            cache.name, _states(cache, limits, first, records.metrics), observations(second), cache.memory_mb * MB
+        )
+
+
+def _states(cache: Cache, limits: CacheTtls, samples: list[Any], metrics: Any) -> dict[str, NamespaceState]:
+    seen, used = observations(samples), usages(metrics)
+    states = {}
+    for space in cache.namespaces:
+        if space.name not in seen:
+            continue
+        newest = max((s for s in samples if s["namespace"] == space.name), key=lambda s: float(s["to_s"]))
+        usage = used.get(space.name)
+        bounds = TtlLimits(
+            space.min_ttl_s, space.max_ttl_s, space.max_age_s or float("inf"), max_step_ratio=limits.max_step_ratio
+        )
+        states[space.name] = NamespaceState(
+            float(newest["ttl_s"]),
+            bounds,
+            seen[space.name],
+            entry_bytes=((usage.payload_bytes if usage else None) or 0.0) + OVERHEAD_BYTES,
+            sliding=space.sliding,
+            target_hit_ratio=space.target_hit_ratio,
+        )
+    return states
+
+
+def _rows(path: Path) -> dict[str, Rows]:
+    found: dict[str, Rows] = {}
+    try:
+        with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as text:
+            for row in csv.DictReader(text):
+                found.setdefault(row["namespace"], []).append((float(row["time_s"]), row["key"]))
+    except OSError as error:
+        raise UnreadableTrace(f"{path} cannot be read: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableTrace(f"{path} is no CSV with time_s, namespace and key: {error!r}") from error
+    return found
+
+
+def _all_keys(rows: Rows, start_s: float, end_s: float) -> Observation | None:
+    if not rows:
+        return None
+    return Observation(Accesses.of(rows), KeySample(1.0, frozenset(), len(rows)), start_s, end_s, frozenset())

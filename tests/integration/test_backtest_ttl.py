@@ -1,0 +1,69 @@
+"""`optimizer backtest ttl`: learnt on one half of the reads, judged on the other."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from local_account.cache_traffic import Stream, reads
+from optimizer_cli.main import main
+
+from optimizer_cache import Bounds
+
+STREAMS = (Stream("price", Bounds(60, 1, 3600), 200, 1.0, 2.0), Stream("page", Bounds(60, 1, 3600), 90_000, 0.3, 1.0))
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("trace") / "reads.csv.gz"
+    with gzip.open(path, "wt", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(["time_s", "namespace", "key"])
+        writer.writerows(reads(STREAMS, 0, 4 * 3600, seed=3))
+    return path
+
+
+def run(*arguments: str) -> Any:
+    done = CliRunner().invoke(main, ["backtest", "ttl", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_what_is_predicted_from_the_first_half_comes_in_the_second(trace: Path) -> None:
+    found = json.loads(run("--trace", str(trace), "--json"))
+    rows = {row["namespace"]: row for row in found["caches"]["reads.csv.gz"]}
+    price = rows["price"]
+    assert price["steps"] >= 2
+    assert price["after"]["ttl_s"] > 120
+    assert price["after"]["hit_ratio"] > price["before"]["hit_ratio"] + 0.15
+    assert price["after"]["hit_ratio"] == pytest.approx(price["predicted_hit_ratio"], abs=0.02)
+    assert price["after"]["usd_month"] < price["before"]["usd_month"]
+    assert rows["page"]["reachable_hit_ratio"] < 0.3
+
+
+def test_a_small_budget_is_kept_in_time_that_was_not_seen(trace: Path) -> None:
+    budget = 0.1
+    found = json.loads(run("--trace", str(trace), "--memory-mb", str(budget), "--json"))
+    used = sum(row["after"]["memory_bytes"] for row in found["caches"]["reads.csv.gz"])
+    assert used <= 1.1 * budget * 1024 * 1024
+
+
+def test_the_table_says_what_it_comes_to(trace: Path) -> None:
+    assert "In all" in run("--trace", str(trace))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "give either --trace, or --policy"),
+        (["--trace", __file__], "is no CSV with time_s, namespace and key"),
+        (["--trace", __file__, "--ttl", "9000"], "lies outside"),
+    ],
+)
+def test_what_cannot_be_used_is_explained(arguments: list[str], says: str) -> None:
+    done = CliRunner().invoke(main, ["backtest", "ttl", *arguments])
+    assert done.exit_code != 0
+    assert says in " ".join(done.output.replace("│", " ").split())
