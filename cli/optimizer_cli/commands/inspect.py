@@ -5,6 +5,7 @@ import click
 from optimizer_cli.lazy import Lazy
 
 INSPECTIONS = {
+    "indexes": "Indexes of PostgreSQL, MySQL or MariaDB: superfluous, unused, missing, bloated.",
     "cache": "What is in a Redis or Valkey: namespaces, TTLs, memory, settings.",
 }
 

@@ -134,9 +134,7 @@ class Connections:
     def _connect(self, database: Database, address: Address, read_within_s: float | None, *, anew: bool) -> Connection:
         user, password = self._credentials(database, address, anew=anew)
         tls = self._tls(database)
-        if database.engine == "postgresql":
-            return _connect_postgresql(database.database, address, user, password, tls, read_within_s)
-        return _connect_mysql(database.database, address, user, password, tls, read_within_s)
+        return connect(database.engine, database.database, address, user, password, tls, read_within_s)
 
     def _credentials(self, database: Database, address: Address, *, anew: bool) -> tuple[str, str]:
         if not database.secret_arn:
@@ -176,6 +174,22 @@ def from_environment() -> Connections:
         return Documents(aws.client("s3"), bucket).read_bytes(key).decode()
 
     return Connections(lambda: aws.client("secretsmanager"), lambda: aws.client("rds"), read_ca)
+
+
+def connect(
+    engine: str,
+    database: str,
+    address: Address,
+    user: str,
+    password: str,
+    tls: ssl.SSLContext | None,
+    read_within_s: float | None,
+) -> Connection:
+    """A new connection in autocommit that the caller closes; Unreachable or AccessDenied. `engine` as in the policy;
+    without `tls` nothing is encrypted."""
+    if engine == "postgresql":
+        return _connect_postgresql(database, address, user, password, tls, read_within_s)
+    return _connect_mysql(database, address, user, password, tls, read_within_s)
 
 
 def is_healthy(connection: Connection) -> bool:

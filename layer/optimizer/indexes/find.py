@@ -1,21 +1,32 @@
 """Everything that is found in a database, whatever its engine. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from optimizer.indexes.catalog import Catalog, Engine
 from optimizer.indexes.findings import Finding
+from optimizer.indexes.usage import UsageLimits, UsageSnapshot, snapshot
 from optimizer.policy.model import Indexes
 
+_MIB = 2**20
 
-def find(nodes: Sequence[Catalog], _limits: Indexes) -> list[Finding]:
-    """All findings on what one look has read: the writer first, then its replicas. The modules of each engine say how
-    they come about."""
-    catalog = nodes[0]
-    if catalog.server.engine is not Engine.POSTGRESQL:
-        return []
-    from optimizer.indexes.postgresql_foreign_keys import foreign_keys_without_index
-    from optimizer.indexes.postgresql_invalid import invalid
-    from optimizer.indexes.postgresql_redundant import redundant
-    from optimizer.indexes.postgresql_upkeep import upkeep
 
-    return [*redundant(catalog), *invalid(catalog), *foreign_keys_without_index(catalog), *upkeep(catalog)]
+def find(nodes: Sequence[Catalog], limits: Indexes, snapshots: Sequence[UsageSnapshot] = ()) -> list[Finding]:
+    """All findings on what one look has read: the writer first, then its replicas; `snapshots` are of earlier looks.
+    The modules of each engine say how they come about."""
+    catalog, replicas = nodes[0], nodes[1:]
+    taken = [*snapshots, *(snapshot(replica) for replica in replicas)]
+    names = [replica.server.node for replica in replicas]
+    usage = UsageLimits(days=float(limits.min_observation_days))
+    if catalog.server.engine is Engine.POSTGRESQL:
+        from optimizer.indexes import postgresql_findings as postgresql
+
+        history = postgresql.History(snapshots=taken, nodes=names)
+        return postgresql.find(catalog, history, postgresql.Limits(usage=usage))
+    from optimizer.indexes import mysql_findings as mysql
+    from optimizer.indexes.mysql_upkeep import UpkeepLimits
+
+    # What only replicas are asked may name an index in a hint, or want one.
+    said = tuple(statement for node in nodes for statement in node.statements)
+    upkeep = UpkeepLimits(min_free_share=limits.min_bloat_share, min_free_bytes=limits.min_bloat_mb * _MIB)
+    return mysql.find(replace(catalog, statements=said), taken, names, mysql.Limits(usage=usage, upkeep=upkeep))

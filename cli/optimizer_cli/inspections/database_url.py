@@ -1,0 +1,77 @@
+"""Where a database is and how to log in, from a URL."""
+
+import ipaddress
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from optimizer.indexes.connections import Address
+
+_ENGINES = {
+    "postgresql": ("postgresql", 5432),
+    "postgres": ("postgresql", 5432),
+    "mysql": ("mysql", 3306),
+    "mariadb": ("mariadb", 3306),
+}
+_UNENCRYPTED = ("disable", "disabled", "off", "false")
+
+
+class BadUrl(ValueError):
+    """The URL does not say which database is meant; the message does not repeat it, as it may hold a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """A node of a database. `engine` as in the policy."""
+
+    engine: str
+    address: Address
+    user: str
+    password: str
+    database: str
+    tls: bool
+
+    @classmethod
+    def parse(cls, url: str, tls: str | None = None) -> "DatabaseUrl":
+        """Of `scheme://[user[:password]@]host[:port][/database][?sslmode=disable]`; BadUrl. `tls`: verify or off;
+        None: as the URL says, else verify unless the host is this machine."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as wrong:
+            raise BadUrl(f"that is no URL of a database: {wrong}") from wrong
+        if parts.scheme not in _ENGINES:
+            raise BadUrl("the URL must begin with postgresql://, mysql:// or mariadb://")
+        if not host:
+            raise BadUrl(f"the URL names no host: {parts.scheme}://user@host/database")
+        engine, usual_port = _ENGINES[parts.scheme]
+        user = unquote(parts.username or ("postgres" if engine == "postgresql" else "root"))
+        database = unquote(parts.path.removeprefix("/")) or (user if engine == "postgresql" else "")
+        query = parse_qs(parts.query)
+        asked = (query.get("sslmode") or query.get("ssl-mode") or query.get("ssl") or [""])[0].lower()
+        encrypted = tls == "verify" if tls else not (asked in _UNENCRYPTED or (not asked and _is_here(host)))
+        return cls(engine, Address(host, port or usual_port), user, unquote(parts.password or ""), database, encrypted)
+
+    @property
+    def where(self) -> str:
+        """Host and port."""
+        return f"{self.address.host}:{self.address.port}"
+
+    def at(self, host: str) -> "DatabaseUrl":
+        """The same at `host` or `host:port`; BadUrl."""
+        try:
+            parts = urlsplit(f"//{host}")
+            name, port = parts.hostname, parts.port
+        except ValueError as wrong:
+            raise BadUrl(f"--replica {host!r} is no HOST[:PORT]: {wrong}") from wrong
+        if not name or parts.path or parts.username is not None:
+            raise BadUrl(f"--replica {host!r} is no HOST[:PORT]")
+        return replace(self, address=Address(name, port or self.address.port))
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,77 @@
+"""What was found in a database, as tables for people."""
+
+from collections.abc import Sequence
+
+from optimizer.indexes.catalog import Catalog
+from optimizer.indexes.findings import Action, Finding
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_WORDS = {Action.ASK: "decide", Action.OPTIMIZE_TABLE: "optimize", Action.CLEAN_PENDING_LIST: "clean"}
+_COLOUR = {"low": "green", "medium": "yellow", "high": "red"}
+_NOT_READ = {
+    "usage": "how often indexes are used",
+    "statements": "which statements there are",
+    "sizes": "sizes and statistics of indexes",
+    "table_statistics": "how much tables have changed",
+    "column_statistics": "statistics of columns",
+    "activities": "open transactions",
+    "builds": "builds that are running",
+    "stored_code": "views and routines",
+}
+
+
+def show(nodes: Sequence[Catalog], findings: Sequence[Finding], out: Console) -> None:
+    """What to do, what is kept and why, and what could not be read."""
+    server = nodes[0].server
+    version = ".".join(map(str, server.version))
+    count = f"{len(nodes[0].indexes):,} indexes of {len(nodes[0].tables):,} tables"
+    place = server.database or "all databases"
+    out.print(f"{server.engine.value} {version} at {server.node}, {place}: {count}", markup=False, highlight=False)
+    todo = [finding for finding in findings if finding.action is not Action.NONE]
+    if todo:
+        freed = sum(finding.saves_bytes or 0 for finding in todo if finding.action is not Action.CREATE)
+        title = f"To do: {len(todo)}" + (f", {size(freed)} to be freed" if freed else "")
+        table = Table("what", "where", "size", "risk", "why", title=title, title_justify="left")
+        for finding in todo:
+            risk = f"[{_COLOUR[finding.risk.value]}]{finding.risk.value}[/]"
+            what = _WORDS.get(finding.action, finding.action.value)
+            table.add_row(what, escape(_where(finding)), size(finding.size_bytes), risk, escape(_why(finding)))
+        out.print(table)
+    else:
+        out.print("Nothing to do.")
+    kept = [finding for finding in findings if finding.action is Action.NONE]
+    if kept:
+        table = Table("what", "where", "size", "why it is kept", title=f"Kept: {len(kept)}", title_justify="left")
+        for finding in kept:
+            words = finding.kept_because or finding.reason
+            kind = finding.kind.value.replace("_", " ")
+            table.add_row(kind, escape(_where(finding)), size(finding.size_bytes), escape(words))
+        out.print(table)
+    for node in nodes:
+        for name, why in node.not_read.items():
+            what = _NOT_READ.get(name, name)
+            out.print(f"Not known of {node.server.node}: {what} ({why}).", markup=False, highlight=False)
+
+
+def _where(finding: Finding) -> str:
+    place = f"{finding.schema}.{finding.table}"
+    return f"{place}: {finding.index}" if finding.index else place
+
+
+def _why(finding: Finding) -> str:
+    wanted = finding.action in (Action.CREATE, Action.ASK) and finding.index is None and finding.statement
+    return f"{finding.reason}\n{finding.statement}" if wanted else finding.reason
+
+
+def size(count: int | None) -> str:
+    """Bytes for people."""
+    if count is None:
+        return ""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"

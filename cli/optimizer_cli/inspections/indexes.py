@@ -1,0 +1,150 @@
+"""`optimizer inspect indexes`: what is superfluous, missing or worn in a database, and why the rest is kept."""
+
+import json
+import ssl
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+from optimizer import canonical
+from optimizer.indexes.catalog import Catalog
+from optimizer.indexes.connections import AccessDenied, Unreachable, close, connect
+from optimizer.indexes.find import find
+from optimizer.indexes.findings import Action
+from optimizer.policy.model import Indexes
+from pg8000.exceptions import DatabaseError, InterfaceError
+from pymysql import MySQLError
+from rich.console import Console
+
+from optimizer_cli.inspections import index_tables
+from optimizer_cli.inspections.database_url import BadUrl, DatabaseUrl
+
+FOUND = 3
+_READ_WITHIN_S = 120.0
+
+
+class CannotLook(RuntimeError):
+    """Why a database could not be looked at, in one line."""
+
+
+@click.command(
+    epilog="Ends with 1 if the database cannot be looked at, and with --check with 3 if something is to be done."
+)
+@click.option(
+    "--url",
+    "--dsn",
+    "url",
+    required=True,
+    envvar="OPTIMIZER_DATABASE_URL",
+    help="postgresql:// or mysql://[user[:password]@]host[:port][/database]; MySQL and MariaDB without a database: all "
+    "of them. A password is better kept in the variable OPTIMIZER_DATABASE_URL than in a command line.",
+)
+@click.option(
+    "--replica",
+    "replicas",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="A replica, same user and database: an index that only it uses is in use. Repeat it for each.",
+)
+@click.option("--tls", type=click.Choice(["verify", "off"]), help="Default: verify, off for this machine.")
+@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Certificates to trust (PEM).")
+@click.option(
+    "--days",
+    type=click.IntRange(0),
+    default=Indexes().min_observation_days,
+    show_default=True,
+    help="Days without a read on every node before an index counts as unused.",
+)
+@click.option("--check", is_flag=True, help="End with 3 if something is to be done.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+def command(
+    url: str,
+    replicas: tuple[str, ...],
+    tls: str | None,
+    ca_file: str | None,
+    days: int,
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Look at the indexes of a database: what is superfluous, unused, missing or worn, and why the rest is kept.
+
+    Reads the catalog and the server's statistics, no rows of a table, with short waits. Nothing is changed.
+    """
+    try:
+        writer = DatabaseUrl.parse(url, tls)
+        nodes = [_read(node, ca_file) for node in (writer, *(writer.at(host) for host in replicas))]
+    except (BadUrl, CannotLook) as error:
+        if as_json:
+            click.echo(json.dumps({"error": str(error)}))
+        raise click.ClickException(str(error)) from error
+    findings = find(nodes, replace(Indexes(), min_observation_days=days))
+    if as_json:
+        click.echo(json.dumps(_document(nodes, findings), ensure_ascii=False))
+    else:
+        index_tables.show(nodes, findings, Console())
+    sys.exit(FOUND if check and any(finding.action is not Action.NONE for finding in findings) else 0)
+
+
+def _read(node: DatabaseUrl, ca_file: str | None) -> Catalog:
+    """CannotLook, whatever the cause, in one line and without the password."""
+    context = _tls(node, ca_file)
+    try:
+        connection: Any = connect(
+            node.engine, node.database, node.address, node.user, node.password, context, _READ_WITHIN_S
+        )
+    except (Unreachable, AccessDenied) as refused:
+        raise CannotLook(_one_line(refused)) from refused
+    try:
+        return _catalog(node, connection)
+    except (DatabaseError, InterfaceError, MySQLError, OSError, ValueError, LookupError) as failed:
+        raise CannotLook(f"{node.where} cannot be looked at: {_one_line(failed)}") from failed
+    finally:
+        close(connection)
+
+
+def _catalog(node: DatabaseUrl, connection: Any) -> Catalog:
+    """Only the driver and reader of this engine are loaded."""
+    if node.engine == "postgresql":
+        from optimizer.indexes import postgresql_reader
+
+        return postgresql_reader.read_catalog(connection, node=node.where)
+    from optimizer.indexes import mysql_reader
+
+    return mysql_reader.read_catalog(connection, database=node.database, node=node.where)
+
+
+def _tls(node: DatabaseUrl, ca_file: str | None) -> ssl.SSLContext | None:
+    if not node.tls:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (ssl.SSLError, OSError) as unusable:
+        raise CannotLook(f"{ca_file} holds no certificates: {unusable}") from unusable
+
+
+def _one_line(error: BaseException) -> str:
+    """The server's own words: PostgreSQL's driver gives a dictionary, MySQL's a number and a text."""
+    first = error.args[0] if error.args else ""
+    if isinstance(first, dict):
+        return f"{first.get('M')} ({first.get('C')})"
+    text = f"{error.args[1]} ({first})" if isinstance(error, MySQLError) and len(error.args) > 1 else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def _document(nodes: Sequence[Catalog], findings: Sequence[Any]) -> dict[str, Any]:
+    catalog = nodes[0]
+    return {
+        "server": {
+            "engine": catalog.server.engine,
+            "version": ".".join(map(str, catalog.server.version)),
+            "database": catalog.server.database,
+            "read_at": catalog.server.read_at.isoformat(),
+        },
+        "nodes": [node.server.node for node in nodes],
+        "tables": len(catalog.tables),
+        "indexes": len(catalog.indexes),
+        "findings": canonical.plain(list(findings)),
+        "not_read": {node.server.node: dict(node.not_read) for node in nodes if node.not_read},
+    }
