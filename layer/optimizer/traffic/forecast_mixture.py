@@ -3,7 +3,8 @@
 A past minute is one observation: what it needed and what was still warm. Which past minutes speak for a minute ahead
 is the question, and different functions answer it differently: the very same minute of the day (a schedule), the
 minutes around it (a daily season), the same minute of neighbouring hours (a schedule that wanders) or any minute
-(no season). Each answer is a Neighbourhood; a forecast is their weighted mean.
+(no season). Each answer is a Neighbourhood. One more says how the time of day and the minute of the hour go together:
+as if each raised or lowered the chances by itself. A forecast is the weighted mean of these members.
 """
 
 from dataclasses import dataclass
@@ -39,14 +40,18 @@ NEIGHBOURHOODS = (
     Neighbourhood(DAY_MINUTES // 2),
 )
 
+# Of NEIGHBOURHOODS: the time of day, the minute of the hour, and neither.
+_SEASON, _PHASE, _ANY = 3, 5, 8
+MEMBERS = len(NEIGHBOURHOODS) + 1
+
 # The weight of a day halves every ten days.
 DAY_DECAY = 0.5 ** (1 / 10)
 BACK_TEST_DAYS = 4
-# Every seventh minute is tested: no part of an hour is left out, since 7 and 60 have no factor in common.
-SAMPLE_MINUTES = 7
+# Every eleventh minute is tested: no part of an hour is left out, since 11 and 60 have no factor in common.
+SAMPLE_MINUTES = 11
 # A forecast of never is one of a minute in a week.
 LEAST_LIKELIHOOD = 1e-4
-ROUNDS = 30
+ROUNDS = 60
 # What stays on all alike: the next days may differ from those tested, and it is the unlikely that is planned for.
 KEPT_EQUAL = 0.2
 
@@ -94,26 +99,26 @@ def day_tables(past: PastDays, levels: Levels) -> Reals:
 
 def mean_tables(tables: Reals, weights: Reals, minutes: Ints) -> Reals:
     """Forecast for local `minutes` of the day: the mean over all days (`tables`, newest first, each counting less
-    than the one after it) as each Neighbourhood sees it, mixed by `weights`, which sum to one. [minutes, 2 levels].
+    than the one after it) as each member sees it, mixed by `weights`, which sum to one. [minutes, 2 levels].
     """
     total = np.zeros(tables.shape[1:])
     for day in tables[::-1]:
         total *= DAY_DECAY
         total += day
     mixed = np.zeros((len(minutes), total.shape[1] - 1), np.float32)
-    for weight, shares in zip(weights, _neighbourhoods(total, minutes), strict=True):
+    for weight, shares in zip(weights, _members(total, minutes), strict=True):
         mixed += np.float32(weight) * shares
     return mixed
 
 
 def fitted_weights(tables: Reals) -> Reals:
-    """How far to trust each Neighbourhood, from its forecasts of the last BACK_TEST_DAYS days by the days before.
+    """How far to trust each member, from its forecasts of the last BACK_TEST_DAYS days by the days before.
 
     Each minute and level of a tested day came out short, unused or neither; the weights raise the likelihood of
     that under the mixture, by expectation maximisation from equal weights. It stops after a few rounds: what a few
     days cannot tell apart stays mixed. Equal weights where there are no two days.
     """
-    count = len(NEIGHBOURHOODS)
+    count = MEMBERS
     levels = tables.shape[2] // 2
     minutes = np.arange(0, DAY_MINUTES, SAMPLE_MINUTES)
     total = np.zeros(tables.shape[1:])
@@ -126,7 +131,7 @@ def fitted_weights(tables: Reals) -> Reals:
         came = tables[age - 1, minutes]
         known = came[:, -1] > 0
         short, unused = came[known, :levels], came[known, levels:-1]
-        forecast = _neighbourhoods(total, minutes)[:, known]
+        forecast = _members(total, minutes)[:, known]
         to_be_short, to_be_unused = forecast[:, :, :levels], forecast[:, :, levels:]
         neither = 1 - to_be_short - to_be_unused
         likelihood = short * to_be_short + unused * to_be_unused + (1 - short - unused) * neither
@@ -137,17 +142,45 @@ def fitted_weights(tables: Reals) -> Reals:
     likely = np.maximum(np.concatenate(rows, axis=1), LEAST_LIKELIHOOD)
     likely = likely[:, likely.min(axis=0) < 1 - LEAST_LIKELIHOOD]
     for _ in range(ROUNDS if likely.size else 0):
-        weights = weights * (likely / (weights.astype(np.float32) @ likely)).mean(axis=1)
+        weights = weights * (likely @ (1 / (weights.astype(np.float32) @ likely))) / likely.shape[1]
     return KEPT_EQUAL / count + (1 - KEPT_EQUAL) * weights
 
 
-def _neighbourhoods(total: Reals, minutes: Ints) -> Reals:
-    """What each Neighbourhood says of `minutes` of the day: [neighbourhoods, minutes, columns - 1], from sums over
-    days [1440, columns] whose last column is the weight of what is known."""
+def _members(total: Reals, minutes: Ints) -> Reals:
+    """What each member says of `minutes` of the day: [members, minutes, columns - 1], from sums over days
+    [1440, columns] whose last column is the weight of what is known."""
     # A minute of the day that was never seen is as the average minute.
     total = total + total.sum(axis=0) * (1e-6 / DAY_MINUTES)
-    sums = np.stack([_around(total, near, minutes) for near in NEIGHBOURHOODS])
-    return np.asarray(sums[:, :, :-1] / np.maximum(sums[:, :, -1:], 1e-12), np.float32)
+    said = np.empty((MEMBERS, len(minutes), total.shape[1] - 1), np.float32)
+    for index, near in enumerate(NEIGHBOURHOODS):
+        sums = _around(total, near, minutes)
+        np.divide(sums[:, :-1], np.maximum(sums[:, -1:], 1e-12), out=said[index], casting="same_kind")
+    said[-1] = _together(said[_SEASON], said[_PHASE], said[_ANY, :1])
+    return said
+
+
+def _together(season: Reals, phase: Reals, usual: Reals) -> Reals:
+    """Chances that the season and the phase raise or lower independently: p(season) p(phase) / p, scaled to sum to
+    one over short, unused and neither."""
+    levels = season.shape[1] // 2
+    raised = season * phase
+    raised *= 1 / np.maximum(usual, 1e-9)
+    whole = _neither(season)
+    whole *= _neither(phase)
+    whole *= 1 / np.maximum(_neither(usual), 1e-9)
+    whole += raised[:, :levels]
+    whole += raised[:, levels:]
+    scale = 1 / np.maximum(whole, 1e-12)
+    raised[:, :levels] *= scale
+    raised[:, levels:] *= scale
+    return raised
+
+
+def _neither(shares: Reals) -> Reals:
+    levels = shares.shape[1] // 2
+    neither = 1 - shares[:, :levels]
+    neither -= shares[:, levels:]
+    return np.maximum(neither, 0, out=neither)
 
 
 def _around(total: Reals, near: Neighbourhood, minutes: Ints) -> Reals:

@@ -9,6 +9,8 @@ import numpy as np
 from optimizer.traffic.forecast_demand import Levels, Reals, kept_warm
 from optimizer.traffic.forecast_level import level_factors
 from optimizer.traffic.forecast_mixture import PastDays, day_tables, fitted_weights, mean_tables
+from optimizer.traffic.forecast_recency import since_last_time
+from optimizer.traffic.forecast_survival import chance_alive
 from optimizer.traffic.history import DAY_MINUTES
 from optimizer.traffic.local_time import offsets_minutes
 from optimizer.traffic.need import little
@@ -84,14 +86,15 @@ def plan(request: WarmupRequest) -> WarmupPlan:
     levels = Levels.up_to(most)
 
     local_now, of_day = int(local_ahead[0]), local_ahead % DAY_MINUTES
-    seen = (PastDays.of(*_with_warmth(view, keep_alive), local_behind, local_now) for view in views)
+    seen = [PastDays.of(*_with_warmth(view, keep_alive), local_behind, local_now) for view in views]
     tables, *levelled = (day_tables(past, levels) for past in seen)
     weights = fitted_weights(tables)
-    for table in levelled:
-        tables += table
-    shares = mean_tables(tables, weights, of_day)
-    size = np.tile(levels.high - levels.low, 2)
-    cold, unused = np.split(shares * size, 2, axis=1)
+    summed = sum(levelled, tables)
+    daily = mean_tables(summed, weights, np.arange(DAY_MINUTES))
+    short, unused = np.split(since_last_time(daily, tables, of_day, keep_alive), 2, axis=1)
+    alive = chance_alive(seen[0].needed)
+    size = levels.high - levels.low
+    cold, unused = short * alive * size, (1 - (1 - unused) * alive) * size
 
     # What the last minutes used is still warm for a while: nothing can be gained or lost there.
     still = kept_warm(

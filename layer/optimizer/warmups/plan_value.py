@@ -45,15 +45,23 @@ def _walk(begins: NDArray[np.bool_], goes_on: NDArray[np.bool_], shortest: int) 
     """Follow the choices forwards, jumping from one to the next: few stretches, so plain Python is quick."""
     cover = np.zeros_like(begins)
     minutes = len(begins)
+    ends = _next_true(~goes_on)
+    starts = _next_true(begins)
     for level in range(begins.shape[1]):
-        starts = np.append(np.flatnonzero(begins[:, level]), minutes)
-        ends = np.append(np.flatnonzero(~goes_on[:, level]), minutes)
-        t = int(starts[0])
+        next_start, next_end = starts[:, level].tolist(), ends[:, level].tolist()
+        t = next_start[0]
         while t < minutes:
-            end = min(int(ends[np.searchsorted(ends, min(t + shortest, minutes))]), minutes)
+            end = next_end[t + shortest]
             cover[t:end, level] = True
-            t = int(starts[np.searchsorted(starts, end)])
+            t = next_start[end]
     return cover
+
+
+def _next_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each row the first at or after it that is true, by column; the number of rows where there is none."""
+    rows = len(flags)
+    where = np.where(flags, np.arange(rows)[:, None], rows)
+    return np.minimum.accumulate(where[::-1], axis=0)[::-1]
 
 
 def ping_counts(held: NDArray[np.floating], keep_alive_minutes: int) -> list[tuple[int, int]]:

@@ -1,0 +1,109 @@
+"""What the time since the last call says: rhythms that know no time of day, and functions that ended."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from optimizer.traffic.forecast_recency import since_last_time
+from optimizer.traffic.forecast_survival import ENDS_A_DAY, chance_alive
+from optimizer.traffic.history import DAY_MINUTES
+from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
+
+KEEP_ALIVE = 10
+DAYS = 15
+
+
+def planned(calls: np.ndarray) -> WarmupPlan:
+    return plan(
+        WarmupRequest(
+            start=datetime(2026, 3, 10, tzinfo=UTC),
+            hours_ahead=6,
+            time_zone="UTC",
+            duration_ms=500.0,
+            keep_alive_minutes=KEEP_ALIVE,
+            idle_minutes_per_cold_start=60.0,
+            minutes=calls,
+            hours=np.zeros(0),
+        )
+    )
+
+
+def is_warm(made: WarmupPlan, minute: int) -> bool:
+    return any(at <= minute <= at + KEEP_ALIVE for at, _ in made.pings)
+
+
+# 1440 is no multiple of them: no minute of the day says anything.
+@pytest.mark.parametrize("period", [47, 95, 101])
+def test_a_call_every_so_many_minutes_is_expected_when_it_is_due_whatever_the_time_of_day(period: int) -> None:
+    calls = np.zeros(DAYS * DAY_MINUTES + 360)
+    calls[7::period] = 1
+    known, ahead = calls[:-360], calls[-360:]
+    made = planned(known)
+    due = np.flatnonzero(ahead)
+    assert all(is_warm(made, int(minute)) for minute in due)
+    # Beside each call a minute or two for schedules that start late, and the keep-alive.
+    assert sum(is_warm(made, minute) for minute in range(360)) <= (KEEP_ALIVE + 5) * (len(due) + 1)
+
+
+def test_calls_that_come_by_chance_are_not_expected_at_any_time_more_than_another() -> None:
+    random = np.random.default_rng(3)
+    short = (random.random(DAYS * DAY_MINUTES) < 0.005).astype(np.float32)
+    tables = np.stack([short, 1 - short, np.ones_like(short)], axis=1).reshape(DAYS, DAY_MINUTES, 3)[::-1]
+    daily = np.tile(np.array([0.005, 0.995], np.float32), (DAY_MINUTES, 1))
+    ahead = since_last_time(daily, tables, np.arange(360), KEEP_ALIVE)
+    assert np.abs(np.log(ahead[:, 0] / 0.005)).mean() < 0.2
+
+
+def test_what_follows_the_last_time_is_known_for_a_few_hours_only() -> None:
+    short = np.zeros(DAYS * DAY_MINUTES, np.float32)
+    short[7::95] = 1
+    tables = np.stack([short, 1 - short, np.ones_like(short)], axis=1).reshape(DAYS, DAY_MINUTES, 3)[::-1]
+    daily = np.tile(np.array([1 / 95, 94 / 95], np.float32), (DAY_MINUTES, 1))
+    ahead = since_last_time(daily, tables, np.arange(DAY_MINUTES), KEEP_ALIVE)
+    assert ahead[:360, 0].max() > 4 / 95
+    assert np.allclose(ahead[360:], daily[360:])
+
+
+def days(active: str) -> np.ndarray:
+    """Newest day first: x called, . not called, ? not known."""
+    rows = [np.full(DAY_MINUTES, {"x": 1.0, ".": 0.0, "?": np.nan}[day]) for day in active]
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize(
+    ("active", "least", "most"),
+    [
+        ("xxxxxxxxxxxxxxx", 1.0, 1.0),
+        # A day off is nothing; four in a row of a function that is called every day are the end of it.
+        (".xxxxxxxxxxxxxx", 0.8, 1.0),
+        ("....xxxxxxxxxxx", 0.0, 0.1),
+        (".......xxxxxxxx", 0.0, 0.01),
+        # After a weekend, and six days after a weekly call.
+        ("..xxxxx..xxxxx.", 0.8, 1.0),
+        ("......x......x.", 0.8, 1.0),
+        # A gap in the metrics is not silence.
+        ("????xxxxxxxxxxx", 1.0, 1.0),
+        ("...............", 0.0, 0.0),
+    ],
+)
+def test_the_longer_a_function_is_silent_for_its_habits_the_less_likely_it_comes_back(
+    active: str, least: float, most: float
+) -> None:
+    assert least <= chance_alive(days(active)) <= most
+
+
+def test_one_day_of_history_and_a_silent_one_leave_it_open() -> None:
+    assert 0.5 < chance_alive(days(".x")) < 1 - ENDS_A_DAY
+
+
+@pytest.mark.parametrize("silent_days", [4, 5, 7])
+def test_a_function_that_is_silent_for_four_days_is_not_kept_warm(silent_days: int) -> None:
+    calls = np.zeros(DAYS * DAY_MINUTES)
+    calls.reshape(DAYS, DAY_MINUTES)[:, 480:490] = 60
+    # The plan begins at midnight, eight hours before the call would come.
+    calls[-silent_days * DAY_MINUTES :] = 0
+    calls[: DAY_MINUTES // 2] = 0
+    made = plan(
+        WarmupRequest(datetime(2026, 3, 10, tzinfo=UTC), 24, "UTC", 2000.0, KEEP_ALIVE, 60.0, calls, np.zeros(0))
+    )
+    assert made.pings == ()
