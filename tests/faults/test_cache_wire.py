@@ -20,7 +20,7 @@ from optimizer_cache import Bounds, Cache, Namespace, connect
 TIMEOUT_S = 0.2
 # What a busy machine may add: the promise is about waiting, not about being scheduled.
 SPARE_S = 0.06
-PAUSE_S = 0.3
+PAUSE_S = 0.15
 
 
 @pytest.fixture(scope="module", params=[valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
