@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _LOCK_ATTEMPTS = 5
+# Index of the table: `kind` (run, change, or ended: a change whose life is over) and `at`, when it began or ended.
+_BY_KIND = "by_kind"
+_LIFE_OVER = frozenset({Status.KEPT, Status.REVERTED, Status.FAILED})
 _REMEMBERED = timedelta(days=90)
 
 
@@ -100,7 +103,7 @@ class RunStore:
         """Record that the run goes on, and what is known of it; facts already recorded under other names stay."""
         values: Item = {f"fact_{name}": table.json_text(value) for name, value in facts.items()}
         values["run_id"] = run_id
-        first: Item = {"status": "running", "started_at": now.isoformat()}
+        first: Item = {"status": "running", **_started(now)}
         self._table.write(table.update(f"RUN#{run_id}", "RUN", values, once=first))
 
     def finish_run(self, run_id: str, status: str, now: datetime, **facts: Any) -> None:
@@ -108,22 +111,33 @@ class RunStore:
         values: Item = {f"fact_{name}": table.json_text(value) for name, value in facts.items()}
         values |= {"run_id": run_id, "status": status, "finished_at": now.isoformat()}
         other = "attribute_not_exists(#finished_at) OR #status <> :status"
-        self._table.write(
-            table.update(
-                f"RUN#{run_id}", "RUN", values, other, {"status": status}, once={"started_at": now.isoformat()}
-            )
-        )
+        self._table.write(table.update(f"RUN#{run_id}", "RUN", values, other, {"status": status}, once=_started(now)))
 
     def run(self, run_id: str) -> dict[str, Any]:
         """`run_id`, `status`, `started_at`, `finished_at` (once it ended; datetimes) and the facts; or NoSuchRun."""
         item = self._table.get(f"RUN#{run_id}", "RUN")
         if item is None:
             raise NoSuchRun(f"no run {run_id} is recorded")
-        facts: dict[str, Any] = {name[5:]: table.read_json(item, name) for name in item if name.startswith("fact_")}
-        times: dict[str, Any] = {
-            name: datetime.fromisoformat(str(item[name])) for name in ("started_at", "finished_at") if name in item
-        }
-        return {**facts, **times, "run_id": run_id, "status": str(item["status"])}
+        return _run(item)
+
+    def runs(self, since: datetime, limit: int) -> list[dict[str, Any]]:
+        """The runs started since then, the newest first, each as `run` gives it."""
+        keys = self._table.newest(_BY_KIND, "run", since.astimezone(UTC).isoformat(), limit)
+        found = self._table.get_all(keys)
+        return [_run(found[key]) for key in keys if key in found]
+
+    def changes_since(self, since: datetime, limit: int) -> list[StoredChange]:
+        """The changes proposed since then and not at the end of a life, and those whose life ended since then."""
+        return [*self._newest("change", since, limit), *self.ended_since(since, limit)]
+
+    def ended_since(self, since: datetime, limit: int) -> list[StoredChange]:
+        """The changes that were made and then kept, taken back or found to have failed since then, the newest first."""
+        return self._newest("ended", since, limit)
+
+    def _newest(self, kind: str, since: datetime, limit: int) -> list[StoredChange]:
+        keys = self._table.newest(_BY_KIND, kind, since.astimezone(UTC).isoformat(), limit)
+        found = self._table.get_all(keys)
+        return [_stored(found[key]) for key in keys if key in found]
 
     # Changes and their history.
 
@@ -144,6 +158,8 @@ class RunStore:
             "rule": rule,
             "message": message,
             f"at_{status.value}": now.isoformat(),
+            "kind": "change",
+            "at": now.astimezone(UTC).isoformat(),
         }
         pointer: Item = {"pk": f"RUN#{change.run_id}", "sk": key, "change_id": change.id}
         if self._table.write(
@@ -182,6 +198,8 @@ class RunStore:
         values: Item = {"status": to.value}
         if message:
             values["message"] = message
+        if to in _LIFE_OVER:
+            values |= {"kind": "ended", "at": now.astimezone(UTC).isoformat()}
         once: Item = {f"at_{to.value}": now.isoformat()}
         operation = table.update(f"CHANGE#{change_id}", "CHANGE", values, condition, names, once=once)
         if to not in frm and self._table.write(operation, _event(change_id, to, now, message)):
@@ -286,6 +304,18 @@ class RunStore:
     def end_publication(self, subject: str, message_id: str) -> None:
         """Record the id that the topic gave."""
         self._table.write(table.update(subject, "PUBLICATION", {"message_id": message_id}))
+
+
+def _run(item: Item) -> dict[str, Any]:
+    facts: dict[str, Any] = {name[5:]: table.read_json(item, name) for name in item if name.startswith("fact_")}
+    times: dict[str, Any] = {
+        name: datetime.fromisoformat(str(item[name])) for name in ("started_at", "finished_at") if name in item
+    }
+    return {**facts, **times, "run_id": str(item["run_id"]), "status": str(item["status"])}
+
+
+def _started(now: datetime) -> dict[str, str | int]:
+    return {"started_at": now.isoformat(), "kind": "run", "at": now.astimezone(UTC).isoformat()}
 
 
 def _event(change_id: str, status: Status, now: datetime, message: str) -> dict[str, Any]:

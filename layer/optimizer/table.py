@@ -69,6 +69,20 @@ class Table:
         )
         return [_unmarshal(raw) for page in pages for raw in page["Items"]]
 
+    def newest(self, index: str, kind: str, since: str, limit: int) -> list[tuple[str, str]]:
+        """Keys of the items of a kind in the index, the newest first, not older than `since` (ISO 8601). An index is
+        a moment behind the table."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            IndexName=index,
+            KeyConditionExpression="#kind = :kind AND #at >= :since",
+            ExpressionAttributeNames={"#kind": "kind", "#at": "at"},
+            ExpressionAttributeValues=_marshal({":kind": kind, ":since": since}),
+            ScanIndexForward=False,
+            PaginationConfig={"MaxItems": limit},
+        )
+        return [(raw["pk"]["S"], raw["sk"]["S"]) for page in pages for raw in page["Items"]]
+
     def write(self, *operations: dict[str, Any]) -> bool:
         """Carry out `put`, `update` and `delete` operations, all or none; False if a condition did not hold.
         Writes that collide with another transaction are tried again; then TableBusy."""

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from optimizer.changes import Status
 from optimizer.documents import Documents
 from optimizer.report import details, text
+from optimizer.report.page import run_page
+from optimizer.report.proved import Facts, Proved, prove
 from optimizer.report.publish import Message, publish_once
 from optimizer.report.summary import line, summarise
 from optimizer.runs import RunStore
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 # Of the JSON in which Lambda says how a function failed, cut after 300 characters.
 _SAID = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')
+_MOST_ENDED = 500
+HTML = "text/html; charset=utf-8"
 _SEVERITY = {Status.KEPT: "info", Status.FAILED: "error"}
 
 
@@ -37,6 +41,7 @@ def publish_run(
     Run again it sends no second message, and leaves the report as the message said it.
     """
     seen = _seen(documents, run_id)
+    ended = store.ended_since(now - timedelta(days=Proved().days), _MOST_ENDED)
     run = store.run(run_id)
     report = summarise(
         run,
@@ -46,12 +51,14 @@ def publish_run(
         now,
         without_metrics=seen.without_metrics,
         notes=[_batch(failed) for failed in failed_batches],
+        proved=prove(ended, seen.facts(), now),
     )
     published = store.start_publication(f"RUN#{run_id}", now)
     message = text.body(report)
     if not published.message_id:
         documents.write(f"runs/{run_id}/report.json", report)
         documents.write_bytes(f"runs/{run_id}/report.txt", message.encode(), "text/plain; charset=utf-8")
+        documents.write_bytes(f"runs/{run_id}/report/index.html", run_page(report).encode(), HTML)
     said = Message(
         "Run finished",
         text.subject(report),
@@ -89,11 +96,18 @@ def publish_change(
 
 @dataclass(slots=True)
 class _Seen:
-    """What the planners left alone, what they or the analysis could not look at, and functions without any metrics."""
+    """What the planners left alone, what they or the analysis could not look at, functions without any metrics; the
+    evidence of every decision by target and tuner, and the calls a day by function."""
 
     no_changes: list[Mapping[str, Any]] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     without_metrics: list[str] = field(default_factory=list)
+    evidence: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    calls_day: dict[str, float | None] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Facts]:
+        """By target."""
+        return {target: Facts(self.calls_day.get(target), found) for target, found in self.evidence.items()}
 
 
 def _seen(documents: Documents, run_id: str) -> _Seen:
@@ -103,8 +117,11 @@ def _seen(documents: Documents, run_id: str) -> _Seen:
             document = documents.read(key)
             seen.no_changes += document.get("no_changes", [])
             seen.failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
+            for item in (*document.get("no_changes", []), *document.get("changes", [])):
+                seen.evidence.setdefault(item["target"], {})[item["tuner"]] = item.get("evidence") or {}
             functions = document.get("functions", {})
             seen.without_metrics += [name for name, traffic in functions.items() if not traffic["days"]]
+            seen.calls_day |= {found["function_arn"]: found["invocations_day"] for found in functions.values()}
     return seen
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.changes import Interval, Status
+from optimizer.report.proved import Proved
 from optimizer.runs import StoredChange
 
 # Where a change of each status is listed. A change that is being watched has been made. When a run is reported, every
@@ -50,7 +51,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Report:
     """A whole run. `expected_usd_month` is the sum over what was changed, negative where the bill falls;
-    `possible_usd_month` the same over what was only recommended."""
+    `possible_usd_month` the same over what was only recommended. Both are claims; `proved` says what became of
+    earlier ones."""
 
     run_id: str
     started_at: datetime
@@ -71,6 +73,7 @@ class Report:
     possible_usd_month: Interval
     expected_cold_starts_month: Interval
     notes: tuple[str, ...] = field(default_factory=tuple)
+    proved: Proved = field(default_factory=Proved)
 
     @property
     def severity(self) -> str:
@@ -92,6 +95,7 @@ def summarise(
     finished_at: datetime,
     without_metrics: Iterable[str] = (),
     notes: Sequence[str] = (),
+    proved: Proved | None = None,
 ) -> Report:
     """The report of a run from its record, its changes as they are now, and what was left alone or failed."""
     sections: dict[str, list[Line]] = {name: [] for name in SECTIONS}
@@ -109,6 +113,7 @@ def summarise(
         possible_usd_month=_sum(found.usd_month for found in sections["recommended"]),
         expected_cold_starts_month=_sum(found.cold_starts_month for found in sections["changed"]),
         notes=tuple(notes),
+        proved=proved or Proved(),
         **{name: tuple(lines) for name, lines in sections.items()},
     )
 

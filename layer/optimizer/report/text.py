@@ -44,6 +44,12 @@ def body(report: Report) -> str:
             f"Expected from what was changed: {usd(report.expected_usd_month)} a month"
             f"{_cold_starts(report.expected_cold_starts_month)}."
         )
+    if report.proved.measured:
+        proved = report.proved
+        parts.append(
+            f"Measured, of {proved.measured} changes whose watch ended in the last {proved.days} days: "
+            f"{proved.measured_usd_month:+.2f} USD a month; claimed were {proved.claimed_usd_month:+.2f} USD."
+        )
     if report.recommended:
         parts.append(f"Possible, if you agree: {usd(report.possible_usd_month)} a month.")
     if report.without_metrics:
@@ -68,7 +74,7 @@ def body(report: Report) -> str:
 
 def change_body(shown: Line) -> str:
     """The message about how a single change ended."""
-    outcome = f"Outcome: {shown.status}. {_message(shown)}".rstrip()
+    outcome = f"Outcome: {shown.status}. {message(shown)}".rstrip()
     parts = [f"{shown.target}: {what(shown)}.", sentence(reason(shown)), outcome]
     return "\n".join(_wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
@@ -107,7 +113,7 @@ def _cut(lines: list[str]) -> list[str]:
 def _item(shown: Line) -> str:
     parts = [f"{shown.target}: {what(shown)}"]
     parts += [f"{usd(shown.usd_month)} a month"] if shown.usd_month else []
-    parts += [reason(shown), _message(shown)]
+    parts += [reason(shown), message(shown)]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
     return f"- {' '.join(sentence(part) for part in parts if part)}{rule}"
 
@@ -118,7 +124,7 @@ def reason(shown: Line) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _message(shown: Line) -> str:
+def message(shown: Line) -> str:
     """What was said of the change last; that the policy allowed it is no news once it was made."""
     return "" if shown.message.startswith("Within every guardrail") else shown.message
 

@@ -1,0 +1,173 @@
+"""Charts as inline SVG, drawn by pygal and coloured by the page's own style sheet; no script, nothing external.
+
+Each has a title and a description for those who cannot see it. Numbers that are not known (None) are left out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pygal  # type: ignore[import-untyped]
+from markupsafe import Markup
+from pygal.style import Style  # type: ignore[import-untyped]
+
+type Point = tuple[float, float]
+
+_SVG = "{http://www.w3.org/2000/svg}"
+# pygal places text by its size; the colours are the page's.
+_STYLE = Style(
+    font_family="inherit",
+    label_font_size=13,
+    major_label_font_size=13,
+    legend_font_size=13,
+    title_font_size=14,
+    no_data_font_size=14,
+)
+_OPTIONS: Mapping[str, Any] = {
+    "style": _STYLE,
+    "css": [],
+    "js": [],
+    "width": 760,
+    "height": 300,
+    "margin": 6,
+    "spacing": 8,
+    "show_dots": False,
+    "legend_at_bottom": True,
+    "legend_box_size": 10,
+    "disable_xml_declaration": True,
+    "no_data_text": "nothing known",
+    "include_x_axis": True,
+    "truncate_legend": -1,
+    "max_scale": 7,
+    "min_scale": 3,
+}
+
+
+def forecast(made: Mapping[str, Any], band: float) -> Markup:
+    """Calls an hour: the forecast with its band, and what came of it."""
+    chart = pygal.XY(**{**_OPTIONS, "x_labels": _hours(made["from"], len(made["expected"]), 3)})
+    edges = [*enumerate(made["high"]), *reversed(list(enumerate(made["low"])))]
+    chart.add(f"{band:.0%} expected within", [*edges, edges[0]], fill=True)
+    chart.add("forecast", list(enumerate(made["expected"])))
+    came = _known(enumerate(made["came"]))
+    if came:
+        chart.add("came", came, show_dots=True, dots_size=3)
+    said = f"forecast from {made['from'][:16].replace('T', ' ')} on, by the hour"
+    return _svg(chart, f"Calls an hour: {said}", "band-chart")
+
+
+def need(week: Mapping[str, Any], held_before: float | None, held_after: float | None) -> Markup:
+    """Environments needed in each hour of the last week, and how many are provisioned."""
+    hours = len(week["mean"])
+    chart = pygal.XY(**{**_OPTIONS, "x_labels": _hours(week["from"], hours, 24), "include_x_axis": True})
+    chart.add("most needed at once", _known(enumerate(week["most"])))
+    chart.add("needed on average", _known(enumerate(week["mean"])))
+    for name, held in (("provisioned now", held_before), ("proposed", held_after)):
+        if held is not None and (name == "provisioned now" or held != held_before):
+            chart.add(name, [(0, held), (hours - 1, held)])
+    return _svg(chart, "Environments needed and provisioned, by the hour of the last week", "need-chart")
+
+
+def by_memory(
+    title: str,
+    sizes: Sequence[Mapping[str, Any]],
+    value: str,
+    marked: Sequence[tuple[str, float, float | None]],
+) -> Markup:
+    """A quantity against memory: the sizes seen, with the interval of each where it is known, and those `marked`
+    (name, MB, value)."""
+    options = {**_OPTIONS, "width": 380, "height": 280, "stroke": False, "show_dots": True, "dots_size": 5}
+    xs = sorted({*(size["memory_mb"] for size in sizes), *(mb for _, mb, _ in marked)})
+    least, most = (xs[0], xs[-1]) if xs else (0, 0)
+    around = max((most - least) * 0.15, 64)
+    chart = pygal.XY(
+        **options,
+        x_labels=[{"value": mb, "label": f"{mb:g}"} for mb in _apart(xs, (most - least) / 8)],
+        xrange=(max(0, least - around), most + around),
+        x_title="MB",
+    )
+    chart.add("seen", _known((size["memory_mb"], size[value]) for size in sizes))
+    for name, mb, at in marked:
+        if at is not None:
+            chart.add(name, [(mb, at)], dots_size=7)
+    for size in sizes:
+        low, high = size.get(f"{value}_low"), size.get(f"{value}_high")
+        if low is not None and high is not None:
+            chart.add(None, [(size["memory_mb"], low), (size["memory_mb"], high)], stroke=True, show_dots=False)
+    return _svg(chart, title, "memory-chart")
+
+
+def bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> Markup:
+    """Horizontal bars, one group for each name."""
+    height = 90 + 26 * len(names) * max(1, len(series))
+    chart = pygal.HorizontalBar(**{**_OPTIONS, "height": height, "x_labels": list(names), "truncate_label": 30})
+    for name, values in series.items():
+        chart.add(name, list(values))
+    return _svg(chart, title, "bar-chart")
+
+
+def curve(title: str, points: Sequence[Point], marked: Mapping[str, Point], x_title: str) -> Markup:
+    """One quantity against another, with some points of it named."""
+    chart = pygal.XY(**{**_OPTIONS, "x_title": x_title, "show_dots": True, "dots_size": 3})
+    chart.add("hit ratio", list(points))
+    for name, point in marked.items():
+        chart.add(name, [point], dots_size=7, stroke=False)
+    return _svg(chart, title, "curve-chart")
+
+
+def lines(title: str, labels: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> Markup:
+    """Values over time."""
+    chart = pygal.Line(
+        **{**_OPTIONS, "x_labels": list(labels), "show_dots": True, "dots_size": 3, "truncate_label": -1}
+    )
+    for name, values in series.items():
+        chart.add(name, list(values))
+    return _svg(chart, title, "line-chart")
+
+
+def _svg(chart: Any, title: str, kind: str) -> Markup:
+    titles = [series for series in chart.raw_series if series[1].get("title") is not None]
+    chart.show_legend = len(titles) > 1
+    # All in one row: pygal would leave no room for fewer than there are columns.
+    chart.legend_at_bottom_columns = max(1, len(titles))
+    root = chart.render_tree()
+    for comment in [child for child in root if not isinstance(child.tag, str)]:
+        root.remove(comment)
+    # The page scrolls where it must; the picture itself follows the width.
+    for name in ("width", "height"):
+        root.attrib.pop(name, None)
+    root.set("class", f"chart {kind}")
+    root.set("role", "img")
+    root.set("aria-label", title)
+    for parent in list(root.iter()):
+        # Ids would be there once for each picture of the page.
+        parent.attrib.pop("id", None)
+        for child in list(parent):
+            # pygal's hints for its script, repeated labels and empty style sheets.
+            if str(child.tag).removeprefix(_SVG) in ("desc", "title", "script", "defs"):
+                parent.remove(child)
+    heading = ET.Element("title")
+    heading.text = title
+    root.insert(0, heading)
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - escaped by the tree
+
+
+def _hours(start: str, hours: int, every: int) -> list[dict[str, Any]]:
+    first = datetime.fromisoformat(start)
+    moments = [(hour, first + timedelta(hours=hour)) for hour in range(hours)]
+    said = [(hour, at) for hour, at in moments if (at.hour == 0 if every == 24 else at.hour % every == 0)]
+    return [{"value": hour, "label": f"{at:%a}" if at.hour == 0 else f"{at:%H:%M}"} for hour, at in said]
+
+
+def _apart(values: Sequence[float], least: float) -> list[float]:
+    """Those far enough from the one before to be read."""
+    kept: list[float] = []
+    for value in values:
+        if not kept or value - kept[-1] >= least:
+            kept.append(value)
+    return kept
+
+
+def _known(points: Iterable[tuple[float, float | None]]) -> list[Point]:
+    return [(x, y) for x, y in points if y is not None]
