@@ -1,0 +1,109 @@
+"""Statements that want an index, put to real planners."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+import pytest
+from optimizer.indexes.catalog import Catalog
+from optimizer.indexes.findings import Action, Finding
+from optimizer.indexes.postgresql_missing import missing_indexes
+from optimizer.indexes.postgresql_reader import read_catalog
+from optimizer.indexes.workload import StatementStat
+from pg8000.native import Connection, identifier
+from servers import Installation, postgresql
+from servers.postgresql import PostgresServer
+
+MAKE = (
+    'CREATE TABLE "Orders" (id int PRIMARY KEY, "Customer" int, state text, at timestamptz, email varchar(40), n int)',
+    """INSERT INTO "Orders" SELECT g, g % 3000, CASE WHEN g % 100 = 0 THEN 'open' ELSE 'done' END,
+       now() - g * interval '1 minute', 'u' || g % 4000 || '@x.org', g % 2 FROM generate_series(1, 30000) g""",
+    "CREATE TABLE customers (id int PRIMARY KEY, name text)",
+    "INSERT INTO customers SELECT g, 'n' || g FROM generate_series(1, 5000) g",
+    "CREATE TABLE small (a int)",
+    "INSERT INTO small SELECT generate_series(1, 100)",
+    "ANALYZE",
+)
+STATEMENTS = {
+    'SELECT * FROM "Orders" WHERE "Customer" = $1': ("Customer",),
+    'SELECT * FROM "Orders" o WHERE o.email = $1 AND o.at > $2': ("email",),
+    "SELECT * FROM \"Orders\" WHERE state = 'open' ORDER BY at DESC LIMIT 10": ("state", "at"),
+    'UPDATE "Orders" SET n = $1 WHERE "Customer" = $2 AND n = $3': ("Customer",),
+    'SELECT * FROM "Orders" WHERE id = $1': None,
+    'SELECT count(*) FROM "Orders"': None,
+    "SELECT * FROM \"Orders\" WHERE email LIKE $1 OR state = $2": None,
+    "SELECT * FROM small WHERE a = $1": None,
+    'SELECT * FROM "Orders" WHERE n = $1': None,
+    "SELECT * FROM gone WHERE a = $1": None,
+    "SELECT 1; DROP TABLE small": None,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=postgresql.INSTALLATIONS, ids=lambda known: known.name)
+def session(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    installation = cast(Installation[PostgresServer], request.param)
+    running = request.getfixturevalue("server")(installation)
+    with running.database(*MAKE) as name, running.session(name) as connection:
+        if installation is postgresql.DEBIAN_15:
+            connection.run('CREATE SCHEMA "Tools Ü"')
+            connection.run('CREATE EXTENSION hypopg SCHEMA "Tools Ü"')
+        yield connection
+
+
+@pytest.mark.parametrize("text", STATEMENTS)
+def test_a_statement_gets_the_index_it_wants_or_none(session: Connection, text: str) -> None:
+    catalog = _with(read_catalog(session), text)
+    findings, failed = missing_indexes(session, catalog)
+    proves = "hypopg" in catalog.server.extensions
+    if not proves and text == 'SELECT * FROM "Orders" WHERE n = $1':
+        assert [finding.action for finding in findings] == [Action.ASK]
+        return
+    wants = STATEMENTS[text]
+    assert len(findings) == (wants is not None)
+    assert bool(failed) == ("gone" in text or ";" in text)
+    for finding in findings:
+        assert wants is not None
+        assert tuple(finding.evidence["columns"])[: len(wants)] == wants
+        assert finding.action is (Action.CREATE if proves else Action.ASK)
+        _serves(session, finding, text, proves=proves)
+    assert session.run("SELECT count(*) FROM small") == [[100]]
+    assert session.run("SELECT count(*) FROM pg_prepared_statements") == [[0]]
+
+
+def test_one_index_is_proposed_for_statements_that_a_wider_one_serves(session: Connection) -> None:
+    catalog = _with(read_catalog(session), *list(STATEMENTS)[:3], 'SELECT at FROM "Orders" WHERE "Customer" = $1')
+    findings, _ = missing_indexes(session, catalog)
+    columns = [tuple(finding.evidence["columns"]) for finding in findings]
+    assert not any(one != other and other[: len(one)] == one for one in columns for other in columns)
+
+
+def test_the_statements_of_a_server_are_read_with_their_load(session: Connection) -> None:
+    if "pg_stat_statements" not in {row[0] for row in session.run("SELECT name FROM pg_available_extensions")}:
+        pytest.skip("this server has no pg_stat_statements")
+    session.run('CREATE EXTENSION pg_stat_statements SCHEMA "Tools Ü"')
+    session.run('SELECT "Tools Ü".pg_stat_statements_reset()')
+    for customer in range(30):
+        session.run('SELECT count(state) FROM "Orders" WHERE "Customer" = :customer', customer=customer)
+    catalog = read_catalog(session)
+    (statement,) = [one for one in catalog.statements if '"Customer" = $1' in (one.text or "")]
+    assert (statement.calls, statement.rows) == (30, 30)
+    assert statement.mean_ms == pytest.approx(statement.total_ms / 30, rel=0.01)
+    findings, _ = missing_indexes(session, catalog)
+    assert [tuple(finding.evidence["columns"]) for finding in findings] == [("Customer",)]
+
+
+def _with(catalog: Catalog, *texts: str) -> Catalog:
+    stats = tuple(StatementStat(f"k{at}", text, 1000, 1e6, 1000.0, 1) for at, text in enumerate(texts))
+    return replace(catalog, statements=stats)
+
+
+def _serves(session: Connection, finding: Finding, text: str, *, proves: bool) -> None:
+    """The statement that is proposed can be run, and the planner then uses the index."""
+    assert finding.statement is not None
+    session.run(finding.statement)
+    made = read_catalog(session)
+    if proves:
+        assert missing_indexes(session, _with(made, text)) == ([], {})
+    for index in made.indexes:
+        if not index.is_unique:
+            session.run(f"DROP INDEX {identifier(index.name)}")
