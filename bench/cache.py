@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import IO, Any, cast
 
 import redis
-from optimizer.caches.probe import probe
+from optimizer.caches.probe import Progress, probe
 from optimizer.caches.reading import Limits
 from optimizer.caches.server import Endpoint
 from servers import redis_debian, valkey
@@ -33,6 +33,12 @@ from servers.redis_protocol import CacheServer
 P99_LIMIT, CPU_LIMIT = 0.05, 0.01
 STARTS = {"valkey": valkey.start, "redis": redis_debian.start}
 READS_PER_S = 1000
+# The shipped pace, without what would end the probe within a round.
+LIMITS = replace(Limits(), keys=10_000_000, seconds=600, most_slower=math.inf)
+
+
+class RoundOver(Exception):
+    """Ends a probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +92,34 @@ def cpu_s(client: "redis.Redis") -> float:
 
 def play(other: "subprocess.Popen[str]", server: CacheServer, seconds: float, *, probing: bool) -> Round:
     """One round."""
-    seen = [0]
-    # Longer than the round, so that the probe works all through it; its server is asked for nothing else.
-    limits = replace(Limits(), keys=10_000_000, seconds=seconds, second_look_keys=0, most_slower=math.inf)
+    seen, reading, over = [0], threading.Event(), threading.Event()
+
+    def watch(at: Progress) -> None:
+        seen[0] = at.keys_seen
+        reading.set()
+        if over.is_set():
+            raise RoundOver
 
     def look() -> None:
-        seen[0] = sum(node.keys_seen for node in probe(Endpoint(server.url), limits).nodes)
+        with contextlib.suppress(RoundOver):
+            probe(Endpoint(server.url, timeout_s=10), LIMITS, progress=watch)
 
     with contextlib.closing(server.client()) as client:
-        before, began = cpu_s(client), time.perf_counter()
         prober = threading.Thread(target=look)
         if probing:
             prober.start()
+            # What it measures before it reads is no part of the round.
+            reading.wait(60)
+        first = seen[0]
+        before, began = cpu_s(client), time.perf_counter()
         print(seconds, file=other.stdin, flush=True)
         taken = sorted(json.loads(cast(IO[str], other.stdout).readline()))
         share = (cpu_s(client) - before) / (time.perf_counter() - began)
+        keys = seen[0] - first
+    over.set()
     if probing:
         prober.join()
-    return Round(taken[math.ceil(0.99 * len(taken)) - 1], statistics.median(taken), len(taken), share, seen[0])
+    return Round(taken[math.ceil(0.99 * len(taken)) - 1], statistics.median(taken), len(taken), share, keys)
 
 
 def main() -> None:
