@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optimizer import aws, guardrails
-from optimizer.caches.delivery import delivery_of
 from optimizer.caches.life import ChangeCacheTtls
+from optimizer.caches.places import delivery_of
 from optimizer.caches.record_log import RecordLog
 from optimizer.caches.server_use import read_use
 from optimizer.changes import Change

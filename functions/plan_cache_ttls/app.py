@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optimizer import aws
-from optimizer.caches.delivery import delivery_of
+from optimizer.caches.places import delivery_of
 from optimizer.caches.planning import CachePlanner
 from optimizer.caches.probe import probe
 from optimizer.caches.reading import Limits

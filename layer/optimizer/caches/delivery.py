@@ -1,12 +1,10 @@
 """Where the TTLs are published: an SSM parameter. Reads and writes, decides nothing but who was first."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from optimizer.caches.published import NOTHING, Ttls, parse
-from optimizer.policy.model import Cache
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -40,6 +38,9 @@ class Delivery(Protocol):
 
     def publish(self, text: str, after_revision: int) -> Publication:
         """Put the document in force, if what is in force still is that revision. The same again is harmless."""
+
+    def take_back(self, text: str, of_revision: int) -> Publication:
+        """Let what that revision replaced be in force again: as it was, or by publishing `text`."""
 
     def most_ttl_s(self) -> float:
         """The longest TTL that may be brought this way."""
@@ -75,6 +76,10 @@ class SsmParameter:
         self._put(theirs[-1], overwrite=True)
         return Publication.LOST
 
+    def take_back(self, text: str, of_revision: int) -> Publication:
+        """See Delivery: a parameter knows no way back, so that the former TTLs are published as a newer version."""
+        return self.publish(text, of_revision)
+
     def most_ttl_s(self) -> float:
         """Any: the watch of the change is as long as it takes."""
         return float("inf")
@@ -97,8 +102,3 @@ class SsmParameter:
             return self._ssm.put_parameter(Name=self._name, Value=text, Type="String", Tier=tier)["Version"]  # type: ignore[arg-type]
         except self._ssm.exceptions.ParameterAlreadyExists:
             return None
-
-
-def delivery_of(cache: Cache, client: Callable[[str], Any]) -> Delivery:
-    """Where the policy says that the TTLs of a cache are published. client: of an AWS service, by its name."""
-    return SsmParameter(client("ssm"), cache.parameter)

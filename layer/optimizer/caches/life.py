@@ -82,7 +82,7 @@ class ChangeCacheTtls:
         if outcome is Publication.PENDING:
             return _answer("pending", change_id, "the TTLs are being deployed", wait_s=_PENDING_S)
         if outcome is Publication.LOST:
-            reason = "somebody else published TTLs meanwhile, which stay"
+            reason = "somebody else published TTLs meanwhile, which stay, or an alarm rolled these back"
             self.store.move(change_id, Status.STALE, now, frm={Status.APPLYING}, message=reason)
             return _answer("stale", change_id, reason)
         if "applied_at" not in progress:
@@ -98,7 +98,9 @@ class ChangeCacheTtls:
         change, applied_at = stored.change, datetime.fromisoformat(stored.progress["applied_at"])
         live = self._live()
         if live is None or live.text != stored.progress["text"]:
-            return _answer("revert", change_id, "somebody else published TTLs while this change was watched")
+            return _answer(
+                "revert", change_id, "somebody else published TTLs during the watch, or an alarm rolled these back"
+            )
         start = applied_at + timedelta(seconds=self._settle_s(change))
         end = applied_at + timedelta(seconds=self._watch_s(change) + _LATE_S)
         records = self.read_metrics(start, end)
@@ -147,7 +149,7 @@ class ChangeCacheTtls:
                 progress["back_revision"] = live.revision
                 self.store.save_progress(change_id, progress)
         if "back_text" in progress:
-            outcome = self.delivery.publish(progress["back_text"], int(progress["back_revision"]))
+            outcome = self.delivery.take_back(progress["back_text"], int(progress["back_revision"]))
             if outcome is Publication.PENDING:
                 return _answer("pending", change_id, "the former TTLs are being deployed", wait_s=_PENDING_S)
             if outcome is Publication.LOST:
@@ -173,15 +175,17 @@ class ChangeCacheTtls:
         if live is None or stale:
             self.store.move(change.id, Status.STALE, now, frm=applying, message=stale)
             return _answer("stale", change.id, stale)
-        refusal = self.recheck(change, Live({**before.ttl_s, **live.ttls.ttl_s}), now)
-        rule, message = (refusal.rule, refusal.message) if refusal else ("", "")
         try:
             server = self.read_server()
         except ServerUnreadable as unreadable:
-            server, rule, message = None, rule or "cache_ttls.server", message or f"{unreadable}."
-        if rule:
-            self.store.move(change.id, Status.REFUSED, now, frm=applying, message=f"{rule}: {message}")
-            return {**_answer("refused", change.id, message), "rule": rule}
+            return self._refuse(change, "cache_ttls.server", f"{unreadable}.", now)
+        refusal = self.recheck(change, Live({**before.ttl_s, **live.ttls.ttl_s}), now)
+        if refusal is not None:
+            return self._refuse(change, refusal.rule, refusal.message, now)
+        longest, most = max(float(change.after["ttl_s"][n]) for n in self._names(change)), self.delivery.most_ttl_s()
+        if longest > most:
+            told = f"A deployment that bakes {2 * most:g} s cannot watch over a TTL of {longest:g} s."
+            return self._refuse(change, "cache_ttls.bake", told, now)
         progress: dict[str, Any] = {
             "revision": live.revision,
             "text": published.write(published.read(change.after), before, change.id),
@@ -190,6 +194,15 @@ class ChangeCacheTtls:
             progress["server"] = {"evicted": server.evicted, "used_bytes": server.used_bytes}
         self.store.save_progress(change.id, progress)
         return None
+
+    def _refuse(self, change: Change, rule: str, message: str, now: datetime) -> Answer:
+        self.store.move(change.id, Status.REFUSED, now, frm={Status.APPLYING}, message=f"{rule}: {message}")
+        return {**_answer("refused", change.id, message), "rule": rule}
+
+    @staticmethod
+    def _names(change: Change) -> list[str]:
+        """The namespaces whose TTL changes."""
+        return list(change.evidence["namespaces"])
 
     def _live(self) -> Reading | None:
         try:
@@ -207,7 +220,7 @@ class ChangeCacheTtls:
         """What did worse is not tried again soon; what concerns the whole cache is held against what grew."""
         change, problems = stored.change, stored.progress.get("unhealthy") or {}
         before, after = change.before["ttl_s"], change.after["ttl_s"]
-        for name in change.evidence["namespaces"]:
+        for name in self._names(change):
             reason = problems.get(name) or (problems.get("", "") if after[name] > before[name] else "")
             if reason:
                 self.store.remember_taken_back(change.target, change.tuner, f"{name}={after[name]:g}", now, reason)
@@ -217,8 +230,8 @@ class ChangeCacheTtls:
         self.store.cool_down(change.target, change.tuner, until, change.id)
 
     def _longest_ttl_s(self, change: Change) -> float:
-        names = change.evidence["namespaces"]
-        return max(float(part["ttl_s"][name]) for part in (change.before, change.after) for name in names)
+        parts = (change.before, change.after)
+        return max(float(part["ttl_s"][name]) for part in parts for name in self._names(change))
 
     def _settle_s(self, change: Change) -> float:
         """Until entries stored under the former TTL are gone, at most half of the observation."""

@@ -70,6 +70,8 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: Seen, now: datet
             said.append(NoChange(run_id, Tuner.CACHE_TTLS, f"{_target(cache)}/{space.name}", why))
             continue
         ttl_s, stays[space.name] = _in_force(space.name, seen)
+        if not stays[space.name] and seen.most_ttl_s < max(space.min_ttl_s, ttl_s / limits.max_step_ratio):
+            stays[space.name] = f"A deployment that bakes {2 * seen.most_ttl_s:g} s cannot watch over any TTL in reach."
         steps = replace(limits, max_step_ratio=1.0) if stays[space.name] else limits
         states[space.name] = _state(space, ttl_s, observed[space.name], used.get(space.name), steps, seen)
     decisions = tune(_with_costs(states, used), cache.memory_mb * MB)

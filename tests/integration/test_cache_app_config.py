@@ -1,0 +1,119 @@
+"""TTLs published with AppConfig: in force when they are baking, rolled back at once, never over somebody else's."""
+
+import io
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from optimizer.caches.app_config import AppConfig
+from optimizer.caches.delivery import Publication
+from optimizer.policy import AppConfigProfile
+from optimizer_cache.ttl_parameter import TtlParameter
+
+from optimizer_cache import Bounds, ParameterUnavailable, from_appconfig
+
+
+def document(version: int, price: float) -> str:
+    return json.dumps({"version": version, "ttl_s": {"price": price}})
+
+
+@pytest.fixture
+def place(account: Any) -> tuple[Any, AppConfigProfile]:
+    """An application of its own, with a strategy that deploys at once and bakes for ten minutes."""
+    client = account.session.client("appconfig")
+    application = client.create_application(Name=f"ttls-{time.monotonic_ns()}")["Id"]
+    environment = client.create_environment(ApplicationId=application, Name="live")["Id"]
+    profile = client.create_configuration_profile(ApplicationId=application, Name="ttls", LocationUri="hosted")["Id"]
+    strategy = client.create_deployment_strategy(
+        Name=f"bakes-{application}",
+        DeploymentDurationInMinutes=0,
+        FinalBakeTimeInMinutes=10,
+        GrowthFactor=100.0,
+        ReplicateTo="NONE",
+    )["Id"]
+    return client, AppConfigProfile(application, environment, profile, strategy)
+
+
+def until_settled(step: Callable[[], Publication]) -> Publication:
+    for _ in range(50):
+        outcome = step()
+        if outcome is not Publication.PENDING:
+            return outcome
+        time.sleep(0.1)
+    raise AssertionError("it stays on its way")
+
+
+def test_a_document_is_in_force_once_and_rolled_back_at_once(place: tuple[Any, AppConfigProfile]) -> None:
+    client, ids = place
+    delivery = AppConfig(client, ids)
+    assert delivery.read().revision == 0
+    assert delivery.most_ttl_s() == 300
+    first = document(1, 60)
+    assert until_settled(lambda: delivery.publish(first, 0)) is Publication.DONE
+    assert (delivery.read().text, delivery.read().revision) == (first, 1)
+    assert delivery.publish(first, 0) is Publication.DONE
+    assert len(client.list_deployments(ApplicationId=ids.application, EnvironmentId=ids.environment)["Items"]) == 1
+    assert until_settled(lambda: delivery.take_back(document(2, 30), 1)) is Publication.DONE
+    assert delivery.take_back(document(2, 30), 1) is Publication.DONE
+    assert delivery.read().revision == 0
+
+
+def test_what_somebody_else_deployed_stays(place: tuple[Any, AppConfigProfile]) -> None:
+    client, ids = place
+    delivery, others = AppConfig(client, ids), AppConfig(client, ids)
+    assert until_settled(lambda: others.publish(document(1, 77), 0)) is Publication.DONE
+    assert delivery.publish(document(1, 60), 0) is Publication.LOST
+    assert delivery.read().ttls.ttl_s == {"price": 77.0}
+    assert delivery.take_back(document(2, 30), 0) is Publication.LOST
+
+
+def test_while_another_deployment_goes_on_ours_waits(place: tuple[Any, AppConfigProfile]) -> None:
+    client, ids = place
+    other = client.create_configuration_profile(ApplicationId=ids.application, Name="other", LocationUri="hosted")["Id"]
+    profile = AppConfigProfile(ids.application, ids.environment, other, ids.strategy)
+    assert until_settled(lambda: AppConfig(client, profile).publish(document(9, 9), 0)) is Publication.DONE
+    delivery = AppConfig(client, ids)
+    for _ in range(3):
+        assert delivery.publish(document(1, 60), 0) is Publication.PENDING
+    assert delivery.read().revision == 0
+
+
+class Data:
+    """AppConfig's data plane: a token for each poll, nothing where nothing is new."""
+
+    def __init__(self, answers: list[bytes | Exception]) -> None:
+        self._answers = answers
+        self.sessions = 0
+
+    def start_configuration_session(self, **_: str) -> dict[str, str]:
+        self.sessions += 1
+        return {"InitialConfigurationToken": f"s{self.sessions}"}
+
+    def get_latest_configuration(self, ConfigurationToken: str) -> dict[str, Any]:  # noqa: N803 - as boto3
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return {"NextPollConfigurationToken": ConfigurationToken + "+", "Configuration": io.BytesIO(answer)}
+
+
+def test_the_client_reads_what_is_deployed_and_keeps_it_when_nothing_is_new_or_it_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from botocore.exceptions import ClientError
+
+    failed = ClientError({"Error": {"Code": "BadRequestException", "Message": "token"}}, "GetLatestConfiguration")
+    client = Data([document(3, 120).encode(), b"", failed, document(4, 30).encode()])
+    now = [0.0]
+    parameter = TtlParameter({"price": Bounds(60, 5, 300)}, from_appconfig(client, "a", "e", "p"), clock=lambda: now[0])
+    seen = []
+    with caplog.at_level(logging.CRITICAL):
+        for _ in range(4):
+            seen.append((parameter.ttls().version, parameter.ttls().ttl_s["price"]))
+            now[0] += 70
+    assert seen == [(3, 120), (3, 120), (3, 120), (4, 30)]
+    assert client.sessions == 2
+    with pytest.raises(ParameterUnavailable):
+        from_appconfig(Data([failed]), "a", "e", "p")()
