@@ -25,7 +25,9 @@ _SHORTEST_POLL_S = 2
 _PATIENCE = timedelta(hours=1)
 _LOOK_AGAIN_S = 60
 _BACKOFF_S = 30
+# Hours: somebody's transaction may stand in the way. What is left even then, the next run drops as its own.
 _CLEANING_TRIES = 60
+_LONGEST_CLEANING_S = 600
 _BUILDS = frozenset({Job.REBUILD, Job.CREATE})
 
 
@@ -180,7 +182,8 @@ class Jobs:
             except (LockNotGot, Cancelled) as busy:
                 if record["cleaned"] >= _CLEANING_TRIES:
                     return Answer(Result.FAILED, f"{problem}; {left.schema}.{left.index} is left and must be dropped")
-                return Answer(Result.PENDING, f"cleaning up: {busy}", _BACKOFF_S)
+                wait_s = min(_LONGEST_CLEANING_S, _BACKOFF_S * record["cleaned"])
+                return Answer(Result.PENDING, f"cleaning up: {busy}", wait_s)
         live = self._look(change, job)
         if self._is_achieved(job, record, live, target):
             return Answer(Result.DONE)

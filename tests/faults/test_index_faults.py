@@ -1,0 +1,209 @@
+"""What others do to a build while it runs: each ends with nothing left behind and a true record."""
+
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from optimizer.changes import Status
+from optimizer.indexes.acting import jobs
+from servers import mariadb, postgresql
+
+TABLE = '"Shop""s"."Ta ble"'
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call that starts a build does not wait for it, so that something can happen to it."""
+    monkeypatch.setattr(jobs, "_SEND_S", 0.2)
+
+
+def writer(one: Any) -> Any:
+    """Somebody whose transaction has written to the table and stays open."""
+    session = one.session()
+    session.run("BEGIN")
+    session.run(f"UPDATE {TABLE} SET a = a + 1 WHERE id = 1")  # noqa: S608 - a constant
+    return session
+
+
+def started(one: Any, change: Any) -> dict[str, Any]:
+    """A rebuild that is at work, waiting for somebody's transaction."""
+    answer = one.step("apply", change)
+    assert answer["outcome"] == "pending", answer
+    assert one.store.change(change.id).progress["job"]["phase"] == "working"
+    return answer
+
+
+def patient(one: Any) -> None:
+    one.limits = replace(one.limits, lock_timeout_ms=20_000, max_transaction_s=3600)
+
+
+def test_three_lock_timeouts_fail_the_change_and_leave_nothing(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_18, rows=200)
+    one.limits = replace(one.limits, lock_timeout_ms=150)
+    before = one.look()
+    change = one.change("rebuild")
+    held, left, step = writer(one), set[str](), "apply"
+    answer = {"outcome": "pending", "wait_s": 0}
+    while answer["outcome"] == "pending":
+        one.pause(answer["wait_s"])
+        answer = one.step(step, change)
+        step = "poll"
+        left |= set(one.invalid())
+        # What a try has left can be dropped only while no writer is there, and then the next try meets another one.
+        held.run("ROLLBACK")
+        held.close()
+        if answer["outcome"] == "pending" and one.store.change(change.id).progress["job"]["phase"] == "cleaning":
+            answer = one.step(step, change)
+        held = writer(one)
+    held.run("ROLLBACK")
+    held.close()
+    assert left == {"I ndex_ccnew"}
+    assert answer["outcome"] == "failed"
+    assert "in 3 tries" in answer["message"]
+    assert one.status(change) is Status.FAILED
+    assert one.invalid() == []
+    assert one.look() == before
+
+
+def test_a_build_goes_on_when_the_client_connection_is_cut(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_18, rows=200)
+    patient(one)
+    before = one.look()
+    change = one.change("rebuild")
+    held = writer(one)
+    started(one, change)
+    cut_connections()
+    held.run("ROLLBACK")
+    held.close()
+    assert one.until("apply", change)["outcome"] == "applied"
+    assert one.look().mark != before.mark
+    assert one.invalid() == []
+
+
+def test_a_table_that_is_dropped_meanwhile_ends_the_change_truly(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_18, rows=200)
+    patient(one)
+    change = one.change("rebuild")
+    held = writer(one)
+    pid = started_pid(one, change)
+    held.run("ROLLBACK")
+    one.run(f"SELECT pg_terminate_backend({pid})")
+    one.run(f"DROP TABLE {TABLE} CASCADE")
+    answer = one.until("apply", change)
+    held.close()
+    assert answer["outcome"] == "failed"
+    assert "dropped meanwhile" in answer["message"]
+    assert one.invalid() == []
+
+
+def test_a_build_is_begun_again_after_the_server_restarted(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_18, rows=200)
+    patient(one)
+    before = one.look()
+    change = one.change("rebuild")
+    held = writer(one)
+    started(one, change)
+    one.running.restart(crash=True)
+    assert one.invalid() == ["I ndex_ccnew"]
+    answer = one.until("apply", change)
+    held.close()
+    assert answer["outcome"] == "applied", answer
+    assert one.look().mark != before.mark
+    assert one.invalid() == []
+    assert one.store.change(change.id).progress["job"]["attempt"] == 2
+
+
+def test_a_server_that_is_away_is_waited_for(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_18, rows=200)
+    change = one.change("rebuild")
+    real, one.database = one.database, replace(one.database, port=1)
+    answer = one.step("apply", change)
+    assert answer["outcome"] == "pending"
+    assert "cannot be reached" in answer["message"]
+    one.database = real
+    assert one.until("apply", change)["outcome"] == "applied"
+
+
+def test_a_build_that_takes_too_long_is_cancelled_and_cleaned_up(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_18, rows=200)
+    patient(one)
+    one.limits = replace(one.limits, max_build_minutes=1)
+    before = one.look()
+    change = one.change("rebuild")
+    held = writer(one)
+    started(one, change)
+    one.pause(90)
+    answer = one.step("poll", change)
+    assert answer["outcome"] == "pending"
+    held.run("ROLLBACK")
+    held.close()
+    answer = one.until("apply", change)
+    if answer["outcome"] == "failed":
+        assert "longer than 1 minutes" in answer["message"]
+        assert one.look() == before
+    assert one.invalid() == []
+
+
+def test_a_change_that_is_taken_back_while_it_is_built_is_stopped(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_18, rows=200)
+    patient(one)
+    change = one.change(
+        "create_index", index="Ne w", after={"definition": f'CREATE INDEX "Ne w" ON {TABLE} USING btree (b)'}
+    )
+    held = writer(one)
+    started(one, change)
+    answer = one.step("revert", change)
+    assert answer["outcome"] == "pending"
+    held.run("ROLLBACK")
+    held.close()
+    assert one.until("revert", change)["outcome"] == "reverted"
+    assert one.look("Ne w") is None
+    assert one.invalid() == []
+
+
+def test_nobody_queues_behind_a_change_that_waits_for_a_lock(scene: Any) -> None:
+    """MariaDB's ALTER wants the table for itself at its end: while it waits, everybody behind it waits, too."""
+    one = scene(mariadb.PLAIN, rows=200)
+    one.limits = replace(one.limits, lock_timeout_ms=1000, lock_attempts=1)
+    change = one.change("drop_index")
+    held = one.session()
+    held.begin()
+    with held.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM `Ta ble`")
+    waited: list[float] = []
+
+    def others() -> None:
+        session = one.session()
+        with session.cursor() as cursor:
+            for _ in range(20):
+                began = time.monotonic()
+                cursor.execute("SELECT 1 FROM `Ta ble` LIMIT 1")
+                waited.append(time.monotonic() - began)
+                time.sleep(0.1)
+        session.close()
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    answer = one.until("apply", change)
+    thread.join()
+    held.rollback()
+    held.close()
+    assert max(waited) < 1.5
+    assert answer["outcome"] in ("failed", "applied")
+    assert one.look() is not None
+
+
+def started_pid(one: Any, change: Any) -> int:
+    started(one, change)
+    return int(one.store.change(change.id).progress["job"]["session"]["pid"])
+
+
+def cut_connections() -> None:
+    """As when the execution environment is gone: the sockets are closed without a word."""
+    from optimizer.indexes.acting import worker
+
+    for left in worker._left:
+        left._connection._usock.close()
+    worker._left.clear()
