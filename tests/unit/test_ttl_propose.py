@@ -173,7 +173,7 @@ def test_a_priced_effect_adds_memory_and_misses() -> None:
 
 
 # Each example replays hours of reads: making a counterexample smaller would take longer than reading it.
-@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+@settings(max_examples=15, deadline=None, phases=[Phase.generate])
 @given(
     low=st.floats(1, 400),
     span=st.floats(1, 100),
