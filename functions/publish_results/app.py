@@ -1,12 +1,14 @@
 """PublishResults: tell people what a run did, or how the watch of one change ended."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
 from optimizer.handling import logged
+from optimizer.report.links import Link, Signatures
 from optimizer.report.results import publish_change, publish_run
 from optimizer.runs import RunStore
 
@@ -30,5 +32,17 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             event["run_id"],
             event.get("failed_batches", []),
             now,
+            _links(environment, now) if environment.report_url else None,
         )
     return {"outcome": "published", "message_id": message_id}
+
+
+def _links(environment: Environment, now: datetime) -> Callable[[str], tuple[str, datetime]]:
+    signatures = Signatures(aws.client("kms"), environment.report_key)
+    expires_at = int((now + timedelta(days=int(environment.report_days))).timestamp())
+
+    def link(run_id: str) -> tuple[str, datetime]:
+        made = Link(run_id, expires_at)
+        return signatures.url(environment.report_url, made), made.ends
+
+    return link

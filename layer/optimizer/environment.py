@@ -17,6 +17,9 @@ _OPTIONAL = {
     "warm_function_arn": "OPTIMIZER_WARM_FUNCTION_ARN",
     "approval_key": "OPTIMIZER_APPROVAL_KEY",
     "approval_url": "OPTIMIZER_APPROVAL_URL",
+    "report_key": "OPTIMIZER_REPORT_KEY",
+    "report_url": "OPTIMIZER_REPORT_URL",
+    "report_days": "OPTIMIZER_REPORT_DAYS",
 }
 
 
@@ -38,6 +41,9 @@ class Environment:
     warm_function_arn: str = ""
     approval_key: str = ""
     approval_url: str = ""
+    report_key: str = ""
+    report_url: str = ""
+    report_days: str = ""
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> "Environment":

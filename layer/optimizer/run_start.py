@@ -1,5 +1,6 @@
 """The start of a run: policy, lock, targets, manifest, in an order that can be done again from any point."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy.errors import short
 from optimizer.policy.model import Mode, Policy
 from optimizer.runs import RunStore
-from optimizer.targets import FunctionTarget, choose, tagged_functions
+from optimizer.targets import BATCH, FunctionTarget, choose, tagged_functions
 
 if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
@@ -121,6 +122,7 @@ def start(
         "targets": targets,
         "databases": _databases(policy, request) if request.wants("indexes") else [],
         "caches": [cache.name for cache in policy.cache_ttls.caches] if request.wants("cache_ttls") else [],
+        "report_parts": [f"{batch:04d}" for batch in range(math.ceil(targets / BATCH))],
         "approval_timeout_s": max(60, round(policy.run.approval_hours * 3600)),
         "max_changes_at_once": policy.run.max_changes_at_once,
     }

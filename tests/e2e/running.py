@@ -156,6 +156,7 @@ class Message:
     subject: str
     text: str
     attributes: Mapping[str, str]
+    document: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -205,5 +206,5 @@ def _is_about(message: Message, run: str) -> bool:
 
 def _message(notification: Mapping[str, Any]) -> Message:
     attributes = {name: one["Value"] for name, one in notification.get("MessageAttributes", {}).items()}
-    text = json.loads(notification["Message"])["text"]
-    return Message(notification.get("Subject", ""), " ".join(text.split()), attributes)
+    document = json.loads(notification["Message"])
+    return Message(notification.get("Subject", ""), " ".join(document["text"].split()), attributes, document)

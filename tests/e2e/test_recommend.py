@@ -118,7 +118,15 @@ def test_the_calls_of_every_lambda_of_the_run_were_recorded(observed: Observed) 
     seen = {("s3", "PutObject"), ("dynamodb", "TransactWriteItems"), ("sns", "Publish")}
     assert seen | {("monitoring", "GetMetricData"), ("application-autoscaling", "DescribeScalableTargets")} <= made
     callers = {call.access_key for call in observed.calls}
-    lambdas = {"StartRun", "AnalyzeTraffic", "PlanWarmups", "PlanCapacity", "CheckGuardrails", "PublishResults"}
+    lambdas = {
+        "StartRun",
+        "AnalyzeTraffic",
+        "PlanWarmups",
+        "PlanCapacity",
+        "CheckGuardrails",
+        "RenderReport",
+        "PublishResults",
+    }
     assert lambdas <= set(observed.run.states)
     assert len(callers) == len(lambdas)
 

@@ -22,8 +22,9 @@ FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "check_guardrails", "request_approval",
     "answer_approval", "publish_results", "plan_cache_ttls", "change_cache_ttls", "plan_index_maintenance",
     "change_indexes", "change_warmups", "change_capacity", "warm_function",
+    "render_report", "show_report",
 )  # fmt: skip
-READERS_OF_RUNS = set(FUNCTIONS) - {"answer_approval", "warm_function"}
+READERS_OF_RUNS = set(FUNCTIONS) - {"answer_approval", "warm_function", "show_report"}
 TRUST_IN_ACCOUNT = {
     "Effect": "Allow",
     "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
@@ -147,6 +148,15 @@ def put_event(session: Session, source: str) -> None:
     session.client("events").put_events(Entries=[{"Source": source, "DetailType": "Rights", "Detail": "{}"}])
 
 
+def mac(session: Session, *, sign: bool) -> None:
+    kms, key = session.client("kms"), session.application.outputs["ReportKey"]
+    asked = {"KeyId": key, "Message": b"rights", "MacAlgorithm": "HMAC_SHA_256"}
+    if sign:
+        kms.generate_mac(**asked)
+    else:
+        kms.verify_mac(**asked, Mac=b"none")
+
+
 def start_query(session: Session) -> None:
     session.client("logs").start_query(
         logGroupName=f"/aws/lambda/{session.tagged}", startTime=1, endTime=2, queryString="fields @message | limit 1"
@@ -226,13 +236,20 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     "read what belongs to a run": (lambda s: get(s, "runs/rights/none.json"), READERS_OF_RUNS),
     "write a plan": (
         lambda s: put(s, "runs/rights/plan.json"),
-        {"start_run", "check_guardrails", "publish_results"},
+        {"start_run", "check_guardrails"},
     ),
     "write proposals": (
         lambda s: put(s, "runs/rights/proposals/none.json"),
-        {"start_run", "check_guardrails", "publish_results", "plan_warmups", "plan_capacity", "plan_cache_ttls"}
+        {"start_run", "check_guardrails", "plan_warmups", "plan_capacity", "plan_cache_ttls"}
         | {"plan_index_maintenance"},
     ),
+    "write a page of a report": (
+        lambda s: put(s, "runs/rights/report/none.html"),
+        {"start_run", "check_guardrails", "publish_results", "render_report"},
+    ),
+    "read a page of a report": (lambda s: get(s, "runs/rights/report/none.html"), READERS_OF_RUNS | {"show_report"}),
+    "sign a link": (lambda s: mac(s, sign=True), {"publish_results"}),
+    "verify a link": (lambda s: mac(s, sign=False), {"show_report"}),
     "write history": (lambda s: put(s, "history/rights.npz"), {"analyze_traffic"}),
     "write what is remembered of indexes": (
         lambda s: put(s, "history/indexes/rights.json"),

@@ -35,13 +35,22 @@ class Account:
         self.s3.create_bucket(Bucket="optimizer", CreateBucketConfiguration={"LocationConstraint": REGION})
         self.documents = Documents(self.s3, "optimizer")
         dynamodb: Any = boto3.client("dynamodb")
-        keys = ("pk", "HASH"), ("sk", "RANGE")
+        keys, index = (("pk", "HASH"), ("sk", "RANGE")), (("kind", "HASH"), ("at", "RANGE"))
         dynamodb.create_table(
             TableName="optimizer",
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "by_kind",
+                    "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in index],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in (*keys, *index)],
             BillingMode="PAY_PER_REQUEST",
         )
+        kms: Any = boto3.client("kms")
+        self.report_key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
         self.store = RunStore(dynamodb, "optimizer")
         sns: Any = boto3.client("sns")
         self.sqs: Any = boto3.client("sqs")
@@ -53,6 +62,9 @@ class Account:
         monkeypatch.setenv("OPTIMIZER_BUCKET", "optimizer")
         monkeypatch.setenv("OPTIMIZER_TOPIC_ARN", topic)
         monkeypatch.setenv("OPTIMIZER_POLICY_KEY", "policy/policy.json")
+        monkeypatch.setenv("OPTIMIZER_REPORT_KEY", self.report_key)
+        monkeypatch.setenv("OPTIMIZER_REPORT_URL", "https://reports.example/")
+        monkeypatch.setenv("OPTIMIZER_REPORT_DAYS", "7")
         self.lambda_: Any = boto3.client("lambda")
         trust = json.dumps({"Version": "2012-10-17", "Statement": []})
         role = boto3.client("iam").create_role(RoleName="target", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -145,6 +157,7 @@ def test_a_run_starts_with_a_manifest_of_batches_and_its_own_copy_of_the_policy(
         "targets": 51,
         "databases": [],
         "caches": [],
+        "report_parts": ["0000", "0001"],
         "approval_timeout_s": 7200,
         "max_changes_at_once": 3,
     }

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 # What a function may need beside the standard library and boto3, by the module it is imported as.
 DISTRIBUTIONS = {
+    "jinja2": "jinja2",
+    "pygal": "pygal",
     "numpy": "numpy",
     "jsonschema": "jsonschema",
     "aws_lambda_powertools": "aws-lambda-powertools",

@@ -1,7 +1,7 @@
 """Collect what a run or a change did, store it as a report, and publish it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,10 @@ def publish_run(
     run_id: str,
     failed_batches: Sequence[Mapping[str, Any]],
     now: datetime,
+    link: Callable[[str], tuple[str, datetime]] | None = None,
 ) -> str:
-    """Write report.json and report.txt, publish the text, record the run's end; returns the message's id.
+    """Write the report, publish it, record the run's end; returns the message's id. `link`: the address at which the
+    report of a run can be read, and until when.
 
     Run again it sends no second message, and leaves the report as the message said it.
     """
@@ -54,7 +56,8 @@ def publish_run(
         proved=prove(ended, seen.facts(), now),
     )
     published = store.start_publication(f"RUN#{run_id}", now)
-    message = text.body(report)
+    found = link(run_id) if link else None
+    message = text.body(report, *(found or ()))
     if not published.message_id:
         documents.write(f"runs/{run_id}/report.json", report)
         documents.write_bytes(f"runs/{run_id}/report.txt", message.encode(), "text/plain; charset=utf-8")
@@ -67,11 +70,15 @@ def publish_run(
         "succeeded",
         report.severity,
         report.tuners,
-        details.of_run(report),
+        {**details.of_run(report), **(_link(*found) if found else {})},
     )
     message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", said, now)
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
     return message_id
+
+
+def _link(url: str, ends: datetime) -> dict[str, str]:
+    return {"report_url": url, "report_url_expires_at": ends.isoformat()}
 
 
 def publish_change(
@@ -91,7 +98,9 @@ def publish_change(
         (stored.change.tuner.value,),
         details.of_change(shown),
     )
-    return publish_once(sns, events, store, topic_arn, f"CHANGE#{change_id}", message, now)
+    # A change that was kept may be taken back later, which is news once more.
+    again = "#REVERTED" if stored.status is Status.REVERTED and Status.KEPT in stored.times else ""
+    return publish_once(sns, events, store, topic_arn, f"CHANGE#{change_id}{again}", message, now)
 
 
 @dataclass(slots=True)

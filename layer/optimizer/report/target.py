@@ -21,9 +21,18 @@ def kind_of(tuner: str) -> str:
     return _KINDS.get(Tuner(tuner), "function")
 
 
+def kind_of_target(target: str) -> str:
+    """The same, of a target that nothing was proposed for."""
+    if ":function:" in target:
+        return "function"
+    return "cache" if target.startswith("cache/") else "database"
+
+
 def name_of(target: str) -> str:
-    """The function's name in an ARN; the name of a database or cache before the first slash."""
-    return target.rsplit(":function:", 1)[-1] if ":function:" in target else target.partition("/")[0]
+    """The function's name in an ARN, the database's in `NAME/SCHEMA.TABLE.INDEX`, the cache's in `cache/NAME`."""
+    if ":function:" in target:
+        return target.rsplit(":function:", 1)[-1]
+    return target.split("/")[1] if target.startswith("cache/") else target.partition("/")[0]
 
 
 def page_name(kind: str, name: str) -> str:
@@ -75,22 +84,30 @@ def cache_document(
     run_id: str, name: str, changes: Sequence[StoredChange], no_changes: Sequence[Json], failed: Sequence[str]
 ) -> dict[str, Any]:
     """For each namespace whose evidence has one, the hit ratio that each TTL would reach."""
-    found = [
-        (change.change.target, change.change.evidence, change.change.before, change.change.after) for change in changes
-    ]
-    found += [(item["target"], item.get("evidence") or {}, {}, {}) for item in no_changes]
-    curves = [
-        {
-            "namespace": target.partition("/")[2] or target,
-            "curve": [[float(ttl_s), float(ratio)] for ttl_s, ratio in evidence["curve"]],
-            "knee_ttl_s": evidence.get("knee_ttl_s"),
-            "ttl_s_before": before.get("ttl_s", evidence.get("ttl_s")),
-            "ttl_s_after": after.get("ttl_s"),
-        }
-        for target, evidence, before, after in found
-        if evidence.get("curve")
-    ]
+    curves = []
+    for change in (stored.change for stored in changes):
+        for namespace, evidence in change.evidence.get("namespaces", {}).items():
+            ttl_s = (change.before["ttl_s"].get(namespace), change.after["ttl_s"].get(namespace))
+            curves += _curve(namespace, evidence, *ttl_s)
+    for item in no_changes:
+        curves += _curve(item["target"].rpartition("/")[2], item.get("evidence") or {}, None, None)
     return {**_common(run_id, "cache", name, changes, no_changes, failed), "curves": curves}
+
+
+def _curve(
+    namespace: str, evidence: Json, ttl_s_before: float | None, ttl_s_after: float | None
+) -> list[dict[str, Any]]:
+    if not evidence.get("curve"):
+        return []
+    return [
+        {
+            "namespace": namespace,
+            "curve": [[float(point[0]), round(float(point[1]), 4)] for point in evidence["curve"]],
+            "knee_ttl_s": evidence.get("knee_s"),
+            "ttl_s_before": ttl_s_before,
+            "ttl_s_after": ttl_s_after,
+        }
+    ]
 
 
 def _common(

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from optimizer.changes import Interval, Tuner
@@ -33,8 +34,8 @@ def change_subject(shown: Line) -> str:
     return _ascii(f"Optimizer: {shown.tuner.replace('_', ' ')} of {shown.target} {shown.status}")
 
 
-def body(report: Report) -> str:
-    """The whole message about a run."""
+def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
+    """The whole message about a run. `url`: of its report, which can be read until `ends`."""
     parts = [
         f"Run {report.run_id}, {report.started_at:%Y-%m-%d %H:%M} to {report.finished_at:%H:%M} UTC.",
         f"{report.targets} functions looked at, {len(report.left_alone)} decisions to leave something as it is.",
@@ -55,6 +56,8 @@ def body(report: Report) -> str:
     if report.without_metrics:
         parts.append(f"No metrics at all (never called, or not for weeks): {_names(report.without_metrics)}.")
     parts += report.notes
+    if url and ends:
+        parts += ["", f"With pictures, until {ends:%Y-%m-%d %H:%M} UTC for whoever has this link:", url]
     parts += _section("Changed, and now watched", report.changed)
     parts += _section("Taken back", report.taken_back)
     parts += _section("Failed", report.failed)
@@ -166,7 +169,13 @@ def _value(value: object) -> str:
 
 
 def _wrap(part: str) -> str:
-    return textwrap.fill(part, _WIDTH, subsequent_indent="  " if part.startswith("- ") else "", break_long_words=False)
+    return textwrap.fill(
+        part,
+        _WIDTH,
+        subsequent_indent="  " if part.startswith("- ") else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _ascii(line: str) -> str:

@@ -130,15 +130,27 @@ CHANGES = [
     ),
     stored(
         Tuner.CACHE_TTLS,
-        "sessions/product",
+        "cache/sessions",
         Status.RECOMMENDED,
-        {"ttl_s": 300},
-        {"ttl_s": 900},
+        {"version": 3, "ttl_s": {"product": 300}},
+        {"version": 4, "ttl_s": {"product": 900}},
         None,
-        "900 s reach 94.1% of the hits that are within reach.",
+        "product: a TTL of 900 s instead of 300 s is predicted to hit 87.1% instead of 71.0%.",
         evidence={
-            "knee_ttl_s": 900,
-            "curve": [[60, 0.41], [120, 0.55], [300, 0.71], [600, 0.82], [900, 0.871], [1800, 0.88], [3600, 0.884]],
+            "namespaces": {
+                "product": {
+                    "knee_s": 900.0,
+                    "curve": [
+                        [60, 0.41, 9],
+                        [120, 0.55, 20],
+                        [300, 0.71, 44],
+                        [600, 0.82, 80],
+                        [900, 0.871, 119],
+                        [1800, 0.88, 230],
+                        [3600, 0.884, 410],
+                    ],
+                }
+            }
         },
     ),
 ]

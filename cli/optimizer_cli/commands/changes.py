@@ -1,0 +1,64 @@
+"""`optimizer changes`: what was proposed, what became of it, and why."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import click
+from optimizer import canonical
+from optimizer.changes import Status
+from optimizer.report import text
+from optimizer.report.summary import line
+from optimizer.runs import StoredChange
+
+from optimizer_cli import tables
+from optimizer_cli.application import JSON, STACK, Application, said_plainly
+
+
+@click.command(
+    help="""The changes of RUN, or of all runs of the last days.
+
+\b
+    optimizer changes                        the last two weeks
+    optimizer changes RUN --status refused   what the guardrails held back, and by which rule
+    optimizer revert CHANGE                  take one back
+"""
+)
+@click.argument("run", required=False)
+@click.option("--status", type=click.Choice([status.value for status in Status]), help="Only those that are here.")
+@click.option("--days", type=click.IntRange(1, 400), default=14, show_default=True, help="How far back, without RUN.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, without RUN.")
+@STACK
+@JSON
+@said_plainly
+def command(run: str | None, status: str | None, days: int, limit: int, stack: str, as_json: bool) -> None:
+    """List them."""
+    store = Application.find(stack).store
+    if run is not None:
+        store.run(run)
+        found = store.changes_of(run)
+    else:
+        found = store.changes_since(datetime.now(UTC) - timedelta(days=days), limit)
+    found = [stored for stored in found if status in (None, stored.status.value)]
+    if as_json:
+        click.echo(json.dumps([_document(stored) for stored in found], indent=1))
+        return
+    tables.show(
+        f"Changes of run {run}: {len(found)}" if run else f"Changes of the last {days} days: {len(found)}",
+        ("change", "target", "what", "status", "USD a month", "why"),
+        [_row(stored) for stored in found],
+        right=("USD a month",),
+    )
+
+
+def _document(stored: StoredChange) -> dict[str, object]:
+    shown = line(stored)
+    times = {name: at.isoformat() for name, at in stored.times.items()}
+    return {**canonical.plain(shown), "run_id": stored.change.run_id, "times": times}
+
+
+def _row(stored: StoredChange) -> tuple[str, ...]:
+    shown = line(stored)
+    usd = f"{shown.usd_month.estimate:+.2f}" if shown.usd_month else "-"
+    said = " ".join(part for part in (text.reason(shown), text.message(shown)) if part)
+    rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
+    return (shown.change_id, shown.target, text.what(shown), shown.status, usd, f"{said}{rule}")

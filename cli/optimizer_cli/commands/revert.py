@@ -1,0 +1,99 @@
+"""`optimizer revert`: take a change back."""
+
+import json
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import click
+from optimizer.changes import Status
+from optimizer.runs import RunStore, StoredChange
+from rich.console import Console
+
+from optimizer_cli.application import JSON, STACK, Application, said_plainly
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+_MADE = frozenset({Status.APPLYING, Status.WATCHING, Status.KEPT})
+_OVER = frozenset({Status.REVERTED, Status.STALE, Status.FAILED})
+_LIMIT = timedelta(minutes=30)
+_ATTEMPTS = 9
+_PAUSE_S = 2.0
+
+
+class NotTakenBack(click.ClickException):
+    """It could not be taken back, or was never made."""
+
+
+@click.command(
+    help="""Take CHANGE back: put into place what its record says was there before.
+
+The state machine of changes does it, with the same checks as when a change is taken back by itself; it is recorded, and
+a message about it is sent. Asking twice takes it back once. `optimizer changes` lists the ids.
+"""
+)
+@click.argument("change")
+@click.option("--reason", default="", help="Why; kept in the record and in the message.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it is done.")
+@STACK
+@JSON
+@said_plainly
+def command(change: str, reason: str, wait: bool, stack: str, as_json: bool) -> None:
+    """Start it and follow it."""
+    application = Application.find(stack)
+    store, sfn = application.store, boto3.client("stepfunctions")
+    stored = store.change(change)
+    if stored.status in _OVER:
+        _say(stored, as_json)
+        return
+    if stored.status not in _MADE and stored.status is not Status.REVERTING:
+        raise NotTakenBack(f"Change {change} is {stored.status.value.replace('_', ' ')}: it was never made.")
+    arn = _start(sfn, application, stored, reason or "taken back with the optimizer command")
+    if wait:
+        stored = _await(sfn, store, change, arn)
+    _say(stored, as_json, execution=arn)
+    if wait and stored.status is not Status.REVERTED:
+        raise NotTakenBack(f"Change {change} is {stored.status.value}. Look at {arn}.")
+
+
+def _start(sfn: "SFNClient", application: Application, stored: StoredChange, reason: str) -> str:
+    """The execution that takes it back: one that runs already, or a new one if the last one failed."""
+    change_id = stored.change.id
+    document = {"run_id": stored.change.run_id, "change_id": change_id, "tuner": stored.change.tuner.value}
+    machine = application.change_arn
+    for attempt in range(1, _ATTEMPTS + 1):
+        name = f"revert-{attempt}-{change_id}"
+        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            started = sfn.start_execution(
+                stateMachineArn=machine, name=name, input=json.dumps({**document, "revert": reason[:256]})
+            )
+        except sfn.exceptions.ExecutionAlreadyExists:
+            if sfn.describe_execution(executionArn=arn)["status"] in ("RUNNING", "SUCCEEDED"):
+                return arn
+        else:
+            return started["executionArn"]
+    raise NotTakenBack(
+        f"Change {change_id} could not be taken back {_ATTEMPTS} times; docs/operations.md says what to do."
+    )
+
+
+def _await(sfn: "SFNClient", store: RunStore, change: str, arn: str) -> StoredChange:
+    deadline = time.monotonic() + _LIMIT.total_seconds()
+    progress = Console(stderr=True, highlight=False)
+    with progress.status(f"Taking {change} back ..."):
+        while sfn.describe_execution(executionArn=arn)["status"] == "RUNNING":
+            if time.monotonic() > deadline:
+                raise NotTakenBack(f"Still at it after {_LIMIT.total_seconds() / 60:.0f} minutes; it goes on: {arn}")
+            time.sleep(_PAUSE_S)
+    return store.change(change)
+
+
+def _say(stored: StoredChange, as_json: bool, **more: Any) -> None:
+    if as_json:
+        known = {"change_id": stored.change.id, "status": stored.status.value, "message": stored.message}
+        click.echo(json.dumps({**known, **more}))
+        return
+    click.echo(f"{stored.change.id}: {stored.status.value}. {stored.message}".rstrip())

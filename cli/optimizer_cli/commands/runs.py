@@ -1,0 +1,53 @@
+"""`optimizer runs`: what ran lately, and how it ended."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+from optimizer import canonical
+
+from optimizer_cli import tables
+from optimizer_cli.application import JSON, STACK, Application, said_plainly
+
+
+@click.command(
+    help="""The runs of the last days, the newest first.
+
+\b
+    optimizer runs                what ran in the last two weeks
+    optimizer changes RUN         what one of them proposed and did
+    optimizer report RUN          its pages, with pictures
+"""
+)
+@click.option("--days", type=click.IntRange(1, 400), default=14, show_default=True, help="How far back.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many at the most.")
+@STACK
+@JSON
+@said_plainly
+def command(days: int, limit: int, stack: str, as_json: bool) -> None:
+    """List them."""
+    found = Application.find(stack).store.runs(datetime.now(UTC) - timedelta(days=days), limit)
+    if as_json:
+        click.echo(json.dumps(canonical.plain(found), indent=1))
+        return
+    tables.show(
+        f"Runs of the last {days} days: {len(found)}",
+        ("run", "started", "took", "status", "looked at", "what became of it"),
+        [_row(run) for run in found],
+        right=("looked at",),
+    )
+
+
+def _row(run: dict[str, Any]) -> tuple[str, ...]:
+    started, finished = run.get("started_at"), run.get("finished_at")
+    took = f"{(finished - started).total_seconds() / 60:.0f} min" if started and finished else "-"
+    return (run["run_id"], tables.moment(started), took, run["status"], str(run.get("targets", "-")), _said(run))
+
+
+def _said(run: dict[str, Any]) -> str:
+    failure = run.get("failure")
+    if failure:
+        return f"{failure['state']}: {failure['error']}"
+    counts = [f"{number} {verdict}" for verdict, number in (run.get("verdicts") or {}).items() if number]
+    return ", ".join(counts) or "-"

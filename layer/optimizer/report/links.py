@@ -1,0 +1,87 @@
+"""Links to the report of a run: whoever has one can read that run's pages, until it expires.
+
+A link of S3 itself would end with the credentials that signed it, hours later and without a word. This one names its
+end and is signed inside KMS; publish_results may only sign, show_report may only verify.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+_ALGORITHM: Literal["HMAC_SHA_256"] = "HMAC_SHA_256"
+_PATH = re.compile(
+    r"/(?P<run>[A-Za-z0-9_-]{1,80})/(?P<expires>[0-9]{1,11})\.(?P<mac>[A-Za-z0-9_-]{43})/"
+    r"(?P<file>(?:(?:functions|databases|caches)/)?[A-Za-z0-9_.-]{1,200}\.(?:html|json))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Leave to read the report of a run until `expires_at` (Unix time, seconds)."""
+
+    run_id: str
+    expires_at: int
+
+    def signed_bytes(self) -> bytes:
+        """What the signature covers."""
+        return f"report {self.run_id} {self.expires_at}".encode()
+
+    @property
+    def ends(self) -> datetime:
+        """As a time."""
+        return datetime.fromtimestamp(self.expires_at, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asks for with a link: a file below the report, as yet unverified."""
+
+    link: Link
+    mac: bytes
+    file: str
+
+
+def parse(path: str) -> Asked | None:
+    """The path of a request; None where it is not one of ours."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    try:
+        mac = base64.urlsafe_b64decode(f"{match['mac']}=")
+    except binascii.Error:
+        return None
+    return Asked(Link(match["run"], int(match["expires"])), mac, match["file"])
+
+
+class Signatures:
+    """One HMAC key in KMS."""
+
+    def __init__(self, kms: "KMSClient", key_id: str) -> None:
+        self._kms = kms
+        self._key_id = key_id
+
+    def url(self, base: str, link: Link) -> str:
+        """The signed address of the run's page. `base`: of the function URL."""
+        signed = self._kms.generate_mac(Message=link.signed_bytes(), KeyId=self._key_id, MacAlgorithm=_ALGORITHM)
+        mac = base64.urlsafe_b64encode(signed["Mac"]).decode().rstrip("=")
+        return f"{base.rstrip('/')}/{link.run_id}/{link.expires_at}.{mac}/index.html"
+
+    def are_right(self, asked: Asked) -> bool:
+        """Whether the signature is the link's."""
+        try:
+            verified = self._kms.verify_mac(
+                Message=asked.link.signed_bytes(), KeyId=self._key_id, MacAlgorithm=_ALGORITHM, Mac=asked.mac
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "KMSInvalidMacException":
+                return False
+            raise
+        return bool(verified["MacValid"])
