@@ -126,11 +126,6 @@ class RunStore:
         found = self._table.get_all(keys)
         return [_run(found[key]) for key in keys if key in found]
 
-    def changes(self, change_ids: Iterable[str]) -> list[StoredChange]:
-        """Those of the changes that are recorded."""
-        found = self._table.get_all((f"CHANGE#{change_id}", "CHANGE") for change_id in change_ids)
-        return [_stored(item) for item in found.values()]
-
     def changes_since(self, since: datetime, limit: int) -> list[StoredChange]:
         """The changes proposed since then and not at the end of a life, and those whose life ended since then."""
         return [*self._newest("change", since, limit), *self.ended_since(since, limit)]

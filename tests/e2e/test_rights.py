@@ -248,8 +248,8 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
         {"start_run", "check_guardrails", "publish_results", "render_report"},
     ),
     "read a page of a report": (lambda s: get(s, "runs/rights/report/none.html"), READERS_OF_RUNS | {"show_report"}),
-    "sign a link": (lambda s: mac(s, sign=True), {"publish_results"}),
-    "verify a link": (lambda s: mac(s, sign=False), {"show_report"}),
+    "sign a link to a report": (lambda s: mac(s, sign=True), {"publish_results"}),
+    "verify a link to a report": (lambda s: mac(s, sign=False), {"show_report"}),
     "write history": (lambda s: put(s, "history/rights.npz"), {"analyze_traffic"}),
     "write what is remembered of indexes": (
         lambda s: put(s, "history/indexes/rights.json"),

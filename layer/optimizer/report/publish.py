@@ -20,7 +20,7 @@ _PROGRAMS = ("sqs", "lambda", "http", "https", "firehose")
 LONGEST_TEXT = 16_000
 _LARGEST_MESSAGE = 250_000
 # Whoever may read the bus may not therefore answer for an approver; the text holds the link too.
-_NOT_ON_THE_BUS = ("text", "link")
+_NOT_ON_THE_BUS = ("text", "link", "report_url")
 
 
 class EventRefused(RuntimeError):
