@@ -149,7 +149,7 @@ def test_two_approvers_each_with_their_link(pages: PageServer, window: Any) -> N
 
 def altered(link: str) -> str:
     query = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
-    return f"{link.partition('?')[0]}?{urlencode({**query, 'expires': '4102444800'})}"
+    return f"{link.partition('?')[0]}?{urlencode({**query, 'until': '4102444800'})}"
 
 
 def withdraw(pages: PageServer) -> None:

@@ -108,11 +108,11 @@ def test_an_answer_that_is_sent_again_acts_once(office: Asking, asked: Change) -
         {"digest": "e" * 64},
         {"run": "run-2"},
         {"approver": "ben"},
-        {"expires": "4102444800"},
-        {"signature": "A" * 43},
-        {"signature": ""},
+        {"until": "4102444800"},
+        {"mac": "A" * 43},
+        {"mac": ""},
         {"digest": DIGEST[:-1]},
-        {"signature": "A" * 10_000},
+        {"mac": "A" * 10_000},
     ],
 )
 def test_a_link_of_which_anything_was_changed_is_not_valid(
@@ -132,9 +132,7 @@ def test_a_parameter_that_is_there_twice_counts_as_none(office: Asking, asked: C
 
 
 def test_a_run_that_exists_and_one_that_does_not_look_the_same_to_who_guesses(office: Asking, asked: Change) -> None:
-    guesses = [
-        changed(office.link(), run=run, signature="B" * 43) for run in ("run-1", "run-2", asked.id, "RUN#run-1", "..")
-    ]
+    guesses = [changed(office.link(), run=run, mac="B" * 43) for run in ("run-1", "run-2", asked.id, "RUN#run-1", "..")]
     answers = [office.request(url) for url in guesses]
     assert {(answer["statusCode"], answer["body"]) for answer in answers} == {(403, answers[0]["body"])}
 
@@ -152,8 +150,8 @@ def test_the_link_of_one_approver_does_not_answer_for_another(office: Asking) ->
     orders = office.propose("orders")
     office.ask(orders, approvals=TWO_OF_THREE)
     of_anna = office.link("anna")
-    signature = parse_qs(urlsplit(office.link("ben")).query)["signature"][0]
-    for url in (changed(of_anna, approver="ben"), changed(of_anna, signature=signature)):
+    signature = parse_qs(urlsplit(office.link("ben")).query)["mac"][0]
+    for url in (changed(of_anna, approver="ben"), changed(of_anna, mac=signature)):
         assert office.post(url, approve())["statusCode"] == 403
     office.post(of_anna, approve())
     office.post(of_anna, approve("Ben"))
@@ -347,7 +345,7 @@ def test_a_flood_of_every_kind_is_answered_and_acts_on_nothing(app: ModuleType, 
     """More than a thousand requests a second reach the handler; what is forged is refused before the table is read."""
     good = office.link()
     kinds: list[Callable[[int], dict[str, Any]]] = [
-        lambda n: url_event(changed(good, signature=base64.urlsafe_b64encode(n.to_bytes(32)).decode()[:43]), "GET"),
+        lambda n: url_event(changed(good, mac=base64.urlsafe_b64encode(n.to_bytes(32)).decode()[:43]), "GET"),
         lambda n: url_event(changed(good, run=f"guess-{n}"), "POST", body=urlencode(approve()), headers=FROM_PAGE),
         lambda n: url_event(f"https://{HOST}/{n}", "GET"),
         lambda n: url_event(f"https://{HOST}/?run={n}", "HEAD"),

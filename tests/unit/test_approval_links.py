@@ -48,13 +48,13 @@ def test_the_task_token_is_no_part_of_a_link() -> None:
     assert set(query_of(LINK.url("https://x.example", SIGNATURE))) == {
         "run",
         "approver",
-        "expires",
+        "until",
         "digest",
-        "signature",
+        "mac",
     }
 
 
-@pytest.mark.parametrize("name", ["run", "approver", "expires", "digest", "signature"])
+@pytest.mark.parametrize("name", ["run", "approver", "until", "digest", "mac"])
 @pytest.mark.parametrize("value", [None, "", " ", "a b", "<b>", "1\n", "x" * 200, "\N{FULLWIDTH DIGIT ONE}" * 90])
 def test_a_link_of_another_form_is_none(name: str, value: str | None) -> None:
     query = query_of(LINK.url("https://x.example", SIGNATURE))

@@ -43,12 +43,13 @@ class Link:
 
     def url(self, base: str, signature: bytes) -> str:
         """The address to send to the approver. `base`: of the function URL."""
+        # None of AWS's own names: a parameter called Signature makes a request look signed with credentials.
         query = {
             "run": self.run_id,
             "approver": self.approver,
-            "expires": str(int(self.expires_at.timestamp())),
+            "until": str(int(self.expires_at.timestamp())),
             "digest": self.digest,
-            "signature": base64.urlsafe_b64encode(signature).decode().rstrip("="),
+            "mac": base64.urlsafe_b64encode(signature).decode().rstrip("="),
         }
         return f"{base.rstrip('/')}/?{urlencode(query)}"
 
@@ -59,16 +60,16 @@ def parse(query: Mapping[str, str]) -> tuple[Link, bytes]:
     for name, form in (
         ("run", _RUN),
         ("approver", _APPROVER),
-        ("expires", _EXPIRES),
+        ("until", _EXPIRES),
         ("digest", _DIGEST),
-        ("signature", _SIGNATURE),
+        ("mac", _SIGNATURE),
     ):
         if not form.fullmatch(query.get(name, "")):
             raise MalformedLink(f"the link's {name} is missing or has another form")
         texts[name] = query[name]
     try:
-        signature = base64.urlsafe_b64decode(texts["signature"] + "=")
+        signature = base64.urlsafe_b64decode(texts["mac"] + "=")
     except binascii.Error as error:
         raise MalformedLink("the link's signature cannot be read") from error
-    expires_at = datetime.fromtimestamp(int(texts["expires"]), UTC)
+    expires_at = datetime.fromtimestamp(int(texts["until"]), UTC)
     return Link(texts["run"], texts["approver"], expires_at, texts["digest"]), signature

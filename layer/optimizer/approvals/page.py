@@ -44,12 +44,12 @@ _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
 <dl>
 {facts}</dl>
 {values}<details>
-<summary>The numbers behind it<span class="hint"> ({target})</span></summary>
+<summary>The numbers behind it<span class="hidden"> for {target}</span></summary>
 {evidence}</details>
 {tick}</article>
 """)
 _TICK = Markup("""<p class="choice tick"><input type="checkbox" name="change" value="{id}" id="change-{n}"{checked}>
-<label for="change-{n}">Approve this one: {title}</label></p>
+<label for="change-{n}">Approve this one<span class="hidden">: {title}</span></label></p>
 """)
 _RADIO = Markup("""<p class="choice">
 <input type="radio" name="decision" value="{value}" id="decision-{value}" required{checked}>
@@ -154,12 +154,11 @@ FINISH = Markup(
 def _change(n: int, stored: StoredChange, form: Form, *, tick: bool) -> Markup:
     shown = line(stored)
     title = _arrow(wording.title(shown))
-    undo = ", ".join(f"{name} {text}" for name, text in wording.table_of(stored.change.undo))
     facts = [
         ("Price", wording.price(shown)),
         *wording.effects(shown),
         ("Risk", wording.risk(shown)),
-        ("Undone by putting back", undo or "nothing: it cannot be undone"),
+        ("How it is undone", wording.undo(stored.change.undo)),
     ]
     rows = wording.before_and_after(shown)
     checked = _on(shown.change_id in form.ticked, "checked")
@@ -169,7 +168,7 @@ def _change(n: int, stored: StoredChange, form: Form, *, tick: bool) -> Markup:
         target=shown.target,
         why=wording.why(shown),
         facts=_facts(facts),
-        values=_table("Now and afterwards", ("", "Now", "Afterwards"), rows) if rows else "",
+        values=_table("Now and after it", ("", "Now", "After"), rows) if rows else "",
         evidence=_evidence(stored),
         tick=_TICK.format(id=shown.change_id, n=n, title=title, checked=checked) if tick else "",
     )

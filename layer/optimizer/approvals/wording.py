@@ -55,9 +55,9 @@ def effects(change: Line) -> list[tuple[str, str]]:
     """What else it is expected to do, by name."""
     found: list[tuple[str, str]] = []
     if change.latency_ms:
-        found.append(("Mean duration of a call", _amount(change.latency_ms, "ms")))
+        found.append(("Change of the mean duration", _amount(change.latency_ms, "ms")))
     if change.cold_starts_month:
-        found.append(("Cold starts a month", _amount(change.cold_starts_month, "", digits=0)))
+        found.append(("Change of cold starts a month", _amount(change.cold_starts_month, "", digits=0)))
     return found
 
 
@@ -76,10 +76,16 @@ def total(changes: Iterable[Line]) -> str:
 
 
 def before_and_after(change: Line) -> list[tuple[str, str, str]]:
-    """What differs: name, value now, value afterwards. Long lists are counted, not listed."""
-    names = dict.fromkeys([*change.before, *change.after])
-    rows = [(name, change.before.get(name), change.after.get(name)) for name in names]
-    return [(_LABELS.get(name, name), value(old), value(new)) for name, old, new in rows if old != new]
+    """What differs: name, value now, value afterwards. Long lists are counted, not listed; what is only noted about
+    the state before is left out."""
+    names = [name for name in change.after or change.before if change.before.get(name) != change.after.get(name)]
+    return [(_LABELS.get(name, name), _of(change.before, name), _of(change.after, name)) for name in names]
+
+
+def undo(record: Mapping[str, Any]) -> str:
+    """How it is taken back."""
+    said = "; ".join(f"{_LABELS.get(name, name)}: {value(found)}" for name, found in record.items())
+    return f"back to {said}" if said else "not at all"
 
 
 def table_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -134,9 +140,13 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
+def _of(state: Mapping[str, Any], name: str) -> str:
+    return value(state[name]) if name in state else "not set"
+
+
 def _amount(found: Interval, unit: str, digits: int = 1) -> str:
     def one(number: float) -> str:
-        return f"{number:+.{digits}f}"
+        return f"{number:+,.{digits}f}"
 
     text = f"{one(found.estimate)} {unit}".rstrip()
     return text if found.low == found.high else f"{text} ({one(found.low)} to {one(found.high)})"

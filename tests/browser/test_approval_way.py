@@ -1,0 +1,77 @@
+"""The whole way, deployed, with IAM on: the run waits, the message comes, the page opens, the answer moves it on."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from local_account.account import LocalAccount
+from running import Inbox, Running, subscribed
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(600)]
+
+ASK = {
+    "version": 1,
+    "mode": "approve",
+    "time_zone": "Europe/Berlin",
+    "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4},
+    "approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 2},
+}
+LINK = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
+
+
+@pytest.fixture
+def running(deployed: Any) -> Iterator[Running]:
+    found = Running(deployed)
+    found.settle()
+    found.store_policy(ASK)
+    yield found
+    found.forget_policy()
+    found.settle()
+
+
+def links(inbox: Inbox, run: str) -> dict[str, str]:
+    """The link of each approver, from the mails."""
+    said = [message for message in inbox.about(run) if "approver" in message.attributes]
+    return {message.attributes["approver"]: LINK.findall(message.text)[0] for message in said}
+
+
+def test_from_the_message_to_a_run_that_goes_on(running: Running, window: Any) -> None:
+    account: LocalAccount = running.account
+    run = f"by-page-{window.name}"
+    with subscribed(account.session, running.application.topic_arn) as inbox:
+        arn = running.start(running.application.optimize_arn, run, {"tuners": ["warmups"]})
+        running.asked(run)
+        found = links(inbox, run)
+        while len(found) < 2:
+            found |= links(inbox, run)
+    shown = running.asked(run)
+    number = len(shown["changes"])
+    page = window.page
+    for approver in ("anna", "ben"):
+        assert running.sfn.describe_execution(executionArn=arn)["status"] == "RUNNING"
+        page.goto(found[approver])
+        if approver == "anna":
+            window.check("deployed")
+        for change in shown["changes"]:
+            assert change["price"] in page.inner_text("main")
+        # The keyboard alone: to the answer, all of it, the name, and send.
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        page.keyboard.press("Tab")
+        page.keyboard.type(approver.title())
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        window.comes_to("Your answer is recorded")
+    window.check("deployed-recorded")
+    ended = running.ended(arn)
+    assert ended.status == "SUCCEEDED"
+    assert ended.states.count("StartChange") == number > 0
+    page.goto(found["anna"])
+    window.comes_to("This was answered")
+    answered = running.asked(run)
+    assert (answered["status"], len(answered["approved"])) == ("answered", number)
+    assert [vote["by"] for vote in answered["votes"]] == ["Anna", "Ben"]
