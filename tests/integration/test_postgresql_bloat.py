@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from optimizer.indexes.catalog import Index
-from optimizer.indexes.postgresql_bloat import Measured, estimate
+from optimizer.indexes.catalog import Index, IndexPages
+from optimizer.indexes.postgresql_bloat import estimate
 from optimizer.indexes.postgresql_pages import measure
 from optimizer.indexes.postgresql_reader import read_catalog
 from pg8000.native import Connection
@@ -50,7 +50,7 @@ def test_estimates_are_within_five_points_of_what_a_rebuild_frees(session: Conne
     if deletes:
         session.run(deletes)
     session.run("VACUUM ANALYZE t")
-    measured: dict[int, Measured] = {}
+    measured: dict[int, IndexPages] = {}
     if _has_pgstattuple(session):
         session.run('CREATE SCHEMA "Ext 1"')
         session.run('CREATE EXTENSION pgstattuple SCHEMA "Ext 1"')
@@ -78,7 +78,7 @@ def test_pages_are_not_counted_without_the_extension_and_it_is_said(server: Get)
         )
 
 
-def _estimates(index: Index, measured: dict[int, Measured]) -> Iterator[tuple[str, float]]:
+def _estimates(index: Index, measured: dict[int, IndexPages]) -> Iterator[tuple[str, float]]:
     for pages in (None, measured.get(index.oid or 0)):
         bloat = estimate(index, 8192, pages)
         if pages is None or index.oid in measured:

@@ -70,7 +70,8 @@ def command(
 ) -> None:
     """Look at the indexes of a database: what is superfluous, unused, missing or worn, and why the rest is kept.
 
-    Reads the catalog and the server's statistics, no rows of a table, with short waits. Nothing is changed.
+    Reads the catalog and the server's statistics, with PostgreSQL's pgstattuple also the pages of indexes that seem
+    bloated; no rows of a table; with short waits. Nothing is changed.
     """
     try:
         writer = DatabaseUrl.parse(url, tls)
@@ -107,9 +108,9 @@ def _read(node: DatabaseUrl, ca_file: str | None) -> Catalog:
 def _catalog(node: DatabaseUrl, connection: Any) -> Catalog:
     """Only the driver and reader of this engine are loaded."""
     if node.engine == "postgresql":
-        from optimizer.indexes import postgresql_reader
+        from optimizer.indexes.postgresql_look import look
 
-        return postgresql_reader.read_catalog(connection, node=node.where)
+        return look(connection, node=node.where)
     from optimizer.indexes import mysql_reader
 
     return mysql_reader.read_catalog(connection, database=node.database, node=node.where)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from optimizer.indexes.findings import Finding
 from optimizer.indexes.workload import Activity, BuildInProgress, StatementStat, StoredCode
 
 
@@ -222,6 +223,20 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexPages:
+    """The pages of a btree as pgstatindex counts them, and `pending_pages` of a GIN index's list of new entries;
+    `average_leaf_density` in per cent."""
+
+    oid: int
+    file_node: int
+    index_bytes: int
+    internal_pages: int = 0
+    leaf_pages: int = 0
+    average_leaf_density: float | None = None
+    pending_pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignKey:
     """A foreign key of `schema.table`. `on_delete` and `on_update` in the SQL standard's words, upper case.
     `has_period`: the last column is a range (PostgreSQL 18). `index_statement` would make the index that it wants."""
@@ -248,7 +263,8 @@ class ForeignKey:
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything that was read of one database in one look. `not_read` says what is missing and why, by its name:
-    `statements`, `usage`, `column_statistics`, ..."""
+    `statements`, `usage`, `column_statistics`, ... `pages` are of the indexes that were worth counting, by oid;
+    `further` are findings that only the server could give: indexes that its planner would use if it had them."""
 
     server: Server
     tables: tuple[Table, ...] = ()
@@ -257,5 +273,7 @@ class Catalog:
     builds: tuple[BuildInProgress, ...] = ()
     activities: tuple[Activity, ...] = ()
     statements: tuple[StatementStat, ...] = ()
+    pages: Mapping[int, IndexPages] = field(default_factory=dict)
+    further: tuple[Finding, ...] = ()
     not_read: Mapping[str, str] = field(default_factory=dict)
     stored_code: tuple[StoredCode, ...] = ()

@@ -20,9 +20,14 @@ def find(nodes: Sequence[Catalog], limits: Indexes, snapshots: Sequence[UsageSna
     usage = UsageLimits(days=float(limits.min_observation_days))
     if catalog.server.engine is Engine.POSTGRESQL:
         from optimizer.indexes import postgresql_findings as postgresql
+        from optimizer.indexes.postgresql_bloat import BloatLimits
 
+        # In how many runs bloat was found is counted, and held to the policy, where changes are proposed.
+        bloat = BloatLimits(limits.min_bloat_share, limits.min_bloat_mb * _MIB, looks=1)
+        wants = {(one.schema, one.table, one.statement): one for node in reversed(nodes) for one in node.further}
         history = postgresql.History(snapshots=taken, nodes=names)
-        return postgresql.find(catalog, history, postgresql.Limits(usage=usage))
+        whole = replace(catalog, further=tuple(wants.values()))
+        return postgresql.find(whole, history, postgresql.Limits(usage=usage, bloat=bloat))
     from optimizer.indexes import mysql_findings as mysql
     from optimizer.indexes.mysql_upkeep import UpkeepLimits
 

@@ -21,11 +21,12 @@ def read_nodes(database: Database, pool: Connections) -> Sequence[Catalog]:
 
 def _read(database: Database, connection: Any, node: str) -> Catalog:
     if database.engine == "postgresql":
-        from optimizer.indexes import postgresql_reader
+        from optimizer.indexes.postgresql_look import look
+        from optimizer.indexes.postgresql_reader import TooOld as TooOldPostgres
 
         try:
-            return postgresql_reader.read_catalog(connection, node=node)
-        except postgresql_reader.TooOld as old:
+            return look(connection, node=node)
+        except TooOldPostgres as old:
             raise UnsupportedServer(str(old)) from old
     from optimizer.indexes import mysql_reader
     from optimizer.indexes.mysql_session import TooOld

@@ -7,26 +7,13 @@ from typing import Any
 
 from optimizer.changes import Risk
 from optimizer.indexes.about import about_index
-from optimizer.indexes.catalog import Catalog, Constraint, Index
+from optimizer.indexes.catalog import Catalog, Constraint, Index, IndexPages
 from optimizer.indexes.findings import Action, Finding, Kind
 from optimizer.indexes.postgresql_layout import distinct_is_certain, fresh_pages
 
 _DEFAULT_FILLFACTOR = 90
 # Autovacuum analyses a table from there on.
 _STALE_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The pages of a btree as pgstatindex counts them, and `pending_pages` of a GIN index's list of new entries."""
-
-    oid: int
-    file_node: int
-    index_bytes: int
-    internal_pages: int = 0
-    leaf_pages: int = 0
-    average_leaf_density: float | None = None
-    pending_pages: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +34,11 @@ class BloatLimits:
     least_share: float = 0.5
     least_bytes: int = 100 * 2**20
     looks: int = 2
-    measured_bytes: int = 10 * 2**30
+    measured_bytes: int = 4 * 2**30
     pending_list_bytes: int = 4 * 2**20
 
 
-def estimate(index: Index, block_bytes: int, measured: Measured | None = None) -> Bloat | None:
+def estimate(index: Index, block_bytes: int, measured: IndexPages | None = None) -> Bloat | None:
     """The bloat of a btree; None where it cannot be known: not analysed, not a btree, or not readable."""
     if index.method != "btree" or not index.size_bytes or index.is_partitioned:
         return None
@@ -80,7 +67,7 @@ def shortlist(catalog: Catalog, limits: BloatLimits | None = None) -> list[Index
 
 def bloated(
     catalog: Catalog,
-    measured: Mapping[int, Measured] | None = None,
+    measured: Mapping[int, IndexPages] | None = None,
     earlier: Sequence[Mapping[int, float]] = (),
     limits: BloatLimits | None = None,
 ) -> list[Finding]:
@@ -100,14 +87,14 @@ def bloated(
     return found
 
 
-def shares(catalog: Catalog, measured: Mapping[int, Measured] | None = None) -> dict[int, float]:
+def shares(catalog: Catalog, measured: Mapping[int, IndexPages] | None = None) -> dict[int, float]:
     """The share of bloat of each index by its file node: to be kept for later runs."""
     pairs = ((index, estimate(index, catalog.server.block_bytes, (measured or {}).get(index.oid or 0)))
              for index in catalog.indexes)  # fmt: skip
     return {index.file_node: bloat.share for index, bloat in pairs if bloat is not None and index.file_node is not None}
 
 
-def _from_pages(index: Index, block_bytes: int, measured: Measured) -> Bloat:
+def _from_pages(index: Index, block_bytes: int, measured: IndexPages) -> Bloat:
     """Live entries packed to the fillfactor; deleted and empty pages count as free."""
     fillfactor = float(index.options.get("fillfactor", _DEFAULT_FILLFACTOR))
     density = measured.average_leaf_density or 0.0
@@ -170,7 +157,7 @@ def _why_no_rebuild(catalog: Catalog, index: Index, bloat: Bloat) -> str | None:
     return None
 
 
-def _pending(catalog: Catalog, index: Index, pages: Measured) -> Finding:
+def _pending(catalog: Catalog, index: Index, pages: IndexPages) -> Finding:
     size = (pages.pending_pages or 0) * catalog.server.block_bytes
     reason = (
         f"{index.name} has {size / 2**20:.0f} MB of entries that each search reads one by one until they are merged."

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.findings import Action, Finding, Kind
-from optimizer.indexes.postgresql_bloat import BloatLimits, Measured, bloated
+from optimizer.indexes.findings import Action, Finding
+from optimizer.indexes.postgresql_bloat import BloatLimits, bloated
 from optimizer.indexes.postgresql_foreign_keys import ForeignKeyLimits, foreign_keys_without_index
 from optimizer.indexes.postgresql_invalid import invalid
 from optimizer.indexes.postgresql_redundant import RedundancyLimits, redundant
@@ -27,20 +27,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What earlier runs and other nodes told: looks at the writer and its replicas, all nodes that answer queries, the
-    pages counted in this run by oid, and the shares of bloat of earlier runs by file node, newest last."""
+    """What earlier runs and other nodes told: looks at the writer and its replicas, all nodes that answer queries, and
+    the shares of bloat of earlier runs by file node, newest last."""
 
     snapshots: Sequence[UsageSnapshot] = ()
     nodes: Sequence[str] = ()
-    measured: Mapping[int, Measured] = field(default_factory=dict)
     bloat: Sequence[Mapping[int, float]] = ()
 
 
-def find(
-    catalog: Catalog, history: History | None = None, limits: Limits | None = None, more: Sequence[Finding] = ()
-) -> list[Finding]:
-    """Every finding; `more` are those that need the server to be asked (missing indexes). An index that is dropped is
-    neither rebuilt nor called unused as well, and one that stays in its place is not dropped."""
+def find(catalog: Catalog, history: History | None = None, limits: Limits | None = None) -> list[Finding]:
+    """Every finding. An index that is dropped is neither rebuilt nor called unused as well, and one that stays in its
+    place is not dropped; one that a foreign key and statements want is proposed once."""
     history, limits = history or History(), limits or Limits()
     superfluous = redundant(catalog, limits.redundancy)
     going = {_name(finding) for finding in superfluous if finding.action is Action.DROP}
@@ -48,17 +45,25 @@ def find(
     idle = unused(catalog, history.snapshots, nodes=history.nodes, needed=needed, limits=limits.usage)
     idle = [finding for finding in idle if _name(finding) not in going]
     going |= {_name(finding) for finding in idle if finding.action is Action.DROP}
-    swollen = bloated(catalog, history.measured, history.bloat, limits.bloat)
+    swollen = bloated(catalog, catalog.pages, history.bloat, limits.bloat)
+    keys = foreign_keys_without_index(catalog, limits.foreign_keys)
     return [
         *invalid(catalog),
         *superfluous,
         *idle,
         *(finding for finding in swollen if _name(finding) not in going),
-        *foreign_keys_without_index(catalog, limits.foreign_keys),
-        *(finding for finding in more if finding.kind is Kind.MISSING_INDEX),
+        *keys,
+        *(finding for finding in catalog.further if not any(_same_index(finding, key) for key in keys)),
         *upkeep(catalog, limits.upkeep),
     ]
 
 
 def _name(finding: Finding) -> tuple[str, str]:
     return finding.index_schema or finding.schema, finding.index or ""
+
+
+def _same_index(finding: Finding, key: Finding) -> bool:
+    """Whether the index that statements want is the one that a foreign key wants, too."""
+    columns = list(finding.evidence["columns"])
+    same_table = (finding.schema, finding.table) == (key.schema, key.table)
+    return key.action is Action.CREATE and same_table and key.evidence["columns"] == columns

@@ -5,6 +5,7 @@ A statement's text comes from pg_stat_statements and is somebody else's: it goes
 in a read-only transaction, so that nothing that it holds can run.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,12 @@ class Gain:
 
 
 def missing_indexes(
-    connection: Connection, catalog: Catalog, limits: MissingLimits | None = None, *, statement_timeout_s: int = 10
+    connection: Connection,
+    catalog: Catalog,
+    limits: MissingLimits | None = None,
+    *,
+    statement_timeout_s: int = 10,
+    within_s: float = 60.0,
 ) -> tuple[list[Finding], dict[str, str]]:
     """A finding for each index that statements want, and for each statement that could not be planned why, by its key.
     Without HypoPG a candidate is a question to a person (ASK), because nothing proves that the planner would use it."""
@@ -67,7 +73,11 @@ def missing_indexes(
     gains: dict[Wanted, list[Gain]] = defaultdict(list)
     failed: dict[str, str] = {}
     total = sum(statement.total_ms for statement in catalog.statements) or 1.0
+    deadline = time.monotonic() + within_s
     for statement in worth_a_look(catalog.statements, limits):
+        if time.monotonic() > deadline:
+            failed[statement.key] = f"not planned: the others took {within_s:.0f} s"
+            continue
         try:
             with looking(connection, statement_timeout_s):
                 connection.run(_SEARCH_PATH)

@@ -1,12 +1,12 @@
 """Counts the pages of indexes with the extension pgstattuple; reads each index as a whole."""
 
+import time
 from collections.abc import Sequence
 
 from pg8000.exceptions import DatabaseError
 
 from optimizer.indexes import postgresql_sql as sql
-from optimizer.indexes.catalog import Index
-from optimizer.indexes.postgresql_bloat import Measured
+from optimizer.indexes.catalog import Index, IndexPages
 from optimizer.indexes.postgresql_reader import Queries, looking, message
 
 _BTREE = """
@@ -18,13 +18,17 @@ FROM pgstatginindex(CAST(CAST(:oid AS oid) AS regclass)) s"""
 
 
 def measure(
-    connection: Queries, indexes: Sequence[Index], *, statement_timeout_s: int = 60
-) -> tuple[dict[int, Measured], dict[str, str]]:
+    connection: Queries, indexes: Sequence[Index], *, statement_timeout_s: int = 60, within_s: float = 120.0
+) -> tuple[dict[int, IndexPages], dict[str, str]]:
     """The pages of each index by its oid, and of those that could not be read why, by name: the extension or the role
     pg_stat_scan_tables is missing, the index is gone, it took too long."""
-    measured: dict[int, Measured] = {}
+    measured: dict[int, IndexPages] = {}
     failed: dict[str, str] = {}
+    deadline = time.monotonic() + within_s
     for index in indexes:
+        if time.monotonic() > deadline:
+            failed[f"{index.schema}.{index.name}"] = f"not counted: the others took {within_s:.0f} s"
+            continue
         try:
             with looking(connection, statement_timeout_s):
                 if not connection.run(sql.SEARCH_EXTENSION, extension="pgstattuple"):
@@ -37,13 +41,13 @@ def measure(
     return measured, failed
 
 
-def _measure(connection: Queries, index: Index) -> Measured:
+def _measure(connection: Queries, index: Index) -> IndexPages:
     rows = connection.run(_GIN if index.method == "gin" else _BTREE, oid=index.oid) or []
     file_node, size, *pages = rows[0]
     oid = index.oid or 0
     if index.method == "gin":
-        return Measured(oid, file_node, size, pending_pages=pages[0])
+        return IndexPages(oid, file_node, size, pending_pages=pages[0])
     internal, leaf, density = pages
     # Of an index without entries the density is NaN.
     known = float(density) if density == density else None
-    return Measured(oid, file_node, size, internal, leaf, known)
+    return IndexPages(oid, file_node, size, internal, leaf, known)

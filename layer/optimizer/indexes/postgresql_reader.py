@@ -84,7 +84,7 @@ def read_catalog(
         statements = optional("statements", read_statements)
     if tables and not any(column.null_fraction is not None for table in tables for column in table.columns):
         not_read["column_statistics"] = "no table was analysed, or the role may not read the tables"
-    return Catalog(server, tables, indexes, foreign_keys, builds, activities, statements, not_read)
+    return Catalog(server, tables, indexes, foreign_keys, builds, activities, statements, not_read=not_read)
 
 
 def message(error: DatabaseError) -> str:

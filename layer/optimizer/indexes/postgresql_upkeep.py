@@ -170,5 +170,5 @@ def _collations(catalog: Catalog) -> Iterator[Finding]:
             )
             evidence = {"collations": [key.collation for key in index.keys], "definition": index.definition}
             yield about_index(
-                catalog, index, Kind.WRONG_COLLATION_VERSION, Action.REINDEX, reason, Risk.HIGH, evidence=evidence
+                catalog, index, Kind.WRONG_COLLATION_VERSION, Action.ASK, reason, Risk.HIGH, evidence=evidence
             )
