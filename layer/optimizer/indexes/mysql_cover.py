@@ -1,6 +1,6 @@
 """When one index of MySQL or MariaDB serves all that another does. Pure; every "no" is a reason for a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optimizer.indexes.catalog import Constraint, Engine, ForeignKey, Index, KeyPart, Table
@@ -12,14 +12,16 @@ _MULTI_VALUED = " array)"
 
 @dataclass(frozen=True, slots=True)
 class OfTable:
-    """A table with its indexes, the foreign keys of it and to it, and the names (lower case) in hints, with where."""
+    """A table with its indexes, the foreign keys of it and to it, the names (lower case) in hints, with where, and
+    the statements that sort its rows."""
 
     engine: Engine
     table: Table
     indexes: tuple[Index, ...]
     foreign_keys: tuple[ForeignKey, ...] = ()
     referencing: tuple[ForeignKey, ...] = ()
-    hints: dict[str, str] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
+    sorting: Sequence[str] = ()
 
     @property
     def is_innodb(self) -> bool:

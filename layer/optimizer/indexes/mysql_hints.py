@@ -3,7 +3,7 @@ or lose their plan. Pure."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from optimizer.indexes.catalog import Catalog
 
@@ -37,24 +37,39 @@ def named_in_hints(text: str) -> set[str]:
     return {unquoted(name).lower() for each in lists for name in _ANY_NAME.findall(each)}
 
 
-def mentions(text: str, name: str) -> bool:
-    """Whether the text has the name, quoted or not."""
-    quoted = "`" + name.replace("`", "``") + "`"
-    return quoted.lower() in text.lower() or bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE))
+def names_in(text: str) -> set[str]:
+    """All that may be a name in the text, in lower case."""
+    return {unquoted(name).lower() for name in _ANY_NAME.findall(text)}
 
 
 def index_hints(catalog: Catalog) -> Hints:
     """Of each table: name of an index in lower case, and where a hint names it."""
     found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    tables = {(index.schema, index.table, index.name.lower()) for index in catalog.indexes}
+    by_name: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for index in catalog.indexes:
+        by_name[index.name.lower()].add(index.qualified_table)
     for schema, where, text in _texts(catalog):
-        names = named_in_hints(text)
-        if not names:
-            continue
-        for of_schema, table, index in tables:
-            in_scope = schema in (None, of_schema) or mentions(text, of_schema)
-            if index in names and in_scope and mentions(text, table):
-                found[of_schema, table].setdefault(index, where)
+        hinted = named_in_hints(text)
+        names = names_in(text) if hinted else set()
+        for index_name in hinted:
+            for table in by_name.get(index_name, ()):
+                in_scope = schema in (None, table[0]) or table[0].lower() in names
+                if in_scope and table[1].lower() in names:
+                    found[table].setdefault(index_name, where)
+    return found
+
+
+def statements_that_sort(catalog: Catalog) -> Mapping[tuple[str, str], Sequence[str]]:
+    """Of each table: the statements with ORDER BY that mention it."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    tables = {(table.schema, table.name.lower()): table.qualified for table in catalog.tables}
+    for statement in catalog.statements:
+        text = statement.text or ""
+        if "ORDER BY" in text.upper():
+            for name in names_in(text):
+                table = tables.get((statement.schema or "", name))
+                if table is not None:
+                    found[table].append(text)
     return found
 
 

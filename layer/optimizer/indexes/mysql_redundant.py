@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from optimizer.changes import Risk
 from optimizer.indexes.about import about_index
-from optimizer.indexes.catalog import Catalog, Constraint, Index
+from optimizer.indexes.catalog import Catalog, Constraint, ForeignKey, Index
 from optimizer.indexes.findings import Action, Finding, Kind
 from optimizer.indexes.mysql_cover import (
     OfTable,
@@ -18,7 +18,7 @@ from optimizer.indexes.mysql_cover import (
     why_fixed,
     why_not_covered,
 )
-from optimizer.indexes.mysql_hints import index_hints, mentions
+from optimizer.indexes.mysql_hints import index_hints, names_in, statements_that_sort
 
 
 def tables_of(catalog: Catalog) -> list[OfTable]:
@@ -26,17 +26,21 @@ def tables_of(catalog: Catalog) -> list[OfTable]:
     indexes: dict[tuple[str, str], list[Index]] = defaultdict(list)
     for index in catalog.indexes:
         indexes[index.qualified_table].append(index)
-    hints = index_hints(catalog)
+    own: dict[tuple[str, str], list[ForeignKey]] = defaultdict(list)
+    referencing: dict[tuple[str, str], list[ForeignKey]] = defaultdict(list)
+    for key in catalog.foreign_keys:
+        own[key.schema, key.table].append(key)
+        referencing[key.parent_schema, key.parent_table].append(key)
+    hints, sorting = index_hints(catalog), statements_that_sort(catalog)
     return [
         OfTable(
             engine=catalog.server.engine,
             table=table,
             indexes=tuple(indexes[table.qualified]),
-            foreign_keys=tuple(key for key in catalog.foreign_keys if (key.schema, key.table) == table.qualified),
-            referencing=tuple(
-                key for key in catalog.foreign_keys if (key.parent_schema, key.parent_table) == table.qualified
-            ),
-            hints=dict(hints.get(table.qualified, {})),
+            foreign_keys=tuple(own[table.qualified]),
+            referencing=tuple(referencing[table.qualified]),
+            hints=hints.get(table.qualified, {}),
+            sorting=sorting.get(table.qualified, ()),
         )
         for table in catalog.tables
     ]
@@ -48,7 +52,7 @@ def redundant(catalog: Catalog) -> list[Finding]:
 
 
 def _of_table(catalog: Catalog, of: OfTable) -> list[Finding]:
-    covering = {index.name: _covering(catalog, index, of) for index in of.indexes}
+    covering = {index.name: _covering(index, of) for index in of.indexes}
     dropped = _dropped(of, covering)
     found: list[Finding] = []
     for index in of.indexes:
@@ -60,13 +64,13 @@ def _of_table(catalog: Catalog, of: OfTable) -> list[Finding]:
     return found
 
 
-def _covering(catalog: Catalog, index: Index, of: OfTable) -> list[Index]:
+def _covering(index: Index, of: OfTable) -> list[Index]:
     return [
         other
         for other in of.indexes
         if other is not index
         and why_not_covered(index, other, of) is None
-        and _sorted_by_primary(catalog, index, other, of) is None
+        and _sorted_by_primary(index, other, of) is None
     ]
 
 
@@ -107,7 +111,7 @@ def _closeness(index: Index, other: Index) -> tuple[bool, int, int]:
     return not same_keys(index, other), len(other.keys), other.size_bytes or 0
 
 
-def _sorted_by_primary(catalog: Catalog, narrow: Index, wide: Index, of: OfTable) -> str | None:
+def _sorted_by_primary(narrow: Index, wide: Index, of: OfTable) -> str | None:
     """A statement that reads in the order of the primary key, by which InnoDB sorts what is equal in `narrow` and not
     in `wide`; None if none is known."""
     primary = of.primary
@@ -117,10 +121,9 @@ def _sorted_by_primary(catalog: Catalog, narrow: Index, wide: Index, of: OfTable
     if wide.keys[len(narrow.keys)].text.lower() == first.lower():
         return None
     sorts = re.compile(rf"\bORDER\s+BY\s+(?:`?\w+`?\s*\.\s*)?`?{re.escape(first)}`?(?!\w)", re.IGNORECASE)
-    for statement in catalog.statements:
-        text = statement.text or ""
-        columns = all(mentions(text, key.text) for key in narrow.keys)
-        if statement.schema == of.table.schema and columns and mentions(text, of.table.name) and sorts.search(text):
+    columns = {key.text.lower() for key in narrow.keys}
+    for text in of.sorting:
+        if columns <= names_in(text) and sorts.search(text):
             return f"a statement reads in the order of {first}, which {wide.name} does not give ({text[:80]})"
     return None
 
@@ -182,11 +185,7 @@ def _kept(catalog: Catalog, index: Index, of: OfTable, dropped: Iterable[str]) -
         # Of two that look equal, one reason is enough.
         if same_length and looks_covered(other, index) and _worth(index, of) > _worth(other, of) and other.is_visible:
             continue
-        words = (
-            why_not_covered(index, other, staying)
-            or _sorted_by_primary(catalog, index, other, of)
-            or why_fixed(index, of)
-        )
+        words = why_not_covered(index, other, staying) or _sorted_by_primary(index, other, of) or why_fixed(index, of)
         if words is not None:
             kind = Kind.DUPLICATE if same_length else Kind.REDUNDANT_PREFIX
             reason = f"{index.name} looks superfluous beside {other.name}, and is kept because {words}."

@@ -77,14 +77,14 @@ def _table(row: Mapping[str, Any], columns: Sequence[Column], counters: Counters
 def indexes(session: Session, counters: Counters, referenced: Mapping[Name, set[str]]) -> tuple[Index, ...]:
     """The indexes, each table's in the order in which the server keeps them. `referenced`: of each table those that
     foreign keys point at."""
-    parts: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    parts: dict[Name, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     query = "SELECT * FROM information_schema.statistics WHERE"
     for row in session.scoped(query, "table_schema"):
-        parts[row["table_schema"], row["table_name"], row["index_name"]].append(row)
+        parts[row["table_schema"], row["table_name"]][row["index_name"]].append(row)
     found: list[Index] = []
-    for name in dict.fromkeys(key[:2] for key in parts):
+    for name, indexes_of_table in parts.items():
         clauses = _clauses(session, name)
-        of_table = [(index, rows) for (schema, table, index), rows in parts.items() if (schema, table) == name]
+        of_table = list(indexes_of_table.items())
         order = {index: number for number, index in enumerate(clauses)}
         of_table.sort(key=lambda pair: order.get(pair[0], len(order)))
         clustering = _clustering([rows for _, rows in of_table], clauses)

@@ -1,5 +1,6 @@
 """Reads what MySQL and MariaDB are doing: statements counted by digest, stored code, transactions, builds."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
@@ -9,6 +10,8 @@ from optimizer.indexes.workload import Activity, ActivityKind, BuildInProgress, 
 
 _DIGESTS = "SELECT * FROM performance_schema.events_statements_summary_by_digest WHERE digest IS NOT NULL AND"
 _PICOSECONDS_A_MS = 1e9
+_ROWS = ("SELECT", "UPDATE", "DELETE", "INSERT", "REPLACE", "WITH", "CALL", "TABLE")
+_TELLING = re.compile(r"\b(?:INDEX|KEY|ORDER BY)\b|/\*\+", re.IGNORECASE)
 _CODE = (
     ("view", "views", "table_schema", "table_name", "view_definition"),
     ("routine", "routines", "routine_schema", "routine_name", "routine_definition"),
@@ -18,11 +21,16 @@ _CODE = (
 
 
 def statements(session: Session, most: int) -> tuple[StatementStat, ...]:
-    """The `most` that took the longest in total, and all whose text may hold an index hint."""
-    rows = session.scoped(_DIGESTS, "schema_name")
+    """The `most` that took the longest in total, and all whose text may hold an index hint or rely on an order; only
+    of those that read or write rows."""
+    rows = [row for row in session.scoped(_DIGESTS, "schema_name") if _reads_rows(str(row["digest_text"]))]
     rows.sort(key=lambda row: int(row["sum_timer_wait"]), reverse=True)
-    hinted = [row for row in rows[most:] if " INDEX" in str(row["digest_text"]).upper()]
-    return tuple(_statement(row) for row in [*rows[:most], *hinted])
+    telling = [row for row in rows[most:] if _TELLING.search(str(row["digest_text"]))]
+    return tuple(_statement(row) for row in [*rows[:most], *telling])
+
+
+def _reads_rows(text: str) -> bool:
+    return text.lstrip("( ").upper().startswith(_ROWS)
 
 
 def statements_are_complete(session: Session) -> bool:
