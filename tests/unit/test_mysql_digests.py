@@ -1,0 +1,92 @@
+"""What normalised statements of MySQL and MariaDB ask of a table."""
+
+import pytest
+from optimizer.indexes.mysql_create_table import index_clauses
+from optimizer.indexes.mysql_digests import Wants, wants
+from optimizer.indexes.mysql_hints import named_in_hints
+
+COLUMNS = ("id", "a", "b", "c d", "status", "é")
+
+
+def asked(table: str = "t", **other: object) -> Wants:
+    given = {"equal": (), "between": (), "sorted_by": (), "has_limit": False, "counts_rows": True} | other
+    return Wants(table=table, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SELECT * FROM `t` WHERE `a` = ?", asked(equal=("a",))),
+        ("SELECT * FROM `s` . `t` AS `x` WHERE `x` . `a` = ? AND `x` . `b` > ?", asked(equal=("a",), between=("b",))),
+        (
+            "SELECT * FROM `t` WHERE `a` IN (...) AND `b` BETWEEN ? AND ? AND `c d` = ?",
+            asked(equal=("a", "c d"), between=("b",)),
+        ),
+        ("SELECT * FROM `t` WHERE STATUS = ? AND `é` IS NULL", asked(equal=("status", "é"))),
+        ("SELECT * FROM `t` WHERE `a` = `b` AND `id` <=> ?", asked(equal=("id",))),
+        ("SELECT * FROM `t` WHERE `lower` ( `a` ) = ? AND `b` != ? AND `a` LIKE ?", asked()),
+        ("SELECT * FROM `t` WHERE `a` > NOW ( ) - INTERVAL ? DAY", asked(between=("a",))),
+        (
+            "SELECT * FROM `t` WHERE `a` = ? ORDER BY `b` DESC , `id` DESC LIMIT ?",
+            asked(equal=("a",), sorted_by=("b", "id"), has_limit=True, counts_rows=False),
+        ),
+        ("SELECT * FROM `t` WHERE `a` = ? ORDER BY `b` DESC , `id`", asked(equal=("a",))),
+        ("SELECT COUNT ( * ) FROM `t` WHERE `a` = ? GROUP BY `b`", asked(equal=("a",), counts_rows=False)),
+        ("UPDATE `t` SET `b` = ? WHERE `a` = ?", asked(equal=("a",))),
+        ("DELETE FROM `t` WHERE `a` < ?", asked(between=("a",))),
+        ("SELECT * FROM `t` WHERE `a` = ? FOR UPDATE", asked(equal=("a",))),
+    ],
+)
+def test_conditions_of_one_table_are_read(text: str, expected: Wants) -> None:
+    assert wants(text, COLUMNS) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM `t` JOIN `u` ON `t` . `a` = `u` . `a` WHERE `b` = ?",
+        "SELECT * FROM `t` , `u` WHERE `a` = ?",
+        "SELECT * FROM `t` WHERE `a` = ? OR `b` = ?",
+        "SELECT * FROM ( SELECT * FROM `t` ) `x` WHERE `a` = ?",
+        "SELECT * FROM `t` WHERE `a` IN ( SELECT `a` FROM `u` )",
+        "SELECT `a` FROM `t` WHERE `a` = ? UNION SELECT `b` FROM `t`",
+        "SELECT * FROM `t`",
+        "INSERT INTO `t` VALUES (...)",
+        "SELECT ?",
+        "",
+    ],
+)
+def test_what_is_not_that_simple_is_left_alone(text: str) -> None:
+    assert wants(text, COLUMNS) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("SELECT * FROM `t` FORCE INDEX ( `One` , `two``s` ) WHERE `a` = ?", {"one", "two`s"}),
+        ("SELECT * FROM t use key for order by (k1) ignore index for join (k2)", {"k1", "k2"}),
+        ("SELECT /*+ INDEX ( `t` `k1` ) NO_INDEX(t@q k2, k3) */ * FROM `t`", {"t", "k1", "q", "k2", "k3"}),
+        ("SELECT * FROM `t` USE INDEX ( ) WHERE `a` = ?", set()),
+        ("CREATE INDEX k ON t (a)", set()),
+        ("SELECT `index` (`a`) FROM `t`", set()),
+    ],
+)
+def test_indexes_named_in_hints_are_seen(text: str, names: set[str]) -> None:
+    assert named_in_hints(text) == names
+
+
+def test_the_clause_of_each_index_is_taken_out_of_a_definition_that_tries_to_deceive() -> None:
+    text = """CREATE TABLE `t` (
+  `a` int DEFAULT NULL COMMENT 'it''s, KEY `x` (`y`),\\'',
+  `KEY ``b` varchar(9) DEFAULT ',\\n KEY `z` (`a`)',
+  PRIMARY KEY (`a`),
+  UNIQUE KEY `We``i,(rd` (`KEY ``b`(3) DESC) COMMENT 'a) b, (c' /*!80000 INVISIBLE */,
+  KEY `fn` ((lower(`a`)),(cast(_utf8mb4'o\\'x,' as char(3) charset utf8mb4))),
+  CONSTRAINT `KEY` FOREIGN KEY (`a`) REFERENCES `p` (`id`)
+) ENGINE=InnoDB COMMENT=', KEY `no` (`a`)'
+/*!50100 PARTITION BY HASH (`a`) PARTITIONS 2 */"""
+    assert index_clauses(text) == {
+        "PRIMARY": "PRIMARY KEY (`a`)",
+        "We`i,(rd": "UNIQUE KEY `We``i,(rd` (`KEY ``b`(3) DESC) COMMENT 'a) b, (c' /*!80000 INVISIBLE */",
+        "fn": "KEY `fn` ((lower(`a`)),(cast(_utf8mb4'o\\'x,' as char(3) charset utf8mb4)))",
+    }

@@ -1,0 +1,137 @@
+"""What holds of duplicate and redundant indexes of MySQL and MariaDB whatever the table."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optimizer.indexes.catalog import Catalog, Column, Constraint, Engine, ForeignKey, Index, KeyPart, Server, Table
+from optimizer.indexes.findings import Action
+from optimizer.indexes.mysql_redundant import redundant
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+NAMES = "abcd"
+TABLE = Table("s", "t", storage_engine="InnoDB", columns=tuple(Column(name, "varchar(50)", False) for name in NAMES))
+
+keys = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True).flatmap(
+    lambda names: st.tuples(
+        *(
+            st.builds(
+                KeyPart,
+                text=st.just(name),
+                column=st.just(name),
+                descending=st.booleans(),
+                prefix_length=st.sampled_from([None, None, None, 5, 9]),
+            )
+            for name in names
+        )
+    )
+)
+indexes = st.lists(
+    st.builds(
+        Index,
+        schema=st.just("s"),
+        table=st.just("t"),
+        name=st.just(""),
+        method=st.sampled_from(["btree", "btree", "btree", "btree", "fulltext"]),
+        keys=keys,
+        definition=st.just(""),
+        is_unique=st.booleans(),
+        is_visible=st.sampled_from([True, True, True, False]),
+    ),
+    min_size=1,
+    max_size=7,
+)
+foreign_keys = st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=2, unique=True), max_size=2)
+engines = st.sampled_from([Engine.MYSQL, Engine.MARIADB])
+
+
+def catalog(engine: Engine, made: list[Index], children: list[list[str]]) -> Catalog:
+    named = tuple(
+        replace(
+            index,
+            name=f"i{number}",
+            is_unique=index.is_unique and index.method == "btree",
+            constraint=Constraint.UNIQUE if index.is_unique and index.method == "btree" else None,
+        )
+        for number, index in enumerate(made)
+    )
+    of_foreign = tuple(
+        ForeignKey("s", "t", f"f{n}", tuple(columns), "s", "p", tuple(columns)) for n, columns in enumerate(children)
+    )
+    return Catalog(Server(engine, (9, 0, 0), "s", "n", NOW), (TABLE,), named, of_foreign)
+
+
+def left(before: Catalog) -> Catalog:
+    gone = {item.index for item in redundant(before) if item.action is Action.DROP}
+    return replace(before, indexes=tuple(index for index in before.indexes if index.name not in gone))
+
+
+def reads(index: Index) -> set[tuple[tuple[str, int | None, bool], ...]]:
+    """The prefixes that an index can be read by, forwards and backwards, with every shorter part of a column."""
+    found: set[tuple[tuple[str, int | None, bool], ...]] = set()
+    if not index.is_visible:
+        return found
+    for flip in (False, True):
+        prefixes: list[tuple[tuple[str, int | None, bool], ...]] = [()]
+        for key in index.keys:
+            lengths = {None: [None, 9, 5], 9: [9, 5], 5: [5]}[key.prefix_length]
+            part = [(key.text, length, key.descending != flip) for length in lengths]
+            prefixes = [(*prefix, one) for prefix in prefixes for one in part]
+            found.update(prefixes)
+    return found
+
+
+def all_reads(of: Catalog) -> set[tuple[tuple[str, int | None, bool], ...]]:
+    return set().union(*(reads(index) for index in of.indexes if index.method == "btree"))
+
+
+def forbids(unique: Index, other: Index) -> bool:
+    """Whether rows that `other` forbids are all forbidden by `unique`: it compares less of the same."""
+    most = {key.text: key.prefix_length or 99 for key in other.keys}
+    return all((key.prefix_length or 99) <= most.get(key.text, -1) for key in unique.keys)
+
+
+@settings(max_examples=400, deadline=None)
+@given(engines, indexes, foreign_keys)
+def test_dropping_all_that_is_superfluous_loses_nothing(
+    engine: Engine, made: list[Index], children: list[list[str]]
+) -> None:
+    before = catalog(engine, made, children)
+    after = left(before)
+    assert all_reads(after) == all_reads(before)
+    for index in before.indexes:
+        if index.is_unique:
+            assert any(other.is_unique and forbids(other, index) for other in after.indexes)
+    texts = {
+        frozenset(key.text for key in index.keys)
+        for index in before.indexes
+        if index.method == "fulltext" and index.is_visible
+    }
+    assert texts == {
+        frozenset(key.text for key in index.keys)
+        for index in after.indexes
+        if index.method == "fulltext" and index.is_visible
+    }
+
+
+@settings(max_examples=400, deadline=None)
+@given(engines, indexes, foreign_keys)
+def test_when_it_is_dropped_nothing_more_is_superfluous(
+    engine: Engine, made: list[Index], children: list[list[str]]
+) -> None:
+    once = left(catalog(engine, made, children))
+    assert left(once) == once
+
+
+@settings(max_examples=400, deadline=None)
+@given(engines, indexes)
+def test_nothing_superfluous_is_missed(engine: Engine, made: list[Index]) -> None:
+    after = left(catalog(engine, made, []))
+    for index in after.indexes:
+        if index.is_unique or index.method != "btree":
+            continue
+        others = [other for other in after.indexes if other is not index and other.method == "btree"]
+        whole = reads(replace(index, is_visible=True))
+        # One index that serves every read of it would make it superfluous.
+        assert not any(whole <= reads(other) for other in others)
