@@ -4,6 +4,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from optimizer.indexes.catalog import Catalog, Table
@@ -12,6 +14,7 @@ from optimizer.indexes.postgresql_findings import find
 from optimizer.indexes.postgresql_foreign_keys import foreign_keys_without_index
 from optimizer.indexes.postgresql_invalid import invalid
 from optimizer.indexes.postgresql_reader import read_catalog
+from optimizer.indexes.postgresql_unused import unused
 from optimizer.indexes.postgresql_upkeep import upkeep
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
@@ -256,3 +259,49 @@ def _until(session: Connection, ready: Callable[[Catalog], bool], within_s: floa
             assert ready(catalog)
             return catalog
         time.sleep(0.1)
+
+
+def test_a_partitioned_index_is_unused_only_if_none_of_its_parts_was_used(database: Callable[[], Connection]) -> None:
+    session = database()
+    session.run("CREATE TABLE t (a int, b int, c int) PARTITION BY RANGE (a)")
+    for part in (0, 1):
+        session.run(f"CREATE TABLE t{part} PARTITION OF t FOR VALUES FROM ({part}) TO ({part + 1})")
+    session.run("CREATE INDEX used ON t (b)")
+    session.run("CREATE INDEX idle ON t (c)")
+    session.run("SET enable_seqscan = off")
+    session.run("SELECT * FROM t WHERE a = 1 AND b = 1")
+    session.run("SELECT pg_stat_force_next_flush()")
+    catalog = _until(session, lambda read: any(index.scans for index in read.indexes))
+    assert {item.index for item in unused(catalog)} == {"idle"}
+    catalog = replace(catalog, server=replace(catalog.server, counted_since=datetime(2020, 1, 1, tzinfo=UTC)))
+    tables = tuple(replace(table, sequential_scans=10_000_000) for table in catalog.tables)
+    (finding,) = unused(replace(catalog, tables=tables))
+    assert (finding.index, finding.action) == ("idle", Action.DROP)
+    assert finding.saves_bytes == 2 * 8192
+
+
+@pytest.mark.parametrize(
+    ("make", "kept"),
+    [
+        ("CREATE UNIQUE INDEX i ON t (a)", "uniqueness"),
+        ("CREATE INDEX i ON t (lower(b))", "expression"),
+        ("CREATE INDEX i ON t (p)", "foreign key"),
+        ("CREATE INDEX i ON t (p, a)", "foreign key"),
+        ("ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING gist (during WITH &&)", "exclusion constraint"),
+        ("CREATE INDEX i ON t (a)", None),
+        ("CREATE INDEX i ON t (b) WHERE a > 0", None),
+    ],
+)
+def test_what_an_index_does_beside_scans_keeps_it(server: Get, make: str, kept: str | None) -> None:
+    running = server(postgresql.WHEEL_18)
+    table = "CREATE TABLE t (a int, b text, p int REFERENCES parent, during int4range)"
+    with (
+        running.database("CREATE TABLE parent (id int PRIMARY KEY)", table, make) as name,
+        running.session(name) as one,
+    ):
+        catalog = read_catalog(one)
+    catalog = replace(catalog, server=replace(catalog.server, counted_since=datetime(2020, 1, 1, tzinfo=UTC)))
+    tables = tuple(replace(table, sequential_scans=10_000_000) for table in catalog.tables)
+    (finding,) = unused(replace(catalog, tables=tables))
+    assert (finding.action is Action.DROP) == (kept is None)
+    assert kept is None or kept in (finding.kept_because or "")

@@ -4,6 +4,8 @@ Deleting or re-keying a parent row looks for its children by equality on all col
 whose first keys are those columns serves, also one that is partial only in that the columns are not NULL.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from optimizer.changes import Risk
@@ -29,15 +31,15 @@ def foreign_keys_without_index(catalog: Catalog, limits: ForeignKeyLimits | None
     limits = limits or ForeignKeyLimits()
     tables = {table.oid: table for table in catalog.tables}
     found = []
+    usable: dict[int | None, list[Index]] = defaultdict(list)
+    for index in catalog.indexes:
+        if index.is_valid and index.is_ready and index.is_live:
+            usable[index.table_oid].append(index)
     for key in catalog.foreign_keys:
         child, parent = tables.get(key.table_oid), tables.get(key.parent_oid)
         if child is None or child.extension is not None or not key.is_enforced:
             continue
-        indexes = [
-            index
-            for index in catalog.indexes
-            if index.table_oid == key.table_oid and index.is_valid and index.is_ready and index.is_live
-        ]
+        indexes = usable[key.table_oid]
         if not any(serves(index, key, child) for index in indexes):
             found.append(_finding(catalog, key, child, parent, indexes, limits))
     return found
@@ -52,13 +54,11 @@ def serves(index: Index, key: ForeignKey, child: Table) -> bool:
     return {part.column for part in leading} == columns and _collates(leading, child) and _has_all_rows(index, key)
 
 
-def supports_foreign_key(index: Index, catalog: Catalog) -> ForeignKey | None:
-    """A foreign key whose columns, or the first of them, the index leads with: it then also serves the checks on the
-    parent, which may be rare."""
-    for key in catalog.foreign_keys:
-        if key.table_oid == index.table_oid and index.keys and index.keys[0].column in key.columns:
-            return key
-    return None
+def supported_foreign_key(index: Index, keys: Iterable[ForeignKey]) -> ForeignKey | None:
+    """One of the foreign keys of the index's table whose columns, or the first of them, the index leads with: it then
+    also serves the checks on the parent, which may be rare."""
+    first = index.keys[0].column if index.keys else None
+    return next((key for key in keys if first in key.columns), None)
 
 
 def _collates(leading: tuple[KeyPart, ...], child: Table) -> bool:

@@ -1,13 +1,15 @@
 """Indexes of PostgreSQL that no query used for weeks on any node."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from optimizer.changes import Risk
 from optimizer.indexes.about import about_index
-from optimizer.indexes.catalog import Catalog, Index
+from optimizer.indexes.catalog import Catalog, Constraint, ForeignKey, Index
 from optimizer.indexes.findings import Action, Finding, Kind
 from optimizer.indexes.postgresql_cover import why_fixed
-from optimizer.indexes.postgresql_foreign_keys import supports_foreign_key
+from optimizer.indexes.postgresql_foreign_keys import supported_foreign_key
 from optimizer.indexes.usage import IndexId, Usage, UsageLimits, UsageSnapshot, snapshot, usage_of
 
 
@@ -24,21 +26,65 @@ def unused(
     `needed` are (schema, index) that stay in the place of others that are dropped."""
     taken = [*snapshots, snapshot(catalog)]
     asked = tuple(dict.fromkeys([catalog.server.node, *nodes]))
+    parts: dict[int | None, list[Index]] = defaultdict(list)
+    for index in catalog.indexes:
+        parts[index.parent_oid].append(index)
+    supported = _foreign_keys(catalog)
     found = []
     for index in catalog.indexes:
-        if not index.is_valid or not index.is_live or index.is_partitioned or index.extension is not None:
+        if not index.is_valid or not index.is_live or index.extension is not None:
             continue
-        if index.scans != 0 or (why_fixed(index) is not None and not index.is_partition):
+        if index.constraint in (Constraint.PRIMARY, Constraint.UNIQUE) or (index.is_partition and index.parent_oid):
             continue
-        usage = usage_of(IndexId(index.schema, index.table, index.name, index.oid), taken, nodes=asked, limits=limits)
+        stored = _stored(index, parts)
+        if not stored or any(one.scans != 0 for one in stored):
+            continue
+        usages = [
+            usage_of(IndexId(one.schema, one.table, one.name, one.oid), taken, nodes=asked, limits=limits)
+            for one in stored
+        ]
+        usage = _together(usages)
         if usage.scans == 0:
-            found.append(_finding(catalog, index, usage, needed, readers_known=bool(nodes)))
+            key = supported_foreign_key(index, supported[index.table_oid])
+            kept = _why_kept(catalog, index, usage, needed, key, readers_known=bool(nodes))
+            found.append(_finding(catalog, index, usage, kept, sum(one.size_bytes or 0 for one in stored)))
     return found
 
 
-def _finding(
-    catalog: Catalog, index: Index, usage: Usage, needed: Collection[tuple[str, str]], *, readers_known: bool
-) -> Finding:
+def _stored(index: Index, parts: Mapping[int | None, list[Index]]) -> list[Index]:
+    """The index itself, or the parts with storage of a partitioned one: only they are counted."""
+    if not index.is_partitioned:
+        return [index]
+    return [stored for part in parts[index.oid] for stored in _stored(part, parts)]
+
+
+def _together(usages: Sequence[Usage]) -> Usage:
+    """Usage of all parts, as known as that of the part of which least is known."""
+    least = min(usages, key=lambda usage: (usage.unknown_because is None, usage.days))
+    return replace(
+        least,
+        scans=sum(usage.scans for usage in usages),
+        reads=sum(usage.reads for usage in usages),
+        writes=sum(usage.writes for usage in usages),
+    )
+
+
+def _foreign_keys(catalog: Catalog) -> dict[int | None, list[ForeignKey]]:
+    """The foreign keys of each table, a partition's with those of its parents."""
+    own: dict[int | None, list[ForeignKey]] = defaultdict(list)
+    for key in catalog.foreign_keys:
+        own[key.table_oid].append(key)
+    parent = {table.oid: table.parent_oid for table in catalog.tables}
+    every: dict[int | None, list[ForeignKey]] = defaultdict(list)
+    for table in catalog.tables:
+        at: int | None = table.oid
+        while at is not None:
+            every[table.oid] += own.get(at, [])
+            at = parent.get(at)
+    return every
+
+
+def _finding(catalog: Catalog, index: Index, usage: Usage, kept: str | None, saves_bytes: int) -> Finding:
     evidence = {
         "scans": usage.scans,
         "days": round(usage.days, 1),
@@ -48,7 +94,6 @@ def _finding(
         "table_writes": usage.writes,
         "definition": index.definition,
     }
-    kept = _why_kept(catalog, index, usage, needed, readers_known=readers_known)
     if kept is not None:
         reason = f"{index.name} was not used since its counters were cleared, and is kept because {kept}."
         return about_index(catalog, index, Kind.UNUSED, Action.NONE, reason, kept_because=kept, evidence=evidence)
@@ -65,24 +110,28 @@ def _finding(
         reason,
         Risk.MEDIUM,
         evidence=evidence,
-        saves_bytes=index.size_bytes,
+        saves_bytes=saves_bytes,
     )
 
 
 def _why_kept(
-    catalog: Catalog, index: Index, usage: Usage, needed: Collection[tuple[str, str]], *, readers_known: bool
+    catalog: Catalog,
+    index: Index,
+    usage: Usage,
+    needed: Collection[tuple[str, str]],
+    key: ForeignKey | None,
+    *,
+    readers_known: bool,
 ) -> str | None:
     """Scans are not all that an index is for."""
-    key = supports_foreign_key(index, catalog)
     server = catalog.server
     reasons = (
         (server.is_replica, "this is a replica, and the writer was not asked"),
         (server.is_aurora and len(usage.nodes) < 2 and not readers_known, "Aurora's readers were not listed"),
         (index.is_unique, "it is unique, and checks of uniqueness are not counted as scans"),
-        (index.is_partition, "it is part of a partitioned index and cannot be dropped alone"),
         ((index.schema, index.name) in needed, "it stays in the place of another index that is superfluous"),
         (key is not None, f"it serves the foreign key {key.name if key else ''}, whose parent may seldom change"),
         (usage.unknown_because is not None, f"that is not enough to go by: {usage.unknown_because}"),
         (any(part.column is None for part in index.keys), "the planner uses the statistics of its expression"),
     )
-    return next((words for applies, words in reasons if applies), None)
+    return why_fixed(index) or next((words for applies, words in reasons if applies), None)

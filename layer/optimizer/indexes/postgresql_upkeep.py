@@ -1,6 +1,7 @@
 """Tables of PostgreSQL that want ANALYZE or VACUUM: the thresholds of autovacuum itself, with each table's own storage
 parameters (documentation of PostgreSQL, Routine Vacuuming), and the age of the oldest transaction ids."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,15 +67,18 @@ def upkeep(catalog: Catalog, limits: UpkeepLimits | None = None) -> list[Finding
     """A finding for each table that wants ANALYZE, VACUUM or freezing, and each index of another collation version."""
     limits = limits or UpkeepLimits()
     found: list[Finding] = []
+    parts: dict[int | None, list[Table]] = defaultdict(list)
+    for table in catalog.tables:
+        parts[table.parent_oid].append(table)
     for table in catalog.tables:
         if table.extension is None and not catalog.server.is_replica:
-            found += _of_table(catalog, table, limits)
+            found += _of_table(catalog, table, parts[table.oid], limits)
     return found + list(_collations(catalog))
 
 
-def _of_table(catalog: Catalog, table: Table, limits: UpkeepLimits) -> Iterator[Finding]:
+def _of_table(catalog: Catalog, table: Table, parts: list[Table], limits: UpkeepLimits) -> Iterator[Finding]:
     if table.kind == "partitioned":
-        yield from _partitioned(catalog, table, limits)
+        yield from _partitioned(catalog, table, parts, limits)
     if table.kind not in _STORED:
         return
     due = thresholds(table, catalog.server.settings)
@@ -119,9 +123,8 @@ def _statistics(catalog: Catalog, table: Table, due: Thresholds, limits: UpkeepL
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
 
 
-def _partitioned(catalog: Catalog, table: Table, limits: UpkeepLimits) -> Iterator[Finding]:
+def _partitioned(catalog: Catalog, table: Table, parts: list[Table], limits: UpkeepLimits) -> Iterator[Finding]:
     """Autovacuum never analyses the parent, whose statistics joins and sums over all partitions are planned with."""
-    parts = [part for part in catalog.tables if part.parent_oid == table.oid and part.oid != table.oid]
     if not any(part.live_rows or part.pages for part in parts):
         return
     changed = sum(part.modified_since_analyze or 0 for part in parts)
