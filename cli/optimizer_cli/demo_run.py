@@ -12,6 +12,7 @@ from typing import Any
 
 from local_account.account import LocalAccount
 from local_account.caches import TeamCaches
+from local_account.databases import TeamDatabase
 from local_account.deploy import Application, deploy_application
 from local_account.fleet import ALIAS, FleetSource
 from rich.console import Console
@@ -29,7 +30,8 @@ CHANGES_LIMIT = timedelta(minutes=3)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a demo run did. `plan` and `report` are the run's own documents; the rest is read from the account."""
+    """What a demo run did. `plan` and `report` are the run's own documents; the rest is read from the account
+    and the database: `indexes` are sizes in bytes before and after, -1 for invalid ones."""
 
     run_id: str
     status: str
@@ -39,6 +41,7 @@ class Result:
     schedules: list[str]
     memory_mb: dict[str, tuple[int, int]]
     ttls: dict[str, dict[str, Any]]
+    indexes: tuple[dict[str, int], dict[str, int]]
     messages: list[dict[str, str]]
     folder: Path
 
@@ -53,6 +56,7 @@ class Result:
             "schedules": self.schedules,
             "memory_mb": self.memory_mb,
             "ttls": self.ttls,
+            "indexes": {"before": self.indexes[0], "after": self.indexes[1]},
             "messages": self.messages,
             "folder": str(self.folder),
         }
@@ -82,16 +86,18 @@ def put_policy(
     application: Application,
     policy_file: Path | None,
     caches: TeamCaches,
+    database: TeamDatabase,
     progress: Console,
     ask: bool,
 ) -> None:
-    """Store the policy where the application reads it; the demo's own one names its caches, and with `ask` it asks
-    before every change."""
+    """Store the policy where the application reads it; the demo's own one names its caches and database,
+    and with `ask` it asks before every change."""
     policy = json.loads((policy_file or DEMO_POLICY).read_bytes())
     with _step(progress, "Two hours of reads through the cache client"):
         caches.ready()
     if policy_file is None:
         policy["cache_ttls"] = caches.policy()
+        policy["indexes"] = database.policy(ask=ask)
     if policy_file is None and ask:
         own = {
             name: {**part, "mode": "approve"}
@@ -108,6 +114,7 @@ def run(
     account: LocalAccount,
     application: Application,
     caches: TeamCaches,
+    database: TeamDatabase,
     folder: Path,
     progress: Console,
     approve: bool,
@@ -116,7 +123,7 @@ def run(
     `approve` open it and approve everything."""
     sfn, sqs = account.session.client("stepfunctions"), account.session.client("sqs")
     queue = _subscribe(account, application)
-    before = _memory_mb(account)
+    before, indexes = _memory_mb(account), database.indexes()
     execution = sfn.start_execution(stateMachineArn=application.optimize_arn, input="{}")["executionArn"]
     run_id = execution.rsplit(":", 1)[1]
     progress.print(f"Run {run_id}")
@@ -148,6 +155,7 @@ def run(
         schedules=_schedules(account, application),
         memory_mb={name: (before[name], after[name]) for name in before if before[name] != after[name]},
         ttls=caches.published(),
+        indexes=(indexes, database.indexes()),
         messages=_messages(sqs, queue, taken),
         folder=_download(account, application, run_id, folder),
     )

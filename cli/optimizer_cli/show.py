@@ -44,6 +44,14 @@ def result(demo: Result, out: Console) -> None:
             for name, ttls in demo.ttls.items()
         ],
     )
+    before, after = demo.indexes
+    changed = [name for name in sorted(before | after) if before.get(name) != after.get(name)]
+    _table(
+        out,
+        f"Indexes changed: {len(changed)}",
+        ("index", "before", "now"),
+        [(name, _index(before.get(name)), _index(after.get(name))) for name in changed],
+    )
     out.print(f"Warm-up schedules in the account: {len(demo.schedules)}")
     for message in demo.messages:
         out.rule(message["subject"])
@@ -72,6 +80,12 @@ def _table(out: Console, title: str, columns: tuple[str, ...], rows: list[tuple[
 
 def _ttls(ttl_s: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {seconds:g} s" for name, seconds in ttl_s.items())
+
+
+def _index(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return "none"
+    return "invalid" if size_bytes < 0 else f"{size_bytes / 1024:.0f} KiB"
 
 
 def _short(target: str) -> str:

@@ -11,7 +11,6 @@ from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.records import ActingRecords
 from optimizer.indexes.batch import Planner, Proposed, database_of
 from optimizer.indexes.connections import AccessDenied, TooManyConnections, Unreachable, from_environment
-from optimizer.indexes.find import find
 from optimizer.indexes.nodes import UnsupportedServer, read_nodes
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
@@ -35,7 +34,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         server=servers.of(database, CONNECTIONS),
         database=database,
         read=lambda: read_nodes(database, CONNECTIONS),
-        find=lambda nodes: find(nodes, policy.indexes),
+        limits=policy.indexes,
     )
     try:
         proposed = planner.plan(run_id, now)

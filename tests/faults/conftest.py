@@ -135,6 +135,7 @@ class Scene:
         if live and index:
             before |= {"definition": live.definition, "oid": live.oid}
         evidence = {"special": False, "saves_bytes": 1 << 40, "bloat_share": 0.9, "runs_seen": 9, "observed_days": 99}
+        evidence["finding"] = "bloated" if action == "rebuild" else "duplicate"
         change = Change(
             run_id=run_id,
             tuner=Tuner.INDEXES,
@@ -145,7 +146,11 @@ class Scene:
             reason="Because.",
             undo={"definition": before.get("definition", "")},
             risk=Risk.LOW,
-            evidence={"finding": "duplicate", **evidence, **parts.get("evidence", {})},
+            evidence={
+                "finding": "bloated" if action == "rebuild" else "duplicate",
+                **evidence,
+                **parts.get("evidence", {}),
+            },
         )
         self.store.record_change(change, Status.APPROVED, self.now)
         return change

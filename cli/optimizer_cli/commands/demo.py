@@ -10,6 +10,7 @@ import click
 from local_account.account import EmulatorMissing
 from local_account.caches import NotReady, TeamCaches
 from local_account.curves import NoCurves
+from local_account.databases import TeamDatabase
 from local_account.deploy import SamFailed, SamMissing
 from local_account.processes import DidNotStart, PortInUse
 from local_account.traces import NoTraces
@@ -81,10 +82,14 @@ def _demo(
     started = time.monotonic()
     if curves is None and traces is not None and (traces.parent / "memory" / "curves.csv").is_file():
         curves = traces.parent / "memory"
-    with demo_run.account(traces, curves, datetime.now(UTC), progress) as account, TeamCaches(account) as caches:
+    with (
+        demo_run.account(traces, curves, datetime.now(UTC), progress) as account,
+        TeamCaches(account) as caches,
+        TeamDatabase(account) as database,
+    ):
         application = demo_run.deploy(account, progress)
-        demo_run.put_policy(account, application, policy_file, caches, progress, approve)
-        result = demo_run.run(account, application, caches, FOLDER, progress, approve)
+        demo_run.put_policy(account, application, policy_file, caches, database, progress, approve)
+        result = demo_run.run(account, application, caches, database, FOLDER, progress, approve)
         if as_json:
             click.echo(json.dumps(result.document(), indent=1))
         else:

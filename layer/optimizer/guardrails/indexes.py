@@ -36,7 +36,8 @@ def kind_of(change: Change) -> str:
     say."""
     finding = change.evidence.get("finding")
     if change.action == "rebuild":
-        return "rebuild" if change.evidence.get("special") is False else "rebuild_special"
+        plain = change.evidence.get("special") is False and finding == "bloated"
+        return "rebuild" if plain else "rebuild_special"
     if change.action == "drop_leftover":
         return "drop_own_leftover" if change.evidence.get("own") is True else "drop_leftover"
     if change.action == "drop_index" and finding in _DROPPED_FOR:
@@ -75,9 +76,13 @@ def size(change: Change, live: Live, limits: Indexes) -> Refusal | None:
     return None
 
 
+def _is_bloated(change: Change) -> bool:
+    return change.action == "rebuild" and change.evidence.get("finding") == "bloated"
+
+
 def bloat(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
     """A rebuild frees enough to be worth its reading and writing."""
-    if change.action != "rebuild":
+    if not _is_bloated(change):
         return None
     frees, share = number(change.evidence, "saves_bytes"), number(change.evidence, "bloat_share")
     if share < limits.min_bloat_share or frees < limits.min_bloat_mb * MIB:
@@ -91,7 +96,7 @@ def bloat(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
 
 def seen_before(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
     """Bloat that was there in several runs: free pages are used again."""
-    if change.action != "rebuild":
+    if not _is_bloated(change):
         return None
     runs = number(change.evidence, "runs_seen")
     if runs < limits.rebuild_after_runs:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from optimizer.changes import Change, NoChange, Tuner
 from optimizer.documents import Documents, NoSuchDocument
@@ -11,9 +10,13 @@ from optimizer.guardrails.indexes import ALTERS
 from optimizer.indexes.acting.records import ActingRecords
 from optimizer.indexes.acting.server import Job, Server, State
 from optimizer.indexes.catalog import Catalog
+from optimizer.indexes.find import find
 from optimizer.indexes.findings import Finding
-from optimizer.indexes.propose import Seen, action_of, counted, job_of, propose, target_of
-from optimizer.policy.model import Database, Policy
+from optimizer.indexes.history import Past
+from optimizer.indexes.postgresql_bloat import shares
+from optimizer.indexes.propose import Seen, action_of, job_of, propose, target_of
+from optimizer.indexes.usage import snapshot
+from optimizer.policy.model import Database, Indexes, Policy
 from optimizer.runs import RunStore
 
 
@@ -40,7 +43,7 @@ def database_of(policy: Policy, name: str) -> Database:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """read: the catalogs of all nodes, the writer first. find: what is found in them."""
+    """read: the catalogs of all nodes, the writer first."""
 
     store: RunStore
     records: ActingRecords
@@ -48,33 +51,29 @@ class Planner:
     server: Server
     database: Database
     read: Callable[[], Sequence[Catalog]]
-    find: Callable[[Sequence[Catalog]], list[Finding]]
+    limits: Indexes
 
     def plan(self, run_id: str, now: datetime) -> Proposed:
         """Proposals, what is left alone and why; remembers what was found for the next run."""
-        findings = self.find(self.read())
         key = f"history/indexes/{self.database.name}.json"
-        history = self._history(key)
-        seen_in = counted(findings, self.database.name, history.get("bloated", {}))
-        if history.get("run_id") == run_id:
-            # Planned twice in the same run: it counts once.
-            seen_in = history["bloated"]
+        past = self._past(key, run_id)
+        nodes = self.read()
+        findings = find(nodes, self.limits, past.snapshots, past.bloat)
         cooling = self._cooling(findings, now)
         proposed, known = Proposed(), set[str]()
         for finding in findings:
-            one = self._propose(run_id, finding, seen_in, cooling)
+            one = self._propose(run_id, finding, cooling)
             if isinstance(one, NoChange):
                 proposed.no_changes.append(one)
             elif one.id not in known:
                 known.add(one.id)
                 proposed.changes.append(one)
         self.documents.write(f"runs/{run_id}/proposals/indexes-{self.database.name}.json", proposed)
-        self.documents.write(key, {"run_id": run_id, "at": now.isoformat(), "bloated": seen_in})
+        taken = [snapshot(node) for node in nodes]
+        self.documents.write(key, past.with_run(run_id, taken, shares(nodes[0], nodes[0].pages)))
         return proposed
 
-    def _propose(
-        self, run_id: str, finding: Finding, seen_in: dict[str, int], cooling: dict[str, datetime]
-    ) -> Change | NoChange:
+    def _propose(self, run_id: str, finding: Finding, cooling: dict[str, datetime]) -> Change | NoChange:
         name, action = self.database.name, action_of(finding)
         table = f"{name}/{finding.schema}.{finding.table}"
         if action in ALTERS and table in cooling:
@@ -89,7 +88,7 @@ class Planner:
             if finding.covered_by:
                 cover = self.server.look(finding.schema, finding.table, finding.covered_by, Job.ANALYZE)
             own = action == "drop_leftover" and self._is_own(live)
-        return propose(run_id, name, finding, Seen(live, cover, runs=seen_in.get(target_of(name, finding), 1), own=own))
+        return propose(run_id, name, finding, Seen(live, cover, own=own))
 
     def _is_own(self, live: State | None) -> bool:
         return live is not None and self.records.began(self.database.name, live.shape, live.table_oid or 0)
@@ -99,8 +98,8 @@ class Planner:
         found = self.store.cool_downs(sorted(tables), Tuner.INDEXES)
         return {table: until for table, until in found.items() if now < until}
 
-    def _history(self, key: str) -> dict[str, Any]:
+    def _past(self, key: str, run_id: str) -> Past:
         try:
-            return dict(self.documents.read(key))
+            return Past.read(self.documents.read(key), run_id)
         except NoSuchDocument:
-            return {}
+            return Past()

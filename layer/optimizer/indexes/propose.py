@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +30,10 @@ _ADDED = re.compile(r".* ADD ((?:UNIQUE |FULLTEXT |SPATIAL )?INDEX `((?:[^`]|``)
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the database itself says of a finding's index, or table, before it is proposed. `cover`: the index that
-    serves instead. `runs`: how many runs in a row have found the same. `own`: left by a build of this application."""
+    serves instead. `own`: left by a build of this application."""
 
     live: State | None = None
     cover: State | None = None
-    runs: int = 1
     own: bool = False
 
 
@@ -107,12 +105,6 @@ def propose(run_id: str, database: str, finding: Finding, seen: Seen) -> Change 
 _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
 
-def counted(findings: Sequence[Finding], database: str, before: Mapping[str, int]) -> dict[str, int]:
-    """How many runs in a row have found each bloated index, with this one; what was not found again is forgotten."""
-    bloated = [finding for finding in findings if finding.action is Action.REINDEX]
-    return {key: before.get(key, 0) + 1 for key in (target_of(database, finding) for finding in bloated)}
-
-
 def _evidence(finding: Finding, seen: Seen) -> dict[str, Any]:
     evidence: dict[str, Any] = dict(canonical.plain(finding.evidence))
     evidence["finding"] = finding.kind.value
@@ -120,10 +112,10 @@ def _evidence(finding: Finding, seen: Seen) -> dict[str, Any]:
         evidence["saves_bytes"] = finding.saves_bytes
     if finding.action is Action.REINDEX:
         evidence["special"] = bool(seen.live and seen.live.is_special)
-        evidence["runs_seen"] = seen.runs
-        size = finding.size_bytes or (seen.live.size_bytes if seen.live else 0)
-        if finding.saves_bytes is not None and size:
-            evidence["bloat_share"] = min(1.0, finding.saves_bytes / size)
+        evidence["runs_seen"] = evidence.get("seen_in_runs")
+        evidence["bloat_share"] = evidence.get("share")
+    if finding.kind is Kind.UNUSED:
+        evidence["observed_days"] = evidence.get("days")
     if finding.kind in _LEFT:
         evidence["own"] = seen.own
     return evidence
