@@ -80,7 +80,7 @@ def command(
         if as_json:
             click.echo(json.dumps({"error": str(error)}))
         raise click.ClickException(str(error)) from error
-    findings = find(nodes, replace(Indexes(), min_observation_days=days))
+    findings = find(nodes, replace(Indexes(), min_observation_days=days, rebuild_after_runs=1))
     if as_json:
         click.echo(json.dumps(_document(nodes, findings), ensure_ascii=False))
     else:

@@ -27,9 +27,8 @@ def find(
     snapshots: Sequence[UsageSnapshot] = (),
     bloat: Sequence[Mapping[int, float]] = (),
 ) -> list[Finding]:
-    """All findings on what one look has read: the writer first, then its replicas; `snapshots` are of earlier looks, `bloat` the shares
-    that runs before found, by file node.
-    The modules of each engine say how they come about."""
+    """All findings on what one look has read: the writer first, then its replicas. `snapshots` are of earlier looks,
+    `bloat` the shares that runs before found, by file node. The modules of each engine say how they come about."""
     catalog, replicas = nodes[0], nodes[1:]
     taken = [*snapshots, *(snapshot(replica) for replica in replicas)]
     names = [replica.server.node for replica in replicas]
