@@ -1,0 +1,85 @@
+"""Calls of the AWS SDK of which one goes wrong, in each of the ways in which a call can."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import botocore.client
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+
+class Killed(BaseException):
+    """The process is gone: nothing in the code under test may catch it."""
+
+
+class Fault(StrEnum):
+    """What happens to one call, after all retries of the SDK. CUT: it was carried out, and the answer was lost."""
+
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    SLOW = "slow"
+    CUT = "cut"
+    TWICE = "answered twice"
+    KILLED_BEFORE = "killed before"
+    KILLED_AFTER = "killed after"
+
+
+type Call = Callable[[], Any]
+
+
+@dataclass
+class FaultyAws:
+    """Counts the calls, and lets number `place` (from 1) go wrong once. `answers`: what stands for services that moto
+    does not have, by operation."""
+
+    answers: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
+    place: int = 0
+    fault: Fault | None = None
+    made: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """From now on all clients go through here."""
+        own = botocore.client.BaseClient._make_api_call
+
+        def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            answer = self.answers.get(operation)
+            return self._call(
+                operation, (lambda: answer(parameters)) if answer else lambda: own(client, operation, dict(parameters))
+            )
+
+        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+    def arm(self, place: int, fault: Fault | None) -> None:
+        """Count from one again."""
+        with self._lock:
+            self.made.clear()
+            self.place, self.fault = place, fault
+
+    def _call(self, operation: str, act: Call) -> Any:
+        with self._lock:
+            self.made.append(operation)
+            fault = self.fault if len(self.made) == self.place else None
+        match fault:
+            case None:
+                return act()
+            case Fault.THROTTLED:
+                raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, operation)
+            case Fault.REFUSED:
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not allowed"}}, operation)
+            case Fault.SLOW:
+                raise ReadTimeoutError(endpoint_url="https://example.invalid")
+            case Fault.KILLED_BEFORE:
+                raise Killed(operation)
+            case Fault.CUT:
+                act()
+                raise ConnectionClosedError(endpoint_url="https://example.invalid")
+            case Fault.KILLED_AFTER:
+                act()
+                raise Killed(operation)
+            case Fault.TWICE:
+                act()
+                return act()
