@@ -4,12 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from optimizer import aws
+from optimizer import aws, metrics
 from optimizer.documents import Documents
 from optimizer.environment import Environment
 from optimizer.handling import logged
 from optimizer.report.links import Link, Signatures
 from optimizer.report.results import publish_change, publish_run
+from optimizer.report.review_run import publish_review
 from optimizer.runs import RunStore
 
 
@@ -19,11 +20,16 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     environment, now = Environment.read(), datetime.now(UTC)
     store = RunStore(aws.client("dynamodb"), environment.table)
     sns, events = aws.client("sns"), aws.client("events")
+    link = _links(environment, now) if environment.report_url else None
+    if event["step"] == "review":
+        documents = Documents(aws.client("s3"), environment.bucket)
+        message_id = publish_review(store, documents, sns, events, environment.topic_arn, event["run_id"], now, link)
+        return {"outcome": "published", "message_id": message_id}
     if event["step"] == "change":
-        message_id = publish_change(store, sns, events, environment.topic_arn, event["change_id"], now)
+        published = publish_change(store, sns, events, environment.topic_arn, event["change_id"], now)
     else:
         documents = Documents(aws.client("s3"), environment.bucket)
-        message_id = publish_run(
+        published = publish_run(
             store,
             documents,
             sns,
@@ -32,9 +38,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             event["run_id"],
             event.get("failed_batches", []),
             now,
-            _links(environment, now) if environment.report_url else None,
+            link,
         )
-    return {"outcome": "published", "message_id": message_id}
+    metrics.emit(published.counts)
+    return {"outcome": "published", "message_id": published.message_id}
 
 
 def _links(environment: Environment, now: datetime) -> Callable[[str], tuple[str, datetime]]:

@@ -21,7 +21,7 @@ TUNERS = (*OF_FUNCTIONS, "indexes", "cache_ttls")
 # Longer than planning and changing take; the time that people have to answer comes on top.
 _LEASE = timedelta(hours=8)
 _LIST_LIMIT = 10
-_FIELDS = frozenset({"tuners", "functions", "databases", "reason", "only_automatic"})
+_FIELDS = frozenset({"tuners", "functions", "databases", "reason", "only_automatic", "review"})
 # What a state machine that starts this one adds to the input.
 _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
@@ -30,13 +30,14 @@ _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 class Request:
     """What the one who started the run wants: None means all; who names functions or databases means those alone.
     `only_automatic`: nothing where the policy asks a person or only recommends, so that a run every few hours does not
-    ask or tell the same every few hours."""
+    ask or tell the same every few hours. `review`: nothing but a report over the last quarter."""
 
     tuners: tuple[str, ...] | None
     functions: tuple[str, ...] | None
     reason: str
     only_automatic: bool = False
     databases: tuple[str, ...] | None = None
+    review: bool = False
 
     @classmethod
     def read(cls, document: Any) -> "Request":
@@ -54,10 +55,8 @@ class Request:
         reason = document.get("reason", "")
         if not isinstance(reason, str):
             raise UnusableRequest("reason: must be a text")
-        only_automatic = document.get("only_automatic", False)
-        if not isinstance(only_automatic, bool):
-            raise UnusableRequest("only_automatic: must be true or false")
-        return cls(tuners, functions, reason, only_automatic, _texts(document, "databases"))
+        only_automatic, review = _flag(document, "only_automatic"), _flag(document, "review")
+        return cls(tuners, functions, reason, only_automatic, _texts(document, "databases"), review)
 
     def wants_nothing(self, policy: Policy) -> bool:
         """Whether the policy leaves nothing for this run to do."""
@@ -103,6 +102,10 @@ def start(
         request = Request.read(event.get("request", {}))
     except UnusableRequest as unusable:
         return {"outcome": "request_invalid", "message": f"The input of the execution cannot be used: {unusable}."}
+    if request.review:
+        # It only reads, so that it neither waits for another run nor holds one up.
+        store.record_run(run_id, now, execution_arn=event["execution_arn"], request=canonical.plain(request))
+        return {"outcome": "review", "run_id": run_id}
     try:
         policy = _policy_of(documents, run_id, policy_key, read_policy)
     except ValueError as invalid:
@@ -198,6 +201,13 @@ def _explain(policy_key: str, errors: Sequence[object]) -> str:
     more = f" And {len(errors) - _LIST_LIMIT} more." if len(errors) > _LIST_LIMIT else ""
     count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
     return f"The policy {policy_key} has {count}: {shown}{more}"
+
+
+def _flag(document: Mapping[str, Any], name: str) -> bool:
+    value = document.get(name, False)
+    if not isinstance(value, bool):
+        raise UnusableRequest(f"{name}: must be true or false")
+    return value
 
 
 def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

@@ -250,7 +250,7 @@ def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account:
         ({"only_automatic": "yes"}, "only_automatic: must be true or false"),
         (
             {"function": ["orders"]},
-            "function is not known; known: databases, functions, only_automatic, reason, tuners",
+            "function is not known; known: databases, functions, only_automatic, reason, review, tuners",
         ),
         (["orders"], 'it must be an object {...}, not ["orders"]'),
         (None, "it must be an object {...}, not null"),
@@ -439,3 +439,38 @@ def test_a_message_whose_sending_was_not_recorded_is_sent_again(account: Account
     account.store.start_publication(f"CHANGE#{change.id}", datetime.now(UTC))
     account.call("publish_results", {"step": "change", "run_id": RUN, "change_id": change.id})
     assert len(account.messages()) == 1
+
+
+def test_a_review_is_a_report_over_the_quarter_and_takes_no_lock(account: Account) -> None:
+    now = datetime.now(UTC)
+    for week in range(1, 9):
+        name, at = f"week-{week}", now - timedelta(weeks=week)
+        account.store.record_run(name, at, targets=2)
+        account.store.finish_run(name, "succeeded", at)
+        traffic = {"invocations_day": 1000.0 - 50 * week, "need": {"max": 4}, "days": 15, "function_arn": arn("f0")}
+        account.documents.write(f"runs/{name}/traffic/0000.json", {"functions": {"f0": traffic}, "failed": {}})
+    for number in range(12):
+        change = memory(f"f{number}")
+        account.store.record_change(change, Status.REFUSED, now, verdict="refused", rule="memory.step", message="No.")
+    account.store.take_lock("another", now, timedelta(hours=1))
+    started = account.call("start_run", {**event("start_run"), "request": {"review": True, "reason": "monthly review"}})
+    assert started["outcome"] == "review"
+    payload = {"step": "review", "run_id": RUN}
+    answer = account.call("publish_results", payload)
+    assert account.call("publish_results", payload) == answer
+    (message,) = account.messages()
+    assert message["document"]["kind"] == "Review finished"
+    review = account.documents.read(f"runs/{RUN}/report.json")
+    assert [week["calls_day"] for week in review["weeks"]] == [600.0 + 50 * week for week in range(8)]
+    # Fifty calls a day more each week, for another thirteen weeks.
+    assert review["calls_day_ahead"] == {"estimate": 1600.0, "low": 1600.0, "high": 1600.0}
+    assert review["environments_ahead"]["estimate"] == 4.0
+    assert review["rules"] == [["memory.step", 12]]
+    assert any("memory.step refused 12 of 12 proposals" in line for line in review["advice"])
+    page = account.documents.read_bytes(f"runs/{RUN}/report/index.html").decode()
+    text = " ".join(message["Message"].split())
+    for said in ("950", "1600", "memory.step"):
+        assert said in page
+        assert said in text
+    assert account.store.run(RUN)["status"] == "succeeded"
+    assert account.store.lock_holder(now) == "another"

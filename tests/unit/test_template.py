@@ -129,5 +129,7 @@ def imported_by(function: str) -> set[str]:
 def test_every_schedule_of_the_run_asks_for_what_a_run_can_do() -> None:
     (machine,) = [m for m in of_type("AWS::Serverless::StateMachine").values() if "optimize" in m["DefinitionUri"]]
     asked = {name: Request.read(json.loads(e["Properties"]["Input"])) for name, e in machine["Events"].items()}
-    assert asked["Daily"] == Request(None, None, "schedule")
+    assert asked["Daily"] == Request(("warmups", "provisioned_concurrency"), None, "daily")
+    assert asked["Weekly"] == Request(("memory", "indexes", "cache_ttls"), None, "weekly")
+    assert asked["Monthly"] == Request(None, None, "monthly review", review=True)
     assert asked["Warmups"] == Request(("warmups",), None, "schedule of warm-ups", only_automatic=True)

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from optimizer.report import charts, heat, text
+from optimizer.report.review import Review
 from optimizer.report.summary import Line, Report
 from optimizer.report.target import kind_of, name_of, page_name
 
@@ -33,6 +34,19 @@ def run_page(report: Report) -> str:
     return _ENVIRONMENT.get_template("run.html").render(
         report=report, sections=sections, picture=_amounts(report), most=_MOST
     )
+
+
+def review_page(made: Review) -> str:
+    """The page of a review."""
+    weeks = [week.week for week in made.weeks]
+    pictures = [
+        (charts.lines(caption, weeks, {caption: values}), caption)
+        for caption, values in (
+            ("Calls a day", [week.calls_day for week in made.weeks]),
+            ("Environments if all needed their most at once", [float(week.environments) for week in made.weeks]),
+        )
+    ]
+    return _ENVIRONMENT.get_template("review.html").render(made=made, pictures=pictures)
 
 
 def target_page(document: Mapping[str, Any]) -> str:
@@ -147,6 +161,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., Any]] = {
+        "day": lambda at: f"{at:%Y-%m-%d}",
         "last_part": lambda name: name.rpartition("/")[2],
         "moment": lambda at: f"{at:%Y-%m-%d %H:%M}",
         "number": _number,

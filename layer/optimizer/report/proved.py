@@ -49,17 +49,18 @@ class Facts:
     evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def prove(changes: Iterable[StoredChange], facts: Mapping[str, Facts], now: datetime) -> Proved:
+def prove(changes: Iterable[StoredChange], facts: Mapping[str, Facts], now: datetime, days: int = _DAYS) -> Proved:
     """`facts` by the target of the changes."""
     outcomes = tuple(
         _outcome(stored, facts.get(stored.change.target, Facts()))
         for stored in changes
-        if stored.status in _ENDED and now - stored.times[stored.status.value] <= timedelta(days=_DAYS)
+        if stored.status in _ENDED and now - stored.times[stored.status.value] <= timedelta(days=days)
     )
     # What was claimed without a number cannot be held against what was measured.
     both = [o for o in outcomes if o.measured_usd_month is not None and o.claimed_usd_month is not None]
     return Proved(
         changes=outcomes,
+        days=days,
         measured=len(both),
         claimed_usd_month=round(sum(o.claimed_usd_month or 0.0 for o in both), 4),
         measured_usd_month=round(sum(o.measured_usd_month or 0.0 for o in both), 4),

@@ -12,7 +12,7 @@ from optimizer.report import details, text
 from optimizer.report.page import run_page
 from optimizer.report.proved import Facts, Proved, prove
 from optimizer.report.publish import Message, publish_once
-from optimizer.report.summary import line, summarise
+from optimizer.report.summary import Report, line, summarise
 from optimizer.runs import RunStore
 
 if TYPE_CHECKING:
@@ -26,6 +26,31 @@ HTML = "text/html; charset=utf-8"
 _SEVERITY = {Status.KEPT: "info", Status.FAILED: "error"}
 
 
+_COUNTED = {
+    Status.KEPT: "ChangesKept",
+    Status.REVERTED: "ChangesTakenBack",
+    Status.FAILED: "ChangesFailed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The message's id, and what is to be counted because of it: nothing where it had been sent before."""
+
+    message_id: str
+    counts: Mapping[str, float]
+
+
+def counted(report: Report) -> dict[str, float]:
+    """The metrics of a run."""
+    return {
+        "RunsSucceeded": 1.0,
+        "ChangesMade": float(len(report.changed)),
+        "GuardrailsHit": float(len(report.refused)),
+        "TargetsNotLookedAt": float(len(report.not_looked_at)),
+    }
+
+
 def publish_run(
     store: RunStore,
     documents: Documents,
@@ -36,13 +61,13 @@ def publish_run(
     failed_batches: Sequence[Mapping[str, Any]],
     now: datetime,
     link: Callable[[str], tuple[str, datetime]] | None = None,
-) -> str:
-    """Write the report, publish it, record the run's end; returns the message's id. `link`: the address at which the
+) -> Published:
+    """Write the report, publish it, record the run's end. `link`: the address at which the
     report of a run can be read, and until when.
 
     Run again it sends no second message, and leaves the report as the message said it.
     """
-    seen = _seen(documents, run_id)
+    seen = seen_by(documents, run_id)
     ended = store.ended_since(now - timedelta(days=Proved().days), _MOST_ENDED)
     run = store.run(run_id)
     report = summarise(
@@ -70,21 +95,22 @@ def publish_run(
         "succeeded",
         report.severity,
         report.tuners,
-        {**details.of_run(report), **(_link(*found) if found else {})},
+        {**details.of_run(report), **(link_details(*found) if found else {})},
     )
     message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", said, now)
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
-    return message_id
+    return Published(message_id, {} if published.message_id else counted(report))
 
 
-def _link(url: str, ends: datetime) -> dict[str, str]:
+def link_details(url: str, ends: datetime) -> dict[str, str]:
+    """What programs are told of a link."""
     return {"report_url": url, "report_url_expires_at": ends.isoformat()}
 
 
 def publish_change(
     store: RunStore, sns: "SNSClient", events: "EventBridgeClient", topic_arn: str, change_id: str, now: datetime
-) -> str:
-    """Publish how the watch of a change ended; returns the message's id."""
+) -> Published:
+    """Publish how the watch of a change ended."""
     stored = store.change(change_id)
     shown = line(stored)
     severity = _SEVERITY.get(stored.status, "warning")
@@ -100,7 +126,11 @@ def publish_change(
     )
     # A change that was kept may be taken back later, which is news once more.
     again = "#REVERTED" if stored.status is Status.REVERTED and Status.KEPT in stored.times else ""
-    return publish_once(sns, events, store, topic_arn, f"CHANGE#{change_id}{again}", message, now)
+    about = f"CHANGE#{change_id}{again}"
+    told_before = bool(store.start_publication(about, now).message_id)
+    message_id = publish_once(sns, events, store, topic_arn, about, message, now)
+    counts = _COUNTED.get(stored.status)
+    return Published(message_id, {counts: 1.0} if counts and not told_before else {})
 
 
 @dataclass(slots=True)
@@ -119,7 +149,8 @@ class _Seen:
         return {target: Facts(self.calls_day.get(target), found) for target, found in self.evidence.items()}
 
 
-def _seen(documents: Documents, run_id: str) -> _Seen:
+def seen_by(documents: Documents, run_id: str) -> _Seen:
+    """What the planners of a run wrote."""
     seen = _Seen()
     for folder in ("traffic", "proposals"):
         for key in documents.keys(f"runs/{run_id}/{folder}/"):

@@ -72,14 +72,14 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
     if report.not_looked_at:
         failed = [f"- {target}: {reason}" for target, reason in sorted(report.not_looked_at.items())]
         parts += ["", f"Could not be looked at: {len(failed)}", *_cut(failed)]
-    return "\n".join(_wrap(part) for part in parts) + "\n"
+    return "\n".join(wrap(part) for part in parts) + "\n"
 
 
 def change_body(shown: Line) -> str:
     """The message about how a single change ended."""
     outcome = f"Outcome: {shown.status}. {message(shown)}".rstrip()
     parts = [f"{shown.target}: {what(shown)}.", sentence(reason(shown)), outcome]
-    return "\n".join(_wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
+    return "\n".join(wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
 
 def usd(amount: Interval) -> str:
@@ -168,7 +168,8 @@ def _value(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _wrap(part: str) -> str:
+def wrap(part: str) -> str:
+    """The part in lines for mail."""
     return textwrap.fill(
         part,
         _WIDTH,

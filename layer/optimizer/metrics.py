@@ -1,0 +1,19 @@
+"""The application's own metrics, written into the log in CloudWatch's embedded metric format: no call, no right."""
+
+import os
+from collections.abc import Mapping
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+_NAMESPACE_VARIABLE = "OPTIMIZER_METRICS"
+_SERVICE = "optimizer"
+
+
+def emit(values: Mapping[str, float]) -> None:
+    """Write them; names that end in `Hours` are gauges, the others counts. Nothing for no values."""
+    if not values:
+        return
+    metrics = EphemeralMetrics(namespace=os.environ.get(_NAMESPACE_VARIABLE) or _SERVICE, service=_SERVICE)
+    for name, value in values.items():
+        metrics.add_metric(name, MetricUnit.NoUnit if name.endswith("Hours") else MetricUnit.Count, value)
+    metrics.flush_metrics()

@@ -1,0 +1,131 @@
+"""The review of a quarter: how traffic grew and what it will need, what tuners brought, what rules refused. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from optimizer.changes import Interval, Status
+from optimizer.report.proved import Proved
+from optimizer.runs import StoredChange
+
+DAYS = 91
+WEEKS_AHEAD = 13
+# Fewer weeks tell no trend from chance.
+_LEAST_WEEKS = 4
+_MADE = frozenset({Status.WATCHING, Status.KEPT, Status.REVERTED, Status.FAILED, Status.APPLYING, Status.REVERTING})
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What the last good run of a week saw: `calls_day` and `environments` (the most each needed at once) of all
+    `functions` together."""
+
+    week: str
+    functions: int
+    calls_day: float
+    environments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What became of one tuner's proposals."""
+
+    tuner: str
+    proposed: int
+    refused: int
+    made: int
+    kept: int
+    taken_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A quarter. `calls_day_ahead` and `environments_ahead`: in a quarter, if it goes on like this; None where too few
+    weeks are known. `rules`: how often each refused, most first. `advice`: what to look at, in sentences."""
+
+    run_id: str
+    since: datetime
+    until: datetime
+    weeks: tuple[Week, ...]
+    calls_day_ahead: Interval | None
+    environments_ahead: Interval | None
+    runs: Mapping[str, int]
+    tuners: tuple[Tuned, ...]
+    rules: tuple[tuple[str, int], ...]
+    proved: Proved
+    advice: tuple[str, ...]
+
+
+def review(
+    run_id: str,
+    since: datetime,
+    until: datetime,
+    weeks: Sequence[Week],
+    runs: Iterable[Mapping[str, Any]],
+    changes: Sequence[StoredChange],
+    proved: Proved,
+) -> Review:
+    """`weeks`: oldest first. `runs` and `changes`: those since then."""
+    tuners = tuple(_tuned(tuner, changes) for tuner in sorted({stored.change.tuner.value for stored in changes}))
+    rules = Counter(stored.rule for stored in changes if stored.status is Status.REFUSED and stored.rule)
+    ended = Counter(str(run["status"]) for run in runs)
+    return Review(
+        run_id=run_id,
+        since=since,
+        until=until,
+        weeks=tuple(weeks),
+        calls_day_ahead=ahead([week.calls_day for week in weeks], 1),
+        environments_ahead=ahead([float(week.environments) for week in weeks], 0),
+        runs=dict(ended),
+        tuners=tuners,
+        rules=tuple(rules.most_common()),
+        proved=proved,
+        advice=tuple(_advice(tuners, rules, ended)),
+    )
+
+
+def ahead(values: Sequence[float], digits: int) -> Interval | None:
+    """The value a quarter later on the line through the weeks, never below zero. The slope is the median of those
+    between all pairs (Theil 1950, Sen 1968), which a few odd weeks do not move; its quartiles give the range."""
+    count = len(values)
+    if count < _LEAST_WEEKS:
+        return None
+    slopes = sorted((values[b] - values[a]) / (b - a) for a in range(count) for b in range(a + 1, count))
+    # Of the whole line, not of the last week alone, which may be an odd one.
+    level = median(values[at] - median(slopes) * (at - (count - 1)) for at in range(count))
+    found = [slopes[len(slopes) // 4], median(slopes), slopes[3 * len(slopes) // 4]]
+    low, middle, high = (round(max(0.0, level + slope * WEEKS_AHEAD), digits) for slope in found)
+    return Interval(middle, min(low, middle), max(high, middle))
+
+
+def _tuned(tuner: str, changes: Iterable[StoredChange]) -> Tuned:
+    mine = [stored.status for stored in changes if stored.change.tuner == tuner]
+    return Tuned(
+        tuner=tuner,
+        proposed=len(mine),
+        refused=mine.count(Status.REFUSED),
+        made=sum(status in _MADE for status in mine),
+        kept=mine.count(Status.KEPT),
+        taken_back=mine.count(Status.REVERTED),
+    )
+
+
+def _advice(tuners: Iterable[Tuned], rules: Counter[str], runs: Counter[str]) -> Iterable[str]:
+    for tuned in tuners:
+        ended, name = tuned.kept + tuned.taken_back, tuned.tuner.replace("_", " ")
+        if ended >= 5 and tuned.taken_back > ended / 3:
+            yield (
+                f"{tuned.taken_back} of {ended} changes of {name} were taken back: a smaller step or a longer watch "
+                f"would cost less than trying."
+            )
+        if tuned.proposed >= 10 and not tuned.made:
+            yield f"None of {tuned.proposed} proposals of {name} was made: allow some, or turn the tuner off."
+    proposed = sum(tuned.proposed for tuned in tuners)
+    for rule, times in rules.most_common(3):
+        if proposed and times > proposed / 5:
+            yield f"{rule} refused {times} of {proposed} proposals: look whether its threshold still is what you want."
+    if runs["failed"]:
+        yield f"{runs['failed']} runs failed: see docs/operations.md, Failed runs."

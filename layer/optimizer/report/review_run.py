@@ -1,0 +1,95 @@
+"""Collect a quarter of history, write its review as a report and publish it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer import canonical
+from optimizer.documents import Documents
+from optimizer.report import results, review_text
+from optimizer.report.page import review_page
+from optimizer.report.proved import prove
+from optimizer.report.publish import Message, publish_once
+from optimizer.report.review import DAYS, Week, review
+from optimizer.runs import RunStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
+
+_MOST = 5000
+
+
+def publish_review(
+    store: RunStore,
+    documents: Documents,
+    sns: "SNSClient",
+    events: "EventBridgeClient",
+    topic_arn: str,
+    run_id: str,
+    now: datetime,
+    link: Callable[[str], tuple[str, datetime]] | None = None,
+) -> str:
+    """Write report.json, report.txt and the page, publish the text, record the run's end; returns the message's id."""
+    since = now - timedelta(days=DAYS)
+    runs = [run for run in store.runs(since, _MOST) if run["run_id"] != run_id]
+    good = [run for run in runs if run["status"] == "succeeded" and run.get("targets")]
+    facts = results.seen_by(documents, good[0]["run_id"]).facts() if good else {}
+    made = review(
+        run_id,
+        since,
+        now,
+        [_week(documents, week, run) for week, run in _by_week(good)],
+        runs,
+        store.changes_since(since, _MOST),
+        prove(store.ended_since(since, _MOST), facts, now, days=DAYS),
+    )
+    found = link(run_id) if link else None
+    text = review_text.body(made, *(found or ()))
+    documents.write(f"runs/{run_id}/report.json", made)
+    documents.write_bytes(f"runs/{run_id}/report.txt", text.encode(), "text/plain; charset=utf-8")
+    documents.write_bytes(f"runs/{run_id}/report/index.html", review_page(made).encode(), results.HTML)
+    details: dict[str, Any] = {
+        "report_key": f"runs/{run_id}/report.json",
+        "calls_day_ahead": canonical.plain(made.calls_day_ahead),
+        "environments_ahead": canonical.plain(made.environments_ahead),
+        "runs": made.runs,
+        "advice": list(made.advice),
+        **(results.link_details(*found) if found else {}),
+    }
+    message = Message(
+        kind="Review finished",
+        subject=review_text.subject(made),
+        text=text,
+        run_id=run_id,
+        outcome="succeeded",
+        severity="info",
+        tuners=tuple(tuned.tuner for tuned in made.tuners),
+        details=details,
+    )
+    message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", message, now)
+    store.finish_run(run_id, "succeeded", now, message_id=message_id)
+    return message_id
+
+
+def _by_week(runs: Iterable[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The last run of each week, oldest first; `runs` come newest first."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for run in runs:
+        year, week, _ = run["started_at"].isocalendar()
+        found.setdefault(f"{year}-W{week:02d}", run)
+    return sorted(found.items())
+
+
+def _week(documents: Documents, week: str, run: Mapping[str, Any]) -> Week:
+    traffic = [
+        function
+        for key in documents.keys(f"runs/{run['run_id']}/traffic/")
+        for function in documents.read(key)["functions"].values()
+    ]
+    return Week(
+        week=week,
+        functions=len(traffic),
+        calls_day=round(sum(function["invocations_day"] or 0.0 for function in traffic), 1),
+        environments=sum(int((function["need"] or {}).get("max", 0)) for function in traffic),
+    )
