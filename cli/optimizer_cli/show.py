@@ -58,6 +58,7 @@ def result(demo: Result, out: Console) -> None:
         out.print(message["message"], markup=False)
     out.rule()
     out.print(f"Report and evidence: {demo.folder}/")
+    out.print(f"Its page, with pictures: {demo.folder}/report/index.html")
 
 
 def running(environment: Mapping[str, str], out: Console) -> None:

@@ -256,6 +256,7 @@ class Told:
     rejected: Execution
     copy_arn: str
     unanswered: Execution
+    review: Execution
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +284,7 @@ def told(machines: Machines) -> Told:
         rejected=rejected,
         copy_arn=copy_arn,
         unanswered=unanswered,
+        review=machines.optimize("states-review", {"review": True}),
     )
 
 
@@ -365,6 +367,7 @@ def test_a_question_that_nobody_answers_rejects_and_does_not_fail_the_run(told: 
 def test_a_change_that_nobody_recorded_fails_and_says_so(told: Told) -> None:
     lane = [
         "Begin",
+        "IsAskedBack",
         "Apply",
         "PutBack",
         "IsRunStillWaiting",
@@ -377,6 +380,11 @@ def test_a_change_that_nobody_recorded_fails_and_says_so(told: Told) -> None:
 
 
 @pytest.mark.usefixtures("told")
+def test_a_review_only_reads_and_reports(told: Told) -> None:
+    assert told.review.status == "SUCCEEDED", told.review.cause
+    assert told.review.states == ["StartRun", "WasStarted", "PublishReview", "Done"]
+
+
 def test_every_state_of_the_life_of_a_change_is_visited(machines: Machines) -> None:
     arns = machines.executions(machines.application.change_arn)
     visited = {state for arn in arns for state in machines.entered(arn)}
