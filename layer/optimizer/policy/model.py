@@ -185,7 +185,6 @@ class Indexes:
     max_replica_lag_s: float = 10.0
     max_transaction_s: float = 60.0
     max_lock_waiters: int = 0
-    min_free_ratio: float = 2.0
     lock_timeout_ms: int = 3000
     lock_attempts: int = 3
     max_slowdown: float = 1.1

@@ -112,11 +112,10 @@ class Jobs:
         closed = self.may_start()
         if closed:
             return Answer(Result.BLOCKED, closed)
-        size_bytes = max(target.size_bytes, int(change.before.get("size_bytes") or 0))
         table = live or self._table(change)
         if table is None:
             return Answer(Result.FAILED, "its table was dropped meanwhile")
-        blocked = obstacle(job, self.server.conditions(table), size_bytes, self.limits)
+        blocked = obstacle(job, self.server.conditions(table), self.limits)
         if blocked:
             return self._wait(record, now, blocked)
         return self._send(job, change, record, live, _with_table(target, table), now)

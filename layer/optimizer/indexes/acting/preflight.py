@@ -7,7 +7,7 @@ from optimizer.policy.model import Indexes
 _HEAVY = frozenset({Job.REBUILD, Job.CREATE, Job.DROP, Job.OPTIMIZE})
 
 
-def obstacle(job: Job, conditions: Conditions, size_bytes: int, limits: Indexes) -> str:
+def obstacle(job: Job, conditions: Conditions, limits: Indexes) -> str:
     """Why the job must not start now, in one sentence; empty if nothing stands in its way. What is not known does not:
     every statement gives up by itself when it waits too long for a lock."""
     if conditions.busy:
@@ -23,7 +23,4 @@ def obstacle(job: Job, conditions: Conditions, size_bytes: int, limits: Indexes)
         return f"{conditions.lock_waiters} sessions wait for a lock; {limits.max_lock_waiters} are the most."
     if conditions.replica_lag_s is not None and conditions.replica_lag_s > limits.max_replica_lag_s:
         return f"A replica is {conditions.replica_lag_s:.1f} s behind; {limits.max_replica_lag_s:g} s are the most."
-    needed = size_bytes * limits.min_free_ratio
-    if job is not Job.DROP and conditions.free_bytes is not None and conditions.free_bytes < needed:
-        return f"{conditions.free_bytes >> 20} MiB are free; the change needs {int(needed) >> 20}."
     return ""

@@ -64,7 +64,6 @@ class Conditions:
     holder: str = ""
     lock_waiters: int | None = None
     replica_lag_s: float | None = None
-    free_bytes: int | None = None
     busy: str = ""
 
 

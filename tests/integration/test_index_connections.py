@@ -1,0 +1,152 @@
+"""Connections to databases: opened once, replaced when broken, never more than allowed, secrets read anew."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from optimizer.indexes import connections
+from optimizer.indexes.connections import AccessDenied, Address, Connections, TooManyConnections, Unreachable
+from optimizer.policy.model import Database
+from optimizer_connections import ReusedConnection
+from servers import mariadb, mysql_family, postgresql
+
+SERVERS = pytest.mark.parametrize("installation", [postgresql.WHEEL_16, mariadb.PLAIN], ids=["PostgreSQL", "MariaDB"])
+PID = {"postgresql": "SELECT pg_backend_pid() AS pid", "mariadb": "SELECT CONNECTION_ID() AS pid"}
+KILL = {"postgresql": "SELECT pg_terminate_backend({})", "mariadb": "KILL CONNECTION {}"}
+
+
+class Secrets:
+    """Stands for Secrets Manager; the password may be rotated."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self.user, self.password, self.asked = user, password, 0
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        self.asked += 1
+        return {"SecretString": json.dumps({"username": self.user, "password": self.password})}
+
+
+class Team:
+    """A database, its secret, and pools of two execution environments. `now` is their clock."""
+
+    def __init__(self, installation: Any, running: Any) -> None:
+        is_postgresql = isinstance(running, postgresql.PostgresServer)
+        self.engine = "postgresql" if is_postgresql else "mariadb"
+        user = (postgresql.SUPERUSER, postgresql.PASSWORD) if is_postgresql else (mysql_family.USER, "local-only")
+        self.secrets, self.now = Secrets(*user), 0.0
+        self.database = Database(
+            name="shop",
+            engine=self.engine,
+            host="127.0.0.1",
+            port=running.port,
+            database="postgres" if is_postgresql else "mysql",
+            secret_arn="arn",
+            tls="off",
+            max_connections=2,
+        )
+        self.pools = [Connections(lambda: self.secrets, lambda: None, str, lambda: self.now) for _ in range(2)]
+        assert installation
+
+    def pid(self, pool: int = 0, database: Database | None = None) -> int:
+        connection = self.pools[pool].get(database or self.database)
+        return int(connections.rows(connection, PID[self.engine])[0]["pid"])
+
+    def kill(self, pid: int) -> None:
+        other = self.pools[1].open(self.database)
+        connections.rows(other, KILL[self.engine].format(pid))
+        connections.close(other)
+
+    def close(self) -> None:
+        for pool in self.pools:
+            pool.forget(self.database)
+
+
+@pytest.fixture
+def team(server: Callable[[Any], Any], installation: Any) -> Any:
+    one = Team(installation, server(installation))
+    yield one
+    one.close()
+
+
+@SERVERS
+def test_a_connection_is_reused_until_it_is_old_or_broken(team: Team) -> None:
+    first = team.pid()
+    assert team.pid() == first
+    team.kill(first)
+    second = team.pid()
+    assert second != first
+    team.now += 599
+    assert team.pid() == second
+    team.now += 2
+    assert team.pid() != second
+
+
+@SERVERS
+def test_there_are_never_more_connections_than_allowed_however_many_environments_there_are(team: Team) -> None:
+    opened = [team.pools[n].open(team.database) for n in range(2)]
+    with pytest.raises(TooManyConnections):
+        team.pools[0].open(team.database)
+    connections.close(opened.pop())
+    for _ in range(50):
+        try:
+            opened.append(team.pools[1].open(team.database))
+            break
+        except TooManyConnections:
+            continue
+    assert len(opened) == 2
+    for connection in opened:
+        connections.close(connection)
+
+
+@SERVERS
+def test_a_rotated_password_is_read_once_more(team: Team) -> None:
+    right, team.secrets.password = team.secrets.password, "yesterday's"
+    with pytest.raises(AccessDenied):
+        team.pid()
+    assert team.secrets.asked == 2
+    team.secrets.password = right
+    team.pid()
+    assert team.secrets.asked == 3
+    team.pools[0].forget(team.database)
+    team.pid()
+    assert team.secrets.asked == 3
+
+
+@SERVERS
+def test_a_server_without_encryption_is_not_talked_to_where_it_is_wanted(team: Team) -> None:
+    with pytest.raises(Unreachable):
+        team.pid(database=replace(team.database, name="encrypted", tls="verify"))
+
+
+@SERVERS
+def test_a_helper_connection_is_replaced_when_it_is_broken(team: Team) -> None:
+    helper = ReusedConnection(
+        lambda: team.pools[0].open(team.database), lambda one: connections.rows(one, "SELECT 1"), check_after_s=0
+    )
+
+    def pid() -> int:
+        return int(helper.run(lambda one: connections.rows(one, PID[team.engine]))[0]["pid"])
+
+    first = pid()
+    assert pid() == first
+    team.kill(first)
+    assert pid() != first
+    with pytest.raises(ZeroDivisionError):
+        helper.run(lambda _one: 1 // 0)
+    helper.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("", Address("db", 5432)),
+        ("reader", Address("reader", 5432)),
+        ("reader:6543", Address("reader", 6543)),
+        ("[::1]:6543", Address("::1", 6543)),
+        ("::1", Address("::1", 5432)),
+    ],
+)
+def test_a_node_may_have_a_port_of_its_own(host: str, address: Address) -> None:
+    assert Address.of(Database("shop", "postgresql", "db", "shop"), host) == address
