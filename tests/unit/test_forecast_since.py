@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from optimizer.traffic.forecast_recency import since_last_time
-from optimizer.traffic.forecast_survival import ENDS_A_DAY, chance_alive
+from optimizer.traffic.forecast_survival import ENDS_A_DAY, RETURNS_A_DAY, chance_alive
 from optimizer.traffic.history import DAY_MINUTES
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
 
@@ -76,8 +76,8 @@ def days(active: str) -> np.ndarray:
         ("xxxxxxxxxxxxxxx", 1.0, 1.0),
         # A day off is nothing; four in a row of a function that is called every day are the end of it.
         (".xxxxxxxxxxxxxx", 0.8, 1.0),
-        ("....xxxxxxxxxxx", 0.0, 0.1),
-        (".......xxxxxxxx", 0.0, 0.01),
+        ("....xxxxxxxxxxx", RETURNS_A_DAY, 2 * RETURNS_A_DAY),
+        (".......xxxxxxxx", RETURNS_A_DAY, 1.1 * RETURNS_A_DAY),
         # After a weekend, and six days after a weekly call.
         ("..xxxxx..xxxxx.", 0.8, 1.0),
         ("......x......x.", 0.8, 1.0),

@@ -18,6 +18,8 @@ LEAD_MINUTES = 360
 EITHER_SIDE = 2
 LEAST_OCCASIONS, MOST_OCCASIONS = 4, 80
 LARGEST_RATIO = 8.0
+# However much the counts vary, a few of them prove little.
+LEAST_PRIOR = 4.0
 
 
 def since_last_time(daily: Reals, tables: Reals, minutes: Ints, keep_alive_minutes: int) -> Reals:
@@ -68,7 +70,7 @@ def _ratio(came: Reals, expected: Reals, starts: Ints, leads: int, lasts_minutes
     beyond_chance = float(((counts - means) ** 2).sum() - lasts_minutes * means.sum())
     if beyond_chance <= 0:
         return np.ones(leads)
-    prior = max(1.0, float((means**2).sum()) / beyond_chance)
+    prior = max(LEAST_PRIOR, float((means**2).sum()) / beyond_chance)
     return np.asarray(np.clip((counts + prior) / (means + prior), 1 / LARGEST_RATIO, LARGEST_RATIO))
 
 
