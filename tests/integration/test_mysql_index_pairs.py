@@ -97,14 +97,14 @@ def test_the_server_lets_all_that_is_claimed_be_dropped_and_made_again(
     made: Callable[[str], Made], engine: str
 ) -> None:
     found = made(engine)
-    claimed = [finding for finding in found.findings if finding.action is Action.DROP]
+    claimed = [finding for finding in found.findings if finding.action is not Action.NONE]
     assert claimed
     with found.server.session() as session, session.cursor() as cursor:
         for finding in claimed:
             table = f"{quoted(finding.schema)}.{quoted(finding.table)}"
             cursor.execute(f"ALTER TABLE {table} DROP INDEX {quoted(finding.index or '')}")
         after = redundant(read_catalog(session))
-        assert [finding.reason for finding in after if finding.action is Action.DROP] == []
+        assert [finding.reason for finding in after if finding.action is not Action.NONE] == []
         for finding in claimed:
             cursor.execute(finding.statement or "")
         again = {(index.schema, index.table, index.name, index.definition) for index in read_catalog(session).indexes}

@@ -64,7 +64,7 @@ def catalog(engine: Engine, made: list[Index], children: list[list[str]]) -> Cat
 
 
 def left(before: Catalog) -> Catalog:
-    gone = {item.index for item in redundant(before) if item.action is Action.DROP}
+    gone = {item.index for item in redundant(before) if item.action is not Action.NONE}
     return replace(before, indexes=tuple(index for index in before.indexes if index.name not in gone))
 
 

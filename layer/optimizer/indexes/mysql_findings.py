@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.findings import Action, Finding
+from optimizer.indexes.findings import Finding
 from optimizer.indexes.mysql_missing import MissingLimits, missing
 from optimizer.indexes.mysql_redundant import redundant
 from optimizer.indexes.mysql_unused import unused
@@ -38,7 +38,7 @@ def find(
     dropped."""
     limits = limits or Limits()
     superfluous = redundant(catalog)
-    going = {(item.schema, item.table, item.index or "") for item in superfluous if item.action is Action.DROP}
+    going = {(item.schema, item.table, item.index or "") for item in superfluous if item.covered_by}
     needed = {(item.schema, item.table, item.covered_by or "") for item in superfluous if item.covered_by}
     return [
         *superfluous,

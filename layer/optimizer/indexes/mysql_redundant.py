@@ -139,7 +139,7 @@ def _superfluous(catalog: Catalog, index: Index, by: Index, of: OfTable) -> Find
         "both are unique" if index.is_unique and by.is_unique else "",
         "another unique index keeps its keys unique" if index.is_unique and not by.is_unique else "",
         f"{by.name} is read backwards for it" if reversed_ else "",
-        "it is hidden already" if not index.is_visible else "",
+        "it is hidden already, so that only the drop is left" if not index.is_visible else "",
     ]
     also = "".join(f", {note}" for note in notes if note)
     known_hints = "statements" not in catalog.not_read
@@ -147,10 +147,12 @@ def _superfluous(catalog: Catalog, index: Index, by: Index, of: OfTable) -> Find
         catalog,
         index,
         Kind.DUPLICATE if equal else Kind.REDUNDANT_PREFIX,
-        Action.DROP,
+        # What is hidden has gone the first half of the way already: to go the rest is for who hid it.
+        Action.DROP if index.is_visible else Action.ASK,
         f"{index.name} {words} {by.name}{also}: what it serves, {by.name} serves.",
         Risk.LOW if equal and not index.is_unique and known_hints else Risk.MEDIUM,
         covered_by=by.name,
+        statement=index.definition,
         saves_bytes=index.size_bytes,
         evidence={
             "definition": index.definition,
