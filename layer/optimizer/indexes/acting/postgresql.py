@@ -88,6 +88,8 @@ class PostgresqlServer:
                 "idle_in_transaction_session_timeout": "0",
                 # A notice to a client that is gone would end the statement.
                 "client_min_messages": "error",
+                # One process and no more: those who work on the database come first.
+                "max_parallel_maintenance_workers": "0",
             }
             for name, value in settings.items():
                 _ask(connection, "SELECT set_config(:name, :value, false)", name=name, value=value)
