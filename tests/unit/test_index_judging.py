@@ -1,0 +1,96 @@
+"""When statements count as slower, what stands in the way of a build, and what is remembered of looks."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from optimizer.indexes.acting.judge import compare
+from optimizer.indexes.acting.preflight import obstacle
+from optimizer.indexes.acting.server import Conditions, Job, StatementTimes
+from optimizer.indexes.history import Past
+from optimizer.indexes.usage import IndexId, TableUse, UsageSnapshot
+from optimizer.policy.model import Indexes
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def times(calls: int, mean_ms: float, sd_ms: float | None = 0.0) -> StatementTimes:
+    squares = None if sd_ms is None else calls * (mean_ms**2 + sd_ms**2)
+    return StatementTimes(calls, calls * mean_ms, squares)
+
+
+def after(before: StatementTimes, calls: int, mean_ms: float, sd_ms: float | None = 0.0) -> StatementTimes:
+    more = times(calls, mean_ms, sd_ms)
+    squares = None if sd_ms is None else (before.squares_ms2 or 0) + (more.squares_ms2 or 0)
+    return StatementTimes(before.calls + calls, before.total_ms + more.total_ms, squares)
+
+
+@pytest.mark.parametrize(
+    ("before", "calls", "mean_ms", "sd_ms", "slower", "compared"),
+    [
+        (times(1000, 10, 2), 1000, 11.5, 2, True, 1),
+        (times(1000, 10, 2), 1000, 10.9, 2, False, 1),
+        (times(1000, 10, 2), 1000, 5, 2, False, 1),
+        (times(1000, 10, 50), 40, 15, 50, False, 1),
+        (times(1000, 10, 2), 29, 100, 2, False, 0),
+        (times(29, 10, 2), 1000, 100, 2, False, 0),
+        (times(1000, 10, None), 1000, 13, None, True, 1),
+        (times(100, 10, None), 100, 12, None, False, 1),
+        (times(1000, 10, 2), -900, 10, 2, False, 0),
+    ],
+)
+def test_a_statement_is_slower_only_by_enough_and_for_certain(
+    before: StatementTimes, calls: int, mean_ms: float, sd_ms: float | None, slower: bool, compared: int
+) -> None:
+    seen = compare({"q": before}, {"q": after(before, calls, mean_ms, sd_ms)}, 1.1)
+    assert (bool(seen.slower), seen.compared) == (slower, compared)
+
+
+def test_a_statement_that_is_not_counted_any_more_says_nothing() -> None:
+    assert compare({"q": times(1000, 10)}, {}, 1.1).compared == 0
+
+
+@pytest.mark.parametrize(
+    ("job", "conditions", "word"),
+    [
+        (Job.REBUILD, Conditions(transaction_s=61, holder="process 7"), "process 7"),
+        (Job.REBUILD, Conditions(transaction_s=60), ""),
+        (Job.REBUILD, Conditions(lock_waiters=1), "wait for a lock"),
+        (Job.CREATE, Conditions(replica_lag_s=10.5), "replica"),
+        (Job.OPTIMIZE, Conditions(busy="VACUUM is running"), "VACUUM"),
+        (Job.ANALYZE, Conditions(busy="CREATE INDEX is running"), "CREATE INDEX"),
+        (Job.ANALYZE, Conditions(transaction_s=9999, lock_waiters=9, replica_lag_s=999), ""),
+        (Job.SHOW, Conditions(transaction_s=9999), ""),
+        (Job.DROP, Conditions(), ""),
+    ],
+)
+def test_what_stands_in_the_way_is_named(job: Job, conditions: Conditions, word: str) -> None:
+    found = obstacle(job, conditions, Indexes())
+    assert word in found
+    assert bool(word) == bool(found)
+
+
+def look(days_ago: float, scans: int = 0) -> UsageSnapshot:
+    at = NOW - timedelta(days=days_ago)
+    return UsageSnapshot(
+        "writer", at, at - timedelta(days=9), None, {IndexId("s", "t", "i", 1): scans}, {("s", "t"): TableUse(5, 6)}
+    )
+
+
+def test_looks_are_remembered_as_they_were_and_thinned_with_age() -> None:
+    document: dict[str, object] = {}
+    for day in range(100, -1, -1):
+        document = Past.read(document, f"run-{day}").with_run(f"run-{day}", [look(day, 100 - day)], {7: 0.5})
+        document = json.loads(json.dumps(document))
+    past = Past.read(document, "another")
+    assert past.snapshots[-1] == look(0, 100)
+    gaps = [b.taken_at - a.taken_at for a, b in zip(past.snapshots, past.snapshots[1:], strict=False)]
+    assert max(gaps) < timedelta(days=15)
+    assert len(past.snapshots) < 30
+    assert past.bloat == ({7: 0.5},) * 10
+
+
+def test_a_run_that_is_repeated_does_not_count_its_own_look() -> None:
+    document = Past().with_run("run-1", [look(0)], {7: 0.5})
+    assert Past.read(document, "run-1") == Past()
+    assert len(Past.read(document, "run-2").snapshots) == 1
