@@ -18,7 +18,9 @@ SELECT to_jsonb(q) FROM (
     (SELECT jsonb_object_agg(e.extname, e.extversion) FROM pg_extension e) AS extensions,
     (SELECT jsonb_object_agg(s.name, s.setting) FROM pg_settings s) AS settings,
     to_regproc('pg_database_collation_actual_version') IS NOT NULL AS has_database_collation_version,
-    (SELECT count(*) FROM pg_stat_replication r WHERE r.application_name <> 'pg_basebackup') AS replicas
+    (SELECT count(*) FROM pg_stat_replication r WHERE r.application_name IS DISTINCT FROM 'pg_basebackup'
+      AND NOT EXISTS (SELECT FROM pg_replication_slots p WHERE p.active_pid = r.pid AND p.slot_type = 'logical'))
+      AS replicas
   FROM pg_stat_database d WHERE d.datname = current_database()
 ) q"""
 
