@@ -1,6 +1,7 @@
 """A real browser, and where its pictures are kept."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,14 +62,28 @@ def chromium(program: Callable[[str], str]) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=WINDOWS)
-def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Window]:
-    """A window without scripts, once of a phone and once of a desktop."""
-    context = chromium.new_context(**WINDOWS[request.param], locale="en-GB")
+@contextmanager
+def opened(browser: Browser, name: str) -> Iterator[Window]:
+    """A window of this size."""
+    context = browser.new_context(**WINDOWS[name], locale="en-GB")
     page = context.new_page()
-    found = Window(page, request.param, [], [])
+    found = Window(page, name, [], [])
     page.on("console", lambda said: found.errors.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: found.errors.append(str(error)))
     page.on("request", lambda made: found.asked_for.append(made.url))
     yield found
     context.close()
+
+
+@pytest.fixture(params=WINDOWS)
+def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Window]:
+    """A window, once of a phone and once of a desktop."""
+    with opened(chromium, request.param) as found:
+        yield found
+
+
+@pytest.fixture
+def windows(chromium: Browser) -> Iterator[dict[str, Window]]:
+    """One window of each size."""
+    with opened(chromium, "phone") as phone, opened(chromium, "desktop") as desktop:
+        yield {"phone": phone, "desktop": desktop}

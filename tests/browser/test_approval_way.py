@@ -36,9 +36,10 @@ def links(inbox: Inbox, run: str) -> dict[str, str]:
     return {message.attributes["approver"]: LINK.findall(message.text)[0] for message in said}
 
 
-def test_from_the_message_to_a_run_that_goes_on(running: Running, window: Any) -> None:
+def test_from_the_message_to_a_run_that_goes_on(running: Running, windows: Any) -> None:
+    """One approver answers on a phone, the other at a desk, both with the keyboard alone."""
     account: LocalAccount = running.account
-    run = f"by-page-{window.name}"
+    run = "answered-by-page"
     with subscribed(account.session, running.application.topic_arn) as inbox:
         arn = running.start(running.application.optimize_arn, run, {"tuners": ["warmups"]})
         running.asked(run)
@@ -47,31 +48,30 @@ def test_from_the_message_to_a_run_that_goes_on(running: Running, window: Any) -
             found |= links(inbox, run)
     shown = running.asked(run)
     number = len(shown["changes"])
-    page = window.page
-    for approver in ("anna", "ben"):
+    for approver, window in (("anna", windows["phone"]), ("ben", windows["desktop"])):
         assert running.sfn.describe_execution(executionArn=arn)["status"] == "RUNNING"
-        page.goto(found[approver])
-        if approver == "anna":
-            window.check("deployed")
+        window.page.goto(found[approver])
+        window.check("deployed")
         for change in shown["changes"]:
-            assert change["price"] in page.inner_text("main")
-        # The keyboard alone: to the answer, all of it, the name, and send.
-        page.keyboard.press("Tab")
-        page.keyboard.press("Enter")
-        page.keyboard.press("Tab")
-        page.keyboard.press("Space")
-        page.keyboard.press("Tab")
-        page.keyboard.type(approver.title())
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
-        page.keyboard.press("Enter")
+            assert change["price"] in window.page.inner_text("main")
+        by_keyboard(window, approver.title())
         window.comes_to("Your answer is recorded")
-    window.check("deployed-recorded")
+        window.check("deployed-recorded")
     ended = running.ended(arn)
     assert ended.status == "SUCCEEDED"
     assert ended.states.count("StartChange") == number > 0
-    page.goto(found["anna"])
-    window.comes_to("This was answered")
+    windows["phone"].page.goto(found["anna"])
+    windows["phone"].comes_to("This was answered")
     answered = running.asked(run)
     assert (answered["status"], len(answered["approved"])) == ("answered", number)
     assert [vote["by"] for vote in answered["votes"]] == ["Anna", "Ben"]
+
+
+def by_keyboard(window: Any, name: str) -> None:
+    """To the answer, all of it, the name, past the reason, and send."""
+    keyboard = window.page.keyboard
+    for key in ("Tab", "Enter", "Tab", "Space", "Tab"):
+        keyboard.press(key)
+    keyboard.type(name)
+    for key in ("Tab", "Tab", "Enter"):
+        keyboard.press(key)

@@ -70,10 +70,10 @@ def harmless(answer: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_a_mail_scanner_that_opens_the_link_a_hundred_times_changes_nothing(
+def test_a_mail_scanner_that_opens_the_link_again_and_again_changes_nothing(
     office: Asking, asked: Change, method: str
 ) -> None:
-    for _ in range(100):
+    for _ in range(20):
         answer = office.request(office.link(), method)
         harmless(answer)
     assert answer["statusCode"] == (204 if method == "OPTIONS" else 200)

@@ -1,43 +1,19 @@
 """The page on which an approver reads the question and answers it: one HTML file without scripts or anything external.
 
-Every value goes through markupsafe, which escapes whatever is not mark-up of this module. Pure.
+Every value goes through markupsafe, which escapes whatever is not mark-up of this module and of `html`. Pure.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from markupsafe import Markup
 
 from optimizer.approvals import wording
+from optimizer.approvals.html import NOTHING, document, facts_list, table
 from optimizer.approvals.question import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval
 from optimizer.report.summary import Line, line
 from optimizer.runs import StoredChange
 
-STYLE = Markup(Path(__file__).with_name("page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-
-NOTHING = Markup()
-_DOCUMENT = Markup("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex, nofollow">
-<title>{title} - Optimizer</title>
-<style>{style}</style>
-</head>
-<body>
-{skip}<header><p>Optimizer</p></header>
-<main id="main">
-<h1>{title}</h1>
-{main}</main>
-</body>
-</html>
-""")
-_SKIP = Markup('<a class="skip" href="#answer">Skip to the answer</a>\n')
 _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
 <h3 id="title-{n}">{title}</h3>
 <p>{why}</p>
@@ -82,11 +58,6 @@ class Form:
     errors: tuple[tuple[str, str], ...] = ()
 
 
-def document(title: str, main: Markup, *, skip: bool = False) -> str:
-    """A whole page."""
-    return str(_DOCUMENT.format(title=title, main=main, style=STYLE, skip=_SKIP if skip else ""))
-
-
 def question(asked: Approval, approver: str, changes: Sequence[StoredChange], form: Form) -> str:
     """The page with the question."""
     ordered = sorted(changes, key=lambda stored: (line(stored).target, stored.change.id))
@@ -108,7 +79,7 @@ def question(asked: Approval, approver: str, changes: Sequence[StoredChange], fo
         "<footer><p>Plan, SHA-256: <code>{digest}</code>. Your answer counts for exactly this plan.</p></footer>\n"
     ).format(
         errors=_errors(form),
-        facts=_facts(facts),
+        facts=facts_list(facts),
         articles=Markup("").join(articles),
         answer=_answer(number, form),
         digest=asked.digest,
@@ -167,19 +138,22 @@ def _change(n: int, stored: StoredChange, form: Form, *, tick: bool) -> Markup:
         title=title,
         target=shown.target,
         why=wording.why(shown),
-        facts=_facts(facts),
-        values=_table("Now and after it", ("", "Now", "After"), rows) if rows else "",
-        evidence=_evidence(stored),
+        facts=facts_list(facts),
+        values=table("Now and after it", ("", "Now", "After"), rows) if rows else "",
+        evidence=_evidence(stored, wording.put_in_place(shown)),
         tick=_TICK.format(id=shown.change_id, n=n, title=title, checked=checked) if tick else "",
     )
 
 
-def _evidence(stored: StoredChange) -> Markup:
+def _evidence(stored: StoredChange, put_in_place: Sequence[tuple[str, str]]) -> Markup:
     rows = list(wording.table_of(stored.change.evidence))
-    table = _table("Evidence", ("What", "Value"), rows) if rows else Markup("<p>None was given.</p>\n")
-    return table + Markup("<p>Change <code>{}</code>, on <code>{}</code>, SHA-256 <code>{}</code></p>\n").format(
-        stored.change.id, stored.change.target, stored.change.digest
-    )
+    parts = [
+        table("What is put in place", ("What", "Value"), put_in_place) if put_in_place else NOTHING,
+        table("Evidence", ("What", "Value"), rows) if rows else Markup("<p>No evidence was given.</p>\n"),
+    ]
+    return NOTHING.join(parts) + Markup(
+        "<p>Change <code>{}</code>, on <code>{}</code>, SHA-256 <code>{}</code></p>\n"
+    ).format(stored.change.id, stored.change.target, stored.change.digest)
 
 
 def _answer(number: int, form: Form) -> Markup:
@@ -213,26 +187,6 @@ def _errors(form: Form) -> Markup:
     return Markup(
         '<div class="alert" role="alert">\n<p><strong>Nothing was sent yet:</strong></p>\n<ul>\n{}</ul>\n</div>\n'
     ).format(Markup("").join(items))
-
-
-def _facts(facts: Iterable[tuple[str, str]]) -> Markup:
-    return Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>\n").format(name, text) for name, text in facts)
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
-    """The first cell of each row is its heading."""
-    head = Markup("").join(
-        Markup('<th scope="col">{}</th>').format(text) if text else Markup("<td></td>") for text in heads
-    )
-    body = Markup("").join(
-        Markup('<tr><th scope="row">{}</th>{}</tr>\n').format(
-            row[0], Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row[1:])
-        )
-        for row in rows
-    )
-    return Markup("<table>\n<caption>{}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n").format(
-        caption, head, body
-    )
 
 
 def _list(heading: str, lines: Sequence[Line]) -> Markup:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from optimizer.approvals import page, wording
 from optimizer.approvals.answer import answer, check_unchanged
+from optimizer.approvals.html import STYLE_HASH
 from optimizer.approvals.links import Link, MalformedLink, parse
 from optimizer.approvals.question import AnswerRefused, Approval, ApprovalStatus, DifferentPlan, Vote
 from optimizer.approvals.request import BadRequest, Request, approved, errors_of
@@ -16,7 +17,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{page.STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
+        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",

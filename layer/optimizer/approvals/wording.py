@@ -57,7 +57,7 @@ def effects(change: Line) -> list[tuple[str, str]]:
     if change.latency_ms:
         found.append(("Change of the mean duration", _amount(change.latency_ms, "ms")))
     if change.cold_starts_month:
-        found.append(("Change of cold starts a month", _amount(change.cold_starts_month, "", digits=0)))
+        found.append(("Change of cold starts a month", _amount(change.cold_starts_month, "")))
     return found
 
 
@@ -76,10 +76,17 @@ def total(changes: Iterable[Line]) -> str:
 
 
 def before_and_after(change: Line) -> list[tuple[str, str, str]]:
-    """What differs: name, value now, value afterwards. Long lists are counted, not listed; what is only noted about
-    the state before is left out."""
-    names = [name for name in change.after or change.before if change.before.get(name) != change.after.get(name)]
-    return [(_LABELS.get(name, name), _of(change.before, name), _of(change.after, name)) for name in names]
+    """What is there before and after, and differs: name, value now, value afterwards."""
+    before, after = change.before, change.after
+    names = [name for name in after if name in before and before[name] != after[name]]
+    return [(_LABELS.get(name, name), value(before[name]), value(after[name])) for name in names]
+
+
+def put_in_place(change: Line) -> list[tuple[str, str]]:
+    """What is there only after it, by name. Long lists are counted, not listed."""
+    return [
+        (_LABELS.get(name, name), value(found)) for name, found in change.after.items() if name not in change.before
+    ]
 
 
 def undo(record: Mapping[str, Any]) -> str:
@@ -140,13 +147,9 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _of(state: Mapping[str, Any], name: str) -> str:
-    return value(state[name]) if name in state else "not set"
-
-
-def _amount(found: Interval, unit: str, digits: int = 1) -> str:
+def _amount(found: Interval, unit: str) -> str:
     def one(number: float) -> str:
-        return f"{number:+,.{digits}f}"
+        return f"{number:+,.0f}" if abs(number) >= 100 else f"{number:+.2g}"
 
     text = f"{one(found.estimate)} {unit}".rstrip()
     return text if found.low == found.high else f"{text} ({one(found.low)} to {one(found.high)})"
