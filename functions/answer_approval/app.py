@@ -15,7 +15,8 @@ from optimizer.runs import RunStore
 ENVIRONMENT = Environment.read()
 STORE = RunStore(aws.client("dynamodb"), ENVIRONMENT.table)
 SIGNATURES = Signatures(aws.client("kms"), ENVIRONMENT.approval_key)
-STEP_FUNCTIONS = aws.client("stepfunctions")
+# A run that was told by a first try, of which the answer was lost, would look to a second as if it waited no more.
+STEP_FUNCTIONS = aws.client("stepfunctions", once=True)
 LOGGER = Logger(service="answer_approval")
 
 

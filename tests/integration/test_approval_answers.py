@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
-from asking import DIGEST, NOW, TOKEN, TWO_OF_THREE, Asking, approve, asking
-from optimizer.approvals import direct
+from asking import DIGEST, FROM_PAGE, NOW, TOKEN, TWO_OF_THREE, Asking, approve, asking, url_event
+from optimizer.approvals import direct, web
 from optimizer.approvals.ask import expire
 from optimizer.approvals.question import ApprovalStatus
+from optimizer.approvals.settle import settle
 from optimizer.changes import Status
 
 LATER = NOW + timedelta(hours=1)
@@ -84,12 +86,37 @@ def test_a_death_before_the_run_was_told_is_healed_by_the_next_who_comes(office:
         office.post(office.link(), approve())
     office.broken = None
     opened = office.request(office.link())
-    assert "The run has not been told yet" in opened["body"]
+    assert "The run is being told" in opened["body"]
     assert office.told == []
-    again = office.post(office.link(), approve("Mallory", "none"))
+    office.post(office.link(), approve("Mallory", "none"), now=NOW + timedelta(seconds=59))
+    assert office.told == []
+    again = office.post(office.link(), approve("Mallory", "none"), now=LATER)
     assert "Anna Berg answered on" in again["body"]
     assert [answer["approved"] for _, answer in office.told] == [[{"change_id": orders.id, "tuner": "memory"}]]
     assert office.statuses(orders) == [Status.APPROVED]
+
+
+def test_of_two_who_settle_at_once_one_tells_the_run_and_neither_takes_it_back(office: Asking) -> None:
+    """The second comes while the first is about to tell the run, and while it has told it and not recorded that."""
+    orders = office.propose("orders")
+    office.ask(orders)
+    told, seen = office.give_back, []
+
+    def with_another(token: str, answer: Any) -> bool:
+        for _ in range(2):
+            asked = office.store.approval("run-1")
+            assert asked is not None
+            seen.append(settle(office.store, asked, NOW, told).giving_back_at)
+            if not office.told:
+                assert told(token, answer)
+        return True
+
+    desk = web.Desk(office.store, office.signatures, with_another)
+    event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)
+    assert web.respond(event, desk, NOW)[1]["statusCode"] == 200
+    assert seen == [NOW, NOW]
+    assert office.statuses(orders) == [Status.APPROVED]
+    assert len(office.told) == 1
 
 
 def test_a_death_after_the_run_was_told_lets_the_answer_stand(office: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +132,7 @@ def test_a_death_after_the_run_was_told_lets_the_answer_stand(office: Asking, mo
     with pytest.raises(ConnectionError):
         office.post(office.link(), approve())
     monkeypatch.undo()
-    assert office.post(office.link(), {"decision": "finish"})["statusCode"] == 409
+    assert office.post(office.link(), {"decision": "finish"}, now=LATER)["statusCode"] == 409
     assert office.statuses(orders) == [Status.APPROVED]
     assert len(office.told) == 1
 

@@ -5,11 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from optimizer.approvals.settle import TELLING
 from optimizer.run_start import Request
 
 ROOT = Path(__file__).parents[2]
@@ -133,3 +135,7 @@ def test_every_schedule_of_the_run_asks_for_what_a_run_can_do() -> None:
     assert asked["Weekly"] == Request(("memory", "indexes", "cache_ttls"), None, "weekly")
     assert asked["Monthly"] == Request(None, None, "monthly review", review=True)
     assert asked["Warmups"] == Request(("warmups",), None, "schedule of warm-ups", only_automatic=True)
+
+
+def test_whoever_begins_to_tell_a_run_its_answer_is_done_or_dead_before_another_tries() -> None:
+    assert timedelta(seconds=RESOURCES["AnswerApproval"]["Properties"]["Timeout"]) < TELLING

@@ -116,8 +116,8 @@ def votes(asked: Approval) -> list[str]:
 
 
 FINISH = Markup(
-    "<h2>The run has not been told yet</h2>\n"
-    "<p>The answer is recorded, but something broke off before the run was told. Press the button to tell it now.</p>\n"
+    "<h2>The run is being told</h2>\n"
+    "<p>The answer is recorded. If this page still says so in a minute, something broke off: press the button.</p>\n"
     '<form method="post"><button name="decision" value="finish">Tell the run</button></form>\n'
 )
 

@@ -59,7 +59,7 @@ class Vote:
 class Approval:
     """Changes that wait for people. `digest` is the plan's: an answer counts for exactly that plan. `changes` maps each
     change's id to its tuner, `change_digests` to its digest. `needed` of the `approvers` must approve a change; one of
-    them rejects it alone. `giving_back_at`: when the run was about to be told; `given_back_at`: when it had been."""
+    them rejects it alone. `giving_back_at`: when the run was last about to be told; `given_back_at`: when it was."""
 
     run_id: str
     plan_key: str
@@ -134,7 +134,7 @@ class Approval:
 
     def giving_back(self, now: datetime) -> "Approval":
         """The run is about to be told."""
-        return replace(self, giving_back_at=self.giving_back_at or now)
+        return replace(self, giving_back_at=now)
 
     def given_back(self, now: datetime) -> "Approval":
         """The run has been told; its task token has served."""

@@ -1,7 +1,7 @@
 """Carry out what people decided: record it with every change, then tell the run. Each step may be repeated."""
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from optimizer.approvals.question import Approval, ApprovalStatus
@@ -10,6 +10,9 @@ from optimizer.runs import RunStore
 
 UNANSWERED = "Nobody answered in time."
 TOO_LATE = "The run had stopped waiting when the answer came."
+
+# Longer than answer_approval may run (template.yaml): whoever began to tell the run before that is done or dead.
+TELLING = timedelta(minutes=1)
 
 # Gives the answer to the run by its task token; False if the run waits no more.
 type GiveBack = Callable[[str, Mapping[str, Any]], bool]
@@ -22,9 +25,9 @@ class ApprovalContended(RuntimeError):
 def settle(store: RunStore, answered: Approval, now: datetime, give_back: GiveBack) -> Approval:
     """Record an answered question with its changes and tell the run; returns the question as it then is.
 
-    That the run is about to be told is recorded before: if this dies in between, the next call cannot tell a run that
-    has gone on from one that has ended, and lets the answer stand. Where nobody had begun to tell it, a run that waits
-    no more has ended, and the answer is taken back.
+    One call at a time tells it, and records before that it is about to. If it dies in between, a later call cannot tell
+    a run that has gone on from one that has ended, and lets the answer stand. Where nobody had begun to tell it, a run
+    that waits no more has ended, and the answer is taken back.
     """
     if answered.status is not ApprovalStatus.ANSWERED or answered.given_back_at is not None:
         return answered
@@ -32,8 +35,10 @@ def settle(store: RunStore, answered: Approval, now: datetime, give_back: GiveBa
         to = Status.APPROVED if change_id in answered.approved else Status.REJECTED
         store.move(change_id, to, now, frm={Status.AWAITING_APPROVAL}, message=answered.verdict_on(change_id))
     first_time = answered.giving_back_at is None
+    if answered.giving_back_at is not None and now < answered.giving_back_at + TELLING:
+        return answered
     telling = answered.giving_back(now)
-    if first_time and not store.replace_approval(answered, telling):
+    if not store.replace_approval(answered, telling):
         # Another call settles the same answer, or the run's own time limit closed it.
         return store.approval(answered.run_id) or answered
     told = give_back(telling.task_token, {"outcome": "answered", **telling.answers()})
