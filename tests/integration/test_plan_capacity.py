@@ -10,7 +10,7 @@ import pytest
 from local_account.account import REGION, LocalAccount
 from local_account.fleet import FleetSource
 from optimizer import guardrails
-from optimizer.capacity.batch import CapacityPlanner, Proposals
+from optimizer.capacity.batch import CapacityPlanner
 from optimizer.capacity.life import ChangeCapacity
 from optimizer.capacity.live import LambdaAccount
 from optimizer.capacity.logs import ReportLog
@@ -20,6 +20,7 @@ from optimizer.changes import Change, Status
 from optimizer.documents import Documents
 from optimizer.guardrails import memory
 from optimizer.policy.model import Memory, Policy
+from optimizer.proposals import Proposals
 from optimizer.runs import RunStore
 from optimizer.traffic.analyze import analyze_batch
 from optimizer.warmups.ping_log import PingLog

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from optimizer.caches import published
 from optimizer.caches.delivery import Delivery, Publication, Reading
@@ -19,6 +19,7 @@ from optimizer.changes import FINAL, Change, Status
 from optimizer.guardrails.cache_ttls import Live
 from optimizer.policy.model import Cache, CacheTtls
 from optimizer.runs import RunStore, StoredChange
+from optimizer.steps import Answer, Refusal, answer
 
 # A function reads the TTLs once a minute, and logs once a minute; the log needs a moment, too.
 _POLL_S = 66
@@ -26,20 +27,6 @@ _LATE_S = 180
 _PENDING_S = 30
 # Of the longest TTL: what the watch lasts at least.
 _OBSERVED_TTLS = 2.0
-
-type Answer = dict[str, Any]
-
-
-class Refusal(Protocol):
-    """A guardrail that does not hold."""
-
-    @property
-    def rule(self) -> str:
-        """Its name."""
-
-    @property
-    def message(self) -> str:
-        """What does not hold, in one sentence."""
 
 
 class ServerUnreadable(RuntimeError):
@@ -65,7 +52,7 @@ class ChangeCacheTtls:
         if stored.status is Status.WATCHING or stored.status in FINAL:
             return self._where_it_is(stored)
         if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
-            return _answer("refused", change_id, f"the change is {stored.status.value}, not approved")
+            return answer("refused", change_id, f"the change is {stored.status.value}, not approved")
         if not stored.progress:
             turned_down = self._prepare(stored.change, now)
             if turned_down is not None:
@@ -80,11 +67,11 @@ class ChangeCacheTtls:
         progress = dict(stored.progress)
         outcome = self.delivery.publish(progress["text"], int(progress["revision"]))
         if outcome is Publication.PENDING:
-            return _answer("pending", change_id, "the TTLs are being deployed", wait_s=_PENDING_S)
+            return answer("pending", change_id, "the TTLs are being deployed", wait_s=_PENDING_S)
         if outcome is Publication.LOST:
             reason = "somebody else published TTLs meanwhile, which stay, or an alarm rolled these back"
             self.store.move(change_id, Status.STALE, now, frm={Status.APPLYING}, message=reason)
-            return _answer("stale", change_id, reason)
+            return answer("stale", change_id, reason)
         if "applied_at" not in progress:
             self.store.save_progress(change_id, {**progress, "applied_at": now.isoformat()})
         self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
@@ -98,7 +85,7 @@ class ChangeCacheTtls:
         change, applied_at = stored.change, datetime.fromisoformat(stored.progress["applied_at"])
         live = self._live()
         if live is None or live.text != stored.progress["text"]:
-            return _answer(
+            return answer(
                 "revert", change_id, "somebody else published TTLs during the watch, or an alarm rolled these back"
             )
         start = applied_at + timedelta(seconds=self._settle_s(change))
@@ -115,9 +102,9 @@ class ChangeCacheTtls:
         health = judge(change.evidence, self.cache.memory_mb, watched, self.limits)
         if health.problems:
             self.store.save_progress(change_id, {**stored.progress, "unhealthy": dict(health.problems)})
-            return _answer("revert", change_id, health.summary)
+            return answer("revert", change_id, health.summary)
         self.store.save_progress(change_id, {**stored.progress, "seen": health.summary})
-        return _answer("keep", change_id, health.summary)
+        return answer("keep", change_id, health.summary)
 
     def keep(self, change_id: str, now: datetime) -> Answer:
         """The watch is over and went well."""
@@ -127,13 +114,13 @@ class ChangeCacheTtls:
         self._cool_down(stored.change, now)
         note = str(stored.progress.get("seen", ""))
         self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=note)
-        return _answer("kept", change_id, note)
+        return answer("kept", change_id, note)
 
     def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
         """Publish the TTLs that were in force before, as a new version; what somebody else published stays."""
         stored = self.store.change(change_id)
         if stored.status in (Status.REVERTED, Status.STALE, Status.FAILED):
-            return _answer("reverted", change_id, stored.message)
+            return answer("reverted", change_id, stored.message)
         back_from = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT}
         if not self.store.move(change_id, Status.REVERTING, now, frm=back_from, message=reason):
             return self._where_it_is(stored)
@@ -151,14 +138,14 @@ class ChangeCacheTtls:
         if "back_text" in progress:
             outcome = self.delivery.take_back(progress["back_text"], int(progress["back_revision"]))
             if outcome is Publication.PENDING:
-                return _answer("pending", change_id, "the former TTLs are being deployed", wait_s=_PENDING_S)
+                return answer("pending", change_id, "the former TTLs are being deployed", wait_s=_PENDING_S)
             if outcome is Publication.LOST:
                 note = "somebody else published TTLs meanwhile, which stay"
         self._remember(stored, now)
         self._cool_down(stored.change, now)
         said = "; ".join(filter(None, (reason or stored.message, note)))
         self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING}, message=said)
-        return _answer("reverted", change_id, said)
+        return answer("reverted", change_id, said)
 
     def _prepare(self, change: Change, now: datetime) -> Answer | None:
         """Why the change cannot be made; None once what will be published is recorded."""
@@ -174,7 +161,7 @@ class ChangeCacheTtls:
             stale = f"version {live.ttls.version} of the TTLs is in force, not {before.version} as planned"
         if live is None or stale:
             self.store.move(change.id, Status.STALE, now, frm=applying, message=stale)
-            return _answer("stale", change.id, stale)
+            return answer("stale", change.id, stale)
         try:
             server = self.read_server()
         except ServerUnreadable as unreadable:
@@ -197,7 +184,7 @@ class ChangeCacheTtls:
 
     def _refuse(self, change: Change, rule: str, message: str, now: datetime) -> Answer:
         self.store.move(change.id, Status.REFUSED, now, frm={Status.APPLYING}, message=f"{rule}: {message}")
-        return {**_answer("refused", change.id, message), "rule": rule}
+        return {**answer("refused", change.id, message), "rule": rule}
 
     @staticmethod
     def _names(change: Change) -> list[str]:
@@ -244,10 +231,6 @@ class ChangeCacheTtls:
         change = stored.change
         if stored.status is Status.WATCHING:
             wait_s = math.ceil(self._watch_s(change) + _LATE_S)
-            return _answer("applied", change.id, f"version {change.after['version']} is published", wait_s=wait_s)
+            return answer("applied", change.id, f"version {change.after['version']} is published", wait_s=wait_s)
         outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
-        return _answer(outcomes.get(stored.status, stored.status.value), change.id, stored.message)
-
-
-def _answer(outcome: str, change_id: str, message: str = "", **more: Any) -> Answer:
-    return {"outcome": outcome, "change_id": change_id, **({"message": message} if message else {}), **more}
+        return answer(outcomes.get(stored.status, stored.status.value), change.id, stored.message)

@@ -1,9 +1,8 @@
 """Reads what there is to know of one cache of a run, and stores what is proposed for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from optimizer.caches.delivery import Delivery
 from optimizer.caches.probe_result import ProbeResult
@@ -13,16 +12,8 @@ from optimizer.caches.record_log import RecordLog, RecordsUnreadable
 from optimizer.caches.server import CacheFailed
 from optimizer.changes import Change, NoChange, Tuner
 from optimizer.policy.model import Cache, CacheTtls
+from optimizer.proposals import Proposals
 from optimizer.runs import RunStore
-
-
-@dataclass(slots=True)
-class Proposals:
-    """What a planner stores: `failed` holds the targets that could not be looked at, and why."""
-
-    changes: list[dict[str, Any]] = field(default_factory=list)
-    no_changes: list[NoChange] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

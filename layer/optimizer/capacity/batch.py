@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,20 +16,12 @@ from optimizer.capacity.plan import Seen, plan_function
 from optimizer.changes import Change, NoChange, Tuner
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy.model import Policy
+from optimizer.proposals import Proposals
 from optimizer.targets import is_asked
 from optimizer.traffic.analyze import stored_history
 
 # Logs Insights runs 30 queries of an account at once; other people query, too.
 _AT_ONCE = 5
-
-
-@dataclass(slots=True)
-class Proposals:
-    """What a planner stores: `failed` holds the targets that could not be looked at, and why."""
-
-    changes: list[dict[str, Any]] = field(default_factory=list)
-    no_changes: list[NoChange] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

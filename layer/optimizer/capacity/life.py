@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
 
 from optimizer.capacity import memory_life, provisioned_life
 from optimizer.capacity.acting import Acting
@@ -19,22 +18,9 @@ from optimizer.capacity.work import Work, moved, stale
 from optimizer.changes import FINAL, Change, Status, Tuner
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore, StoredChange
+from optimizer.steps import Answer, Refusal, answer
 
 _POLL_S = 20
-
-type Answer = dict[str, Any]
-
-
-class Refusal(Protocol):
-    """A guardrail that does not hold."""
-
-    @property
-    def rule(self) -> str:
-        """Its name."""
-
-    @property
-    def message(self) -> str:
-        """What does not hold, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +48,7 @@ class ChangeCapacity:
         if stored.status is Status.WATCHING or stored.status in FINAL:
             return self._where_it_is(stored)
         if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
-            return _answer("refused", change_id, f"the change is {stored.status.value}, not approved")
+            return answer("refused", change_id, f"the change is {stored.status.value}, not approved")
         if not stored.progress:
             turned_down = self._turn_down(stored.change, now)
             if turned_down is not None:
@@ -79,7 +65,7 @@ class ChangeCapacity:
         if "abandoned" not in work.progress:
             end = self.acting.until_done(work, "apply")
             if isinstance(end, memory_life.Wait):
-                return _answer("pending", change_id, end.reason, wait_s=_POLL_S)
+                return answer("pending", change_id, end.reason, wait_s=_POLL_S)
             if isinstance(end, memory_life.Done):
                 self.acting.record(work, applied_at=work.progress.get("applied_at", now.isoformat()))
                 self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
@@ -87,13 +73,13 @@ class ChangeCapacity:
             self.acting.record(work, abandoned=end.reason, failed=end.failed)
         back = self.acting.until_done(work, "revert")
         if isinstance(back, memory_life.Wait):
-            return _answer("pending", change_id, back.reason, wait_s=_POLL_S)
+            return answer("pending", change_id, back.reason, wait_s=_POLL_S)
         reason, ended = str(work.progress["abandoned"]), Status.STALE
         if work.progress.get("failed"):
             self._cool_down(stored.change, now)
             ended = Status.FAILED
         self.store.move(change_id, ended, now, frm={Status.APPLYING}, message=reason)
-        return _answer(ended.value, change_id, reason)
+        return answer(ended.value, change_id, reason)
 
     def verify(self, change_id: str, now: datetime, verification: int | None = None) -> Answer:
         """Compare the calls of the window that ends at the watch's next age. `verification`: which one, from 1; where
@@ -105,25 +91,25 @@ class ChangeCapacity:
         watch = Watch.of(self.policy.memory, datetime.fromisoformat(work.progress["applied_at"]))
         number = watch.number(now) if verification is None else verification - 1
         if number < 0:
-            return _answer("watch", change_id, wait_s=watch.wait_s(0, now))
+            return answer("watch", change_id, wait_s=watch.wait_s(0, now))
         try:
             live = self.account.read(work.name, work.alias)
         except (NoSuchAlias, NoSuchFunction) as gone:
-            return _answer("revert", change_id, str(gone))
+            return answer("revert", change_id, str(gone))
         theirs = moved(work, live)
         if theirs:
-            return _answer("revert", change_id, theirs)
+            return answer("revert", change_id, theirs)
         comparison = self._compare(work, live, watch, number)
         look = watch.look(number)
         health = judge(comparison, watch.looks, look)
         health = self._with_memory(health, work, live, watch, number)
         if not health.healthy:
             self.acting.record(work, unhealthy=health.reason)
-            return _answer("revert", change_id, health.reason)
+            return answer("revert", change_id, health.reason)
         if look is not Look.EARLY and health.enough:
-            return _answer("keep", change_id, health.reason)
+            return answer("keep", change_id, health.reason)
         wait_s = watch.wait_s(number + 1, now if verification is None else watch.looked_at(number))
-        return _answer("watch", change_id, health.reason, wait_s=wait_s)
+        return answer("watch", change_id, health.reason, wait_s=wait_s)
 
     def keep(self, change_id: str, now: datetime) -> Answer:
         """The watch is over and went well: all calls get the new size."""
@@ -139,24 +125,24 @@ class ChangeCapacity:
         if "abandoned" in work.progress:
             return self.revert(change_id, now)
         if isinstance(end, memory_life.Wait):
-            return _answer("pending", change_id, end.reason, wait_s=_POLL_S)
+            return answer("pending", change_id, end.reason, wait_s=_POLL_S)
         note = end.note if isinstance(end, memory_life.Done) else ""
         self._cool_down(stored.change, now)
         self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=note)
-        return _answer("kept", change_id, note)
+        return answer("kept", change_id, note)
 
     def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
         """Put back what was, because of `reason`; also for a change that was kept and is regretted."""
         stored = self.store.change(change_id)
         if stored.status in (Status.REVERTED, Status.STALE, Status.FAILED):
-            return _answer("reverted", change_id, stored.message)
+            return answer("reverted", change_id, stored.message)
         back_from = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT}
         if not self.store.move(change_id, Status.REVERTING, now, frm=back_from, message=reason):
             return self._where_it_is(stored)
         work = Work(stored.change, dict(stored.progress))
         end = self.acting.until_done(work, "revert")
         if isinstance(end, memory_life.Wait):
-            return _answer("pending", change_id, end.reason, wait_s=_POLL_S)
+            return answer("pending", change_id, end.reason, wait_s=_POLL_S)
         unhealthy = str(work.progress.get("unhealthy", ""))
         notes = (reason, unhealthy, str(work.progress.get("abandoned", "")), getattr(end, "note", ""))
         said = "; ".join(filter(None, dict.fromkeys(notes)))
@@ -165,7 +151,7 @@ class ChangeCapacity:
             self.store.remember_taken_back(stored.change.target, Tuner.MEMORY, memory_mb, now, unhealthy)
         self._cool_down(stored.change, now)
         self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING}, message=said)
-        return _answer("reverted", change_id, said)
+        return answer("reverted", change_id, said)
 
     def _turn_down(self, change: Change, now: datetime) -> Answer | None:
         work = Work(change)
@@ -174,16 +160,16 @@ class ChangeCapacity:
             live = self.account.read(work.name, work.alias, owners=True)
         except (NoSuchAlias, NoSuchFunction) as gone:
             self.store.move(change.id, Status.STALE, now, frm=before, message=str(gone))
-            return _answer("stale", change.id, str(gone))
+            return answer("stale", change.id, str(gone))
         differs = stale(work, live)
         if differs:
             self.store.move(change.id, Status.STALE, now, frm=before, message=differs)
-            return _answer("stale", change.id, differs)
+            return answer("stale", change.id, differs)
         refusal = obstacle(change.tuner, live) or self.recheck(change, live, now)
         if refusal is None:
             return None
         self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"{refusal.rule}: {refusal.message}")
-        return {**_answer("refused", change.id, refusal.message), "rule": refusal.rule}
+        return {**answer("refused", change.id, refusal.message), "rule": refusal.rule}
 
     def _compare(self, work: Work, live: LiveFunction, watch: Watch, number: int) -> Comparison:
         most = self.policy.memory.max_slowdown
@@ -227,10 +213,6 @@ class ChangeCapacity:
     def _where_it_is(self, stored: StoredChange) -> Answer:
         if stored.status is Status.WATCHING:
             watch = Watch.of(self.policy.memory, datetime.fromisoformat(stored.progress["applied_at"]))
-            return _answer("applied", stored.change.id, wait_s=watch.wait_s(0, watch.applied_at))
+            return answer("applied", stored.change.id, wait_s=watch.wait_s(0, watch.applied_at))
         outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
-        return _answer(outcomes.get(stored.status, stored.status.value), stored.change.id, stored.message)
-
-
-def _answer(outcome: str, change_id: str, message: str = "", **more: Any) -> Answer:
-    return {"outcome": outcome, "change_id": change_id, **({"message": message} if message else {}), **more}
+        return answer(outcomes.get(stored.status, stored.status.value), stored.change.id, stored.message)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,10 @@ from botocore.exceptions import ClientError
 
 from optimizer.at_once import at_once
 from optimizer.capacity.observed import FunctionHistory
-from optimizer.changes import Change, NoChange, Tuner
+from optimizer.changes import Change, Tuner
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy.model import Policy
+from optimizer.proposals import Proposals
 from optimizer.targets import is_asked
 from optimizer.traffic.analyze import stored_history
 from optimizer.traffic.history import History
@@ -32,15 +32,6 @@ _log = logging.getLogger(__name__)
 
 class TargetUnusable(RuntimeError):
     """A target cannot be looked at as it is; the message is one sentence for the report."""
-
-
-@dataclass(slots=True)
-class Proposals:
-    """What a planner stores: each target is in one of the three."""
-
-    changes: list[dict[str, Any]] = field(default_factory=list)
-    no_changes: list[NoChange] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 def plan_batch(

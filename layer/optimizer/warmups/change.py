@@ -7,11 +7,12 @@ schedules are deterministic, so a repeated step finds what it did before.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from optimizer.changes import FINAL, Change, Status
 from optimizer.guardrails.warmups import Live
 from optimizer.runs import RunStore, StoredChange
+from optimizer.steps import Answer, Refusal, answer, ended
 from optimizer.traffic.minutes import minute_of
 from optimizer.warmups import placing, schedules
 from optimizer.warmups.health import Calls, Health, judge
@@ -27,20 +28,6 @@ if TYPE_CHECKING:
 _LATE = timedelta(minutes=4)
 # Left for the answer and the record when work goes on in another call.
 _RESERVE_MS = 20_000
-
-type Answer = dict[str, Any]
-
-
-class Refusal(Protocol):
-    """A guardrail that does not hold."""
-
-    @property
-    def rule(self) -> str:
-        """Its name."""
-
-    @property
-    def message(self) -> str:
-        """What does not hold, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +64,9 @@ class ChangeWarmups:
         if stored.status is Status.WATCHING:
             return self._applied(stored)
         if stored.status in FINAL:
-            return _ended(stored)
+            return ended(stored)
         if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
-            return _answer("refused", change_id, f"the change is {stored.status.value}, not approved")
+            return answer("refused", change_id, f"the change is {stored.status.value}, not approved")
         if not stored.progress:
             turned_down = self._turn_down(stored.change, now)
             if turned_down is not None:
@@ -93,7 +80,7 @@ class ChangeWarmups:
         if stored.status is Status.WATCHING:
             return self._applied(stored)
         if stored.status is not Status.APPLYING:
-            return _ended(stored)
+            return ended(stored)
         progress = dict(stored.progress)
         if progress["phase"] == "removing":
             if not self._remove_former(stored.change, now):
@@ -111,39 +98,39 @@ class ChangeWarmups:
         """Judge the pings of the window that ends at the next age."""
         stored = self.store.change(change_id)
         if stored.status is not Status.WATCHING:
-            return _ended(stored)
+            return ended(stored)
         number = int(stored.progress["verified"])
         applied_at = datetime.fromisoformat(stored.progress["applied_at"])
         end = applied_at + timedelta(minutes=self.watch_minutes[number])
         # Asked too early, it judges what there is.
         health = self._health(stored.change, minute_of(applied_at) + 1, minute_of(min(end, now - _LATE)))
         if health.problem:
-            return _answer("revert", change_id, health.problem)
+            return answer("revert", change_id, health.problem)
         if number + 1 == len(self.watch_minutes):
-            return _answer("keep", change_id, health.summary)
+            return answer("keep", change_id, health.summary)
         self.store.save_progress(change_id, {**stored.progress, "verified": number + 1})
         wait = timedelta(minutes=self.watch_minutes[number + 1] - self.watch_minutes[number])
-        return _answer("watch", change_id, health.summary, wait_s=_seconds(wait))
+        return answer("watch", change_id, health.summary, wait_s=_seconds(wait))
 
     def keep(self, change_id: str, now: datetime) -> Answer:
         """The watch is over; the pings that are still to come stay."""
         if not self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}):
-            return _ended(self.store.change(change_id))
-        return _answer("kept", change_id)
+            return ended(self.store.change(change_id))
+        return answer("kept", change_id)
 
     def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
         """Delete the schedules of this Change, because of `reason`. A plan that they replaced does not come
         back: it is out of date."""
         takes_back = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT}
         if not self.store.move(change_id, Status.REVERTING, now, frm=takes_back, message=reason):
-            return _ended(self.store.change(change_id))
+            return ended(self.store.change(change_id))
         change = self.store.change(change_id).change
         mark = schedules.plan_mark(change_id)
         if not self._remove(change.target, lambda schedule: schedule.plan == mark):
             return _pending(change_id)
         self.in_place.end(_name(change), change_id, now)
         self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING})
-        return _answer("reverted", change_id)
+        return answer("reverted", change_id)
 
     def _turn_down(self, change: Change, now: datetime) -> Answer | None:
         live = self._live(change)
@@ -159,7 +146,7 @@ class ChangeWarmups:
             stale = "all its pings lie in the past"
         if stale:
             self.store.move(change.id, Status.STALE, now, frm=before, message=stale)
-            return _answer("stale", change.id, stale)
+            return answer("stale", change.id, stale)
         refusal = self.recheck(change, self._live_state(change, len(live), now), now)
         rule, message = (refusal.rule, refusal.message) if refusal else ("", "")
         if pings and not target.ready:
@@ -168,7 +155,7 @@ class ChangeWarmups:
             return None
         self.in_place.end(_name(change), change.id, now)
         self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"{rule}: {message}")
-        return {**_answer("refused", change.id, message), "rule": rule}
+        return {**answer("refused", change.id, message), "rule": rule}
 
     def _live_state(self, change: Change, schedules_there: int, now: datetime) -> Live:
         """Records the plan first: of two that are put in place at once, one at least sees the other."""
@@ -216,7 +203,7 @@ class ChangeWarmups:
     def _applied(self, stored: StoredChange) -> Answer:
         wait = timedelta(minutes=self.watch_minutes[0]) + _LATE
         message = f"{len(planned(stored.change))} pings are scheduled"
-        return _answer("applied", stored.change.id, message, wait_s=_seconds(wait))
+        return answer("applied", stored.change.id, message, wait_s=_seconds(wait))
 
 
 def _name(change: Change) -> str:
@@ -228,14 +215,4 @@ def _seconds(wait: timedelta) -> int:
 
 
 def _pending(change_id: str) -> Answer:
-    return _answer("pending", change_id, wait_s=1)
-
-
-def _answer(outcome: str, change_id: str, message: str = "", **more: Any) -> Answer:
-    return {"outcome": outcome, "change_id": change_id, **({"message": message} if message else {}), **more}
-
-
-def _ended(stored: StoredChange) -> Answer:
-    outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
-    outcome = outcomes.get(stored.status, stored.status.value)
-    return _answer(outcome, stored.change.id, stored.message)
+    return answer("pending", change_id, wait_s=1)
