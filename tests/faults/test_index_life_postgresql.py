@@ -120,3 +120,28 @@ def test_an_old_transaction_delays_a_rebuild_until_patience_ends(scene: Any) -> 
     assert answer["outcome"] == "refused"
     assert "transaction has been open" in answer["message"]
     assert one.invalid() == []
+
+
+# Debian's HypoPG is too old to hide an index; these do what its own would where there is but one that serves.
+STAND_IN = (
+    "CREATE FUNCTION hypopg_hide_index(oid) RETURNS text RETURN set_config('enable_indexscan', 'off', true)"
+    " || set_config('enable_bitmapscan', 'off', true) || set_config('enable_indexonlyscan', 'off', true)",
+    "CREATE FUNCTION hypopg_unhide_all_indexes() RETURNS void RETURN NULL",
+)
+
+
+@pytest.mark.parametrize("can_hide", [True, False])
+def test_a_drop_that_the_planner_would_mind_is_refused(scene: Any, can_hide: bool) -> None:
+    one = scene(postgresql.DEBIAN_15, rows=20_000)
+    for statement in (
+        "CREATE EXTENSION pg_stat_statements",
+        'ANALYZE "Shop""s"."Ta ble"',
+        """SELECT 1 FROM "Shop""s"."Ta ble" WHERE a = 7 AND b = 'x'""",
+        *(STAND_IN if can_hide else ()),
+    ):
+        one.run(statement)
+    answer = one.step("apply", one.change("drop_index"))
+    assert answer["outcome"] == ("refused" if can_hide else "applied"), answer
+    if can_hide:
+        assert answer["rule"] == "indexes.planner"
+        assert "times as much" in answer["message"]

@@ -28,7 +28,7 @@ SELECT format(CASE WHEN CAST(:concurrently AS boolean) THEN 'CREATE INDEX CONCUR
   (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number)
     FROM unnest(CAST(:columns AS text[])) WITH ORDINALITY c(name, number)))"""
 # The names in a statement are those of the application's search path, here that of the role or the database.
-_SEARCH_PATH = """
+SEARCH_PATH = """
 SELECT set_config('search_path', concat_ws(', ', s.reset_val, (
   SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
   WHERE e.extname = 'hypopg')), true)
@@ -80,7 +80,7 @@ def missing_indexes(
             continue
         try:
             with looking(connection, statement_timeout_s):
-                connection.run(_SEARCH_PATH)
+                connection.run(SEARCH_PATH)
                 found = _candidates(connection, catalog, statement, statement.total_ms / total, limits)
         except DatabaseError as error:
             failed[statement.key] = message(error)
@@ -117,7 +117,7 @@ def _candidates(
     proves = "hypopg" in catalog.server.extensions
     if proves:
         connection.run("SELECT hypopg_reset()")
-    plan = _plan(connection, text)
+    plan = generic_plan(connection, text)
     rows = {table.qualified: table.rows or 0.0 for table in catalog.tables}
     cost = total_cost(plan)
     wants = [want for want in wanted(plan, rows, limits.least_rows) if not _exists(catalog, want)]
@@ -127,7 +127,7 @@ def _candidates(
     tried = []
     for want in wants:
         name = _pretend(connection, want)
-        with_it = _plan(connection, text)
+        with_it = generic_plan(connection, text)
         connection.run("SELECT hypopg_reset()")
         if name in index_names(with_it) and total_cost(with_it) <= cost * (1 - limits.least_gain):
             tried.append((want, Gain(statement, cost, total_cost(with_it), share)))
@@ -136,7 +136,7 @@ def _candidates(
     return tried[:1]
 
 
-def _plan(connection: Connection, text: str) -> Mapping[str, Any]:
+def generic_plan(connection: Connection, text: str) -> Mapping[str, Any]:
     """The generic plan of a statement with parameters; nothing is executed. EXPLAIN (GENERIC_PLAN) would want a value
     for each parameter in the extended protocol; a prepared statement says itself how many it has."""
     connection.run("SET LOCAL plan_cache_mode = force_generic_plan")

@@ -160,6 +160,9 @@ class ChangeIndexes:
             message = f"{refusal.rule}: {refusal.message}"
             self.store.move(change.id, Status.REFUSED, now, frm=before, message=message)
             return {**reply("refused", change.id, refusal.message), "rule": refusal.rule}
+        if change.action == "drop_index" and live and (missed := self.server.missed(live, self.limits.max_slowdown)):
+            self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"indexes.planner: {missed}")
+            return {**reply("refused", change.id, missed), "rule": "indexes.planner"}
         table = live or self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
         times = self.server.times(table) if table else None
         self.store.save_progress(

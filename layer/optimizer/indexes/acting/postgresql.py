@@ -166,6 +166,14 @@ class PostgresqlServer:
             for row in found
         }
 
+    def missed(self, state: State, max_slowdown: float) -> str:
+        """With HypoPG, on the statements that name the table."""
+        from optimizer.indexes.acting.postgresql_hide import missed
+
+        times = self.times(state) or {}
+        texts = [one.text for one in sorted(times.values(), key=lambda one: -one.total_ms)]
+        return missed(self._reading(), state.oid or 0, texts, max_slowdown) if texts else ""
+
     def _replica_lag_s(self) -> float | None:
         aurora = self._rows("SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'aurora_replica_status') AS is_aurora")
         (lag,) = self._rows(sql.REPLICA_LAG_AURORA if aurora[0]["is_aurora"] else sql.REPLICA_LAG)

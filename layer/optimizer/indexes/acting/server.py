@@ -130,3 +130,6 @@ class Server(Protocol):
 
     def times(self, state: State) -> Mapping[str, StatementTimes] | None:
         """The statements that name the table, by a key that stays; None where the server does not count them."""
+
+    def missed(self, state: State, max_slowdown: float) -> str:
+        """Which statement would cost more without the index, by the planner's reckoning; empty if none or not known."""
