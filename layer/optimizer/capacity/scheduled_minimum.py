@@ -28,8 +28,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class ScheduledMinimum:
     """environments: held in each hour ahead. utilisation: the share of that time that they are expected to be busy, 0
-    if none is held. steps: the changes, the first hour included; more is asked for READY_MINUTES before its hour, except
-    before the first."""
+    if none is held. steps: the changes, the first hour included; more is asked for READY_MINUTES before its hour,
+    except before the first."""
 
     environments: tuple[int, ...]
     utilisation: float
