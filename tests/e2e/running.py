@@ -69,7 +69,7 @@ class Running:
         assert "FunctionError" not in response, answer
         return answer
 
-    def asked(self, run: str, within_s: float = 60) -> Any:
+    def asked(self, run: str, within_s: float = 180) -> Any:
         """The question of a run, once it is recorded, as answer_approval shows it to callers with IAM."""
         deadline = time.monotonic() + within_s
         while (shown := self.invoke("answer_approval", {"step": "show", "run_id": run}))["outcome"] != "shown":

@@ -91,7 +91,10 @@ def put_in_place(change: Line) -> list[tuple[str, str]]:
 
 def undo(record: Mapping[str, Any]) -> str:
     """How it is taken back."""
-    said = "; ".join(f"{_LABELS.get(name, name)}: {value(found)}" for name, found in record.items())
+    rest = {name: found for name, found in record.items() if name != "action"}
+    said = "; ".join(f"{_LABELS.get(name, name)}: {value(found)}" for name, found in rest.items())
+    if "action" in record:
+        return f"{str(record['action']).replace('_', ' ')}{f' ({said})' if said else ''}"
     return f"back to {said}" if said else "not at all"
 
 
