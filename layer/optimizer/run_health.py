@@ -12,8 +12,8 @@ _HOUR = timedelta(hours=1)
 
 def health(store: RunStore, now: datetime) -> dict[str, float]:
     """`GoodRunAgeHours`: since a run last succeeded (from its start; 0 before there was any in the last month);
-    `RunHeldHours`: since the run that goes on began or was last answered, 0 if none goes on; `ApprovalWaitsHours`: how
-    long of that it has been waiting for people."""
+    `RunHeldHours`: since the run that goes on began or was last answered, 0 if none goes on
+    or it waits for people; `ApprovalWaitsHours`: for how long it has been waiting for them, 0 if it does not."""
     runs = store.runs(now - _LOOK_BACK, _RUNS)
     found: dict[str, float] = {}
     good = next((run for run in runs if run["status"] == "succeeded"), None)
@@ -26,6 +26,6 @@ def health(store: RunStore, now: datetime) -> dict[str, float]:
     waits = approval is not None and approval.status is ApprovalStatus.PENDING
     # What people took to answer is no sign of a run that is stuck.
     began = (approval.closed_at if approval else None) or (held["started_at"] if held else now)
-    found["RunHeldHours"] = (now - began) / _HOUR
+    found["RunHeldHours"] = 0.0 if waits else (now - began) / _HOUR
     found["ApprovalWaitsHours"] = (now - approval.asked_at) / _HOUR if approval and waits else 0.0
     return {name: round(value, 3) for name, value in found.items()}

@@ -1,0 +1,57 @@
+"""The report as people see it: on a phone and on a desktop, in light and dark, and with the keyboard alone."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import report_samples as samples
+from optimizer.report.page import review_page, run_page, target_page
+from optimizer.report.proved import Proved
+from optimizer.report.review import Week, review
+
+
+def review_sample() -> str:
+    since = samples.NOW - timedelta(days=91)
+    weeks = [Week(f"2026-W{34 + n}", 40 + n // 4, 1.1e6 + 31_000 * n, 210 + 3 * n) for n in range(13)]
+    runs = [{"status": "succeeded"}] * 118 + [{"status": "failed"}] * 2
+    proved = Proved((), 4, -61.2, -48.9, 91)
+    return review_page(review("review-2026-11", since, samples.NOW, weeks, runs, samples.CHANGES, proved))
+
+
+def pages() -> dict[str, tuple[str, str]]:
+    """Heading and content of each page, by where it lies."""
+    documents = samples.documents()
+    found = {
+        name: (f"{made['kind'].capitalize()} {made['name']}", target_page(made)) for name, made in documents.items()
+    }
+    found["index"] = ("What the optimizer did", run_page(samples.report()))
+    found["review"] = ("The last quarter, and the next", review_sample())
+    return found
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    for name, (_, content) in pages().items():
+        path = folder / f"{name}.html"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["index", "review", "functions/orders", "databases/shop", "caches/sessions"])
+def test_a_page_is_readable_by_everybody(window: Any, report: Path, name: str) -> None:
+    window.page.goto((report / f"{name}.html").as_uri())
+    window.comes_to(pages()[name][0])
+    window.check(f"report-{name.replace('/', '-')}")
+
+
+def test_the_way_from_the_run_to_a_target_and_back_needs_no_mouse(window: Any, report: Path) -> None:
+    window.page.goto((report / "index.html").as_uri())
+    window.page.get_by_role("link", name="orders", exact=True).first.focus()
+    window.page.keyboard.press("Enter")
+    window.comes_to("Function orders")
+    window.page.get_by_role("link", name="The whole run").focus()
+    window.page.keyboard.press("Enter")
+    window.comes_to("What the optimizer did")
