@@ -7,14 +7,12 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from optimizer.approvals.settle import TELLING
 from optimizer.run_start import Request
+from shipped_template import RESOURCES, ROOT, of_type
 
-ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 # What a function may need beside the standard library and boto3, by the module it is imported as.
 DISTRIBUTIONS = {
@@ -29,28 +27,6 @@ DISTRIBUTIONS = {
 
 # Drivers are imported when the first database of their engine is connected to, so that nobody waits for the other's.
 LATER = {name: {"pg8000", "pymysql"} for name in ("plan_index_maintenance", "change_indexes")}
-
-
-class Loader(yaml.SafeLoader):
-    """Reads `!Ref x` and the like as `{"!Ref": x}`."""
-
-
-def _intrinsic(loader: Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {f"!{tag}": loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {f"!{tag}": loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {f"!{tag}": loader.construct_mapping(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", _intrinsic)
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506 - a SafeLoader
-RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
-
-
-def of_type(kind: str) -> dict[str, Any]:
-    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
 
 
 def test_every_folder_of_functions_is_deployed_and_nothing_else() -> None:

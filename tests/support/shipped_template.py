@@ -1,0 +1,74 @@
+"""template.yaml as plain data, `!Ref x` and the like as `{"!Ref": x}`, and the permissions that it gives."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+class Loader(yaml.SafeLoader):
+    """Reads `!Ref x` and the like as `{"!Ref": x}`."""
+
+
+def _intrinsic(loader: Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {f"!{tag}": loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {f"!{tag}": loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {f"!{tag}": loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", _intrinsic)
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506 - a SafeLoader
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    """The properties of the resources of a type, by logical id."""
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A statement that allows something; `holder`: the logical id of the resource that brings it."""
+
+    holder: str
+    actions: tuple[str, ...]
+    resources: tuple[Any, ...]
+    condition: Any
+
+
+def permissions() -> list[Permission]:
+    """Everything that the roles of the application may do."""
+    found = []
+    for kind in ("AWS::Serverless::Function", "AWS::Serverless::StateMachine"):
+        for name, own in of_type(kind).items():
+            policies = [policy for policy in own.get("Policies", []) if "Statement" in policy]
+            found += [_permission(name, statement) for policy in policies for statement in policy["Statement"]]
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for name, own in of_type(kind).items():
+            found += [_permission(name, statement) for statement in _statements(own["PolicyDocument"])]
+    for name, own in of_type("AWS::IAM::Role").items():
+        documents = [policy["PolicyDocument"] for policy in own["Policies"]]
+        found += [_permission(name, statement) for document in documents for statement in _statements(document)]
+    return found
+
+
+def _statements(document: Any) -> Iterator[dict[str, Any]]:
+    # A document whose condition's key holds a parameter is text.
+    yield from (json.loads(document["!Sub"]) if "!Sub" in document else document)["Statement"]
+
+
+def _permission(holder: str, statement: dict[str, Any]) -> Permission:
+    assert statement["Effect"] == "Allow"
+    return Permission(holder, _listed(statement["Action"]), _listed(statement["Resource"]), statement.get("Condition"))
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)

@@ -1,0 +1,129 @@
+"""What template.yaml keeps is encrypted, at rest and on the way; its logs end; what its roles may write is named."""
+
+import re
+from typing import Any
+
+import pytest
+from shipped_template import RESOURCES, TEMPLATE, Permission, of_type, permissions
+
+READS = re.compile(r"(Get|List|Describe|BatchGet|Query|FilterLogEvents$|StartQuery$|StopQuery$)")
+# Every resource of its type, or everything.
+ANY = re.compile(r"(\*|.*:(function:|log-group:|secret:|table/|scalable-target/|deploymentstrategy/|key/)?\*)")
+# What can be written without a name or a tag: the action, and why.
+UNLIMITED = {
+    "states:SendTaskSuccess": "the task token is the right, and the action takes no resource",
+    "states:SendTaskFailure": "the task token is the right, and the action takes no resource",
+    "logs:CreateLogDelivery": "log delivery is the account's, and the action takes no resource",
+    "logs:DeleteLogDelivery": "log delivery is the account's, and the action takes no resource",
+    "logs:UpdateLogDelivery": "log delivery is the account's, and the action takes no resource",
+    "logs:PutResourcePolicy": "log delivery is the account's, and the action takes no resource",
+    # Starting a deployment asks for it beside the application, and nothing is written to the strategy.
+    "appconfig:StartDeployment": "the application is named in the statement beside",
+}
+
+
+def text(resource: Any) -> str:
+    if isinstance(resource, str):
+        return resource
+    if "!Sub" in resource:
+        return str(resource["!Sub"])
+    (named,) = resource.values()
+    return f"${{{named}}}"
+
+
+def unlimited(permission: Permission) -> set[str]:
+    """The writes that the statement allows on whatever there is."""
+    if permission.condition or not any(ANY.fullmatch(text(resource)) for resource in permission.resources):
+        return set()
+    return {action for action in permission.actions if not READS.match(action.partition(":")[2])}
+
+
+def test_every_write_names_its_resources_or_is_bound_to_a_tag_or_a_condition() -> None:
+    found = {action: permission.holder for permission in permissions() for action in unlimited(permission)}
+    assert {action: holder for action, holder in found.items() if action not in UNLIMITED} == {}
+
+
+def test_no_exception_stands_for_what_is_not_allowed_any_more() -> None:
+    assert {action for permission in permissions() for action in unlimited(permission)} == set(UNLIMITED)
+
+
+def test_every_action_is_named_in_full() -> None:
+    for permission in permissions():
+        for action in permission.actions:
+            assert re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action), f"{permission.holder}: {action}"
+
+
+def test_what_changes_the_teams_functions_or_reads_their_secrets_is_bound_to_the_tag() -> None:
+    tag = {"StringEquals": {"aws:ResourceTag/${TagKey}": "${TagValue}"}}
+    for permission in permissions():
+        if any(re.match(r".*:(function|secret):\*", text(resource)) for resource in permission.resources):
+            reads = all(re.match(r"lambda:(Get|List)", action) for action in permission.actions)
+            assert reads or permission.condition == tag, permission
+
+
+def test_every_log_group_ends_its_logs() -> None:
+    assert {group["RetentionInDays"]["!Ref"] for group in of_type("AWS::Logs::LogGroup").values()} == {
+        "LogRetentionDays"
+    }
+    assert 0 not in TEMPLATE["Parameters"]["LogRetentionDays"]["AllowedValues"]
+
+
+def test_payloads_of_state_machines_stay_out_of_the_log() -> None:
+    machines = of_type("AWS::Serverless::StateMachine")
+    assert machines
+    for machine in machines.values():
+        assert machine["Logging"]["IncludeExecutionData"] is False
+        assert machine["Logging"]["Level"] == "ERROR"
+
+
+def test_the_table_the_bucket_the_topic_and_the_queue_are_encrypted() -> None:
+    for table in of_type("AWS::DynamoDB::Table").values():
+        assert table["SSESpecification"] == {"SSEEnabled": True}
+    for bucket in of_type("AWS::S3::Bucket").values():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    for topic in of_type("AWS::SNS::Topic").values():
+        assert topic["KmsMasterKeyId"]["!Ref"] in of_type("AWS::KMS::Key")
+    for queue in of_type("AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy", "names"),
+    [
+        ("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Bucket"),
+        ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics"),
+        ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues"),
+    ],
+)
+def test_connections_that_are_not_encrypted_are_refused(kind: str, policy: str, names: str) -> None:
+    refused = set()
+    for own in of_type(policy).values():
+        on = own[names] if isinstance(own[names], list) else [own[names]]
+        for statement in own["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Deny" and statement["Principal"] == "*":
+                assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+                refused |= {resource["!Ref"] for resource in on}
+    assert refused == set(of_type(kind))
+
+
+def test_variables_hold_names_of_resources_and_settings_and_no_text_of_their_own() -> None:
+    variables = dict(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+    for function in of_type("AWS::Serverless::Function").values():
+        variables |= function.get("Environment", {}).get("Variables", {})
+    literal = {name: value for name, value in variables.items() if not isinstance(value, dict)}
+    assert literal == {"OPTIMIZER_POLICY_KEY": "policy/policy.json"}
+    for name, value in variables.items():
+        if isinstance(value, dict):
+            ((kind, of),) = value.items()
+            assert kind in ("!Ref", "!GetAtt"), name
+            # The transform names the URL of a function after it.
+            named = str(of).removesuffix("Url.FunctionUrl").partition(".")[0]
+            assert named in {*RESOURCES, *TEMPLATE["Parameters"], "AWS::StackName"}, name
+
+
+def test_no_parameter_is_a_secret() -> None:
+    for name, parameter in TEMPLATE["Parameters"].items():
+        assert "NoEcho" not in parameter, name
+        assert not re.search(r"(?i)password|secret|token", name), name
