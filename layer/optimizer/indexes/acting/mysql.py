@@ -27,6 +27,7 @@ _KILLED = (1317, 3024, 1969)
 # Shutdown, gone away, lost, connection killed.
 _GONE = (1053, 1927, 2006, 2013, 2055)
 _KEY = re.compile(r"^(?:(UNIQUE|FULLTEXT|SPATIAL) )?KEY `((?:[^`]|``)*)` (.*)$")
+_PRIMARY = "PRIMARY"
 _HIDDEN = re.compile(r"\s*(?:/\*!80000 INVISIBLE \*/|\bIGNORED\b)")
 _PICOSECONDS_A_MS = 1e9
 _CREATES = re.compile(r"CREATE (UNIQUE |FULLTEXT |SPATIAL )?INDEX ", re.IGNORECASE)
@@ -181,14 +182,17 @@ class MysqlServer:
         """(kind with a space, the keys and options as the server writes them, whether queries may use it)."""
         shown = self._rows(f"SHOW CREATE TABLE {_name(schema)}.{_name(table)}")[0]
         for line in str(shown.get("Create Table", "")).splitlines():
-            match = _KEY.match(line.strip().removesuffix(","))
+            written = line.strip().removesuffix(",")
+            if index == _PRIMARY and written.startswith("PRIMARY KEY "):
+                return "PRIMARY ", written.removeprefix("PRIMARY KEY "), True
+            match = _KEY.match(written)
             if match and match.group(2).replace("``", "`") == index:
                 shape = _HIDDEN.sub("", match.group(3))
                 return f"{match.group(1)} " if match.group(1) else "", shape, shape == match.group(3)
         return None
 
     def _protected(self, schema: str, table: str, index: str, facts: Mapping[str, Any]) -> str:
-        if index == "PRIMARY":
+        if index == _PRIMARY:
             return "it is the primary key"
         if not facts["non_unique"]:
             return "it is unique, which is a rule of the data"
