@@ -1,0 +1,57 @@
+"""What a run proposes for MySQL and MariaDB can be carried out as it stands."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from optimizer import canonical
+from optimizer.changes import Change, Status
+from optimizer.documents import NoSuchDocument
+from optimizer.indexes.acting import servers
+from optimizer.indexes.batch import Planner
+from optimizer.indexes.nodes import read_nodes
+from servers import mariadb, mysql
+
+
+class Bucket(dict[str, Any]):
+    """Stands for S3."""
+
+    def read(self, key: str) -> Any:
+        if key not in self:
+            raise NoSuchDocument(key)
+        return json.loads(self[key])
+
+    def write(self, key: str, document: object) -> None:
+        self[key] = canonical.dumps(document)
+
+
+@pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=lambda known: known.name)
+def test_what_is_proposed_can_be_carried_out(scene: Any, installation: Any) -> None:
+    one = scene(installation, rows=2000)
+    one.run("CREATE INDEX `I again` ON `Ta ble` (a, b)")
+    one.run("CREATE INDEX `short` ON `Ta ble` (a)")
+    one.run("CREATE INDEX `of key` ON `Ta ble` (id)")
+    planner = Planner(
+        store=one.store,
+        records=SimpleNamespace(began=lambda *_: False),
+        documents=Bucket(),
+        server=servers.of(one.database, one.pool),
+        database=one.database,
+        read=lambda: read_nodes(one.database, one.pool),
+        limits=one.limits,
+    )
+    proposed = planner.plan("run-1", one.now)
+    drops = [change for change in proposed.changes if change.action == "drop_index"]
+    assert {change.before["index"] for change in drops} >= {"short", "of key"}
+    assert len(drops) == 3
+    for change in proposed.changes:
+        carry_out(one, change)
+    assert one.look("PRIMARY") is not None
+    assert [change.action for change in planner.plan("run-2", one.now).changes if "drop" in change.action] == []
+
+
+def carry_out(one: Any, change: Change) -> None:
+    one.store.record_change(change, Status.APPROVED, one.now)
+    answer = one.whole(change)
+    assert answer["outcome"] == "kept", (change.action, change.target, answer)
