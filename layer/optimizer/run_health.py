@@ -14,7 +14,8 @@ def health(store: RunStore, now: datetime) -> dict[str, float]:
     """`GoodRunAgeHours`: since a run last succeeded (from its start; 0 before there was any in the last month);
     `RunHeldHours`: since the run that goes on began or was last answered, 0 if none goes on
     or it waits for people; `ApprovalWaitsHours`: for how long it has been waiting for them, 0 if it does not."""
-    runs = store.runs(now - _LOOK_BACK, _RUNS)
+    # A review only reads; that it succeeds says nothing of the others.
+    runs = [run for run in store.runs(now - _LOOK_BACK, _RUNS) if not (run.get("request") or {}).get("review")]
     found: dict[str, float] = {}
     good = next((run for run in runs if run["status"] == "succeeded"), None)
     # Where none ever succeeded, the oldest one known tells since when none has.
