@@ -7,7 +7,7 @@ BIN    := .venv/bin
 TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed .build/faults/.installed
 READY  := .venv/.installed $(TOOLS)
 
-.PHONY: setup demo test check lock mysql clean
+.PHONY: setup demo test check lock mysql sam-local clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -56,6 +56,10 @@ mysql: .build/mysql/.installed
 	  { tail -n 3 .build/mysql/log; exit 1; }
 	rm -rf .build/mysql/root/var/cache/apt/archives
 	touch $@
+
+# Every function with its event in a container. Needs root and the packages that docs/development.md names.
+sam-local: .venv/.installed .build/sam/.installed .build/emulator/.installed
+	$(BIN)/python -m sam_local
 
 clean:
 	rm -rf --one-file-system .venv .build .aws-sam .demo

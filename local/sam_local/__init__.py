@@ -1,0 +1,1 @@
+"""`sam local invoke` of every function with its event, without a Docker daemon and without an image registry."""

@@ -1,0 +1,119 @@
+"""`python -m sam_local`: every function of template.yaml, invoked with its event from events/ in a container.
+
+The functions work on the application deployed into a local account, which they reach through this machine's address on
+the containers' own network. `--variables STACK` prints instead the variables of a stack that is deployed into your own
+account, for `sam local invoke --env-vars`.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+from local_account.account import ROOT, LocalAccount
+from local_account.deploy import STACK, deploy_application
+from local_account.fleet import FleetSource
+from local_account.processes import HOST
+
+from sam_local import image, template
+from sam_local.engine import CannotRun, Engine, engine
+from sam_local.expected import EXPECTED, ORDER
+from sam_local.invoke import NotReached, invoke
+from sam_local.relay import relay
+
+FOLDER = ROOT / ".build" / "sam-local"
+# Enough for a run to have something to look at.
+_FUNCTIONS = 3
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the functions are invoked."""
+
+    template: Path
+    env_vars: Path
+    environment: dict[str, str]
+    by_name: dict[str, str]
+
+
+def main() -> int:
+    """Invoke all; 1 if one did not answer as it should, or if containers cannot be run and CI wants them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variables", metavar="STACK")
+    asked = parser.parse_args()
+    if asked.variables:
+        print(json.dumps(template.variables(boto3.client("lambda"), asked.variables, template.build()), indent=2))
+        return 0
+    began = time.monotonic()
+    try:
+        with engine(FOLDER) as running:
+            image.make(running)
+            print(f"The image is there after {time.monotonic() - began:.0f} s.", flush=True)
+            wrong = invoke_all(running)
+    except CannotRun as reason:
+        print(f"sam local invoke was not tried: {reason}", file=sys.stderr)
+        return 1 if os.environ.get("CI") == "true" else 0
+    said = f"{len(wrong)} of {len(EXPECTED)} did not answer as they should" if wrong else "all answered as they should"
+    print(f"{len(EXPECTED)} functions in {time.monotonic() - began:.0f} s: {said}.")
+    return 1 if wrong else 0
+
+
+def invoke_all(running: Engine) -> list[str]:
+    """Print what each function answers; the names of those that did not answer as they should."""
+    wrong = []
+    with place(running) as at:
+        if set(at.by_name) != set(EXPECTED):
+            raise SystemExit(f"expected.py and template.yaml differ: {sorted(set(at.by_name) ^ set(EXPECTED))}")
+        for stage in ORDER:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                for name, problem in zip(stage, pool.map(lambda name: tried(name, at), stage), strict=True):
+                    wrong += [name] if problem else []
+    return wrong
+
+
+def tried(name: str, at: Place) -> bool:
+    """Invoke a function and say what it answered; whether that was wrong."""
+    began = time.monotonic()
+    try:
+        answer = invoke(at.by_name[name], ROOT / "events" / f"{name}.json", at.template, at.env_vars, at.environment)
+        right = answer.kind == EXPECTED[name] and answer.in_one_line
+        said = f"{answer.kind}: {answer.line}" if right else f"{answer.kind}, not {EXPECTED[name]}: {answer.line}"
+    except NotReached as problem:
+        right, said = False, f"not reached: {problem}"
+    print(f"{'ok   ' if right else 'WRONG'} {name:23} {time.monotonic() - began:5.1f} s  {said}", flush=True)
+    return not right
+
+
+@contextmanager
+def place(running: Engine) -> Iterator[Place]:
+    """The application in a local account that containers can reach."""
+    by_name = template.build()
+    with ExitStack() as open_:
+        account = open_.enter_context(LocalAccount(FleetSource(datetime.now(UTC), functions=_FUNCTIONS)))
+        deploy_application(account)
+        lambda_ = account.session.client("lambda")
+        outside = {}
+        for name, url in account.environment().items():
+            if name.startswith("AWS_ENDPOINT_URL"):
+                port = open_.enter_context(relay(running.gateway, int(url.rpartition(":")[2])))
+                outside[name] = url.replace(f"//{HOST}:{url.rpartition(':')[2]}", f"//{running.gateway}:{port}")
+        credentials = {n: v for n, v in account.environment().items() if not n.startswith("AWS_ENDPOINT_URL")}
+        yield Place(
+            template.with_endpoints(outside),
+            template.write(FOLDER / "env-vars.json", template.variables(lambda_, STACK, by_name)),
+            {**running.environment, **credentials},
+            by_name,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""One `sam local invoke`, and what its function answered."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_account.account import ROOT
+from local_account.deploy import SAM
+
+from sam_local.template import PARAMETERS
+
+_LONGEST_S = 600
+
+
+class NotReached(RuntimeError):
+    """The handler did not answer: the message says what happened instead, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a function answered. `kind`: its outcome, the status of a page, or the class of its error; `line`: what a
+    person should know of it."""
+
+    kind: str
+    line: str
+
+    @classmethod
+    def read(cls, said: str) -> "Answer":
+        """From the output of the SAM CLI; NotReached if no handler said that."""
+        try:
+            answer = json.loads(said)
+        except ValueError:
+            raise NotReached(f"no answer, but: {said.strip()[-300:] or 'nothing'}") from None
+        if not isinstance(answer, dict):
+            raise NotReached(f"no answer, but: {said[:300]}")
+        if "errorMessage" not in answer:
+            return cls(str(answer.get("outcome") or answer.get("statusCode", "")), _short(answer))
+        if not any("/var/task/app.py" in entry for entry in answer.get("stackTrace", [])):
+            raise NotReached(f"{answer.get('errorType', 'an error')}: {answer['errorMessage']}")
+        return cls(str(answer["errorType"]), str(answer["errorMessage"]))
+
+    @property
+    def in_one_line(self) -> bool:
+        """Whether what a person should know is there, and is one line."""
+        return bool(self.line.strip()) and "\n" not in self.line.strip()
+
+
+def invoke(logical_id: str, event: Path, template: Path, env_vars: Path, environment: Mapping[str, str]) -> Answer:
+    """Invoke a function of a built template in a container; NotReached."""
+    command = [str(SAM), "local", "invoke", logical_id, "--template", str(template), "--event", str(event)]
+    command += ["--env-vars", str(env_vars), "--skip-pull-image", *PARAMETERS]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**environment, "SAM_CLI_TELEMETRY": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_LONGEST_S,
+    )
+    if not done.stdout.strip():
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise NotReached(f"sam local invoke ended with {done.returncode}: {' | '.join(said[-3:])}")
+    return Answer.read(done.stdout)
+
+
+def _short(answer: Mapping[str, Any]) -> str:
+    return json.dumps({name: value for name, value in answer.items() if name != "body"}, ensure_ascii=False)[:160]
