@@ -128,6 +128,15 @@ def test_an_error_names_its_path_and_what_is_wanted(part: dict[str, Any], messag
     assert message in found[0]
 
 
+@pytest.mark.parametrize(
+    "address", ["redis://:s3cret@cache:port", "s3cret@cache", "http://me:s3cret@cache:6379", "//a:s3cret@"]
+)
+def test_an_error_about_an_address_never_repeats_a_password_in_it(address: str) -> None:
+    (found,) = said({"version": 1, **cache(endpoint=address)})
+    assert "must be a URL" in found
+    assert "s3cret" not in found
+
+
 @pytest.mark.parametrize("part", [{"memory": {"ceiling_mb": 0}}, {"provisioned_concurrency": {"max_total": 0}}])
 def test_zero_may_be_written_to_allow_none(part: dict[str, Any]) -> None:
     assert said({"version": 1, **part}) == []

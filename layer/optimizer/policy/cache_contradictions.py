@@ -50,7 +50,9 @@ def _endpoint(cache: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
     except ValueError:
         host, has_password, parts = None, False, urlsplit("")
     if parts.scheme not in ("redis", "rediss") or not host:
-        yield PolicyError(f"{path}.endpoint", f"must be a URL such as rediss://HOST:6379, not {short(endpoint)}.")
+        # What stands before an @ may be a password, and errors are sent to people and kept.
+        shown = short(endpoint.rpartition("@")[2])
+        yield PolicyError(f"{path}.endpoint", f"must be a URL such as rediss://HOST:6379, not {shown}.")
     elif has_password:
         yield PolicyError(f"{path}.endpoint", "holds a password; a policy is no place for one.")
     elif parts.scheme == "redis" and host not in _THIS_MACHINE:
