@@ -98,7 +98,7 @@ class TeamDatabase:
             "min_bloat_mb": 0,
             "rebuild_after_runs": 1,
             "watch_minutes": [60, 240],
-            "hidden_days": 1,
+            "hidden_days": 0.1,
         }
 
     def indexes(self) -> dict[str, int]:

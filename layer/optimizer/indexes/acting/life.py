@@ -238,29 +238,30 @@ class ChangeIndexes:
 
     def _drop(self, change: Change, progress: dict[str, Any], now: datetime) -> Reply | None:
         """The last stage of a drop; None when it is done and the statements bear it."""
+        hidden = stages.first_job(change, self.database.engine) is not None
+        ages = self.limits.watch_minutes
         if "dropped_at" not in progress:
             answer = self._work("drop", Job.DROP, change, progress, now)
             if answer.result is Result.PENDING:
                 return reply("pending", change.id, answer.message, wait_s=answer.wait_s)
             if answer.result is not Result.DONE:
                 return self._drop_failed(change, answer, now)
-            progress.update(dropped_at=now.isoformat(), checked=0)
-            self.store.save_progress(change.id, progress)
-        if stages.first_job(change, self.database.engine) is not None:
+            self.store.save_progress(change.id, {**progress, "dropped_at": now.isoformat(), "checked": 0})
             # What nobody could use while it was hidden, nobody misses.
+            return None if hidden else self._watch_drop(change.id, timedelta(minutes=ages[0]))
+        if hidden:
             return None
-        ages, number = self.limits.watch_minutes, int(progress["checked"])
-        due = datetime.fromisoformat(progress["dropped_at"]) + timedelta(minutes=ages[min(number, len(ages) - 1)])
-        if now < due:
-            return reply("pending", change.id, "the statements are watched", wait_s=_seconds(due - now))
         slower = self._compare(change, progress).slower
         if slower:
             return self.revert(change.id, now, slower)
-        if number + 1 < len(ages):
-            self.store.save_progress(change.id, {**progress, "checked": number + 1})
-            due = datetime.fromisoformat(progress["dropped_at"]) + timedelta(minutes=ages[number + 1])
-            return reply("pending", change.id, "the statements are watched", wait_s=_seconds(due - now))
-        return None
+        number = int(progress["checked"]) + 1
+        if number >= len(ages):
+            return None
+        self.store.save_progress(change.id, {**progress, "checked": number})
+        return self._watch_drop(change.id, timedelta(minutes=ages[number] - ages[number - 1]))
+
+    def _watch_drop(self, change_id: str, wait: timedelta) -> Reply:
+        return reply("pending", change_id, "the statements are watched", wait_s=_seconds(wait))
 
     def _drop_failed(self, change: Change, answer: Answer, now: datetime) -> Reply:
         if stages.first_job(change, self.database.engine) is not None:

@@ -1,0 +1,64 @@
+"""A team's database through the deployed application: what may be done is repaired, the rest is only offered."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from local_account.databases import NAME, TeamDatabase
+from running import Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+RUN = "index-maintenance-run"
+
+
+@pytest.fixture(scope="module")
+def machines(deployed: Any) -> Iterator[Running]:
+    running = Running(deployed)
+    yield running
+    running.forget_policy()
+
+
+@pytest.fixture(scope="module")
+def run(machines: Running) -> Iterator[dict[str, Any]]:
+    """One run of the tuner and the life of its changes, up to their ends."""
+    machines.settle()
+    with TeamDatabase(machines.account) as database:
+        before = database.indexes()
+        machines.store_policy({"version": 1, "mode": "auto", "indexes": database.policy(ask=False)})
+        ended = machines.optimize(RUN, {"tuners": ["indexes"]})
+        machines.settle()
+        yield {
+            "ended": ended,
+            "plan": machines.document(f"runs/{RUN}/plan.json"),
+            "before": before,
+            "after": database.indexes(),
+        }
+
+
+def test_the_run_succeeds_without_looking_at_a_function(run: dict[str, Any]) -> None:
+    assert (run["ended"].status, run["ended"].error) == ("SUCCEEDED", "")
+    assert run["plan"]["failed"] == {}
+
+
+def test_what_may_happen_by_itself_is_repaired(machines: Running, run: dict[str, Any]) -> None:
+    automatic = [item for item in run["plan"]["proposals"] if item["verdict"] == "automatic"]
+    assert {item["change"]["action"] for item in automatic} == {"rebuild", "drop_leftover", "analyze"}
+    for item in automatic:
+        key = {"pk": {"S": f"CHANGE#{item['change']['id']}"}, "sk": {"S": "CHANGE"}}
+        record = machines.dynamodb.get_item(TableName=machines.application.table, Key=key)["Item"]
+        assert record["status"]["S"] == "kept", record["message"]
+    assert run["after"]["event_at_idx"] < 0.3 * run["before"]["event_at_idx"]
+    assert run["before"]["visit_page_idx_ccnew"] == -1
+    assert "visit_page_idx_ccnew" not in run["after"]
+
+
+def test_what_needs_a_person_is_offered_and_not_done(run: dict[str, Any]) -> None:
+    offered = {item["change"]["target"] for item in run["plan"]["proposals"] if item["verdict"] == "recommended"}
+    assert offered == {f"{NAME}/public.product.product_shelf_again_idx", f"{NAME}/public.orders.orders_customer_id_idx"}
+    assert "product_shelf_again_idx" in run["after"]
+    assert "orders_customer_id_idx" not in run["after"]
+
+
+def test_every_index_that_looks_superfluous_and_stays_says_why(run: dict[str, Any]) -> None:
+    kept = {item["target"]: item["reason"] for item in run["plan"]["no_changes"]}
+    assert "kept because" in kept[f"{NAME}/public.event.event_at_idx"]
