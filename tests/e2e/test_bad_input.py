@@ -126,8 +126,8 @@ def test_a_policy_with_five_errors_ends_the_run_with_all_five(running: Running, 
         ("list", ["checkout-api"], 'it must be an object {...}, not ["checkout-api"].'),
         ("text", "checkout-api", 'it must be an object {...}, not "checkout-api".'),
         ("no-list", {"functions": "checkout-api"}, "functions: must be a list of texts."),
-        ("misspelt", {"function": ["checkout-api"]}, "function is not known; known: functions,"),
-        ("tuner", {"tuners": ["memry"]}, "tuners: memry is not one of warmups, memory, provisioned_concurrency."),
+        ("misspelt", {"function": ["checkout-api"]}, "function is not known; known: databases, functions,"),
+        ("tuner", {"tuners": ["memry"]}, "tuners: memry is not one of warmups, memory,"),
     ],
 )
 def test_an_input_that_cannot_be_used_ends_the_run_and_says_why(
