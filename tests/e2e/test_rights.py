@@ -227,7 +227,7 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
         lambda s: s.client("resourcegroupstaggingapi").get_resources(ResourcesPerPage=1),
         {"start_run"},
     ),
-    "search the logs of a function": (start_query, {"plan_capacity"}),
+    "search the logs of a function": (start_query, {"plan_capacity", "change_capacity"}),
     "publish TTLs of a cache": (lambda s: put_parameter(s, "/rights/cache-ttls"), {"change_cache_ttls"}),
     "write another parameter": (lambda s: put_parameter(s, "/rights/other"), set()),
     "read the records of a cache client": (filter_events, {"plan_cache_ttls", "change_cache_ttls"}),
