@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from optimizer.figures import data_size
 from rich.console import Console
 from rich.table import Table
 
@@ -86,7 +87,7 @@ def _ttls(ttl_s: Mapping[str, float]) -> str:
 def _index(size_bytes: int | None) -> str:
     if size_bytes is None:
         return "none"
-    return "invalid" if size_bytes < 0 else f"{size_bytes / 1024:.0f} KiB"
+    return "invalid" if size_bytes < 0 else data_size(size_bytes)
 
 
 def _short(target: str) -> str:

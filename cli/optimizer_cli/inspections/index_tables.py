@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from optimizer.figures import data_size
 from optimizer.indexes.catalog import Catalog
 from optimizer.indexes.findings import Action, Finding
 from rich.console import Console
@@ -67,11 +68,4 @@ def _why(finding: Finding) -> str:
 
 def size(count: int | None) -> str:
     """Bytes for people."""
-    if count is None:
-        return ""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
+    return "" if count is None else data_size(count)

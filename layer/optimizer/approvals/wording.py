@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from optimizer.approvals.question import Approval
 from optimizer.changes import Interval
+from optimizer.figures import figure
 from optimizer.report.summary import Line, line
 from optimizer.report.text import reason, sentence, usd, what
 from optimizer.runs import StoredChange
@@ -113,7 +114,7 @@ def value(found: object) -> str:
         case bool():
             return "yes" if found else "no"
         case float():
-            return f"{found:.4g}"
+            return figure(found, 4)
         case list() | tuple() if len(found) > 5 or any(isinstance(item, (list, dict)) for item in found):
             return f"{len(found)} entries"
         case list() | tuple():

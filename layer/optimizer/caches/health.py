@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optimizer.caches.usage import Usage
+from optimizer.figures import data_size, figure
 from optimizer.policy.model import CacheTtls
 
 # Of the reads after the change, at least this share has to come from functions that use the new TTLs.
@@ -82,7 +83,7 @@ def _namespace(name: str, before: Mapping[str, Any], watched: Watched, limits: C
             return f"{name}: the time at the origin is not reported any more", ""
         expected = then * max(1.0, (1 - before["hit_ratio_after"]) / max(1e-9, 1 - before["hit_ratio_before"]))
         if now > expected * limits.max_miss_load_ratio + 1e-9 and seen.hit_ratio < 1 - _CERTAINTY / seen.reads:
-            return f"{name}: {now:.3g} ms at the origin for each read, {then:.3g} ms before", ""
+            return f"{name}: {figure(now)} ms at the origin for each read, {figure(then)} ms before", ""
     return "", f"{name}: {seen.hit_ratio:.1%} of {seen.reads:.0f} reads hit, {was:.1%} did before"
 
 
@@ -97,9 +98,9 @@ def _server(evidence: Mapping[str, Any], memory_mb: float, watched: Watched) -> 
     evicted = now.evicted - then.evicted if now.evicted >= then.evicted else now.evicted
     per_s = evicted / max(1.0, watched.seconds)
     if per_s > _MORE * before["evicted_per_s"] + _FEW_EVICTIONS_PER_S:
-        return f"the server evicts {per_s:.3g} keys a second, {before['evicted_per_s']:.3g} before"
+        return f"the server evicts {figure(per_s)} keys a second, {figure(before['evicted_per_s'])} before"
     expected = max(0.0, evidence["memory_bytes_after"] - evidence["memory_bytes_before"])
     grown = now.used_bytes - then.used_bytes
     if grown > expected + _MEMORY_MARGIN * memory_mb * 2**20:
-        return f"the server uses {grown / 2**20:.3g} MiB more than before, {expected / 2**20:.3g} were expected"
+        return f"the server uses {data_size(grown)} more than before, {data_size(expected)} were expected"
     return ""

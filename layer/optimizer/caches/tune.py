@@ -10,6 +10,7 @@ from optimizer.caches.forecast import cautious, outlooks
 from optimizer.caches.guards import NoRoom, SlidingTtl, TtlLimits, allowed_range
 from optimizer.caches.records import Observation
 from optimizer.caches.replay import NoAccesses
+from optimizer.figures import data_size
 
 # A TTL is judged only when the cache was seen to fill with it and then to work for twice as long.
 _SPANS_PER_TTL = 3
@@ -185,6 +186,7 @@ def _decision(name: str, candidate: _Candidate, ttl_s: float, *, change: bool, c
     why = "a step towards the memory budget" if crowded else "within the memory budget"
     reason = (
         f"a TTL of {ttl_s:g} s instead of {before_s:g} s is predicted to hit {curve.hit_ratio[then]:.1%} "
-        f"instead of {curve.hit_ratio[now]:.1%} with {after_bytes:.3g} bytes instead of {before_bytes:.3g}, {why}{note}"
+        f"instead of {curve.hit_ratio[now]:.1%} with {data_size(after_bytes)} instead of {data_size(before_bytes)}, "
+        f"{why}{note}"
     )
     return TtlDecision(name, before_s, ttl_s, reason, evidence)

@@ -15,6 +15,7 @@ from optimizer.capacity.memory_belief import Belief
 from optimizer.capacity.memory_curves import Array
 from optimizer.capacity.memory_value import Objective, usd_per_gb_s
 from optimizer.changes import Interval
+from optimizer.figures import figure
 
 DURATION_POWER: Mapping[str, int] = {"cost": 0, "cost_guarded": 0, "balanced": 1}
 # A quarter of the median drift of a function between months (2 %): less cannot be told from noise.
@@ -145,7 +146,8 @@ def _keep(memory_mb: int, why: str) -> str:
 
 
 def _try(memory_mb: int, duration_ms: Interval, gain: float) -> str:
+    low, high = figure(duration_ms.low), figure(duration_ms.high)
     return (
-        f"{memory_mb} MB is worth a try: {duration_ms.low:.3g} to {duration_ms.high:.3g} ms are expected there, and "
+        f"{memory_mb} MB is worth a try: {low} to {high} ms are expected there, and "
         f"finding out should bring the function {gain:.1%} closer to its best size."
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from optimizer.changes import Change, MalformedChange
+from optimizer.figures import data_size
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls
 
@@ -121,7 +122,7 @@ def memory(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
     if after > budget and (grows or after >= before):
         return Refusal(
             "cache_ttls.memory",
-            f"{after / _MB:.3g} MiB of entries are more than the {cache.memory_mb:g} MiB of the cache.",
+            f"{data_size(after)} of entries are more than the {cache.memory_mb:g} MiB of the cache.",
         )
     return None
 

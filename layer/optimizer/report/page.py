@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from optimizer.figures import figure
 from optimizer.report import charts, heat, text
 from optimizer.report.review import Review
 from optimizer.report.summary import Line, Report
@@ -143,7 +144,7 @@ def _number(value: float | None) -> str:
     """Three significant digits or more, and no exponent."""
     if value is None:
         return "not known"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return figure(value)
 
 
 def _page(item: Line | Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from optimizer.capacity import prices
 from optimizer.changes import Change, Status, Tuner
+from optimizer.figures import figure
 from optimizer.runs import StoredChange
 
 _DAYS = 35
@@ -107,7 +108,7 @@ def _memory(change: Change, facts: Facts) -> tuple[float | None, str]:
         for side, size in ((change.before, before), (change.after, after))
     ]
     saved = float(usd[1] - usd[0]) * calls_day * _DAYS_A_MONTH
-    return saved, f"{after['calls']} calls at {after['mean_ms']:.3g} ms, {before['mean_ms']:.3g} ms before"
+    return saved, f"{after['calls']} calls at {figure(after['mean_ms'])} ms, {figure(before['mean_ms'])} ms before"
 
 
 def _provisioned(change: Change, facts: Facts) -> tuple[float | None, str]:

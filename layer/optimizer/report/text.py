@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.changes import Interval, Tuner
+from optimizer.figures import figure
 from optimizer.report.summary import Line, Report
 
 # SNS takes 256 KiB; a mail nobody scrolls through is shorter, and the report has the rest.
@@ -165,7 +166,7 @@ def _is_notice(no_change: Mapping[str, Any]) -> bool:
 def _value(value: object) -> str:
     if value is None:
         return "none"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return figure(value, 4) if isinstance(value, float) else str(value)
 
 
 def wrap(part: str) -> str:
