@@ -1,7 +1,6 @@
 """Every call to AWS of every Lambda of a run goes wrong once, in every way; the step is run again, as the state machine
 or a redrive does. In the end all is as if nothing had happened."""
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from faulty_aws import Fault, FaultyAws, Killed
 from moto import mock_aws
 from optimizer import aws
+from own_account import create_inbox, create_run_table, load_handler
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 6, 17, 30, tzinfo=UTC)
 REGION, BUCKET, TABLE = "eu-west-1", "optimizer", "optimizer"
 RUN = "run-1"
@@ -179,11 +177,7 @@ class Account:
 
 
 def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_handler(name)
     module.__dict__["datetime"] = Stopped
     return module
 
@@ -208,18 +202,8 @@ def make_resources(monkeypatch: pytest.MonkeyPatch) -> str:
     s3 = client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=BUCKET, Key="policy/policy.json", Body=json.dumps(POLICY).encode())
-    keys = ("pk", "HASH"), ("sk", "RANGE")
-    client("dynamodb").create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    sns, sqs = client("sns"), client("sqs")
-    topic = sns.create_topic(Name="optimizer")["TopicArn"]
-    queue = sqs.create_queue(QueueName="messages")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    create_run_table(client("dynamodb"))
+    topic, queue = create_inbox()
     client("scheduler").create_schedule_group(Name="warmups")
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     role = client("iam").create_role(RoleName="target", AssumeRolePolicyDocument=trust)["Role"]["Arn"]

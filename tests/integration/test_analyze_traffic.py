@@ -4,12 +4,8 @@ moto's own GetMetricData takes minutes for two weeks of minutes and knows no per
 against the service's model instead.
 """
 
-import importlib.util
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import boto3
@@ -17,8 +13,6 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
-from moto import mock_aws
-from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.traffic.analyze import analyze_batch, stored_history
 from optimizer.traffic.metrics import FAILURES_IN_A_ROW
@@ -26,8 +20,8 @@ from optimizer.traffic.minutes import minute_of, moment_of
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.protocol import Warmup
 from optimizer.warmups.warm import Warmed
+from own_account import BUCKET, load_handler, own_account, sample_event
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 6, 17, 30, tzinfo=UTC)
 FIRST = minute_of(NOW) - 70 * 1440
 
@@ -106,45 +100,13 @@ def daily(seed: int = 1) -> Any:
 
 @pytest.fixture
 def documents(monkeypatch: pytest.MonkeyPatch) -> Iterator[Documents]:
-    variables = {
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "OPTIMIZER_TABLE": "optimizer",
-        "OPTIMIZER_BUCKET": "optimizer",
-        "OPTIMIZER_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:optimizer",
-        "OPTIMIZER_POLICY_KEY": "policy/policy.json",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    forget_clients = aws.client.cache_clear
-    forget_clients()
-    with mock_aws():
-        s3: Any = boto3.client("s3", "us-east-1")
-        s3.create_bucket(Bucket="optimizer")
-        dynamodb: Any = boto3.client("dynamodb")
-        dynamodb.create_table(
-            TableName="optimizer",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
-        yield Documents(s3, "optimizer")
-    forget_clients()
+    with own_account(monkeypatch):
+        yield Documents(boto3.client("s3"), BUCKET)
 
 
 @pytest.fixture
 def log(documents: Documents) -> PingLog:
     return PingLog(boto3.client("dynamodb"), documents.bucket)
-
-
-def load_handler(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_first_run_reads_15_days_of_minutes_and_63_of_hours(documents: Documents, log: PingLog) -> None:
@@ -278,7 +240,7 @@ def test_the_handler_answers_with_counts_and_stores_the_traffic(
 ) -> None:
     now = datetime.now(UTC)
     monkeypatch.setitem(globals(), "FIRST", minute_of(now) - 70 * 1440)
-    event = json.loads((ROOT / "events" / "analyze_traffic.json").read_text())
+    event = sample_event("analyze_traffic")
     documents.write(f"runs/{event['run_id']}/batches/{event['batch']}.json", {"functions": [target("orders")]})
     clients = {
         "s3": boto3.client("s3"),

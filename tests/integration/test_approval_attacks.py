@@ -1,7 +1,6 @@
 """What anybody on the internet may try on the function URL: nothing acts, nothing is told that should not be."""
 
 import base64
-import importlib.util
 import json
 import threading
 import time
@@ -9,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -23,8 +21,8 @@ from optimizer.approvals.question import ApprovalStatus
 from optimizer.approvals.request import LARGEST_BODY
 from optimizer.changes import Change, Risk, Status
 from optimizer.table import Table
+from own_account import load_handler
 
-ROOT = Path(__file__).parents[2]
 CSP = "default-src 'none'; style-src 'sha256-"
 
 
@@ -306,11 +304,7 @@ def app(monkeypatch: pytest.MonkeyPatch, office: Asking) -> ModuleType:
     for name in ("TABLE", "BUCKET", "TOPIC_ARN", "POLICY_KEY"):
         monkeypatch.setenv(f"OPTIMIZER_{name}", "x")
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
-    spec = importlib.util.spec_from_file_location("answer_app", ROOT / "functions" / "answer_approval" / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_handler("answer_approval")
     monkeypatch.setattr(module, "STORE", office.store)
     monkeypatch.setattr(module, "SIGNATURES", office.signatures)
     monkeypatch.setattr(module, "_give_back", office.give_back)

@@ -24,6 +24,7 @@ from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.placing import planned, warmup_of
 from optimizer.warmups.schedules import Delivery
 from optimizer.warmups.warm import Warmed
+from own_account import create_run_table
 
 # moto takes no schedule for a time that has passed.
 NOW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
@@ -37,12 +38,7 @@ class World:
 
     def __init__(self) -> None:
         dynamodb: Any = boto3.client("dynamodb", "us-east-1")
-        dynamodb.create_table(
-            TableName="optimizer",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
+        create_run_table(dynamodb)
         self.scheduler: Any = boto3.client("scheduler", "us-east-1")
         self.scheduler.create_schedule_group(Name=GROUP)
         self.store = RunStore(dynamodb, "optimizer")

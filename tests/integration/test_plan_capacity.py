@@ -24,6 +24,7 @@ from optimizer.proposals import Proposals
 from optimizer.runs import RunStore
 from optimizer.traffic.analyze import analyze_batch
 from optimizer.warmups.ping_log import PingLog
+from own_account import create_run_table
 
 RUN, BUCKET, TABLE = "run-1", "planned", "planned"
 POLICY = Policy(memory=Memory(max_slowdown=1.5, min_gain=0.01))
@@ -58,12 +59,7 @@ def world() -> Iterator[World]:
     with LocalAccount(FleetSource(datetime.now(UTC), functions=12)) as local:
         client = local.session.client
         client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        client("dynamodb").create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_run_table(client("dynamodb"), TABLE)
         documents, now = Documents(client("s3"), BUCKET), datetime.now(UTC)
         targets = []
         for function in client("lambda").list_functions(MaxItems=50)["Functions"]:

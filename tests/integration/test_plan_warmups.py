@@ -1,20 +1,13 @@
 """Proposing warm-ups for a batch: each function ends as a change, as no change or as failed."""
 
-import importlib.util
-import io
-import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
 import numpy as np
 import pytest
-from moto import mock_aws
-from optimizer import aws
 from optimizer.capacity.idle import IdleTrials
 from optimizer.capacity.observed import FunctionHistory, SizeHistory, Sketch
 from optimizer.changes import Change
@@ -23,10 +16,10 @@ from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.summary import summarise
 from optimizer.warmups.schedules import schedule_name
+from own_account import create_target, load_handler, own_account, sample_event
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC)
-EVENT = json.loads((ROOT / "events" / "plan_warmups.json").read_text())
+EVENT = sample_event("plan_warmups")
 
 
 def busy_by_day(days: int = 14) -> History:
@@ -45,32 +38,15 @@ class Account:
 
     def __init__(self) -> None:
         self.s3: Any = boto3.client("s3")
-        self.s3.create_bucket(Bucket="optimizer")
         self.documents = Documents(self.s3, "optimizer")
         self.lambda_: Any = boto3.client("lambda")
-        role = boto3.client("iam").create_role(RoleName="target", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        self.role = role
         boto3.client("scheduler").create_schedule_group(Name="warmups")
         self.targets: list[dict[str, Any]] = []
         self.traffic: dict[str, Any] = {}
         self.policy: dict[str, Any] = {"version": 1}
 
     def function(self, name: str, history: History, *, ready: bool = True, alias: bool = True) -> None:
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("app.py", "def handler(event, context): return None")
-        arn = self.lambda_.create_function(
-            FunctionName=name,
-            Runtime="python3.13",
-            Role=self.role,
-            Handler="app.handler",
-            Code={"ZipFile": code.getvalue()},
-            MemorySize=1024,
-            Architectures=["arm64"],
-            Publish=True,
-        )["FunctionArn"].removesuffix(":1")
-        if alias:
-            self.lambda_.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+        arn = create_target(name, alias=alias)
         self.targets.append(
             {
                 "function_name": name,
@@ -100,33 +76,15 @@ class Account:
         self.documents.write(f"{run}/policy.json", self.policy)
         self.documents.write(f"{run}/batches/{EVENT['batch']}.json", {"functions": self.targets})
         self.documents.write(f"{run}/traffic/{EVENT['batch']}.json", {"functions": functions, "failed": failed})
-        spec = importlib.util.spec_from_file_location("plan_warmups_app", ROOT / "functions/plan_warmups/app.py")
-        assert spec is not None
-        assert spec.loader is not None
-        app = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(app)
-        answer = app.handler(EVENT, None)
+        answer = load_handler("plan_warmups").handler(EVENT, None)
         return answer, self.documents.read(f"{run}/proposals/warmups-{EVENT['batch']}.json")
 
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    variables = {
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "OPTIMIZER_TABLE": "optimizer",
-        "OPTIMIZER_BUCKET": "optimizer",
-        "OPTIMIZER_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:optimizer",
-        "OPTIMIZER_POLICY_KEY": "policy/policy.json",
-        "OPTIMIZER_SCHEDULE_GROUP": "warmups",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    aws.client.cache_clear()
-    with mock_aws():
+    monkeypatch.setenv("OPTIMIZER_SCHEDULE_GROUP", "warmups")
+    with own_account(monkeypatch):
         yield Account()
-    aws.client.cache_clear()
 
 
 def test_a_function_with_a_daily_burst_gets_pings_before_it(account: Account) -> None:
@@ -197,12 +155,13 @@ def test_pings_of_a_function_that_died_are_taken_away(account: Account) -> None:
     account.function("orders", history)
     _, proposals = account.plan()
     assert proposals["changes"] == []
+    role = boto3.client("iam").get_role(RoleName="target")["Role"]["Arn"]
     boto3.client("scheduler").create_schedule(
         GroupName="warmups",
         Name=schedule_name(account.targets[0]["function_arn"], "warmups-0123456789abcdef", 40_000_000, 2),
         ScheduleExpression="at(2046-01-20T10:40:00)",
         FlexibleTimeWindow={"Mode": "OFF"},
-        Target={"Arn": account.role, "RoleArn": account.role},
+        Target={"Arn": role, "RoleArn": role},
     )
     _, proposals = account.plan()
     change = Change.from_document(proposals["changes"][0])

@@ -1,30 +1,21 @@
 """start_run, check_guardrails and publish_results, with the sample events, on an emulated account."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
-from optimizer import aws
 from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.documents import Documents
 from optimizer.runs import RunStore
+from own_account import TABLE, create_inbox, create_target, load_handler, own_account, sample_event
 
-ROOT = Path(__file__).parents[2]
 REGION = "eu-west-1"
 
 
-def event(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    return document
-
-
-RUN = event("start_run")["run_id"]
+RUN = sample_event("start_run")["run_id"]
 
 
 class Account:
@@ -32,67 +23,27 @@ class Account:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.s3: Any = boto3.client("s3")
-        self.s3.create_bucket(Bucket="optimizer", CreateBucketConfiguration={"LocationConstraint": REGION})
         self.documents = Documents(self.s3, "optimizer")
-        dynamodb: Any = boto3.client("dynamodb")
-        keys, index = (("pk", "HASH"), ("sk", "RANGE")), (("kind", "HASH"), ("at", "RANGE"))
-        dynamodb.create_table(
-            TableName="optimizer",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "by_kind",
-                    "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in index],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in (*keys, *index)],
-            BillingMode="PAY_PER_REQUEST",
-        )
         kms: Any = boto3.client("kms")
         self.report_key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
-        self.store = RunStore(dynamodb, "optimizer")
-        sns: Any = boto3.client("sns")
+        self.store = RunStore(boto3.client("dynamodb"), TABLE)
         self.sqs: Any = boto3.client("sqs")
-        topic = sns.create_topic(Name="optimizer")["TopicArn"]
-        self.queue = self.sqs.create_queue(QueueName="messages")["QueueUrl"]
-        queue_arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn["QueueArn"])
-        monkeypatch.setenv("OPTIMIZER_TABLE", "optimizer")
-        monkeypatch.setenv("OPTIMIZER_BUCKET", "optimizer")
+        topic, self.queue = create_inbox()
         monkeypatch.setenv("OPTIMIZER_TOPIC_ARN", topic)
-        monkeypatch.setenv("OPTIMIZER_POLICY_KEY", "policy/policy.json")
         monkeypatch.setenv("OPTIMIZER_REPORT_KEY", self.report_key)
         monkeypatch.setenv("OPTIMIZER_REPORT_URL", "https://reports.example/")
         monkeypatch.setenv("OPTIMIZER_REPORT_DAYS", "7")
         self.lambda_: Any = boto3.client("lambda")
-        trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-        role = boto3.client("iam").create_role(RoleName="target", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-        self.role = role
 
     def function(self, name: str, **tags: str) -> str:
-        made = self.lambda_.create_function(
-            FunctionName=name,
-            Runtime="python3.13",
-            Role=self.role,
-            Handler="app.handler",
-            Code={"ZipFile": b"nothing"},
-            Tags={"optimizer": "on", **tags},
-        )
-        return str(made["FunctionArn"])
+        return create_target(name, alias=False, **tags)
 
     def policy(self, document: Any) -> None:
         content = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.documents.write_bytes("policy/policy.json", content, "application/json")
 
     def call(self, name: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
-        path = ROOT / "functions" / name / "app.py"
-        spec = importlib.util.spec_from_file_location(f"{name}_app", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        answer: dict[str, Any] = module.handler(payload or event(name), None)
+        answer: dict[str, Any] = load_handler(name).handler(payload or sample_event(name), None)
         json.dumps(answer)
         return answer
 
@@ -114,13 +65,8 @@ class Account:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    aws.client.cache_clear()
-    with mock_aws(config={"lambda": {"use_docker": False}}):
+    with own_account(monkeypatch, REGION):
         yield Account(monkeypatch)
-    aws.client.cache_clear()
 
 
 def arn(name: str) -> str:
@@ -193,7 +139,7 @@ def test_a_policy_with_five_errors_is_answered_with_all_five_and_nothing_is_left
     assert answer["message"].startswith("The policy policy/policy.json has 5 errors: (1) memory.floor_mb: must be")
     assert "\n" not in answer["message"]
     assert account.documents.keys("runs/") == []
-    assert account.call("start_run", {**event("start_run"), "run_id": "run-2"})["outcome"] == "policy_invalid"
+    assert account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})["outcome"] == "policy_invalid"
 
 
 def test_a_policy_that_is_no_json_is_answered_with_line_and_column(account: Account) -> None:
@@ -203,7 +149,7 @@ def test_a_policy_that_is_no_json_is_answered_with_line_and_column(account: Acco
 
 def test_a_second_run_while_one_is_going_does_nothing(account: Account) -> None:
     account.call("start_run")
-    answer = account.call("start_run", {**event("start_run"), "run_id": "run-2"})
+    answer = account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})
     assert answer == {"outcome": "busy", "message": f"Run {RUN} is still going; this run does nothing."}
     assert account.documents.keys("runs/run-2/") == []
 
@@ -227,7 +173,7 @@ def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account:
     for name in ("shop-c", "shop-old", "billing"):
         account.function(name)
     request = {"functions": ["shop-a", "shop-b", "shop-old", "billing", "gone"]}
-    answer = account.call("start_run", {**event("start_run"), "request": request})
+    answer = account.call("start_run", {**sample_event("start_run"), "request": request})
     assert answer["targets"] == 2
     found = account.documents.read(f"runs/{RUN}/batches/0000.json")["functions"]
     assert [(f["function_name"], f["alias"], f["timezone"], f["warmup_ready"]) for f in found] == [
@@ -259,10 +205,10 @@ def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account:
 def test_a_request_that_cannot_be_used_is_answered_with_its_field_and_takes_no_lock(
     account: Account, request_: Any, message: str
 ) -> None:
-    answer = account.call("start_run", {**event("start_run"), "request": request_})
+    answer = account.call("start_run", {**sample_event("start_run"), "request": request_})
     assert answer["outcome"] == "request_invalid"
     assert answer["message"].startswith(f"The input of the execution cannot be used: {message}")
-    assert account.call("start_run", {**event("start_run"), "run_id": "run-2"})["outcome"] == "started"
+    assert account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})["outcome"] == "started"
 
 
 LIGHT = {"tuners": ["warmups"], "only_automatic": True, "reason": "schedule of warm-ups"}
@@ -283,11 +229,11 @@ def test_a_run_every_few_hours_starts_only_where_nobody_has_to_be_asked(
 ) -> None:
     account.policy({"version": 1, **policy})
     account.function("orders")
-    answer = account.call("start_run", {**event("start_run"), "request": LIGHT})
+    answer = account.call("start_run", {**sample_event("start_run"), "request": LIGHT})
     assert answer["outcome"] == outcome
     if outcome == "skipped":
         assert account.documents.keys("runs/") == []
-        assert account.call("start_run", {**event("start_run"), "run_id": "run-2"})["outcome"] == "started"
+        assert account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})["outcome"] == "started"
     else:
         assert account.documents.read(f"runs/{RUN}/batches/0000.json")["tuners"] == ["warmups"]
 
@@ -295,7 +241,7 @@ def test_a_run_every_few_hours_starts_only_where_nobody_has_to_be_asked(
 def test_a_planner_of_other_tuners_reads_and_proposes_nothing(account: Account) -> None:
     account.policy({"version": 1, "mode": "auto"})
     account.function("orders")
-    account.call("start_run", {**event("start_run"), "request": LIGHT})
+    account.call("start_run", {**sample_event("start_run"), "request": LIGHT})
     # No traffic was written and moto has no log group: reading either would fail.
     assert account.call("plan_capacity", {"run_id": RUN, "batch": "0000"}) == {
         "outcome": "planned",
@@ -361,7 +307,7 @@ def test_the_default_policy_recommends_and_lets_nothing_act(account: Account) ->
 def test_a_tuner_that_was_not_asked_for_does_nothing(account: Account) -> None:
     account.policy({"version": 1, "mode": "auto", "run": {"max_changes_share": 1}})
     account.function("f0")
-    account.call("start_run", {**event("start_run"), "request": {"tuners": ["warmups"]}})
+    account.call("start_run", {**sample_event("start_run"), "request": {"tuners": ["warmups"]}})
     account.propose(memory("f0"))
     assert account.call("check_guardrails")["refused"] == 1
     assert account.store.change(memory("f0").id).rule == "run.request"
@@ -387,13 +333,13 @@ def test_a_run_without_proposals_is_checked_and_reported(account: Account) -> No
 def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: Account) -> None:
     account.policy({"version": 1})
     account.function("f0")
-    account.call("start_run", {**event("start_run"), "request": {"functions": ["f0", "gone"]}})
+    account.call("start_run", {**sample_event("start_run"), "request": {"functions": ["f0", "gone"]}})
     failed = {arn("f7"): "it has no alias live"}
     account.propose(memory("f0"), memory("f1", after=256), failed=failed)
     account.call("check_guardrails")
     cause = '{"errorMessage": "no \\"table\\"", "errorType": "ClientError", "stackTrace": ["'
     batches = [{"batch": "0003", "state": "AnalyzeTraffic", "error": "ClientError", "cause": cause}]
-    payload = {**event("publish_results"), "failed_batches": batches}
+    payload = {**sample_event("publish_results"), "failed_batches": batches}
     answer = account.call("publish_results", payload)
     assert account.call("publish_results", payload) == answer
     (message,) = account.messages()
@@ -453,7 +399,9 @@ def test_a_review_is_a_report_over_the_quarter_and_takes_no_lock(account: Accoun
         change = memory(f"f{number}")
         account.store.record_change(change, Status.REFUSED, now, verdict="refused", rule="memory.step", message="No.")
     account.store.take_lock("another", now, timedelta(hours=1))
-    started = account.call("start_run", {**event("start_run"), "request": {"review": True, "reason": "monthly review"}})
+    started = account.call(
+        "start_run", {**sample_event("start_run"), "request": {"review": True, "reason": "monthly review"}}
+    )
     assert started["outcome"] == "review"
     payload = {"step": "review", "run_id": RUN}
     answer = account.call("publish_results", payload)

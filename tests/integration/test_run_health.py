@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 from optimizer.run_health import health
 from optimizer.runs import RunStore
+from own_account import create_run_table
 
 NOW = datetime(2026, 11, 16, 10, 0, tzinfo=UTC)
 
@@ -19,20 +20,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
         monkeypatch.setenv(name, "testing")
     with mock_aws():
         dynamodb: Any = boto3.client("dynamodb", "us-east-1")
-        keys, index = (("pk", "HASH"), ("sk", "RANGE")), (("kind", "HASH"), ("at", "RANGE"))
-        dynamodb.create_table(
-            TableName="optimizer",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in (*keys, *index)],
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "by_kind",
-                    "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in index],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-        )
+        create_run_table(dynamodb)
         yield RunStore(dynamodb, "optimizer")
 
 

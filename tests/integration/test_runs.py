@@ -11,6 +11,7 @@ from moto import mock_aws
 from optimizer.approvals import Approval, Vote
 from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.runs import DifferentChange, NoSuchChange, NoSuchRun, RunStore
+from own_account import create_run_table
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=30)
@@ -40,15 +41,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "testing")
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-west-1")
-        client.create_table(
-            TableName="optimizer",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_run_table(client)
         yield client
 
 

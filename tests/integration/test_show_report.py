@@ -1,21 +1,16 @@
 """Links to reports: who has one may read that run's pages until it expires, and nothing else."""
 
-import importlib.util
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
-from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.report.links import Link, Signatures, parse
+from own_account import load_handler, own_account, sample_event
 
-ROOT = Path(__file__).parents[2]
 PAGE = b"<!doctype html><title>a report</title>"
 
 
@@ -24,7 +19,6 @@ class Reports:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         s3: Any = boto3.client("s3")
-        s3.create_bucket(Bucket="optimizer")
         documents = Documents(s3, "optimizer")
         for run in ("monday", "tuesday"):
             for key in ("report/index.html", "report/functions/orders.html", "report.json"):
@@ -35,15 +29,8 @@ class Reports:
             kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"] for _ in "ab"
         ]
         self.ours, self.other = (Signatures(kms, key) for key in keys)
-        for name in ("TABLE", "TOPIC_ARN", "POLICY_KEY"):
-            monkeypatch.setenv(f"OPTIMIZER_{name}", "x")
-        monkeypatch.setenv("OPTIMIZER_BUCKET", "optimizer")
         monkeypatch.setenv("OPTIMIZER_REPORT_KEY", keys[0])
-        spec = importlib.util.spec_from_file_location("show_report_app", ROOT / "functions" / "show_report" / "app.py")
-        assert spec is not None
-        assert spec.loader is not None
-        self._module: ModuleType = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self._module)
+        self._module: ModuleType = load_handler("show_report")
 
     def path(self, run: str = "monday", hours: float = 1, signatures: Signatures | None = None) -> str:
         expires_at = int((datetime.now(UTC) + timedelta(hours=hours)).timestamp())
@@ -51,7 +38,7 @@ class Reports:
         return url.removeprefix("https://reports.example")
 
     def ask(self, path: str, method: str = "GET") -> dict[str, Any]:
-        event = json.loads((ROOT / "events" / "show_report.json").read_text())
+        event = sample_event("show_report")
         event |= {"rawPath": path, "requestContext": {"http": {"method": method}}}
         answer: dict[str, Any] = self._module.handler(event, None)
         return answer
@@ -59,13 +46,8 @@ class Reports:
 
 @pytest.fixture
 def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    aws.client.cache_clear()
-    with mock_aws():
+    with own_account(monkeypatch):
         yield Reports(monkeypatch)
-    aws.client.cache_clear()
 
 
 def test_a_link_shows_the_run_and_every_page_below_it(reports: Reports) -> None:

@@ -21,6 +21,7 @@ from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.policy.model import Policy
 from optimizer.report.publish import Message, publish_once
 from optimizer.runs import RunStore
+from own_account import create_inbox, create_run_table
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 HOST = "abc.lambda-url.eu-west-1.on.aws"
@@ -165,20 +166,9 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with mock_aws():
         dynamodb, kms, sns, sqs = (boto3.client(name) for name in ("dynamodb", "kms", "sns", "sqs"))
-        dynamodb.create_table(
-            TableName="optimizer",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_run_table(dynamodb)
         key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
-        topic_arn = sns.create_topic(Name="messages")["TopicArn"]
-        queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
-        queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
+        topic_arn, queue = create_inbox("messages")
         store = RunStore(dynamodb, "optimizer")
         store.record_run("run-1", NOW - timedelta(minutes=5))
         yield Asking(store, Signatures(kms, key), sns, boto3.client("events"), sqs, topic_arn, queue)

@@ -1,0 +1,97 @@
+"""The application's own resources on moto, as the shipped template makes them, and its handlers with their events."""
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from optimizer import aws
+from shipped_template import RESOURCES, ROOT
+
+BUCKET = TABLE = "optimizer"
+ACCOUNT_ID = "123456789012"
+
+
+def create_run_table(dynamodb: Any, name: str = TABLE) -> None:
+    """The table of runs and changes, with the keys and indexes of template.yaml."""
+    shipped = RESOURCES["Table"]["Properties"]
+    kept = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    dynamodb.create_table(TableName=name, **{part: shipped[part] for part in kept})
+
+
+@contextmanager
+def own_account(monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> Iterator[None]:
+    """An emulated account with the table and the bucket, and the variables by which Lambdas find them. What only some
+    Lambdas know (OPTIMIZER_SCHEDULE_GROUP, ...) is the test's own to set."""
+    variables = {
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "OPTIMIZER_TABLE": TABLE,
+        "OPTIMIZER_BUCKET": BUCKET,
+        "OPTIMIZER_TOPIC_ARN": f"arn:aws:sns:{region}:{ACCOUNT_ID}:optimizer",
+        "OPTIMIZER_POLICY_KEY": "policy/policy.json",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    # A test may put another function in its place.
+    forget_clients = aws.client.cache_clear
+    forget_clients()
+    with mock_aws(config={"lambda": {"use_docker": False}}):
+        place: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        boto3.client("s3").create_bucket(Bucket=BUCKET, **place)
+        create_run_table(boto3.client("dynamodb"))
+        yield
+    forget_clients()
+
+
+def create_target(name: str, *, alias: bool = True, **tags: str) -> str:
+    """A Lambda function that may be tuned, its first version as `live`; its ARN without qualifier."""
+    iam, functions = boto3.client("iam"), boto3.client("lambda")
+    if not iam.list_roles()["Roles"]:
+        iam.create_role(RoleName="target", AssumeRolePolicyDocument="{}")
+    arn = functions.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=iam.get_role(RoleName="target")["Role"]["Arn"],
+        Handler="app.handler",
+        Code={"ZipFile": b"nothing"},
+        MemorySize=1024,
+        Architectures=["arm64"],
+        Publish=True,
+        Tags={"optimizer": "on", **tags},
+    )["FunctionArn"]
+    if alias:
+        functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    return arn.removesuffix(":1")
+
+
+def create_inbox(topic_name: str = "optimizer") -> tuple[str, str]:
+    """A topic with a queue that gets its messages: (ARN of the topic, URL of the queue)."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic_arn = sns.create_topic(Name=topic_name)["TopicArn"]
+    queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
+    return topic_arn, queue
+
+
+def load_handler(name: str) -> ModuleType:
+    """The module app.py of a Lambda, as in a new execution environment."""
+    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def sample_event(name: str) -> dict[str, Any]:
+    """The event that is shipped for a Lambda."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return event
