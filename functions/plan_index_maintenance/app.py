@@ -10,8 +10,10 @@ from optimizer.handling import logged
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.records import ActingRecords
 from optimizer.indexes.batch import Planner, Proposed, database_of
-from optimizer.indexes.connections import AccessDenied, TooManyConnections, Unreachable, from_environment
+from optimizer.indexes.connections import from_environment
+from optimizer.indexes.drivers import AccessDenied, Unreachable
 from optimizer.indexes.nodes import UnsupportedServer, read_nodes
+from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
 

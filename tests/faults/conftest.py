@@ -13,7 +13,7 @@ from local_account.memory_run_store import MemoryRunStore
 from optimizer import guardrails
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.guardrails import calendar
-from optimizer.indexes import connections
+from optimizer.indexes import drivers
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.life import ChangeIndexes
 from optimizer.indexes.acting.server import Job
@@ -193,16 +193,16 @@ class Scene:
     def run(self, statement: str) -> None:
         connection = self.pool.open(self.database)
         try:
-            connections.rows(connection, statement)
+            drivers.rows(connection, statement)
         finally:
-            connections.close(connection)
+            drivers.close(connection)
 
     def invalid(self) -> list[str]:
         """All that interrupted builds have left in the database."""
         query = "SELECT i.relname AS name FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE NOT indisvalid"
         if not self.is_postgresql:
             return []
-        return [row["name"] for row in connections.rows(self.pool.get(self.database), query)]
+        return [row["name"] for row in drivers.rows(self.pool.get(self.database), query)]
 
     def session(self) -> Any:
         """A connection of somebody else, which the test closes."""

@@ -1,13 +1,16 @@
 """Connections to databases: opened once, replaced when broken, never more than allowed, secrets read anew."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from optimizer.indexes import connections
-from optimizer.indexes.connections import AccessDenied, Address, Connections, TooManyConnections, Unreachable
+from optimizer.indexes import drivers, places
+from optimizer.indexes.connections import Connections
+from optimizer.indexes.drivers import AccessDenied, Address, Unreachable
+from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database
 from optimizer_connections import ReusedConnection
 from servers import mariadb, mysql_family, postgresql
@@ -51,12 +54,12 @@ class Team:
 
     def pid(self, pool: int = 0, database: Database | None = None) -> int:
         connection = self.pools[pool].get(database or self.database)
-        return int(connections.rows(connection, PID[self.engine])[0]["pid"])
+        return int(drivers.rows(connection, PID[self.engine])[0]["pid"])
 
     def kill(self, pid: int) -> None:
         other = self.pools[1].open(self.database)
-        connections.rows(other, KILL[self.engine].format(pid))
-        connections.close(other)
+        drivers.rows(other, KILL[self.engine].format(pid))
+        drivers.close(other)
 
     def close(self) -> None:
         for pool in self.pools:
@@ -88,7 +91,7 @@ def test_there_are_never_more_connections_than_allowed_however_many_environments
     opened = [team.pools[n].open(team.database) for n in range(2)]
     with pytest.raises(TooManyConnections):
         team.pools[0].open(team.database)
-    connections.close(opened.pop())
+    drivers.close(opened.pop())
     for _ in range(50):
         try:
             opened.append(team.pools[1].open(team.database))
@@ -97,7 +100,25 @@ def test_there_are_never_more_connections_than_allowed_however_many_environments
             continue
     assert len(opened) == 2
     for connection in opened:
-        connections.close(connection)
+        drivers.close(connection)
+
+
+@SERVERS
+def test_an_environment_that_is_asleep_keeps_no_other_from_its_work(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda freezes environments with their connections open, for hours: theirs are ended, not those in use."""
+    monkeypatch.setattr(places, "_ASLEEP_S", 1)
+    asleep = team.pid(pool=0)
+    time.sleep(1.1)
+    awake = team.pid(pool=1)
+    third = Connections(lambda: team.secrets, lambda: None, str, lambda: team.now)
+    team.pools.append(third)
+    assert team.pid(pool=2) not in (asleep, awake)
+    assert team.pid(pool=1) == awake
+    monkeypatch.setattr(places, "_ASLEEP_S", 3600)
+    with pytest.raises(TooManyConnections):
+        team.pid(pool=0)
 
 
 @SERVERS
@@ -123,11 +144,11 @@ def test_a_server_without_encryption_is_not_talked_to_where_it_is_wanted(team: T
 @SERVERS
 def test_a_helper_connection_is_replaced_when_it_is_broken(team: Team) -> None:
     helper = ReusedConnection(
-        lambda: team.pools[0].open(team.database), lambda one: connections.rows(one, "SELECT 1"), check_after_s=0
+        lambda: team.pools[0].open(team.database), lambda one: drivers.rows(one, "SELECT 1"), check_after_s=0
     )
 
     def pid() -> int:
-        return int(helper.run(lambda one: connections.rows(one, PID[team.engine]))[0]["pid"])
+        return int(helper.run(lambda one: drivers.rows(one, PID[team.engine]))[0]["pid"])
 
     first = pid()
     assert pid() == first

@@ -17,7 +17,8 @@ from optimizer.guardrails import Account, calendar
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.life import ChangeIndexes
 from optimizer.indexes.batch import Planner, Proposed
-from optimizer.indexes.connections import Connections, Unreachable
+from optimizer.indexes.connections import Connections
+from optimizer.indexes.drivers import Unreachable
 from optimizer.indexes.nodes import read_nodes
 from optimizer.policy.model import Policy
 from servers import postgresql

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from optimizer import canonical
 from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.connections import AccessDenied, Unreachable, close, connect
+from optimizer.indexes.drivers import AccessDenied, Unreachable, close, connect
 from optimizer.indexes.find import find
 from optimizer.indexes.findings import Action
 from optimizer.policy.model import Indexes

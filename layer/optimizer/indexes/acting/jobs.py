@@ -13,7 +13,7 @@ from typing import Any
 from optimizer.changes import Change
 from optimizer.indexes.acting.preflight import obstacle
 from optimizer.indexes.acting.server import Cancelled, Job, LockNotGot, Server, State, StatementFailed
-from optimizer.indexes.connections import Unreachable
+from optimizer.indexes.drivers import Unreachable
 from optimizer.policy.model import Indexes
 
 # Waited for in the call that sends the statement; most are over by then.

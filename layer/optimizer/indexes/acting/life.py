@@ -19,7 +19,8 @@ from optimizer.indexes.acting.jobs import Answer, Jobs, Result
 from optimizer.indexes.acting.judge import Comparison, compare
 from optimizer.indexes.acting.records import ActingRecords
 from optimizer.indexes.acting.server import Job, Server, State, StatementTimes
-from optimizer.indexes.connections import TooManyConnections, Unreachable
+from optimizer.indexes.drivers import Unreachable
+from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database, Indexes
 from optimizer.runs import RunStore, StoredChange
 

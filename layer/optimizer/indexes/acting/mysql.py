@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optimizer.changes import Change
-from optimizer.indexes import connections
+from optimizer.indexes import drivers
 from optimizer.indexes.acting import mysql_sql as sql
 from optimizer.indexes.acting.server import (
     Cancelled,
@@ -19,7 +19,7 @@ from optimizer.indexes.acting.server import (
     Worker,
 )
 from optimizer.indexes.acting.worker import SessionWorker
-from optimizer.indexes.connections import Connection, Unreachable
+from optimizer.indexes.drivers import Connection, Unreachable
 
 # Lock wait timeout, deadlock, NOWAIT; query interrupted, execution time exceeded.
 _LOCK = (1205, 1213, 3572)
@@ -125,7 +125,7 @@ class MysqlServer:
             (session,) = _ask(connection, sql.SESSION)
             booted = int(session["now"]) - int(_ask(connection, sql.UPTIME)[0]["Value"])
         except BaseException:
-            connections.close(connection)
+            drivers.close(connection)
             raise
         return SessionWorker(connection, {"pid": int(session["id"]), "since": booted}, explain)
 
@@ -218,7 +218,7 @@ class MysqlServer:
 
 def explain(error: BaseException) -> Exception:
     """What a driver's error means to the life of a change."""
-    code = connections.error_code(error)
+    code = drivers.error_code(error)
     if code in _LOCK:
         return LockNotGot(f"no lock was got in time ({code})")
     if code in _KILLED:
@@ -230,7 +230,7 @@ def explain(error: BaseException) -> Exception:
 
 def _ask(connection: Connection, query: str, **values: Any) -> list[dict[str, Any]]:
     try:
-        return connections.rows(connection, query, **values)
+        return drivers.rows(connection, query, **values)
     except Exception as error:
         raise explain(error) from error
 

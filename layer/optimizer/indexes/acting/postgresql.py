@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optimizer.changes import Change
-from optimizer.indexes import connections
+from optimizer.indexes import drivers
 from optimizer.indexes.acting import postgresql_sql as sql
 from optimizer.indexes.acting.server import (
     Cancelled,
@@ -19,7 +19,7 @@ from optimizer.indexes.acting.server import (
     Worker,
 )
 from optimizer.indexes.acting.worker import SessionWorker
-from optimizer.indexes.connections import Connection, Unreachable
+from optimizer.indexes.drivers import Connection, Unreachable
 
 _LOCK_NOT_AVAILABLE = ("55P03", "40P01")
 _CANCELLED = ("57014", "57P01")
@@ -99,7 +99,7 @@ class PostgresqlServer:
             )
             (session,) = _ask(connection, sql.SESSION)
         except BaseException:
-            connections.close(connection)
+            drivers.close(connection)
             raise
         return SessionWorker(connection, {"pid": int(session["pid"]), "since": session["since"]}, explain)
 
@@ -201,7 +201,7 @@ def concurrently(definition: str) -> str:
 
 def explain(error: BaseException) -> Exception:
     """What a driver's error means to the life of a change."""
-    code = connections.error_code(error)
+    code = drivers.error_code(error)
     text = str(error.args[0].get("M")) if error.args and isinstance(error.args[0], dict) else str(error)
     if code in _LOCK_NOT_AVAILABLE:
         return LockNotGot(f"no lock was got in time ({code})")
@@ -214,7 +214,7 @@ def explain(error: BaseException) -> Exception:
 
 def _ask(connection: Connection, query: str, **values: Any) -> list[dict[str, Any]]:
     try:
-        return connections.rows(connection, query, **values)
+        return drivers.rows(connection, query, **values)
     except Exception as error:
         raise explain(error) from error
 

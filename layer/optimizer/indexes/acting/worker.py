@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optimizer.indexes import connections
-from optimizer.indexes.connections import Connection
+from optimizer.indexes import drivers
+from optimizer.indexes.drivers import Connection
 
 # Connections of statements that go on: kept open while this environment lives, because some servers look now and then
 # whether their client is still there.
@@ -36,7 +36,7 @@ class SessionWorker:
 
         def work() -> None:
             try:
-                connections.rows(self._connection, statement)
+                drivers.rows(self._connection, statement)
             except Exception as error:  # noqa: BLE001 - it is raised where it can be seen
                 self._error = error
 
@@ -53,10 +53,10 @@ class SessionWorker:
     def close(self) -> None:
         """Hang up, unless the statement goes on; hangs up what has ended meanwhile, too."""
         if self not in _left:
-            connections.close(self._connection)
+            drivers.close(self._connection)
         for worker in [worker for worker in _left if worker.is_done]:
             _left.remove(worker)
-            connections.close(worker._connection)
+            drivers.close(worker._connection)
 
     @property
     def is_done(self) -> bool:

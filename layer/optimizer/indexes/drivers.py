@@ -1,0 +1,196 @@
+"""The drivers of PostgreSQL and of MySQL and MariaDB behind one face: connecting, asking, what an error says.
+
+A driver is imported when a connection of its engine is opened, so that a Lambda without one can load this.
+"""
+
+import contextlib
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optimizer.policy.model import Database
+
+if TYPE_CHECKING:
+    import pg8000.native
+    import pymysql.connections
+
+APPLICATION = "serverless-optimizer"
+_CONNECT_WITHIN_S = 5.0
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
+_WRONG_PASSWORD = ("28P01", "28000", 1045, 1698)
+
+type Connection = "pg8000.native.Connection | pymysql.connections.Connection[Any]"
+
+
+class Unreachable(ConnectionError):
+    """The server cannot be reached or hung up; a later attempt can succeed."""
+
+
+class AccessDenied(PermissionError):
+    """The server does not accept the credentials, also not those read anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a node of a database listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, database: Database, host: str = "") -> "Address":
+        """Of the writer, or of `host` (`host` or `host:port`; an IPv6 address stands in brackets with its port)."""
+        port = database.port or _PORTS[database.engine]
+        name = host or database.host
+        if name.startswith("["):
+            inner, _, rest = name[1:].partition("]")
+            return cls(inner, int(rest[1:]) if rest else port)
+        if name.count(":") == 1:
+            name, _, text = name.partition(":")
+            port = int(text)
+        return cls(name, port)
+
+
+def connect(
+    engine: str,
+    database: str,
+    address: Address,
+    user: str,
+    password: str,
+    tls: ssl.SSLContext | None,
+    read_within_s: float | None,
+) -> Connection:
+    """A new connection in autocommit that the caller closes; Unreachable or AccessDenied. `engine` as in the policy;
+    without `tls` nothing is encrypted."""
+    if engine == "postgresql":
+        return _connect_postgresql(database, address, user, password, tls, read_within_s)
+    return _connect_mysql(database, address, user, password, tls, read_within_s)
+
+
+def is_healthy(connection: Connection) -> bool:
+    """Whether the server still answers on it."""
+    try:
+        rows(connection, "SELECT 1 AS one")
+    except _errors():
+        return False
+    return True
+
+
+def close(connection: Connection) -> None:
+    """Hang up, whatever state it is in."""
+    with contextlib.suppress(*_errors()):
+        connection.close()
+
+
+def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
+    """Run one statement, with `:name` (PostgreSQL) or `%(name)s` (MySQL, MariaDB) for values; the rows by column."""
+    driven: Any = connection
+    if hasattr(driven, "cursor"):
+        with driven.cursor() as cursor:
+            cursor.execute(sql, values or None)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    found = driven.run(sql, **values) or []
+    names = [column["name"] for column in driven.columns or ()]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def error_code(error: BaseException) -> str | int | None:
+    """SQLSTATE on PostgreSQL, the error number on MySQL and MariaDB; None if the server did not give one."""
+    first = error.args[0] if error.args else None
+    if isinstance(first, dict):
+        return str(first.get("C"))
+    return first if isinstance(first, int) else None
+
+
+def _errors() -> tuple[type[BaseException], ...]:
+    """What a driver raises of a broken connection; only of drivers that are loaded."""
+    found: list[type[BaseException]] = [OSError]
+    with contextlib.suppress(ImportError):
+        from pg8000.exceptions import DatabaseError, InterfaceError
+
+        found += [InterfaceError, DatabaseError]
+    with contextlib.suppress(ImportError):
+        from pymysql.err import Error
+
+        found.append(Error)
+    return tuple(found)
+
+
+def _connect_postgresql(
+    database: str,
+    address: Address,
+    user: str,
+    password: str,
+    tls: ssl.SSLContext | None,
+    read_within_s: float | None,
+) -> Connection:
+    from pg8000.exceptions import DatabaseError, InterfaceError
+    from pg8000.native import Connection
+
+    try:
+        return Connection(
+            user,
+            host=address.host,
+            port=address.port,
+            database=database,
+            password=password,
+            sock=_socket(address, read_within_s),
+            # False and not None: None would take encryption without looking at the certificate.
+            ssl_context=tls or False,
+            application_name=APPLICATION,
+        )
+    except (InterfaceError, OSError) as broken:
+        raise Unreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken
+    except DatabaseError as refused:
+        raise _refusal(address, user, refused) from refused
+
+
+def _socket(address: Address, read_within_s: float | None) -> socket.socket:
+    """Made here, because the driver knows but one limit for connecting and for reading."""
+    made = socket.create_connection((address.host, address.port), _CONNECT_WITHIN_S)
+    made.settimeout(read_within_s)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return made
+
+
+def _connect_mysql(
+    database: str,
+    address: Address,
+    user: str,
+    password: str,
+    tls: ssl.SSLContext | None,
+    read_within_s: float | None,
+) -> Connection:
+    import pymysql
+    from pymysql.err import MySQLError, OperationalError
+
+    try:
+        return pymysql.connect(
+            host=address.host,
+            port=address.port,
+            user=user,
+            password=password,
+            database=database,
+            charset="utf8mb4",
+            connect_timeout=int(_CONNECT_WITHIN_S),
+            read_timeout=read_within_s,
+            ssl=tls,
+            ssl_disabled=tls is None,
+            autocommit=True,
+            program_name=APPLICATION,
+        )
+    except OperationalError as refused:
+        if error_code(refused) in _WRONG_PASSWORD:
+            raise _refusal(address, user, refused) from refused
+        raise Unreachable(f"{address.host}:{address.port} cannot be reached: {refused}") from refused
+    except (MySQLError, OSError) as broken:
+        raise Unreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken
+
+
+def _refusal(address: Address, user: str, error: BaseException) -> Exception:
+    code = error_code(error)
+    if code in _WRONG_PASSWORD:
+        return AccessDenied(f"{address.host}:{address.port} does not let {user} in ({code})")
+    return Unreachable(f"{address.host}:{address.port} refuses the connection: {error}")
