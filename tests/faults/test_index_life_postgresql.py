@@ -21,6 +21,10 @@ def test_a_rebuild_gives_a_new_file_and_leaves_nothing(scene: Any, installation:
     assert after.mark != before.mark
     assert one.invalid() == []
     assert one.turns.holder == {}
+    stored = one.store.change(change.id)
+    assert stored.progress["sizes_bytes"] == [before.size_bytes, after.size_bytes]
+    assert stored.message.startswith("The index was rebuilt: ")
+    assert "nothing is known of their times" in stored.message
 
 
 def test_analyze_and_vacuum_are_done_and_kept_at_once(scene: Any) -> None:

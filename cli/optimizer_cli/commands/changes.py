@@ -61,4 +61,4 @@ def _row(stored: StoredChange) -> tuple[str, ...]:
     usd = f"{shown.usd_month.estimate:+.2f}" if shown.usd_month else "-"
     said = " ".join(part for part in (text.reason(shown), text.message(shown)) if part)
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
-    return (shown.change_id, shown.target, text.what(shown), shown.status, usd, f"{said}{rule}")
+    return (shown.change_id, shown.target, shown.what, shown.status, usd, f"{said}{rule}")

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from optimizer.approvals.question import Approval
 from optimizer.changes import Interval
-from optimizer.figures import figure
+from optimizer.figures import data_size, figure
 from optimizer.report.summary import Line, line
-from optimizer.report.text import reason, sentence, usd, what
+from optimizer.report.text import reason, sentence, usd
 from optimizer.runs import StoredChange
 
 _RISKS = {
@@ -28,6 +28,7 @@ _LABELS = {
     "usd_day": "price, USD a day",
     "hold_ms": "each ping held, ms",
     "ttl_s": "TTL, s",
+    "size_bytes": "size",
 }
 _LONGEST_VALUE = 300
 
@@ -39,7 +40,7 @@ def shown(changes: Iterable[StoredChange]) -> list[Line]:
 
 def title(change: Line) -> str:
     """`orders: memory 512 -> 768 MB`."""
-    return f"{change.target}: {what(change)}"
+    return f"{change.target}: {change.what}"
 
 
 def why(change: Line) -> str:
@@ -80,20 +81,18 @@ def before_and_after(change: Line) -> list[tuple[str, str, str]]:
     """What is there before and after, and differs: name, value now, value afterwards."""
     before, after = change.before, change.after
     names = [name for name in after if name in before and before[name] != after[name]]
-    return [(_LABELS.get(name, name), value(before[name]), value(after[name])) for name in names]
+    return [(_label(name), _named(name, before[name]), _named(name, after[name])) for name in names]
 
 
 def put_in_place(change: Line) -> list[tuple[str, str]]:
     """What is there only after it, by name. Long lists are counted, not listed."""
-    return [
-        (_LABELS.get(name, name), value(found)) for name, found in change.after.items() if name not in change.before
-    ]
+    return [(_label(name), _named(name, found)) for name, found in change.after.items() if name not in change.before]
 
 
 def undo(record: Mapping[str, Any]) -> str:
     """How it is taken back."""
     rest = {name: found for name, found in record.items() if name != "action"}
-    said = "; ".join(f"{_LABELS.get(name, name)}: {value(found)}" for name, found in rest.items())
+    said = "; ".join(f"{_label(name)}: {_named(name, found)}" for name, found in rest.items())
     if "action" in record:
         return f"{str(record['action']).replace('_', ' ')}{f' ({said})' if said else ''}"
     return f"back to {said}" if said else "not at all"
@@ -103,7 +102,7 @@ def table_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Numbers behind a change, by name; what is not known is left out."""
     for name in sorted(facts):
         if facts[name] is not None:
-            yield name, value(facts[name])
+            yield name, _named(name, facts[name])
 
 
 def value(found: object) -> str:
@@ -149,6 +148,17 @@ def agreement(asked: Approval) -> str:
 def count(number: int, word: str) -> str:
     """`1 change`, `2 changes`."""
     return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _label(name: str) -> str:
+    return _LABELS.get(name, name)
+
+
+def _named(name: str, found: object) -> str:
+    """A value whose name tells that it is an amount of data, as such."""
+    if name.endswith("_bytes") and isinstance(found, (int, float)):
+        return data_size(found)
+    return value(found)
 
 
 def _amount(found: Interval, unit: str) -> str:

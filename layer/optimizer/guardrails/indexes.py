@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from optimizer.changes import Change
+from optimizer.figures import data_size
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
 from optimizer.policy.model import Indexes, Permission
 
@@ -71,7 +72,7 @@ def size(change: Change, live: Live, limits: Indexes) -> Refusal | None:
     if change.action in BUILDS and live.size_bytes > limits.max_build_mb * MIB:
         return Refusal(
             "indexes.size",
-            f"{live.size_bytes / MIB:.0f} MiB are more than the {limits.max_build_mb} that may be built.",
+            f"{data_size(live.size_bytes)} are more than the {limits.max_build_mb} MiB that may be built.",
         )
     return None
 
@@ -88,7 +89,7 @@ def bloat(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
     if share < limits.min_bloat_share or frees < limits.min_bloat_mb * MIB:
         return Refusal(
             "indexes.bloat",
-            f"It would free {frees / MIB:.1f} MiB, {share:.0%}; {limits.min_bloat_mb} MiB and "
+            f"It would free {data_size(frees)}, {share:.0%}; {limits.min_bloat_mb} MiB and "
             f"{limits.min_bloat_share:.0%} are the least worth a rebuild.",
         )
     return None

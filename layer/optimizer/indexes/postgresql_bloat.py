@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimizer.changes import Risk
+from optimizer.figures import data_size
 from optimizer.indexes.about import about_index
 from optimizer.indexes.catalog import Catalog, Constraint, Index, IndexPages
 from optimizer.indexes.findings import Action, Finding, Kind
@@ -120,7 +121,7 @@ def _finding(
     seen = 1 + sum(run.get(index.file_node or 0, 0.0) >= limits.least_share for run in runs)
     size = index.size_bytes or 0
     reason = (
-        f"{bloat.share:.0%} of {index.name} ({bloat.saves_bytes / 2**20:,.0f} of {size / 2**20:,.0f} MB) is space that "
+        f"{bloat.share:.0%} of {index.name} ({data_size(bloat.saves_bytes)} of {data_size(size)}) is space that "
         f"a rebuild would free, by {'its pages' if bloat.method == 'pgstatindex' else 'an estimate from statistics'}"
     )
     evidence: dict[str, Any] = {
@@ -159,8 +160,6 @@ def _why_no_rebuild(catalog: Catalog, index: Index, bloat: Bloat) -> str | None:
 
 def _pending(catalog: Catalog, index: Index, pages: IndexPages) -> Finding:
     size = (pages.pending_pages or 0) * catalog.server.block_bytes
-    reason = (
-        f"{index.name} has {size / 2**20:.0f} MB of entries that each search reads one by one until they are merged."
-    )
+    reason = f"{index.name} has {data_size(size)} of entries that each search reads one by one until they are merged."
     evidence = {"pending_pages": pages.pending_pages}
     return about_index(catalog, index, Kind.PENDING_LIST, Action.CLEAN_PENDING_LIST, reason, evidence=evidence)

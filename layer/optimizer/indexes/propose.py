@@ -86,7 +86,7 @@ def propose(run_id: str, database: str, finding: Finding, seen: Seen) -> Change 
             gone = f"{finding.covered_by}, which would serve instead, was gone when it was looked at once more."
             return NoChange(run_id, Tuner.INDEXES, target_of(database, finding), gone, evidence)
         before["covered_by"] = {"index": finding.covered_by, "definition": seen.cover.definition}
-    if action == "rebuild" and finding.saves_bytes is not None:
+    if action in ("rebuild", "optimize_table") and finding.saves_bytes is not None:
         after = {"size_bytes": max(0, seen.live.size_bytes - finding.saves_bytes)}
     return Change(
         run_id=run_id,
@@ -96,10 +96,20 @@ def propose(run_id: str, database: str, finding: Finding, seen: Seen) -> Change 
         before=before,
         after=after,
         reason=finding.reason,
-        undo={"definition": seen.live.definition} if seen.live.index else {},
+        undo=_undo(action, seen.live.definition if seen.live.index else ""),
         risk=max(finding.risk, Risk.MEDIUM, key=_RISKS.index) if action == "drop_index" else finding.risk,
         evidence=evidence,
     )
+
+
+def _undo(action: str, definition: str) -> dict[str, Any]:
+    """`action` in words; with the definition where it takes an index to be made again."""
+    if action == "drop_index":
+        return {"action": "made visible or built again", "definition": definition}
+    if action == "create_index":
+        return {"action": "dropped again"}
+    nothing = "nothing to undo: the data and every definition stay the same"
+    return {"action": nothing, **({"definition": definition} if definition else {})}
 
 
 _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)

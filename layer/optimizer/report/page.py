@@ -173,7 +173,6 @@ def _environment() -> Environment:
         "short": lambda target: target.rsplit(":function:", 1)[-1],
         "signed": lambda amount: f"{amount:+.2f}",
         "tone": lambda status: _TONES.get(status, "soft"),
-        "what": text.what,
         "words": _words,
     }
     environment.filters |= filters

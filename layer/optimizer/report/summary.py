@@ -7,6 +7,7 @@ from typing import Any
 
 from optimizer.changes import Interval, Status
 from optimizer.report.proved import Proved
+from optimizer.report.what import what
 from optimizer.runs import StoredChange
 
 # Where a change of each status is listed. A change that is being watched has been made. When a run is reported, every
@@ -31,11 +32,13 @@ SECTIONS = ("changed", "taken_back", "recommended", "waiting", "rejected", "refu
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One change as it is shown. `target` is the last part of the ARN; `rule` refused it, if one did."""
+    """One change as it is shown. `target` is the last part of the ARN, `what` the change in one phrase; `rule` refused
+    it, if one did."""
 
     change_id: str
     tuner: str
     target: str
+    what: str
     reason: str
     status: str
     rule: str
@@ -125,6 +128,7 @@ def line(stored: StoredChange) -> Line:
         change_id=change.id,
         tuner=change.tuner.value,
         target=change.target.rsplit(":function:", 1)[-1],
+        what=what(change),
         reason=change.reason,
         status=stored.status.value,
         rule=stored.rule,

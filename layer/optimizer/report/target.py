@@ -66,17 +66,19 @@ def function_document(
 def database_document(
     run_id: str, name: str, changes: Sequence[StoredChange], no_changes: Sequence[Json], failed: Sequence[str]
 ) -> dict[str, Any]:
-    """Sizes of the indexes that something was said of, before and after."""
+    """Sizes of the indexes that something was said of, before and after: as the server said afterwards where it was
+    done, else as expected."""
     sizes = []
     for stored in changes:
         change = stored.change
         before, after = change.before.get("size_bytes"), change.after.get("size_bytes")
-        if after is None and before is not None and "saves_bytes" in change.evidence:
-            after = before - change.evidence["saves_bytes"]
-        if before is not None:
-            what = change.before.get("index") or change.before.get("table") or change.target
+        done = stored.progress.get("sizes_bytes")
+        if before is not None and change.before.get("index") and change.action != "create_index":
             gone = change.action.startswith("drop")
-            sizes.append({"name": what, "before_mb": _mb(before), "after_mb": 0.0 if gone else _mb(after)})
+            after = done[1] if done else after
+            sizes.append(
+                {"name": change.before["index"], "before_mb": _mb(before), "after_mb": 0.0 if gone else _mb(after)}
+            )
     return {**_common(run_id, "database", name, changes, no_changes, failed), "sizes": sizes}
 
 

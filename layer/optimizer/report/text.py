@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from optimizer.changes import Interval, Tuner
-from optimizer.figures import figure
+from optimizer.changes import Interval
 from optimizer.report.summary import Line, Report
 
 # SNS takes 256 KiB; a mail nobody scrolls through is shorter, and the report has the rest.
@@ -79,7 +78,7 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
 def change_body(shown: Line) -> str:
     """The message about how a single change ended."""
     outcome = f"Outcome: {shown.status}. {message(shown)}".rstrip()
-    parts = [f"{shown.target}: {what(shown)}.", sentence(reason(shown)), outcome]
+    parts = [f"{shown.target}: {shown.what}.", sentence(reason(shown)), outcome]
     return "\n".join(wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
 
@@ -115,7 +114,7 @@ def _cut(lines: list[str]) -> list[str]:
 
 
 def _item(shown: Line) -> str:
-    parts = [f"{shown.target}: {what(shown)}"]
+    parts = [f"{shown.target}: {shown.what}"]
     parts += [f"{usd(shown.usd_month)} a month"] if shown.usd_month else []
     parts += [reason(shown), message(shown)]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
@@ -138,35 +137,8 @@ def sentence(part: str) -> str:
     return part if part.endswith((".", "!", "?")) else f"{part}."
 
 
-def what(shown: Line) -> str:
-    """The change in one phrase: the numbers that its guardrails read."""
-    before, after = shown.before, shown.after
-    match Tuner(shown.tuner):
-        case Tuner.MEMORY:
-            return f"memory {_value(before.get('memory_mb'))} -> {_value(after.get('memory_mb'))} MB"
-        case Tuner.WARMUPS:
-            if not after.get("pings"):
-                return "warm-ups taken away"
-            return f"{_value(after['pings'])} warm-up pings, at most {_value(after.get('most_environments'))} at once"
-        case Tuner.PROVISIONED_CONCURRENCY:
-            held = f"{_value(before.get('environments'))} -> {_value(after.get('environments'))}"
-            return f"provisioned concurrency {held} environments"
-        case Tuner.CACHE_TTLS:
-            then, now = before.get("ttl_s") or {}, after.get("ttl_s") or {}
-            moved = [f"{n} {_value(then.get(n))} -> {_value(now[n])} s" for n in sorted(now) if then.get(n) != now[n]]
-            return f"TTLs {', '.join(moved)}"
-        case _:
-            return shown.tuner.replace("_", " ")
-
-
 def _is_notice(no_change: Mapping[str, Any]) -> bool:
     return bool((no_change.get("evidence") or {}).get("notice"))
-
-
-def _value(value: object) -> str:
-    if value is None:
-        return "none"
-    return figure(value, 4) if isinstance(value, float) else str(value)
 
 
 def wrap(part: str) -> str:

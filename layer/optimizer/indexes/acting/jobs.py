@@ -41,7 +41,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Outcome:
     """`wait_s` until the next look, for PENDING."""
 
     result: Result
@@ -64,7 +64,7 @@ class Jobs:
     may_start: Callable[[], str]
     remaining_ms: Callable[[], float]
 
-    def go_on(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Answer:
+    def go_on(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Outcome:
         """Take the job further. `record` is empty at first and holds what was saved last afterwards."""
         if not record:
             record.update(job=job.value, phase="waiting", attempt=0, since=now.isoformat())
@@ -74,23 +74,23 @@ class Jobs:
             self.end_turn()
         return answer
 
-    def stop(self, change: Change, record: dict[str, Any], now: datetime) -> Answer:
+    def stop(self, change: Change, record: dict[str, Any], now: datetime) -> Outcome:
         """End the job where it is, and clean up. DONE: nothing of it runs or is left any more."""
         job = Job(record["job"])
         if record["phase"] == "waiting":
-            return Answer(Result.DONE)
+            return Outcome(Result.DONE)
         record.update(stopped=True)
         self.save(record)
         if self.server.running(record["session"]) is not None:
             self.server.cancel(record["session"])
-            return Answer(Result.PENDING, "waiting for the statement to end", _SHORTEST_POLL_S)
+            return Outcome(Result.PENDING, "waiting for the statement to end", _SHORTEST_POLL_S)
         answer = self._settle(job, change, record, now, "it was stopped")
         if answer.result is not Result.PENDING:
             self.end_turn()
-            return Answer(Result.DONE, answer.message)
+            return Outcome(Result.DONE, answer.message)
         return answer
 
-    def _step(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Answer:
+    def _step(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Outcome:
         if record["phase"] == "waiting":
             return self._start(job, change, record, now)
         if record["phase"] == "working":
@@ -99,10 +99,10 @@ class Jobs:
                 return self._still_running(record, running.seconds, running.phase, now)
         return self._settle(job, change, record, now, record.get("problem", ""))
 
-    def _start(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Answer:
+    def _start(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Outcome:
         if now < datetime.fromisoformat(record.get("not_before", record["since"])):
             wait = datetime.fromisoformat(record["not_before"]) - now
-            return Answer(Result.PENDING, record.get("problem", ""), max(1, round(wait.total_seconds())))
+            return Outcome(Result.PENDING, record.get("problem", ""), max(1, round(wait.total_seconds())))
         if not self.take_turn():
             return self._wait(record, now, "Another change is being made on the same cluster.")
         live = self._look(change, job)
@@ -111,10 +111,10 @@ class Jobs:
         target = live or _absent(change)
         closed = self.may_start()
         if closed:
-            return Answer(Result.BLOCKED, closed)
+            return Outcome(Result.BLOCKED, closed)
         table = live or self._table(change)
         if table is None:
-            return Answer(Result.FAILED, "its table was dropped meanwhile")
+            return Outcome(Result.FAILED, "its table was dropped meanwhile")
         blocked = obstacle(job, self.server.conditions(table), self.limits)
         if blocked:
             return self._wait(record, now, blocked)
@@ -122,11 +122,11 @@ class Jobs:
 
     def _send(
         self, job: Job, change: Change, record: dict[str, Any], live: State | None, target: State, now: datetime
-    ) -> Answer:
+    ) -> Outcome:
         try:
             statement = self.server.statement(job, change, live)
         except StatementFailed as failed:
-            return Answer(Result.FAILED, str(failed))
+            return Outcome(Result.FAILED, str(failed))
         if job in _BUILDS:
             self.begin_build(target)
         worker = self.server.worker(self.limits.lock_timeout_ms)
@@ -145,7 +145,7 @@ class Jobs:
             try:
                 within_s = max(0.1, min(_SEND_S, (self.remaining_ms() - _RESERVE_MS) / 1000))
                 if not worker.send(statement, within_s):
-                    return Answer(Result.PENDING, "the server is at work", _SHORTEST_POLL_S)
+                    return Outcome(Result.PENDING, "the server is at work", _SHORTEST_POLL_S)
                 record.update(sent=True)
             except (LockNotGot, Cancelled, Unreachable) as ended:
                 record.update(problem=str(ended))
@@ -155,20 +155,20 @@ class Jobs:
             worker.close()
         return self._settle(job, change, record, now, record.get("problem", ""))
 
-    def _still_running(self, record: dict[str, Any], seconds: float, phase: str, now: datetime) -> Answer:
+    def _still_running(self, record: dict[str, Any], seconds: float, phase: str, now: datetime) -> Outcome:
         age = now - datetime.fromisoformat(record["began_at"])
         if age > timedelta(minutes=self.limits.max_build_minutes):
             problem = f"it took longer than {self.limits.max_build_minutes} minutes"
             record.update(problem=problem, fatal=True)
             self.save(record)
             self.server.cancel(record["session"])
-            return Answer(Result.PENDING, problem, _SHORTEST_POLL_S)
+            return Outcome(Result.PENDING, problem, _SHORTEST_POLL_S)
         # Prolongs the turn, too.
         self.take_turn()
         wait_s = min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, round(seconds / 4)))
-        return Answer(Result.PENDING, f"the server is at work{f': {phase}' if phase else ''}", wait_s)
+        return Outcome(Result.PENDING, f"the server is at work{f': {phase}' if phase else ''}", wait_s)
 
-    def _settle(self, job: Job, change: Change, record: dict[str, Any], now: datetime, problem: str) -> Answer:
+    def _settle(self, job: Job, change: Change, record: dict[str, Any], now: datetime, problem: str) -> Outcome:
         """The statement has ended, one way or the other: clean up, then say what became of it."""
         target = _state(record["target"])
         for left in self.server.leftovers(target, job):
@@ -180,32 +180,32 @@ class Jobs:
                 self.server.remove(left, self.limits.lock_timeout_ms)
             except (LockNotGot, Cancelled) as busy:
                 if record["cleaned"] >= _CLEANING_TRIES:
-                    return Answer(Result.FAILED, f"{problem}; {left.schema}.{left.index} is left and must be dropped")
+                    return Outcome(Result.FAILED, f"{problem}; {left.schema}.{left.index} is left and must be dropped")
                 wait_s = min(_LONGEST_CLEANING_S, _BACKOFF_S * record["cleaned"])
-                return Answer(Result.PENDING, f"cleaning up: {busy}", wait_s)
+                return Outcome(Result.PENDING, f"cleaning up: {busy}", wait_s)
         live = self._look(change, job)
         if self._is_achieved(job, record, live, target):
-            return Answer(Result.DONE)
+            return Outcome(Result.DONE)
         if record.get("stopped"):
-            return Answer(Result.FAILED, problem)
+            return Outcome(Result.FAILED, problem)
         if live is None and job is not Job.CREATE:
             return self._gone(job)
         if job is Job.CREATE and self._table(change) is None:
-            return Answer(Result.FAILED, "its table was dropped meanwhile")
+            return Outcome(Result.FAILED, "its table was dropped meanwhile")
         problem = problem or "the statement ended without its effect: its connection or the server was cut off"
         if record.get("fatal") or record["attempt"] >= self.limits.lock_attempts:
             tries = "" if record.get("fatal") else f" in {record['attempt']} tries"
-            return Answer(Result.FAILED, f"It was not done{tries}: {problem}.")
+            return Outcome(Result.FAILED, f"It was not done{tries}: {problem}.")
         wait_s = _BACKOFF_S * 2 ** (record["attempt"] - 1)
         record.update(phase="waiting", problem=problem, not_before=(now + timedelta(seconds=wait_s)).isoformat())
         record.pop("known", None)
         self.save(record)
-        return Answer(Result.PENDING, problem, wait_s)
+        return Outcome(Result.PENDING, problem, wait_s)
 
-    def _wait(self, record: dict[str, Any], now: datetime, reason: str) -> Answer:
+    def _wait(self, record: dict[str, Any], now: datetime, reason: str) -> Outcome:
         if now - datetime.fromisoformat(record["since"]) > _PATIENCE:
-            return Answer(Result.BLOCKED, reason)
-        return Answer(Result.PENDING, reason, _LOOK_AGAIN_S)
+            return Outcome(Result.BLOCKED, reason)
+        return Outcome(Result.PENDING, reason, _LOOK_AGAIN_S)
 
     def _is_achieved(self, job: Job, record: Mapping[str, Any], live: State | None, target: State) -> bool:
         if job is Job.DROP:
@@ -221,8 +221,8 @@ class Jobs:
         changed = bool(record.get("sent")) or live.mark != target.mark
         return changed and live.is_valid if job is Job.REBUILD else changed
 
-    def _gone(self, job: Job) -> Answer:
-        return Answer(Result.DONE) if job is Job.DROP else Answer(Result.FAILED, "it was dropped meanwhile")
+    def _gone(self, job: Job) -> Outcome:
+        return Outcome(Result.DONE) if job is Job.DROP else Outcome(Result.FAILED, "it was dropped meanwhile")
 
     def _look(self, change: Change, job: Job) -> State | None:
         return self.server.look(

@@ -14,8 +14,9 @@ from typing import Any
 from optimizer.changes import FINAL, Change, Status, Tuner
 from optimizer.guardrails import Refusal
 from optimizer.guardrails.indexes import ALTERS, Live, table_of
+from optimizer.indexes import words
 from optimizer.indexes.acting import stages
-from optimizer.indexes.acting.jobs import Answer, Jobs, Result
+from optimizer.indexes.acting.jobs import Jobs, Outcome, Result
 from optimizer.indexes.acting.judge import Comparison, compare
 from optimizer.indexes.acting.records import ActingRecords
 from optimizer.indexes.acting.server import Job, Server, State, StatementTimes
@@ -23,10 +24,9 @@ from optimizer.indexes.drivers import Unreachable
 from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database, Indexes
 from optimizer.runs import RunStore, StoredChange
+from optimizer.steps import Answer, answer, ended
 
 _TRY_AGAIN_S = 30
-
-type Reply = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ChangeIndexes:
     may_start: Callable[[datetime], Refusal | None]
     remaining_ms: Callable[[], float]
 
-    def apply(self, change_id: str, now: datetime) -> Reply:
+    def apply(self, change_id: str, now: datetime) -> Answer:
         """Look once more, then begin; `poll` goes on with what takes longer."""
         stored = self.store.change(change_id)
         if stored.status is Status.WATCHING:
@@ -51,17 +51,17 @@ class ChangeIndexes:
         if stored.status in FINAL:
             return ended(stored)
         if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
-            return reply("refused", change_id, f"the change is {stored.status.value}, not approved")
+            return answer("refused", change_id, f"the change is {stored.status.value}, not approved")
         if not stored.progress:
             try:
                 turned_down = self._prepare(stored.change, now)
             except (Unreachable, TooManyConnections) as busy:
-                return reply("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+                return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
             if turned_down is not None:
                 return turned_down
         return self.poll(change_id, now)
 
-    def poll(self, change_id: str, now: datetime) -> Reply:
+    def poll(self, change_id: str, now: datetime) -> Answer:
         """Go on with what `apply` began."""
         stored = self.store.change(change_id)
         if stored.status is Status.WATCHING:
@@ -73,17 +73,21 @@ class ChangeIndexes:
         progress = dict(stored.progress)
         job = stages.first_job(stored.change, self.database.engine)
         if job is not None:
-            answer = self._work("job", job, stored.change, progress, now)
-            if answer.result is Result.PENDING:
-                return reply("pending", change_id, answer.message, wait_s=answer.wait_s)
-            if answer.result is not Result.DONE:
-                return self._not_done(stored.change, answer, now)
+            done = self._work("job", job, stored.change, progress, now)
+            if done.result is Result.PENDING:
+                return answer("pending", change_id, done.message, wait_s=done.wait_s)
+            if done.result is not Result.DONE:
+                return self._not_done(stored.change, done, now)
+        try:
+            said = self._said(stored.change, progress)
+        except (Unreachable, TooManyConnections) as busy:
+            return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
         self._cool_down(stored.change, now)
         self.store.save_progress(change_id, {**progress, "applied_at": now.isoformat(), "verified": 0})
-        self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
+        self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING}, message=said)
         return self._applied(self.store.change(change_id))
 
-    def verify(self, change_id: str, now: datetime) -> Reply:
+    def verify(self, change_id: str, now: datetime) -> Answer:
         """Judge at the next age; the last one keeps."""
         stored = self.store.change(change_id)
         if stored.status is not Status.WATCHING:
@@ -93,37 +97,39 @@ class ChangeIndexes:
         try:
             problem, summary = self._judge(stored.change, stored.progress)
         except (Unreachable, TooManyConnections) as busy:
-            return reply("watch", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+            return answer("watch", change_id, str(busy), wait_s=_TRY_AGAIN_S)
         if problem:
-            return reply("revert", change_id, problem)
+            return answer("revert", change_id, problem)
         if number + 1 == len(ages):
-            return reply("keep", change_id, summary)
+            self.store.save_progress(change_id, {**stored.progress, "seen": summary})
+            return answer("keep", change_id, summary)
         self.store.save_progress(change_id, {**stored.progress, "verified": number + 1})
         applied_at = datetime.fromisoformat(stored.progress["applied_at"])
         due = applied_at + timedelta(minutes=ages[number + 1])
-        return reply("watch", change_id, summary, wait_s=_seconds(due - now))
+        return answer("watch", change_id, summary, wait_s=_seconds(due - now))
 
-    def keep(self, change_id: str, now: datetime) -> Reply:
+    def keep(self, change_id: str, now: datetime) -> Answer:
         """The watch is over. For a drop this is when it happens, and where nothing was hidden before it the statements
         are watched once more."""
         stored = self.store.change(change_id)
         if stored.status is not Status.WATCHING:
             return ended(stored)
-        message = ""
+        message = " ".join(part for part in (stored.message, str(stored.progress.get("seen") or "")) if part)
         if stored.change.action == "drop_index":
             try:
                 unfinished = self._drop(stored.change, dict(stored.progress), now)
             except (Unreachable, TooManyConnections) as busy:
-                return reply("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+                return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
             if unfinished is not None:
                 return unfinished
-            message = "the index was dropped; its definition is in the record"
+            found = stored.progress.get("found") or {}
+            message = words.outcome("drop_index", found.get("size_bytes"), None)
         self._cool_down(stored.change, now)
         if not self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=message):
             return ended(self.store.change(change_id))
-        return reply("kept", change_id, message)
+        return answer("kept", change_id, message)
 
-    def revert(self, change_id: str, now: datetime, reason: str = "") -> Reply:
+    def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
         """End what runs, remove what it left, and undo what was done, by the stored definition."""
         takes_back = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT, Status.REVERTING}
         stored = self.store.change(change_id)
@@ -133,20 +139,20 @@ class ChangeIndexes:
             return ended(self.store.change(change_id))
         progress = dict(stored.progress)
         try:
-            answer = self._undo(stored.change, progress, now)
+            undone = self._undo(stored.change, progress, now)
         except (Unreachable, TooManyConnections) as busy:
-            return reply("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
-        if answer.result is Result.PENDING:
-            return reply("pending", change_id, answer.message, wait_s=answer.wait_s)
-        if answer.result is not Result.DONE:
-            message = f"It could not be taken back: {answer.message} What makes it again is in the record."
+            return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+        if undone.result is Result.PENDING:
+            return answer("pending", change_id, undone.message, wait_s=undone.wait_s)
+        if undone.result is not Result.DONE:
+            message = f"It could not be taken back: {undone.message} What makes it again is in the record."
             self.store.move(change_id, Status.FAILED, now, frm={Status.REVERTING}, message=message)
-            return reply("failed", change_id, message)
+            return answer("failed", change_id, message)
         self._cool_down(stored.change, now)
         self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING})
-        return reply("reverted", change_id, answer.message)
+        return answer("reverted", change_id, undone.message)
 
-    def _prepare(self, change: Change, now: datetime) -> Reply | None:
+    def _prepare(self, change: Change, now: datetime) -> Answer | None:
         """The last look before anything happens; records what there was."""
         job = stages.main_job(change)
         live = self._look(change, job)
@@ -154,16 +160,16 @@ class ChangeIndexes:
         stale = stages.stale(change, live) or self._cover_is_gone(change)
         if stale:
             self.store.move(change.id, Status.STALE, now, frm=before, message=stale)
-            return reply("stale", change.id, stale)
+            return answer("stale", change.id, stale)
         size_bytes = max(float(change.before["size_bytes"]), float(live.size_bytes if live else 0))
         refusal = self.recheck(change, Live(size_bytes, live.protected if live else ""), now) or self._breaker(change)
         if refusal is not None:
             message = f"{refusal.rule}: {refusal.message}"
             self.store.move(change.id, Status.REFUSED, now, frm=before, message=message)
-            return {**reply("refused", change.id, refusal.message), "rule": refusal.rule}
+            return {**answer("refused", change.id, refusal.message), "rule": refusal.rule}
         if change.action == "drop_index" and live and (missed := self.server.missed(live, self.limits.max_slowdown)):
             self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"indexes.planner: {missed}")
-            return {**reply("refused", change.id, missed), "rule": "indexes.planner"}
+            return {**answer("refused", change.id, missed), "rule": "indexes.planner"}
         table = live or self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
         times = self.server.times(table) if table else None
         self.store.save_progress(
@@ -194,15 +200,15 @@ class ChangeIndexes:
             return f"{cover['index']}, which serves instead of it, is not what it was"
         return ""
 
-    def _work(self, name: str, job: Job, change: Change, progress: dict[str, Any], now: datetime) -> Answer:
+    def _work(self, name: str, job: Job, change: Change, progress: dict[str, Any], now: datetime) -> Outcome:
         """Take the job whose record is `progress[name]` further; Unreachable and the like mean to ask again later."""
         record = dict(progress.get(name) or {})
         try:
-            answer = self._jobs(name, change, progress, now).go_on(job, change, record, now)
+            made = self._jobs(name, change, progress, now).go_on(job, change, record, now)
         except (Unreachable, TooManyConnections) as busy:
-            answer = Answer(Result.PENDING, str(busy), _TRY_AGAIN_S)
+            made = Outcome(Result.PENDING, str(busy), _TRY_AGAIN_S)
         progress[name] = record
-        return answer
+        return made
 
     def _jobs(self, name: str, change: Change, progress: dict[str, Any], now: datetime) -> Jobs:
         def save(record: Mapping[str, Any]) -> None:
@@ -230,23 +236,23 @@ class ChangeIndexes:
             remaining_ms=self.remaining_ms,
         )
 
-    def _not_done(self, change: Change, answer: Answer, now: datetime) -> Reply:
-        blocked = answer.result is Result.BLOCKED
+    def _not_done(self, change: Change, made: Outcome, now: datetime) -> Answer:
+        blocked = made.result is Result.BLOCKED
         status = Status.REFUSED if blocked else Status.FAILED
-        message = f"indexes.preflight: {answer.message}" if blocked else answer.message
+        message = f"indexes.preflight: {made.message}" if blocked else made.message
         self.store.move(change.id, status, now, frm={Status.APPLYING}, message=message)
-        return reply(status.value, change.id, answer.message)
+        return answer(status.value, change.id, made.message)
 
-    def _drop(self, change: Change, progress: dict[str, Any], now: datetime) -> Reply | None:
+    def _drop(self, change: Change, progress: dict[str, Any], now: datetime) -> Answer | None:
         """The last stage of a drop; None when it is done and the statements bear it."""
         hidden = stages.first_job(change, self.database.engine) is not None
         ages = self.limits.watch_minutes
         if "dropped_at" not in progress:
-            answer = self._work("drop", Job.DROP, change, progress, now)
-            if answer.result is Result.PENDING:
-                return reply("pending", change.id, answer.message, wait_s=answer.wait_s)
-            if answer.result is not Result.DONE:
-                return self._drop_failed(change, answer, now)
+            made = self._work("drop", Job.DROP, change, progress, now)
+            if made.result is Result.PENDING:
+                return answer("pending", change.id, made.message, wait_s=made.wait_s)
+            if made.result is not Result.DONE:
+                return self._drop_failed(change, made, now)
             self.store.save_progress(change.id, {**progress, "dropped_at": now.isoformat(), "checked": 0})
             # What nobody could use while it was hidden, nobody misses.
             return None if hidden else self._watch_drop(change.id, timedelta(minutes=ages[0]))
@@ -261,16 +267,16 @@ class ChangeIndexes:
         self.store.save_progress(change.id, {**progress, "checked": number})
         return self._watch_drop(change.id, timedelta(minutes=ages[number] - ages[number - 1]))
 
-    def _watch_drop(self, change_id: str, wait: timedelta) -> Reply:
-        return reply("pending", change_id, "the statements are watched", wait_s=_seconds(wait))
+    def _watch_drop(self, change_id: str, wait: timedelta) -> Answer:
+        return answer("pending", change_id, "the statements are watched", wait_s=_seconds(wait))
 
-    def _drop_failed(self, change: Change, answer: Answer, now: datetime) -> Reply:
+    def _drop_failed(self, change: Change, made: Outcome, now: datetime) -> Answer:
         if stages.first_job(change, self.database.engine) is not None:
-            return self.revert(change.id, now, answer.message)
-        self.store.move(change.id, Status.FAILED, now, frm={Status.WATCHING}, message=answer.message)
-        return reply("failed", change.id, answer.message)
+            return self.revert(change.id, now, made.message)
+        self.store.move(change.id, Status.FAILED, now, frm={Status.WATCHING}, message=made.message)
+        return answer("failed", change.id, made.message)
 
-    def _undo(self, change: Change, progress: dict[str, Any], now: datetime) -> Answer:
+    def _undo(self, change: Change, progress: dict[str, Any], now: datetime) -> Outcome:
         for name in ("job", "drop"):
             record = dict(progress.get(name) or {})
             if record and not progress.get("stopped"):
@@ -283,7 +289,7 @@ class ChangeIndexes:
         begun = progress.get("undo")
         job = Job(begun["job"]) if begun else stages.undo_job(change, progress, self._look(change, Job.ANALYZE))
         if job is None:
-            return Answer(Result.DONE, stages.nothing_to_undo(change))
+            return Outcome(Result.DONE, stages.nothing_to_undo(change))
         return self._work("undo", job, change, progress, now)
 
     def _judge(self, change: Change, progress: Mapping[str, Any]) -> tuple[str, str]:
@@ -325,20 +331,17 @@ class ChangeIndexes:
     def _ages(self, change: Change) -> list[float]:
         return stages.ages(change, self.limits)
 
-    def _applied(self, stored: StoredChange) -> Reply:
+    def _said(self, change: Change, progress: dict[str, Any]) -> str:
+        """What was done, with the server's own figures; leaves them in `progress`."""
+        if change.action == "drop_index":
+            return stages.WATCHED_FIRST
+        live, found = self._look(change, Job.ANALYZE), progress.get("found") or {}
+        progress["sizes_bytes"] = [found.get("size_bytes"), live.size_bytes if live else None]
+        return words.outcome(change.action, *progress["sizes_bytes"])
+
+    def _applied(self, stored: StoredChange) -> Answer:
         wait = timedelta(minutes=self._ages(stored.change)[0])
-        return reply("applied", stored.change.id, stages.applied_message(stored.change), wait_s=_seconds(wait))
-
-
-def reply(outcome: str, change_id: str, message: str = "", **more: Any) -> Reply:
-    """An answer to the state machine."""
-    return {"outcome": outcome, "change_id": change_id, **({"message": message} if message else {}), **more}
-
-
-def ended(stored: StoredChange) -> Reply:
-    """What to answer where the change is past the step that was asked for."""
-    outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
-    return reply(outcomes.get(stored.status, stored.status.value), stored.change.id, stored.message)
+        return answer("applied", stored.change.id, stored.message, wait_s=_seconds(wait))
 
 
 def _seconds(wait: timedelta) -> int:

@@ -20,15 +20,8 @@ _MAIN = {
 # Actions that can make statements slower.
 WATCHED = frozenset({"rebuild", "drop_index", "create_index", "optimize_table"})
 _MINUTES_A_DAY = 1440.0
-_DONE = {
-    "analyze": "the statistics are new",
-    "vacuum": "the table was vacuumed",
-    "clean_pending_list": "the pending list was emptied",
-    "rebuild": "the index was rebuilt",
-    "drop_leftover": "the leftover was dropped",
-    "create_index": "the index was built",
-    "optimize_table": "the table was rewritten",
-}
+# What is said of a drop that was approved and has not happened yet.
+WATCHED_FIRST = "The index is watched before it is dropped."
 
 
 def main_job(change: Change) -> Job:
@@ -104,11 +97,6 @@ def nothing_to_undo(change: Change) -> str:
     """What a person is told where nothing was to be undone."""
     same = {"rebuild": "a rebuilt index is the same index", "optimize_table": "a rewritten table is the same table"}
     return same.get(change.action, "there was nothing to undo")
-
-
-def applied_message(change: Change) -> str:
-    """One sentence about what was done."""
-    return _DONE.get(change.action, "the index is watched before it is dropped")
 
 
 def times_document(times: Mapping[str, StatementTimes] | None) -> dict[str, Any] | None:

@@ -1,0 +1,71 @@
+"""Changes of indexes in words: what is done to what, and how much of it."""
+
+from typing import Any
+
+import pytest
+from optimizer.approvals import wording
+from optimizer.indexes.words import outcome, phrase
+
+EVENT = {"schema": "public", "table": "event", "index": "event_at_idx", "size_bytes": 1_359_872}
+MADE = "CREATE INDEX event_kind_idx ON public.event USING btree (kind)"
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after", "said"),
+    [
+        (
+            "rebuild",
+            EVENT,
+            {"size_bytes": 286_720},
+            "rebuild event_at_idx of public.event, 1.3 MiB, about 1.02 MiB of it bloat",
+        ),
+        ("rebuild", EVENT, {}, "rebuild event_at_idx of public.event, 1.3 MiB"),
+        (
+            "drop_index",
+            {**EVENT, "covered_by": {"index": "wide"}},
+            {},
+            "drop event_at_idx of public.event, 1.3 MiB; wide serves instead",
+        ),
+        (
+            "drop_leftover",
+            {**EVENT, "size_bytes": 0},
+            {},
+            "drop event_at_idx of public.event, which an interrupted build left, 0 B",
+        ),
+        (
+            "create_index",
+            {**EVENT, "index": "event_kind_idx"},
+            {"definition": MADE},
+            f"build event_kind_idx on public.event: {MADE}",
+        ),
+        (
+            "analyze",
+            {"schema": "public", "table": "event", "size_bytes": 8192},
+            {},
+            "take new statistics of public.event (ANALYZE), 8 KiB",
+        ),
+        (
+            "optimize_table",
+            {"schema": "shop", "table": "event", "size_bytes": 8192},
+            {"size_bytes": 4096},
+            "rewrite shop.event (OPTIMIZE TABLE), 8 KiB, about 4 KiB of it free",
+        ),
+    ],
+)
+def test_what_is_done_is_said_with_its_size(
+    action: str, before: dict[str, Any], after: dict[str, Any], said: str
+) -> None:
+    assert phrase(action, before, after) == said
+
+
+def test_what_was_done_is_said_with_the_sizes_before_and_now() -> None:
+    assert outcome("rebuild", 1_359_872, 286_720) == "The index was rebuilt: 1.3 MiB before, 280 KiB now."
+    assert outcome("create_index", None, 491_520) == "The index was built: 480 KiB."
+    assert outcome("analyze", 8192, 8192) == "The statistics are new."
+
+
+def test_how_it_is_undone_is_said_in_words() -> None:
+    assert wording.undo({"action": "dropped again"}) == "dropped again"
+    assert wording.undo({"action": "made visible or built again", "definition": MADE}) == (
+        f"made visible or built again (definition: {MADE})"
+    )
