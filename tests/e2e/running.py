@@ -1,10 +1,12 @@
 """The deployed application at work: what is started, the states it goes through, what it says, what it leaves."""
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from local_account.fleet import TargetFunction
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 _POLICY_KEY = "policy/policy.json"
+# The minute in the name of a schedule, in UTC.
+_DUE = re.compile(r"-(\d{8}T\d{4})-\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +212,16 @@ def _message(notification: Mapping[str, Any]) -> Message:
     attributes = {name: one["Value"] for name, one in notification.get("MessageAttributes", {}).items()}
     document = json.loads(notification["Message"])
     return Message(notification.get("Subject", ""), " ".join(document["text"].split()), attributes, document)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Parts of two live states that differ, each before and after. Schedules that have come due are not looked at:
+    they are deleted as they fire, whatever else happens."""
+    now = f"{datetime.now(UTC):%Y%m%dT%H%M}"
+
+    def standing(state: Mapping[str, Any]) -> dict[str, Any]:
+        due = {name: match[1] for name in state["schedules"] if (match := _DUE.search(name))}
+        return {**state, "schedules": [name for name in state["schedules"] if due.get(name, "Z") > now]}
+
+    then, since = standing(before), standing(after)
+    return {part: (then[part], since[part]) for part in then if then[part] != since[part]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from running import Execution, Inbox, Message, Running, subscribed
+from running import Execution, Inbox, Message, Running, differences, subscribed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -46,7 +46,7 @@ def unchanged(running: Running) -> Iterator[None]:
     """Whatever the test does, the functions and schedules are the same afterwards, and no run holds the lock."""
     before = running.live_state()
     yield
-    assert running.live_state() == before
+    assert differences(before, running.live_state()) == {}
     assert running.lock_holder() is None
 
 
@@ -200,7 +200,7 @@ def test_a_run_whose_metrics_throttle_for_a_minute_goes_on_and_names_what_it_cou
     line = "CloudWatch went on throttling GetMetricData through all retries; the next run reads what is missing"
     for name in traffic["failed"]:
         assert f"- {name}: {line}" in throttled.first_said.text
-    assert throttled.after == throttled.before
+    assert differences(throttled.before, throttled.after) == {}
 
 
 def test_a_second_run_is_skipped_and_says_so_and_the_first_goes_on(running: Running, throttled: Throttled) -> None:

@@ -317,7 +317,7 @@ def test_a_change_whose_lambda_fails_does_not_fail_its_run(told: Told) -> None:
     ]
     for change in told.broken_changes:
         assert change.status == "FAILED"
-        assert change.states[-5:] == lane
+        assert change.states[-len(lane) :] == lane
 
 
 def test_a_change_whose_watch_fails_is_put_back_and_fails(told: Told) -> None:
@@ -332,7 +332,7 @@ def test_a_change_whose_watch_fails_is_put_back_and_fails(told: Told) -> None:
         "AnnounceFailure",
         "ChangeFailed",
     ]
-    assert told.unseen.states[-6:] == lane
+    assert told.unseen.states[-len(lane) :] == lane
 
 
 def test_a_second_run_is_skipped_while_one_is_going(told: Told) -> None:
