@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from local_account.account import LocalAccount
 from local_account.deploy import Application, deploy_application
 from local_account.fleet import FleetSource
 from servers import Installation
-from servers.for_tests import NotInstalled, TestServers
+from servers.for_tests import NotInstalled, TestServers, summary
 
 # Hours of watching pass in seconds.
 WAIT_SCALE = 0.002
@@ -28,22 +29,44 @@ def pytest_report_header() -> str:
 
 
 SERVERS = pytest.StashKey[TestServers]()
+RAN_ON = pytest.StashKey[set[str]]()
+# Tests that share what takes long to start run in one process.
+SHARED = {"account": "account", "deployed": "account", "server": "servers", "scene": "servers"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Servers are started when a test asks for them."""
-    config.stash[SERVERS] = TestServers()
+    config.stash[SERVERS], config.stash[RAN_ON] = TestServers(), set()
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Ends the servers that were started."""
-    config.stash[SERVERS].stop()
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests belong into one process; the others do by their file."""
+    for item in items:
+        asks = getattr(item, "fixturenames", ())
+        group = next((group for name, group in SHARED.items() if name in asks), item.path.name)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Ends the servers that were started, and tells the process that reports of them."""
+    servers, output = session.config.stash[SERVERS], getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["ran_on"] = servers.ran_on
+    session.config.stash[RAN_ON].update(servers.ran_on)
+    servers.stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What another process ran on."""
+    node.config.stash[RAN_ON].update(getattr(node, "workeroutput", {}).get("ran_on", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says on which databases and caches the tests ran, and which were not there."""
     terminalreporter.section("real servers")
-    for line in config.stash[SERVERS].summary():
+    for line in summary(config.stash[RAN_ON]):
         terminalreporter.write_line(line)
 
 

@@ -1,6 +1,7 @@
 """Servers for a test session, each started once when a test first asks for it; and which were missing."""
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any
 
 from servers import Installation, mariadb, mysql, postgresql, redis_debian, valkey
@@ -37,12 +38,18 @@ class TestServers:
         found: S = self._running[installation.name]
         return found
 
+    @property
+    def ran_on(self) -> list[str]:
+        """Names of the servers that were started."""
+        return list(self._running)
+
     def stop(self) -> None:
         """Stop all."""
         self._stack.close()
 
-    def summary(self) -> list[str]:
-        """Which servers the tests ran on, and which are missing."""
-        missing = [f"{known.name} ({known.install})" for known in KNOWN if known.find() is None]
-        lines = [f"ran on: {', '.join(self._running) or 'none'}"]
-        return [*lines, f"missing: {', '.join(missing)}"] if missing else lines
+
+def summary(ran_on: Iterable[str]) -> list[str]:
+    """Which servers the tests ran on, and which are missing."""
+    missing = [f"{known.name} ({known.install})" for known in KNOWN if known.find() is None]
+    lines = [f"ran on: {', '.join(sorted(ran_on)) or 'none'}"]
+    return [*lines, f"missing: {', '.join(missing)}"] if missing else lines
