@@ -60,17 +60,12 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
         raise _Unchanged(f"{now.calls} calls were seen with {current_mb} MB; {limits.min_invocations} are needed.")
     used_mb = seen.history.max_memory_used_mb
     allowed = [mb for mb in memory_limits(used_mb, current_mb, limits) if mb == current_mb or mb not in seen.taken_back]
-    decision = _choose(seen, limits, now, allowed)
-    after_mb, safety = decision.memory_mb, current_mb < used_mb * limits.headroom
-    if after_mb == current_mb:
-        raise _Unchanged(decision.reason)
+    safety = current_mb < used_mb * limits.headroom
     weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
+    decision, bounds, end = _likely(seen, limits, now, allowed, weight, safety=safety)
+    after_mb = decision.memory_mb
     if not safety:
         _judgeable(seen, limits, now, weight)
-    bounds = bounds_of(seen, limits, now, after_mb, safety=safety)
-    end = outcome_of(decision, seen.history, current_mb, after_mb, bounds, canary=weight > 0)
-    if end is None:
-        raise _Unchanged(f"{after_mb} MB is not expected to be within the limits, so it is not tried.")
     ratio = end.ratio.estimate
     before_usd = bill(seen, current_mb, now.durations.mean, 1.0)
     after_usd, *bills = (bill(seen, after_mb, now.durations.mean * r, r) for r in _spread(end.ratio))
@@ -117,6 +112,35 @@ def _memory_change(seen: Seen, policy: Policy) -> Change:
             **owner_facts(owner),
         },
         effect=Effect(latency_ms=_rounded(latency, 3), usd_month=_rounded(usd, 4) if known else None),
+    )
+
+
+def _likely(
+    seen: Seen, limits: Memory, now: SizeHistory, allowed: list[int], weight: float, *, safety: bool
+) -> tuple[memory_model.Decision, Bounds, Outcome]:
+    """The best size that is likely enough to be kept: a try is a burden on the calls that it gets."""
+    current_mb, unlikely = now.memory_mb, ""
+    while True:
+        decision = _choose(seen, limits, now, allowed)
+        after_mb = decision.memory_mb
+        if after_mb == current_mb:
+            raise _Unchanged(unlikely or decision.reason)
+        bounds = bounds_of(seen, limits, now, after_mb, safety=safety)
+        end = outcome_of(decision, seen.history, current_mb, after_mb, bounds, canary=weight > 0)
+        if end is not None and (safety or end.chance_kept >= limits.min_chance_kept):
+            return decision, bounds, end
+        unlikely = unlikely or _unlikely(after_mb, end, limits)
+        allowed = [mb for mb in allowed if mb != after_mb]
+        if not allowed:
+            raise _Unchanged(unlikely)
+
+
+def _unlikely(after_mb: int, end: Outcome | None, limits: Memory) -> str:
+    if end is None:
+        return f"{after_mb} MB is not expected to be within the limits, so it is not tried."
+    return (
+        f"{after_mb} MB has a chance of {end.chance_kept:.0%} of being kept; "
+        f"{limits.min_chance_kept:.0%} is the least worth a try."
     )
 
 

@@ -56,9 +56,10 @@ class Warmups:
 class Memory:
     """Limits of memory changes. `headroom`: least memory size as a multiple of the most memory ever used.
     `max_step_ratio`: largest factor up or down in one change. `min_gain`: smallest share of the price worth a
-    change. `max_slowdown`: largest mean and p95 duration after a change, as a multiple of that before. Where the calls
-    up to the last of `watch_minutes` are too few to tell, it is watched up to `longest_watch_hours`.
-    `latest_mode`: how far it may go, at the most, with functions that are only called as $LATEST."""
+    change. `min_chance_kept`: least chance that a size which is tried is kept. `max_slowdown`: largest mean and p95
+    duration after a change, as a multiple of that before. Where the calls up to the last of `watch_minutes` are too
+    few to tell, it is watched up to `longest_watch_hours`. `latest_mode`: how far it may go, at the most, with
+    functions that are only called as $LATEST."""
 
     mode: Mode | None = None
     goal: str = "cost_guarded"
@@ -68,6 +69,7 @@ class Memory:
     max_step_ratio: float = 2.0
     headroom: float = 1.3
     min_gain: float = 0.05
+    min_chance_kept: float = 0.2
     max_slowdown: float = 1.1
     max_p95_ms: float | None = None
     cool_down_days: int = 7
