@@ -145,9 +145,9 @@ def has_hypopg() -> bool:
     return Path("/usr/share/postgresql/15/extension/hypopg.control").exists()
 
 
-def start_wheel_16() -> PostgresServer:
+def start_wheel_16(settings: Mapping[str, str] | None = None) -> PostgresServer:
     """PostgreSQL 16 of the wheel; FileNotFoundError if it is not installed."""
-    return PostgresServer(_found(_wheel("pginstall")))
+    return PostgresServer(_found(_wheel("pginstall")), settings)
 
 
 def start_wheel_18() -> PostgresServer:

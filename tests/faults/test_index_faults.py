@@ -1,8 +1,12 @@
 """What others do to a build while it runs: each ends with nothing left behind and a true record."""
 
+import json
+import os
+import signal
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +84,36 @@ def test_a_build_goes_on_when_the_client_connection_is_cut(scene: Any) -> None:
     assert one.until("apply", change)["outcome"] == "applied"
     assert one.look().mark != before.mark
     assert one.invalid() == []
+
+
+def test_a_build_goes_on_when_its_process_is_killed(scene: Any, tmp_path: Path) -> None:
+    """The process itself, with SIGKILL; what it had recorded until then is all that the next one knows."""
+    one = scene(postgresql.WHEEL_18, rows=200)
+    patient(one)
+    before = one.look()
+    change = one.change("rebuild")
+    held = writer(one)
+    record = tmp_path / "record.json"
+    child = os.fork()
+    if child == 0:
+        try:
+            apply_until_killed(one, change, record)
+        finally:
+            os._exit(1)
+    deadline = time.monotonic() + 30
+    while one.invalid() != ["I ndex_ccnew"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert one.invalid() == ["I ndex_ccnew"]
+    one.store.move(change.id, Status.APPLYING, one.now, frm={Status.APPROVED})
+    one.store.save_progress(change.id, json.loads(record.read_text()))
+    held.run("ROLLBACK")
+    held.close()
+    assert one.until("apply", change)["outcome"] == "applied"
+    assert one.look().mark != before.mark
+    assert one.invalid() == []
+    assert one.store.change(change.id).progress["job"]["attempt"] == 1
 
 
 def test_a_table_that_is_dropped_meanwhile_ends_the_change_truly(scene: Any) -> None:
@@ -207,3 +241,18 @@ def cut_connections() -> None:
     for left in worker._left:
         left._connection._usock.close()
     worker._left.clear()
+
+
+def apply_until_killed(one: Any, change: Any, record: Path) -> None:
+    """In a process of its own: the connections of the first one are left alone, and what is saved goes to a file."""
+    save = one.store.save_progress
+
+    def durably(change_id: str, progress: Any) -> None:
+        save(change_id, progress)
+        record.with_suffix(".new").write_text(json.dumps(progress))
+        record.with_suffix(".new").rename(record)
+
+    one.store.save_progress = durably
+    one.pool._kept.clear()
+    jobs._SEND_S = 60.0
+    one.step("apply", change)

@@ -44,6 +44,9 @@ class MysqlServer:
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
         """The index, as SHOW CREATE TABLE writes it, or the table."""
+        if not self._mariadb:
+            # MySQL gives sizes and times of a day ago otherwise.
+            self._rows("SET SESSION information_schema_stats_expiry = 0")
         found = self._rows(sql.TABLE, schema=schema, table=table)
         if not found:
             return None

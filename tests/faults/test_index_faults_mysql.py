@@ -1,0 +1,117 @@
+"""What happens to a build of MySQL or MariaDB while it is at work: each ends with nothing left and a true record."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from optimizer.changes import Change, Status
+from optimizer.indexes.acting import jobs, worker
+from servers import mariadb, mysql
+
+SERVERS = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.PLAIN], ids=["MySQL", "MariaDB"])
+LEFT = "SELECT NAME AS name FROM information_schema.INNODB_{}TABLES WHERE NAME LIKE '%%#sql%%'"
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call that starts a build does not wait for it, so that something can happen to it."""
+    monkeypatch.setattr(jobs, "_SEND_S", 0.2)
+
+
+@pytest.fixture
+def patient(scene: Callable[..., Any], installation: Any) -> Any:
+    """A table whose changes wait long for its locks."""
+    one = scene(installation, rows=200)
+    one.limits = replace(one.limits, lock_timeout_ms=20_000)
+    return one
+
+
+@contextmanager
+def reader(one: Any) -> Iterator[Any]:
+    """Somebody whose transaction has read the table and stays open: an ALTER waits for it."""
+    session = one.session()
+    session.begin()
+    with session.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM `Ta ble`")
+    yield session
+    if session.open:
+        session.close()
+
+
+def build(one: Any) -> Change:
+    return one.change("create_index", index="n", after={"definition": "INDEX `n` (`b`)"})
+
+
+def started(one: Any, change: Change) -> int:
+    """The connection of a build that is at work, waiting for somebody's transaction."""
+    answer = one.step("apply", change)
+    assert answer["outcome"] == "pending", answer
+    job = one.store.change(change.id).progress["job"]
+    assert job["phase"] == "working"
+    return int(job["session"]["pid"])
+
+
+def left(one: Any) -> list[str]:
+    """Half-built tables in the server."""
+    connection = one.pool.get(one.database)
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT.format("SYS_" if one.database.engine == "mariadb" else ""))
+        return [row[0] for row in cursor.fetchall()]
+
+
+def ended_well(one: Any, change: Change, attempts: int | None = None) -> None:
+    answer = one.until("apply", change)
+    assert answer["outcome"] == "applied", answer
+    assert one.status(change) is Status.WATCHING
+    assert one.look("n").is_visible
+    assert left(one) == []
+    assert one.turns.holder == {}
+    if attempts:
+        assert one.store.change(change.id).progress["job"]["attempt"] == attempts
+
+
+@SERVERS
+def test_a_build_whose_client_is_cut_off_is_there_in_the_end(patient: Any) -> None:
+    change = build(patient)
+    with reader(patient):
+        started(patient, change)
+        for sent in worker._left:
+            sent._connection._sock.close()
+        worker._left.clear()
+    ended_well(patient, change)
+
+
+@SERVERS
+def test_a_build_is_begun_again_after_the_server_crashed(patient: Any) -> None:
+    change = build(patient)
+    with reader(patient):
+        started(patient, change)
+        patient.running.restart(crash=True)
+    ended_well(patient, change, attempts=2)
+
+
+@SERVERS
+def test_three_lock_timeouts_fail_the_build_and_leave_nothing(scene: Callable[..., Any], installation: Any) -> None:
+    one = scene(installation, rows=200)
+    change = build(one)
+    with reader(one):
+        answer = one.until("apply", change)
+    assert answer["outcome"] == "failed"
+    assert "in 3 tries" in answer["message"]
+    assert one.status(change) is Status.FAILED
+    assert (one.look("n"), left(one), one.turns.holder) == (None, [], {})
+
+
+@SERVERS
+def test_a_table_that_is_dropped_meanwhile_ends_the_build_truly(patient: Any) -> None:
+    change = build(patient)
+    with reader(patient):
+        pid = started(patient, change)
+        patient.run(f"KILL CONNECTION {pid}")
+    patient.run("DROP TABLE `Ta ble`")
+    answer = patient.until("apply", change)
+    assert answer["outcome"] == "failed"
+    assert "dropped meanwhile" in answer["message"]
+    assert (patient.status(change), left(patient)) == (Status.FAILED, [])
