@@ -137,7 +137,8 @@ def main() -> int:
     program = str(own[-1]) if own else shutil.which("pgbench")
     if program is None:
         sys.exit("pgbench is not installed: apt-get install postgresql")
-    with postgresql.start_wheel_16(DURABLE if not arguments.fast else {}) as server, tempfile.TemporaryDirectory() as folder:
+    settings = {} if arguments.fast else DURABLE
+    with postgresql.start_wheel_16(settings) as server, tempfile.TemporaryDirectory() as folder:
         environment = {"PGPASSWORD": postgresql.PASSWORD, "PGDATABASE": "postgres", "PATH": "/usr/bin:/bin"}
         base = [program, "-h", "127.0.0.1", "-p", str(server.port), "-U", postgresql.SUPERUSER]
         subprocess.run(
