@@ -47,7 +47,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         watch_minutes=policy.warmups.watch_minutes,
     )
     now = datetime.now(UTC)
+    if event["step"] == "verify":
+        return life.verify(event["change_id"], now, event.get("verification"))
     if event["step"] == "revert":
         return life.revert(event["change_id"], now, event.get("reason", ""))
-    steps = {"apply": life.apply, "poll": life.poll, "verify": life.verify, "keep": life.keep}
+    steps = {"apply": life.apply, "poll": life.poll, "keep": life.keep}
     return steps[event["step"]](event["change_id"], now)

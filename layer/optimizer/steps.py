@@ -1,5 +1,6 @@
 """What the steps of a Change answer the state machine; docs/architecture.md says which outcomes there are."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from optimizer.changes import Status
@@ -25,6 +26,15 @@ class Refusal(Protocol):
 def answer(outcome: str, change_id: str, message: str = "", **more: Any) -> Answer:
     """An answer; `message` is left out where there is nothing to say."""
     return {"outcome": outcome, "change_id": change_id, **({"message": message} if message else {}), **more}
+
+
+def look_number(progress: Mapping[str, Any], verification: int | None) -> int:
+    """Which look a verification is, from 0. `progress` holds how many looks there were (`verified`) and the number of
+    the verification that the last one was (`verification`): one that is asked for again, because its answer was lost,
+    looks at the same again, and does not take the place of a later one."""
+    number = int(progress["verified"])
+    asked_again = verification is not None and progress.get("verification") == verification
+    return max(0, number - 1) if asked_again else number
 
 
 def ended(stored: StoredChange) -> Answer:

@@ -33,9 +33,9 @@ class Twin:
     def __init__(self, name: str = "orders", memory_mb: int = 1024, alias: str = "live") -> None:
         self.name, self.alias_name = name, alias
         self.arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
-        self.on_route: Callable[[], None] = lambda: None
+        self.on_route: Callable[[], None] = _nothing
         self.calls: list[str] = []
-        self.after_call: Callable[[int], None] = lambda _n: None
+        self.after_call: Callable[[int], None] = _nothing
         self.revision = 0
         self.updating = 0
         self.latest: dict[str, Any] = {"CodeSha256": "code-1", "MemorySize": memory_mb, "Timeout": 3, "Description": ""}
@@ -91,7 +91,8 @@ class Twin:
     # The service.
 
     def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:  # noqa: N803
-        values = self.latest if Qualifier == "$LATEST" else self.versions.get(Qualifier)
+        version = self.alias["version"] if Qualifier == self.alias_name else Qualifier
+        values = self.latest if Qualifier == "$LATEST" else self.versions.get(version)
         if values is None:
             raise error("ResourceNotFoundException", "GetFunctionConfiguration")
         if Qualifier == "$LATEST" and self.updating:
@@ -103,7 +104,7 @@ class Twin:
             **values,
             "FunctionName": FunctionName,
             "FunctionArn": f"{self.arn}:{Qualifier}",
-            "Version": Qualifier,
+            "Version": version,
             "RevisionId": self.latest_revision if Qualifier == "$LATEST" else f"v{Qualifier}",
             "State": "Active",
             "LastUpdateStatus": "InProgress" if busy else "Successful",
@@ -254,6 +255,10 @@ class _Paginator:
 
     def paginate(self, **request: Any) -> list[Any]:
         return [getattr(self.client, self.name)(**request)]
+
+
+def _nothing(*_: int) -> None:
+    """A function of the module, so that a Twin can be copied and stored."""
 
 
 def error(code: str, operation: str) -> ClientError:

@@ -28,14 +28,15 @@ class Fault(StrEnum):
 
 
 type Call = Callable[[], Any]
+type Answer = Callable[[dict[str, Any]], Any]
 
 
 @dataclass
 class FaultyAws:
     """Counts the calls, and lets number `place` (from 1) go wrong once. `answers`: what stands for services that moto
-    does not have, by operation."""
+    does not have or is slow at, by operation."""
 
-    answers: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
     place: int = 0
     fault: Fault | None = None
     made: list[str] = field(default_factory=list)
@@ -47,9 +48,14 @@ class FaultyAws:
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             answer = self.answers.get(operation)
-            return self._call(
-                operation, (lambda: answer(parameters)) if answer else lambda: own(client, operation, dict(parameters))
-            )
+            if answer is None:
+                return self._call(operation, lambda: own(client, operation, dict(parameters)))
+            try:
+                return self._call(operation, lambda: answer(parameters))
+            except ClientError as error:
+                # Of the class by which callers catch it.
+                code = error.response["Error"]["Code"]
+                raise client.exceptions.from_code(code)(error.response, operation) from None
 
         monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from optimizer.changes import FINAL, Change, Status
 from optimizer.guardrails.warmups import Live
 from optimizer.runs import RunStore, StoredChange
-from optimizer.steps import Answer, Refusal, answer, ended
+from optimizer.steps import Answer, Refusal, answer, ended, look_number
 from optimizer.traffic.minutes import minute_of
 from optimizer.warmups import placing, schedules
 from optimizer.warmups.health import Calls, Health, judge
@@ -94,12 +94,12 @@ class ChangeWarmups:
         self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
         return self._applied(self.store.change(change_id))
 
-    def verify(self, change_id: str, now: datetime) -> Answer:
-        """Judge the pings of the window that ends at the next age."""
+    def verify(self, change_id: str, now: datetime, verification: int | None = None) -> Answer:
+        """Judge the pings of the window that ends at the next age. `verification`: which one this is, from 1."""
         stored = self.store.change(change_id)
         if stored.status is not Status.WATCHING:
             return ended(stored)
-        number = int(stored.progress["verified"])
+        number = look_number(stored.progress, verification)
         applied_at = datetime.fromisoformat(stored.progress["applied_at"])
         end = applied_at + timedelta(minutes=self.watch_minutes[number])
         # Asked too early, it judges what there is.
@@ -108,7 +108,8 @@ class ChangeWarmups:
             return answer("revert", change_id, health.problem)
         if number + 1 == len(self.watch_minutes):
             return answer("keep", change_id, health.summary)
-        self.store.save_progress(change_id, {**stored.progress, "verified": number + 1})
+        looked = {"verified": number + 1, "verification": verification}
+        self.store.save_progress(change_id, {**stored.progress, **looked})
         wait = timedelta(minutes=self.watch_minutes[number + 1] - self.watch_minutes[number])
         return answer("watch", change_id, health.summary, wait_s=_seconds(wait))
 

@@ -100,9 +100,9 @@ class Jobs:
         return self._settle(job, change, record, now, record.get("problem", ""))
 
     def _start(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Outcome:
-        if now < datetime.fromisoformat(record.get("not_before", record["since"])):
-            wait = datetime.fromisoformat(record["not_before"]) - now
-            return Outcome(Result.PENDING, record.get("problem", ""), max(1, round(wait.total_seconds())))
+        pause_s = _pause_s(record, now)
+        if pause_s > 0:
+            return Outcome(Result.PENDING, record.get("problem", ""), max(1, round(pause_s)))
         if not self.take_turn():
             return self._wait(record, now, "Another change is being made on the same cluster.")
         live = self._look(change, job)
@@ -196,7 +196,7 @@ class Jobs:
         if record.get("fatal") or record["attempt"] >= self.limits.lock_attempts:
             tries = "" if record.get("fatal") else f" in {record['attempt']} tries"
             return Outcome(Result.FAILED, f"It was not done{tries}: {problem}.")
-        wait_s = _BACKOFF_S * 2 ** (record["attempt"] - 1)
+        wait_s = _backoff_s(record)
         record.update(phase="waiting", problem=problem, not_before=(now + timedelta(seconds=wait_s)).isoformat())
         record.pop("known", None)
         self.save(record)
@@ -231,6 +231,18 @@ class Jobs:
 
     def _table(self, change: Change) -> State | None:
         return self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
+
+
+def _pause_s(record: Mapping[str, Any], now: datetime) -> float:
+    """Seconds until the next try. A pause longer than any that is made means that the clock was set back meanwhile."""
+    if "not_before" not in record:
+        return 0.0
+    pause_s = (datetime.fromisoformat(record["not_before"]) - now).total_seconds()
+    return pause_s if pause_s <= _backoff_s(record) else 0.0
+
+
+def _backoff_s(record: Mapping[str, Any]) -> int:
+    return int(_BACKOFF_S * 2 ** (record["attempt"] - 1))
 
 
 def _absent(change: Change) -> State:

@@ -24,7 +24,7 @@ from optimizer.indexes.drivers import Unreachable
 from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database, Indexes
 from optimizer.runs import RunStore, StoredChange
-from optimizer.steps import Answer, answer, ended
+from optimizer.steps import Answer, answer, ended, look_number
 
 _TRY_AGAIN_S = 30
 
@@ -87,13 +87,13 @@ class ChangeIndexes:
         self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING}, message=said)
         return self._applied(self.store.change(change_id))
 
-    def verify(self, change_id: str, now: datetime) -> Answer:
-        """Judge at the next age; the last one keeps."""
+    def verify(self, change_id: str, _now: datetime, verification: int | None = None) -> Answer:
+        """Judge at the next age; the last one keeps. `verification`: which one this is, from 1."""
         stored = self.store.change(change_id)
         if stored.status is not Status.WATCHING:
             return ended(stored)
         ages = self._ages(stored.change)
-        number = min(int(stored.progress["verified"]), len(ages) - 1)
+        number = min(look_number(stored.progress, verification), len(ages) - 1)
         try:
             problem, summary = self._judge(stored.change, stored.progress)
         except (Unreachable, TooManyConnections) as busy:
@@ -103,10 +103,11 @@ class ChangeIndexes:
         if number + 1 == len(ages):
             self.store.save_progress(change_id, {**stored.progress, "seen": summary})
             return answer("keep", change_id, summary)
-        self.store.save_progress(change_id, {**stored.progress, "verified": number + 1})
-        applied_at = datetime.fromisoformat(stored.progress["applied_at"])
-        due = applied_at + timedelta(minutes=ages[number + 1])
-        return answer("watch", change_id, summary, wait_s=_seconds(due - now))
+        looked = {"verified": number + 1, "verification": verification}
+        self.store.save_progress(change_id, {**stored.progress, **looked})
+        # Not until a time of day: a clock that was set meanwhile would make the watch shorter.
+        wait = timedelta(minutes=ages[number + 1] - ages[number])
+        return answer("watch", change_id, summary, wait_s=_seconds(wait))
 
     def keep(self, change_id: str, now: datetime) -> Answer:
         """The watch is over. For a drop this is when it happens, and where nothing was hidden before it the statements

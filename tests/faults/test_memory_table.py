@@ -1,0 +1,85 @@
+"""The table in memory on which the faults run answers as moto's does."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from faulty_aws import FaultyAws
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from memory_table import MemoryTable
+from moto import mock_aws
+from optimizer import table
+from optimizer.table import Table
+from own_account import create_run_table
+
+KEYS = st.sampled_from([("A", "1"), ("A", "2"), ("A", "12"), ("B", "1")])
+VALUES = st.dictionaries(
+    st.sampled_from(["n", "status", "kind", "at"]), st.sampled_from(["x", "y"]), min_size=1, max_size=3
+)
+CONDITIONS = st.sampled_from(
+    [
+        ("", {}),
+        ("attribute_not_exists(pk)", {}),
+        ("attribute_exists(#pk)", {}),
+        ("attribute_not_exists(pk) OR #n <= :v OR #status = :v", {"v": "x"}),
+        ("attribute_not_exists(#n) OR #status <> :v", {"v": "x"}),
+        ("attribute_not_exists(pk) OR #n < :v", {"v": "y"}),
+        ("#status IN (:v, :w)", {"v": "x", "w": "z"}),
+    ]
+)
+
+
+@st.composite
+def writes(draw: st.DrawFn) -> dict[str, object]:
+    (pk, sk), values, (condition, with_) = draw(KEYS), draw(VALUES), draw(CONDITIONS)
+    match draw(st.sampled_from(["put", "update", "delete"])):
+        case "put":
+            return table.put({"pk": pk, "sk": sk, **values}, condition, with_)
+        case "update":
+            once = {name: "y" for name in ("n", "at") if name not in values}
+            return table.update(pk, sk, values, condition, with_, once=once)
+    return table.delete(pk, sk, condition or "attribute_exists(#pk)", with_)
+
+
+@pytest.fixture(scope="module")
+def dynamodb() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        yield boto3.client("dynamodb", "eu-west-1")
+
+
+@given(st.lists(st.lists(writes(), min_size=1, max_size=3), max_size=12))
+@settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate])
+def test_it_answers_as_the_emulated_service_does(dynamodb: Any, batches: list[list[dict[str, object]]]) -> None:
+    name = f"table-{uuid.uuid4()}"
+    create_run_table(dynamodb, name)
+    emulated = _seen(Table(dynamodb, name), batches)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        FaultyAws(dict(MemoryTable().answers())).install(monkeypatch)
+        assert _seen(Table(dynamodb, name), batches) == emulated
+
+
+def _seen(store: Table, batches: list[list[dict[str, object]]]) -> list[object]:
+    seen: list[object] = []
+    for batch in batches:
+        # A transaction names an item once.
+        one_each = {str(next(iter(write.values()))): write for write in batch}
+        keys = [str(sorted(_key(write).items())) for write in one_each.values()]
+        if len(set(keys)) == len(keys):
+            seen.append(store.write(*one_each.values()))
+    seen += [store.get("A", "1"), store.query("A", "1"), store.query("B", "1")]
+    seen += [store.get_all([("A", "1"), ("B", "1"), ("C", "1")])]
+    # Of equal times the order is anybody's guess.
+    seen += [sorted(store.newest("by_kind", "x", "x", 10))]
+    return seen
+
+
+def _key(write: dict[str, object]) -> dict[str, object]:
+    (body,) = write.values()
+    assert isinstance(body, dict)
+    item = body.get("Item") or body["Key"]
+    return {name: item[name] for name in ("pk", "sk")}
