@@ -39,6 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS], config.stash[RAN_ON] = TestServers(), set()
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A server by its name: the two processes must call each test the same."""
+    return val.name if isinstance(val, Installation) else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Says which tests belong into one process; the others do by their file."""

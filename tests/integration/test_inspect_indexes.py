@@ -57,7 +57,7 @@ def test_programs_get_one_document(server: Get, installation: Installation[Any])
     assert "unique" in kept["sole"]
 
 
-@pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING, postgresql.WHEEL_16], ids=str)
+@pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING, postgresql.WHEEL_16])
 def test_what_cannot_work_is_said_in_one_line_without_the_password(
     server: Get, installation: Installation[Any]
 ) -> None:

@@ -69,7 +69,7 @@ class Memory:
     max_step_ratio: float = 2.0
     headroom: float = 1.3
     min_gain: float = 0.05
-    min_chance_kept: float = 0.2
+    min_chance_kept: float = 0.1
     max_slowdown: float = 1.1
     max_p95_ms: float | None = None
     cool_down_days: int = 7
