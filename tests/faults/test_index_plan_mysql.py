@@ -1,29 +1,15 @@
 """What a run proposes for MySQL and MariaDB can be carried out as it stands."""
 
-import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from optimizer import canonical
+from memory_bucket import MemoryBucket
 from optimizer.changes import Change, Status
-from optimizer.documents import NoSuchDocument
 from optimizer.indexes.acting import servers
 from optimizer.indexes.batch import Planner
 from optimizer.indexes.nodes import read_nodes
 from servers import mariadb, mysql
-
-
-class Bucket(dict[str, Any]):
-    """Stands for S3."""
-
-    def read(self, key: str) -> Any:
-        if key not in self:
-            raise NoSuchDocument(key)
-        return json.loads(self[key])
-
-    def write(self, key: str, document: object) -> None:
-        self[key] = canonical.dumps(document)
 
 
 @pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=lambda known: known.name)
@@ -35,7 +21,7 @@ def test_what_is_proposed_can_be_carried_out(scene: Any, installation: Any) -> N
     planner = Planner(
         store=one.store,
         records=SimpleNamespace(began=lambda *_: False),
-        documents=Bucket(),
+        documents=MemoryBucket(),
         server=servers.of(one.database, one.pool),
         database=one.database,
         read=lambda: read_nodes(one.database, one.pool),

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from memory_bucket import MemoryBucket
 from optimizer.changes import Change
 from optimizer.indexes.acting import servers
 from optimizer.indexes.batch import Planner
@@ -67,7 +68,7 @@ class Team:
         planner = Planner(
             store=self.one.store,
             records=SimpleNamespace(began=lambda *_: False),  # type: ignore[arg-type]
-            documents=SimpleNamespace(read=lambda _key: {}, write=lambda *_: None),  # type: ignore[arg-type]
+            documents=MemoryBucket(),  # type: ignore[arg-type]
             server=servers.of(self.one.database, self.one.pool),
             database=self.one.database,
             read=lambda: read_nodes(self.one.database, self.one.pool),

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from local_account.databases import NAME, TeamDatabase
 from local_account.memory_run_store import MemoryRunStore
-from optimizer import canonical, guardrails
+from memory_bucket import MemoryBucket
+from optimizer import guardrails
 from optimizer.changes import Change, Status, Tuner
-from optimizer.documents import NoSuchDocument
 from optimizer.guardrails import Account, calendar
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.life import ChangeIndexes
@@ -39,23 +39,11 @@ class Secrets:
         return self.secret
 
 
-class Bucket(dict[str, Any]):
-    """Stands for S3."""
-
-    def read(self, key: str) -> Any:
-        if key not in self:
-            raise NoSuchDocument(key)
-        return json.loads(self[key])
-
-    def write(self, key: str, document: object) -> None:
-        self[key] = canonical.dumps(document)
-
-
 class Team:
     """The database and what a run needs of its account."""
 
     def __init__(self, database: TeamDatabase, secrets: Secrets) -> None:
-        self.running, self.bucket, self.store = database, Bucket(), MemoryRunStore()
+        self.running, self.bucket, self.store = database, MemoryBucket(), MemoryRunStore()
         self.policy = Policy.from_document({"version": 1, "mode": "auto", "indexes": database.policy(ask=True)})
         self.database = self.policy.indexes.databases[0]
         self.pool = Connections(lambda: secrets, lambda: None, str)

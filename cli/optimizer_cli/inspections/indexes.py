@@ -10,7 +10,7 @@ from typing import Any
 import click
 from optimizer import canonical
 from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.drivers import AccessDenied, Unreachable, close, connect
+from optimizer.indexes.drivers import AccessDenied, Login, Unreachable, close, connect
 from optimizer.indexes.find import find
 from optimizer.indexes.findings import Action
 from optimizer.policy.model import Indexes
@@ -93,7 +93,7 @@ def _read(node: DatabaseUrl, ca_file: str | None) -> Catalog:
     context = _tls(node, ca_file)
     try:
         connection: Any = connect(
-            node.engine, node.database, node.address, node.user, node.password, context, _READ_WITHIN_S
+            Login(node.engine, node.database, node.address, node.user, node.password, context, _READ_WITHIN_S)
         )
     except (Unreachable, AccessDenied) as refused:
         raise CannotLook(_one_line(refused)) from refused

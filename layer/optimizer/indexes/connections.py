@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from optimizer import aws
 from optimizer.documents import Documents
-from optimizer.indexes.drivers import AccessDenied, Address, Connection, close, connect, is_healthy
+from optimizer.indexes.drivers import AccessDenied, Address, Connection, Login, close, connect, is_healthy
 from optimizer.indexes.places import take_place
 from optimizer.policy.model import Database
 
@@ -90,7 +90,7 @@ class Connections:
     def _connect(self, database: Database, address: Address, read_within_s: float | None, *, anew: bool) -> Connection:
         user, password = self._credentials(database, address, anew=anew)
         tls = self._tls(database)
-        return connect(database.engine, database.database, address, user, password, tls, read_within_s)
+        return connect(Login(database.engine, database.database, address, user, password, tls, read_within_s))
 
     def _credentials(self, database: Database, address: Address, *, anew: bool) -> tuple[str, str]:
         if not database.secret_arn:

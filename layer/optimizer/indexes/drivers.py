@@ -6,7 +6,7 @@ A driver is imported when a connection of its engine is opened, so that a Lambda
 import contextlib
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from optimizer.policy.model import Database
@@ -52,20 +52,23 @@ class Address:
         return cls(name, port)
 
 
-def connect(
-    engine: str,
-    database: str,
-    address: Address,
-    user: str,
-    password: str,
-    tls: ssl.SSLContext | None,
-    read_within_s: float | None,
-) -> Connection:
-    """A new connection in autocommit that the caller closes; Unreachable or AccessDenied. `engine` as in the policy;
-    without `tls` nothing is encrypted."""
-    if engine == "postgresql":
-        return _connect_postgresql(database, address, user, password, tls, read_within_s)
-    return _connect_mysql(database, address, user, password, tls, read_within_s)
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to get in. `engine` as in the policy; without `tls` nothing is encrypted; `read_within_s`: the longest wait
+    for an answer, None for as long as it takes."""
+
+    engine: str
+    database: str
+    address: Address
+    user: str
+    password: str = field(repr=False)
+    tls: ssl.SSLContext | None = None
+    read_within_s: float | None = None
+
+
+def connect(login: Login) -> Connection:
+    """A new connection in autocommit that the caller closes; Unreachable or AccessDenied."""
+    return _connect_postgresql(login) if login.engine == "postgresql" else _connect_mysql(login)
 
 
 def is_healthy(connection: Connection) -> bool:
@@ -118,33 +121,27 @@ def _errors() -> tuple[type[BaseException], ...]:
     return tuple(found)
 
 
-def _connect_postgresql(
-    database: str,
-    address: Address,
-    user: str,
-    password: str,
-    tls: ssl.SSLContext | None,
-    read_within_s: float | None,
-) -> Connection:
+def _connect_postgresql(login: Login) -> Connection:
+    address = login.address
     from pg8000.exceptions import DatabaseError, InterfaceError
     from pg8000.native import Connection
 
     try:
         return Connection(
-            user,
+            login.user,
             host=address.host,
             port=address.port,
-            database=database,
-            password=password,
-            sock=_socket(address, read_within_s),
+            database=login.database,
+            password=login.password,
+            sock=_socket(address, login.read_within_s),
             # False and not None: None would take encryption without looking at the certificate.
-            ssl_context=tls or False,
+            ssl_context=login.tls or False,
             application_name=APPLICATION,
         )
     except (InterfaceError, OSError) as broken:
         raise Unreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken
     except DatabaseError as refused:
-        raise _refusal(address, user, refused) from refused
+        raise _refusal(address, login.user, refused) from refused
 
 
 def _socket(address: Address, read_within_s: float | None) -> socket.socket:
@@ -155,14 +152,8 @@ def _socket(address: Address, read_within_s: float | None) -> socket.socket:
     return made
 
 
-def _connect_mysql(
-    database: str,
-    address: Address,
-    user: str,
-    password: str,
-    tls: ssl.SSLContext | None,
-    read_within_s: float | None,
-) -> Connection:
+def _connect_mysql(login: Login) -> Connection:
+    address = login.address
     import pymysql
     from pymysql.err import MySQLError, OperationalError
 
@@ -170,20 +161,20 @@ def _connect_mysql(
         return pymysql.connect(
             host=address.host,
             port=address.port,
-            user=user,
-            password=password,
-            database=database,
+            user=login.user,
+            password=login.password,
+            database=login.database,
             charset="utf8mb4",
             connect_timeout=int(_CONNECT_WITHIN_S),
-            read_timeout=read_within_s,
-            ssl=tls,
-            ssl_disabled=tls is None,
+            read_timeout=login.read_within_s,
+            ssl=login.tls,
+            ssl_disabled=login.tls is None,
             autocommit=True,
             program_name=APPLICATION,
         )
     except OperationalError as refused:
         if error_code(refused) in _WRONG_PASSWORD:
-            raise _refusal(address, user, refused) from refused
+            raise _refusal(address, login.user, refused) from refused
         raise Unreachable(f"{address.host}:{address.port} cannot be reached: {refused}") from refused
     except (MySQLError, OSError) as broken:
         raise Unreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken

@@ -7,6 +7,7 @@ from typing import Any
 from optimizer.changes import Change
 from optimizer.indexes import drivers
 from optimizer.indexes.acting import mysql_sql as sql
+from optimizer.indexes.acting.engine import EngineServer
 from optimizer.indexes.acting.server import (
     Cancelled,
     Conditions,
@@ -18,7 +19,6 @@ from optimizer.indexes.acting.server import (
     StatementTimes,
     Worker,
 )
-from optimizer.indexes.acting.worker import SessionWorker
 from optimizer.indexes.drivers import Connection, Unreachable
 
 # Lock wait timeout, deadlock, NOWAIT; query interrupted, execution time exceeded.
@@ -34,12 +34,11 @@ _CREATES = re.compile(r"CREATE (UNIQUE |FULLTEXT |SPATIAL )?INDEX ", re.IGNORECA
 _NO_COPY = "ALGORITHM=INPLACE, LOCK=NONE"
 
 
-class MysqlServer:
+class MysqlServer(EngineServer):
     """`mariadb`: which of the two dialects. `reading` and `opening` as for PostgreSQL."""
 
     def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection], *, mariadb: bool) -> None:
-        self._reading = reading
-        self._opening = opening
+        super().__init__(reading, opening, explain)
         self._mariadb = mariadb
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
@@ -120,17 +119,16 @@ class MysqlServer:
 
     def worker(self, lock_timeout_ms: int) -> Worker:
         """A connection whose statements wait whole seconds for a metadata lock, one at least."""
-        connection = self._opening()
-        try:
-            seconds = max(1, round(lock_timeout_ms / 1000))
-            _ask(connection, "SET SESSION lock_wait_timeout = %(seconds)s", seconds=seconds)
-            _ask(connection, "SET SESSION innodb_lock_wait_timeout = %(seconds)s", seconds=seconds)
-            (session,) = _ask(connection, sql.SESSION)
-            booted = int(session["now"]) - int(_ask(connection, sql.UPTIME)[0]["Value"])
-        except BaseException:
-            drivers.close(connection)
-            raise
-        return SessionWorker(connection, {"pid": int(session["id"]), "since": booted}, explain)
+        seconds = max(1, round(lock_timeout_ms / 1000))
+
+        def prepare(connection: Connection) -> dict[str, Any]:
+            self._ask(connection, "SET SESSION lock_wait_timeout = %(seconds)s", seconds=seconds)
+            self._ask(connection, "SET SESSION innodb_lock_wait_timeout = %(seconds)s", seconds=seconds)
+            (session,) = self._ask(connection, sql.SESSION)
+            booted = int(session["now"]) - int(self._ask(connection, sql.UPTIME)[0]["Value"])
+            return {"pid": int(session["id"]), "since": booted}
+
+        return self._open_worker(prepare)
 
     def running(self, session: Mapping[str, Any]) -> Progress | None:
         """By connection and start of the server, which begins counting connections anew."""
@@ -216,7 +214,7 @@ class MysqlServer:
             return None
 
     def _rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
-        return _ask(self._reading(), query, **values)
+        return self._ask(self._reading(), query, **values)
 
 
 def explain(error: BaseException) -> Exception:
@@ -229,13 +227,6 @@ def explain(error: BaseException) -> Exception:
     if code is None or code in _GONE or isinstance(error, OSError):
         return Unreachable(f"the connection broke: {error}")
     return StatementFailed(f"{error}")
-
-
-def _ask(connection: Connection, query: str, **values: Any) -> list[dict[str, Any]]:
-    try:
-        return drivers.rows(connection, query, **values)
-    except Exception as error:
-        raise explain(error) from error
 
 
 def _name(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from optimizer.changes import Change
 from optimizer.indexes import drivers
 from optimizer.indexes.acting import postgresql_sql as sql
+from optimizer.indexes.acting.engine import EngineServer
 from optimizer.indexes.acting.server import (
     Cancelled,
     Conditions,
@@ -18,7 +19,6 @@ from optimizer.indexes.acting.server import (
     StatementTimes,
     Worker,
 )
-from optimizer.indexes.acting.worker import SessionWorker
 from optimizer.indexes.drivers import Connection, Unreachable
 
 _LOCK_NOT_AVAILABLE = ("55P03", "40P01")
@@ -28,12 +28,11 @@ _LEFT_BY_REBUILD = re.compile(r"_cc(new|old)\d*$")
 _LONGEST_LOOK_MS = 20_000
 
 
-class PostgresqlServer:
-    """`reading`: gives a healthy connection. `opening`: gives a new one that its statement alone uses."""
+class PostgresqlServer(EngineServer):
+    """`reading` and `opening`: EngineServer's."""
 
     def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection]) -> None:
-        self._reading = reading
-        self._opening = opening
+        super().__init__(reading, opening, explain)
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
         """The index, or the table, of these names."""
@@ -80,28 +79,27 @@ class PostgresqlServer:
 
     def worker(self, lock_timeout_ms: int) -> Worker:
         """A connection in autocommit whose statement waits so long for each lock, and otherwise as long as it needs."""
-        connection = self._opening()
-        try:
-            settings = {
-                "lock_timeout": str(lock_timeout_ms),
-                "statement_timeout": "0",
-                "idle_in_transaction_session_timeout": "0",
-                # A notice to a client that is gone would end the statement.
-                "client_min_messages": "error",
-                # One process and no more: those who work on the database come first.
-                "max_parallel_maintenance_workers": "0",
-            }
+        settings = {
+            "lock_timeout": str(lock_timeout_ms),
+            "statement_timeout": "0",
+            "idle_in_transaction_session_timeout": "0",
+            # A notice to a client that is gone would end the statement.
+            "client_min_messages": "error",
+            # One process and no more: those who work on the database come first.
+            "max_parallel_maintenance_workers": "0",
+        }
+
+        def prepare(connection: Connection) -> dict[str, Any]:
             for name, value in settings.items():
-                _ask(connection, "SELECT set_config(:name, :value, false)", name=name, value=value)
-            _ask(
+                self._ask(connection, "SELECT set_config(:name, :value, false)", name=name, value=value)
+            self._ask(
                 connection,
                 "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'client_connection_check_interval'",
             )
-            (session,) = _ask(connection, sql.SESSION)
-        except BaseException:
-            drivers.close(connection)
-            raise
-        return SessionWorker(connection, {"pid": int(session["pid"]), "since": session["since"]}, explain)
+            (session,) = self._ask(connection, sql.SESSION)
+            return {"pid": int(session["pid"]), "since": session["since"]}
+
+        return self._open_worker(prepare)
 
     def running(self, session: Mapping[str, Any]) -> Progress | None:
         """By process and start of the session, because process ids are used again."""
@@ -187,8 +185,8 @@ class PostgresqlServer:
 
     def _rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
         connection = self._reading()
-        _ask(connection, f"SET statement_timeout = {_LONGEST_LOOK_MS}")
-        return _ask(connection, query, **values)
+        self._ask(connection, f"SET statement_timeout = {_LONGEST_LOOK_MS}")
+        return self._ask(connection, query, **values)
 
 
 def concurrently(definition: str) -> str:
@@ -210,13 +208,6 @@ def explain(error: BaseException) -> Exception:
     if code is None or code in _SYSTEM_GONE:
         return Unreachable(f"the connection broke: {text}")
     return StatementFailed(f"{text} ({code})")
-
-
-def _ask(connection: Connection, query: str, **values: Any) -> list[dict[str, Any]]:
-    try:
-        return drivers.rows(connection, query, **values)
-    except Exception as error:
-        raise explain(error) from error
 
 
 def _index_state(row: Mapping[str, Any], job: Job) -> State:

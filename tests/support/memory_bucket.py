@@ -1,0 +1,19 @@
+"""The application's bucket, in memory."""
+
+import json
+from typing import Any
+
+from optimizer import canonical
+from optimizer.documents import NoSuchDocument
+
+
+class MemoryBucket(dict[str, Any]):
+    """Stands for Documents: JSON by key."""
+
+    def read(self, key: str) -> Any:
+        if key not in self:
+            raise NoSuchDocument(key)
+        return json.loads(self[key])
+
+    def write(self, key: str, document: object) -> None:
+        self[key] = canonical.dumps(document)
