@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,6 +74,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("real servers")
     for line in summary(config.stash[RAN_ON]):
         terminalreporter.write_line(line)
+    _summarise_faults(terminalreporter)
+
+
+def _summarise_faults(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many faults of calls to AWS each Lambda was put to (tests/faults)."""
+    cases: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "teardown":
+                told = (pair for pair in report.user_properties if pair[0].startswith("cases "))
+                cases.update({name.removeprefix("cases "): int(count) for name, count in told})
+    if cases:
+        terminalreporter.section("faults of calls to AWS")
+        by_function = ", ".join(f"{name} {count}" for name, count in sorted(cases.items()))
+        terminalreporter.write_line(f"{cases.total()} cases: {by_function}")
 
 
 @dataclass(frozen=True, slots=True)

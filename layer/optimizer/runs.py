@@ -283,7 +283,8 @@ class RunStore:
         documents = [table.json_text(canonical.plain(approval)) for approval in (before, after)]
         values: Item = {"document": documents[1], "digest": after.digest, "status": after.status.value}
         return self._table.write(
-            table.update(f"RUN#{after.run_id}", "APPROVAL", values, "#document = :before", {"before": documents[0]})
+            table.update(f"RUN#{after.run_id}", "APPROVAL", values, "#document = :before", {"before": documents[0]}),
+            exactly=True,
         )
 
     # Publications.

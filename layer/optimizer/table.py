@@ -83,15 +83,20 @@ class Table:
         )
         return [(raw["pk"]["S"], raw["sk"]["S"]) for page in pages for raw in page["Items"]]
 
-    def write(self, *operations: dict[str, Any]) -> bool:
+    def write(self, *operations: dict[str, Any], exactly: bool = False) -> bool:
         """Carry out `put`, `update` and `delete` operations, all or none; False if a condition did not hold.
-        Writes that collide with another transaction are tried again; then TableBusy."""
+        Writes that collide with another transaction are tried again; then TableBusy.
+
+        The SDK sends a write again whose answer it missed, and then the first one may be why the condition does not
+        hold any more. With `exactly` that second try is known for what it is, by the token that a transaction has, and
+        False means that somebody else was first. It costs twice as much.
+        """
         transact = [
             {kind: {"TableName": self._name, **body}} for operation in operations for kind, body in operation.items()
         ]
         for attempt in range(_ATTEMPTS):
             try:
-                self._send(transact)
+                self._send(transact, in_transaction=exactly or len(transact) > 1)
             except ClientError as error:
                 if _condition_failed(error):
                     return False
@@ -102,8 +107,8 @@ class Table:
                 return True
         raise TableBusy(f"writes to table {self._name} collided {_ATTEMPTS} times; try again")
 
-    def _send(self, transact: Sequence[Mapping[str, Any]]) -> None:
-        if len(transact) > 1:
+    def _send(self, transact: Sequence[Mapping[str, Any]], *, in_transaction: bool) -> None:
+        if in_transaction:
             self._dynamodb.transact_write_items(TransactItems=cast("Any", transact))
             return
         (kind, body), *_ = transact[0].items()

@@ -1,7 +1,6 @@
 """One table on a real server, and changes of its indexes carried out by the code of the acting Lambda."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -210,18 +209,6 @@ class Scene:
         if self.is_postgresql:
             return self.running.connect(self.database.database)
         return self.running.connect(self.database.database)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says how many faults each Lambda was put to."""
-    cases: Counter[str] = Counter()
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.getreports(outcome):
-            cases.update({name[6:]: int(count) for name, count in report.user_properties if name.startswith("cases ")})
-    if cases:
-        terminalreporter.section("faults of calls to AWS")
-        by_function = ", ".join(f"{name} {count}" for name, count in sorted(cases.items()))
-        terminalreporter.write_line(f"{cases.total()} cases: {by_function}")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 
 
 @pytest.fixture
-def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A function behind an alias, called a thousand times a minute."""
     for name, value in {
         "SCHEDULE_GROUP": "warmups",
@@ -129,13 +129,13 @@ def memory_change() -> Change:
 
 
 @pytest.mark.parametrize("slower", [1.0, 2.0])
-def test_a_change_of_memory(account: Stage, slower: float) -> None:
-    account.world["slower"] = slower
+def test_a_change_of_memory(staged: Stage, slower: float) -> None:
+    staged.world["slower"] = slower
     change = memory_change()
-    record(account, change, {"version": 1})
-    outcomes = live_through(account, "change_capacity", change, lambda: serving(account))
+    record(staged, change, {"version": 1})
+    outcomes = live_through(staged, "change_capacity", change, lambda: serving(staged))
     assert outcomes[-1] == ("kept" if slower == 1.0 else "reverted"), outcomes
-    assert serving(account) == (({"2": 512}, 512, 0, None) if slower == 1.0 else ({"1": 1024}, 1024, 0, None))
+    assert serving(staged) == (({"2": 512}, 512, 0, None) if slower == 1.0 else ({"1": 1024}, 1024, 0, None))
 
 
 def provisioned_change(before: dict[str, int], after: dict[str, int]) -> Change:
@@ -158,29 +158,29 @@ PROVISIONED = {"version": 1, "provisioned_concurrency": {"mode": "auto", "max_us
 
 @pytest.mark.parametrize("regretted", [False, True])
 @pytest.mark.parametrize("scaled", [False, True])
-def test_a_change_of_provisioned_concurrency(account: Stage, scaled: bool, regretted: bool) -> None:
+def test_a_change_of_provisioned_concurrency(staged: Stage, scaled: bool, regretted: bool) -> None:
     before, after = {"environments": 2}, {"environments": 4}
     if scaled:
-        account.world["twin"].bounds = [1, 2]
+        staged.world["twin"].bounds = [1, 2]
         before, after = before | {"min": 1, "max": 2}, after | {"min": 2, "max": 4}
     else:
-        account.world["twin"].provisioned = {"requested": 2, "status": "READY"}
+        staged.world["twin"].provisioned = {"requested": 2, "status": "READY"}
     change = provisioned_change(before, after)
-    record(account, change, PROVISIONED)
+    record(staged, change, PROVISIONED)
 
-    account.calls.answers["GetMetricData"] = lambda request: metric_data(
+    staged.calls.answers["GetMetricData"] = lambda request: metric_data(
         # The alias is compared with itself a week before.
         request,
         1.0 if request["StartTime"] < NOW - timedelta(hours=1) else 1.0 + regretted,
         new=True,
     )
-    outcomes = live_through(account, "change_capacity", change, lambda: serving(account))
+    outcomes = live_through(staged, "change_capacity", change, lambda: serving(staged))
     assert outcomes[-1] == ("reverted" if regretted else "kept"), outcomes
     wanted = before if regretted else after
     if scaled:
-        assert account.world["twin"].bounds == [wanted["min"], wanted["max"]]
+        assert staged.world["twin"].bounds == [wanted["min"], wanted["max"]]
     else:
-        assert account.world["twin"].provisioned["requested"] == wanted["environments"]
+        assert staged.world["twin"].provisioned["requested"] == wanted["environments"]
 
 
 CACHE = Cache("shop", 64, ("/aws/lambda/shop",), (CacheNamespace("price", 5, 600),), "/shop/cache-ttls")
@@ -226,17 +226,17 @@ def client_record(hits: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("hits", [800, 300])
-def test_a_change_of_ttls(account: Stage, hits: int) -> None:
-    parameters = account.services.parameters
+def test_a_change_of_ttls(staged: Stage, hits: int) -> None:
+    parameters = staged.services.parameters
     parameters[CACHE.parameter] = [json.dumps({"version": 6, "ttl_s": {"price": 60.0}})]
-    account.calls.answers["FilterLogEvents"] = lambda _request: client_record(hits)
+    staged.calls.answers["FilterLogEvents"] = lambda _request: client_record(hits)
     change = ttl_change()
-    record(account, change, TTLS)
+    record(staged, change, TTLS)
 
     def in_force() -> Any:
-        return json.loads(account.services.parameters[CACHE.parameter][-1])["ttl_s"]
+        return json.loads(staged.services.parameters[CACHE.parameter][-1])["ttl_s"]
 
-    outcomes = live_through(account, "change_cache_ttls", change, in_force)
+    outcomes = live_through(staged, "change_cache_ttls", change, in_force)
     assert outcomes[-1] == ("kept" if hits == 800 else "reverted"), outcomes
     assert in_force() == ({"price": 120.0} if hits == 800 else {"price": 60.0})
 
@@ -261,21 +261,21 @@ def warmup_change() -> Change:
 
 
 @pytest.mark.parametrize("came", [True, False])
-def test_a_change_of_warm_ups(account: Stage, came: bool) -> None:
+def test_a_change_of_warm_ups(staged: Stage, came: bool) -> None:
     change = warmup_change()
-    record(account, change, {"version": 1, "warmups": {"mode": "auto"}})
+    record(staged, change, {"version": 1, "warmups": {"mode": "auto"}})
 
     def pings_come(step: str) -> None:
         """Those of the time since the step before."""
         if step != "verify" or not came:
             return
-        account.calls.arm(0, None)
+        staged.calls.arm(0, None)
         log = PingLog(aws.client("dynamodb"), TABLE)
         for minute, environments in planned(change):
             if minute <= minute_of(Clock.at):
                 warmed = Warmed(environments, environments, 1, environments, 0, 4.0, 200.0, 1, 400.0)
                 log.record(warmup_of(change, minute, environments), warmed, moment_of(minute))
 
-    outcomes = live_through(account, "change_warmups", change, lambda: sorted(account.services.schedules), pings_come)
+    outcomes = live_through(staged, "change_warmups", change, lambda: sorted(staged.services.schedules), pings_come)
     assert outcomes[-1] == ("kept" if came else "reverted"), outcomes
-    assert len(account.services.schedules) == (6 if came else 0)
+    assert len(staged.services.schedules) == (6 if came else 0)

@@ -88,7 +88,7 @@ ANSWERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.fixture
-def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A function that is called by day, and was looked at by a run before."""
     monkeypatch.setenv("OPTIMIZER_SCHEDULE_GROUP", "warmups")
     with stage(request, monkeypatch) as made:
@@ -99,9 +99,9 @@ def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("number", range(len(STEPS)), ids=[step.function for step in STEPS])
-def test_a_step_of_the_run_survives_every_fault_of_every_call(account: Stage, number: int) -> None:
+def test_a_step_of_the_run_survives_every_fault_of_every_call(staged: Stage, number: int) -> None:
     # A run of today finds what that of yesterday left.
     for earlier in (*STEPS[:2], *STEPS[:number]):
         if number:
-            account.run(earlier)
-    account.every_fault(STEPS[number])
+            staged.run(earlier)
+    staged.every_fault(STEPS[number])

@@ -382,10 +382,10 @@ def test_of_many_who_answer_at_once_one_does(
 ) -> None:
     one_write, send = threading.Lock(), Table._send
 
-    def atomic(*arguments: Any) -> None:
+    def atomic(*arguments: Any, **options: Any) -> None:
         # As on AWS: the emulated table looks at a condition and writes in two steps that others can come between.
         with one_write:
-            send(*arguments)
+            send(*arguments, **options)
 
     monkeypatch.setattr(Table, "_send", atomic)
     event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)

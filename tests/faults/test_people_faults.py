@@ -1,0 +1,145 @@
+"""Every call to AWS on the way of a question to people, of their answers back, and of a report to their browser goes
+wrong once, in every way. Whoever tries again finds everything as if nothing had been."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import boto3
+import pytest
+from asking import FROM_PAGE, url_event
+from lives import RUN
+from optimizer import aws, canonical
+from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.report.links import Link, Signatures
+from stage import NOW, Stage, Step, stage
+
+DIGEST = "d" * 64
+POLICY = {"version": 1, "approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 2}}
+# An answer that was recorded is brought to the run a minute later where whoever was to bring it may be dead.
+LATER = timedelta(seconds=61)
+
+
+def change(name: str) -> Change:
+    return Change(
+        run_id=RUN,
+        tuner=Tuner.MEMORY,
+        action="set_memory",
+        target=f"arn:aws:lambda:eu-west-1:123456789012:function:{name}",
+        before={"memory_mb": 512, "version": "3"},
+        after={"memory_mb": 768},
+        reason="It is faster.",
+        undo={"memory_mb": 512},
+        risk=Risk.MEDIUM,
+        evidence={"max_memory_used_mb": 301.25, "samples": 48211, "price_ratio": 0.91},
+    )
+
+
+CHANGES = (change("orders"), change("bills"))
+ASK = Step(
+    "request_approval",
+    {
+        "step": "ask",
+        "run_id": RUN,
+        "plan_key": f"runs/{RUN}/plan.json",
+        "digest": DIGEST,
+        "ask": [{"change_id": one.id, "tuner": one.tuner.value} for one in CHANGES],
+        "task_token": "token",
+        "timeout_s": 86400,
+    },
+)
+EXPIRE = Step("request_approval", {"step": "expire", "run_id": RUN})
+SHOW = Step("answer_approval", {"step": "show", "run_id": RUN})
+
+
+def says(approver: str) -> Step:
+    """One change is approved, the other one is not."""
+    event = {"step": "answer", "run_id": RUN, "digest": DIGEST, "approver": approver, "by": "A. Berg"}
+    return Step("answer_approval", event | {"approved": [CHANGES[0].id]}, again_after=LATER, once=True)
+
+
+@pytest.fixture
+def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A run with two changes that wait for two people."""
+    with stage(request, monkeypatch) as made:
+        key = boto3.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        for name in ("APPROVAL", "REPORT"):
+            monkeypatch.setenv(f"OPTIMIZER_{name}_KEY", key)
+            monkeypatch.setenv(f"OPTIMIZER_{name}_URL", "https://abc.lambda-url.eu-west-1.on.aws/")
+        made.world["key"] = key
+        made.documents.write(f"runs/{RUN}/policy.json", canonical.plain(POLICY))
+        made.store.record_run(RUN, NOW)
+        for one in CHANGES:
+            made.store.record_change(one, Status.AWAITING_APPROVAL, NOW)
+        made.services.waiting["token"] = None
+        yield made
+
+
+def links(staged: Stage) -> dict[str, str]:
+    """Of each approver, from the newest message."""
+    found = (json.loads(json.loads(message["Message"])["sqs"]) for message in staged.services.messages)
+    return {message["approver"]: message["link"] for message in found}
+
+
+def statuses(staged: Stage) -> list[Status]:
+    return [staged.store.change(one.id).status for one in CHANGES]
+
+
+def told(staged: Stage) -> Any:
+    return json.loads(staged.services.waiting["token"] or "null")
+
+
+def test_a_question_that_nobody_answers(staged: Stage) -> None:
+    staged.every_fault(ASK)
+    assert set(links(staged)) == {"anna", "ben"}
+    staged.every_fault(SHOW)
+    staged.every_fault(EXPIRE)
+    assert statuses(staged) == [Status.REJECTED] * 2
+    staged.every_fault(ASK)
+    assert [pair["change_id"] for pair in told(staged)["rejected"]] == sorted(one.id for one in CHANGES)
+
+
+def test_answers_of_callers_with_rights(staged: Stage) -> None:
+    staged.run(ASK)
+    staged.services.messages.clear()
+    staged.every_fault(says("anna"))
+    staged.every_fault(says("ben"))
+    assert statuses(staged) == [Status.APPROVED, Status.REJECTED]
+    assert [pair["change_id"] for pair in told(staged)["approved"]] == [CHANGES[0].id]
+    staged.every_fault(ASK)
+
+
+@pytest.mark.parametrize("approver", ["anna", "ben"])
+def test_answers_with_a_link(staged: Stage, approver: str) -> None:
+    staged.run(ASK)
+    if approver == "ben":
+        staged.run(says("anna"))
+    link = links(staged)[approver]
+    staged.services.messages.clear()
+
+    page: dict[str, Any] = {
+        "reported": lambda answer: answer["statusCode"] == 500,
+        # A page says when it was answered.
+        "counts": lambda answer: answer["statusCode"],
+        "again_after": LATER,
+    }
+    for method in ("GET", "HEAD"):
+        staged.every_fault(Step("answer_approval", url_event(link, method), **page))
+    form = urlencode({"decision": "some", "by": "B. Holm", "change": CHANGES[0].id, "reason": ""})
+    post = url_event(link, "POST", body=form, headers=FROM_PAGE)
+    staged.every_fault(Step("answer_approval", post, **page, once=True))
+    assert statuses(staged) == (
+        [Status.AWAITING_APPROVAL] * 2 if approver == "anna" else [Status.APPROVED, Status.REJECTED]
+    )
+
+
+def test_a_report_is_shown(staged: Stage) -> None:
+    staged.documents.write_bytes(
+        f"runs/{RUN}/report/index.html", b"<!doctype html><title>a report</title>", "text/html"
+    )
+    signatures = Signatures(aws.client("kms"), staged.world["key"])
+    url = signatures.url("https://reports.example/", Link(RUN, int((NOW + timedelta(days=1)).timestamp())))
+    event = {"rawPath": url.removeprefix("https://reports.example"), "requestContext": {"http": {"method": "GET"}}}
+    assert staged.every_fault(Step("show_report", event))["statusCode"] == 200
