@@ -50,6 +50,11 @@ FINAL = frozenset(
 )
 
 
+def id_prefix(tuner: Tuner) -> str:
+    """What the ids of all changes of a tuner begin with."""
+    return f"{tuner.value.replace('_', '-')}-"
+
+
 class MalformedChange(ValueError):
     """A stored or received record is not a Change; the message names the field."""
 
@@ -101,7 +106,7 @@ class Change:
     def id(self) -> str:
         """Deterministic, so that a step that runs twice proposes the same Change; valid as an execution name."""
         key = canonical.sha256([self.run_id, self.tuner, self.action, self.target])[:16]
-        return f"{self.tuner.value.replace('_', '-')}-{key}"
+        return f"{id_prefix(self.tuner)}{key}"
 
     @property
     def digest(self) -> str:

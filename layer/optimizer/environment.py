@@ -20,6 +20,8 @@ _OPTIONAL = {
     "report_key": "OPTIMIZER_REPORT_KEY",
     "report_url": "OPTIMIZER_REPORT_URL",
     "report_days": "OPTIMIZER_REPORT_DAYS",
+    "optimize_arn": "OPTIMIZER_OPTIMIZE_ARN",
+    "change_arn": "OPTIMIZER_CHANGE_ARN",
 }
 
 
@@ -44,6 +46,8 @@ class Environment:
     report_key: str = ""
     report_url: str = ""
     report_days: str = ""
+    optimize_arn: str = ""
+    change_arn: str = ""
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> "Environment":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer import canonical, table
 from optimizer.approvals.question import Approval
-from optimizer.changes import Change, Status, Tuner
+from optimizer.changes import Change, Status, Tuner, id_prefix
 from optimizer.table import Item, Table
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _LOCK_ATTEMPTS = 5
 _BY_KIND = "by_kind"
 _LIFE_OVER = frozenset({Status.KEPT, Status.REVERTED, Status.FAILED})
 _REMEMBERED = timedelta(days=90)
+_EVER = "0"
 
 
 class NoSuchRun(LookupError):
@@ -88,6 +89,17 @@ class RunStore:
                 return str(held["run_id"])
         raise LockContended("the lock of the run changed hands again and again; try again")
 
+    def seize_lock(self, holder: str, now: datetime, lease: timedelta) -> None:
+        """Take the lock whoever holds it. Only for what then ends every run that goes on."""
+        item: Item = {
+            "pk": "LOCK",
+            "sk": "RUN",
+            "run_id": holder,
+            "taken_at": now.isoformat(),
+            "expires_at": table.timestamp(now + lease),
+        }
+        self._table.write(table.put(item))
+
     def release_lock(self, run_id: str) -> None:
         """Give the lock back if this run still holds it."""
         self._table.write(table.delete("LOCK", "RUN", "#run_id = :run_id", {"run_id": run_id}))
@@ -133,6 +145,13 @@ class RunStore:
     def ended_since(self, since: datetime, limit: int) -> list[StoredChange]:
         """The changes that were made and then kept, taken back or found to have failed since then, the newest first."""
         return self._newest("ended", since, limit)
+
+    def kept(self, tuner: Tuner) -> list[StoredChange]:
+        """All changes of a tuner that were ever kept and not taken back since, the newest first."""
+        keys = self._table.newest(_BY_KIND, "ended", _EVER, None, pk_prefix=f"CHANGE#{id_prefix(tuner)}")
+        found = self._table.get_all(keys)
+        stored = [_stored(found[key]) for key in keys if key in found]
+        return [one for one in stored if one.status is Status.KEPT]
 
     def _newest(self, kind: str, since: datetime, limit: int) -> list[StoredChange]:
         keys = self._table.newest(_BY_KIND, kind, since.astimezone(UTC).isoformat(), limit)

@@ -69,17 +69,22 @@ class Table:
         )
         return [_unmarshal(raw) for page in pages for raw in page["Items"]]
 
-    def newest(self, index: str, kind: str, since: str, limit: int) -> list[tuple[str, str]]:
-        """Keys of the items of a kind in the index, the newest first, not older than `since` (ISO 8601). An index is
-        a moment behind the table."""
+    def newest(
+        self, index: str, kind: str, since: str, limit: int | None, *, pk_prefix: str = ""
+    ) -> list[tuple[str, str]]:
+        """Keys of the items of a kind in the index, the newest first, not older than `since` (ISO 8601), at most
+        `limit` or all; of those only whose `pk` starts with the prefix. An index is a moment behind the table."""
+        only: Any = {"FilterExpression": "begins_with(pk, :prefix)"} if pk_prefix else {}
+        prefix = {":prefix": pk_prefix} if pk_prefix else {}
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             IndexName=index,
             KeyConditionExpression="#kind = :kind AND #at >= :since",
             ExpressionAttributeNames={"#kind": "kind", "#at": "at"},
-            ExpressionAttributeValues=_marshal({":kind": kind, ":since": since}),
+            ExpressionAttributeValues=_marshal({":kind": kind, ":since": since, **prefix}),
             ScanIndexForward=False,
-            PaginationConfig={"MaxItems": limit},
+            PaginationConfig={} if limit is None else {"MaxItems": limit},
+            **only,
         )
         return [(raw["pk"]["S"], raw["sk"]["S"]) for page in pages for raw in page["Items"]]
 

@@ -1,4 +1,4 @@
-"""Build and deploy the application into a local account with the SAM CLI, as a team would into its own."""
+"""Build, deploy and delete the application in a local account with the SAM CLI, as a team would in its own."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_account.account import ROOT, LocalAccount
+from local_account.account import REGION, ROOT, LocalAccount
 
 SAM = ROOT / ".build" / "sam" / "bin" / "sam"
 STACK = "optimizer"
@@ -76,6 +76,11 @@ def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mappin
         shutil.rmtree(built)
     described = account.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+
+def delete_application(account: LocalAccount) -> None:
+    """`sam delete`, as a team would that leaves. SamFailed says what went wrong."""
+    _sam(account, ROOT, ["delete", "--stack-name", STACK, "--no-prompts", "--region", REGION])
 
 
 def _sam(account: LocalAccount, folder: Path, arguments: list[str]) -> None:

@@ -26,5 +26,7 @@ ORDER: tuple[dict[str, str], ...] = (
         # The link of the sample has expired.
         "show_report": "410",
     },
+    # Nothing is on trial.
+    {"leave_account": "left"},
 )
 EXPECTED = {name: answer for stage in ORDER for name, answer in stage.items()}

@@ -47,7 +47,7 @@ class Call:
 def calls_since(account: LocalAccount, since: datetime) -> list[Call]:
     """Every call from `since` until now that neither a test nor the stand-in made."""
     others = {account.environment()["AWS_ACCESS_KEY_ID"], _STAND_IN_KEY}
-    found = [_of_event(event) for event in _events(account, since)]
+    found = [_of_event(event) for event in events_since(account, since)]
     found += [
         Call(made["access_key"], made["service"], made["operation"], frozenset())
         for made in account.stand_in_calls()
@@ -75,9 +75,9 @@ def _states(machine: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
             yield from _states(inner)
 
 
-def _events(account: LocalAccount, since: datetime) -> Iterator[Mapping[str, Any]]:
-    """All events, though LookupEvents gives the newest fifty and no token: each question ends where the last one did.
-    The SDK would cut its times to seconds."""
+def events_since(account: LocalAccount, since: datetime) -> Iterator[Mapping[str, Any]]:
+    """All that CloudTrail recorded, though LookupEvents gives the newest fifty and no token: each question ends where
+    the last one did. The SDK would cut its times to seconds."""
     cloudtrail = account.session.client("cloudtrail")
     asked: dict[str, float] = {"StartTime": since.timestamp()}
 

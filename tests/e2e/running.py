@@ -103,6 +103,16 @@ class Running:
         pages = self.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine, **which)
         return [execution["executionArn"] for page in pages for execution in page["executions"]]
 
+    def changes_of(self, run: str) -> list[str]:
+        """The executions of the changes that a run started."""
+        answer = self.dynamodb.query(
+            TableName=self.application.table,
+            KeyConditionExpression="pk = :run AND begins_with(sk, :change)",
+            ExpressionAttributeValues={":run": {"S": f"RUN#{run}"}, ":change": {"S": "CHANGE#"}},
+        )
+        ids = {item["change_id"]["S"] for item in answer["Items"]}
+        return [arn for arn in self.executions(self.application.change_arn) if arn.rpartition(":")[2] in ids]
+
     def settle(self) -> None:
         """Wait until nothing runs that an earlier test began."""
         for machine in (self.application.optimize_arn, self.application.change_arn):
@@ -126,7 +136,7 @@ class Running:
         scaling = self.account.session.client("application-autoscaling")
         bounds = scaling.describe_scalable_targets(ServiceNamespace="lambda")["ScalableTargets"]
         return {
-            "functions": {target.name: self._function(target) for target in self.fleet},
+            "functions": {target.name: self.function(target) for target in self.fleet},
             "scaling": [(found["ResourceId"], found["MinCapacity"], found["MaxCapacity"]) for found in bounds],
             "schedules": self.schedules(),
         }
@@ -135,7 +145,8 @@ class Running:
         pages = self.scheduler.get_paginator("list_schedules").paginate(GroupName=self.application.schedule_group)
         return sorted(schedule["Name"] for page in pages for schedule in page["Schedules"])
 
-    def _function(self, target: TargetFunction) -> dict[str, Any]:
+    def function(self, target: TargetFunction) -> dict[str, Any]:
+        """Its memory by version, its aliases with their weights, and what they hold."""
         name = target.name
         versions = self.lambda_.list_versions_by_function(FunctionName=name)["Versions"]
         aliases = self.lambda_.list_aliases(FunctionName=name)["Aliases"]
@@ -173,11 +184,15 @@ class Inbox:
 
     def about(self, run: str) -> list[Message]:
         """The messages about a run that have come so far."""
+        return [message for message in self.everything() if _is_about(message, run)]
+
+    def everything(self) -> list[Message]:
+        """All messages that have come so far."""
         while batch := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
             for message in batch:
                 self.received.append(_message(json.loads(message["Body"])))
                 self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return [message for message in self.received if _is_about(message, run)]
+        return self.received
 
 
 @contextmanager

@@ -22,9 +22,9 @@ FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "check_guardrails", "request_approval",
     "answer_approval", "publish_results", "plan_cache_ttls", "change_cache_ttls", "plan_index_maintenance",
     "change_indexes", "change_warmups", "change_capacity", "warm_function",
-    "render_report", "show_report",
+    "render_report", "show_report", "leave_account",
 )  # fmt: skip
-READERS_OF_RUNS = set(FUNCTIONS) - {"answer_approval", "warm_function", "show_report"}
+READERS_OF_RUNS = set(FUNCTIONS) - {"answer_approval", "warm_function", "show_report", "leave_account"}
 TRUST_IN_ACCOUNT = {
     "Effect": "Allow",
     "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
@@ -144,6 +144,11 @@ def delete_item(session: Session) -> None:
     )
 
 
+def stop(session: Session, machine: str) -> None:
+    arn = f"{machine.replace(':stateMachine:', ':execution:')}:none"
+    session.client("stepfunctions").stop_execution(executionArn=arn)
+
+
 def put_event(session: Session, source: str) -> None:
     session.client("events").put_events(Entries=[{"Source": source, "DetailType": "Rights", "Detail": "{}"}])
 
@@ -223,6 +228,13 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
         lambda s: s.client("stepfunctions").start_execution(stateMachineArn=s.application.optimize_arn, input="no"),
         set(),
     ),
+    "take a change back": (
+        lambda s: s.client("stepfunctions").start_execution(stateMachineArn=s.application.change_arn, input="no"),
+        {"leave_account"},
+    ),
+    "end a run": (lambda s: stop(s, s.application.optimize_arn), {"leave_account"}),
+    "end a change": (lambda s: stop(s, s.application.change_arn), {"leave_account"}),
+    "end what is the team's": (lambda s: stop(s, f"{s.application.change_arn}s-of-others"), set()),
     "find tagged functions": (
         lambda s: s.client("resourcegroupstaggingapi").get_resources(ResourcesPerPage=1),
         {"start_run"},
@@ -257,7 +269,7 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     ),
     "read the secret of a tagged database": (lambda s: read_secret(s, "rights-tagged"), TALK_TO_DATABASES),
     "read any other secret": (lambda s: read_secret(s, "rights-other"), set()),
-    "put an item": (put_item, WRITERS_OF_THE_TABLE | {"warm_function"}),
+    "put an item": (put_item, WRITERS_OF_THE_TABLE | {"warm_function", "leave_account"}),
     "update an item": (update_item, WRITERS_OF_THE_TABLE),
     "delete an item": (delete_item, set()),
     "delete a function": (lambda s: s.client("lambda").delete_function(FunctionName="none"), set()),

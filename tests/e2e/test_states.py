@@ -95,16 +95,6 @@ class Machines(Running):
         asked = {"run_id": change.run_id, "change_id": change.id, "tuner": change.tuner.value}
         return self.start(self.application.change_arn, change.id, asked)
 
-    def changes_of(self, run: str) -> list[str]:
-        """The executions of the changes that a run started."""
-        answer = self.dynamodb.query(
-            TableName=self.application.table,
-            KeyConditionExpression="pk = :run AND begins_with(sk, :change)",
-            ExpressionAttributeValues={":run": {"S": f"RUN#{run}"}, ":change": {"S": "CHANGE#"}},
-        )
-        ids = {item["change_id"]["S"] for item in answer["Items"]}
-        return [arn for arn in self.executions(self.application.change_arn) if arn.rpartition(":")[2] in ids]
-
     @contextmanager
     def configured(self, function: str, **settings: Any) -> Iterator[None]:
         """One of our Lambdas with another setting; variables are merged. As before afterwards."""

@@ -7,8 +7,10 @@ import pytest
 from shipped_template import RESOURCES, TEMPLATE, Permission, of_type, permissions
 
 READS = re.compile(r"(Get|List|Describe|BatchGet|Query|FilterLogEvents$|StartQuery$|StopQuery$)")
-# Every resource of its type, or everything.
-ANY = re.compile(r"(\*|.*:(function:|log-group:|secret:|table/|scalable-target/|deploymentstrategy/|key/)?\*)")
+# Every resource of its type, or everything. Executions of a machine that is named are not.
+ANY = re.compile(
+    r"(\*|(?!.*:execution:\$\{AWS::StackName\}-).*:(function:|log-group:|secret:|table/|scalable-target/|deploymentstrategy/|key/)?\*)"
+)
 # What can be written without a name or a tag: the action, and why.
 UNLIMITED = {
     "states:SendTaskSuccess": "the task token is the right, and the action takes no resource",

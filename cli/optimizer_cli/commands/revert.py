@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
+from optimizer import taking_back
 from optimizer.changes import Status
 from optimizer.runs import RunStore, StoredChange
 from rich.console import Console
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _MADE = frozenset({Status.APPLYING, Status.WATCHING, Status.KEPT})
 _OVER = frozenset({Status.REVERTED, Status.STALE, Status.FAILED})
 _LIMIT = timedelta(minutes=30)
-_ATTEMPTS = 9
 _PAUSE_S = 2.0
 
 
@@ -50,34 +50,15 @@ def command(change: str, reason: str, wait: bool, stack: str, as_json: bool) -> 
         return
     if stored.status not in _MADE and stored.status is not Status.REVERTING:
         raise NotTakenBack(f"Change {change} is {stored.status.value.replace('_', ' ')}: it was never made.")
-    arn = _start(sfn, application, stored, reason or "taken back with the optimizer command")
+    try:
+        arn = taking_back.start(sfn, application.change_arn, stored, reason or "taken back with the optimizer command")
+    except taking_back.TriedTooOften as often:
+        raise NotTakenBack(f"{str(often)[0].upper()}{str(often)[1:]}.") from often
     if wait:
         stored = _await(sfn, store, change, arn)
     _say(stored, as_json, execution=arn)
     if wait and stored.status is not Status.REVERTED:
         raise NotTakenBack(f"Change {change} is {stored.status.value}. Look at {arn}.")
-
-
-def _start(sfn: "SFNClient", application: Application, stored: StoredChange, reason: str) -> str:
-    """The execution that takes it back: one that runs already, or a new one if the last one failed."""
-    change_id = stored.change.id
-    document = {"run_id": stored.change.run_id, "change_id": change_id, "tuner": stored.change.tuner.value}
-    machine = application.change_arn
-    for attempt in range(1, _ATTEMPTS + 1):
-        name = f"revert-{attempt}-{change_id}"
-        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
-        try:
-            started = sfn.start_execution(
-                stateMachineArn=machine, name=name, input=json.dumps({**document, "revert": reason[:256]})
-            )
-        except sfn.exceptions.ExecutionAlreadyExists:
-            if sfn.describe_execution(executionArn=arn)["status"] in ("RUNNING", "SUCCEEDED"):
-                return arn
-        else:
-            return started["executionArn"]
-    raise NotTakenBack(
-        f"Change {change_id} could not be taken back {_ATTEMPTS} times; docs/operations.md says what to do."
-    )
 
 
 def _await(sfn: "SFNClient", store: RunStore, change: str, arn: str) -> StoredChange:

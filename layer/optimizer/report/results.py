@@ -85,7 +85,9 @@ def publish_run(
     message = text.body(report, *(found or ()))
     if not published.message_id:
         documents.write(f"runs/{run_id}/report.json", report)
-        documents.write_bytes(f"runs/{run_id}/report.txt", message.encode(), "text/plain; charset=utf-8")
+        # Whoever may read the bucket needs no link, and nobody is to find one there.
+        kept = text.body(report).encode()
+        documents.write_bytes(f"runs/{run_id}/report.txt", kept, "text/plain; charset=utf-8")
         documents.write_bytes(f"runs/{run_id}/report/index.html", run_page(report).encode(), HTML)
     said = Message(
         "Run finished",

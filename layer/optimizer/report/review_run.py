@@ -47,7 +47,8 @@ def publish_review(
     found = link(run_id) if link else None
     text = review_text.body(made, *(found or ()))
     documents.write(f"runs/{run_id}/report.json", made)
-    documents.write_bytes(f"runs/{run_id}/report.txt", text.encode(), "text/plain; charset=utf-8")
+    kept = review_text.body(made).encode()
+    documents.write_bytes(f"runs/{run_id}/report.txt", kept, "text/plain; charset=utf-8")
     documents.write_bytes(f"runs/{run_id}/report/index.html", review_page(made).encode(), results.HTML)
     details: dict[str, Any] = {
         "report_key": f"runs/{run_id}/report.json",

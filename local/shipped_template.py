@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 class Loader(yaml.SafeLoader):
@@ -20,7 +20,6 @@ def _intrinsic(loader: Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
         return {f"!{tag}": loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):
         return {f"!{tag}": loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
     return {f"!{tag}": loader.construct_mapping(node, deep=True)}
 
 
@@ -66,7 +65,8 @@ def _statements(document: Any) -> Iterator[dict[str, Any]]:
 
 
 def _permission(holder: str, statement: dict[str, Any]) -> Permission:
-    assert statement["Effect"] == "Allow"
+    if statement["Effect"] != "Allow":
+        raise ValueError(f"{holder} has a statement that does not allow but {statement['Effect']}")
     return Permission(holder, _listed(statement["Action"]), _listed(statement["Resource"]), statement.get("Condition"))
 
 

@@ -1,0 +1,193 @@
+"""`python -m rights_document` writes docs/rights.md: what each role of template.yaml may do, where, and why.
+
+What and where are the template's own words; why is in rights_reasons.yaml, which must name every action of every role
+and no other.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from shipped_template import RESOURCES, ROOT, Permission, of_type, permissions
+
+DOCUMENT = ROOT / "docs" / "rights.md"
+REASONS: Mapping[str, Mapping[str, str]] = yaml.safe_load(Path(__file__).with_name("rights_reasons.yaml").read_text())
+PURPOSES = {"WarmupScheduleRole": "What the schedules of warm-ups are allowed."}
+_ANYBODY = "anybody"
+_FUNCTION, _MACHINE, _ROLE = "AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::IAM::Role"
+_READS = re.compile(r".*:(Get|List|Describe|BatchGet|Query|Filter|StartQuery|StopQuery)")
+_ARN = re.compile(r"^arn:\$\{AWS::Partition\}:[\w-]*:\$\{AWS::Region\}:\$\{AWS::AccountId\}:")
+_NAMED = re.compile(r"\$\{(?:AWS::)?(\w+)(?:\.Arn)?\}")
+
+_HEAD = """\
+# What each role may do, and why
+
+Written by `python -m rights_document` from `template.yaml`; a test compares the two. Every function and both state
+machines have a role of their own. `Table`, `Bucket` and the like are resources of the template, `{TagKey}` and the like
+its parameters; everything is meant in the stack's own account and region.
+
+Beside what is listed, every function has AWS' own policies for writing its log and its traces
+(`AWSLambdaBasicExecutionRole`, `AWSXRayDaemonWriteAccess`), and both state machines that for traces. With
+`VpcSubnetIds`, the functions that talk to databases and caches may make and remove network interfaces, as every
+function in a VPC must.
+
+A test compares the calls that the local account recorded in all end-to-end tests with these rights, both ways: a
+function called nothing that is not here, and nothing is here that no function called, but for the few in
+`tests/e2e/rights_not_seen.json`, each with its reason.
+"""
+_REACH = """
+## What reaches your own things
+Everything else only reads, or writes to what belongs to the application.
+
+| may | who | on |
+| --- | --- | --- |
+"""
+_LOGINS = """
+To databases the two functions that may read their secrets, or log in with IAM, have the rights of that database user:
+[indexes.md](indexes.md) has the smallest. To caches, [cache-ttls.md](cache-ttls.md).
+"""
+_TABLE = "| may | on | why |\n| --- | --- | --- |\n"
+
+
+class NoReason(LookupError):
+    """An action stands in the template and not in rights_reasons.yaml, or the other way round."""
+
+
+def document() -> str:
+    """The whole document."""
+    held = _by_role()
+    _no_reason_too_many(held)
+    parts = [_HEAD, _REACH, *_foreign(held), _LOGINS]
+    for title, kind in (("Functions", _FUNCTION), ("State machines", _MACHINE), ("Schedules", _ROLE)):
+        parts.append(f"\n## {title}\n")
+        for role in of_type(kind):
+            parts.append(f"\n### {_named(role)}\n{_purpose(role)}\n\n{_TABLE}")
+            parts += [line for permission in held[role] for line in _lines(role, permission)]
+    return "".join(parts)
+
+
+def _by_role() -> dict[str, list[Permission]]:
+    """What each role may do, whichever resource brings the permission."""
+    held: dict[str, list[Permission]] = {name: [] for kind in (_FUNCTION, _MACHINE, _ROLE) for name in of_type(kind)}
+    for permission in permissions():
+        for role in _roles(permission.holder):
+            held[role].append(permission)
+    return held
+
+
+def _roles(holder: str) -> Iterator[str]:
+    kind = RESOURCES[holder]["Type"]
+    if kind == "AWS::IAM::Policy":
+        yield from (role["!Ref"].removesuffix("Role") for role in RESOURCES[holder]["Properties"]["Roles"])
+    elif kind == "AWS::IAM::ManagedPolicy":
+        machines = of_type(_MACHINE).items()
+        yield from (name for name, machine in machines if {"!Ref": holder} in machine["Policies"])
+    else:
+        yield holder
+
+
+def _lines(role: str, permission: Permission) -> Iterator[str]:
+    """A line for the actions of a permission that have the same reason."""
+    together: dict[str, list[str]] = {}
+    for action in permission.actions:
+        together.setdefault(REASONS[_whose(role, action)][action], []).append(action)
+    for reason, actions in together.items():
+        yield f"| {_code(actions)} | {_where(permission)} | {reason} |\n"
+
+
+def _whose(role: str, action: str) -> str:
+    """Under whose name the reason stands."""
+    for name in (role, _ANYBODY):
+        if action in REASONS.get(name, {}):
+            return name
+    raise NoReason(f"{role} may {action}, and rights_reasons.yaml does not say why")
+
+
+def _no_reason_too_many(held: Mapping[str, list[Permission]]) -> None:
+    used = {
+        (_whose(role, action), action)
+        for role, found in held.items()
+        for permission in found
+        for action in permission.actions
+    }
+    for name, reasons in REASONS.items():
+        for action in reasons:
+            if (name, action) not in used:
+                raise NoReason(f"rights_reasons.yaml says why {name} may {action}, which it may not")
+
+
+def _foreign(held: Mapping[str, list[Permission]]) -> Iterator[str]:
+    """Permissions to write to what is not the application's."""
+    for role, found in held.items():
+        for permission in found:
+            actions = [action for action in permission.actions if not _READS.match(action)]
+            if actions and not all(_own(resource) for resource in permission.resources):
+                yield f"| {_code(actions)} | {_named(role)} | {_where(permission)} |\n"
+
+
+def _own(resource: Any) -> bool:
+    """Whether it names a resource of the template, or the stack itself."""
+    text = next(iter(resource.values())) if isinstance(resource, dict) else resource
+    if isinstance(resource, dict) and "!Sub" not in resource:
+        return True
+    named = set(re.findall(r"\$\{([\w:]+)", text))
+    return bool(named & set(RESOURCES)) or "AWS::StackName" in named
+
+
+def _where(permission: Permission) -> str:
+    places = " ".join(f"`{_place(resource)}`" for resource in permission.resources)
+    places = "everything" if places == "`*`" else places
+    return f"{places}{_condition(permission.condition)}"
+
+
+def _place(resource: Any) -> str:
+    text = next(iter(resource.values())) if isinstance(resource, dict) else resource
+    if isinstance(resource, dict) and "!Sub" not in resource:
+        return str(text).removesuffix(".Arn")
+    return _NAMED.sub(lambda found: found[1] if found[1] in RESOURCES else f"{{{found[1]}}}", _ARN.sub("", text))
+
+
+def _condition(condition: Any) -> str:
+    if condition is None:
+        return ""
+    said = []
+    for names in condition.values():
+        for name, wanted in names.items():
+            values = wanted if isinstance(wanted, list) else [wanted]
+            said.append(f"`{_place(name)}` = `{' or '.join(_place(value) for value in values)}`")
+    return f", only where {' and '.join(said)}"
+
+
+def _code(actions: list[str]) -> str:
+    """`lambda:GetAlias`, `ListTags`: the service is said once."""
+    service = actions[0].partition(":")[0]
+    short = [action.removeprefix(f"{service}:") for action in actions[1:]]
+    return ", ".join(f"`{name}`" for name in [actions[0], *short])
+
+
+def _named(role: str) -> str:
+    own = RESOURCES[role]["Properties"]
+    if "CodeUri" in own:
+        return Path(own["CodeUri"]).name
+    return Path(own["DefinitionUri"]).name.partition(".")[0] if "DefinitionUri" in own else role
+
+
+def _purpose(role: str) -> str:
+    """The first sentence of the code itself."""
+    own = RESOURCES[role]["Properties"]
+    if "CodeUri" in own:
+        said = ast.get_docstring(ast.parse((ROOT / own["CodeUri"] / "app.py").read_text())) or ""
+        said = " ".join(said.partition("\n\n")[0].split())
+        said = said.removeprefix(f"{role}: ")
+        return f"{said[0].upper()}{said[1:]}"
+    if "DefinitionUri" in own:
+        return str(json.loads((ROOT / own["DefinitionUri"]).read_text())["Comment"])
+    return PURPOSES[role]
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document())

@@ -1,0 +1,112 @@
+"""Before the stack is deleted, everything that is on trial is taken back, and what is paid for by the hour."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from on_trial import OnTrial
+from running import Execution, Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.looks_back, pytest.mark.timeout(300)]
+RUN = "leaving"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is there before changes were made, while they are on trial, and after leaving; what leaving said, twice; a
+    run that went on, and one that was started afterwards; how many pings were in place before and after."""
+
+    before: dict[str, Any]
+    during: dict[str, Any]
+    after: dict[str, Any]
+    said: dict[str, Any]
+    again: dict[str, Any]
+    interrupted: Execution
+    late: Execution
+    pings: tuple[int, int]
+
+
+@pytest.fixture(scope="module")
+def left(deployed: Any) -> Left:
+    running = Running(deployed)
+    running.settle()
+    on_trial = OnTrial(running, RUN)
+    small, kept_small, filled, kept, scaled, warm = targets = [
+        on_trial.function(name, scaled=name == "scaled")
+        for name in ("small", "kept-small", "filled", "kept", "scaled", "warm")
+    ]
+    first, second = on_trial.provisioned(kept, 0, 2), on_trial.provisioned(kept, 2, 3)
+    memory = on_trial.memory(kept_small)
+    changes = [
+        on_trial.memory(small),
+        memory,
+        on_trial.provisioned(filled, 0, 2),
+        first,
+        on_trial.provisioned(scaled, 10, 5),
+        on_trial.warmups(warm),
+        on_trial.ttls(),
+    ]
+    before = on_trial.state(targets)
+    on_trial.put_in_place(changes)
+    for change in (memory, first):
+        on_trial.keep(change)
+    # Of what was kept and then changed again the second change is taken back before the first.
+    second = on_trial.again(second)
+    on_trial.put_in_place([second])
+    on_trial.keep(second)
+    during, pings = on_trial.state(targets), len(pings_of(running))
+    running.forget_policy()
+    interrupted = running.start(running.application.optimize_arn, "interrupted", {})
+    said = running.invoke("leave_account", {"RequestType": "Delete"})
+    again = running.invoke("leave_account", {"RequestType": "Delete"})
+    late = running.optimize("late", {})
+    running.dynamodb.delete_item(TableName=running.application.table, Key={"pk": {"S": "LOCK"}, "sk": {"S": "RUN"}})
+    return Left(
+        before=before,
+        during=during,
+        after=on_trial.state(targets),
+        said=said,
+        again=again,
+        interrupted=running.ended(interrupted),
+        late=late,
+        pings=(pings, len(pings_of(running))),
+    )
+
+
+def pings_of(running: Running) -> list[str]:
+    return [name for name in running.schedules() if name.startswith(RUN)]
+
+
+def test_everything_was_taken_back(left: Left) -> None:
+    assert (left.said["outcome"], left.said["remaining"]) == ("left", {})
+    assert len(left.said["taken_back"]) >= 7
+
+
+@pytest.mark.parametrize("what", ["leaving-small", "leaving-filled", "leaving-kept", "bounds", "ttl_s"])
+def test_what_was_there_before_is_there_again(left: Left, what: str) -> None:
+    assert left.during[what] != left.before[what]
+    assert left.after[what] == left.before[what]
+
+
+def test_pings_are_gone(left: Left) -> None:
+    assert left.pings == (2, 0)
+
+
+def test_a_memory_size_that_was_kept_stays(left: Left) -> None:
+    assert left.after["leaving-kept-small"] == left.during["leaving-kept-small"] != left.before["leaving-kept-small"]
+
+
+def test_a_run_that_goes_on_is_ended_and_none_begins_afterwards(left: Left) -> None:
+    assert (left.interrupted.status, left.interrupted.error) == ("ABORTED", "Leaving")
+    assert left.late.states == ["StartRun", "WasStarted", "TellBusy", "Skipped"]
+
+
+def test_leaving_twice_leaves_once(left: Left) -> None:
+    assert left.again == {"outcome": "left", "taken_back": [], "remaining": {}}
+
+
+@pytest.mark.usefixtures("left")
+def test_nothing_goes_on(deployed: Any) -> None:
+    running = Running(deployed)
+    for machine in (running.application.optimize_arn, running.application.change_arn):
+        assert running.executions(machine, statusFilter="RUNNING") == []

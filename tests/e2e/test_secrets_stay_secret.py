@@ -1,0 +1,240 @@
+"""Secrets are planted wherever the application passes by one; none is found in anything that its runs leave behind."""
+
+import json
+import re
+import secrets
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from everything_kept import kept, spellings
+from running import Execution, Inbox, Message, Running, subscribed
+from servers import HOST
+from servers.postgresql import WHEEL_16
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+RUN = "planted"
+REFUSED = "planted-refused"
+# docs/architecture.md, show_report.
+SIGNED = re.compile(r"/\d{10}\.([^/]+)/")
+SECRET_NAME = "planted-database"
+# Other tests change these, and need that nobody else has changed them lately.
+LEFT_TO_OTHERS = (0, 1, 4, 9)
+# Statistics that were never taken: the least that there is to do in a database.
+TABLE = [
+    "CREATE TABLE orders (id int PRIMARY KEY, note text)",
+    "INSERT INTO orders SELECT n, 'note' FROM generate_series(1, 6000) n",
+    "DELETE FROM orders WHERE id > 5900",
+    "SELECT pg_stat_force_next_flush()",
+    "VACUUM orders",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What was planted or came up, by what it is; the runs that passed by it; where it stood while a run waited for its
+    answer, and where when everything was over; and where was looked."""
+
+    secrets: dict[str, str]
+    run: Execution
+    refused: Execution
+    plan: dict[str, Any]
+    waiting: dict[str, set[str]]
+    found: dict[str, set[str]]
+    seen: list[str]
+
+
+@pytest.fixture(scope="module")
+def planted(deployed: Any, server: Callable[..., Any]) -> Planted:
+    running = Running(deployed)
+    schedules, since = set(running.schedules()), datetime.now(UTC)
+    known = {what: secrets.token_hex(16) for what in ("database password", "Redis AUTH", "variable of a function")}
+    targets = [t.name for place, t in enumerate(running.fleet) if t.tags and t.alias and place not in LEFT_TO_OTHERS]
+    try:
+        with (
+            subscribed(deployed.account.session, deployed.application.topic_arn) as inbox,
+            database(running, server(WHEEL_16), known["database password"]) as policy_of_database,
+            variables(running, targets, known["variable of a function"]),
+        ):
+            refused = run_with_a_password_in_the_policy(running, known["Redis AUTH"])
+            running.store_policy(policy(policy_of_database))
+            request = {"tuners": ["warmups", "memory", "indexes"], "functions": targets, "databases": ["orders"]}
+            arn = running.start(running.application.optimize_arn, RUN, request)
+            running.asked(RUN, within_s=180)
+            known["task token"] = token_of(running)
+            link = str(told(inbox, RUN, "Approval wanted").document["link"])
+            known["signature of a link"] = parse_qs(urlsplit(link).query)["mac"][0]
+            waiting, _ = look_for(known, running, inbox, since)
+            approve_all(link)
+            run = running.ended(arn)
+            for change in running.changes_of(RUN):
+                running.ended(change)
+            report = told(inbox, RUN, "Run finished").document["report_url"]
+            known["signature of a report"] = SIGNED.findall(report)[0]
+            assert fetched(report) == 200
+            found, seen = look_for(known, running, inbox, since)
+            plan = running.document(f"runs/{RUN}/plan.json")
+    finally:
+        running.forget_policy()
+        for name in set(running.schedules()) - schedules:
+            running.scheduler.delete_schedule(Name=name, GroupName=running.application.schedule_group)
+    return Planted(known, run, refused, plan, waiting, found, seen)
+
+
+def policy(database: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "mode": "approve",
+        # What is made is not what this is about, but that its life is over soon.
+        "memory": {"mode": "recommend"},
+        "provisioned_concurrency": {"mode": "recommend"},
+        "warmups": {"watch_minutes": [1]},
+        "indexes": {"databases": [database], "watch_minutes": [1]},
+        "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4},
+    }
+
+
+@contextmanager
+def database(running: Running, postgresql: Any, password: str) -> Iterator[dict[str, Any]]:
+    """A database that the password opens, and the secret that holds it; what a policy says of the database."""
+    with postgresql.session() as connection:
+        connection.run(f"CREATE ROLE planted LOGIN SUPERUSER PASSWORD '{password}'")
+    manager = running.account.session.client("secretsmanager")
+    text = json.dumps({"username": "planted", "password": password})
+    tags = [{"Key": "optimizer", "Value": "on"}]
+    arn = manager.create_secret(Name=SECRET_NAME, SecretString=text, Tags=tags)["ARN"]
+    try:
+        with postgresql.database(*TABLE) as name:
+            yield {
+                "name": "orders",
+                "engine": "postgresql",
+                "host": HOST,
+                "port": postgresql.port,
+                "database": name,
+                "secret_arn": arn,
+                "tls": "off",
+            }
+    finally:
+        manager.delete_secret(SecretId=SECRET_NAME, ForceDeleteWithoutRecovery=True)
+        with postgresql.session() as connection:
+            connection.run("DROP ROLE planted")
+
+
+@contextmanager
+def variables(running: Running, targets: list[str], password: str) -> Iterator[None]:
+    """A password in the environment variables of the functions, as teams do; as before afterwards."""
+    before = {}
+    for name in targets:
+        own = running.lambda_.get_function_configuration(FunctionName=name).get("Environment", {}).get("Variables", {})
+        before[name] = own
+        more = {"Variables": {**own, "DATABASE_URL": f"postgresql://shop:{password}@db.example/shop"}}
+        running.lambda_.update_function_configuration(FunctionName=name, Environment=more)
+    try:
+        yield
+    finally:
+        for name, own in before.items():
+            running.lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": own})
+
+
+def run_with_a_password_in_the_policy(running: Running, password: str) -> Execution:
+    """Two caches whose addresses hold it, one of them no address at all."""
+    space = [{"name": "page", "min_ttl_s": 5, "max_ttl_s": 60}]
+    cache = {"memory_mb": 64, "log_groups": ["/aws/lambda/shop"], "namespaces": space}
+    caches = [
+        {
+            **cache,
+            "name": "one",
+            "parameter": "/one/cache-ttls",
+            "endpoint": f"rediss://:{password}@cache.example:6379",
+        },
+        {**cache, "name": "two", "parameter": "/two/cache-ttls", "endpoint": f"redis://:{password}@cache.example:port"},
+    ]
+    running.store_policy({"version": 1, "mode": "auto", "cache_ttls": {"caches": caches}})
+    return running.optimize(REFUSED, {})
+
+
+def token_of(running: Running) -> str:
+    key = {"pk": {"S": f"RUN#{RUN}"}, "sk": {"S": "APPROVAL"}}
+    item = running.dynamodb.get_item(TableName=running.application.table, Key=key)["Item"]
+    return str(json.loads(item["document"]["S"])["task_token"])
+
+
+def told(inbox: Inbox, run: str, kind: str) -> Message:
+    """The message about the run, once it has come."""
+    deadline = time.monotonic() + 30
+    while not (found := [said for said in inbox.about(run) if said.document["kind"] == kind]):
+        assert time.monotonic() < deadline, f"no message that is a {kind} has come"
+        time.sleep(0.3)
+    return found[0]
+
+
+def fetched(link: str) -> int:
+    with urllib.request.urlopen(link, timeout=60) as page:  # noqa: S310 - the account's own link
+        return int(page.status)
+
+
+def approve_all(link: str) -> None:
+    form = urlencode({"decision": "all", "by": "test", "reason": "to see what is left behind"}).encode()
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+    with urllib.request.urlopen(urllib.request.Request(link, form, headers), timeout=60) as page:  # noqa: S310 - the account's own link
+        assert page.status == 200
+
+
+def look_for(
+    known: dict[str, str], running: Running, inbox: Inbox, since: datetime
+) -> tuple[dict[str, set[str]], list[str]]:
+    """Where each secret stands, and where was looked."""
+    found: dict[str, set[str]] = {what: set() for what in known}
+    seen = []
+    for where, text in kept(running, inbox, since):
+        seen.append(where)
+        for what, secret in known.items():
+            if any(form in text for form in spellings(secret)):
+                found[what].add(where)
+    return found, seen
+
+
+def test_the_runs_passed_by_every_secret(planted: Planted) -> None:
+    assert (planted.refused.status, planted.refused.error) == ("FAILED", "PolicyInvalid")
+    assert "password" in planted.refused.cause
+    assert planted.run.status == "SUCCEEDED"
+    proposed = {item["change"]["tuner"] for item in planted.plan["proposals"]}
+    assert "indexes" in proposed, planted.plan["failed"]
+    assert proposed & {"memory", "warmups"}
+
+
+KINDS = ("item", "object", "log", "execution", "history", "schedule", "message", "variables")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_that_is_kept_was_left_out_of_the_search(planted: Planted, kind: str) -> None:
+    assert any(where.startswith(kind) for where in planted.seen)
+
+
+@pytest.mark.parametrize("what", ["database password", "Redis AUTH", "variable of a function"])
+def test_no_secret_is_found_in_what_is_kept(planted: Planted, what: str) -> None:
+    assert planted.waiting[what] == planted.found[what] == set()
+
+
+def test_a_task_token_is_in_the_table_while_a_run_waits_and_nowhere_afterwards(planted: Planted) -> None:
+    assert planted.waiting["task token"] == {f"item RUN#{RUN} APPROVAL"}
+    assert planted.found["task token"] == set()
+
+
+def test_the_signature_of_a_link_is_in_the_message_with_the_link_alone(planted: Planted) -> None:
+    found = planted.found["signature of a link"]
+    assert all(where.startswith("message ") and "for your answer" in where for where in found), found
+    assert len(found) == 1, found
+
+
+def test_the_signature_of_a_report_is_in_the_message_about_the_run_alone(planted: Planted) -> None:
+    found = planted.found["signature of a report"]
+    assert all(where.startswith("message ") for where in found), found
+    assert len(found) == 1, found

@@ -1,0 +1,79 @@
+"""`sam delete` alone leaves nothing behind, even for those who forget that something is on trial. The last test."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from local_account.deploy import STACK, delete_application
+from on_trial import OnTrial
+from running import Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.looks_back, pytest.mark.timeout(300)]
+RUN = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What the application could leave behind before, while changes were on trial, and after the stack was deleted;
+    the last records of the changes; what is there of the stack."""
+
+    before: dict[str, Any]
+    during: dict[str, Any]
+    after: dict[str, Any]
+    records: dict[str, str]
+    left: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def deleted(deployed: Any) -> Deleted:
+    running = Running(deployed)
+    on_trial = OnTrial(running, RUN)
+    small, filled, warm = targets = [on_trial.function(name) for name in ("small", "filled", "warm")]
+    changes = [on_trial.memory(small), on_trial.provisioned(filled, 0, 2), on_trial.warmups(warm)]
+    before = on_trial.state(targets)
+    on_trial.put_in_place(changes)
+    during = on_trial.state(targets)
+    delete_application(deployed.account)
+    return Deleted(
+        before=before,
+        during=during,
+        after=on_trial.state(targets),
+        records={change.tuner.value: on_trial.store.change(change.id).status.value for change in changes},
+        left=resources(deployed.account.session),
+    )
+
+
+def resources(session: Any) -> dict[str, list[str]]:
+    """What carries the stack's name, by what lists it."""
+    listings = {
+        "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
+        "state machines": ("stepfunctions", "list_state_machines", "stateMachines", "name"),
+        "roles": ("iam", "list_roles", "Roles", "RoleName"),
+        "policies": ("iam", "list_policies", "Policies", "PolicyName"),
+        "log groups": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        "schedules": ("scheduler", "list_schedules", "Schedules", "Name"),
+        "groups of schedules": ("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
+        "topics": ("sns", "list_topics", "Topics", "TopicArn"),
+        "queues": ("sqs", "list_queues", "QueueUrls", ""),
+        "tables": ("dynamodb", "list_tables", "TableNames", ""),
+        "layers": ("lambda", "list_layers", "Layers", "LayerName"),
+    }
+    found = {}
+    for what, (service, operation, key, name) in listings.items():
+        pages = session.client(service).get_paginator(operation).paginate()
+        named = [one[name] if name else one for page in pages for one in page.get(key, [])]
+        found[what] = [one for one in named if f"{STACK}-" in one or (what == "schedules" and one.startswith(RUN))]
+    buckets = session.client("s3").list_buckets()["Buckets"]
+    found["buckets"] = [bucket["Name"] for bucket in buckets if bucket["Name"].startswith(STACK)]
+    return found
+
+
+def test_what_was_on_trial_is_taken_back_first(deleted: Deleted) -> None:
+    assert deleted.during != deleted.before
+    assert deleted.after == deleted.before
+    assert deleted.records == dict.fromkeys(("memory", "provisioned_concurrency", "warmups"), "reverted")
+
+
+def test_the_table_and_the_bucket_stay_and_nothing_else(deleted: Deleted) -> None:
+    assert {what for what, names in deleted.left.items() if names} == {"tables", "buckets"}, deleted.left
+    assert [len(deleted.left[what]) for what in ("tables", "buckets")] == [1, 1]
