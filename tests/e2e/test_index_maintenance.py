@@ -24,7 +24,8 @@ def run(machines: Running) -> Iterator[dict[str, Any]]:
     machines.settle()
     with TeamDatabase(machines.account) as database:
         before = database.indexes()
-        machines.store_policy({"version": 1, "mode": "auto", "indexes": database.policy(ask=False)})
+        policy = {**database.policy(ask=False), "watch_minutes": [5, 10]}
+        machines.store_policy({"version": 1, "mode": "auto", "indexes": policy})
         ended = machines.optimize(RUN, {"tuners": ["indexes"]})
         machines.settle()
         yield {
@@ -47,6 +48,8 @@ def test_what_may_happen_by_itself_is_repaired(machines: Running, run: dict[str,
         key = {"pk": {"S": f"CHANGE#{item['change']['id']}"}, "sk": {"S": "CHANGE"}}
         record = machines.dynamodb.get_item(TableName=machines.application.table, Key=key)["Item"]
         assert record["status"]["S"] == "kept", record["message"]
+        if item["change"]["action"] == "rebuild":
+            assert record["message"]["S"].startswith("The index was rebuilt: 1.3 MiB before, ")
     assert run["after"]["event_at_idx"] < 0.3 * run["before"]["event_at_idx"]
     assert run["before"]["visit_page_idx_ccnew"] == -1
     assert "visit_page_idx_ccnew" not in run["after"]

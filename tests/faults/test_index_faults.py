@@ -207,20 +207,22 @@ def test_nobody_queues_behind_a_change_that_waits_for_a_lock(scene: Any) -> None
     with held.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM `Ta ble`")
     waited: list[float] = []
+    ended = threading.Event()
 
     def others() -> None:
         session = one.session()
         with session.cursor() as cursor:
-            for _ in range(20):
+            while not ended.is_set():
                 began = time.monotonic()
                 cursor.execute("SELECT 1 FROM `Ta ble` LIMIT 1")
                 waited.append(time.monotonic() - began)
-                time.sleep(0.1)
+                ended.wait(0.1)
         session.close()
 
     thread = threading.Thread(target=others)
     thread.start()
     answer = one.until("apply", change)
+    ended.set()
     thread.join()
     held.rollback()
     held.close()

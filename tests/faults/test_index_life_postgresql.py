@@ -149,3 +149,15 @@ def test_a_drop_that_the_planner_would_mind_is_refused(scene: Any, can_hide: boo
     if can_hide:
         assert answer["rule"] == "indexes.planner"
         assert "times as much" in answer["message"]
+
+
+def test_a_drop_that_something_keeps_from_its_turn_is_no_failure(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16, rows=200)
+    change = one.change("drop_index")
+    assert one.until("apply", change)["outcome"] == "applied"
+    one.turns.holder["127.0.0.1"] = "another"
+    answer = one.until("keep", change, most=1000)
+    assert (answer["outcome"], one.status(change)) == ("reverted", Status.REVERTED)
+    assert "same cluster" in one.store.change(change.id).message
+    assert one.look() is not None
+    assert one.turns.holder == {"127.0.0.1": "another"}

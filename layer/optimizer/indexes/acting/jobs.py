@@ -21,7 +21,8 @@ _SEND_S = 5.0
 _RESERVE_MS = 15_000
 _LONGEST_POLL_S = 120
 _SHORTEST_POLL_S = 2
-# How long something may stand in the way before the job is given up, and how long to wait between two looks.
+# How long something may stand in the way before the job is given up (another change of ours: for as long as it may
+# take, too), and how long to wait between two looks.
 _PATIENCE = timedelta(hours=1)
 _LOOK_AGAIN_S = 60
 _BACKOFF_S = 30
@@ -104,7 +105,8 @@ class Jobs:
         if pause_s > 0:
             return Outcome(Result.PENDING, record.get("problem", ""), max(1, round(pause_s)))
         if not self.take_turn():
-            return self._wait(record, now, "Another change is being made on the same cluster.")
+            patience = _PATIENCE + timedelta(minutes=self.limits.max_build_minutes)
+            return self._wait(record, now, "Another change is being made on the same cluster.", patience)
         live = self._look(change, job)
         if live is None and job is not Job.CREATE:
             return self._gone(job)
@@ -117,7 +119,7 @@ class Jobs:
             return Outcome(Result.FAILED, "its table was dropped meanwhile")
         blocked = obstacle(job, self.server.conditions(table), self.limits)
         if blocked:
-            return self._wait(record, now, blocked)
+            return self._wait(record, now, blocked, _PATIENCE)
         return self._send(job, change, record, live, _with_table(target, table), now)
 
     def _send(
@@ -202,8 +204,8 @@ class Jobs:
         self.save(record)
         return Outcome(Result.PENDING, problem, wait_s)
 
-    def _wait(self, record: dict[str, Any], now: datetime, reason: str) -> Outcome:
-        if now - datetime.fromisoformat(record["since"]) > _PATIENCE:
+    def _wait(self, record: dict[str, Any], now: datetime, reason: str, patience: timedelta) -> Outcome:
+        if now - datetime.fromisoformat(record["since"]) > patience:
             return Outcome(Result.BLOCKED, reason)
         return Outcome(Result.PENDING, reason, _LOOK_AGAIN_S)
 

@@ -272,8 +272,9 @@ class ChangeIndexes:
         return answer("pending", change_id, "the statements are watched", wait_s=_seconds(wait))
 
     def _drop_failed(self, change: Change, made: Outcome, now: datetime) -> Answer:
-        if stages.first_job(change, self.database.engine) is not None:
-            return self.revert(change.id, now, made.message)
+        hidden = stages.first_job(change, self.database.engine) is not None
+        if hidden or made.result is Result.BLOCKED:
+            return self.revert(change.id, now, f"It was not dropped: {made.message}")
         self.store.move(change.id, Status.FAILED, now, frm={Status.WATCHING}, message=made.message)
         return answer("failed", change.id, made.message)
 
