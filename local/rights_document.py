@@ -16,7 +16,10 @@ from shipped_template import RESOURCES, ROOT, Permission, of_type, permissions
 
 DOCUMENT = ROOT / "docs" / "rights.md"
 REASONS: Mapping[str, Mapping[str, str]] = yaml.safe_load(Path(__file__).with_name("rights_reasons.yaml").read_text())
-PURPOSES = {"WarmupScheduleRole": "What the schedules of warm-ups are allowed."}
+PURPOSES = {
+    "WarmupScheduleRole": "What the schedules of warm-ups are allowed.",
+    "TimetableRole": "What the schedules of timetables are allowed.",
+}
 _ANYBODY = "anybody"
 _FUNCTION, _MACHINE, _ROLE = "AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::IAM::Role"
 _READS = re.compile(r".*:(Get|List|Describe|BatchGet|Query|Filter|StartQuery|StopQuery)")

@@ -6,11 +6,12 @@ from functools import partial
 from typing import Any
 
 from optimizer import aws, guardrails
-from optimizer.capacity import provisioned_life
+from optimizer.capacity.amount import held
 from optimizer.capacity.life import ChangeCapacity
 from optimizer.capacity.live import LambdaAccount, LiveFunction
 from optimizer.capacity.logs import ReportLog
 from optimizer.capacity.measure import Measure
+from optimizer.capacity.timetables import Delivery, PlacedTimetables
 from optimizer.capacity.used_memory import read_used_memory
 from optimizer.changes import Change, Tuner
 from optimizer.documents import Documents
@@ -32,22 +33,33 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if change.tuner is Tuner.MEMORY:
             return guardrails.recheck(change, memory.Live(live.version.memory_mb), policy, now)
         limits = aws.client("lambda").get_account_settings()["AccountLimit"]
-        held = provisioned_concurrency.Live(
-            environments=provisioned_life.held(live).environments,
+        there = provisioned_concurrency.Live(
+            environments=held(live).environments,
             account_unreserved=limits["UnreservedConcurrentExecutions"],
             reserved_concurrency=live.reserved,
         )
-        return guardrails.recheck(change, held, policy, now)
+        return guardrails.recheck(change, there, policy, now)
 
+    timetables = PlacedTimetables(
+        aws.client("scheduler"),
+        aws.client("application-autoscaling"),
+        Delivery(
+            environment.schedule_group,
+            environment.schedule_role_arn,
+            environment.provision_function_arn,
+            environment.schedule_dead_letters_arn,
+        ),
+    )
     life = ChangeCapacity(
         store=RunStore(aws.client("dynamodb"), environment.table),
-        account=LambdaAccount(aws.client("lambda"), aws.client("application-autoscaling")),
+        account=LambdaAccount(aws.client("lambda"), aws.client("application-autoscaling"), timetables),
         policy=policy,
         recheck=recheck,
         measure=Measure(aws.client("cloudwatch")),
         used_memory=partial(read_used_memory, ReportLog(aws.client("logs")), max_scan_mb=policy.memory.max_log_scan_mb),
         sleep=time.sleep,
         remaining_ms=context.get_remaining_time_in_millis,
+        timetables=timetables,
     )
     now = datetime.now(UTC)
     if event["step"] == "verify":

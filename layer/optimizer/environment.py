@@ -15,6 +15,7 @@ _OPTIONAL = {
     "schedule_role_arn": "OPTIMIZER_SCHEDULE_ROLE_ARN",
     "schedule_dead_letters_arn": "OPTIMIZER_SCHEDULE_DEAD_LETTERS_ARN",
     "warm_function_arn": "OPTIMIZER_WARM_FUNCTION_ARN",
+    "provision_function_arn": "OPTIMIZER_PROVISION_FUNCTION_ARN",
     "approval_key": "OPTIMIZER_APPROVAL_KEY",
     "approval_url": "OPTIMIZER_APPROVAL_URL",
     "report_key": "OPTIMIZER_REPORT_KEY",
@@ -41,6 +42,7 @@ class Environment:
     schedule_role_arn: str = ""
     schedule_dead_letters_arn: str = ""
     warm_function_arn: str = ""
+    provision_function_arn: str = ""
     approval_key: str = ""
     approval_url: str = ""
     report_key: str = ""

@@ -139,7 +139,9 @@ def _held(proposals: Proposals) -> dict[str, Held]:
         evidence = item.get("evidence") or {}
         if item["tuner"] == Tuner.PROVISIONED_CONCURRENCY and evidence.get("environments"):
             held[item["target"]] = Held(
-                _number(evidence["environments"], int), _number(evidence.get("usd_month"), float)
+                _number(evidence["environments"], int),
+                _number(evidence.get("usd_month"), float),
+                _number(evidence.get("usd_dearest_day"), float),
             )
     return held
 

@@ -35,6 +35,7 @@ class Application:
     optimize_arn: str
     change_arn: str
     schedule_group: str
+    timetable_group: str
     outputs: Mapping[str, str]
 
 
@@ -48,6 +49,7 @@ def deploy_application(account: LocalAccount, parameters: Mapping[str, str] | No
         optimize_arn=outputs["OptimizeStateMachineArn"],
         change_arn=outputs["ChangeStateMachineArn"],
         schedule_group=outputs["WarmupScheduleGroup"],
+        timetable_group=outputs["TimetableGroup"],
         outputs=outputs,
     )
 

@@ -1,4 +1,5 @@
-"""Lambda and Application Auto Scaling in memory, one function at a time, with the rules that a change depends on.
+"""Lambda, Application Auto Scaling and EventBridge Scheduler in memory, one function at a time, with the rules that a
+change depends on.
 
 Every request and answer is held to botocore's model of the service.
 """
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-_MODELS = {name: get_session().get_service_model(name) for name in ("lambda", "application-autoscaling")}
+_MODELS = {name: get_session().get_service_model(name) for name in ("lambda", "application-autoscaling", "scheduler")}
 _OPERATIONS = {
     service: {
         "".join(f"_{c.lower()}" if c.isupper() else c for c in operation).lstrip("_"): operation
@@ -45,6 +46,9 @@ class Twin:
         self.allocating = 0
         self.allocation_fails_from: int | None = None
         self.bounds: list[int] | None = None
+        self.tracked = True
+        self.actions: dict[str, dict[str, Any]] = {}
+        self.schedules: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, str] = {}
         self.latest_revision = "l0"
 
@@ -212,6 +216,43 @@ class Twin:
         self.bounds = [MinCapacity, MaxCapacity]
         return {}
 
+    def describe_scaling_policies(self, **_: Any) -> dict[str, Any]:
+        return {"ScalingPolicies": [{"PolicyName": "utilisation"}] if self.tracked else []}
+
+    def describe_scheduled_actions(self, **_: Any) -> dict[str, Any]:
+        return {"ScheduledActions": [{"ScheduledActionName": name} for name in sorted(self.actions)]}
+
+    def put_scheduled_action(self, ScheduledActionName: str, **request: Any) -> dict[str, Any]:  # noqa: N803
+        if self.bounds is None:
+            raise error("ObjectNotFoundException", "PutScheduledAction")
+        self.actions[ScheduledActionName] = request
+        return {}
+
+    def delete_scheduled_action(self, ScheduledActionName: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if self.actions.pop(ScheduledActionName, None) is None:
+            raise error("ObjectNotFoundException", "DeleteScheduledAction")
+        return {}
+
+    def list_schedules(self, NamePrefix: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        return {"Schedules": [{"Name": name} for name in sorted(self.schedules) if name.startswith(NamePrefix)]}
+
+    def get_schedule(self, Name: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if Name not in self.schedules:
+            raise error("ResourceNotFoundException", "GetSchedule")
+        known = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "Target")
+        return {key: self.schedules[Name][key] for key in known}
+
+    def create_schedule(self, Name: str, **request: Any) -> dict[str, Any]:  # noqa: N803
+        if Name in self.schedules:
+            raise error("ConflictException", "CreateSchedule")
+        self.schedules[Name] = {"Name": Name, **request}
+        return {"ScheduleArn": f"arn:aws:scheduler:eu-west-1:123456789012:schedule/timetables/{Name}"}
+
+    def delete_schedule(self, Name: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if self.schedules.pop(Name, None) is None:
+            raise error("ResourceNotFoundException", "DeleteSchedule")
+        return {}
+
     def _check(self, given: str, current: str, operation: str) -> None:
         if given != current:
             raise error("PreconditionFailedException", operation)
@@ -233,7 +274,9 @@ class TwinClient:
             problems = ParamValidator().validate(request, model.input_shape)
             if problems.has_errors():
                 raise NotLikeLambda(problems.generate_report())
-            twin = self.twins[_function_name(request)]
+            # The name of a schedule tells the function by its first characters only.
+            named = self.service != "scheduler"
+            twin = self.twins[_function_name(request)] if named else next(iter(self.twins.values()))
             answer = getattr(twin, name)(**request)
             unknown = set(answer) - set(model.output_shape.members if model.output_shape else ())
             if unknown:

@@ -3,7 +3,8 @@ then answers: `outcome`, `statusCode` of a page, or the class of the error that 
 
 ORDER: tuple[dict[str, str], ...] = (
     # No function of the name in the sample is there to be warmed.
-    {"start_run": "started", "warm_function": "failed"},
+    # Nothing is recorded of the change in the sample, and nothing is set for it.
+    {"start_run": "started", "warm_function": "failed", "provision_function": "left"},
     {"analyze_traffic": "analysed"},
     {
         "plan_warmups": "planned",

@@ -22,9 +22,10 @@ FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "check_guardrails", "request_approval",
     "answer_approval", "publish_results", "plan_cache_ttls", "change_cache_ttls", "plan_index_maintenance",
     "change_indexes", "change_warmups", "change_capacity", "warm_function",
-    "render_report", "show_report", "leave_account",
+    "render_report", "show_report", "leave_account", "provision_function",
 )  # fmt: skip
-READERS_OF_RUNS = set(FUNCTIONS) - {"answer_approval", "warm_function", "show_report", "leave_account"}
+NO_READERS_OF_RUNS = {"answer_approval", "warm_function", "show_report", "leave_account", "provision_function"}
+READERS_OF_RUNS = set(FUNCTIONS) - NO_READERS_OF_RUNS
 TRUST_IN_ACCOUNT = {
     "Effect": "Allow",
     "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
@@ -195,13 +196,21 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     "publish a version of any other function": (lambda s: publish_version(s, s.untagged), set()),
     "move an alias of a tagged function": (lambda s: move_alias(s, s.tagged), {"change_capacity"}),
     "move an alias of any other function": (lambda s: move_alias(s, s.untagged), set()),
-    "provision a tagged function": (lambda s: provision(s, s.tagged), {"change_capacity"}),
+    "provision a tagged function": (lambda s: provision(s, s.tagged), {"change_capacity", "provision_function"}),
     "provision any other function": (lambda s: provision(s, s.untagged), set()),
-    "unprovision a tagged function": (lambda s: unprovision(s, s.tagged), {"change_capacity"}),
+    "unprovision a tagged function": (lambda s: unprovision(s, s.tagged), {"change_capacity", "provision_function"}),
     "unprovision any other function": (lambda s: unprovision(s, s.untagged), set()),
     "invoke a tagged function": (lambda s: invoke(s, s.tagged), {"warm_function"}),
     "invoke any other function": (lambda s: invoke(s, s.untagged), set()),
     "schedule in the group of the warm-ups": (lambda s: schedule(s, s.application.schedule_group), {"change_warmups"}),
+    "schedule in the group of the timetables": (
+        lambda s: schedule(s, s.application.timetable_group),
+        {"change_capacity"},
+    ),
+    "unschedule in the group of the timetables": (
+        lambda s: unschedule(s, s.application.timetable_group),
+        {"change_capacity"},
+    ),
     "schedule in another group": (lambda s: schedule(s, "default"), set()),
     "unschedule in the group of the warm-ups": (
         lambda s: unschedule(s, s.application.schedule_group),
@@ -243,7 +252,10 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     "publish TTLs of a cache": (lambda s: put_parameter(s, "/rights/cache-ttls"), {"change_cache_ttls"}),
     "write another parameter": (lambda s: put_parameter(s, "/rights/other"), set()),
     "read the records of a cache client": (filter_events, {"plan_cache_ttls", "change_cache_ttls"}),
-    "read the team's policy": (lambda s: get(s, "policy/policy.json"), {"start_run", *TALK_TO_DATABASES}),
+    "read the team's policy": (
+        lambda s: get(s, "policy/policy.json"),
+        {"start_run", "provision_function", *TALK_TO_DATABASES},
+    ),
     "write the team's policy": (lambda s: put(s, "policy/policy.json"), set()),
     "read what belongs to a run": (lambda s: get(s, "runs/rights/none.json"), READERS_OF_RUNS),
     "write a plan": (

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
+from optimizer.capacity.amount import mark_of
 from optimizer.capacity.canary import Comparison, Minute, Side
 from optimizer.capacity.life import ChangeCapacity
 from optimizer.capacity.live import LATEST, LambdaAccount
+from optimizer.capacity.provisioned_use import MeasuredUse
+from optimizer.capacity.timetable import Timetable
+from optimizer.capacity.timetables import Delivery, PlacedTimetables
 from optimizer.capacity.used_memory import UsedMemory
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.policy.model import Policy
@@ -28,6 +32,7 @@ class Compared:
     """Stands for the metrics: both sides alike, or the new one slower."""
 
     slower: float = 1.0
+    use: MeasuredUse = field(default_factory=lambda: MeasuredUse(20.0, 16.0, 20.2, 1000.0, 990.0, 10.0))
     asked: list[str] = field(default_factory=list)
 
     def versions(self, *_: Any) -> Comparison:
@@ -35,6 +40,9 @@ class Compared:
 
     def days(self, *_: Any) -> Comparison:
         return self._answer("days", 1.0)
+
+    def provisioned(self, *_: Any) -> MeasuredUse:
+        return self.use
 
     def _answer(self, what: str, ratio: float) -> Comparison:
         self.asked.append(what)
@@ -50,18 +58,27 @@ class World:
     change: Change
     compared: Compared = field(default_factory=Compared)
     step: str = "apply"
+    now: datetime = NOW
 
     def life(self) -> ChangeCapacity:
         return ChangeCapacity(
             store=self.store,  # type: ignore[arg-type]
-            account=LambdaAccount(self.twin.client("lambda"), self.twin.client("application-autoscaling")),  # type: ignore[arg-type]
+            account=LambdaAccount(*_clients(self.twin), self.timetables),
             policy=Policy(),
             recheck=lambda *_: None,
             measure=self.compared,  # type: ignore[arg-type]
             used_memory=lambda *_: UsedMemory(None, ""),
             sleep=lambda _s: None,
             remaining_ms=lambda: 300_000.0,
+            clock=lambda: self.now,
+            timetables=self.timetables,
         )
+
+    @property
+    def timetables(self) -> PlacedTimetables:
+        scaling: Any = self.twin.client("application-autoscaling")
+        delivery = Delivery("timetables", "arn:aws:iam::123456789012:role/timetables", f"{ARN}-provision")
+        return PlacedTimetables(self.twin.client("scheduler"), scaling, delivery)  # type: ignore[arg-type]
 
     @property
     def status(self) -> Status:
@@ -79,6 +96,7 @@ class World:
             else:
                 answer = getattr(life, step)(self.change.id, NOW)
             outcome = answer["outcome"]
+            self.now += timedelta(seconds=answer.get("wait_s", 0) if outcome == "pending" else 0)
             following = {
                 ("apply", "pending"): "poll",
                 ("poll", "pending"): "poll",
@@ -172,6 +190,41 @@ def _clients(twin: Twin) -> Any:
     return twin.client("lambda"), twin.client("application-autoscaling")
 
 
+def timetable(environments: int, first: int, end: int) -> Timetable:
+    """Every day from one hour to another."""
+    hours = [environments if first <= hour < end else 0 for hour in range(24)] * 7
+    return Timetable.of_hours(hours, "UTC")
+
+
+# On that day at noon the one holds two environments and the other three.
+TWO, THREE = timetable(2, 8, 18), timetable(3, 9, 15)
+
+
+def timetable_change(before: dict[str, Any], after: dict[str, Any]) -> Change:
+    return replace(
+        provisioned_change(before, after),
+        action="schedule_provisioned_concurrency",
+        evidence={"alias": ALIAS, "least_utilisation": 0.6, "utilisation_worst_day": 0.7},
+    )
+
+
+def first_timetable() -> Change:
+    after = {"environments": 2, "floor": 0, "timetable": TWO.document()}
+    return replace(timetable_change({"environments": 0}, after), run_id="run-before")
+
+
+def timetable_before() -> dict[str, Any]:
+    return {**first_timetable().after, "plan": mark_of(first_timetable().id)}
+
+
+def with_timetable() -> Twin:
+    """As the first timetable left it."""
+    world = make(first_timetable(), Twin())
+    world.until_final()
+    world.twin.calls.clear()
+    return world.twin
+
+
 CASES: dict[str, tuple[Callable[[], Change], Callable[[], Twin]]] = {
     "canary": (memory_change, Twin),
     "direct": (lambda: memory_change(0.0, 3), with_provisioned),
@@ -183,6 +236,41 @@ CASES: dict[str, tuple[Callable[[], Change], Callable[[], Twin]]] = {
         lambda: provisioned_change({"environments": 4, "min": 1, "max": 4}, {"environments": 4, "min": 2, "max": 4}),
         with_bounds,
     ),
+    "timetable": (
+        lambda: timetable_change({"environments": 0}, {"environments": 3, "timetable": THREE.document()}),
+        Twin,
+    ),
+    "other timetable": (
+        lambda: timetable_change(timetable_before(), {"environments": 3, "timetable": THREE.document()}),
+        with_timetable,
+    ),
+    "timetable removed": (lambda: provisioned_change(timetable_before(), {"environments": 0}), with_timetable),
+    "timetable scaled": (
+        lambda: timetable_change(
+            {"environments": 4, "min": 1, "max": 4},
+            {"environments": 5, "min": 5, "max": 5, "floor": 1, "timetable": timetable(5, 9, 15).document()},
+        ),
+        with_bounds,
+    ),
+}
+
+
+def held_by(twin: Twin) -> tuple[int, list[int] | None, int, int]:
+    """Environments, bounds, schedules and scheduled actions of ours."""
+    return (twin.provisioned or {}).get("requested", 0), twin.bounds, len(twin.schedules), len(twin.actions)
+
+
+OLD = {
+    "timetable": (0, None, 0, 0),
+    "other timetable": (2, None, 2, 0),
+    "timetable removed": (2, None, 2, 0),
+    "timetable scaled": (0, [1, 4], 0, 0),
+}
+NEW = {
+    "timetable": (3, None, 2, 0),
+    "other timetable": (3, None, 2, 0),
+    "timetable removed": (0, None, 0, 0),
+    "timetable scaled": (0, [5, 5], 0, 2),
 }
 
 
@@ -191,6 +279,8 @@ def is_old(case: str, world: World) -> bool:
         return old_state(world.twin)
     if case == "latest":
         return bool(world.twin.latest["MemorySize"] == 1024)
+    if case in OLD:
+        return held_by(world.twin) == OLD[case]
     return {
         "provisioned": world.twin.provisioned is None,
         "fewer": (world.twin.provisioned or {}).get("requested") == 3,
@@ -204,6 +294,8 @@ def is_new(case: str, world: World) -> bool:
         return new_state(world.twin)
     if case == "latest":
         return bool(world.twin.latest["MemorySize"] == 512)
+    if case in NEW:
+        return held_by(world.twin) == NEW[case]
     return {
         "provisioned": (world.twin.provisioned or {}).get("requested") == 2,
         "fewer": (world.twin.provisioned or {}).get("requested") == 1,

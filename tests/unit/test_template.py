@@ -95,6 +95,7 @@ def imported_by(function: str) -> set[str]:
         "OPTIMIZER_SCHEDULE_ROLE_ARN": "x",
         "OPTIMIZER_SCHEDULE_DEAD_LETTERS_ARN": "x",
         "OPTIMIZER_WARM_FUNCTION_ARN": "x",
+        "OPTIMIZER_PROVISION_FUNCTION_ARN": "x",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(ROOT / "functions" / function), str(ROOT / "layer")]),

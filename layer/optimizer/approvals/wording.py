@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from optimizer.approvals.question import Approval
+from optimizer.capacity.timetable import Timetable
 from optimizer.changes import Interval
 from optimizer.figures import data_size, figure
 from optimizer.report.summary import Line, line
@@ -23,6 +24,9 @@ _LABELS = {
     "environments": "provisioned environments",
     "min": "least provisioned environments",
     "max": "most provisioned environments",
+    "timetable": "provisioned by the hour",
+    "floor": "provisioned environments that stay at all hours",
+    "plan": "change whose timetable is in place",
     "pings": "warm-up pings",
     "most_environments": "environments warmed at once",
     "usd_day": "price, USD a day",
@@ -118,6 +122,8 @@ def value(found: object) -> str:
             return f"{len(found)} entries"
         case list() | tuple():
             return ", ".join(value(item) for item in found) or "none"
+        case {"timezone": str(timezone), "entries": [*entries]}:
+            text = Timetable.from_document({"timezone": timezone, "entries": entries}).words()
         case dict():
             text = ", ".join(f"{name} {value(item)}" for name, item in found.items()) or "none"
         case _:

@@ -4,29 +4,36 @@ after any call is simply run again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from optimizer.capacity import latest_life, memory_life, provisioned_life
 from optimizer.capacity.live import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction, Raced, Version
 from optimizer.capacity.memory_life import Phase
+from optimizer.capacity.timetables import PlacedTimetables
 from optimizer.capacity.work import Work
 from optimizer.changes import Change, Tuner
 from optimizer.runs import RunStore
 
 _ROUNDS = 15
 _PAUSE_S = 2.0
+# Longer than a step of a timetable may take: the timeout of provision_function, and some.
+STEP_S = 90.0
 # Left of the Lambda's time when work goes on in another call.
 _RESERVE_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """sleep: seconds. remaining_ms: time left of this call."""
+    """sleep: seconds. remaining_ms: time left of this call. timetables: where they are put in place, None where none
+    can be."""
 
     store: RunStore
     account: LambdaAccount
     sleep: Callable[[float], None]
     remaining_ms: Callable[[], float]
+    clock: Callable[[], datetime]
+    timetables: PlacedTimetables | None = None
 
     def until_done(self, work: Work, step: str) -> memory_life.Wait | memory_life.Done | memory_life.Abandon:
         """Read, decide, record and do, until the step `apply`, `keep` or `revert` is over or Lambda takes its time."""
@@ -35,14 +42,20 @@ class Acting:
             if self.remaining_ms() < _RESERVE_MS:
                 break
             try:
-                live = self.account.read(work.name, work.alias)
+                live = self.account.read(work.name, work.alias, timetables=work.provisions)
                 action = self._next(work, step, live)
             except (NoSuchAlias, NoSuchFunction) as gone:
-                # There is nothing left that could be put back.
-                return memory_life.Done(str(gone)) if step == "revert" else memory_life.Abandon(str(gone))
+                if step != "revert":
+                    return memory_life.Abandon(str(gone))
+                # There is nothing left that could be put back; what would go on acting on it is taken away.
+                if work.provisions and self.timetables is not None:
+                    self.timetables.remove_schedules(work.change.target, work.amounts[1].plan)
+                return memory_life.Done(str(gone))
             if isinstance(action, memory_life.Done | memory_life.Abandon):
                 return action
             if isinstance(action, memory_life.Wait):
+                if not action.soon:
+                    return action
                 waiting = action.reason
                 self.sleep(_PAUSE_S)
                 continue
@@ -56,7 +69,7 @@ class Acting:
     def _next(self, work: Work, step: str, live: LiveFunction) -> memory_life.Action | provisioned_life.Action:
         if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
             decide = provisioned_life.apply if step == "apply" else provisioned_life.revert
-            return decide(*work.amounts, live)
+            return decide(*work.amounts, live, self.clock(), settled=self._is_settled(work))
         if work.latest:
             if step == "keep":
                 return memory_life.Done()
@@ -91,7 +104,9 @@ class Acting:
         | memory_life.Publish
         | memory_life.Route
         | memory_life.Provision
-        | provisioned_life.Scale,
+        | provisioned_life.Scale
+        | provisioned_life.PutEntry
+        | provisioned_life.RemoveEntries,
         live: LiveFunction,
     ) -> None:
         match action:
@@ -115,6 +130,29 @@ class Acting:
             case provisioned_life.Scale(bounds):
                 self.record(work, scaling=[bounds.minimum, bounds.maximum])
                 self.account.scale(live, bounds)
+            case provisioned_life.PutEntry() | provisioned_life.RemoveEntries():
+                self._place(work, action, live)
+
+    def _place(
+        self, work: Work, action: provisioned_life.PutEntry | provisioned_life.RemoveEntries, live: LiveFunction
+    ) -> None:
+        if isinstance(action, provisioned_life.PutEntry):
+            self.record(work, putting=[action.plan, action.number])
+            self._placed.put(live, action.plan, action.number, action.entry, action.timezone)
+        else:
+            self.record(work, removing=action.plan, removed_at=self.clock().isoformat())
+            self._placed.remove(live, action.plan)
+
+    @property
+    def _placed(self) -> PlacedTimetables:
+        if self.timetables is None:
+            raise TypeError("a timetable is to be put in place, and there is no place for it")
+        return self.timetables
+
+    def _is_settled(self, work: Work) -> bool:
+        """Whether whatever a timetable began that was taken away has ended."""
+        removed_at = work.progress.get("removed_at")
+        return removed_at is None or (self.clock() - datetime.fromisoformat(removed_at)).total_seconds() >= STEP_S
 
     def record(self, work: Work, **facts: Any) -> None:
         """Store what is known now, before what follows from it is done."""

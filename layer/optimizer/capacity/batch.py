@@ -8,8 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.capacity.amount import Amount, change_id_of, held
+from optimizer.capacity.best_week import level_ahead
 from optimizer.capacity.demand import Demand
 from optimizer.capacity.live import LATEST, LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
+from optimizer.capacity.local_days import LocalDays
 from optimizer.capacity.logs import LogsUnreadable, ReportLog, Scan
 from optimizer.capacity.observed import FunctionHistory
 from optimizer.capacity.plan import Seen, plan_function
@@ -20,13 +23,15 @@ from optimizer.proposals import Proposals
 from optimizer.targets import is_asked
 from optimizer.traffic.analyze import stored_history
 
+WEEK_HOURS = 7 * 24
 # Logs Insights runs 30 queries of an account at once; other people query, too.
 _AT_ONCE = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityPlanner:
-    """Plans batches of a run. `taken_back`: sizes that were tried on a target and did worse."""
+    """Plans batches of a run. `taken_back`: sizes that were tried on a target and did worse. `change`: the record of a
+    Change, None where there is none."""
 
     documents: Documents
     account: LambdaAccount
@@ -35,6 +40,7 @@ class CapacityPlanner:
     run_id: str
     now: datetime
     taken_back: Callable[[str], Collection[int]] = lambda _target: ()
+    change: Callable[[str], Change | None] = lambda _change_id: None
 
     def plan(self, batch: str) -> Proposals:
         """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
@@ -68,22 +74,36 @@ class CapacityPlanner:
         except ClientError as error:
             failure = error.response["Error"]
             return f"{error.operation_name} of {name} failed: {failure['Code']}: {failure.get('Message', '')}"
+        stored = stored_history(self.documents, name)
         seen = Seen(
             run_id=self.run_id,
             target=target["function_arn"],
             live=live,
             history=history,
-            demand=Demand.of(stored_history(self.documents, name).minutes),
+            demand=Demand.of(stored.minutes),
             calls_day=traffic.get("invocations_day"),
             need_most=(traffic.get("need") or {}).get("max"),
             scan=scan,
             taken_back=self.taken_back(target["function_arn"]),
+            timezone=target["timezone"],
+            days=LocalDays.of(stored.minutes, target["timezone"]),
+            level_ahead=level_ahead(stored.hours, target["timezone"]),
+            in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
         )
+        self._tell_warmups(seen)
         return list(plan_function(seen, self.policy))
+
+    def _tell_warmups(self, seen: Seen) -> None:
+        """Keep what is provisioned in each hour of the week: there pings would find what is warm already."""
+        now = Amount.in_place(seen.in_place, seen.live) if seen.in_place else held(seen.live)
+        least = now.bounds.minimum if now.bounds else now.environments
+        hours = now.timetable.hours() if now.timetable else (least,) * WEEK_HOURS
+        document = {"timezone": now.timetable.timezone if now.timetable else seen.timezone, "hours": hours}
+        self.documents.write(f"history/capacity/{seen.live.function_name}.provisioned.json", document)
 
     def _live(self, name: str, alias: str) -> LiveFunction:
         try:
-            return self.account.read(name, alias, owners=True)
+            return self.account.read(name, alias, owners=True, timetables=True)
         except NoSuchAlias:
             if self.account.has_aliases(name):
                 raise

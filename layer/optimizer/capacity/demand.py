@@ -55,16 +55,26 @@ def worth_holding(demand: Demand, architecture: str, memory_mb: int, limits: Pro
     """How many environments to hold all the time: each that is busy for longer than the break-even pays for itself;
     where the policy accepts a lower use, latency is bought with the rest of its budget."""
     pays = float(prices.break_even_utilisation(architecture))
+    buys_latency = limits.min_utilisation < pays - _SAME
     held = 0
     for environments in range(1, limits.max_per_function + 1):
         if provisioned_usd_month(architecture, memory_mb, environments) > budget_month(limits):
             break
         last_one = demand.served(environments) - demand.served(environments - 1)
-        bought = limits.min_utilisation < pays - _SAME and demand.utilisation(environments) >= limits.min_utilisation
+        bought = buys_latency and demand.utilisation(environments) >= limits.min_utilisation
         if not bought and (last_one < pays or demand.utilisation(environments) < limits.min_utilisation):
             break
         held = environments
     return held
+
+
+def least_worth(architecture: str, limits: ProvisionedConcurrency) -> float:
+    """The share of its time that an environment must be busy to be worth holding: the break-even, or what the policy
+    says where it accepts less for the sake of latency, or wants more."""
+    pays = float(prices.break_even_utilisation(architecture))
+    # The least that is asked for anywhere: an environment that is never called is worth nothing.
+    wanted = max(limits.min_utilisation, 0.01)
+    return pays if abs(wanted - pays) < _SAME else wanted
 
 
 def budget_month(limits: ProvisionedConcurrency) -> float:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from optimizer.capacity import memory_life, provisioned_life
 from optimizer.capacity.acting import Acting
@@ -11,7 +11,9 @@ from optimizer.capacity.canary import Comparison, Health, Look, judge
 from optimizer.capacity.live import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.measure import Measure
 from optimizer.capacity.memory_life import Phase
-from optimizer.capacity.obstacles import obstacle
+from optimizer.capacity.obstacles import obstacle, scheduling_hindrance
+from optimizer.capacity.provisioned_use import days_to_watch, judge_use
+from optimizer.capacity.timetables import PlacedTimetables
 from optimizer.capacity.used_memory import UsedMemory, too_tight
 from optimizer.capacity.watch import Watch
 from optimizer.capacity.work import Work, moved, stale
@@ -36,11 +38,13 @@ class ChangeCapacity:
     used_memory: Callable[[str, str, datetime, datetime], UsedMemory]
     sleep: Callable[[float], None]
     remaining_ms: Callable[[], float]
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    timetables: PlacedTimetables | None = None
 
     @property
     def acting(self) -> Acting:
         """What carries the steps out."""
-        return Acting(self.store, self.account, self.sleep, self.remaining_ms)
+        return Acting(self.store, self.account, self.sleep, self.remaining_ms, self.clock, self.timetables)
 
     def apply(self, change_id: str, now: datetime) -> Answer:
         """Check the live state and the guardrails, then act; `poll` goes on where Lambda takes its time."""
@@ -88,12 +92,12 @@ class ChangeCapacity:
         if stored.status is not Status.WATCHING:
             return self._where_it_is(stored)
         work = Work(stored.change, dict(stored.progress))
-        watch = Watch.of(self.policy.memory, datetime.fromisoformat(work.progress["applied_at"]))
+        watch = self._watch(work)
         number = watch.number(now) if verification is None else verification - 1
         if number < 0:
             return answer("watch", change_id, wait_s=watch.wait_s(0, now))
         try:
-            live = self.account.read(work.name, work.alias)
+            live = self.account.read(work.name, work.alias, timetables=work.provisions)
         except (NoSuchAlias, NoSuchFunction) as gone:
             return answer("revert", change_id, str(gone))
         theirs = moved(work, live)
@@ -103,6 +107,7 @@ class ChangeCapacity:
         look = watch.look(number)
         health = judge(comparison, watch.looks, look)
         health = self._with_memory(health, work, live, watch, number)
+        health = self._with_timetable(health, work, live, watch, number)
         if not health.healthy:
             self.acting.record(work, unhealthy=health.reason)
             return answer("revert", change_id, health.reason)
@@ -157,7 +162,7 @@ class ChangeCapacity:
         work = Work(change)
         before = {Status.APPLYING}
         try:
-            live = self.account.read(work.name, work.alias, owners=True)
+            live = self.account.read(work.name, work.alias, owners=True, timetables=work.provisions)
         except (NoSuchAlias, NoSuchFunction) as gone:
             self.store.move(change.id, Status.STALE, now, frm=before, message=str(gone))
             return answer("stale", change.id, str(gone))
@@ -165,7 +170,8 @@ class ChangeCapacity:
         if differs:
             self.store.move(change.id, Status.STALE, now, frm=before, message=differs)
             return answer("stale", change.id, differs)
-        refusal = obstacle(change.tuner, live) or self.recheck(change, live, now)
+        hindrance = scheduling_hindrance(live) if "timetable" in change.after else None
+        refusal = obstacle(change.tuner, live) or hindrance or self.recheck(change, live, now)
         if refusal is None:
             return None
         self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"{refusal.rule}: {refusal.message}")
@@ -202,6 +208,27 @@ class ChangeCapacity:
         said = used.why or f"it used up to {used.mb} of {plan.after_mb} MB"
         return replace(health, reason=f"{health.reason}; {said}")
 
+    def _with_timetable(self, health: Health, work: Work, live: LiveFunction, watch: Watch, number: int) -> Health:
+        """What a timetable holds must also be there, and be used as was planned."""
+        timetable = work.amounts[1].timetable if work.provisions else None
+        if not health.healthy or timetable is None:
+            return health
+        use = self.measure.provisioned(work.name, live.alias, timetable, watch.applied_at, watch.end(number))
+        evidence = work.change.evidence
+        used = judge_use(
+            use,
+            least=float(evidence["least_utilisation"]),
+            worst_day=float(evidence["utilisation_worst_day"]),
+            due=number >= watch.due,
+        )
+        reason = f"{health.reason}; {used.reason}" if used.healthy else used.reason
+        return Health(used.healthy, reason, enough=used.enough and health.enough)
+
+    def _watch(self, work: Work) -> Watch:
+        watch = Watch.of(self.policy.memory, datetime.fromisoformat(work.progress["applied_at"]))
+        timetable = work.amounts[1].timetable if work.provisions else None
+        return watch if timetable is None else watch.until_day(days_to_watch(timetable, watch.applied_at))
+
     def _cool_down(self, change: Change, now: datetime) -> None:
         days = (
             self.policy.memory.cool_down_days
@@ -212,7 +239,7 @@ class ChangeCapacity:
 
     def _where_it_is(self, stored: StoredChange) -> Answer:
         if stored.status is Status.WATCHING:
-            watch = Watch.of(self.policy.memory, datetime.fromisoformat(stored.progress["applied_at"]))
+            watch = self._watch(Work(stored.change, dict(stored.progress)))
             return answer("applied", stored.change.id, wait_s=watch.wait_s(0, watch.applied_at))
         outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
         return answer(outcomes.get(stored.status, stored.status.value), stored.change.id, stored.message)

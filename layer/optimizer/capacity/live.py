@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -75,8 +75,20 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """What moves provisioned concurrency by the time of day. entries: numbers of the schedules in place, by the mark of
+    the Change whose timetable they are. team_actions: scheduled actions that are not ours. tracked: a scaling policy
+    gives back what is not used."""
+
+    entries: Mapping[str, frozenset[int]]
+    team_actions: tuple[str, ...] = ()
+    tracked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFunction:
-    """A function behind an alias. `weights`: share of the calls by additional version."""
+    """A function behind an alias. `weights`: share of the calls by additional version. `placed`: None where nothing was
+    asked about timetables."""
 
     function_name: str
     alias: str
@@ -90,18 +102,42 @@ class LiveFunction:
     tags: Mapping[str, str] = field(default_factory=dict)
     reserved: int | None = None
     log_group: str = ""
+    function_arn: str = ""
+    placed: Placed | None = None
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """Marks of the Changes whose timetables are in place."""
+        return tuple(self.placed.entries) if self.placed else ()
+
+    def entries_of(self, plan: str) -> frozenset[int]:
+        """Numbers of the schedules of one of them."""
+        return self.placed.entries.get(plan, frozenset()) if self.placed else frozenset()
+
+
+class Timetables(Protocol):
+    """Where timetables are put in place."""
+
+    def read(self, function_arn: str, alias: str, *, scaled: bool) -> Placed:
+        """What is in place for an alias; `scaled`: Application Auto Scaling has a target for it."""
 
 
 class LambdaAccount:
-    """The Lambda functions of the account, seen through their alias."""
+    """The Lambda functions of the account, seen through their alias, and with `timetables` what is in place of them."""
 
-    def __init__(self, functions: "LambdaClient", scaling: "ApplicationAutoScalingClient") -> None:
+    def __init__(
+        self,
+        functions: "LambdaClient",
+        scaling: "ApplicationAutoScalingClient",
+        timetables: Timetables | None = None,
+    ) -> None:
         self._lambda = functions
         self._scaling = scaling
+        self._timetables = timetables
 
-    def read(self, function_name: str, alias: str, *, owners: bool = False) -> LiveFunction:
+    def read(self, function_name: str, alias: str, *, owners: bool = False, timetables: bool = False) -> LiveFunction:
         """The live state. `alias`: `$LATEST` for a function that is called without one. `owners`: also tags and
-        reserved concurrency. NoSuchFunction, NoSuchAlias."""
+        reserved concurrency; `timetables`: also what is in place. NoSuchFunction, NoSuchAlias."""
         configuration = self._configuration(function_name, LATEST)
         arn = configuration["FunctionArn"].removesuffix(f":{LATEST}")
         log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function_name}"
@@ -110,7 +146,17 @@ class LambdaAccount:
         if alias == LATEST:
             latest = version_of(configuration)
             return LiveFunction(
-                function_name, LATEST, LATEST, "", {}, latest, latest, tags=tags, reserved=reserved, log_group=log_group
+                function_name,
+                LATEST,
+                LATEST,
+                "",
+                {},
+                latest,
+                latest,
+                tags=tags,
+                reserved=reserved,
+                log_group=log_group,
+                function_arn=arn,
             )
         try:
             answer = self._lambda.get_alias(FunctionName=function_name, Name=alias)
@@ -119,6 +165,10 @@ class LambdaAccount:
                 raise NoSuchAlias(f"{function_name} has no alias {alias}") from error
             raise
         routing = answer.get("RoutingConfig") or {}
+        scaling = self._bounds(function_name, alias)
+        placed = None
+        if timetables and self._timetables is not None:
+            placed = self._timetables.read(arn, alias, scaled=scaling is not None)
         return LiveFunction(
             function_name=function_name,
             alias=alias,
@@ -128,10 +178,12 @@ class LambdaAccount:
             latest=version_of(configuration),
             version=self.version(function_name, answer["FunctionVersion"]),
             provisioned=self._provisioned(function_name, alias),
-            scaling=self._bounds(function_name, alias),
+            scaling=scaling,
             tags=tags,
             reserved=reserved,
             log_group=log_group,
+            function_arn=arn,
+            placed=placed,
         )
 
     def has_aliases(self, function_name: str) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from optimizer.capacity.canary import Comparison, Minute, Side
 from optimizer.capacity.live import LATEST
+from optimizer.capacity.provisioned_use import MeasuredUse, read_use
+from optimizer.capacity.timetable import Timetable
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -55,6 +57,12 @@ class Measure:
         if not old.calls:
             old = self._side(dimensions, start - _DAY, end - _DAY)
         return Comparison(old, new, max_slowdown, 1.0)
+
+    def provisioned(
+        self, function_name: str, alias: str, timetable: Timetable, start: datetime, end: datetime
+    ) -> MeasuredUse:
+        """What the environments of a timetable were used for in the window."""
+        return read_use(self.cloudwatch, function_name, alias, timetable, start, end)
 
     def _side(self, dimensions: "list[DimensionTypeDef]", start: datetime, end: datetime) -> Side:
         first, last = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)

@@ -71,9 +71,10 @@ class Provision:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Lambda is at work; look again later."""
+    """Lambda is at work; look again later. `soon`: it may be over within this call."""
 
     reason: str
+    soon: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,18 @@ def obstacle(tuner: Tuner, live: LiveFunction, memory_mb: int | None = None) -> 
     return next((found for check in checks if (found := check(live, memory_mb))), None)
 
 
+def scheduling_hindrance(live: LiveFunction) -> Obstacle | None:
+    """Why no timetable can be put in place, or None."""
+    if live.placed is None:
+        return Obstacle("timetable.unknown", "What is scheduled for it was not read.")
+    if live.placed.team_actions:
+        names = ", ".join(live.placed.team_actions)
+        return Obstacle("timetable.actions", f"Scheduled actions of its own move its provisioned concurrency: {names}.")
+    if live.scaling is not None and not live.placed.tracked:
+        return Obstacle("timetable.untracked", "Its scaling target has no policy that would give environments back.")
+    return None
+
+
 def _cloudformation(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
     stack = live.tags.get(_STACK_TAG)
     if stack is None:
@@ -54,7 +66,8 @@ def _terraform(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
 
 def _provisioned_cloudformation(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     # A scaling target's bounds are what the tool changes instead; without one, only what a template already set.
-    if live.scaling is not None or live.provisioned is None:
+    # A timetable in place is ours.
+    if live.scaling is not None or live.provisioned is None or live.plans:
         return None
     stack = live.tags.get(_STACK_TAG)
     if stack is None:

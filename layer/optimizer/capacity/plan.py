@@ -7,10 +7,9 @@ the first has been watched.
 
 from typing import Any
 
-from optimizer.capacity.demand import provisioned_usd_month
+from optimizer.capacity.amount import Amount, held
 from optimizer.capacity.plan_memory import memory_limits, plan_memory
-from optimizer.capacity.plan_provisioned import plan_provisioned
-from optimizer.capacity.provisioned_life import held
+from optimizer.capacity.plan_provisioned import held_facts, plan_provisioned
 from optimizer.capacity.seen import Proposal, Seen
 from optimizer.changes import Change, NoChange, Tuner
 from optimizer.policy.model import Policy
@@ -35,11 +34,9 @@ def _saving(change: Change) -> float:
 
 
 def _postponed(change: Change, seen: Seen, why: str) -> NoChange:
-    live = seen.live
     evidence: dict[str, Any] = {"wanted": dict(change.after)}
     if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-        environments = held(live).environments
-        usd = provisioned_usd_month(live.version.architecture, live.version.memory_mb, environments)
-        evidence |= {"environments": environments, "usd_month": round(usd, 4)}
+        now = Amount.in_place(seen.in_place, seen.live) if seen.in_place else held(seen.live)
+        evidence |= held_facts(now, seen.live)
     reason = f"One change of a function at a time: {why}, and this is decided again when it has been watched."
     return NoChange(change.run_id, change.tuner, change.target, reason, evidence)

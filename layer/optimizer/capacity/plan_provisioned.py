@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from optimizer.capacity import prices
+from optimizer.capacity.amount import Amount, change_id_of, held, place
 from optimizer.capacity.demand import Demand, provisioned_usd_month, usd_month, worth_holding
+from optimizer.capacity.live import LiveFunction
 from optimizer.capacity.obstacles import Obstacle, obstacle
-from optimizer.capacity.provisioned_life import held
+from optimizer.capacity.plan_timetable import bill_difference, plan_timetable, use_of
 from optimizer.capacity.seen import Proposal, Seen, owner_facts
 from optimizer.changes import Change, Effect, Interval, NoChange, Risk, Tuner
 from optimizer.policy.model import Mode, Policy
@@ -21,48 +23,89 @@ def plan_provisioned(seen: Seen, policy: Policy) -> Proposal:
     """A Change, or why not. Both hold what the function costs now."""
     live, limits = seen.live, policy.provisioned_concurrency
     architecture, memory_mb = live.version.architecture, live.version.memory_mb
-    now = held(live)
-    facts = {
-        "environments": now.environments,
-        "usd_month": round(provisioned_usd_month(architecture, memory_mb, now.environments), 4),
-    }
+    now = Amount.in_place(seen.in_place, live) if seen.in_place else held(live)
+    facts = held_facts(now, live)
 
     def unchanged(reason: str) -> NoChange:
         return NoChange(seen.run_id, Tuner.PROVISIONED_CONCURRENCY, seen.target, reason, facts)
 
     blocked = obstacle(Tuner.PROVISIONED_CONCURRENCY, live)
-    if blocked and not blocked.owner:
-        return unchanged(blocked.message)
-    if seen.demand.days < _LEAST_DAYS or seen.calls_day is None:
-        return unchanged(f"{seen.demand.days:.1f} days of traffic are known; {_LEAST_DAYS:g} are needed.")
+    unknown = _unknown(seen, now, blocked)
+    if unknown:
+        return unchanged(unknown)
     wanted = worth_holding(seen.demand, architecture, memory_mb, limits)
     if live.reserved is not None and wanted >= live.reserved:
         return unchanged(f"All of the {live.reserved} reserved environments would be provisioned; $LATEST would stop.")
-    if wanted < now.environments and now.bounds is None:
-        # What the team bought for latency stays, down to the most that was ever used.
-        wanted = min(now.environments, max(wanted, seen.need_most or now.environments))
-    elif now.bounds is not None:
-        wanted = max(wanted, now.bounds.minimum)
-    same = wanted == (now.bounds.minimum if now.bounds else now.environments)
-    if same:
+    wanted = _with_what_is_held(wanted, now, seen)
+    by_the_hour = plan_timetable(seen, now, wanted, limits)
+    if isinstance(by_the_hour, NoChange) or (by_the_hour is not None and not blocked):
+        return by_the_hour
+    if now.timetable is None and wanted == (now.bounds.minimum if now.bounds else now.environments):
         use = seen.demand.utilisation(wanted or 1)
         return unchanged(
             f"{wanted} environments are right: {'they are' if wanted else 'one would be'} used to {use:.0%}."
         )
     if blocked and policy.mode_of(Tuner.PROVISIONED_CONCURRENCY) is not Mode.RECOMMEND:
         return unchanged(f"{wanted} environments would be better, but: {blocked.message}")
-    return _provisioned_change(seen, wanted, facts, blocked)
+    if now.timetable is not None:
+        return _without_timetable(seen, now, wanted, facts)
+    return _provisioned_change(seen, now, wanted, facts, blocked)
 
 
-def _provisioned_change(seen: Seen, wanted: int, facts: Mapping[str, Any], owner: Obstacle | None) -> Change:
-    live, now = seen.live, held(seen.live)
-    architecture, memory_mb = live.version.architecture, live.version.memory_mb
-    before: dict[str, int] = {"environments": now.environments}
-    after = {"environments": wanted}
+def _unknown(seen: Seen, now: Amount, blocked: Obstacle | None) -> str:
+    """Why nothing can be said; empty if something can."""
+    if blocked and not blocked.owner:
+        return blocked.message
+    if seen.demand.days < _LEAST_DAYS or seen.calls_day is None:
+        return f"{seen.demand.days:.1f} days of traffic are known; {_LEAST_DAYS:g} are needed."
+    return _unlike_timetable(now, seen.live)
+
+
+def _with_what_is_held(wanted: int, now: Amount, seen: Seen) -> int:
+    if now.timetable is not None:
+        return max(wanted, now.floor)
     if now.bounds is not None:
-        most = max(now.bounds.maximum, wanted)
-        before |= {"min": now.bounds.minimum, "max": now.bounds.maximum}
-        after = {"environments": most, "min": wanted, "max": most}
+        return max(wanted, now.bounds.minimum)
+    if wanted < now.environments:
+        # What the team bought for latency stays, down to the most that was ever used.
+        return min(now.environments, max(wanted, seen.need_most or now.environments))
+    return wanted
+
+
+def held_facts(now: Amount, live: LiveFunction) -> dict[str, Any]:
+    """What the totals of a run need to know of a function that stays as it is."""
+    architecture, memory_mb = live.version.architecture, live.version.memory_mb
+    if now.timetable is not None:
+        usd = now.timetable.usd_month(architecture, memory_mb)
+        day = now.timetable.usd_dearest_day(architecture, memory_mb)
+        return {
+            "environments": now.environments,
+            "usd_month": round(usd, 4),
+            "usd_dearest_day": round(day, 4),
+            "timetable": now.timetable.document(),
+        }
+    usd = provisioned_usd_month(architecture, memory_mb, now.environments)
+    return {"environments": now.environments, "usd_month": round(usd, 4)}
+
+
+def _unlike_timetable(now: Amount, live: LiveFunction) -> str:
+    """Why a timetable that is in place cannot be judged; empty if it can, or there is none."""
+    if not live.plans:
+        return ""
+    if set(live.plans) != {now.plan}:
+        return f"Schedules of {', '.join(map(change_id_of, live.plans))} are in place; its record was not found."
+    if place(live) not in now.places:
+        return f"{place(live)[0]} environments were set by somebody else, beside the timetable that is in place."
+    return ""
+
+
+def _provisioned_change(
+    seen: Seen, now: Amount, wanted: int, facts: Mapping[str, Any], owner: Obstacle | None
+) -> Change:
+    live = seen.live
+    architecture, memory_mb = live.version.architecture, live.version.memory_mb
+    before = now.document()
+    after = _after(now, wanted)
     held_before = now.bounds.minimum if now.bounds else now.environments
     mean_ms = _mean_ms(seen)
     calls_month = (seen.calls_day or 0.0) * _DAYS_A_MONTH
@@ -103,6 +146,47 @@ def _provisioned_change(seen: Seen, wanted: int, facts: Mapping[str, Any], owner
         effect=Effect(
             usd_month=Interval(round(difference, 4), round(difference - spread, 4), round(difference + spread, 4))
         ),
+    )
+
+
+def _after(now: Amount, wanted: int) -> dict[str, int]:
+    if now.bounds is None:
+        return {"environments": wanted}
+    most = max(now.bounds.maximum, wanted)
+    return {"environments": most, "min": wanted, "max": most}
+
+
+def _without_timetable(seen: Seen, now: Amount, wanted: int, facts: Mapping[str, Any]) -> Change:
+    """The timetable in place is worth less than `wanted` environments at all times, or none."""
+    live, after = seen.live, _after(now, wanted)
+    architecture, memory_mb = live.version.architecture, live.version.memory_mb
+    usd_month = provisioned_usd_month(architecture, memory_mb, wanted)
+    effect = Effect()
+    if seen.days is not None and len(seen.days.whole()):
+        days = seen.days.whole()
+        effect = Effect(usd_month=bill_difference(seen, now, usd_month, use_of(Amount(wanted), days).busy, days))
+    words = now.timetable.words() if now.timetable else ""
+    return Change(
+        run_id=seen.run_id,
+        tuner=Tuner.PROVISIONED_CONCURRENCY,
+        action="set_provisioned_concurrency",
+        target=seen.target,
+        before=now.document(),
+        after=after,
+        reason=f"What is in place ({words}) is worth less than {wanted or 'no'} environments at all times.",
+        undo=now.document(),
+        risk=Risk.LOW,
+        evidence={
+            "alias": live.alias,
+            "version": live.alias_version,
+            "memory_mb": memory_mb,
+            "usd_month": round(provisioned_usd_month(architecture, memory_mb, after["environments"]), 4),
+            "usd_month_before": facts["usd_month"],
+            "utilisation": round(seen.demand.utilisation(wanted), 4),
+            "reserved_concurrency": live.reserved,
+            "days": round(seen.demand.days, 2),
+        },
+        effect=effect,
     )
 
 

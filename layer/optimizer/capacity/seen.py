@@ -6,6 +6,7 @@ from typing import Any
 
 from optimizer.capacity.demand import Demand
 from optimizer.capacity.live import LiveFunction
+from optimizer.capacity.local_days import LocalDays
 from optimizer.capacity.observed import FunctionHistory
 from optimizer.capacity.obstacles import Obstacle
 from optimizer.changes import Change, NoChange
@@ -17,7 +18,8 @@ type Proposal = Change | NoChange
 class Seen:
     """All that is known of one function. calls_day: None is not known. need_most: the most environments ever needed at
     once, None if not known. scan: what reading its log cost, for the evidence. taken_back: sizes that were tried and
-    did worse."""
+    did worse. days: the same traffic by local day, None not known; level_ahead: what is forecast, as a multiple of it.
+    in_place: the Change whose timetable is in place, None without or where its record is not known."""
 
     run_id: str
     target: str
@@ -28,6 +30,10 @@ class Seen:
     need_most: int | None
     scan: Mapping[str, Any]
     taken_back: Collection[int] = ()
+    timezone: str = "UTC"
+    days: LocalDays | None = None
+    level_ahead: float = 1.0
+    in_place: Change | None = None
 
 
 def owner_facts(owner: Obstacle | None) -> dict[str, str]:

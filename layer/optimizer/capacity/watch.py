@@ -10,6 +10,7 @@ from optimizer.policy.model import Memory
 
 # CloudWatch takes some minutes until the metrics of a minute are complete.
 _LATE = timedelta(minutes=3)
+_DAY_MINUTES = 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,13 @@ class Watch:
         while minutes[-1] < longest:
             minutes.append(int(min(2 * minutes[-1], longest)))
         return cls(applied_at, tuple(minutes), due)
+
+    def until_day(self, days: int) -> "Watch":
+        """The same for a change that shows only after so many days: looked at as often before, and a day later once
+        more."""
+        due = days * _DAY_MINUTES
+        early = [minutes for minutes in self.minutes if minutes < due]
+        return Watch(self.applied_at, (*early, due, due + _DAY_MINUTES), len(early))
 
     @property
     def looks(self) -> int:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from optimizer.capacity import memory_life, provisioned_life
-from optimizer.capacity.live import LATEST, LiveFunction, Scaling
+from optimizer.capacity import memory_life
+from optimizer.capacity.amount import Amount, is_held, mark_of
+from optimizer.capacity.live import LATEST, LiveFunction
 from optimizer.capacity.memory_life import Phase
 from optimizer.changes import Change, Tuner, function_name
 
@@ -25,6 +26,11 @@ class Work:
     def alias(self) -> str:
         """Its alias."""
         return str(self.change.evidence["alias"])
+
+    @property
+    def provisions(self) -> bool:
+        """Whether it is about provisioned concurrency."""
+        return self.change.tuner is Tuner.PROVISIONED_CONCURRENCY
 
     @property
     def latest(self) -> bool:
@@ -49,15 +55,14 @@ class Work:
         return LATEST if self.latest else str(self.progress["version"])
 
     @property
-    def amounts(self) -> tuple[provisioned_life.Amount, provisioned_life.Amount]:
+    def amounts(self) -> tuple[Amount, Amount]:
         """Provisioned concurrency before and after."""
-        before, after = (
-            provisioned_life.Amount(
-                int(part["environments"]), Scaling(int(part["min"]), int(part["max"])) if "min" in part else None
-            )
-            for part in (self.change.before, self.change.after)
-        )
-        return before, after
+        return Amount.of(self.change.before), Amount.of(self.change.after, mark_of(self.change.id))
+
+    @property
+    def has_timetable(self) -> bool:
+        """Whether a timetable is put in place or taken away."""
+        return "timetable" in self.change.before or "timetable" in self.change.after
 
     @property
     def phase(self) -> Phase:
@@ -68,8 +73,8 @@ class Work:
 def stale(work: Work, live: LiveFunction) -> str:
     """Why the live state is not what the change was planned on; empty if it is."""
     if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-        now, before = provisioned_life.held(live), work.amounts[0]
-        return "" if now == before else "the provisioned concurrency is not what it was when this was planned"
+        same = is_held(work.amounts[0], live)
+        return "" if same else "the provisioned concurrency is not what it was when this was planned"
     plan = work.memory
     if work.latest and live.latest.content != work.change.before["content"]:
         return "the function was deployed since this was planned"
@@ -85,7 +90,7 @@ def stale(work: Work, live: LiveFunction) -> str:
 def moved(work: Work, live: LiveFunction) -> str:
     """Who else changed what is being watched; empty if nobody."""
     if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-        same = provisioned_life.held(live) == work.amounts[1]
+        same = is_held(work.amounts[1], live)
         return "" if same else "somebody else changed the provisioned concurrency"
     plan = work.memory
     if work.latest:

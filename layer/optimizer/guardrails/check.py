@@ -49,6 +49,14 @@ def recheck(change: Change, live: Live, policy: Policy, now: datetime) -> Refusa
     return calendar.closed(policy, now, change.tuner) or _rules(change, live, policy)
 
 
+def still_allowed(change: Change, live: Live, policy: Policy) -> Refusal | None:
+    """Whether what a change put in place may go on acting under today's policy. Freezes and windows are about making
+    changes, and not asked."""
+    if policy.mode_of(change.tuner) is Mode.RECOMMEND:
+        return Refusal(f"{change.tuner.value}.mode", "Today's policy only recommends.")
+    return _rules(change, live, policy)
+
+
 def _decision(change: Change, policy: Policy) -> Decision:
     """By the tuner's mode; what is done to indexes also by its kind, a memory size without a canary also by the mode
     for that, and the stricter of the two holds."""

@@ -28,7 +28,16 @@ def environments_of(part: Mapping[str, Any]) -> int:
     """The most environments that `before` or `after` may allocate."""
     held = [number(part, "environments")]
     held += [value for name in ("min", "max") if (value := optional_number(part, name)) is not None]
+    held += [number(entry, "environments") for entry in (part.get("timetable") or {}).get("entries", ())]
     return int(max(held))
+
+
+def usd_day(change: Change) -> float:
+    """What its provisioned concurrency costs a day: by a timetable, on the dearest day of the week."""
+    usd_month = number(change.evidence, "usd_month")
+    if not change.after.get("timetable"):
+        return usd_month / DAYS_A_MONTH
+    return max(number(change.evidence, "usd_dearest_day"), usd_month / DAYS_A_MONTH)
 
 
 def grows(change: Change, live: Live) -> bool:
@@ -60,16 +69,15 @@ def per_function(change: Change, _live: Live, limits: ProvisionedConcurrency) ->
 
 def cost(change: Change, _live: Live, limits: ProvisionedConcurrency) -> Refusal | None:
     """One function alone must fit the budget of a day and of a month."""
-    usd_month = number(change.evidence, "usd_month")
-    return over_budget(usd_month, limits)
+    return over_budget(number(change.evidence, "usd_month"), usd_day(change), limits)
 
 
-def over_budget(usd_month: float, limits: ProvisionedConcurrency) -> Refusal | None:
-    """Whether that much a month breaks the budget of a day or of a month."""
-    if usd_month / DAYS_A_MONTH > limits.max_usd_day:
+def over_budget(usd_month: float, usd_a_day: float, limits: ProvisionedConcurrency) -> Refusal | None:
+    """Whether that much a month, and a day, breaks the budget of a day or of a month."""
+    if usd_a_day > limits.max_usd_day:
         return Refusal(
             "provisioned_concurrency.usd_day",
-            f"{usd_month / DAYS_A_MONTH:.2f} USD a day is more than the {limits.max_usd_day:.2f} allowed.",
+            f"{usd_a_day:.2f} USD a day is more than the {limits.max_usd_day:.2f} allowed.",
         )
     if usd_month > limits.max_usd_month:
         return Refusal(

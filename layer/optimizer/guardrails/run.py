@@ -22,6 +22,8 @@ class Held:
 
     environments: int | None
     usd_month: float | None
+    # Of a timetable, on its dearest day; None: every day is alike.
+    usd_day: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,14 @@ class Budget:
         self._warm_usd_day = 0.0
         self._environments = 0
         self._usd_month = 0.0
+        self._usd_day = 0.0
         self._all_is_known = True
         for held in chain(account.held.values(), _held_before(proposals)):
             if held.environments is None or held.usd_month is None:
                 self._all_is_known = False
             self._environments += held.environments or 0
             self._usd_month += held.usd_month or 0.0
+            self._usd_day += max(held.usd_day or 0.0, (held.usd_month or 0.0) / pc.DAYS_A_MONTH)
 
     def admit(self, change: Change) -> Refusal | None:
         """Take the change out of the budget, or say which limit it does not fit in (and take nothing)."""
@@ -112,7 +116,7 @@ class Budget:
 
     def _provisioned(self, change: Change) -> Refusal | None:
         limits = self._policy.provisioned_concurrency
-        more, usd_more = _more(change)
+        more, usd_more, usd_day_more = _more(change)
         if not self._all_is_known:
             return Refusal("evidence", "What some other function holds or costs is not known, so neither is the total.")
         if self._environments + more > limits.max_total:
@@ -121,7 +125,7 @@ class Budget:
                 f"{self._environments + more} provisioned environments in all are more than the "
                 f"{limits.max_total} allowed.",
             )
-        refusal = pc.over_budget(self._usd_month + usd_more, limits)
+        refusal = pc.over_budget(self._usd_month + usd_more, self._usd_day + usd_day_more, limits)
         if refusal or change.evidence.get("reserved_concurrency") is not None:
             return refusal
         free = (self._account.unreserved_concurrency or 0) - self._environments - more
@@ -146,14 +150,17 @@ class Budget:
             self._warm_usd_day += number(change.after, "usd_day")
         if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
             # What others give back is not spent again in the same run: it may be rejected or taken back.
-            more, usd_more = _more(change)
+            more, usd_more, usd_day_more = _more(change)
             self._environments += max(0, more)
             self._usd_month += max(0.0, usd_more)
+            self._usd_day += max(0.0, usd_day_more)
 
 
-def _more(change: Change) -> tuple[int, float]:
+def _more(change: Change) -> tuple[int, float, float]:
     environments = pc.environments_of(change.after) - pc.environments_of(change.before)
-    return environments, number(change.evidence, "usd_month") - pc.usd_month_before(change)
+    usd_before = pc.usd_month_before(change)
+    usd_month = number(change.evidence, "usd_month") - usd_before
+    return environments, usd_month, pc.usd_day(change) - usd_before / pc.DAYS_A_MONTH
 
 
 def _adds(change: Change) -> bool:

@@ -57,15 +57,15 @@ def forecast(made: Mapping[str, Any], band: float) -> Markup:
     return _svg(chart, f"Calls an hour: {said}", "band-chart")
 
 
-def need(week: Mapping[str, Any], held_before: float | None, held_after: float | None) -> Markup:
-    """Environments needed in each hour of the last week, and how many are provisioned."""
+def need(week: Mapping[str, Any], held_before: Sequence[float] | None, held_after: Sequence[float] | None) -> Markup:
+    """Environments needed in each hour of the last week, and how many are provisioned in each."""
     hours = len(week["mean"])
     chart = pygal.XY(**{**_OPTIONS, "x_labels": _hours(week["from"], hours, 24), "include_x_axis": True})
     chart.add("most needed at once", _known(enumerate(week["most"])))
     chart.add("needed on average", _known(enumerate(week["mean"])))
     for name, held in (("provisioned now", held_before), ("proposed", held_after)):
         if held is not None and (name == "provisioned now" or held != held_before):
-            chart.add(name, [(0, held), (hours - 1, held)])
+            chart.add(name, [(at, n) for hour, n in enumerate(held) for at in (hour, hour + 1)][:-1])
     return _svg(chart, "Environments needed and provisioned, by the hour of the last week", "need-chart")
 
 

@@ -1,12 +1,13 @@
 """The report as HTML: a page for the run and one for each target, each a single file without anything external."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from optimizer.capacity.timetable import Timetable
 from optimizer.figures import figure
 from optimizer.report import charts, heat, text
 from optimizer.report.review import Review
@@ -106,7 +107,18 @@ def _need(document: Mapping[str, Any]) -> Markup | None:
     if not week or all(value is None for value in week["mean"]):
         return None
     held = document["provisioned"] or {}
-    return charts.need(week, held.get("environments_before"), held.get("environments_after"))
+    by_hour = [
+        _by_hour(week, held.get(f"timetable_{at}"), held.get(f"environments_{at}")) for at in ("before", "after")
+    ]
+    return charts.need(week, *by_hour)
+
+
+def _by_hour(week: Mapping[str, Any], timetable: Mapping[str, Any] | None, held: float | None) -> list[float] | None:
+    """Environments provisioned in each hour of the picture."""
+    if timetable is None:
+        return None if held is None else [held] * len(week["mean"])
+    start, read = datetime.fromisoformat(week["from"]), Timetable.from_document(timetable)
+    return [read.held_at(start + timedelta(hours=hour, minutes=30)) for hour in range(len(week["mean"]))]
 
 
 def _indexes(sizes: list[Mapping[str, Any]]) -> Markup | None:
@@ -171,6 +183,7 @@ def _environment() -> Environment:
         "said": text.message,
         "share": lambda share: f"{share:.0%}",
         "short": lambda target: target.rsplit(":function:", 1)[-1],
+        "by_hour": lambda timetable: Timetable.from_document(timetable).words(),
         "signed": lambda amount: f"{amount:+.2f}",
         "tone": lambda status: _TONES.get(status, "soft"),
         "words": _words,

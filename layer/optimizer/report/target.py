@@ -189,6 +189,8 @@ def _provisioned(decided: StoredChange | None, alone: Json | None) -> dict[str, 
             "usd_month_before": change.evidence.get("usd_month_before"),
             "usd_month_after": change.evidence.get("usd_month"),
             "utilisation": change.evidence.get("utilisation"),
+            "timetable_before": change.before.get("timetable"),
+            "timetable_after": change.after.get("timetable"),
         }
     evidence = (alone or {}).get("evidence") or {}
     if "environments" not in evidence:
@@ -199,6 +201,8 @@ def _provisioned(decided: StoredChange | None, alone: Json | None) -> dict[str, 
         "usd_month_before": evidence.get("usd_month"),
         "usd_month_after": None,
         "utilisation": None,
+        "timetable_before": evidence.get("timetable"),
+        "timetable_after": None,
     }
 
 

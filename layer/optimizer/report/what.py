@@ -1,5 +1,9 @@
 """A change in one phrase, the same in mail, page, terminal and JSON. Pure."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from optimizer.capacity.timetable import Timetable
 from optimizer.changes import Change, Tuner
 from optimizer.figures import figure
 from optimizer.indexes.words import phrase
@@ -16,6 +20,8 @@ def what(change: Change) -> str:
                 return "warm-ups taken away"
             return f"{_value(after['pings'])} warm-up pings, at most {_value(after.get('most_environments'))} at once"
         case Tuner.PROVISIONED_CONCURRENCY:
+            if before.get("timetable") or after.get("timetable"):
+                return f"provisioned concurrency, {_held(before)} -> {_held(after)}"
             held = f"{_value(before.get('environments'))} -> {_value(after.get('environments'))}"
             return f"provisioned concurrency {held} environments"
         case Tuner.CACHE_TTLS:
@@ -24,6 +30,13 @@ def what(change: Change) -> str:
             return f"TTLs {', '.join(moved)}"
         case Tuner.INDEXES:
             return phrase(change.action, before, after)
+
+
+def _held(part: Mapping[str, Any]) -> str:
+    """`3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin`, or the number of environments."""
+    if part.get("timetable"):
+        return Timetable.from_document(part["timetable"]).words()
+    return f"{_value(part.get('environments'))} environments at all times"
 
 
 def _value(value: object) -> str:

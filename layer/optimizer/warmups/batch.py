@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from optimizer.traffic.history import History
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.summary import FunctionTraffic
 from optimizer.warmups import schedules
+from optimizer.warmups.beyond import Provisioned
 from optimizer.warmups.learnt import learn
 from optimizer.warmups.propose import Live, propose
 
@@ -54,7 +56,7 @@ def plan_batch(
 
     def read(name: str) -> tuple[Live, FunctionHistory, History] | TargetUnusable:
         try:
-            live = _live(lambda_, scheduler, group, targets[name])
+            live = replace(_live(lambda_, scheduler, group, targets[name]), provisioned=_provisioned(documents, name))
         except TargetUnusable as error:
             return error
         return live, _report_history(documents, name), stored_history(documents, name)
@@ -89,6 +91,17 @@ def _report_history(documents: Documents, function_name: str) -> FunctionHistory
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         _log.warning("what REPORT lines told of %s cannot be read: %r", function_name, error)
         return FunctionHistory()
+
+
+def _provisioned(documents: Documents, function_name: str) -> Provisioned | None:
+    """What plan_capacity found provisioned when it last looked."""
+    try:
+        return Provisioned.from_document(documents.read(f"history/capacity/{function_name}.provisioned.json"))
+    except NoSuchDocument:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        _log.warning("what is provisioned for %s cannot be read: %r", function_name, error)
+        return None
 
 
 def _live(

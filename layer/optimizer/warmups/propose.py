@@ -1,5 +1,6 @@
 """The warm-up proposal for one function: a Change that puts a day's pings in place, or why there is none."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from optimizer.traffic.holidays import like_the_days_ahead
 from optimizer.traffic.minutes import moment_of
 from optimizer.traffic.need import environments_needed
 from optimizer.traffic.summary import FunctionTraffic
+from optimizer.warmups.beyond import Provisioned
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.learnt import Learnt
 from optimizer.warmups.past_days import Pings, past_days
@@ -28,13 +30,20 @@ _DAYS_A_MONTH = 365 / 12
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What the function is now. schedules: pings already in place, of `plans` (their marks)."""
+    """What the function is now. schedules: pings already in place, of `plans` (their marks). provisioned: by the hour,
+    as plan_capacity found it last; None: not known."""
 
     memory_mb: int
     architecture: str
     warmup_ready: bool
     schedules: int
     plans: tuple[str, ...]
+    provisioned: Provisioned | None = None
+
+    def need(self, minutes: Series, hours_ahead: int) -> Floats:
+        """Environments needed in each minute that are not provisioned at its time of the day in the hours ahead."""
+        need = environments_needed(minutes)
+        return need if self.provisioned is None else self.provisioned.beyond(need, minutes.start, hours_ahead)
 
 
 def propose(
@@ -54,7 +63,7 @@ def propose(
         return _without(run_id, traffic, live, policy, reason, {})
     first = now_minute + 2
     minutes = history.minutes.window(history.minutes.start, first)
-    request = warmup_request(minutes, history.hours, traffic.timezone, policy)
+    request = warmup_request(minutes, history.hours, traffic.timezone, policy, live.need)
     planned = plan(request)
     if not planned.pings:
         return _without(run_id, traffic, live, policy, planned.reason, _known(traffic, live, policy, learnt))
@@ -68,8 +77,14 @@ def as_learnt(policy: Warmups, keep_alive_minutes: int, init_ms: float | None) -
     return replace(policy, keep_alive_minutes=keep_alive_minutes, idle_minutes_per_cold_start=worth)
 
 
-def warmup_request(minutes: Series, hours: Series, timezone: str, policy: Warmups) -> WarmupRequest:
-    """What is asked of `plan` for the time that begins where `minutes` end."""
+def warmup_request(
+    minutes: Series,
+    hours: Series,
+    timezone: str,
+    policy: Warmups,
+    need: Callable[[Series, int], Floats] = lambda minutes, _hours_ahead: environments_needed(minutes),
+) -> WarmupRequest:
+    """What is asked of `plan` for the time that begins where `minutes` end. `need`: environments in each minute."""
     minutes = like_the_days_ahead(minutes, ZoneInfo(timezone), policy.holidays)
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     known = ~np.isnan(duration_ms) & (calls > 0)
@@ -84,7 +99,7 @@ def warmup_request(minutes: Series, hours: Series, timezone: str, policy: Warmup
         hours=hours.values["invocations"],
         may_provision=False,
         max_environments=policy.max_environments_per_function,
-        needed=environments_needed(minutes),
+        needed=need(minutes, policy.horizon_hours),
     )
 
 
@@ -129,7 +144,7 @@ def _change(
     learnt: Learnt,
 ) -> Change | NoChange:
     horizon_days = policy.horizon_hours / 24
-    need = environments_needed(minutes)
+    need = live.need(minutes, policy.horizon_hours)
     past = past_days(
         need,
         minutes.start,

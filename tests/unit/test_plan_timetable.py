@@ -1,0 +1,246 @@
+"""When provisioned concurrency by the hour is proposed, and that no guardrail is passed by it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optimizer import guardrails
+from optimizer.capacity.amount import Amount, change_id_of, mark_of
+from optimizer.capacity.best_week import level_ahead
+from optimizer.capacity.demand import Demand
+from optimizer.capacity.live import LiveFunction, Placed, Provisioned, Scaling, Version
+from optimizer.capacity.local_days import LocalDays
+from optimizer.capacity.observed import FunctionHistory
+from optimizer.capacity.plan import plan_function
+from optimizer.capacity.plan_timetable import ACTION
+from optimizer.capacity.seen import Seen
+from optimizer.changes import Change, NoChange, Tuner
+from optimizer.guardrails import provisioned_concurrency as pc
+from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
+from optimizer.traffic.history import Series
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
+GENEROUS = ProvisionedConcurrency(max_usd_day=1e6, max_usd_month=1e6)
+NOTHING = Placed({})
+
+
+def version(name: str) -> Version:
+    return Version(name, 1024, "code", "content", "r", settled=True, failed=False)
+
+
+def live(**values: Any) -> LiveFunction:
+    base = LiveFunction("orders", "live", "7", "a", {}, version("$LATEST"), version("7"), placed=NOTHING)
+    return replace(base, **values)
+
+
+def seen(busy: np.ndarray, zone: str = "UTC", **changes: Any) -> Seen:
+    """`busy`: environments in each minute of 15 days that end now."""
+    start = int(NOW.timestamp()) // 60 - len(busy)
+    minutes = Series(start, {"invocations": np.full(len(busy), 600.0), "duration_ms": busy * 100.0})
+    values = Seen(
+        run_id="run",
+        target=ARN,
+        live=live(),
+        history=FunctionHistory(),
+        demand=Demand.of(minutes),
+        calls_day=864_000.0,
+        need_most=5,
+        scan={},
+        timezone=zone,
+        days=LocalDays.of(minutes, zone),
+    )
+    return replace(values, **changes)
+
+
+def office(environments: float = 3.0, *, noise: float = 0.1, seed: int = 1, zone_hours: int = 0) -> np.ndarray:
+    """Busy on weekdays from 8 to 18 o'clock."""
+    minute = int(NOW.timestamp()) // 60 - 15 * 1440 + np.arange(15 * 1440) + zone_hours * 60
+    hour, weekday = minute // 60 % 24, (minute // 1440 + 3) % 7
+    busy = np.where((weekday < 5) & (hour >= 8) & (hour < 18), environments, 0.02)
+    return busy * np.random.default_rng(seed).uniform(1 - noise, 1 + noise, len(busy))
+
+
+def proposed(what: Seen, policy: Policy | None = None) -> Change | NoChange:
+    policy = policy or Policy(provisioned_concurrency=GENEROUS)
+    return next(p for p in plan_function(what, policy) if p.tuner is Tuner.PROVISIONED_CONCURRENCY)
+
+
+def test_a_function_that_is_busy_in_office_hours_is_provisioned_in_office_hours() -> None:
+    change = proposed(seen(office(zone_hours=1), "Europe/Berlin"))
+    assert isinstance(change, Change)
+    assert change.action == ACTION
+    assert change.reason.startswith("3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin: busy 9")
+    assert change.after["timetable"] == {
+        "timezone": "Europe/Berlin",
+        "entries": [
+            {"days": ["MON", "TUE", "WED", "THU", "FRI"], "at": "07:58", "environments": 3},
+            {"days": ["MON", "TUE", "WED", "THU", "FRI"], "at": "18:00", "environments": 0},
+        ],
+    }
+    assert change.before == change.undo == {"environments": 0}
+    assert change.effect.usd_month is not None
+    assert change.effect.usd_month.high < 0
+    assert Change.from_document(change.to_document()) == change
+
+
+def test_what_is_saved_is_the_cheaper_duration_less_what_is_held() -> None:
+    change = proposed(seen(office(noise=0.0)))
+    assert isinstance(change, Change)
+    assert change.effect.usd_month is not None
+    held, busy = 5 * 3 * 605 / 60, 5 * 10 * 3.0
+    month = 730 / 168 * 3600
+    wanted = month * (held * 0.0000041667 - busy * (0.0000166667 - 0.0000097222))
+    assert change.effect.usd_month.estimate == pytest.approx(wanted, rel=1e-3)
+    assert change.evidence["usd_month"] == pytest.approx(month * held * 0.0000041667, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        np.full(15 * 1440, 0.3),
+        office(0.5),
+        # A day that was like no other says nothing of the days to come.
+        np.concatenate([np.full(10 * 1440, 0.02), np.full(1440, 3.0), np.full(4 * 1440, 0.02)]),
+        # Busy, but never at the same hours.
+        np.random.default_rng(3).permutation(np.repeat([0.0, 1.4], 15 * 12)).repeat(60),
+    ],
+)
+def test_nothing_is_held_where_no_hour_is_busy_enough_on_days_that_were_not_planned_with(busy: np.ndarray) -> None:
+    assert isinstance(proposed(seen(busy)), NoChange)
+
+
+def test_a_function_that_is_busy_at_all_times_keeps_the_same_amount_at_all_times() -> None:
+    change = proposed(seen(np.random.default_rng(1).uniform(1.8, 2.0, 15 * 1440)))
+    assert isinstance(change, Change)
+    assert change.after == {"environments": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"placed": None}, ""),
+        ({"placed": Placed({}, ("lunch",), tracked=True), "scaling": Scaling(0, 5)}, ""),
+        ({"placed": Placed({}, (), tracked=False), "scaling": Scaling(0, 5)}, ""),
+        ({"weights": {"8": 0.1}}, "shifting traffic"),
+        ({"tags": {"aws:cloudformation:stack-name": "shop"}, "provisioned": Provisioned(1, "READY")}, ""),
+    ],
+)
+def test_no_timetable_is_proposed_where_another_moves_the_number(changes: dict[str, Any], words: str) -> None:
+    proposal = proposed(seen(office(), live=live(**changes)))
+    assert isinstance(proposal, NoChange) or proposal.action != ACTION
+    assert words in proposal.reason
+
+
+def test_a_scaling_target_is_given_scheduled_minima_never_below_its_own() -> None:
+    owned = live(scaling=Scaling(1, 2), placed=Placed({}, (), tracked=True))
+    change = proposed(seen(office(), live=owned))
+    assert isinstance(change, Change)
+    assert change.before == {"environments": 2, "min": 1, "max": 2}
+    assert (change.after["min"], change.after["max"], change.after["floor"]) == (3, 3, 1)
+    assert {entry["environments"] for entry in change.after["timetable"]["entries"]} == {1, 3}
+    assert change.evidence["by"] == "Application Auto Scaling"
+
+
+def in_place(change: Change, environments: int = 0) -> dict[str, Any]:
+    there = Placed({mark_of(change.id): frozenset({0, 1})})
+    provisioned = Provisioned(environments, "READY") if environments else None
+    return {"in_place": change, "live": live(placed=there, provisioned=provisioned)}
+
+
+def test_a_timetable_in_place_that_is_right_stays() -> None:
+    first = proposed(seen(office()))
+    assert isinstance(first, Change)
+    for environments in (0, 3):
+        second = proposed(seen(office(seed=2), **in_place(first, environments)))
+        assert isinstance(second, NoChange), second
+        assert second.evidence["environments"] == 3
+        assert second.evidence["usd_month"] == first.evidence["usd_month"]
+
+
+def test_a_timetable_in_place_is_replaced_by_a_better_and_ended_where_nothing_is_busy_any_more() -> None:
+    first = proposed(seen(office()))
+    assert isinstance(first, Change)
+    larger = proposed(seen(office(5.0), **in_place(first)))
+    assert isinstance(larger, Change)
+    assert larger.before == {**first.after, "plan": mark_of(first.id)}
+    assert larger.after["environments"] == 5
+    ended = proposed(seen(office(0.1), **in_place(first)))
+    assert isinstance(ended, Change)
+    assert (ended.before["plan"], ended.after) == (mark_of(first.id), {"environments": 0})
+    assert ended.effect.usd_month is not None
+    assert ended.effect.usd_month.estimate < 0
+    assert Amount.of(ended.before).plan == mark_of(first.id)
+
+
+def test_what_somebody_set_beside_a_timetable_or_an_unknown_one_is_left_alone() -> None:
+    first = proposed(seen(office()))
+    assert isinstance(first, Change)
+    assert "somebody else" in proposed(seen(office(), **in_place(first, 7))).reason
+    unknown = live(placed=Placed({"0123456789abcdef": frozenset({0})}))
+    assert change_id_of("0123456789abcdef") in proposed(seen(office(), live=unknown)).reason
+
+
+def test_the_level_ahead_stays_between_what_the_last_two_weeks_were() -> None:
+    rng = np.random.default_rng(1)
+    weeks = np.tile(100 + 50 * np.sin(np.arange(168) / 24 * 2 * np.pi), 6) * rng.uniform(0.95, 1.05, 6 * 168)
+    weeks[-168:] *= 1.2
+    hours = Series(int(NOW.timestamp()) // 3600 - len(weeks), {"invocations": weeks})
+    assert 1.0 < level_ahead(hours, "UTC") < 1.12
+    assert level_ahead(Series(0, {"invocations": weeks[:200]}), "UTC") == 1.0
+
+
+LIMITS = st.builds(
+    ProvisionedConcurrency,
+    mode=st.just(Mode.AUTO),
+    max_per_function=st.integers(0, 6),
+    max_total=st.integers(0, 10),
+    max_usd_day=st.floats(0, 2),
+    max_usd_month=st.floats(0, 30),
+    account_concurrency_free=st.integers(0, 1000),
+    min_utilisation=st.floats(0, 1),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(LIMITS, st.floats(0.2, 6), st.sampled_from([None, 2, 50]))
+def test_no_timetable_passes_a_guardrail_and_zero_means_none(
+    limits: ProvisionedConcurrency, environments: float, reserved: int | None
+) -> None:
+    policy = Policy(provisioned_concurrency=limits)
+    change = proposed(seen(office(environments), live=live(reserved=reserved)), policy)
+    if isinstance(change, NoChange) or change.action != ACTION:
+        return
+    most = max(entry["environments"] for entry in change.after["timetable"]["entries"])
+    assert 0 < most <= limits.max_per_function
+    assert reserved is None or most < reserved
+    assert 0 < change.evidence["usd_month"] <= limits.max_usd_month + 1e-3
+    assert change.evidence["usd_dearest_day"] <= limits.max_usd_day + 1e-3
+    assert change.evidence["utilisation"] >= limits.min_utilisation - 1e-3
+    account = guardrails.Account(targets=9, unreserved_concurrency=1000)
+    (verdict,) = guardrails.check(
+        [change], replace(policy, run=replace(policy.run, max_changes_share=1.0)), account, NOW
+    )
+    if verdict.verdict is guardrails.Decision.AUTOMATIC:
+        assert most <= limits.max_total
+        assert reserved is not None or 1000 - most >= limits.account_concurrency_free
+    # What is shown may not be understated: without its numbers, or with more than they say, it is refused.
+    there = pc.Live(0, 1000, reserved)
+    bare = replace(change, evidence={k: v for k, v in change.evidence.items() if k != "usd_dearest_day"})
+    refusal = guardrails.recheck(bare, there, policy, NOW)
+    assert refusal is not None
+    more = {
+        **change.after,
+        "timetable": {**change.after["timetable"], "entries": [_entry(limits.max_per_function + 1)]},
+    }
+    refusal = guardrails.recheck(replace(change, after=more), there, policy, NOW)
+    assert refusal is not None
+    assert refusal.rule == "provisioned_concurrency.per_function"
+
+
+def _entry(environments: int) -> dict[str, Any]:
+    return {"days": ["MON"], "at": "08:00", "environments": environments}

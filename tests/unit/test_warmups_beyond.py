@@ -1,0 +1,54 @@
+"""Pings and provisioned concurrency do not warm the same environments in the same hours."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from optimizer.policy.model import Warmups
+from optimizer.traffic.history import HOUR_METRICS, Series, empty
+from optimizer.warmups.beyond import Provisioned
+from optimizer.warmups.plan import plan
+from optimizer.warmups.propose import Live, warmup_request
+
+START = int(datetime(2026, 11, 9, tzinfo=UTC).timestamp()) // 60
+OFFICE = Provisioned("Europe/Berlin", tuple(2 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)))
+
+
+def test_what_is_provisioned_at_a_time_of_the_day_ahead_is_not_needed_at_it() -> None:
+    need = np.full(7 * 1440, 2.0)
+    need[:60] = np.nan
+    # It ends on a Monday at midnight, UTC.
+    left = OFFICE.beyond(need, START - len(need), 24).reshape(7, 24, 60)
+    assert np.isnan(left[0, 0]).all()
+    # In Berlin it is an hour later: from seven to seventeen UTC two are provisioned on that Monday.
+    assert (left[:, 7:17] == 0).all()
+    assert (left[1:, :7] == 2).all()
+    assert (left[:, 17:] == 2).all()
+    saturday = START + 5 * 1440
+    assert (OFFICE.beyond(need, saturday - len(need), 24)[60:] == 2).all()
+
+
+def test_a_ping_for_more_must_find_the_provisioned_ones_busy_too() -> None:
+    assert (OFFICE.beyond(np.full(1440, 3.0), START - 1440, 24) == 3).all()
+
+
+def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
+    minute = np.arange(14 * 1440)
+    # Every day calls come at half past nine and at half past twenty, UTC.
+    calls = np.where(np.isin(minute % 1440, (9 * 60 + 30, 20 * 60 + 30)), 2.0, 0.0)
+    series = Series(START - len(minute), {
+        "invocations": calls,
+        "duration_ms": np.where(calls > 0, 900.0, np.nan),
+        "concurrency": np.where(calls > 0, 2.0, np.nan),
+    })  # fmt: skip
+    policy = Warmups(idle_minutes_per_cold_start=60.0)
+    every_day = Provisioned("UTC", (2,) * 168)
+    for provisioned, hours in ((None, {9, 20}), (OFFICE, {20}), (every_day, set())):
+        live = Live(512, "arm64", True, 0, (), provisioned)
+        made = plan(warmup_request(series, empty(HOUR_METRICS), "UTC", policy, live.need))
+        assert {(at + 10) // 60 % 24 for at, _ in made.pings} == hours
+
+
+def test_a_record_that_is_no_week_is_refused() -> None:
+    with pytest.raises(ValueError, match="168"):
+        Provisioned.from_document({"timezone": "UTC", "hours": [1, 2]})
