@@ -17,6 +17,7 @@ from account import Service
 from bill import bill_usd, transitions
 from plain_way import read_plainly
 from run import run_fleet
+from service import POINTS_S
 
 GOALS = {"calls": 0.1, "usd": 0.10, "speed": 50.0, "memory_mb": 256.0, "timeout_share": 0.1, "state_kib": 64.0}
 MOST_PLAIN = 1000
@@ -67,9 +68,13 @@ def main() -> None:
                     list(pool.map(lambda name, on=service: read_plainly(on, name), service.names))
                 plain_s, plain = time.perf_counter() - began, service.counted()
                 print(f"  the plain way      {plain_s:.1f} s, {sum(plain['calls'].values())} calls, five at a time")
-                print(f"                     reading takes {done.reading_s:.1f} s here:")
-                print(f"                     {plain_s / done.reading_s:.0f} times as fast (goal {GOALS['speed']:.0f})")
-                figures[size] |= {"plain_s": plain_s, "reading_s": done.reading_s}
+                # Two batches at a time do not meet the limit that twenty do.
+                limit_s = counted["points"] / POINTS_S
+                print(f"                     reading takes {done.reading_s:.1f} s here; the quota of CloudWatch alone,")
+                print(f"                     {POINTS_S:,.0f} points a second, lets it take {limit_s:.1f} s:")
+                times = plain_s / max(done.reading_s, limit_s)
+                print(f"                     {times:.0f} times as fast (goal {GOALS['speed']:.0f})")
+                figures[size] |= {"plain_s": plain_s, "reading_s": done.reading_s, "limit_s": limit_s}
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1))
 

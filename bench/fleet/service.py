@@ -67,6 +67,7 @@ class Account:
         self.items: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.calls: Counter[str] = Counter()
         self.metrics_asked = 0
+        self.points_asked = 0.0
         self.scanned_bytes = 0
         self.queries: dict[str, tuple[str, float, float, float]] = {}
         self.lock = threading.Lock()
@@ -118,6 +119,8 @@ class Account:
                 break
         if not self.points.take(asked):
             raise Refused(400, "Throttling")
+        with self.lock:
+            self.points_asked += asked
         return {"MetricDataResults": results, **({"NextToken": following} if following else {})}
 
     def get_metric_statistics(self, request: Mapping[str, Any]) -> Any:
@@ -192,6 +195,8 @@ class Account:
 
     def query(self, request: Mapping[str, Any]) -> Any:
         values = request["ExpressionAttributeValues"]
+        if "IndexName" in request:
+            return self._by_kind(values[":kind"]["S"])
         items = self.items.get(values[":pk"]["S"], {})
         found = [items[sk] for sk in sorted(items) if sk.startswith(values[":prefix"]["S"])]
         start = request.get("ExclusiveStartKey", {}).get("n", {}).get("N")
@@ -201,6 +206,12 @@ class Account:
             end += 1
         more = {"LastEvaluatedKey": {"n": {"N": str(end)}}} if end < len(found) else {}
         return {"Items": found[begin:end], "Count": end - begin, **more}
+
+    def _by_kind(self, kind: str) -> Any:
+        found = [item for items in list(self.items.values()) for item in list(items.values())]
+        of_kind = [item for item in found if item.get("kind", {}).get("S") == kind]
+        newest = sorted(of_kind, key=lambda item: item["at"]["S"], reverse=True)
+        return {"Items": [{name: item[name] for name in ("pk", "sk", "kind", "at")} for item in newest]}
 
     def put_item(self, request: Mapping[str, Any]) -> Any:
         item = request["Item"]
@@ -425,6 +436,7 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/_fleet/reset":
             account.calls.clear()
             account.metrics_asked = account.scanned_bytes = 0
+            account.points_asked = 0.0
         if path == "/_fleet/object":
             key, _, content = body.partition(b"\n")
             account.objects[key.decode()] = content
@@ -434,7 +446,12 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/_fleet/document":
             return account.objects[body.decode()]
         return json.dumps(
-            {"calls": account.calls, "metrics": account.metrics_asked, "scanned_bytes": account.scanned_bytes}
+            {
+                "calls": account.calls,
+                "metrics": account.metrics_asked,
+                "points": account.points_asked,
+                "scanned_bytes": account.scanned_bytes,
+            }
         ).encode()
 
     def _send(self, status: int, body: bytes, kind: str, **headers: str) -> None:
