@@ -40,7 +40,9 @@ def transitions(batches: int) -> int:
     functions = next(
         s for b in inner["Branches"] for s in b["States"].values() if s["Type"] == "Map" and "ItemReader" in s
     )
-    return len(_way(machine)) + len(inner["Branches"]) + batches * (1 + len(_way(functions["ItemProcessor"])))
+    pages = len(_way(machine["States"]["RenderReports"]["ItemProcessor"]))
+    each = 1 + len(_way(functions["ItemProcessor"])) + 1 + pages
+    return len(_way(machine)) + len(inner["Branches"]) + batches * each
 
 
 def _way(machine: Mapping[str, Any]) -> list[str]:

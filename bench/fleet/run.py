@@ -39,6 +39,7 @@ class Done:
 
     costs: dict[str, Cost]
     batches: list[Mapping[str, float]] = field(default_factory=list)
+    pages_s: list[float] = field(default_factory=list)
     state_bytes: int = 0
     wall_s: float = 0.0
     reading_s: float = 0.0
@@ -85,7 +86,8 @@ class Environment:
 
 def run_fleet(service: Service, tuners: Sequence[str], workers: int) -> Done:
     """One run over all functions."""
-    done = Done({name: _given(name) for name in ("start_run", *BATCH_STEPS, "check_guardrails", "publish_results")})
+    steps = ("start_run", *BATCH_STEPS, "check_guardrails", "render_report", "publish_results")
+    done = Done({name: _given(name) for name in steps})
     began = time.perf_counter()
     event = {"run_id": "fleet", "execution_arn": "arn:aws:states:::fleet", "request": {"tuners": list(tuners)}}
     started = _once("start_run", event, service, done)
@@ -111,11 +113,13 @@ def run_fleet(service: Service, tuners: Sequence[str], workers: int) -> Done:
         for environment in environments.values():
             environment.close()
     _once("check_guardrails", {"run_id": "fleet"}, service, done)
+    done.pages_s = _pages(started["report_parts"], service, done)
     _once("publish_results", {"step": "run", "run_id": "fleet", "failed_batches": []}, service, done)
     done.wall_s = time.perf_counter() - began
     done.at_once = map_concurrency()
     around = sum(done.costs[name].wall_s for name in ("start_run", "check_guardrails", "publish_results"))
     done.makespan_s = around + _makespan([sum(walls.values()) for walls in done.batches], done.at_once)
+    done.makespan_s += _makespan(done.pages_s, done.at_once)
     reading = [
         walls["analyze_traffic"] + (walls["plan_capacity"] if "memory" in tuners else 0) for walls in done.batches
     ]
@@ -129,6 +133,14 @@ def map_concurrency() -> int:
     tune = next(state for state in machine["States"].values() if state["Type"] == "Parallel")
     states = tune["Branches"][0]["States"]
     return next(int(state["MaxConcurrency"]) for state in states.values() if state["Type"] == "Map")
+
+
+def _pages(parts: Sequence[str], service: Service, done: Done) -> list[float]:
+    """The reports of all parts, one after another in one environment; seconds each."""
+    environment = Environment("render_report", service)
+    answers = [environment.invoke({"run_id": "fleet", "part": part}) for part in parts]
+    environment.close()
+    return [_add(done, "render_report", answer) for answer in answers]
 
 
 def _once(name: str, event: Mapping[str, Any], service: Service, done: Done) -> Any:

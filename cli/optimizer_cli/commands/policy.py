@@ -11,7 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from optimizer import canonical
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy import Policy
-from optimizer.policy.check import InvalidPolicy, PolicyError, read
+from optimizer.policy.check import InvalidPolicy, PolicyError, read, schema
+
+from optimizer_cli.policy_reference import markdown
 
 POLICY_KEY = "policy/policy.json"
 _BUCKET = click.option(
@@ -33,6 +35,12 @@ def check(file: Path, as_json: bool) -> None:
     """Say everything that is wrong with FILE (- is standard input). Ends with 1 if something is."""
     _policy(_content(file), str(file), as_json)
     _say({"valid": True}, f"{file}: the policy is valid.", as_json)
+
+
+@command.command()
+def reference() -> None:
+    """Every key of a policy with its default and its meaning, as Markdown."""
+    click.echo(markdown(schema()), nl=False)
 
 
 @command.command()

@@ -1,0 +1,113 @@
+"""The commands of README.md and docs/ for a deployed application, as they stand there, each run once."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+from documents import Shown, commands, run
+from running import Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+POLICY = {
+    "version": 1,
+    "approvals": {"approvers": [{"name": "anna"}]},
+    "warmups": {"mode": "auto"},
+    "run": {"max_changes": 6, "max_changes_share": 1.0},
+}
+ASK = {**POLICY, "warmups": {"mode": "approve"}}
+# What needs no application, or an open question.
+_ELSEWHERE = re.compile("optimizer (demo|backtest|inspect|approve)")
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The application with a run that has acted, and a folder to work in."""
+
+    running: Running
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, command: str, given: str = "") -> CompletedProcess[str]:
+        done = run(command, self.folder, self.environment, given)
+        assert "Traceback" not in done.stderr
+        assert done.stdout.strip(), done.stderr
+        return done
+
+    @contextmanager
+    def asking(self, run_id: str) -> Iterator[Any]:
+        """A run whose question is open; nobody has answered it, unless the caller did."""
+        self.running.store_policy(ASK)
+        arn = self.running.start(self.running.application.optimize_arn, run_id, {"tuners": ["warmups"]})
+        asked = self.running.asked(run_id)
+        yield asked
+        answer = {"digest": asked["digest"], "approver": "anna", "by": "test", "approved": []}
+        self.running.invoke("answer_approval", {"step": "answer", "run_id": run_id, **answer})
+        assert self.running.ended(arn).status == "SUCCEEDED"
+
+
+@pytest.fixture(scope="module")
+def office(deployed: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    running = Running(deployed)
+    running.settle()
+    folder = tmp_path_factory.mktemp("office")
+    (folder / "policy.json").write_text(json.dumps({"version": 1, "mode": "recommend"}))
+    running.store_policy(POLICY)
+    acted = running.optimize("documented", {"tuners": ["warmups"]})
+    assert acted.status == "SUCCEEDED", acted.cause
+    yield Office(running, folder, deployed.account.environment())
+    running.forget_policy()
+
+
+def those(begin: str) -> list[Shown]:
+    return [shown for shown in commands() if shown.text.startswith(begin)]
+
+
+@pytest.mark.parametrize("shown", [one for one in those("optimizer ") if not _ELSEWHERE.match(one.text)], ids=str)
+def test_a_command_does_what_it_is_shown_for(shown: Shown, office: Office) -> None:
+    command = shown.text.replace("RUN", "documented")
+    if "CHANGE" in command:
+        changed = json.loads(office.run("optimizer report documented --json").stdout)["changed"]
+        command = command.replace("CHANGE", changed[0]["change_id"])
+    done = office.run(command)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("shown", those("optimizer approve"), ids=str)
+def test_an_answer_is_given_as_it_is_shown(shown: Shown, office: Office) -> None:
+    run_id = f"documented-{shown.line}"
+    with office.asking(run_id) as asked:
+        command = shown.text.replace("RUN", run_id)
+        command = re.sub(r"memory-[0-9a-f]{16}", asked["changes"][0]["change_id"], command)
+        # What is asked at the terminal is answered with no.
+        done = office.run(command, "n\n")
+        assert done.returncode == (1 if command.endswith(run_id) else 0), done.stderr
+
+
+@pytest.mark.parametrize("shown", those("aws "), ids=str)
+def test_what_is_subscribed_is_what_the_sdk_takes(shown: Shown, office: Office) -> None:
+    subscribe(office, shown.text.replace("TOPIC", office.running.application.topic_arn))
+
+
+def subscribe(office: Office, command: str) -> None:
+    """What `aws sns subscribe` sends, through the SDK."""
+    _, service, operation, *words = shlex.split(command)
+    assert (service, operation) == ("sns", "subscribe")
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    sns = office.running.account.session.client("sns")
+    subscribed = sns.subscribe(
+        TopicArn=options["--topic-arn"],
+        Protocol=options["--protocol"],
+        Endpoint=options["--notification-endpoint"],
+        Attributes=json.loads(options["--attributes"]),
+        ReturnSubscriptionArn=True,
+    )
+    attributes = sns.get_subscription_attributes(SubscriptionArn=subscribed["SubscriptionArn"])["Attributes"]
+    assert json.loads(attributes["FilterPolicy"]) == {"approver": ["anna"]}

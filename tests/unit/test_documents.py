@@ -1,0 +1,80 @@
+"""What README.md and docs/ say can be done and be stored can."""
+
+import json
+import re
+from typing import Any
+
+import click
+import pytest
+from documents import FILES, ROOT, Shown, commands, commands_in_text, documents_in_json
+from optimizer.policy import check
+from optimizer_cli.main import main
+from optimizer_cli.policy_reference import markdown
+
+# Commands that other programs run, and where a test or CI runs them.
+ELSEWHERE = {
+    "make demo": "by .ci/run",
+    "make test": "by .ci/run",
+    "make sam-local": "by .ci/run",
+    "sam build": "the local account is deployed with it: local/local_account/deploy.py",
+    "sam deploy --guided": "the local account is deployed with `sam deploy`, its answers given as options",
+    "apt-get install podman runc crun netavark aardvark-dns iptables debootstrap": "by .ci/run",
+    ".venv/bin/python -m sam_local --variables serverless-optimizer > env-vars.json": "make sam-local",
+    "sam local invoke PlanCapacity --event events/plan_capacity.json --env-vars env-vars.json": "make sam-local",
+}
+_LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+
+
+@pytest.mark.parametrize("shown", commands(), ids=str)
+def test_every_command_is_run_by_a_test(shown: Shown) -> None:
+    ours = shown.text.startswith(("optimizer ", "aws "))
+    assert ours or shown.text in ELSEWHERE, "say how it is tried"
+
+
+@pytest.mark.parametrize("shown", [*commands(), *commands_in_text()], ids=str)
+def test_every_command_and_option_is_there(shown: Shown) -> None:
+    program, *words = re.split(r"[\s|]+", shown.text)
+    if program != "optimizer":
+        return
+    command: Any = main
+    context = click.Context(main)
+    while words and isinstance(command, click.Group):
+        found = command.get_command(context, words.pop(0))
+        assert found is not None, shown
+        command = found
+        if isinstance(command, click.Group) and words and command.get_command(context, words[0]) is None:
+            break
+    options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+    assert {word for word in words if word.startswith("--")} <= options
+
+
+@pytest.mark.parametrize("shown", documents_in_json(), ids=lambda shown: f"{shown.file}:{shown.line}")
+def test_every_policy_that_is_shown_is_one(shown: Shown) -> None:
+    document = json.loads(shown.text)
+    if {"ttl_s", "previous"} & document.keys():
+        return
+    check.read(json.dumps({"version": 1, **document}))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Any) -> None:
+    missing = [link for link in _LINK.findall(path.read_text()) if not (path.parent / link).exists()]
+    assert missing == []
+
+
+def test_every_document_is_reached_from_the_first() -> None:
+    reached, left = set(), [ROOT / "README.md"]
+    while left:
+        path = left.pop()
+        if path not in reached:
+            reached.add(path)
+            links = [(path.parent / link).resolve() for link in _LINK.findall(path.read_text())]
+            left += [link for link in links if link.suffix == ".md"]
+    assert set(FILES) - reached == set()
+
+
+def test_the_reference_of_the_policy_is_that_of_its_schema() -> None:
+    said = markdown(check.schema())
+    assert (ROOT / "docs" / "policy.md").read_text() == said, "run `optimizer policy reference > docs/policy.md`"
+    keys = re.findall(r"^\| `(\w+)` \|", said, re.MULTILINE)
+    assert {"version", "max_usd_day", "sliding", "lock_timeout_ms", "needed"} <= set(keys)
