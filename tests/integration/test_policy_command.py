@@ -74,5 +74,5 @@ def test_without_a_policy_the_defaults_are_shown(s3: Any) -> None:
 def test_a_bucket_that_cannot_be_reached_is_said_in_one_line(s3: Any) -> None:
     assert s3 is not None
     result = policy("show", "--bucket", "missing")
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert result.stderr.startswith("Error: s3://missing/policy/policy.json cannot be read:")

@@ -19,7 +19,7 @@ ELSEWHERE = {
     "sam build": "the local account is deployed with it: local/local_account/deploy.py",
     "sam deploy --guided": "the local account is deployed with `sam deploy`, its answers given as options",
     "apt-get install podman runc crun netavark aardvark-dns iptables debootstrap": "by .ci/run",
-    ".venv/bin/python -m sam_local --variables serverless-optimizer > env-vars.json": "make sam-local",
+    ".venv/bin/python -m sam_local --variables optimizer > env-vars.json": "make sam-local",
     "sam local invoke PlanCapacity --event events/plan_capacity.json --env-vars env-vars.json": "make sam-local",
 }
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")

@@ -10,6 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from optimizer_cli.application import STACK, AwsTrouble
+
 _DONE = ("answered", "recorded")
 
 
@@ -20,7 +22,7 @@ _DONE = ("answered", "recorded")
 @click.option("--reason", default="", help="Why; it is kept with the changes.")
 @click.option("--as", "approver", help="Approver of the policy for whom you answer; needed where it lists several.")
 @click.option("--by", help="Your name; without it the last part of the ARN of your credentials.")
-@click.option("--stack", envvar="OPTIMIZER_STACK", default="optimizer", show_default=True, help="Name of the stack.")
+@STACK
 @click.option("--yes", is_flag=True, help="Do not ask again before the answer is sent.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as JSON; needs --yes.")
 def command(
@@ -68,7 +70,7 @@ def command(
             },
         )
     except (BotoCoreError, ClientError) as error:
-        raise click.ClickException(f"{function} cannot be asked: {error}") from error
+        raise AwsTrouble(f"{function} cannot be asked: {error}") from error
     click.echo(json.dumps(answer) if as_json else _words(answer))
     if answer["outcome"] not in _DONE:
         raise SystemExit(1)

@@ -13,12 +13,11 @@ from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy import Policy
 from optimizer.policy.check import InvalidPolicy, PolicyError, read, schema
 
+from optimizer_cli.application import STACK, Application, AwsTrouble, said_plainly
 from optimizer_cli.policy_reference import markdown
 
 POLICY_KEY = "policy/policy.json"
-_BUCKET = click.option(
-    "--bucket", envvar="OPTIMIZER_BUCKET", required=True, help="The application's bucket (output Bucket of the stack)."
-)
+_BUCKET = click.option("--bucket", envvar="OPTIMIZER_BUCKET", help="The application's bucket, instead of its stack.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 
@@ -45,25 +44,31 @@ def reference() -> None:
 
 @command.command()
 @_FILE
+@STACK
 @_BUCKET
 @_JSON
-def put(file: Path, bucket: str, as_json: bool) -> None:
+@said_plainly
+def put(file: Path, stack: str, bucket: str | None, as_json: bool) -> None:
     """Check FILE and store it as the policy of the runs to come."""
     content = _content(file)
     _policy(content, str(file), as_json)
+    bucket = bucket or Application.find(stack).bucket
     try:
         Documents(boto3.client("s3"), bucket).write_bytes(POLICY_KEY, content, "application/json")
     except (BotoCoreError, ClientError) as error:
-        raise click.ClickException(f"s3://{bucket}/{POLICY_KEY} was not stored: {error}") from error
+        raise AwsTrouble(f"s3://{bucket}/{POLICY_KEY} was not stored: {error}") from error
     _say({"stored": f"s3://{bucket}/{POLICY_KEY}"}, f"Stored as s3://{bucket}/{POLICY_KEY}.", as_json)
 
 
 @command.command()
+@STACK
 @_BUCKET
 @click.option("--defaults", is_flag=True, help="Also what the policy leaves to its defaults.")
 @_JSON
-def show(bucket: str, defaults: bool, as_json: bool) -> None:
+@said_plainly
+def show(stack: str, bucket: str | None, defaults: bool, as_json: bool) -> None:
     """The policy that the next run will use; it is JSON with and without --json."""
+    bucket = bucket or Application.find(stack).bucket
     try:
         content = Documents(boto3.client("s3"), bucket).read_bytes(POLICY_KEY)
     except NoSuchDocument:
@@ -71,7 +76,7 @@ def show(bucket: str, defaults: bool, as_json: bool) -> None:
         click.echo(json.dumps(canonical.plain(Policy()), indent=2))
         return
     except (BotoCoreError, ClientError) as error:
-        raise click.ClickException(f"s3://{bucket}/{POLICY_KEY} cannot be read: {error}") from error
+        raise AwsTrouble(f"s3://{bucket}/{POLICY_KEY} cannot be read: {error}") from error
     policy = _policy(content, f"s3://{bucket}/{POLICY_KEY}", as_json)
     document = canonical.plain(policy) if defaults else json.loads(content.decode("utf-8-sig"))
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
