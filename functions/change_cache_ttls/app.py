@@ -15,6 +15,7 @@ from optimizer.guardrails.cache_ttls import Live, cache_name
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
+from optimizer.steps import take
 
 
 @logged("change_cache_ttls")
@@ -38,8 +39,4 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         read_metrics=lambda start, end: log.metrics(cache.log_groups, start, end),
         read_server=lambda: read_use(cache.endpoint),
     )
-    now = datetime.now(UTC)
-    if event["step"] == "revert":
-        return life.revert(event["change_id"], now, event.get("reason", ""))
-    steps = {"apply": life.apply, "poll": life.poll, "verify": life.verify, "keep": life.keep}
-    return steps[event["step"]](event["change_id"], now)
+    return take(life, event, datetime.now(UTC))

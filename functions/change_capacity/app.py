@@ -20,6 +20,7 @@ from optimizer.guardrails import memory, provisioned_concurrency
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
+from optimizer.steps import take
 
 
 @logged("change_capacity")
@@ -61,10 +62,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         remaining_ms=context.get_remaining_time_in_millis,
         timetables=timetables,
     )
-    now = datetime.now(UTC)
-    if event["step"] == "verify":
-        return life.verify(event["change_id"], now, event.get("verification"))
-    if event["step"] == "revert":
-        return life.revert(event["change_id"], now, event.get("reason", ""))
-    steps = {"apply": life.apply, "poll": life.poll, "keep": life.keep}
-    return steps[event["step"]](event["change_id"], now)
+    return take(life, event, datetime.now(UTC))

@@ -16,6 +16,7 @@ from optimizer.indexes.batch import database_of
 from optimizer.indexes.connections import from_environment
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
+from optimizer.steps import take
 
 # Kept between invocations: connecting anew costs the database more than a look does.
 CONNECTIONS = from_environment()
@@ -39,10 +40,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         may_start=lambda now: calendar.closed(policy, now, Tuner.INDEXES),
         remaining_ms=context.get_remaining_time_in_millis,
     )
-    now = datetime.now(UTC)
-    if event["step"] == "verify":
-        return life.verify(event["change_id"], now, event.get("verification"))
-    if event["step"] == "revert":
-        return life.revert(event["change_id"], now, event.get("reason", ""))
-    steps = {"apply": life.apply, "poll": life.poll, "keep": life.keep}
-    return steps[event["step"]](event["change_id"], now)
+    return take(life, event, datetime.now(UTC))

@@ -12,6 +12,7 @@ from optimizer.guardrails import warmups as guardrail
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
+from optimizer.steps import take
 from optimizer.warmups.change import ChangeWarmups
 from optimizer.warmups.in_place import PlansInPlace
 from optimizer.warmups.live import read_calls, read_target
@@ -46,10 +47,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         remaining_ms=context.get_remaining_time_in_millis,
         watch_minutes=policy.warmups.watch_minutes,
     )
-    now = datetime.now(UTC)
-    if event["step"] == "verify":
-        return life.verify(event["change_id"], now, event.get("verification"))
-    if event["step"] == "revert":
-        return life.revert(event["change_id"], now, event.get("reason", ""))
-    steps = {"apply": life.apply, "poll": life.poll, "keep": life.keep}
-    return steps[event["step"]](event["change_id"], now)
+    return take(life, event, datetime.now(UTC))

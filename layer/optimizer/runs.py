@@ -37,6 +37,10 @@ class DifferentChange(ValueError):
     """The id is recorded with other content: what was shown or approved must not be replaced."""
 
 
+class Overtaken(RuntimeError):
+    """Another call of the same step wrote the change's record since this one read it, and goes on with it."""
+
+
 class LockContended(RuntimeError):
     """The lock changed hands at every attempt to read it; a later attempt can succeed."""
 
@@ -68,6 +72,7 @@ class RunStore:
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
         self._table = Table(dynamodb, table_name)
+        self._progress_read: dict[str, str | int | None] = {}
 
     # The lock: one run at a time.
 
@@ -80,9 +85,12 @@ class RunStore:
             "taken_at": now.isoformat(),
             "expires_at": table.timestamp(now + lease),
         }
-        free = "attribute_not_exists(pk) OR #expires_at <= :now OR #run_id = :run_id"
+        # A clock that is behind does not shorten a lease.
+        longer = "#run_id = :run_id AND #expires_at < :expires_at"
+        free = f"attribute_not_exists(pk) OR #expires_at <= :now OR {longer}"
+        values: Item = {"now": table.timestamp(now), "run_id": run_id, "expires_at": item["expires_at"]}
         for _ in range(_LOCK_ATTEMPTS):
-            if self._table.write(table.put(item, free, {"now": table.timestamp(now), "run_id": run_id})):
+            if self._table.write(table.put(item, free, values)):
                 return run_id
             held = self._table.get("LOCK", "RUN")
             if held is not None:
@@ -193,10 +201,15 @@ class RunStore:
 
     def change(self, change_id: str) -> StoredChange:
         """The record; NoSuchChange if there is none."""
+        item = self._change_item(change_id)
+        self._progress_read[change_id] = item.get("progress")
+        return _stored(item)
+
+    def _change_item(self, change_id: str) -> Item:
         item = self._table.get(f"CHANGE#{change_id}", "CHANGE")
         if item is None:
             raise NoSuchChange(f"no change {change_id} is recorded")
-        return _stored(item)
+        return item
 
     def changes(self, change_ids: Iterable[str]) -> list[StoredChange]:
         """Those of the changes that are recorded, in the order of their ids."""
@@ -223,13 +236,22 @@ class RunStore:
         operation = table.update(f"CHANGE#{change_id}", "CHANGE", values, condition, names, once=once)
         if to not in frm and self._table.write(operation, _event(change_id, to, now, message)):
             return True
-        return self.change(change_id).status is to
+        return _stored(self._change_item(change_id)).status is to
 
     def save_progress(self, change_id: str, progress: Mapping[str, Any]) -> None:
-        """Replace the acting Lambda's record; call it before each side effect. NoSuchChange if it is not recorded."""
+        """Replace the acting Lambda's record; call it before each side effect. Overtaken if it is not what `change`
+        read or this wrote last: a step whose answer did not arrive is asked for again while its first call may still be
+        at work. NoSuchChange if it is not recorded."""
         values: Item = {"progress": table.json_text(progress)}
-        if not self._table.write(table.update(f"CHANGE#{change_id}", "CHANGE", values, "attribute_exists(#pk)")):
-            raise NoSuchChange(f"no change {change_id} is recorded")
+        known = self._progress_read.get(change_id)
+        unchanged, with_ = "#progress = :known", {"known": known} if known is not None else {}
+        if known is None:
+            unchanged = "attribute_exists(#pk) AND attribute_not_exists(#progress)"
+        operation = table.update(f"CHANGE#{change_id}", "CHANGE", values, unchanged, with_)
+        if not self._table.write(operation, exactly=True):
+            self._change_item(change_id)
+            raise Overtaken(f"another call is at work on change {change_id}")
+        self._progress_read[change_id] = values["progress"]
 
     def history(self, change_id: str) -> list[dict[str, Any]]:
         """`{"at", "status", "message"}` of every move of the change, oldest first."""

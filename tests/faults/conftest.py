@@ -19,9 +19,11 @@ from optimizer.indexes.acting.life import ChangeIndexes
 from optimizer.indexes.acting.server import Job
 from optimizer.indexes.connections import Connections
 from optimizer.policy.model import Database, Indexes, Policy
+from samples import VARIABLES
 from servers.mysql_family import PASSWORD as MYSQL_PASSWORD
 from servers.mysql_family import USER
 from servers.postgresql import PASSWORD, SUPERUSER
+from stage import Stage, stage
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LIMITS = Indexes(lock_timeout_ms=300, max_transaction_s=3600, watch_minutes=(30,), hidden_days=1)
@@ -209,6 +211,15 @@ class Scene:
         if self.is_postgresql:
             return self.running.connect(self.database.database)
         return self.running.connect(self.database.database)
+
+
+@pytest.fixture
+def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """An account in which every call to AWS can go wrong."""
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    with stage(request, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture

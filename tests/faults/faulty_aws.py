@@ -42,6 +42,7 @@ class FaultyAws:
     answers: dict[str, Answer] = field(default_factory=dict)
     place: int = 0
     fault: Fault | None = None
+    meanwhile: Callable[[], object] | None = None
     made: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,12 +68,21 @@ class FaultyAws:
         """Count from one again."""
         with self._lock:
             self.made.clear()
-            self.place, self.fault = place, fault
+            self.place, self.fault, self.meanwhile = place, fault, None
+
+    def at(self, place: int, meanwhile: Callable[[], object]) -> None:
+        """Count from one again, and let something else happen just before that call."""
+        self.arm(place, None)
+        self.meanwhile = meanwhile
 
     def _call(self, operation: str, act: Call, tries: int | None) -> Any:
         with self._lock:
             self.made.append(operation)
-            fault = self.fault if len(self.made) == self.place else None
+            here = len(self.made) == self.place
+            fault, meanwhile = (self.fault, self.meanwhile) if here else (None, None)
+        if meanwhile is not None:
+            self.arm(0, None)
+            meanwhile()
         match fault:
             case None:
                 return act()

@@ -1,6 +1,8 @@
-"""Lives of changes, driven as change.asl.json does, with every call of every step gone wrong on the way."""
+"""Lives of changes, driven as change.asl.json does."""
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -25,49 +27,58 @@ _NEXT = {
 }
 
 
-def record(stage: Stage, change: Change, policy: Mapping[str, Any] | Policy) -> None:
-    """The change as a run leaves it that may make it."""
-    stage.documents.write(f"runs/{RUN}/policy.json", canonical.plain(policy))
-    stage.store.record_change(change, Status.APPROVED, NOW)
+def _nothing(_stage: Stage, _step: str) -> None:
+    pass
 
 
-def live_through(
-    stage: Stage,
-    function: str,
-    change: Change,
-    in_force: Callable[[], Any],
-    between: Callable[[str], None] = lambda _step: None,
-) -> list[str]:
-    """The whole life with all its faults; the outcomes of its steps. `in_force`: what the change is about as it is in
-    the world. `between`: what else happens before a step."""
-    reason = {"step": "revert", "run_id": RUN, "change_id": change.id, "reason": "a step failed"}
-    back = PutBack(Step(function, reason), in_force, in_force())
-    return _life(function, change, between, lambda step: stage.every_fault(step, back))
+@dataclass(frozen=True)
+class Life:
+    """A change and the world it comes into. `begin`: puts that into the account. `in_force`: what the change is about
+    as it is in the world. `between`: what else happens before a step. `ends`: the last outcome. `waits`: how long it is
+    watched at least where it is kept. `on_the_way`: see Stage."""
 
+    function: str
+    change: Change
+    policy: Mapping[str, Any] | Policy
+    begin: Callable[[Stage], None]
+    in_force: Callable[[Stage], Any]
+    ends: str
+    waits: timedelta
+    between: Callable[[Stage, str], None] = _nothing
+    on_the_way: str = "(?!)"
 
-def live_on(stage: Stage, function: str, change: Change, between: Callable[[str], None], step: str) -> list[str]:
-    """The life from a step on, as it is where nothing goes wrong."""
-    return _life(function, change, between, stage.run, step)
+    def start(self, stage: Stage) -> None:
+        """The change as a run leaves it that may make it."""
+        self.begin(stage)
+        stage.on_the_way = re.compile(self.on_the_way)
+        stage.documents.write(f"runs/{RUN}/policy.json", canonical.plain(self.policy))
+        stage.store.record_change(self.change, Status.APPROVED, NOW)
 
+    def step(self, name: str, verification: int = 0, reason: str = "") -> Step:
+        """An invocation."""
+        event: dict[str, Any] = {"step": name, "run_id": RUN, "change_id": self.change.id}
+        event |= {"verification": verification} if name == "verify" else {}
+        return Step(self.function, event | ({"reason": reason} if reason else {}))
 
-def _life(
-    function: str,
-    change: Change,
-    between: Callable[[str], None],
-    run: Callable[[Step], dict[str, Any]],
-    step: str = "apply",
-) -> list[str]:
-    outcomes: list[str] = []
-    while len(outcomes) < 60:
-        between(step)
-        event: dict[str, Any] = {"step": step, "run_id": RUN, "change_id": change.id}
-        if step == "verify":
-            event["verification"] = sum(outcome in ("applied", "watch") for outcome in outcomes)
-        answer = run(Step(function, event))
-        outcomes.append(answer["outcome"])
-        following = _NEXT.get((step, answer["outcome"]))
-        if following is None:
-            return outcomes
-        step = following
-        Clock.at += timedelta(seconds=answer.get("wait_s", 0))
-    raise AssertionError(f"no end: {outcomes}")
+    def with_every_fault(self, stage: Stage) -> list[str]:
+        """The whole of it, with every call of every step gone wrong on the way; the outcomes of its steps."""
+        former = self.in_force(stage)
+        back = PutBack(self.step("revert", reason="a step failed"), lambda: self.in_force(stage), former)
+        return self.go(stage, lambda step: stage.every_fault(step, back))
+
+    def go(self, stage: Stage, run: Callable[[Step], dict[str, Any]], set_clock: bool = True) -> list[str]:
+        """From apply to the end; the outcomes of its steps."""
+        outcomes: list[str] = []
+        step, verification = "apply", 0
+        while len(outcomes) < 60:
+            self.between(stage, step)
+            verification += step == "verify"
+            answer = run(self.step(step, verification))
+            outcomes.append(answer["outcome"])
+            following = _NEXT.get((step, answer["outcome"]))
+            if following is None:
+                return outcomes
+            step = following
+            if set_clock:
+                Clock.at += timedelta(seconds=answer.get("wait_s", 0))
+        raise AssertionError(f"no end: {outcomes}")

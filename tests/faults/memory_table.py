@@ -85,7 +85,7 @@ class MemoryTable:
         condition = body.get("ConditionExpression")
         if not condition:
             return True
-        return any(_term(term.strip(), item, body) for term in condition.split(" OR "))
+        return any(all(_term(t.strip(), item, body) for t in terms.split(" AND ")) for terms in condition.split(" OR "))
 
     def _write(self, write: Mapping[str, Any]) -> None:
         ((kind, body),) = write.items()

@@ -90,6 +90,7 @@ class Stage:
     what a record says of how it came to be so, which is no matter."""
 
     calls: FaultyAws
+    monkeypatch: pytest.MonkeyPatch
     services: Services = field(default_factory=Services)
     table: MemoryTable = field(default_factory=MemoryTable)
     world: dict[str, Any] = field(default_factory=dict)
@@ -183,6 +184,22 @@ class Stage:
         self._with_fault(step, place, fault)
         return self._give_up(put_back)
 
+    def overlaps(self, step: Step, other: Step) -> Iterator[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]:
+        """Run the step with another one in between, before each of its calls in turn, each time from the state that
+        there is now: where that was, and what the two answer, None where one failed."""
+        before = self.save()
+        self.restore(before)
+        self.calls.arm(0, None)
+        self.run(step)
+        for place, operation in enumerate(list(self.calls.made), start=1):
+            self.restore(before)
+            said: list[dict[str, Any] | None] = []
+            self.calls.at(place, lambda said=said: said.append(self.attempt(other)))
+            self.cases[step.function] = self.cases.get(step.function, 0) + 1
+            answer = self.attempt(step)
+            self.calls.arm(0, None)
+            yield f"before call {place} ({operation})", answer, said[0]
+
     def _with_fault(self, step: Step, place: int, fault: Fault) -> dict[str, Any] | None:
         self.calls.arm(place, fault)
         self.cases[step.function] = self.cases.get(step.function, 0) + 1
@@ -248,7 +265,7 @@ def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     test's report."""
     monkeypatch.setattr("time.sleep", lambda _s: None)
     Clock.at = NOW
-    made = Stage(FaultyAws())
+    made = Stage(FaultyAws(), monkeypatch)
     with own_account(monkeypatch, REGION):
         made.calls.answers.update(made.services.answers() | made.table.answers())
         made.calls.install(monkeypatch)

@@ -2,7 +2,6 @@
 wrong once, in every way. Whoever tries again finds everything as if nothing had been."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +13,7 @@ from lives import RUN
 from optimizer import aws, canonical
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.report.links import Link, Signatures
-from stage import NOW, Stage, Step, stage
+from stage import NOW, Stage, Step
 
 DIGEST = "d" * 64
 POLICY = {"version": 1, "approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 2}}
@@ -61,63 +60,62 @@ def says(approver: str) -> Step:
 
 
 @pytest.fixture
-def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """A run with two changes that wait for two people."""
-    with stage(request, monkeypatch) as made:
-        key = boto3.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
-        for name in ("APPROVAL", "REPORT"):
-            monkeypatch.setenv(f"OPTIMIZER_{name}_KEY", key)
-            monkeypatch.setenv(f"OPTIMIZER_{name}_URL", "https://abc.lambda-url.eu-west-1.on.aws/")
-        made.world["key"] = key
-        made.documents.write(f"runs/{RUN}/policy.json", canonical.plain(POLICY))
-        made.store.record_run(RUN, NOW)
-        for one in CHANGES:
-            made.store.record_change(one, Status.AWAITING_APPROVAL, NOW)
-        made.services.waiting["token"] = None
-        yield made
+def asking(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """With a run with two changes that wait for two people."""
+    key = boto3.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+    for name in ("APPROVAL", "REPORT"):
+        monkeypatch.setenv(f"OPTIMIZER_{name}_KEY", key)
+        monkeypatch.setenv(f"OPTIMIZER_{name}_URL", "https://abc.lambda-url.eu-west-1.on.aws/")
+    staged.world["key"] = key
+    staged.documents.write(f"runs/{RUN}/policy.json", canonical.plain(POLICY))
+    staged.store.record_run(RUN, NOW)
+    for one in CHANGES:
+        staged.store.record_change(one, Status.AWAITING_APPROVAL, NOW)
+    staged.services.waiting["token"] = None
+    return staged
 
 
-def links(staged: Stage) -> dict[str, str]:
+def links(asking: Stage) -> dict[str, str]:
     """Of each approver, from the newest message."""
-    found = (json.loads(json.loads(message["Message"])["sqs"]) for message in staged.services.messages)
+    found = (json.loads(json.loads(message["Message"])["sqs"]) for message in asking.services.messages)
     return {message["approver"]: message["link"] for message in found}
 
 
-def statuses(staged: Stage) -> list[Status]:
-    return [staged.store.change(one.id).status for one in CHANGES]
+def statuses(asking: Stage) -> list[Status]:
+    return [asking.store.change(one.id).status for one in CHANGES]
 
 
-def told(staged: Stage) -> Any:
-    return json.loads(staged.services.waiting["token"] or "null")
+def told(asking: Stage) -> Any:
+    return json.loads(asking.services.waiting["token"] or "null")
 
 
-def test_a_question_that_nobody_answers(staged: Stage) -> None:
-    staged.every_fault(ASK)
-    assert set(links(staged)) == {"anna", "ben"}
-    staged.every_fault(SHOW)
-    staged.every_fault(EXPIRE)
-    assert statuses(staged) == [Status.REJECTED] * 2
-    staged.every_fault(ASK)
-    assert [pair["change_id"] for pair in told(staged)["rejected"]] == sorted(one.id for one in CHANGES)
+def test_a_question_that_nobody_answers(asking: Stage) -> None:
+    asking.every_fault(ASK)
+    assert set(links(asking)) == {"anna", "ben"}
+    asking.every_fault(SHOW)
+    asking.every_fault(EXPIRE)
+    assert statuses(asking) == [Status.REJECTED] * 2
+    asking.every_fault(ASK)
+    assert [pair["change_id"] for pair in told(asking)["rejected"]] == sorted(one.id for one in CHANGES)
 
 
-def test_answers_of_callers_with_rights(staged: Stage) -> None:
-    staged.run(ASK)
-    staged.services.messages.clear()
-    staged.every_fault(says("anna"))
-    staged.every_fault(says("ben"))
-    assert statuses(staged) == [Status.APPROVED, Status.REJECTED]
-    assert [pair["change_id"] for pair in told(staged)["approved"]] == [CHANGES[0].id]
-    staged.every_fault(ASK)
+def test_answers_of_callers_with_rights(asking: Stage) -> None:
+    asking.run(ASK)
+    asking.services.messages.clear()
+    asking.every_fault(says("anna"))
+    asking.every_fault(says("ben"))
+    assert statuses(asking) == [Status.APPROVED, Status.REJECTED]
+    assert [pair["change_id"] for pair in told(asking)["approved"]] == [CHANGES[0].id]
+    asking.every_fault(ASK)
 
 
 @pytest.mark.parametrize("approver", ["anna", "ben"])
-def test_answers_with_a_link(staged: Stage, approver: str) -> None:
-    staged.run(ASK)
+def test_answers_with_a_link(asking: Stage, approver: str) -> None:
+    asking.run(ASK)
     if approver == "ben":
-        staged.run(says("anna"))
-    link = links(staged)[approver]
-    staged.services.messages.clear()
+        asking.run(says("anna"))
+    link = links(asking)[approver]
+    asking.services.messages.clear()
 
     page: dict[str, Any] = {
         "reported": lambda answer: answer["statusCode"] == 500,
@@ -126,20 +124,20 @@ def test_answers_with_a_link(staged: Stage, approver: str) -> None:
         "again_after": LATER,
     }
     for method in ("GET", "HEAD"):
-        staged.every_fault(Step("answer_approval", url_event(link, method), **page))
+        asking.every_fault(Step("answer_approval", url_event(link, method), **page))
     form = urlencode({"decision": "some", "by": "B. Holm", "change": CHANGES[0].id, "reason": ""})
     post = url_event(link, "POST", body=form, headers=FROM_PAGE)
-    staged.every_fault(Step("answer_approval", post, **page, once=True))
-    assert statuses(staged) == (
+    asking.every_fault(Step("answer_approval", post, **page, once=True))
+    assert statuses(asking) == (
         [Status.AWAITING_APPROVAL] * 2 if approver == "anna" else [Status.APPROVED, Status.REJECTED]
     )
 
 
-def test_a_report_is_shown(staged: Stage) -> None:
-    staged.documents.write_bytes(
+def test_a_report_is_shown(asking: Stage) -> None:
+    asking.documents.write_bytes(
         f"runs/{RUN}/report/index.html", b"<!doctype html><title>a report</title>", "text/html"
     )
-    signatures = Signatures(aws.client("kms"), staged.world["key"])
+    signatures = Signatures(aws.client("kms"), asking.world["key"])
     url = signatures.url("https://reports.example/", Link(RUN, int((NOW + timedelta(days=1)).timestamp())))
     event = {"rawPath": url.removeprefix("https://reports.example"), "requestContext": {"http": {"method": "GET"}}}
-    assert staged.every_fault(Step("show_report", event))["statusCode"] == 200
+    assert asking.every_fault(Step("show_report", event))["statusCode"] == 200

@@ -2,14 +2,14 @@
 or a redrive does. In the end all is as if nothing had happened."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from own_account import create_target
 from services import error
-from stage import NOW, Stage, Step, stage
+from stage import NOW, Stage, Step
 
 RUN = "run-1"
 BATCH = {"run_id": RUN, "batch": "0000"}
@@ -88,20 +88,18 @@ ANSWERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.fixture
-def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """A function that is called by day, and was looked at by a run before."""
-    monkeypatch.setenv("OPTIMIZER_SCHEDULE_GROUP", "warmups")
-    with stage(request, monkeypatch) as made:
-        create_target("orders", **{"optimizer:warmup": "ready"})
-        made.calls.answers.update(ANSWERS)
-        made.services.objects["policy/policy.json"] = json.dumps(POLICY).encode()
-        yield made
+def called_by_day(staged: Stage) -> Stage:
+    """With a function that is called by day."""
+    create_target("orders", **{"optimizer:warmup": "ready"})
+    staged.calls.answers.update(ANSWERS)
+    staged.services.objects["policy/policy.json"] = json.dumps(POLICY).encode()
+    return staged
 
 
 @pytest.mark.parametrize("number", range(len(STEPS)), ids=[step.function for step in STEPS])
-def test_a_step_of_the_run_survives_every_fault_of_every_call(staged: Stage, number: int) -> None:
+def test_a_step_of_the_run_survives_every_fault_of_every_call(called_by_day: Stage, number: int) -> None:
     # A run of today finds what that of yesterday left.
     for earlier in (*STEPS[:2], *STEPS[:number]):
         if number:
-            staged.run(earlier)
-    staged.every_fault(STEPS[number])
+            called_by_day.run(earlier)
+    called_by_day.every_fault(STEPS[number])

@@ -19,7 +19,7 @@ from optimizer.changes import FINAL, Change, Status
 from optimizer.guardrails.cache_ttls import Live
 from optimizer.policy.model import Cache, CacheTtls
 from optimizer.runs import RunStore, StoredChange
-from optimizer.steps import Answer, Refusal, answer
+from optimizer.steps import Answer, Refusal, answer, applied_at
 
 # A function reads the TTLs once a minute, and logs once a minute; the log needs a moment, too.
 _POLL_S = 66
@@ -73,29 +73,29 @@ class ChangeCacheTtls:
             self.store.move(change_id, Status.STALE, now, frm={Status.APPLYING}, message=reason)
             return answer("stale", change_id, reason)
         if "applied_at" not in progress:
-            self.store.save_progress(change_id, {**progress, "applied_at": now.isoformat()})
+            self.store.save_progress(change_id, {**progress, "applied_at": applied_at(stored, now)})
         self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
         return self._where_it_is(self.store.change(change_id))
 
-    def verify(self, change_id: str, now: datetime) -> Answer:
+    def verify(self, change_id: str, now: datetime, _verification: int | None = None) -> Answer:
         """Look at the one observation of the change: everything after the longest of its TTLs has passed once."""
         stored = self.store.change(change_id)
         if stored.status is not Status.WATCHING:
             return self._where_it_is(stored)
-        change, applied_at = stored.change, datetime.fromisoformat(stored.progress["applied_at"])
+        change, since = stored.change, datetime.fromisoformat(stored.progress["applied_at"])
         live = self._live()
         if live is None or live.text != stored.progress["text"]:
             return answer(
                 "revert", change_id, "somebody else published TTLs during the watch, or an alarm rolled these back"
             )
-        start = applied_at + timedelta(seconds=self._settle_s(change))
-        end = applied_at + timedelta(seconds=self._watch_s(change) + _LATE_S)
+        start = since + timedelta(seconds=self._settle_s(change))
+        end = since + timedelta(seconds=self._watch_s(change) + _LATE_S)
         records = self.read_metrics(start, end)
         then = stored.progress.get("server")
         watched = Watched(
             new=usages(records, int(change.after["version"])),
             any=usages(records),
-            seconds=max(1.0, (now - applied_at).total_seconds()),
+            seconds=max(1.0, (now - since).total_seconds()),
             server_then=ServerUse(**then) if then else None,
             server_now=self._server(),
         )

@@ -20,7 +20,7 @@ from optimizer.capacity.work import Work, moved, stale
 from optimizer.changes import FINAL, Change, Status, Tuner
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore, StoredChange
-from optimizer.steps import Answer, Refusal, answer
+from optimizer.steps import Answer, Refusal, answer, applied_at
 
 _POLL_S = 20
 
@@ -71,7 +71,7 @@ class ChangeCapacity:
             if isinstance(end, memory_life.Wait):
                 return answer("pending", change_id, end.reason, wait_s=_POLL_S)
             if isinstance(end, memory_life.Done):
-                self.acting.record(work, applied_at=work.progress.get("applied_at", now.isoformat()))
+                self.acting.record(work, applied_at=work.progress.get("applied_at", applied_at(stored, now)))
                 self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
                 return self._where_it_is(self.store.change(change_id))
             self.acting.record(work, abandoned=end.reason, failed=end.failed)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from optimizer.changes import FINAL, Change, Status
 from optimizer.guardrails.warmups import Live
 from optimizer.runs import RunStore, StoredChange
-from optimizer.steps import Answer, Refusal, answer, ended, look_number
+from optimizer.steps import Answer, Refusal, answer, applied_at, ended, look_number
 from optimizer.traffic.minutes import minute_of
 from optimizer.warmups import placing, schedules
 from optimizer.warmups.health import Calls, Health, judge
@@ -89,7 +89,7 @@ class ChangeWarmups:
         if progress["phase"] == "creating":
             if not self._create(stored.change, int(progress["next"]), now):
                 return _pending(change_id)
-            progress = {"phase": "watching", "applied_at": now.isoformat(), "verified": 0}
+            progress = {"phase": "watching", "applied_at": applied_at(stored, now), "verified": 0}
             self.store.save_progress(change_id, progress)
         self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
         return self._applied(self.store.change(change_id))
@@ -100,10 +100,11 @@ class ChangeWarmups:
         if stored.status is not Status.WATCHING:
             return ended(stored)
         number = look_number(stored.progress, verification)
-        applied_at = datetime.fromisoformat(stored.progress["applied_at"])
-        end = applied_at + timedelta(minutes=self.watch_minutes[number])
-        # Asked too early, it judges what there is.
-        health = self._health(stored.change, minute_of(applied_at) + 1, minute_of(min(end, now - _LATE)))
+        since = datetime.fromisoformat(stored.progress["applied_at"])
+        end = since + timedelta(minutes=self.watch_minutes[number])
+        # Asked too early, it judges what there is. A clock before the change's own says nothing of what there is.
+        until = min(end, now - _LATE) if now >= since else end
+        health = self._health(stored.change, minute_of(since) + 1, minute_of(until))
         if health.problem:
             return answer("revert", change_id, health.problem)
         if number + 1 == len(self.watch_minutes):

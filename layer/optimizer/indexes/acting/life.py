@@ -24,7 +24,7 @@ from optimizer.indexes.drivers import Unreachable
 from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database, Indexes
 from optimizer.runs import RunStore, StoredChange
-from optimizer.steps import Answer, answer, ended, look_number
+from optimizer.steps import Answer, answer, applied_at, ended, look_number
 
 _TRY_AGAIN_S = 30
 
@@ -83,7 +83,7 @@ class ChangeIndexes:
         except (Unreachable, TooManyConnections) as busy:
             return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
         self._cool_down(stored.change, now)
-        self.store.save_progress(change_id, {**progress, "applied_at": now.isoformat(), "verified": 0})
+        self.store.save_progress(change_id, {**progress, "applied_at": applied_at(stored, now), "verified": 0})
         self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING}, message=said)
         return self._applied(self.store.change(change_id))
 

@@ -1,0 +1,112 @@
+"""The clock of one Lambda after the other jumps, by a month, two hours, or the hour of daylight saving, for one
+invocation or for good. The world's own clock goes on as it should, and so do the waits of Step Functions."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count, product
+from typing import Any
+
+import pytest
+from lives import Life
+from optimizer.changes import Status
+from samples import LIVES
+from stage import NOW, Clock, Stage, Step
+from test_run_faults import RUN, STEPS, called_by_day
+
+__all__ = ["called_by_day"]
+JUMPS = [timedelta(days=30), timedelta(hours=-2), timedelta(hours=1), timedelta(hours=-1), timedelta(days=-30)]
+# Of any wait that a step asks for: an index is hidden for a week.
+LONGEST = timedelta(days=7)
+ENDED = {"kept": Status.KEPT, "reverted": Status.REVERTED, "stale": Status.STALE, "refused": Status.REFUSED}
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_a_change_is_not_kept_before_it_was_watched(staged: Stage, name: str) -> None:
+    life = LIVES[name]()
+    life.start(staged)
+    former, before = life.in_force(staged), staged.save()
+    steps = len(_go(staged, life, timedelta(), lambda _taken: False)[0])
+    for jump, jumps_at, for_good in product(JUMPS, range(steps), (False, True)):
+        staged.restore(before)
+        outcomes, watched = _go(
+            staged, life, jump, lambda taken, at=jumps_at, good=for_good: taken == at or (good and taken > at)
+        )
+        where = f"{jump} at step {jumps_at}{' for good' if for_good else ''}: {outcomes}"
+        assert staged.store.change(life.change.id).status is ENDED[outcomes[-1]], where
+        if outcomes[-1] == "kept":
+            assert life.ends == "kept", where
+            assert watched >= life.waits, where
+        else:
+            assert life.in_force(staged) == former, where
+
+
+def _go(staged: Stage, life: Life, jump: timedelta, jumped: Callable[[int], bool]) -> tuple[list[str], timedelta]:
+    """The outcomes of the steps, and for how long it was truly watched. `jumped`: whether the clock of the Lambda that
+    takes a step is off."""
+    applied_at, ended_at, taken = NOW, NOW, count()
+    staged.world["true_now"] = NOW
+
+    def run(step: Step) -> dict[str, Any]:
+        nonlocal applied_at, ended_at
+        true_now = staged.world["true_now"]
+        Clock.at = true_now + (jump if jumped(next(taken)) else timedelta())
+        answer = staged.run(step)
+        wait_s = answer.get("wait_s", 0)
+        assert 0 <= wait_s <= LONGEST.total_seconds(), (step.name, answer)
+        applied_at = true_now if answer["outcome"] == "applied" else applied_at
+        ended_at = true_now
+        staged.world["true_now"] = true_now + timedelta(seconds=wait_s)
+        return answer
+
+    return life.go(staged, run, set_clock=False), ended_at - applied_at
+
+
+@pytest.mark.parametrize("jump", [jump for jump in JUMPS if jump < timedelta(hours=8)], ids=str)
+def test_the_lock_is_not_lost_by_a_clock_that_is_off_by_less_than_its_lease(
+    called_by_day: Stage, jump: timedelta
+) -> None:
+    assert called_by_day.run(STEPS[0])["outcome"] == "started"
+    Clock.at = NOW + jump
+    other = replace(STEPS[0], event={**STEPS[0].event, "run_id": "other"})
+    assert called_by_day.run(other)["outcome"] == "busy"
+    # Started again, the run that holds it goes on.
+    assert called_by_day.run(STEPS[0])["outcome"] == "started"
+    Clock.at = NOW
+    assert called_by_day.run(other)["outcome"] == "busy"
+
+
+def test_a_run_whose_lock_was_taken_over_does_not_release_it(called_by_day: Stage) -> None:
+    called_by_day.run(STEPS[0])
+    Clock.at = NOW + timedelta(days=30)
+    other = replace(STEPS[0], event={**STEPS[0].event, "run_id": "other"})
+    assert called_by_day.run(other)["outcome"] == "started"
+    called_by_day.store.release_lock(RUN)
+    assert called_by_day.store.lock_holder(NOW) == "other"
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=30), timedelta(hours=-2), timedelta(hours=-1)], ids=str)
+def test_no_step_of_a_run_asks_for_a_time_that_ends_before_it_begins(called_by_day: Stage, jump: timedelta) -> None:
+    asked: list[tuple[Any, Any]] = []
+
+    def noted(operation: str, start: str, end: str) -> None:
+        answer = called_by_day.calls.answers[operation]
+
+        def note(request: dict[str, Any]) -> Any:
+            asked.append((request[start], request[end]))
+            return answer(request)
+
+        called_by_day.calls.answers[operation] = note
+
+    noted("GetMetricData", "StartTime", "EndTime")
+    noted("StartQuery", "startTime", "endTime")
+    for step in STEPS[:4]:
+        called_by_day.run(step)
+    before = called_by_day.save()
+    for jumps_at in range(len(STEPS)):
+        called_by_day.restore(before)
+        for number, step in enumerate(STEPS):
+            Clock.at = NOW + (jump if number >= jumps_at else timedelta())
+            answer = called_by_day.run(step)
+            assert not answer.get("failed"), (jumps_at, step.name, answer)
+    assert all(start < end for start, end in asked)
