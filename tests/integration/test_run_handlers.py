@@ -417,7 +417,7 @@ def test_a_review_is_a_report_over_the_quarter_and_takes_no_lock(account: Accoun
     assert any("memory.step refused 12 of 12 proposals" in line for line in review["advice"])
     page = account.documents.read_bytes(f"runs/{RUN}/report/index.html").decode()
     text = " ".join(message["Message"].split())
-    for said in ("950", "1600", "memory.step"):
+    for said in ("950", "1,600", "memory.step"):
         assert said in page
         assert said in text
     assert account.store.run(RUN)["status"] == "succeeded"

@@ -48,4 +48,4 @@ def body(made: Review, url: str = "", ends: datetime | None = None) -> str:
 
 
 def _range(found: Interval) -> str:
-    return f"{found.estimate:.0f} ({found.low:.0f} to {found.high:.0f})"
+    return f"{found.estimate:,.0f} ({found.low:,.0f} to {found.high:,.0f})"
