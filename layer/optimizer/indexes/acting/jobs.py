@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from optimizer.changes import Change
+from optimizer.indexes.acting import watching
 from optimizer.indexes.acting.preflight import obstacle
 from optimizer.indexes.acting.server import Cancelled, Job, LockNotGot, Server, State, StatementFailed
 from optimizer.indexes.drivers import Unreachable
@@ -107,14 +108,14 @@ class Jobs:
         if not self.take_turn():
             patience = _PATIENCE + timedelta(minutes=self.limits.max_build_minutes)
             return self._wait(record, now, "Another change is being made on the same cluster.", patience)
-        live = self._look(change, job)
+        live = watching.look(self.server, change, job)
         if live is None and job is not Job.CREATE:
             return self._gone(job)
         target = live or _absent(change)
         closed = self.may_start()
         if closed:
             return Outcome(Result.BLOCKED, closed)
-        table = live or self._table(change)
+        table = live or watching.table(self.server, change)
         if table is None:
             return Outcome(Result.FAILED, "its table was dropped meanwhile")
         blocked = obstacle(job, self.server.conditions(table), self.limits)
@@ -185,14 +186,14 @@ class Jobs:
                     return Outcome(Result.FAILED, f"{problem}; {left.schema}.{left.index} is left and must be dropped")
                 wait_s = min(_LONGEST_CLEANING_S, _BACKOFF_S * record["cleaned"])
                 return Outcome(Result.PENDING, f"cleaning up: {busy}", wait_s)
-        live = self._look(change, job)
+        live = watching.look(self.server, change, job)
         if self._is_achieved(job, record, live, target):
             return Outcome(Result.DONE)
         if record.get("stopped"):
             return Outcome(Result.FAILED, problem)
         if live is None and job is not Job.CREATE:
             return self._gone(job)
-        if job is Job.CREATE and self._table(change) is None:
+        if job is Job.CREATE and watching.table(self.server, change) is None:
             return Outcome(Result.FAILED, "its table was dropped meanwhile")
         problem = problem or "the statement ended without its effect: its connection or the server was cut off"
         if record.get("fatal") or record["attempt"] >= self.limits.lock_attempts:
@@ -225,14 +226,6 @@ class Jobs:
 
     def _gone(self, job: Job) -> Outcome:
         return Outcome(Result.DONE) if job is Job.DROP else Outcome(Result.FAILED, "it was dropped meanwhile")
-
-    def _look(self, change: Change, job: Job) -> State | None:
-        return self.server.look(
-            change.before["schema"], change.before["table"], str(change.before.get("index") or ""), job
-        )
-
-    def _table(self, change: Change) -> State | None:
-        return self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
 
 
 def _pause_s(record: Mapping[str, Any], now: datetime) -> float:

@@ -15,11 +15,10 @@ from optimizer.changes import FINAL, Change, Status, Tuner
 from optimizer.guardrails import Refusal
 from optimizer.guardrails.indexes import ALTERS, Live, table_of
 from optimizer.indexes import words
-from optimizer.indexes.acting import stages
+from optimizer.indexes.acting import stages, watching
 from optimizer.indexes.acting.jobs import Jobs, Outcome, Result
-from optimizer.indexes.acting.judge import Comparison, compare
 from optimizer.indexes.acting.records import ActingRecords
-from optimizer.indexes.acting.server import Job, Server, State, StatementTimes
+from optimizer.indexes.acting.server import Job, Server, State
 from optimizer.indexes.drivers import Unreachable
 from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database, Indexes
@@ -95,7 +94,7 @@ class ChangeIndexes:
         ages = self._ages(stored.change)
         number = min(look_number(stored.progress, verification), len(ages) - 1)
         try:
-            problem, summary = self._judge(stored.change, stored.progress)
+            problem, summary = watching.judge(self.server, stored.change, stored.progress, self.limits.max_slowdown)
         except (Unreachable, TooManyConnections) as busy:
             return answer("watch", change_id, str(busy), wait_s=_TRY_AGAIN_S)
         if problem:
@@ -156,14 +155,16 @@ class ChangeIndexes:
     def _prepare(self, change: Change, now: datetime) -> Answer | None:
         """The last look before anything happens; records what there was."""
         job = stages.main_job(change)
-        live = self._look(change, job)
+        live = watching.look(self.server, change, job)
         before = {Status.APPLYING}
-        stale = stages.stale(change, live) or self._cover_is_gone(change)
+        stale = stages.stale(change, live) or watching.cover_is_gone(self.server, change)
         if stale:
             self.store.move(change.id, Status.STALE, now, frm=before, message=stale)
             return answer("stale", change.id, stale)
         size_bytes = max(float(change.before["size_bytes"]), float(live.size_bytes if live else 0))
-        refusal = self.recheck(change, Live(size_bytes, live.protected if live else ""), now) or self._breaker(change)
+        refusal = self.recheck(change, Live(size_bytes, live.protected if live else ""), now) or watching.breaker(
+            self.store, change
+        )
         if refusal is not None:
             message = f"{refusal.rule}: {refusal.message}"
             self.store.move(change.id, Status.REFUSED, now, frm=before, message=message)
@@ -171,7 +172,7 @@ class ChangeIndexes:
         if change.action == "drop_index" and live and (missed := self.server.missed(live, self.limits.max_slowdown)):
             self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"indexes.planner: {missed}")
             return {**answer("refused", change.id, missed), "rule": "indexes.planner"}
-        table = live or self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
+        table = live or watching.table(self.server, change)
         times = self.server.times(table) if table else None
         self.store.save_progress(
             change.id,
@@ -182,24 +183,6 @@ class ChangeIndexes:
             },
         )
         return None
-
-    def _breaker(self, change: Change) -> Refusal | None:
-        """After one failure on a database nothing more is tried on it in the same run."""
-        for other in self.store.changes_of(change.run_id):
-            same = other.change.tuner is Tuner.INDEXES and other.change.before["database"] == change.before["database"]
-            if same and other.status is Status.FAILED:
-                return Refusal("indexes.breaker", f"{other.change.id} failed on the same database in this run.")
-        return None
-
-    def _cover_is_gone(self, change: Change) -> str:
-        """A redundant index may go only while the one that serves instead is there."""
-        cover = change.before.get("covered_by")
-        if not cover:
-            return ""
-        live = self.server.look(change.before["schema"], change.before["table"], cover["index"], Job.ANALYZE)
-        if live is None or not live.is_valid or not live.is_visible or live.definition != cover["definition"]:
-            return f"{cover['index']}, which serves instead of it, is not what it was"
-        return ""
 
     def _work(self, name: str, job: Job, change: Change, progress: dict[str, Any], now: datetime) -> Outcome:
         """Take the job whose record is `progress[name]` further; Unreachable and the like mean to ask again later."""
@@ -259,7 +242,7 @@ class ChangeIndexes:
             return None if hidden else self._watch_drop(change.id, timedelta(minutes=ages[0]))
         if hidden:
             return None
-        slower = self._compare(change, progress).slower
+        slower = watching.statements(self.server, change, progress, self.limits.max_slowdown).slower
         if slower:
             return self.revert(change.id, now, slower)
         number = int(progress["checked"]) + 1
@@ -289,40 +272,14 @@ class ChangeIndexes:
             progress["stopped"] = True
             self.store.save_progress(change.id, progress)
         begun = progress.get("undo")
-        job = Job(begun["job"]) if begun else stages.undo_job(change, progress, self._look(change, Job.ANALYZE))
+        job = (
+            Job(begun["job"])
+            if begun
+            else stages.undo_job(change, progress, watching.look(self.server, change, Job.ANALYZE))
+        )
         if job is None:
             return Outcome(Result.DONE, stages.nothing_to_undo(change))
         return self._work("undo", job, change, progress, now)
-
-    def _judge(self, change: Change, progress: Mapping[str, Any]) -> tuple[str, str]:
-        """(why it must be taken back or nothing, what was seen)."""
-        if change.action not in stages.WATCHED:
-            return "", ""
-        live = self._look(change, Job.ANALYZE)
-        if change.action != "drop_index" and change.before.get("index") and live is None:
-            return "", "the index was dropped by somebody else since"
-        if change.action == "drop_index":
-            used = stages.used_since(change, progress, live)
-            if used or (cover := self._cover_is_gone(change)):
-                return used or cover, ""
-        seen = self._compare(change, progress)
-        if seen.slower:
-            return seen.slower, ""
-        if seen.compared:
-            return "", f"{seen.compared} statements of the table are not slower"
-        return "", "no statement of the table has enough calls to be compared: nothing is known of their times"
-
-    def _compare(self, change: Change, progress: Mapping[str, Any]) -> Comparison:
-        table = self.server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
-        now = self.server.times(table) if table else None
-        before: Mapping[str, StatementTimes] | None = stages.read_times(progress.get("times"))
-        if now is None or before is None:
-            return Comparison("", 0)
-        return compare(before, now, self.limits.max_slowdown)
-
-    def _look(self, change: Change, job: Job) -> State | None:
-        before = change.before
-        return self.server.look(before["schema"], before["table"], str(before.get("index") or ""), job)
 
     def _cool_down(self, change: Change, now: datetime) -> None:
         until = now + timedelta(days=self.limits.cool_down_days)
@@ -337,7 +294,7 @@ class ChangeIndexes:
         """What was done, with the server's own figures; leaves them in `progress`."""
         if change.action == "drop_index":
             return stages.WATCHED_FIRST
-        live, found = self._look(change, Job.ANALYZE), progress.get("found") or {}
+        live, found = watching.look(self.server, change, Job.ANALYZE), progress.get("found") or {}
         progress["sizes_bytes"] = [found.get("size_bytes"), live.size_bytes if live else None]
         return words.outcome(change.action, *progress["sizes_bytes"])
 
