@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from optimizer.changes import Change
 from optimizer.figures import data_size
+from optimizer.report.what import what
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from optimizer_cli.demo_run import Result
@@ -18,17 +21,14 @@ def result(demo: Result, out: Console) -> None:
     _table(
         out,
         f"Proposed: {len(acting)}",
-        ("change", "target", "verdict", "why"),
-        [
-            (item["change"]["id"], _short(item["change"]["target"]), item["verdict"], item["change"]["reason"])
-            for item in acting
-        ],
+        ("target", "what and why"),
+        [(_words(item["change"], item["verdict"]), _what(item["change"], item["change"]["reason"])) for item in acting],
     )
     _table(
         out,
         f"Refused: {len(refused)}",
-        ("rule", "target", "why"),
-        [(item["rule"], _short(item["change"]["target"]), item["message"]) for item in refused],
+        ("target", "what and why not"),
+        [(_words(item["change"], item["rule"]), _what(item["change"], item["message"])) for item in refused],
     )
     _table(
         out,
@@ -74,10 +74,21 @@ def _table(out: Console, title: str, columns: tuple[str, ...], rows: list[tuple[
     if not rows:
         out.print(title)
         return
-    table = Table(*columns, title=title, title_justify="left", expand=False)
+    table = Table(
+        *columns, title=title, title_justify="left", expand=False, show_lines=any("\n" in row[0] for row in rows)
+    )
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     out.print(table)
+
+
+def _words(change: Mapping[str, Any], said: str) -> str:
+    """The target, what was said of the change, and its id."""
+    return f"{_short(change['target'])}\n{said.replace('_', ' ')}\n{change['id']}"
+
+
+def _what(change: Mapping[str, Any], why: str) -> str:
+    return f"{what(Change.from_document(change))}\n{why}"
 
 
 def _ttls(ttl_s: Mapping[str, float]) -> str:
