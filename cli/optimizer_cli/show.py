@@ -74,9 +74,8 @@ def _table(out: Console, title: str, columns: tuple[str, ...], rows: list[tuple[
     if not rows:
         out.print(title)
         return
-    table = Table(
-        *columns, title=title, title_justify="left", expand=False, show_lines=any("\n" in row[0] for row in rows)
-    )
+    ruled = any("\n" in row[0] for row in rows)
+    table = Table(*columns, title=title, title_justify="left", show_lines=ruled)
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     out.print(table)
