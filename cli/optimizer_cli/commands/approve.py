@@ -101,12 +101,12 @@ def _approver(asked: Mapping[str, Any], approver: str | None) -> str:
 
 def _show(asked: Mapping[str, Any], approved: Sequence[str]) -> None:
     table = Table(
-        "change", "what", "why", "price", "risk", "your answer", title=f"Run {asked['run_id']}: {asked['status']}"
+        "what", "why, price and risk", "your answer", title=f"Run {asked['run_id']}: {asked['status']}", show_lines=True
     )
     for change in asked["changes"]:
         said = "approve" if change["change_id"] in approved else "reject"
-        row = (change["change_id"], change["title"], change["reason"], change["price"], change["risk"], said)
-        table.add_row(*row)
+        why = f"{change['reason']}\n{change['price']}\n{change['risk']}"
+        table.add_row(f"{change['title']}\n{change['change_id']}", why, said)
     console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(f"Plan {asked['digest']}, to be answered until {asked['expires_at']}.", soft_wrap=True)
