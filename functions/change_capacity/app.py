@@ -60,6 +60,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         used_memory=partial(read_used_memory, ReportLog(aws.client("logs")), max_scan_mb=policy.memory.max_log_scan_mb),
         sleep=time.sleep,
         remaining_ms=context.get_remaining_time_in_millis,
+        clock=lambda: datetime.now(UTC),
         timetables=timetables,
     )
     return take(life, event, datetime.now(UTC))

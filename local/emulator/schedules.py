@@ -1,12 +1,12 @@
-"""MiniStack 1.5.33 takes the time of a one-time schedule for UTC; here it is one of the schedule's own time zone. And
-it lists the first hundred schedules only; here the rest come with a token, as on AWS."""
+"""MiniStack 1.5.33 takes the time of a schedule for UTC; here it is one of the schedule's own time zone. And it lists
+the first hundred schedules only; here the rest come with a token, as on AWS."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ministack.services import scheduler
+from ministack.services import eventbridge, scheduler
 
 _PAGE = 100
 _EVERY = 10**9
@@ -19,10 +19,17 @@ class LocalTime(str):
     zone: str
 
 
+class LocalFields(tuple[Any, ...]):
+    """The fields of a cron expression that know their time zone."""
+
+    zone: str
+
+
 def put_right() -> None:
     """Replace how the emulator stores a schedule's expression and reads its time."""
     create, epoch_of = scheduler._create_schedule, scheduler._at_time_epoch
     list_all = scheduler._list_schedules
+    parse, next_fire = eventbridge._parse_cron_fields, eventbridge._cron_next_fire
 
     def create_schedule(name: str, body: dict[str, Any]) -> Any:
         expression = LocalTime(body.get("ScheduleExpression", ""))
@@ -35,6 +42,21 @@ def put_right() -> None:
             return utc
         return datetime.fromisoformat(expression[3:-1]).replace(tzinfo=ZoneInfo(expression.zone)).timestamp()
 
+    def parse_cron_fields(expression: str) -> Any:
+        fields = parse(expression)
+        if fields is None or not isinstance(expression, LocalTime):
+            return fields
+        local = LocalFields(fields)
+        local.zone = expression.zone
+        return local
+
+    def cron_next_fire(fields: Any, after: datetime) -> datetime | None:
+        if not isinstance(fields, LocalFields):
+            return next_fire(fields, after)  # type: ignore[no-any-return]
+        zone = ZoneInfo(fields.zone)
+        found = next_fire(fields, after.astimezone(zone).replace(tzinfo=UTC))
+        return None if found is None else found.replace(tzinfo=zone).astimezone(UTC)
+
     def list_schedules(query: dict[str, Any]) -> Any:
         status, headers, body = list_all({**query, "MaxResults": _EVERY})
         first, size = int(query.get("NextToken", 0)), int(query.get("MaxResults", _PAGE))
@@ -44,6 +66,8 @@ def put_right() -> None:
             page["NextToken"] = str(first + size)
         return status, headers, json.dumps(page).encode()
 
+    eventbridge._parse_cron_fields = parse_cron_fields
+    eventbridge._cron_next_fire = cron_next_fire
     scheduler._list_schedules = list_schedules
     scheduler._create_schedule = create_schedule
     scheduler._at_time_epoch = at_time_epoch

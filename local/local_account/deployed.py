@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from local_account.fleet import TargetFunction
+from local_account.timetables_ahead import TimetablesAhead
 from local_account.workload import LATEST, Routing, Share
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _NONE_PROVISIONED = "ProvisionedConcurrencyConfigNotFoundException"
 class DeployedVersions:
     """The routing of every target over time, learnt by looking: a change is dated to the minute it was first seen.
 
-    `on_change(target, routing)` is called for every routing after the first.
+    `on_change(target, routing)` is called for every routing after the first. `ahead`: what timetables will do.
     """
 
     def __init__(
@@ -30,8 +31,11 @@ class DeployedVersions:
         targets: Sequence[TargetFunction],
         on_change: Callable[[TargetFunction, Routing], None],
         max_age_s: float = 1.0,
+        ahead: TimetablesAhead | None = None,
     ) -> None:
         self._lambda = client
+        self._timetables = ahead
+        self._ahead: dict[str, list[Routing]] = {}
         self._targets = {target.name: target for target in targets}
         self._on_change = on_change
         self._max_age_s = max_age_s
@@ -46,9 +50,9 @@ class DeployedVersions:
         }
 
     def routings(self, name: str) -> tuple[Routing, ...]:
-        """Every routing of the target so far, the oldest first."""
+        """Every routing of the target so far, the oldest first, and those that a timetable will make."""
         self.look(name)
-        return tuple(self._routings[name])
+        return (*self._routings[name], *self._ahead.get(name, ()))
 
     def look(self, name: str) -> None:
         """Ask the emulator again if the last answer is old; a target that does not exist (yet) keeps its routing."""
@@ -64,6 +68,9 @@ class DeployedVersions:
                 if error.response["Error"]["Code"] == _GONE:
                     return
                 raise
+            if self._timetables is not None:
+                now = datetime.now(UTC)
+                self._ahead[name] = [Routing(at, shares, n) for at, n in self._timetables.of(name, now)]
             last = self._routings[name][-1]
             if (shares, provisioned) != (last.shares, last.provisioned):
                 since = datetime.now(UTC).replace(second=0, microsecond=0)

@@ -43,6 +43,7 @@ from local_account.lambda_metrics import (
 )
 from local_account.metrics import PERCENTILE, Points, UnknownStatistic, as_datetimes
 from local_account.report_lines import lines_after_change, put_lines
+from local_account.timetables_ahead import TimetablesAhead
 from local_account.workload import Routing
 
 _LOOK_EVERY_S = 2.0
@@ -254,7 +255,8 @@ def main() -> None:
     def on_change(target: TargetFunction, routing: Routing) -> None:
         put_lines(logs, target, lines_after_change(target, routing))
 
-    deployed = DeployedVersions(boto3.client("lambda"), targets, on_change)
+    ahead = TimetablesAhead(boto3.client("scheduler"))
+    deployed = DeployedVersions(boto3.client("lambda"), targets, on_change, ahead=ahead)
     throttle = Throttle()
     install(LambdaMetrics(targets, deployed.routings), throttle)
     server = make_server("127.0.0.1", arguments.port, application(throttle), True, request_handler=_Quiet)

@@ -14,16 +14,19 @@ _OPERATIONS = {
         "GetFunctionConcurrency", "ListVersionsByFunction", "UpdateFunctionConfiguration", "PublishVersion",
         "UpdateAlias", "PutProvisionedConcurrencyConfig", "DeleteProvisionedConcurrencyConfig",
     ),
-    "application-autoscaling": ("DescribeScalableTargets", "RegisterScalableTarget"),
+    "application-autoscaling": (
+        "DescribeScalableTargets", "RegisterScalableTarget", "DescribeScalingPolicies", "DescribeScheduledActions",
+        "PutScheduledAction", "DeleteScheduledAction",
+    ),
 }  # fmt: skip
 
 
 def build(made: Stage) -> None:
     """Put the function into the account. `slower`: by how much a version with a new size is; `slower_after`: by how
-    much everything is since the changes began."""
+    much everything is since the changes began; `met`: calls meet provisioned environments."""
     twin = Twin()
     twin.tags = {"optimizer": "on", "optimizer:warmup": "ready"}
-    made.world |= {"twin": twin, "slower": 1.0, "slower_after": 1.0}
+    made.world |= {"twin": twin, "slower": 1.0, "slower_after": 1.0, "met": True}
     for service, names in _OPERATIONS.items():
         made.calls.answers |= {name: _answer(made, service, name) for name in names}
     made.calls.answers |= {
@@ -62,7 +65,9 @@ def _metric_data(request: dict[str, Any], world: dict[str, Any]) -> dict[str, An
         calls = stat["Period"] / 60 * (100 if canary else 1000)
         times = [first + n * step for n in range(count)]
         metric, kind = stat["Metric"]["MetricName"], stat["Stat"]
-        values = {"Invocations": [calls] * count}.get(metric, [0.0] * count)
+        on_provisioned = calls if world["met"] else 0.0
+        known = {"Invocations": calls, "ProvisionedConcurrencyInvocations": on_provisioned}
+        values = [known.get(metric, 0.0)] * count
         if metric == "Duration":
             since = world["slower"] if canary else world["slower_after"]
             slower = [since if at + step > NOW else 1.0 for at in times]

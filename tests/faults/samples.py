@@ -11,6 +11,7 @@ from fake_database import DEFINITION, INDEX, FakeServer, catalog
 from lambda_world import ARN, serving
 from lives import RUN, Life
 from optimizer import aws
+from optimizer.capacity.timetable import Timetable
 from optimizer.changes import Change, Risk, Tuner
 from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.traffic.minutes import minute_of, moment_of
@@ -25,6 +26,7 @@ VARIABLES = {
     "OPTIMIZER_SCHEDULE_GROUP": "warmups",
     "OPTIMIZER_SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
     "OPTIMIZER_WARM_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:warm_function",
+    "OPTIMIZER_PROVISION_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:provision_function",
 }
 
 
@@ -56,7 +58,6 @@ def provisioned(*, scaled: bool, slower: bool) -> Life:
     if scaled:
         before, after = before | {"min": 1, "max": 2}, after | {"min": 2, "max": 4}
     evidence = {"alias": "live", "usd_month": 10.0, "usd_month_before": 5.0, "utilisation": 0.7}
-    policy = {"version": 1, "provisioned_concurrency": {"mode": "auto", "max_usd_month": 100.0, "max_usd_day": 10.0}}
 
     def begin(stage: Stage) -> None:
         lambda_world.build(stage)
@@ -68,7 +69,34 @@ def provisioned(*, scaled: bool, slower: bool) -> Life:
 
     change = _change(Tuner.PROVISIONED_CONCURRENCY, "set_provisioned_concurrency", before, after, evidence)
     ends = "reverted" if slower else "kept"
-    return Life("change_capacity", change, policy, begin, serving, ends, timedelta(minutes=360))
+    return Life("change_capacity", change, PROVISIONED, begin, serving, ends, timedelta(minutes=360))
+
+
+# Every morning from six to ten at night; changes are made at a quarter past six.
+DAY = Timetable.of_hours([3 if 6 <= hour % 24 < 22 else 0 for hour in range(168)], "UTC")
+PROVISIONED = {"version": 1, "provisioned_concurrency": {"mode": "auto", "max_usd_month": 100.0, "max_usd_day": 10.0}}
+
+
+def timetable(*, scaled: bool, met: bool) -> Life:
+    before, after = {"environments": 0}, {"environments": 3, "floor": 0, "timetable": DAY.document()}
+    if scaled:
+        before, after = {"environments": 2, "min": 0, "max": 2}, after | {"min": 3, "max": 3}
+    evidence = {
+        "alias": "live", "usd_month": 10.0, "usd_month_before": 0.0, "utilisation": 0.7, "usd_dearest_day": 0.4,
+        "least_utilisation": 0.2, "utilisation_worst_day": 0.2,
+    }  # fmt: skip
+
+    def begin(stage: Stage) -> None:
+        lambda_world.build(stage)
+        stage.world["met"] = met
+        stage.world["twin"].bounds = [0, 2] if scaled else None
+
+    def in_force(stage: Stage) -> Any:
+        return serving(stage), sorted(stage.services.schedules), sorted(stage.world["twin"].actions)
+
+    change = _change(Tuner.PROVISIONED_CONCURRENCY, "schedule_provisioned_concurrency", before, after, evidence)
+    ends = "kept" if met else "reverted"
+    return Life("change_capacity", change, PROVISIONED, begin, in_force, ends, timedelta(days=1))
 
 
 def warmups(*, pings_come: bool) -> Life:
@@ -204,6 +232,8 @@ LIVES: dict[str, Callable[[], Life]] = {
     "provisioned that makes it slower": lambda: provisioned(scaled=False, slower=True),
     "scaled": lambda: provisioned(scaled=True, slower=False),
     "scaled that makes it slower": lambda: provisioned(scaled=True, slower=True),
+    "timetable": lambda: timetable(scaled=False, met=True),
+    "timetable that calls do not meet": lambda: timetable(scaled=True, met=False),
     "warmups": lambda: warmups(pings_come=True),
     "warmups that do not come": lambda: warmups(pings_come=False),
     "ttls": lambda: ttls(hits=800),

@@ -8,9 +8,12 @@ from typing import Any
 from lives import RUN
 from local_account.cache_traffic import Application, Memory, Stream, reads
 from optimizer import aws, canonical
+from optimizer.capacity.amount import mark_of
+from optimizer.changes import Status
 from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
+from optimizer.warmups.schedules import function_prefix
 from optimizer.warmups.warm import warm
-from samples import INDEXES, database
+from samples import INDEXES, PROVISIONED, database, timetable
 from stage import NOW, Stage, Step
 
 from optimizer_cache import Bounds
@@ -38,6 +41,18 @@ def test_a_ping(staged: Stage) -> None:
     assert staged.every_fault(Step("warm_function", event))["environments"] == 3
     ((_, ping),) = staged.table.items.items()
     assert (ping["asked"], ping["failed"]) == ({"N": "3"}, {"N": "0"})
+
+
+def test_a_step_of_a_timetable(staged: Stage) -> None:
+    life = timetable(scaled=False, met=True)
+    life.start(staged)
+    staged.documents.write("policy/policy.json", PROVISIONED)
+    staged.store.move(life.change.id, Status.KEPT, NOW, frm={Status.APPROVED})
+    prefix = f"{function_prefix(life.change.target)}{mark_of(life.change.id)}"
+    staged.services.schedules |= {f"{prefix}-{number:02}": {} for number in (0, 1)}
+    event = {"function_name": "orders", "alias": "live", "change_id": life.change.id, "entry": 0, "environments": 3}
+    assert staged.every_fault(Step("provision_function", event))["environments"] == 3
+    assert staged.world["twin"].provisioned["requested"] == 3
 
 
 STREAM = Stream("price", Bounds(60, 1, 3600), 150, 1.0, 1.0)

@@ -364,6 +364,52 @@ def test_a_kill_after_any_call_without_a_replay_is_put_back_by_revert(case: str)
             assert is_old(case, world), f"killed after call {place}"
 
 
+@pytest.mark.parametrize(("minute", "waits"), [(58 - 1, False), (58, True), (58 + 16, True), (58 + 17, False)])
+def test_a_timetable_is_not_put_back_while_a_step_of_it_may_be_under_way(minute: int, waits: bool) -> None:
+    world = make(first_timetable(), Twin())
+    world.until_final()
+    world.now = NOW.replace(hour=7) + timedelta(minutes=minute)
+    first = world.life().revert(world.change.id, NOW)
+    assert not world.twin.schedules
+    assert first["outcome"] == ("pending" if waits else "reverted")
+    # Whatever the step sets meanwhile is put back.
+    if waits:
+        world.twin.provisioned = {"requested": 2, "status": "READY"}
+        world.now += timedelta(seconds=30)
+        assert world.until_final("revert") == "reverted"
+    assert world.twin.provisioned is None
+
+
+@pytest.mark.parametrize("change", ["timetable", "timetable scaled"])
+def test_a_timetable_is_refused_where_the_team_has_scheduled_actions_of_its_own(change: str) -> None:
+    make_change, twin = CASES[change]
+    world = make(make_change(), twin())
+    world.twin.bounds = world.twin.bounds or [0, 4]
+    world.twin.actions["lunch"] = {}
+    answer = world.life().apply(world.change.id, NOW)
+    assert answer["outcome"] in ("refused", "stale")
+    assert list(world.twin.actions) == ["lunch"]
+    assert not world.twin.schedules
+
+
+@pytest.mark.parametrize("case", ["timetable", "other timetable", "timetable scaled"])
+def test_a_timetable_that_calls_do_not_meet_is_taken_back(case: str) -> None:
+    change, twin = CASES[case]
+    world = make(change(), twin())
+    world.compared.use = MeasuredUse(20.0, 0.0, None, 1000.0, 0.0, 0.0)
+    assert world.until_final() == "reverted"
+    assert "no data" in world.store.change(world.change.id).message
+    assert is_old(case, world)
+
+
+def test_the_schedules_of_a_function_that_is_gone_go_too() -> None:
+    world = make(first_timetable(), Twin())
+    world.until_final()
+    world.twin.alias_name = ""
+    assert world.until_final("revert") == "reverted"
+    assert not world.twin.schedules
+
+
 @pytest.mark.parametrize("deploy", ["team_updates_code", "team_deploys", "team_sets_timeout"])
 @pytest.mark.parametrize("kill", [False, True])
 @pytest.mark.parametrize("case", ["canary", "direct"])

@@ -17,8 +17,10 @@ from optimizer.runs import RunStore
 
 _ROUNDS = 15
 _PAUSE_S = 2.0
-# Longer than a step of a timetable may take: the timeout of provision_function, and some.
-STEP_S = 90.0
+# Longer than a step of a timetable takes and than it may come late, by its schedule's and its function's retries:
+# template.yaml and timetables.py say so.
+STEP_S = 30.0
+STEP_LATE_MINUTES = 16
 # Left of the Lambda's time when work goes on in another call.
 _RESERVE_MS = 30_000
 
@@ -150,9 +152,18 @@ class Acting:
         return self.timetables
 
     def _is_settled(self, work: Work) -> bool:
-        """Whether whatever a timetable began that was taken away has ended."""
-        removed_at = work.progress.get("removed_at")
-        return removed_at is None or (self.clock() - datetime.fromisoformat(removed_at)).total_seconds() >= STEP_S
+        """Whether whatever a timetable began that was taken away has ended. Scheduled actions end at once."""
+        if "removed_at" not in work.progress:
+            return True
+        removed_at = datetime.fromisoformat(work.progress["removed_at"])
+        mark = work.progress["removing"]
+        gone = next((amount for amount in work.amounts if amount.timetable and amount.plan == mark), None)
+        if gone is not None and gone.bounds is not None:
+            return True
+        if gone is not None and gone.timetable is not None:
+            quiet = gone.timetable.minutes_since_change(removed_at) > STEP_LATE_MINUTES
+            return quiet or (self.clock() - removed_at).total_seconds() >= STEP_S
+        return (self.clock() - removed_at).total_seconds() >= STEP_S
 
     def record(self, work: Work, **facts: Any) -> None:
         """Store what is known now, before what follows from it is done."""

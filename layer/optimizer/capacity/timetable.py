@@ -110,6 +110,12 @@ class Timetable:
         local = moment.astimezone(ZoneInfo(self.timezone))
         return self._held(local.weekday() * _DAY + local.hour * 60 + local.minute)
 
+    def minutes_since_change(self, moment: datetime) -> int:
+        """Minutes since the last entry before a moment (with a zone)."""
+        local = moment.astimezone(ZoneInfo(self.timezone))
+        now = local.weekday() * _DAY + local.hour * 60 + local.minute
+        return min((now - at) % _WEEK for at, _ in self.week())
+
     def hours(self) -> tuple[int, ...]:
         """Environments of each hour of the week, Monday first: those held in the middle of the hour."""
         return tuple(self._minutes()[30::60])

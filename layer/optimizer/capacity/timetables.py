@@ -162,7 +162,7 @@ class PlacedTimetables:
                 "RoleArn": delivery.role_arn,
                 "Input": content,
                 # It sets what the timetable says of the moment in which it comes.
-                "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 10},
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 300, "MaximumRetryAttempts": 10},
                 **({"DeadLetterConfig": {"Arn": delivery.dead_letters_arn}} if delivery.dead_letters_arn else {}),
             },
         }
