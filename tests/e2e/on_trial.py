@@ -77,6 +77,23 @@ class OnTrial:
         name = "set_provisioned_concurrency"
         return self._of(target, Tuner.PROVISIONED_CONCURRENCY, name, *amounts, evidence)
 
+    def timetable(self, target: TargetFunction) -> Change:
+        """Environments at all hours but those of one night."""
+        entries = [
+            {"days": ["MON"], "at": "03:00", "environments": 0},
+            {"days": ["MON"], "at": "05:00", "environments": 2},
+        ]
+        after = {"environments": 2, "floor": 0, "timetable": {"timezone": "UTC", "entries": entries}}
+        evidence = {"usd_month": 4.0, "usd_month_before": 0.0, "usd_dearest_day": 0.2, "utilisation": 0.9}
+        name = "schedule_provisioned_concurrency"
+        return self._of(target, Tuner.PROVISIONED_CONCURRENCY, name, {"environments": 0}, after, evidence)
+
+    def step(self, change: Change, target: TargetFunction) -> str:
+        """What a schedule of a timetable asks for when its time has come; the outcome."""
+        asked = {"function_name": target.name, "alias": target.alias, "change_id": change.id}
+        answer = self.running.invoke("provision_function", {**asked, "entry": 0, "environments": 2})
+        return str(answer["outcome"])
+
     def warmups(self, target: TargetFunction) -> Change:
         """Pings tomorrow."""
         first = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(hours=20)

@@ -14,7 +14,7 @@ RUN = "leaving"
 @dataclass(frozen=True, slots=True)
 class Left:
     """What is there before changes were made, while they are on trial, and after leaving; what leaving said, twice; a
-    run that went on, and one that was started afterwards; how many pings were in place before and after."""
+    run that went on, and one that was started afterwards; how many schedules were in place before and after."""
 
     before: dict[str, Any]
     during: dict[str, Any]
@@ -23,7 +23,7 @@ class Left:
     again: dict[str, Any]
     interrupted: Execution
     late: Execution
-    pings: tuple[int, int]
+    schedules: tuple[int, int]
 
 
 @pytest.fixture(scope="module")
@@ -31,30 +31,32 @@ def left(deployed: Any) -> Left:
     running = Running(deployed)
     running.settle()
     on_trial = OnTrial(running, RUN)
-    small, kept_small, filled, kept, scaled, warm = targets = [
+    small, kept_small, filled, kept, scaled, timed, warm = targets = [
         on_trial.function(name, scaled=name == "scaled")
-        for name in ("small", "kept-small", "filled", "kept", "scaled", "warm")
+        for name in ("small", "kept-small", "filled", "kept", "scaled", "timed", "warm")
     ]
     first, second = on_trial.provisioned(kept, 0, 2), on_trial.provisioned(kept, 2, 3)
-    memory = on_trial.memory(kept_small)
+    memory, timetable = on_trial.memory(kept_small), on_trial.timetable(timed)
     changes = [
         on_trial.memory(small),
         memory,
         on_trial.provisioned(filled, 0, 2),
         first,
+        timetable,
         on_trial.provisioned(scaled, 10, 5),
         on_trial.warmups(warm),
         on_trial.ttls(),
     ]
     before = on_trial.state(targets)
     on_trial.put_in_place(changes)
-    for change in (memory, first):
+    for change in (memory, first, timetable):
         on_trial.keep(change)
     # Of what was kept and then changed again the second change is taken back before the first.
     second = on_trial.again(second)
     on_trial.put_in_place([second])
     on_trial.keep(second)
-    during, pings = on_trial.state(targets), len(pings_of(running))
+    assert on_trial.step(timetable, timed) == "held"
+    during, schedules = on_trial.state(targets), len(schedules_of(running))
     running.forget_policy()
     interrupted = running.start(running.application.optimize_arn, "interrupted", {})
     said = running.invoke("leave_account", {"RequestType": "Delete"})
@@ -69,27 +71,32 @@ def left(deployed: Any) -> Left:
         again=again,
         interrupted=running.ended(interrupted),
         late=late,
-        pings=(pings, len(pings_of(running))),
+        schedules=(schedules, len(schedules_of(running))),
     )
 
 
-def pings_of(running: Running) -> list[str]:
-    return [name for name in running.schedules() if name.startswith(RUN)]
+def schedules_of(running: Running) -> list[str]:
+    """Of pings and of timetables."""
+    groups = (running.application.schedule_group, running.application.timetable_group)
+    pages = [running.scheduler.list_schedules(GroupName=group, NamePrefix=RUN) for group in groups]
+    return [schedule["Name"] for page in pages for schedule in page["Schedules"]]
 
 
 def test_everything_was_taken_back(left: Left) -> None:
     assert (left.said["outcome"], left.said["remaining"]) == ("left", {})
-    assert len(left.said["taken_back"]) >= 7
+    assert len(left.said["taken_back"]) >= 8
 
 
-@pytest.mark.parametrize("what", ["leaving-small", "leaving-filled", "leaving-kept", "bounds", "ttl_s"])
+@pytest.mark.parametrize(
+    "what", ["leaving-small", "leaving-filled", "leaving-kept", "leaving-timed", "bounds", "ttl_s"]
+)
 def test_what_was_there_before_is_there_again(left: Left, what: str) -> None:
     assert left.during[what] != left.before[what]
     assert left.after[what] == left.before[what]
 
 
-def test_pings_are_gone(left: Left) -> None:
-    assert left.pings == (2, 0)
+def test_schedules_are_gone(left: Left) -> None:
+    assert left.schedules == (2 + 2, 0)
 
 
 def test_a_memory_size_that_was_kept_stays(left: Left) -> None:

@@ -24,13 +24,16 @@ FUNCTIONS = (
     "change_indexes", "change_warmups", "change_capacity", "warm_function",
     "render_report", "show_report", "leave_account", "provision_function",
 )  # fmt: skip
+ACTORS = {"change_warmups", "change_capacity", "change_indexes", "change_cache_ttls"}
 NO_READERS_OF_RUNS = {"answer_approval", "warm_function", "show_report", "leave_account", "provision_function"}
-READERS_OF_RUNS = set(FUNCTIONS) - NO_READERS_OF_RUNS
+READERS_OF_A_POLICY = set(FUNCTIONS) - NO_READERS_OF_RUNS
+READERS_OF_RUNS = READERS_OF_A_POLICY - ACTORS - {"request_approval", "plan_cache_ttls"}
 TRUST_IN_ACCOUNT = {
     "Effect": "Allow",
     "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
     "Action": "sts:AssumeRole",
 }
+POLICY_OF_A_RUN = "runs/rights/policy.json"
 type Call = Callable[["Session"], object]
 
 
@@ -257,6 +260,7 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
         {"start_run", "provision_function", *TALK_TO_DATABASES},
     ),
     "write the team's policy": (lambda s: put(s, "policy/policy.json"), set()),
+    "read the policy of a run": (lambda s: get(s, POLICY_OF_A_RUN), READERS_OF_A_POLICY),
     "read what belongs to a run": (lambda s: get(s, "runs/rights/none.json"), READERS_OF_RUNS),
     "write a plan": (
         lambda s: put(s, "runs/rights/plan.json"),
@@ -300,6 +304,10 @@ def sessions(deployed: Any) -> dict[str, Session]:
     secrets = deployed.account.session.client("secretsmanager")
     secrets.create_secret(Name="rights-tagged", SecretString="{}", Tags=[{"Key": "optimizer", "Value": "on"}])
     secrets.create_secret(Name="rights-other", SecretString="{}")
+    # Who may not list is not told that something is missing.
+    deployed.account.session.client("s3").put_object(
+        Bucket=deployed.application.bucket, Key=POLICY_OF_A_RUN, Body=b"{}"
+    )
     lambda_, sts = deployed.account.session.client("lambda"), deployed.account.session.client("sts")
     found = {}
     for function in FUNCTIONS:

@@ -34,6 +34,7 @@ ASK = {**AUTO, "mode": "approve"}
 MEMORY = {"watch_minutes": [240, 360], "min_invocations": 20, "max_slowdown": 1.3, "min_gain": 0.01}
 # A Lambda whose time limit is below what it keeps in reserve stops before it acts, and says that it is not done.
 TOO_SHORT_S = 15
+_WRAPPED = "wrapped"
 WITH_TARGETS = """
 import json, os, boto3
 def handler(event, context):
@@ -217,7 +218,7 @@ def _create_function(machines: Machines, name: str, code: str, variables: Mappin
         allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": variables["START_RUN"]}
         document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         role_name = role.rpartition("/")[2]
-        machines.iam.put_role_policy(RoleName=role_name, PolicyName="wrapped", PolicyDocument=document)
+        machines.iam.put_role_policy(RoleName=role_name, PolicyName=_WRAPPED, PolicyDocument=document)
     created = machines.lambda_.create_function(
         FunctionName=name,
         Runtime="python3.13",
@@ -228,6 +229,12 @@ def _create_function(machines: Machines, name: str, code: str, variables: Mappin
         Environment={"Variables": dict(variables)},
     )
     return str(created["FunctionArn"])
+
+
+def _remove_copy(machines: Machines, copy_arn: str) -> None:
+    machines.sfn.delete_state_machine(stateMachineArn=copy_arn)
+    role = machines.lambda_.get_function_configuration(FunctionName="optimizer-start_run")["Role"]
+    machines.iam.delete_role_policy(RoleName=role.rpartition("/")[2], PolicyName=_WRAPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +257,7 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(machines: Machines) -> Told:
+def told(machines: Machines) -> Iterator[Told]:
     """All scenarios, in an order in which none spoils another: what was changed cools down afterwards."""
     bad_policy, unknown_change = run_bad_policy(machines), run_unknown_change(machines)
     broken, broken_changes = run_broken(machines)
@@ -263,7 +270,7 @@ def told(machines: Machines) -> Told:
     unseen = run_unseen(machines)
     unanswered = machines.ended(unanswered_arn)
     machines.s3.delete_object(Bucket=machines.application.bucket, Key="policy/policy.json")
-    return Told(
+    yield Told(
         bad_policy=bad_policy,
         unknown_change=unknown_change,
         broken=broken,
@@ -278,6 +285,7 @@ def told(machines: Machines) -> Told:
         unanswered=unanswered,
         review=machines.optimize("states-review", {"review": True}),
     )
+    _remove_copy(machines, copy_arn)
 
 
 def test_a_run_with_a_bad_policy_fails_and_says_so(told: Told) -> None:

@@ -55,6 +55,7 @@ class MemoryTable:
                 if item.keys() >= {"kind", "at"}
                 and _value(item["kind"]) == values[":kind"]
                 and _value(item["at"]) >= values[":since"]
+                and str(_value(item["pk"])).startswith(str(values.get(":prefix", "")))
             ]
             found.sort(key=lambda item: str(_value(item["at"])), reverse=not request.get("ScanIndexForward", True))
             return {"Items": found}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from optimizer.approvals.settle import TELLING
@@ -116,3 +117,31 @@ def test_every_schedule_of_the_run_asks_for_what_a_run_can_do() -> None:
 
 def test_whoever_begins_to_tell_a_run_its_answer_is_done_or_dead_before_another_tries() -> None:
     assert timedelta(seconds=RESOURCES["AnswerApproval"]["Properties"]["Timeout"]) < TELLING
+
+
+def test_what_takes_changes_back_outlives_the_resource_that_asks_for_it() -> None:
+    standing, waiting = set[str](), ["Leaving"]
+    while waiting:
+        name = waiting.pop()
+        if name in RESOURCES and name not in standing:
+            standing.add(name)
+            waiting += named_in(RESOURCES[name])
+    (change,) = [m for m in of_type("AWS::Serverless::StateMachine").values() if "change" in m["DefinitionUri"]]
+    functions = {*named_in(change["DefinitionSubstitutions"]), "LeaveAccount"} & set(RESOURCES)
+    functions = {name for name in functions if RESOURCES[name]["Type"] == "AWS::Serverless::Function"}
+    policies = {
+        name
+        for name, policy in of_type("AWS::IAM::Policy").items()
+        if functions & {role["!Ref"].removesuffix("Role") for role in policy["Roles"]}
+    }
+    # Whoever logs into a group that is gone makes a new one, which nobody deletes.
+    assert functions | policies | {f"{name}Log" for name in functions} | {"Optimize", "Change", "Table"} <= standing
+
+
+def named_in(part: Any) -> list[str]:
+    """The logical ids that a part of the template may mean."""
+    if isinstance(part, dict):
+        return [name for inner in part.values() for name in named_in(inner)]
+    if isinstance(part, list):
+        return [name for inner in part for name in named_in(inner)]
+    return re.findall(r"\w+", part.partition(".")[0]) if isinstance(part, str) else []
