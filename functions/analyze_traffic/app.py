@@ -6,12 +6,13 @@ from typing import Any
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import name
 from optimizer.handling import logged
 from optimizer.traffic.analyze import analyze_batch
 from optimizer.warmups.ping_log import PingLog
 
 
-@logged("analyze_traffic")
+@logged("analyze_traffic", run_id=name, batch=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, analyze_traffic."""
     run_id, batch = event["run_id"], event["batch"]

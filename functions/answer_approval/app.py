@@ -24,9 +24,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """See docs/architecture.md for the events and answers. A request of the function URL cannot be made to look like an
     invocation: it always has a `requestContext`."""
     now = datetime.now(UTC)
-    if "requestContext" in event:
+    if isinstance(event, dict) and "requestContext" in event:
         outcome, answer = _page(event, now)
-    elif event["step"] == "show":
+    elif direct.step_of(event) == "show":
         answer = direct.show(STORE, event["run_id"])
         outcome = answer["outcome"]
     else:

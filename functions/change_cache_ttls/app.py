@@ -15,10 +15,10 @@ from optimizer.guardrails.cache_ttls import Live, cache_name
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
-from optimizer.steps import take
+from optimizer.steps import FIELDS, take
 
 
-@logged("change_cache_ttls")
+@logged("change_cache_ttls", **FIELDS)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_cache_ttls."""
     environment = Environment.read()

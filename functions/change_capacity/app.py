@@ -20,10 +20,10 @@ from optimizer.guardrails import memory, provisioned_concurrency
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
-from optimizer.steps import take
+from optimizer.steps import FIELDS, take
 
 
-@logged("change_capacity")
+@logged("change_capacity", **FIELDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_capacity."""
     environment = Environment.read()

@@ -16,13 +16,13 @@ from optimizer.indexes.batch import database_of
 from optimizer.indexes.connections import from_environment
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
-from optimizer.steps import take
+from optimizer.steps import FIELDS, take
 
 # Kept between invocations: connecting anew costs the database more than a look does.
 CONNECTIONS = from_environment()
 
 
-@logged("change_indexes")
+@logged("change_indexes", **FIELDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_indexes."""
     environment = Environment.read()

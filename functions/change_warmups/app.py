@@ -12,7 +12,7 @@ from optimizer.guardrails import warmups as guardrail
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
-from optimizer.steps import take
+from optimizer.steps import FIELDS, take
 from optimizer.warmups.change import ChangeWarmups
 from optimizer.warmups.in_place import PlansInPlace
 from optimizer.warmups.live import read_calls, read_target
@@ -20,7 +20,7 @@ from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.schedules import Delivery
 
 
-@logged("change_warmups")
+@logged("change_warmups", **FIELDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_warmups."""
     environment = Environment.read()

@@ -6,12 +6,13 @@ from typing import Any
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import name
 from optimizer.handling import logged
 from optimizer.plan import check_run
 from optimizer.runs import RunStore
 
 
-@logged("check_guardrails")
+@logged("check_guardrails", run_id=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, check_guardrails."""
     environment = Environment.read()

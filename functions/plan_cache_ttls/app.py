@@ -12,6 +12,7 @@ from optimizer.caches.record_log import RecordLog
 from optimizer.caches.server import Endpoint
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import name
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
@@ -20,7 +21,7 @@ from optimizer.runs import RunStore
 _PROBE = Limits(keys=2000, seconds=30)
 
 
-@logged("plan_cache_ttls")
+@logged("plan_cache_ttls", run_id=name, target=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, plan_cache_ttls."""
     run_id, target = event["run_id"], event["target"]

@@ -11,12 +11,13 @@ from optimizer.capacity.timetables import Delivery, PlacedTimetables
 from optimizer.changes import Change, Tuner
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import name
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.runs import NoSuchChange, RunStore
 
 
-@logged("plan_capacity")
+@logged("plan_capacity", run_id=name, batch=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, plan_capacity."""
     run_id, batch = event["run_id"], event["batch"]

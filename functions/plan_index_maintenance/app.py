@@ -6,6 +6,7 @@ from typing import Any
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import name
 from optimizer.handling import logged
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.records import ActingRecords
@@ -21,7 +22,7 @@ from optimizer.runs import RunStore
 CONNECTIONS = from_environment()
 
 
-@logged("plan_index_maintenance")
+@logged("plan_index_maintenance", run_id=name, target=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, plan_index_maintenance."""
     run_id, target, now = event["run_id"], event["target"], datetime.now(UTC)

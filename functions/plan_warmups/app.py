@@ -6,11 +6,12 @@ from typing import Any
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import name
 from optimizer.handling import logged
 from optimizer.warmups.batch import plan_batch
 
 
-@logged("plan_warmups")
+@logged("plan_warmups", run_id=name, batch=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, plan_warmups."""
     run_id, batch = event["run_id"], event["batch"]

@@ -7,14 +7,18 @@ from typing import Any
 from optimizer import aws, metrics
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import check, list_of, name, one_of, optional, record, text
 from optimizer.handling import logged
 from optimizer.report.links import Link, Signatures
 from optimizer.report.results import publish_change, publish_run
 from optimizer.report.review_run import publish_review
 from optimizer.runs import RunStore
 
+# Those that failed and were tolerated, as the Map collects them.
+BATCHES = list_of(record(batch=optional(name), state=optional(text), error=optional(text), cause=optional(text)))
 
-@logged("publish_results")
+
+@logged("publish_results", step=one_of("run", "change", "review"), run_id=name, failed_batches=optional(BATCHES))
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, publish_results."""
     environment, now = Environment.read(), datetime.now(UTC)
@@ -26,6 +30,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         message_id = publish_review(store, documents, sns, events, environment.topic_arn, event["run_id"], now, link)
         return {"outcome": "published", "message_id": message_id}
     if event["step"] == "change":
+        check(event, change_id=name)
         published = publish_change(store, sns, events, environment.topic_arn, event["change_id"], now)
     else:
         documents = Documents(aws.client("s3"), environment.bucket)

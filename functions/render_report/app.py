@@ -5,12 +5,13 @@ from typing import Any
 from optimizer import aws
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import name
 from optimizer.handling import logged
 from optimizer.report.render import render_part
 from optimizer.runs import RunStore
 
 
-@logged("render_report")
+@logged("render_report", run_id=name, part=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, render_report."""
     environment = Environment.read()

@@ -13,22 +13,32 @@ from optimizer.approvals.question import Approval
 from optimizer.approvals.signatures import Signatures
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import above_zero, check, digest, list_of, name, one_of, record, text
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
 from optimizer.report.publish import publish_once
 from optimizer.runs import RunStore
 
+# What an event that asks must hold.
+QUESTION = {
+    "plan_key": text,
+    "digest": digest,
+    "ask": list_of(record(change_id=name, tuner=name)),
+    "task_token": text,
+    "timeout_s": above_zero,
+}
 ENVIRONMENT = Environment.read()
 STORE = RunStore(aws.client("dynamodb"), ENVIRONMENT.table)
 STEP_FUNCTIONS = aws.client("stepfunctions")
 
 
-@logged("request_approval")
+@logged("request_approval", step=one_of("ask", "expire"), run_id=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """See docs/architecture.md for the events and answers."""
     now = datetime.now(UTC)
     if event["step"] == "expire":
         return expire(STORE, event["run_id"], now)
+    check(event, **QUESTION)
     documents = Documents(aws.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
     return ask(STORE, policy, event, now, _send, _give_back)

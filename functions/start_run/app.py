@@ -6,6 +6,7 @@ from typing import Any
 from optimizer import aws, metrics
 from optimizer.documents import Documents
 from optimizer.environment import Environment
+from optimizer.events import name, text
 from optimizer.handling import logged
 from optimizer.policy import check
 from optimizer.run_health import health
@@ -13,7 +14,7 @@ from optimizer.run_start import start
 from optimizer.runs import RunStore
 
 
-@logged("start_run")
+@logged("start_run", run_id=name, execution_arn=text)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, start_run."""
     environment, now = Environment.read(), datetime.now(UTC)

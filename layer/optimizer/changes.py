@@ -120,6 +120,8 @@ class Change:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Change":
         """Read `to_document` back; MalformedChange where a field is missing, wrong or the digest differs."""
+        if not isinstance(document, Mapping) or not isinstance(document.get("effect"), Mapping):
+            raise MalformedChange("a stored change must be an object {...} with an object `effect`")
         try:
             change = cls(
                 run_id=_text(document, "run_id"),
@@ -136,11 +138,12 @@ class Change:
                     **{name: Interval(**value) for name, value in document["effect"].items() if value is not None}
                 ),
             )
+            digest = change.digest
         except KeyError as missing:
             raise MalformedChange(f"a stored change has no field {missing}") from missing
         except (TypeError, ValueError) as wrong:
             raise MalformedChange(f"a stored change cannot be read: {wrong}") from wrong
-        if document.get("digest", change.digest) != change.digest:
+        if document.get("digest", digest) != digest:
             raise MalformedChange(f"change {change.id} was altered after it was proposed: its digest differs")
         return change
 

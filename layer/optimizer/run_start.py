@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer import canonical
 from optimizer.documents import Documents, NoSuchDocument
-from optimizer.policy.errors import short
+from optimizer.policy.errors import plain, short
 from optimizer.policy.model import Mode, Policy
 from optimizer.runs import RunStore
 from optimizer.targets import BATCH, FunctionTarget, choose, tagged_functions
@@ -47,11 +47,13 @@ class Request:
         # A field that is misspelt would otherwise mean all tuners, or all functions.
         unknown_fields = sorted(set(document) - _FIELDS - {_STARTED_BY})
         if unknown_fields:
-            raise UnusableRequest(f"{', '.join(unknown_fields)} is not known; known: {', '.join(sorted(_FIELDS))}")
+            said = ", ".join(map(plain, unknown_fields))
+            raise UnusableRequest(f"{said} is not known; known: {', '.join(sorted(_FIELDS))}")
         tuners, functions = _texts(document, "tuners"), _texts(document, "functions")
         unknown = sorted(set(tuners or ()) - set(TUNERS))
         if unknown:
-            raise UnusableRequest(f"tuners: {', '.join(unknown)} is not one of {', '.join(TUNERS)}")
+            said = ", ".join(map(plain, unknown))
+            raise UnusableRequest(f"tuners: {said} is not one of {', '.join(TUNERS)}")
         reason = document.get("reason", "")
         if not isinstance(reason, str):
             raise UnusableRequest("reason: must be a text")

@@ -5,12 +5,22 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from optimizer.changes import Status
+from optimizer.events import InvalidEvent, Kind, count, name, one_of, optional, text
 from optimizer.runs import Overtaken, StoredChange
 
 type Answer = dict[str, Any]
 
 # As long as the other call may take, at the most a few times over.
 _OVERTAKEN_S = 30
+
+# Of the event of a step.
+FIELDS: Mapping[str, Kind] = {
+    "step": one_of("apply", "poll", "verify", "keep", "revert"),
+    "run_id": name,
+    "change_id": name,
+    "verification": optional(count),
+    "reason": optional(text),
+}
 
 _NEVER_STARTED = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
 
@@ -25,10 +35,6 @@ class Refusal(Protocol):
     @property
     def message(self) -> str:
         """What does not hold, in one sentence."""
-
-
-class UnknownStep(ValueError):
-    """The event names no step in the life of a change."""
 
 
 class Life(Protocol):
@@ -67,7 +73,7 @@ def take(life: Life, event: Mapping[str, Any], now: datetime) -> Answer:
                 return life.revert(change_id, now, event.get("reason", ""))
     except Overtaken as overtaken:
         return answer("watch" if step == "verify" else "pending", change_id, str(overtaken), wait_s=_OVERTAKEN_S)
-    raise UnknownStep(f"{step!r} is no step in the life of a change: apply, poll, verify, keep or revert")
+    raise InvalidEvent(f"{step!r} is no step in the life of a change")
 
 
 def answer(outcome: str, change_id: str, message: str = "", **more: Any) -> Answer:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,10 +28,17 @@ _USUAL_DURATION_MS = 200.0
 _LARGEST_MEAN_A_MINUTE = 600.0
 # A trace shorter than this would lose most of its history if it could only be moved by whole weeks.
 _SHORT_TRACE_MINUTES = 15 * DAY_MINUTES
+_LONGEST_PERIOD_S = 86_400
+# Ten years of minutes.
+_MOST_PLACES = 5_256_000
 
 
 class NoTraces(FileNotFoundError):
     """The folder holds no traffic that can be read; the message says what is missing."""
+
+
+class UnreadableTraces(ValueError):
+    """The folder or one of its files is not what it should be; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +81,14 @@ def read_traces(folder: Path) -> list[Trace]:
         series: dict[str, dict[str, Any]] = json.loads((folder / "series.json").read_text())
     except FileNotFoundError as missing:
         raise NoTraces(f"{folder} has no series.json: give the folder that holds the traces") from missing
+    except ValueError as error:
+        raise UnreadableTraces(f"{folder}/series.json is not JSON: {error}") from error
     if not series:
         raise NoTraces(f"{folder}/series.json names no series")
+    for name, facts in series.items() if isinstance(series, dict) else [("series.json", None)]:
+        period_s = facts.get("period_s") if isinstance(facts, dict) else None
+        if not isinstance(period_s, int) or not 60 <= period_s <= _LONGEST_PERIOD_S or period_s % 60:
+            raise UnreadableTraces(f"{folder}/series.json: {name} has no period_s of whole minutes")
     ordered = sorted(series, key=lambda name: (series[name]["period_s"], name))
     return [_read(folder / f"{name}.csv.gz", name, series[name]) for name in ordered]
 
@@ -108,6 +122,17 @@ def _utc_offset(time: datetime, zone: ZoneInfo) -> timedelta:
 
 def _read(path: Path, name: str, facts: dict[str, Any]) -> Trace:
     try:
+        return _trace(path, name, facts)
+    except NoTraces:
+        raise
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableTraces(f"{path} cannot be read: {error}") from error
+    except (LookupError, TypeError, ValueError, OverflowError, csv.Error) as error:
+        raise UnreadableTraces(f"{path} is not a series as series.json tells: {error!r}") from error
+
+
+def _trace(path: Path, name: str, facts: dict[str, Any]) -> Trace:
+    try:
         with gzip.open(path, "rt", newline="") as text:
             rows = list(csv.DictReader(text))
     except FileNotFoundError as missing:
@@ -115,9 +140,14 @@ def _read(path: Path, name: str, facts: dict[str, Any]) -> Trace:
     period = timedelta(seconds=int(facts["period_s"]))
     start = datetime.fromisoformat(rows[0]["timestamp"]).astimezone(UTC)
     size = (datetime.fromisoformat(rows[-1]["timestamp"]) - start) // period + 1
+    if not 0 < size <= _MOST_PLACES:
+        raise ValueError(f"its times must rise, over at most {_MOST_PLACES} periods")
+    ZoneInfo(str(facts["timezone"]))
     counts, durations = np.full(size, np.nan), np.zeros(size)
     for row in rows:
         place = (datetime.fromisoformat(row["timestamp"]) - start) // period
+        if place < 0:
+            raise ValueError(f"{row['timestamp']} is before the first time")
         if row["invocations"]:
             counts[place] = float(row["invocations"])
         if row.get("duration_ms"):

@@ -1,5 +1,6 @@
 """A change of each tuner that goes well, and one that is taken back."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,7 +18,7 @@ from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.traffic.minutes import minute_of, moment_of
 from optimizer.warmups.ping_log import PingLog
 from optimizer.warmups.placing import planned, warmup_of
-from optimizer.warmups.warm import Warmed
+from optimizer.warmups.warm import Warmed, warm
 from own_account import TABLE
 from stage import NOW, Clock, Stage
 
@@ -125,6 +126,24 @@ def warmups(*, pings_come: bool) -> Life:
     ends = "kept" if pings_come else "reverted"
     waits = timedelta(minutes=300)
     return Life("change_warmups", change, policy, lambda_world.build, in_force, ends, waits, pings)
+
+
+def pinged(stage: Stage) -> None:
+    """A function of which each call meets one of three environments; nobody looks at a clock."""
+
+    def invoked(request: dict[str, Any]) -> dict[str, Any]:
+        assert json.loads(request["Payload"])["optimizer_warmup"]
+        stage.world["instances"] += 1
+        met = {"optimizer_warmup": {"cold": True, "instance": f"i-{stage.world['instances'] % 3}"}}
+        return {"Payload": io.BytesIO(json.dumps(met).encode())}
+
+    def prepare(module: ModuleType) -> None:
+        module.__dict__["client_for"] = lambda _environments: aws.client("lambda", once=True)
+        module.__dict__["warm"] = lambda client, warmup: warm(client, warmup, clock=lambda: 0.0)
+
+    stage.world["instances"] = 0
+    stage.calls.answers["Invoke"] = invoked
+    stage.prepare["warm_function"] = prepare
 
 
 # Caches.

@@ -97,6 +97,7 @@ class Stage:
     prepare: dict[str, Callable[[ModuleType], None]] = field(default_factory=dict)
     on_the_way: re.Pattern[str] = re.compile("(?!)")
     cases: dict[str, int] = field(default_factory=dict)
+    fuzzed: dict[str, int] = field(default_factory=dict)
     _modules: dict[str, ModuleType] = field(default_factory=dict)
 
     @property

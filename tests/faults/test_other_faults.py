@@ -1,39 +1,22 @@
 """Every call to AWS of the Lambdas of databases and caches, and of the pings, goes wrong once, in every way."""
 
-import io
-import json
-from types import ModuleType
 from typing import Any
 
 from lives import RUN
 from local_account.cache_traffic import Application, Memory, Stream, reads
-from optimizer import aws, canonical
+from optimizer import canonical
 from optimizer.capacity.amount import mark_of
 from optimizer.changes import Status
 from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.warmups.schedules import function_prefix
-from optimizer.warmups.warm import warm
-from samples import INDEXES, PROVISIONED, database, timetable
+from samples import INDEXES, PROVISIONED, database, pinged, timetable
 from stage import NOW, Stage, Step
 
 from optimizer_cache import Bounds
 
 
 def test_a_ping(staged: Stage) -> None:
-    def invoked(request: dict[str, Any]) -> dict[str, Any]:
-        assert json.loads(request["Payload"])["optimizer_warmup"]
-        # Each call meets an environment of its own.
-        staged.world["instances"] += 1
-        met = {"optimizer_warmup": {"cold": True, "instance": f"i-{staged.world['instances'] % 3}"}}
-        return {"Payload": io.BytesIO(json.dumps(met).encode())}
-
-    def prepare(module: ModuleType) -> None:
-        module.__dict__["client_for"] = lambda _environments: aws.client("lambda", once=True)
-        module.__dict__["warm"] = lambda client, warmup: warm(client, warmup, clock=lambda: 0.0)
-
-    staged.world["instances"] = 0
-    staged.calls.answers["Invoke"] = invoked
-    staged.prepare["warm_function"] = prepare
+    pinged(staged)
     event = {
         "function_name": "orders", "alias": "live", "environments": 3, "hold_ms": 200, "run_id": RUN,
         "change_id": "warmups-0123456789abcdef", "minute": int(NOW.timestamp()) // 60,

@@ -7,6 +7,7 @@ own). CSV: `timestamp` (ISO 8601, the start of the minute), `invocations` (empty
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ import numpy as np
 from optimizer.traffic.history import Series
 from optimizer.traffic.minutes import minute_of
 from optimizer.warmups.backtest import Subject
+
+# Ten years.
+_MOST_MINUTES = 5_256_000
 
 
 class UnreadableTraces(ValueError):
@@ -32,6 +36,8 @@ def read(
         raise UnreadableTraces(f"{folder} has no series.json") from error
     except ValueError as error:
         raise UnreadableTraces(f"{folder}/series.json is not JSON: {error}") from error
+    if not isinstance(facts, dict) or not all(isinstance(one, dict) for one in facts.values()):
+        raise UnreadableTraces(f"{folder}/series.json is not an object of objects, one for each series")
     missing = sorted(set(only) - set(facts))
     if missing:
         raise UnreadableTraces(f"{folder}/series.json knows no {', '.join(missing)}")
@@ -46,15 +52,17 @@ def _minutes(path: Path, duration_ms: float | None) -> Series:
         with gzip.open(path, "rt", newline="") as text:
             rows = [(_minute(row), row["invocations"], row.get("duration_ms")) for row in csv.DictReader(text)]
         start, end = rows[0][0], rows[-1][0] + 1
+        if not 0 < end - start <= _MOST_MINUTES or any(not start <= minute < end for minute, _, _ in rows):
+            raise ValueError(f"its minutes must rise, over at most {_MOST_MINUTES} of them")
         calls, durations = np.full((2, end - start), np.nan)
         for minute, count, mean_ms in rows:
             if count:
                 calls[minute - start] = float(count)
             if mean_ms and float(mean_ms) > 0:
                 durations[minute - start] = float(mean_ms)
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UnreadableTraces(f"{path} cannot be read: {error}") from error
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError, csv.Error) as error:
         raise UnreadableTraces(f"{path} is not a series by the minute: {error!r}") from error
     usual = duration_ms or (_mean(calls, durations) if np.isfinite(durations).any() else 0.0)
     durations = np.where(np.isnan(durations) & (calls > 0), usual, durations)

@@ -8,10 +8,11 @@ import click
 from optimizer import canonical
 from optimizer.caches.advice import advice
 from optimizer.caches.elasticache_login import Keys
+from optimizer.caches.failures import CacheFailed
 from optimizer.caches.probe import Progress, probe
 from optimizer.caches.probe_result import ProbeResult, Stopped
 from optimizer.caches.reading import Limits
-from optimizer.caches.server import CacheFailed, Endpoint, IamLogin, UnusableEndpoint
+from optimizer.caches.server import Endpoint, IamLogin, UnusableEndpoint
 from rich.console import Console
 
 from optimizer_cli.inspections import cache_tables

@@ -8,9 +8,29 @@ from optimizer.approvals import wording
 from optimizer.approvals.answer import answer
 from optimizer.approvals.question import AnswerRefused, Approval, Vote
 from optimizer.approvals.settle import GiveBack
+from optimizer.events import check, digest, list_of, name, one_of, optional, text
 from optimizer.runs import RunStore
 
 UNKNOWN = {"outcome": "unknown", "message": "This run asks nothing, or there is no such run."}
+
+
+# What an event that answers must hold.
+_ANSWER = {
+    "digest": digest,
+    "approver": name,
+    "by": text,
+    "approved": list_of(name),
+    "reason": optional(text),
+    "principal": optional(text),
+}
+
+
+def step_of(event: Any) -> str:
+    """`show` or `answer`; InvalidEvent where the event cannot be handled."""
+    check(event, step=one_of("show", "answer"), run_id=name)
+    if event["step"] == "answer":
+        check(event, **_ANSWER)
+    return str(event["step"])
 
 
 def show(store: RunStore, run_id: str) -> dict[str, Any]:
@@ -27,10 +47,10 @@ def take(store: RunStore, event: Mapping[str, Any], now: datetime, give_back: Gi
         approver=str(event["approver"]),
         by=str(event["by"]),
         approved=tuple(event["approved"]),
-        reason=str(event.get("reason", "")),
+        reason=str(event.get("reason") or ""),
         at=now,
         channel="iam",
-        origin=str(event.get("principal", ""))[:300],
+        origin=str(event.get("principal") or "")[:300],
     )
     try:
         asked = answer(store, event["run_id"], vote, event["digest"], give_back)

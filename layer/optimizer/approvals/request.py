@@ -41,7 +41,10 @@ class Request:
     def of(cls, event: Mapping[str, Any]) -> "Request":
         """Read an event of a function URL (payload format 2.0); BadRequest for what is too large or cannot be read."""
         context = event["requestContext"]
-        http: Mapping[str, Any] = context["http"]
+        http: Any = context.get("http") if isinstance(context, dict) else None
+        headers = event.get("headers") or {}
+        if not isinstance(http, dict) or "method" not in http or not isinstance(headers, dict):
+            raise BadRequest(400, "This is no request of a browser.")
         raw_query = str(event.get("rawQueryString") or "")
         if len(raw_query) > LONGEST_QUERY:
             raise BadRequest(414, "The address is longer than any that was given out.")
@@ -49,9 +52,9 @@ class Request:
             method=str(http["method"]).upper(),
             path=str(event.get("rawPath") or "/"),
             query=_single(raw_query),
-            headers={name.lower(): str(value) for name, value in (event.get("headers") or {}).items()},
+            headers={name.lower(): str(value) for name, value in headers.items()},
             body=_body(event),
-            own_origin=f"https://{context['domainName']}",
+            own_origin=f"https://{context.get('domainName', '')}",
             source=f"{http.get('sourceIp', '')} {http.get('userAgent', '')}"[:300],
         )
 

@@ -59,11 +59,13 @@ class Page:
 
 def respond(event: dict[str, Any], desk: Desk, now: datetime) -> tuple[str, dict[str, Any]]:
     """One word for the log, and the response to an event of a function URL (payload format 2.0)."""
-    method = str(event["requestContext"]["http"]["method"]).upper()
-    if method == "OPTIONS":
-        return "options", {"statusCode": 204, "headers": {**HEADERS, "Allow": ", ".join(METHODS)}, "body": ""}
+    method = ""
     try:
-        found = _page(Request.of(event), desk, now)
+        request = Request.of(event)
+        method = request.method
+        if method == "OPTIONS":
+            return "options", {"statusCode": 204, "headers": {**HEADERS, "Allow": ", ".join(METHODS)}, "body": ""}
+        found = _page(request, desk, now)
     except BadRequest as bad:
         said = [str(bad), "Nothing was changed. Open the link in the message again and send your answer from there."]
         found = Page(bad.status, "bad_request", page.notice("This was not understood", said))

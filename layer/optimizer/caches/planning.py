@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from optimizer.caches.delivery import Delivery
+from optimizer.caches.failures import CacheFailed
 from optimizer.caches.probe_result import ProbeResult
 from optimizer.caches.propose import Seen, propose
 from optimizer.caches.published import UnusableDocument
 from optimizer.caches.record_log import RecordLog, RecordsUnreadable
-from optimizer.caches.server import CacheFailed
 from optimizer.changes import Change, NoChange, Tuner
 from optimizer.policy.model import Cache, CacheTtls
 from optimizer.proposals import Proposals

@@ -102,7 +102,8 @@ class Replay:
 
     def run(self, ttl_s: float) -> KeyTotals:
         """Totals of each key with entries that live `ttl_s` (infinity allowed) from their store."""
-        ttl_us = min(round(min(ttl_s, 1e12) * _US), self.end_us + 1)
+        # Time goes by the microsecond: an entry that lives shorter would be stored at its own place again and again.
+        ttl_us = max(1, min(round(min(ttl_s, 1e12) * _US), self.end_us + 1))
         stored = self._stores(ttl_us)
         keys = np.concatenate((self._key[stored], self.accesses.key[self._once]))
         times = np.concatenate((self._time[stored], self.accesses.time_us[self._once]))

@@ -12,10 +12,7 @@ from redis.credentials import CredentialProvider
 from redis.retry import Retry
 
 from optimizer.caches.elasticache_login import Keys, token
-
-
-class CacheFailed(Exception):
-    """A cache that could not be looked at; the message names it and says why."""
+from optimizer.caches.failures import CacheFailed
 
 
 class Unreachable(CacheFailed):

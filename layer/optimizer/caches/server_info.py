@@ -3,19 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from optimizer.caches.failures import NotUnderstood
 from optimizer.caches.probe_result import ServerFacts
+from optimizer.policy.errors import short
 
 
 def facts(info: Mapping[str, Any], database: int = 0) -> ServerFacts:
     """From INFO as redis-py parses it. keys are those of the numbered database; what a server does not say is 0, or
-    None where that would be a statement."""
+    None where that would be a statement. NotUnderstood where it says something else than it should."""
     keyspace = info.get(f"db{database}", {})
+    if not isinstance(keyspace, Mapping):
+        raise NotUnderstood(f"INFO of the cache says db{database} = {short(keyspace)}, which is no keyspace.")
     role = str(info.get("role", "unknown"))
     lags = [_lag(info, value) for name, value in info.items() if name.startswith("slave") and isinstance(value, dict)]
     if role == "slave":
         # What arrived and is not yet applied; None where the link is down, because then nobody knows.
         up = info.get("master_link_status") == "up"
-        lags = [int(info["slave_read_repl_offset"]) - int(info["slave_repl_offset"])] if up and _says(info) else []
+        behind = _whole(info, "slave_read_repl_offset") - _whole(info, "slave_repl_offset")
+        lags = [behind] if up and _says(info) else []
     return ServerFacts(
         engine=str(info.get("server_name", "redis")),
         version=str(info.get("valkey_version") or info.get("redis_version", "")),
@@ -33,7 +38,7 @@ def facts(info: Mapping[str, Any], database: int = 0) -> ServerFacts:
         expired=_whole(info, "expired_keys"),
         evicted=_whole(info, "evicted_keys"),
         clients=_whole(info, "connected_clients"),
-        max_clients=int(info["maxclients"]) if "maxclients" in info else None,
+        max_clients=_whole(info, "maxclients") if "maxclients" in info else None,
         connections=_whole(info, "total_connections_received"),
         rejected_connections=_whole(info, "rejected_connections"),
         replicas=_whole(info, "connected_slaves"),
@@ -60,7 +65,11 @@ def _cpu_s(info: Mapping[str, Any]) -> float | None:
 
 
 def _whole(info: Mapping[str, Any], name: str) -> int:
-    return int(info.get(name, 0))
+    value = info.get(name, 0)
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NotUnderstood(f"INFO of the cache says {name} = {short(value)}, which is no whole number.") from error
 
 
 def _number(info: Mapping[str, Any], name: str) -> float | None:

@@ -1,8 +1,9 @@
 """What the servers of a cache hold now: one INFO of each."""
 
+from optimizer.caches.failures import CacheFailed
 from optimizer.caches.health import ServerUse
 from optimizer.caches.life import ServerUnreadable
-from optimizer.caches.server import CacheFailed, Endpoint, UnusableEndpoint, nodes, told
+from optimizer.caches.server import Endpoint, UnusableEndpoint, nodes, told
 from optimizer.caches.server_info import facts
 
 

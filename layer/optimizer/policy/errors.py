@@ -28,7 +28,12 @@ def join_path(parts: Iterable[str | int]) -> str:
 
 def join(path: str, name: object) -> str:
     """The path of a key below a path."""
-    return f"{path}.{name}" if path else str(name)
+    return f"{path}.{plain(str(name))}" if path else plain(str(name))
+
+
+def plain(name: str) -> str:
+    """A name as it is, or as JSON where it would break the line it stands in."""
+    return name if name.isprintable() else json.dumps(name)
 
 
 def short(value: object) -> str:

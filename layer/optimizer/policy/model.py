@@ -232,6 +232,10 @@ class Cache:
     endpoint: str = ""
 
 
+class NoSuchCache(LookupError):
+    """The policy names no cache of this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class CacheTtls:
     """Limits of TTL changes. `watch_minutes`: least time of a watch, which always is at least twice the longest TTL.
@@ -258,7 +262,7 @@ class CacheTtls:
         """The cache of this name, which must be there; a LookupError names what is."""
         found = self.cache(name)
         if found is None:
-            raise LookupError(f"the policy has no cache {name}, only {[cache.name for cache in self.caches]}")
+            raise NoSuchCache(f"the policy has no cache {name}, only {[cache.name for cache in self.caches]}")
         return found
 
 

@@ -27,10 +27,12 @@ def respond(
     event: Mapping[str, Any], documents: Documents, are_right: Callable[[Asked], bool], now: datetime
 ) -> dict[str, Any]:
     """The answer to a request of the function URL (payload format 2.0). Nothing is read before the link is verified."""
-    method = event["requestContext"]["http"]["method"]
+    context = event.get("requestContext")
+    http = context.get("http") if isinstance(context, dict) else None
+    method = http.get("method") if isinstance(http, dict) else None
     if method not in ("GET", "HEAD"):
         return _refusal(405, "Not possible", "This page can only be read.", {"Allow": "GET, HEAD"})
-    asked = parse(event.get("rawPath", ""))
+    asked = parse(str(event.get("rawPath") or ""))
     if asked is None:
         return _refusal(404, "No such page", "The address is not complete. Open the link of the message once more.")
     if asked.link.expires_at <= now.timestamp():

@@ -1,0 +1,9 @@
+"""Why a cache could not be looked at."""
+
+
+class CacheFailed(Exception):
+    """A cache that could not be looked at; the message names it and says why."""
+
+
+class NotUnderstood(CacheFailed):
+    """The server answered with something else than it should."""
