@@ -7,12 +7,13 @@ from typing import Any
 
 from optimizer import aws, stack_answer
 from optimizer.environment import Environment
+from optimizer.events import one_of
 from optimizer.handling import logged
 from optimizer.leaving import Leaving, Left
 from optimizer.runs import RunStore
 
 
-@logged("leave_account")
+@logged("leave_account", RequestType=one_of("Create", "Update", "Delete"))
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, leave_account."""
     try:

@@ -12,6 +12,7 @@ from optimizer.capacity.timetables import Delivery, PlacedTimetables
 from optimizer.changes import Change
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.environment import Environment
+from optimizer.events import name, place
 from optimizer.guardrails import provisioned_concurrency
 from optimizer.handling import logged
 from optimizer.policy.model import Policy
@@ -20,7 +21,7 @@ from optimizer.runs import RunStore
 _log = logging.getLogger(__name__)
 
 
-@logged("provision_function")
+@logged("provision_function", function_name=name, alias=name, change_id=name, entry=place)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, provision_function."""
     environment = Environment.read()
@@ -48,7 +49,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         timetables=timetables,
         recheck=recheck,
     )
-    answer = life.hold(event["change_id"], int(event["entry"]), datetime.now(UTC))
+    answer = life.hold(event["change_id"], event["entry"], datetime.now(UTC))
     if answer["outcome"] == "left":
         _log.warning("%s:%s stays as it is: %s", event["function_name"], event["alias"], answer["message"])
     return answer

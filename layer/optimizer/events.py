@@ -56,6 +56,11 @@ def count(value: Any) -> str:
     return "" if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "a whole number above zero"
 
 
+def place(value: Any) -> str:
+    """A place in a list, from 0."""
+    return "" if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else "a whole number from 0"
+
+
 def optional(kind: Kind) -> Kind:
     """May be left out."""
     return lambda value: "" if value is None else kind(value)

@@ -15,7 +15,8 @@ from stage import Stage, Step
 FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "plan_index_maintenance", "plan_cache_ttls",
     "check_guardrails", "request_approval", "answer_approval", "change_warmups", "change_capacity", "change_indexes",
-    "change_cache_ttls", "warm_function", "render_report", "show_report", "publish_results",
+    "change_cache_ttls", "warm_function", "provision_function", "render_report", "show_report", "publish_results",
+    "leave_account",
 )  # fmt: skip
 MORE = {
     "request_approval": [{"step": "expire", "run_id": "example-run"}],
@@ -41,6 +42,9 @@ def asked(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     for name in ("APPROVAL", "REPORT"):
         monkeypatch.setenv(f"OPTIMIZER_{name}_KEY", key)
         monkeypatch.setenv(f"OPTIMIZER_{name}_URL", "https://a.example/")
+    for name in ("OPTIMIZE", "CHANGE"):
+        monkeypatch.setenv(f"OPTIMIZER_{name}_ARN", f"arn:aws:states:eu-west-1:123456789012:stateMachine:{name}")
+    staged.calls.answers["ListExecutions"] = lambda _request: {"executions": []}
     build(staged)
     database(staged)
     staged.documents.write("runs/example-run/policy.json", canonical.plain(INDEXES))

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import numpy as np
 from optimizer.traffic.history import Series
@@ -43,8 +44,13 @@ def read(
         raise UnreadableTraces(f"{folder}/series.json knows no {', '.join(missing)}")
     for name in sorted(only or facts):
         if facts[name].get("period_s") == 60:
-            minutes = _minutes(folder / f"{name}.csv.gz", facts[name].get("duration_ms"))
-            yield Subject(name, minutes, facts[name].get("timezone") or "UTC", memory_mb, architecture, init_ms)
+            duration_ms, time_zone = facts[name].get("duration_ms"), facts[name].get("timezone") or "UTC"
+            if isinstance(duration_ms, bool) or not isinstance(duration_ms, int | float | None):
+                raise UnreadableTraces(f"{folder}/series.json: duration_ms of {name} is neither a number nor null")
+            if not isinstance(time_zone, str) or time_zone not in available_timezones():
+                raise UnreadableTraces(f"{folder}/series.json: timezone of {name} is not in the time zone database")
+            minutes = _minutes(folder / f"{name}.csv.gz", duration_ms)
+            yield Subject(name, minutes, time_zone, memory_mb, architecture, init_ms)
 
 
 def _minutes(path: Path, duration_ms: float | None) -> Series:
