@@ -185,6 +185,19 @@ def test_what_somebody_set_beside_a_timetable_or_an_unknown_one_is_left_alone() 
     assert change_id_of("0123456789abcdef") in proposed(seen(office(), live=unknown)).reason
 
 
+def test_without_timetables_in_the_policy_none_is_proposed_kept_or_followed() -> None:
+    first = proposed(seen(office()))
+    assert isinstance(first, Change)
+    policy = Policy(mode=Mode.AUTO, provisioned_concurrency=replace(GENEROUS, by_the_hour=False))
+    assert isinstance(proposed(seen(office()), policy), NoChange)
+    ended = proposed(seen(office(), **in_place(first)), policy)
+    assert isinstance(ended, Change)
+    assert ended.after == {"environments": 0}
+    refusal = guardrails.still_allowed(first, pc.Live(0, 1000), policy)
+    assert refusal is not None
+    assert refusal.rule == "provisioned_concurrency.by_the_hour"
+
+
 def test_the_level_ahead_stays_between_what_the_last_two_weeks_were() -> None:
     rng = np.random.default_rng(1)
     weeks = np.tile(100 + 50 * np.sin(np.arange(168) / 24 * 2 * np.pi), 6) * rng.uniform(0.95, 1.05, 6 * 168)

@@ -46,7 +46,7 @@ def plan_timetable(seen: Seen, before: Amount, flat: int, limits: ProvisionedCon
     """A Change to a timetable, or a NoChange where the one in place is right; None: `flat` environments at all times
     are as good. `before`: what is held; where a timetable is in place, that one."""
     days = seen.days.whole() if seen.days is not None else None
-    if scheduling_hindrance(seen.live):
+    if not limits.by_the_hour or scheduling_hindrance(seen.live):
         return None
     if days is None or len(days) < _LEAST_DAYS:
         return _unchanged(seen, before, None) if before.timetable else None

@@ -67,6 +67,13 @@ def per_function(change: Change, _live: Live, limits: ProvisionedConcurrency) ->
     return None
 
 
+def by_the_hour(change: Change, _live: Live, limits: ProvisionedConcurrency) -> Refusal | None:
+    """No timetable where the policy wants none."""
+    if change.after.get("timetable") and not limits.by_the_hour:
+        return Refusal("provisioned_concurrency.by_the_hour", "The policy allows no timetables.")
+    return None
+
+
 def cost(change: Change, _live: Live, limits: ProvisionedConcurrency) -> Refusal | None:
     """One function alone must fit the budget of a day and of a month."""
     return over_budget(number(change.evidence, "usd_month"), usd_day(change), limits)
@@ -119,6 +126,7 @@ def concurrency(change: Change, live: Live, limits: ProvisionedConcurrency) -> R
 
 
 RULES: tuple[Callable[[Change, Live, ProvisionedConcurrency], Refusal | None], ...] = (
+    by_the_hour,
     per_function,
     cost,
     utilisation,

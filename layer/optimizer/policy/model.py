@@ -83,9 +83,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedConcurrency:
-    """Limits of provisioned concurrency, for one function and for all together."""
+    """Limits of provisioned concurrency, for one function and for all together. `by_the_hour`: whether by timetables,
+    too."""
 
     mode: Mode | None = None
+    by_the_hour: bool = True
     max_per_function: int = 5
     max_total: int = 20
     max_usd_day: float = 5.0
