@@ -39,6 +39,7 @@ class Result:
     report: dict[str, Any]
     outcomes: dict[str, str]
     schedules: list[str]
+    timetables: list[str]
     memory_mb: dict[str, tuple[int, int]]
     ttls: dict[str, dict[str, Any]]
     indexes: tuple[dict[str, int], dict[str, int]]
@@ -54,6 +55,7 @@ class Result:
             "report": self.report,
             "outcomes": self.outcomes,
             "schedules": self.schedules,
+            "timetables": self.timetables,
             "memory_mb": self.memory_mb,
             "ttls": self.ttls,
             "indexes": {"before": self.indexes[0], "after": self.indexes[1]},
@@ -152,7 +154,8 @@ def run(
         plan=plan,
         report=report,
         outcomes=outcomes,
-        schedules=_schedules(account, application),
+        schedules=_schedules(account, application.schedule_group),
+        timetables=_timetables(account, application.timetable_group),
         memory_mb={name: (before[name], after[name]) for name in before if before[name] != after[name]},
         ttls=caches.published(),
         indexes=(indexes, database.indexes()),
@@ -239,12 +242,15 @@ def _memory_mb(account: LocalAccount) -> dict[str, int]:
     }
 
 
-def _schedules(account: LocalAccount, application: Application) -> list[str]:
-    pages = (
-        account.session.client("scheduler")
-        .get_paginator("list_schedules")
-        .paginate(GroupName=application.schedule_group)
-    )
+def _timetables(account: LocalAccount, group: str) -> list[str]:
+    """What each schedule of a timetable will do, and when."""
+    scheduler = account.session.client("scheduler")
+    made = [scheduler.get_schedule(GroupName=group, Name=name) for name in _schedules(account, group)]
+    return [f"{one['Description']}: {one['ScheduleExpression']} {one['ScheduleExpressionTimezone']}" for one in made]
+
+
+def _schedules(account: LocalAccount, group: str) -> list[str]:
+    pages = account.session.client("scheduler").get_paginator("list_schedules").paginate(GroupName=group)
     return sorted(schedule["Name"] for page in pages for schedule in page["Schedules"])
 
 

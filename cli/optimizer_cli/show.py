@@ -54,6 +54,10 @@ def result(demo: Result, out: Console) -> None:
         [(name, _index(before.get(name)), _index(after.get(name))) for name in changed],
     )
     out.print(f"Warm-up schedules in the account: {len(demo.schedules)}")
+    if demo.timetables:
+        out.print("Schedules of provisioned concurrency by the hour in the account:")
+        for schedule in demo.timetables:
+            out.print(f"  {schedule}", markup=False)
     for message in demo.messages:
         out.rule(message["subject"])
         out.print(message["message"], markup=False)
