@@ -1,5 +1,5 @@
 """S3, SNS, EventBridge, EventBridge Scheduler, Parameter Store and the task tokens of Step Functions in memory, so that
-thousands of cases take seconds. What has conditions to be right about, DynamoDB above all, stays moto's."""
+thousands of cases take seconds."""
 
 import io
 from collections.abc import Callable

@@ -5,6 +5,7 @@ from typing import Any
 
 from optimizer.indexes.catalog import Catalog
 from optimizer.indexes.connections import Connections
+from optimizer.indexes.whole import lacks
 from optimizer.policy.model import Database
 
 
@@ -20,6 +21,20 @@ def read_nodes(database: Database, pool: Connections) -> Sequence[Catalog]:
 
 
 def _read(database: Database, connection: Any, node: str) -> Catalog:
+    try:
+        found = _catalog(database, connection, node)
+    except UnsupportedServer:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as odd:
+        # Catalogs differ between versions, forks and what a role may see. Nothing is concluded from half of one.
+        raise UnsupportedServer(f"{node} says of its tables and indexes what is not understood: {odd!r}") from odd
+    missing = lacks(found)
+    if missing:
+        raise UnsupportedServer(f"{node} says nothing of {missing}, which every server is known to say")
+    return found
+
+
+def _catalog(database: Database, connection: Any, node: str) -> Catalog:
     if database.engine == "postgresql":
         from optimizer.indexes.postgresql_look import look
         from optimizer.indexes.postgresql_reader import TooOld as TooOldPostgres

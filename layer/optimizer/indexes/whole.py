@@ -1,0 +1,32 @@
+"""Whether what was read of a server holds everything that every server says. Pure."""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from types import NoneType
+from typing import Any
+
+
+def lacks(part: Any) -> str:
+    """What is None below `part` and never is, as `Table.name`; empty if nothing is."""
+    if is_dataclass(part):
+        kind = type(part)
+        for name, needed in _fields(kind):
+            value = getattr(part, name)
+            if value is None and needed:
+                return f"{kind.__name__}.{name}"
+            found = lacks(value) if not isinstance(value, (str, int, float, NoneType)) else ""
+            if found:
+                return found
+    elif isinstance(part, Mapping):
+        return next((found for value in part.values() if (found := lacks(value))), "")
+    elif isinstance(part, (tuple, list)):
+        return next((found for value in part if (found := lacks(value))), "")
+    return ""
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, bool], ...]:
+    hints = typing.get_type_hints(kind)
+    return tuple((field.name, NoneType not in typing.get_args(hints[field.name])) for field in fields(kind))
