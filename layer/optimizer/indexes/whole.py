@@ -11,7 +11,7 @@ from typing import Any
 def lacks(part: Any) -> str:
     """What is None below `part` and never is, as `Table.name`; empty if nothing is."""
     if is_dataclass(part):
-        kind = type(part)
+        kind: Any = type(part)
         for name, needed in _fields(kind):
             value = getattr(part, name)
             if value is None and needed:
