@@ -77,7 +77,7 @@ def samples(metric: str, part: Part, epoch_minute: int, shape: float, timeout_ms
     ready = float(part.provisioned)
     if not ready:
         return Samples(minutes[:0], calls[:0], calls[:0], calls[:0], calls[:0])
-    spilled = np.rint(calls * np.maximum(busy - ready, 0.0) / np.maximum(busy, 1.0))
+    spilled = np.rint(calls * _lost(calls * part.duration_ms[called] / 60_000.0, part.provisioned))
     values = {
         "ProvisionedConcurrentExecutions": np.minimum(busy, ready),
         "ProvisionedConcurrencyUtilization": np.minimum(busy, ready) / ready,
@@ -85,6 +85,14 @@ def samples(metric: str, part: Part, epoch_minute: int, shape: float, timeout_ms
         "ProvisionedConcurrencySpilloverInvocations": spilled,
     }[metric]
     return Samples(minutes, ones, values, values, values)
+
+
+def _lost(load: Numbers, servers: int) -> Numbers:
+    """The share of calls at random that find all of so many environments busy: Erlang's loss formula."""
+    lost = np.ones_like(load)
+    for number in range(1, servers + 1):
+        lost = load * lost / (number + load * lost)
+    return lost
 
 
 METRICS = (

@@ -57,7 +57,8 @@ def seen(busy: np.ndarray, zone: str = "UTC", **changes: Any) -> Seen:
     return replace(values, **changes)
 
 
-def office(environments: float = 3.0, *, noise: float = 0.1, seed: int = 1, zone_hours: int = 0) -> np.ndarray:
+# Of a load of four, at random, the third environment takes 0.66 and the fourth 0.56: three are worth their price.
+def office(environments: float = 4.0, *, noise: float = 0.1, seed: int = 1, zone_hours: int = 0) -> np.ndarray:
     """Busy on weekdays from 8 to 18 o'clock."""
     minute = int(NOW.timestamp()) // 60 - 15 * 1440 + np.arange(15 * 1440) + zone_hours * 60
     hour, weekday = minute // 60 % 24, (minute // 1440 + 3) % 7
@@ -74,7 +75,7 @@ def test_a_function_that_is_busy_in_office_hours_is_provisioned_in_office_hours(
     change = proposed(seen(office(zone_hours=1), "Europe/Berlin"))
     assert isinstance(change, Change)
     assert change.action == ACTION
-    assert change.reason.startswith("3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin: busy 9")
+    assert change.reason.startswith("3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin: busy 73% of")
     assert change.after["timetable"] == {
         "timezone": "Europe/Berlin",
         "entries": [
@@ -92,7 +93,8 @@ def test_what_is_saved_is_the_cheaper_duration_less_what_is_held() -> None:
     change = proposed(seen(office(noise=0.0)))
     assert isinstance(change, Change)
     assert change.effect.usd_month is not None
-    held, busy = 5 * 3 * 605 / 60, 5 * 10 * 3.0
+    # Erlang's loss formula: of a load of four, three environments lose 45%.
+    held, busy = 5 * 3 * 605 / 60, 5 * 10 * 4.0 * (1 - 0.450704)
     month = 730 / 168 * 3600
     wanted = month * (held * 0.0000041667 - busy * (0.0000166667 - 0.0000097222))
     assert change.effect.usd_month.estimate == pytest.approx(wanted, rel=1e-3)
@@ -165,7 +167,7 @@ def test_a_timetable_in_place_that_is_right_stays() -> None:
 def test_a_timetable_in_place_is_replaced_by_a_better_and_ended_where_nothing_is_busy_any_more() -> None:
     first = proposed(seen(office()))
     assert isinstance(first, Change)
-    larger = proposed(seen(office(5.0), **in_place(first)))
+    larger = proposed(seen(office(7.0), **in_place(first)))
     assert isinstance(larger, Change)
     assert larger.before == {**first.after, "plan": mark_of(first.id)}
     assert larger.after["environments"] == 5

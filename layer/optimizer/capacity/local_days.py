@@ -55,13 +55,24 @@ class LocalDays:
         return LocalDays(self.busy * factor, self.weekdays)
 
     def used(self, environments: int) -> Floats:
-        """[environments, days, 24]: the share of each hour in which the first, second, ... environment was busy."""
-        further = np.arange(environments)[:, None, None, None]
-        share = np.clip(self.busy[None] - further, 0.0, 1.0)
-        known = ~np.isnan(share)
-        counts = known.sum(axis=3)
-        sums = np.where(known, share, 0.0).sum(axis=3)
-        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+        """[environments, days, 24]: the share of each hour in which the first, second, ... environment is busy.
+
+        Calls come at random, so that even below their number some find all environments busy and go elsewhere while at
+        other moments some idle: of a load a the n-th takes a (B(n - 1) - B(n)), B being Erlang's loss formula
+        (A. K. Erlang, 1917; it holds for any distribution of the durations).
+        """
+        shares, lost = [], np.ones_like(self.busy)
+        for number in range(1, environments + 1):
+            then = self.busy * lost / (number + self.busy * lost)
+            shares.append(_hourly_mean(self.busy * (lost - then)))
+            lost = then
+        return np.array(shares).reshape(environments, *self.busy.shape[:2])
+
+
+def _hourly_mean(minutes: Floats) -> Floats:
+    known = ~np.isnan(minutes)
+    counts = known.sum(axis=2)
+    return np.where(counts > 0, np.where(known, minutes, 0.0).sum(axis=2) / np.maximum(counts, 1), np.nan)
 
 
 @dataclass(frozen=True, slots=True)
