@@ -92,6 +92,8 @@ class TeamDatabase:
                     "database": "postgres",
                     "secret_arn": secret,
                     "tls": "off",
+                    # As many execution environments as there are changes at once, each with one that it works on.
+                    "max_connections": 16,
                 }
             ],
             "actions": {"vacuum": "automatic", "drop_leftover": "automatic", **dict.fromkeys(kinds, person)},

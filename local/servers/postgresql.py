@@ -33,13 +33,19 @@ _SETTINGS = {
 }
 
 
-class PostgresServer:
-    """A running server. `settings` are added to those of postgresql.conf; stop() removes its folder."""
+# RDS asks for a token like this; tests on Debian's server log in with SCRAM.
+_QUICK_LOGIN = "password"
 
-    def __init__(self, programs: Path, settings: Mapping[str, str] | None = None) -> None:
+
+class PostgresServer:
+    """A running server. `settings` are added to those of postgresql.conf; `login` is a method of pg_hba.conf; stop()
+    removes its folder."""
+
+    def __init__(self, programs: Path, settings: Mapping[str, str] | None = None, login: str = "scram-sha-256") -> None:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self._user = unprivileged_user()
+        self._login = login
         self._settings = {**_SETTINGS, **(settings or {})}
         self._environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         self._numbers = count(1)
@@ -54,6 +60,7 @@ class PostgresServer:
 
     def connect(self, database: str = "postgres", user: str = SUPERUSER, **options: Any) -> Connection:
         """A new connection in autocommit; the caller closes it."""
+        options = {"ssl_context": False, **options}
         return Connection(user, host=HOST, port=self.port, database=database, password=PASSWORD, **options)
 
     @contextmanager
@@ -106,7 +113,7 @@ class PostgresServer:
         password = self.folder / "password"
         password.write_text(PASSWORD)
         command = [str(self.programs / "bin" / "initdb"), "-D", str(self.folder / "data"), "-U", SUPERUSER]
-        command += ["--auth=scram-sha-256", f"--pwfile={password}", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
+        command += [f"--auth={self._login}", f"--pwfile={password}", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
         run(command, environment=self._environment, user=self._user, cwd=self.folder)
         lines = [f"{name} = '{value}'\n" for name, value in self._settings.items()]
         with (self.folder / "data" / "postgresql.conf").open("a") as configuration:
@@ -147,12 +154,12 @@ def has_hypopg() -> bool:
 
 def start_wheel_16(settings: Mapping[str, str] | None = None) -> PostgresServer:
     """PostgreSQL 16 of the wheel; FileNotFoundError if it is not installed."""
-    return PostgresServer(_found(_wheel("pginstall")), settings)
+    return PostgresServer(_found(_wheel("pginstall")), settings, _QUICK_LOGIN)
 
 
 def start_wheel_18() -> PostgresServer:
     """PostgreSQL 18 of the wheel; FileNotFoundError if it is not installed."""
-    return PostgresServer(_found(_wheel("pginstall18")))
+    return PostgresServer(_found(_wheel("pginstall18")), login=_QUICK_LOGIN)
 
 
 def start_debian_15(settings: Mapping[str, str] | None = None) -> PostgresServer:

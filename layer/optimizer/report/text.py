@@ -124,7 +124,9 @@ def _item(shown: Line) -> str:
 def reason(shown: Line) -> str:
     """The reason without the name of its target, with which the line begins."""
     said = shown.reason.removeprefix(f"{shown.target}: ")
-    return said[:1].upper() + said[1:]
+    # A name is written as it is.
+    is_word = said.partition(" ")[0].strip(",;:").isalpha()
+    return said[:1].upper() + said[1:] if is_word else said
 
 
 def message(shown: Line) -> str:

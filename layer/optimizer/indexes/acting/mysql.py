@@ -38,14 +38,13 @@ class MysqlServer(EngineServer):
     """`mariadb`: which of the two dialects. `reading` and `opening` as for PostgreSQL."""
 
     def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection], *, mariadb: bool) -> None:
-        super().__init__(reading, opening, explain)
+        # MySQL gives sizes and times of a day ago otherwise.
+        fresh = "" if mariadb else "SET SESSION information_schema_stats_expiry = 0"
+        super().__init__(reading, opening, explain, fresh)
         self._mariadb = mariadb
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
         """The index, as SHOW CREATE TABLE writes it, or the table."""
-        if not self._mariadb:
-            # MySQL gives sizes and times of a day ago otherwise.
-            self._rows("SET SESSION information_schema_stats_expiry = 0")
         found = self._rows(sql.TABLE, schema=schema, table=table)
         if not found:
             return None
@@ -212,9 +211,6 @@ class MysqlServer(EngineServer):
             return self._rows(query, **values)[0][column]
         except StatementFailed:
             return None
-
-    def _rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
-        return self._ask(self._reading(), query, **values)
 
 
 def explain(error: BaseException) -> Exception:

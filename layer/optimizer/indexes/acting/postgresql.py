@@ -32,7 +32,7 @@ class PostgresqlServer(EngineServer):
     """`reading` and `opening`: EngineServer's."""
 
     def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection]) -> None:
-        super().__init__(reading, opening, explain)
+        super().__init__(reading, opening, explain, f"SET statement_timeout = {_LONGEST_LOOK_MS}")
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
         """The index, or the table, of these names."""
@@ -182,11 +182,6 @@ class PostgresqlServer(EngineServer):
         if not found:
             raise StatementFailed("what the change is about is gone")
         return str(found[0]["name"])
-
-    def _rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
-        connection = self._reading()
-        self._ask(connection, f"SET statement_timeout = {_LONGEST_LOOK_MS}")
-        return self._ask(connection, query, **values)
 
 
 def concurrently(definition: str) -> str:
