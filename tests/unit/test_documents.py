@@ -18,6 +18,7 @@ ELSEWHERE = {
     "make sam-local": "by .ci/run",
     "sam build": "the local account is deployed with it: local/local_account/deploy.py",
     "sam deploy --guided": "the local account is deployed with `sam deploy`, its answers given as options",
+    "sam delete --stack-name optimizer": "the local account's application is deleted: tests/e2e/test_stack_deleted.py",
     "apt-get install podman runc crun netavark aardvark-dns iptables debootstrap": "by .ci/run",
     ".venv/bin/python -m sam_local --variables optimizer > env-vars.json": "make sam-local",
     "sam local invoke PlanCapacity --event events/plan_capacity.json --env-vars env-vars.json": "make sam-local",
