@@ -1,11 +1,12 @@
 """What others do to a build while it runs: each ends with nothing left behind and a true record."""
 
 import json
-import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,18 +94,18 @@ def test_a_build_goes_on_when_its_process_is_killed(scene: Any, tmp_path: Path) 
     before = one.look()
     change = one.change("rebuild")
     held = writer(one)
-    record = tmp_path / "record.json"
-    child = os.fork()
-    if child == 0:
-        try:
-            apply_until_killed(one, change, record)
-        finally:
-            os._exit(1)
-    deadline = time.monotonic() + 30
-    while one.invalid() != ["I ndex_ccnew"] and time.monotonic() < deadline:
+    record, given = tmp_path / "record.json", tmp_path / "given.json"
+    database = {name: value for name, value in asdict(one.database).items() if value is not None}
+    limits = {"lock_timeout_ms": one.limits.lock_timeout_ms}
+    parts = {"change": change.to_document(), "database": database, "limits": limits, "login": one.secret.text}
+    given.write_text(json.dumps({**parts, "record": str(record)}))
+    program = Path(__file__).parents[1] / "support" / "apply_in_a_process.py"
+    child = subprocess.Popen([sys.executable, program, given])  # noqa: S603 - our own
+    deadline = time.monotonic() + 60
+    while one.invalid() != ["I ndex_ccnew"] and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(child, signal.SIGKILL)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
     assert one.invalid() == ["I ndex_ccnew"]
     one.store.move(change.id, Status.APPLYING, one.now, frm={Status.APPROVED})
     one.store.save_progress(change.id, json.loads(record.read_text()))
@@ -243,18 +244,3 @@ def cut_connections() -> None:
     for left in worker._left:
         left._connection._usock.close()
     worker._left.clear()
-
-
-def apply_until_killed(one: Any, change: Any, record: Path) -> None:
-    """In a process of its own: the connections of the first one are left alone, and what is saved goes to a file."""
-    save = one.store.save_progress
-
-    def durably(change_id: str, progress: Any) -> None:
-        save(change_id, progress)
-        record.with_suffix(".new").write_text(json.dumps(progress))
-        record.with_suffix(".new").rename(record)
-
-    one.store.save_progress = durably
-    one.pool._kept.clear()
-    jobs._SEND_S = 60.0
-    one.step("apply", change)
