@@ -1,4 +1,4 @@
-"""A change of TTLs is killed after every single call, or overtaken by somebody else there, and run again."""
+"""The life of a change of TTLs, and what becomes of it where somebody else publishes between any two of its calls."""
 
 import json
 from collections.abc import Callable
@@ -23,10 +23,6 @@ LIMITS = CacheTtls(caches=(CACHE,))
 BEFORE, AFTER = {"price": 60.0, "stock": 30.0}, {"price": 120.0, "stock": 20.0}
 
 
-class Killed(BaseException):
-    """The process is gone: nothing in the code under test may catch it."""
-
-
 class AlreadyExists(Exception):
     """As SSM's."""
 
@@ -36,7 +32,7 @@ class NotFound(Exception):
 
 
 class Parameters:
-    """SSM with one parameter, its versions, and somebody who kills or interferes after a given call."""
+    """SSM with one parameter, its versions, and somebody who interferes after a given call."""
 
     exceptions = SimpleNamespace(ParameterNotFound=NotFound, ParameterAlreadyExists=AlreadyExists)
 
@@ -296,49 +292,6 @@ def test_what_somebody_else_published_while_it_was_watched_stays() -> None:
 
 
 CALLS = 30
-
-
-@pytest.mark.parametrize("worse", [False, True])
-@pytest.mark.parametrize("call", range(1, CALLS))
-def test_killed_after_any_call_and_repeated_it_ends_as_if_it_had_not_been(call: int, worse: bool) -> None:
-    world = a_world(worse=worse)
-    died = False
-
-    def kill(number: int) -> None:
-        nonlocal died
-        if number == call and not died:
-            died = True
-            assert in_force(world) in (BEFORE, AFTER)
-            raise Killed
-
-    world.ssm.after_call = kill
-    outcome = ""
-    step = "apply"
-    while not outcome:
-        try:
-            outcome = world.until_final(step)
-        except Killed:
-            stage = {Status.WATCHING: "verify", Status.REVERTING: "revert"}
-            step = stage.get(world.status, "apply")
-    assert outcome == ("reverted" if worse else "kept")
-    assert in_force(world) == (BEFORE if worse else AFTER)
-    assert len(world.ssm.versions) == (3 if worse else 2)
-
-
-@pytest.mark.parametrize("call", range(1, CALLS))
-def test_killed_after_any_call_and_taken_back_instead_the_former_ttls_are_in_force(call: int) -> None:
-    world = a_world()
-
-    def kill(number: int) -> None:
-        if number == call:
-            raise Killed
-
-    world.ssm.after_call = kill
-    try:
-        world.until_final()
-    except Killed:
-        assert world.until_final("revert") == "reverted"
-        assert in_force(world) == BEFORE
 
 
 @pytest.mark.parametrize("worse", [False, True])
