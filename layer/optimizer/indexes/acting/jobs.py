@@ -26,6 +26,7 @@ _SHORTEST_POLL_S = 2
 # take, too), and how long to wait between two looks.
 _PATIENCE = timedelta(hours=1)
 _LOOK_AGAIN_S = 60
+_LONGEST_LOOK_AGAIN_S = 300
 _BACKOFF_S = 30
 # Hours: somebody's transaction may stand in the way. What is left even then, the next run drops as its own.
 _CLEANING_TRIES = 60
@@ -206,9 +207,12 @@ class Jobs:
         return Outcome(Result.PENDING, problem, wait_s)
 
     def _wait(self, record: dict[str, Any], now: datetime, reason: str, patience: timedelta) -> Outcome:
-        if now - datetime.fromisoformat(record["since"]) > patience:
+        """More and more patiently: the state machine asks a limited number of times."""
+        waited = now - datetime.fromisoformat(record["since"])
+        if waited > patience:
             return Outcome(Result.BLOCKED, reason)
-        return Outcome(Result.PENDING, reason, _LOOK_AGAIN_S)
+        wait_s = min(_LONGEST_LOOK_AGAIN_S, max(_LOOK_AGAIN_S, waited.total_seconds() / 10))
+        return Outcome(Result.PENDING, reason, round(wait_s))
 
     def _is_achieved(self, job: Job, record: Mapping[str, Any], live: State | None, target: State) -> bool:
         if job is Job.DROP:
