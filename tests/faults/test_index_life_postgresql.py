@@ -1,9 +1,12 @@
 """Changes of indexes on a real PostgreSQL, from apply to the end."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from optimizer.changes import Status
+from optimizer.policy.model import Window
 from servers import postgresql
 
 SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS[:2], ids=lambda known: known.name)
@@ -112,8 +115,6 @@ def test_a_failure_keeps_others_of_the_run_from_the_same_database(scene: Any) ->
 
 
 def test_an_old_transaction_delays_a_rebuild_until_patience_ends(scene: Any) -> None:
-    from dataclasses import replace
-
     one = scene(postgresql.WHEEL_16)
     one.limits = replace(one.limits, max_transaction_s=0.0)
     change = one.change("rebuild")
@@ -162,3 +163,21 @@ def test_a_drop_that_something_keeps_from_its_turn_is_no_failure(scene: Any) -> 
     assert "same cluster" in one.store.change(change.id).message
     assert one.look() is not None
     assert one.turns.holder == {"127.0.0.1": "another"}
+
+
+def test_a_drop_whose_days_end_outside_the_windows_waits_for_the_next_one(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16, rows=200)
+    sunday = Window(days=("sun",), start="02:00", until="04:00")
+    one.limits = replace(one.limits, windows=(sunday,))
+    one.now = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
+    change = one.change("drop_index")
+    applied = one.until("apply", change)
+    assert applied["outcome"] == "applied"
+    one.now += timedelta(days=1)
+    answer = one.step("keep", change)
+    assert answer["outcome"] == "pending"
+    assert datetime(2026, 11, 29, 2, tzinfo=UTC) <= one.now + timedelta(seconds=answer["wait_s"])
+    assert one.look() is not None
+    assert one.until("keep", change)["outcome"] == "kept"
+    assert one.look() is None
+    assert one.now < datetime(2026, 11, 29, 4, tzinfo=UTC)

@@ -26,6 +26,8 @@ from optimizer.runs import RunStore, StoredChange
 from optimizer.steps import Answer, answer, applied_at, ended, look_number
 
 _TRY_AGAIN_S = 30
+# How far ahead, and how finely, the next window is looked for.
+_FARTHEST, _STEP = timedelta(days=21), timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,9 @@ class ChangeIndexes:
         hidden = stages.first_job(change, self.database.engine) is not None
         ages = self.limits.watch_minutes
         if "dropped_at" not in progress:
+            closed = None if _is_begun(progress.get("drop")) else self.may_start(now)
+            if closed is not None and (wait := self._opens_in(now)):
+                return answer("pending", change.id, closed.message, wait_s=_seconds(wait))
             made = self._work("drop", Job.DROP, change, progress, now)
             if made.result is Result.PENDING:
                 return answer("pending", change.id, made.message, wait_s=made.wait_s)
@@ -250,6 +255,11 @@ class ChangeIndexes:
             return None
         self.store.save_progress(change.id, {**progress, "checked": number})
         return self._watch_drop(change.id, timedelta(minutes=ages[number] - ages[number - 1]))
+
+    def _opens_in(self, now: datetime) -> timedelta | None:
+        """How long until something may start again; None: not for weeks."""
+        steps = (_STEP * number for number in range(1, _FARTHEST // _STEP))
+        return next((wait for wait in steps if self.may_start(now + wait) is None), None)
 
     def _watch_drop(self, change_id: str, wait: timedelta) -> Answer:
         return answer("pending", change_id, "the statements are watched", wait_s=_seconds(wait))
@@ -301,6 +311,10 @@ class ChangeIndexes:
     def _applied(self, stored: StoredChange) -> Answer:
         wait = timedelta(minutes=self._ages(stored.change)[0])
         return answer("applied", stored.change.id, stored.message, wait_s=_seconds(wait))
+
+
+def _is_begun(job: Mapping[str, Any] | None) -> bool:
+    return job is not None and job["phase"] != "waiting"
 
 
 def _seconds(wait: timedelta) -> int:
