@@ -314,7 +314,7 @@ class ChangeIndexes:
 
 
 def _is_begun(job: Mapping[str, Any] | None) -> bool:
-    return job is not None and job["phase"] != "waiting"
+    return job is not None and job.get("phase", "waiting") != "waiting"
 
 
 def _seconds(wait: timedelta) -> int:
