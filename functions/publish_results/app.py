@@ -15,7 +15,7 @@ from optimizer.report.review_run import publish_review
 from optimizer.runs import RunStore
 
 # Those that failed and were tolerated, as the Map collects them.
-BATCHES = list_of(record(batch=optional(name), state=optional(text), error=optional(text), cause=optional(text)))
+BATCHES = list_of(record(batch=optional(text), state=optional(text), error=optional(text), cause=optional(text)))
 
 
 @logged("publish_results", step=one_of("run", "change", "review"), run_id=name, failed_batches=optional(BATCHES))

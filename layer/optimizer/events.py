@@ -13,7 +13,8 @@ type Kind = Callable[[Any], str]
 # Of runs, batches, changes, databases and caches: they stand in keys, one part each.
 _NAME = re.compile(r"[^\s/\x00-\x1f\x7f-\x9f]{1,200}")
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_LONGEST = 10_000
+# As much as a state machine carries.
+_LONGEST = 262_144
 
 
 class InvalidEvent(ValueError):
