@@ -14,6 +14,7 @@ from local_account.deploy import Application, deploy_application
 from local_account.fleet import FleetSource
 from servers import Installation
 from servers.for_tests import NotInstalled, TestServers, summary
+from together import Together
 
 # Hours of watching pass in seconds.
 WAIT_SCALE = 0.002
@@ -31,8 +32,6 @@ def pytest_report_header() -> str:
 
 SERVERS = pytest.StashKey[TestServers]()
 RAN_ON = pytest.StashKey[set[str]]()
-# Tests that share what takes long to start run in one process.
-SHARED = {"account": "account", "deployed": "account", "server": "servers", "scene": "servers"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,13 +44,10 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return val.name if isinstance(val, Installation) else None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests belong into one process; the others do by their file."""
-    for item in items:
-        asks = getattr(item, "fixturenames", ())
-        group = next((group for name, group in SHARED.items() if name in asks), item.path.name)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Tests that share what takes long to start run in one process."""
+    return Together(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -13,7 +13,7 @@ from optimizer_cli.policy_reference import markdown
 
 # Commands that other programs run, and where a test or CI runs them.
 ELSEWHERE = {
-    "make demo": "by .ci/run",
+    "make demo": "the demo\x27s run is what the end-to-end tests deploy and start: local/local_account",
     "make test": "by .ci/run",
     "make sam-local": "by .ci/run",
     "sam build": "the local account is deployed with it: local/local_account/deploy.py",

@@ -1,0 +1,21 @@
+"""Which tests run in the same process: those that share what takes long to start."""
+
+import re
+from pathlib import PurePosixPath
+
+from xdist.scheduler import LoadScopeScheduling
+
+# The first that matches the path of a test's file names its group; any other file is a group of its own. A file in the
+# wrong group costs the start of a server more, and nothing else.
+_SHARED = (
+    (re.compile(r"tests/(browser|e2e)/|/test_local_account\.py"), "the deployed application"),
+    (re.compile(r"/test_(change_)?(cache|documented|index|inspect|mysql|plan_index|postgresql|servers)_"), "servers"),
+)
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each process whole groups, in the order in which the tests were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = str(PurePosixPath(nodeid.split("::")[0]))
+        return next((group for pattern, group in _SHARED if pattern.search(path)), path)
