@@ -145,7 +145,7 @@ def run(
     if ended.get("cause"):
         progress.print(f"  {ended.get('error')}: {ended['cause']}", markup=False)
     plan = _document(account, application, f"runs/{run_id}/plan.json")
-    outcomes = _await_changes(account, application, progress)
+    outcomes = _await_changes(account, application, progress, _watched_for_days(plan))
     after = _memory_mb(account)
     report = _document(account, application, f"runs/{run_id}/report.json")
     return Result(
@@ -219,15 +219,24 @@ def _text(message: str) -> str:
     return str(json.loads(message)["text"])
 
 
-def _await_changes(account: LocalAccount, application: Application, progress: Console) -> dict[str, str]:
-    """How each change's own execution ended: change id to the status of its execution."""
+def _watched_for_days(plan: dict[str, Any]) -> set[str]:
+    """Changes that are watched until a day of their timetable is over, which is too long to wait for."""
+    changes = [item["change"] for item in plan.get("proposals", ())]
+    return {change["id"] for change in changes if change["action"] == "schedule_provisioned_concurrency"}
+
+
+def _await_changes(
+    account: LocalAccount, application: Application, progress: Console, not_for: set[str]
+) -> dict[str, str]:
+    """How each change's own execution ended: change id to the status of its execution. `not_for`: may still run."""
     sfn = account.session.client("stepfunctions")
     deadline = time.monotonic() + CHANGES_LIMIT.total_seconds()
     with _step(progress, "Watching what the changes did"):
         while True:
             pages = sfn.get_paginator("list_executions").paginate(stateMachineArn=application.change_arn)
             found = {e["name"]: e["status"] for page in pages for e in page["executions"]}
-            if "RUNNING" not in found.values() or time.monotonic() > deadline:
+            waited_for = {name: status for name, status in found.items() if name not in not_for}
+            if "RUNNING" not in waited_for.values() or time.monotonic() > deadline:
                 return found
             time.sleep(1)
 
