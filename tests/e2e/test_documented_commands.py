@@ -94,7 +94,7 @@ def test_an_answer_is_given_as_it_is_shown(shown: Shown, office: Office) -> None
         assert done.returncode == (0 if names_something else 1), done.stderr
 
 
-@pytest.mark.parametrize("shown", those("aws "), ids=str)
+@pytest.mark.parametrize("shown", those("aws sns "), ids=str)
 def test_what_is_subscribed_is_what_the_sdk_takes(shown: Shown, office: Office) -> None:
     subscribe(office, shown.text.replace("TOPIC", office.running.application.topic_arn))
 

@@ -2,10 +2,13 @@
 
 import json
 import re
+import shlex
 from typing import Any
 
+import botocore.session
 import click
 import pytest
+from botocore import xform_name
 from documents import FILES, ROOT, Shown, commands, commands_in_text, documents_in_json
 from optimizer.policy import check
 from optimizer_cli.main import main
@@ -19,6 +22,9 @@ ELSEWHERE = {
     "sam build": "the local account is deployed with it: local/local_account/deploy.py",
     "sam deploy --guided": "the local account is deployed with `sam deploy`, its answers given as options",
     "sam delete --stack-name optimizer": "the local account's application is deleted: tests/e2e/test_stack_deleted.py",
+    "aws lambda invoke --function-name optimizer-leave_account --cli-binary-format raw-in-base64-out"
+    """  --payload '{"RequestType": "Delete"}' --cli-read-timeout 0 answer.json""": "by tests/e2e/test_leaving.py",
+    "aws cloudformation delete-stack --stack-name optimizer --retain-resources Leaving": "held against the SDK, below",
     "apt-get install podman runc crun netavark aardvark-dns iptables debootstrap": "by .ci/run",
     ".venv/bin/python -m sam_local --variables optimizer > env-vars.json": "make sam-local",
     "sam local invoke PlanCapacity --event events/plan_capacity.json --env-vars env-vars.json": "make sam-local",
@@ -28,8 +34,19 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 @pytest.mark.parametrize("shown", commands(), ids=str)
 def test_every_command_is_run_by_a_test(shown: Shown) -> None:
-    ours = shown.text.startswith(("optimizer ", "aws "))
+    ours = shown.text.startswith(("optimizer ", "aws sns "))
     assert ours or shown.text in ELSEWHERE, "say how it is tried"
+
+
+@pytest.mark.parametrize("shown", [one for one in commands() if re.match("aws (?!sns )", one.text)], ids=str)
+def test_what_is_asked_of_aws_is_what_the_sdk_knows(shown: Shown) -> None:
+    _, service, operation, *words = shlex.split(shown.text)
+    model = botocore.session.get_session().get_service_model(service)
+    asked = model.operation_model("".join(part.capitalize() for part in operation.split("-"))).input_shape
+    assert asked is not None
+    known = {f"--{xform_name(name, '-')}" for name in asked.members}
+    # What begins so is the command's own.
+    assert {word for word in words if word.startswith("--") and not word.startswith("--cli-")} <= known
 
 
 @pytest.mark.parametrize("shown", [*commands(), *commands_in_text()], ids=str)
