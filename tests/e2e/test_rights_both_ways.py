@@ -1,0 +1,80 @@
+"""The rights of each Lambda beside what it did in all end-to-end tests: nothing is missing, nothing is unused.
+
+What may not be seen, because it takes an accident or a place that the local account has not, stands in
+rights_not_seen.json with its reason; `implied` there are rights that no call of their own asks for.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from actions_taken import allowed, calls_in_source, taken
+from botocore import xform_name
+
+pytestmark = [pytest.mark.e2e, pytest.mark.looks_back, pytest.mark.timeout(300)]
+
+FOLDER = Path(__file__).parent
+FUNCTIONS = sorted(path.parent.name for path in (FOLDER.parents[1] / "functions").glob("*/app.py"))
+NOT_SEEN: dict[str, dict[str, str]] = json.loads((FOLDER / "rights_not_seen.json").read_text())
+IMPLIED = NOT_SEEN["implied"]
+# IAM's name of an action is not always the API's.
+OPERATIONS = {"lambda:InvokeFunction": "Invoke", "s3:ListBucket": "ListObjectsV2"}
+
+
+@pytest.fixture(scope="module")
+def done(request: pytest.FixtureRequest, deployed: Any) -> dict[str, set[str]]:
+    """The actions of each Lambda in all end-to-end tests of this session."""
+    ran = {Path(item.path).name for item in request.session.items}
+    missing = sorted({path.name for path in FOLDER.glob("test_*.py")} - ran)
+    if missing:
+        say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        say(f"looks back on all end-to-end tests, and these were not asked for: {', '.join(missing)}")
+    return taken(deployed.account, FUNCTIONS)
+
+
+def unused(rights: set[str], taken_actions: set[str], function: str) -> set[str]:
+    """Rights that were not used, and of which the list does not say when they are."""
+    return rights - taken_actions - set(IMPLIED) - set(NOT_SEEN.get(function, {}))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_lambda_did_nothing_that_its_policy_does_not_name(
+    deployed: Any, done: dict[str, set[str]], function: str
+) -> None:
+    assert done[function] - allowed(deployed.account, function) == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_right_of_a_lambda_was_used_or_stands_in_the_list_with_its_reason(
+    deployed: Any, done: dict[str, set[str]], function: str
+) -> None:
+    assert unused(allowed(deployed.account, function), done[function], function) == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_right_too_many_and_a_right_too_few_are_found(
+    deployed: Any, done: dict[str, set[str]], function: str
+) -> None:
+    rights = allowed(deployed.account, function)
+    assert unused(rights | {"s3:DeleteObject"}, done[function], function) == {"s3:DeleteObject"}
+    for action in done[function]:
+        assert done[function] - (rights - {action}) == {action}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_the_list_says_was_not_seen_is_in_the_code_of_the_lambda(function: str) -> None:
+    called = calls_in_source(function)
+    for action, reason in NOT_SEEN.get(function, {}).items():
+        method = xform_name(OPERATIONS.get(action, action.partition(":")[2]))
+        assert method in called, f"{function} never calls {method}; what needs {action}?"
+        assert reason
+
+
+def test_the_list_names_only_lambdas_and_rights_that_there_are(deployed: Any) -> None:
+    assert set(NOT_SEEN) - {"implied"} <= set(FUNCTIONS)
+    rights = {function: allowed(deployed.account, function) for function in FUNCTIONS}
+    assert set(IMPLIED) <= set().union(*rights.values())
+    for function in set(NOT_SEEN) - {"implied"}:
+        assert set(NOT_SEEN[function]) <= rights[function]
