@@ -10,7 +10,7 @@ ORDER: tuple[dict[str, str], ...] = (
         "plan_warmups": "planned",
         "plan_capacity": "planned",
         # The policy of the account knows neither this cache nor this database.
-        "plan_cache_ttls": "LookupError",
+        "plan_cache_ttls": "NoSuchCache",
         "plan_index_maintenance": "NoSuchTarget",
     },
     # The question is about a change that nobody has recorded; it is asked, and its page says what it knows.
