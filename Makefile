@@ -16,7 +16,7 @@ demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/optimizer demo $(if $(TRACES),--traces $(TRACES)) $(ARGS)
 
 test: check
-	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .
