@@ -2,9 +2,11 @@
 
 import contextlib
 import itertools
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -99,8 +101,10 @@ def test_under_an_lfu_policy_the_counter_is_read_instead_of_the_idle_time(cache)
             client.get("price:2999")
     (price, session) = (probe(Endpoint(cache.url), FAST).namespaces[name] for name in ("price", "session"))
     assert price.idle_s is None
-    assert price.access_counter.most > price.access_counter.p50
-    assert session.access_counter.most == session.access_counter.p50
+    # New keys begin with 5, and lose one when a minute is over.
+    assert price.access_counter.most > 5
+    assert price.access_counter.p50 <= 5
+    assert session.access_counter.most <= 5
 
 
 def test_reads_that_prolong_entries_are_told_from_reads_that_do_not(cache):
@@ -239,11 +243,18 @@ def test_of_a_cluster_the_replicas_are_read_where_there_are_any():
     assert found.namespaces["price"].without_ttl == 0
 
 
+def readable(folder: Path) -> Path:
+    """The folder, so that a server that runs as somebody else gets to what lies in it."""
+    for place in (folder, *folder.parents):
+        if place == Path(tempfile.gettempdir()):
+            break
+        place.chmod(0o755)
+    return folder
+
+
 def test_with_tls_a_server_is_read_if_its_certificate_is_trusted(server, tmp_path_factory):
     server(redis_debian.REDIS_7)
-    folder = tmp_path_factory.mktemp("tls")
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(0o755)
+    folder = readable(tmp_path_factory.mktemp("tls"))
     files = certificates.make(folder)
     with CacheServer(redis_debian.program(), certificates=files, password="geheim") as running:
         with contextlib.closing(running.client()) as client:
@@ -256,9 +267,7 @@ def test_with_tls_a_server_is_read_if_its_certificate_is_trusted(server, tmp_pat
 
 def test_an_iam_user_logs_in_with_a_new_token_for_each_connection(server, tmp_path_factory):
     server(redis_debian.REDIS_7)
-    folder = tmp_path_factory.mktemp("iam")
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(0o755)
+    folder = readable(tmp_path_factory.mktemp("iam"))
     files = certificates.make(folder)
     asked = []
 
