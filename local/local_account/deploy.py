@@ -63,7 +63,7 @@ def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mappin
     built = work / f"build-{account.port}"
     overrides = [f"{name}={value}" for name, value in parameters.items()]
     options = ["--parameter-overrides", *overrides] if overrides else []
-    with _alone(work):
+    with alone(work):
         # The SAM CLI knows what it has already built only while all of this keeps its place.
         build = ["build", "--template-file", str(template), "--build-dir", str(work / "build")]
         _sam(account, template.parent, [*build, "--cached", "--cache-dir", str(work / "cache"), "--parallel", *options])
@@ -99,7 +99,7 @@ def _sam(account: LocalAccount, folder: Path, arguments: list[str]) -> None:
 
 
 @contextmanager
-def _alone(work: Path) -> Iterator[None]:
+def alone(work: Path) -> Iterator[None]:
     """One build at a time of what lies in this folder."""
     work.mkdir(exist_ok=True)
     with (work / "lock").open("w") as lock:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from local_account.account import REGION, ROOT
-from local_account.deploy import SAM
+from local_account.deploy import SAM, alone
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -27,7 +27,8 @@ def build() -> dict[str, str]:
     """Build all packages for this machine; for each function, by the name of its folder, its logical id."""
     command = [str(SAM), "build", "--build-dir", str(BUILT), "--cached", "--parallel", *PARAMETERS]
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    with alone(ROOT / ".aws-sam"):
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotBuild(f"sam build failed: {(done.stdout + done.stderr).strip().splitlines()[-1]}")
     return functions(_read(BUILT / "template.yaml"))
