@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         proposed = planner.plan(run_id, now)
     except (Unreachable, AccessDenied, TooManyConnections, UnsupportedServer) as problem:
         proposed = Proposed(failed={target: str(problem)})
-        documents.write(f"runs/{run_id}/proposals/indexes-{target}.json", proposed)
+        documents.write(f"runs/{run_id}/proposals/indexes-{target}.json", proposed.to_document())
     return {
         "outcome": "planned",
         "run_id": run_id,

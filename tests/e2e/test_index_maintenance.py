@@ -41,6 +41,13 @@ def test_the_run_succeeds_without_looking_at_a_function(run: dict[str, Any]) -> 
     assert run["plan"]["failed"] == {}
 
 
+def test_the_database_has_a_page(machines: Running, run: dict[str, Any]) -> None:
+    assert run["ended"].status == "SUCCEEDED"
+    assert machines.document(f"runs/{RUN}/report.json")["notes"] == []
+    pages = [key for key in machines.keys(f"runs/{RUN}/report/") if f"/{NAME}." in key]
+    assert len(pages) == 2
+
+
 def test_what_may_happen_by_itself_is_repaired(machines: Running, run: dict[str, Any]) -> None:
     automatic = [item for item in run["plan"]["proposals"] if item["verdict"] == "automatic"]
     assert {item["change"]["action"] for item in automatic} == {"rebuild", "drop_leftover", "analyze"}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from optimizer.changes import Change, NoChange, Tuner
 from optimizer.documents import Documents, NoSuchDocument
@@ -31,6 +32,11 @@ class Proposed:
     changes: list[Change] = field(default_factory=list)
     no_changes: list[NoChange] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+
+    def to_document(self) -> dict[str, Any]:
+        """As every planner writes it: Changes with their id and digest."""
+        changes = [change.to_document() for change in self.changes]
+        return {"changes": changes, "no_changes": self.no_changes, "failed": self.failed}
 
 
 def database_of(policy: Policy, name: str) -> Database:
@@ -68,7 +74,7 @@ class Planner:
             elif one.id not in known:
                 known.add(one.id)
                 proposed.changes.append(one)
-        self.documents.write(f"runs/{run_id}/proposals/indexes-{self.database.name}.json", proposed)
+        self.documents.write(f"runs/{run_id}/proposals/indexes-{self.database.name}.json", proposed.to_document())
         taken = [snapshot(node) for node in nodes]
         self.documents.write(key, past.with_run(run_id, taken, shares(nodes[0], nodes[0].pages)))
         return proposed

@@ -48,7 +48,8 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
     if report.proved.measured:
         proved = report.proved
         parts.append(
-            f"Measured, of {proved.measured} changes whose watch ended in the last {proved.days} days: "
+            f"Measured, of {proved.measured} change{'' if proved.measured == 1 else 's'} whose watch ended in the last "
+            f"{proved.days} days: "
             f"{proved.measured_usd_month:+.2f} USD a month; claimed were {proved.claimed_usd_month:+.2f} USD."
         )
     if report.recommended:
