@@ -32,7 +32,7 @@ ELSEWHERE = {
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
-@pytest.mark.parametrize("shown", commands(), ids=str)
+@pytest.mark.parametrize("shown", list(commands()), ids=str)
 def test_every_command_is_run_by_a_test(shown: Shown) -> None:
     ours = shown.text.startswith(("optimizer ", "aws sns "))
     assert ours or shown.text in ELSEWHERE, "say how it is tried"
@@ -66,7 +66,7 @@ def test_every_command_and_option_is_there(shown: Shown) -> None:
     assert {word for word in words if word.startswith("--")} <= options
 
 
-@pytest.mark.parametrize("shown", documents_in_json(), ids=lambda shown: f"{shown.file}:{shown.line}")
+@pytest.mark.parametrize("shown", list(documents_in_json()), ids=lambda shown: f"{shown.file}:{shown.line}")
 def test_every_policy_that_is_shown_is_one(shown: Shown) -> None:
     document = json.loads(shown.text)
     if {"ttl_s", "previous"} & document.keys():
