@@ -38,12 +38,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     )
     cache = limits.named(target)
     proposals = planner.plan(cache, delivery_of(cache, aws.client))
-    documents.write(f"runs/{run_id}/proposals/cache_ttls-{target}.json", proposals)
-    return {
-        "outcome": "planned",
-        "run_id": run_id,
-        "target": target,
-        "changes": len(proposals.changes),
-        "no_changes": len(proposals.no_changes),
-        "failed": len(proposals.failed),
-    }
+    proposals.write(documents, run_id, f"cache_ttls-{target}")
+    return proposals.answer(run_id, target=target)

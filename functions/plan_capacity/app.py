@@ -44,12 +44,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         change=record_of,
     )
     proposals = planner.plan(batch)
-    documents.write(f"runs/{run_id}/proposals/capacity-{batch}.json", proposals)
-    return {
-        "outcome": "planned",
-        "run_id": run_id,
-        "batch": batch,
-        "changes": len(proposals.changes),
-        "no_changes": len(proposals.no_changes),
-        "failed": len(proposals.failed),
-    }
+    proposals.write(documents, run_id, f"capacity-{batch}")
+    return proposals.answer(run_id, batch=batch)

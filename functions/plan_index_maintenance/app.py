@@ -10,12 +10,13 @@ from optimizer.events import name
 from optimizer.handling import logged
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.records import ActingRecords
-from optimizer.indexes.batch import Planner, Proposed, database_of
+from optimizer.indexes.batch import Planner, database_of
 from optimizer.indexes.connections import from_environment
 from optimizer.indexes.drivers import AccessDenied, Unreachable
 from optimizer.indexes.nodes import UnsupportedServer, read_nodes
 from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Policy
+from optimizer.proposals import Proposals
 from optimizer.runs import RunStore
 
 # Kept between invocations: connecting anew costs the database more than a look does.
@@ -40,15 +41,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         limits=policy.indexes,
     )
     try:
-        proposed = planner.plan(run_id, now)
+        proposals = planner.plan(run_id, now)
     except (Unreachable, AccessDenied, TooManyConnections, UnsupportedServer) as problem:
-        proposed = Proposed(failed={target: str(problem)})
-        documents.write(f"runs/{run_id}/proposals/indexes-{target}.json", proposed.to_document())
-    return {
-        "outcome": "planned",
-        "run_id": run_id,
-        "target": target,
-        "changes": len(proposed.changes),
-        "no_changes": len(proposed.no_changes),
-        "failed": len(proposed.failed),
-    }
+        proposals = Proposals(failed={target: str(problem)})
+        proposals.write(documents, run_id, f"indexes-{target}")
+    return proposals.answer(run_id, target=target)

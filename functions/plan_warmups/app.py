@@ -26,12 +26,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         batch,
         datetime.now(UTC),
     )
-    documents.write(f"runs/{run_id}/proposals/warmups-{batch}.json", proposals)
-    return {
-        "outcome": "planned",
-        "run_id": run_id,
-        "batch": batch,
-        "changes": len(proposals.changes),
-        "no_changes": len(proposals.no_changes),
-        "failed": len(proposals.failed),
-    }
+    proposals.write(documents, run_id, f"warmups-{batch}")
+    return proposals.answer(run_id, batch=batch)

@@ -26,23 +26,12 @@ from local_account.fleet import TargetFunction
 from local_account.lambda_metrics import LambdaMetrics
 from local_account.lambda_twin import Twin, TwinClient
 from local_account.memory_run_store import MemoryRunStore
+from local_account.next_step import NEXT_STEP
 from local_account.simulated_services import Clock, MemoryDocuments, SimulatedCloudWatch, SimulatedLog
 from local_account.workload import Routing, Share, Workload
 
 _UNRESERVED = 1000
 _MOST_STEPS = 60
-_NEXT = {
-    ("apply", "pending"): "poll",
-    ("poll", "pending"): "poll",
-    ("apply", "applied"): "verify",
-    ("poll", "applied"): "verify",
-    ("poll", "failed"): "revert",
-    ("verify", "watch"): "verify",
-    ("verify", "keep"): "keep",
-    ("verify", "revert"): "revert",
-    ("keep", "pending"): "keep",
-    ("revert", "pending"): "revert",
-}
 
 
 class NoEnd(RuntimeError):
@@ -111,7 +100,7 @@ class ClosedLoop:
         )
         proposals = planner.plan("0000")
         self.left_alone += proposals.no_changes
-        changes = [Change.from_document(document) for document in proposals.changes]
+        changes = proposals.changes
         account = Account(
             targets=len(self.targets),
             unreserved_concurrency=_UNRESERVED,
@@ -145,7 +134,7 @@ class ClosedLoop:
             else:
                 answer = getattr(life, step)(change.id, self.clock.now)
             self.clock.now += timedelta(seconds=answer.get("wait_s", 0))
-            following = _NEXT.get((step, answer["outcome"]))
+            following = NEXT_STEP.get((step, answer["outcome"]))
             if following is None:
                 stored = self._store.change(change.id)
                 self.ended.append(Ended(change, stored.status, stored.message, self.clock.now))

@@ -1,6 +1,18 @@
-"""What looks back on all end-to-end tests comes last."""
+"""The deployed application's machines; what looks back on all end-to-end tests comes last."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from running import Running
+
+
+@pytest.fixture(scope="module")
+def machines(deployed: Any) -> Iterator[Running]:
+    """The machines, and no policy afterwards."""
+    running = Running(deployed)
+    yield running
+    running.forget_policy()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.documents import Documents
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
-from running import Running
+from running import MEMORY_EVIDENCE, Running
 
 # Long enough that no look comes while a test goes on.
 LATE = 20_160
@@ -57,16 +57,8 @@ class OnTrial:
     def memory(self, target: TargetFunction) -> Change:
         """Half of the calls try less."""
         before = {"memory_mb": target.memory_mb, "version": "1"}
-        evidence = {
-            "canary_weight": 0.5,
-            "provisioned_environments": 0,
-            "samples": 10_000,
-            "max_memory_used_mb": 80,
-            "price_ratio": 0.8,
-            "duration_ratio": 1.0,
-        }
         after = {"memory_mb": target.memory_mb * 3 // 4}
-        return self._of(target, Tuner.MEMORY, "set_memory", before, after, evidence)
+        return self._of(target, Tuner.MEMORY, "set_memory", before, after, MEMORY_EVIDENCE)
 
     def provisioned(self, target: TargetFunction, before: int, after: int) -> Change:
         """So many environments; of a target with a scaling target they are the most that it allows."""

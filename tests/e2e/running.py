@@ -14,6 +14,15 @@ from local_account.fleet import TargetFunction
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+# Of a change of memory that a planner would have proposed, half of the calls on trial.
+MEMORY_EVIDENCE = {
+    "canary_weight": 0.5,
+    "provisioned_environments": 0,
+    "samples": 10_000,
+    "max_memory_used_mb": 80,
+    "price_ratio": 0.8,
+    "duration_ratio": 1.0,
+}
 _POLICY_KEY = "policy/policy.json"
 # The minute in the name of a schedule, in UTC.
 _DUE = re.compile(r"-(\d{8}T\d{4})-\d+$")

@@ -13,13 +13,6 @@ RUN = "cache-ttls-run"
 
 
 @pytest.fixture(scope="module")
-def machines(deployed: Any) -> Iterator[Running]:
-    running = Running(deployed)
-    yield running
-    running.forget_policy()
-
-
-@pytest.fixture(scope="module")
 def run(machines: Running) -> Iterator[dict[str, Any]]:
     """One run of the tuner and the life of its changes, up to their ends."""
     machines.settle()

@@ -22,7 +22,7 @@ from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.documents import Documents
 from optimizer.policy.model import Policy
 from optimizer.runs import RunStore
-from running import Execution, Running
+from running import MEMORY_EVIDENCE, Execution, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -77,15 +77,7 @@ class Machines(Running):
             reason="to see what becomes of it",
             undo=before,
             risk=Risk.LOW,
-            evidence={
-                "alias": target.alias,
-                "canary_weight": 0.5,
-                "provisioned_environments": 0,
-                "samples": 10_000,
-                "max_memory_used_mb": 80,
-                "price_ratio": 0.8,
-                "duration_ratio": 1.0,
-            },
+            evidence={"alias": target.alias, **MEMORY_EVIDENCE},
         )
         policy = Policy.from_document({**AUTO, "memory": MEMORY})
         Documents(self.s3, self.application.bucket).write(f"runs/{run_id}/policy.json", canonical.plain(policy))

@@ -6,25 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from local_account.next_step import NEXT_STEP
 from optimizer import canonical
 from optimizer.changes import Change, Status
 from optimizer.policy import Policy
 from stage import NOW, Clock, PutBack, Stage, Step
 
 RUN = "run-1"
-# What follows, by the step and its answer.
-_NEXT = {
-    ("apply", "pending"): "poll",
-    ("poll", "pending"): "poll",
-    ("apply", "applied"): "verify",
-    ("poll", "applied"): "verify",
-    ("poll", "failed"): "revert",
-    ("verify", "watch"): "verify",
-    ("verify", "keep"): "keep",
-    ("verify", "revert"): "revert",
-    ("keep", "pending"): "keep",
-    ("revert", "pending"): "revert",
-}
 
 
 def _nothing(_stage: Stage, _step: str) -> None:
@@ -75,7 +63,7 @@ class Life:
             verification += step == "verify"
             answer = run(self.step(step, verification))
             outcomes.append(answer["outcome"])
-            following = _NEXT.get((step, answer["outcome"]))
+            following = NEXT_STEP.get((step, answer["outcome"]))
             if following is None:
                 return outcomes
             step = following

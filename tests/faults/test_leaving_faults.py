@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from lives import RUN
-from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.changes import Status, Tuner
 from services import error
+from small_change import small_change
 from stage import NOW, Stage, Step, stage
 
 OPTIMIZE, CHANGE = (
@@ -73,18 +74,7 @@ class Machines:
 
 
 def recorded(staged: Stage, function: str, tuner: Tuner, status: Status) -> str:
-    change = Change(
-        run_id=RUN,
-        tuner=tuner,
-        action="set",
-        target=f"arn:aws:lambda:eu-west-1:123456789012:function:{function}",
-        before={},
-        after={},
-        reason="to try",
-        undo={},
-        risk=Risk.LOW,
-        evidence={},
-    )
+    change = small_change(function, tuner, RUN)
     staged.store.record_change(change, Status.APPROVED, NOW - timedelta(days=1))
     staged.store.move(change.id, status, NOW - timedelta(hours=1), frm={Status.APPROVED})
     return change.id

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
+from local_account.next_step import NEXT_STEP
 from optimizer.capacity.amount import mark_of
 from optimizer.capacity.canary import Comparison, Minute, Side
 from optimizer.capacity.life import ChangeCapacity
@@ -97,18 +98,7 @@ class World:
                 answer = getattr(life, step)(self.change.id, NOW)
             outcome = answer["outcome"]
             self.now += timedelta(seconds=answer.get("wait_s", 0) if outcome == "pending" else 0)
-            following = {
-                ("apply", "pending"): "poll",
-                ("poll", "pending"): "poll",
-                ("apply", "applied"): "verify",
-                ("poll", "applied"): "verify",
-                ("poll", "failed"): "revert",
-                ("verify", "watch"): "verify",
-                ("verify", "keep"): "keep",
-                ("verify", "revert"): "revert",
-                ("keep", "pending"): "keep",
-                ("revert", "pending"): "revert",
-            }.get((step, outcome))
+            following = NEXT_STEP.get((step, outcome))
             if following is None:
                 return outcome
             step = following

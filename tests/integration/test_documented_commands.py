@@ -17,10 +17,6 @@ START = datetime(2026, 10, 1, tzinfo=UTC)
 CURVE = "".join(f"set,waits,x86_64,{mb},100.0,100\n" for mb in (128, 256, 512, 1024, 2048, 3008))
 
 
-def those(begin: str) -> list[Shown]:
-    return [shown for shown in commands() if shown.text.startswith(begin)]
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the documents speak of."""
@@ -45,7 +41,7 @@ def write(path: Path, names: Iterable[str], rows: Iterable[Iterable[object]]) ->
         writer.writerows(rows)
 
 
-@pytest.mark.parametrize("shown", those("optimizer backtest"), ids=str)
+@pytest.mark.parametrize("shown", commands("optimizer backtest"), ids=str)
 def test_what_is_played_on_files(shown: Shown, files: Path) -> None:
     done = run(shown.text, files, {})
     assert done.returncode == 0, done.stderr
@@ -69,7 +65,7 @@ def addresses(server: Callable[[Installation[Any]], Any]) -> Iterator[dict[str, 
         }
 
 
-@pytest.mark.parametrize("shown", those("optimizer inspect"), ids=str)
+@pytest.mark.parametrize("shown", commands("optimizer inspect"), ids=str)
 def test_what_looks_at_a_server(shown: Shown, addresses: dict[str, str], tmp_path: Path) -> None:
     command = shown.text
     for there, here in addresses.items():

@@ -12,16 +12,16 @@ from typing import Any
 import boto3
 import pytest
 from optimizer import stack_answer
-from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.changes import Status, Tuner
 from optimizer.leaving import HOLDER, Leaving
 from optimizer.runs import RunStore
 from own_account import TABLE, load_handler, own_account
+from small_change import small_change
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 OPTIMIZE, CHANGE = (
     f"arn:aws:states:eu-west-1:123456789012:stateMachine:optimizer-{name}" for name in ("run", "change")
 )
-FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function"
 
 
 class ExecutionAlreadyExists(Exception):
@@ -84,18 +84,7 @@ class Account:
 
     def change(self, function: str, tuner: Tuner, status: Status, execution: str = "", *, run: int = 1) -> str:
         """A change in a status, with an execution in another; its id."""
-        change = Change(
-            run_id=f"run-{run}",
-            tuner=tuner,
-            action="set",
-            target=f"{FUNCTION}:{function}",
-            before={},
-            after={},
-            reason="to try",
-            undo={},
-            risk=Risk.LOW,
-            evidence={},
-        )
+        change = small_change(function, tuner, f"run-{run}")
         at = NOW - timedelta(days=10 - run)
         self.store.record_change(change, Status.APPROVED, at)
         self.store.move(change.id, status, at, frm={Status.APPROVED})

@@ -83,7 +83,7 @@ def world() -> Iterator[World]:
 
 def test_every_target_is_proposed_for_left_alone_or_failed_with_a_reason(world: World) -> None:
     batch = world.documents.read(f"runs/{RUN}/batches/0000.json")["functions"]
-    told = [change["target"] for change in world.proposals.changes]
+    told = [change.target for change in world.proposals.changes]
     told += [unchanged.target for unchanged in world.proposals.no_changes]
     told += list(world.proposals.failed)
     assert {target["function_arn"] for target in batch} == set(told)
@@ -91,8 +91,7 @@ def test_every_target_is_proposed_for_left_alone_or_failed_with_a_reason(world: 
 
 
 def test_sizes_are_proposed_from_the_report_lines_that_production_left(world: World) -> None:
-    changes = [Change.from_document(document) for document in world.proposals.changes]
-    sizes = [change for change in changes if change.action == "set_memory"]
+    sizes = [change for change in world.proposals.changes if change.action == "set_memory"]
     assert sizes, [u.reason for u in world.proposals.no_changes if u.tuner == "memory"]
     for change in sizes:
         assert change.evidence["log_scan"]["lines"] > 0
@@ -104,12 +103,11 @@ def test_a_second_plan_of_the_same_hour_learns_nothing_twice(world: World) -> No
     again = world.planner.plan("0000")
     assert [_key(c) for c in again.changes] == [_key(c) for c in world.proposals.changes]
     for first, second in zip(world.proposals.changes, again.changes, strict=True):
-        assert first["evidence"].get("samples") == second["evidence"].get("samples")
+        assert first.evidence.get("samples") == second.evidence.get("samples")
 
 
 def test_a_change_of_memory_lives_its_life_in_the_account(world: World) -> None:
-    changes = [Change.from_document(document) for document in world.proposals.changes]
-    change = next(change for change in changes if change.evidence.get("canary_weight"))
+    change = next(change for change in world.proposals.changes if change.evidence.get("canary_weight"))
     world.store.record_change(change, Status.APPROVED, world.now)
     applied = world.life().apply(change.id, world.now)
     assert applied["outcome"] == "applied", applied
@@ -129,5 +127,5 @@ def test_a_change_of_memory_lives_its_life_in_the_account(world: World) -> None:
     assert back.version.memory_mb == back.latest.memory_mb == change.before["memory_mb"]
 
 
-def _key(document: dict[str, Any]) -> tuple[str, Any]:
-    return document["id"], document["after"]
+def _key(change: Change) -> tuple[str, Any]:
+    return change.id, change.after

@@ -16,11 +16,12 @@ from optimizer.changes import Change, Status, Tuner
 from optimizer.guardrails import Account, calendar
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.life import ChangeIndexes
-from optimizer.indexes.batch import Planner, Proposed
+from optimizer.indexes.batch import Planner
 from optimizer.indexes.connections import Connections
 from optimizer.indexes.drivers import Unreachable
 from optimizer.indexes.nodes import read_nodes
 from optimizer.policy.model import Policy
+from optimizer.proposals import Proposals
 from servers import postgresql
 
 NOW = datetime.now(UTC)
@@ -54,7 +55,7 @@ class Team:
             began=lambda *_: False,
         )
 
-    def plan(self, run_id: str = "run-1", **changed: Any) -> Proposed:
+    def plan(self, run_id: str = "run-1", **changed: Any) -> Proposals:
         database = replace(self.database, **changed)
         planner = Planner(
             store=self.store,

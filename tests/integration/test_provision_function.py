@@ -9,7 +9,6 @@ import boto3
 import pytest
 from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
-from moto import mock_aws
 from optimizer import guardrails
 from optimizer.capacity.amount import held, mark_of
 from optimizer.capacity.hold import HoldMinimum
@@ -20,6 +19,7 @@ from optimizer.capacity.timetables import Delivery, PlacedTimetables, schedule_n
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
+from own_account import own_account
 
 NAME, GROUP = "orders", "timetables"
 ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{NAME}"
@@ -170,10 +170,7 @@ def live(scaling: Scaling | None = None) -> LiveFunction:
 
 @pytest.fixture
 def placed(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlacedTimetables]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    with mock_aws():
+    with own_account(monkeypatch, "eu-west-1"):
         scheduler, scaling = boto3.client("scheduler"), boto3.client("application-autoscaling")
         scheduler.create_schedule_group(Name=GROUP)
         scaling.register_scalable_target(

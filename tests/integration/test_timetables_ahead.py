@@ -12,11 +12,11 @@ from local_account.lambda_metrics import LambdaMetrics
 from local_account.simulated_services import Clock, SimulatedCloudWatch
 from local_account.timetables_ahead import TimetablesAhead
 from local_account.workload import Routing, Share
-from moto import mock_aws
 from optimizer.capacity.live import LiveFunction, Version
 from optimizer.capacity.provisioned_use import days_to_watch, judge_use, read_use
 from optimizer.capacity.timetable import Timetable
 from optimizer.capacity.timetables import Delivery, PlacedTimetables
+from own_account import own_account
 
 # A Saturday evening.
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
@@ -28,10 +28,7 @@ MONDAYS = Timetable.of_hours([2 if hour == 7 else 0 for hour in range(168)], "Eu
 
 @pytest.fixture
 def ahead(monkeypatch: pytest.MonkeyPatch) -> Iterator[TimetablesAhead]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    with mock_aws():
+    with own_account(monkeypatch, "eu-west-1"):
         scheduler, scaling = boto3.client("scheduler"), boto3.client("application-autoscaling")
         scheduler.create_schedule_group(Name=GROUP)
         role = "arn:aws:iam::123456789012:role/timetables"

@@ -28,13 +28,13 @@ class Shown:
         return f"{self.file}:{self.line}: {self.text}"
 
 
-def commands() -> Iterator[Shown]:
-    """Every command that stands in a block of its own, without its comment; lines that go on are one."""
+def commands(begin: str = "") -> Iterator[Shown]:
+    """Every command that stands in a block of its own and begins so, without its comment; lines that go on are one."""
     for found in _blocks(""):
         lines = re.sub(r"\\\n\s*", " ", found.text).splitlines()
         for number, line in enumerate(lines):
             text = re.split(r"\s+#\s", line)[0].strip()
-            if text.split(" ")[0] in PROGRAMS:
+            if text.startswith(begin) and text.split(" ")[0] in PROGRAMS:
                 yield Shown(found.file, found.line + number, text)
 
 

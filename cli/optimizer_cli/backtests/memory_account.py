@@ -11,7 +11,7 @@ from optimizer.capacity.backtest import Row, rows_of, together
 from optimizer.capacity.batch import CapacityPlanner
 from optimizer.capacity.live import LambdaAccount
 from optimizer.capacity.logs import ReportLog
-from optimizer.changes import Change, Interval, NoChange
+from optimizer.changes import Interval
 from optimizer.policy.model import Policy
 from optimizer.traffic import metrics
 from optimizer.traffic.analyze import history_key
@@ -36,8 +36,7 @@ def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[Row
         name = f"{number:04d}"
         _observe(documents, name, plain(batch), now)
         found = planner.plan(name)
-        proposals: list[Change | NoChange] = [*map(Change.from_document, found.changes), *found.no_changes]
-        rows += rows_of(proposals, found.failed)
+        rows += rows_of([*found.changes, *found.no_changes], found.failed)
     return sorted(rows, key=lambda row: row.name), together(row.saving for row in rows if row.saving)
 
 

@@ -10,7 +10,7 @@ from optimizer.caches.probe_result import ProbeResult
 from optimizer.caches.propose import Seen, propose
 from optimizer.caches.published import UnusableDocument
 from optimizer.caches.record_log import RecordLog, RecordsUnreadable
-from optimizer.changes import Change, NoChange, Tuner
+from optimizer.changes import Tuner
 from optimizer.policy.model import Cache, CacheTtls
 from optimizer.proposals import Proposals
 from optimizer.runs import RunStore
@@ -49,11 +49,10 @@ class CachePlanner:
             taken_back=self._taken_back(target),
             most_ttl_s=delivery.most_ttl_s(),
         )
-        found = propose(self.run_id, cache, self.limits, seen, self.now)
-        return Proposals(
-            changes=[item.to_document() for item in found if isinstance(item, Change)],
-            no_changes=[item for item in found if isinstance(item, NoChange)],
-        )
+        proposals = Proposals()
+        for decision in propose(self.run_id, cache, self.limits, seen, self.now):
+            proposals.add(decision)
+        return proposals
 
     def _taken_back(self, target: str) -> dict[str, list[float]]:
         """TTLs that did worse, by namespace."""

@@ -58,10 +58,7 @@ class CapacityPlanner:
                 result.failed[target["function_arn"]] = outcome
                 continue
             for proposal in outcome:
-                if isinstance(proposal, Change):
-                    result.changes.append(proposal.to_document())
-                else:
-                    result.no_changes.append(proposal)
+                result.add(proposal)
         return result
 
     def _one(self, target: Mapping[str, Any], traffic: Mapping[str, Any]) -> list[Change | NoChange] | str:

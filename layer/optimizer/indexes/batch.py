@@ -1,9 +1,8 @@
 """One database of a run: looked at through its reader, what was found looked at once more, proposals written."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from optimizer.changes import Change, NoChange, Tuner
 from optimizer.documents import Documents, NoSuchDocument
@@ -18,25 +17,12 @@ from optimizer.indexes.postgresql_bloat import shares
 from optimizer.indexes.propose import Seen, action_of, job_of, propose, target_of
 from optimizer.indexes.usage import snapshot
 from optimizer.policy.model import Database, Indexes, Policy
+from optimizer.proposals import Proposals
 from optimizer.runs import RunStore
 
 
 class NoSuchTarget(LookupError):
     """The run's policy names no database of this name."""
-
-
-@dataclass(slots=True)
-class Proposed:
-    """What is written for check_guardrails."""
-
-    changes: list[Change] = field(default_factory=list)
-    no_changes: list[NoChange] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-
-    def to_document(self) -> dict[str, Any]:
-        """As every planner writes it: Changes with their id and digest."""
-        changes = [change.to_document() for change in self.changes]
-        return {"changes": changes, "no_changes": self.no_changes, "failed": self.failed}
 
 
 def database_of(policy: Policy, name: str) -> Database:
@@ -59,25 +45,25 @@ class Planner:
     read: Callable[[], Sequence[Catalog]]
     limits: Indexes
 
-    def plan(self, run_id: str, now: datetime) -> Proposed:
+    def plan(self, run_id: str, now: datetime) -> Proposals:
         """Proposals, what is left alone and why; remembers what was found for the next run."""
         key = f"history/indexes/{self.database.name}.json"
         past = self._past(key, run_id)
         nodes = self.read()
         findings = find(nodes, self.limits, past.snapshots, past.bloat)
         cooling = self._cooling(findings, now)
-        proposed, known = Proposed(), set[str]()
+        proposals, known = Proposals(), set[str]()
         for finding in findings:
             one = self._propose(run_id, finding, cooling)
-            if isinstance(one, NoChange):
-                proposed.no_changes.append(one)
-            elif one.id not in known:
+            if isinstance(one, Change):
+                if one.id in known:
+                    continue
                 known.add(one.id)
-                proposed.changes.append(one)
-        self.documents.write(f"runs/{run_id}/proposals/indexes-{self.database.name}.json", proposed.to_document())
+            proposals.add(one)
+        proposals.write(self.documents, run_id, f"indexes-{self.database.name}")
         taken = [snapshot(node) for node in nodes]
         self.documents.write(key, past.with_run(run_id, taken, shares(nodes[0], nodes[0].pages)))
-        return proposed
+        return proposals
 
     def _propose(self, run_id: str, finding: Finding, cooling: dict[str, datetime]) -> Change | NoChange:
         name, action = self.database.name, action_of(finding)

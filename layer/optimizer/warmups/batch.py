@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from optimizer.at_once import at_once
 from optimizer.capacity.observed import FunctionHistory
-from optimizer.changes import Change, Tuner
+from optimizer.changes import Tuner
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.policy.model import Policy
 from optimizer.proposals import Proposals
@@ -75,10 +75,7 @@ def plan_batch(
             minute_of(now),
             learn(lines, live.memory_mb, policy.warmups.keep_alive_minutes),
         )
-        if isinstance(decision, Change):
-            result.changes.append(decision.to_document())
-        else:
-            result.no_changes.append(decision)
+        result.add(decision)
     return result
 
 

@@ -1,0 +1,19 @@
+"""A Change of nothing in particular, for tests of what is recorded of Changes."""
+
+from optimizer.changes import Change, Risk, Tuner
+
+
+def small_change(function: str, tuner: Tuner, run_id: str) -> Change:
+    """A Change of a function by a run."""
+    return Change(
+        run_id=run_id,
+        tuner=tuner,
+        action="set",
+        target=f"arn:aws:lambda:eu-west-1:123456789012:function:{function}",
+        before={},
+        after={},
+        reason="to try",
+        undo={},
+        risk=Risk.LOW,
+        evidence={},
+    )
