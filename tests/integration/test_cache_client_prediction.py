@@ -1,9 +1,7 @@
 """From the client's log records to a hit ratio that a real server then gives."""
 
-import contextlib
 import itertools
 import json
-import os
 import random
 import time
 from collections import Counter
@@ -20,26 +18,12 @@ SECONDS = 6.0
 LATEST_S = 0.15
 # Reads a second and skew of two namespaces; their keys are drawn from the same seed every time.
 TRAFFIC = {"page": (1200, 2000, 0.7), "stock": (600, 300, 1.1)}
-BOUNDS = Bounds(0.3, 0.1, 2.0)
+# How many times as long everything takes, reads and TTLs alike, where the machine has other work.
+PACES = (1, 1, 2, 4, 8)
 
 
 class Late(Exception):
     """The machine was too busy to read at the pace that was foreseen, so that nothing can be compared."""
-
-
-def in_time(play):
-    """What `play` gives when it was not late; tried again because other work on the machine passes."""
-    in_ci = os.environ.get("CI") == "true"
-    for _ in range(12 if in_ci else 3):
-        with contextlib.suppress(Late):
-            return play()
-        time.sleep(2)
-    try:
-        return play()
-    except Late as late:
-        if in_ci:
-            raise
-        pytest.skip(f"the machine is too busy: {late}")
 
 
 def reads(seed):
@@ -52,50 +36,70 @@ def reads(seed):
     return sorted(found)
 
 
-def drive(url, seed, ttls, counted_from_s=0.0):
+def bounds(pace):
+    """Of both namespaces."""
+    return Bounds(0.3 * pace, 0.1 * pace, 2.0 * pace)
+
+
+def drive(url, seed, pace, ttls, counted_from_s=0.0):
     """Read from the server at that pace with published TTLs: hit ratio of each namespace, and what the client logged.
     Raises Late."""
+    client = connect(url, 1.0)
+    client.ping()
     used = Cache(
-        connect(url, 1.0),
-        {name: Namespace(BOUNDS, jitter=0, beta=0) for name in TRAFFIC},
+        client,
+        {name: Namespace(bounds(pace), jitter=0, beta=0) for name in TRAFFIC},
         fetch=lambda: json.dumps({"version": 1, "ttl_s": ttls}),
         prefix=f"{time.time_ns()}",
         sample_rate=0.6,
     )
     asked, loads, records = Counter(), Counter(), []
+    planned = reads(seed)
     started = time.monotonic()
-    for at, name, key in reads(seed):
+    for unhurried, name, key in planned:
+        at = unhurried * pace
         wait_s = at - (time.monotonic() - started)
         if wait_s > 0.001:
             time.sleep(wait_s)
-        elif wait_s < -LATEST_S:
-            raise Late(f"{-wait_s:.2f} s behind at second {at:.1f}")
+        elif wait_s < -LATEST_S * pace:
+            raise Late(f"{-wait_s:.2f} s behind at second {at:.1f}, at pace {pace}")
         missed = []
         used.read(name, key, lambda missed=missed: missed.append(1))
         if at >= counted_from_s:
             asked[name] += 1
             loads[name] += len(missed)
-        records += map(json.loads, used.flush(every_s=3.0))
+        records += map(json.loads, used.flush(every_s=3.0 * pace))
     records += map(json.loads, used.flush(0))
     samples = [r["cache_sample"] for r in records if "cache_sample" in r]
     return {name: 1 - loads[name] / asked[name] for name in asked}, samples
 
 
-@pytest.mark.parametrize("installation", [valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
-def test_tuned_ttls_reach_on_a_server_the_hit_ratio_that_was_predicted(server, installation):
-    url = server(installation).url
-    _, records = in_time(lambda: drive(url, 1, {}))
-    limits = TtlLimits(BOUNDS.min_ttl_s, BOUNDS.max_ttl_s, max_step_ratio=5)
+def predicted_and_measured(url, pace):
+    """Hit ratio of each namespace with the TTLs that are tuned from what the client logged. Raises Late."""
+    _, records = drive(url, 1, pace, {})
+    limits = TtlLimits(bounds(pace).min_ttl_s, bounds(pace).max_ttl_s, max_step_ratio=5)
     states = {
-        name: NamespaceState(BOUNDS.ttl_s, limits, seen, target_hit_ratio=0.99)
+        name: NamespaceState(bounds(pace).ttl_s, limits, seen, target_hit_ratio=0.99)
         for name, seen in observations(records).items()
     }
     decisions = {decision.namespace: decision for decision in tune(states, 1300)}
     assert {name for name, decision in decisions.items() if decision.after_s} == set(TRAFFIC)
     ttls = {name: decision.after_s for name, decision in decisions.items()}
-    measured, _ = in_time(lambda: drive(url, 2, ttls, counted_from_s=max(ttls.values())))
-    for name, decision in decisions.items():
-        assert decision.evidence["hit_ratio_after"] == pytest.approx(measured[name], abs=0.02), (name, ttls)
+    measured, _ = drive(url, 2, pace, ttls, counted_from_s=max(ttls.values()))
+    return {name: decision.evidence["hit_ratio_after"] for name, decision in decisions.items()}, measured
+
+
+@pytest.mark.parametrize("installation", [valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
+def test_tuned_ttls_reach_on_a_server_the_hit_ratio_that_was_predicted(server, installation):
+    url = server(installation).url
+    for pace in PACES:
+        try:
+            predicted, measured = predicted_and_measured(url, pace)
+            break
+        except Late:
+            if pace == PACES[-1]:
+                raise
+    assert measured == pytest.approx(predicted, abs=0.02), pace
 
 
 @pytest.mark.parametrize(

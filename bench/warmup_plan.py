@@ -1,0 +1,53 @@
+"""What planning the warm-ups of one function costs in CPU, beside reading the history that it is planned from.
+
+python bench/warmup_plan.py
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+from optimizer.traffic.history import HOUR_METRICS, History, Series, empty
+from optimizer.warmups.plan import WarmupRequest, plan
+
+DAY = 1440
+GOAL_MS = 50.0
+ROUNDS = 15
+
+
+def main() -> int:
+    """Measure, print, and return 1 if the goal is missed."""
+    random = np.random.default_rng(11)
+    rate = 600 * (1.5 + np.sin(np.arange(15 * DAY) / DAY * 2 * np.pi))
+    calls = random.poisson(rate).astype(float)
+    request = WarmupRequest(
+        start=datetime(2026, 3, 10, tzinfo=UTC),
+        hours_ahead=24,
+        time_zone="UTC",
+        duration_ms=600.0,
+        keep_alive_minutes=10,
+        idle_minutes_per_cold_start=50.0,
+        minutes=calls,
+        hours=np.zeros(0),
+    )
+    values = {"invocations": calls, "duration_ms": np.full(15 * DAY, 600.0), "concurrency": calls}
+    stored = History(Series(0, values), empty(HOUR_METRICS)).to_bytes()
+    planning, reading = cpu_ms(lambda: plan(request)), cpu_ms(lambda: History.from_bytes(stored))
+    print(f"planning a day from fifteen days of minutes: {planning:.1f} ms of CPU, goal {GOAL_MS:.0f}")
+    print(f"reading those fifteen days from their file:  {reading:.1f} ms of CPU")
+    return int(planning > GOAL_MS)
+
+
+def cpu_ms(work: Callable[[], object]) -> float:
+    """The least CPU time of several rounds, in ms."""
+    took = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        work()
+        took.append(time.process_time() - began)
+    return 1000 * min(took)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
