@@ -4,7 +4,9 @@
 
 Another process reads and writes at a steady pace all the time. Rounds with and without the probe alternate, in an order
 that is drawn, so that what else the machine does hits both alike; the probe is the shipped one with its shipped pace,
-but it does not give up when the server gets slower, because then it would cost nothing.
+but it does not give up when the server gets slower, because then it would cost nothing. A Lambda probes from another
+machine: here the probe has a core of its own, and the server and its load another, so that what is measured is what
+the server does for the probe and not what the probe's own process takes from a shared core.
 Printed for both: p99 of the other process's latency (median over the rounds) and the server's CPU, and the difference
 with its standard error over pairs of rounds. Limits: p99 at most 5 % more, CPU at most 1 % of a core more. Ends with 2
 if the noise of the machine is larger than a limit, because that proves nothing.
@@ -14,6 +16,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import random
 import statistics
 import subprocess
@@ -21,6 +24,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO, Any, cast
 
 import redis
@@ -84,6 +88,17 @@ def fill(server: CacheServer, keys: int) -> None:
                 pipeline.execute()
 
 
+def apart(*loaded: int) -> None:
+    """Give these processes one core and this one the others."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        raise SystemExit("a probe from elsewhere cannot be measured on a machine with one core")
+    for process_id in loaded:
+        for thread in Path(f"/proc/{process_id}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {first})
+    os.sched_setaffinity(0, set(others))
+
+
 def cpu_s(client: "redis.Redis") -> float:
     """User and system time of the server's process."""
     told: Any = client.info("cpu")
@@ -139,6 +154,7 @@ def main() -> None:
         fill(server, args.keys)
         command = [sys.executable, __file__, "--load", server.url, "--keys", str(args.keys)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            apart(server.pid, other.pid)
             play(other, server, 1, probing=False)
             for _ in range(args.rounds):
                 order = random.sample((False, True), 2)

@@ -40,7 +40,7 @@ SLOWER = 3
 @click.option(
     "--duty",
     type=click.FloatRange(0, 0.1, min_open=True),
-    default=0.01,
+    default=Limits().duty,
     show_default=True,
     help="Share of the time in which a server may be busy with this.",
 )

@@ -32,7 +32,7 @@ class Limits:
 
     keys: int = 10_000
     seconds: float = 120.0
-    duty: float = 0.01
+    duty: float = 0.004
     batch: int = 20
     samples: int = 5
     second_look_s: float = 3.0
