@@ -24,13 +24,16 @@ from own_account import BUCKET, load_handler, own_account, sample_event
 
 NOW = datetime(2026, 11, 20, 6, 17, 30, tzinfo=UTC)
 FIRST = minute_of(NOW) - 70 * 1440
+BURSTS = {"Invocations", "ConcurrentExecutions"}
 
 
 class ArrayCloudWatch:
-    """get_metric_data over per-minute calls by function name; duration 100 ms, three environments at most."""
+    """get_metric_data over per-minute calls by function name; duration 100 ms, three environments in each minute where
+    `concurrency` is not given."""
 
-    def __init__(self, calls: dict[str, Any]) -> None:
+    def __init__(self, calls: dict[str, Any], concurrency: float = 3.0) -> None:
         self.calls = calls
+        self.concurrency = concurrency
         self.requests: list[dict[str, Any]] = []
         self.throttled: set[str] = set()
         self._model = boto3.client("cloudwatch", "us-east-1").meta.service_model.operation_model("GetMetricData")
@@ -71,7 +74,7 @@ class ArrayCloudWatch:
             ("Invocations", "Sum"): block,
             ("Duration", "Average"): np.full(len(block), 100.0),
             ("Duration", "p95"): np.full(len(block), 180.0),
-            ("ConcurrentExecutions", "Maximum"): np.full(len(block), 3.0),
+            ("ConcurrentExecutions", "Maximum"): np.full(len(block), self.concurrency),
             ("Errors", "Sum"): block * 0.01,
             ("Throttles", "Sum"): block * 0.0,
         }[metric, stat["Stat"]]
@@ -150,7 +153,8 @@ def test_a_run_hours_later_asks_for_those_hours_and_the_ones_that_may_have_been_
     analyze_batch(cloudwatch, documents, log, [target("orders")], NOW - timedelta(hours=6))
     cloudwatch.requests.clear()
     analyze_batch(cloudwatch, documents, log, [target("orders")], NOW)
-    assert len(cloudwatch.requests) == 2
+    # By the minute, by the hour, and what calls and their duration do not explain by the minute again.
+    assert len(cloudwatch.requests) == 3
     points = sum(
         (request["EndTime"] - request["StartTime"]) // timedelta(seconds=query["MetricStat"]["Period"])
         for request in cloudwatch.requests
@@ -178,8 +182,25 @@ def test_a_hundred_functions_share_few_calls(documents: Documents, log: PingLog)
         documents.write_bytes(f"history/{name}.npz", documents.read_bytes("history/f0.npz"), "application/octet-stream")
     cloudwatch.requests.clear()
     analyze_batch(cloudwatch, documents, log, targets, NOW)
-    # 100 functions x 3 metrics x (1440 + 240) minutes in calls of 100,800 points, and the hourly ones.
+    # 100 functions x 2 metrics x (1440 + 240) minutes in calls of 100,800 points, and the hourly ones.
     assert len(cloudwatch.requests) <= 7
+
+
+@pytest.mark.parametrize(("most", "by_the_minute"), [(1.0, {"Invocations"}), (2.0, {"Invocations"}), (3.0, BURSTS)])
+def test_only_of_functions_with_bursts_the_concurrency_of_each_minute_is_asked_for(
+    documents: Documents, log: PingLog, most: float, by_the_minute: set[str]
+) -> None:
+    cloudwatch: Any = ArrayCloudWatch({"orders": daily()}, most)
+    analyze_batch(cloudwatch, documents, log, [target("orders")], NOW)
+    metrics = [query["MetricStat"] for request in cloudwatch.requests for query in request["MetricDataQueries"]]
+    assert {metric["Metric"]["MetricName"] for metric in metrics if metric["Period"] == 60} == by_the_minute
+    minutes = stored_history(documents, "orders").minutes
+    called = minutes.values["invocations"] > 0
+    assert (minutes.values["duration_ms"][called] == 100).all()
+    whole = called[: len(called) // 60 * 60]
+    concurrency = minutes.values["concurrency"][: len(whole)][whole]
+    assert concurrency.max() == most
+    assert concurrency.min() >= 1
 
 
 def test_a_function_that_cloudwatch_throttles_fails_by_itself_with_one_line(documents: Documents, log: PingLog) -> None:

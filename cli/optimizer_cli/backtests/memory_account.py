@@ -13,11 +13,8 @@ from optimizer.capacity.live import LambdaAccount
 from optimizer.capacity.logs import ReportLog
 from optimizer.changes import Interval
 from optimizer.policy.model import Policy
-from optimizer.traffic import metrics
 from optimizer.traffic.analyze import history_key
 from optimizer.traffic.history import History
-from optimizer.traffic.minutes import minute_of
-from optimizer.traffic.silence import settle
 from optimizer.traffic.summary import summarise
 
 from optimizer_cli.backtests import own_functions
@@ -41,18 +38,16 @@ def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[Row
 
 
 def _observe(documents: MemoryDocuments, name: str, batch: Any, now: datetime) -> None:
-    windows = {target["function_name"]: metrics.window(History.empty(), minute_of(now)) for target in batch}
-    read = dict(metrics.read(boto3.client("cloudwatch"), windows))
-    histories = {name: history for name, history in read.items() if isinstance(history, History)}
-    settled = settle(histories, min(window.since_minute for window in windows.values()))
+    read = own_functions.histories(boto3.client("cloudwatch"), [target["function_name"] for target in batch], now)
     functions = {}
     for target in batch:
         function = target["function_name"]
-        if function not in settled:
+        history = read[function]
+        if not isinstance(history, History):
             continue
-        documents.write_bytes(history_key(function), settled[function].to_bytes(), "application/octet-stream")
+        documents.write_bytes(history_key(function), history.to_bytes(), "application/octet-stream")
         functions[function] = summarise(
-            settled[function],
+            history,
             function_name=function,
             function_arn=target["function_arn"],
             alias=target["alias"],

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from optimizer.policy.model import Policy
 from optimizer.targets import FunctionTarget, Targets, choose, tagged_functions
 from optimizer.traffic import metrics
+from optimizer.traffic.by_hour import spread
 from optimizer.traffic.history import History
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.silence import settle
@@ -24,6 +25,16 @@ def found(tagging: "ResourceGroupsTaggingAPIClient", policy: Policy, only: Colle
     return choose(tagged_functions(tagging, policy.functions.tags), policy, only or None)
 
 
+def histories(
+    cloudwatch: "CloudWatchClient", names: Collection[str], now: datetime
+) -> dict[str, History | metrics.MetricsUnavailable]:
+    """All that CloudWatch has of each function, or why there is nothing; nothing is stored."""
+    windows = {name: metrics.window(History.empty(), minute_of(now)) for name in names}
+    read_now = dict(metrics.read(cloudwatch, windows))
+    known = {name: spread(history) for name, history in read_now.items() if isinstance(history, History)}
+    return read_now | settle(known, min(window.since_minute for window in windows.values()))
+
+
 def read(
     cloudwatch: "CloudWatchClient",
     lambda_: "LambdaClient",
@@ -32,14 +43,12 @@ def read(
     init_ms: float,
 ) -> Iterator[tuple[str, Subject | str]]:
     """Each function of a batch by name, or in one sentence why it cannot be played."""
-    windows = {target.function_name: metrics.window(History.empty(), minute_of(now)) for target in batch}
-    read_now = dict(metrics.read(cloudwatch, windows))
-    histories = {name: history for name, history in read_now.items() if isinstance(history, History)}
-    settled = settle(histories, min(window.since_minute for window in windows.values()))
+    read_now = histories(cloudwatch, [target.function_name for target in batch], now)
     for target in batch:
         name = target.function_name
-        if name not in settled:
-            yield name, str(read_now[name])
+        history = read_now[name]
+        if not isinstance(history, History):
+            yield name, str(history)
             continue
         try:
             configuration = lambda_.get_function_configuration(FunctionName=name)
@@ -50,7 +59,7 @@ def read(
             name,
             Subject(
                 name=name,
-                minutes=settled[name].minutes,
+                minutes=history.minutes,
                 timezone=target.timezone,
                 memory_mb=configuration["MemorySize"],
                 architecture=configuration["Architectures"][0],

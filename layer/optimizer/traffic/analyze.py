@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optimizer.at_once import at_once
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.traffic import metrics
+from optimizer.traffic.by_hour import spread
 from optimizer.traffic.history import History, UnreadableHistory
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.own_pings import without_pings
@@ -64,7 +65,7 @@ def analyze_batch(
     failed = {name: str(result) for name, result in read.items() if not isinstance(result, History)}
     fresh = {name: new for name, new in read.items() if isinstance(new, History)}
     pings = at_once(lambda name: list(log.between(name, windows[name].first_minute, windows[name].end_minute)), fresh)
-    real = {name: without_pings(fresh[name], own) for name, own in zip(fresh, pings, strict=True)}
+    real = {name: spread(without_pings(fresh[name], own)) for name, own in zip(fresh, pings, strict=True)}
     merged = {name: known[name].merged(new) for name, new in real.items()}
     settled = settle(merged, min((asked.since_minute for asked in windows.values()), default=0))
     at_once(

@@ -1,5 +1,6 @@
 """Reading CloudWatch: only what the history does not have yet, as many metrics in a call as it allows."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 
+from optimizer.traffic import by_hour
 from optimizer.traffic.history import (
     HOUR_METRICS,
     HOURS_KEPT,
@@ -37,7 +39,6 @@ _STATISTICS = {
     "errors": ("Errors", "Sum"),
     "throttles": ("Throttles", "Sum"),
 }
-_ONLY_BY_HOUR = tuple(name for name in HOUR_METRICS if name not in MINUTE_METRICS)
 
 
 class MetricsUnavailable(RuntimeError):
@@ -59,8 +60,8 @@ class _Query:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What to ask for, numbers since 1970, ends not included. `old_hours`: hours before the minutes begin;
-    `hours`: those that lie in the minutes, for what is kept by the hour only."""
+    """What to ask for, numbers since 1970, ends not included. `old_hours`: hours before the minutes begin; `hours`:
+    those that lie in the minutes, the last of which may not be over."""
 
     first_minute: int
     end_minute: int
@@ -91,35 +92,63 @@ def read(
 ) -> Iterator[tuple[str, History | MetricsUnavailable]]:
     """The new points of each function, by name, or why there are none. A point that CloudWatch does not report is
     NaN. One failed call fails only the functions that it asked for; after several in a row the rest fails unasked, so
-    that there is time left to keep what was read and to say what was not."""
-    queries = [query for name, asked in windows.items() for query in _queries(name, asked)]
-    points: dict[_Query, Any] = {query: np.full(query.points, np.nan) for query in queries}
-    failed: dict[str, MetricsUnavailable] = {}
-    failure, in_a_row = MetricsUnavailable(), 0
-    for call in _calls(queries):
-        wanted = [query for query in call if query.function_name not in failed]
-        if not wanted:
-            continue
-        if in_a_row < FAILURES_IN_A_ROW:
-            try:
-                _ask(cloudwatch, wanted, points)
-                in_a_row = 0
-                continue
-            except (ClientError, BotoCoreError) as error:
-                failure, in_a_row = MetricsUnavailable(_explanation(error)), in_a_row + 1
-        failed.update({query.function_name: failure for query in wanted})
+    that there is time left to keep what was read and to say what was not.
+
+    Durations are those of the hour; a minute's concurrency is asked for where `by_hour.unexplained`, and else NaN.
+    """
+    reading = _Reading(cloudwatch)
+    reading.ask([query for name, asked in windows.items() for query in _queries(name, asked)])
+    bursting = [name for name, asked in windows.items() if by_hour.unexplained(_history(asked, reading.of(name)))]
+    reading.ask([_by_minute(name, "concurrency", windows[name]) for name in bursting])
     for name, asked in windows.items():
-        if name in failed:
-            yield name, failed[name]
-        else:
-            yield name, _history(asked, {q: points[q] for q in queries if q.function_name == name})
+        yield name, reading.failed.get(name) or _history(asked, reading.of(name))
+
+
+class _Reading:
+    """What was read so far, and the functions that it failed for."""
+
+    def __init__(self, cloudwatch: "CloudWatchClient") -> None:
+        self.failed: dict[str, MetricsUnavailable] = {}
+        self._cloudwatch = cloudwatch
+        self._points: dict[str, dict[_Query, Any]] = defaultdict(dict)
+        self._failure, self._in_a_row = MetricsUnavailable(), 0
+
+    def of(self, name: str) -> Mapping[_Query, Any]:
+        """The points of a function."""
+        return self._points[name]
+
+    def ask(self, queries: list[_Query]) -> None:
+        """Ask for what has points, but not of functions that failed before."""
+        asked = [query for query in queries if query.points > 0]
+        for query in asked:
+            self._points[query.function_name][query] = np.full(query.points, np.nan)
+        for call in _calls(asked):
+            wanted = [query for query in call if query.function_name not in self.failed]
+            if wanted and not self._answered(wanted):
+                self.failed.update({query.function_name: self._failure for query in wanted})
+
+    def _answered(self, call: list[_Query]) -> bool:
+        if self._in_a_row >= FAILURES_IN_A_ROW:
+            return False
+        try:
+            _ask(self._cloudwatch, call, self._points)
+        except (ClientError, BotoCoreError) as error:
+            self._failure, self._in_a_row = MetricsUnavailable(_explanation(error)), self._in_a_row + 1
+            return False
+        self._in_a_row = 0
+        return True
 
 
 def _queries(name: str, asked: Window) -> list[_Query]:
-    minutes = [_Query(name, metric, 60, asked.first_minute, asked.end_minute) for metric in MINUTE_METRICS]
-    old = [_Query(name, metric, 3600, asked.first_old_hour, asked.first_hour) for metric in MINUTE_METRICS]
-    hours = [_Query(name, metric, 3600, asked.first_old_hour, asked.end_hour) for metric in _ONLY_BY_HOUR]
-    return [query for query in minutes + old + hours if query.points > 0]
+    last_hour = -(-asked.end_minute // 60)
+    by_the_hour = [metric for metric in HOUR_METRICS if metric != "invocations"]
+    hours = [_Query(name, metric, 3600, asked.first_old_hour, last_hour) for metric in by_the_hour]
+    old = _Query(name, "invocations", 3600, asked.first_old_hour, asked.first_hour)
+    return [_by_minute(name, "invocations", asked), old, *hours]
+
+
+def _by_minute(name: str, metric: str, asked: Window) -> _Query:
+    return _Query(name, metric, 60, asked.first_minute, asked.end_minute)
 
 
 def _calls(queries: list[_Query]) -> Iterator[list[_Query]]:
@@ -134,7 +163,7 @@ def _calls(queries: list[_Query]) -> Iterator[list[_Query]]:
             yield same[at : at + size]
 
 
-def _ask(cloudwatch: "CloudWatchClient", call: list[_Query], points: dict[_Query, Any]) -> None:
+def _ask(cloudwatch: "CloudWatchClient", call: list[_Query], points: Mapping[str, Mapping[_Query, Any]]) -> None:
     period_s, first, end = call[0].period_s, call[0].first, call[0].end
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
         MetricDataQueries=[_metric_data_query(f"m{i}", query) for i, query in enumerate(call)],
@@ -145,7 +174,8 @@ def _ask(cloudwatch: "CloudWatchClient", call: list[_Query], points: dict[_Query
     )
     for page in pages:
         for result in page["MetricDataResults"]:
-            into = points[call[int(result["Id"][1:])]]
+            query = call[int(result["Id"][1:])]
+            into = points[query.function_name][query]
             numbers = np.array([int(stamp.timestamp()) for stamp in result["Timestamps"]], np.int64) // period_s - first
             inside = (numbers >= 0) & (numbers < len(into))
             into[numbers[inside]] = np.array(result["Values"], np.float64)[inside]
@@ -169,13 +199,20 @@ def _metric_data_query(identifier: str, query: _Query) -> Any:
 
 
 def _history(asked: Window, points: Mapping[_Query, Any]) -> History:
-    minutes = Series(asked.first_minute, {q.metric: values for q, values in points.items() if q.period_s == 60})
-    length = max(asked.end_hour - asked.first_old_hour, 0)
-    hours = {metric: np.full(length, np.nan) for metric in HOUR_METRICS}
+    length = max(asked.end_minute - asked.first_minute, 0)
+    minutes = {metric: np.full(length, np.nan) for metric in MINUTE_METRICS}
+    hours = {metric: np.full(max(asked.end_hour - asked.first_old_hour, 0), np.nan) for metric in HOUR_METRICS}
     for query, values in points.items():
-        if query.period_s == 3600:
-            hours[query.metric][: len(values)] = values[:length]
-    return History(minutes, Series(asked.first_old_hour, hours))
+        if query.period_s == 60:
+            minutes[query.metric] = values
+            continue
+        # The last hour may not be over.
+        whole = values[: len(hours[query.metric])]
+        hours[query.metric][: len(whole)] = whole
+        if query.metric == "duration_ms":
+            of_hour = by_hour.by_minute(values[asked.first_hour - asked.first_old_hour :], length)
+            minutes["duration_ms"] = np.where(minutes["invocations"] > 0, of_hour, np.nan)
+    return History(Series(asked.first_minute, minutes), Series(asked.first_old_hour, hours))
 
 
 def _explanation(error: ClientError | BotoCoreError) -> str:

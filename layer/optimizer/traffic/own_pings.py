@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.traffic.history import History, Series
+from optimizer.traffic.history import Floats, History, Series
 
 if TYPE_CHECKING:
     from optimizer.warmups.ping_log import Ping
@@ -18,8 +18,9 @@ _PINGS_IN_P95 = 0.05
 def without_pings(history: History, pings: Iterable["Ping"]) -> History:
     """The newly read part of a history without the calls of the pings that came in it.
 
-    Calls and their mean duration are exact as far as the pings' own duration is the time they were held. The largest
-    concurrency of a minute with pings is not known any more, and neither is the p95 of an hour of mostly pings.
+    Calls are exact, and so is the mean duration of each hour's as far as the pings' own duration is the time they were
+    held. The largest concurrency of a minute or an hour with pings is not known any more, and neither is the p95 of an
+    hour of mostly pings.
     """
     minutes = history.minutes
     calls, busy_ms = np.zeros(len(minutes)), np.zeros(len(minutes))
@@ -33,17 +34,30 @@ def without_pings(history: History, pings: Iterable["Ping"]) -> History:
     pinged = calls > 0
     seen = minutes.values["invocations"]
     left = np.where(pinged, np.maximum(seen - calls, 0), seen)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean_ms = np.maximum(seen * minutes.values["duration_ms"] - busy_ms, 0) / left
     values = {
         "invocations": left,
-        "duration_ms": np.where(pinged, np.where(left > 0, mean_ms, np.nan), minutes.values["duration_ms"]),
+        "duration_ms": _durations_without(minutes, calls, busy_ms, left),
         "concurrency": np.where(pinged, np.where(left > 0, np.nan, left), minutes.values["concurrency"]),
     }
     return History(Series(minutes.start, values), _hours_without(history.hours, minutes.start, calls))
 
 
-def _hours_without(hours: Series, start_minute: int, calls: np.ndarray) -> Series:
+def _durations_without(minutes: Series, calls: Floats, busy_ms: Floats, left: Floats) -> Floats:
+    """Mean durations of the calls that are left; in hours with pings one for all of the hour."""
+    hour = (minutes.start + np.arange(len(calls))) // 60 - minutes.start // 60
+    duration_ms = minutes.values["duration_ms"]
+
+    def in_hour(of_minutes: Floats) -> Floats:
+        return np.bincount(hour, weights=np.nan_to_num(of_minutes))
+
+    all_ms = in_hour(minutes.values["invocations"] * duration_ms)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_ms = np.maximum(all_ms - in_hour(busy_ms), 0) / in_hour(left)
+    with_pings = (in_hour(calls) > 0)[hour]
+    return np.where(with_pings, np.where(left > 0, mean_ms[hour], np.nan), duration_ms)
+
+
+def _hours_without(hours: Series, start_minute: int, calls: Floats) -> Series:
     hour = (start_minute + np.arange(len(calls))) // 60 - hours.start
     inside = (hour >= 0) & (hour < len(hours))
     pings = np.bincount(hour[inside], weights=calls[inside], minlength=len(hours))
@@ -52,4 +66,5 @@ def _hours_without(hours: Series, start_minute: int, calls: np.ndarray) -> Serie
     mostly = (pings > 0) & ~(pings <= _PINGS_IN_P95 * np.nan_to_num(seen))
     values = dict(hours.values)
     values["p95_duration_ms"] = np.where(mostly, np.nan, hours.values["p95_duration_ms"])
+    values["concurrency"] = np.where(pings > 0, np.nan, hours.values["concurrency"])
     return Series(hours.start, values)

@@ -1,0 +1,89 @@
+"""Concurrency that is known by the hour only, brought to the minutes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from optimizer.traffic.by_hour import spread, unexplained
+from optimizer.traffic.history import HOUR_METRICS, Floats, History, Series
+from optimizer.traffic.need import environments_needed
+
+HOUR = 495_000
+
+
+def read(
+    calls: Floats, duration_ms: float, largest: list[float], concurrency: Floats | None = None, first: int = HOUR
+) -> History:
+    """As it comes from CloudWatch: `largest` of each whole hour, durations where there are calls."""
+    seen = np.where(calls > 0, calls, np.nan)
+    minutes = {
+        "invocations": seen,
+        "duration_ms": np.where(calls > 0, duration_ms, np.nan),
+        "concurrency": np.full(len(calls), np.nan) if concurrency is None else concurrency,
+    }
+    hours = {metric: np.full(len(largest), np.nan) for metric in HOUR_METRICS}
+    return History(Series(HOUR * 60, minutes), Series(first, {**hours, "concurrency": np.array(largest)}))
+
+
+def concurrency_of(history: History) -> Floats:
+    return history.minutes.values["concurrency"]
+
+
+@pytest.mark.parametrize(
+    ("largest", "bursts"), [(3.0, False), (6.0, False), (7.0, True), (50.0, True), (1.0, False), (np.nan, False)]
+)
+def test_bursts_are_where_twice_what_calls_and_duration_explain_is_passed(largest: float, bursts: bool) -> None:
+    # One environment busy on average: Little's law with its safety term explains three.
+    assert unexplained(read(np.full(60, 60.0), 1000.0, [largest])) is bursts
+
+
+@given(
+    arrays(np.float64, 150, elements=st.integers(0, 500).map(float)),
+    st.floats(1, 60_000),
+    st.lists(st.integers(1, 400).map(float), min_size=2, max_size=2),
+)
+def test_the_busiest_minute_of_a_whole_hour_has_what_was_reported_of_the_hour(
+    calls: Floats, duration_ms: float, largest: list[float]
+) -> None:
+    spreaded = concurrency_of(spread(read(calls, duration_ms, largest)))
+    for hour in (0, 1):
+        of_hour, its_calls = spreaded[hour * 60 : hour * 60 + 60], calls[hour * 60 : hour * 60 + 60]
+        called = its_calls > 0
+        assert np.isnan(of_hour[~called]).all()
+        if called.any():
+            assert np.nanmax(of_hour) <= largest[hour]
+            assert (of_hour[called] >= 1).all()
+            assert (of_hour[called] <= its_calls[called]).all()
+            # No minute has more than its calls.
+            if largest[hour] <= its_calls[called].min():
+                assert np.nanmax(of_hour) == largest[hour]
+    # The hour that is not over has no largest.
+    assert np.isnan(spreaded[120:]).all()
+
+
+def test_what_was_reported_of_a_minute_stays() -> None:
+    calls, reported = np.full(60, 10.0), np.full(60, np.nan)
+    reported[7] = 9.0
+    spreaded = concurrency_of(spread(read(calls, 100.0, [9.0], reported)))
+    assert spreaded[7] == 9.0
+    assert not np.isnan(spreaded).any()
+
+
+def test_minutes_of_an_hour_of_which_nothing_is_known_go_by_littles_law() -> None:
+    history = spread(read(np.full(60, 60.0), 1000.0, [np.nan]))
+    assert np.isnan(concurrency_of(history)).all()
+    assert (environments_needed(history.minutes) == 3).all()
+
+
+def test_hours_are_found_by_their_number() -> None:
+    calls = np.full(120, 60.0)
+    spreaded = concurrency_of(spread(read(calls, 1000.0, [9.0, 9.0, 2.0, 4.0, 9.0], first=HOUR - 2)))
+    assert (spreaded[:60] == 2).all()
+    assert (spreaded[60:] == 4).all()
+
+
+def test_no_minutes_are_no_bursts() -> None:
+    nothing = read(np.empty(0), 100.0, [5.0])
+    assert not unexplained(nothing)
+    assert len(spread(nothing).minutes) == 0
