@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from optimizer.caches.curves import hit_curve
 from optimizer.caches.forecast import Outlook, cautious, outlook, outlooks
@@ -37,6 +37,7 @@ def test_too_few_windows_say_nothing():
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=4, max_size=12))
+@example([0.0, 1.0, 1.0, 2.2e-259])
 def test_never_less_memory_is_planned_for_than_was_used(series):
     planned = cautious(CURVE, {5.0: outlook(series)})
     assert all(p >= n for p, n in zip(planned.live_entries, CURVE.live_entries, strict=True))

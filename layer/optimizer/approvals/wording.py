@@ -27,7 +27,7 @@ _LABELS = {
     "timetable": "provisioned by the hour",
     "floor": "provisioned environments that stay at all hours",
     "plan": "change whose timetable is in place",
-    "pings": "warm-up pings",
+    "pings": "environments pinged, all pings together",
     "most_environments": "environments warmed at once",
     "usd_day": "price, USD a day",
     "hold_ms": "each ping held, ms",

@@ -34,8 +34,8 @@ def outlook(series: Sequence[float]) -> Outlook:
     x = np.arange(count) - (count - 1) / 2
     slope = float(x @ y) / float(x @ x)
     spread = float(((y - mean - slope * x) ** 2).sum()) / (count - 2)
-    slope_variance = spread / float(x @ x)
-    kept = 1.0 if slope_variance == 0 else max(0.0, 1 - 4 * slope_variance / slope**2) if slope else 0.0
+    noise_limit = 2 * (spread / float(x @ x)) ** 0.5
+    kept = 1 - (noise_limit / slope) ** 2 if abs(slope) > noise_limit else 0.0
     rest = y - mean - kept * slope * x
     variance, blocks, spent = 0.0, rest, 1 + (kept > 0)
     while len(blocks) > 1:

@@ -1,5 +1,6 @@
 """Reads from CloudWatch what a comparison needs. One GetMetricData call for both sides (and its pages)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from optimizer.capacity.canary import Comparison, Minute, Side
 from optimizer.capacity.live import LATEST
 from optimizer.capacity.provisioned_use import MeasuredUse, read_use
 from optimizer.capacity.timetable import Timetable
+from optimizer.traffic.minutes import minute_of, moment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -65,8 +67,10 @@ class Measure:
         return read_use(self.cloudwatch, function_name, alias, timetable, start, end)
 
     def _side(self, dimensions: "list[DimensionTypeDef]", start: datetime, end: datetime) -> Side:
-        first, last = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)
-        minutes = max(1, int((last - first).total_seconds() // 60))
+        # The minute in which the change was made has calls from before it, a whole burst of them at the worst.
+        first = moment_of(math.ceil(start.timestamp() / 60))
+        minutes = max(1, minute_of(end) - minute_of(first))
+        last = first + timedelta(minutes=minutes)
         queries = [_query(name, dimensions, metric, statistic, 60) for name, metric, statistic in _SERIES]
         # As few periods as may be; CloudWatch aligns them, so their edges may reach beyond the window by a little.
         period_s = min(minutes * 60, _LONGEST_PERIOD_S)

@@ -18,7 +18,9 @@ def what(change: Change) -> str:
         case Tuner.WARMUPS:
             if not after.get("pings"):
                 return "warm-ups taken away"
-            return f"{_value(after['pings'])} warm-up pings, at most {_value(after.get('most_environments'))} at once"
+            most = after.get("most_environments")
+            environments = "one environment" if most == 1 else f"at most {_value(most)} environments"
+            return f"{_pings(after)} of {environments}"
         case Tuner.PROVISIONED_CONCURRENCY:
             if before.get("timetable") or after.get("timetable"):
                 return f"provisioned concurrency, {_held(before)} -> {_held(after)}"
@@ -30,6 +32,12 @@ def what(change: Change) -> str:
             return f"TTLs {', '.join(moved)}"
         case Tuner.INDEXES:
             return phrase(change.action, before, after)
+
+
+def _pings(after: Mapping[str, Any]) -> str:
+    """`82 warm-up pings`; a ping of several environments is one."""
+    pings = len(after["schedule"]) if after.get("schedule") else after["pings"]
+    return f"{_value(pings)} warm-up {'ping' if pings == 1 else 'pings'}"
 
 
 def _held(part: Mapping[str, Any]) -> str:
