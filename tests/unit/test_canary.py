@@ -121,3 +121,21 @@ def test_the_chance_of_so_many_errors_is_fishers(bad_new: int, new: int, bad_old
 @given(*[st.integers(0, 200)] * 4)
 def test_the_chance_is_a_chance_whatever_metrics_say(bad_new: int, new: int, bad_old: int, old: int) -> None:
     assert 0.0 <= more_often(bad_new, new, bad_old, old) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("together", "look", "healthy"),
+    [
+        (True, Look.EARLY, False),
+        (True, Look.FINAL, False),
+        # On another day there may have been no calls to make.
+        (False, Look.EARLY, True),
+        (False, Look.FINAL, False),
+    ],
+)
+def test_a_side_without_calls(together: bool, look: Look, healthy: bool) -> None:
+    silent = Side(tuple(Minute(0, 0.0) for _ in range(MINUTES)), 0.0, 0.0, None, None, None)
+    comparison = replace(compare(side(random.Random(1), 30, 50.0), silent), together=together)
+    judged = judge(comparison, 3, look)
+    assert judged.healthy is healthy
+    assert not judged.enough

@@ -58,7 +58,7 @@ class Measure:
         old = self._side(dimensions, start - _WEEK, end - _WEEK)
         if not old.calls:
             old = self._side(dimensions, start - _DAY, end - _DAY)
-        return Comparison(old, new, max_slowdown, 1.0)
+        return Comparison(old, new, max_slowdown, 1.0, together=False)
 
     def provisioned(
         self, function_name: str, alias: str, timetable: Timetable, start: datetime, end: datetime

@@ -1,0 +1,61 @@
+"""Which minutes of CloudWatch a watch compares."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from optimizer.capacity.measure import Measure
+
+NINE = datetime(2026, 11, 16, 9, tzinfo=UTC)
+
+
+class CloudWatch:
+    """A hundred calls of 50 ms in every minute; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    def get_paginator(self, _operation: str) -> "CloudWatch":
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[Any]:
+        start, end = request["StartTime"], request["EndTime"]
+        self.asked.append((start, end))
+        results = []
+        for query in request["MetricDataQueries"]:
+            period = timedelta(seconds=query["MetricStat"]["Period"])
+            value = 100.0 if query["MetricStat"]["Stat"] == "SampleCount" else 50.0
+            times = [start + n * period for n in range((end - start) // period)]
+            results.append({"Id": query["Id"], "Timestamps": times, "Values": [value] * len(times)})
+        yield {"MetricDataResults": results}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "first", "minutes"),
+    [
+        (NINE, NINE + timedelta(minutes=60), NINE, 60),
+        # The calls of a minute in which the change was made may have come before it.
+        (NINE + timedelta(seconds=1), NINE + timedelta(minutes=60), NINE + timedelta(minutes=1), 59),
+        (NINE + timedelta(microseconds=1), NINE + timedelta(minutes=60, seconds=30), NINE + timedelta(minutes=1), 59),
+        # Something must be asked for.
+        (NINE + timedelta(seconds=5), NINE + timedelta(seconds=20), NINE + timedelta(minutes=1), 1),
+    ],
+)
+def test_a_watch_begins_with_the_first_whole_minute(
+    start: datetime, end: datetime, first: datetime, minutes: int
+) -> None:
+    cloudwatch: Any = CloudWatch()
+    comparison = Measure(cloudwatch).versions("orders", "live", "1", "2", start, end, 1.1, 0.1)
+    assert cloudwatch.asked == [(first, first + timedelta(minutes=minutes))] * 2
+    assert len(comparison.new.minutes) == len(comparison.old.minutes) == minutes
+    assert comparison.together
+
+
+def test_days_are_compared_by_the_same_minutes_of_the_week_before() -> None:
+    cloudwatch: Any = CloudWatch()
+    start = NINE + timedelta(seconds=30)
+    comparison = Measure(cloudwatch).days("orders", "live", start, start + timedelta(hours=1), 1.1)
+    first = NINE + timedelta(minutes=1)
+    assert [asked[0] for asked in cloudwatch.asked] == [first, first - timedelta(days=7)]
+    assert not comparison.together
