@@ -14,7 +14,7 @@ from local_account.deploy import Application, deploy_application
 from local_account.fleet import FleetSource
 from servers import Installation
 from servers.for_tests import NotInstalled, TestServers, summary
-from together import Together, give_way
+from together import Together
 
 # Hours of watching pass in seconds.
 WAIT_SCALE = 0.002
@@ -30,7 +30,6 @@ def pytest_report_header() -> str:
     return f"local AWS account and Valkey from wheels; {', '.join(said)}"
 
 
-GAVE_WAY = pytest.StashKey[bool]()
 SERVERS = pytest.StashKey[TestServers]()
 RAN_ON = pytest.StashKey[set[str]]()
 
@@ -49,13 +48,6 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     """Tests that share what takes long to start run in one process."""
     return Together(config, log)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """The processes that share a machine share its processors so that all of them end soonest."""
-    if GAVE_WAY not in item.config.stash:
-        item.config.stash[GAVE_WAY] = True
-        give_way(item.nodeid)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

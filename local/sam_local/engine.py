@@ -82,6 +82,13 @@ def engine(folder: Path) -> Iterator[Engine]:
             yield running
         finally:
             stop(process)
+            _unmount(folder / "storage" / "overlay")
+
+
+def _unmount(place: Path) -> None:
+    """podman mounts its storage onto itself and leaves it so, and then the folder cannot be removed."""
+    if place.is_mount():
+        subprocess.run(["umount", str(place)], check=True, timeout=30)
 
 
 def _podman(folder: Path) -> list[str]:
