@@ -285,14 +285,13 @@ def test_one_of_many_readers_computes_a_hot_value_before_it_expires(url):
         time.sleep(0.1)
         return len(loads)
 
-    # A process that gets no time just before a value expires reads too late; that does not happen three times.
-    for key in ("a", "b", "c"):
+    # A process that gets no time just before a value expires reads too late; that does not happen six times.
+    early = 0
+    for key in "abcdef":
         loads.clear()
-        used.read("price", key, slow)
-        first = loads[0]
-        while len(loads) == 1:
+        while len(loads) < 2:
             used.read("price", key, slow)
-        if loads[1] - first < 2.05:
+        early += sum(json.loads(line).get("EarlyLoads", 0) for line in used.flush(0))
+        if early:
             break
-    early = [json.loads(line).get("EarlyLoads", 0) for line in used.flush(0)]
-    assert sum(early) >= 1
+    assert early >= 1

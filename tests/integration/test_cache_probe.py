@@ -171,11 +171,11 @@ def test_the_probe_works_no_longer_than_its_share_of_the_time(cache):
 def test_a_server_that_becomes_twice_as_slow_ends_the_probe():
     with valkey.start() as server, contextlib.closing(server.client()) as client:
         fill(client)
-        stop = threading.Event()
+        reads, stop = threading.Event(), threading.Event()
 
         def hold_up() -> None:
-            # From the second half second on, the server stops for 8 of every 10 ms.
-            time.sleep(0.5)
+            # Once keys are read, the server stops for 8 of every 10 ms.
+            reads.wait(60)
             while not stop.is_set():
                 server.pause()
                 time.sleep(0.008)
@@ -185,8 +185,9 @@ def test_a_server_that_becomes_twice_as_slow_ends_the_probe():
         thread = threading.Thread(target=hold_up)
         thread.start()
         try:
-            found = probe(Endpoint(server.url), Limits(duty=0.05))
+            found = probe(Endpoint(server.url), Limits(duty=0.05), progress=lambda _at: reads.set())
         finally:
+            reads.set()
             stop.set()
             thread.join()
         (node,) = found.nodes
