@@ -1,6 +1,8 @@
 """What planning the warm-ups of one function costs in CPU, beside reading the history that it is planned from.
 
-python bench/warmup_plan.py
+    python bench/warmup_plan.py
+
+The least of several rounds counts.
 """
 
 import time

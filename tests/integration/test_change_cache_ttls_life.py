@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from local_account.memory_run_store import MemoryRunStore
+from local_account.next_step import NEXT_STEP
 from optimizer.caches.delivery import SsmParameter
 from optimizer.caches.health import ServerUse
 from optimizer.caches.life import ChangeCacheTtls, ServerUnreadable
@@ -131,14 +132,7 @@ class World:
         """Drive the change as change.asl.json does, until nothing is left to do."""
         for _ in range(20):
             answer = getattr(self.life(), step)(self.change.id, NOW)
-            following = {
-                ("apply", "pending"): "poll",
-                ("apply", "applied"): "verify",
-                ("poll", "applied"): "verify",
-                ("verify", "keep"): "keep",
-                ("verify", "revert"): "revert",
-                ("revert", "pending"): "revert",
-            }.get((step, answer["outcome"]))
+            following = NEXT_STEP.get((step, answer["outcome"]))
             if following is None:
                 return str(answer["outcome"])
             step = following

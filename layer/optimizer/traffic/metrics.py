@@ -98,10 +98,12 @@ def read(
     """
     reading = _Reading(cloudwatch)
     reading.ask([query for name, asked in windows.items() for query in _queries(name, asked)])
-    bursting = [name for name, asked in windows.items() if by_hour.unexplained(_history(asked, reading.of(name)))]
-    reading.ask([_by_minute(name, "concurrency", windows[name]) for name in bursting])
-    for name, asked in windows.items():
-        yield name, reading.failed.get(name) or _history(asked, reading.of(name))
+    histories = {name: _history(asked, reading.of(name)) for name, asked in windows.items()}
+    bursting = {name: windows[name] for name, history in histories.items() if by_hour.unexplained(history)}
+    reading.ask([_by_minute(name, "concurrency", asked) for name, asked in bursting.items()])
+    histories |= {name: _history(asked, reading.of(name)) for name, asked in bursting.items()}
+    for name, history in histories.items():
+        yield name, reading.failed.get(name, history)
 
 
 class _Reading:
@@ -202,6 +204,7 @@ def _history(asked: Window, points: Mapping[_Query, Any]) -> History:
     length = max(asked.end_minute - asked.first_minute, 0)
     minutes = {metric: np.full(length, np.nan) for metric in MINUTE_METRICS}
     hours = {metric: np.full(max(asked.end_hour - asked.first_old_hour, 0), np.nan) for metric in HOUR_METRICS}
+    durations_ms = np.full(length, np.nan)
     for query, values in points.items():
         if query.period_s == 60:
             minutes[query.metric] = values
@@ -210,8 +213,8 @@ def _history(asked: Window, points: Mapping[_Query, Any]) -> History:
         whole = values[: len(hours[query.metric])]
         hours[query.metric][: len(whole)] = whole
         if query.metric == "duration_ms":
-            of_hour = by_hour.by_minute(values[asked.first_hour - asked.first_old_hour :], length)
-            minutes["duration_ms"] = np.where(minutes["invocations"] > 0, of_hour, np.nan)
+            durations_ms = by_hour.by_minute(values[asked.first_hour - asked.first_old_hour :], length)
+    minutes["duration_ms"] = np.where(minutes["invocations"] > 0, durations_ms, np.nan)
     return History(Series(asked.first_minute, minutes), Series(asked.first_old_hour, hours))
 
 
