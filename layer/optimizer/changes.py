@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from optimizer import canonical
@@ -85,7 +86,8 @@ class Effect:
     cold_starts_month: Interval | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# No slots: id and digest are computed once, and thousands of changes are read, checked and recorded in one step.
+@dataclass(frozen=True)
 class Change:
     """A decision with its reason, evidence and undo. `before`, `after` and `undo` are JSON objects of the
     tuner's own form; `reason` is one sentence that a person understands."""
@@ -102,13 +104,13 @@ class Change:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     effect: Effect = field(default_factory=Effect)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Deterministic, so that a step that runs twice proposes the same Change; valid as an execution name."""
         key = canonical.sha256([self.run_id, self.tuner, self.action, self.target])[:16]
         return f"{id_prefix(self.tuner)}{key}"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of everything shown to an approver: approving it approves exactly this."""
         return canonical.sha256(self)

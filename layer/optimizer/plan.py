@@ -11,7 +11,7 @@ from optimizer.changes import Change, Status, Tuner
 from optimizer.documents import Documents, NoSuchDocument
 from optimizer.guardrails import Account, Decision, Held, Verdict
 from optimizer.policy.model import Policy
-from optimizer.runs import RunStore
+from optimizer.runs import Judged, RunStore
 
 _STATUSES = {
     Decision.AUTOMATIC: Status.APPROVED,
@@ -61,25 +61,17 @@ def check_run(
     except NoSuchDocument:
         plan = _decide(store, documents, run_id, unreserved_concurrency, now)
         documents.write(key, plan)
-    proposals = [(Change.from_document(item["change"]), item) for item in plan["proposals"]]
-
-    def record(proposal: tuple[Change, Mapping[str, Any]]) -> None:
-        change, item = proposal
-        decision = Decision(item["verdict"])
-        store.record_change(
-            change, _STATUSES[decision], now, verdict=decision.value, rule=item["rule"], message=item["message"]
-        )
-
-    at_once(record, proposals)
-    by_decision = {decision: [pair for pair in proposals if pair[1]["verdict"] == decision] for decision in Decision}
+    judged = [_judged(item) for item in plan["proposals"]]
+    store.record_changes(judged, now)
+    by_decision = {decision: [one.change for one in judged if one.verdict == decision] for decision in Decision}
     store.record_run(run_id, now, verdicts={decision.value: len(found) for decision, found in by_decision.items()})
     return {
         "outcome": "checked",
         "run_id": run_id,
         "plan_key": key,
         "digest": canonical.sha256(plan),
-        "automatic": _pairs(change for change, _ in by_decision[Decision.AUTOMATIC]),
-        "ask": _pairs(change for change, _ in by_decision[Decision.ASK]),
+        "automatic": _pairs(by_decision[Decision.AUTOMATIC]),
+        "ask": _pairs(by_decision[Decision.ASK]),
         "recommended": len(by_decision[Decision.RECOMMENDED]),
         "refused": len(by_decision[Decision.REFUSED]),
     }
@@ -112,6 +104,12 @@ def _decide(
         "no_changes": canonical.plain(proposals.no_changes),
         "failed": dict(proposals.failed),
     }
+
+
+def _judged(entry: Mapping[str, Any]) -> Judged:
+    verdict = Decision(entry["verdict"])
+    change = Change.from_document(entry["change"])
+    return Judged(change, _STATUSES[verdict], verdict.value, entry["rule"], entry["message"])
 
 
 def _entry(change: Change, verdict: Verdict) -> dict[str, Any]:

@@ -4,9 +4,10 @@ Every write is conditional and may be repeated: a Lambda that died at any line, 
 All times are timezone-aware; the caller passes `now`. Keys are listed in docs/architecture.md.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from optimizer import canonical, table
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _LOCK_ATTEMPTS = 5
+# A change is three operations, of which its document is at most some ten kilobytes: far from the four megabytes of a
+# transaction.
+_RECORDED_AT_ONCE = table.MOST_OPERATIONS // 3
 # Index of the table: `kind` (run, change, or ended: a change whose life is over) and `at`, when it began or ended.
 _BY_KIND = "by_kind"
 _LIFE_OVER = frozenset({Status.KEPT, Status.REVERTED, Status.FAILED})
@@ -57,6 +61,17 @@ class StoredChange:
     rule: str
     message: str
     times: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A Change that is to be recorded with its verdict."""
+
+    change: Change
+    status: Status
+    verdict: str = ""
+    rule: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,31 +188,22 @@ class RunStore:
     ) -> None:
         """Record a proposal with its verdict. A record that exists stays as it is; DifferentChange if it holds
         something else under the same id."""
-        key = f"CHANGE#{change.id}"
-        item: Item = {
-            "pk": key,
-            "sk": "CHANGE",
-            "run_id": change.run_id,
-            "document": table.json_text(change.to_document()),
-            "digest": change.digest,
-            "status": status.value,
-            "verdict": verdict,
-            "rule": rule,
-            "message": message,
-            f"at_{status.value}": now.isoformat(),
-            "kind": "change",
-            "at": now.astimezone(UTC).isoformat(),
-        }
-        pointer: Item = {"pk": f"RUN#{change.run_id}", "sk": key, "change_id": change.id}
-        if self._table.write(
-            table.put(item, "attribute_not_exists(pk)"), table.put(pointer), _event(change.id, status, now, message)
-        ):
+        if self._table.write(*_first_record(Judged(change, status, verdict, rule, message), now)):
             return
         stored = self.change(change.id)
         if stored.change.digest != change.digest:
             raise DifferentChange(
                 f"change {change.id} is recorded with other content; a new run is needed to replace it"
             )
+
+    def record_changes(self, judged: Sequence[Judged], now: datetime) -> None:
+        """`record_change` for each, in as few calls as there may be."""
+        for group in batched(judged, _RECORDED_AT_ONCE, strict=False):
+            # All or none are written: where one is recorded already, each is looked at.
+            if len(group) > 1 and self._table.write(*(part for one in group for part in _first_record(one, now))):
+                continue
+            for one in group:
+                self.record_change(one.change, one.status, now, verdict=one.verdict, rule=one.rule, message=one.message)
 
     def change(self, change_id: str) -> StoredChange:
         """The record; NoSuchChange if there is none."""
@@ -216,11 +222,12 @@ class RunStore:
         items = self._table.get_all((f"CHANGE#{change_id}", "CHANGE") for change_id in change_ids)
         return [_stored(items[key]) for key in sorted(items)]
 
-    def changes_of(self, run_id: str) -> list[StoredChange]:
-        """All changes of a run, in the order of their ids."""
-        pointers = self._table.query(f"RUN#{run_id}", "CHANGE#")
-        items = self._table.get_all((str(pointer["sk"]), "CHANGE") for pointer in pointers)
-        return [_stored(items[key]) for key in sorted(items)]
+    def changes_of(self, run_id: str) -> Iterator[StoredChange]:
+        """All changes of a run, in the order of their ids. Read as they are taken: a run may have thousands."""
+        keys = sorted((str(pointer["sk"]), "CHANGE") for pointer in self._table.query(f"RUN#{run_id}", "CHANGE#"))
+        for some in batched(keys, table.MOST_KEYS, strict=False):
+            items = self._table.get_all(some)
+            yield from (_stored(items[key]) for key in some if key in items)
 
     def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
         """Move a change to a status if it is in one of `frm`, and add to its history. True also if it is already
@@ -358,6 +365,29 @@ def _run(item: Item) -> dict[str, Any]:
 
 def _started(now: datetime) -> dict[str, str | int]:
     return {"started_at": now.isoformat(), "kind": "run", "at": now.astimezone(UTC).isoformat()}
+
+
+def _first_record(judged: Judged, now: datetime) -> tuple[dict[str, Any], ...]:
+    """The operations that record a change if it is not recorded yet: itself, its run's pointer to it, its history."""
+    change, status = judged.change, judged.status
+    key = f"CHANGE#{change.id}"
+    item: Item = {
+        "pk": key,
+        "sk": "CHANGE",
+        "run_id": change.run_id,
+        "document": table.json_text(change.to_document()),
+        "digest": change.digest,
+        "status": status.value,
+        "verdict": judged.verdict,
+        "rule": judged.rule,
+        "message": judged.message,
+        f"at_{status.value}": now.isoformat(),
+        "kind": "change",
+        "at": now.astimezone(UTC).isoformat(),
+    }
+    pointer: Item = {"pk": f"RUN#{change.run_id}", "sk": key, "change_id": change.id}
+    history = _event(change.id, status, now, judged.message)
+    return table.put(item, "attribute_not_exists(pk)"), table.put(pointer), history
 
 
 def _event(change_id: str, status: Status, now: datetime, message: str) -> dict[str, Any]:

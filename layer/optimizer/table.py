@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 Item = dict[str, str | int]
 
-_LARGEST_BATCH = 100
+MOST_OPERATIONS = 100
+MOST_KEYS = 100
 _ATTEMPTS = 8
 _FAILED_CONDITION = {"None", None, "ConditionalCheckFailed"}
+# Reasons of a cancelled transaction that pass. The SDK tries again where a whole request is throttled, not for these.
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class TableBusy(RuntimeError):
@@ -42,8 +45,8 @@ class Table:
         """Those of the keys that have an item. Unread keys are asked for again, slower each time; then TableBusy."""
         wanted = list(dict.fromkeys(keys))
         found: dict[tuple[str, str], Item] = {}
-        for start in range(0, len(wanted), _LARGEST_BATCH):
-            unread: Any = [_marshal({"pk": pk, "sk": sk}) for pk, sk in wanted[start : start + _LARGEST_BATCH]]
+        for start in range(0, len(wanted), MOST_KEYS):
+            unread: Any = [_marshal({"pk": pk, "sk": sk}) for pk, sk in wanted[start : start + MOST_KEYS]]
             for attempt in range(_ATTEMPTS):
                 answer: Any = self._dynamodb.batch_get_item(
                     RequestItems={self._name: {"Keys": unread, "ConsistentRead": True}}
@@ -89,8 +92,9 @@ class Table:
         return [(raw["pk"]["S"], raw["sk"]["S"]) for page in pages for raw in page["Items"]]
 
     def write(self, *operations: dict[str, Any], exactly: bool = False) -> bool:
-        """Carry out `put`, `update` and `delete` operations, all or none; False if a condition did not hold.
-        Writes that collide with another transaction are tried again; then TableBusy.
+        """Carry out `put`, `update` and `delete` operations (at most MOST_OPERATIONS), all or none; False if a
+        condition did not hold. Writes that collide with another transaction, or of which DynamoDB could not take a
+        part yet, are tried again; then TableBusy.
 
         The SDK sends a write again whose answer it missed, and then the first one may be why the condition does not
         hold any more. With `exactly` that second try is known for what it is, by the token that a transaction has, and
@@ -105,12 +109,12 @@ class Table:
             except ClientError as error:
                 if _condition_failed(error):
                     return False
-                if not _collided(error):
+                if not _worth_another_try(error):
                     raise
                 self._sleep(_pause_s(attempt))
             else:
                 return True
-        raise TableBusy(f"writes to table {self._name} collided {_ATTEMPTS} times; try again")
+        raise TableBusy(f"writes to table {self._name} collided or were throttled {_ATTEMPTS} times; try again")
 
     def _send(self, transact: Sequence[Mapping[str, Any]], *, in_transaction: bool) -> None:
         if in_transaction:
@@ -187,9 +191,10 @@ def _condition_failed(error: ClientError) -> bool:
     return error.response["Error"]["Code"] == "ConditionalCheckFailedException" or _reasons(error) <= _FAILED_CONDITION
 
 
-def _collided(error: ClientError) -> bool:
+def _worth_another_try(error: ClientError) -> bool:
+    reasons = _reasons(error)
     return error.response["Error"]["Code"] == "TransactionConflictException" or (
-        "TransactionConflict" in _reasons(error) and _reasons(error) <= {*_FAILED_CONDITION, "TransactionConflict"}
+        bool(reasons & _PASSING) and reasons <= _FAILED_CONDITION | _PASSING
     )
 
 

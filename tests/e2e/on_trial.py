@@ -98,7 +98,7 @@ class OnTrial:
             "hold_ms": 200,
             "hours": 24,
             "from": first.isoformat(),
-            "schedule": [[0, 1], [1, 1]],
+            "schedule": [[0, 1, 2, 1]],
         }
         evidence = {"cold_starts_avoided": 3.0, "errors_share": 0.01}
         before = {"schedules": 0, "plans": list[str]()}

@@ -36,7 +36,7 @@ def plan_for(function_arn: str, rise: datetime, environments: int) -> Change:
             "hold_ms": 200,
             "hours": 1,
             "from": (rise - timedelta(minutes=2)).isoformat(),
-            "schedule": [[0, environments], [1, environments]],
+            "schedule": [[0, 1, 2, environments]],
         },
         reason="a rise is expected",
         undo={"action": "delete_schedules", "schedules": 2},

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -104,7 +105,7 @@ def change_of(run_id: str = "run-1", pings: int = 12, first: datetime = NOW, **a
             "hold_ms": 200,
             "hours": 24,
             "from": (first + timedelta(minutes=5)).isoformat(),
-            "schedule": [[5 * n, 2] for n in range(pings)],
+            "schedule": [[0, 5, pings, 2]],
             **after,
         },
         reason="because",
@@ -155,11 +156,9 @@ def test_a_plan_is_whole_after_a_death_at_any_call_of_the_scheduler(world: World
 
 
 def test_more_pings_than_a_call_has_time_for_are_finished_by_polling(world: World) -> None:
-    change = world.approved(change_of(pings=200, schedule=[[n, 1] for n in range(200)]))
+    change = world.approved(change_of(pings=200, schedule=[[0, 1, 200, 1]]))
     times = iter([300_000.0, 300_000.0, 10_000.0, *[300_000.0] * 10])
-    life = ChangeWarmups(
-        **{f: getattr(world.life, f) for f in ChangeWarmups.__slots__} | {"remaining_ms": lambda: next(times)}
-    )
+    life = replace(world.life, remaining_ms=lambda: next(times))
     assert life.apply(change.id, NOW)["outcome"] == "pending"
     assert 0 < len(world.names()) < 200
     assert life.poll(change.id, NOW)["outcome"] == "applied"
@@ -182,10 +181,10 @@ def test_a_plan_whose_minutes_have_all_passed_is_stale(world: World) -> None:
 def test_a_new_plan_replaces_the_former_one_of_the_same_function_only(world: World) -> None:
     former = world.approved(change_of())
     world.life.apply(former.id, NOW)
-    other = world.approved(Change(**{f: getattr(former, f) for f in Change.__slots__} | {"target": f"{ARN}-2"}))
+    other = world.approved(replace(former, target=f"{ARN}-2"))
     world.life.apply(other.id, NOW)
     before = {"schedules": 12, "plans": [schedules.plan_mark(former.id)]}
-    newer = Change(**{f: getattr(change_of("run-2", 3), f) for f in Change.__slots__} | {"before": before})
+    newer = replace(change_of("run-2", 3), before=before)
     world.approved(newer)
     assert world.life.apply(newer.id, NOW)["outcome"] == "applied"
     plans = [s.plan for s in schedules.listed(world.scheduler, GROUP, ARN)]
@@ -296,7 +295,7 @@ def test_pings_of_a_plan_that_was_replaced_are_not_missed(world: World) -> None:
     world.life.apply(former.id, NOW)
     world.warmed(former, [minute_of(NOW) + 5])
     before = {"schedules": 59, "plans": [schedules.plan_mark(former.id)]}
-    newer = Change(**{f: getattr(change_of("run-2", 3), f) for f in Change.__slots__} | {"before": before})
+    newer = replace(change_of("run-2", 3), before=before)
     world.approved(newer)
     world.life.apply(newer.id, NOW + timedelta(minutes=7))
     assert watch(world, former, 0)["outcome"] == "watch"
@@ -344,6 +343,6 @@ def test_pings_that_are_taken_away_do_not_count_any_more(world: World) -> None:
     world.life.apply(former.id, NOW)
     nothing = change_of("run-2", pings=0, most_environments=0, usd_day=0.0)
     before = {"schedules": 12, "plans": [schedules.plan_mark(former.id)]}
-    away = world.approved(Change(**{f: getattr(nothing, f) for f in Change.__slots__} | {"before": before}))
+    away = world.approved(replace(nothing, before=before))
     assert world.life.apply(away.id, NOW)["outcome"] == "applied"
     assert world.in_place.elsewhere("billing", NOW) == KeptWarm(0, 0.0)

@@ -51,7 +51,7 @@ def approved(target: str, **after: Any) -> Change:
             "hold_ms": 200,
             "hours": 24,
             "from": (NOW + timedelta(minutes=30)).isoformat(),
-            "schedule": [[0, 2], [5, 2]],
+            "schedule": [[0, 5, 2, 2]],
             **after,
         },
         reason="because",

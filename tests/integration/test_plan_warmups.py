@@ -15,6 +15,7 @@ from optimizer.documents import Documents
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty
 from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.summary import summarise
+from optimizer.warmups.rhythm import unpacked
 from optimizer.warmups.schedules import schedule_name
 from own_account import create_target, load_handler, own_account, sample_event
 
@@ -94,14 +95,15 @@ def test_a_function_with_a_daily_burst_gets_pings_before_it(account: Account) ->
     change = Change.from_document(proposals["changes"][0])
     assert (change.action, change.target) == ("schedule_warmups", account.targets[0]["function_arn"])
     assert change.before == {"schedules": 0, "plans": []}
-    assert change.after["pings"] == sum(count for _, count in change.after["schedule"])
-    assert change.after["most_environments"] == max(count for _, count in change.after["schedule"])
+    pings = unpacked(change.after["schedule"])
+    assert change.after["pings"] == sum(count for _, count in pings)
+    assert change.after["most_environments"] == max(count for _, count in pings)
     assert 0 < change.after["usd_day"] < 0.5
     assert change.evidence["cold_starts_avoided"] > 1
     assert change.effect.cold_starts_month is not None
     assert change.effect.cold_starts_month.estimate < -30
     first = minute_of(datetime.fromisoformat(change.after["from"]))
-    hours = {(first + minute) // 60 % 24 for minute, _ in change.after["schedule"]}
+    hours = {(first + minute) // 60 % 24 for minute, _ in pings}
     assert hours & {6, 7}
     assert hours & {14, 15}
     assert not hours & {0, 1, 2, 3, 11, 12, 18, 19, 20, 21, 22}

@@ -284,7 +284,7 @@ def test_a_plan_is_decided_once(account: Account) -> None:
     first = account.call("check_guardrails")
     account.propose(memory("f1"), name="capacity-0001")
     assert account.call("check_guardrails") == first
-    assert len(account.store.changes_of(RUN)) == 1
+    assert len(list(account.store.changes_of(RUN))) == 1
 
 
 def test_changes_that_a_dead_try_left_unrecorded_are_recorded_by_the_next(account: Account) -> None:

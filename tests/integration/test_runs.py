@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 from optimizer.approvals import Approval, Vote
 from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
-from optimizer.runs import DifferentChange, NoSuchChange, NoSuchRun, RunStore
+from optimizer.runs import DifferentChange, Judged, NoSuchChange, NoSuchRun, RunStore
 from own_account import create_run_table
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -204,6 +204,27 @@ def test_a_death_after_recording_a_change_is_healed_by_doing_it_again(dynamodb: 
     store.record_change(wanted, Status.APPROVED, NOW + timedelta(seconds=5))
     assert [stored.change.id for stored in store.changes_of("run-1")] == [wanted.id]
     assert [event["at"] for event in store.history(wanted.id)] == [NOW]
+
+
+def test_many_changes_are_recorded_together_and_again_where_some_are_already(store: RunStore) -> None:
+    wanted = [Judged(change(target=f"{ARN}-{n}"), Status.APPROVED, "automatic", "mode", "Allowed.") for n in range(70)]
+    store.record_changes(wanted[:1], NOW)
+    store.move(wanted[0].change.id, Status.APPLYING, NOW, frm={Status.APPROVED})
+    store.record_changes(wanted, NOW)
+    store.record_changes(wanted, NOW + timedelta(minutes=1))
+    found = {stored.change.id: stored for stored in store.changes_of("run-1")}
+    assert found.keys() == {one.change.id for one in wanted}
+    assert found[wanted[0].change.id].status is Status.APPLYING
+    assert found[wanted[69].change.id].message == "Allowed."
+    assert [event["at"] for event in store.history(wanted[69].change.id)] == [NOW]
+
+
+def test_among_many_one_with_other_content_is_found(store: RunStore) -> None:
+    wanted = [Judged(change(target=f"{ARN}-{n}"), Status.RECOMMENDED) for n in range(3)]
+    store.record_changes(wanted, NOW)
+    other = Judged(change(target=f"{ARN}-1", after={"memory_mb": 1024}), Status.RECOMMENDED)
+    with pytest.raises(DifferentChange, match=other.change.id):
+        store.record_changes([wanted[0], other], NOW)
 
 
 def test_changes_of_a_run_are_listed_in_order_beyond_one_batch(store: RunStore) -> None:

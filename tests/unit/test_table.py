@@ -57,6 +57,14 @@ def test_a_collision_with_another_transaction_is_tried_again() -> None:
     assert len(slept) == 2
 
 
+def test_a_part_of_a_transaction_that_is_throttled_is_tried_again() -> None:
+    written, client, slept = store(
+        cancelled("None", "ThrottlingError"), cancelled("ProvisionedThroughputExceeded", "ConditionalCheckFailed"), {}
+    )
+    assert written.write(*TWO) is True
+    assert (client.calls, len(slept)) == (3, 2)
+
+
 def test_endless_collisions_end_as_busy() -> None:
     written, client, _ = store(*[cancelled("TransactionConflict")] * 8)
     with pytest.raises(TableBusy):
@@ -65,7 +73,7 @@ def test_endless_collisions_end_as_busy() -> None:
 
 
 def test_any_other_cancellation_is_passed_on() -> None:
-    written, client, _ = store(cancelled("None", "ThrottlingError"))
+    written, client, _ = store(cancelled("None", "ItemCollectionSizeLimitExceeded"))
     with pytest.raises(ClientError):
         written.write(*TWO)
     assert client.calls == 1

@@ -1,6 +1,7 @@
 """`optimizer changes`: what was proposed, what became of it, and why."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -35,10 +36,10 @@ def command(run: str | None, status: str | None, days: int, limit: int, stack: s
     store = Application.find(stack).store
     if run is not None:
         store.run(run)
-        found = store.changes_of(run)
+        recorded: Iterable[StoredChange] = store.changes_of(run)
     else:
-        found = store.changes_since(datetime.now(UTC) - timedelta(days=days), limit)
-    found = [stored for stored in found if status in (None, stored.status.value)]
+        recorded = store.changes_since(datetime.now(UTC) - timedelta(days=days), limit)
+    found = [stored for stored in recorded if status in (None, stored.status.value)]
     if as_json:
         click.echo(json.dumps([_document(stored) for stored in found], indent=1))
         return

@@ -31,6 +31,7 @@ _LABELS = {
     "most_environments": "environments warmed at once",
     "usd_day": "price, USD a day",
     "hold_ms": "each ping held, ms",
+    "schedule": "pings, each row its first minute, minutes between, how many, environments",
     "ttl_s": "TTL, s",
     "size_bytes": "size",
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from optimizer.at_once import at_once
 from optimizer.changes import Status
 from optimizer.documents import Documents
 from optimizer.report import details, text
@@ -155,8 +156,7 @@ def seen_by(documents: Documents, run_id: str) -> _Seen:
     """What the planners of a run wrote."""
     seen = _Seen()
     for folder in ("traffic", "proposals"):
-        for key in documents.keys(f"runs/{run_id}/{folder}/"):
-            document = documents.read(key)
+        for document in at_once(documents.read, documents.keys(f"runs/{run_id}/{folder}/")):
             seen.no_changes += document.get("no_changes", [])
             seen.failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
             for item in (*document.get("no_changes", []), *document.get("changes", [])):

@@ -7,6 +7,7 @@ from optimizer.capacity.timetable import Timetable
 from optimizer.changes import Change, Tuner
 from optimizer.figures import figure
 from optimizer.indexes.words import phrase
+from optimizer.warmups.rhythm import count
 
 
 def what(change: Change) -> str:
@@ -36,7 +37,7 @@ def what(change: Change) -> str:
 
 def _pings(after: Mapping[str, Any]) -> str:
     """`82 warm-up pings`; a ping of several environments is one."""
-    pings = len(after["schedule"]) if after.get("schedule") else after["pings"]
+    pings = count(after["schedule"]) if after.get("schedule") else after["pings"]
     return f"{_value(pings)} warm-up {'ping' if pings == 1 else 'pings'}"
 
 

@@ -9,6 +9,7 @@ from optimizer.changes import Change
 from optimizer.traffic.minutes import minute_of
 from optimizer.warmups import schedules
 from optimizer.warmups.protocol import Warmup
+from optimizer.warmups.rhythm import unpacked
 from optimizer.warmups.schedules import Delivery, Scheduled
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _CHUNK = 64
 def planned(change: Change) -> list[tuple[int, int]]:
     """The pings of the plan: minutes since 1970 and environments."""
     first = minute_of(datetime.fromisoformat(change.after["from"]))
-    return [(first + int(minute), int(environments)) for minute, environments in change.after["schedule"]]
+    return [(first + minute, environments) for minute, environments in unpacked(change.after["schedule"])]
 
 
 def warmup_of(change: Change, minute: int, environments: int) -> Warmup:

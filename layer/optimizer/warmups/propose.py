@@ -19,6 +19,7 @@ from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.learnt import Learnt
 from optimizer.warmups.past_days import Pings, past_days
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
+from optimizer.warmups.rhythm import packed
 
 ACTION = "schedule_warmups"
 # Calls of one ping are sent within this time or warm_function holds them longer in a second round.
@@ -237,7 +238,7 @@ def _after(traffic: FunctionTraffic, pings: Pings, usd_day: float, policy: Warmu
         "hold_ms": HOLD_MS,
         "hours": policy.horizon_hours,
         "from": moment_of(first).isoformat(),
-        "schedule": [[minute - first, environments] for minute, environments in pings],
+        "schedule": packed((minute - first, environments) for minute, environments in pings),
     }
 
 

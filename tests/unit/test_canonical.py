@@ -1,0 +1,76 @@
+"""One spelling for every document."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import Enum, StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer import canonical
+
+JSON: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text('aé\u2028"'),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abé", max_size=2), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+class Word(StrEnum):
+    ONE = "one"
+
+
+class Number(Enum):
+    ONE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    sizes: MappingProxyType[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    inner: Inner
+    at: datetime
+    words: frozenset[Word]
+    pair: tuple[Number, date]
+
+
+OUTER = Outer(
+    Inner(MappingProxyType({1024: 1.0, 128: 2.5})),
+    datetime(2026, 1, 2, tzinfo=UTC),
+    frozenset({Word.ONE}),
+    (Number.ONE, date(2026, 1, 3)),
+)
+
+
+@given(JSON)
+def test_what_is_read_back_is_spelled_as_before(document: Any) -> None:
+    text = canonical.dumps(document)
+    assert canonical.dumps(canonical.plain(document)) == text
+    assert canonical.plain(document) == document
+
+
+def test_data_classes_enumerations_times_and_sets_have_one_spelling() -> None:
+    # Keys that are numbers are sorted as the texts that they are when the document is read back.
+    spelled = (
+        '{"at":"2026-01-02T00:00:00+00:00","inner":{"sizes":{"1024":1.0,"128":2.5}},'
+        '"pair":[1,"2026-01-03"],"words":["one"]}'
+    )
+    assert canonical.dumps(OUTER) == canonical.dumps(canonical.plain(OUTER)) == spelled
+
+
+@pytest.mark.parametrize("wrong", [object(), b"bytes", datetime(2026, 1, 2), {"a": [object()]}], ids=repr)  # noqa: DTZ001
+def test_what_json_cannot_hold_is_refused(wrong: Any) -> None:
+    with pytest.raises(TypeError):
+        canonical.dumps(wrong)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_number_that_json_does_not_know_is_refused(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical.plain({"n": number})

@@ -1,0 +1,38 @@
+"""Pings in rows of equal intervals."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optimizer.warmups.rhythm import count, packed, unpacked
+
+# Few gaps and few sizes, so that many are equal.
+PLANS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 3)), max_size=60).map(
+    lambda steps: [(sum(gap for gap, _ in steps[: n + 1]), steps[n][1]) for n in range(len(steps))]
+)
+
+
+@given(PLANS)
+def test_what_is_unpacked_is_what_was_packed(pings: list[tuple[int, int]]) -> None:
+    rows = packed(pings)
+    assert unpacked(rows) == pings
+    assert count(rows) == len(pings)
+    assert len(rows) <= len(pings)
+
+
+@pytest.mark.parametrize(
+    ("pings", "rows"),
+    [
+        ([], []),
+        ([(5, 2)], [[5, 0, 1, 2]]),
+        ([(0, 1), (11, 1), (22, 1), (30, 1)], [[0, 11, 3, 1], [30, 0, 1, 1]]),
+        ([(0, 1), (11, 2), (22, 2)], [[0, 0, 1, 1], [11, 11, 2, 2]]),
+    ],
+    ids=["none", "one", "a rhythm that ends", "more environments"],
+)
+def test_rows_are_as_long_as_the_rhythm_lasts(pings: list[tuple[int, int]], rows: list[list[int]]) -> None:
+    assert packed(pings) == rows
+
+
+def test_rows_that_go_back_in_time_are_no_plan() -> None:
+    with pytest.raises(ValueError, match="rising order"):
+        unpacked([[0, 11, 3, 1], [22, 0, 1, 1]])
