@@ -96,6 +96,9 @@ class PostgresqlServer(EngineServer):
                 connection,
                 "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'client_connection_check_interval'",
             )
+            (may_set,) = self._ask(connection, sql.MAY_SET)
+            allowed = sql.GRANTED if may_set["knows_grants"] else sql.IS_SUPERUSER
+            self._ask(connection, sql.COMPRESS_LOG.format(allowed=allowed))
             (session,) = self._ask(connection, sql.SESSION)
             return {"pid": int(session["pid"]), "since": session["since"]}
 

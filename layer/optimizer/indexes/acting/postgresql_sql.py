@@ -97,6 +97,18 @@ SESSION = """
 SELECT pid, extract(epoch FROM backend_start)::text AS since FROM pg_stat_activity WHERE pid = pg_backend_pid()
 """
 
+# What a build writes to the log is whole pages, which every commit meanwhile waits for on its way to the disk. On RDS
+# the setting is on already; elsewhere a superuser may change it, from 15 on also who was granted the parameter.
+MAY_SET = """
+SELECT to_regprocedure('pg_catalog.has_parameter_privilege(text,text)') IS NOT NULL AS knows_grants
+"""
+COMPRESS_LOG = """
+SELECT set_config(name, CASE WHEN 'lz4' = ANY (enumvals) THEN 'lz4' ELSE 'on' END, false)
+FROM pg_settings WHERE name = 'wal_compression' AND setting = 'off' AND {allowed}
+"""
+GRANTED = "has_parameter_privilege('wal_compression', 'SET')"
+IS_SUPERUSER = "current_setting('is_superuser') = 'on'"
+
 RUNNING = """
 SELECT coalesce(extract(epoch FROM clock_timestamp() - a.query_start), 0) AS seconds, p.phase,
        CASE WHEN p.blocks_total > 0 THEN p.blocks_done::float8 / p.blocks_total END AS share
