@@ -97,6 +97,10 @@ class Changes:
         if problems:
             raise problems[0]
 
+    def put_back(self) -> None:
+        """The index that a run drops, for the next one."""
+        self._live(self._change("create_index", AGAIN), self.pool, patience=0.1)
+
     def _change(self, action: str, index: str) -> Change:
         live = servers.of(self.database, self.pool).look("public", TABLE, index, Job.REBUILD)
         before = {"database": "bench", "schema": "public", "table": TABLE, "index": index, "size_bytes": 0}

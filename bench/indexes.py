@@ -1,15 +1,16 @@
 """What rebuilds, builds and drops of indexes cost those who use the database meanwhile.
 
-    python bench/indexes.py [--seconds 10] [--rounds 3] [--rate 200] [--scale 5] [--no-fsync] [--json OUT]
+    python bench/indexes.py [--seconds 8] [--rounds 9] [--runs 3] [--rate 200] [--scale 5] [--no-fsync] [--json OUT]
 
 pgbench (two clients, its own mix of reads and writes; --rate 0 for as fast as it can) on a PostgreSQL of its own, all
 the time. Printed: the 99th percentile of its transactions' latency
 
 - without anything else, and while the changes of a run are made as the state machine makes them: rebuilds and a drop,
   one at a time on the cluster, with the waits between them;
-- in rounds that alternate: without anything, with one session that only computes, and with rebuilds,
-  builds and drops back to back: what a build costs as long as it lasts, and how much of that is the processor alone;
+- without anything, with one session that only computes, and with rebuilds, builds and drops back to back: what a build
+  costs as long as it lasts, and how much of that is the processor alone;
 
+both in rounds that alternate, of which the median is taken, because a disk that others use as well has bad minutes
 (goal: at most 1.2 times as much), and the longest that any transaction took beside the lock timeout.
 """
 
@@ -45,29 +46,26 @@ def main() -> int:
         spans = _measure(server, Path(folder), arguments)
         calls = np.vstack([_read(path) for path in Path(folder).glob("pgbench_log*")])
     found = {kind: _of(calls, spans, kind) for kind in ("before", "run", "nothing", "computing", "changes")}
-    p99 = {kind: float(np.percentile(latencies, 99)) for kind, latencies in found.items()}
-    longest_ms = max(float(found["run"].max()), float(found["changes"].max()))
+    longest_ms = max(float(latencies.max()) for kind in ("run", "changes") for latencies in found[kind])
+    p99 = {kind: np.array([np.percentile(latencies, 99) for latencies in rounds]) for kind, rounds in found.items()}
+    p50 = {kind: np.array([np.median(latencies) for latencies in rounds]) for kind, rounds in found.items()}
+    beside = {"run": "before", "computing": "nothing", "changes": "nothing"}
+    ratios = {kind: p99[kind] / p99[without] for kind, without in beside.items()}
     result = {
         "rate": arguments.rate,
-        "p99_ms_without": p99["before"],
-        "p99_ms_during_a_run": p99["run"],
-        "p99_ratio": p99["run"] / p99["before"],
-        "p50_ms_without": float(np.median(found["before"])),
-        "p50_ms_during_a_run": float(np.median(found["run"])),
-        "back_to_back_p99_ms_without": p99["nothing"],
-        "back_to_back_p99_ms_computing": p99["computing"],
-        "back_to_back_p99_ms_with": p99["changes"],
-        "computing_p99_ratio": p99["computing"] / p99["nothing"],
-        "back_to_back_p99_ratio": p99["changes"] / p99["nothing"],
-        "back_to_back_to_computing": p99["changes"] / p99["computing"],
-        "longest_ms": longest_ms,
         "lock_timeout_ms": LIMITS.lock_timeout_ms,
+        "longest_ms": longest_ms,
+        **{f"{kind}_p50_ms": float(np.median(rounds)) for kind, rounds in p50.items()},
+        **{f"{kind}_p99_ms": float(np.median(rounds)) for kind, rounds in p99.items()},
+        **{f"{kind}_p99_ratio": float(np.median(rounds)) for kind, rounds in ratios.items()},
+        **{f"{kind}_p99_ratio_lowest": float(rounds.min()) for kind, rounds in ratios.items()},
+        **{f"{kind}_p99_ratio_highest": float(rounds.max()) for kind, rounds in ratios.items()},
     }
     for name, value in result.items():
         print(f"{name:32} {value:,.3f}" if isinstance(value, float) else f"{name:32} {value}")
     goals = {
-        f"p99_ratio <= {GOAL_RATIO}": result["p99_ratio"] <= GOAL_RATIO,
-        f"back_to_back_p99_ratio <= {GOAL_RATIO}": result["back_to_back_p99_ratio"] <= GOAL_RATIO,
+        f"run_p99_ratio <= {GOAL_RATIO}": result["run_p99_ratio"] <= GOAL_RATIO,
+        f"changes_p99_ratio <= {GOAL_RATIO}": result["changes_p99_ratio"] <= GOAL_RATIO,
         "longest_ms <= lock_timeout_ms": longest_ms <= LIMITS.lock_timeout_ms,
     }
     for goal, met in goals.items():
@@ -103,13 +101,15 @@ def _measure(server: postgresql.PostgresServer, folder: Path, arguments: argpars
 
     try:
         time.sleep(2)
-        during("before", lambda: time.sleep(arguments.seconds * arguments.rounds))
-        during("run", changes.as_a_run)
+        for number in range(arguments.runs):
+            if number:
+                changes.put_back()
+            during("before", lambda: time.sleep(arguments.seconds * 3))
+            during("run", changes.as_a_run)
         for _ in range(arguments.rounds):
             during("nothing", lambda: time.sleep(arguments.seconds))
             during("computing", lambda: _compute(server, arguments.seconds))
             during("changes", lambda: changes.back_to_back(time.time() + arguments.seconds))
-        during("before", lambda: time.sleep(arguments.seconds * arguments.rounds))
     finally:
         process.terminate()
         process.wait()
@@ -139,16 +139,16 @@ def _read(path: Path) -> Any:
     return np.array([(float(row[4]) + float(row[5]) / 1e6, float(row[2]) / 1e3) for row in rows if len(row) > 5])
 
 
-def _of(calls: Any, spans: list[Span], kind: str) -> Any:
-    return np.concatenate(
-        [calls[(calls[:, 0] > began) & (calls[:, 0] <= ended), 1] for one, began, ended in spans if one == kind]
-    )
+def _of(calls: Any, spans: list[Span], kind: str) -> list[Any]:
+    """The latencies in ms of each round of the kind."""
+    return [calls[(calls[:, 0] > began) & (calls[:, 0] <= ended), 1] for one, began, ended in spans if one == kind]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of a round")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each kind")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of a round")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each kind")
+    parser.add_argument("--runs", type=int, default=3, help="runs as the state machine makes them")
     parser.add_argument("--rate", type=int, default=200, help="transactions a second; 0: as fast as it can")
     parser.add_argument("--scale", type=int, default=5, help="100,000 accounts each")
     parser.add_argument("--no-fsync", action="store_true", help="without the disk")

@@ -4,7 +4,7 @@ import csv
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,10 @@ def addresses(server: Callable[[Installation[Any]], Any]) -> Iterator[dict[str, 
     """What stands in the documents, and what is here."""
     make = ("CREATE TABLE orders (id int PRIMARY KEY, a int)", "CREATE INDEX one ON orders (a)")
     cache, of_maria, of_postgresql = server(valkey.VALKEY_9), server(mariadb.PLAIN), server(postgresql.WHEEL_16)
+    with closing(cache.client()) as client:
+        # Other tests use the server too, and every key takes its time.
+        client.flushall()
+        client.mset({f"session:{n}": "x" * 100 for n in range(40)})
     with ExitStack() as stack:
         yield {
             "rediss://:password@cache.example:6379": cache.url,

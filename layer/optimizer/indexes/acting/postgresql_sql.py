@@ -97,8 +97,8 @@ SESSION = """
 SELECT pid, extract(epoch FROM backend_start)::text AS since FROM pg_stat_activity WHERE pid = pg_backend_pid()
 """
 
-# What a build writes to the log is whole pages, which every commit meanwhile waits for on its way to the disk. On RDS
-# the setting is on already; elsewhere a superuser may change it, from 15 on also who was granted the parameter.
+# What a build writes to the log is whole pages, which every commit meanwhile waits for on its way to the disk. A
+# superuser may change the setting, from 15 on also who was granted the parameter.
 MAY_SET = """
 SELECT to_regprocedure('pg_catalog.has_parameter_privilege(text,text)') IS NOT NULL AS knows_grants
 """

@@ -1,0 +1,45 @@
+"""The session of a build on real PostgreSQL servers: what it asks of the log, and what it may not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from optimizer.indexes import drivers
+from optimizer.indexes.acting.postgresql import PostgresqlServer
+from pg8000.native import literal
+from servers import postgresql
+from servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
+
+SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=lambda known: known.name)
+
+
+def compression(running: PostgresServer, user: str) -> str:
+    """What a build by that user writes to the log."""
+
+    def connect() -> Any:
+        return running.connect(user=user)
+
+    worker = PostgresqlServer(connect, connect).worker(1000)
+    try:
+        (found,) = drivers.rows(worker._connection, "SHOW wal_compression")
+        return str(found["wal_compression"])
+    finally:
+        worker.close()
+
+
+@SERVERS
+def test_a_build_compresses_what_it_writes_to_the_log_where_it_may(
+    server: Callable[[Any], PostgresServer], installation: Any
+) -> None:
+    running = server(installation)
+    with running.session() as session:
+        session.run(f"CREATE ROLE builder LOGIN PASSWORD {literal(PASSWORD)}")
+        try:
+            assert compression(running, SUPERUSER) in ("lz4", "pglz", "on")
+            assert compression(running, "builder") == "off"
+            session.run("GRANT SET ON PARAMETER wal_compression TO builder")
+            assert compression(running, "builder") == compression(running, SUPERUSER)
+            assert session.run("SHOW wal_compression") == [["off"]]
+        finally:
+            session.run("DROP OWNED BY builder")
+            session.run("DROP ROLE builder")
