@@ -222,9 +222,11 @@ class RunStore:
         items = self._table.get_all((f"CHANGE#{change_id}", "CHANGE") for change_id in change_ids)
         return [_stored(items[key]) for key in sorted(items)]
 
-    def changes_of(self, run_id: str) -> Iterator[StoredChange]:
-        """All changes of a run, in the order of their ids. Read as they are taken: a run may have thousands."""
-        keys = sorted((str(pointer["sk"]), "CHANGE") for pointer in self._table.query(f"RUN#{run_id}", "CHANGE#"))
+    def changes_of(self, run_id: str, tuner: Tuner | None = None) -> Iterator[StoredChange]:
+        """All changes of a run, or those of one tuner, in the order of their ids, read as they are taken: a run may
+        have thousands."""
+        prefix = f"CHANGE#{id_prefix(tuner) if tuner else ''}"
+        keys = sorted((str(pointer["sk"]), "CHANGE") for pointer in self._table.query(f"RUN#{run_id}", prefix))
         for some in batched(keys, table.MOST_KEYS, strict=False):
             items = self._table.get_all(some)
             yield from (_stored(items[key]) for key in some if key in items)

@@ -1,7 +1,7 @@
 """The part of the run store that acting Lambdas use, in memory: as RunStore, without DynamoDB."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -30,9 +30,11 @@ class MemoryRunStore:
         except KeyError:
             raise NoSuchChange(f"no change {change_id} is recorded") from None
 
-    def changes_of(self, run_id: str) -> list[StoredChange]:
-        """All changes of a run, in the order of their ids."""
-        return [self._changes[key] for key in sorted(self._changes) if self._changes[key].change.run_id == run_id]
+    def changes_of(self, run_id: str, tuner: Tuner | None = None) -> Iterator[StoredChange]:
+        """All changes of a run, or those of one tuner, in the order of their ids."""
+        for _, stored in sorted(self._changes.items()):
+            if stored.change.run_id == run_id and tuner in (None, stored.change.tuner):
+                yield stored
 
     def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
         """Whether the change is in status `to` afterwards."""

@@ -231,8 +231,11 @@ def test_changes_of_a_run_are_listed_in_order_beyond_one_batch(store: RunStore) 
     wanted = [change(target=f"{ARN}-{n}") for n in range(130)]
     for one in wanted:
         store.record_change(one, Status.RECOMMENDED, NOW)
+    of_indexes = change(tuner=Tuner.INDEXES, action="rebuild")
+    store.record_change(of_indexes, Status.RECOMMENDED, NOW)
     store.record_change(change(run_id="run-2"), Status.RECOMMENDED, NOW)
-    assert [stored.change.id for stored in store.changes_of("run-1")] == sorted(one.id for one in wanted)
+    assert [stored.change.id for stored in store.changes_of("run-1")] == sorted(one.id for one in [of_indexes, *wanted])
+    assert [stored.change.id for stored in store.changes_of("run-1", Tuner.INDEXES)] == [of_indexes.id]
 
 
 def test_a_move_happens_only_from_the_named_statuses(store: RunStore) -> None:

@@ -8,7 +8,6 @@ makes it again is in the record before anything happens to it.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from optimizer.changes import FINAL, Change, Status, Tuner
@@ -16,16 +15,16 @@ from optimizer.guardrails import Refusal
 from optimizer.guardrails.indexes import ALTERS, Live, table_of
 from optimizer.indexes import words
 from optimizer.indexes.acting import stages, watching
-from optimizer.indexes.acting.jobs import Jobs, Outcome, Result
+from optimizer.indexes.acting.jobs import Outcome, Result
 from optimizer.indexes.acting.records import ActingRecords
-from optimizer.indexes.acting.server import Job, Server, State
+from optimizer.indexes.acting.server import Job, Server
+from optimizer.indexes.acting.working import TRY_AGAIN_S, Working
 from optimizer.indexes.drivers import Unreachable
 from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database, Indexes
 from optimizer.runs import RunStore, StoredChange
 from optimizer.steps import Answer, answer, applied_at, ended, look_number
 
-_TRY_AGAIN_S = 30
 # How far ahead, and how finely, the next window is looked for.
 _FARTHEST, _STEP = timedelta(days=21), timedelta(minutes=10)
 
@@ -57,7 +56,7 @@ class ChangeIndexes:
             try:
                 turned_down = self._prepare(stored.change, now)
             except (Unreachable, TooManyConnections) as busy:
-                return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+                return answer("pending", change_id, str(busy), wait_s=TRY_AGAIN_S)
             if turned_down is not None:
                 return turned_down
         return self.poll(change_id, now)
@@ -74,7 +73,7 @@ class ChangeIndexes:
         progress = dict(stored.progress)
         job = stages.first_job(stored.change, self.database.engine)
         if job is not None:
-            done = self._work("job", job, stored.change, progress, now)
+            done = self._working.go_on("job", job, stored.change, progress, now)
             if done.result is Result.PENDING:
                 return answer("pending", change_id, done.message, wait_s=done.wait_s)
             if done.result is not Result.DONE:
@@ -82,7 +81,7 @@ class ChangeIndexes:
         try:
             said = self._said(stored.change, progress)
         except (Unreachable, TooManyConnections) as busy:
-            return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+            return answer("pending", change_id, str(busy), wait_s=TRY_AGAIN_S)
         self._cool_down(stored.change, now)
         self.store.save_progress(change_id, {**progress, "applied_at": applied_at(stored, now), "verified": 0})
         self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING}, message=said)
@@ -98,7 +97,7 @@ class ChangeIndexes:
         try:
             problem, summary = watching.judge(self.server, stored.change, stored.progress, self.limits.max_slowdown)
         except (Unreachable, TooManyConnections) as busy:
-            return answer("watch", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+            return answer("watch", change_id, str(busy), wait_s=TRY_AGAIN_S)
         if problem:
             return answer("revert", change_id, problem)
         if number + 1 == len(ages):
@@ -121,7 +120,7 @@ class ChangeIndexes:
             try:
                 unfinished = self._drop(stored.change, dict(stored.progress), now)
             except (Unreachable, TooManyConnections) as busy:
-                return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+                return answer("pending", change_id, str(busy), wait_s=TRY_AGAIN_S)
             if unfinished is not None:
                 return unfinished
             found = stored.progress.get("found") or {}
@@ -141,9 +140,9 @@ class ChangeIndexes:
             return ended(self.store.change(change_id))
         progress = dict(stored.progress)
         try:
-            undone = self._undo(stored.change, progress, now)
+            undone = self._working.undo(stored.change, progress, now)
         except (Unreachable, TooManyConnections) as busy:
-            return answer("pending", change_id, str(busy), wait_s=_TRY_AGAIN_S)
+            return answer("pending", change_id, str(busy), wait_s=TRY_AGAIN_S)
         if undone.result is Result.PENDING:
             return answer("pending", change_id, undone.message, wait_s=undone.wait_s)
         if undone.result is not Result.DONE:
@@ -153,6 +152,12 @@ class ChangeIndexes:
         self._cool_down(stored.change, now)
         self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING})
         return answer("reverted", change_id, undone.message)
+
+    @property
+    def _working(self) -> Working:
+        return Working(
+            self.store, self.records, self.server, self.database, self.limits, self.may_start, self.remaining_ms
+        )
 
     def _prepare(self, change: Change, now: datetime) -> Answer | None:
         """The last look before anything happens; records what there was."""
@@ -186,42 +191,6 @@ class ChangeIndexes:
         )
         return None
 
-    def _work(self, name: str, job: Job, change: Change, progress: dict[str, Any], now: datetime) -> Outcome:
-        """Take the job whose record is `progress[name]` further; Unreachable and the like mean to ask again later."""
-        record = dict(progress.get(name) or {})
-        try:
-            made = self._jobs(name, change, progress, now).go_on(job, change, record, now)
-        except (Unreachable, TooManyConnections) as busy:
-            made = Outcome(Result.PENDING, str(busy), _TRY_AGAIN_S)
-        progress[name] = record
-        return made
-
-    def _jobs(self, name: str, change: Change, progress: dict[str, Any], now: datetime) -> Jobs:
-        def save(record: Mapping[str, Any]) -> None:
-            progress[name] = dict(record)
-            self.store.save_progress(change.id, progress)
-
-        def begin_build(state: State) -> None:
-            shape = state.shape or str(change.after.get("definition") or "")
-            self.records.record_build(self.database.name, shape, state.table_oid or 0, change.id, now)
-
-        def may_start() -> str:
-            # What is taken back does not wait for a window.
-            refusal = None if name == "undo" else self.may_start(now)
-            return refusal.message if refusal else ""
-
-        cluster = self.database.cluster or self.database.host
-        return Jobs(
-            server=self.server,
-            limits=self.limits,
-            save=save,
-            take_turn=partial(self.records.take_turn, cluster, change.id, now),
-            end_turn=partial(self.records.end_turn, cluster, change.id, now),
-            begin_build=begin_build,
-            may_start=may_start,
-            remaining_ms=self.remaining_ms,
-        )
-
     def _not_done(self, change: Change, made: Outcome, now: datetime) -> Answer:
         blocked = made.result is Result.BLOCKED
         status = Status.REFUSED if blocked else Status.FAILED
@@ -237,7 +206,7 @@ class ChangeIndexes:
             closed = None if _is_begun(progress.get("drop")) else self.may_start(now)
             if closed is not None and (wait := self._opens_in(now)):
                 return answer("pending", change.id, closed.message, wait_s=_seconds(wait))
-            made = self._work("drop", Job.DROP, change, progress, now)
+            made = self._working.go_on("drop", Job.DROP, change, progress, now)
             if made.result is Result.PENDING:
                 return answer("pending", change.id, made.message, wait_s=made.wait_s)
             if made.result is not Result.DONE:
@@ -270,26 +239,6 @@ class ChangeIndexes:
             return self.revert(change.id, now, f"It was not dropped: {made.message}")
         self.store.move(change.id, Status.FAILED, now, frm={Status.WATCHING}, message=made.message)
         return answer("failed", change.id, made.message)
-
-    def _undo(self, change: Change, progress: dict[str, Any], now: datetime) -> Outcome:
-        for name in ("job", "drop"):
-            record = dict(progress.get(name) or {})
-            if record and not progress.get("stopped"):
-                stopped = self._jobs(name, change, progress, now).stop(change, record, now)
-                if stopped.result is Result.PENDING:
-                    return stopped
-        if not progress.get("stopped"):
-            progress["stopped"] = True
-            self.store.save_progress(change.id, progress)
-        begun = progress.get("undo")
-        job = (
-            Job(begun["job"])
-            if begun
-            else stages.undo_job(change, progress, watching.look(self.server, change, Job.ANALYZE))
-        )
-        if job is None:
-            return Outcome(Result.DONE, stages.nothing_to_undo(change))
-        return self._work("undo", job, change, progress, now)
 
     def _cool_down(self, change: Change, now: datetime) -> None:
         until = now + timedelta(days=self.limits.cool_down_days)

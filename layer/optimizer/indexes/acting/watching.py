@@ -24,9 +24,8 @@ def table(server: Server, change: Change) -> State | None:
 
 def breaker(store: RunStore, change: Change) -> Refusal | None:
     """After one failure on a database nothing more is tried on it in the same run."""
-    for other in store.changes_of(change.run_id):
-        same = other.change.tuner is Tuner.INDEXES and other.change.before["database"] == change.before["database"]
-        if same and other.status is Status.FAILED:
+    for other in store.changes_of(change.run_id, Tuner.INDEXES):
+        if other.status is Status.FAILED and other.change.before["database"] == change.before["database"]:
             return Refusal("indexes.breaker", f"{other.change.id} failed on the same database in this run.")
     return None
 

@@ -1,0 +1,91 @@
+"""The jobs of a change of indexes taken further, call by call, with their record under a name in its progress."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from optimizer.changes import Change
+from optimizer.guardrails import Refusal
+from optimizer.indexes.acting import stages, watching
+from optimizer.indexes.acting.jobs import Jobs, Outcome, Result
+from optimizer.indexes.acting.records import ActingRecords
+from optimizer.indexes.acting.server import Job, Server, State
+from optimizer.indexes.drivers import Unreachable
+from optimizer.indexes.places import TooManyConnections
+from optimizer.policy.model import Database, Indexes
+from optimizer.runs import RunStore
+
+TRY_AGAIN_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """`progress` is that of the change, and is saved before anything happens. may_start: freezes and windows.
+    remaining_ms: of this call."""
+
+    store: RunStore
+    records: ActingRecords
+    server: Server
+    database: Database
+    limits: Indexes
+    may_start: Callable[[datetime], Refusal | None]
+    remaining_ms: Callable[[], float]
+
+    def go_on(self, name: str, job: Job, change: Change, progress: dict[str, Any], now: datetime) -> Outcome:
+        """Take the job whose record is `progress[name]` further; Unreachable and the like mean to ask again later."""
+        record = dict(progress.get(name) or {})
+        try:
+            made = self._jobs(name, change, progress, now).go_on(job, change, record, now)
+        except (Unreachable, TooManyConnections) as busy:
+            made = Outcome(Result.PENDING, str(busy), TRY_AGAIN_S)
+        progress[name] = record
+        return made
+
+    def undo(self, change: Change, progress: dict[str, Any], now: datetime) -> Outcome:
+        """End what runs, and do what undoes the change."""
+        for name in ("job", "drop"):
+            record = dict(progress.get(name) or {})
+            if record and not progress.get("stopped"):
+                stopped = self._jobs(name, change, progress, now).stop(change, record, now)
+                if stopped.result is Result.PENDING:
+                    return stopped
+        if not progress.get("stopped"):
+            progress["stopped"] = True
+            self.store.save_progress(change.id, progress)
+        begun = progress.get("undo")
+        job = (
+            Job(begun["job"])
+            if begun
+            else stages.undo_job(change, progress, watching.look(self.server, change, Job.ANALYZE))
+        )
+        if job is None:
+            return Outcome(Result.DONE, stages.nothing_to_undo(change))
+        return self.go_on("undo", job, change, progress, now)
+
+    def _jobs(self, name: str, change: Change, progress: dict[str, Any], now: datetime) -> Jobs:
+        def save(record: Mapping[str, Any]) -> None:
+            progress[name] = dict(record)
+            self.store.save_progress(change.id, progress)
+
+        def begin_build(state: State) -> None:
+            shape = state.shape or str(change.after.get("definition") or "")
+            self.records.record_build(self.database.name, shape, state.table_oid or 0, change.id, now)
+
+        def may_start() -> str:
+            # What is taken back does not wait for a window.
+            refusal = None if name == "undo" else self.may_start(now)
+            return refusal.message if refusal else ""
+
+        cluster = self.database.cluster or self.database.host
+        return Jobs(
+            server=self.server,
+            limits=self.limits,
+            save=save,
+            take_turn=partial(self.records.take_turn, cluster, change.id, now),
+            end_turn=partial(self.records.end_turn, cluster, change.id, now),
+            begin_build=begin_build,
+            may_start=may_start,
+            remaining_ms=self.remaining_ms,
+        )
