@@ -64,7 +64,11 @@ def test_data_classes_enumerations_times_and_sets_have_one_spelling() -> None:
     assert canonical.dumps(OUTER) == canonical.dumps(canonical.plain(OUTER)) == spelled
 
 
-@pytest.mark.parametrize("wrong", [object(), b"bytes", datetime(2026, 1, 2), {"a": [object()]}], ids=repr)  # noqa: DTZ001
+@pytest.mark.parametrize(
+    "wrong",
+    [object(), b"bytes", datetime(2026, 1, 2), {"a": [object()]}],  # noqa: DTZ001
+    ids=["an object", "bytes", "a time without a zone", "within"],
+)
 def test_what_json_cannot_hold_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError):
         canonical.dumps(wrong)
