@@ -86,8 +86,10 @@ def engine(folder: Path) -> Iterator[Engine]:
 
 
 def _unmount(place: Path) -> None:
-    """podman mounts its storage onto itself and leaves it so, and then the folder cannot be removed."""
-    if place.is_mount():
+    """podman mounts its storage onto itself and leaves it so, and then the folder cannot be removed. What is mounted
+    onto itself is of the same device, and only the kernel's list tells."""
+    mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    if str(place.resolve()).replace(" ", r"\040") in mounts:
         subprocess.run(["umount", str(place)], check=True, timeout=30)
 
 
