@@ -158,8 +158,7 @@ class RunStore:
     def runs(self, since: datetime, limit: int) -> list[dict[str, Any]]:
         """The runs started since then, the newest first, each as `run` gives it."""
         keys = self._table.newest(_BY_KIND, "run", since.astimezone(UTC).isoformat(), limit)
-        found = self._table.get_all(keys)
-        return [_run(found[key]) for key in keys if key in found]
+        return [_run(item) for item in self._table.each(keys)]
 
     def changes_since(self, since: datetime, limit: int) -> list[StoredChange]:
         """The changes proposed since then and not at the end of a life, and those whose life ended since then."""
@@ -172,14 +171,11 @@ class RunStore:
     def kept(self, tuner: Tuner) -> list[StoredChange]:
         """All changes of a tuner that were ever kept and not taken back since, the newest first."""
         keys = self._table.newest(_BY_KIND, "ended", _EVER, None, pk_prefix=f"CHANGE#{id_prefix(tuner)}")
-        found = self._table.get_all(keys)
-        stored = [_stored(found[key]) for key in keys if key in found]
-        return [one for one in stored if one.status is Status.KEPT]
+        return [one for one in map(_stored, self._table.each(keys)) if one.status is Status.KEPT]
 
     def _newest(self, kind: str, since: datetime, limit: int) -> list[StoredChange]:
         keys = self._table.newest(_BY_KIND, kind, since.astimezone(UTC).isoformat(), limit)
-        found = self._table.get_all(keys)
-        return [_stored(found[key]) for key in keys if key in found]
+        return [_stored(item) for item in self._table.each(keys)]
 
     # Changes and their history.
 
@@ -219,17 +215,15 @@ class RunStore:
 
     def changes(self, change_ids: Iterable[str]) -> list[StoredChange]:
         """Those of the changes that are recorded, in the order of their ids."""
-        items = self._table.get_all((f"CHANGE#{change_id}", "CHANGE") for change_id in change_ids)
-        return [_stored(items[key]) for key in sorted(items)]
+        return [_stored(item) for item in self._table.each((f"CHANGE#{name}", "CHANGE") for name in sorted(change_ids))]
 
     def changes_of(self, run_id: str, tuner: Tuner | None = None) -> Iterator[StoredChange]:
         """All changes of a run, or those of one tuner, in the order of their ids, read as they are taken: a run may
         have thousands."""
         prefix = f"CHANGE#{id_prefix(tuner) if tuner else ''}"
-        keys = sorted((str(pointer["sk"]), "CHANGE") for pointer in self._table.query(f"RUN#{run_id}", prefix))
-        for some in batched(keys, table.MOST_KEYS, strict=False):
-            items = self._table.get_all(some)
-            yield from (_stored(items[key]) for key in some if key in items)
+        # A query gives them in the order of their sort keys, which hold the ids.
+        pointers = self._table.query(f"RUN#{run_id}", prefix)
+        return map(_stored, self._table.each((str(pointer["sk"]), "CHANGE") for pointer in pointers))
 
     def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
         """Move a change to a status if it is in one of `frm`, and add to its history. True also if it is already
@@ -285,10 +279,8 @@ class RunStore:
 
     def cool_downs(self, targets: Iterable[str], tuner: Tuner) -> dict[str, datetime]:
         """Until when each of the targets is left alone, for those that were ever changed; may lie in the past."""
-        items = self._table.get_all((f"TARGET#{target}", f"COOLDOWN#{tuner.value}") for target in targets)
-        return {
-            pk.removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for (pk, _), item in items.items()
-        }
+        items = self._table.each((f"TARGET#{target}", f"COOLDOWN#{tuner.value}") for target in targets)
+        return {str(item["pk"]).removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for item in items}
 
     def remember_taken_back(self, target: str, tuner: Tuner, value: str, now: datetime, reason: str) -> None:
         """This value of the tuner's knob did worse on the target; it is not to be tried again for three months."""

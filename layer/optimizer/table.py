@@ -3,8 +3,9 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import batched
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Item = dict[str, str | int]
 
 MOST_OPERATIONS = 100
-MOST_KEYS = 100
+_MOST_KEYS = 100
 _ATTEMPTS = 8
 _FAILED_CONDITION = {"None", None, "ConditionalCheckFailed"}
 # Reasons of a cancelled transaction that pass. The SDK tries again where a whole request is throttled, not for these.
@@ -41,26 +42,28 @@ class Table:
         answer = self._dynamodb.get_item(TableName=self._name, Key=_marshal({"pk": pk, "sk": sk}), ConsistentRead=True)
         return _unmarshal(answer["Item"]) if "Item" in answer else None
 
-    def get_all(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
-        """Those of the keys that have an item. Unread keys are asked for again, slower each time; then TableBusy."""
-        wanted = list(dict.fromkeys(keys))
+    def each(self, keys: Iterable[tuple[str, str]]) -> Iterator[Item]:
+        """The items of those of the keys that have one, in their order, read as they are taken. Unread keys are asked
+        for again, slower each time; then TableBusy."""
+        for some in batched(dict.fromkeys(keys), _MOST_KEYS, strict=False):
+            found = self._batch(some)
+            yield from (found[key] for key in some if key in found)
+
+    def _batch(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
         found: dict[tuple[str, str], Item] = {}
-        for start in range(0, len(wanted), MOST_KEYS):
-            unread: Any = [_marshal({"pk": pk, "sk": sk}) for pk, sk in wanted[start : start + MOST_KEYS]]
-            for attempt in range(_ATTEMPTS):
-                answer: Any = self._dynamodb.batch_get_item(
-                    RequestItems={self._name: {"Keys": unread, "ConsistentRead": True}}
-                )
-                for raw in answer["Responses"].get(self._name, []):
-                    item = _unmarshal(raw)
-                    found[str(item["pk"]), str(item["sk"])] = item
-                unread = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
-                if not unread:
-                    break
-                self._sleep(_pause_s(attempt))
-            else:
-                raise TableBusy(f"{len(unread)} items of table {self._name} could not be read; try again")
-        return found
+        unread: Any = [_marshal({"pk": pk, "sk": sk}) for pk, sk in keys]
+        for attempt in range(_ATTEMPTS):
+            answer: Any = self._dynamodb.batch_get_item(
+                RequestItems={self._name: {"Keys": unread, "ConsistentRead": True}}
+            )
+            for raw in answer["Responses"].get(self._name, []):
+                item = _unmarshal(raw)
+                found[str(item["pk"]), str(item["sk"])] = item
+            unread = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+            if not unread:
+                return found
+            self._sleep(_pause_s(attempt))
+        raise TableBusy(f"{len(unread)} items of table {self._name} could not be read; try again")
 
     def query(self, pk: str, sk_prefix: str) -> list[Item]:
         """All items of a partition whose sort key starts with the prefix, in order."""

@@ -72,7 +72,7 @@ def _seen(store: Table, batches: list[list[dict[str, object]]]) -> list[object]:
         if len(set(keys)) == len(keys):
             seen.append(store.write(*one_each.values()))
     seen += [store.get("A", "1"), store.query("A", "1"), store.query("B", "1")]
-    seen += [store.get_all([("A", "1"), ("B", "1"), ("C", "1")])]
+    seen += [list(store.each([("A", "1"), ("B", "1"), ("C", "1")]))]
     # Of equal times the order is anybody's guess.
     seen += [sorted(store.newest("by_kind", "x", "x", 10))]
     return seen
