@@ -10,6 +10,7 @@ from local_account.memory_run_store import MemoryRunStore
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.life import ChangeIndexes
+from optimizer.indexes.acting.machine import Machine
 from optimizer.indexes.acting.server import Job
 from optimizer.indexes.connections import Connections
 from optimizer.policy.model import Database, Indexes
@@ -132,6 +133,7 @@ class Changes:
             limits=LIMITS,
             recheck=lambda *_: None,
             may_start=lambda _now: None,
+            machine=lambda _now: Machine(),
             remaining_ms=lambda: 300_000.0,
         )
         step, now = "apply", datetime.now(UTC)

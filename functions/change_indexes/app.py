@@ -9,7 +9,7 @@ from optimizer.documents import Documents
 from optimizer.environment import Environment
 from optimizer.guardrails import calendar
 from optimizer.handling import logged
-from optimizer.indexes.acting import servers
+from optimizer.indexes.acting import machine, servers
 from optimizer.indexes.acting.life import ChangeIndexes
 from optimizer.indexes.acting.records import ActingRecords
 from optimizer.indexes.batch import database_of
@@ -38,6 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         limits=policy.indexes,
         recheck=lambda change, live, now: guardrails.recheck(change, live, policy, now),
         may_start=lambda now: calendar.closed(policy, now, Tuner.INDEXES),
+        machine=lambda now: machine.read(lambda: aws.client("cloudwatch"), database, now),
         remaining_ms=context.get_remaining_time_in_millis,
     )
     return take(life, event, datetime.now(UTC))

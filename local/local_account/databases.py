@@ -4,6 +4,7 @@ twice, what an interrupted rebuild has left, a foreign key without an index, and
 import contextlib
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +16,10 @@ from local_account.account import LocalAccount
 
 NAME = "shop"
 _SECRET = "shop-database"
+# Nothing is known of it in CloudWatch but what is put there; a local account lives for less than this.
+_METRICS_FOR = timedelta(hours=6)
+_METRICS_EVERY = timedelta(minutes=5)
+_METRICS = {"CPUUtilization": (12.0, "Percent"), "FreeStorageSpace": (40.0 * (1 << 30), "Bytes")}
 _SCHEMA: tuple[str, ...] = (
     # Never analysed.
     "CREATE TABLE customer (id int PRIMARY KEY, name text NOT NULL)",
@@ -71,6 +76,7 @@ class TeamDatabase:
             SecretString=json.dumps({"username": SUPERUSER, "password": PASSWORD}),
             Tags=[{"Key": "optimizer", "Value": "on"}],
         )
+        self._put_metrics(datetime.now(UTC))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -92,6 +98,7 @@ class TeamDatabase:
                     "database": "postgres",
                     "secret_arn": secret,
                     "tls": "off",
+                    "rds_instance": NAME,
                     # As many execution environments as there are changes at once, each with one that it works on.
                     "max_connections": 16,
                 }
@@ -112,6 +119,15 @@ class TeamDatabase:
                 " WHERE n.nspname = 'public' ORDER BY 1"
             )
         return {name: int(size) for name, size in rows}
+
+    def _put_metrics(self, now: datetime) -> None:
+        """As RDS would: a quiet machine with room."""
+        cloudwatch = self._account.session.client("cloudwatch")
+        times = [now + number * _METRICS_EVERY for number in range(-1, _METRICS_FOR // _METRICS_EVERY)]
+        for metric, (value, unit) in _METRICS.items():
+            of = {"MetricName": metric, "Dimensions": [{"Name": "DBInstanceIdentifier", "Value": NAME}], "Unit": unit}
+            data = [{**of, "Timestamp": time, "Value": value} for time in times]
+            cloudwatch.put_metric_data(Namespace="AWS/RDS", MetricData=data)
 
     @staticmethod
     def _interrupt_a_rebuild(server: PostgresServer) -> None:

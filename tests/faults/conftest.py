@@ -16,6 +16,7 @@ from optimizer.guardrails import calendar
 from optimizer.indexes import drivers
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.life import ChangeIndexes
+from optimizer.indexes.acting.machine import Machine
 from optimizer.indexes.acting.server import Job
 from optimizer.indexes.connections import Connections
 from optimizer.policy.model import Database, Indexes, Policy
@@ -95,6 +96,7 @@ class Scene:
     now: datetime = NOW
     store: MemoryRunStore = field(default_factory=MemoryRunStore)
     turns: Turns = field(default_factory=Turns)
+    machine: Machine = field(default_factory=Machine)
     pool: Connections = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,6 +124,7 @@ class Scene:
             limits=self.limits,
             recheck=lambda change, live, now: guardrails.recheck(change, live, policy, now),
             may_start=lambda now: calendar.closed(policy, now, Tuner.INDEXES),
+            machine=lambda _now: self.machine,
             remaining_ms=lambda: 300_000.0,
         )
 

@@ -1,11 +1,16 @@
 """Changes of indexes on a real PostgreSQL, from apply to the end."""
 
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from optimizer.changes import Status
+from optimizer.indexes.acting.machine import Machine
 from optimizer.policy.model import Window
 from servers import postgresql
 
@@ -125,6 +130,61 @@ def test_an_old_transaction_delays_a_rebuild_until_patience_ends(scene: Any) -> 
     assert answer["outcome"] == "refused"
     assert "transaction has been open" in answer["message"]
     assert one.invalid() == []
+
+
+def test_a_build_waits_for_storage_and_for_a_quieter_machine(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    change = one.change("rebuild")
+    for machine, words in (
+        (Machine("shop", 99.0, float(1 << 40)), "used to 99 %"),
+        (Machine("shop", 10.0, float(1 << 20)), "1 MiB of storage are free"),
+    ):
+        one.machine = machine
+        answer = one.step("apply" if one.status(change) is Status.APPROVED else "poll", change)
+        assert (answer["outcome"], words in answer["message"]) == ("pending", True), answer
+        assert one.turns.holder == {}
+        one.pause(answer["wait_s"])
+    one.machine = Machine("shop", 10.0, float(1 << 40))
+    assert one.until("poll", change)["outcome"] == "applied"
+
+
+def test_what_is_taken_back_asks_for_no_quiet_machine(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    change = one.change("drop_index")
+    assert one.whole(change)["outcome"] == "kept"
+    one.machine, one.limits = Machine("shop", 99.0, 0.0), replace(one.limits, max_active_sessions=0)
+    with one.running.session(one.database.database) as session, busy(session, 0.05):
+        assert one.until("revert", change)["outcome"] == "reverted"
+    assert one.look() is not None
+
+
+def test_sessions_at_work_delay_a_rebuild(scene: Any) -> None:
+    one = scene(postgresql.WHEEL_16)
+    one.limits = replace(one.limits, max_active_sessions=0)
+    change = one.change("rebuild")
+    with one.running.session(one.database.database) as session, busy(session, 2.0):
+        answer = one.step("apply", change)
+    assert (answer["outcome"], answer["message"]) == ("pending", "1 session is at work on the server; 0 are the most.")
+    assert one.until("poll", change)["outcome"] == "applied"
+
+
+@contextlib.contextmanager
+def busy(session: Any, each_s: float) -> Iterator[None]:
+    """The session is at work until the end, in statements of so many seconds, which a build may have to wait for."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.is_set():
+            session.run(f"SELECT pg_sleep({each_s})")
+
+    working = threading.Thread(target=work)
+    working.start()
+    try:
+        time.sleep(0.3)
+        yield
+    finally:
+        over.set()
+        working.join()
 
 
 # Debian's HypoPG is too old to hide an index; these do what its own would where there is but one that serves.

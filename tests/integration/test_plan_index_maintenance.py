@@ -16,6 +16,7 @@ from optimizer.changes import Change, Status, Tuner
 from optimizer.guardrails import Account, calendar
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.life import ChangeIndexes
+from optimizer.indexes.acting.machine import Machine
 from optimizer.indexes.batch import Planner
 from optimizer.indexes.connections import Connections
 from optimizer.indexes.drivers import Unreachable
@@ -79,6 +80,7 @@ class Team:
             limits=policy.indexes,
             recheck=lambda one, live, now: guardrails.recheck(one, live, policy, now),
             may_start=lambda now: calendar.closed(policy, now, Tuner.INDEXES),
+            machine=lambda _now: Machine(),
             remaining_ms=lambda: 300_000.0,
         )
         step = "apply"

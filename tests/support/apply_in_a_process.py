@@ -13,6 +13,7 @@ from local_account.memory_run_store import MemoryRunStore
 from optimizer.changes import Change, Status
 from optimizer.indexes.acting import jobs, servers
 from optimizer.indexes.acting.life import ChangeIndexes
+from optimizer.indexes.acting.machine import Machine
 from optimizer.indexes.connections import Connections
 from optimizer.policy.model import Database, Indexes
 
@@ -43,6 +44,7 @@ def main() -> None:
         limits=Indexes(**given["limits"]),
         recheck=lambda *_: None,
         may_start=lambda _now: None,
+        machine=lambda _now: Machine(),
         remaining_ms=lambda: 300_000.0,
     ).apply(change.id, now)
 

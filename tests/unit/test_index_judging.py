@@ -55,12 +55,15 @@ def test_a_statement_that_is_not_counted_any_more_says_nothing() -> None:
     [
         (Job.REBUILD, Conditions(transaction_s=61, holder="process 7"), "process 7"),
         (Job.REBUILD, Conditions(transaction_s=60), ""),
-        (Job.REBUILD, Conditions(lock_waiters=1), "wait for a lock"),
+        (Job.REBUILD, Conditions(lock_waiters=1), "1 session waits for a lock"),
         (Job.CREATE, Conditions(replica_lag_s=10.5), "replica"),
         (Job.OPTIMIZE, Conditions(busy="VACUUM is running"), "VACUUM"),
         (Job.ANALYZE, Conditions(busy="CREATE INDEX is running"), "CREATE INDEX"),
         (Job.ANALYZE, Conditions(transaction_s=9999, lock_waiters=9, replica_lag_s=999), ""),
         (Job.SHOW, Conditions(transaction_s=9999), ""),
+        (Job.CREATE, Conditions(active_sessions=33), "33 sessions are at work"),
+        (Job.CREATE, Conditions(active_sessions=32), ""),
+        (Job.DROP, Conditions(active_sessions=33), ""),
         (Job.DROP, Conditions(), ""),
     ],
 )

@@ -97,6 +97,8 @@ def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         secret, user = database.get("secret_arn", ""), database.get("user", "")
         if isinstance(secret, str) and isinstance(user, str) and bool(secret) == bool(user):
             yield PolicyError(path, "needs either secret_arn, or user for IAM authentication, and not both.")
+        if database.get("rds_instance") and database.get("rds_cluster"):
+            yield PolicyError(path, "may name rds_instance or rds_cluster, and not both.")
         hosts = [database.get("host"), database.get("read_host") or "localhost", *_listed(database.get("readers"))]
         local = all(isinstance(host, str) and _host(host) in _THIS_MACHINE for host in hosts)
         if database.get("tls") == "off" and not local:

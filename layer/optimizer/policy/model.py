@@ -130,7 +130,8 @@ class Database:
     """One database (PostgreSQL) or schema (MySQL, MariaDB). `host` is the writer itself: builds go there, never through
     a proxy. `read_host`: an RDS Proxy to read through. `readers`: every replica, `host` or `host:port`; what one of
     them uses is in use. `cluster`: databases of the same one are worked on one after another. Either `secret_arn`, or
-    `user` for IAM authentication. `ca_key`: certificates (PEM) in the application's bucket, beside the system's."""
+    `user` for IAM authentication. `ca_key`: certificates (PEM) in the application's bucket, beside the system's.
+    `rds_instance` or `rds_cluster`: what CloudWatch has the writer under, where `host` is not the endpoint itself."""
 
     name: str
     engine: str
@@ -145,6 +146,8 @@ class Database:
     tls: str = "verify"
     ca_key: str = ""
     max_connections: int = 4
+    rds_instance: str = ""
+    rds_cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,8 @@ class Indexes:
     `max_build_mb`: a larger one is refused; `max_build_mb_run`: all builds of a run on one database.
     `min_observation_days`: of usage counters on every node before an index counts as unused. `rebuild_after_runs`: runs
     that must have found the same bloat. `hidden_days`: between hiding an index and dropping it. `max_transaction_s`: an
-    older transaction delays a build. `lock_attempts`: tries of a statement that waits `lock_timeout_ms` at most."""
+    older transaction delays a build. `max_cpu_percent`, `min_free_storage_mb` (beside twice what is built): of a server
+    of RDS, by CloudWatch. `lock_attempts`: tries of a statement that waits `lock_timeout_ms` at most."""
 
     mode: Mode | None = None
     databases: tuple[Database, ...] = ()
@@ -189,6 +193,9 @@ class Indexes:
     max_replica_lag_s: float = 10.0
     max_transaction_s: float = 60.0
     max_lock_waiters: int = 0
+    max_active_sessions: int = 32
+    max_cpu_percent: float = 75.0
+    min_free_storage_mb: int = 2048
     lock_timeout_ms: int = 3000
     lock_attempts: int = 3
     max_slowdown: float = 1.1

@@ -12,7 +12,8 @@ from typing import Any
 
 from optimizer.changes import Change
 from optimizer.indexes.acting import watching
-from optimizer.indexes.acting.preflight import obstacle
+from optimizer.indexes.acting.machine import Machine
+from optimizer.indexes.acting.preflight import BUILDING, obstacle, obstacle_of_machine
 from optimizer.indexes.acting.server import Cancelled, Job, LockNotGot, Server, State, StatementFailed
 from optimizer.indexes.drivers import Unreachable
 from optimizer.policy.model import Indexes
@@ -56,7 +57,7 @@ class Outcome:
 class Jobs:
     """save: stores the job's record (a JSON object) durably. take_turn, end_turn: of the cluster. begin_build: records
     that what is left of the build will be ours. may_start: why nothing may start now (windows, freezes), or empty.
-    remaining_ms: of this call."""
+    machine: reads what CloudWatch knows of the server's. remaining_ms: of this call."""
 
     server: Server
     limits: Indexes
@@ -65,6 +66,7 @@ class Jobs:
     end_turn: Callable[[], None]
     begin_build: Callable[[State], None]
     may_start: Callable[[], str]
+    machine: Callable[[], Machine]
     remaining_ms: Callable[[], float]
 
     def go_on(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> Outcome:
@@ -120,6 +122,9 @@ class Jobs:
         if table is None:
             return Outcome(Result.FAILED, "its table was dropped meanwhile")
         blocked = obstacle(job, self.server.conditions(table), self.limits)
+        if not blocked and job in BUILDING:
+            # An index to be made cannot be larger than all of its table.
+            blocked = obstacle_of_machine(self.machine(), (live or table).size_bytes, self.limits)
         if blocked:
             return self._wait(record, now, blocked, _PATIENCE)
         return self._send(job, change, record, live, _with_table(target, table), now)

@@ -16,6 +16,7 @@ from optimizer.guardrails.indexes import ALTERS, Live, table_of
 from optimizer.indexes import words
 from optimizer.indexes.acting import stages, watching
 from optimizer.indexes.acting.jobs import Outcome, Result
+from optimizer.indexes.acting.machine import Machine
 from optimizer.indexes.acting.records import ActingRecords
 from optimizer.indexes.acting.server import Job, Server
 from optimizer.indexes.acting.working import TRY_AGAIN_S, Working
@@ -32,7 +33,7 @@ _FARTHEST, _STEP = timedelta(days=21), timedelta(minutes=10)
 @dataclass(frozen=True, slots=True)
 class ChangeIndexes:
     """The steps; docs/architecture.md gives the answers. recheck: the guardrails on the live state; may_start: freezes
-    and windows alone. remaining_ms: of this call."""
+    and windows alone. machine: what CloudWatch knows of the server's. remaining_ms: of this call."""
 
     store: RunStore
     records: ActingRecords
@@ -41,6 +42,7 @@ class ChangeIndexes:
     limits: Indexes
     recheck: Callable[[Change, Live, datetime], Refusal | None]
     may_start: Callable[[datetime], Refusal | None]
+    machine: Callable[[datetime], Machine]
     remaining_ms: Callable[[], float]
 
     def apply(self, change_id: str, now: datetime) -> Answer:
@@ -156,7 +158,14 @@ class ChangeIndexes:
     @property
     def _working(self) -> Working:
         return Working(
-            self.store, self.records, self.server, self.database, self.limits, self.may_start, self.remaining_ms
+            store=self.store,
+            records=self.records,
+            server=self.server,
+            database=self.database,
+            limits=self.limits,
+            may_start=self.may_start,
+            machine=self.machine,
+            remaining_ms=self.remaining_ms,
         )
 
     def _prepare(self, change: Change, now: datetime) -> Answer | None:

@@ -89,11 +89,13 @@ class MysqlServer(EngineServer):
             oldest = {"seconds": None, "holder": ""}
         waiters = self._rows(sql.LOCK_WAITERS)[0]
         busy = self._rows(sql.BUSY, table=f"%{state.table}%")
+        active = self._rows(sql.ACTIVE_SESSIONS)
         return Conditions(
             transaction_s=None if oldest["seconds"] is None else float(oldest["seconds"]),
             holder=str(oldest["holder"] or ""),
             lock_waiters=int(waiters["waiters"]),
             busy=f"another change of it is running (connection {busy[0]['id']})" if busy else "",
+            active_sessions=int(active[0]["Value"]) - 1 if active else None,
         )
 
     def statement(self, job: Job, change: Change, state: State | None) -> str:

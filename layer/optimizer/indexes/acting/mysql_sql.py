@@ -66,6 +66,9 @@ LOCK_WAITERS = """
 SELECT COUNT(*) AS waiters FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table%%lock'
 """
 
+# On the whole server; this session is one of them.
+ACTIVE_SESSIONS = "SHOW GLOBAL STATUS LIKE 'Threads_running'"
+
 BUSY = """
 SELECT ID AS id FROM information_schema.PROCESSLIST
 WHERE ID <> CONNECTION_ID() AND COMMAND = 'Query' AND INFO LIKE %(table)s

@@ -47,6 +47,7 @@ class PostgresqlServer(EngineServer):
         (oldest,) = self._rows(sql.OLDEST_TRANSACTION)
         (prepared,) = self._rows(sql.OLDEST_PREPARED)
         (waiters,) = self._rows(sql.LOCK_WAITERS)
+        (active,) = self._rows(sql.ACTIVE_SESSIONS)
         busy = self._rows(sql.BUSY, table_oid=state.table_oid)
         seconds, holder = float(oldest["seconds"] or 0.0), str(oldest["holder"] or "")
         if prepared["seconds"] is not None and float(prepared["seconds"]) > seconds:
@@ -58,6 +59,7 @@ class PostgresqlServer(EngineServer):
             lock_waiters=int(waiters["waiters"]),
             replica_lag_s=self._replica_lag_s(),
             busy=str(busy[0]["busy"]) if busy else "",
+            active_sessions=int(active["sessions"]) if active["sees_all"] else None,
         )
 
     def statement(self, job: Job, change: Change, state: State | None) -> str:
@@ -87,6 +89,8 @@ class PostgresqlServer(EngineServer):
             "client_min_messages": "error",
             # One process and no more: those who work on the database come first.
             "max_parallel_maintenance_workers": "0",
+            # VACUUM and ANALYZE at the pace of autovacuum; by hand they would know no pauses. Builds have none.
+            "vacuum_cost_delay": "2ms",
         }
 
         def prepare(connection: Connection) -> dict[str, Any]:

@@ -70,6 +70,13 @@ SELECT extract(epoch FROM clock_timestamp() - min(prepared)) AS seconds, min(gid
 FROM pg_prepared_xacts WHERE database = current_database()
 """
 
+# On the whole server, whose processors they share.
+ACTIVE_SESSIONS = """
+SELECT count(*) FILTER (WHERE state = 'active') AS sessions,
+       pg_has_role(current_user, 'pg_read_all_stats', 'usage') AS sees_all
+FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+
 LOCK_WAITERS = """
 SELECT count(*) AS waiters
 FROM pg_locks l LEFT JOIN pg_database d ON d.oid = l.database

@@ -58,13 +58,15 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What could make a build wait or hurt; None is not known. `busy`: another build or vacuum of the same table."""
+    """What could make a build wait or hurt; None is not known. `busy`: another build or vacuum of the same table.
+    `active_sessions`: at work on the whole server."""
 
     transaction_s: float | None = None
     holder: str = ""
     lock_waiters: int | None = None
     replica_lag_s: float | None = None
     busy: str = ""
+    active_sessions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

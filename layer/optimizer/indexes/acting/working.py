@@ -10,6 +10,8 @@ from optimizer.changes import Change
 from optimizer.guardrails import Refusal
 from optimizer.indexes.acting import stages, watching
 from optimizer.indexes.acting.jobs import Jobs, Outcome, Result
+from optimizer.indexes.acting.machine import Machine
+from optimizer.indexes.acting.preflight import at_any_load
 from optimizer.indexes.acting.records import ActingRecords
 from optimizer.indexes.acting.server import Job, Server, State
 from optimizer.indexes.drivers import Unreachable
@@ -23,7 +25,7 @@ TRY_AGAIN_S = 30
 @dataclass(frozen=True, slots=True)
 class Working:
     """`progress` is that of the change, and is saved before anything happens. may_start: freezes and windows.
-    remaining_ms: of this call."""
+    machine: what CloudWatch knows of the server's. remaining_ms: of this call."""
 
     store: RunStore
     records: ActingRecords
@@ -31,6 +33,7 @@ class Working:
     database: Database
     limits: Indexes
     may_start: Callable[[datetime], Refusal | None]
+    machine: Callable[[datetime], Machine]
     remaining_ms: Callable[[], float]
 
     def go_on(self, name: str, job: Job, change: Change, progress: dict[str, Any], now: datetime) -> Outcome:
@@ -78,14 +81,17 @@ class Working:
             refusal = None if name == "undo" else self.may_start(now)
             return refusal.message if refusal else ""
 
+        # It had its place before, and may be what the load comes from that it is gone.
+        undoes = name == "undo"
         cluster = self.database.cluster or self.database.host
         return Jobs(
             server=self.server,
-            limits=self.limits,
+            limits=at_any_load(self.limits) if undoes else self.limits,
             save=save,
             take_turn=partial(self.records.take_turn, cluster, change.id, now),
             end_turn=partial(self.records.end_turn, cluster, change.id, now),
             begin_build=begin_build,
             may_start=may_start,
+            machine=Machine if undoes else partial(self.machine, now),
             remaining_ms=self.remaining_ms,
         )

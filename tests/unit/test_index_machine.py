@@ -1,0 +1,120 @@
+"""What CloudWatch knows of a database's machine, and when that holds a build back."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto import mock_aws
+from optimizer.indexes.acting.machine import Machine, dimensions_of, read
+from optimizer.indexes.acting.preflight import obstacle_of_machine
+from optimizer.policy.model import Database, Indexes
+
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+_RDS = "eu-central-1.rds.amazonaws.com"
+MB = 1 << 20
+
+
+def database(host: str = f"shop.c0ffee.{_RDS}", **parts: Any) -> Database:
+    return Database("shop", "postgresql", host, "shop", **parts)
+
+
+@pytest.mark.parametrize(
+    ("given", "dimensions"),
+    [
+        (database(), {"DBInstanceIdentifier": "shop"}),
+        (database(f"Shop-1.c0ffee.{_RDS}"), {"DBInstanceIdentifier": "shop-1"}),
+        (database(f"shop.cluster-c0ffee.{_RDS}"), {"DBClusterIdentifier": "shop", "Role": "WRITER"}),
+        (database("shop.c0ffee.rds.cn-north-1.amazonaws.com.cn"), {}),
+        (database("shop.c0ffee.cn-north-1.rds.amazonaws.com.cn"), {"DBInstanceIdentifier": "shop"}),
+        # A proxy and a cluster's readers are no writer.
+        (database(f"shop.proxy-c0ffee.{_RDS}"), {}),
+        (database(f"shop.cluster-ro-c0ffee.{_RDS}"), {}),
+        (database("db.example.com"), {}),
+        (database("127.0.0.1"), {}),
+        (database("db.example.com", rds_instance="shop-2"), {"DBInstanceIdentifier": "shop-2"}),
+        (database("db.example.com", rds_cluster="all"), {"DBClusterIdentifier": "all", "Role": "WRITER"}),
+    ],
+)
+def test_the_writer_is_found_by_its_endpoint_or_by_the_policy(given: Database, dimensions: dict[str, str]) -> None:
+    assert dimensions_of(given) == dimensions
+
+
+@pytest.fixture
+def cloudwatch() -> Any:
+    with mock_aws():
+        yield boto3.client("cloudwatch", region_name="eu-central-1")
+
+
+def put(cloudwatch: Any, metric: str, values: dict[int, float]) -> None:
+    """`values` by how many minutes ago."""
+    dimensions = [{"Name": "DBInstanceIdentifier", "Value": "shop"}]
+    data = [
+        {"MetricName": metric, "Dimensions": dimensions, "Timestamp": NOW - timedelta(minutes=ago), "Value": value}
+        for ago, value in values.items()
+    ]
+    cloudwatch.put_metric_data(Namespace="AWS/RDS", MetricData=data)
+
+
+def test_the_mean_of_the_last_minutes_and_the_latest_free_storage_are_read(cloudwatch: Any) -> None:
+    put(cloudwatch, "CPUUtilization", {12: 99, 7: 99, 6: 30, 5: 20, 4: 30, 3: 20, 2: 50})
+    put(cloudwatch, "FreeStorageSpace", {9: 900 * MB, 2: 500 * MB})
+    found = read(lambda: cloudwatch, database(), NOW)
+    assert found == Machine("shop", cpu_percent=30.0, free_bytes=500.0 * MB)
+
+
+def test_what_is_too_old_is_not_known(cloudwatch: Any) -> None:
+    put(cloudwatch, "CPUUtilization", {2: 10})
+    put(cloudwatch, "FreeStorageSpace", {40: 500 * MB})
+    found = read(lambda: cloudwatch, database(), NOW)
+    assert (found.cpu_percent, found.free_bytes) == (10.0, None)
+    assert found.problem == "CloudWatch has no figures of shop for the last 15 minutes"
+
+
+def test_a_server_that_is_not_of_rds_is_not_asked_about() -> None:
+    def nobody() -> Any:
+        raise AssertionError("CloudWatch was asked")
+
+    assert read(nobody, database("127.0.0.1"), NOW) == Machine()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "GetMetricData"),
+        EndpointConnectionError(endpoint_url="https://monitoring.eu-central-1.amazonaws.com"),
+    ],
+)
+def test_where_cloudwatch_cannot_be_asked_the_reason_is_kept(error: Exception) -> None:
+    def refuse(**_: Any) -> Any:
+        raise error
+
+    client: Any = type("Client", (), {"get_metric_data": staticmethod(refuse)})
+    found = read(lambda: client, database(), NOW)
+    assert (found.name, found.cpu_percent, found.free_bytes) == ("shop", None, None)
+    assert found.problem == f"CloudWatch could not be asked: {error}"
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        (Machine(), ""),
+        (Machine("shop", 75.0, 4096 * MB), ""),
+        (Machine("shop", 75.5, 4096 * MB), "The processors of shop are used to 76 %; 75 % are the most."),
+        (
+            Machine("shop", 10.0, 4095 * MB),
+            "4,095 MiB of storage are free on shop; 4,096 MiB are needed, 2,048 of them to be left.",
+        ),
+        (
+            Machine("shop", problem="it is night"),
+            "How busy shop is and what storage it has free is not known: it is night.",
+        ),
+        (
+            Machine("shop", 10.0, None, "it is night"),
+            "How busy shop is and what storage it has free is not known: it is night.",
+        ),
+    ],
+)
+def test_load_and_storage_hold_a_build_back(machine: Machine, words: str) -> None:
+    assert obstacle_of_machine(machine, 1024 * MB, Indexes()) == words
