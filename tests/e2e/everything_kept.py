@@ -89,5 +89,9 @@ def _variables(running: Running) -> Iterator[tuple[str, str]]:
 
 def _schedules(running: Running) -> Iterator[tuple[str, str]]:
     for name in running.schedules():
-        own = running.scheduler.get_schedule(Name=name, GroupName=running.application.schedule_group)
+        try:
+            own = running.scheduler.get_schedule(Name=name, GroupName=running.application.schedule_group)
+        except running.scheduler.exceptions.ResourceNotFoundException:
+            # It fired since it was listed, and a schedule that has fired is no more.
+            continue
         yield f"schedule {name}", json.dumps(own, default=str)
