@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from data_api_twin import DataApiTwin
 from local_account.memory_run_store import MemoryRunStore
 from optimizer import guardrails
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.guardrails import calendar
 from optimizer.indexes import drivers
-from optimizer.indexes.acting import servers
+from optimizer.indexes.acting import jobs, servers
 from optimizer.indexes.acting.life import ChangeIndexes
 from optimizer.indexes.acting.machine import Machine
 from optimizer.indexes.acting.server import Job
@@ -160,6 +161,23 @@ class Scene:
         self.store.record_change(change, Status.APPROVED, self.now)
         return change
 
+    def through_data_api(self) -> None:
+        """From now on; the role waits for locks as long as the policy says, as a team would have set it."""
+
+        def connect(database: str) -> Any:
+            session = self.running.connect(database)
+            session.run(f"SET lock_timeout = {self.limits.lock_timeout_ms}")
+            return session
+
+        twin = DataApiTwin(connect, answers_within_s=jobs._SEND_S)
+        self.pool.forget(self.database)
+        self.pool.data_api = lambda _once: twin
+        self.database = replace(
+            self.database,
+            data_api_arn="arn:aws:rds:eu-central-1:123456789012:cluster:shop",
+            secret_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop",
+        )
+
     def step(self, name: str, change: Change) -> dict[str, Any]:
         """One call of the acting Lambda, in a new environment."""
         return getattr(self.environment(), name)(change.id, self.now)
@@ -252,6 +270,19 @@ def scene(server: Callable[..., Any]) -> Iterator[Callable[..., Scene]]:
             return made
 
         yield make
+
+
+@pytest.fixture(params=["connection", "Data API"])
+def either_way(scene: Callable[..., Scene], request: pytest.FixtureRequest) -> Callable[..., Scene]:
+    """Makes a scene on a PostgreSQL that is reached either way."""
+
+    def make(*arguments: Any, **options: Any) -> Scene:
+        made = scene(*arguments, **options)
+        if request.param == "Data API":
+            made.through_data_api()
+        return made
+
+    return make
 
 
 def _engine(installation: Any) -> str:

@@ -44,8 +44,8 @@ def patient(one: Any) -> None:
     one.limits = replace(one.limits, lock_timeout_ms=20_000, max_transaction_s=3600)
 
 
-def test_three_lock_timeouts_fail_the_change_and_leave_nothing(scene: Any) -> None:
-    one = scene(postgresql.WHEEL_18, rows=200)
+def test_three_lock_timeouts_fail_the_change_and_leave_nothing(either_way: Any) -> None:
+    one = either_way(postgresql.WHEEL_18, rows=200)
     one.limits = replace(one.limits, lock_timeout_ms=150)
     before = one.look()
     change = one.change("rebuild")
@@ -161,8 +161,8 @@ def test_a_server_that_is_away_is_waited_for(scene: Any) -> None:
     assert one.until("apply", change)["outcome"] == "applied"
 
 
-def test_a_build_that_takes_too_long_is_cancelled_and_cleaned_up(scene: Any) -> None:
-    one = scene(postgresql.WHEEL_18, rows=200)
+def test_a_build_that_takes_too_long_is_cancelled_and_cleaned_up(either_way: Any) -> None:
+    one = either_way(postgresql.WHEEL_18, rows=200)
     patient(one)
     one.limits = replace(one.limits, max_build_minutes=1)
     before = one.look()
@@ -181,8 +181,8 @@ def test_a_build_that_takes_too_long_is_cancelled_and_cleaned_up(scene: Any) -> 
     assert one.invalid() == []
 
 
-def test_a_change_that_is_taken_back_while_it_is_built_is_stopped(scene: Any) -> None:
-    one = scene(postgresql.WHEEL_18, rows=200)
+def test_a_change_that_is_taken_back_while_it_is_built_is_stopped(either_way: Any) -> None:
+    one = either_way(postgresql.WHEEL_18, rows=200)
     patient(one)
     change = one.change(
         "create_index", index="Ne w", after={"definition": f'CREATE INDEX "Ne w" ON {TABLE} USING btree (b)'}

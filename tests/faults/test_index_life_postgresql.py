@@ -18,8 +18,8 @@ SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS[:2], 
 
 
 @SERVERS
-def test_a_rebuild_gives_a_new_file_and_leaves_nothing(scene: Any, installation: Any) -> None:
-    one = scene(installation)
+def test_a_rebuild_gives_a_new_file_and_leaves_nothing(either_way: Any, installation: Any) -> None:
+    one = either_way(installation)
     before = one.look()
     change = one.change("rebuild")
     answer = one.whole(change)
@@ -35,8 +35,8 @@ def test_a_rebuild_gives_a_new_file_and_leaves_nothing(scene: Any, installation:
     assert "nothing is known of their times" in stored.message
 
 
-def test_analyze_and_vacuum_are_done_and_kept_at_once(scene: Any) -> None:
-    one = scene(postgresql.WHEEL_16)
+def test_analyze_and_vacuum_are_done_and_kept_at_once(either_way: Any) -> None:
+    one = either_way(postgresql.WHEEL_16)
     for action in ("analyze", "vacuum"):
         change = one.change(action, index="")
         assert one.whole(change)["outcome"] == "kept"
@@ -44,8 +44,8 @@ def test_analyze_and_vacuum_are_done_and_kept_at_once(scene: Any) -> None:
     assert rows == [{"analyze_count": 1, "vacuum_count": 1}]
 
 
-def test_a_created_index_is_kept_and_can_be_taken_back(scene: Any) -> None:
-    one = scene(postgresql.WHEEL_16)
+def test_a_created_index_is_kept_and_can_be_taken_back(either_way: Any) -> None:
+    one = either_way(postgresql.WHEEL_16)
     definition = 'CREATE INDEX "Ne w" ON "Shop""s"."Ta ble" USING btree (b)'
     change = one.change("create_index", index="Ne w", after={"definition": definition})
     assert one.whole(change)["outcome"] == "kept"
@@ -54,8 +54,8 @@ def test_a_created_index_is_kept_and_can_be_taken_back(scene: Any) -> None:
     assert one.look("Ne w") is None
 
 
-def test_a_drop_waits_for_its_days_and_can_be_taken_back(scene: Any) -> None:
-    one = scene(postgresql.WHEEL_16)
+def test_a_drop_waits_for_its_days_and_can_be_taken_back(either_way: Any) -> None:
+    one = either_way(postgresql.WHEEL_16)
     before = one.look()
     change = one.change("drop_index")
     applied = one.until("apply", change)
@@ -82,8 +82,8 @@ def test_an_index_that_is_used_while_it_is_watched_is_not_dropped(scene: Any) ->
     assert one.look() is not None
 
 
-def test_what_a_constraint_or_replication_needs_is_refused(scene: Any) -> None:
-    one = scene(postgresql.WHEEL_16)
+def test_what_a_constraint_or_replication_needs_is_refused(either_way: Any) -> None:
+    one = either_way(postgresql.WHEEL_16)
     one.run('CREATE UNIQUE INDEX u ON "Shop""s"."Ta ble" (id)')
     one.run('ALTER TABLE "Shop""s"."Ta ble" REPLICA IDENTITY USING INDEX u')
     for index, reason in (("Ta ble_pkey", "constraint"), ("u", "replica identity")):
@@ -196,8 +196,8 @@ STAND_IN = (
 
 
 @pytest.mark.parametrize("can_hide", [True, False])
-def test_a_drop_that_the_planner_would_mind_is_refused(scene: Any, can_hide: bool) -> None:
-    one = scene(postgresql.DEBIAN_15, rows=20_000)
+def test_a_drop_that_the_planner_would_mind_is_refused(either_way: Any, can_hide: bool) -> None:
+    one = either_way(postgresql.DEBIAN_15, rows=20_000)
     for statement in (
         "CREATE EXTENSION pg_stat_statements",
         'ANALYZE "Shop""s"."Ta ble"',

@@ -90,6 +90,19 @@ def test_every_error_is_reported_at_once() -> None:
         ({"run": {"windows": [{"days": ["monday"]}]}}, 'Did you mean "mon"?'),
         (database(), "indexes.databases[0]: needs either secret_arn, or user for IAM authentication, and not both."),
         (database(secret_arn="arn", user="app"), "indexes.databases[0]: needs either secret_arn, or user"),
+        (
+            database(user="app", rds_instance="a", rds_cluster="b"),
+            "may name rds_instance or rds_cluster, and not both.",
+        ),
+        (database(user="app", data_api_arn="arn"), "indexes.databases[0].data_api_arn: needs secret_arn"),
+        (
+            database(secret_arn="arn", data_api_arn="arn", engine="mysql"),
+            "indexes.databases[0].data_api_arn: is for the engine postgresql alone.",
+        ),
+        (
+            database(secret_arn="arn", data_api_arn="arn", readers=["db:5432"]),
+            "indexes.databases[0].readers: cannot be given with data_api_arn",
+        ),
         (database(user="app", tls="off"), "indexes.databases[0].tls: may be off only where all hosts are this machine"),
         (database(user="app", tls="off", host="127.0.0.1", readers=["db:5432"]), "may be off only where all hosts"),
         (database(user="app", engine="postgres"), 'Did you mean "postgresql"?'),

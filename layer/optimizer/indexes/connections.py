@@ -7,7 +7,8 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from optimizer import aws
 from optimizer.documents import Documents
@@ -23,6 +24,8 @@ _SECRET_AGE_S = 300.0
 _CONNECTION_AGE_S = 600.0
 # A read that takes longer has hung; statements that may take longer run on a connection without a limit.
 _READ_WITHIN_S = 60.0
+# The Data API waits for a statement for 45 s before it says that it goes on.
+_DATA_API_ANSWERS_WITHIN_S = 60
 
 
 class UnusableSecret(ValueError):
@@ -40,12 +43,13 @@ class Connections:
     """All connections of one execution environment; keep it in module scope.
 
     secrets, rds: clients, made only when needed. read_ca: the PEM text of a key in the application's bucket.
-    clock: seconds, monotonic.
+    data_api: the client of the RDS Data API, with `once` one that tries nothing again. clock: seconds, monotonic.
     """
 
     secrets: Callable[[], "SecretsManagerClient"]
     rds: Callable[[], "RDSClient"]
     read_ca: Callable[[str], str]
+    data_api: Callable[[bool], Any] = field(default=lambda once: _data_api(once))
     clock: Callable[[], float] = time.monotonic
     _kept: dict[tuple[str, Address], _Kept] = field(default_factory=dict)
     _secrets: dict[str, tuple[float, tuple[str, str]]] = field(default_factory=dict)
@@ -53,6 +57,8 @@ class Connections:
     def get(self, database: Database, host: str = "") -> Connection:
         """A healthy connection to the writer, or to `host`, that is kept for the next call. Unreachable, AccessDenied
         or TooManyConnections say why there is none."""
+        if database.data_api_arn:
+            return self._through_data_api(database, once=False)
         key = (database.name, Address.of(database, host))
         kept = self._kept.pop(key, None)
         if kept is not None:
@@ -67,6 +73,8 @@ class Connections:
 
     def open(self, database: Database, host: str = "", *, read_within_s: float | None = None) -> Connection:
         """A new connection that the caller closes; for a statement that may take hours `read_within_s` is None."""
+        if database.data_api_arn:
+            return self._through_data_api(database, once=True)
         address = Address.of(database, host)
         try:
             connection = self._connect(database, address, read_within_s, anew=False)
@@ -86,6 +94,13 @@ class Connections:
         """Close what is kept for this database; the next `get` opens a new one."""
         for key in [key for key in self._kept if key[0] == database.name]:
             close(self._kept.pop(key).connection)
+
+    def _through_data_api(self, database: Database, *, once: bool) -> Connection:
+        """No connection of ours: the API has its own, and keeps their number."""
+        from optimizer.indexes.data_api import DataApiConnection
+
+        client = partial(self.data_api, once)
+        return DataApiConnection(client, database.data_api_arn, database.secret_arn, database.database)
 
     def _connect(self, database: Database, address: Address, read_within_s: float | None, *, anew: bool) -> Connection:
         user, password = self._credentials(database, address, anew=anew)
@@ -120,6 +135,10 @@ class Connections:
         if database.ca_key:
             context.load_verify_locations(cadata=self.read_ca(database.ca_key))
         return context
+
+
+def _data_api(once: bool) -> Any:
+    return aws.client("rds-data", once=once, answers_within_s=_DATA_API_ANSWERS_WITHIN_S)
 
 
 def from_environment() -> Connections:

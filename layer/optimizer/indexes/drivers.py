@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     import pg8000.native
     import pymysql.connections
 
+    from optimizer.indexes.data_api import DataApiConnection
+
 APPLICATION = "serverless-optimizer"
 _CONNECT_WITHIN_S = 5.0
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 _WRONG_PASSWORD = ("28P01", "28000", 1045, 1698)
 
-type Connection = "pg8000.native.Connection | pymysql.connections.Connection[Any]"
+type Connection = "pg8000.native.Connection | pymysql.connections.Connection[Any] | DataApiConnection"
 
 
 class Unreachable(ConnectionError):
@@ -89,6 +91,9 @@ def close(connection: Connection) -> None:
 def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
     """Run one statement, with `:name` (PostgreSQL) or `%(name)s` (MySQL, MariaDB) for values; the rows by column."""
     driven: Any = connection
+    if hasattr(driven, "records"):
+        records: list[dict[str, Any]] = driven.records(sql, **values)
+        return records
     if hasattr(driven, "cursor"):
         with driven.cursor() as cursor:
             cursor.execute(sql, values or None)

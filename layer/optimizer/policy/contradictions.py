@@ -99,10 +99,24 @@ def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             yield PolicyError(path, "needs either secret_arn, or user for IAM authentication, and not both.")
         if database.get("rds_instance") and database.get("rds_cluster"):
             yield PolicyError(path, "may name rds_instance or rds_cluster, and not both.")
+        if database.get("data_api_arn"):
+            yield from _through_data_api(path, database)
         hosts = [database.get("host"), database.get("read_host") or "localhost", *_listed(database.get("readers"))]
         local = all(isinstance(host, str) and _host(host) in _THIS_MACHINE for host in hosts)
         if database.get("tls") == "off" and not local:
             yield PolicyError(f"{path}.tls", "may be off only where all hosts are this machine, such as 127.0.0.1.")
+
+
+def _through_data_api(path: str, database: Mapping[str, Any]) -> Iterator[PolicyError]:
+    if database.get("engine") != "postgresql":
+        yield PolicyError(f"{path}.data_api_arn", "is for the engine postgresql alone.")
+    if not database.get("secret_arn"):
+        yield PolicyError(f"{path}.data_api_arn", "needs secret_arn: the Data API logs in with a secret.")
+    for name in ("read_host", "readers"):
+        if database.get(name):
+            yield PolicyError(
+                f"{path}.{name}", "cannot be given with data_api_arn: the Data API asks the writer alone."
+            )
 
 
 def _listed(value: Any) -> list[Any]:

@@ -131,7 +131,8 @@ class Database:
     a proxy. `read_host`: an RDS Proxy to read through. `readers`: every replica, `host` or `host:port`; what one of
     them uses is in use. `cluster`: databases of the same one are worked on one after another. Either `secret_arn`, or
     `user` for IAM authentication. `ca_key`: certificates (PEM) in the application's bucket, beside the system's.
-    `rds_instance` or `rds_cluster`: what CloudWatch has the writer under, where `host` is not the endpoint itself."""
+    `rds_instance` or `rds_cluster`: what CloudWatch has the writer under, where `host` is not the endpoint itself.
+    `data_api_arn`: the cluster, if it is reached through the RDS Data API and not by a connection."""
 
     name: str
     engine: str
@@ -148,6 +149,7 @@ class Database:
     max_connections: int = 4
     rds_instance: str = ""
     rds_cluster: str = ""
+    data_api_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)

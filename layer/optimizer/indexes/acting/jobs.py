@@ -134,18 +134,18 @@ class Jobs:
     ) -> Outcome:
         try:
             statement = self.server.statement(job, change, live)
+            worker = self.server.worker(self.limits.lock_timeout_ms)
         except StatementFailed as failed:
             return Outcome(Result.FAILED, str(failed))
-        if job in _BUILDS:
-            self.begin_build(target)
-        worker = self.server.worker(self.limits.lock_timeout_ms)
         try:
+            if job in _BUILDS:
+                self.begin_build(target)
             known = [left.oid for left in self.server.leftovers(target, job)]
             record.pop("problem", None)
             record.update(
                 phase="working",
                 attempt=record["attempt"] + 1,
-                session=worker.session(),
+                session=worker.session(statement),
                 began_at=now.isoformat(),
                 target=asdict(target),
                 known=record.get("known", known),

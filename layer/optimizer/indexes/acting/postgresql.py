@@ -19,7 +19,7 @@ from optimizer.indexes.acting.server import (
     StatementTimes,
     Worker,
 )
-from optimizer.indexes.drivers import Connection, Unreachable
+from optimizer.indexes.drivers import AccessDenied, Connection, Unreachable
 
 _LOCK_NOT_AVAILABLE = ("55P03", "40P01")
 _CANCELLED = ("57014", "57P01")
@@ -110,7 +110,9 @@ class PostgresqlServer(EngineServer):
 
     def running(self, session: Mapping[str, Any]) -> Progress | None:
         """By process and start of the session, because process ids are used again."""
-        found = self._rows(sql.RUNNING, pid=int(session["pid"]), since=str(session["since"]))
+        return self._progress(self._rows(sql.RUNNING, pid=int(session["pid"]), since=str(session["since"])))
+
+    def _progress(self, found: Sequence[Mapping[str, Any]]) -> Progress | None:
         if not found:
             return None
         share = found[0]["share"]
@@ -146,8 +148,9 @@ class PostgresqlServer(EngineServer):
         worker = self.worker(lock_timeout_ms)
         try:
             name = self._quoted(sql.QUOTED_INDEX, oid=live.oid, table_oid=live.table_oid)
-            if not worker.send(f"DROP INDEX CONCURRENTLY {name}", lock_timeout_ms / 1000 * 3 + 30):
-                self.cancel(worker.session())
+            statement = f"DROP INDEX CONCURRENTLY {name}"
+            if not worker.send(statement, lock_timeout_ms / 1000 * 3 + 30):
+                self.cancel(worker.session(statement))
                 raise LockNotGot(f"{leftover.index} could not be dropped yet")
         finally:
             worker.close()
@@ -201,6 +204,8 @@ def concurrently(definition: str) -> str:
 
 def explain(error: BaseException) -> Exception:
     """What a driver's error means to the life of a change."""
+    if isinstance(error, AccessDenied):
+        return error
     code = drivers.error_code(error)
     text = str(error.args[0].get("M")) if error.args and isinstance(error.args[0], dict) else str(error)
     if code in _LOCK_NOT_AVAILABLE:

@@ -2,7 +2,7 @@
 
 # The shape of a definition is what follows the index's own name; the name comes first and only once before ON.
 LOOK_INDEX = """
-SELECT n.nspname AS schema, t.relname AS table, i.relname AS index, i.oid, t.oid AS table_oid,
+SELECT n.nspname AS schema, t.relname AS table, i.relname AS index, i.oid::bigint AS oid, t.oid::bigint AS table_oid,
        coalesce(pg_relation_size(i.oid), 0) AS size_bytes, i.relfilenode AS file_node,
        pg_get_indexdef(i.oid) AS definition, quote_ident(i.relname) AS quoted,
        x.indisvalid AS is_valid, x.indisunique AS is_unique, x.indisexclusion AS is_exclusion,
@@ -34,7 +34,8 @@ WHERE n.nspname = :schema AND t.relname = :table AND i.relname = :index
 """
 
 LOOK_TABLE = """
-SELECT n.nspname AS schema, t.relname AS table, t.oid AS table_oid, coalesce(pg_table_size(t.oid), 0) AS size_bytes,
+SELECT n.nspname AS schema, t.relname AS table, t.oid::bigint AS table_oid,
+       coalesce(pg_table_size(t.oid), 0) AS size_bytes,
        n.nspname ~ '^(pg_|information_schema$)' AS is_system,
        concat_ws(' ', s.analyze_count, s.autoanalyze_count, s.last_analyze, s.last_autoanalyze) AS analyzed,
        concat_ws(' ', s.vacuum_count, s.autovacuum_count, s.last_vacuum, s.last_autovacuum) AS vacuumed
@@ -126,6 +127,24 @@ WHERE a.pid = :pid AND extract(epoch FROM a.backend_start)::text = :since AND a.
 CANCEL = """
 SELECT pg_cancel_backend(pid) AS done FROM pg_stat_activity
 WHERE pid = :pid AND extract(epoch FROM backend_start)::text = :since AND state <> 'idle'
+"""
+
+# Where nobody knows the process: the statement itself, which the server may have cut, by the same role.
+RUNNING_TEXT = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - a.query_start), 0) AS seconds, p.phase,
+       CASE WHEN p.blocks_total > 0 THEN p.blocks_done::float8 / p.blocks_total END AS share
+FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p ON p.pid = a.pid
+WHERE a.usename = current_user AND a.state = 'active' AND a.query <> ''
+  AND starts_with(CAST(:statement AS text), a.query)
+"""
+
+CANCEL_TEXT = """
+SELECT pg_cancel_backend(pid) AS done FROM pg_stat_activity
+WHERE usename = current_user AND state = 'active' AND query <> '' AND starts_with(CAST(:statement AS text), query)
+"""
+
+OWN_LOCK_TIMEOUT = """
+SELECT setting::int AS lock_timeout_ms, quote_ident(current_user) AS role FROM pg_settings WHERE name = 'lock_timeout'
 """
 
 # By the identity that was seen, so that a name that was taken meanwhile is nobody's loss.

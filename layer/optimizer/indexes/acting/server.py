@@ -92,8 +92,8 @@ class StatementTimes:
 class Worker(Protocol):
     """A connection of its own for one statement that may take hours."""
 
-    def session(self) -> dict[str, Any]:
-        """What tells this session from all others of the server, also later: plain JSON."""
+    def session(self, statement: str) -> dict[str, Any]:
+        """What tells the session that will run the statement from all others of the server, also later: plain JSON."""
 
     def send(self, statement: str, within_s: float) -> bool:
         """Send it and wait so long: True if it is done, False if it goes on without us. LockNotGot, Cancelled or

@@ -12,6 +12,10 @@ from optimizer.policy.model import Database
 def of(database: Database, pool: Connections) -> Server:
     """The writer itself: what changes indexes never goes through a proxy, which would hide and reuse its sessions."""
     reading, opening = partial(pool.get, database), partial(pool.open, database)
+    if database.data_api_arn:
+        from optimizer.indexes.acting.data_api import DataApiServer
+
+        return DataApiServer(reading, opening)
     if database.engine == "postgresql":
         return PostgresqlServer(reading, opening)
     return MysqlServer(reading, opening, mariadb=database.engine == "mariadb")

@@ -27,8 +27,8 @@ class SessionWorker:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
-    def session(self) -> dict[str, Any]:
-        """Identifies the session on its server."""
+    def session(self, _statement: str) -> dict[str, Any]:
+        """Identifies the session on its server, whatever it runs."""
         return dict(self._session)
 
     def send(self, statement: str, within_s: float) -> bool:

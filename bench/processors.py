@@ -1,0 +1,58 @@
+"""Which processors a database server and its load may use: all of them, or each its own, as on a server with one to
+spare. Linux alone."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from servers.postgresql import PostgresServer
+
+
+@dataclass(frozen=True, slots=True)
+class Processors:
+    """`load`: the process that makes the load; `its_backends`: those that serve it. What the server does besides, and
+    whoever works on its indexes, is the rest."""
+
+    server: PostgresServer
+    load: int
+    its_backends: frozenset[int]
+
+    @classmethod
+    def of(cls, server: PostgresServer, load: int, application: str) -> "Processors":
+        """By the name that the load's sessions give; RuntimeError where it has none yet."""
+        with server.session() as session:
+            found = session.run("SELECT pid FROM pg_stat_activity WHERE application_name = :name", name=application)
+        if not found:
+            raise RuntimeError(f"{application} has no session")
+        return cls(server, load, frozenset(row[0] for row in found))
+
+    def share(self) -> None:
+        """Everybody uses all."""
+        everything = set(range(os.cpu_count() or 1))
+        self._set(everything, everything)
+
+    def divide(self) -> None:
+        """The load has the first one, everybody else the others; RuntimeError where there are no others."""
+        first, *others = range(os.cpu_count() or 1)
+        if not others:
+            raise RuntimeError("there is but one processor")
+        self._set({first}, set(others))
+
+    def _set(self, load: set[int], rest: set[int]) -> None:
+        _pin(self.its_backends, load)
+        _pin((int(task.name) for task in Path(f"/proc/{self.load}/task").iterdir()), load)
+        master = int((self.server.folder / "data" / "postmaster.pid").read_text().split()[0])
+        children = subprocess.run(["pgrep", "-P", str(master)], check=True, capture_output=True, text=True)
+        # New sessions take after the first process of the server.
+        _pin({master, *map(int, children.stdout.split())} - self.its_backends, rest)
+        _pin((int(task.name) for task in Path("/proc/self/task").iterdir()), rest)
+
+
+def _pin(processes: Iterable[int], processors: set[int]) -> None:
+    for process in processes:
+        # Some end meanwhile.
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(process, processors)

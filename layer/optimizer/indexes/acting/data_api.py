@@ -1,0 +1,66 @@
+"""Acting on Aurora PostgreSQL through the RDS Data API, where a statement has no session that could be prepared for it
+or recognised by its process."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optimizer.indexes.acting import postgresql_sql as sql
+from optimizer.indexes.acting.postgresql import PostgresqlServer, explain
+from optimizer.indexes.acting.server import Progress, StatementFailed, Worker
+from optimizer.indexes.data_api import DataApiConnection, StillRunning
+from optimizer.indexes.drivers import Connection
+
+
+class DataApiServer(PostgresqlServer):
+    """`reading`, `opening`: EngineServer's; what they give is a DataApiConnection."""
+
+    def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection]) -> None:
+        super().__init__(reading, opening)
+        # The next call would have another session.
+        self._prepare = ""
+
+    def worker(self, lock_timeout_ms: int) -> Worker:
+        """StatementFailed unless the role's own sessions wait so long for a lock at the most: others would queue behind
+        the statement, and no setting of ours lasts until it is sent."""
+        connection = self._opening()
+        assert isinstance(connection, DataApiConnection)  # noqa: S101 - as the policy says
+        (own,) = self._ask(connection, sql.OWN_LOCK_TIMEOUT)
+        if not 0 < own["lock_timeout_ms"] <= lock_timeout_ms:
+            raise StatementFailed(
+                "through the Data API the role itself must say how long to wait for a lock: "
+                f"ALTER ROLE {own['role']} SET lock_timeout = '{lock_timeout_ms}ms'"
+            )
+        return DataApiWorker(connection)
+
+    def running(self, session: Mapping[str, Any]) -> Progress | None:
+        """By the statement and the role; changes take turns on a cluster, so that there is one of it."""
+        return self._progress(self._rows(sql.RUNNING_TEXT, statement=str(session["statement"])))
+
+    def cancel(self, session: Mapping[str, Any]) -> None:
+        """As PostgresqlServer's."""
+        self._rows(sql.CANCEL_TEXT, statement=str(session["statement"]))
+
+
+class DataApiWorker:
+    """Sends one statement. The API answers after 45 s at the latest, and is waited for: only its own answer says that
+    the statement goes on."""
+
+    def __init__(self, connection: DataApiConnection) -> None:
+        self._connection = connection
+
+    def session(self, statement: str) -> dict[str, Any]:
+        """The statement is all that identifies it."""
+        return {"statement": statement}
+
+    def send(self, statement: str, _within_s: float) -> bool:
+        """As Worker's."""
+        try:
+            self._connection.go_on(statement)
+        except StillRunning:
+            return False
+        except Exception as error:
+            raise explain(error) from error
+        return True
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,169 @@
+"""Aurora PostgreSQL through the RDS Data API: what is read is what a connection reads, and what goes wrong is told."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from data_api_twin import DataApiTwin
+from optimizer.indexes import data_api
+from optimizer.indexes.acting import servers
+from optimizer.indexes.acting.server import Job, StatementFailed
+from optimizer.indexes.catalog import Catalog
+from optimizer.indexes.connections import Connections
+from optimizer.indexes.data_api import DataApiConnection
+from optimizer.indexes.drivers import AccessDenied, Unreachable, rows
+from optimizer.indexes.nodes import read_nodes
+from optimizer.policy.model import Database
+from pg8000.exceptions import DatabaseError
+from servers import postgresql
+from servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
+
+ARN, SECRET = (
+    "arn:aws:rds:eu-central-1:123456789012:cluster:shop",
+    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop",
+)
+SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=lambda known: known.name)
+STATEMENTS = (
+    "CREATE EXTENSION IF NOT EXISTS {extension}",
+    'CREATE SCHEMA "Shop""s"',
+    'CREATE TABLE "Shop""s"."Ta ble" (id int PRIMARY KEY, a int, b text COLLATE "C", c numeric, d timestamptz)',
+    'INSERT INTO "Shop""s"."Ta ble" SELECT n, n % 50, \'übér \' || n, n / 7.0, now() FROM generate_series(1, 20000) n',
+    'CREATE INDEX "I ndex" ON "Shop""s"."Ta ble" (a, b DESC) INCLUDE (c) WHERE a > 3',
+    'CREATE INDEX "I ndex 2" ON "Shop""s"."Ta ble" (lower(b))',
+    'CREATE TABLE child (id int REFERENCES "Shop""s"."Ta ble" ON DELETE CASCADE)',
+    *(f"CREATE INDEX child_{number} ON child (id) WHERE id > {number}" for number in range(45)),
+    'ANALYZE "Shop""s"."Ta ble"',
+)
+
+
+@pytest.fixture
+def shop(server: Callable[[Any], PostgresServer]) -> Iterator[Callable[[Any], tuple[PostgresServer, str]]]:
+    """A database on an installation."""
+    made = []
+
+    def make(installation: Any) -> tuple[PostgresServer, str]:
+        running = server(installation)
+        has_contrib = installation is postgresql.DEBIAN_15
+        extension = "pg_stat_statements" if has_contrib else "plpgsql"
+        database = running.database(*(one.format(extension=extension) for one in STATEMENTS))
+        made.append(database)
+        return running, database.__enter__()
+
+    yield make
+    for database in made:
+        database.__exit__(None, None, None)
+
+
+def pool(twin: Any) -> Connections:
+    return Connections(lambda: None, lambda: None, str, data_api=lambda _once: twin)  # type: ignore[arg-type, return-value]
+
+
+def through(name: str) -> Database:
+    return Database("shop", "postgresql", "cluster", name, secret_arn=SECRET, data_api_arn=ARN)
+
+
+def settled(catalog: Catalog) -> Any:
+    """Without what differs from one look to the next."""
+    server = replace(catalog.server, read_at=None, settings={})  # type: ignore[arg-type]
+    statements = sorted((one.key, one.text) for one in catalog.statements if "Ta ble" in (one.text or ""))
+    return replace(catalog, server=server, activities=(), statements=()), statements
+
+
+@SERVERS
+def test_a_catalog_reads_the_same_as_through_a_connection(shop: Any, installation: Any) -> None:
+    running, name = shop(installation)
+    twin = DataApiTwin(running.connect)
+    with running.session(name) as session:
+        from optimizer.indexes.postgresql_look import look
+
+        # What EXPLAIN leaves in the statistics of statements would differ.
+        direct = look(session, node="cluster")
+    (found,) = read_nodes(through(name), pool(twin))
+    assert settled(found) == settled(direct)
+    assert len(found.indexes) == 48
+    assert twin.open_transactions() == 0
+    assert max(sum(1 for _, sql in twin.calls if sql == f"FETCH 20 FROM optimizer_{n}") for n in range(99)) >= 3
+
+
+@SERVERS
+def test_what_acts_sees_the_same_index_and_the_same_surroundings(shop: Any, installation: Any) -> None:
+    running, name = shop(installation)
+    direct = Database(
+        "shop", "postgresql", "127.0.0.1", name, port=running.port, secret_arn=SECRET, tls="off", user=SUPERUSER
+    )
+    direct = replace(direct, secret_arn="")
+    tokens: Any = type("Tokens", (), {"generate_db_auth_token": staticmethod(lambda **_: PASSWORD)})
+    own = servers.of(direct, Connections(lambda: None, lambda: tokens, str))  # type: ignore[arg-type, return-value]
+    other = servers.of(through(name), pool(DataApiTwin(running.connect)))
+    for index, job in (("I ndex", Job.REBUILD), ("Ta ble_pkey", Job.DROP), ("", Job.VACUUM), ("none", Job.DROP)):
+        state = other.look('Shop"s', "Ta ble", index, job)
+        assert state == own.look('Shop"s', "Ta ble", index, job)
+        if state is not None:
+            assert other.conditions(state).transaction_s is not None
+            assert other.leftovers(state, job) == own.leftovers(state, job)
+            times, others = own.times(state), other.times(state)
+            assert (times is None) == (others is None) == (installation is not postgresql.DEBIAN_15)
+
+
+def test_values_of_every_type_arrive_and_return(shop: Any) -> None:
+    running, name = shop(postgresql.WHEEL_16)
+    connection = DataApiConnection(lambda: DataApiTwin(running.connect), ARN, SECRET, name)
+    query = (
+        "SELECT CAST(:t AS text), CAST(:n AS int), CAST(:f AS float8), CAST(:b AS boolean), CAST(:z AS text),"
+        " to_jsonb(CAST(:a AS text[])), CAST(:n AS numeric)"
+    )
+    values = {"t": "ü'\"", "n": 7, "f": 0.5, "b": True, "z": None, "a": ['a"b', "c\\d", "e,f", "{}", ""]}
+    assert connection.run(query, **values) == [["ü'\"", 7, 0.5, True, None, values["a"], 7]]
+    assert rows(connection, "SELECT oid, relname FROM pg_class WHERE oid = :oid", oid=1259) == [
+        {"oid": "1259", "relname": "pg_class"}
+    ]
+
+
+def test_a_transaction_ends_whatever_happens_in_it(shop: Any) -> None:
+    running, name = shop(postgresql.WHEEL_16)
+    twin = DataApiTwin(running.connect)
+    connection = DataApiConnection(lambda: twin, ARN, SECRET, name)
+    connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with pytest.raises(DatabaseError) as refused:
+        connection.run("SELECT 1 / 0 FROM child_none")
+    assert refused.value.args[0] == {"S": "ERROR", "C": "42P01", "M": 'relation "child_none" does not exist'}
+    connection.run("ROLLBACK")
+    connection.run("ROLLBACK")
+    assert twin.open_transactions() == 0
+
+
+def test_more_than_an_answer_holds_is_an_error_of_the_statement(shop: Any) -> None:
+    running, name = shop(postgresql.WHEEL_16)
+    twin = DataApiTwin(running.connect)
+    connection = DataApiConnection(lambda: twin, ARN, SECRET, name)
+    with pytest.raises(DatabaseError, match="size limit"):
+        connection.run("SELECT repeat('x', 2000000)")
+    connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    assert len(connection.run("SELECT repeat('x', 40000) FROM generate_series(1, 60)")) == 60
+    connection.run("ROLLBACK")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ForbiddenException", AccessDenied),
+        ("AccessDeniedException", AccessDenied),
+        ("DatabaseResumingException", Unreachable),
+        ("HttpEndpointNotEnabledException", Unreachable),
+        ("ThrottlingException", Unreachable),
+        ("BadRequestException", Unreachable),
+        ("StatementTimeoutException", data_api.StillRunning),
+    ],
+)
+def test_what_the_service_refuses_is_named(code: str, kind: type[Exception]) -> None:
+    twin: Any = DataApiTwin(lambda _database: None, refuse=code)  # type: ignore[arg-type, return-value]
+    with pytest.raises(kind, match="the twin was told so"):
+        DataApiConnection(lambda: twin, ARN, SECRET, "shop").run("SELECT 1")
+
+
+def test_without_a_lock_timeout_of_the_role_nothing_is_sent(shop: Any) -> None:
+    running, name = shop(postgresql.WHEEL_16)
+    server = servers.of(through(name), pool(DataApiTwin(running.connect)))
+    with pytest.raises(StatementFailed, match=r"ALTER ROLE postgres SET lock_timeout = '3000ms'"):
+        server.worker(3000)
