@@ -43,14 +43,14 @@ class Connections:
     """All connections of one execution environment; keep it in module scope.
 
     secrets, rds: clients, made only when needed. read_ca: the PEM text of a key in the application's bucket.
-    data_api: the client of the RDS Data API, with `once` one that tries nothing again. clock: seconds, monotonic.
+    clock: seconds, monotonic. data_api: the client of the RDS Data API, with `once` one that tries nothing again.
     """
 
     secrets: Callable[[], "SecretsManagerClient"]
     rds: Callable[[], "RDSClient"]
     read_ca: Callable[[str], str]
-    data_api: Callable[[bool], Any] = field(default=lambda once: _data_api(once))
     clock: Callable[[], float] = time.monotonic
+    data_api: Callable[[bool], Any] = field(default=lambda once: _data_api(once))
     _kept: dict[tuple[str, Address], _Kept] = field(default_factory=dict)
     _secrets: dict[str, tuple[float, tuple[str, str]]] = field(default_factory=dict)
 
