@@ -46,7 +46,7 @@ class FakeServer:
     def worker(self, _lock_timeout_ms: int) -> "FakeServer":
         return self
 
-    def session(self) -> dict[str, Any]:
+    def session(self, _statement: str) -> dict[str, Any]:
         return {"id": 1}
 
     def send(self, statement: str, _within_s: float) -> bool:

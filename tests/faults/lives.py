@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ def _nothing(_stage: Stage, _step: str) -> None:
 class Life:
     """A change and the world it comes into. `begin`: puts that into the account. `in_force`: what the change is about
     as it is in the world. `between`: what else happens before a step. `ends`: the last outcome. `waits`: how long it is
-    watched at least where it is kept. `on_the_way`: see Stage."""
+    watched at least where it is kept. `on_the_way`: see Stage. `reported`: see Step."""
 
     function: str
     change: Change
@@ -34,6 +34,7 @@ class Life:
     waits: timedelta
     between: Callable[[Stage, str], None] = _nothing
     on_the_way: str = "(?!)"
+    reported: Callable[[dict[str, Any]], bool] | None = None
 
     def start(self, stage: Stage) -> None:
         """The change as a run leaves it that may make it."""
@@ -46,7 +47,8 @@ class Life:
         """An invocation."""
         event: dict[str, Any] = {"step": name, "run_id": RUN, "change_id": self.change.id}
         event |= {"verification": verification} if name == "verify" else {}
-        return Step(self.function, event | ({"reason": reason} if reason else {}))
+        made = Step(self.function, event | ({"reason": reason} if reason else {}))
+        return replace(made, reported=self.reported) if self.reported else made
 
     def with_every_fault(self, stage: Stage) -> list[str]:
         """The whole of it, with every call of every step gone wrong on the way; the outcomes of its steps."""

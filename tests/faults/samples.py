@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -244,6 +245,37 @@ def indexes() -> Life:
     return Life("change_indexes", change, INDEXES, database, in_force, "kept", waits, on_the_way=tries)
 
 
+def new_index() -> Life:
+    """A build, for which the machine is looked at."""
+    before = {"database": "shop", "schema": "shop", "table": "orders", "index": INDEX, "size_bytes": 10**6}
+    evidence = {"finding": "missing", "special": False}
+    after = {"definition": DEFINITION}
+    change = _change(Tuner.INDEXES, "create_index", before, after, evidence, f"shop/shop.orders.{INDEX}")
+    (place,) = INDEXES["indexes"]["databases"]
+    of_rds = {"databases": [{**place, "rds_instance": "shop"}], "actions": {"create": "automatic"}}
+    policy = {**INDEXES, "indexes": {**INDEXES["indexes"], **of_rds}}
+    former = indexes()
+
+    def begin(stage: Stage) -> None:
+        database(stage)
+        stage.world["index"] = {"there": False, "visible": True}
+        stage.calls.answers["GetMetricData"] = _machine
+
+    waits = timedelta(minutes=4320)
+
+    def waits_for_cloudwatch(answer: dict[str, Any]) -> bool:
+        return answer["outcome"] == "pending" and "CloudWatch could not be asked" in answer["message"]
+
+    return replace(former, change=change, policy=policy, begin=begin, waits=waits, reported=waits_for_cloudwatch)
+
+
+def _machine(request: dict[str, Any]) -> dict[str, Any]:
+    """Quiet, with room."""
+    values = {"cpu": [10.0], "storage": [1e12]}
+    ids = [query["Id"] for query in request["MetricDataQueries"]]
+    return {"MetricDataResults": [{"Id": name, "Values": values.get(name, [])} for name in ids]}
+
+
 LIVES: dict[str, Callable[[], Life]] = {
     "memory": lambda: memory(slower=False),
     "memory that makes it slower": lambda: memory(slower=True),
@@ -258,4 +290,5 @@ LIVES: dict[str, Callable[[], Life]] = {
     "ttls": lambda: ttls(hits=800),
     "ttls that miss": lambda: ttls(hits=300),
     "indexes": indexes,
+    "an index that is made": new_index,
 }

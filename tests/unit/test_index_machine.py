@@ -35,6 +35,10 @@ def database(host: str = f"shop.c0ffee.{_RDS}", **parts: Any) -> Database:
         (database("127.0.0.1"), {}),
         (database("db.example.com", rds_instance="shop-2"), {"DBInstanceIdentifier": "shop-2"}),
         (database("db.example.com", rds_cluster="all"), {"DBClusterIdentifier": "all", "Role": "WRITER"}),
+        (
+            database("db.example.com", data_api_arn="arn:aws:rds:eu-central-1:123456789012:cluster:all"),
+            {"DBClusterIdentifier": "all", "Role": "WRITER"},
+        ),
     ],
 )
 def test_the_writer_is_found_by_its_endpoint_or_by_the_policy(given: Database, dimensions: dict[str, str]) -> None:
@@ -93,7 +97,7 @@ def test_where_cloudwatch_cannot_be_asked_the_reason_is_kept(error: Exception) -
     client: Any = type("Client", (), {"get_metric_data": staticmethod(refuse)})
     found = read(lambda: client, database(), NOW)
     assert (found.name, found.cpu_percent, found.free_bytes) == ("shop", None, None)
-    assert found.problem == f"CloudWatch could not be asked: {error}"
+    assert found.problem == f"CloudWatch could not be asked: {error}".rstrip(".")
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,9 @@ def dimensions_of(database: Database) -> Mapping[str, str]:
 
     Source of the names: "Amazon CloudWatch dimensions for Aurora" and "... for Amazon RDS", their users' guides.
     """
-    if database.rds_cluster:
-        return {"DBClusterIdentifier": database.rds_cluster, "Role": "WRITER"}
+    cluster = database.rds_cluster or database.data_api_arn.rpartition(":")[2]
+    if cluster:
+        return {"DBClusterIdentifier": cluster, "Role": "WRITER"}
     if database.rds_instance:
         return {"DBInstanceIdentifier": database.rds_instance}
     endpoint = _ENDPOINT.fullmatch(database.host)
@@ -84,7 +85,7 @@ def read(cloudwatch: Callable[[], "CloudWatchClient"], database: Database, now: 
             MetricDataQueries=queries, StartTime=now - _READ, EndTime=now, ScanBy="TimestampDescending"
         )
     except (BotoCoreError, ClientError) as error:
-        return Machine(machine, problem=f"CloudWatch could not be asked: {error}")
+        return Machine(machine, problem=f"CloudWatch could not be asked: {str(error).rstrip('.')}")
     found = {result["Id"]: result["Values"] for result in answer["MetricDataResults"] if result["Values"]}
     busy = found.get("cpu", [])[:_BUSY_MINUTES]
     missing = f"CloudWatch has no figures of {machine} for the last {_READ.seconds // 60} minutes"
