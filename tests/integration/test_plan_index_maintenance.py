@@ -100,7 +100,9 @@ class Team:
 def team(server: Any) -> Iterator[Team]:
     server(postgresql.WHEEL_16)
     secrets = Secrets()
-    account: Any = SimpleNamespace(session=SimpleNamespace(client=lambda _name: secrets))
+    cloudwatch = SimpleNamespace(put_metric_data=lambda **_: None)
+    services = {"secretsmanager": secrets, "cloudwatch": cloudwatch}
+    account: Any = SimpleNamespace(session=SimpleNamespace(client=services.__getitem__))
     with TeamDatabase(account) as database:
         yield Team(database, secrets)
 
