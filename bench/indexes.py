@@ -1,6 +1,6 @@
 """What rebuilds, builds and drops of indexes cost those who use the database meanwhile.
 
-    python bench/indexes.py [--seconds 8] [--rounds 15] [--runs 2] [--rate 0] [--scale 5] [--no-fsync] [--json OUT]
+    python bench/indexes.py [--seconds 8] [--rounds 10] [--runs 2] [--rate 0] [--scale 5] [--no-fsync] [--json OUT]
 
 pgbench (two clients, its own mix of reads and writes, as fast as it can; --rate 200 for so many transactions a second)
 on a PostgreSQL of its own, all the time. Printed: the 99th percentile of its transactions' latency
@@ -157,7 +157,7 @@ def _of(calls: Any, spans: list[Span], kind: str) -> list[Any]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8.0, help="length of a round")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of each kind")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds of each kind")
     parser.add_argument("--runs", type=int, default=2, help="runs as the state machine makes them")
     parser.add_argument("--rate", type=int, default=0, help="transactions a second; 0: as fast as it can")
     parser.add_argument("--scale", type=int, default=5, help="100,000 accounts each")
