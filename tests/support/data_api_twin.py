@@ -46,7 +46,6 @@ class DataApiTwin:
     calls: list[tuple[str, str]] = field(default_factory=list)
     refuse: str = ""
     _sessions: dict[str, Connection] = field(default_factory=dict)
-    _left: list[threading.Thread] = field(default_factory=list)
 
     def begin_transaction(self, **request: Any) -> dict[str, Any]:
         self._check("BeginTransaction", request)
@@ -81,7 +80,6 @@ class DataApiTwin:
         thread.start()
         thread.join(self.answers_within_s)
         if thread.is_alive():
-            self._left.append(thread)
             if not request.get("continueAfterTimeout"):
                 raise AssertionError(f"this would be cancelled: {request['sql']}")
             raise _error("StatementTimeoutException", "Request timed out", "ExecuteStatement")

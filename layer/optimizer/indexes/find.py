@@ -3,20 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from optimizer.guardrails.indexes import MIB
 from optimizer.indexes.catalog import Catalog, Engine
 from optimizer.indexes.findings import Finding
 from optimizer.indexes.postgresql_bloat import BloatLimits
 from optimizer.indexes.usage import UsageLimits, UsageSnapshot, snapshot
 from optimizer.policy.model import Indexes
 
-_MIB = 2**20
-
 
 def bloat_limits(limits: Indexes) -> BloatLimits:
     """From where on a rebuild is worth it."""
     return BloatLimits(
         least_share=limits.min_bloat_share,
-        least_bytes=limits.min_bloat_mb * _MIB,
+        least_bytes=limits.min_bloat_mb * MIB,
         looks=limits.rebuild_after_runs,
     )
 
@@ -45,5 +44,5 @@ def find(
 
     # What only replicas are asked may name an index in a hint, or want one.
     said = tuple(statement for node in nodes for statement in node.statements)
-    upkeep = UpkeepLimits(min_free_share=limits.min_bloat_share, min_free_bytes=limits.min_bloat_mb * _MIB)
+    upkeep = UpkeepLimits(min_free_share=limits.min_bloat_share, min_free_bytes=limits.min_bloat_mb * MIB)
     return mysql.find(replace(catalog, statements=said), taken, names, mysql.Limits(usage=usage, upkeep=upkeep))

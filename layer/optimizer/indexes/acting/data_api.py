@@ -6,7 +6,7 @@ from typing import Any
 
 from optimizer.indexes.acting import postgresql_sql as sql
 from optimizer.indexes.acting.postgresql import PostgresqlServer, explain
-from optimizer.indexes.acting.server import Progress, StatementFailed, Worker
+from optimizer.indexes.acting.server import StatementFailed, Worker
 from optimizer.indexes.data_api import DataApiConnection, StillRunning
 from optimizer.indexes.drivers import Connection
 
@@ -14,10 +14,11 @@ from optimizer.indexes.drivers import Connection
 class DataApiServer(PostgresqlServer):
     """`reading`, `opening`: EngineServer's; what they give is a DataApiConnection."""
 
+    _is_session = sql.IS_STATEMENT
+
     def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection]) -> None:
-        super().__init__(reading, opening)
-        # The next call would have another session.
-        self._prepare = ""
+        # Nothing to prepare: the next call would have another session.
+        super().__init__(reading, opening, prepare="")
 
     def worker(self, lock_timeout_ms: int) -> Worker:
         """StatementFailed unless the role's own sessions wait so long for a lock at the most: others would queue behind
@@ -32,13 +33,9 @@ class DataApiServer(PostgresqlServer):
             )
         return DataApiWorker(connection)
 
-    def running(self, session: Mapping[str, Any]) -> Progress | None:
+    def _identity(self, session: Mapping[str, Any]) -> dict[str, Any]:
         """By the statement and the role; changes take turns on a cluster, so that there is one of it."""
-        return self._progress(self._rows(sql.RUNNING_TEXT, statement=str(session["statement"])))
-
-    def cancel(self, session: Mapping[str, Any]) -> None:
-        """As PostgresqlServer's."""
-        self._rows(sql.CANCEL_TEXT, statement=str(session["statement"]))
+        return {"statement": str(session["statement"])}
 
 
 class DataApiWorker:

@@ -29,10 +29,18 @@ _LONGEST_LOOK_MS = 20_000
 
 
 class PostgresqlServer(EngineServer):
-    """`reading` and `opening`: EngineServer's."""
+    """`reading`, `opening` and `prepare`: EngineServer's."""
 
-    def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection]) -> None:
-        super().__init__(reading, opening, explain, f"SET statement_timeout = {_LONGEST_LOOK_MS}")
+    # What tells a session from all others, with the values of `_identity`.
+    _is_session = sql.IS_PROCESS
+
+    def __init__(
+        self,
+        reading: Callable[[], Connection],
+        opening: Callable[[], Connection],
+        prepare: str = f"SET statement_timeout = {_LONGEST_LOOK_MS}",
+    ) -> None:
+        super().__init__(reading, opening, explain, prepare)
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
         """The index, or the table, of these names."""
@@ -109,10 +117,8 @@ class PostgresqlServer(EngineServer):
         return self._open_worker(prepare)
 
     def running(self, session: Mapping[str, Any]) -> Progress | None:
-        """By process and start of the session, because process ids are used again."""
-        return self._progress(self._rows(sql.RUNNING, pid=int(session["pid"]), since=str(session["since"])))
-
-    def _progress(self, found: Sequence[Mapping[str, Any]]) -> Progress | None:
+        """As Server's."""
+        found = self._rows(sql.RUNNING.format(is_session=self._is_session), **self._identity(session))
         if not found:
             return None
         share = found[0]["share"]
@@ -124,7 +130,7 @@ class PostgresqlServer(EngineServer):
 
     def cancel(self, session: Mapping[str, Any]) -> None:
         """As a person would: the statement ends at the next point where it can."""
-        self._rows(sql.CANCEL, pid=int(session["pid"]), since=str(session["since"]))
+        self._rows(sql.CANCEL.format(is_session=self._is_session), **self._identity(session))
 
     def leftovers(self, state: State, job: Job) -> Sequence[State]:
         """After REINDEX: invalid twins named `..._ccnew` or `..._ccold`, whose names may be cut to 63 bytes, so that
@@ -181,6 +187,10 @@ class PostgresqlServer(EngineServer):
         times = self.times(state) or {}
         texts = [one.text for one in sorted(times.values(), key=lambda one: -one.total_ms)]
         return missed(self._reading(), state.oid or 0, texts, max_slowdown) if texts else ""
+
+    def _identity(self, session: Mapping[str, Any]) -> dict[str, Any]:
+        """By process and start of the session, because process ids are used again."""
+        return {"pid": int(session["pid"]), "since": str(session["since"])}
 
     def _replica_lag_s(self) -> float | None:
         aurora = self._rows("SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'aurora_replica_status') AS is_aurora")

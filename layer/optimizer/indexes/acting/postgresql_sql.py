@@ -117,31 +117,25 @@ FROM pg_settings WHERE name = 'wal_compression' AND setting = 'off' AND {allowed
 GRANTED = "has_parameter_privilege('wal_compression', 'SET')"
 IS_SUPERUSER = "current_setting('is_superuser') = 'on'"
 
+# Of the session that one of the two conditions below tells.
 RUNNING = """
 SELECT coalesce(extract(epoch FROM clock_timestamp() - a.query_start), 0) AS seconds, p.phase,
        CASE WHEN p.blocks_total > 0 THEN p.blocks_done::float8 / p.blocks_total END AS share
 FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p ON p.pid = a.pid
-WHERE a.pid = :pid AND extract(epoch FROM a.backend_start)::text = :since AND a.state <> 'idle'
+WHERE {is_session}
 """
 
 CANCEL = """
-SELECT pg_cancel_backend(pid) AS done FROM pg_stat_activity
-WHERE pid = :pid AND extract(epoch FROM backend_start)::text = :since AND state <> 'idle'
+SELECT pg_cancel_backend(a.pid) AS done FROM pg_stat_activity a
+WHERE {is_session}
 """
 
+IS_PROCESS = "a.pid = :pid AND extract(epoch FROM a.backend_start)::text = :since AND a.state <> 'idle'"
 # Where nobody knows the process: the statement itself, which the server may have cut, by the same role.
-RUNNING_TEXT = """
-SELECT coalesce(extract(epoch FROM clock_timestamp() - a.query_start), 0) AS seconds, p.phase,
-       CASE WHEN p.blocks_total > 0 THEN p.blocks_done::float8 / p.blocks_total END AS share
-FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p ON p.pid = a.pid
-WHERE a.usename = current_user AND a.state = 'active' AND a.query <> ''
-  AND starts_with(CAST(:statement AS text), a.query)
-"""
-
-CANCEL_TEXT = """
-SELECT pg_cancel_backend(pid) AS done FROM pg_stat_activity
-WHERE usename = current_user AND state = 'active' AND query <> '' AND starts_with(CAST(:statement AS text), query)
-"""
+IS_STATEMENT = (
+    "a.usename = current_user AND a.state = 'active' AND a.query <> ''"
+    " AND starts_with(CAST(:statement AS text), a.query)"
+)
 
 OWN_LOCK_TIMEOUT = """
 SELECT setting::int AS lock_timeout_ms, quote_ident(current_user) AS role FROM pg_settings WHERE name = 'lock_timeout'

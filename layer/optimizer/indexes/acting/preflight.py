@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+from optimizer.guardrails.indexes import MIB
 from optimizer.indexes.acting.machine import Machine
 from optimizer.indexes.acting.server import Conditions, Job
 from optimizer.policy.model import Indexes
@@ -11,7 +12,6 @@ from optimizer.policy.model import Indexes
 _HEAVY = frozenset({Job.REBUILD, Job.CREATE, Job.DROP, Job.OPTIMIZE})
 # They read a table and write something of its size.
 BUILDING = _HEAVY - {Job.DROP}
-_BYTES_A_MB = 1 << 20
 # What is built, and what is sorted on the way.
 _COPIES = 2
 
@@ -51,10 +51,10 @@ def obstacle_of_machine(machine: Machine, needs_bytes: float, limits: Indexes) -
             f"The processors of {machine.name} are used to {machine.cpu_percent:.0f} %; "
             f"{limits.max_cpu_percent:g} % are the most."
         )
-    needed_mb = _COPIES * needs_bytes / _BYTES_A_MB + limits.min_free_storage_mb
-    if machine.free_bytes < needed_mb * _BYTES_A_MB:
+    needed_mb = _COPIES * needs_bytes / MIB + limits.min_free_storage_mb
+    if machine.free_bytes < needed_mb * MIB:
         return (
-            f"{machine.free_bytes / _BYTES_A_MB:,.0f} MiB of storage are free on {machine.name}; "
+            f"{machine.free_bytes / MIB:,.0f} MiB of storage are free on {machine.name}; "
             f"{needed_mb:,.0f} MiB are needed, {limits.min_free_storage_mb:,} of them to be left."
         )
     return ""
