@@ -123,6 +123,8 @@ def test_a_transaction_ends_whatever_happens_in_it(shop: Any) -> None:
     assert refused.value.args[0] == {"S": "ERROR", "C": "42P01", "M": 'relation "child_none" does not exist'}
     connection.run("ROLLBACK")
     connection.run("ROLLBACK")
+    with pytest.raises(DatabaseError, match="syntax error"):
+        connection.run("BEGIN NONSENSE")
     assert twin.open_transactions() == 0
 
 

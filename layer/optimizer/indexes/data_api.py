@@ -91,9 +91,13 @@ class DataApiConnection:
 
     def _begin(self, modes: str) -> None:
         self._transaction = self._call("begin_transaction", database=self._database)["transactionId"]
-        self._execute(f"SET TRANSACTION {modes}", {})
-        # Sessions are used again, and what somebody prepared may still be there.
-        self._execute("DEALLOCATE ALL", {})
+        try:
+            self._execute(f"SET TRANSACTION {modes}", {})
+            # Sessions are used again, and what somebody prepared may still be there.
+            self._execute("DEALLOCATE ALL", {})
+        except BaseException:
+            self.close()
+            raise
 
     def _in_parts(self, sql: str, values: Mapping[str, Any]) -> Iterator[list[Any]]:
         cursor = f"optimizer_{next(self._cursors)}"
