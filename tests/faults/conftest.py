@@ -169,7 +169,7 @@ class Scene:
             session.run(f"SET lock_timeout = {self.limits.lock_timeout_ms}")
             return session
 
-        twin = DataApiTwin(connect, answers_within_s=jobs._SEND_S)
+        twin = DataApiTwin(connect, goes_on_after_s=jobs._SEND_S)
         self.pool.forget(self.database)
         self.pool.data_api = lambda _once: twin
         self.database = replace(

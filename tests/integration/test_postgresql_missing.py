@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 from optimizer.indexes.catalog import Catalog
 from optimizer.indexes.findings import Action, Finding
+from optimizer.indexes.postgresql_look import look
 from optimizer.indexes.postgresql_missing import MissingLimits, missing_indexes
 from optimizer.indexes.postgresql_reader import read_catalog
 from optimizer.indexes.workload import StatementStat
@@ -33,6 +34,11 @@ STATEMENTS = {
     'SELECT count(*) FROM "Orders"': None,
     "SELECT * FROM \"Orders\" WHERE email LIKE $1 OR state = $2": None,
     "SELECT * FROM small WHERE a = $1": None,
+    # As pg_stat_statements has them: the server takes none of these as they are.
+    'SELECT extract($1 FROM at) FROM "Orders" WHERE email = $2 AND at > now() - interval $3': ("email",),
+    "SELECT json_build_object($1, o.id, $2, $3) FROM \"Orders\" o WHERE email = $4": ("email",),
+    "/* a */ -- b\nSELECT * FROM \"Orders\" WHERE at < timestamp with time zone $1 AND email = $2": ("email",),
+    "SELECT $1 FROM gone WHERE a = $2": None,
     'SELECT * FROM "Orders" WHERE n = $1': None,
     "SELECT * FROM gone WHERE a = $1": None,
     "SELECT 1; DROP TABLE small": None,
@@ -46,7 +52,8 @@ def session(request: pytest.FixtureRequest) -> Iterator[Connection]:
     with running.database(*MAKE) as name, running.session(name) as connection:
         if installation is postgresql.DEBIAN_15:
             connection.run('CREATE SCHEMA "Tools Ü"')
-            connection.run('CREATE EXTENSION hypopg SCHEMA "Tools Ü"')
+            for extension in ("hypopg", "pg_stat_statements"):
+                connection.run(f'CREATE EXTENSION {extension} SCHEMA "Tools Ü"')
         yield connection
 
 
@@ -78,9 +85,8 @@ def test_one_index_is_proposed_for_statements_that_a_wider_one_serves(session: C
 
 
 def test_the_statements_of_a_server_are_read_with_their_load(session: Connection) -> None:
-    if "pg_stat_statements" not in {row[0] for row in session.run("SELECT name FROM pg_available_extensions")}:
+    if "pg_stat_statements" not in read_catalog(session).server.extensions:
         pytest.skip("this server has no pg_stat_statements")
-    session.run('CREATE EXTENSION pg_stat_statements SCHEMA "Tools Ü"')
     session.run('SELECT "Tools Ü".pg_stat_statements_reset()')
     for customer in range(30):
         session.run('SELECT count(state) FROM "Orders" WHERE "Customer" = :customer', customer=customer)
@@ -91,6 +97,17 @@ def test_the_statements_of_a_server_are_read_with_their_load(session: Connection
     # How long a call takes is the machine's: it must not decide here whether the statement is worth a look.
     findings, _ = missing_indexes(session, catalog, MissingLimits(least_mean_ms=0.0))
     assert [tuple(finding.evidence["columns"]) for finding in findings] == [("Customer",)]
+
+
+def test_every_statement_of_our_own_can_be_planned(session: Connection) -> None:
+    """They are among the statements of the server that is looked at, on a quiet one among its worst."""
+    if "pg_stat_statements" not in read_catalog(session).server.extensions:
+        pytest.skip("this server has no pg_stat_statements")
+    look(session)
+    catalog = read_catalog(session)
+    assert len(catalog.statements) > 20
+    every = MissingLimits(statements=10_000, least_share=0.0, least_calls=0, least_mean_ms=0.0)
+    assert missing_indexes(session, catalog, every)[1] == {}
 
 
 def _with(catalog: Catalog, *texts: str) -> Catalog:

@@ -16,6 +16,7 @@ from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
 
 _MOST_BYTES = 1 << 20
+_ANSWERS_WITHIN_S = 45.0
 # OIDs of pg_type: name in the metadata, field.
 _TYPES = {
     16: ("bool", "booleanValue"),
@@ -38,11 +39,12 @@ _MODEL = botocore.session.get_session().get_service_model("rds-data")
 
 @dataclass
 class DataApiTwin:
-    """A client of the service. `connect`: a new session of a database. `answers_within_s`: 45 s in the real one.
+    """A client of the service. `connect`: a new session of a database. `goes_on_after_s`: how long the answer to a
+    statement that may go on is waited for (45 s in the real one; others are cancelled then).
     `calls`: the operations and statements so far. `refuse`: a code that every call fails with."""
 
     connect: Callable[[str], Connection]
-    answers_within_s: float = 45.0
+    goes_on_after_s: float = _ANSWERS_WITHIN_S
     calls: list[tuple[str, str]] = field(default_factory=list)
     refuse: str = ""
     _sessions: dict[str, Connection] = field(default_factory=dict)
@@ -78,9 +80,10 @@ class DataApiTwin:
 
         thread = threading.Thread(target=work)
         thread.start()
-        thread.join(self.answers_within_s)
+        goes_on = bool(request.get("continueAfterTimeout"))
+        thread.join(self.goes_on_after_s if goes_on else _ANSWERS_WITHIN_S)
         if thread.is_alive():
-            if not request.get("continueAfterTimeout"):
+            if not goes_on:
                 raise AssertionError(f"this would be cancelled: {request['sql']}")
             raise _error("StatementTimeoutException", "Request timed out", "ExecuteStatement")
         if isinstance(made[0], ClientError):

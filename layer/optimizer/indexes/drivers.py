@@ -77,14 +77,14 @@ def is_healthy(connection: Connection) -> bool:
     """Whether the server still answers on it."""
     try:
         rows(connection, "SELECT 1 AS one")
-    except _errors():
+    except errors():
         return False
     return True
 
 
 def close(connection: Connection) -> None:
     """Hang up, whatever state it is in."""
-    with contextlib.suppress(*_errors()):
+    with contextlib.suppress(*errors()):
         connection.close()
 
 
@@ -104,16 +104,8 @@ def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def error_code(error: BaseException) -> str | int | None:
-    """SQLSTATE on PostgreSQL, the error number on MySQL and MariaDB; None if the server did not give one."""
-    first = error.args[0] if error.args else None
-    if isinstance(first, dict):
-        return str(first.get("C"))
-    return first if isinstance(first, int) else None
-
-
-def _errors() -> tuple[type[BaseException], ...]:
-    """What a driver raises of a broken connection; only of drivers that are loaded."""
+def errors() -> tuple[type[BaseException], ...]:
+    """What drivers and the network raise; only of drivers that are loaded. Anything else is a mistake of ours."""
     found: list[type[BaseException]] = [OSError]
     with contextlib.suppress(ImportError):
         from pg8000.exceptions import DatabaseError, InterfaceError
@@ -124,6 +116,14 @@ def _errors() -> tuple[type[BaseException], ...]:
 
         found.append(Error)
     return tuple(found)
+
+
+def error_code(error: BaseException) -> str | int | None:
+    """SQLSTATE on PostgreSQL, the error number on MySQL and MariaDB; None if the server did not give one."""
+    first = error.args[0] if error.args else None
+    if isinstance(first, dict):
+        return str(first.get("C"))
+    return first if isinstance(first, int) else None
 
 
 def _connect_postgresql(login: Login) -> Connection:

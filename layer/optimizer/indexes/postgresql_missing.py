@@ -1,15 +1,10 @@
 """Statements of PostgreSQL that want an index: their generic plans are asked for, and with HypoPG each candidate is put
-to the planner, as an index that is not built, before it is proposed. Nothing is executed and nothing is written.
-
-A statement's text comes from pg_stat_statements and is somebody else's: it goes to the server as one prepared statement
-in a read-only transaction, so that nothing that it holds can run.
-"""
+to the planner, as an index that is not built, before it is proposed. Nothing is executed and nothing is written."""
 
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
@@ -18,6 +13,7 @@ from optimizer.changes import Risk
 from optimizer.indexes.about import about_table
 from optimizer.indexes.catalog import Catalog, Table
 from optimizer.indexes.findings import Action, Finding, Kind
+from optimizer.indexes.postgresql_generic import generic_plan, is_planned
 from optimizer.indexes.postgresql_plans import Wanted, index_names, total_cost, wanted
 from optimizer.indexes.postgresql_reader import looking, message
 from optimizer.indexes.workload import StatementStat
@@ -100,8 +96,7 @@ def worth_a_look(statements: Sequence[StatementStat], limits: MissingLimits) -> 
         statement
         for statement in sorted(statements, key=lambda one: -one.total_ms)
         if statement.text is not None
-        and statement.text.lstrip("( \n\t").split(None, 1)[:1]
-        and statement.text.lstrip("( \n\t").split(None, 1)[0].lower() in ("select", "update", "delete", "with", "merge")
+        and is_planned(statement.text)
         and statement.total_ms / total >= limits.least_share
         and statement.calls >= limits.least_calls
         and statement.mean_ms >= limits.least_mean_ms
@@ -134,27 +129,6 @@ def _candidates(
     # Of indexes that gain about the same the narrower one is cheaper to keep.
     tried.sort(key=lambda pair: (round((pair[1].cost_with or 0.0) / cost, 1), len(pair[0].columns)))
     return tried[:1]
-
-
-def generic_plan(connection: Connection, text: str) -> Mapping[str, Any]:
-    """The generic plan of a statement with parameters; nothing is executed. EXPLAIN (GENERIC_PLAN) would want a value
-    for each parameter in the extended protocol; a prepared statement says itself how many it has."""
-    connection.run("SET LOCAL plan_cache_mode = force_generic_plan")
-    _one(connection, f"PREPARE optimizer_look AS {text}")
-    counted = connection.run(
-        "SELECT coalesce(cardinality(parameter_types), 0) FROM pg_prepared_statements WHERE name = 'optimizer_look'"
-    )
-    nulls = ", ".join(["NULL"] * counted[0][0])
-    arguments = f"({nulls})" if nulls else ""
-    plan: Mapping[str, Any] = _one(connection, f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE optimizer_look{arguments}")
-    connection.run("DEALLOCATE optimizer_look")
-    return plan
-
-
-def _one(connection: Connection, text: str) -> Any:
-    """Runs a text as exactly one statement: the extended protocol takes no more, whatever the text holds."""
-    rows = connection.execute_unnamed(text).rows
-    return rows[0][0][0] if rows else None
 
 
 def _pretend(connection: Connection, want: Wanted) -> str:

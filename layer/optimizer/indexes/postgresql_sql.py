@@ -126,7 +126,7 @@ parts AS MATERIALIZED (
             THEN pg_column_size(v::numeric) - 3 WHEN 'bytea'::regtype THEN octet_length(v::bytea) + 1
             ELSE octet_length(v) + 1 END) FROM unnest(ps.histogram_bounds::text::text[]) v WHERE sized)
         ) ORDER BY k) AS parts
-  FROM chosen x CROSS JOIN LATERAL generate_series(1, x.indnatts) k
+  FROM chosen x CROSS JOIN LATERAL generate_series(1, x.indnatts::int) k
       JOIN pg_attribute ia ON ia.attrelid = x.indexrelid AND ia.attnum = k
       CROSS JOIN LATERAL (SELECT x.amname = 'btree' AND ia.atttypid::regtype::text = ANY (
         '{text,character varying,character,cstring,numeric,bytea}') AS sized) z

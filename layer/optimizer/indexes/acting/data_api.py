@@ -4,6 +4,7 @@ or recognised by its process."""
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from optimizer.indexes import drivers
 from optimizer.indexes.acting import postgresql_sql as sql
 from optimizer.indexes.acting.postgresql import PostgresqlServer, explain
 from optimizer.indexes.acting.server import StatementFailed, Worker
@@ -55,7 +56,7 @@ class DataApiWorker:
             self._connection.go_on(statement)
         except StillRunning:
             return False
-        except Exception as error:
+        except drivers.errors() as error:
             raise explain(error) from error
         return True
 

@@ -29,7 +29,7 @@ class EngineServer:
     def _ask(self, connection: Connection, query: str, **values: Any) -> list[dict[str, Any]]:
         try:
             return drivers.rows(connection, query, **values)
-        except Exception as error:
+        except drivers.errors() as error:
             raise self._explain(error) from error
 
     def _rows(self, query: str, **values: Any) -> list[dict[str, Any]]:

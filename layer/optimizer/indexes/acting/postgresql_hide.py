@@ -5,11 +5,11 @@ from typing import Any
 
 from pg8000.exceptions import DatabaseError
 
-from optimizer.indexes.postgresql_missing import SEARCH_PATH, generic_plan
+from optimizer.indexes.postgresql_generic import generic_plan, is_planned
+from optimizer.indexes.postgresql_missing import SEARCH_PATH
 from optimizer.indexes.postgresql_plans import total_cost
 from optimizer.indexes.postgresql_reader import looking
 
-_PLANNED = ("select", "update", "delete", "with", "merge")
 _STATEMENTS = 20
 _WITHIN_S = 20
 
@@ -21,7 +21,7 @@ def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float)
     if not connection.run(can_hide)[0][0]:
         return ""
     worst, ratio_of_worst = "", max_slowdown
-    for text in [one for one in texts if one.lstrip("( \n\t").lower().startswith(_PLANNED)][:_STATEMENTS]:
+    for text in list(filter(is_planned, texts))[:_STATEMENTS]:
         try:
             with looking(connection, _WITHIN_S):
                 connection.run(SEARCH_PATH)

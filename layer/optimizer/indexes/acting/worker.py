@@ -46,8 +46,10 @@ class SessionWorker:
         if self._thread.is_alive():
             _left.append(self)
             return False
-        if self._error is not None:
+        if isinstance(self._error, drivers.errors()):
             raise self._explain(self._error) from self._error
+        if self._error is not None:
+            raise self._error
         return True
 
     def close(self) -> None:
