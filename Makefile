@@ -7,6 +7,9 @@ BIN    := .venv/bin
 TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed .build/faults/.installed
 READY  := .venv/.installed $(TOOLS)
 
+# Hundreds of processes are started; where nothing compiled may be kept, each of them compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup demo test check lock mysql sam-local clean
 .DELETE_ON_ERROR:
 

@@ -8,6 +8,7 @@ import function_urls
 import schedules
 import step_functions
 import transport
+import unpacking
 import workers
 from ministack.app import main
 
@@ -16,5 +17,6 @@ function_urls.put_right()
 schedules.put_right()
 step_functions.put_right()
 transport.put_right()
+unpacking.put_right()
 workers.put_right()
 main()

@@ -18,6 +18,7 @@ from running import MEMORY_EVIDENCE, Running
 # Long enough that no look comes while a test goes on.
 LATE = 20_160
 CACHE = "/leaving/cache-ttls"
+TTLS = {"version": 1, "ttl_s": {"page": 60.0}}
 POLICY: dict[str, Any] = {
     "version": 1,
     "mode": "auto",
@@ -46,6 +47,8 @@ class OnTrial:
         self.running, self.run_id = running, run_id
         self.store = RunStore(running.dynamodb, running.application.table)
         self._write_policy(run_id)
+        ssm = running.account.session.client("ssm")
+        ssm.put_parameter(Name=CACHE, Value=json.dumps(TTLS), Type="String", Overwrite=True)
 
     def function(self, name: str, *, scaled: bool = False) -> TargetFunction:
         """A function that may be changed and pinged."""
@@ -106,12 +109,10 @@ class OnTrial:
 
     def ttls(self) -> Change:
         """A longer TTL of the one namespace of the cache, which has one already."""
-        document = {"version": 1, "ttl_s": {"page": 60.0}}
-        self.running.account.session.client("ssm").put_parameter(Name=CACHE, Value=json.dumps(document), Type="String")
         numbers = {"hit_ratio_before": 0.5, "hit_ratio_after": 0.6, "reads": 1000, "miss_ms": 20.0, "reads_per_s": 1.0}
         evidence = {"memory_bytes_before": 1000, "memory_bytes_after": 2000, "namespaces": {"page": numbers}}
         after = {"version": 2, "ttl_s": {"page": 90.0}}
-        return self._change("cache/leaving", Tuner.CACHE_TTLS, "set_ttls", document, after, evidence)
+        return self._change("cache/leaving", Tuner.CACHE_TTLS, "set_ttls", TTLS, after, evidence)
 
     def put_in_place(self, changes: list[Change]) -> None:
         """Apply them, as a run does, and wait until all of them are watched."""

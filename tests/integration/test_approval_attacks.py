@@ -338,7 +338,8 @@ def test_a_request_cannot_pretend_to_be_an_invocation(app: ModuleType, office: A
 
 
 def test_a_flood_of_every_kind_is_answered_and_acts_on_nothing(app: ModuleType, office: Asking, asked: Change) -> None:
-    """More than a thousand requests a second reach the handler; what is forged is refused before the table is read."""
+    """The handler takes more than a thousand requests a second of one processor; what is forged is refused before the
+    table is read."""
     good = office.link()
     kinds: list[Callable[[int], dict[str, Any]]] = [
         lambda n: url_event(changed(good, mac=base64.urlsafe_b64encode(n.to_bytes(32)).decode()[:43]), "GET"),
@@ -353,16 +354,16 @@ def test_a_flood_of_every_kind_is_answered_and_acts_on_nothing(app: ModuleType, 
     events = [kinds[n % len(kinds)](n) for n in range(2000)]
     local = Local(good)
     app.SIGNATURES = local  # type: ignore[attr-defined]
-    began = time.perf_counter()
+    began_s = time.process_time()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda event: app.handler(event, None), events))
-    took_s = time.perf_counter() - began
+    busy_s = time.process_time() - began_s
     for answer in answers:
         harmless(answer)
         assert answer["statusCode"] in (204, 403, 404, 405, 413)
     assert local.asked == 500
     assert untouched(office, asked)
-    assert len(events) / took_s > 1000
+    assert len(events) / busy_s > 1000
 
 
 class Local:
