@@ -16,6 +16,8 @@ ASK = {
     "time_zone": "Europe/Berlin",
     "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4},
     "approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 2},
+    # What follows the answers is watched in other tests.
+    "warmups": {"watch_minutes": [1]},
 }
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 

@@ -17,6 +17,7 @@ AUTO = {
     # Nobody is to wait for these changes: they are taken back, for want of calls in a minute, and leave no cool-down.
     "memory": {"watch_minutes": [1], "longest_watch_hours": 0, "cool_down_days": 0},
     "provisioned_concurrency": {"mode": "recommend"},
+    "warmups": {"watch_minutes": [1]},
     "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4},
 }
 # Other tests change these, and need that nobody else has changed them lately.
