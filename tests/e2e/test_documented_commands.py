@@ -78,7 +78,7 @@ def test_a_command_does_what_it_is_shown_for(shown: Shown, office: Office) -> No
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("shown", commands("optimizer approve"), ids=str)
+@pytest.mark.parametrize("shown", list(commands("optimizer approve")), ids=str)
 def test_an_answer_is_given_as_it_is_shown(shown: Shown, office: Office) -> None:
     run_id = f"documented-{shown.line}"
     with office.asking(run_id) as asked:
@@ -90,7 +90,7 @@ def test_an_answer_is_given_as_it_is_shown(shown: Shown, office: Office) -> None
         assert done.returncode == (0 if names_something else 1), done.stderr
 
 
-@pytest.mark.parametrize("shown", commands("aws sns "), ids=str)
+@pytest.mark.parametrize("shown", list(commands("aws sns ")), ids=str)
 def test_what_is_subscribed_is_what_the_sdk_takes(shown: Shown, office: Office) -> None:
     subscribe(office, shown.text.replace("TOPIC", office.running.application.topic_arn))
 

@@ -41,7 +41,7 @@ def write(path: Path, names: Iterable[str], rows: Iterable[Iterable[object]]) ->
         writer.writerows(rows)
 
 
-@pytest.mark.parametrize("shown", commands("optimizer backtest"), ids=str)
+@pytest.mark.parametrize("shown", list(commands("optimizer backtest")), ids=str)
 def test_what_is_played_on_files(shown: Shown, files: Path) -> None:
     done = run(shown.text, files, {})
     assert done.returncode == 0, done.stderr
@@ -69,7 +69,7 @@ def addresses(server: Callable[[Installation[Any]], Any]) -> Iterator[dict[str, 
         }
 
 
-@pytest.mark.parametrize("shown", commands("optimizer inspect"), ids=str)
+@pytest.mark.parametrize("shown", list(commands("optimizer inspect")), ids=str)
 def test_what_looks_at_a_server(shown: Shown, addresses: dict[str, str], tmp_path: Path) -> None:
     command = shown.text
     for there, here in addresses.items():
