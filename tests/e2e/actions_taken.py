@@ -1,7 +1,6 @@
 """What each Lambda may do, as IAM has it, and what it did, as the local account recorded it, in IAM's words."""
 
 import ast
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local_account.account import ROOT, LocalAccount
-from recorded_calls import events_since
+from recorded_calls import access_key, configuration, events_since
 
 _SERVICES = {"monitoring": "cloudwatch", "tagging": "tag"}
 _ACTIONS = {
@@ -31,7 +30,7 @@ _IN_TRANSACTIONS = {
 def allowed(account: LocalAccount, function: str) -> set[str]:
     """The actions that the function's own policies name; those that AWS wrote are not looked at."""
     iam = account.session.client("iam")
-    role = _configuration(account, function)["Role"].rpartition("/")[2]
+    role = configuration(account, function)["Role"].rpartition("/")[2]
     found: set[str] = set()
     for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
         for name in page["PolicyNames"]:
@@ -44,7 +43,7 @@ def allowed(account: LocalAccount, function: str) -> set[str]:
 
 def taken(account: LocalAccount, functions: list[str]) -> dict[str, set[str]]:
     """The actions that each function took since the account was made."""
-    keys = {_access_key(_configuration(account, function)): function for function in functions}
+    keys = {access_key(account, function): function for function in functions}
     found: dict[str, set[str]] = {function: set() for function in functions}
     for event in events_since(account, datetime.fromtimestamp(0, UTC)):
         if event["AccessKeyId"] in keys:
@@ -84,18 +83,6 @@ def _imported(node: ast.AST) -> Iterator[Path]:
     for module in modules:
         path = ROOT / "layer" / Path(*module.split("."))
         yield from (found for found in (path.with_suffix(".py"), path / "__init__.py") if found.exists())
-
-
-def _configuration(account: LocalAccount, function: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = account.session.client("lambda").get_function_configuration(
-        FunctionName=f"optimizer-{function}"
-    )
-    return found
-
-
-def _access_key(configuration: Mapping[str, Any]) -> str:
-    """How the emulator names the credentials that it gives the environments of a function."""
-    return f"ASIA{hashlib.sha256('{FunctionArn}:{Role}'.format(**configuration).encode()).hexdigest()[:16].upper()}"
 
 
 def _of_event(event: Mapping[str, Any]) -> Iterator[str]:
