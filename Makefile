@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # Hundreds of processes are started; where nothing compiled may be kept, each of them compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test check lock mysql sam-local clean
+.PHONY: setup demo test check lint types template lock mysql sam-local clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -21,10 +21,16 @@ demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 test: check
 	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-check: $(READY)
+check: lint types template
+
+lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/.installed
 	$(BIN)/mypy
+
+template: $(READY)
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .build/sam/bin/sam validate --lint
 	.build/checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 

@@ -16,7 +16,11 @@ from running import Execution, Running, subscribed
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 RUN = "commands-1"
-WARMUPS = {"version": 1, "warmups": {"mode": "auto"}, "run": {"max_changes": 3, "max_changes_share": 1.0}}
+WARMUPS = {
+    "version": 1,
+    "warmups": {"mode": "auto", "watch_minutes": [1]},
+    "run": {"max_changes": 3, "max_changes_share": 1.0},
+}
 
 
 @dataclass(frozen=True, slots=True)

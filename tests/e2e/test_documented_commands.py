@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 POLICY = {
     "version": 1,
     "approvals": {"approvers": [{"name": "anna"}]},
-    "warmups": {"mode": "auto"},
+    "warmups": {"mode": "auto", "watch_minutes": [1]},
     "run": {"max_changes": 6, "max_changes_share": 1.0},
 }
-ASK = {**POLICY, "warmups": {"mode": "approve"}}
+ASK = {**POLICY, "warmups": {"mode": "approve", "watch_minutes": [1]}}
 # What needs no application, or an open question.
 _ELSEWHERE = re.compile("optimizer (demo|backtest|inspect|approve)")
 
