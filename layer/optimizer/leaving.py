@@ -100,9 +100,17 @@ class Leaving:
             left.remaining[change_id] = f"it is {after.status.value}; {after.message}".rstrip("; ")
 
     def _stop(self, machine: str) -> None:
-        for page in self.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING"):
-            for execution in page["executions"]:
-                self.sfn.stop_execution(executionArn=execution["executionArn"], error="Leaving", cause=REASON)
+        for arn in self._running(machine):
+            try:
+                self.sfn.stop_execution(executionArn=arn, error="Leaving", cause=REASON)
+            except self.sfn.exceptions.ValidationException:
+                # It may have come to its own end since it was listed.
+                if arn in self._running(machine):
+                    raise
+
+    def _running(self, machine: str) -> list[str]:
+        pages = self.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
+        return [execution["executionArn"] for page in pages for execution in page["executions"]]
 
     def _unfinished(self, machine: str) -> Iterator[str]:
         for status in _UNFINISHED:

@@ -59,6 +59,8 @@ def left(deployed: Any) -> Left:
     during, schedules = on_trial.state(targets), len(schedules_of(running))
     running.forget_policy()
     interrupted = running.start(running.application.optimize_arn, "interrupted", {})
+    # With the lock; without it, it would end by itself.
+    running.until([interrupted], "WasStarted")
     said = running.invoke("leave_account", {"RequestType": "Delete"})
     again = running.invoke("leave_account", {"RequestType": "Delete"})
     late = running.optimize("late", {})

@@ -28,16 +28,25 @@ class ExecutionAlreadyExists(Exception):
     """As Step Functions'."""
 
 
+class ValidationException(Exception):
+    """As Step Functions'."""
+
+
 @dataclass
 class Machines:
     """Step Functions: executions by machine, name and status. What is started takes the change back at once, unless
-    `ends_as` says otherwise of it."""
+    `ends_as` says otherwise of it. `cannot_stop`: as what those end that are to be stopped, by name; they cannot be."""
 
     store: RunStore
     executions: dict[tuple[str, str], str] = field(default_factory=dict)
     ends_as: dict[str, str] = field(default_factory=dict)
+    cannot_stop: dict[str, str] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
-    exceptions: Any = field(default_factory=lambda: SimpleNamespace(ExecutionAlreadyExists=ExecutionAlreadyExists))
+    exceptions: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            ExecutionAlreadyExists=ExecutionAlreadyExists, ValidationException=ValidationException
+        )
+    )
 
     def get_paginator(self, _operation: str) -> Any:
         def paginate(**asked: str) -> Iterator[Any]:
@@ -67,7 +76,9 @@ class Machines:
     def stop_execution(self, **asked: str) -> None:
         for of, name in self.executions:
             if _arn(of, name) == asked["executionArn"]:
-                self.executions[of, name] = "ABORTED"
+                self.executions[of, name] = self.cannot_stop.get(name, "ABORTED")
+                if name in self.cannot_stop:
+                    raise ValidationException
 
 
 def _arn(machine: str, name: str) -> str:
@@ -140,6 +151,17 @@ def test_runs_end_and_none_begins(account: Account) -> None:
     assert account.store.take_lock("run-2", NOW, timedelta(hours=8)) == HOLDER
     later = NOW + timedelta(hours=1, seconds=1)
     assert account.store.take_lock("run-2", later, timedelta(hours=8)) == "run-2"
+
+
+def test_an_execution_that_ends_before_it_is_stopped_is_stopped_enough(account: Account) -> None:
+    account.machines.executions |= {(OPTIMIZE, "run-1"): "RUNNING", (OPTIMIZE, "run-2"): "RUNNING"}
+    account.machines.cannot_stop = {"run-1": "SUCCEEDED"}
+    account.leave()
+    assert account.machines.executions[OPTIMIZE, "run-2"] == "ABORTED"
+    account.machines.executions[OPTIMIZE, "run-1"] = "RUNNING"
+    account.machines.cannot_stop = {"run-1": "RUNNING"}
+    with pytest.raises(ValidationException):
+        account.leave()
 
 
 def test_what_cannot_be_taken_back_is_named_and_goes_on(account: Account) -> None:
