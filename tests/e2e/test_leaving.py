@@ -58,8 +58,8 @@ def left(deployed: Any) -> Left:
     assert on_trial.step(timetable, timed) == "held"
     during, schedules = on_trial.state(targets), len(schedules_of(running))
     running.forget_policy()
-    interrupted = running.start(running.application.optimize_arn, "interrupted", {})
-    # With the lock; without it, it would end by itself.
+    # With the lock; without it, it would end by itself. A planner of memory would go on for a minute after its run.
+    interrupted = running.start(running.application.optimize_arn, "interrupted", {"tuners": ["warmups"]})
     running.until([interrupted], "WasStarted")
     said = running.invoke("leave_account", {"RequestType": "Delete"})
     again = running.invoke("leave_account", {"RequestType": "Delete"})
