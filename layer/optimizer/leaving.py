@@ -15,15 +15,16 @@ from optimizer.runs import RunStore, StoredChange
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
+
+type _Status = Literal["RUNNING", "FAILED", "TIMED_OUT", "ABORTED"]
 
 HOLDER = "leaving"
 REASON = "The optimizer leaves this account."
 # Whoever gives up leaving has runs again when this has passed.
 _LEASE = timedelta(hours=1)
 _OPEN = frozenset({Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.REVERTING})
-_UNFINISHED: tuple[Literal["RUNNING", "FAILED", "TIMED_OUT", "ABORTED"], ...] = (
-    "RUNNING", "FAILED", "TIMED_OUT", "ABORTED",
-)  # fmt: skip
+_UNFINISHED: tuple[_Status, ...] = ("RUNNING", "FAILED", "TIMED_OUT", "ABORTED")
 _AT_ONCE = 20
 _PAUSE_S = 1.0
 # Left of the Lambda's time to say how far it came.
@@ -64,7 +65,8 @@ class Leaving:
 
         Whatever is on trial has an execution that has not succeeded: it watches, or it failed half-way.
         """
-        begun = {taking_back.change_id_of(name) for name in self._unfinished(self.change_arn)}
+        unfinished = self._executions(self.change_arn, *_UNFINISHED)
+        begun = {taking_back.change_id_of(execution["name"]) for execution in unfinished}
         found = {stored.change.id: stored for stored in self.store.changes(begun) if stored.status in _OPEN}
         found |= {stored.change.id: stored for stored in self.store.kept(Tuner.PROVISIONED_CONCURRENCY)}
         return sorted(found.values(), key=lambda stored: min(stored.times.values()), reverse=True)
@@ -109,10 +111,9 @@ class Leaving:
                     raise
 
     def _running(self, machine: str) -> list[str]:
-        pages = self.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
-        return [execution["executionArn"] for page in pages for execution in page["executions"]]
+        return [execution["executionArn"] for execution in self._executions(machine, "RUNNING")]
 
-    def _unfinished(self, machine: str) -> Iterator[str]:
-        for status in _UNFINISHED:
+    def _executions(self, machine: str, *statuses: _Status) -> Iterator["ExecutionListItemTypeDef"]:
+        for status in statuses:
             pages = self.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter=status)
-            yield from (execution["name"] for page in pages for execution in page["executions"])
+            yield from (execution for page in pages for execution in page["executions"])

@@ -14,7 +14,6 @@ import pytest
 from optimizer.changes import Status
 from optimizer.indexes.acting import jobs
 from servers import mariadb, postgresql
-from stopwatch import took
 
 TABLE = '"Shop""s"."Ta ble"'
 
@@ -222,14 +221,13 @@ def test_nobody_queues_behind_a_change_that_waits_for_a_lock(scene: Any) -> None
         session.close()
 
     thread = threading.Thread(target=others)
-    with took() as together:
-        thread.start()
-        answer = one.until("apply", change)
-        ended.set()
-        thread.join()
+    thread.start()
+    answer = one.until("apply", change)
+    ended.set()
+    thread.join()
     held.rollback()
     held.close()
-    assert max(waited) < 1.5 + together.stalled_s
+    assert max(waited) < 1.5
     assert answer["outcome"] in ("failed", "applied")
     assert one.look() is not None
 

@@ -338,8 +338,7 @@ def test_a_request_cannot_pretend_to_be_an_invocation(app: ModuleType, office: A
 
 
 def test_a_flood_of_every_kind_is_answered_and_acts_on_nothing(app: ModuleType, office: Asking, asked: Change) -> None:
-    """The handler takes more than a thousand requests a second of one processor; what is forged is refused before the
-    table is read."""
+    """More than a thousand requests a second reach the handler; what is forged is refused before the table is read."""
     good = office.link()
     kinds: list[Callable[[int], dict[str, Any]]] = [
         lambda n: url_event(changed(good, mac=base64.urlsafe_b64encode(n.to_bytes(32)).decode()[:43]), "GET"),
@@ -354,16 +353,16 @@ def test_a_flood_of_every_kind_is_answered_and_acts_on_nothing(app: ModuleType, 
     events = [kinds[n % len(kinds)](n) for n in range(2000)]
     local = Local(good)
     app.SIGNATURES = local  # type: ignore[attr-defined]
-    began_s = time.process_time()
+    began = time.perf_counter()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda event: app.handler(event, None), events))
-    busy_s = time.process_time() - began_s
+    took_s = time.perf_counter() - began
     for answer in answers:
         harmless(answer)
         assert answer["statusCode"] in (204, 403, 404, 405, 413)
     assert local.asked == 500
     assert untouched(office, asked)
-    assert len(events) / busy_s > 1000
+    assert len(events) / took_s > 1000
 
 
 class Local:
