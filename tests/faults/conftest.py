@@ -162,10 +162,11 @@ class Scene:
         return change
 
     def through_data_api(self) -> None:
-        """From now on; the role waits for locks as long as the policy says, as a team would have set it."""
+        """From now on; the role waits for locks as long as the policy says, and looks names up in pg_catalog alone, as
+        a team would have set it."""
 
         def connect(database: str) -> Any:
-            session = self.running.connect(database)
+            session = self.running.connect(database, startup_params={"search_path": "pg_catalog, pg_temp"})
             session.run(f"SET lock_timeout = {self.limits.lock_timeout_ms}")
             return session
 
@@ -214,6 +215,11 @@ class Scene:
         return self.store.change(change.id).status
 
     def run(self, statement: str) -> None:
+        """As the team would, where names are looked up as usual."""
+        if self.is_postgresql:
+            with self.running.session(self.database.database) as session:
+                session.run(statement)
+            return
         connection = self.pool.open(self.database)
         try:
             drivers.rows(connection, statement)

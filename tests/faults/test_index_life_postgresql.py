@@ -189,9 +189,12 @@ def busy(session: Any, each_s: float) -> Iterator[None]:
 
 # Debian's HypoPG is too old to hide an index; these do what its own would where there is but one that serves.
 STAND_IN = (
+    "CREATE EXTENSION hypopg",
     "CREATE FUNCTION hypopg_hide_index(oid) RETURNS text RETURN set_config('enable_indexscan', 'off', true)"
     " || set_config('enable_bitmapscan', 'off', true) || set_config('enable_indexonlyscan', 'off', true)",
     "CREATE FUNCTION hypopg_unhide_all_indexes() RETURNS void RETURN NULL",
+    "ALTER EXTENSION hypopg ADD FUNCTION hypopg_hide_index(oid)",
+    "ALTER EXTENSION hypopg ADD FUNCTION hypopg_unhide_all_indexes()",
 )
 
 

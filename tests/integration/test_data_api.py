@@ -101,7 +101,8 @@ def test_what_acts_sees_the_same_index_and_the_same_surroundings(shop: Any, inst
 
 def test_values_of_every_type_arrive_and_return(shop: Any) -> None:
     running, name = shop(postgresql.WHEEL_16)
-    connection = DataApiConnection(lambda: DataApiTwin(running.connect), ARN, SECRET, name)
+    twin = DataApiTwin(running.connect)
+    connection = DataApiConnection(lambda: twin, ARN, SECRET, name)
     query = (
         "SELECT CAST(:t AS text), CAST(:n AS int), CAST(:f AS float8), CAST(:b AS boolean), CAST(:z AS text),"
         " to_jsonb(CAST(:a AS text[])), CAST(:n AS numeric)"
@@ -111,6 +112,7 @@ def test_values_of_every_type_arrive_and_return(shop: Any) -> None:
     assert rows(connection, "SELECT oid, relname FROM pg_class WHERE oid = :oid", oid=1259) == [
         {"oid": "1259", "relname": "pg_class"}
     ]
+    assert twin.open_transactions() == 0
 
 
 def test_a_transaction_ends_whatever_happens_in_it(shop: Any) -> None:
@@ -162,3 +164,20 @@ def test_without_a_lock_timeout_of_the_role_nothing_is_sent(shop: Any) -> None:
     server = servers.of(through(name), pool(DataApiTwin(running.connect)))
     with pytest.raises(StatementFailed, match=r"ALTER ROLE postgres SET lock_timeout = '3000ms'"):
         server.worker(3000)
+
+
+def test_without_a_search_path_of_the_role_nothing_is_sent(shop: Any) -> None:
+    running, name = shop(postgresql.WHEEL_16)
+    closed = "pg_catalog, pg_temp"
+    for path, is_enough in (('"$user", public', False), (f"{closed}, public", False), (closed, True)):
+        settings = {"lock_timeout": "3000", "search_path": path}
+
+        def connect(database: str, settings: dict[str, str] = settings) -> Any:
+            return running.connect(database, startup_params=settings)
+
+        server = servers.of(through(name), pool(DataApiTwin(connect)))
+        if is_enough:
+            server.worker(3000).close()
+            continue
+        with pytest.raises(StatementFailed, match=r"ALTER ROLE postgres SET search_path = pg_catalog, pg_temp$"):
+            server.worker(3000)

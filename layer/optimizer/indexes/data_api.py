@@ -1,8 +1,9 @@
 """PostgreSQL of an Aurora cluster through the RDS Data API: no network to the database, no driver, no connection.
 
 It looks like a connection of the driver to those who read catalogs. Two things differ, and are dealt with here: a call
-has a session of its own unless it is in a transaction, so BEGIN and ROLLBACK are calls; and an answer holds 1 MiB at
-the most, so in a transaction what is selected is fetched in parts. Rows come as the server's own JSON, because there
+has a session of its own unless it is in a transaction, so BEGIN and ROLLBACK are calls, and a query outside of one gets
+one of its own, whose first statement closes the search path; and an answer holds 1 MiB at the most, so in a transaction
+what is selected is fetched in parts. Rows come as the server's own JSON, because there
 are types that the API does not know (oid, name). Nothing here is tried again: the steps of a change do that.
 
 Source: "Using the Amazon RDS Data API", Amazon Aurora user guide; API reference of rds-data, 2018-08-01.
@@ -19,10 +20,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.exceptions import DatabaseError
 
+from optimizer.indexes import postgresql_path
 from optimizer.indexes.drivers import AccessDenied, Unreachable
 
 # A row may be 64 KiB; most are a tenth of it.
 _ROWS_AT_ONCE = 20
+# The others of ours (SET, PREPARE, DEALLOCATE, ...) look no name up.
+_QUERIES = ("SELECT", "WITH")
 _STATE = re.compile(r"SQLState: (\w{5})")
 _REFUSED = ("AccessDeniedException", "ForbiddenException", "InvalidSecretException", "SecretsErrorException")
 # Of the answer, not of the database: too large, or of a type that the API does not know.
@@ -56,14 +60,14 @@ class DataApiConnection:
 
     def run(self, sql: str, **values: Any) -> list[list[Any]]:
         """Run one statement with `:name` for values; the rows."""
-        command = sql.split(None, 1)[0].upper()
+        command = _command(sql)
         if command == "BEGIN":
             self._begin(sql.split(None, 1)[1])
             return []
         if command == "ROLLBACK":
             self.close()
             return []
-        if self._transaction is not None and command in ("SELECT", "WITH"):
+        if self._transaction is not None and command in _QUERIES:
             return list(self._in_parts(sql, values))
         return self._execute(sql, values)
 
@@ -89,12 +93,15 @@ class DataApiConnection:
         if transaction is not None:
             self._call("rollback_transaction", transactionId=transaction)
 
-    def _begin(self, modes: str) -> None:
+    def _begin(self, modes: str = "") -> None:
         self._transaction = self._call("begin_transaction", database=self._database)["transactionId"]
         try:
-            self._execute(f"SET TRANSACTION {modes}", {})
-            # Sessions are used again, and what somebody prepared may still be there.
-            self._execute("DEALLOCATE ALL", {})
+            # It needs no snapshot, so that the isolation level can still be set.
+            self._send(postgresql_path.CLOSE_IN_TRANSACTION, {})
+            if modes:
+                self._send(f"SET TRANSACTION {modes}", {})
+                # Sessions are used again, and what somebody prepared may still be there.
+                self._send("DEALLOCATE ALL", {})
         except BaseException:
             self.close()
             raise
@@ -110,6 +117,16 @@ class DataApiConnection:
         self._execute(f"CLOSE {cursor}", {})
 
     def _execute(self, sql: str, values: Mapping[str, Any]) -> list[list[Any]]:
+        """In the transaction that is open; without one a query gets its own, which is taken back."""
+        if self._transaction is not None or _command(sql) not in _QUERIES:
+            return self._send(sql, values)
+        self._begin()
+        try:
+            return self._send(sql, values)
+        finally:
+            self.close()
+
+    def _send(self, sql: str, values: Mapping[str, Any]) -> list[list[Any]]:
         of_transaction = {"transactionId": self._transaction} if self._transaction else {"database": self._database}
         answer = self._call(
             "execute_statement",
@@ -131,6 +148,10 @@ class DataApiConnection:
             raise _explained(error) from error
         except BotoCoreError as error:
             raise Unreachable(f"the Data API does not answer: {error}") from error
+
+
+def _command(sql: str) -> str:
+    return sql.split(None, 1)[0].upper()
 
 
 def _explained(error: ClientError) -> Exception:

@@ -9,6 +9,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from optimizer.indexes import postgresql_path
 from optimizer.policy.model import Database
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class Login:
 
 
 def connect(login: Login) -> Connection:
-    """A new connection in autocommit that the caller closes; Unreachable or AccessDenied."""
+    """A new connection in autocommit that the caller closes; Unreachable or AccessDenied. On PostgreSQL names are
+    looked up in pg_catalog alone from the first statement on."""
     return _connect_postgresql(login) if login.engine == "postgresql" else _connect_mysql(login)
 
 
@@ -132,7 +134,7 @@ def _connect_postgresql(login: Login) -> Connection:
     from pg8000.native import Connection
 
     try:
-        return Connection(
+        made = Connection(
             login.user,
             host=address.host,
             port=address.port,
@@ -143,6 +145,12 @@ def _connect_postgresql(login: Login) -> Connection:
             ssl_context=login.tls or False,
             application_name=APPLICATION,
         )
+        try:
+            made.run(postgresql_path.CLOSE)
+        except BaseException:
+            close(made)
+            raise
+        return made
     except (InterfaceError, OSError) as broken:
         raise Unreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken
     except DatabaseError as refused:

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 
 from pg8000.exceptions import DatabaseError
 
-from optimizer.indexes import postgresql_sql as sql
 from optimizer.indexes.catalog import Index, IndexPages
-from optimizer.indexes.postgresql_reader import Queries, looking, message
+from optimizer.indexes.postgresql_reader import Queries, extension_schema, looking, message
 
 _BTREE = """
-SELECT pg_relation_filenode(:oid)::bigint, s.index_size, s.internal_pages, s.leaf_pages, s.avg_leaf_density
-FROM pgstatindex(CAST(CAST(:oid AS oid) AS regclass)) s"""
+SELECT pg_relation_filenode(CAST(:oid AS oid))::bigint, s.index_size, s.internal_pages, s.leaf_pages, s.avg_leaf_density
+FROM {schema}.pgstatindex(CAST(CAST(:oid AS oid) AS regclass)) s"""
 _GIN = """
-SELECT pg_relation_filenode(:oid)::bigint, pg_relation_size(CAST(:oid AS oid)), s.pending_pages
-FROM pgstatginindex(CAST(CAST(:oid AS oid) AS regclass)) s"""
+SELECT pg_relation_filenode(CAST(:oid AS oid))::bigint, pg_relation_size(CAST(:oid AS oid)), s.pending_pages
+FROM {schema}.pgstatginindex(CAST(CAST(:oid AS oid) AS regclass)) s"""
 
 
 def measure(
@@ -31,9 +30,10 @@ def measure(
             continue
         try:
             with looking(connection, statement_timeout_s):
-                if not connection.run(sql.SEARCH_EXTENSION, extension="pgstattuple"):
+                schema = extension_schema(connection, "pgstattuple")
+                if not schema:
                     return {}, {"pgstattuple": "the extension pgstattuple is not installed in this database"}
-                found = _measure(connection, index)
+                found = _measure(connection, index, schema)
         except DatabaseError as error:
             failed[f"{index.schema}.{index.name}"] = message(error)
         else:
@@ -41,8 +41,9 @@ def measure(
     return measured, failed
 
 
-def _measure(connection: Queries, index: Index) -> IndexPages:
-    rows = connection.run(_GIN if index.method == "gin" else _BTREE, oid=index.oid) or []
+def _measure(connection: Queries, index: Index, schema: str) -> IndexPages:
+    query = (_GIN if index.method == "gin" else _BTREE).format(schema=schema)
+    rows = connection.run(query, oid=index.oid) or []
     file_node, size, *pages = rows[0]
     oid = index.oid or 0
     if index.method == "gin":

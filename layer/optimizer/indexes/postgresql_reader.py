@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pg8000.exceptions import DatabaseError
 
+from optimizer.indexes import postgresql_path
 from optimizer.indexes import postgresql_sql as sql
 from optimizer.indexes.catalog import Catalog, Column, Engine, ForeignKey, Server, Table
 from optimizer.indexes.postgresql_indexes import index
@@ -78,8 +79,9 @@ def read_catalog(
     else:
 
         def read_statements() -> tuple[Any, ...]:
-            connection.run(sql.SEARCH_EXTENSION, extension="pg_stat_statements")
-            return tuple(statement(row) for row in _rows(connection, sql.STATEMENTS, most=most_statements))
+            schema = extension_schema(connection, "pg_stat_statements")
+            found = _rows(connection, sql.STATEMENTS.format(schema=schema), most=most_statements)
+            return tuple(statement(row) for row in found)
 
         statements = optional("statements", read_statements)
     if tables and not any(column.null_fraction is not None for table in tables for column in table.columns):
@@ -99,17 +101,23 @@ def looking(connection: Queries, statement_timeout_s: int) -> Iterator[None]:
     prints every other name with its schema."""
     connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     try:
+        connection.run(postgresql_path.CLOSE_IN_TRANSACTION)
         settings = {
-            "search_path": "pg_catalog, pg_temp",
             "lock_timeout": "3s",
             "statement_timeout": f"{statement_timeout_s}s",
             "idle_in_transaction_session_timeout": "60s",
         }
         for name, value in settings.items():
-            connection.run("SELECT set_config(:name, :value, true)", name=name, value=value)
+            connection.run("SELECT pg_catalog.set_config(:name, :value, true)", name=name, value=value)
         yield
     finally:
         connection.run("ROLLBACK")
+
+
+def extension_schema(connection: Queries, extension: str) -> str:
+    """The schema that an extension lies in, quoted by the server; empty if it is not installed in this database."""
+    rows = connection.run(sql.EXTENSION_SCHEMA, extension=extension)
+    return str(rows[0][0]) if rows else ""
 
 
 def _rows(connection: Queries, text: str, **parameters: Any) -> list[dict[str, Any]]:

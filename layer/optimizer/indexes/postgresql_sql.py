@@ -231,15 +231,15 @@ SELECT to_jsonb(q) FROM (
   FROM pg_replication_slots s
 ) q"""
 
-# Unqualified: the view lies in whatever schema the extension was installed in.
+# The view lies in whatever schema the extension was installed in.
 STATEMENTS = """
 SELECT to_jsonb(s) || jsonb_build_object('user', r.rolname, 'query', left(s.query, 20000))
-FROM pg_stat_statements s LEFT JOIN pg_roles r ON r.oid = s.userid
+FROM {schema}.pg_stat_statements s LEFT JOIN pg_roles r ON r.oid = s.userid
 WHERE s.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 ORDER BY coalesce((to_jsonb(s) ->> 'total_exec_time')::float8, (to_jsonb(s) ->> 'total_time')::float8) DESC
 LIMIT :most"""
 
-# Lets an extension's functions and views be named without their schema; pg_catalog is always searched first.
-SEARCH_EXTENSION = """
-SELECT set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname) || ', pg_temp', true)
+# An extension's functions and views are named with its schema, which may be one that others can write to.
+EXTENSION_SCHEMA = """
+SELECT quote_ident(n.nspname)
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = :extension"""

@@ -4,7 +4,7 @@ or recognised by its process."""
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optimizer.indexes import drivers
+from optimizer.indexes import drivers, postgresql_path
 from optimizer.indexes.acting import postgresql_sql as sql
 from optimizer.indexes.acting.postgresql import PostgresqlServer, explain
 from optimizer.indexes.acting.server import StatementFailed, Worker
@@ -22,15 +22,20 @@ class DataApiServer(PostgresqlServer):
         super().__init__(reading, opening, prepare="")
 
     def worker(self, lock_timeout_ms: int) -> Worker:
-        """StatementFailed unless the role's own sessions wait so long for a lock at the most: others would queue behind
-        the statement, and no setting of ours lasts until it is sent."""
+        """StatementFailed unless the role's own sessions wait so long for a lock at the most (others would queue behind
+        the statement), and look names up in pg_catalog alone: no setting of ours lasts until it is sent."""
         connection = self._opening()
         assert isinstance(connection, DataApiConnection)  # noqa: S101 - as the policy says
-        (own,) = self._ask(connection, sql.OWN_LOCK_TIMEOUT)
+        (own,) = self._ask(connection, sql.OWN_SETTINGS)
         if not 0 < own["lock_timeout_ms"] <= lock_timeout_ms:
             raise StatementFailed(
                 "through the Data API the role itself must say how long to wait for a lock: "
                 f"ALTER ROLE {own['role']} SET lock_timeout = '{lock_timeout_ms}ms'"
+            )
+        if not postgresql_path.is_closed(own["search_path"]):
+            raise StatementFailed(
+                "through the Data API the role itself must say that names are looked up in pg_catalog alone: "
+                f"ALTER ROLE {own['role']} SET search_path = pg_catalog, pg_temp"
             )
         return DataApiWorker(connection)
 

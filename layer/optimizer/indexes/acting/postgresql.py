@@ -79,7 +79,7 @@ class PostgresqlServer(EngineServer):
         if job in (Job.ANALYZE, Job.VACUUM):
             return f"{job.value.upper()} {self._quoted(sql.QUOTED_TABLE, table_oid=state.table_oid)}"
         if job is Job.CLEAN_PENDING_LIST:
-            return f"SELECT gin_clean_pending_list({int(state.oid or 0)}::oid::regclass)"
+            return f"SELECT pg_catalog.gin_clean_pending_list({int(state.oid or 0)}::pg_catalog.regclass)"
         name = self._quoted(sql.QUOTED_INDEX, oid=state.oid, table_oid=state.table_oid)
         if job is Job.REBUILD:
             return f"REINDEX INDEX CONCURRENTLY {name}"
@@ -193,7 +193,7 @@ class PostgresqlServer(EngineServer):
         return {"pid": int(session["pid"]), "since": str(session["since"])}
 
     def _replica_lag_s(self) -> float | None:
-        aurora = self._rows("SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'aurora_replica_status') AS is_aurora")
+        aurora = self._rows(sql.IS_AURORA)
         (lag,) = self._rows(sql.REPLICA_LAG_AURORA if aurora[0]["is_aurora"] else sql.REPLICA_LAG)
         return None if lag["seconds"] is None else float(lag["seconds"])
 

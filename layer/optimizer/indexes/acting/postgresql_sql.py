@@ -89,8 +89,14 @@ SELECT max(extract(epoch FROM coalesce(replay_lag, flush_lag, write_lag))) AS se
 WHERE application_name IS DISTINCT FROM 'pg_basebackup'
 """
 
+# Anybody may have a function of this name in a schema of theirs.
+IS_AURORA = """
+SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'aurora_replica_status'
+               AND pronamespace = CAST('pg_catalog' AS regnamespace)) AS is_aurora
+"""
+
 REPLICA_LAG_AURORA = """
-SELECT max(replica_lag_in_msec) / 1000.0 AS seconds FROM aurora_replica_status()
+SELECT max(replica_lag_in_msec) / 1000.0 AS seconds FROM pg_catalog.aurora_replica_status()
 WHERE session_id <> 'MASTER_SESSION_ID'
 """
 
@@ -137,8 +143,10 @@ IS_STATEMENT = (
     " AND starts_with(CAST(:statement AS text), a.query)"
 )
 
-OWN_LOCK_TIMEOUT = """
-SELECT setting::int AS lock_timeout_ms, quote_ident(current_user) AS role FROM pg_settings WHERE name = 'lock_timeout'
+# What a new session of the role has, whatever this one set for itself.
+OWN_SETTINGS = """
+SELECT l.setting::int AS lock_timeout_ms, p.reset_val AS search_path, quote_ident(current_user) AS role
+FROM pg_settings l, pg_settings p WHERE l.name = 'lock_timeout' AND p.name = 'search_path'
 """
 
 # By the identity that was seen, so that a name that was taken meanwhile is nobody's loss.
