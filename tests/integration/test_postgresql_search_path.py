@@ -14,12 +14,13 @@ from data_api_twin import DataApiTwin
 from optimizer.changes import Change, Risk, Tuner
 from optimizer.indexes import drivers
 from optimizer.indexes.acting import servers
-from optimizer.indexes.acting.server import Job, Server
+from optimizer.indexes.acting.server import Job, Server, StatementFailed
 from optimizer.indexes.connections import Connections
 from optimizer.indexes.nodes import read_nodes
 from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database
 from optimizer_cli.inspections.indexes import command
+from pg8000.exceptions import DatabaseError
 from servers import postgresql
 from servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 
@@ -237,6 +238,29 @@ def test_a_statement_is_caught_by_nobody(shop: Shop) -> None:
             worker.close()
     pool.forget(database)
     assert not shop.caught()
+
+
+BEHIND = "CREATE TABLE public.owned AS SELECT current_user AS who"
+
+
+@SERVERS
+@pytest.mark.parametrize("path", [""], ids=["default path"])
+@pytest.mark.parametrize("begins", ["ANALYZE app.customers", "SELECT 1 AS one", "VACUUM app.customers"])
+def test_of_a_text_with_two_statements_none_runs(shop: Shop, begins: str) -> None:
+    """Should a text that was put together ever hold a second one."""
+    database, pool = shop.connections()
+    server = servers.of(database, pool)
+    worker = server.worker(3000)
+    try:
+        with pytest.raises(StatementFailed, match="multiple commands"):
+            worker.send(f"{begins}; {BEHIND}", 10.0)
+    finally:
+        worker.close()
+    with pytest.raises(DatabaseError, match="multiple commands"):
+        drivers.rows(pool.get(database), f"{begins}; {BEHIND}")
+    pool.forget(database)
+    with shop.running.session(shop.name) as session:
+        assert session.run("SELECT to_regclass('public.owned') IS NULL") == [[True]]
 
 
 @SERVERS

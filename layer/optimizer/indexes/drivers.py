@@ -91,7 +91,8 @@ def close(connection: Connection) -> None:
 
 
 def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
-    """Run one statement, with `:name` (PostgreSQL) or `%(name)s` (MySQL, MariaDB) for values; the rows by column."""
+    """Run one statement, with `:name` (PostgreSQL) or `%(name)s` (MySQL, MariaDB) for values; the rows by column.
+    A text that holds several is an error, and none of them runs."""
     driven: Any = connection
     if hasattr(driven, "records"):
         records: list[dict[str, Any]] = driven.records(sql, **values)
@@ -101,9 +102,14 @@ def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]
             cursor.execute(sql, values or None)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    found = driven.run(sql, **values) or []
-    names = [column["name"] for column in driven.columns or ()]
-    return [dict(zip(names, row, strict=True)) for row in found]
+    if values:
+        found, columns = driven.run(sql, **values), driven.columns
+    else:
+        # Without values the driver's `run` takes the simple protocol, which runs all that a text holds.
+        answer = driven.execute_unnamed(sql)
+        found, columns = answer.rows, answer.columns
+    names = [column["name"] for column in columns or ()]
+    return [dict(zip(names, row, strict=True)) for row in found or ()]
 
 
 def errors() -> tuple[type[BaseException], ...]:
