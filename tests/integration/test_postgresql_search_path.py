@@ -37,7 +37,7 @@ TABLES = (
     "CREATE INDEX customers_card ON app.customers (card)",
     "CREATE INDEX customers_tags ON app.customers USING gin (tags)",
     "CREATE TABLE app.orders (id int REFERENCES app.customers, ref text)",
-    "INSERT INTO app.orders SELECT 1 + g % 20000, 'r' || g FROM generate_series(1, 30000) g",
+    "INSERT INTO app.orders SELECT 1 + g % 20000, 'r' || g FROM generate_series(1, 100000) g",
     "ANALYZE",
 )
 # Name and arguments of functions, and what pg_catalog's answers. With the default path those that fit better than its
@@ -79,6 +79,36 @@ MORE = (
 )
 
 
+# Both want an index; for the second the server has to be told a type.
+WORKLOAD = (
+    "SELECT * FROM app.orders WHERE ref = 'r77'",
+    "SELECT json_build_object('a', ref) FROM app.orders WHERE ref = 'r78'",
+    "SELECT * FROM app.customers WHERE card = '4111-77'",
+)
+# Of the name of HypoPG's, by somebody else: Debian's is too old to have some of them.
+LIKE_HYPOPG = tuple(
+    f"CREATE FUNCTION public.{function} RETURNS text LANGUAGE plpgsql AS"
+    f" $$ BEGIN RAISE LOG 'caught by {function}'; RETURN ''; END $$"
+    for function in (
+        "hypopg_hide_index(oid)",
+        "hypopg_hide_index(bigint)",
+        "hypopg_unhide_all_indexes()",
+        "hypopg_create_index(varchar)",
+    )
+)
+# What the newer HypoPG has, where there is but one index that serves.
+HIDING = (
+    "CREATE SCHEMA tools",
+    "CREATE EXTENSION pg_stat_statements SCHEMA tools",
+    "CREATE EXTENSION hypopg SCHEMA tools",
+    "CREATE FUNCTION tools.hypopg_hide_index(oid) RETURNS text RETURN set_config('enable_indexscan', 'off', true)"
+    " || set_config('enable_bitmapscan', 'off', true) || set_config('enable_indexonlyscan', 'off', true)",
+    "CREATE FUNCTION tools.hypopg_unhide_all_indexes() RETURNS void RETURN NULL",
+    "ALTER EXTENSION hypopg ADD FUNCTION tools.hypopg_hide_index(oid)",
+    "ALTER EXTENSION hypopg ADD FUNCTION tools.hypopg_unhide_all_indexes()",
+)
+
+
 @dataclass
 class Shop:
     """A database in which somebody lies in wait, and what the server's log says of who was caught."""
@@ -114,8 +144,11 @@ def shop(server: Callable[[Any], PostgresServer], installation: Any, path: str) 
         with running.session(name) as session:
             if installation is postgresql.DEBIAN_15:
                 # Where extensions lie if nobody says otherwise.
-                for extension in ("pg_stat_statements", "pgstattuple"):
+                for extension in ("pg_stat_statements", "pgstattuple", "hypopg"):
                     session.run(f"CREATE EXTENSION {extension}")
+                for statement in WORKLOAD:
+                    for _ in range(40):
+                        session.run(statement)
             _lie_in_wait(session)
             if path:
                 session.run(f'ALTER DATABASE "{name}" SET search_path = {path}')
@@ -135,14 +168,18 @@ def _lie_in_wait(session: Any) -> None:
     for function, answer in FUNCTIONS.items():
         result = "boolean" if answer == "'true'" else "text"
         made.append(f"CREATE FUNCTION public.{function} RETURNS {result} {body.format(function, answer)}")
-    for statement in (*made, *MORE):
+    # Last, because what comes after it would mean it.
+    text = "CREATE DOMAIN public.text AS pg_catalog.text CHECK (public.caught(1::pg_catalog.oid))"
+    for statement in (*made, *MORE, *LIKE_HYPOPG, text):
         if "pg_stat_statements" in statement and not _has_statements(session):
             continue
         session.run(statement)
 
 
 def _has_statements(session: Any) -> bool:
-    return bool(session.run("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_stat_statements'"))
+    return bool(
+        session.run("SELECT 1 FROM pg_catalog.pg_views WHERE schemaname = 'public' AND viewname = 'pg_stat_statements'")
+    )
 
 
 def change(definition: str = "") -> Change:
@@ -168,6 +205,7 @@ def acts(server: Server) -> None:
     server.conditions(state)
     server.leftovers(state, Job.REBUILD)
     server.times(state)
+    assert server.missed(state, 1.5) == ""
     for session in ({"pid": 1, "since": "1", "statement": "ANALYZE app.customers"},):
         assert server.running(session) is None
         server.cancel(session)
@@ -194,6 +232,7 @@ def test_a_look_is_caught_by_nobody(shop: Shop) -> None:
     database, pool = shop.connections()
     (catalog,) = read_nodes(database, pool)
     pool.forget(database)
+    assert "plans" not in catalog.not_read, catalog.not_read
     assert {index.name for index in catalog.indexes} >= {"customers_card", "customers_tags"}
     assert not shop.caught()
 
@@ -282,3 +321,26 @@ def test_the_data_api_is_caught_by_nobody(shop: Shop) -> None:
     assert {index.name for index in catalog.indexes} >= {"customers_card", "customers_tags"}
     acts(servers.of(database, pool))
     assert not shop.caught()
+
+
+@pytest.mark.parametrize("installation", [postgresql.DEBIAN_15], ids=["HypoPG"])
+@PATHS
+@pytest.mark.parametrize("way", ["connection", "Data API"])
+def test_a_plan_without_an_index_is_caught_by_nobody(
+    server: Callable[[Any], PostgresServer], installation: Any, path: str, way: str
+) -> None:
+    running = server(installation)
+    with running.database(*TABLES, *HIDING, *WORKLOAD) as name:
+        made = Shop(running, name)
+        with running.session(name) as session:
+            _lie_in_wait(session)
+            if path:
+                session.run(f'ALTER DATABASE "{name}" SET search_path = {path}')
+        database, pool = made.connections() if way == "connection" else made.through_data_api()
+        acting = servers.of(database, pool)
+        state = acting.look("app", "customers", "customers_card", Job.DROP)
+        assert state is not None
+        made.watch()
+        assert "times as much" in acting.missed(state, 1.5)
+        assert not made.caught()
+        pool.forget(database)

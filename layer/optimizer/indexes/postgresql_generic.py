@@ -2,17 +2,20 @@
 executed and nothing is written.
 
 A statement's text is somebody else's: it goes to the server as one prepared statement in a read-only transaction, so
-that nothing that it holds can run. Two things keep such a text from being prepared as it is, and are mended here. Where
-the grammar wants a constant (`interval '1 day'`, `extract(epoch FROM ...)`) it takes no parameter. And a constant has a
-type of its own (text, if nothing else says otherwise) where a parameter may have none.
+that nothing that it holds can run. Only while it is prepared and planned is the search path its own: the statements
+around it look names up in pg_catalog alone. Two things keep such a text from being prepared as it is, and are mended
+here. Where the grammar wants a constant (`interval '1 day'`, `extract(epoch FROM ...)`) it takes no parameter. And a
+constant has a type of its own (text, if nothing else says otherwise) where a parameter may have none.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
+
+from optimizer.indexes import postgresql_path
 
 # Without going back: comments that are looked at in every way they could end would take for ever.
 _PLANNED = re.compile(
@@ -32,6 +35,10 @@ _TYPED = re.compile(
 )
 _INDETERMINATE = "42P18"
 _NAME = "optimizer_look"
+# Qualified throughout, operators as well: the path is lent to the text that was prepared.
+_PARAMETERS = """
+SELECT coalesce(pg_catalog.cardinality(p.parameter_types), 0)
+FROM pg_catalog.pg_prepared_statements p WHERE p.name OPERATOR(pg_catalog.=) :name"""
 
 
 def is_planned(text: str) -> bool:
@@ -47,17 +54,19 @@ def plannable(text: str) -> str:
 
 def generic_plan(connection: Connection, text: str) -> Mapping[str, Any]:
     """The generic plan of a statement with parameters, as EXPLAIN (VERBOSE, FORMAT JSON) gives it; in the transaction
-    that is open. EXPLAIN (GENERIC_PLAN) would want a value for each parameter in the extended protocol; a prepared
-    statement says itself how many it has. DatabaseError if the statement cannot be planned so."""
+    that `looking` has open, which an error ends. EXPLAIN (GENERIC_PLAN) would want a value for each parameter in the
+    extended protocol; a prepared statement says itself how many it has. DatabaseError if the statement cannot be
+    planned so."""
     connection.run("SET LOCAL plan_cache_mode = force_generic_plan")
+    connection.run(postgresql_path.LEND)
     _prepare(connection, plannable(text))
-    counted = connection.run(
-        "SELECT coalesce(cardinality(parameter_types), 0) FROM pg_prepared_statements WHERE name = :name", name=_NAME
-    )
+    counted = connection.run(_PARAMETERS, name=_NAME)
     nulls = ", ".join(["NULL"] * counted[0][0])
     arguments = f"({nulls})" if nulls else ""
-    plan: Mapping[str, Any] = _one(connection, f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {_NAME}{arguments}")
+    explained = run_one(connection, f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {_NAME}{arguments}")
+    connection.run(postgresql_path.CLOSE_IN_TRANSACTION)
     connection.run(f"DEALLOCATE {_NAME}")
+    plan: Mapping[str, Any] = explained[0][0][0]
     return plan
 
 
@@ -66,16 +75,16 @@ def _prepare(connection: Connection, text: str) -> None:
     types: dict[int, str] = {}
     connection.run(f"SAVEPOINT {_NAME}")
     while True:
-        listed = ", ".join(types.get(number, "unknown") for number in range(1, max(types, default=0) + 1))
+        listed = ", ".join(types.get(number, "pg_catalog.unknown") for number in range(1, max(types, default=0) + 1))
         try:
-            _one(connection, f"PREPARE {_NAME}{f'({listed})' if listed else ''} AS {text}")
+            run_one(connection, f"PREPARE {_NAME}{f'({listed})' if listed else ''} AS {text}")
         except DatabaseError as error:
             number = _indeterminate(error)
             if number is None or number in types:
                 raise
-            types[number] = "text"
+            types[number] = "pg_catalog.text"
             # As one statement: to the Data API the word is the end of the transaction.
-            _one(connection, f"ROLLBACK TO SAVEPOINT {_NAME}")
+            run_one(connection, f"ROLLBACK TO SAVEPOINT {_NAME}")
         else:
             return
 
@@ -87,7 +96,7 @@ def _indeterminate(error: DatabaseError) -> int | None:
     return int(found[1]) if found else None
 
 
-def _one(connection: Connection, text: str) -> Any:
-    """Runs a text as exactly one statement: the extended protocol takes no more, whatever the text holds."""
-    rows = connection.execute_unnamed(text).rows
-    return rows[0][0][0] if rows else None
+def run_one(connection: Connection, text: str) -> Sequence[Sequence[Any]]:
+    """Run a text as exactly one statement, and return its rows: the extended protocol takes no more, whatever the text
+    holds."""
+    return connection.execute_unnamed(text).rows or []

@@ -13,9 +13,9 @@ from optimizer.changes import Risk
 from optimizer.indexes.about import about_table
 from optimizer.indexes.catalog import Catalog, Table
 from optimizer.indexes.findings import Action, Finding, Kind
-from optimizer.indexes.postgresql_generic import generic_plan, is_planned
+from optimizer.indexes.postgresql_generic import generic_plan, is_planned, run_one
 from optimizer.indexes.postgresql_plans import Wanted, index_names, total_cost, wanted
-from optimizer.indexes.postgresql_reader import looking, message
+from optimizer.indexes.postgresql_reader import extension_schema, looking, message
 from optimizer.indexes.workload import StatementStat
 
 _DEFINITION = """
@@ -23,12 +23,6 @@ SELECT format(CASE WHEN CAST(:concurrently AS boolean) THEN 'CREATE INDEX CONCUR
   ELSE 'CREATE INDEX ON %I.%I (%s)' END, CAST(:schema AS text), CAST(:table AS text),
   (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number)
     FROM unnest(CAST(:columns AS text[])) WITH ORDINALITY c(name, number)))"""
-# The names in a statement are those of the application's search path, here that of the role or the database.
-SEARCH_PATH = """
-SELECT set_config('search_path', concat_ws(', ', s.reset_val, (
-  SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-  WHERE e.extname = 'hypopg')), true)
-FROM pg_settings s WHERE s.name = 'search_path'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +64,16 @@ def missing_indexes(
     failed: dict[str, str] = {}
     total = sum(statement.total_ms for statement in catalog.statements) or 1.0
     deadline = time.monotonic() + within_s
+    with looking(connection, statement_timeout_s):
+        hypopg = extension_schema(connection, "hypopg")
     for statement in worth_a_look(catalog.statements, limits):
         if time.monotonic() > deadline:
             failed[statement.key] = f"not planned: the others took {within_s:.0f} s"
             continue
         try:
             with looking(connection, statement_timeout_s):
-                connection.run(SEARCH_PATH)
-                found = _candidates(connection, catalog, statement, statement.total_ms / total, limits)
+                share = statement.total_ms / total
+                found = _candidates(connection, catalog, statement, share, limits, hypopg)
         except DatabaseError as error:
             failed[statement.key] = message(error)
             # A prepared statement and pretended indexes outlive the transaction.
@@ -105,25 +101,30 @@ def worth_a_look(statements: Sequence[StatementStat], limits: MissingLimits) -> 
 
 
 def _candidates(
-    connection: Connection, catalog: Catalog, statement: StatementStat, share: float, limits: MissingLimits
+    connection: Connection,
+    catalog: Catalog,
+    statement: StatementStat,
+    share: float,
+    limits: MissingLimits,
+    hypopg: str,
 ) -> list[tuple[Wanted, Gain]]:
-    """The one index that gains most for the statement, if it gains enough; all of them without HypoPG."""
+    """The one index that gains most for the statement, if it gains enough; all of them without HypoPG, whose
+    schema is `hypopg`."""
     text = statement.text or ""
-    proves = "hypopg" in catalog.server.extensions
-    if proves:
-        connection.run("SELECT hypopg_reset()")
+    if hypopg:
+        run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
     plan = generic_plan(connection, text)
     rows = {table.qualified: table.rows or 0.0 for table in catalog.tables}
     cost = total_cost(plan)
     wants = [want for want in wanted(plan, rows, limits.least_rows) if not _exists(catalog, want)]
-    if not proves:
+    if not hypopg:
         # The widest says most of what the statement looks for.
         return [(want, Gain(statement, cost, None, share)) for want in sorted(wants, key=_width)[-1:]]
     tried = []
     for want in wants:
-        name = _pretend(connection, want)
+        name = _pretend(connection, want, hypopg)
         with_it = generic_plan(connection, text)
-        connection.run("SELECT hypopg_reset()")
+        run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
         if name in index_names(with_it) and total_cost(with_it) <= cost * (1 - limits.least_gain):
             tried.append((want, Gain(statement, cost, total_cost(with_it), share)))
     # Of indexes that gain about the same the narrower one is cheaper to keep.
@@ -131,9 +132,11 @@ def _candidates(
     return tried[:1]
 
 
-def _pretend(connection: Connection, want: Wanted) -> str:
+def _pretend(connection: Connection, want: Wanted, hypopg: str) -> str:
     definition = _definition(connection, want, concurrently=False)
-    rows = connection.run("SELECT indexname FROM hypopg_create_index(:definition)", definition=definition)
+    # Cast, because a function of the same name may take the type that a value would have without it.
+    query = f"SELECT indexname FROM {hypopg}.hypopg_create_index(CAST(:definition AS text))"  # noqa: S608 - quoted
+    rows = connection.run(query, definition=definition)
     return str(rows[0][0])
 
 

@@ -12,6 +12,10 @@ _CATALOG_ALONE = "pg_catalog, pg_temp"
 CLOSE = f"SELECT pg_catalog.set_config('search_path', '{_CATALOG_ALONE}', false)"
 # The first statement of a transaction whose session may not be ours.
 CLOSE_IN_TRANSACTION = f"SET LOCAL search_path = {_CATALOG_ALONE}"
+# For the text of others alone, until CLOSE_IN_TRANSACTION: the names in it are those of the application's search path,
+# here that of the role or the database. Sent while the path is closed; what is sent meanwhile is qualified throughout.
+LEND = """
+SELECT set_config('search_path', s.reset_val, true) FROM pg_settings s WHERE s.name = 'search_path'"""
 
 
 def is_closed(path: str) -> bool:
