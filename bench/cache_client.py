@@ -14,11 +14,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "optimizer_cache"))
-
-from optimizer_cache.early import Entry
+sys.path.insert(0, str(Path(__file__).parents[1] / "packages" / "optimizer-cache"))
 
 from optimizer_cache import Bounds, Cache, Namespace
+from optimizer_cache.early import Entry
 
 LIMIT_US = 5.0
 

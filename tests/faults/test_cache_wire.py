@@ -12,12 +12,11 @@ import pytest
 from optimizer.caches.probe import probe
 from optimizer.caches.reading import Limits
 from optimizer.caches.server import CacheFailed, Endpoint
+from optimizer_cache import Bounds, Cache, Namespace, connect
 from servers import HOST, redis_debian, valkey
 from servers.faults import FaultProxy
 from servers.redis_protocol import CacheServer, replica_of
 from stopwatch import took
-
-from optimizer_cache import Bounds, Cache, Namespace, connect
 
 TIMEOUT_S = 0.2
 # What the call itself and a busy machine may add: the promise is about waiting.

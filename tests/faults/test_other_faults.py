@@ -9,10 +9,9 @@ from optimizer.capacity.amount import mark_of
 from optimizer.changes import Status
 from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.warmups.schedules import function_prefix
+from optimizer_cache import Bounds
 from samples import INDEXES, PROVISIONED, database, pinged, timetable
 from stage import NOW, Stage, Step
-
-from optimizer_cache import Bounds
 
 
 def test_a_ping(staged: Stage) -> None:

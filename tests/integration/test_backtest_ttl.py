@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from local_account.cache_traffic import Stream, reads
-from optimizer_cli.main import main
-
 from optimizer_cache import Bounds
+from optimizer_cli.main import main
 
 STREAMS = (Stream("price", Bounds(60, 1, 3600), 200, 1.0, 2.0), Stream("page", Bounds(60, 1, 3600), 90_000, 0.3, 1.0))
 

@@ -11,9 +11,8 @@ import pytest
 from optimizer.caches.app_config import AppConfig
 from optimizer.caches.delivery import Publication
 from optimizer.policy import AppConfigProfile
-from optimizer_cache.ttl_parameter import TtlParameter
-
 from optimizer_cache import Bounds, ParameterUnavailable, from_appconfig
+from optimizer_cache.ttl_parameter import TtlParameter
 
 
 def document(version: int, price: float) -> str:

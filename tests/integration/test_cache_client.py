@@ -8,11 +8,10 @@ from contextlib import closing
 
 import pytest
 import redis
+from optimizer_cache import Bounds, Cache, Namespace, NoTimeout, connect
 from servers import redis_debian, valkey
 from servers.redis_protocol import CacheServer
 from stopwatch import took
-
-from optimizer_cache import Bounds, Cache, Namespace, NoTimeout, connect
 
 BOUNDS = Bounds(ttl_s=60, min_ttl_s=1, max_ttl_s=300)
 TIMEOUT_S = 0.2

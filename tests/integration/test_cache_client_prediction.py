@@ -10,9 +10,8 @@ import pytest
 from optimizer.caches.guards import TtlLimits
 from optimizer.caches.records import UnusableRecord, observations
 from optimizer.caches.tune import NamespaceState, tune
-from servers import redis_debian, valkey
-
 from optimizer_cache import Bounds, Cache, Namespace, connect
+from servers import redis_debian, valkey
 
 SECONDS = 6.0
 LATEST_S = 0.15

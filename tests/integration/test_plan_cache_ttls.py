@@ -11,9 +11,8 @@ from optimizer import canonical
 from optimizer.changes import Change, Status
 from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.runs import RunStore
-from own_account import BUCKET, load_handler, own_account, sample_event
-
 from optimizer_cache import Bounds
+from own_account import BUCKET, load_handler, own_account, sample_event
 
 GROUP, NAME = "/aws/lambda/shop", "/shop/cache-ttls"
 STREAM = Stream("price", Bounds(60, 1, 3600), 150, 1.0, 1.0)

@@ -18,7 +18,6 @@ from optimizer.caches.published import NOTHING, Ttls
 from optimizer.changes import Change, NoChange
 from optimizer.guardrails import Account, Decision
 from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
-
 from optimizer_cache import Bounds
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -19,7 +19,7 @@ PING = json.loads(ping_payload(0))
 
 
 def load() -> ModuleType:
-    path = ROOT / "warmable" / "optimizer_warmable" / "__init__.py"
+    path = ROOT / "packages" / "optimizer-warmable" / "optimizer_warmable" / "__init__.py"
     spec = importlib.util.spec_from_file_location("optimizer_warmable", path)
     assert spec is not None
     assert spec.loader is not None
