@@ -68,7 +68,7 @@ mysql: .build/mysql/.installed
 
 # Every function with its event in a container. Needs root and the packages that docs/development.md names.
 sam-local: .venv/.installed .build/sam/.installed .build/emulator/.installed
-	$(BIN)/python -m sam_local
+	$(BIN)/python -m local_account.sam_local
 
 clean:
 	rm -rf --one-file-system .venv .build .aws-sam .demo

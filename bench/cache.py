@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import redis
+from local_account.servers import redis_debian, valkey
+from local_account.servers.redis_protocol import CacheServer
 from optimizer.caches.probe import Progress, probe
 from optimizer.caches.reading import Limits
 from optimizer.caches.server import Endpoint
-from servers import redis_debian, valkey
-from servers.redis_protocol import CacheServer
 
 P99_LIMIT, CPU_LIMIT = 0.05, 0.01
 STARTS = {"valkey": valkey.start, "redis": redis_debian.start}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local_account.memory_run_store import MemoryRunStore
+from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.life import ChangeIndexes
@@ -14,7 +15,6 @@ from optimizer.indexes.acting.machine import Machine
 from optimizer.indexes.acting.server import Job
 from optimizer.indexes.connections import Connections
 from optimizer.policy.model import Database, Indexes
-from servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 
 TABLE, PRIMARY = "pgbench_accounts", "pgbench_accounts_pkey"
 BY_BRANCH, AGAIN = "accounts_by_branch", "accounts_by_branch_again"

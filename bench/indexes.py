@@ -31,9 +31,9 @@ from typing import Any
 
 import numpy as np
 from index_changes import AGAIN, BY_BRANCH, LIMITS, Changes, definition
+from local_account.servers import postgresql
 from pg8000.exceptions import DatabaseError
 from processors import Processors
-from servers import postgresql
 
 GOAL_RATIO = 1.2
 # As a team runs it: the servers of the tests need not survive a crash.

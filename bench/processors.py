@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers.postgresql import PostgresServer
+from local_account.servers.postgresql import PostgresServer
 
 
 @dataclass(frozen=True, slots=True)

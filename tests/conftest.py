@@ -12,8 +12,8 @@ import pytest
 from local_account.account import LocalAccount
 from local_account.deploy import Application, deploy_application
 from local_account.fleet import FleetSource
-from servers import Installation
-from servers.for_tests import NotInstalled, TestServers, summary
+from local_account.servers import Installation
+from local_account.servers.for_tests import NotInstalled, TestServers, summary
 from together import Together
 
 # Hours of watching pass in seconds.

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from pg8000.exceptions import DatabaseError
-from servers import postgresql
-from servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 
 from local_account.account import LocalAccount
+from local_account.servers import postgresql
+from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 
 NAME = "shop"
 _SECRET = "shop-database"

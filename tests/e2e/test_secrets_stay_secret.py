@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from everything_kept import kept, spellings
+from local_account.servers import HOST
+from local_account.servers.postgresql import WHEEL_16
 from running import Execution, Inbox, Message, Running, subscribed
-from servers import HOST
-from servers.postgresql import WHEEL_16
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from data_api_twin import DataApiTwin
 from local_account.memory_run_store import MemoryRunStore
+from local_account.servers.mysql_family import PASSWORD as MYSQL_PASSWORD
+from local_account.servers.mysql_family import USER
+from local_account.servers.postgresql import PASSWORD, SUPERUSER
 from optimizer import guardrails
 from optimizer.changes import Change, Risk, Status, Tuner
 from optimizer.guardrails import calendar
@@ -22,9 +25,6 @@ from optimizer.indexes.acting.server import Job
 from optimizer.indexes.connections import Connections
 from optimizer.policy.model import Database, Indexes, Policy
 from samples import VARIABLES
-from servers.mysql_family import PASSWORD as MYSQL_PASSWORD
-from servers.mysql_family import USER
-from servers.postgresql import PASSWORD, SUPERUSER
 from stage import Stage, stage
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

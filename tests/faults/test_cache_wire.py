@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from local_account.servers import HOST, redis_debian, valkey
+from local_account.servers.faults import FaultProxy
+from local_account.servers.redis_protocol import CacheServer, replica_of
 from optimizer.caches.probe import probe
 from optimizer.caches.reading import Limits
 from optimizer.caches.server import CacheFailed, Endpoint
 from optimizer_cache import Bounds, Cache, Namespace, connect
-from servers import HOST, redis_debian, valkey
-from servers.faults import FaultProxy
-from servers.redis_protocol import CacheServer, replica_of
 from stopwatch import took
 
 TIMEOUT_S = 0.2

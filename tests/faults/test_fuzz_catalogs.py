@@ -9,11 +9,11 @@ import pytest
 from fuzzing import EXAMPLES, failure_of, is_ours
 from hypothesis import given
 from hypothesis import strategies as st
+from local_account.servers import Installation, mariadb, postgresql
 from optimizer.indexes import nodes
 from optimizer.indexes.find import find
 from optimizer.indexes.mysql_session import Session
 from optimizer.policy.model import Database, Indexes
-from servers import Installation, mariadb, postgresql
 
 type Answers = dict[str, list[Any]]
 MAKE = (

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_account.servers import mariadb, postgresql
 from optimizer.changes import Status
 from optimizer.indexes.acting import jobs
-from servers import mariadb, postgresql
 
 TABLE = '"Shop""s"."Ta ble"'
 

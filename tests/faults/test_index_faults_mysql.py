@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from local_account.servers import mariadb, mysql
 from optimizer.changes import Change, Status
 from optimizer.indexes.acting import jobs, worker
-from servers import mariadb, mysql
 
 SERVERS = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.PLAIN], ids=["MySQL", "MariaDB"])
 LEFT = "SELECT NAME AS name FROM information_schema.INNODB_{}TABLES WHERE NAME LIKE '%%#sql%%'"

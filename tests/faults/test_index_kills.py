@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from local_account.servers import mariadb, mysql, postgresql
 from optimizer.changes import Change, Status
 from optimizer.indexes.acting.worker import SessionWorker
-from servers import mariadb, mysql, postgresql
 
 
 def on(*installations: Any) -> pytest.MarkDecorator:

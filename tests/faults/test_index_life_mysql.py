@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from servers import mariadb, mysql
+from local_account.servers import mariadb, mysql
 
 SERVERS = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.PLAIN], ids=lambda known: known.name)
 

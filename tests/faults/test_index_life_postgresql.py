@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from local_account.servers import postgresql
 from optimizer.changes import Status
 from optimizer.indexes.acting.machine import Machine
 from optimizer.policy.model import Window
-from servers import postgresql
 
 SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS[:2], ids=lambda known: known.name)
 

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from local_account.servers import mariadb, mysql
 from memory_bucket import MemoryBucket
 from optimizer.changes import Change, Status
 from optimizer.indexes.acting import servers
 from optimizer.indexes.batch import Planner
 from optimizer.indexes.nodes import read_nodes
-from servers import mariadb, mysql
 
 
 @pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=lambda known: known.name)

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from local_account.servers import mariadb, mysql, postgresql
 from memory_bucket import MemoryBucket
 from optimizer.changes import Change
 from optimizer.indexes.acting import servers
 from optimizer.indexes.batch import Planner
 from optimizer.indexes.nodes import read_nodes
-from servers import mariadb, mysql, postgresql
 
 TEXT = (Path(__file__).parents[2] / "docs" / "indexes-rights.md").read_text()
 TABLE = '"Shop""s"."Ta ble"'

@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 import redis
+from local_account.servers import redis_debian, valkey
+from local_account.servers.redis_protocol import CacheServer
 from optimizer_cache import Bounds, Cache, Namespace, NoTimeout, connect
-from servers import redis_debian, valkey
-from servers.redis_protocol import CacheServer
 from stopwatch import took
 
 BOUNDS = Bounds(ttl_s=60, min_ttl_s=1, max_ttl_s=300)

@@ -7,11 +7,11 @@ import time
 from collections import Counter
 
 import pytest
+from local_account.servers import redis_debian, valkey
 from optimizer.caches.guards import TtlLimits
 from optimizer.caches.records import UnusableRecord, observations
 from optimizer.caches.tune import NamespaceState, tune
 from optimizer_cache import Bounds, Cache, Namespace, connect
-from servers import redis_debian, valkey
 
 SECONDS = 6.0
 LATEST_S = 0.15

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import redis
+from local_account.servers import HOST, certificates, free_port, redis_debian, valkey
+from local_account.servers.redis_protocol import CacheCluster, CacheServer, replica_of
 from optimizer.caches.elasticache_login import Keys
 from optimizer.caches.probe import probe
 from optimizer.caches.probe_result import Stopped
 from optimizer.caches.reading import Limits
 from optimizer.caches.server import Endpoint, IamLogin, LoginRefused, NotReady, Unreachable, UnusableEndpoint
-from servers import HOST, certificates, free_port, redis_debian, valkey
-from servers.redis_protocol import CacheCluster, CacheServer, replica_of
 
 # Nobody else works on a test's server, so the probe may hurry.
 FAST = Limits(duty=1.0, second_look_s=0.0, most_slower=1e9, gap_s=0.0)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from data_api_twin import DataApiTwin
+from local_account.servers import postgresql
+from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 from optimizer.indexes import data_api
 from optimizer.indexes.acting import servers
 from optimizer.indexes.acting.server import Job, StatementFailed
@@ -18,8 +20,6 @@ from optimizer.indexes.nodes import read_nodes
 from optimizer.indexes.postgresql_look import look
 from optimizer.policy.model import Database
 from pg8000.exceptions import DatabaseError
-from servers import postgresql
-from servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 
 ARN, SECRET = (
     "arn:aws:rds:eu-central-1:123456789012:cluster:shop",

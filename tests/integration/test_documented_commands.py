@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from documents import Shown, commands, run
-from servers import HOST, Installation, mariadb, postgresql, valkey
+from local_account.servers import HOST, Installation, mariadb, postgresql, valkey
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 CURVE = "".join(f"set,waits,x86_64,{mb},100.0,100\n" for mb in (128, 256, 512, 1024, 2048, 3008))

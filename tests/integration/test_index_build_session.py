@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from local_account.servers import postgresql
+from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 from optimizer.indexes import drivers
 from optimizer.indexes.acting.postgresql import PostgresqlServer
 from pg8000.native import literal
-from servers import postgresql
-from servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 
 SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=lambda known: known.name)
 

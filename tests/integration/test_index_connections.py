@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from local_account.servers import mariadb, mysql_family, postgresql
 from optimizer.indexes import drivers, places
 from optimizer.indexes.connections import Connections
 from optimizer.indexes.drivers import AccessDenied, Address, Unreachable
 from optimizer.indexes.places import TooManyConnections
 from optimizer.policy.model import Database
 from optimizer_connections import ReusedConnection
-from servers import mariadb, mysql_family, postgresql
 
 SERVERS = pytest.mark.parametrize("installation", [postgresql.WHEEL_16, mariadb.PLAIN], ids=["PostgreSQL", "MariaDB"])
 PID = {"postgresql": "SELECT pg_backend_pid() AS pid", "mariadb": "SELECT CONNECTION_ID() AS pid"}

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from local_account.servers import HOST, certificates, mysql, mysql_family, postgresql
+from local_account.servers.certificates import Certificates
 from optimizer.indexes import drivers
 from optimizer.indexes.connections import Connections
 from optimizer.indexes.drivers import Unreachable
 from optimizer.policy.model import Database
-from servers import HOST, certificates, mysql, mysql_family, postgresql
-from servers.certificates import Certificates
 
 LOGIN = {
     "postgresql": (postgresql.SUPERUSER, postgresql.PASSWORD),

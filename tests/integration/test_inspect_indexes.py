@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from local_account.servers import HOST, Installation, free_port, mariadb, mysql, postgresql
+from local_account.servers.mysql_family import PASSWORD, quoted
 from optimizer_cli.main import main
-from servers import HOST, Installation, free_port, mariadb, mysql, postgresql
-from servers.mysql_family import PASSWORD, quoted
 
 Get = Callable[[Installation[Any]], Any]
 EVERY = pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from local_account.servers import Installation, mariadb, mysql
+from local_account.servers.mysql_family import HOST, PASSWORD, MysqlServer, quoted
 from optimizer.indexes.catalog import Catalog
 from optimizer.indexes.findings import Action, Finding, Kind
 from optimizer.indexes.mysql_findings import Limits, find
@@ -14,8 +16,6 @@ from optimizer.indexes.mysql_missing import MissingLimits
 from optimizer.indexes.mysql_reader import NoSuchDatabase, read_catalog
 from optimizer.indexes.mysql_upkeep import UpkeepLimits
 from optimizer.indexes.usage import UsageLimits, snapshot
-from servers import Installation, mariadb, mysql
-from servers.mysql_family import HOST, PASSWORD, MysqlServer, quoted
 
 Get = Callable[[Installation[MysqlServer]], MysqlServer]
 COUNTING = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=["mysql", "mariadb"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from local_account.databases import NAME, TeamDatabase
 from local_account.memory_run_store import MemoryRunStore
+from local_account.servers import postgresql
 from memory_bucket import MemoryBucket
 from optimizer import guardrails
 from optimizer.changes import Change, Status, Tuner
@@ -23,7 +24,6 @@ from optimizer.indexes.drivers import Unreachable
 from optimizer.indexes.nodes import read_nodes
 from optimizer.policy.model import Policy
 from optimizer.proposals import Proposals
-from servers import postgresql
 
 NOW = datetime.now(UTC)
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from local_account.servers import Installation, postgresql
+from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.catalog import Catalog, Table
 from optimizer.indexes.findings import Action, Finding, Kind
 from optimizer.indexes.postgresql_findings import find
@@ -18,8 +20,6 @@ from optimizer.indexes.postgresql_unused import unused
 from optimizer.indexes.postgresql_upkeep import upkeep
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
-from servers import Installation, postgresql
-from servers.postgresql import PostgresServer
 
 Get = Callable[[Installation[PostgresServer]], PostgresServer]
 LONG = "Größe " + "x" * 55

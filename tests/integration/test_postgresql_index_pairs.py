@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from local_account.servers import Installation, postgresql
+from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.catalog import Catalog
 from optimizer.indexes.findings import Action, Finding
 from optimizer.indexes.postgresql_reader import read_catalog
 from optimizer.indexes.postgresql_redundant import redundant
 from pg8000.native import Connection, identifier
-from servers import Installation, postgresql
-from servers.postgresql import PostgresServer
 
 Get = Callable[[Installation[PostgresServer]], PostgresServer]
 PAIRS = Path(__file__).with_name("postgresql_index_pairs.yaml")

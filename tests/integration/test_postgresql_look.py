@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from local_account.servers import Installation, postgresql
+from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.find import find
 from optimizer.indexes.findings import Action, Kind
 from optimizer.indexes.postgresql_bloat import BloatLimits
 from optimizer.indexes.postgresql_look import look
 from optimizer.policy.model import Indexes
-from servers import Installation, postgresql
-from servers.postgresql import PostgresServer
 
 Get = Callable[[Installation[PostgresServer]], PostgresServer]
 MAKE = (

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+from local_account.servers import Installation, postgresql
+from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.catalog import Catalog
 from optimizer.indexes.findings import Action, Finding
 from optimizer.indexes.postgresql_look import look
@@ -12,8 +14,6 @@ from optimizer.indexes.postgresql_missing import MissingLimits, missing_indexes
 from optimizer.indexes.postgresql_reader import read_catalog
 from optimizer.indexes.workload import StatementStat
 from pg8000.native import Connection, identifier
-from servers import Installation, postgresql
-from servers.postgresql import PostgresServer
 
 MAKE = (
     'CREATE TABLE "Orders" (id int PRIMARY KEY, "Customer" int, state text, at timestamptz, email varchar(40), n int)',

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from servers import Installation, mariadb, mysql
-from servers.mysql_family import MysqlServer
+from local_account.servers import Installation, mariadb, mysql
+from local_account.servers.mysql_family import MysqlServer
 
 Get = Callable[[Installation[MysqlServer]], MysqlServer]
 INSTALLATIONS = (*mysql.INSTALLATIONS, *mariadb.INSTALLATIONS)

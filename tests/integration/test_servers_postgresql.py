@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from servers import Installation, ServerProcess, postgresql
-from servers.postgresql import PostgresServer
+from local_account.servers import Installation, ServerProcess, postgresql
+from local_account.servers.postgresql import PostgresServer
 
 Get = Callable[[Installation[PostgresServer]], PostgresServer]
 

@@ -26,7 +26,7 @@ ELSEWHERE = {
     """  --payload '{"RequestType": "Delete"}' --cli-read-timeout 0 answer.json""": "by tests/e2e/test_leaving.py",
     "aws cloudformation delete-stack --stack-name optimizer --retain-resources Leaving": "held against the SDK, below",
     "apt-get install podman runc crun netavark aardvark-dns iptables debootstrap": "by .ci/run",
-    ".venv/bin/python -m sam_local --variables optimizer > env-vars.json": "make sam-local",
+    ".venv/bin/python -m local_account.sam_local --variables optimizer > env-vars.json": "make sam-local",
     "sam local invoke PlanCapacity --event events/plan_capacity.json --env-vars env-vars.json": "make sam-local",
 }
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")

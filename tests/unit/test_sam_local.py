@@ -7,10 +7,10 @@ import threading
 
 import pytest
 import yaml
-from sam_local import template
-from sam_local.expected import EXPECTED, ORDER
-from sam_local.invoke import Answer, NotReached
-from sam_local.relay import relay
+from local_account.sam_local import template
+from local_account.sam_local.expected import EXPECTED, ORDER
+from local_account.sam_local.invoke import Answer, NotReached
+from local_account.sam_local.relay import relay
 from shipped_template import ROOT
 
 OURS = '  File "/var/task/app.py", line 19, in handler\n    return start(\n'

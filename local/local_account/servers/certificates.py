@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from servers import HOST
+from local_account.servers import HOST
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
 from local_account.account import REGION, ROOT
 from local_account.deploy import SAM, alone
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from servers import Installation, mariadb, mysql, postgresql, redis_debian, valkey
+from local_account.servers import Installation, mariadb, mysql, postgresql, redis_debian, valkey
 
 # Every server that a test may ask for.
 KNOWN: tuple[Installation[Any], ...] = (

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from servers import Installation
-from servers.redis_protocol import CacheServer
+from local_account.servers import Installation
+from local_account.servers.redis_protocol import CacheServer
 
 
 def program() -> Path | None:

@@ -8,8 +8,7 @@ import subprocess
 from pathlib import Path
 
 from local_account.account import ROOT
-
-from sam_local.engine import CannotRun, Engine
+from local_account.sam_local.engine import CannotRun, Engine
 
 NAME = "public.ecr.aws/lambda/python:3.13-x86_64"
 _LOCK = ROOT / "requirements" / "runtime.lock"

@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import redis
 
-from servers import HOST, DidNotStart, ServerProcess, free_port, hand_over, reachable, unprivileged_user
-from servers.certificates import Certificates
+from local_account.servers import HOST, DidNotStart, ServerProcess, free_port, hand_over, reachable, unprivileged_user
+from local_account.servers.certificates import Certificates
 
 # Nothing is kept on disk, and a replica begins to follow at once.
 _SETTINGS = {

@@ -1,4 +1,4 @@
-"""`python -m sam_local`: every function of template.yaml, invoked with its event from events/ in a container.
+"""`python -m local_account.sam_local`: every function of template.yaml, invoked with its event in a container.
 
 The functions work on the application deployed into a local account, which they reach through this machine's address on
 the containers' own network. `--variables STACK` prints instead the variables of a stack that is deployed into your own
@@ -18,16 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
+
 from local_account.account import ROOT, LocalAccount
 from local_account.deploy import STACK, deploy_application
 from local_account.fleet import FleetSource
 from local_account.processes import HOST
-
-from sam_local import image, template
-from sam_local.engine import CannotRun, Engine, engine
-from sam_local.expected import EXPECTED, ORDER
-from sam_local.invoke import NotReached, invoke
-from sam_local.relay import relay
+from local_account.sam_local import image, template
+from local_account.sam_local.engine import CannotRun, Engine, engine
+from local_account.sam_local.expected import EXPECTED, ORDER
+from local_account.sam_local.invoke import NotReached, invoke
+from local_account.sam_local.relay import relay
 
 FOLDER = ROOT / ".build" / "sam-local"
 # Enough for a run to have something to look at.

@@ -9,8 +9,7 @@ from typing import Any
 
 from local_account.account import ROOT
 from local_account.deploy import SAM
-
-from sam_local.template import PARAMETERS
+from local_account.sam_local.template import PARAMETERS
 
 _LONGEST_S = 600
 

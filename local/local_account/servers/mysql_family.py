@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pymysql
 from pymysql.connections import Connection
 
-from servers import HOST, ServerProcess, free_port, run
+from local_account.servers import HOST, ServerProcess, free_port, run
 
 USER = "maintainer"
 PASSWORD = "local-only"

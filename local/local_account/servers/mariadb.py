@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from servers import Installation
-from servers.mysql_family import MysqlServer
+from local_account.servers import Installation
+from local_account.servers.mysql_family import MysqlServer
 
 _COUNTING = {"performance-schema": "ON", "userstat": "ON"}
 

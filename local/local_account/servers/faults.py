@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from servers import HOST, ServerProcess, free_port
+from local_account.servers import HOST, ServerProcess, free_port
 
-_PROGRAM = Path(__file__).parents[2] / ".build" / "faults" / "bin" / "microburst"
+_PROGRAM = Path(__file__).parents[3] / ".build" / "faults" / "bin" / "microburst"
 
 
 class FaultProxy:

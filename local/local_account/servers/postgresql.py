@@ -15,7 +15,16 @@ from typing import Any
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection, identifier
 
-from servers import HOST, Installation, ServerProcess, free_port, hand_over, reachable, run, unprivileged_user
+from local_account.servers import (
+    HOST,
+    Installation,
+    ServerProcess,
+    free_port,
+    hand_over,
+    reachable,
+    run,
+    unprivileged_user,
+)
 
 SUPERUSER = "postgres"
 PASSWORD = "local-only"

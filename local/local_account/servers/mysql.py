@@ -3,10 +3,10 @@ so that the machine's need not fit."""
 
 from pathlib import Path
 
-from servers import Installation
-from servers.mysql_family import MysqlServer
+from local_account.servers import Installation
+from local_account.servers.mysql_family import MysqlServer
 
-ROOT = Path(__file__).resolve().parents[2] / ".build" / "mysql" / "root"
+ROOT = Path(__file__).resolve().parents[3] / ".build" / "mysql" / "root"
 
 
 def _unpacked() -> Path | None:
