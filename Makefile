@@ -71,4 +71,4 @@ sam-local: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/python -m local_account.sam_local
 
 clean:
-	rm -rf --one-file-system .venv .build .aws-sam .demo
+	rm -rf --one-file-system .venv .build .aws-sam .demo .artifacts
