@@ -1,0 +1,87 @@
+"""`python -m notice` writes NOTICE: which distributions of others are shipped in the Lambdas, and under which licences.
+
+The functions' requirements.txt name them; what these need in turn, and every licence, is read from the metadata of the
+distributions that the tests run with.
+"""
+
+import re
+from collections.abc import Iterator
+from importlib import metadata
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from shipped_template import ROOT
+
+NOTICE = ROOT / "NOTICE"
+# Lambda's own runtime brings the SDK and what it needs.
+_RUNTIME = "boto3"
+_PINNED = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
+_HEAD = """\
+Serverless Optimizer
+
+Licensed under the Apache License, Version 2.0; see LICENSE.
+
+Written by `python -m notice`; a test compares it with the metadata of the distributions. Each distribution contains the
+full text of its own licence.
+
+"""
+
+
+class DifferentVersion(ValueError):
+    """A function ships another version than the tests run with."""
+
+
+def document() -> str:
+    """Return the whole file."""
+    shipped = _closure(_shipped())
+    runtime = _closure([_RUNTIME])
+    return "".join(
+        (
+            _HEAD,
+            "Shipped in the packages of the Lambda functions (functions/*/requirements.txt and what these need):\n\n",
+            *map(_line, shipped),
+            "\nUsed by the Lambda functions, provided by Lambda's runtime for Python, and not shipped:\n\n",
+            *(_line(name) for name in runtime if name not in shipped),
+        )
+    )
+
+
+def _shipped() -> Iterator[str]:
+    """Yield each distribution that a function names."""
+    for path in sorted((ROOT / "functions").glob("*/requirements.txt")):
+        for name, version in _PINNED.findall(path.read_text()):
+            if metadata.version(name) != version:
+                found = f"{name} {version}, the tests run with {metadata.version(name)}"
+                raise DifferentVersion(f"{path.relative_to(ROOT)} ships {found}")
+            yield canonicalize_name(name)
+
+
+def _closure(names: Iterator[str] | list[str]) -> list[str]:
+    """Return these distributions and all that they need, sorted."""
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            needs = map(Requirement, metadata.requires(name) or ())
+            left += [canonicalize_name(one.name) for one in needs if one.marker is None or one.marker.evaluate()]
+    return sorted(found)
+
+
+def _line(name: str) -> str:
+    return f"  {name} {metadata.version(name)}: {_licence(name)}\n"
+
+
+def _licence(name: str) -> str:
+    """Return the licence as the distribution's metadata state it."""
+    own = metadata.metadata(name)
+    if expression := own.get("License-Expression"):
+        return str(expression)
+    stated = str(own.get("License", "")).partition("\n")[0]
+    classified = (line.rpartition(" :: ")[2] for line in own.get_all("Classifier", []) if line.startswith("License"))
+    return ", ".join(dict.fromkeys(filter(None, (stated, *classified))))
+
+
+if __name__ == "__main__":
+    NOTICE.write_text(document())
