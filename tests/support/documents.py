@@ -1,4 +1,4 @@
-"""README.md and docs/ as data: the commands and the JSON that they show."""
+"""The documents of the repository as data: the commands and the JSON that they show."""
 
 import os
 import re
@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FILES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+FILES = (
+    *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+)
 PROGRAMS = ("optimizer", "make", "sam", "aws", "apt-get", ".venv/bin/python", "python", "pip")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+)`")

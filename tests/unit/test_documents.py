@@ -18,6 +18,8 @@ from optimizer_cli.policy_reference import markdown
 ELSEWHERE = {
     "make demo": "the demo\x27s run is what the end-to-end tests deploy and start: local/local_account",
     "make test": "by .ci/run",
+    "make setup": "by .ci/run",
+    "make check": "by .ci/run, as part of make test",
     "make sam-local": "tests/containers",
     "sam build": "the local account is deployed with it: local/local_account/deploy.py",
     "sam deploy --guided": "the local account is deployed with `sam deploy`, its answers given as options",
