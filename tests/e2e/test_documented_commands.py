@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from documents import Shown, commands, run
+from documents import ROOT, Shown, commands, run
 from running import Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -61,6 +62,7 @@ def office(deployed: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     running.settle()
     folder = tmp_path_factory.mktemp("office")
     (folder / "policy.json").write_text(json.dumps({"version": 1, "mode": "recommend"}))
+    shutil.copytree(ROOT / "examples", folder / "examples")
     running.store_policy(POLICY)
     acted = running.optimize("documented", {"tuners": ["warmups"]})
     assert acted.status == "SUCCEEDED", acted.cause

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 FILES = (
     *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
     *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "examples" / "README.md",
 )
 PROGRAMS = ("optimizer", "make", "sam", "aws", "apt-get", ".venv/bin/python", "python", "pip")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
