@@ -68,7 +68,7 @@ class Application:
 STACK = click.option(
     "--stack", envvar="OPTIMIZER_STACK", default="optimizer", show_default=True, help="Name of the application's stack."
 )
-JSON = click.option("--json", "as_json", is_flag=True, help="The answer as JSON, for programs.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
 def said_plainly[**P, T](command: Callable[P, T]) -> Callable[P, T]:

@@ -1,10 +1,4 @@
-"""Memory sizes that would have been tried, and what they save, on trace files or on one's own functions.
-
-With trace files, two weeks are played with one plan a day: functions follow curves of duration against memory, every
-try is watched as the deployed application watches it, and what does worse is taken back. Without, the current
-credentials read metrics and REPORT lines, and what a run would propose now is shown with its expected saving; nothing
-is changed. Reading logs costs money; the policy bounds it (memory.max_log_scan_mb for each function).
-"""
+"""`optimizer backtest memory`: memory sizes tried on traces, or proposed for the functions of an account."""
 
 import json
 from datetime import UTC, datetime
@@ -30,12 +24,14 @@ from optimizer_cli.backtests import memory_account, memory_traces
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.command(help=__doc__)
-@click.option("--traces", type=_FOLDER, help="Folder with series.json and NAME.csv.gz; without it the account is read.")
-@click.option("--curves", type=_FOLDER, help="With --traces: folder with curves.csv; without it a formula.")
-@click.option("--days", type=click.IntRange(1, 21), default=14, show_default=True, help="With --traces: days to play.")
-@click.option("--policy", "policy_file", type=click.File("rb"), help="Policy file; without it the defaults hold.")
-@click.option("--only", multiple=True, metavar="NAME", help="This function or series alone; may be given repeatedly.")
+@click.command()
+@click.option("--traces", type=_FOLDER, help="Folder with series.json and NAME.csv.gz. Default: read the account.")
+@click.option("--curves", type=_FOLDER, help="With --traces: folder with curves.csv. Default: a formula.")
+@click.option(
+    "--days", type=click.IntRange(1, 21), default=14, show_default=True, help="With --traces: number of days to play."
+)
+@click.option("--policy", "policy_file", type=click.File("rb"), help="Policy file. Default: the default policy.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only this function or series; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
 def command(
     traces: Path | None,
@@ -45,7 +41,17 @@ def command(
     only: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """The command."""
+    """Show which memory sizes would have been tried, and what they save.
+
+    With --traces, play two weeks of recorded traffic with one plan a day: functions follow curves of duration against
+    memory, each change is observed as the deployed application observes it, and what does worse is rolled back.
+
+    Without --traces, read the metrics and REPORT lines of the account that your credentials belong to, and show what
+    a run would propose now, with its estimated savings. Reading logs costs money; memory.max_log_scan_mb of the policy
+    limits it for each function.
+
+    Read-only. Prints a table: memory before and after, sizes tried, savings a month with a 95 % interval.
+    """
     if curves and not traces:
         raise click.UsageError("--curves goes with --traces: an account's functions have curves of their own")
     policy = _policy(policy_file)

@@ -1,9 +1,4 @@
-"""TTLs that would have been set, and what they give in time that was not seen: hit ratio, memory, dollars.
-
-Learns from the first half of a trace (CSV with time_s, namespace and key), or of what the cache client logged for the
-caches of your policy, and replays the second half with the TTLs that were and with those that came out, step by step
-within the limits. Prices are assumptions: give your own. Nothing is changed.
-"""
+"""`optimizer backtest ttl`: TTLs learnt from one half of the reads, judged on the other."""
 
 import json
 from datetime import UTC, datetime
@@ -29,18 +24,51 @@ from optimizer_cli.backtests.ttl_sources import Halves, UnreadableTrace, of_acco
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command(help=__doc__)
+@click.command()
 @click.option("--trace", "traces", type=_FILE, multiple=True, help="Trace of reads, .csv or .csv.gz; repeatable.")
-@click.option("--policy", "policy_file", type=click.File("rb"), help="Policy that names the caches of the account.")
 @click.option(
-    "--ttl", "ttl_s", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="TTL so far, s."
+    "--policy",
+    "policy_file",
+    type=click.File("rb"),
+    help="Policy that names the caches; their logs are read from the account.",
 )
-@click.option("--min-ttl", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Smallest TTL, s.")
-@click.option("--max-ttl", type=click.FloatRange(min=0.001), default=3600.0, show_default=True, help="Largest TTL, s.")
-@click.option("--memory-mb", type=click.FloatRange(min=0), default=1024.0, show_default=True, help="Budget, MiB.")
-@click.option("--value-bytes", type=click.FloatRange(min=0), default=500.0, show_default=True, help="Size of a value.")
-@click.option("--usd-gb-month", type=click.FloatRange(min=0), default=91.25, show_default=True, help="Cache memory.")
-@click.option("--usd-million-misses", type=click.FloatRange(min=0), default=0.125, show_default=True, help="Origin.")
+@click.option(
+    "--ttl", "ttl_s", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Current TTL, seconds."
+)
+@click.option(
+    "--min-ttl", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Smallest TTL to set, seconds."
+)
+@click.option(
+    "--max-ttl",
+    type=click.FloatRange(min=0.001),
+    default=3600.0,
+    show_default=True,
+    help="Largest TTL to set, seconds.",
+)
+@click.option(
+    "--memory-mb", type=click.FloatRange(min=0), default=1024.0, show_default=True, help="Memory for all entries, MiB."
+)
+@click.option(
+    "--value-bytes",
+    type=click.FloatRange(min=0),
+    default=500.0,
+    show_default=True,
+    help="Size of a value in the trace, bytes.",
+)
+@click.option(
+    "--usd-gb-month",
+    type=click.FloatRange(min=0),
+    default=91.25,
+    show_default=True,
+    help="Price of a GB of cache memory a month, USD.",
+)
+@click.option(
+    "--usd-million-misses",
+    type=click.FloatRange(min=0),
+    default=0.125,
+    show_default=True,
+    help="Price of a million reads from the origin, USD.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     traces: tuple[Path, ...],
@@ -54,7 +82,15 @@ def command(
     usd_million_misses: float,
     as_json: bool,
 ) -> None:
-    """The command."""
+    """Show which cache TTLs would have been set, and what they give.
+
+    Learn TTLs from the first half of a trace (CSV with time_s, namespace and key), or of what the cache client logged
+    for the caches of your policy. Then replay the second half with the old and with the new TTLs, step by step within
+    the limits.
+
+    Read-only. Prints a table for each cache: TTL, hit ratio, memory and dollars a month, before and after. The prices
+    are assumptions: give your own.
+    """
     if bool(traces) == bool(policy_file):
         raise click.UsageError("give either --trace, or --policy to read the account's own caches")
     if not min_ttl <= ttl_s <= max_ttl:

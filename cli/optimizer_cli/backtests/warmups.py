@@ -1,9 +1,4 @@
-"""Cold starts, idle time and dollars with warm-ups and without, on trace files or on one's own CloudWatch history.
-
-Plans are made as the deployed application would have made them, each from what was known by then, and replaced by the
-next. Beside them: doing nothing, a warmer of 2 environments every 5 minutes, and provisioned concurrency that
-Application Auto Scaling holds at 70 %. Reads only. Pings that are sent already count as traffic here.
-"""
+"""`optimizer backtest warmups`: cold starts, idle time and dollars with warm-ups and without."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -34,26 +29,42 @@ _TITLES = {
 }
 
 
-@click.command(help=__doc__)
+@click.command()
 @click.option(
     "--traces",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with series.json and NAME.csv.gz; without it CloudWatch is read with the current credentials.",
+    help="Folder with series.json and NAME.csv.gz. Default: read CloudWatch with your credentials.",
 )
-@click.option("--policy", "policy_file", type=click.File("rb"), help="Policy file; without it the defaults hold.")
-@click.option("--only", multiple=True, metavar="NAME", help="This function or series alone; may be given repeatedly.")
-@click.option("--hours-between-plans", type=click.IntRange(1, 168), default=6, show_default=True)
+@click.option("--policy", "policy_file", type=click.File("rb"), help="Policy file. Default: the default policy.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only this function or series; repeatable.")
+@click.option(
+    "--hours-between-plans",
+    type=click.IntRange(1, 168),
+    default=6,
+    show_default=True,
+    help="Hours from one plan to the next.",
+)
 @click.option(
     "--worth",
     type=click.FloatRange(0, 1e9),
-    help="Idle minutes that one cold start less is worth, instead of the policy's warmups.idle_minutes_per_cold_start.",
-)
-@click.option("--memory-mb", type=click.IntRange(128, 10_240), default=1024, show_default=True, help="Of traces.")
-@click.option(
-    "--architecture", type=click.Choice(["arm64", "x86_64"]), default="x86_64", show_default=True, help="Of traces."
+    help="Idle minutes an avoided cold start is worth. Default: the policy's warmups.idle_minutes_per_cold_start.",
 )
 @click.option(
-    "--init-ms", type=click.FloatRange(0, 600_000), default=USUAL_INIT_MS, show_default=True, help="Length of INIT."
+    "--memory-mb", type=click.IntRange(128, 10_240), default=1024, show_default=True, help="With --traces: memory, MB."
+)
+@click.option(
+    "--architecture",
+    type=click.Choice(["arm64", "x86_64"]),
+    default="x86_64",
+    show_default=True,
+    help="With --traces: architecture.",
+)
+@click.option(
+    "--init-ms",
+    type=click.FloatRange(0, 600_000),
+    default=USUAL_INIT_MS,
+    show_default=True,
+    help="Duration of a cold start, ms, where it is not known.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
 def command(
@@ -67,7 +78,15 @@ def command(
     init_ms: float,
     as_json: bool,
 ) -> None:
-    """The command."""
+    """Compare cold starts, idle time and dollars with warm-ups and without.
+
+    Play trace files, or the CloudWatch history of your functions. Each plan is made from what was known by then, as
+    the deployed application makes it, and replaced by the next. Beside it: doing nothing, a warmer that pings two
+    environments every five minutes, and provisioned concurrency that Application Auto Scaling holds at 70 %.
+
+    Read-only. Prints a table with one row a function and way. Pings that are sent already count as traffic. Ends with
+    1 if nothing could be played.
+    """
     policy = _policy(policy_file)
     if worth is not None:
         policy = replace(policy, warmups=replace(policy.warmups, idle_minutes_per_cold_start=worth))

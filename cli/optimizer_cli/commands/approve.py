@@ -1,4 +1,4 @@
-"""`optimizer approve`: answer the question of a run with AWS credentials instead of the link."""
+"""`optimizer approve`: respond to the approval request of a run with AWS credentials instead of the link."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ from optimizer_cli.application import STACK, AwsTrouble
 _DONE = ("answered", "recorded")
 
 
-@click.command(help=__doc__)
+@click.command()
 @click.argument("run")
 @click.argument("changes", nargs=-1, metavar="[CHANGE]...")
-@click.option("--reject", is_flag=True, help="Reject everything that is asked about.")
-@click.option("--reason", default="", help="Why; it is kept with the changes.")
-@click.option("--as", "approver", help="Approver of the policy for whom you answer; needed where it lists several.")
-@click.option("--by", help="Your name; without it the last part of the ARN of your credentials.")
+@click.option("--reject", is_flag=True, help="Reject all changes.")
+@click.option("--reason", default="", help="Reason, recorded with the changes.")
+@click.option("--as", "approver", help="Approver in whose name you respond; required if the policy lists several.")
+@click.option("--by", help="Your name. Default: the last part of the ARN of your credentials.")
 @STACK
-@click.option("--yes", is_flag=True, help="Do not ask again before the answer is sent.")
-@click.option("--json", "as_json", is_flag=True, help="The answer as JSON; needs --yes.")
+@click.option("--yes", is_flag=True, help="Send the response without asking you to confirm.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; requires --yes.")
 def command(
     run: str,
     changes: tuple[str, ...],
@@ -36,9 +36,13 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Shows what RUN asks about. Approves the CHANGEs that are named and rejects the others; without any, approves all.
+    """Approve or reject the changes that RUN waits for.
 
-    An answer counts once. Ends with 1 if it did not count.
+    Show the changes first, then ask you to confirm. The CHANGEs that you name are approved and the others rejected;
+    if you name none, all are approved. The response is recorded under the ARN of your AWS credentials.
+
+    A response counts once. Ends with 1 if it did not count, for example because somebody else has responded or the
+    plan has changed.
     """
     if reject and changes:
         raise click.UsageError("--reject rejects everything: name no CHANGE with it.")

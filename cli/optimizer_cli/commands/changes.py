@@ -1,4 +1,4 @@
-"""`optimizer changes`: what was proposed, what became of it, and why."""
+"""`optimizer changes`: changes with their status and reason."""
 
 import json
 from collections.abc import Iterable
@@ -14,20 +14,28 @@ from optimizer.runs import StoredChange
 from optimizer_cli import tables
 from optimizer_cli.application import JSON, STACK, Application, said_plainly
 
+_STATUS = f"Only changes with this status: {', '.join(status.value for status in Status)}."
+
 
 @click.command(
-    help="""The changes of RUN, or of all runs of the last days.
+    help="""List the changes of RUN, or of all recent runs, with status and reason.
+
+Read-only.
 
 \b
-    optimizer changes                        the last two weeks
-    optimizer changes RUN --status refused   what the guardrails held back, and by which rule
-    optimizer revert CHANGE                  take one back
+    optimizer changes                        changes of the last two weeks
+    optimizer changes RUN --status refused   changes that guardrails blocked
+    optimizer revert CHANGE                  roll one back
 """
 )
 @click.argument("run", required=False)
-@click.option("--status", type=click.Choice([status.value for status in Status]), help="Only those that are here.")
-@click.option("--days", type=click.IntRange(1, 400), default=14, show_default=True, help="How far back, without RUN.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, without RUN.")
+@click.option("--status", type=click.Choice([status.value for status in Status]), metavar="STATUS", help=_STATUS)
+@click.option(
+    "--days", type=click.IntRange(1, 400), default=14, show_default=True, help="Days to look back, without RUN."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Number of changes, without RUN."
+)
 @STACK
 @JSON
 @said_plainly

@@ -5,12 +5,14 @@ from click.shell_completion import get_completion_class
 
 
 @click.command(
-    help="""Print what a SHELL needs to complete commands and options.
+    help="""Print the script with which SHELL completes commands and options.
+
+Add the line of your shell to its configuration file.
 
 \b
-    bash   eval "$(optimizer completion bash)"           in ~/.bashrc
-    zsh    eval "$(optimizer completion zsh)"            in ~/.zshrc
-    fish   optimizer completion fish | source            in ~/.config/fish/config.fish
+    ~/.bashrc                    eval "$(optimizer completion bash)"
+    ~/.zshrc                     eval "$(optimizer completion zsh)"
+    ~/.config/fish/config.fish   optimizer completion fish | source
 """
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))

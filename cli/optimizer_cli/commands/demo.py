@@ -1,4 +1,4 @@
-"""`optimizer demo`: a whole account on this machine, a real deploy, a real run, the report."""
+"""`optimizer demo`: a local account, a deployment, a run and its report."""
 
 import json
 import sys
@@ -36,32 +36,40 @@ USER_ERRORS = (
 )
 
 
-@click.command(help=__doc__)
+@click.command()
 @click.option(
     "--traces",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of traffic traces; without it the traffic is synthetic.",
+    help="Folder with traffic traces. Default: synthetic traffic.",
 )
 @click.option(
     "--curves",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with curves.csv, durations against memory; else ../memory of the traces, or a formula.",
+    help="Folder with curves.csv, durations against memory. Default: ../memory of the traces, or a formula.",
 )
 @click.option(
     "--policy",
     "policy_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Run with this policy; without it one that changes functions by itself, within limits.",
+    help="Policy file. Default: a policy that changes functions without asking, within limits.",
 )
 @click.option(
-    "--approve", is_flag=True, help="Ask before every change, and answer unattended from the page that is sent."
+    "--approve", is_flag=True, help="Ask before every change, and respond automatically from the page that is sent."
 )
-@click.option("--keep", is_flag=True, help="Leave the local account running until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Keep the local account running until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object; progress goes to stderr.")
 def command(
     traces: Path | None, curves: Path | None, policy_file: Path | None, approve: bool, keep: bool, as_json: bool
 ) -> None:
-    """Everything listens on 127.0.0.1 and ends with this command."""
+    """Deploy the application into a local AWS account, run it, and show the report.
+
+    Start an emulated account with functions, traffic, two caches and a PostgreSQL on 127.0.0.1, deploy with `sam
+    deploy`, and run the state machine once. That takes two to three minutes. Prints what was proposed, blocked (and by
+    which rule), applied, rolled back and reported.
+
+    Nothing outside this machine is read or changed, and everything ends with this command. Ends with 1 if the run
+    failed.
+    """
     progress = Console(stderr=as_json, highlight=False)
     try:
         status = _demo(traces, curves, policy_file, approve, keep, as_json, progress)

@@ -1,15 +1,19 @@
-"""`optimizer inspect`: look at a database or a cache from here; nothing is changed."""
+"""`optimizer inspect`: findings about a database or a cache, read from this machine."""
 
 import click
 
 from optimizer_cli.lazy import Lazy
 
 INSPECTIONS = {
-    "indexes": "Indexes of PostgreSQL, MySQL or MariaDB: superfluous, unused, missing, bloated.",
-    "cache": "What is in a Redis or Valkey: namespaces, TTLs, memory, settings.",
+    "indexes": "Find superfluous, unused, missing and bloated indexes in a database.",
+    "cache": "Show namespaces, TTLs, memory and settings of a Redis or Valkey.",
 }
 
 
-@click.command(cls=Lazy, package="optimizer_cli.inspections", purposes=INSPECTIONS, help=__doc__)
+@click.command(cls=Lazy, package="optimizer_cli.inspections", purposes=INSPECTIONS)
 def command() -> None:
-    """The group."""
+    """Examine a database or a cache from this machine.
+
+    Read-only: each command connects to the server at --url, prints its findings with their reasons, and changes
+    nothing. No stack is needed.
+    """

@@ -1,4 +1,4 @@
-"""`optimizer plan`: the tuners' pure decisions, without AWS."""
+"""`optimizer plan`: the tuners' decisions alone, without AWS."""
 
 import importlib
 import sys
@@ -8,19 +8,29 @@ import click
 from optimizer_cli import json_lines
 
 PLANNERS = {
-    "warmups": "Pings and provisioned concurrency for the hours ahead, from invocations per minute.",
-    "memory": "The next memory size to run at, from the durations seen so far.",
-    "ttl": "Hit ratios that TTLs would reach, and TTLs within a memory budget, from an access trace.",
+    "warmups": "Plan pings and provisioned concurrency from past traffic.",
+    "memory": "Plan the next memory size from the durations seen so far.",
+    "ttl": "Plan TTLs within a memory budget from an access trace.",
 }
 
+_HELP = """{}
 
-@click.group(help=__doc__)
+Read one JSON request a line from standard input until it closes; print one JSON answer a line. Ends with 1 if a request
+could not be answered.
+"""
+
+
+@click.group()
 def command() -> None:
-    """The group."""
+    """Run a tuner's decision alone: JSON lines in, JSON lines out.
+
+    Each command reads requests from standard input until it closes and prints one answer a line, so that other
+    programs can use the decisions. Read-only: no AWS account is used.
+    """
 
 
 def _add(name: str, purpose: str) -> None:
-    @command.command(name, help=f"{purpose} Reads requests from standard input until it closes.")
+    @command.command(name, help=_HELP.format(purpose))
     def plan() -> None:
         planner = importlib.import_module(f"optimizer_cli.planners.{name}")
         sys.exit(1 if json_lines.serve(sys.stdin, sys.stdout, planner.answer) else 0)

@@ -1,4 +1,4 @@
-"""`optimizer policy`: check a policy here, show and store the one that runs use."""
+"""`optimizer policy`: check a policy file, show and store the policy that runs use."""
 
 import json
 import sys
@@ -17,28 +17,37 @@ from optimizer_cli.application import STACK, Application, AwsTrouble, said_plain
 from optimizer_cli.policy_reference import markdown
 
 POLICY_KEY = "policy/policy.json"
-_BUCKET = click.option("--bucket", envvar="OPTIMIZER_BUCKET", help="The application's bucket, instead of its stack.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+_BUCKET = click.option("--bucket", envvar="OPTIMIZER_BUCKET", help="Bucket of the application, instead of its stack.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 
 
-@click.group(help=__doc__)
+@click.group()
 def command() -> None:
-    """The group."""
+    """Check a policy file, show the policy in use, or store a new one.
+
+    The policy says what the application may look at and change. `check` and `reference` need no AWS account.
+    """
 
 
 @command.command()
 @_FILE
 @_JSON
 def check(file: Path, as_json: bool) -> None:
-    """Say everything that is wrong with FILE (- is standard input). Ends with 1 if something is."""
+    """Check the policy in FILE (- for standard input).
+
+    Print each error with its path. Read-only; needs no AWS account. Ends with 1 if the policy has errors.
+    """
     _policy(_content(file), str(file), as_json)
     _say({"valid": True}, f"{file}: the policy is valid.", as_json)
 
 
 @command.command()
 def reference() -> None:
-    """Every key of a policy with its default and its meaning, as Markdown."""
+    """Print every key with its default and meaning.
+
+    The output is Markdown. Read-only; needs no AWS account.
+    """
     click.echo(markdown(schema()), nl=False)
 
 
@@ -49,7 +58,11 @@ def reference() -> None:
 @_JSON
 @said_plainly
 def put(file: Path, stack: str, bucket: str | None, as_json: bool) -> None:
-    """Check FILE and store it as the policy of the runs to come."""
+    """Store the policy in FILE (- for standard input).
+
+    Check it first, then store it in the application's bucket. Runs that start later use it; a run in progress does
+    not. Ends with 1, and stores nothing, if the policy has errors.
+    """
     content = _content(file)
     _policy(content, str(file), as_json)
     bucket = bucket or Application.find(stack).bucket
@@ -63,11 +76,15 @@ def put(file: Path, stack: str, bucket: str | None, as_json: bool) -> None:
 @command.command()
 @STACK
 @_BUCKET
-@click.option("--defaults", is_flag=True, help="Also what the policy leaves to its defaults.")
+@click.option("--defaults", is_flag=True, help="Include the keys that the policy leaves to their defaults.")
 @_JSON
 @said_plainly
 def show(stack: str, bucket: str | None, defaults: bool, as_json: bool) -> None:
-    """The policy that the next run will use; it is JSON with and without --json."""
+    """Print the policy that the next run uses.
+
+    The output is JSON, with and without --json. Read-only. Without a stored policy, print the default policy, which
+    only recommends.
+    """
     bucket = bucket or Application.find(stack).bucket
     try:
         content = Documents(boto3.client("s3"), bucket).read_bytes(POLICY_KEY)

@@ -1,4 +1,4 @@
-"""`optimizer report`: what a run did, as text, as pages or as numbers."""
+"""`optimizer report`: the report of a run as text, pages or JSON."""
 
 from pathlib import Path
 
@@ -12,12 +12,14 @@ _PAGES = "report"
 
 
 @click.command(
-    help="""The report of RUN.
+    help="""Show the report of RUN and download its pages.
+
+Read-only. Print the message that was sent, and the path of the pages. Ends with 3 if the run has no report (yet).
 
 \b
-    optimizer report RUN          the message, then where its pages were put
-    optimizer report RUN --open   and open them
-    optimizer report RUN --json   the numbers behind them
+    optimizer report RUN          the message and the path of the pages
+    optimizer report RUN --open   the same, and open the pages
+    optimizer report RUN --json   the figures, without pages
 """
 )
 @click.argument("run")
@@ -26,9 +28,9 @@ _PAGES = "report"
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".optimizer"),
     show_default=True,
-    help="Where the pages are put.",
+    help="Folder that the pages are stored in.",
 )
-@click.option("--open", "open_it", is_flag=True, help="Open the page in a browser.")
+@click.option("--open", "open_it", is_flag=True, help="Open the pages in a browser.")
 @STACK
 @JSON
 @said_plainly

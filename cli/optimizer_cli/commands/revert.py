@@ -1,4 +1,4 @@
-"""`optimizer revert`: take a change back."""
+"""`optimizer revert`: roll a change back."""
 
 import json
 import time
@@ -28,15 +28,17 @@ class NotTakenBack(click.ClickException):
 
 
 @click.command(
-    help="""Take CHANGE back: put into place what its record says was there before.
+    help="""Roll CHANGE back: restore the state that its record says was there before.
 
-The state machine of changes does it, with the same checks as when a change is taken back by itself; it is recorded, and
-a message about it is sent. Asking twice takes it back once. `optimizer changes` lists the ids.
+The state machine of changes does it, with the same checks as an automatic rollback; the rollback is recorded, and a
+message about it is sent. A second call does nothing more. `optimizer changes` lists the ids.
+
+Ends with 1 if the change was never applied or could not be rolled back.
 """
 )
 @click.argument("change")
-@click.option("--reason", default="", help="Why; kept in the record and in the message.")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it is done.")
+@click.option("--reason", default="", help="Reason, kept in the record and in the message.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the rollback is done.")
 @STACK
 @JSON
 @said_plainly

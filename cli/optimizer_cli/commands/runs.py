@@ -1,4 +1,4 @@
-"""`optimizer runs`: what ran lately, and how it ended."""
+"""`optimizer runs`: recent runs and how they ended."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,16 +12,18 @@ from optimizer_cli.application import JSON, STACK, Application, said_plainly
 
 
 @click.command(
-    help="""The runs of the last days, the newest first.
+    help="""List recent runs, the newest first, and how they ended.
+
+Read-only.
 
 \b
-    optimizer runs                what ran in the last two weeks
-    optimizer changes RUN         what one of them proposed and did
-    optimizer report RUN          its pages, with pictures
+    optimizer runs          runs of the last two weeks
+    optimizer changes RUN   what one of them proposed and applied
+    optimizer report RUN    its report, with charts
 """
 )
-@click.option("--days", type=click.IntRange(1, 400), default=14, show_default=True, help="How far back.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many at the most.")
+@click.option("--days", type=click.IntRange(1, 400), default=14, show_default=True, help="Days to look back.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Largest number of runs.")
 @STACK
 @JSON
 @said_plainly

@@ -44,7 +44,7 @@ SLOWER = 3
     show_default=True,
     help="Share of the time in which a server may be busy with this.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     url: str,
     replica_url: str | None,

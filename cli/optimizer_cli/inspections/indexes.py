@@ -58,7 +58,7 @@ class CannotLook(RuntimeError):
     help="Days without a read on every node before an index counts as unused.",
 )
 @click.option("--check", is_flag=True, help="End with 3 if something is to be done.")
-@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     url: str,
     replicas: tuple[str, ...],
