@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # Hundreds of processes are started; where nothing compiled may be kept, each of them compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test check lint types template lock mysql sam-local clean
+.PHONY: setup demo test check lint types template lock mysql sam-local architecture clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -69,6 +69,10 @@ mysql: .build/mysql/.installed
 # Every function with its event in a container. Needs root and the packages that docs/development.md names.
 sam-local: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/python -m local_account.sam_local
+
+# Draws docs/architecture.svg anew; a test compares the two.
+architecture: .venv/.installed
+	$(BIN)/python -m architecture_picture
 
 clean:
 	rm -rf --one-file-system .venv .build .aws-sam .demo .artifacts
