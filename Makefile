@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # Hundreds of processes are started; where nothing compiled may be kept, each of them compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test check lint types template lock mysql sam-local architecture clean
+.PHONY: setup demo test check lint types template lock mysql sam-local architecture pictures clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -73,6 +73,10 @@ sam-local: .venv/.installed .build/sam/.installed .build/emulator/.installed
 # Draws docs/architecture.svg anew; a test compares the two.
 architecture: .venv/.installed
 	$(BIN)/python -m architecture_picture
+
+# Takes the pictures of the README anew, from sample data. Needs Debian's chromium.
+pictures: .venv/.installed
+	$(BIN)/python tests/support/readme_pictures.py
 
 clean:
 	rm -rf --one-file-system .venv .build .aws-sam .demo .artifacts

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from asking import NOW, TWO_OF_THREE, Asking, approve, asking
+from asking import NOW, TWO_OF_THREE, approve, asking, three
 from optimizer.approvals.question import ApprovalStatus
-from optimizer.changes import Effect, Interval, Risk, Status, Tuner
+from optimizer.changes import Status
 from page_server import PageServer, page_server
 from playwright.sync_api import expect
 
@@ -20,33 +20,6 @@ pytestmark = pytest.mark.browser
 def pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
     with asking(monkeypatch) as office, page_server(office) as found:
         yield found
-
-
-def three(office: Asking) -> list[Any]:
-    """Changes of three kinds."""
-    provisioned = office.propose(
-        "checkout-api",
-        tuner=Tuner.PROVISIONED_CONCURRENCY,
-        action="set_provisioned_concurrency",
-        before={"environments": 2},
-        after={"environments": 5},
-        undo={"environments": 2},
-        reason="checkout-api: 4.1 % of its calls on weekdays meet a cold start of 2.3 s.",
-        risk=Risk.LOW,
-        effect=Effect(usd_month=Interval(31.2, 28.0, 34.1), cold_starts_month=Interval(-5200, -6100, -4300)),
-    )
-    warmups = office.propose(
-        "invoice-pdf-renderer-with-a-name-as-long-as-Lambda-lets-a-name-be",
-        tuner=Tuner.WARMUPS,
-        action="schedule_warmups",
-        before={"schedules": 0, "plans": []},
-        after={"pings": 42, "most_environments": 3, "usd_day": 0.0021, "schedule": [[0, 1, 42, 3]]},
-        undo={"action": "delete_schedules", "schedules": 42},
-        reason="Its traffic rises at 08:00 every weekday.",
-        risk=Risk.LOW,
-        effect=Effect(usd_month=Interval(0.06, 0.06, 0.06)),
-    )
-    return [office.propose("orders"), provisioned, warmups]
 
 
 def test_approving_with_the_keyboard_alone(pages: PageServer, window: Any) -> None:

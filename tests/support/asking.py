@@ -129,6 +129,33 @@ class Asking:
         return [self.store.change(change.id).status for change in changes]
 
 
+def three(office: Asking) -> list[Change]:
+    """Changes of three kinds."""
+    provisioned = office.propose(
+        "checkout-api",
+        tuner=Tuner.PROVISIONED_CONCURRENCY,
+        action="set_provisioned_concurrency",
+        before={"environments": 2},
+        after={"environments": 5},
+        undo={"environments": 2},
+        reason="checkout-api: 4.1 % of its calls on weekdays meet a cold start of 2.3 s.",
+        risk=Risk.LOW,
+        effect=Effect(usd_month=Interval(31.2, 28.0, 34.1), cold_starts_month=Interval(-5200, -6100, -4300)),
+    )
+    warmups = office.propose(
+        "invoice-pdf-renderer-with-a-name-as-long-as-Lambda-lets-a-name-be",
+        tuner=Tuner.WARMUPS,
+        action="schedule_warmups",
+        before={"schedules": 0, "plans": []},
+        after={"pings": 42, "most_environments": 3, "usd_day": 0.0021, "schedule": [[0, 1, 42, 3]]},
+        undo={"action": "delete_schedules", "schedules": 42},
+        reason="Its traffic rises at 08:00 every weekday.",
+        risk=Risk.LOW,
+        effect=Effect(usd_month=Interval(0.06, 0.06, 0.06)),
+    )
+    return [office.propose("orders"), provisioned, warmups]
+
+
 FROM_PAGE = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
 
 
