@@ -1,7 +1,7 @@
 """`python -m notice` writes NOTICE: which distributions of others are shipped in the Lambdas, and under which licences.
 
-The functions' requirements.txt name them; what these need in turn, and every licence, is read from the metadata of the
-distributions that the tests run with.
+The requirements.txt of the layer and of the functions name them; what these need in turn, and every licence, is read
+from the metadata of the distributions that the tests run with.
 """
 
 import re
@@ -28,7 +28,7 @@ full text of its own licence.
 
 
 class DifferentVersion(ValueError):
-    """A function ships another version than the tests run with."""
+    """The layer or a function ships another version than the tests run with."""
 
 
 def document() -> str:
@@ -38,7 +38,7 @@ def document() -> str:
     return "".join(
         (
             _HEAD,
-            "Shipped in the packages of the Lambda functions (functions/*/requirements.txt and what these need):\n\n",
+            "Shipped in the layer and the packages of the functions (requirements.txt, and what these need):\n\n",
             *map(_line, shipped),
             "\nUsed by the Lambda functions, provided by Lambda's runtime for Python, and not shipped:\n\n",
             *(_line(name) for name in runtime if name not in shipped),
@@ -47,8 +47,8 @@ def document() -> str:
 
 
 def _shipped() -> Iterator[str]:
-    """Yield each distribution that a function names."""
-    for path in sorted((ROOT / "functions").glob("*/requirements.txt")):
+    """Yield each distribution that the layer or a function names."""
+    for path in (ROOT / "layer" / "requirements.txt", *sorted(ROOT.glob("functions/*/requirements.txt"))):
         for name, version in _PINNED.findall(path.read_text()):
             if metadata.version(name) != version:
                 found = f"{name} {version}, the tests run with {metadata.version(name)}"
