@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from optimizer.approvals.settle import TELLING
 from optimizer.run_start import Request
-from shipped_template import RESOURCES, ROOT, of_type
+from shipped_template import RESOURCES, ROOT, TEMPLATE, of_type
 
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 # What a function may need beside the standard library and boto3, by the module it is imported as.
@@ -60,11 +60,41 @@ def test_a_state_machine_may_invoke_exactly_the_functions_its_definition_names(n
     assert {resource["!GetAtt"].removesuffix(".Arn") for resource in invoke["Resource"]} == given
 
 
+def test_sections_of_the_template_are_in_order() -> None:
+    order = ["Metadata", "Parameters", "Conditions", "Globals", "Resources", "Outputs"]
+    assert [section for section in TEMPLATE if section in order] == order
+    assert set(TEMPLATE) - set(order) == {"AWSTemplateFormatVersion", "Transform", "Description"}
+
+
+def test_every_parameter_has_a_label_and_a_place_in_one_group() -> None:
+    """The groups are in the order of the parameters, which is the order in which `sam deploy --guided` asks."""
+    interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert grouped == list(TEMPLATE["Parameters"]) == list(interface["ParameterLabels"])
+    labels = [*interface["ParameterGroups"], *({"Label": label} for label in interface["ParameterLabels"].values())]
+    assert all(label["Label"]["default"] for label in labels)
+
+
+@pytest.mark.parametrize("section", ["Parameters", "Outputs"])
+def test_parameters_and_outputs_are_described(section: str) -> None:
+    for name, described in TEMPLATE[section].items():
+        assert described["Description"].strip().endswith("."), name
+
+
 @pytest.mark.parametrize("kind", ["AWS::Serverless::Function", "AWS::Serverless::StateMachine"])
 def test_everything_that_logs_has_a_log_group_with_retention(kind: str) -> None:
     groups = of_type("AWS::Logs::LogGroup")
-    for name in of_type(kind):
-        assert groups[f"{name}Log"]["RetentionInDays"] == {"!Ref": "LogRetentionDays"}
+    for name, own in of_type(kind).items():
+        assert groups[log_group(own)]["RetentionInDays"] == {"!Ref": "LogRetentionDays"}, name
+
+
+def log_group(own: dict[str, Any]) -> str:
+    """Return the logical id of the log group that a function or a state machine writes to."""
+    if "Logging" in own:
+        (destination,) = own["Logging"]["Destinations"]
+        return str(destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["!GetAtt"]).removesuffix(".Arn")
+    logging = own.get("LoggingConfig", TEMPLATE["Globals"]["Function"]["LoggingConfig"])
+    return str(logging["LogGroup"]["!Ref"])
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -126,6 +156,8 @@ def test_what_takes_changes_back_outlives_the_resource_that_asks_for_it() -> Non
         if name in RESOURCES and name not in standing:
             standing.add(name)
             waiting += named_in(RESOURCES[name])
+            if RESOURCES[name]["Type"] == "AWS::Serverless::Function":
+                waiting += named_in(TEMPLATE["Globals"]["Function"])
     (change,) = [m for m in of_type("AWS::Serverless::StateMachine").values() if "change" in m["DefinitionUri"]]
     functions = {*named_in(change["DefinitionSubstitutions"]), "LeaveAccount"} & set(RESOURCES)
     functions = {name for name in functions if RESOURCES[name]["Type"] == "AWS::Serverless::Function"}
@@ -135,7 +167,8 @@ def test_what_takes_changes_back_outlives_the_resource_that_asks_for_it() -> Non
         if functions & {role["!Ref"].removesuffix("Role") for role in policy["Roles"]}
     }
     # Whoever logs into a group that is gone makes a new one, which nobody deletes.
-    assert functions | policies | {f"{name}Log" for name in functions} | {"Optimize", "Change", "Table"} <= standing
+    logs = {log_group(RESOURCES[name]["Properties"]) for name in functions}
+    assert functions | policies | logs | {"Optimize", "Change", "Table"} <= standing
 
 
 def named_in(part: Any) -> list[str]:
