@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # Hundreds of processes are started; where nothing compiled may be kept, each of them compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test check lint types template lock mysql sam-local architecture pictures clean
+.PHONY: setup demo test check lint types template lock requirements mysql sam-local architecture pictures clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -34,11 +34,15 @@ template: $(READY)
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .build/sam/bin/sam validate --lint
 	.build/checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
-# Rewrites the lock files: versions and hashes, no addresses.
+# Rewrites the lock files: versions and hashes, no addresses. The Lambdas are given what the tests run with.
 lock: $(UV)
 	for name in bootstrap dev sam emulator checkov faults runtime; do \
 	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.13 \
 	    requirements/$$name.in --output-file requirements/$$name.lock || exit 1; done
+	$(MAKE) requirements
+
+requirements: .venv/.installed
+	$(BIN)/python -m locked_requirements
 
 $(UV): requirements/bootstrap.lock
 	$(PYTHON) -m venv --clear .build/uv

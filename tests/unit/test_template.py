@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from locked_requirements import needs
 from optimizer.approvals.settle import TELLING
 from optimizer.run_start import Request
 from shipped_template import RESOURCES, ROOT, TEMPLATE, of_type
@@ -103,17 +104,9 @@ def test_a_function_asks_for_exactly_the_packages_it_imports(name: str) -> None:
     assert asked_for(f"functions/{name}") == (imported | LATER.get(name, set())) - asked_for("layer")
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_what_a_function_asks_for_is_the_version_the_tests_run_with(name: str) -> None:
-    locked = (ROOT / "requirements" / "dev.lock").read_text()
-    for line in (ROOT / "functions" / name / "requirements.txt").read_text().splitlines():
-        assert not line or line.startswith("#") or f"{line} " in locked
-
-
 def asked_for(folder: str) -> set[str]:
-    """The packages that a folder's requirements name; those of the layer are there for every function."""
-    lines = (ROOT / folder / "requirements.txt").read_text().splitlines()
-    return {line.partition("==")[0] for line in lines if line and not line.startswith("#")}
+    """The packages that a folder needs by itself; those of the layer are there for every function."""
+    return set(needs()[folder])
 
 
 def imported_by(function: str) -> set[str]:
