@@ -54,26 +54,34 @@ def deploy_application(account: LocalAccount, parameters: Mapping[str, str] | No
     )
 
 
+@contextmanager
+def built_for(architecture: str) -> Iterator[Path]:
+    """`sam build` the application for a processor; nobody else builds until the context ends. SamFailed says why."""
+    # Those for the local account's processor are built once for this and for deploying into it.
+    work = ROOT / ".aws-sam"
+    other = work / architecture if architecture != _PARAMETERS["Architecture"] else work
+    with alone(work):
+        options = ["--parameter-overrides", f"Architecture={architecture}"]
+        _sam({"AWS_DEFAULT_REGION": REGION}, ROOT, _build(ROOT / "template.yaml", other, options))
+        yield other / "build"
+
+
 def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mapping[str, str]) -> dict[str, str]:
     """`sam build` and `sam deploy` a template; the stack's outputs. SamFailed says what went wrong."""
-    if not SAM.exists():
-        raise SamMissing(f"{SAM} is not there: run `make .build/sam/.installed` first")
     # The built template names files relative to where it lies, so that its copy has to lie beside it.
     work = template.parent / ".aws-sam"
     built = work / f"build-{account.port}"
     overrides = [f"{name}={value}" for name, value in parameters.items()]
     options = ["--parameter-overrides", *overrides] if overrides else []
     with alone(work):
-        # The SAM CLI knows what it has already built only while all of this keeps its place.
-        build = ["build", "--template-file", str(template), "--build-dir", str(work / "build")]
-        _sam(account, template.parent, [*build, "--cached", "--cache-dir", str(work / "cache"), "--parallel", *options])
+        _sam(account.environment(), template.parent, _build(template, work, options))
         shutil.rmtree(built, ignore_errors=True)
         shutil.copytree(work / "build", built, copy_function=os.link)
     try:
         ship = ["deploy", "--template-file", str(built / "template.yaml"), "--stack-name", stack, "--resolve-s3"]
         rest = ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
         capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-        _sam(account, template.parent, [*ship, *rest, *capabilities, *options])
+        _sam(account.environment(), template.parent, [*ship, *rest, *capabilities, *options])
     finally:
         shutil.rmtree(built)
     described = account.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
@@ -82,14 +90,22 @@ def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mappin
 
 def delete_application(account: LocalAccount) -> None:
     """`sam delete`, as a team would that leaves. SamFailed says what went wrong."""
-    _sam(account, ROOT, ["delete", "--stack-name", STACK, "--no-prompts", "--region", REGION])
+    _sam(account.environment(), ROOT, ["delete", "--stack-name", STACK, "--no-prompts", "--region", REGION])
 
 
-def _sam(account: LocalAccount, folder: Path, arguments: list[str]) -> None:
+def _build(template: Path, work: Path, options: list[str]) -> list[str]:
+    # The SAM CLI knows what it has already built only while all of this keeps its place.
+    build = ["build", "--template-file", str(template), "--build-dir", str(work / "build")]
+    return [*build, "--cached", "--cache-dir", str(work / "cache"), "--parallel", *options]
+
+
+def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> None:
+    if not SAM.exists():
+        raise SamMissing(f"{SAM} is not there: run `make .build/sam/.installed` first")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # A profile of the person at this machine must not lead to a real account.
     own = {"SAM_CLI_TELEMETRY": "0", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    environment = inherited | account.environment() | own
+    environment = inherited | dict(variables) | own
     done = subprocess.run(
         [str(SAM), *arguments], cwd=folder, env=environment, text=True, capture_output=True, check=False
     )

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "make check": "by .ci/run, as part of make test",
     "make sam-local": "tests/containers",
     "sam build": "the local account is deployed with it: local/local_account/deploy.py",
+    "python3.13 local/check_build.py": "by tests/integration/test_built_packages.py",
     "sam deploy --guided": "the local account is deployed with `sam deploy`, its answers given as options",
     "sam delete --stack-name optimizer": "the local account's application is deleted: tests/e2e/test_stack_deleted.py",
     "aws lambda invoke --function-name optimizer-leave_account --cli-binary-format raw-in-base64-out"
