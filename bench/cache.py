@@ -30,15 +30,15 @@ from typing import IO, Any, cast
 import redis
 from local_account.servers import redis_debian, valkey
 from local_account.servers.redis_protocol import CacheServer
-from optimizer.caches.probe import Progress, probe
-from optimizer.caches.reading import Limits
-from optimizer.caches.server import Endpoint
+from optimizer.caches.probe.probe import ProbeProgress, probe
+from optimizer.caches.probe.reader import ProbeLimits
+from optimizer.caches.probe.server import Endpoint
 
 P99_LIMIT, CPU_LIMIT = 0.05, 0.01
 STARTS = {"valkey": valkey.start, "redis": redis_debian.start}
 READS_PER_S = 1000
 # The shipped pace, without what would end the probe within a round.
-LIMITS = replace(Limits(), keys=10_000_000, seconds=600, most_slower=math.inf)
+LIMITS = replace(ProbeLimits(), keys=10_000_000, seconds=600, most_slower=math.inf)
 
 
 class RoundOver(Exception):
@@ -109,7 +109,7 @@ def play(other: "subprocess.Popen[str]", server: CacheServer, seconds: float, *,
     """One round."""
     seen, reading, over = [0], threading.Event(), threading.Event()
 
-    def watch(at: Progress) -> None:
+    def watch(at: ProbeProgress) -> None:
         seen[0] = at.keys_seen
         reading.set()
         if over.is_set():

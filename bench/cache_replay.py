@@ -29,10 +29,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "packages" / "optimizer-cache"))
 
 from local_account.servers import redis_debian, valkey
-from optimizer.caches.allocate import Space, allocate
-from optimizer.caches.curves import hit_curve, ttl_grid
-from optimizer.caches.forecast import cautious, outlooks
-from optimizer.caches.records import observations
+from optimizer.caches.tuning.allocate import Space, allocate
+from optimizer.caches.tuning.curves import hit_curve, ttl_grid
+from optimizer.caches.tuning.forecast import cautious, outlooks
+from optimizer.caches.tuning.records import observations
 from optimizer_cache import Bounds, Cache, Namespace, connect
 
 LIMIT_PP = 2.0

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from optimizer.capacity.canary import Comparison, Look, Minute, Side, judge
-from optimizer.capacity.watch import Watch
+from optimizer.capacity.canary import CanaryComparison, Look, Minute, Side, judge
+from optimizer.capacity.observation_times import Watch
 from optimizer.policy.model import Memory
 
 WATCH = Watch.of(Memory(), datetime(2026, 1, 1, tzinfo=UTC))
@@ -117,7 +117,7 @@ def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
         )
         begin = end
         look = WATCH.look(number)
-        health = judge(Comparison(side(*old, end), side(*new, end), MAX_SLOWDOWN, ratio), len(LOOKS), look)
+        health = judge(CanaryComparison(side(*old, end), side(*new, end), MAX_SLOWDOWN, ratio), len(LOOKS), look)
         ended = not health.healthy or (look is not Look.EARLY and health.enough)
         if ended:
             break

@@ -16,7 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from optimizer.traffic.forecast_hours import forecast_hours
+from optimizer.traffic.forecast.hours import forecast_hours
 
 HISTORY = 63 * 24
 FIRST = 28 * 24

@@ -8,12 +8,12 @@ from typing import Any
 
 from local_account.memory_run_store import MemoryRunStore
 from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
-from optimizer.changes import Change, Risk, Status, Tuner
-from optimizer.indexes.acting import servers
-from optimizer.indexes.acting.life import ChangeIndexes
-from optimizer.indexes.acting.machine import Machine
-from optimizer.indexes.acting.server import Job
-from optimizer.indexes.connections import Connections
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.indexes.change import select
+from optimizer.indexes.change.change import ChangeIndexes
+from optimizer.indexes.change.host_metrics import Machine
+from optimizer.indexes.change.server import Job
+from optimizer.indexes.connect.pool import Connections
 from optimizer.policy.model import Database, Indexes
 
 TABLE, PRIMARY = "pgbench_accounts", "pgbench_accounts_pkey"
@@ -103,7 +103,7 @@ class Changes:
         self._live(self._change("create_index", AGAIN), self.pool, patience=0.1)
 
     def _change(self, action: str, index: str) -> Change:
-        live = servers.of(self.database, self.pool).look("public", TABLE, index, Job.REBUILD)
+        live = select.of(self.database, self.pool).look("public", TABLE, index, Job.REBUILD)
         before = {"database": "bench", "schema": "public", "table": TABLE, "index": index, "size_bytes": 0}
         if live:
             before |= {"oid": live.oid, "definition": live.definition, "mark": live.mark}
@@ -128,7 +128,7 @@ class Changes:
         life = ChangeIndexes(
             store=self.store,  # type: ignore[arg-type]
             records=self.turns,  # type: ignore[arg-type]
-            server=servers.of(self.database, pool),
+            server=select.of(self.database, pool),
             database=self.database,
             limits=LIMITS,
             recheck=lambda *_: None,

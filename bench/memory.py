@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from memory_families import curves
-from optimizer.capacity.memory_model import SizeSeen, choose
-from optimizer.capacity.prices import call_usd
+from optimizer.capacity.memory.model import SizeSeen, choose
+from optimizer.prices.aws_lambda import call_usd
 
 START_MB = 1024
 GOALS = {"cost": (None, 0.006), "balanced": (None, 0.050), "guarded": (1.1, 0.008)}

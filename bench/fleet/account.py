@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 from habits import Habits
-from optimizer import canonical
-from optimizer.capacity.observed import FunctionHistory
-from optimizer.capacity.report_lines import parse_rows
+from optimizer.core import canonical_json
+from optimizer.function_logs.history import FunctionHistory
+from optimizer.function_logs.parse import parse_rows
 from optimizer.traffic.history import HOUR_METRICS, MINUTE_METRICS, History, Series
 
 _HERE = Path(__file__).parent
@@ -67,7 +67,7 @@ class Service:
 
     def remember_yesterday(self) -> None:
         """The policy, and the history of each function up to a day ago."""
-        self.put("policy/policy.json", canonical.dumps({"version": 1, "mode": "recommend"}).encode())
+        self.put("policy/policy.json", canonical_json.dumps({"version": 1, "mode": "recommend"}).encode())
         until = self.habits.known_until()
         for habit in range(len(self.habits)):
             same = [name for name in self.names if self.habits.habit(name) == habit]
@@ -75,7 +75,7 @@ class Service:
                 continue
             self.put(f"template/{habit}.npz", self._history(same[0], until).to_bytes())
             self.same(f"template/{habit}.npz", [f"history/{name}.npz" for name in same])
-            lines = canonical.dumps(canonical.plain(self._lines(same[0], until))).encode()
+            lines = canonical_json.dumps(canonical_json.plain(self._lines(same[0], until))).encode()
             self.put(f"template/{habit}.json", lines)
             self.same(f"template/{habit}.json", [f"history/capacity/{name}.json" for name in same])
 

@@ -9,8 +9,7 @@ from typing import Any
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from optimizer.documents import Documents
-from optimizer.runs import NoSuchChange, NoSuchRun, RunStore
+from optimizer.store import Documents, NoSuchChange, NoSuchRun, RunStore
 
 
 class NotFound(click.ClickException):

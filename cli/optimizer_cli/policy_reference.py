@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from optimizer.figures import figure
+from optimizer.core import figure
 
 _HEAD = """# The policy
 

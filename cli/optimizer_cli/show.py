@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from optimizer.changes import Change
-from optimizer.figures import data_size
-from optimizer.report.what import what
+from optimizer.core import Change, data_size
+from optimizer.report import what
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table

@@ -3,13 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws
-from optimizer.documents import Documents
-from optimizer.environment import Environment
-from optimizer.events import name
-from optimizer.handling import logged
-from optimizer.traffic.analyze import analyze_batch
-from optimizer.warmups.ping_log import PingLog
+from optimizer.aws import Environment, clients, logged, name
+from optimizer.store import Documents, PingLog
+from optimizer.traffic import analyze_batch
 
 
 @logged("analyze_traffic", run_id=name, batch=name)
@@ -17,10 +13,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, analyze_traffic."""
     run_id, batch = event["run_id"], event["batch"]
     environment = Environment.read()
-    documents = Documents(aws.client("s3"), environment.bucket)
+    documents = Documents(clients.client("s3"), environment.bucket)
     targets = documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]
-    log = PingLog(aws.client("dynamodb"), environment.table)
-    traffic = analyze_batch(aws.client("cloudwatch"), documents, log, targets, datetime.now(UTC))
+    log = PingLog(clients.client("dynamodb"), environment.table)
+    traffic = analyze_batch(clients.client("cloudwatch"), documents, log, targets, datetime.now(UTC))
     documents.write(f"runs/{run_id}/pictures/{batch}.json", {"functions": traffic.pictures})
     documents.write(f"runs/{run_id}/traffic/{batch}.json", {"functions": traffic.functions, "failed": traffic.failed})
     return {

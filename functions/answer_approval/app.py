@@ -6,17 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from optimizer import aws
-from optimizer.approvals import direct, web
-from optimizer.approvals.signatures import Signatures
-from optimizer.environment import Environment
-from optimizer.runs import RunStore
+from optimizer.approvals import direct, http
+from optimizer.aws import ApprovalSignatures, Environment, clients
+from optimizer.store import RunStore
 
 ENVIRONMENT = Environment.read()
-STORE = RunStore(aws.client("dynamodb"), ENVIRONMENT.table)
-SIGNATURES = Signatures(aws.client("kms"), ENVIRONMENT.approval_key)
+STORE = RunStore(clients.client("dynamodb"), ENVIRONMENT.table)
+SIGNATURES = ApprovalSignatures(clients.client("kms"), ENVIRONMENT.approval_key)
 # A run that was told by a first try, of which the answer was lost, would look to a second as if it waited no more.
-STEP_FUNCTIONS = aws.client("stepfunctions", once=True)
+STEP_FUNCTIONS = clients.client("stepfunctions", once=True)
 LOGGER = Logger(service="answer_approval")
 
 
@@ -40,11 +38,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _page(event: dict[str, Any], now: datetime) -> tuple[str, dict[str, Any]]:
     try:
-        return web.respond(event, web.Desk(STORE, SIGNATURES, _give_back), now)
+        return http.respond(event, http.Desk(STORE, SIGNATURES, _give_back), now)
     except Exception:
         # The one place where everything is caught: whoever is at the other end must not see how it broke.
         LOGGER.exception("a request could not be answered")
-        return "failed", web.response(web.failed(), "GET")
+        return "failed", http.response(http.failed(), "GET")
 
 
 def _give_back(task_token: str, answer: Mapping[str, Any]) -> bool:

@@ -5,36 +5,30 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from optimizer import aws, guardrails
-from optimizer.capacity.amount import held
-from optimizer.capacity.life import ChangeCapacity
-from optimizer.capacity.live import LambdaAccount, LiveFunction
-from optimizer.capacity.logs import ReportLog
-from optimizer.capacity.measure import Measure
-from optimizer.capacity.timetables import Delivery, PlacedTimetables
-from optimizer.capacity.used_memory import read_used_memory
-from optimizer.changes import Change, Tuner
-from optimizer.documents import Documents
-from optimizer.environment import Environment
+from optimizer import guardrails
+from optimizer.aws import Environment, clients, logged
+from optimizer.capacity import ChangeCapacity, LambdaAccount, LiveFunction, Measure
+from optimizer.capacity.provisioned import PlacedTimetables, TimetableDelivery, held
+from optimizer.core import Change, Tuner
+from optimizer.function_logs import ReportLog, read_used_memory
 from optimizer.guardrails import memory, provisioned_concurrency
-from optimizer.handling import logged
-from optimizer.policy.model import Policy
-from optimizer.runs import RunStore
-from optimizer.steps import FIELDS, take
+from optimizer.lifecycle import FIELDS, take
+from optimizer.policy import Policy
+from optimizer.store import Documents, RunStore
 
 
 @logged("change_capacity", **FIELDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_capacity."""
     environment = Environment.read()
-    documents = Documents(aws.client("s3"), environment.bucket)
+    documents = Documents(clients.client("s3"), environment.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
 
     def recheck(change: Change, live: LiveFunction, now: datetime) -> guardrails.Refusal | None:
         if change.tuner is Tuner.MEMORY:
-            return guardrails.recheck(change, memory.Live(live.version.memory_mb), policy, now)
-        limits = aws.client("lambda").get_account_settings()["AccountLimit"]
-        there = provisioned_concurrency.Live(
+            return guardrails.recheck(change, memory.MemoryState(live.version.memory_mb), policy, now)
+        limits = clients.client("lambda").get_account_settings()["AccountLimit"]
+        there = provisioned_concurrency.ProvisionedState(
             environments=held(live).environments,
             account_unreserved=limits["UnreservedConcurrentExecutions"],
             reserved_concurrency=live.reserved,
@@ -42,9 +36,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return guardrails.recheck(change, there, policy, now)
 
     timetables = PlacedTimetables(
-        aws.client("scheduler"),
-        aws.client("application-autoscaling"),
-        Delivery(
+        clients.client("scheduler"),
+        clients.client("application-autoscaling"),
+        TimetableDelivery(
             environment.schedule_group,
             environment.schedule_role_arn,
             environment.provision_function_arn,
@@ -52,12 +46,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ),
     )
     life = ChangeCapacity(
-        store=RunStore(aws.client("dynamodb"), environment.table),
-        account=LambdaAccount(aws.client("lambda"), aws.client("application-autoscaling"), timetables),
+        store=RunStore(clients.client("dynamodb"), environment.table),
+        account=LambdaAccount(clients.client("lambda"), clients.client("application-autoscaling"), timetables),
         policy=policy,
         recheck=recheck,
-        measure=Measure(aws.client("cloudwatch")),
-        used_memory=partial(read_used_memory, ReportLog(aws.client("logs")), max_scan_mb=policy.memory.max_log_scan_mb),
+        measure=Measure(clients.client("cloudwatch")),
+        used_memory=partial(
+            read_used_memory, ReportLog(clients.client("logs")), max_scan_mb=policy.memory.max_log_scan_mb
+        ),
         sleep=time.sleep,
         remaining_ms=context.get_remaining_time_in_millis,
         clock=lambda: datetime.now(UTC),

@@ -3,20 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws, guardrails
-from optimizer.changes import Tuner
-from optimizer.documents import Documents
-from optimizer.environment import Environment
+from optimizer import guardrails
+from optimizer.aws import Environment, clients, logged
+from optimizer.core import Tuner
 from optimizer.guardrails import calendar
-from optimizer.handling import logged
-from optimizer.indexes.acting import machine, servers
-from optimizer.indexes.acting.life import ChangeIndexes
-from optimizer.indexes.acting.records import ActingRecords
-from optimizer.indexes.batch import database_of
-from optimizer.indexes.connections import from_environment
-from optimizer.policy.model import Policy
-from optimizer.runs import RunStore
-from optimizer.steps import FIELDS, take
+from optimizer.indexes import database_of
+from optimizer.indexes.change import ChangeIndexes, host_metrics, select
+from optimizer.indexes.connect import from_environment
+from optimizer.lifecycle import FIELDS, take
+from optimizer.policy import Policy
+from optimizer.store import ActingRecords, Documents, RunStore
 
 # Kept between invocations: connecting anew costs the database more than a look does.
 CONNECTIONS = from_environment()
@@ -26,19 +22,19 @@ CONNECTIONS = from_environment()
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_indexes."""
     environment = Environment.read()
-    documents = Documents(aws.client("s3"), environment.bucket)
+    documents = Documents(clients.client("s3"), environment.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
-    store = RunStore(aws.client("dynamodb"), environment.table)
+    store = RunStore(clients.client("dynamodb"), environment.table)
     database = database_of(policy, str(store.change(event["change_id"]).change.before["database"]))
     life = ChangeIndexes(
         store=store,
-        records=ActingRecords(aws.client("dynamodb"), environment.table),
-        server=servers.of(database, CONNECTIONS),
+        records=ActingRecords(clients.client("dynamodb"), environment.table),
+        server=select.of(database, CONNECTIONS),
         database=database,
         limits=policy.indexes,
         recheck=lambda change, live, now: guardrails.recheck(change, live, policy, now),
         may_start=lambda now: calendar.closed(policy, now, Tuner.INDEXES),
-        machine=lambda now: machine.read(lambda: aws.client("cloudwatch"), database, now),
+        machine=lambda now: host_metrics.read(lambda: clients.client("cloudwatch"), database, now),
         remaining_ms=context.get_remaining_time_in_millis,
     )
     return take(life, event, datetime.now(UTC))

@@ -3,13 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws
-from optimizer.documents import Documents
-from optimizer.environment import Environment
-from optimizer.events import name
-from optimizer.handling import logged
-from optimizer.plan import check_run
-from optimizer.runs import RunStore
+from optimizer.aws import Environment, clients, logged, name
+from optimizer.run import check_run
+from optimizer.store import Documents, RunStore
 
 
 @logged("check_guardrails", run_id=name)
@@ -17,8 +13,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, check_guardrails."""
     environment = Environment.read()
     return check_run(
-        RunStore(aws.client("dynamodb"), environment.table),
-        Documents(aws.client("s3"), environment.bucket),
+        RunStore(clients.client("dynamodb"), environment.table),
+        Documents(clients.client("s3"), environment.bucket),
         event["run_id"],
         _unreserved_concurrency,
         datetime.now(UTC),
@@ -26,5 +22,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _unreserved_concurrency() -> int:
-    limit: int = aws.client("lambda").get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    limit: int = clients.client("lambda").get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
     return limit

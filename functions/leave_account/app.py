@@ -5,12 +5,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws, stack_answer
-from optimizer.environment import Environment
-from optimizer.events import one_of
-from optimizer.handling import logged
-from optimizer.leaving import Leaving, Left
-from optimizer.runs import RunStore
+from optimizer.aws import Environment, clients, custom_resource, logged, one_of
+from optimizer.run import Leaving, Left
+from optimizer.store import RunStore
 
 
 @logged("leave_account", RequestType=one_of("Create", "Update", "Delete"))
@@ -20,17 +17,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         left = _leave(context) if event["RequestType"] == "Delete" else Left()
     except Exception:
         # CloudFormation would wait an hour for an answer.
-        stack_answer.send(event, "It failed; the log of the function leave_account says how.")
+        custom_resource.send(event, "It failed; the log of the function leave_account says how.")
         raise
-    stack_answer.send(event, _what_remains(left))
+    custom_resource.send(event, _what_remains(left))
     return {"outcome": "remains" if left.remaining else "left", **asdict(left)}
 
 
 def _leave(context: Any) -> Left:
     environment = Environment.read()
     leaving = Leaving(
-        store=RunStore(aws.client("dynamodb"), environment.table),
-        sfn=aws.client("stepfunctions"),
+        store=RunStore(clients.client("dynamodb"), environment.table),
+        sfn=clients.client("stepfunctions"),
         optimize_arn=environment.optimize_arn,
         change_arn=environment.change_arn,
         sleep=time.sleep,

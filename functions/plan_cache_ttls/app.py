@@ -3,22 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws
-from optimizer.caches.places import delivery_of
-from optimizer.caches.planning import CachePlanner
-from optimizer.caches.probe import probe
-from optimizer.caches.reading import Limits
-from optimizer.caches.record_log import RecordLog
-from optimizer.caches.server import Endpoint
-from optimizer.documents import Documents
-from optimizer.environment import Environment
-from optimizer.events import name
-from optimizer.handling import logged
-from optimizer.policy.model import Policy
-from optimizer.runs import RunStore
+from optimizer.aws import Environment, clients, logged, name
+from optimizer.caches import CachePlanner
+from optimizer.caches.probe import Endpoint, ProbeLimits
+from optimizer.caches.probe.probe import probe
+from optimizer.caches.publish import delivery_of
+from optimizer.caches.tuning import RecordLog
+from optimizer.policy import Policy
+from optimizer.store import Documents, RunStore
 
 # Enough keys to know what an entry takes; who wants to know more asks `optimizer inspect cache`.
-_PROBE = Limits(keys=2000, seconds=30)
+_PROBE = ProbeLimits(keys=2000, seconds=30)
 
 
 @logged("plan_cache_ttls", run_id=name, target=name)
@@ -26,17 +21,17 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, plan_cache_ttls."""
     run_id, target = event["run_id"], event["target"]
     environment = Environment.read()
-    documents = Documents(aws.client("s3"), environment.bucket)
+    documents = Documents(clients.client("s3"), environment.bucket)
     limits = Policy.from_document(documents.read(f"runs/{run_id}/policy.json")).cache_ttls
     planner = CachePlanner(
-        store=RunStore(aws.client("dynamodb"), environment.table),
-        log=RecordLog(aws.client("logs")),
+        store=RunStore(clients.client("dynamodb"), environment.table),
+        log=RecordLog(clients.client("logs")),
         limits=limits,
         run_id=run_id,
         now=datetime.now(UTC),
         probe=lambda cache: probe(Endpoint(cache.endpoint), _PROBE),
     )
     cache = limits.named(target)
-    proposals = planner.plan(cache, delivery_of(cache, aws.client))
+    proposals = planner.plan(cache, delivery_of(cache, clients.client))
     proposals.write(documents, run_id, f"cache_ttls-{target}")
     return proposals.answer(run_id, target=target)

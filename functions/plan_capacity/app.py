@@ -3,18 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws
-from optimizer.capacity.batch import CapacityPlanner
-from optimizer.capacity.live import LambdaAccount
-from optimizer.capacity.logs import ReportLog
-from optimizer.capacity.timetables import Delivery, PlacedTimetables
-from optimizer.changes import Change, Tuner
-from optimizer.documents import Documents
-from optimizer.environment import Environment
-from optimizer.events import name
-from optimizer.handling import logged
-from optimizer.policy.model import Policy
-from optimizer.runs import NoSuchChange, RunStore
+from optimizer.aws import Environment, clients, logged, name
+from optimizer.capacity import CapacityPlanner, LambdaAccount
+from optimizer.capacity.provisioned import PlacedTimetables, TimetableDelivery
+from optimizer.core import Change, Tuner
+from optimizer.function_logs import ReportLog
+from optimizer.policy import Policy
+from optimizer.store import Documents, NoSuchChange, RunStore
 
 
 @logged("plan_capacity", run_id=name, batch=name)
@@ -22,10 +17,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, plan_capacity."""
     run_id, batch = event["run_id"], event["batch"]
     environment = Environment.read()
-    documents = Documents(aws.client("s3"), environment.bucket)
-    store, now = RunStore(aws.client("dynamodb"), environment.table), datetime.now(UTC)
-    scaling = aws.client("application-autoscaling")
-    timetables = PlacedTimetables(aws.client("scheduler"), scaling, Delivery(environment.schedule_group))
+    documents = Documents(clients.client("s3"), environment.bucket)
+    store, now = RunStore(clients.client("dynamodb"), environment.table), datetime.now(UTC)
+    scaling = clients.client("application-autoscaling")
+    timetables = PlacedTimetables(clients.client("scheduler"), scaling, TimetableDelivery(environment.schedule_group))
 
     def record_of(change_id: str) -> Change | None:
         try:
@@ -35,8 +30,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     planner = CapacityPlanner(
         documents=documents,
-        account=LambdaAccount(aws.client("lambda"), scaling, timetables),
-        logs=ReportLog(aws.client("logs")),
+        account=LambdaAccount(clients.client("lambda"), scaling, timetables),
+        logs=ReportLog(clients.client("logs")),
         policy=Policy.from_document(documents.read(f"runs/{run_id}/policy.json")),
         run_id=run_id,
         now=now,

@@ -3,12 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws
-from optimizer.documents import Documents
-from optimizer.environment import Environment
-from optimizer.events import name
-from optimizer.handling import logged
-from optimizer.warmups.batch import plan_batch
+from optimizer.aws import Environment, clients, logged, name
+from optimizer.store import Documents
+from optimizer.warmups import plan_batch
 
 
 @logged("plan_warmups", run_id=name, batch=name)
@@ -16,10 +13,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, plan_warmups."""
     run_id, batch = event["run_id"], event["batch"]
     environment = Environment.read()
-    documents = Documents(aws.client("s3"), environment.bucket)
+    documents = Documents(clients.client("s3"), environment.bucket)
     proposals = plan_batch(
-        aws.client("lambda"),
-        aws.client("scheduler"),
+        clients.client("lambda"),
+        clients.client("scheduler"),
         documents,
         environment.schedule_group,
         run_id,

@@ -4,19 +4,14 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws, guardrails
-from optimizer.capacity.amount import held
-from optimizer.capacity.hold import HoldMinimum
-from optimizer.capacity.live import LambdaAccount, LiveFunction
-from optimizer.capacity.timetables import Delivery, PlacedTimetables
-from optimizer.changes import Change
-from optimizer.documents import Documents, NoSuchDocument
-from optimizer.environment import Environment
-from optimizer.events import name, place
+from optimizer import guardrails
+from optimizer.aws import Environment, clients, logged, name, place
+from optimizer.capacity import LambdaAccount, LiveFunction
+from optimizer.capacity.provisioned import HoldMinimum, PlacedTimetables, TimetableDelivery, held
+from optimizer.core import Change
 from optimizer.guardrails import provisioned_concurrency
-from optimizer.handling import logged
-from optimizer.policy.model import Policy
-from optimizer.runs import RunStore
+from optimizer.policy import Policy
+from optimizer.store import Documents, NoSuchDocument, RunStore
 
 _log = logging.getLogger(__name__)
 
@@ -25,15 +20,15 @@ _log = logging.getLogger(__name__)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, provision_function."""
     environment = Environment.read()
-    documents = Documents(aws.client("s3"), environment.bucket)
+    documents = Documents(clients.client("s3"), environment.bucket)
 
     def recheck(change: Change, live: LiveFunction) -> guardrails.Refusal | None:
         try:
             policy = Policy.from_document(documents.read(environment.policy_key))
         except NoSuchDocument:
             policy = Policy()
-        limits = aws.client("lambda").get_account_settings()["AccountLimit"]
-        there = provisioned_concurrency.Live(
+        limits = clients.client("lambda").get_account_settings()["AccountLimit"]
+        there = provisioned_concurrency.ProvisionedState(
             environments=held(live).environments,
             account_unreserved=limits["UnreservedConcurrentExecutions"],
             reserved_concurrency=live.reserved,
@@ -41,11 +36,13 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         return guardrails.still_allowed(change, there, policy)
 
     timetables = PlacedTimetables(
-        aws.client("scheduler"), aws.client("application-autoscaling"), Delivery(environment.schedule_group)
+        clients.client("scheduler"),
+        clients.client("application-autoscaling"),
+        TimetableDelivery(environment.schedule_group),
     )
     life = HoldMinimum(
-        store=RunStore(aws.client("dynamodb"), environment.table),
-        account=LambdaAccount(aws.client("lambda"), aws.client("application-autoscaling")),
+        store=RunStore(clients.client("dynamodb"), environment.table),
+        account=LambdaAccount(clients.client("lambda"), clients.client("application-autoscaling")),
         timetables=timetables,
         recheck=recheck,
     )

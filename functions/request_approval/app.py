@@ -5,19 +5,26 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws
-from optimizer.approvals.ask import ask, expire
-from optimizer.approvals.links import Link
+from optimizer.approvals import ApprovalLink, ask, expire
 from optimizer.approvals.message import message
-from optimizer.approvals.question import Approval
-from optimizer.approvals.signatures import Signatures
-from optimizer.documents import Documents
-from optimizer.environment import Environment
-from optimizer.events import above_zero, check, digest, list_of, name, one_of, record, text
-from optimizer.handling import logged
-from optimizer.policy.model import Policy
-from optimizer.report.publish import publish_once
-from optimizer.runs import RunStore
+from optimizer.aws import (
+    ApprovalSignatures,
+    Environment,
+    above_zero,
+    check,
+    clients,
+    digest,
+    list_of,
+    logged,
+    name,
+    one_of,
+    record,
+    text,
+)
+from optimizer.core import Approval
+from optimizer.policy import Policy
+from optimizer.report import publish_once
+from optimizer.store import Documents, RunStore
 
 # What an event that asks must hold.
 QUESTION = {
@@ -28,8 +35,8 @@ QUESTION = {
     "timeout_s": above_zero,
 }
 ENVIRONMENT = Environment.read()
-STORE = RunStore(aws.client("dynamodb"), ENVIRONMENT.table)
-STEP_FUNCTIONS = aws.client("stepfunctions")
+STORE = RunStore(clients.client("dynamodb"), ENVIRONMENT.table)
+STEP_FUNCTIONS = clients.client("stepfunctions")
 
 
 @logged("request_approval", step=one_of("ask", "expire"), run_id=name)
@@ -39,20 +46,20 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if event["step"] == "expire":
         return expire(STORE, event["run_id"], now)
     check(event, **QUESTION)
-    documents = Documents(aws.client("s3"), ENVIRONMENT.bucket)
+    documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
     return ask(STORE, policy, event, now, _send, _give_back)
 
 
 def _send(asked: Approval, approver: str) -> None:
-    signatures = Signatures(aws.client("kms"), ENVIRONMENT.approval_key)
-    link = Link(asked.run_id, approver, asked.expires_at, asked.digest)
+    signatures = ApprovalSignatures(clients.client("kms"), ENVIRONMENT.approval_key)
+    link = ApprovalLink(asked.run_id, approver, asked.expires_at, asked.digest)
     url = link.url(ENVIRONMENT.approval_url, signatures.sign(link))
     # A run that waits anew gives out newer links, each of which is a message of its own.
     about = f"APPROVAL#{asked.run_id}#{approver}#{int(asked.expires_at.timestamp())}"
     publish_once(
-        aws.client("sns"),
-        aws.client("events"),
+        clients.client("sns"),
+        clients.client("events"),
         STORE,
         ENVIRONMENT.topic_arn,
         about,

@@ -5,12 +5,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer import aws
-from optimizer.environment import Environment
-from optimizer.handling import logged
-from optimizer.warmups.ping_log import PingLog
-from optimizer.warmups.protocol import Warmup
-from optimizer.warmups.warm import client_for, warm
+from optimizer.aws import Environment, clients, logged
+from optimizer.core import Warmup
+from optimizer.store import PingLog
+from optimizer.warmups import client_for, warm
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +19,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     warmup = Warmup.from_event(event)
     now = datetime.now(UTC)
     warmed = warm(client_for(warmup.environments), warmup)
-    PingLog(aws.client("dynamodb"), Environment.read().table).record(warmup, warmed, now)
+    PingLog(clients.client("dynamodb"), Environment.read().table).record(warmup, warmed, now)
     if warmed.failed:
         _log.error(
             "%s:%s: %d of %d pings failed: %s",

@@ -11,16 +11,13 @@ from typing import Any
 
 import numpy as np
 from optimizer import guardrails
-from optimizer.capacity import provisioned_life
-from optimizer.capacity.batch import CapacityPlanner
-from optimizer.capacity.life import ChangeCapacity
-from optimizer.capacity.live import LambdaAccount, LiveFunction
-from optimizer.capacity.measure import Measure
-from optimizer.capacity.used_memory import read_used_memory
-from optimizer.changes import Change, NoChange, Status, Tuner, function_name
+from optimizer.capacity import CapacityPlanner, ChangeCapacity, LambdaAccount, LiveFunction, Measure
+from optimizer.capacity.provisioned import steps
+from optimizer.core import Change, NoChange, Status, Tuner, function_name
+from optimizer.function_logs import read_used_memory
 from optimizer.guardrails import Account, Decision, Held, memory, provisioned_concurrency
-from optimizer.policy.model import Policy
-from optimizer.traffic.history import HOUR_METRICS, History, Series, empty
+from optimizer.policy import Policy
+from optimizer.traffic import HOUR_METRICS, History, Series, empty
 
 from local_account.fleet import TargetFunction
 from local_account.lambda_metrics import LambdaMetrics
@@ -157,9 +154,9 @@ class ClosedLoop:
 
     def _recheck(self, change: Change, live: LiveFunction, now: datetime) -> guardrails.Refusal | None:
         if change.tuner is Tuner.MEMORY:
-            return guardrails.recheck(change, memory.Live(live.version.memory_mb), self.policy, now)
-        held = provisioned_life.held(live).environments
-        there = provisioned_concurrency.Live(held, _UNRESERVED, live.reserved)
+            return guardrails.recheck(change, memory.MemoryState(live.version.memory_mb), self.policy, now)
+        held = steps.held(live).environments
+        there = provisioned_concurrency.ProvisionedState(held, _UNRESERVED, live.reserved)
         return guardrails.recheck(change, there, self.policy, now)
 
     def _taken_back(self, now: datetime) -> Callable[[str], Collection[int]]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from optimizer.capacity import prices
-from optimizer.capacity.demand import Demand, usd_month
-from optimizer.changes import Change, Status, Tuner
-from optimizer.policy.model import Policy
+from optimizer.capacity.provisioned import Demand, usd_month
+from optimizer.core import Change, Status, Tuner
+from optimizer.policy import Policy
+from optimizer.prices import aws_lambda
 
 from local_account.closed_loop import ClosedLoop, Ended, target_of
 from local_account.fleet import TargetFunction
@@ -135,7 +135,7 @@ def _mean_ms(target: TargetFunction, memory_mb: int) -> float:
 
 
 def _call_usd(target: TargetFunction, memory_mb: int) -> float:
-    return float(prices.call_usd("x86_64", memory_mb, _mean_ms(target, memory_mb)))
+    return float(aws_lambda.call_usd("x86_64", memory_mb, _mean_ms(target, memory_mb)))
 
 
 def _bill(target: TargetFunction, memory_mb: int, environments: int, minutes: slice = slice(None)) -> float:
@@ -143,7 +143,7 @@ def _bill(target: TargetFunction, memory_mb: int, environments: int, minutes: sl
     slowdown = target.behaviour.slowdown(memory_mb, target.memory_mb)
     demand = Demand(calls * target.traffic.duration_ms[minutes] * slowdown / 60_000.0)
     calls_month = float(calls.mean() if len(calls) else 0.0) * DAY_MINUTES * _DAYS_A_MONTH
-    init = float(prices.call_usd("x86_64", memory_mb, target.behaviour.init_ms) - prices.REQUEST_USD)
+    init = float(aws_lambda.call_usd("x86_64", memory_mb, target.behaviour.init_ms) - aws_lambda.REQUEST_USD)
     return usd_month(demand, "x86_64", memory_mb, _mean_ms(target, memory_mb), calls_month, environments) + (
         calls_month * COLD_SHARE * init
     )

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from optimizer.capacity.logs import Scan
-from optimizer.capacity.report_lines import LoggedReport, ReportLine, Reports
-from optimizer.documents import Documents, NoSuchDocument
+from optimizer.function_logs import LoggedReport, ReportLine, Reports, Scan
+from optimizer.store import Documents, NoSuchDocument
 
 from local_account.fleet import TargetFunction
 from local_account.lambda_metrics import LambdaMetrics, read_dimensions

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from asking import NOW, TWO_OF_THREE, approve, asking, three
-from optimizer.approvals.question import ApprovalStatus
-from optimizer.changes import Status
+from optimizer.core.approval import ApprovalStatus
+from optimizer.core.change import Status
 from page_server import PageServer, page_server
 from playwright.sync_api import expect
 

@@ -8,11 +8,11 @@ from typing import Any
 from local_account.account import ACCOUNT_ID, REGION
 from local_account.fleet import TargetFunction
 from local_account.targets import create_targets
-from optimizer import canonical
-from optimizer.changes import Change, Risk, Status, Tuner
-from optimizer.documents import Documents
+from optimizer.core import canonical_json
+from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.policy.model import Policy
-from optimizer.runs import RunStore
+from optimizer.store.documents import Documents
+from optimizer.store.runs import RunStore
 from running import MEMORY_EVIDENCE, Running
 
 # Long enough that no look comes while a test goes on.
@@ -153,7 +153,7 @@ class OnTrial:
         }
 
     def _write_policy(self, run_id: str) -> None:
-        policy = canonical.plain(Policy.from_document(POLICY))
+        policy = canonical_json.plain(Policy.from_document(POLICY))
         Documents(self.running.s3, self.running.application.bucket).write(f"runs/{run_id}/policy.json", policy)
 
     def _of(

@@ -17,11 +17,11 @@ import pytest
 from asl_lint import all_states
 from local_account.account import ACCOUNT_ID, REGION
 from local_account.fleet import TargetFunction, Worse
-from optimizer import canonical
-from optimizer.changes import Change, Risk, Status, Tuner
-from optimizer.documents import Documents
+from optimizer.core import canonical_json
+from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.policy.model import Policy
-from optimizer.runs import RunStore
+from optimizer.store.documents import Documents
+from optimizer.store.runs import RunStore
 from running import MEMORY_EVIDENCE, Execution, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -80,7 +80,7 @@ class Machines(Running):
             evidence={"alias": target.alias, **MEMORY_EVIDENCE},
         )
         policy = Policy.from_document({**AUTO, "memory": {**MEMORY, "watch_minutes": watch_minutes}})
-        Documents(self.s3, self.application.bucket).write(f"runs/{run_id}/policy.json", canonical.plain(policy))
+        Documents(self.s3, self.application.bucket).write(f"runs/{run_id}/policy.json", canonical_json.plain(policy))
         RunStore(self.dynamodb, self.application.table).record_change(change, Status.APPROVED, datetime.now(UTC))
         return change
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from local_account.targets import create_targets
-from optimizer.changes import Change, Risk, Status, Tuner
-from optimizer.documents import Documents
-from optimizer.runs import RunStore
-from optimizer.traffic.minutes import minute_of
-from optimizer.warmups.ping_log import Ping, PingLog
-from optimizer.warmups.placing import planned
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.core.clock import minute_of
+from optimizer.store.documents import Documents
+from optimizer.store.pings import Ping, PingLog
+from optimizer.store.runs import RunStore
+from optimizer.warmups.schedule_batches import planned
 
 pytestmark = pytest.mark.e2e
 RUN = "run-warmups-fire"

@@ -15,14 +15,15 @@ from local_account.servers.mysql_family import PASSWORD as MYSQL_PASSWORD
 from local_account.servers.mysql_family import USER
 from local_account.servers.postgresql import PASSWORD, SUPERUSER
 from optimizer import guardrails
-from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails import calendar
-from optimizer.indexes import drivers
-from optimizer.indexes.acting import jobs, servers
-from optimizer.indexes.acting.life import ChangeIndexes
-from optimizer.indexes.acting.machine import Machine
-from optimizer.indexes.acting.server import Job
-from optimizer.indexes.connections import Connections
+from optimizer.indexes.change import job as jobs
+from optimizer.indexes.change import select
+from optimizer.indexes.change.change import ChangeIndexes
+from optimizer.indexes.change.host_metrics import Machine
+from optimizer.indexes.change.server import Job
+from optimizer.indexes.connect import drivers
+from optimizer.indexes.connect.pool import Connections
 from optimizer.policy.model import Database, Indexes, Policy
 from samples import VARIABLES
 from stage import Stage, stage
@@ -111,7 +112,7 @@ class Scene:
 
     @property
     def server(self) -> Any:
-        return servers.of(self.database, self.pool)
+        return select.of(self.database, self.pool)
 
     def environment(self) -> ChangeIndexes:
         """The acting code in a new execution environment: nothing is known but what was recorded."""

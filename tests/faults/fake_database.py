@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from optimizer.changes import Change
-from optimizer.indexes.acting.server import Conditions, Job, Progress, State, StatementTimes
-from optimizer.indexes.catalog import Catalog, Engine, Index, KeyPart, Server, Table
+from optimizer.core.change import Change
+from optimizer.indexes.change.server import Conditions, Job, State, StatementProgress, StatementTimes
+from optimizer.indexes.model.catalog import Catalog, CatalogServer, Engine, Index, KeyPart, Table
 from stage import NOW
 
 NAME = ("shop", "orders")
@@ -56,7 +56,7 @@ class FakeServer:
     def close(self) -> None:
         pass
 
-    def running(self, _session: Mapping[str, Any]) -> Progress | None:
+    def running(self, _session: Mapping[str, Any]) -> StatementProgress | None:
         return None
 
     def cancel(self, _session: Mapping[str, Any]) -> None:
@@ -74,7 +74,7 @@ class FakeServer:
 
 def catalog() -> Catalog:
     """The table with its index, and another index that is the same."""
-    server = Server(Engine.MYSQL, (8, 4, 0), "shop", "n", NOW, counted_since=NOW - timedelta(days=99))
+    server = CatalogServer(Engine.MYSQL, (8, 4, 0), "shop", "n", NOW, counted_since=NOW - timedelta(days=99))
     same = [
         Index(*NAME, name, "btree", (KeyPart("customer", "customer"),), DEFINITION, size_bytes=10**6, scans=1)
         for name in (INDEX, "by_customer_too")

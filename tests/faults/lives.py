@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from local_account.next_step import NEXT_STEP
-from optimizer import canonical
-from optimizer.changes import Change, Status
-from optimizer.policy import Policy
+from optimizer.core import canonical_json
+from optimizer.core.change import Change, Status
+from optimizer.policy.model import Policy
 from stage import NOW, Clock, PutBack, Stage, Step
 
 RUN = "run-1"
@@ -40,7 +40,7 @@ class Life:
         """The change as a run leaves it that may make it."""
         self.begin(stage)
         stage.on_the_way = re.compile(self.on_the_way)
-        stage.documents.write(f"runs/{RUN}/policy.json", canonical.plain(self.policy))
+        stage.documents.write(f"runs/{RUN}/policy.json", canonical_json.plain(self.policy))
         stage.store.record_change(self.change, Status.APPROVED, NOW)
 
     def step(self, name: str, verification: int = 0, reason: str = "") -> Step:

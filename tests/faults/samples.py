@@ -12,14 +12,14 @@ import lambda_world
 from fake_database import DEFINITION, INDEX, FakeServer, catalog
 from lambda_world import ARN, serving
 from lives import RUN, Life
-from optimizer import aws
-from optimizer.capacity.timetable import Timetable
-from optimizer.changes import Change, Risk, Tuner
-from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
-from optimizer.traffic.minutes import minute_of, moment_of
-from optimizer.warmups.ping_log import PingLog
-from optimizer.warmups.placing import planned, warmup_of
-from optimizer.warmups.warm import Warmed, warm
+from optimizer.aws import clients
+from optimizer.capacity.provisioned.timetable import Timetable
+from optimizer.core.change import Change, Risk, Tuner
+from optimizer.core.clock import minute_of, moment_of
+from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
+from optimizer.store.pings import PingLog
+from optimizer.warmups.schedule_batches import planned, warmup_of
+from optimizer.warmups.send_pings import Warmed, warm
 from own_account import TABLE
 from stage import NOW, Clock, Stage
 
@@ -114,7 +114,7 @@ def warmups(*, pings_come: bool) -> Life:
         if step != "verify" or not pings_come:
             return
         stage.calls.arm(0, None)
-        log = PingLog(aws.client("dynamodb"), TABLE)
+        log = PingLog(clients.client("dynamodb"), TABLE)
         for minute, environments in planned(change):
             if minute <= minute_of(stage.world.get("true_now", Clock.at)):
                 warmed = Warmed(environments, environments, 1, environments, 0, 4.0, 200.0, 1, 400.0)
@@ -139,7 +139,7 @@ def pinged(stage: Stage) -> None:
         return {"Payload": io.BytesIO(json.dumps(met).encode())}
 
     def prepare(module: ModuleType) -> None:
-        module.__dict__["client_for"] = lambda _environments: aws.client("lambda", once=True)
+        module.__dict__["client_for"] = lambda _environments: clients.client("lambda", once=True)
         module.__dict__["warm"] = lambda client, warmup: warm(client, warmup, clock=lambda: 0.0)
 
     stage.world["instances"] = 0

@@ -15,9 +15,9 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from faulty_aws import Fault, FaultyAws, Killed
 from memory_table import MemoryTable
-from optimizer import aws
-from optimizer.documents import Documents
-from optimizer.runs import RunStore
+from optimizer.aws import clients
+from optimizer.store.documents import Documents
+from optimizer.store.runs import RunStore
 from own_account import BUCKET, TABLE, load_handler, own_account
 from services import Services
 
@@ -104,13 +104,13 @@ class Stage:
     def store(self) -> RunStore:
         """The table's, by calls that nothing happens to."""
         self.calls.arm(0, None)
-        return RunStore(aws.client("dynamodb"), TABLE)
+        return RunStore(clients.client("dynamodb"), TABLE)
 
     @property
     def documents(self) -> Documents:
         """The bucket's."""
         self.calls.arm(0, None)
-        return Documents(aws.client("s3"), BUCKET)
+        return Documents(clients.client("s3"), BUCKET)
 
     def run(self, step: Step) -> dict[str, Any]:
         """One invocation, in an execution environment that stays until it dies."""

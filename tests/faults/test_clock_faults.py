@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lives import Life
-from optimizer.changes import Status
+from optimizer.core.change import Status
 from samples import LIVES
 from stage import NOW, Clock, Stage, Step
 from test_run_faults import RUN, STEPS, called_by_day

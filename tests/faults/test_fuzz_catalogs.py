@@ -10,9 +10,9 @@ from fuzzing import EXAMPLES, failure_of, is_ours
 from hypothesis import given
 from hypothesis import strategies as st
 from local_account.servers import Installation, mariadb, postgresql
-from optimizer.indexes import nodes
-from optimizer.indexes.find import find
-from optimizer.indexes.mysql_session import Session
+from optimizer.indexes import read_nodes as nodes
+from optimizer.indexes.detect import find
+from optimizer.indexes.mysql.session import Session
 from optimizer.policy.model import Database, Indexes
 
 type Answers = dict[str, list[Any]]

@@ -7,7 +7,7 @@ import pytest
 from fuzzing import EXAMPLES, failure_of, is_ours, mutated
 from hypothesis import given
 from lambda_world import build
-from optimizer import canonical
+from optimizer.core import canonical_json
 from own_account import sample_event
 from samples import INDEXES, database, pinged
 from stage import Stage, Step
@@ -47,8 +47,8 @@ def asked(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     staged.calls.answers["ListExecutions"] = lambda _request: {"executions": []}
     build(staged)
     database(staged)
-    staged.documents.write("runs/example-run/policy.json", canonical.plain(INDEXES))
-    staged.documents.write("policy/policy.json", canonical.plain(INDEXES))
+    staged.documents.write("runs/example-run/policy.json", canonical_json.plain(INDEXES))
+    staged.documents.write("policy/policy.json", canonical_json.plain(INDEXES))
     monkeypatch.setenv("OPTIMIZER_REPORT_DAYS", "7")
     pinged(staged)
     staged.calls.answers["FilterLogEvents"] = lambda _request: {"events": []}

@@ -8,15 +8,15 @@ from typing import Any
 from fuzzing import EXAMPLES, failure_of, is_ours, json_values, mutated
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.probe_result import ServerFacts
-from optimizer.caches.record_log import _parsed
-from optimizer.caches.server_info import facts
-from optimizer.capacity import report_lines
-from optimizer.capacity.report_lines import LoggedReport
-from optimizer.changes import Change
-from optimizer.policy import Policy
+from optimizer.caches.probe.result import ServerFacts
+from optimizer.caches.probe.server_info import facts
+from optimizer.caches.tuning.read_log import _parsed
+from optimizer.core.change import Change
+from optimizer.function_logs import parse as report_lines
+from optimizer.function_logs.parse import LoggedReport
 from optimizer.policy.check import read
-from optimizer.run_start import Request
+from optimizer.policy.model import Policy
+from optimizer.run.start import RunRequest
 from samples import INDEXES, LIVES
 
 POLICY = {
@@ -72,7 +72,7 @@ def test_a_policy_that_is_no_json(text: Any) -> None:
 @EXAMPLES
 @given(mutated({"tuners": ["memory"], "functions": ["orders"], "databases": None, "reason": "x", "review": False}))
 def test_the_input_of_an_execution(document: Any) -> None:
-    refused_in_one_line(failure_of(lambda: Request.read(document))[0])
+    refused_in_one_line(failure_of(lambda: RunRequest.read(document))[0])
 
 
 @st.composite

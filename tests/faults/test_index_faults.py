@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from local_account.servers import mariadb, postgresql
-from optimizer.changes import Status
-from optimizer.indexes.acting import jobs
+from optimizer.core.change import Status
+from optimizer.indexes.change import job
 
 TABLE = '"Shop""s"."Ta ble"'
 
@@ -21,7 +21,7 @@ TABLE = '"Shop""s"."Ta ble"'
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The call that starts a build does not wait for it, so that something can happen to it."""
-    monkeypatch.setattr(jobs, "_SEND_S", 0.2)
+    monkeypatch.setattr(job, "_SEND_S", 0.2)
 
 
 def writer(one: Any) -> Any:
@@ -239,7 +239,7 @@ def started_pid(one: Any, change: Any) -> int:
 
 def cut_connections() -> None:
     """As when the execution environment is gone: the sockets are closed without a word."""
-    from optimizer.indexes.acting import worker
+    from optimizer.indexes.change import session as worker
 
     for left in worker._left:
         left._connection._usock.close()

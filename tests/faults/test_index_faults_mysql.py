@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from local_account.servers import mariadb, mysql
-from optimizer.changes import Change, Status
-from optimizer.indexes.acting import jobs, worker
+from optimizer.core.change import Change, Status
+from optimizer.indexes.change import job as jobs
+from optimizer.indexes.change import session as worker
 
 SERVERS = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.PLAIN], ids=["MySQL", "MariaDB"])
 LEFT = "SELECT NAME AS name FROM information_schema.INNODB_{}TABLES WHERE NAME LIKE '%%#sql%%'"

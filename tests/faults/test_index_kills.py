@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from local_account.servers import mariadb, mysql, postgresql
-from optimizer.changes import Change, Status
-from optimizer.indexes.acting.worker import SessionWorker
+from optimizer.core.change import Change, Status
+from optimizer.indexes.change.session import SessionWorker
 
 
 def on(*installations: Any) -> pytest.MarkDecorator:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from local_account.servers import mariadb, mysql
 from memory_bucket import MemoryBucket
-from optimizer.changes import Change, Status
-from optimizer.indexes.acting import servers
-from optimizer.indexes.batch import Planner
-from optimizer.indexes.nodes import read_nodes
+from optimizer.core.change import Change, Status
+from optimizer.indexes.change import select
+from optimizer.indexes.planner import Planner
+from optimizer.indexes.read_nodes import read_nodes
 
 
 @pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=lambda known: known.name)
@@ -22,7 +22,7 @@ def test_what_is_proposed_can_be_carried_out(scene: Any, installation: Any) -> N
         store=one.store,
         records=SimpleNamespace(began=lambda *_: False),
         documents=MemoryBucket(),
-        server=servers.of(one.database, one.pool),
+        server=select.of(one.database, one.pool),
         database=one.database,
         read=lambda: read_nodes(one.database, one.pool),
         limits=one.limits,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from local_account.servers import mariadb, mysql, postgresql
 from memory_bucket import MemoryBucket
-from optimizer.changes import Change
-from optimizer.indexes.acting import servers
-from optimizer.indexes.batch import Planner
-from optimizer.indexes.nodes import read_nodes
+from optimizer.core.change import Change
+from optimizer.indexes.change import select
+from optimizer.indexes.planner import Planner
+from optimizer.indexes.read_nodes import read_nodes
 
 TEXT = (Path(__file__).parents[2] / "docs" / "indexes-rights.md").read_text()
 TABLE = '"Shop""s"."Ta ble"'
@@ -69,7 +69,7 @@ class Team:
             store=self.one.store,
             records=SimpleNamespace(began=lambda *_: False),  # type: ignore[arg-type]
             documents=MemoryBucket(),  # type: ignore[arg-type]
-            server=servers.of(self.one.database, self.one.pool),
+            server=select.of(self.one.database, self.one.pool),
             database=self.one.database,
             read=lambda: read_nodes(self.one.database, self.one.pool),
             limits=self.one.limits,

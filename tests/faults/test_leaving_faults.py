@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from lives import RUN
-from optimizer.changes import Status, Tuner
+from optimizer.core.change import Status, Tuner
 from services import error
 from small_change import small_change
 from stage import NOW, Stage, Step, stage

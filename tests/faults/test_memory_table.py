@@ -11,8 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from memory_table import MemoryTable
 from moto import mock_aws
-from optimizer import table
-from optimizer.table import Table
+from optimizer.store import table
+from optimizer.store.table import ItemTable
 from own_account import create_run_table
 
 KEYS = st.sampled_from([("A", "1"), ("A", "2"), ("A", "12"), ("B", "1")])
@@ -57,13 +57,13 @@ def dynamodb() -> Iterator[Any]:
 def test_it_answers_as_the_emulated_service_does(dynamodb: Any, batches: list[list[dict[str, object]]]) -> None:
     name = f"table-{uuid.uuid4()}"
     create_run_table(dynamodb, name)
-    emulated = _seen(Table(dynamodb, name), batches)
+    emulated = _seen(ItemTable(dynamodb, name), batches)
     with pytest.MonkeyPatch.context() as monkeypatch:
         FaultyAws(dict(MemoryTable().answers())).install(monkeypatch)
-        assert _seen(Table(dynamodb, name), batches) == emulated
+        assert _seen(ItemTable(dynamodb, name), batches) == emulated
 
 
-def _seen(store: Table, batches: list[list[dict[str, object]]]) -> list[object]:
+def _seen(store: ItemTable, batches: list[list[dict[str, object]]]) -> list[object]:
     seen: list[object] = []
     for batch in batches:
         # A transaction names an item once.

@@ -4,10 +4,10 @@ from typing import Any
 
 from lives import RUN
 from local_account.cache_traffic import Application, Memory, Stream, reads
-from optimizer import canonical
-from optimizer.capacity.amount import mark_of
-from optimizer.changes import Status
-from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
+from optimizer.capacity.provisioned.amount import mark_of
+from optimizer.core import canonical_json
+from optimizer.core.change import Status
+from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.warmups.schedules import function_prefix
 from optimizer_cache import Bounds
 from samples import INDEXES, PROVISIONED, database, pinged, timetable
@@ -54,7 +54,7 @@ def test_a_plan_of_ttls(staged: Stage) -> None:
         return {"events": [line for line in lines if request["startTime"] <= line["timestamp"] <= request["endTime"]]}
 
     staged.calls.answers["FilterLogEvents"] = events
-    staged.documents.write(f"runs/{RUN}/policy.json", canonical.plain(TTLS))
+    staged.documents.write(f"runs/{RUN}/policy.json", canonical_json.plain(TTLS))
     answer = staged.every_fault(Step("plan_cache_ttls", {"run_id": RUN, "target": "shop"}))
     assert (answer["changes"], answer["failed"]) == (1, 0)
 

@@ -10,9 +10,10 @@ import boto3
 import pytest
 from asking import FROM_PAGE, url_event
 from lives import RUN
-from optimizer import aws, canonical
-from optimizer.changes import Change, Risk, Status, Tuner
-from optimizer.report.links import Link, Signatures
+from optimizer.aws import clients
+from optimizer.core import canonical_json
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.report.links import ReportLink, ReportSignatures
 from stage import NOW, Stage, Step
 
 DIGEST = "d" * 64
@@ -67,7 +68,7 @@ def asking(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
         monkeypatch.setenv(f"OPTIMIZER_{name}_KEY", key)
         monkeypatch.setenv(f"OPTIMIZER_{name}_URL", "https://abc.lambda-url.eu-west-1.on.aws/")
     staged.world["key"] = key
-    staged.documents.write(f"runs/{RUN}/policy.json", canonical.plain(POLICY))
+    staged.documents.write(f"runs/{RUN}/policy.json", canonical_json.plain(POLICY))
     staged.store.record_run(RUN, NOW)
     for one in CHANGES:
         staged.store.record_change(one, Status.AWAITING_APPROVAL, NOW)
@@ -137,7 +138,7 @@ def test_a_report_is_shown(asking: Stage) -> None:
     asking.documents.write_bytes(
         f"runs/{RUN}/report/index.html", b"<!doctype html><title>a report</title>", "text/html"
     )
-    signatures = Signatures(aws.client("kms"), asking.world["key"])
-    url = signatures.url("https://reports.example/", Link(RUN, int((NOW + timedelta(days=1)).timestamp())))
+    signatures = ReportSignatures(clients.client("kms"), asking.world["key"])
+    url = signatures.url("https://reports.example/", ReportLink(RUN, int((NOW + timedelta(days=1)).timestamp())))
     event = {"rawPath": url.removeprefix("https://reports.example"), "requestContext": {"http": {"method": "GET"}}}
     assert asking.every_fault(Step("show_report", event))["statusCode"] == 200

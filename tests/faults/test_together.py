@@ -4,7 +4,7 @@ the other."""
 from dataclasses import replace
 
 import pytest
-from optimizer.changes import FINAL
+from optimizer.core.change import FINAL
 from samples import LIVES
 from stage import Clock, Stage, Step, different
 from test_people_faults import ASK, CHANGES, asking, says, told

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 import pytest
 from asking import DIGEST, FROM_PAGE, NOW, TOKEN, TWO_OF_THREE, Asking, approve, asking, url_event
-from optimizer.approvals import direct, web
-from optimizer.approvals.ask import expire
-from optimizer.approvals.question import ApprovalStatus
+from optimizer.approvals import direct, http
+from optimizer.approvals.request_approval import expire
 from optimizer.approvals.settle import settle
-from optimizer.changes import Status
+from optimizer.core.approval import ApprovalStatus
+from optimizer.core.change import Status
 
 LATER = NOW + timedelta(hours=1)
 TOO_LATE = NOW + timedelta(hours=25)
@@ -111,9 +111,9 @@ def test_of_two_who_settle_at_once_one_tells_the_run_and_neither_takes_it_back(o
                 assert told(token, answer)
         return True
 
-    desk = web.Desk(office.store, office.signatures, with_another)
+    desk = http.Desk(office.store, office.signatures, with_another)
     event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)
-    assert web.respond(event, desk, NOW)[1]["statusCode"] == 200
+    assert http.respond(event, desk, NOW)[1]["statusCode"] == 200
     assert seen == [NOW, NOW]
     assert office.statuses(orders) == [Status.APPROVED]
     assert len(office.told) == 1

@@ -15,12 +15,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import boto3
 import pytest
 from asking import DIGEST, FROM_PAGE, HOST, NOW, TOKEN, TWO_OF_THREE, Asking, approve, asking, url_event
-from optimizer.approvals import web
-from optimizer.approvals.links import Link
-from optimizer.approvals.question import ApprovalStatus
-from optimizer.approvals.request import LARGEST_BODY
-from optimizer.changes import Change, Risk, Status
-from optimizer.table import Table
+from optimizer.approvals import http
+from optimizer.approvals.http_request import LARGEST_BODY
+from optimizer.approvals.links import ApprovalLink
+from optimizer.core.approval import ApprovalStatus
+from optimizer.core.change import Change, Risk, Status
+from optimizer.store.table import ItemTable
 from own_account import load_handler
 
 CSP = "default-src 'none'; style-src 'sha256-"
@@ -140,7 +140,7 @@ def test_a_run_that_exists_and_one_that_does_not_look_the_same_to_who_guesses(of
 def test_a_signature_of_another_key_is_not_valid(office: Asking, asked: Change) -> None:
     kms = boto3.client("kms")
     other = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
-    link = Link("run-1", "anyone", NOW + timedelta(hours=24), DIGEST)
+    link = ApprovalLink("run-1", "anyone", NOW + timedelta(hours=24), DIGEST)
     forged = kms.generate_mac(KeyId=other, Message=link.signed_bytes(), MacAlgorithm="HMAC_SHA_256")["Mac"]
     assert office.post(link.url(office.base, forged), approve())["statusCode"] == 403
     assert untouched(office, asked)
@@ -162,7 +162,7 @@ def test_the_link_of_one_approver_does_not_answer_for_another(office: Asking) ->
 
 
 def test_an_approver_whom_the_policy_no_longer_asks_has_a_withdrawn_link(office: Asking, asked: Change) -> None:
-    link = Link("run-1", "dora", NOW + timedelta(hours=24), DIGEST)
+    link = ApprovalLink("run-1", "dora", NOW + timedelta(hours=24), DIGEST)
     answer = office.post(link.url(office.base, office.signatures.sign(link)), approve())
     assert (answer["statusCode"], "withdrawn" in answer["body"]) == (410, True)
     assert untouched(office, asked)
@@ -372,7 +372,7 @@ class Local:
         self.good = good
         self.asked = 0
 
-    def are_right(self, link: Link, signature: bytes) -> bool:
+    def are_right(self, link: ApprovalLink, signature: bytes) -> bool:
         self.asked += 1
         return link.url(f"https://{HOST}/", signature) == self.good
 
@@ -380,14 +380,14 @@ class Local:
 def test_of_many_who_answer_at_once_one_does(
     app: ModuleType, office: Asking, asked: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one_write, send = threading.Lock(), Table._send
+    one_write, send = threading.Lock(), ItemTable._send
 
     def atomic(*arguments: Any, **options: Any) -> None:
         # As on AWS: the emulated table looks at a condition and writes in two steps that others can come between.
         with one_write:
             send(*arguments, **options)
 
-    monkeypatch.setattr(Table, "_send", atomic)
+    monkeypatch.setattr(ItemTable, "_send", atomic)
     event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)
     app.web = _AtNow()  # type: ignore[attr-defined]
     with ThreadPoolExecutor(8) as pool:
@@ -401,8 +401,8 @@ def test_of_many_who_answer_at_once_one_does(
 class _AtNow:
     """The module `web` as it is at the time of the question."""
 
-    Desk, response, failed = web.Desk, staticmethod(web.response), staticmethod(web.failed)
+    Desk, response, failed = http.Desk, staticmethod(http.response), staticmethod(http.failed)
 
     @staticmethod
-    def respond(event: dict[str, Any], desk: web.Desk, _now: datetime) -> Any:
-        return web.respond(event, desk, NOW.astimezone(UTC))
+    def respond(event: dict[str, Any], desk: http.Desk, _now: datetime) -> Any:
+        return http.respond(event, desk, NOW.astimezone(UTC))

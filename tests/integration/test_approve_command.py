@@ -10,7 +10,7 @@ import pytest
 from asking import NOW, TWO_OF_THREE, Asking, asking
 from click.testing import CliRunner, Result
 from optimizer.approvals import direct
-from optimizer.changes import Status
+from optimizer.core.change import Status
 from optimizer_cli.main import main
 
 

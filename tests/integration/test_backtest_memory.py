@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 from optimizer.capacity.backtest import month_of_days, together
-from optimizer.changes import Interval
+from optimizer.core.change import Interval
 from optimizer_cli.main import main
 
 START = datetime(2026, 10, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
-from optimizer.traffic.minutes import minute_of, moment_of
+from optimizer.core.clock import minute_of, moment_of
 from optimizer_cli.main import main
 
 DAY = 1440

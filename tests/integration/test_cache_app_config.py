@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from optimizer.caches.app_config import AppConfig
-from optimizer.caches.delivery import Publication
-from optimizer.policy import AppConfigProfile
+from optimizer.caches.publish.app_config import AppConfig
+from optimizer.caches.publish.ssm import PublishOutcome
+from optimizer.policy.model import AppConfigProfile
 from optimizer_cache import Bounds, ParameterUnavailable, from_appconfig
 from optimizer_cache.ttl_parameter import TtlParameter
 
@@ -36,10 +36,10 @@ def place(account: Any) -> tuple[Any, AppConfigProfile]:
     return client, AppConfigProfile(application, environment, profile, strategy)
 
 
-def until_settled(step: Callable[[], Publication]) -> Publication:
+def until_settled(step: Callable[[], PublishOutcome]) -> PublishOutcome:
     for _ in range(50):
         outcome = step()
-        if outcome is not Publication.PENDING:
+        if outcome is not PublishOutcome.PENDING:
             return outcome
         time.sleep(0.1)
     raise AssertionError("it stays on its way")
@@ -51,32 +51,32 @@ def test_a_document_is_in_force_once_and_rolled_back_at_once(place: tuple[Any, A
     assert delivery.read().revision == 0
     assert delivery.most_ttl_s() == 300
     first = document(1, 60)
-    assert until_settled(lambda: delivery.publish(first, 0)) is Publication.DONE
+    assert until_settled(lambda: delivery.publish(first, 0)) is PublishOutcome.DONE
     assert (delivery.read().text, delivery.read().revision) == (first, 1)
-    assert delivery.publish(first, 0) is Publication.DONE
+    assert delivery.publish(first, 0) is PublishOutcome.DONE
     assert len(client.list_deployments(ApplicationId=ids.application, EnvironmentId=ids.environment)["Items"]) == 1
-    assert until_settled(lambda: delivery.take_back(document(2, 30), 1)) is Publication.DONE
-    assert delivery.take_back(document(2, 30), 1) is Publication.DONE
+    assert until_settled(lambda: delivery.take_back(document(2, 30), 1)) is PublishOutcome.DONE
+    assert delivery.take_back(document(2, 30), 1) is PublishOutcome.DONE
     assert delivery.read().revision == 0
 
 
 def test_what_somebody_else_deployed_stays(place: tuple[Any, AppConfigProfile]) -> None:
     client, ids = place
     delivery, others = AppConfig(client, ids), AppConfig(client, ids)
-    assert until_settled(lambda: others.publish(document(1, 77), 0)) is Publication.DONE
-    assert delivery.publish(document(1, 60), 0) is Publication.LOST
+    assert until_settled(lambda: others.publish(document(1, 77), 0)) is PublishOutcome.DONE
+    assert delivery.publish(document(1, 60), 0) is PublishOutcome.LOST
     assert delivery.read().ttls.ttl_s == {"price": 77.0}
-    assert delivery.take_back(document(2, 30), 0) is Publication.LOST
+    assert delivery.take_back(document(2, 30), 0) is PublishOutcome.LOST
 
 
 def test_while_another_deployment_goes_on_ours_waits(place: tuple[Any, AppConfigProfile]) -> None:
     client, ids = place
     other = client.create_configuration_profile(ApplicationId=ids.application, Name="other", LocationUri="hosted")["Id"]
     profile = AppConfigProfile(ids.application, ids.environment, other, ids.strategy)
-    assert until_settled(lambda: AppConfig(client, profile).publish(document(9, 9), 0)) is Publication.DONE
+    assert until_settled(lambda: AppConfig(client, profile).publish(document(9, 9), 0)) is PublishOutcome.DONE
     delivery = AppConfig(client, ids)
     for _ in range(3):
-        assert delivery.publish(document(1, 60), 0) is Publication.PENDING
+        assert delivery.publish(document(1, 60), 0) is PublishOutcome.PENDING
     assert delivery.read().revision == 0
 
 

@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 from local_account.servers import redis_debian, valkey
-from optimizer.caches.guards import TtlLimits
-from optimizer.caches.records import UnusableRecord, observations
-from optimizer.caches.tune import NamespaceState, tune
+from optimizer.caches.tuning.limits import TtlLimits
+from optimizer.caches.tuning.records import UnusableRecord, observations
+from optimizer.caches.tuning.tune import NamespaceState, tune
 from optimizer_cache import Bounds, Cache, Namespace, connect
 
 SECONDS = 6.0

@@ -12,14 +12,21 @@ import pytest
 import redis
 from local_account.servers import HOST, certificates, free_port, redis_debian, valkey
 from local_account.servers.redis_protocol import CacheCluster, CacheServer, replica_of
-from optimizer.caches.elasticache_login import Keys
-from optimizer.caches.probe import probe
-from optimizer.caches.probe_result import Stopped
-from optimizer.caches.reading import Limits
-from optimizer.caches.server import Endpoint, IamLogin, LoginRefused, NotReady, Unreachable, UnusableEndpoint
+from optimizer.caches.probe.login import Keys
+from optimizer.caches.probe.probe import probe
+from optimizer.caches.probe.reader import ProbeLimits
+from optimizer.caches.probe.result import Stopped
+from optimizer.caches.probe.server import (
+    CacheUnreachable,
+    Endpoint,
+    IamLogin,
+    LoginRefused,
+    NotReady,
+    UnusableEndpoint,
+)
 
 # Nobody else works on a test's server, so the probe may hurry.
-FAST = Limits(duty=1.0, second_look_s=0.0, most_slower=1e9, gap_s=0.0)
+FAST = ProbeLimits(duty=1.0, second_look_s=0.0, most_slower=1e9, gap_s=0.0)
 
 
 @pytest.fixture(params=[valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
@@ -63,7 +70,7 @@ def test_what_is_in_the_server_is_what_the_probe_says(cache):
 def test_of_a_large_server_a_sample_is_read_and_scaled(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
-    found = probe(Endpoint(cache.url), Limits(keys=1000, duty=1.0, second_look_s=0.0, most_slower=1e9))
+    found = probe(Endpoint(cache.url), ProbeLimits(keys=1000, duty=1.0, second_look_s=0.0, most_slower=1e9))
     (node,) = found.nodes
     assert node.stopped == Stopped.ENOUGH_KEYS
     assert 1000 <= node.keys_seen < 1100
@@ -124,7 +131,7 @@ def test_reads_that_prolong_entries_are_told_from_reads_that_do_not(cache):
         thread = threading.Thread(target=read)
         thread.start()
         try:
-            found = probe(Endpoint(cache.url), Limits(duty=1.0, second_look_s=3.5, most_slower=1e9))
+            found = probe(Endpoint(cache.url), ProbeLimits(duty=1.0, second_look_s=3.5, most_slower=1e9))
         finally:
             stop.set()
             thread.join()
@@ -164,7 +171,7 @@ def test_the_probe_works_no_longer_than_its_share_of_the_time(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
     # Without the pause before the second look, so that a slow machine has the time for what is looked at here.
-    limits = Limits(keys=100, seconds=4, duty=0.05, most_slower=1e9, second_look_s=0.0)
+    limits = ProbeLimits(keys=100, seconds=4, duty=0.05, most_slower=1e9, second_look_s=0.0)
     (node,) = probe(Endpoint(cache.url), limits).nodes
     assert node.busy_ms <= 0.06 * 1000 * node.took_s
     assert node.took_s < 9
@@ -187,7 +194,7 @@ def test_a_server_that_becomes_twice_as_slow_ends_the_probe():
         thread = threading.Thread(target=hold_up)
         thread.start()
         try:
-            found = probe(Endpoint(server.url), Limits(duty=0.05), progress=lambda _at: reads.set())
+            found = probe(Endpoint(server.url), ProbeLimits(duty=0.05), progress=lambda _at: reads.set())
         finally:
             reads.set()
             stop.set()
@@ -264,7 +271,7 @@ def test_with_tls_a_server_is_read_if_its_certificate_is_trusted(server, tmp_pat
             fill(client)
         found = probe(Endpoint(running.url, ca_file=str(files.authority)), FAST)
         assert found.namespaces["session"].keys == 1000
-        with pytest.raises(Unreachable, match="certificate"):
+        with pytest.raises(CacheUnreachable, match="certificate"):
             probe(Endpoint(running.url), FAST)
 
 
@@ -294,12 +301,12 @@ def test_an_iam_user_logs_in_with_a_new_token_for_each_connection(server, tmp_pa
 
 
 def test_who_cannot_answer_is_named_with_the_reason_and_without_the_password():
-    with pytest.raises(Unreachable, match=HOST) as refused:
+    with pytest.raises(CacheUnreachable, match=HOST) as refused:
         probe(Endpoint(f"redis://:geheim@{HOST}:{free_port()}/0"))
     assert "geheim" not in str(refused.value)
     with CacheServer(valkey.program(), {"cluster-enabled": "yes"}) as lonely, pytest.raises(NotReady):
         probe(Endpoint(lonely.url))
     with valkey.start() as server:
         server.pause()
-        with pytest.raises(Unreachable):
+        with pytest.raises(CacheUnreachable):
             probe(Endpoint(server.url, timeout_s=0.3))

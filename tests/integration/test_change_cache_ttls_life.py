@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
-from optimizer.caches.delivery import SsmParameter
-from optimizer.caches.health import ServerUse
-from optimizer.caches.life import ChangeCacheTtls, ServerUnreadable
-from optimizer.changes import Change, Risk, Status, Tuner
-from optimizer.guardrails import Refusal
-from optimizer.policy import Cache, CacheNamespace, CacheTtls
+from optimizer.caches.change import ChangeCacheTtls, ServerUnreadable
+from optimizer.caches.observe import ServerUse
+from optimizer.caches.publish.ssm import SsmParameter
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.guardrails.verdict import Refusal
+from optimizer.policy.model import Cache, CacheNamespace, CacheTtls
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SPACES = (CacheNamespace("price", 5, 600), CacheNamespace("stock", 5, 600))

@@ -9,15 +9,15 @@ import pytest
 from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
-from optimizer.capacity.amount import mark_of
-from optimizer.capacity.canary import Comparison, Minute, Side
-from optimizer.capacity.life import ChangeCapacity
-from optimizer.capacity.live import LATEST, LambdaAccount
-from optimizer.capacity.provisioned_use import MeasuredUse
-from optimizer.capacity.timetable import Timetable
-from optimizer.capacity.timetables import Delivery, PlacedTimetables
-from optimizer.capacity.used_memory import UsedMemory
-from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.capacity.canary import CanaryComparison, Minute, Side
+from optimizer.capacity.change import ChangeCapacity
+from optimizer.capacity.live_function import LATEST, LambdaAccount
+from optimizer.capacity.provisioned.amount import mark_of
+from optimizer.capacity.provisioned.timetable import Timetable
+from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables, TimetableDelivery
+from optimizer.capacity.provisioned.use import MeasuredUse
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.function_logs.used_memory import UsedMemory
 from optimizer.policy.model import Policy
 
 NAME, ALIAS, NOW = "orders", "live", datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -36,20 +36,20 @@ class Compared:
     use: MeasuredUse = field(default_factory=lambda: MeasuredUse(20.0, 16.0, 20.2, 1000.0, 990.0, 10.0))
     asked: list[str] = field(default_factory=list)
 
-    def versions(self, *_: Any) -> Comparison:
+    def versions(self, *_: Any) -> CanaryComparison:
         return self._answer("versions", 0.1)
 
-    def days(self, *_: Any) -> Comparison:
+    def days(self, *_: Any) -> CanaryComparison:
         return self._answer("days", 1.0)
 
     def provisioned(self, *_: Any) -> MeasuredUse:
         return self.use
 
-    def _answer(self, what: str, ratio: float) -> Comparison:
+    def _answer(self, what: str, ratio: float) -> CanaryComparison:
         self.asked.append(what)
         old = Side(tuple(Minute(100, 50 + n % 3) for n in range(60)))
         new = Side(tuple(Minute(100 * ratio, self.slower * (50 + n % 3)) for n in range(60)))
-        return Comparison(old, new, 1.1, ratio)
+        return CanaryComparison(old, new, 1.1, ratio)
 
 
 @dataclass
@@ -78,7 +78,7 @@ class World:
     @property
     def timetables(self) -> PlacedTimetables:
         scaling: Any = self.twin.client("application-autoscaling")
-        delivery = Delivery("timetables", "arn:aws:iam::123456789012:role/timetables", f"{ARN}-provision")
+        delivery = TimetableDelivery("timetables", "arn:aws:iam::123456789012:role/timetables", f"{ARN}-provision")
         return PlacedTimetables(self.twin.client("scheduler"), scaling, delivery)  # type: ignore[arg-type]
 
     @property

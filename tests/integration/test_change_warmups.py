@@ -13,18 +13,18 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from optimizer import guardrails
-from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Policy, Warmups
-from optimizer.runs import RunStore
-from optimizer.traffic.minutes import minute_of, moment_of
+from optimizer.store.pings import PingLog
+from optimizer.store.runs import RunStore
+from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
 from optimizer.warmups import schedules
 from optimizer.warmups.change import ChangeWarmups, Target
-from optimizer.warmups.health import Calls
-from optimizer.warmups.in_place import KeptWarm, PlansInPlace
-from optimizer.warmups.ping_log import PingLog
-from optimizer.warmups.placing import planned, warmup_of
-from optimizer.warmups.schedules import Delivery
-from optimizer.warmups.warm import Warmed
+from optimizer.warmups.observe import Calls
+from optimizer.warmups.schedule_batches import planned, warmup_of
+from optimizer.warmups.schedules import PingDelivery
+from optimizer.warmups.send_pings import Warmed
 from own_account import create_run_table
 
 # moto takes no schedule for a time that has passed.
@@ -55,7 +55,7 @@ class World:
             log=self.log,
             in_place=self.in_place,
             scheduler=self.scheduler,
-            delivery=Delivery(
+            delivery=PingDelivery(
                 GROUP, "arn:aws:iam::123456789012:role/schedules", ARN.replace("orders", "warm_function")
             ),
             recheck=lambda change, live, now: self.refusal or guardrails.recheck(change, live, self.policy, now),

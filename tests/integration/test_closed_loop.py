@@ -8,7 +8,7 @@ import pytest
 from local_account.closed_loop import ClosedLoop
 from local_account.closed_loop_result import Result, judge_loop
 from local_account.simulated_fleet import simulated_fleet
-from optimizer.changes import Status, Tuner, function_name
+from optimizer.core.change import Status, Tuner, function_name
 from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency, RunLimits
 
 BEGIN, DAYS, FUNCTIONS = datetime(2026, 11, 2, 9, tzinfo=UTC), 14, 40

@@ -9,15 +9,15 @@ import pytest
 from data_api_twin import DataApiTwin
 from local_account.servers import postgresql
 from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
-from optimizer.indexes import data_api
-from optimizer.indexes.acting import servers
-from optimizer.indexes.acting.server import Job, StatementFailed
-from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.connections import Connections
-from optimizer.indexes.data_api import DataApiConnection
-from optimizer.indexes.drivers import AccessDenied, Unreachable, rows
-from optimizer.indexes.nodes import read_nodes
-from optimizer.indexes.postgresql_look import look
+from optimizer.indexes.change import select
+from optimizer.indexes.change.server import Job, StatementFailed
+from optimizer.indexes.connect import data_api
+from optimizer.indexes.connect.data_api import DataApiConnection
+from optimizer.indexes.connect.drivers import AccessDenied, DatabaseUnreachable, rows
+from optimizer.indexes.connect.pool import Connections
+from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.postgresql.look import look
+from optimizer.indexes.read_nodes import read_nodes
 from optimizer.policy.model import Database
 from pg8000.exceptions import DatabaseError
 
@@ -87,8 +87,8 @@ def test_what_acts_sees_the_same_index_and_the_same_surroundings(shop: Any, inst
     running, name = shop(installation)
     direct = Database("shop", "postgresql", "127.0.0.1", name, port=running.port, tls="off", user=SUPERUSER)
     tokens: Any = type("Tokens", (), {"generate_db_auth_token": staticmethod(lambda **_: PASSWORD)})
-    own = servers.of(direct, Connections(lambda: None, lambda: tokens, str))  # type: ignore[arg-type, return-value]
-    other = servers.of(through(name), pool(DataApiTwin(running.connect)))
+    own = select.of(direct, Connections(lambda: None, lambda: tokens, str))  # type: ignore[arg-type, return-value]
+    other = select.of(through(name), pool(DataApiTwin(running.connect)))
     for index, job in (("I ndex", Job.REBUILD), ("Ta ble_pkey", Job.DROP), ("", Job.VACUUM), ("none", Job.DROP)):
         state = other.look('Shop"s', "Ta ble", index, job)
         assert state == own.look('Shop"s', "Ta ble", index, job)
@@ -146,10 +146,10 @@ def test_more_than_an_answer_holds_is_an_error_of_the_statement(shop: Any) -> No
     [
         ("ForbiddenException", AccessDenied),
         ("AccessDeniedException", AccessDenied),
-        ("DatabaseResumingException", Unreachable),
-        ("HttpEndpointNotEnabledException", Unreachable),
-        ("ThrottlingException", Unreachable),
-        ("BadRequestException", Unreachable),
+        ("DatabaseResumingException", DatabaseUnreachable),
+        ("HttpEndpointNotEnabledException", DatabaseUnreachable),
+        ("ThrottlingException", DatabaseUnreachable),
+        ("BadRequestException", DatabaseUnreachable),
         ("StatementTimeoutException", data_api.StillRunning),
     ],
 )
@@ -161,7 +161,7 @@ def test_what_the_service_refuses_is_named(code: str, kind: type[Exception]) -> 
 
 def test_without_a_lock_timeout_of_the_role_nothing_is_sent(shop: Any) -> None:
     running, name = shop(postgresql.WHEEL_16)
-    server = servers.of(through(name), pool(DataApiTwin(running.connect)))
+    server = select.of(through(name), pool(DataApiTwin(running.connect)))
     with pytest.raises(StatementFailed, match=r"ALTER ROLE postgres SET lock_timeout = '3000ms'"):
         server.worker(3000)
 
@@ -175,7 +175,7 @@ def test_without_a_search_path_of_the_role_nothing_is_sent(shop: Any) -> None:
         def connect(database: str, settings: dict[str, str] = settings) -> Any:
             return running.connect(database, startup_params=settings)
 
-        server = servers.of(through(name), pool(DataApiTwin(connect)))
+        server = select.of(through(name), pool(DataApiTwin(connect)))
         if is_enough:
             server.worker(3000).close()
             continue

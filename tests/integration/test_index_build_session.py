@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from local_account.servers import postgresql
 from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
-from optimizer.indexes import drivers
-from optimizer.indexes.acting.postgresql import PostgresqlServer
+from optimizer.indexes.change.postgresql import PostgresqlServer
+from optimizer.indexes.connect import drivers
 from pg8000.native import literal
 
 SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=lambda known: known.name)

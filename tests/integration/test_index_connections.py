@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from local_account.servers import mariadb, mysql_family, postgresql
-from optimizer.indexes import drivers, places
-from optimizer.indexes.connections import Connections
-from optimizer.indexes.drivers import AccessDenied, Address, Unreachable
-from optimizer.indexes.places import TooManyConnections
+from optimizer.indexes.connect import drivers, slots
+from optimizer.indexes.connect.drivers import AccessDenied, Address, DatabaseUnreachable
+from optimizer.indexes.connect.pool import Connections
+from optimizer.indexes.connect.slots import TooManyConnections
 from optimizer.policy.model import Database
 from optimizer_connections import ReusedConnection
 
@@ -108,7 +108,7 @@ def test_an_environment_that_is_asleep_keeps_no_other_from_its_work(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lambda freezes environments with their connections open, for hours: theirs are ended, not those in use."""
-    monkeypatch.setattr(places, "_ASLEEP_S", 1)
+    monkeypatch.setattr(slots, "_ASLEEP_S", 1)
     asleep = team.pid(pool=0)
     time.sleep(1.1)
     awake = team.pid(pool=1)
@@ -116,7 +116,7 @@ def test_an_environment_that_is_asleep_keeps_no_other_from_its_work(
     team.pools.append(third)
     assert team.pid(pool=2) not in (asleep, awake)
     assert team.pid(pool=1) == awake
-    monkeypatch.setattr(places, "_ASLEEP_S", 3600)
+    monkeypatch.setattr(slots, "_ASLEEP_S", 3600)
     with pytest.raises(TooManyConnections):
         team.pid(pool=0)
 
@@ -137,7 +137,7 @@ def test_a_rotated_password_is_read_once_more(team: Team) -> None:
 
 @SERVERS
 def test_a_server_without_encryption_is_not_talked_to_where_it_is_wanted(team: Team) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(DatabaseUnreachable):
         team.pid(database=replace(team.database, name="encrypted", tls="verify"))
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from local_account.servers import HOST, certificates, mysql, mysql_family, postgresql
 from local_account.servers.certificates import Certificates
-from optimizer.indexes import drivers
-from optimizer.indexes.connections import Connections
-from optimizer.indexes.drivers import Unreachable
+from optimizer.indexes.connect import drivers
+from optimizer.indexes.connect.drivers import DatabaseUnreachable
+from optimizer.indexes.connect.pool import Connections
 from optimizer.policy.model import Database
 
 LOGIN = {
@@ -68,7 +68,7 @@ def test_a_connection_is_encrypted_where_the_certificate_is_the_hosts(database: 
 def test_nobody_is_talked_to_who_cannot_prove_it(database: Database, files: Certificates, tmp_path: Path) -> None:
     other = certificates.make(tmp_path)
     for wrong, trusted in ((database, other.authority), (replace(database, host="localhost"), files.authority)):
-        with pytest.raises(Unreachable, match="certificate"):
+        with pytest.raises(DatabaseUnreachable, match="certificate"):
             _pool(database.engine, trusted).get(wrong)
 
 

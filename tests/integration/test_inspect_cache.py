@@ -6,8 +6,8 @@ import json
 import pytest
 from click.testing import CliRunner
 from local_account.servers import HOST, free_port, valkey
-from optimizer.caches.probe_result import NodeProbe, ProbeResult, Stopped
-from optimizer.caches.server_info import facts
+from optimizer.caches.probe.result import NodeProbe, ProbeResult, Stopped
+from optimizer.caches.probe.server_info import facts
 from optimizer_cli.inspections import cache as inspect_cache
 from optimizer_cli.main import main
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import boto3
 import pytest
-from optimizer import stack_answer
-from optimizer.changes import Status, Tuner
-from optimizer.leaving import HOLDER, Leaving
-from optimizer.runs import RunStore
+from optimizer.aws import custom_resource
+from optimizer.core.change import Status, Tuner
+from optimizer.run.leave import HOLDER, Leaving
+from optimizer.store.runs import RunStore
 from own_account import TABLE, load_handler, own_account
 from small_change import small_change
 
@@ -224,7 +224,7 @@ def test_cloudformation_is_told_until_it_has_heard(
     cloudformation: tuple[str, list[Any]], failure: str, status: str
 ) -> None:
     url, told = cloudformation
-    stack_answer.send(request(f"{url}&first=lost", "Delete"), failure, sleep=lambda _s: None)
+    custom_resource.send(request(f"{url}&first=lost", "Delete"), failure, sleep=lambda _s: None)
     assert told[0] == told[1]
     assert told[1] == (
         "",

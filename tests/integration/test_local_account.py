@@ -21,7 +21,7 @@ from local_account import account as account_module
 from local_account.account import ROOT, EmulatorMissing, LocalAccount
 from local_account.fleet import FleetSource, TargetFunction
 from local_account.processes import PortInUse
-from optimizer.capacity.report_lines import parse
+from optimizer.function_logs.parse import parse
 
 DAY = timedelta(days=1)
 

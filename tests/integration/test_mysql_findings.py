@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 from local_account.servers import Installation, mariadb, mysql
 from local_account.servers.mysql_family import HOST, PASSWORD, MysqlServer, quoted
-from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.findings import Action, Finding, Kind
-from optimizer.indexes.mysql_findings import Limits, find
-from optimizer.indexes.mysql_missing import MissingLimits
-from optimizer.indexes.mysql_reader import NoSuchDatabase, read_catalog
-from optimizer.indexes.mysql_upkeep import UpkeepLimits
-from optimizer.indexes.usage import UsageLimits, snapshot
+from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.model.finding import Action, Finding, Kind
+from optimizer.indexes.model.usage import UsageLimits, snapshot
+from optimizer.indexes.mysql.detect import MysqlLimits, find
+from optimizer.indexes.mysql.missing import MysqlMissingLimits
+from optimizer.indexes.mysql.reader import NoSuchDatabase, read_catalog
+from optimizer.indexes.mysql.upkeep import MysqlUpkeepLimits
 
 Get = Callable[[Installation[MysqlServer]], MysqlServer]
 COUNTING = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=["mysql", "mariadb"])
-AT_ONCE = Limits(
+AT_ONCE = MysqlLimits(
     usage=UsageLimits(days=0.0, month_ends=0, quarter_ends=0),
-    missing=MissingLimits(min_load_share=0.0),
-    upkeep=UpkeepLimits(min_free_bytes=2**20),
+    missing=MysqlMissingLimits(min_load_share=0.0),
+    upkeep=MysqlUpkeepLimits(min_free_bytes=2**20),
 )
 DIGITS = "(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION \
 SELECT 7 UNION SELECT 8 UNION SELECT 9)"

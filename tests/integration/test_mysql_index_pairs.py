@@ -9,10 +9,10 @@ import pytest
 import yaml
 from local_account.servers import Installation, mariadb, mysql
 from local_account.servers.mysql_family import MysqlServer, quoted
-from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.findings import Action, Finding
-from optimizer.indexes.mysql_reader import read_catalog
-from optimizer.indexes.mysql_redundant import redundant
+from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.model.finding import Action, Finding
+from optimizer.indexes.mysql.reader import read_catalog
+from optimizer.indexes.mysql.redundant import redundant
 
 Get = Callable[[Installation[MysqlServer]], MysqlServer]
 PAIRS = Path(__file__).with_name("mysql_index_pairs.yaml")

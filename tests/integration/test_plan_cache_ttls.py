@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 from local_account.cache_traffic import Application, Memory, Stream, reads
-from optimizer import canonical
-from optimizer.changes import Change, Status
-from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
-from optimizer.runs import RunStore
+from optimizer.core import canonical_json
+from optimizer.core.change import Change, Status
+from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
+from optimizer.store.runs import RunStore
 from optimizer_cache import Bounds
 from own_account import BUCKET, load_handler, own_account, sample_event
 
@@ -34,7 +34,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def put(policy: Policy) -> None:
     boto3.client("s3").put_object(
-        Bucket=BUCKET, Key="runs/run/policy.json", Body=json.dumps(canonical.plain(policy)).encode()
+        Bucket=BUCKET, Key="runs/run/policy.json", Body=json.dumps(canonical_json.plain(policy)).encode()
     )
 
 

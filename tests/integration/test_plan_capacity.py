@@ -10,21 +10,21 @@ import pytest
 from local_account.account import REGION, LocalAccount
 from local_account.fleet import FleetSource
 from optimizer import guardrails
-from optimizer.capacity.batch import CapacityPlanner
-from optimizer.capacity.life import ChangeCapacity
-from optimizer.capacity.live import LambdaAccount
-from optimizer.capacity.logs import ReportLog
+from optimizer.capacity.change import ChangeCapacity
+from optimizer.capacity.live_function import LambdaAccount
 from optimizer.capacity.measure import Measure
-from optimizer.capacity.used_memory import UsedMemory
-from optimizer.capacity.watch import Watch
-from optimizer.changes import Change, Status
-from optimizer.documents import Documents
+from optimizer.capacity.observation_times import Watch
+from optimizer.capacity.planner import CapacityPlanner
+from optimizer.core.change import Change, Status
+from optimizer.function_logs.read import ReportLog
+from optimizer.function_logs.used_memory import UsedMemory
 from optimizer.guardrails import memory
 from optimizer.policy.model import Memory, Policy
-from optimizer.proposals import Proposals
-from optimizer.runs import RunStore
+from optimizer.store.documents import Documents
+from optimizer.store.pings import PingLog
+from optimizer.store.proposals import Proposals
+from optimizer.store.runs import RunStore
 from optimizer.traffic.analyze import analyze_batch
-from optimizer.warmups.ping_log import PingLog
 from own_account import create_run_table
 
 RUN, BUCKET, TABLE = "run-1", "planned", "planned"
@@ -46,7 +46,7 @@ class World:
             account=self.planner.account,
             policy=POLICY,
             recheck=lambda change, live, now: guardrails.recheck(
-                change, memory.Live(live.version.memory_mb), POLICY, now
+                change, memory.MemoryState(live.version.memory_mb), POLICY, now
             ),
             measure=Measure(self.local.session.client("cloudwatch")),
             used_memory=lambda *_: UsedMemory(None, ""),

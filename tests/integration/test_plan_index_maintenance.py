@@ -13,17 +13,18 @@ from local_account.memory_run_store import MemoryRunStore
 from local_account.servers import postgresql
 from memory_bucket import MemoryBucket
 from optimizer import guardrails
-from optimizer.changes import Change, Status, Tuner
-from optimizer.guardrails import Account, calendar
-from optimizer.indexes.acting import servers
-from optimizer.indexes.acting.life import ChangeIndexes
-from optimizer.indexes.acting.machine import Machine
-from optimizer.indexes.batch import Planner
-from optimizer.indexes.connections import Connections
-from optimizer.indexes.drivers import Unreachable
-from optimizer.indexes.nodes import read_nodes
+from optimizer.core.change import Change, Status, Tuner
+from optimizer.guardrails import calendar
+from optimizer.guardrails.run import Account
+from optimizer.indexes.change import select
+from optimizer.indexes.change.change import ChangeIndexes
+from optimizer.indexes.change.host_metrics import Machine
+from optimizer.indexes.connect.drivers import DatabaseUnreachable
+from optimizer.indexes.connect.pool import Connections
+from optimizer.indexes.planner import Planner
+from optimizer.indexes.read_nodes import read_nodes
 from optimizer.policy.model import Policy
-from optimizer.proposals import Proposals
+from optimizer.store.proposals import Proposals
 
 NOW = datetime.now(UTC)
 
@@ -62,7 +63,7 @@ class Team:
             store=self.store,
             records=self.records,
             documents=self.bucket,
-            server=servers.of(database, self.pool),
+            server=select.of(database, self.pool),
             database=database,
             read=lambda: read_nodes(database, self.pool),
             limits=self.policy.indexes,
@@ -75,7 +76,7 @@ class Team:
         life = ChangeIndexes(
             store=self.store,
             records=self.records,
-            server=servers.of(self.database, self.pool),
+            server=select.of(self.database, self.pool),
             database=self.database,
             limits=policy.indexes,
             recheck=lambda one, live, now: guardrails.recheck(one, live, policy, now),
@@ -138,7 +139,7 @@ def test_the_same_run_planned_twice_proposes_and_remembers_the_same(team: Team) 
 
 
 def test_a_replica_that_cannot_be_asked_fails_the_look(team: Team) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(DatabaseUnreachable):
         team.plan("run-3", readers=("127.0.0.1:1",))
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
-from optimizer.capacity.idle import IdleTrials
-from optimizer.capacity.observed import FunctionHistory, SizeHistory, Sketch
-from optimizer.changes import Change
-from optimizer.documents import Documents
+from optimizer.core.change import Change
+from optimizer.core.clock import minute_of
+from optimizer.function_logs.history import FunctionHistory, SizeHistory, Sketch
+from optimizer.function_logs.keep_alive import IdleTrials
+from optimizer.store.documents import Documents
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty
-from optimizer.traffic.minutes import minute_of
 from optimizer.traffic.summary import summarise
-from optimizer.warmups.rhythm import unpacked
+from optimizer.warmups.ping_rows import unpacked
 from optimizer.warmups.schedules import schedule_name
 from own_account import create_target, load_handler, own_account, sample_event
 

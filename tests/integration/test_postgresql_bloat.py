@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
-from optimizer.indexes.catalog import Index, IndexPages
-from optimizer.indexes.postgresql_bloat import estimate
-from optimizer.indexes.postgresql_pages import measure
-from optimizer.indexes.postgresql_reader import read_catalog
+from optimizer.indexes.model.catalog import Index, IndexPages
+from optimizer.indexes.postgresql.bloat import estimate
+from optimizer.indexes.postgresql.pages import measure
+from optimizer.indexes.postgresql.reader import read_catalog
 from pg8000.native import Connection
 
 Get = Callable[[Installation[PostgresServer]], PostgresServer]

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 import pytest
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
-from optimizer.indexes.catalog import Catalog, Table
-from optimizer.indexes.findings import Action, Finding, Kind
-from optimizer.indexes.postgresql_findings import find
-from optimizer.indexes.postgresql_foreign_keys import foreign_keys_without_index
-from optimizer.indexes.postgresql_invalid import invalid
-from optimizer.indexes.postgresql_reader import read_catalog
-from optimizer.indexes.postgresql_unused import unused
-from optimizer.indexes.postgresql_upkeep import upkeep
+from optimizer.indexes.model.catalog import Catalog, Table
+from optimizer.indexes.model.finding import Action, Finding, Kind
+from optimizer.indexes.postgresql.detect import find
+from optimizer.indexes.postgresql.foreign_keys import foreign_keys_without_index
+from optimizer.indexes.postgresql.invalid import invalid
+from optimizer.indexes.postgresql.reader import read_catalog
+from optimizer.indexes.postgresql.unused import unused
+from optimizer.indexes.postgresql.upkeep import upkeep
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
-from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.findings import Action, Finding
-from optimizer.indexes.postgresql_reader import read_catalog
-from optimizer.indexes.postgresql_redundant import redundant
+from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.model.finding import Action, Finding
+from optimizer.indexes.postgresql.reader import read_catalog
+from optimizer.indexes.postgresql.redundant import redundant
 from pg8000.native import Connection, identifier
 
 Get = Callable[[Installation[PostgresServer]], PostgresServer]

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
-from optimizer.indexes.find import find
-from optimizer.indexes.findings import Action, Kind
-from optimizer.indexes.postgresql_bloat import BloatLimits
-from optimizer.indexes.postgresql_look import look
+from optimizer.indexes.detect import find
+from optimizer.indexes.model.finding import Action, Kind
+from optimizer.indexes.postgresql.bloat import BloatLimits
+from optimizer.indexes.postgresql.look import look
 from optimizer.policy.model import Indexes
 
 Get = Callable[[Installation[PostgresServer]], PostgresServer]

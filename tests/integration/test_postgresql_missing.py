@@ -7,12 +7,12 @@ from typing import cast
 import pytest
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
-from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.findings import Action, Finding
-from optimizer.indexes.postgresql_look import look
-from optimizer.indexes.postgresql_missing import MissingLimits, missing_indexes
-from optimizer.indexes.postgresql_reader import read_catalog
-from optimizer.indexes.workload import StatementStat
+from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.model.finding import Action, Finding
+from optimizer.indexes.model.workload import StatementStat
+from optimizer.indexes.postgresql.look import look
+from optimizer.indexes.postgresql.missing import PostgresqlMissingLimits, missing_indexes
+from optimizer.indexes.postgresql.reader import read_catalog
 from pg8000.native import Connection, identifier
 
 MAKE = (
@@ -95,7 +95,7 @@ def test_the_statements_of_a_server_are_read_with_their_load(session: Connection
     assert (statement.calls, statement.rows) == (30, 30)
     assert statement.mean_ms == pytest.approx(statement.total_ms / 30, rel=0.01)
     # How long a call takes is the machine's: it must not decide here whether the statement is worth a look.
-    findings, _ = missing_indexes(session, catalog, MissingLimits(least_mean_ms=0.0))
+    findings, _ = missing_indexes(session, catalog, PostgresqlMissingLimits(least_mean_ms=0.0))
     assert [tuple(finding.evidence["columns"]) for finding in findings] == [("Customer",)]
 
 
@@ -106,7 +106,7 @@ def test_every_statement_of_our_own_can_be_planned(session: Connection) -> None:
     look(session)
     catalog = read_catalog(session)
     assert len(catalog.statements) > 20
-    every = MissingLimits(statements=10_000, least_share=0.0, least_calls=0, least_mean_ms=0.0)
+    every = PostgresqlMissingLimits(statements=10_000, least_share=0.0, least_calls=0, least_mean_ms=0.0)
     assert missing_indexes(session, catalog, every)[1] == {}
 
 

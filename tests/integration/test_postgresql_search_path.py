@@ -5,24 +5,24 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from select.postgresql import PASSWORD, SUPERUSER, PostgresServer
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from data_api_twin import DataApiTwin
-from optimizer.changes import Change, Risk, Tuner
-from optimizer.indexes import drivers
-from optimizer.indexes.acting import servers
-from optimizer.indexes.acting.server import Job, Server, StatementFailed
-from optimizer.indexes.connections import Connections
-from optimizer.indexes.nodes import read_nodes
-from optimizer.indexes.places import TooManyConnections
+from optimizer.core.change import Change, Risk, Tuner
+from optimizer.indexes.change import select
+from optimizer.indexes.change.server import DatabaseServer, Job, StatementFailed
+from optimizer.indexes.connect import drivers
+from optimizer.indexes.connect.pool import Connections
+from optimizer.indexes.connect.slots import TooManyConnections
+from optimizer.indexes.read_nodes import read_nodes
 from optimizer.policy.model import Database
 from optimizer_cli.inspections.indexes import command
 from pg8000.exceptions import DatabaseError
 from servers import postgresql
-from servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 
 SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=lambda known: known.name)
 PATHS = pytest.mark.parametrize("path", ["", "public, pg_catalog"], ids=["default path", "public first"])
@@ -196,7 +196,7 @@ def change(definition: str = "") -> Change:
     )
 
 
-def acts(server: Server) -> None:
+def acts(server: DatabaseServer) -> None:
     """All that the acting half asks."""
     state = server.look("app", "customers", "customers_card", Job.DROP)
     table = server.look("app", "customers", "", Job.ANALYZE)
@@ -250,7 +250,7 @@ def test_a_look_of_the_command_is_caught_by_nobody(shop: Shop) -> None:
 @PATHS
 def test_what_acts_is_caught_by_nobody(shop: Shop) -> None:
     database, pool = shop.connections()
-    acts(servers.of(database, pool))
+    acts(select.of(database, pool))
     pool.forget(database)
     assert not shop.caught()
 
@@ -259,7 +259,7 @@ def test_what_acts_is_caught_by_nobody(shop: Shop) -> None:
 @PATHS
 def test_a_statement_is_caught_by_nobody(shop: Shop) -> None:
     database, pool = shop.connections()
-    server = servers.of(database, pool)
+    server = select.of(database, pool)
     definition = "CREATE INDEX made ON app.customers USING btree (lower(card))"
     for job, index in (
         (Job.ANALYZE, ""),
@@ -288,7 +288,7 @@ BEHIND = "CREATE TABLE public.owned AS SELECT current_user AS who"
 def test_of_a_text_with_two_statements_none_runs(shop: Shop, begins: str) -> None:
     """Should a text that was put together ever hold a second one."""
     database, pool = shop.connections()
-    server = servers.of(database, pool)
+    server = select.of(database, pool)
     worker = server.worker(3000)
     try:
         with pytest.raises(StatementFailed, match="multiple commands"):
@@ -319,7 +319,7 @@ def test_the_data_api_is_caught_by_nobody(shop: Shop) -> None:
     database, pool = shop.through_data_api()
     (catalog,) = read_nodes(database, pool)
     assert {index.name for index in catalog.indexes} >= {"customers_card", "customers_tags"}
-    acts(servers.of(database, pool))
+    acts(select.of(database, pool))
     assert not shop.caught()
 
 
@@ -337,7 +337,7 @@ def test_a_plan_without_an_index_is_caught_by_nobody(
             if path:
                 session.run(f'ALTER DATABASE "{name}" SET search_path = {path}')
         database, pool = made.connections() if way == "connection" else made.through_data_api()
-        acting = servers.of(database, pool)
+        acting = select.of(database, pool)
         state = acting.look("app", "customers", "customers_card", Job.DROP)
         assert state is not None
         made.watch()

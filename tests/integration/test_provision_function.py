@@ -10,13 +10,13 @@ import pytest
 from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
 from optimizer import guardrails
-from optimizer.capacity.amount import held, mark_of
-from optimizer.capacity.hold import HoldMinimum
-from optimizer.capacity.live import SCALABLE_DIMENSION, LambdaAccount, LiveFunction, Placed, Scaling, Version
-from optimizer.capacity.provisioned_use import Period, days_to_watch, judge_use, measured
-from optimizer.capacity.timetable import Timetable
-from optimizer.capacity.timetables import Delivery, PlacedTimetables, schedule_name
-from optimizer.changes import Change, Risk, Status, Tuner
+from optimizer.capacity.live_function import SCALABLE_DIMENSION, LambdaAccount, LiveFunction, Placed, Scaling, Version
+from optimizer.capacity.provisioned.amount import held, mark_of
+from optimizer.capacity.provisioned.scheduled_step import HoldMinimum
+from optimizer.capacity.provisioned.timetable import Timetable
+from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables, TimetableDelivery, schedule_name
+from optimizer.capacity.provisioned.use import Period, days_to_watch, judge_use, measured
+from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
 from own_account import own_account
@@ -61,13 +61,13 @@ class World:
         scheduler: Any = self.twin.client("scheduler")
 
         def recheck(change: Change, live: LiveFunction) -> guardrails.Refusal | None:
-            there = pc.Live(held(live).environments, 1000, live.reserved)
+            there = pc.ProvisionedState(held(live).environments, 1000, live.reserved)
             return guardrails.still_allowed(change, there, self.policy)
 
         life = HoldMinimum(
             store=self.store,  # type: ignore[arg-type]
             account=LambdaAccount(functions, scaling),
-            timetables=PlacedTimetables(scheduler, scaling, Delivery(GROUP)),
+            timetables=PlacedTimetables(scheduler, scaling, TimetableDelivery(GROUP)),
             recheck=recheck,
         )
         return life.hold(CHANGE.id, entry, at)
@@ -181,7 +181,9 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlacedTimetables]:
             MaxCapacity=5,
         )
         role = "arn:aws:iam::123456789012:role/timetables"
-        yield PlacedTimetables(scheduler, scaling, Delivery(GROUP, role, f"{ARN}-provision", "arn:aws:sqs:x:1:dead"))
+        yield PlacedTimetables(
+            scheduler, scaling, TimetableDelivery(GROUP, role, f"{ARN}-provision", "arn:aws:sqs:x:1:dead")
+        )
 
 
 @pytest.mark.parametrize("scaling", [None, Scaling(1, 5)])

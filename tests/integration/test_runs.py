@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from optimizer.approvals import Approval, Vote
-from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
-from optimizer.runs import DifferentChange, Judged, NoSuchChange, NoSuchRun, RunStore
+from optimizer.core.approval import Approval, Vote
+from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.store.runs import DifferentChange, Judged, NoSuchChange, NoSuchRun, RunStore
 from own_account import create_run_table
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

@@ -7,8 +7,8 @@ from typing import Any
 
 import boto3
 import pytest
-from optimizer.documents import Documents
-from optimizer.report.links import Link, Signatures, parse
+from optimizer.report.links import ReportLink, ReportSignatures, parse
+from optimizer.store.documents import Documents
 from own_account import load_handler, own_account, sample_event
 
 PAGE = b"<!doctype html><title>a report</title>"
@@ -28,13 +28,13 @@ class Reports:
         keys = [
             kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"] for _ in "ab"
         ]
-        self.ours, self.other = (Signatures(kms, key) for key in keys)
+        self.ours, self.other = (ReportSignatures(kms, key) for key in keys)
         monkeypatch.setenv("OPTIMIZER_REPORT_KEY", keys[0])
         self._module: ModuleType = load_handler("show_report")
 
-    def path(self, run: str = "monday", hours: float = 1, signatures: Signatures | None = None) -> str:
+    def path(self, run: str = "monday", hours: float = 1, signatures: ReportSignatures | None = None) -> str:
         expires_at = int((datetime.now(UTC) + timedelta(hours=hours)).timestamp())
-        url = (signatures or self.ours).url("https://reports.example/", Link(run, expires_at))
+        url = (signatures or self.ours).url("https://reports.example/", ReportLink(run, expires_at))
         return url.removeprefix("https://reports.example")
 
     def ask(self, path: str, method: str = "GET") -> dict[str, Any]:

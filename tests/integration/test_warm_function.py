@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from optimizer.warmups.protocol import InvalidWarmup, Warmup
-from optimizer.warmups.warm import client_for, warm
+from optimizer.core.ping import InvalidWarmup, Warmup
+from optimizer.warmups.send_pings import client_for, warm
 
 WARMUP = Warmup("orders", "live", 4, 60, "run-1", "warmups-1")
 

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from local_account.memory_run_store import MemoryRunStore
-from optimizer.changes import Change, Status
-from optimizer.indexes.acting import jobs, servers
-from optimizer.indexes.acting.life import ChangeIndexes
-from optimizer.indexes.acting.machine import Machine
-from optimizer.indexes.connections import Connections
+from optimizer.core.change import Change, Status
+from optimizer.indexes.change import job, select
+from optimizer.indexes.change.change import ChangeIndexes
+from optimizer.indexes.change.host_metrics import Machine
+from optimizer.indexes.connect.pool import Connections
 from optimizer.policy.model import Database, Indexes
 
 
@@ -33,13 +33,13 @@ def main() -> None:
     store.record_change(change, Status.APPROVED, now)
     secrets = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": given["login"]})
     database = Database(**given["database"])
-    jobs._SEND_S = 60.0
+    job._SEND_S = 60.0
     ChangeIndexes(
         store=store,  # type: ignore[arg-type]
         records=SimpleNamespace(  # type: ignore[arg-type]
             take_turn=lambda *_: True, end_turn=lambda *_: None, record_build=lambda *_: None
         ),
-        server=servers.of(database, Connections(lambda: secrets, lambda: None, str)),  # type: ignore[arg-type, return-value]
+        server=select.of(database, Connections(lambda: secrets, lambda: None, str)),  # type: ignore[arg-type, return-value]
         database=database,
         limits=Indexes(**given["limits"]),
         recheck=lambda *_: None,

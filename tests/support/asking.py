@@ -11,16 +11,16 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import pytest
 from moto import mock_aws
-from optimizer.approvals import web
-from optimizer.approvals.ask import ask
-from optimizer.approvals.links import Link
+from optimizer.approvals import http
+from optimizer.approvals.links import ApprovalLink
 from optimizer.approvals.message import message
-from optimizer.approvals.question import Approval
-from optimizer.approvals.signatures import Signatures
-from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.approvals.request_approval import ask
+from optimizer.aws.approval_signatures import ApprovalSignatures
+from optimizer.core.approval import Approval
+from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.policy.model import Policy
 from optimizer.report.publish import Message, publish_once
-from optimizer.runs import RunStore
+from optimizer.store.runs import RunStore
 from own_account import create_inbox, create_run_table
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -37,7 +37,7 @@ class Asking:
     is raised instead of telling the run."""
 
     store: RunStore
-    signatures: Signatures
+    signatures: ApprovalSignatures
     sns: Any
     events: Any
     sqs: Any
@@ -86,7 +86,7 @@ class Asking:
 
     def send(self, asked: Approval, approver: str) -> None:
         """The message to one approver."""
-        link = Link(asked.run_id, approver, asked.expires_at, asked.digest)
+        link = ApprovalLink(asked.run_id, approver, asked.expires_at, asked.digest)
         said = message(
             asked, approver, link.url(self.base, self.signatures.sign(link)), self.store.changes(asked.changes)
         )
@@ -115,9 +115,9 @@ class Asking:
 
     def request(self, url: str, method: str = "GET", now: datetime = NOW, **event: Any) -> Answer:
         """What Lambda gets for a request of the function URL, answered."""
-        return web.respond(url_event(url, method, **event), web.Desk(self.store, self.signatures, self.give_back), now)[
-            1
-        ]
+        return http.respond(
+            url_event(url, method, **event), http.Desk(self.store, self.signatures, self.give_back), now
+        )[1]
 
     def post(self, url: str, form: Mapping[str, Any] | str, now: datetime = NOW, **headers: str) -> Answer:
         """The form as a browser sends it."""
@@ -198,4 +198,4 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
         topic_arn, queue = create_inbox("messages")
         store = RunStore(dynamodb, "optimizer")
         store.record_run("run-1", NOW - timedelta(minutes=5))
-        yield Asking(store, Signatures(kms, key), sns, boto3.client("events"), sqs, topic_arn, queue)
+        yield Asking(store, ApprovalSignatures(kms, key), sns, boto3.client("events"), sqs, topic_arn, queue)

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from optimizer import canonical
-from optimizer.documents import NoSuchDocument
+from optimizer.core import canonical_json
+from optimizer.store.documents import NoSuchDocument
 
 
 class MemoryBucket(dict[str, Any]):
@@ -16,4 +16,4 @@ class MemoryBucket(dict[str, Any]):
         return json.loads(self[key])
 
     def write(self, key: str, document: object) -> None:
-        self[key] = canonical.dumps(document)
+        self[key] = canonical_json.dumps(document)

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from optimizer import aws
+from optimizer.aws import clients
 from shipped_template import RESOURCES, ROOT
 
 BUCKET = TABLE = "optimizer"
@@ -40,7 +40,7 @@ def own_account(monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> I
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     # A test may put another function in its place.
-    forget_clients = aws.client.cache_clear
+    forget_clients = clients.client.cache_clear
     forget_clients()
     with mock_aws(config={"lambda": {"use_docker": False}}):
         place: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from asking import NOW, Asking, url_event
-from optimizer.approvals import web
+from optimizer.approvals import http as web
 
 
 @dataclass(slots=True)

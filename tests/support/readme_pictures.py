@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import report_samples as samples
 from asking import asking, three
-from optimizer.report.page import run_page, target_page
+from optimizer.report.pages import run_page, target_page
 from page_server import page_server
 from playwright.sync_api import Page, sync_playwright
 

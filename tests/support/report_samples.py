@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from optimizer import canonical
-from optimizer.changes import Change, Effect, Interval, Risk, Status, Tuner
-from optimizer.report.proved import Facts, prove
+from optimizer.core import canonical_json
+from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.core.clock import minute_of
+from optimizer.report.resource_document import cache_document, database_document, function_document
+from optimizer.report.savings import Facts, prove
 from optimizer.report.summary import Report, summarise
-from optimizer.report.target import cache_document, database_document, function_document
-from optimizer.runs import StoredChange
+from optimizer.store.runs import StoredChange
+from optimizer.traffic.chart_data import picture
 from optimizer.traffic.history import MINUTE_METRICS, History, Series, hours_of
-from optimizer.traffic.minutes import minute_of
-from optimizer.traffic.picture import picture
 from optimizer.traffic.summary import summarise as summarise_traffic
 
 NOW = datetime(2026, 11, 16, 4, 2, tzinfo=UTC)
@@ -197,7 +197,7 @@ def traffic() -> tuple[dict[str, Any], dict[str, Any]]:
         timezone="Europe/Berlin",
         history_key="history/orders.npz",
     )
-    return canonical.plain(summary), picture(history, "Europe/Berlin")
+    return canonical_json.plain(summary), picture(history, "Europe/Berlin")
 
 
 def documents() -> dict[str, dict[str, Any]]:

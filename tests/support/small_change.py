@@ -1,6 +1,6 @@
 """A Change of nothing in particular, for tests of what is recorded of Changes."""
 
-from optimizer.changes import Change, Risk, Tuner
+from optimizer.core.change import Change, Risk, Tuner
 
 
 def small_change(function: str, tuner: Tuner, run_id: str) -> Change:

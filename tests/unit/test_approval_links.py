@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.approvals.links import Link, MalformedLink, parse
+from optimizer.approvals.links import ApprovalLink, MalformedLink, parse
 
-LINK = Link("run-1", "anna", datetime(2026, 11, 3, 9, 0, tzinfo=UTC), "d" * 64)
+LINK = ApprovalLink("run-1", "anna", datetime(2026, 11, 3, 9, 0, tzinfo=UTC), "d" * 64)
 SIGNATURE = bytes(range(32))
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer import canonical
-from optimizer.approvals.question import (
+from optimizer.core import canonical_json
+from optimizer.core.approval import (
     AlreadyAnswered,
     AnswerRefused,
     Approval,
@@ -120,4 +120,4 @@ def test_the_task_token_is_not_shown_and_is_forgotten_once_it_has_served() -> No
     ],
 )
 def test_a_question_is_read_back_as_it_was_stored(approval: Approval) -> None:
-    assert Approval.from_document(canonical.plain(approval)) == approval
+    assert Approval.from_document(canonical_json.plain(approval)) == approval

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from optimizer.caches.advice import Weight, advice
-from optimizer.caches.probe_result import BigKey, NamespaceProbe, NodeProbe, ProbeResult, Stopped
-from optimizer.caches.server_info import facts
+from optimizer.caches.probe.advice import Weight, advice
+from optimizer.caches.probe.result import BigKey, NamespaceProbe, NodeProbe, ProbeResult, Stopped
+from optimizer.caches.probe.server_info import facts
 
 HEALTHY = replace(
     facts({"role": "master"}),

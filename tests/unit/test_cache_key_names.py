@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.key_names import OTHER, UNNAMED, is_version_key, namespaces
-from optimizer.caches.summary import KeyReading, summarise
+from optimizer.caches.probe.key_names import OTHER, UNNAMED, is_version_key, namespaces
+from optimizer.caches.probe.summary import KeyReading, summarise
 
 
 def many(*patterns: str, count: int = 30) -> list[str]:

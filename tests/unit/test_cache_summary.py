@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.pace import WINDOW, Guard, Pace, enough
-from optimizer.caches.probe_result import Quantiles, Stopped
-from optimizer.caches.server_info import facts
-from optimizer.caches.summary import KeyReading, SecondLook, big_keys, prolonged_by_reads, quantiles, summarise
+from optimizer.caches.probe.pace import WINDOW, Guard, Pace, enough
+from optimizer.caches.probe.result import Quantiles, Stopped
+from optimizer.caches.probe.server_info import facts
+from optimizer.caches.probe.summary import KeyReading, SecondLook, big_keys, prolonged_by_reads, quantiles, summarise
 
 
 def test_figures_are_weighted_by_what_each_key_stands_for():

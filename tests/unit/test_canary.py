@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.capacity.canary import Comparison, Look, Minute, Side, judge, mean_ratio, more_often
+from optimizer.capacity.canary import CanaryComparison, Look, Minute, Side, judge, mean_ratio, more_often
 
 MINUTES = 360
 
@@ -28,8 +28,8 @@ def side(
     return Side(tuple(minutes), bad, 0.0, *quantiles)
 
 
-def compare(old: Side, new: Side) -> Comparison:
-    return Comparison(old, new, max_slowdown=1.1, expected_ratio=1 / 9)
+def compare(old: Side, new: Side) -> CanaryComparison:
+    return CanaryComparison(old, new, max_slowdown=1.1, expected_ratio=1 / 9)
 
 
 def verdicts(trials: int, slower: float, errors: float = 0.0, calls: float = 30.0) -> float:

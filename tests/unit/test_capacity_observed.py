@@ -3,10 +3,10 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from optimizer import canonical
-from optimizer.capacity.logs import LogGroup, longer_start, window_start
-from optimizer.capacity.observed import FunctionHistory, Sketch
-from optimizer.capacity.report_lines import LoggedReport, ReportLine
+from optimizer.core import canonical_json
+from optimizer.function_logs.history import FunctionHistory, Sketch
+from optimizer.function_logs.parse import LoggedReport, ReportLine
+from optimizer.function_logs.read import LogGroup, longer_start, window_start
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ def test_failures_are_counted_but_are_no_durations() -> None:
 
 def test_a_history_is_read_back_as_it_was_stored() -> None:
     history = FunctionHistory().add([line(30, 1024), line(20, init_ms=8.0)], NOW)
-    assert FunctionHistory.from_document(json.loads(canonical.dumps(history))) == history
+    assert FunctionHistory.from_document(json.loads(canonical_json.dumps(history))) == history
 
 
 def group(stored_mb: float, age: timedelta = timedelta(days=10), retention: timedelta | None = None) -> LogGroup:

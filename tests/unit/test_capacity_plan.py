@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer import guardrails
-from optimizer.capacity.demand import Demand, worth_holding
-from optimizer.capacity.live import LATEST, LiveFunction, Provisioned, Scaling, Version
-from optimizer.capacity.observed import FunctionHistory
-from optimizer.capacity.plan import Seen, memory_limits, plan_function
-from optimizer.capacity.report_lines import LoggedReport, ReportLine
-from optimizer.changes import Change, NoChange, Tuner
+from optimizer.capacity.live_function import LATEST, LiveFunction, ProvisionedConfig, Scaling, Version
+from optimizer.capacity.propose import FunctionFacts, memory_limits, plan_function
+from optimizer.capacity.provisioned.load import Demand, worth_holding
+from optimizer.core.change import Change, NoChange, Tuner
+from optimizer.function_logs.history import FunctionHistory
+from optimizer.function_logs.parse import LoggedReport, ReportLine
 from optimizer.guardrails import memory as memory_guardrail
 from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency
 
@@ -31,12 +31,12 @@ def live(**values: Any) -> LiveFunction:
 
 def seen(
     *, calls: int = 1000, used_mb: int = 90, ms: float = 20.0, busy: float = 0.1, days: float = 7.0, **changes: Any
-) -> Seen:
+) -> FunctionFacts:
     lines = [
         LoggedReport(NOW - timedelta(minutes=n), "7", ReportLine("1", ms + n % 3, ms + 3, 1024, used_mb))
         for n in range(calls)
     ]
-    values = Seen(
+    values = FunctionFacts(
         run_id="run",
         target=ARN,
         live=live(),
@@ -66,7 +66,7 @@ def test_a_size_is_proposed_with_its_evidence_undo_and_interval() -> None:
     assert 512 <= change.after["memory_mb"] < 1024
     assert change.effect.usd_month is not None
     assert change.effect.usd_month.estimate < 0
-    assert guardrails.recheck(change, memory_guardrail.Live(1024), policy, NOW) is None
+    assert guardrails.recheck(change, memory_guardrail.MemoryState(1024), policy, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_scaling_target_keeps_its_say_over_the_most() -> None:
 
 
 def test_what_was_bought_for_latency_stays_down_to_the_most_ever_needed() -> None:
-    held = live(provisioned=Provisioned(9, "READY"))
+    held = live(provisioned=ProvisionedConfig(9, "READY"))
     policy = Policy(memory=Memory(min_invocations=10**6))
     change = provisioned_of(plan_function(seen(busy=0.1, live=held, need_most=4), policy))
     assert isinstance(change, Change)
@@ -233,7 +233,7 @@ def test_what_is_proposed_passes_the_guardrails(
     policy = Policy(memory=Memory(goal=goal, max_slowdown=slowdown, min_gain=gain, max_step_ratio=step))
     proposal = memory_of(plan_function(seen(used_mb=used, ms=ms, calls=300), policy))
     if isinstance(proposal, Change):
-        assert guardrails.recheck(proposal, memory_guardrail.Live(1024), policy, NOW) is None
+        assert guardrails.recheck(proposal, memory_guardrail.MemoryState(1024), policy, NOW) is None
 
 
 def test_a_size_that_is_only_worth_a_try_says_how_likely_it_is_kept_and_to_what_it_is_held() -> None:
@@ -262,7 +262,7 @@ def test_a_canary_that_would_get_too_few_calls_to_be_judged_is_not_begun() -> No
 
 
 def test_without_a_canary_nothing_is_tried_that_is_not_expected_to_be_within_the_limits() -> None:
-    held = live(provisioned=Provisioned(1, "READY"))
+    held = live(provisioned=ProvisionedConfig(1, "READY"))
     unchanged = memory_of(plan_function(seen(live=held), Policy()))
     assert isinstance(unchanged, NoChange)
     assert "is not tried" in unchanged.reason

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.capacity.trial import break_even, expected, outcome
-from optimizer.changes import Interval
+from optimizer.capacity.memory.trial import break_even, expected, outcome
+from optimizer.core.change import Interval
 
 RATIOS = st.lists(st.floats(0.01, 10.0), min_size=1, max_size=50)
 

@@ -7,7 +7,7 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import parse_qs, urlsplit
 from botocore.credentials import Credentials
-from optimizer.caches.elasticache_login import Keys, token
+from optimizer.caches.probe.login import Keys, token
 
 NOW = datetime(2026, 11, 21, 23, 30, 5, tzinfo=UTC)
 

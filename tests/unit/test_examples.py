@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from optimizer.policy import Mode, Policy
 from optimizer.policy.check import read
+from optimizer.policy.model import Mode, Policy
 from optimizer_cli.main import main
 from shipped_template import ROOT
 

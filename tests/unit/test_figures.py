@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.figures import data_size, figure
+from optimizer.core.formatting import data_size, figure
 
 
 @pytest.mark.parametrize(

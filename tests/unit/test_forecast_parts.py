@@ -3,13 +3,13 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer.traffic.forecast_demand import MOST_LEVELS, Levels, kept_warm
-from optimizer.traffic.forecast_level import level_factors
-from optimizer.traffic.forecast_mixture import (
+from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels, kept_warm
+from optimizer.traffic.forecast.level import level_factors
+from optimizer.traffic.forecast.mixture import (
     DAY_MINUTES,
     MEMBERS,
     NEIGHBOURHOODS,
-    PastDays,
+    PastDayTables,
     day_tables,
     fitted_weights,
     mean_tables,
@@ -59,7 +59,7 @@ def test_no_calls_at_all_have_a_level_of_one() -> None:
 
 def past(needed: np.ndarray) -> np.ndarray:
     minutes = np.arange(len(needed))
-    return day_tables(PastDays.of(needed, kept_warm(needed, 10), minutes, len(needed)), Levels.up_to(1))
+    return day_tables(PastDayTables.of(needed, kept_warm(needed, 10), minutes, len(needed)), Levels.up_to(1))
 
 
 def test_a_schedule_is_told_from_calls_at_any_time() -> None:

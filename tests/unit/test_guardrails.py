@@ -9,21 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer import guardrails
-from optimizer.changes import Change, Effect, Interval, Risk, Tuner
-from optimizer.guardrails import Account, Decision, Held
+from optimizer.core.change import Change, Effect, Interval, Risk, Tuner
 from optimizer.guardrails import memory as memory_rules
 from optimizer.guardrails import provisioned_concurrency as pc_rules
 from optimizer.guardrails import warmups as warmup_rules
-from optimizer.policy import (
-    Freeze,
-    Memory,
-    Mode,
-    Policy,
-    ProvisionedConcurrency,
-    RunLimits,
-    Warmups,
-    Window,
-)
+from optimizer.guardrails.run import Account, Held
+from optimizer.guardrails.verdict import Decision
+from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, Warmups, Window
 
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)  # a Wednesday
 AUTO = Policy(mode=Mode.AUTO, run=RunLimits(max_changes=100, max_changes_share=1.0))
@@ -316,18 +308,18 @@ def test_the_account_keeps_its_free_concurrency_over_all_changes_together() -> N
 
 def test_the_acting_lambda_applies_the_same_rules_to_what_it_reads() -> None:
     change = memory(before=1024, after=768)
-    assert guardrails.recheck(change, memory_rules.Live(1024), AUTO, NOW) is None
-    refusal = guardrails.recheck(change, memory_rules.Live(3008), AUTO, NOW)
+    assert guardrails.recheck(change, memory_rules.MemoryState(1024), AUTO, NOW) is None
+    refusal = guardrails.recheck(change, memory_rules.MemoryState(3008), AUTO, NOW)
     assert refusal is not None
     assert refusal.rule == "memory.step"
-    live = pc_rules.Live(environments=0, account_unreserved=150, allocated_elsewhere=49)
+    live = pc_rules.ProvisionedState(environments=0, account_unreserved=150, allocated_elsewhere=49)
     assert getattr(guardrails.recheck(pc(), live, AUTO, NOW), "rule", "") == "provisioned_concurrency.account"
-    assert guardrails.recheck(warmups(), warmup_rules.Live(0), AUTO, NOW) is None
+    assert guardrails.recheck(warmups(), warmup_rules.WarmupState(0), AUTO, NOW) is None
 
 
 def test_an_approved_change_does_not_start_in_a_freeze() -> None:
     policy = replace(AUTO, run=replace(AUTO.run, freezes=(Freeze(NOW.date(), NOW.date()),)))
-    refusal = guardrails.recheck(memory(), memory_rules.Live(1024), policy, NOW)
+    refusal = guardrails.recheck(memory(), memory_rules.MemoryState(1024), policy, NOW)
     assert refusal is not None
     assert refusal.rule == "run.freeze"
 

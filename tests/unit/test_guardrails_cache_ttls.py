@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizer import guardrails
-from optimizer.changes import Change, Risk, Tuner
-from optimizer.guardrails import Account, Decision
-from optimizer.guardrails.cache_ttls import Live
-from optimizer.policy import Cache, CacheNamespace, CacheTtls, Freeze, Mode, Policy, RunLimits
+from optimizer.core.change import Change, Risk, Tuner
+from optimizer.guardrails.cache_ttls import CacheTtlState
+from optimizer.guardrails.run import Account
+from optimizer.guardrails.verdict import Decision
+from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Freeze, Mode, Policy, RunLimits
 
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)
 MB = 1024 * 1024
@@ -114,13 +115,13 @@ def test_a_cache_over_its_budget_may_take_a_step_towards_it() -> None:
 
 
 def test_the_acting_lambda_holds_the_change_to_the_ttls_in_force() -> None:
-    live = Live({**BEFORE, "price": 20.0})
+    live = CacheTtlState({**BEFORE, "price": 20.0})
     refusal = guardrails.recheck(change(), live, policy(), NOW)
     assert refusal is not None
     assert refusal.rule == "cache_ttls.step"
-    assert guardrails.recheck(change(), Live(BEFORE), policy(), NOW) is None
+    assert guardrails.recheck(change(), CacheTtlState(BEFORE), policy(), NOW) is None
     frozen = replace(policy(), run=RunLimits(freezes=(Freeze(NOW.date(), NOW.date()),)))
-    refusal = guardrails.recheck(change(), Live(BEFORE), frozen, NOW)
+    refusal = guardrails.recheck(change(), CacheTtlState(BEFORE), frozen, NOW)
     assert refusal is not None
     assert refusal.rule == "run.freeze"
 

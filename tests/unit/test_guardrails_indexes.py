@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from optimizer import guardrails
-from optimizer.changes import Change, Risk, Tuner
-from optimizer.guardrails import Account
+from optimizer.core.change import Change, Risk, Tuner
 from optimizer.guardrails import indexes as rules
-from optimizer.policy import IndexActions, Indexes, Mode, Permission, Policy, RunLimits, Window
+from optimizer.guardrails.run import Account
+from optimizer.policy.model import IndexActions, Indexes, Mode, Permission, Policy, RunLimits, Window
 
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)
 MIB = 1 << 20
@@ -116,7 +116,7 @@ def test_a_run_changes_one_index_of_a_table_and_drops_no_more_than_it_may() -> N
 
 
 def test_the_acting_lambda_applies_the_rules_to_what_it_reads() -> None:
-    assert guardrails.recheck(change("rebuild"), rules.Live(500 * MIB), AUTO, NOW) is None
-    refusal = guardrails.recheck(change("drop_index"), rules.Live(1, "it is a replica identity"), AUTO, NOW)
+    assert guardrails.recheck(change("rebuild"), rules.IndexState(500 * MIB), AUTO, NOW) is None
+    refusal = guardrails.recheck(change("drop_index"), rules.IndexState(1, "it is a replica identity"), AUTO, NOW)
     assert refusal is not None
     assert refusal.rule == "indexes.protected"

@@ -4,11 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from optimizer.indexes.acting.judge import compare
-from optimizer.indexes.acting.preflight import obstacle
-from optimizer.indexes.acting.server import Conditions, Job, StatementTimes
-from optimizer.indexes.history import Past
-from optimizer.indexes.usage import IndexId, TableUse, UsageSnapshot
+from optimizer.indexes.change.compare import compare
+from optimizer.indexes.change.preflight import obstacle
+from optimizer.indexes.change.server import Conditions, Job, StatementTimes
+from optimizer.indexes.model.history import Past
+from optimizer.indexes.model.usage import IndexId, TableUse, UsageSnapshot
 from optimizer.policy.model import Indexes
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -7,8 +7,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
-from optimizer.indexes.acting.machine import Machine, dimensions_of, read
-from optimizer.indexes.acting.preflight import obstacle_of_machine
+from optimizer.indexes.change.host_metrics import Machine, dimensions_of, read
+from optimizer.indexes.change.preflight import obstacle_of_machine
 from optimizer.policy.model import Database, Indexes
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)

@@ -5,11 +5,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from optimizer.indexes.acting.data_api import DataApiWorker
-from optimizer.indexes.acting.mysql import MysqlServer
-from optimizer.indexes.acting.postgresql import PostgresqlServer, explain
-from optimizer.indexes.acting.worker import SessionWorker
-from optimizer.indexes.drivers import Unreachable
+from optimizer.indexes.change.data_api import DataApiWorker
+from optimizer.indexes.change.mysql import MysqlServer
+from optimizer.indexes.change.postgresql import PostgresqlServer, explain
+from optimizer.indexes.change.session import SessionWorker
+from optimizer.indexes.connect.drivers import DatabaseUnreachable
 
 
 class Failing:
@@ -50,7 +50,7 @@ WAYS: list[tuple[Callable[..., None], Callable[..., Any]]] = [
 
 @pytest.mark.parametrize(("use", "made"), WAYS, ids=["PostgreSQL", "MySQL", "session", "Data API"])
 def test_a_mistake_is_not_taken_for_a_broken_connection(use: Callable[..., None], made: Callable[..., Any]) -> None:
-    with pytest.raises(Unreachable, match="the connection broke: cut"):
+    with pytest.raises(DatabaseUnreachable, match="the connection broke: cut"):
         use(made, OSError("cut"))
     with pytest.raises(KeyError, match="ours"):
         use(made, KeyError("ours"))

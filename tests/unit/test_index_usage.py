@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.indexes.usage import IndexId, TableUse, Usage, UsageLimits, UsageSnapshot, usage_of
+from optimizer.indexes.model.usage import IndexId, IndexUsage, TableUse, UsageLimits, UsageSnapshot, usage_of
 
 INDEX = IndexId("public", "t", "i", 7)
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -25,7 +25,7 @@ def look(
     return UsageSnapshot(node, START + timedelta(days=day), since, **fields)  # type: ignore[arg-type]
 
 
-def judge(*taken: UsageSnapshot, nodes: tuple[str, ...] = ("writer",), limits: UsageLimits = ALL_SEEN) -> Usage:
+def judge(*taken: UsageSnapshot, nodes: tuple[str, ...] = ("writer",), limits: UsageLimits = ALL_SEEN) -> IndexUsage:
     """Usage of the index."""
     return usage_of(INDEX, taken, nodes=nodes, limits=limits)
 

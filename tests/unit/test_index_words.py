@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from optimizer.approvals import wording
-from optimizer.indexes.words import outcome, phrase
+from optimizer.approvals import describe
+from optimizer.indexes.describe import outcome, phrase
 
 EVENT = {"schema": "public", "table": "event", "index": "event_at_idx", "size_bytes": 1_359_872}
 MADE = "CREATE INDEX event_kind_idx ON public.event USING btree (kind)"
@@ -65,7 +65,7 @@ def test_what_was_done_is_said_with_the_sizes_before_and_now() -> None:
 
 
 def test_how_it_is_undone_is_said_in_words() -> None:
-    assert wording.undo({"action": "dropped again"}) == "dropped again"
-    assert wording.undo({"action": "made visible or built again", "definition": MADE}) == (
+    assert describe.undo({"action": "dropped again"}) == "dropped again"
+    assert describe.undo({"action": "made visible or built again", "definition": MADE}) == (
         f"made visible or built again (definition: {MADE})"
     )

@@ -3,10 +3,10 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer.capacity.memory_belief import Belief
-from optimizer.capacity.memory_model import DURATION_POWER, NothingObserved, SizeSeen, UnknownGoal, believe, choose
-from optimizer.capacity.memory_value import Objective, usd_per_gb_s
-from optimizer.capacity.prices import UnknownArchitecture, call_usd
+from optimizer.capacity.memory.belief import Belief
+from optimizer.capacity.memory.model import DURATION_POWER, NothingObserved, SizeSeen, UnknownGoal, believe, choose
+from optimizer.capacity.memory.value import Objective, usd_per_gb_s
+from optimizer.prices.aws_lambda import UnknownArchitecture, call_usd
 
 SIZES = (128, 256, 512, 1024, 1769, 3008)
 

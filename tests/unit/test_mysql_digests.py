@@ -1,9 +1,9 @@
 """What normalised statements of MySQL and MariaDB ask of a table."""
 
 import pytest
-from optimizer.indexes.mysql_create_table import index_clauses
-from optimizer.indexes.mysql_digests import Wants, wants
-from optimizer.indexes.mysql_hints import named_in_hints
+from optimizer.indexes.mysql.create_table import index_clauses
+from optimizer.indexes.mysql.digests import Wants, wants
+from optimizer.indexes.mysql.hints import named_in_hints
 
 COLUMNS = ("id", "a", "b", "c d", "status", "é")
 

@@ -5,10 +5,20 @@ from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer.indexes.catalog import Catalog, Column, Constraint, Engine, ForeignKey, Index, KeyPart, Server, Table
-from optimizer.indexes.findings import Action
-from optimizer.indexes.mysql_cover import supports
-from optimizer.indexes.mysql_redundant import redundant
+from optimizer.indexes.model.catalog import (
+    Catalog,
+    CatalogServer,
+    Column,
+    Constraint,
+    Engine,
+    ForeignKey,
+    Index,
+    KeyPart,
+    Table,
+)
+from optimizer.indexes.model.finding import Action
+from optimizer.indexes.mysql.cover import supports
+from optimizer.indexes.mysql.redundant import redundant
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NAMES = "abcd"
@@ -60,7 +70,7 @@ def catalog(engine: Engine, made: list[Index], children: list[list[str]]) -> Cat
     of_foreign = tuple(
         ForeignKey("s", "t", f"f{n}", tuple(columns), "s", "p", tuple(columns)) for n, columns in enumerate(children)
     )
-    return Catalog(Server(engine, (9, 0, 0), "s", "n", NOW), (TABLE,), named, of_foreign)
+    return Catalog(CatalogServer(engine, (9, 0, 0), "s", "n", NOW), (TABLE,), named, of_foreign)
 
 
 def left(before: Catalog) -> Catalog:

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer import guardrails
-from optimizer.capacity.amount import Amount, change_id_of, mark_of
-from optimizer.capacity.best_week import level_ahead
-from optimizer.capacity.demand import Demand
-from optimizer.capacity.live import LiveFunction, Placed, Provisioned, Scaling, Version
-from optimizer.capacity.local_days import LocalDays
-from optimizer.capacity.observed import FunctionHistory
-from optimizer.capacity.plan import plan_function
-from optimizer.capacity.plan_timetable import ACTION
-from optimizer.capacity.seen import Seen
-from optimizer.changes import Change, NoChange, Tuner
+from optimizer.capacity.function_facts import FunctionFacts
+from optimizer.capacity.live_function import LiveFunction, Placed, ProvisionedConfig, Scaling, Version
+from optimizer.capacity.propose import plan_function
+from optimizer.capacity.provisioned.amount import Amount, change_id_of, mark_of
+from optimizer.capacity.provisioned.best_week import level_ahead
+from optimizer.capacity.provisioned.load import Demand
+from optimizer.capacity.provisioned.local_days import LocalDays
+from optimizer.capacity.provisioned.propose_timetable import ACTION
+from optimizer.core.change import Change, NoChange, Tuner
+from optimizer.function_logs.history import FunctionHistory
 from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
 from optimizer.traffic.history import Series
@@ -38,11 +38,11 @@ def live(**values: Any) -> LiveFunction:
     return replace(base, **values)
 
 
-def seen(busy: np.ndarray, zone: str = "UTC", **changes: Any) -> Seen:
+def seen(busy: np.ndarray, zone: str = "UTC", **changes: Any) -> FunctionFacts:
     """`busy`: environments in each minute of 15 days that end now."""
     start = int(NOW.timestamp()) // 60 - len(busy)
     minutes = Series(start, {"invocations": np.full(len(busy), 600.0), "duration_ms": busy * 100.0})
-    values = Seen(
+    values = FunctionFacts(
         run_id="run",
         target=ARN,
         live=live(),
@@ -66,7 +66,7 @@ def office(environments: float = 4.0, *, noise: float = 0.1, seed: int = 1, zone
     return busy * np.random.default_rng(seed).uniform(1 - noise, 1 + noise, len(busy))
 
 
-def proposed(what: Seen, policy: Policy | None = None) -> Change | NoChange:
+def proposed(what: FunctionFacts, policy: Policy | None = None) -> Change | NoChange:
     policy = policy or Policy(provisioned_concurrency=GENEROUS)
     return next(p for p in plan_function(what, policy) if p.tuner is Tuner.PROVISIONED_CONCURRENCY)
 
@@ -129,7 +129,7 @@ def test_a_function_that_is_busy_at_all_times_keeps_the_same_amount_at_all_times
         ({"placed": Placed({}, ("lunch",), tracked=True), "scaling": Scaling(0, 5)}, ""),
         ({"placed": Placed({}, (), tracked=False), "scaling": Scaling(0, 5)}, ""),
         ({"weights": {"8": 0.1}}, "shifting traffic"),
-        ({"tags": {"aws:cloudformation:stack-name": "shop"}, "provisioned": Provisioned(1, "READY")}, ""),
+        ({"tags": {"aws:cloudformation:stack-name": "shop"}, "provisioned": ProvisionedConfig(1, "READY")}, ""),
     ],
 )
 def test_no_timetable_is_proposed_where_another_moves_the_number(changes: dict[str, Any], words: str) -> None:
@@ -150,7 +150,7 @@ def test_a_scaling_target_is_given_scheduled_minima_never_below_its_own() -> Non
 
 def in_place(change: Change, environments: int = 0) -> dict[str, Any]:
     there = Placed({mark_of(change.id): frozenset({0, 1})})
-    provisioned = Provisioned(environments, "READY") if environments else None
+    provisioned = ProvisionedConfig(environments, "READY") if environments else None
     return {"in_place": change, "live": live(placed=there, provisioned=provisioned)}
 
 
@@ -195,7 +195,7 @@ def test_without_timetables_in_the_policy_none_is_proposed_kept_or_followed() ->
     ended = proposed(seen(office(), **in_place(first)), policy)
     assert isinstance(ended, Change)
     assert ended.after == {"environments": 0}
-    refusal = guardrails.still_allowed(first, pc.Live(0, 1000), policy)
+    refusal = guardrails.still_allowed(first, pc.ProvisionedState(0, 1000), policy)
     assert refusal is not None
     assert refusal.rule == "provisioned_concurrency.by_the_hour"
 
@@ -244,7 +244,7 @@ def test_no_timetable_passes_a_guardrail_and_zero_means_none(
         assert most <= limits.max_total
         assert reserved is not None or 1000 - most >= limits.account_concurrency_free
     # What is shown may not be understated: without its numbers, or with more than they say, it is refused.
-    there = pc.Live(0, 1000, reserved)
+    there = pc.ProvisionedState(0, 1000, reserved)
     bare = replace(change, evidence={k: v for k, v in change.evidence.items() if k != "usd_dearest_day"})
     refusal = guardrails.recheck(bare, there, policy, NOW)
     assert refusal is not None

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer import canonical
-from optimizer.policy import Policy
+from optimizer.core import canonical_json
 from optimizer.policy.check import InvalidPolicy, errors, parse, read, schema
-from optimizer.policy.model import Approver, Cache, Database, Freeze, Window
+from optimizer.policy.model import Approver, Cache, Database, Freeze, Policy, Window
 
 
 def said(document: Any) -> list[str]:
@@ -44,7 +43,7 @@ def test_the_smallest_policy_is_the_default_policy() -> None:
 
 
 def test_the_default_policy_written_out_is_a_valid_policy() -> None:
-    document = canonical.plain(Policy())
+    document = canonical_json.plain(Policy())
     assert said(document) == []
     assert Policy.from_document(document) == Policy()
 
@@ -187,7 +186,7 @@ def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
             if is_dataclass(value):
                 compare(one, value, f"{path}.{name}")
             else:
-                assert one["default"] == canonical.plain(value), f"{path}.{name}"
+                assert one["default"] == canonical_json.plain(value), f"{path}.{name}"
 
     compare(schema(), Policy(), "")
 

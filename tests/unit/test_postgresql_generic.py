@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.indexes.postgresql_generic import is_planned, plannable
+from optimizer.indexes.postgresql.generic_plan import is_planned, plannable
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer.indexes.catalog import Catalog, Constraint, Engine, Index, KeyPart, Server
-from optimizer.indexes.findings import Action
-from optimizer.indexes.postgresql_cover import why_fixed, why_not_covered
-from optimizer.indexes.postgresql_redundant import redundant
+from optimizer.indexes.model.catalog import Catalog, CatalogServer, Constraint, Engine, Index, KeyPart
+from optimizer.indexes.model.finding import Action
+from optimizer.indexes.postgresql.cover import why_fixed, why_not_covered
+from optimizer.indexes.postgresql.redundant import redundant
 
-SERVER = Server(Engine.POSTGRESQL, (16, 3), "db", "writer", datetime(2026, 6, 1, tzinfo=UTC))
+SERVER = CatalogServer(Engine.POSTGRESQL, (16, 3), "db", "writer", datetime(2026, 6, 1, tzinfo=UTC))
 KEYS = st.builds(
     KeyPart,
     text=st.sampled_from("ab"),

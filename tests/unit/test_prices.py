@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from optimizer.capacity import prices
+from optimizer.prices import aws_lambda
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_every_rate_is_the_published_one_to_the_last_digit(
     provisioned: str,
     provisioned_duration: str,
 ) -> None:
-    rates = prices.rates(architecture)
+    rates = aws_lambda.rates(architecture)
     assert tuple(t.gb_second_usd for t in rates.tiers) == tuple(Decimal(usd) for usd in tier_usd)
     assert tuple(t.up_to_gb_s for t in rates.tiers) == (*map(Decimal, edges_gb_s), None)
     assert rates.provisioned_usd == Decimal(provisioned)
@@ -26,12 +26,12 @@ def test_every_rate_is_the_published_one_to_the_last_digit(
 
 
 def test_a_million_requests_cost_twenty_cents() -> None:
-    assert Decimal("0.20") / 1_000_000 == prices.REQUEST_USD
+    assert Decimal("0.20") / 1_000_000 == aws_lambda.REQUEST_USD
 
 
 def test_ephemeral_storage_costs_above_512_mb_only() -> None:
-    assert prices.ephemeral_usd(512, 1000) == 0
-    assert prices.ephemeral_usd(512 + 1024, 1000) == Decimal("0.0000000309")
+    assert aws_lambda.ephemeral_usd(512, 1000) == 0
+    assert aws_lambda.ephemeral_usd(512 + 1024, 1000) == Decimal("0.0000000309")
 
 
 @pytest.mark.parametrize(
@@ -41,56 +41,56 @@ def test_ephemeral_storage_costs_above_512_mb_only() -> None:
 def test_duration_and_init_are_rounded_up_together_to_a_millisecond(
     duration_ms: float, init_ms: float, billed: int
 ) -> None:
-    assert prices.billed_ms(duration_ms, init_ms) == billed
+    assert aws_lambda.billed_ms(duration_ms, init_ms) == billed
 
 
 def test_a_call_costs_its_gb_seconds_and_the_request() -> None:
-    assert prices.call_usd("x86_64", 1024, 1000) == Decimal("0.0000166667") + Decimal("0.0000002")
-    assert prices.call_usd("arm64", 512, 1000) == Decimal("0.0000133334") / 2 + Decimal("0.0000002")
+    assert aws_lambda.call_usd("x86_64", 1024, 1000) == Decimal("0.0000166667") + Decimal("0.0000002")
+    assert aws_lambda.call_usd("arm64", 512, 1000) == Decimal("0.0000133334") / 2 + Decimal("0.0000002")
 
 
 def test_init_is_on_the_bill_of_a_cold_call() -> None:
-    cold = prices.call_usd("x86_64", 1024, 800, init_ms=200)
-    assert cold == prices.call_usd("x86_64", 1024, 1000)
+    cold = aws_lambda.call_usd("x86_64", 1024, 800, init_ms=200)
+    assert cold == aws_lambda.call_usd("x86_64", 1024, 1000)
 
 
 @pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
 def test_each_tier_counts_only_above_its_edge(architecture: str) -> None:
-    first, second, third = prices.rates(architecture).tiers
+    first, second, third = aws_lambda.rates(architecture).tiers
     assert first.up_to_gb_s is not None
     assert second.up_to_gb_s is not None
     at_first = first.up_to_gb_s * first.gb_second_usd
     at_second = at_first + (second.up_to_gb_s - first.up_to_gb_s) * second.gb_second_usd
-    assert prices.duration_usd(architecture, first.up_to_gb_s) == at_first
-    assert prices.duration_usd(architecture, first.up_to_gb_s + 1) == at_first + second.gb_second_usd
-    assert prices.duration_usd(architecture, second.up_to_gb_s) == at_second
-    assert prices.duration_usd(architecture, second.up_to_gb_s + 1) == at_second + third.gb_second_usd
-    assert prices.duration_usd(architecture, Decimal(0)) == 0
+    assert aws_lambda.duration_usd(architecture, first.up_to_gb_s) == at_first
+    assert aws_lambda.duration_usd(architecture, first.up_to_gb_s + 1) == at_first + second.gb_second_usd
+    assert aws_lambda.duration_usd(architecture, second.up_to_gb_s) == at_second
+    assert aws_lambda.duration_usd(architecture, second.up_to_gb_s + 1) == at_second + third.gb_second_usd
+    assert aws_lambda.duration_usd(architecture, Decimal(0)) == 0
 
 
 def test_a_call_past_a_tier_edge_costs_the_next_tier() -> None:
-    per_call = prices.call_usd("x86_64", 1024, 1000, gb_s_before=Decimal(6_000_000_000))
+    per_call = aws_lambda.call_usd("x86_64", 1024, 1000, gb_s_before=Decimal(6_000_000_000))
     assert per_call == Decimal("0.000015") + Decimal("0.0000002")
 
 
 @pytest.mark.parametrize(("seconds", "charged_s"), [(0, 0), (1, 300), (300, 300), (301, 600), (3600, 3600)])
 def test_provisioned_concurrency_is_rounded_up_to_five_minutes(seconds: float, charged_s: int) -> None:
-    assert prices.provisioned_usd("x86_64", 1024, 3, seconds) == Decimal("0.0000041667") * 3 * charged_s
+    assert aws_lambda.provisioned_usd("x86_64", 1024, 3, seconds) == Decimal("0.0000041667") * 3 * charged_s
 
 
 def test_a_call_on_provisioned_concurrency_costs_the_cheaper_duration() -> None:
-    assert prices.provisioned_call_usd("arm64", 1024, 1000) == Decimal("0.0000077778") + Decimal("0.0000002")
+    assert aws_lambda.provisioned_call_usd("arm64", 1024, 1000) == Decimal("0.0000077778") + Decimal("0.0000002")
 
 
 @pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
 def test_provisioned_concurrency_breaks_even_at_sixty_percent_use(architecture: str) -> None:
-    assert round(prices.break_even_utilisation(architecture), 3) == Decimal("0.600")
+    assert round(aws_lambda.break_even_utilisation(architecture), 3) == Decimal("0.600")
 
 
 def test_an_unknown_architecture_has_no_price() -> None:
-    with pytest.raises(prices.UnknownArchitecture, match="riscv"):
-        prices.call_usd("riscv", 128, 1)
+    with pytest.raises(aws_lambda.UnknownArchitecture, match="riscv"):
+        aws_lambda.call_usd("riscv", 128, 1)
 
 
 def test_a_log_scan_costs_half_a_cent_a_gigabyte() -> None:
-    assert prices.log_scan_usd(1_000_000_000) == Decimal("0.005")
+    assert aws_lambda.log_scan_usd(1_000_000_000) == Decimal("0.005")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.capacity import report_lines
-from optimizer.capacity.report_lines import MalformedReport, ReportLine
+from optimizer.function_logs import parse as report_lines
+from optimizer.function_logs.parse import MalformedReport, ReportLine
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 TEXT = (

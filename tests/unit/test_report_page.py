@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import report_samples as samples
-from optimizer import canonical
+from optimizer.core import canonical_json
 from optimizer.report import text
-from optimizer.report.page import run_page, target_page
+from optimizer.report.pages import run_page, target_page
 
 PAGES: dict[str, tuple[str, Any]] = {
-    "index": (run_page(samples.report()), canonical.plain(samples.report())),
-    **{name: (target_page(found), canonical.plain(found)) for name, found in samples.documents().items()},
+    "index": (run_page(samples.report()), canonical_json.plain(samples.report())),
+    **{name: (target_page(found), canonical_json.plain(found)) for name, found in samples.documents().items()},
 }
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?%?(?!\w)")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer.capacity.scheduled_minimum import scheduled_minimum
-from optimizer.capacity.timetable import READY_MINUTES
+from optimizer.capacity.provisioned.hourly_minimum import scheduled_minimum
+from optimizer.capacity.provisioned.timetable import READY_MINUTES
 
 
 def held(busy: dict[int, float], *, least: float = 0.6, most: int = 10, floor: int = 0) -> tuple[int, ...]:

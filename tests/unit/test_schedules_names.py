@@ -9,10 +9,10 @@ import pytest
 from botocore.validate import validate_parameters
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.traffic.minutes import minute_of
-from optimizer.warmups.protocol import Warmup
+from optimizer.core.clock import minute_of
+from optimizer.core.ping import Warmup
 from optimizer.warmups.schedules import (
-    Delivery,
+    PingDelivery,
     change_id_of,
     expression,
     function_prefix,
@@ -24,7 +24,7 @@ from optimizer.warmups.schedules import (
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:"
 CHANGE = "warmups-0123456789abcdef"
-DELIVERY = Delivery("group", "arn:aws:iam::123456789012:role/warm", f"{ARN}warm_function", "arn:aws:sqs:x:1:dead")
+DELIVERY = PingDelivery("group", "arn:aws:iam::123456789012:role/warm", f"{ARN}warm_function", "arn:aws:sqs:x:1:dead")
 NAMES = st.text("abcXYZ019-_", min_size=1, max_size=64)
 
 

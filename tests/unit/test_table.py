@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from optimizer import table
-from optimizer.table import Table, TableBusy
+from optimizer.store import table
+from optimizer.store.table import ItemTable, TableBusy
 
 
 def cancelled(*reasons: str) -> ClientError:
@@ -33,10 +33,10 @@ class Answers:
     transact_write_items = batch_get_item = _next
 
 
-def store(*answers: Any) -> tuple[Table, Answers, list[float]]:
+def store(*answers: Any) -> tuple[ItemTable, Answers, list[float]]:
     slept: list[float] = []
     client: Any = Answers(*answers)
-    return Table(client, "optimizer", sleep=slept.append), client, slept
+    return ItemTable(client, "optimizer", sleep=slept.append), client, slept
 
 
 TWO = (table.put({"pk": "A", "sk": "A"}), table.put({"pk": "B", "sk": "B"}, "attribute_not_exists(pk)"))

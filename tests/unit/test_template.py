@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from locked_requirements import needs
 from optimizer.approvals.settle import TELLING
-from optimizer.run_start import Request
+from optimizer.run.start import RunRequest
 from shipped_template import RESOURCES, ROOT, TEMPLATE, of_type
 
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
@@ -131,11 +131,11 @@ def imported_by(function: str) -> set[str]:
 
 def test_every_schedule_of_the_run_asks_for_what_a_run_can_do() -> None:
     (machine,) = [m for m in of_type("AWS::Serverless::StateMachine").values() if "optimize" in m["DefinitionUri"]]
-    asked = {name: Request.read(json.loads(e["Properties"]["Input"])) for name, e in machine["Events"].items()}
-    assert asked["Daily"] == Request(("warmups", "provisioned_concurrency"), None, "daily")
-    assert asked["Weekly"] == Request(("memory", "indexes", "cache_ttls"), None, "weekly")
-    assert asked["Monthly"] == Request(None, None, "monthly review", review=True)
-    assert asked["Warmups"] == Request(("warmups",), None, "schedule of warm-ups", only_automatic=True)
+    asked = {name: RunRequest.read(json.loads(e["Properties"]["Input"])) for name, e in machine["Events"].items()}
+    assert asked["Daily"] == RunRequest(("warmups", "provisioned_concurrency"), None, "daily")
+    assert asked["Weekly"] == RunRequest(("memory", "indexes", "cache_ttls"), None, "weekly")
+    assert asked["Monthly"] == RunRequest(None, None, "monthly review", review=True)
+    assert asked["Warmups"] == RunRequest(("warmups",), None, "schedule of warm-ups", only_automatic=True)
 
 
 def test_whoever_begins_to_tell_a_run_its_answer_is_done_or_dead_before_another_tries() -> None:

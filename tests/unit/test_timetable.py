@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.capacity import prices
-from optimizer.capacity.timetable import MalformedTimetable, Timetable
+from optimizer.capacity.provisioned.timetable import MalformedTimetable, Timetable
+from optimizer.prices import aws_lambda
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = Timetable.of_hours([3 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)], "Europe/Berlin")
@@ -57,7 +57,7 @@ def test_what_is_held_follows_the_local_clock(at: datetime, environments: int) -
 
 def test_a_month_costs_the_minutes_held_rounded_up_to_five() -> None:
     # 07:58 to 18:00 are 602 minutes, billed as 605.
-    day = prices.provisioned_usd("x86_64", 1024, 3, 605 * 60)
+    day = aws_lambda.provisioned_usd("x86_64", 1024, 3, 605 * 60)
     assert OFFICE.usd_month("x86_64", 1024) == pytest.approx(float(day) * 5 * 730 / 168)
     assert OFFICE.usd_dearest_day("x86_64", 1024) == pytest.approx(float(day), rel=0.01)
 

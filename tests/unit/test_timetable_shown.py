@@ -1,12 +1,12 @@
 """Wherever people read of a timetable, they read it in words."""
 
-from optimizer.approvals.wording import value
-from optimizer.capacity.timetable import Timetable
-from optimizer.changes import Change, Risk, Status, Tuner
-from optimizer.report.page import target_page
-from optimizer.report.target import function_document
-from optimizer.report.what import what
-from optimizer.runs import StoredChange
+from optimizer.approvals.describe import value
+from optimizer.capacity.provisioned.timetable import Timetable
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.report.describe import what
+from optimizer.report.pages import target_page
+from optimizer.report.resource_document import function_document
+from optimizer.store.runs import StoredChange
 from report_samples import traffic
 
 OFFICE = Timetable.of_hours([3 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)], "Europe/Berlin")

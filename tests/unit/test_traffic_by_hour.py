@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from optimizer.traffic.by_hour import spread, unexplained
+from optimizer.traffic.concurrency import environments_needed
 from optimizer.traffic.history import HOUR_METRICS, Floats, History, Series
-from optimizer.traffic.need import environments_needed
+from optimizer.traffic.hourly import spread, unexplained
 
 HOUR = 495_000
 

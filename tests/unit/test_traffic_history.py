@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optimizer.traffic.gaps import settle
 from optimizer.traffic.history import (
     DAY_MINUTES,
     HOUR_METRICS,
@@ -17,7 +18,6 @@ from optimizer.traffic.history import (
     empty,
     hours_of,
 )
-from optimizer.traffic.silence import settle
 
 START = 29_000_000 // DAY_MINUTES * DAY_MINUTES
 

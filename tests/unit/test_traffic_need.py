@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optimizer.core.clock import minute_of, moment_of
+from optimizer.traffic.concurrency import environments_needed, little, usual_need, weighted_quantiles
+from optimizer.traffic.gaps import settle
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty
 from optimizer.traffic.local_time import offsets_minutes, same_time_on_other_days
-from optimizer.traffic.minutes import minute_of, moment_of
-from optimizer.traffic.need import environments_needed, little, usual_need, weighted_quantiles
-from optimizer.traffic.silence import settle
 from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -151,8 +151,8 @@ def test_a_history_without_a_point_is_summed_up_as_not_known() -> None:
 def test_the_summary_reads_back_from_its_document() -> None:
     import json
 
-    from optimizer import canonical
+    from optimizer.core import canonical_json
 
     day, start = rate(8)
     found = summary_of(np.random.default_rng(1).poisson(np.full(len(day), 20.0)).astype(float), start)
-    assert FunctionTraffic.from_document(json.loads(canonical.dumps(found))) == found
+    assert FunctionTraffic.from_document(json.loads(canonical_json.dumps(found))) == found

@@ -6,9 +6,17 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.allocate import BudgetTooSmall, Space, allocate, predicted_memory
-from optimizer.caches.curves import HitCurve
-from optimizer.caches.guards import NoRoom, SlidingTtl, TtlLimits, allowed_range, stale_share, steps_exceeded, within
+from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate, predicted_memory
+from optimizer.caches.tuning.curves import HitCurve
+from optimizer.caches.tuning.limits import (
+    NoRoom,
+    SlidingTtl,
+    TtlLimits,
+    allowed_range,
+    stale_share,
+    steps_exceeded,
+    within,
+)
 
 TTLS = (1.0, 5.0, 20.0, 100.0)
 TTL = st.floats(0.1, 1e5)

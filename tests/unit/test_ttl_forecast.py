@@ -5,9 +5,9 @@ import random
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from optimizer.caches.curves import hit_curve
-from optimizer.caches.forecast import Outlook, cautious, outlook, outlooks
-from optimizer.caches.replay import Accesses
+from optimizer.caches.tuning.curves import hit_curve
+from optimizer.caches.tuning.forecast import Outlook, cautious, outlook, outlooks
+from optimizer.caches.tuning.replay import Accesses
 
 CURVE = hit_curve([(float(t), str(t % 9)) for t in range(100)], [2.0, 20.0])
 

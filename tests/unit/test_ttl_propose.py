@@ -12,12 +12,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from local_account.cache_traffic import Application, Memory, Stream, reads
 from optimizer import guardrails
-from optimizer.caches.probe_result import NodeProbe, ProbeResult, ServerFacts, Stopped
-from optimizer.caches.propose import MB, Seen, propose
-from optimizer.caches.published import NOTHING, Ttls
-from optimizer.changes import Change, NoChange
-from optimizer.guardrails import Account, Decision
-from optimizer.policy import Cache, CacheNamespace, CacheTtls, Mode, Policy
+from optimizer.caches.probe.result import NodeProbe, ProbeResult, ServerFacts, Stopped
+from optimizer.caches.propose import MB, CacheFacts, propose
+from optimizer.caches.publish.document import NOTHING, Ttls
+from optimizer.core.change import Change, NoChange
+from optimizer.guardrails.run import Account
+from optimizer.guardrails.verdict import Decision
+from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer_cache import Bounds
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -41,9 +42,9 @@ def logged(seed: int = 1) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return [r["cache_sample"] for r in lines if "cache_sample" in r], [r for r in lines if "_aws" in r]
 
 
-def seen(**other: Any) -> Seen:
+def seen(**other: Any) -> CacheFacts:
     samples, metrics = logged()
-    return replace(Seen(NOTHING, samples, metrics), **other)
+    return replace(CacheFacts(NOTHING, samples, metrics), **other)
 
 
 def probed(**other: Any) -> ProbeResult:
@@ -58,7 +59,7 @@ def probed(**other: Any) -> ProbeResult:
 
 
 def proposed(
-    data: Seen | None = None, cache: Cache = CACHE, limits: CacheTtls | None = None
+    data: CacheFacts | None = None, cache: Cache = CACHE, limits: CacheTtls | None = None
 ) -> tuple[Change | None, dict[str, NoChange]]:
     found = propose("run-1", cache, limits or CacheTtls(caches=(cache,)), data or seen(), NOW)
     changes = [item for item in found if isinstance(item, Change)]
@@ -106,7 +107,7 @@ def test_a_change_that_is_proposed_is_one_that_the_guardrails_let_pass() -> None
         (seen(metrics=[{**m, "CacheFailures": 10} for m in logged()[1]]), "what was seen is not what its TTLs do"),
     ],
 )
-def test_nothing_is_changed_on_missing_or_broken_data(data: Seen, says: str) -> None:
+def test_nothing_is_changed_on_missing_or_broken_data(data: CacheFacts, says: str) -> None:
     change, left = proposed(data)
     assert change is None
     assert says in left["cache/shop"].reason

@@ -5,10 +5,10 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.curves import hit_curve, infeasible, knee, ttl_grid
-from optimizer.caches.guards import eviction_age_s
-from optimizer.caches.replay import Accesses, NoAccesses, Replay
-from optimizer.caches.sample import KeySample
+from optimizer.caches.tuning.curves import hit_curve, infeasible, knee, ttl_grid
+from optimizer.caches.tuning.limits import eviction_age_s
+from optimizer.caches.tuning.replay import Accesses, NoAccesses, TtlReplay
+from optimizer.caches.tuning.sample import KeySample
 
 PAIRS = st.lists(
     st.tuples(st.integers(0, 200).map(lambda t: t / 4), st.sampled_from("abcdefgh")), min_size=1, max_size=80
@@ -36,7 +36,7 @@ def zipf(seed, keys=3000, reads=30_000, span_s=1000.0):
 @given(PAIRS, st.sampled_from([0.25, 1.0, 3.5, 10.0, 49.0, 1000.0]))
 def test_the_fast_replay_does_what_a_cache_does_read_by_read(pairs, ttl_s):
     end_s = 60.0
-    totals = Replay(Accesses.of(pairs), end_s=end_s).run(ttl_s)
+    totals = TtlReplay(Accesses.of(pairs), end_s=end_s).run(ttl_s)
     hits, seconds = slow_replay(pairs, ttl_s, end_s)
     assert totals.hits.sum() == hits
     assert totals.entry_s.sum() == pytest.approx(seconds)

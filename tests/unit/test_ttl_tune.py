@@ -5,11 +5,11 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer.caches.guards import TtlLimits
-from optimizer.caches.records import Observation
-from optimizer.caches.replay import Accesses
-from optimizer.caches.sample import KeySample
-from optimizer.caches.tune import NamespaceState, tune
+from optimizer.caches.tuning.limits import TtlLimits
+from optimizer.caches.tuning.records import Observation
+from optimizer.caches.tuning.replay import Accesses
+from optimizer.caches.tuning.sample import KeySample
+from optimizer.caches.tuning.tune import NamespaceState, tune
 
 WIDE = TtlLimits(1, 300, max_step_ratio=1000)
 

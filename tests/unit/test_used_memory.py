@@ -1,9 +1,9 @@
 from datetime import UTC, datetime
 
 import pytest
-from optimizer.capacity.logs import LogsUnreadable, Scan
-from optimizer.capacity.report_lines import LoggedReport, ReportLine, Reports
-from optimizer.capacity.used_memory import UsedMemory, read_used_memory, too_tight
+from optimizer.function_logs.parse import LoggedReport, ReportLine, Reports
+from optimizer.function_logs.read import LogsUnreadable, Scan
+from optimizer.function_logs.used_memory import UsedMemory, read_used_memory, too_tight
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from optimizer.capacity import prices
 from optimizer.policy.model import Warmups
+from optimizer.prices import aws_lambda
 from optimizer.traffic.history import DAY_MINUTES, Floats, Series
-from optimizer.warmups.backtest import Outcome, Subject, Way, backtest, plan_starts, planned_pings, total
+from optimizer.warmups.backtest import Subject, WarmupOutcome, Way, backtest, plan_starts, planned_pings, total
 from optimizer.warmups.target_tracking import tracked
 
 START = 29_000_160  # a midnight UTC
@@ -61,7 +61,7 @@ def test_doing_nothing_and_the_flat_warmer_come_to_what_can_be_counted() -> None
     result = backtest(subject(every(30, 4)), Warmups(), 6)
     assert result.days == 2.0
     nothing, flat = result.outcomes[Way.NOTHING], result.outcomes[Way.FLAT]
-    assert nothing == Outcome(cold_starts=96.0)
+    assert nothing == WarmupOutcome(cold_starts=96.0)
     # Two environments all the time; one of them is used in 96 minutes and idles for ten after each anyway.
     assert (flat.cold_starts, flat.idle_minutes) == (0.0, 2 * 2880 - 96 - 10 * 96)
     assert flat.pings == 2 * 576
@@ -71,7 +71,7 @@ def test_provisioned_concurrency_is_paid_for_all_the_time_less_what_its_cheaper_
     result = backtest(subject(every(30, 4)), Warmups(), 6)
     outcome = result.outcomes[Way.TARGET_TRACKING]
     assert (outcome.cold_starts, outcome.pings) == (0.0, 0)
-    rate = prices.RATES["x86_64"]
+    rate = aws_lambda.RATES["x86_64"]
     held_usd = 2 * 86_400 * float(rate.provisioned_usd)
     saved_usd = 96 * 0.1 * float(rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)
     init_usd = 0.5 * float(rate.tiers[0].gb_second_usd)

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Warmups
+from optimizer.traffic.gaps import settle
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty
 from optimizer.traffic.holidays import like_the_days_ahead
 from optimizer.traffic.local_time import offsets_minutes
-from optimizer.traffic.minutes import minute_of, moment_of
-from optimizer.traffic.silence import settle
 from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
 from optimizer.warmups.plan import WarmupPlan, plan
 from optimizer.warmups.propose import warmup_request

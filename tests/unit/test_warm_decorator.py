@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from optimizer.warmups.protocol import ping_payload, read_answer
+from optimizer.core.ping import ping_payload, read_answer
 
 ROOT = Path(__file__).parents[2]
 PING = json.loads(ping_payload(0))

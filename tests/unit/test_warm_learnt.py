@@ -5,11 +5,11 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from optimizer import canonical
-from optimizer.capacity.idle import IdleTrials, idle_trials
-from optimizer.capacity.observed import FunctionHistory
-from optimizer.capacity.report_lines import LoggedReport, ReportLine
-from optimizer.warmups.learnt import KeepAlive, keep_alive, learn
+from optimizer.core import canonical_json
+from optimizer.function_logs.history import FunctionHistory
+from optimizer.function_logs.keep_alive import IdleTrials, idle_trials
+from optimizer.function_logs.parse import LoggedReport, ReportLine
+from optimizer.warmups.init_times import KeepAlive, keep_alive, learn
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -103,7 +103,7 @@ def test_trials_add_up_over_runs_and_are_kept_as_they_are() -> None:
     first = FunctionHistory().add([call(0, "a", 100.0), call(7.5, "a")], NOW + timedelta(minutes=10))
     both = first.add([call(20, "c", 90.0), call(28.5, "c")], NOW + timedelta(minutes=30))
     assert both.idle == IdleTrials({7: 1, 8: 1}, {})
-    assert FunctionHistory.from_document(json.loads(canonical.dumps(both))) == both
-    document = json.loads(canonical.dumps(first))
+    assert FunctionHistory.from_document(json.loads(canonical_json.dumps(both))) == both
+    document = json.loads(canonical_json.dumps(first))
     del document["idle"]
     assert FunctionHistory.from_document(document).idle == IdleTrials()

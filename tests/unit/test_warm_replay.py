@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optimizer.store.pings import Ping
 from optimizer.warmups.cost import pings_usd
-from optimizer.warmups.health import Calls, judge
+from optimizer.warmups.observe import Calls, judge
 from optimizer.warmups.past_days import past_days
-from optimizer.warmups.ping_log import Ping
 from optimizer.warmups.replay import replay
 
 COUNTS = st.lists(st.integers(0, 4), min_size=1, max_size=40)

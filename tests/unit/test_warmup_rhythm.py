@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.warmups.rhythm import count, packed, unpacked
+from optimizer.warmups.ping_rows import count, packed, unpacked
 
 # Few gaps and few sizes, so that many are equal.
 PLANS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 3)), max_size=60).map(

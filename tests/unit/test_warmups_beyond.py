@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from optimizer.policy.model import Warmups
 from optimizer.traffic.history import HOUR_METRICS, Series, empty
-from optimizer.warmups.beyond import Provisioned
+from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.plan import plan
-from optimizer.warmups.propose import Live, warmup_request
+from optimizer.warmups.propose import WarmupFacts, warmup_request
 
 START = int(datetime(2026, 11, 9, tzinfo=UTC).timestamp()) // 60
-OFFICE = Provisioned("Europe/Berlin", tuple(2 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)))
+OFFICE = ProvisionedHours("Europe/Berlin", tuple(2 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)))
 
 
 def test_what_is_provisioned_at_a_time_of_the_day_ahead_is_not_needed_at_it() -> None:
@@ -42,13 +42,13 @@ def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
         "concurrency": np.where(calls > 0, 2.0, np.nan),
     })  # fmt: skip
     policy = Warmups(idle_minutes_per_cold_start=60.0)
-    every_day = Provisioned("UTC", (2,) * 168)
+    every_day = ProvisionedHours("UTC", (2,) * 168)
     for provisioned, hours in ((None, {9, 20}), (OFFICE, {20}), (every_day, set())):
-        live = Live(512, "arm64", True, 0, (), provisioned)
+        live = WarmupFacts(512, "arm64", True, 0, (), provisioned)
         made = plan(warmup_request(series, empty(HOUR_METRICS), "UTC", policy, live.need))
         assert {(at + 10) // 60 % 24 for at, _ in made.pings} == hours
 
 
 def test_a_record_that_is_no_week_is_refused() -> None:
     with pytest.raises(ValueError, match="168"):
-        Provisioned.from_document({"timezone": "UTC", "hours": [1, 2]})
+        ProvisionedHours.from_document({"timezone": "UTC", "hours": [1, 2]})

@@ -9,12 +9,10 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from local_account.curves import NoCurves
 from local_account.traces import NoTraces
-from optimizer import canonical
-from optimizer.capacity.backtest import Row, document
-from optimizer.changes import Interval
-from optimizer.policy.check import InvalidPolicy
-from optimizer.policy.check import read as read_policy
-from optimizer.policy.model import Policy
+from optimizer.capacity import MemoryBacktestRow, document
+from optimizer.core import Interval, canonical_json
+from optimizer.policy import InvalidPolicy, Policy
+from optimizer.policy import read as read_policy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -65,21 +63,21 @@ def command(
         tags = ", ".join(f"{key}={value}" for key, value in sorted(policy.functions.tags.items()))
         raise click.ClickException(f"there is nothing to test: no function is tagged {tags}")
     if as_json:
-        click.echo(json.dumps(canonical.plain(document(rows, total)), indent=1))
+        click.echo(json.dumps(canonical_json.plain(document(rows, total)), indent=1))
     else:
         _show(rows, total)
 
 
 def _traces(
     traces: Path, curves: Path | None, policy: Policy, days: int, only: tuple[str, ...]
-) -> tuple[list[Row], Interval]:
+) -> tuple[list[MemoryBacktestRow], Interval]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("days played", total=days)
         return memory_traces.play(traces, curves, policy, days, only, lambda: progress.advance(task))
 
 
-def _account(policy: Policy, only: tuple[str, ...]) -> tuple[list[Row], Interval]:
+def _account(policy: Policy, only: tuple[str, ...]) -> tuple[list[MemoryBacktestRow], Interval]:
     with Console(stderr=True).status("reading metrics and logs"):
         return memory_account.plan(policy, only, datetime.now(UTC))
 
@@ -93,7 +91,7 @@ def _policy(file: Any) -> Policy:
         raise click.ClickException(f"{file.name}: {invalid}") from invalid
 
 
-def _show(rows: list[Row], total: Interval) -> None:
+def _show(rows: list[MemoryBacktestRow], total: Interval) -> None:
     out = Console(highlight=False)
     table = Table("function", "MB before", "MB after", "tried", "USD saved a month", "95 % interval", expand=False)
     for column in (1, 2, 4, 5):

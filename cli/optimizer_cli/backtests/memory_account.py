@@ -6,26 +6,21 @@ from typing import Any
 
 import boto3
 from local_account.simulated_services import MemoryDocuments
-from optimizer.canonical import plain
-from optimizer.capacity.backtest import Row, rows_of, together
-from optimizer.capacity.batch import CapacityPlanner
-from optimizer.capacity.live import LambdaAccount
-from optimizer.capacity.logs import ReportLog
-from optimizer.changes import Interval
-from optimizer.policy.model import Policy
-from optimizer.traffic.analyze import history_key
-from optimizer.traffic.history import History
-from optimizer.traffic.summary import summarise
+from optimizer.capacity import CapacityPlanner, LambdaAccount, MemoryBacktestRow, rows_of, together
+from optimizer.core import Interval, plain
+from optimizer.function_logs import ReportLog
+from optimizer.policy import Policy
+from optimizer.traffic import History, history_key, summarise
 
 from optimizer_cli.backtests import own_functions
 
 _RUN = "backtest"
 
 
-def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[Row], Interval]:
+def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[MemoryBacktestRow], Interval]:
     """What a run would propose now, with the expected saving. Log scans cost money and stay within the policy."""
     targets = own_functions.found(boto3.client("resourcegroupstaggingapi"), policy, only)
-    rows = [Row(name, None, None, (), None, note=why) for name, why in targets.left_out.items()]
+    rows = [MemoryBacktestRow(name, None, None, (), None, note=why) for name, why in targets.left_out.items()]
     documents = MemoryDocuments()
     account = LambdaAccount(boto3.client("lambda"), boto3.client("application-autoscaling"))
     planner = CapacityPlanner(documents, account, ReportLog(boto3.client("logs")), policy, _RUN, now)

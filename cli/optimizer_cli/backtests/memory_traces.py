@@ -9,9 +9,9 @@ from local_account.closed_loop import ClosedLoop
 from local_account.closed_loop_result import saved_by_day, state_of
 from local_account.fleet import ALIAS, FleetSource, TargetFunction, Worse, make_fleet
 from local_account.traces import read_traces
-from optimizer.capacity.backtest import Row, Try, month_of_days
-from optimizer.changes import Interval, Tuner, function_name
-from optimizer.policy.model import Mode, Policy
+from optimizer.capacity import MemoryBacktestRow, Try, month_of_days
+from optimizer.core import Interval, Tuner, function_name
+from optimizer.policy import Mode, Policy
 
 # Traces are moved to the weekdays before this moment; a fixed one, so that the same files always give the same answer.
 _NOW = datetime(2026, 11, 16, 9, tzinfo=UTC)
@@ -23,7 +23,7 @@ class NoSuchSeries(LookupError):
 
 def play(
     traces: Path, curves: Path | None, policy: Policy, days: int, only: Collection[str], day_is_over: Callable[[], None]
-) -> tuple[list[Row], Interval]:
+) -> tuple[list[MemoryBacktestRow], Interval]:
     """One row for each series and the saving of all together. One plan a day, each with what was known by then; what
     the policy would ask a person about counts as approved. NoTraces, NoCurves, NoSuchSeries."""
     source = FleetSource(_NOW, traces, curves, functions=len(read_traces(traces)))
@@ -43,7 +43,7 @@ def _played(target: TargetFunction) -> TargetFunction:
     return replace(target, alias=ALIAS, behaviour=replace(target.behaviour, worse=Worse.NOTHING))
 
 
-def _row(loop: ClosedLoop, target: TargetFunction, saved: list[float]) -> Row:
+def _row(loop: ClosedLoop, target: TargetFunction, saved: list[float]) -> MemoryBacktestRow:
     tries = tuple(
         Try(int(end.change.after["memory_mb"]), end.status.value, end.message or end.change.reason)
         for end in loop.ended
@@ -55,4 +55,6 @@ def _row(loop: ClosedLoop, target: TargetFunction, saved: list[float]) -> Row:
         if item.tuner is Tuner.MEMORY and function_name(item.target) == target.name
     ]
     note = "" if tries or not why else why[-1]
-    return Row(target.name, target.memory_mb, state_of(loop, target.name)[0], tries, month_of_days(saved), note=note)
+    return MemoryBacktestRow(
+        target.name, target.memory_mb, state_of(loop, target.name)[0], tries, month_of_days(saved), note=note
+    )

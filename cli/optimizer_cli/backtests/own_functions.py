@@ -5,14 +5,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from optimizer.policy.model import Policy
-from optimizer.targets import FunctionTarget, Targets, choose, tagged_functions
-from optimizer.traffic import metrics
-from optimizer.traffic.by_hour import spread
-from optimizer.traffic.history import History
-from optimizer.traffic.minutes import minute_of
-from optimizer.traffic.silence import settle
-from optimizer.warmups.backtest import Subject
+from optimizer.core import minute_of
+from optimizer.policy import Policy
+from optimizer.run import FunctionTarget, Targets, choose, tagged_functions
+from optimizer.traffic import History, cloudwatch_history, settle, spread
+from optimizer.warmups import Subject
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -27,10 +24,10 @@ def found(tagging: "ResourceGroupsTaggingAPIClient", policy: Policy, only: Colle
 
 def histories(
     cloudwatch: "CloudWatchClient", names: Collection[str], now: datetime
-) -> dict[str, History | metrics.MetricsUnavailable]:
+) -> dict[str, History | cloudwatch_history.MetricsUnavailable]:
     """All that CloudWatch has of each function, or why there is nothing; nothing is stored."""
-    windows = {name: metrics.window(History.empty(), minute_of(now)) for name in names}
-    read_now = dict(metrics.read(cloudwatch, windows))
+    windows = {name: cloudwatch_history.window(History.empty(), minute_of(now)) for name in names}
+    read_now = dict(cloudwatch_history.read(cloudwatch, windows))
     known = {name: spread(history) for name, history in read_now.items() if isinstance(history, History)}
     return read_now | settle(known, min(window.since_minute for window in windows.values()))
 

@@ -15,9 +15,9 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import numpy as np
-from optimizer.traffic.history import Series
-from optimizer.traffic.minutes import minute_of
-from optimizer.warmups.backtest import Subject
+from optimizer.core import minute_of
+from optimizer.traffic import Series
+from optimizer.warmups import Subject
 
 # Ten years.
 _MOST_MINUTES = 5_256_000

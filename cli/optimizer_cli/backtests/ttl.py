@@ -8,14 +8,11 @@ from typing import Any
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from optimizer import canonical
-from optimizer.caches.backtest import Prices, Row, backtest
-from optimizer.caches.guards import TtlLimits
-from optimizer.caches.record_log import RecordsUnreadable
-from optimizer.caches.records import UnusableRecord
-from optimizer.policy.check import InvalidPolicy
-from optimizer.policy.check import read as read_policy
-from optimizer.policy.model import CacheTtls
+from optimizer.caches.tuning import Prices, RecordsUnreadable, TtlBacktestRow, TtlLimits, UnusableRecord
+from optimizer.caches.tuning.backtest import backtest
+from optimizer.core import canonical_json
+from optimizer.policy import CacheTtls, InvalidPolicy
+from optimizer.policy import read as read_policy
 from rich.console import Console
 from rich.table import Table
 
@@ -105,7 +102,7 @@ def command(
         raise click.ClickException(str(error)) from error
     found = {half.name: backtest(half.states, half.later, half.memory_bytes, prices) for half in sources}
     if as_json:
-        click.echo(json.dumps(canonical.plain({"caches": found, "prices": prices}), indent=1))
+        click.echo(json.dumps(canonical_json.plain({"caches": found, "prices": prices}), indent=1))
         return
     out = Console(highlight=False)
     for name, rows in found.items():
@@ -122,7 +119,7 @@ def _limits(policy_file: Any) -> CacheTtls:
     return limits
 
 
-def _show(out: Console, name: str, rows: list[Row]) -> None:
+def _show(out: Console, name: str, rows: list[TtlBacktestRow]) -> None:
     title = f"{name}: on the half that was not seen"
     table = Table(title=title, title_justify="left")
     for column in ("namespace", "TTL", "steps", "hit ratio", "predicted", "reachable", "memory", "USD a month"):

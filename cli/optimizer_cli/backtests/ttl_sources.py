@@ -8,15 +8,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from optimizer.caches.guards import TtlLimits
-from optimizer.caches.propose import MB, OVERHEAD_BYTES
-from optimizer.caches.record_log import RecordLog
-from optimizer.caches.records import Observation, observations
-from optimizer.caches.replay import Accesses
-from optimizer.caches.sample import KeySample
-from optimizer.caches.tune import NamespaceState
-from optimizer.caches.usage import usages
-from optimizer.policy.model import Cache, CacheTtls
+from optimizer.caches import MB, OVERHEAD_BYTES
+from optimizer.caches.tuning import (
+    Accesses,
+    KeySample,
+    NamespaceState,
+    Observation,
+    RecordLog,
+    TtlLimits,
+    observations,
+    usages,
+)
+from optimizer.policy import Cache, CacheTtls
 
 type Rows = list[tuple[float, str]]
 

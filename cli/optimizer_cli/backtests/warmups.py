@@ -10,11 +10,10 @@ from typing import Any
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from optimizer.policy.check import InvalidPolicy
-from optimizer.policy.check import read as read_policy
-from optimizer.policy.model import Policy
-from optimizer.warmups.backtest import Outcome, Result, Subject, Way, backtest, plan_starts, total
-from optimizer.warmups.propose import USUAL_INIT_MS
+from optimizer.policy import InvalidPolicy, Policy
+from optimizer.policy import read as read_policy
+from optimizer.warmups import USUAL_INIT_MS, Subject, WarmupBacktest, WarmupOutcome, Way, plan_starts, total
+from optimizer.warmups.backtest import backtest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -135,7 +134,7 @@ def _own(policy: Policy, only: Collection[str], init_ms: float, failed: dict[str
                 yield subject
 
 
-def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int) -> list[Result]:
+def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int) -> list[WarmupBacktest]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     results = []
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -149,7 +148,7 @@ def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int)
     return results
 
 
-def _document(results: list[Result], failed: dict[str, str], policy: Policy, hours: int) -> dict[str, Any]:
+def _document(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy, hours: int) -> dict[str, Any]:
     def outcomes(of: Any) -> dict[str, Any]:
         return {way: {**asdict(outcome), "cold_left": _left(outcome, of[Way.NOTHING])} for way, outcome in of.items()}
 
@@ -167,7 +166,7 @@ def _document(results: list[Result], failed: dict[str, str], policy: Policy, hou
     }
 
 
-def _show(results: list[Result], failed: dict[str, str], policy: Policy, hours: int) -> None:
+def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy, hours: int) -> None:
     out = Console(highlight=False)
     table = Table("function", "days", "", "cold starts", "left", "idle minutes", "USD", expand=False)
     table.columns[0].overflow = "fold"
@@ -215,7 +214,7 @@ def _rows(table: Table, name: str, days: str, outcomes: Any) -> None:
         )
 
 
-def _left(outcome: Outcome, nothing: Outcome) -> float | None:
+def _left(outcome: WarmupOutcome, nothing: WarmupOutcome) -> float | None:
     return round(outcome.cold_starts / nothing.cold_starts, 4) if nothing.cold_starts else None
 
 

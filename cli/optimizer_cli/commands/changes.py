@@ -5,11 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import click
-from optimizer import canonical
-from optimizer.changes import Status
-from optimizer.report import text
-from optimizer.report.summary import line
-from optimizer.runs import StoredChange
+from optimizer.core import Status, canonical_json
+from optimizer.report import line, text
+from optimizer.store import StoredChange
 
 from optimizer_cli import tables
 from optimizer_cli.application import JSON, STACK, Application, said_plainly
@@ -62,7 +60,7 @@ def command(run: str | None, status: str | None, days: int, limit: int, stack: s
 def _document(stored: StoredChange) -> dict[str, object]:
     shown = line(stored)
     times = {name: at.isoformat() for name, at in stored.times.items()}
-    return {**canonical.plain(shown), "run_id": stored.change.run_id, "times": times}
+    return {**canonical_json.plain(shown), "run_id": stored.change.run_id, "times": times}
 
 
 def _row(stored: StoredChange) -> tuple[str, ...]:

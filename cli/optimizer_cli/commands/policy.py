@@ -8,10 +8,9 @@ from pathlib import Path
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from optimizer import canonical
-from optimizer.documents import Documents, NoSuchDocument
-from optimizer.policy import Policy
-from optimizer.policy.check import InvalidPolicy, PolicyError, read, schema
+from optimizer.core import canonical_json
+from optimizer.policy import InvalidPolicy, Policy, PolicyError, read, schema
+from optimizer.store import Documents, NoSuchDocument
 
 from optimizer_cli.application import STACK, Application, AwsTrouble, said_plainly
 from optimizer_cli.policy_reference import markdown
@@ -90,12 +89,12 @@ def show(stack: str, bucket: str | None, defaults: bool, as_json: bool) -> None:
         content = Documents(boto3.client("s3"), bucket).read_bytes(POLICY_KEY)
     except NoSuchDocument:
         click.echo("No policy is stored: the defaults hold, and they only recommend.", err=True)
-        click.echo(json.dumps(canonical.plain(Policy()), indent=2))
+        click.echo(json.dumps(canonical_json.plain(Policy()), indent=2))
         return
     except (BotoCoreError, ClientError) as error:
         raise AwsTrouble(f"s3://{bucket}/{POLICY_KEY} cannot be read: {error}") from error
     policy = _policy(content, f"s3://{bucket}/{POLICY_KEY}", as_json)
-    document = canonical.plain(policy) if defaults else json.loads(content.decode("utf-8-sig"))
+    document = canonical_json.plain(policy) if defaults else json.loads(content.decode("utf-8-sig"))
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
@@ -113,7 +112,7 @@ def _policy(content: bytes, name: str, as_json: bool) -> Policy:
 
 def _complain(errors: Sequence[PolicyError], name: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"valid": False, "errors": canonical.plain(list(errors))}))
+        click.echo(json.dumps({"valid": False, "errors": canonical_json.plain(list(errors))}))
         return
     for error in errors:
         click.echo(f"{name}: {error}", err=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import click
-from optimizer.documents import Documents, NoSuchDocument
+from optimizer.store import Documents, NoSuchDocument
 from rich.console import Console
 
 from optimizer_cli.application import JSON, STACK, Application, NotFound, said_plainly

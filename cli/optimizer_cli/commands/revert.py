@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
-from optimizer import taking_back
-from optimizer.changes import Status
-from optimizer.runs import RunStore, StoredChange
+from optimizer.core import Status
+from optimizer.lifecycle import roll_back
+from optimizer.store import RunStore, StoredChange
 from rich.console import Console
 
 from optimizer_cli.application import JSON, STACK, Application, said_plainly
@@ -53,8 +53,8 @@ def command(change: str, reason: str, wait: bool, stack: str, as_json: bool) -> 
     if stored.status not in _MADE and stored.status is not Status.REVERTING:
         raise NotTakenBack(f"Change {change} is {stored.status.value.replace('_', ' ')}: it was never made.")
     try:
-        arn = taking_back.start(sfn, application.change_arn, stored, reason or "taken back with the optimizer command")
-    except taking_back.TriedTooOften as often:
+        arn = roll_back.start(sfn, application.change_arn, stored, reason or "taken back with the optimizer command")
+    except roll_back.TriedTooOften as often:
         raise NotTakenBack(f"{str(often)[0].upper()}{str(often)[1:]}.") from often
     if wait:
         stored = _await(sfn, store, change, arn)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-from optimizer import canonical
+from optimizer.core import canonical_json
 
 from optimizer_cli import tables
 from optimizer_cli.application import JSON, STACK, Application, said_plainly
@@ -31,7 +31,7 @@ def command(days: int, limit: int, stack: str, as_json: bool) -> None:
     """List them."""
     found = Application.find(stack).store.runs(datetime.now(UTC) - timedelta(days=days), limit)
     if as_json:
-        click.echo(json.dumps(canonical.plain(found), indent=1))
+        click.echo(json.dumps(canonical_json.plain(found), indent=1))
         return
     tables.show(
         f"Runs of the last {days} days: {len(found)}",

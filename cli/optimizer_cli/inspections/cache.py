@@ -5,14 +5,20 @@ import sys
 from collections.abc import Callable, Mapping
 
 import click
-from optimizer import canonical
-from optimizer.caches.advice import advice
-from optimizer.caches.elasticache_login import Keys
-from optimizer.caches.failures import CacheFailed
-from optimizer.caches.probe import Progress, probe
-from optimizer.caches.probe_result import ProbeResult, Stopped
-from optimizer.caches.reading import Limits
-from optimizer.caches.server import Endpoint, IamLogin, UnusableEndpoint
+from optimizer.caches.probe import (
+    CacheFailed,
+    Endpoint,
+    IamLogin,
+    Keys,
+    ProbeLimits,
+    ProbeProgress,
+    ProbeResult,
+    Stopped,
+    UnusableEndpoint,
+)
+from optimizer.caches.probe.advice import advice
+from optimizer.caches.probe.probe import probe
+from optimizer.core import canonical_json
 from rich.console import Console
 
 from optimizer_cli.inspections import cache_tables
@@ -40,7 +46,7 @@ SLOWER = 3
 @click.option(
     "--duty",
     type=click.FloatRange(0, 0.1, min_open=True),
-    default=Limits().duty,
+    default=ProbeLimits().duty,
     show_default=True,
     help="Share of the time in which a server may be busy with this.",
 )
@@ -68,26 +74,28 @@ def command(
     try:
         login = _login(iam_user, iam_cache, region, serverless)
         endpoint = Endpoint(url, replica_url, login, ca_file)
-        found = _look(endpoint, Limits(keys=keys, seconds=seconds, duty=duty), named)
+        found = _look(endpoint, ProbeLimits(keys=keys, seconds=seconds, duty=duty), named)
     except (CacheFailed, UnusableEndpoint) as error:
         if as_json:
             click.echo(json.dumps({"error": str(error)}))
         raise click.ClickException(str(error)) from error
     told = advice(found)
     if as_json:
-        click.echo(json.dumps(canonical.plain(found) | {"complete": found.complete, "advice": canonical.plain(told)}))
+        click.echo(
+            json.dumps(canonical_json.plain(found) | {"complete": found.complete, "advice": canonical_json.plain(told)})
+        )
     else:
         cache_tables.show(found, told, Console())
     sys.exit(SLOWER if any(node.stopped == Stopped.SLOWER for node in found.nodes) else 0)
 
 
-def _look(endpoint: Endpoint, limits: Limits, prefixes: Mapping[str, str]) -> ProbeResult:
+def _look(endpoint: Endpoint, limits: ProbeLimits, prefixes: Mapping[str, str]) -> ProbeResult:
     out = Console(stderr=True)
     if not out.is_terminal:
         return probe(endpoint, limits, prefixes)
     with out.status("connecting") as status:
 
-        def show(at: Progress) -> None:
+        def show(at: ProbeProgress) -> None:
             where = f", server {at.node} of {at.of}" if at.of > 1 else ""
             status.update(f"{at.keys_seen:,} keys of at most {at.most_keys:,}{where}")
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from optimizer.caches.advice import Advice, Weight
-from optimizer.caches.probe_result import NamespaceProbe, NodeProbe, ProbeResult, Stopped
+from optimizer.caches.probe import Advice, NamespaceProbe, NodeProbe, ProbeResult, Stopped, Weight
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table

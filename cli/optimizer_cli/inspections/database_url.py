@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from optimizer.indexes.drivers import Address
+from optimizer.indexes.connect import Address
 
 _ENGINES = {
     "postgresql": ("postgresql", 5432),

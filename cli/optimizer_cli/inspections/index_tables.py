@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from optimizer.figures import data_size
-from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.findings import Action, Finding
+from optimizer.core import data_size
+from optimizer.indexes.model import Action, Catalog, Finding
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table

@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import click
-from optimizer import canonical
-from optimizer.indexes.catalog import Catalog
-from optimizer.indexes.drivers import AccessDenied, Login, Unreachable, close, connect
-from optimizer.indexes.find import find
-from optimizer.indexes.findings import Action
-from optimizer.policy.model import Indexes
+from optimizer.core import canonical_json
+from optimizer.indexes import find
+from optimizer.indexes.connect import AccessDenied, DatabaseUnreachable, Login, close, connect
+from optimizer.indexes.model import Action, Catalog
+from optimizer.policy import Indexes
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pymysql import MySQLError
 from rich.console import Console
@@ -95,7 +94,7 @@ def _read(node: DatabaseUrl, ca_file: str | None) -> Catalog:
         connection: Any = connect(
             Login(node.engine, node.database, node.address, node.user, node.password, context, _READ_WITHIN_S)
         )
-    except (Unreachable, AccessDenied) as refused:
+    except (DatabaseUnreachable, AccessDenied) as refused:
         raise CannotLook(_one_line(refused)) from refused
     try:
         return _catalog(node, connection)
@@ -108,12 +107,12 @@ def _read(node: DatabaseUrl, ca_file: str | None) -> Catalog:
 def _catalog(node: DatabaseUrl, connection: Any) -> Catalog:
     """Only the driver and reader of this engine are loaded."""
     if node.engine == "postgresql":
-        from optimizer.indexes.postgresql_look import look
+        from optimizer.indexes.postgresql.look import look
 
         return look(connection, node=node.where)
-    from optimizer.indexes import mysql_reader
+    from optimizer.indexes.mysql import reader
 
-    return mysql_reader.read_catalog(connection, database=node.database, node=node.where)
+    return reader.read_catalog(connection, database=node.database, node=node.where)
 
 
 def _tls(node: DatabaseUrl, ca_file: str | None) -> ssl.SSLContext | None:
@@ -146,6 +145,6 @@ def _document(nodes: Sequence[Catalog], findings: Sequence[Any]) -> dict[str, An
         "nodes": [node.server.node for node in nodes],
         "tables": len(catalog.tables),
         "indexes": len(catalog.indexes),
-        "findings": canonical.plain(list(findings)),
+        "findings": canonical_json.plain(list(findings)),
         "not_read": {node.server.node: dict(node.not_read) for node in nodes if node.not_read},
     }

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from optimizer.capacity.memory_model import NothingObserved, SizeSeen, UnknownGoal, choose
-from optimizer.capacity.prices import UnknownArchitecture
+from optimizer.capacity.memory import NothingObserved, SizeSeen, UnknownGoal, choose
+from optimizer.prices import UnknownArchitecture
 
 from optimizer_cli.json_lines import UnusableRequest
 

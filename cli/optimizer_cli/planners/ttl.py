@@ -3,11 +3,18 @@
 import math
 from typing import Any, TypeGuard
 
-from optimizer.caches.allocate import BudgetTooSmall, Space, allocate
-from optimizer.caches.curves import hit_curve, ttl_grid
-from optimizer.caches.forecast import cautious, outlooks
-from optimizer.caches.replay import Accesses, NoAccesses
-from optimizer.caches.sample import KeySample
+from optimizer.caches.tuning import (
+    Accesses,
+    BudgetTooSmall,
+    KeySample,
+    NoAccesses,
+    Space,
+    cautious,
+    hit_curve,
+    outlooks,
+    ttl_grid,
+)
+from optimizer.caches.tuning.allocate import allocate
 
 from optimizer_cli.json_lines import UnusableRequest
 

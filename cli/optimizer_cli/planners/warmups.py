@@ -5,8 +5,9 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-from optimizer.traffic.history import Floats
-from optimizer.warmups.plan import WarmupRequest, plan
+from optimizer.traffic import Floats
+from optimizer.warmups import WarmupRequest
+from optimizer.warmups.plan import plan
 
 from optimizer_cli.json_lines import UnusableRequest
 

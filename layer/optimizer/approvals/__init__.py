@@ -1,9 +1,21 @@
-"""Asking people: the question of a run, who may answer it through which link, and the page on which they do.
+"""Asking people: the approval request, its links, its page, and their responses."""
 
-`question` is pure, `links` too; `ask` puts the question and `answer` takes an answer, each recording before it acts;
-`web` turns requests of the function URL into pages.
-"""
+from typing import TYPE_CHECKING
 
-from optimizer.approvals.question import Approval, ApprovalStatus, Vote
+from optimizer.lazy_exports import lazy_exports
 
-__all__ = ["Approval", "ApprovalStatus", "Vote"]
+if TYPE_CHECKING:
+    from optimizer.approvals.links import ApprovalLink as ApprovalLink
+    from optimizer.approvals.request_approval import ask as ask
+    from optimizer.approvals.request_approval import expire as expire
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "links": ("ApprovalLink",),
+            "request_approval": (
+                "ask",
+                "expire",
+            ),
+        },
+    )

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from optimizer.approvals import wording
-from optimizer.approvals.answer import answer
-from optimizer.approvals.question import AnswerRefused, Approval, Vote
+from optimizer.approvals import describe
+from optimizer.approvals.respond import answer
 from optimizer.approvals.settle import GiveBack
-from optimizer.events import check, digest, list_of, name, one_of, optional, text
-from optimizer.runs import RunStore
+from optimizer.aws import check, digest, list_of, name, one_of, optional, text
+from optimizer.core import AnswerRefused, Approval, Vote
+from optimizer.store import RunStore
 
 UNKNOWN = {"outcome": "unknown", "message": "This run asks nothing, or there is no such run."}
 
@@ -82,10 +82,10 @@ def _changes(store: RunStore, asked: Approval) -> list[dict[str, str]]:
     return [
         {
             "change_id": line.change_id,
-            "title": wording.title(line),
-            "reason": wording.why(line),
-            "price": wording.price(line),
-            "risk": wording.risk(line),
+            "title": describe.title(line),
+            "reason": describe.why(line),
+            "price": describe.price(line),
+            "risk": describe.risk(line),
         }
-        for line in wording.shown(store.changes(asked.changes))
+        for line in describe.shown(store.changes(asked.changes))
     ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from optimizer import canonical
+from optimizer.core import canonical_json
 
 _PURPOSE = "optimizer approval link 1"
 # What Step Functions allows in the name of an execution.
@@ -28,7 +28,7 @@ class MalformedLink(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ApprovalLink:
     """What a link says, before anybody has looked at its signature."""
 
     run_id: str
@@ -39,7 +39,7 @@ class Link:
     def signed_bytes(self) -> bytes:
         """What the signature covers; one spelling for each link, whatever the names hold."""
         expires = int(self.expires_at.timestamp())
-        return canonical.dumps([_PURPOSE, self.run_id, self.approver, expires, self.digest]).encode()
+        return canonical_json.dumps([_PURPOSE, self.run_id, self.approver, expires, self.digest]).encode()
 
     def url(self, base: str, signature: bytes) -> str:
         """The address to send to the approver. `base`: of the function URL."""
@@ -54,7 +54,7 @@ class Link:
         return f"{base.rstrip('/')}/?{urlencode(query)}"
 
 
-def parse(query: Mapping[str, str]) -> tuple[Link, bytes]:
+def parse(query: Mapping[str, str]) -> tuple[ApprovalLink, bytes]:
     """The link in the parameters of a query and the signature that came with it, or MalformedLink."""
     texts = {}
     for name, form in (
@@ -72,4 +72,4 @@ def parse(query: Mapping[str, str]) -> tuple[Link, bytes]:
     except binascii.Error as error:
         raise MalformedLink("the link's signature cannot be read") from error
     expires_at = datetime.fromtimestamp(int(texts["until"]), UTC)
-    return Link(texts["run"], texts["approver"], expires_at, texts["digest"]), signature
+    return ApprovalLink(texts["run"], texts["approver"], expires_at, texts["digest"]), signature

@@ -3,12 +3,10 @@
 import textwrap
 from collections.abc import Sequence
 
-from optimizer import canonical
-from optimizer.approvals import wording
-from optimizer.approvals.question import ANYONE, Approval
-from optimizer.report.publish import Message
-from optimizer.report.summary import Line
-from optimizer.runs import StoredChange
+from optimizer.approvals import describe
+from optimizer.core import ANYONE, Approval, canonical_json
+from optimizer.report import Line, Message
+from optimizer.store import StoredChange
 
 KIND = "Approval wanted"
 # A mail nobody scrolls through; the page has them all.
@@ -20,7 +18,7 @@ _SUBJECT = 99
 def message(asked: Approval, approver: str, url: str, changes: Sequence[StoredChange]) -> Message:
     """The message with the approver's link. For everybody who gets the topic's messages, `approver` stays empty, so
     that a filter policy tells it from the links of single people."""
-    lines = wording.shown(changes)
+    lines = describe.shown(changes)
     return Message(
         kind=KIND,
         subject=subject(asked),
@@ -42,8 +40,8 @@ def message(asked: Approval, approver: str, url: str, changes: Sequence[StoredCh
 def subject(asked: Approval) -> str:
     """One ASCII line under 100 characters."""
     waits = "waits" if len(asked.changes) == 1 else "wait"
-    until = wording.moment(asked.expires_at, asked.time_zone).partition(" (")[0]
-    line = f"Optimizer: {wording.count(len(asked.changes), 'change')} {waits} for your answer until {until}"
+    until = describe.moment(asked.expires_at, asked.time_zone).partition(" (")[0]
+    line = f"Optimizer: {describe.count(len(asked.changes), 'change')} {waits} for your answer until {until}"
     return "".join(character if " " <= character <= "~" else "?" for character in line)[:_SUBJECT]
 
 
@@ -51,17 +49,17 @@ def text(asked: Approval, approver: str, url: str, lines: Sequence[Line]) -> str
     """The mail."""
     number = len(asked.changes)
     paragraphs = [
-        f"Run {asked.run_id} would make {wording.count(number, 'change')} that your policy wants a person to approve.",
-        f"Answer until {wording.deadline(asked)}. Without an answer nothing of it is done.",
+        f"Run {asked.run_id} would make {describe.count(number, 'change')} that your policy wants a person to approve.",
+        f"Answer until {describe.deadline(asked)}. Without an answer nothing of it is done.",
     ]
-    if wording.agreement(asked):
-        paragraphs.append(wording.agreement(asked))
+    if describe.agreement(asked):
+        paragraphs.append(describe.agreement(asked))
     for place, line in enumerate(lines[:LONGEST_LIST], start=1):
-        facts = f"Price: {wording.price(line)}. Risk: {wording.risk(line)}."
-        paragraphs.append(f"{place}. {wording.title(line)}. {wording.why(line)} {facts}")
+        facts = f"Price: {describe.price(line)}. Risk: {describe.risk(line)}."
+        paragraphs.append(f"{place}. {describe.title(line)}. {describe.why(line)} {facts}")
     if number > LONGEST_LIST:
         paragraphs.append(f"And {number - LONGEST_LIST} more, on the page.")
-    paragraphs.append(f"Together: {wording.total(lines)}.")
+    paragraphs.append(f"Together: {describe.total(lines)}.")
     whose = "" if approver == ANYONE else f" The link is for {approver} alone: do not pass it on."
     paragraphs.append(f"To approve all, some or none of it, open this page. Opening it changes nothing.{whose}")
     as_whom = "" if approver == ANYONE else f" --as {approver}"
@@ -78,10 +76,10 @@ def _document(line: Line) -> dict[str, object]:
         "change_id": line.change_id,
         "tuner": line.tuner,
         "target": line.target,
-        "title": wording.title(line),
+        "title": describe.title(line),
         "reason": line.reason,
         "risk": line.risk,
-        "usd_month": canonical.plain(line.usd_month),
+        "usd_month": canonical_json.plain(line.usd_month),
     }
 
 

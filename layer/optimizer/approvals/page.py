@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from optimizer.approvals import wording
-from optimizer.approvals.html import NOTHING, document, facts_list, table
-from optimizer.approvals.question import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval
-from optimizer.report.summary import Line, line
-from optimizer.runs import StoredChange
+from optimizer.approvals import describe
+from optimizer.approvals.page_parts import NOTHING, document, facts_list, table
+from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval
+from optimizer.report import Line, line
+from optimizer.store import StoredChange
 
 _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
 <h3 id="title-{n}">{title}</h3>
@@ -62,13 +62,13 @@ def question(asked: Approval, approver: str, changes: Sequence[StoredChange], fo
     """The page with the question."""
     ordered = sorted(changes, key=lambda stored: (line(stored).target, stored.change.id))
     number, lines = len(ordered), [line(stored) for stored in ordered]
-    title = f"{wording.count(number, 'change')} {'waits' if number == 1 else 'wait'} for your answer"
+    title = f"{describe.count(number, 'change')} {'waits' if number == 1 else 'wait'} for your answer"
     facts = [
-        ("Answer until", wording.deadline(asked)),
-        ("All together", wording.total(lines)),
+        ("Answer until", describe.deadline(asked)),
+        ("All together", describe.total(lines)),
         ("Run", asked.run_id),
         *([("This link is for", f"{approver} alone")] if approver != ANYONE else []),
-        *([("Who must agree", wording.agreement(asked))] if wording.agreement(asked) else []),
+        *([("Who must agree", describe.agreement(asked))] if describe.agreement(asked) else []),
         *((f"Answer of {vote.approver}", _said(vote.approved, number)) for vote in asked.votes),
     ]
     articles = (_change(n, stored, form, tick=number > 1) for n, stored in enumerate(ordered, start=1))
@@ -94,7 +94,7 @@ def notice(title: str, paragraphs: Iterable[str], more: Markup = NOTHING) -> str
 
 def outcome(asked: Approval, changes: Sequence[StoredChange]) -> Markup:
     """What was answered, by whom, for a notice; with a way to finish what was interrupted."""
-    lines = wording.shown(changes)
+    lines = describe.shown(changes)
     parts = [
         _list("Approved", [one for one in lines if one.change_id in asked.approved]),
         _list("Rejected", [one for one in lines if one.change_id not in asked.approved]),
@@ -110,7 +110,7 @@ def votes(asked: Approval) -> list[str]:
     for vote in asked.votes:
         who = vote.by if vote.approver == ANYONE else f"{vote.by} (as {vote.approver})"
         why = f' with the reason "{vote.reason}"' if vote.reason else ""
-        at = wording.moment(vote.at, asked.time_zone)
+        at = describe.moment(vote.at, asked.time_zone)
         said.append(f"{who} answered on {at}: {_said(vote.approved, len(asked.changes))}{why}.")
     return said
 
@@ -124,29 +124,29 @@ FINISH = Markup(
 
 def _change(n: int, stored: StoredChange, form: Form, *, tick: bool) -> Markup:
     shown = line(stored)
-    title = _arrow(wording.title(shown))
+    title = _arrow(describe.title(shown))
     facts = [
-        ("Price", wording.price(shown)),
-        *wording.effects(shown),
-        ("Risk", wording.risk(shown)),
-        ("How it is undone", wording.undo(stored.change.undo)),
+        ("Price", describe.price(shown)),
+        *describe.effects(shown),
+        ("Risk", describe.risk(shown)),
+        ("How it is undone", describe.undo(stored.change.undo)),
     ]
-    rows = wording.before_and_after(shown)
+    rows = describe.before_and_after(shown)
     checked = _on(shown.change_id in form.ticked, "checked")
     return _CHANGE.format(
         n=n,
         title=title,
         target=shown.target,
-        why=wording.why(shown),
+        why=describe.why(shown),
         facts=facts_list(facts),
         values=table("Now and after it", ("", "Now", "After"), rows) if rows else "",
-        evidence=_evidence(stored, wording.put_in_place(shown)),
+        evidence=_evidence(stored, describe.put_in_place(shown)),
         tick=_TICK.format(id=shown.change_id, n=n, title=title, checked=checked) if tick else "",
     )
 
 
 def _evidence(stored: StoredChange, put_in_place: Sequence[tuple[str, str]]) -> Markup:
-    rows = list(wording.table_of(stored.change.evidence))
+    rows = list(describe.table_of(stored.change.evidence))
     parts = [
         table("What is put in place", ("What", "Value"), put_in_place) if put_in_place else NOTHING,
         table("Evidence", ("What", "Value"), rows) if rows else Markup("<p>No evidence was given.</p>\n"),
@@ -192,7 +192,7 @@ def _errors(form: Form) -> Markup:
 def _list(heading: str, lines: Sequence[Line]) -> Markup:
     if not lines:
         return NOTHING
-    items = (Markup("<li>{}</li>\n").format(_arrow(wording.title(one))) for one in lines)
+    items = (Markup("<li>{}</li>\n").format(_arrow(describe.title(one))) for one in lines)
     return Markup("<h2>{}</h2>\n<ul>\n{}</ul>\n").format(heading, Markup("").join(items))
 
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.approvals.question import Approval, ApprovalStatus
-from optimizer.changes import Status
-from optimizer.runs import RunStore
+from optimizer.core import Approval, ApprovalStatus, Status
+from optimizer.store import RunStore
 
 UNANSWERED = "Nobody answered in time."
 TOO_LATE = "The run had stopped waiting when the answer came."

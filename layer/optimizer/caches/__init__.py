@@ -1,1 +1,25 @@
-"""Cache TTLs: hit ratios replayed from an access sample, TTLs within a memory budget, and their guards. All pure."""
+"""The cache tuner: proposes, publishes and observes TTLs."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.caches.change import ChangeCacheTtls as ChangeCacheTtls
+    from optimizer.caches.planner import CachePlanner as CachePlanner
+    from optimizer.caches.propose import MB as MB
+    from optimizer.caches.propose import OVERHEAD_BYTES as OVERHEAD_BYTES
+    from optimizer.caches.server_use import read_use as read_use
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "change": ("ChangeCacheTtls",),
+            "planner": ("CachePlanner",),
+            "propose": (
+                "MB",
+                "OVERHEAD_BYTES",
+            ),
+            "server_use": ("read_use",),
+        },
+    )

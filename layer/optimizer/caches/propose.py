@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.caches.advice import Weight, advice
-from optimizer.caches.effect import effect_of
-from optimizer.caches.guards import TtlLimits
-from optimizer.caches.probe_result import ProbeResult, ServerFacts
-from optimizer.caches.published import Ttls
-from optimizer.caches.records import Observation, UnusableRecord, observations
-from optimizer.caches.tune import NamespaceState, TtlDecision, tune
-from optimizer.caches.usage import Usage, usages
-from optimizer.changes import Change, NoChange, Risk, Tuner
-from optimizer.policy.model import Cache, CacheNamespace, CacheTtls
+from optimizer.caches.probe.advice import Weight, advice
+from optimizer.caches.probe.result import ProbeResult, ServerFacts
+from optimizer.caches.publish.document import Ttls
+from optimizer.caches.tuning.effect import effect_of
+from optimizer.caches.tuning.limits import TtlLimits
+from optimizer.caches.tuning.records import Observation, UnusableRecord, observations
+from optimizer.caches.tuning.tune import NamespaceState, TtlDecision, tune
+from optimizer.caches.tuning.usage import NamespaceUsage, usages
+from optimizer.core import Change, NoChange, Risk, Tuner
+from optimizer.policy import Cache, CacheNamespace, CacheTtls
 
 MB = 1024 * 1024
 # Of an entry beside its value: the key's name, its place in two tables of the server, the client's header.
@@ -30,7 +30,7 @@ _NEARLY_FULL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CacheFacts:
     """What was read of one cache. published: what is in force; samples, metrics: the client's records; probe:
     what the servers hold, None where the policy names none; taken_back: TTLs that did worse; most_ttl_s: the longest
     TTL that its delivery can watch over."""
@@ -43,7 +43,7 @@ class Seen:
     most_ttl_s: float = math.inf
 
 
-def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: Seen, now: datetime) -> list[Change | NoChange]:
+def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: CacheFacts, now: datetime) -> list[Change | NoChange]:
     """At most one Change, of all namespaces together; a NoChange for each namespace that stays, and for each piece of
     advice. "I don't know" is an answer: on missing data nothing is changed."""
     said: list[Change | NoChange] = [
@@ -87,7 +87,7 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: Seen, now: datet
     return said
 
 
-def _unusable(cache: Cache, seen: Seen, now: datetime) -> str:
+def _unusable(cache: Cache, seen: CacheFacts, now: datetime) -> str:
     """Why nothing can be decided from the records; empty if something can."""
     groups = ", ".join(cache.log_groups)
     names = {space.name for space in cache.namespaces}
@@ -109,7 +109,7 @@ def _unusable(cache: Cache, seen: Seen, now: datetime) -> str:
     return ""
 
 
-def _in_force(name: str, seen: Seen) -> tuple[float, str]:
+def _in_force(name: str, seen: CacheFacts) -> tuple[float, str]:
     """The TTL that the functions use, as most of them said last, and why it has to stay; empty if it need not."""
     samples = [sample for sample in seen.samples if sample["namespace"] == name]
     since = max(float(sample["to_s"]) for sample in samples) - _RECENT_S
@@ -130,9 +130,9 @@ def _state(
     space: CacheNamespace,
     ttl_s: float,
     observed: Observation,
-    usage: Usage | None,
+    usage: NamespaceUsage | None,
     limits: CacheTtls,
-    seen: Seen,
+    seen: CacheFacts,
 ) -> NamespaceState:
     least, most = space.min_ttl_s, max(space.min_ttl_s, min(space.max_ttl_s, seen.most_ttl_s))
     for worse in seen.taken_back.get(space.name, ()):
@@ -159,7 +159,7 @@ def _state(
     )
 
 
-def _with_costs(states: Mapping[str, NamespaceState], used: Mapping[str, Usage]) -> dict[str, NamespaceState]:
+def _with_costs(states: Mapping[str, NamespaceState], used: Mapping[str, NamespaceUsage]) -> dict[str, NamespaceState]:
     """With what a miss costs: its time at the origin where that is known of every namespace, else all the same."""
     costs = {name: used[name].load_ms if name in used else None for name in states}
     if not all(costs.values()):
@@ -171,10 +171,10 @@ def _change(
     run_id: str,
     cache: Cache,
     limits: CacheTtls,
-    seen: Seen,
+    seen: CacheFacts,
     decisions: Sequence[TtlDecision],
     changed: Mapping[str, TtlDecision],
-    used: Mapping[str, Usage],
+    used: Mapping[str, NamespaceUsage],
 ) -> Change:
     before = {**seen.published.ttl_s, **{d.namespace: d.before_s for d in decisions}}
     after = {**before, **{name: d.after_s for name, d in changed.items() if d.after_s is not None}}
@@ -206,7 +206,7 @@ def _change(
     )
 
 
-def _numbers(decision: TtlDecision, usage: Usage | None) -> dict[str, Any]:
+def _numbers(decision: TtlDecision, usage: NamespaceUsage | None) -> dict[str, Any]:
     seconds = usage.to_s - usage.from_s if usage else 0.0
     return {
         **decision.evidence,

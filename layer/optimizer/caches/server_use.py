@@ -1,10 +1,10 @@
 """What the servers of a cache hold now: one INFO of each."""
 
-from optimizer.caches.failures import CacheFailed
-from optimizer.caches.health import ServerUse
-from optimizer.caches.life import ServerUnreadable
-from optimizer.caches.server import Endpoint, UnusableEndpoint, nodes, told
-from optimizer.caches.server_info import facts
+from optimizer.caches.change import ServerUnreadable
+from optimizer.caches.observe import ServerUse
+from optimizer.caches.probe.errors import CacheFailed
+from optimizer.caches.probe.server import Endpoint, UnusableEndpoint, nodes, told
+from optimizer.caches.probe.server_info import facts
 
 
 def read_use(url: str) -> ServerUse | None:

@@ -1,0 +1,39 @@
+"""The capacity tuners: memory size and provisioned concurrency of Lambda functions."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.capacity.backtest import MemoryBacktestRow as MemoryBacktestRow
+    from optimizer.capacity.backtest import Try as Try
+    from optimizer.capacity.backtest import document as document
+    from optimizer.capacity.backtest import month_of_days as month_of_days
+    from optimizer.capacity.backtest import rows_of as rows_of
+    from optimizer.capacity.backtest import together as together
+    from optimizer.capacity.change import ChangeCapacity as ChangeCapacity
+    from optimizer.capacity.live_function import LambdaAccount as LambdaAccount
+    from optimizer.capacity.live_function import LiveFunction as LiveFunction
+    from optimizer.capacity.measure import Measure as Measure
+    from optimizer.capacity.planner import CapacityPlanner as CapacityPlanner
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "backtest": (
+                "MemoryBacktestRow",
+                "Try",
+                "document",
+                "month_of_days",
+                "rows_of",
+                "together",
+            ),
+            "change": ("ChangeCapacity",),
+            "live_function": (
+                "LambdaAccount",
+                "LiveFunction",
+            ),
+            "measure": ("Measure",),
+            "planner": ("CapacityPlanner",),
+        },
+    )

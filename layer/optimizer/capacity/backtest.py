@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optimizer.changes import Change, Interval, NoChange, Tuner, function_name
+from optimizer.core import Change, Interval, NoChange, Tuner, function_name
 
 _DAYS_A_MONTH = 365 / 12
 # Student's t, two-sided 95 %, by degrees of freedom; from 30 on the normal distribution's is close enough.
@@ -24,7 +24,7 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MemoryBacktestRow:
     """One function. `saving`: USD a month, positive is less; None is not known. `note`: why nothing was tried."""
 
     name: str
@@ -56,21 +56,21 @@ def together(savings: Iterable[Interval]) -> Interval:
     return Interval(estimate, estimate - low, estimate + high)
 
 
-def rows_of(proposals: Iterable[Change | NoChange], failed: Mapping[str, str]) -> list[Row]:
+def rows_of(proposals: Iterable[Change | NoChange], failed: Mapping[str, str]) -> list[MemoryBacktestRow]:
     """What a planner proposes for the memory sizes of an account, by function, as rows; the saving is the expected
     one, with the chance that a try is taken back in it."""
     rows = [_row(proposal) for proposal in proposals if proposal.tuner is Tuner.MEMORY]
-    rows += [Row(function_name(target), None, None, (), None, note=why) for target, why in failed.items()]
+    rows += [MemoryBacktestRow(function_name(target), None, None, (), None, note=why) for target, why in failed.items()]
     return sorted(rows, key=lambda row: row.name)
 
 
-def _row(proposal: Change | NoChange) -> Row:
+def _row(proposal: Change | NoChange) -> MemoryBacktestRow:
     name = function_name(proposal.target)
     if isinstance(proposal, NoChange):
-        return Row(name, None, None, (), None, note=proposal.reason)
+        return MemoryBacktestRow(name, None, None, (), None, note=proposal.reason)
     usd = proposal.effect.usd_month
     after_mb = int(proposal.after["memory_mb"])
-    return Row(
+    return MemoryBacktestRow(
         name,
         int(proposal.before["memory_mb"]),
         after_mb,
@@ -79,6 +79,6 @@ def _row(proposal: Change | NoChange) -> Row:
     )
 
 
-def document(rows: Sequence[Row], total: Interval) -> dict[str, Any]:
+def document(rows: Sequence[MemoryBacktestRow], total: Interval) -> dict[str, Any]:
     """The JSON object."""
     return {"functions": {row.name: row for row in rows}, "total": {"saving_usd_month": total}}

@@ -62,7 +62,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class CanaryComparison:
     """The two sides, minute by minute beside each other. `expected_ratio`: calls of the new side for each of the
     old, by the weights of the alias. `max_slowdown`: largest duration, as a multiple of the old one; from `break_even`
     on, the change no longer brings what it was made for. `max_p95_ms`: the latency that the policy promises.
@@ -78,7 +78,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class CanaryHealth:
     """The judgement, in one sentence for a person. `enough`: whether there is enough to keep it for good."""
 
     healthy: bool
@@ -94,7 +94,7 @@ class LogRatio:
     error: float
 
 
-def judge(comparison: Comparison, looks: int, look: Look) -> Health:
+def judge(comparison: CanaryComparison, looks: int, look: Look) -> CanaryHealth:
     """Whether to go on (healthy; if there is `enough` after the early looks: to keep) or to take the change back.
     `looks`: how often the change is looked at in all, at the most."""
     old, new = comparison.old, comparison.new
@@ -110,16 +110,16 @@ def judge(comparison: Comparison, looks: int, look: Look) -> Health:
     ):
         chance = more_often(round(bad_new), round(of_new), round(bad_old), round(of_old))
         if chance < (max(alpha, _LAST_ALARM) if last else alpha):
-            return Health(
+            return CanaryHealth(
                 False, f"{_share(bad_new, of_new)} of the calls {what}, {_share(bad_old, of_old)} of those before"
             )
     worse = _slower(comparison, mean, alpha, last=last)
     if worse:
-        return Health(False, worse)
+        return CanaryHealth(False, worse)
     if mean is None or not enough:
         reason = f"{round(new.calls)} calls of the changed function are too few to tell"
-        return Health(look is not Look.FINAL, reason)
-    return Health(
+        return CanaryHealth(look is not Look.FINAL, reason)
+    return CanaryHealth(
         True,
         f"the mean duration is {math.exp(mean.value):.2f} times that before, over {new.calls:.0f} calls",
         enough=True,
@@ -181,7 +181,7 @@ def _log_p95(side: Side) -> LogRatio | None:
     return LogRatio(math.log(side.p95_ms), error)
 
 
-def _enough(comparison: Comparison, mean: LogRatio | None) -> bool:
+def _enough(comparison: CanaryComparison, mean: LogRatio | None) -> bool:
     """Whether the mean is known as exactly as the limit asks, or is surely below it however little is known."""
     if mean is None:
         return False
@@ -190,7 +190,7 @@ def _enough(comparison: Comparison, mean: LogRatio | None) -> bool:
     return sure <= max(limit, _LEAST_PRECISION) or mean.value + sure <= least
 
 
-def _slower(comparison: Comparison, mean: LogRatio | None, alpha: float, *, last: bool) -> str:
+def _slower(comparison: CanaryComparison, mean: LogRatio | None, alpha: float, *, last: bool) -> str:
     """Why it is too slow; empty if it is not."""
     limit, even = math.log(comparison.max_slowdown), math.log(comparison.break_even)
     certain = NormalDist().inv_cdf(1 - alpha)
@@ -213,7 +213,7 @@ def _slower(comparison: Comparison, mean: LogRatio | None, alpha: float, *, last
     return ""
 
 
-def _promise_broken(comparison: Comparison, certain: float) -> str:
+def _promise_broken(comparison: CanaryComparison, certain: float) -> str:
     """A promised latency that was missed by more before is not broken by the change."""
     promised_ms, p95 = comparison.max_p95_ms, _log_p95(comparison.new)
     if promised_ms is None or p95 is None:
@@ -238,12 +238,12 @@ def calls_needed(variation: float, max_slowdown: float, share: float) -> float:
     return max(_LEAST_MINUTES, (variation / enough) ** 2 * (1 + share / (1 - share)))
 
 
-def _without_calls(comparison: Comparison, *, final: bool) -> Health:
+def _without_calls(comparison: CanaryComparison, *, final: bool) -> CanaryHealth:
     expected = comparison.old.calls * comparison.expected_ratio
     # That callers do not call as they did on another day says nothing of the change before its watch is over.
     if final or (comparison.together and expected >= _SURELY_CALLED):
-        return Health(False, f"no data: the changed function has no calls, {expected:.0f} were expected")
-    return Health(True, f"no calls yet, {expected:.0f} were expected")
+        return CanaryHealth(False, f"no data: the changed function has no calls, {expected:.0f} were expected")
+    return CanaryHealth(True, f"no calls yet, {expected:.0f} were expected")
 
 
 def _share(part: float, whole: float) -> str:

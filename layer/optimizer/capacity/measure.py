@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from optimizer.capacity.canary import Comparison, Minute, Side
-from optimizer.capacity.live import LATEST
-from optimizer.capacity.provisioned_use import MeasuredUse, read_use
-from optimizer.capacity.timetable import Timetable
-from optimizer.traffic.minutes import minute_of, moment_of
+from optimizer.capacity.canary import CanaryComparison, Minute, Side
+from optimizer.capacity.live_function import LATEST
+from optimizer.capacity.provisioned.timetable import Timetable
+from optimizer.capacity.provisioned.use import MeasuredUse, read_use
+from optimizer.core import minute_of, moment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -46,19 +46,21 @@ class Measure:
         end: datetime,
         max_slowdown: float,
         weight: float,
-    ) -> Comparison:
+    ) -> CanaryComparison:
         """Two versions behind the alias in the same minutes. `weight`: the new version's share of the calls."""
         sides = [self._side(_dimensions(function_name, alias, version), start, end) for version in (old, new)]
-        return Comparison(sides[0], sides[1], max_slowdown, weight / (1 - weight) if weight < 1 else 1.0)
+        return CanaryComparison(sides[0], sides[1], max_slowdown, weight / (1 - weight) if weight < 1 else 1.0)
 
-    def days(self, function_name: str, alias: str, start: datetime, end: datetime, max_slowdown: float) -> Comparison:
+    def days(
+        self, function_name: str, alias: str, start: datetime, end: datetime, max_slowdown: float
+    ) -> CanaryComparison:
         """The alias in the window beside the same hours a week before, or a day before if there were no calls."""
         dimensions = _dimensions(function_name, alias, None)
         new = self._side(dimensions, start, end)
         old = self._side(dimensions, start - _WEEK, end - _WEEK)
         if not old.calls:
             old = self._side(dimensions, start - _DAY, end - _DAY)
-        return Comparison(old, new, max_slowdown, 1.0, together=False)
+        return CanaryComparison(old, new, max_slowdown, 1.0, together=False)
 
     def provisioned(
         self, function_name: str, alias: str, timetable: Timetable, start: datetime, end: datetime

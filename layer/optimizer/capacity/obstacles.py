@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from optimizer.capacity.live import LATEST, LiveFunction
-from optimizer.changes import Tuner
+from optimizer.capacity.live_function import LATEST, LiveFunction
+from optimizer.core import Tuner
 
 _STACK_TAG = "aws:cloudformation:stack-name"
 _LOGICAL_ID_TAG = "aws:cloudformation:logical-id"

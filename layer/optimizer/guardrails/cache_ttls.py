@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from optimizer.changes import Change, MalformedChange
-from optimizer.figures import data_size
+from optimizer.core import Change, MalformedChange, data_size
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
-from optimizer.policy.model import Cache, CacheNamespace, CacheTtls
+from optimizer.policy import Cache, CacheNamespace, CacheTtls
 
 # TTLs are written with few decimals; a step is not larger because of the last one.
 _ROUNDING = 1 + 1e-6
@@ -14,7 +13,7 @@ _MB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class CacheTtlState:
     """The TTLs in force just before the change, by namespace."""
 
     ttl_s: Mapping[str, float]
@@ -38,9 +37,9 @@ class _Step:
         return (self.before_s < self.after_s <= bound_s) or (self.before_s > self.after_s >= bound_s)
 
 
-def live_before(change: Change) -> Live:
+def live_before(change: Change) -> CacheTtlState:
     """What the change was planned on. Raises MissingNumber, MalformedChange."""
-    return Live(_ttls(change.before))
+    return CacheTtlState(_ttls(change.before))
 
 
 def cache_name(target: str) -> str:
@@ -51,7 +50,7 @@ def cache_name(target: str) -> str:
     return name
 
 
-def known(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
+def known(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
     """Only TTLs of namespaces that the policy names, and at least one of them."""
     cache = limits.cache(cache_name(change.target))
     if cache is None:
@@ -69,7 +68,7 @@ def known(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
     return None
 
 
-def sliding(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
+def sliding(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
     """Never a TTL that reads prolong: it bounds no age."""
     for step in _steps_of(change, live, limits):
         if step.space.sliding:
@@ -77,7 +76,7 @@ def sliding(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
     return None
 
 
-def bounds(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
+def bounds(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
     """Within the bounds, or nearer to them by as much as a step allows."""
     for step in _steps_of(change, live, limits):
         low, high = step.space.min_ttl_s, step.space.max_ttl_s
@@ -88,7 +87,7 @@ def bounds(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
     return None
 
 
-def freshness(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
+def freshness(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
     """No value older than the policy bears."""
     for step in _steps_of(change, live, limits):
         oldest = step.space.max_age_s
@@ -100,7 +99,7 @@ def freshness(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
     return None
 
 
-def step_ratio(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
+def step_ratio(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
     """Not more than the largest factor up or down at once."""
     for step in _steps_of(change, live, limits):
         ratio = max(step.after_s / step.before_s, step.before_s / step.after_s)
@@ -113,7 +112,7 @@ def step_ratio(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
     return None
 
 
-def memory(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
+def memory(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
     """The memory to plan with stays within the budget of the cache, or at least falls."""
     cache = _cache(change, limits)
     budget = cache.memory_mb * _MB
@@ -127,7 +126,7 @@ def memory(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
     return None
 
 
-def seen(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
+def seen(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
     """Each TTL rests on what was seen of its namespace. Raises MissingNumber."""
     spaces = change.evidence.get("namespaces")
     for step in _steps_of(change, live, limits):
@@ -141,7 +140,7 @@ def seen(change: Change, live: Live, limits: CacheTtls) -> Refusal | None:
     return None
 
 
-RULES: tuple[Callable[[Change, Live, CacheTtls], Refusal | None], ...] = (
+RULES: tuple[Callable[[Change, CacheTtlState, CacheTtls], Refusal | None], ...] = (
     known,
     sliding,
     bounds,
@@ -170,11 +169,11 @@ def _cache(change: Change, limits: CacheTtls) -> Cache:
     return cache
 
 
-def _steps_of(change: Change, live: Live, limits: CacheTtls) -> Iterator[_Step]:
+def _steps_of(change: Change, live: CacheTtlState, limits: CacheTtls) -> Iterator[_Step]:
     return _steps(change, live, _cache(change, limits))
 
 
-def _steps(change: Change, live: Live, cache: Cache) -> Iterator[_Step]:
+def _steps(change: Change, live: CacheTtlState, cache: Cache) -> Iterator[_Step]:
     """The TTLs of the policy's namespaces that differ from those in force. Raises MissingNumber."""
     after = _ttls(change.after)
     for space in cache.namespaces:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from optimizer.changes import Tuner
+from optimizer.core import Tuner
 from optimizer.guardrails.verdict import Refusal
-from optimizer.policy.model import Policy, RunLimits, Window
+from optimizer.policy import Policy, RunLimits, Window
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

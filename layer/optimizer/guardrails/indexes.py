@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from optimizer.changes import Change
-from optimizer.figures import data_size
+from optimizer.core import Change, data_size
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
-from optimizer.policy.model import Indexes, Permission
+from optimizer.policy import Indexes, Permission
 
 MIB = 1 << 20
 BUILDS = frozenset({"rebuild", "create_index", "optimize_table"})
@@ -24,7 +23,7 @@ _DROPPED_FOR = {"duplicate": "drop_duplicate", "redundant_prefix": "drop_redunda
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class IndexState:
     """The index or table as it is just before the change. `protected`: why it must not be touched; empty if nothing
     stands against it."""
 
@@ -55,19 +54,19 @@ def permission(change: Change, limits: Indexes) -> Permission:
     return Permission.ASK if given is Permission.AUTOMATIC and large else given
 
 
-def allowed(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
+def allowed(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
     """Not what the policy never allows."""
     if permission(change, limits) is Permission.NEVER:
         return Refusal("indexes.action", f"The policy never allows {kind_of(change)}.")
     return None
 
 
-def protected(_change: Change, live: Live, _limits: Indexes) -> Refusal | None:
+def protected(_change: Change, live: IndexState, _limits: Indexes) -> Refusal | None:
     """Nothing that a constraint, replication, an extension or the server itself needs."""
     return Refusal("indexes.protected", f"It must stay as it is: {live.protected}.") if live.protected else None
 
 
-def size(change: Change, live: Live, limits: Indexes) -> Refusal | None:
+def size(change: Change, live: IndexState, limits: Indexes) -> Refusal | None:
     """Not larger than may be built at all."""
     if change.action in BUILDS and live.size_bytes > limits.max_build_mb * MIB:
         return Refusal(
@@ -81,7 +80,7 @@ def _is_bloated(change: Change) -> bool:
     return change.action == "rebuild" and change.evidence.get("finding") == "bloated"
 
 
-def bloat(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
+def bloat(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
     """A rebuild frees enough to be worth its reading and writing."""
     if not _is_bloated(change):
         return None
@@ -95,7 +94,7 @@ def bloat(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
     return None
 
 
-def seen_before(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
+def seen_before(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
     """Bloat that was there in several runs: free pages are used again."""
     if not _is_bloated(change):
         return None
@@ -107,7 +106,7 @@ def seen_before(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
     return None
 
 
-def observation(change: Change, _live: Live, limits: Indexes) -> Refusal | None:
+def observation(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
     """An index counts as unused only after it was watched long enough."""
     if change.action != "drop_index" or change.evidence.get("finding") != "unused":
         return None
@@ -125,7 +124,7 @@ def table_of(change: Change) -> str:
     return f"{change.before.get('database')}/{change.before.get('schema')}.{change.before.get('table')}"
 
 
-RULES: tuple[Callable[[Change, Live, Indexes], Refusal | None], ...] = (
+RULES: tuple[Callable[[Change, IndexState, Indexes], Refusal | None], ...] = (
     allowed,
     protected,
     size,
@@ -135,7 +134,7 @@ RULES: tuple[Callable[[Change, Live, Indexes], Refusal | None], ...] = (
 )
 
 
-class RunLimits:
+class IndexRunLimits:
     """What is left of a run's limits for each database while changes are admitted one after another."""
 
     def __init__(self, limits: Indexes) -> None:

@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from optimizer.changes import Change
+from optimizer.core import Change
 from optimizer.guardrails.verdict import Refusal, number, optional_number
-from optimizer.policy.model import Memory
+from optimizer.policy import Memory
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class MemoryState:
     """The function as it is just before the change."""
 
     memory_mb: int
 
 
-def floor(change: Change, _live: Live, limits: Memory) -> Refusal | None:
+def floor(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
     """Not below the policy's floor."""
     memory_mb = number(change.after, "memory_mb")
     if memory_mb < limits.floor_mb:
@@ -23,7 +23,7 @@ def floor(change: Change, _live: Live, limits: Memory) -> Refusal | None:
     return None
 
 
-def ceiling(change: Change, _live: Live, limits: Memory) -> Refusal | None:
+def ceiling(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
     """Not above the policy's ceiling."""
     memory_mb = number(change.after, "memory_mb")
     if memory_mb > limits.ceiling_mb:
@@ -31,7 +31,7 @@ def ceiling(change: Change, _live: Live, limits: Memory) -> Refusal | None:
     return None
 
 
-def step(change: Change, live: Live, limits: Memory) -> Refusal | None:
+def step(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
     """Not more than the largest factor up or down at once."""
     before, after = float(live.memory_mb), number(change.after, "memory_mb")
     if min(before, after) <= 0 or max(after / before, before / after) > limits.max_step_ratio:
@@ -42,7 +42,7 @@ def step(change: Change, live: Live, limits: Memory) -> Refusal | None:
     return None
 
 
-def samples(change: Change, _live: Live, limits: Memory) -> Refusal | None:
+def samples(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
     """The evidence rests on enough invocations."""
     count = number(change.evidence, "samples")
     if count < limits.min_invocations:
@@ -52,7 +52,7 @@ def samples(change: Change, _live: Live, limits: Memory) -> Refusal | None:
     return None
 
 
-def headroom(change: Change, _live: Live, limits: Memory) -> Refusal | None:
+def headroom(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
     """Never below the most memory ever used times the headroom."""
     used, after = number(change.evidence, "max_memory_used_mb"), number(change.after, "memory_mb")
     if used <= 0 or after < used * limits.headroom:
@@ -63,7 +63,7 @@ def headroom(change: Change, _live: Live, limits: Memory) -> Refusal | None:
     return None
 
 
-def gain(change: Change, live: Live, limits: Memory) -> Refusal | None:
+def gain(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
     """Worth it. A function that runs with less than its headroom may be given more for safety alone."""
     after, price = number(change.after, "memory_mb"), number(change.evidence, "price_ratio")
     used = number(change.evidence, "max_memory_used_mb")
@@ -79,7 +79,7 @@ def gain(change: Change, live: Live, limits: Memory) -> Refusal | None:
     return None
 
 
-def slowdown(change: Change, _live: Live, limits: Memory) -> Refusal | None:
+def slowdown(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
     """Not slower than the policy bears, neither on average nor at the 95th percentile."""
     mean, p95 = number(change.evidence, "duration_ratio"), optional_number(change.evidence, "p95_ratio")
     slower = max(mean, p95 or 0.0)
@@ -91,7 +91,7 @@ def slowdown(change: Change, _live: Live, limits: Memory) -> Refusal | None:
     return None
 
 
-def p95(change: Change, _live: Live, limits: Memory) -> Refusal | None:
+def p95(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
     """Within the latency that the policy promises, if it names one."""
     if limits.max_p95_ms is None:
         return None
@@ -103,7 +103,7 @@ def p95(change: Change, _live: Live, limits: Memory) -> Refusal | None:
     return None
 
 
-RULES: tuple[Callable[[Change, Live, Memory], Refusal | None], ...] = (
+RULES: tuple[Callable[[Change, MemoryState, Memory], Refusal | None], ...] = (
     floor,
     ceiling,
     step,

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optimizer.changes import Change
+from optimizer.core import Change
 from optimizer.guardrails.verdict import Refusal, number, optional_number
-from optimizer.policy.model import ProvisionedConcurrency
+from optimizer.policy import ProvisionedConcurrency
 
 DAYS_A_MONTH = 365 / 12
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class ProvisionedState:
     """The function and its account just before the change. `environments`: what the function holds (the `max` of
     its scaling target, if it has one). `account_unreserved`: the account's UnreservedConcurrentExecutions.
     `reserved_concurrency`: the function's own, None without. `allocated_elsewhere`: provisioned environments of
@@ -40,7 +40,7 @@ def usd_day(change: Change) -> float:
     return max(number(change.evidence, "usd_dearest_day"), usd_month / DAYS_A_MONTH)
 
 
-def grows(change: Change, live: Live) -> bool:
+def grows(change: Change, live: ProvisionedState) -> bool:
     """Whether it takes more than there is, in environments, in the least of a scaling target, or in money. Needs every
     number that the totals need, so that a change without them is refused before it is counted."""
     usd_before, usd_after = usd_month_before(change), number(change.evidence, "usd_month")
@@ -56,7 +56,7 @@ def usd_month_before(change: Change) -> float:
     return number(change.evidence, "usd_month_before")
 
 
-def per_function(change: Change, _live: Live, limits: ProvisionedConcurrency) -> Refusal | None:
+def per_function(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
     """Not more environments than one function may hold."""
     after = environments_of(change.after)
     if after > limits.max_per_function:
@@ -67,14 +67,14 @@ def per_function(change: Change, _live: Live, limits: ProvisionedConcurrency) ->
     return None
 
 
-def by_the_hour(change: Change, _live: Live, limits: ProvisionedConcurrency) -> Refusal | None:
+def by_the_hour(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
     """No timetable where the policy wants none."""
     if change.after.get("timetable") and not limits.by_the_hour:
         return Refusal("provisioned_concurrency.by_the_hour", "The policy allows no timetables.")
     return None
 
 
-def cost(change: Change, _live: Live, limits: ProvisionedConcurrency) -> Refusal | None:
+def cost(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
     """One function alone must fit the budget of a day and of a month."""
     return over_budget(number(change.evidence, "usd_month"), usd_day(change), limits)
 
@@ -94,7 +94,7 @@ def over_budget(usd_month: float, usd_a_day: float, limits: ProvisionedConcurren
     return None
 
 
-def utilisation(change: Change, _live: Live, limits: ProvisionedConcurrency) -> Refusal | None:
+def utilisation(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
     """Used enough to be worth what it costs."""
     expected = number(change.evidence, "utilisation")
     if expected < limits.min_utilisation:
@@ -105,7 +105,7 @@ def utilisation(change: Change, _live: Live, limits: ProvisionedConcurrency) -> 
     return None
 
 
-def concurrency(change: Change, live: Live, limits: ProvisionedConcurrency) -> Refusal | None:
+def concurrency(change: Change, live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
     """Within the function's own reserved concurrency, else leaving the account as much as the policy wants free."""
     after = environments_of(change.after)
     if live.reserved_concurrency is not None:
@@ -125,7 +125,7 @@ def concurrency(change: Change, live: Live, limits: ProvisionedConcurrency) -> R
     return None
 
 
-RULES: tuple[Callable[[Change, Live, ProvisionedConcurrency], Refusal | None], ...] = (
+RULES: tuple[Callable[[Change, ProvisionedState, ProvisionedConcurrency], Refusal | None], ...] = (
     by_the_hour,
     per_function,
     cost,

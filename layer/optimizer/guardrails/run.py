@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
-from optimizer.changes import Change, Risk, Tuner, function_name
+from optimizer.core import Change, Risk, Tuner, function_name
 from optimizer.guardrails import indexes, warmups
 from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
-from optimizer.policy.model import Policy
+from optimizer.policy import Policy
 
 OF_FUNCTIONS = frozenset({Tuner.WARMUPS, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
 CONFIGURATION = frozenset({Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
@@ -58,7 +58,7 @@ class Budget:
         self._account = account
         self._admitted = 0
         self._functions = 0
-        self._indexes = indexes.RunLimits(policy.indexes)
+        self._indexes = indexes.IndexRunLimits(policy.indexes)
         self._configured: dict[str, str] = {}
         self._warm_environments = 0.0
         self._warm_usd_day = 0.0
@@ -164,7 +164,7 @@ def _more(change: Change) -> tuple[int, float, float]:
 
 
 def _adds(change: Change) -> bool:
-    return pc.grows(change, pc.Live(pc.environments_of(change.before), 0))
+    return pc.grows(change, pc.ProvisionedState(pc.environments_of(change.before), 0))
 
 
 def _held_before(proposals: Iterable[Change]) -> Iterable[Held]:

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from optimizer.changes import Change
+from optimizer.core import Change
 from optimizer.guardrails.verdict import Refusal, number
-from optimizer.policy.model import Warmups
+from optimizer.policy import Warmups
 
 DAYS_A_MONTH = 365 / 12
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class WarmupState:
     """schedules: in place for the function; the new plan replaces them. The rest: what the plans in place of all
     other functions keep warm and cost, which the acting Lambda reads; the plan of a run has a budget of its own."""
 
@@ -20,7 +20,7 @@ class Live:
     usd_day_elsewhere: float = 0.0
 
 
-def per_function(change: Change, _live: Live, limits: Warmups) -> Refusal | None:
+def per_function(change: Change, _live: WarmupState, limits: Warmups) -> Refusal | None:
     """Not more environments kept warm than one function may have."""
     most = number(change.after, "most_environments")
     if most > limits.max_environments_per_function:
@@ -31,12 +31,12 @@ def per_function(change: Change, _live: Live, limits: Warmups) -> Refusal | None
     return None
 
 
-def in_all(change: Change, live: Live, limits: Warmups) -> Refusal | None:
+def in_all(change: Change, live: WarmupState, limits: Warmups) -> Refusal | None:
     """Not more environments kept warm than all functions together may have."""
     return over_total(live.environments_elsewhere + number(change.after, "most_environments"), limits)
 
 
-def cost(change: Change, live: Live, limits: Warmups) -> Refusal | None:
+def cost(change: Change, live: WarmupState, limits: Warmups) -> Refusal | None:
     """The plan must fit the budget of a day and of a month, with those in place elsewhere."""
     return over_budget(live.usd_day_elsewhere + number(change.after, "usd_day"), limits)
 
@@ -68,4 +68,4 @@ def takes_away(change: Change) -> bool:
     return number(change.after, "pings") == 0
 
 
-RULES: tuple[Callable[[Change, Live, Warmups], Refusal | None], ...] = (per_function, in_all, cost)
+RULES: tuple[Callable[[Change, WarmupState, Warmups], Refusal | None], ...] = (per_function, in_all, cost)

@@ -1,1 +1,25 @@
-"""Indexes of PostgreSQL, MySQL and MariaDB: which are redundant, unused, bloated, broken or missing, and what to do."""
+"""The index tuner for PostgreSQL, MySQL and MariaDB: redundant, unused, bloated, broken and missing indexes."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.indexes.describe import phrase as phrase
+    from optimizer.indexes.detect import find as find
+    from optimizer.indexes.planner import Planner as Planner
+    from optimizer.indexes.planner import database_of as database_of
+    from optimizer.indexes.read_nodes import UnsupportedServer as UnsupportedServer
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "describe": ("phrase",),
+            "detect": ("find",),
+            "planner": (
+                "Planner",
+                "database_of",
+            ),
+            "read_nodes": ("UnsupportedServer",),
+        },
+    )

@@ -5,10 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from optimizer import canonical
-from optimizer.changes import Change, NoChange, Risk, Tuner
-from optimizer.indexes.acting.server import Job, State
-from optimizer.indexes.findings import Action, Finding, Kind
+from optimizer.core import Change, NoChange, Risk, Tuner, canonical_json
+from optimizer.indexes.change.server import Job, State
+from optimizer.indexes.model.finding import Action, Finding, Kind
 
 _ACTIONS = {
     Action.REINDEX: "rebuild",
@@ -28,7 +27,7 @@ _ADDED = re.compile(r".* ADD ((?:UNIQUE |FULLTEXT |SPATIAL )?INDEX `((?:[^`]|``)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DatabaseFacts:
     """What the database itself says of a finding's index, or table, before it is proposed. `cover`: the index that
     serves instead. `own`: left by a build of this application."""
 
@@ -55,7 +54,7 @@ def target_of(database: str, finding: Finding, index: str = "") -> str:
     return f"{database}/{finding.schema}.{finding.table}{'.' if name else ''}{name}"
 
 
-def propose(run_id: str, database: str, finding: Finding, seen: Seen) -> Change | NoChange:
+def propose(run_id: str, database: str, finding: Finding, seen: DatabaseFacts) -> Change | NoChange:
     """A change, or why there is none. `database` is its name in the policy."""
     action = action_of(finding)
     evidence = _evidence(finding, seen)
@@ -115,8 +114,8 @@ def _undo(action: str, definition: str) -> dict[str, Any]:
 _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
 
-def _evidence(finding: Finding, seen: Seen) -> dict[str, Any]:
-    evidence: dict[str, Any] = dict(canonical.plain(finding.evidence))
+def _evidence(finding: Finding, seen: DatabaseFacts) -> dict[str, Any]:
+    evidence: dict[str, Any] = dict(canonical_json.plain(finding.evidence))
     evidence["finding"] = finding.kind.value
     if finding.saves_bytes is not None:
         evidence["saves_bytes"] = finding.saves_bytes

@@ -1,1 +1,51 @@
-"""What people are told: the report of a run, the outcome of a change."""
+"""What people are told: the report of a run, the outcome of a change, the review of a quarter."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.report.collect import publish_change as publish_change
+    from optimizer.report.collect import publish_run as publish_run
+    from optimizer.report.describe import what as what
+    from optimizer.report.links import ReportLink as ReportLink
+    from optimizer.report.links import ReportSignatures as ReportSignatures
+    from optimizer.report.publish import Message as Message
+    from optimizer.report.publish import publish_once as publish_once
+    from optimizer.report.review_run import publish_review as publish_review
+    from optimizer.report.summary import Line as Line
+    from optimizer.report.summary import line as line
+    from optimizer.report.text import reason as reason
+    from optimizer.report.text import sentence as sentence
+    from optimizer.report.text import usd as usd
+    from optimizer.report.write_pages import render_part as render_part
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "collect": (
+                "publish_change",
+                "publish_run",
+            ),
+            "describe": ("what",),
+            "links": (
+                "ReportLink",
+                "ReportSignatures",
+            ),
+            "publish": (
+                "Message",
+                "publish_once",
+            ),
+            "review_run": ("publish_review",),
+            "summary": (
+                "Line",
+                "line",
+            ),
+            "text": (
+                "reason",
+                "sentence",
+                "usd",
+            ),
+            "write_pages": ("render_part",),
+        },
+    )

@@ -24,7 +24,7 @@ _PATH = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ReportLink:
     """Leave to read the report of a run until `expires_at` (Unix time, seconds)."""
 
     run_id: str
@@ -44,7 +44,7 @@ class Link:
 class Asked:
     """What somebody asks for with a link: a file below the report, as yet unverified."""
 
-    link: Link
+    link: ReportLink
     mac: bytes
     file: str
 
@@ -58,17 +58,17 @@ def parse(path: str) -> Asked | None:
         mac = base64.urlsafe_b64decode(f"{match['mac']}=")
     except binascii.Error:
         return None
-    return Asked(Link(match["run"], int(match["expires"])), mac, match["file"])
+    return Asked(ReportLink(match["run"], int(match["expires"])), mac, match["file"])
 
 
-class Signatures:
+class ReportSignatures:
     """One HMAC key in KMS."""
 
     def __init__(self, kms: "KMSClient", key_id: str) -> None:
         self._kms = kms
         self._key_id = key_id
 
-    def url(self, base: str, link: Link) -> str:
+    def url(self, base: str, link: ReportLink) -> str:
         """The signed address of the run's page. `base`: of the function URL."""
         signed = self._kms.generate_mac(Message=link.signed_bytes(), KeyId=self._key_id, MacAlgorithm=_ALGORITHM)
         mac = base64.urlsafe_b64encode(signed["Mac"]).decode().rstrip("=")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from optimizer import canonical
-from optimizer.runs import RunStore
+from optimizer.core import canonical_json
+from optimizer.store import RunStore
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -59,7 +59,7 @@ class Message:
             "text": shortened(self.text),
             **({"link": self.link} if self.link else {}),
             **({"approver": self.approver} if self.approver else {}),
-            **canonical.plain(self.details),
+            **canonical_json.plain(self.details),
         }
 
     def by_protocol(self) -> str:

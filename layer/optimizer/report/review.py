@@ -7,9 +7,9 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from optimizer.changes import Interval, Status
-from optimizer.report.proved import Proved
-from optimizer.runs import StoredChange
+from optimizer.core import Interval, Status
+from optimizer.report.savings import Proved
+from optimizer.store import StoredChange
 
 DAYS = 91
 WEEKS_AHEAD = 13
@@ -19,7 +19,7 @@ _MADE = frozenset({Status.WATCHING, Status.KEPT, Status.REVERTED, Status.FAILED,
 
 
 @dataclass(frozen=True, slots=True)
-class Week:
+class ReviewWeek:
     """What the last good run of a week saw: `calls_day` and `environments` (the most each needed at once) of all
     `functions` together."""
 
@@ -49,7 +49,7 @@ class Review:
     run_id: str
     since: datetime
     until: datetime
-    weeks: tuple[Week, ...]
+    weeks: tuple[ReviewWeek, ...]
     calls_day_ahead: Interval | None
     environments_ahead: Interval | None
     runs: Mapping[str, int]
@@ -63,7 +63,7 @@ def review(
     run_id: str,
     since: datetime,
     until: datetime,
-    weeks: Sequence[Week],
+    weeks: Sequence[ReviewWeek],
     runs: Iterable[Mapping[str, Any]],
     changes: Sequence[StoredChange],
     proved: Proved,

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from optimizer import canonical
-from optimizer.documents import Documents
-from optimizer.report import results, review_text
-from optimizer.report.page import review_page
-from optimizer.report.proved import prove
+from optimizer.core import canonical_json
+from optimizer.report import collect, review_text
+from optimizer.report.pages import review_page
 from optimizer.report.publish import Message, publish_once
-from optimizer.report.review import DAYS, Week, review
-from optimizer.runs import RunStore
+from optimizer.report.review import DAYS, ReviewWeek, review
+from optimizer.report.savings import prove
+from optimizer.store import Documents, RunStore
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -34,7 +33,7 @@ def publish_review(
     since = now - timedelta(days=DAYS)
     runs = [run for run in store.runs(since, _MOST) if run["run_id"] != run_id]
     good = [run for run in runs if run["status"] == "succeeded" and run.get("targets")]
-    facts = results.seen_by(documents, good[0]["run_id"]).facts() if good else {}
+    facts = collect.seen_by(documents, good[0]["run_id"]).facts() if good else {}
     made = review(
         run_id,
         since,
@@ -49,14 +48,14 @@ def publish_review(
     documents.write(f"runs/{run_id}/report.json", made)
     kept = review_text.body(made).encode()
     documents.write_bytes(f"runs/{run_id}/report.txt", kept, "text/plain; charset=utf-8")
-    documents.write_bytes(f"runs/{run_id}/report/index.html", review_page(made).encode(), results.HTML)
+    documents.write_bytes(f"runs/{run_id}/report/index.html", review_page(made).encode(), collect.HTML)
     details: dict[str, Any] = {
         "report_key": f"runs/{run_id}/report.json",
-        "calls_day_ahead": canonical.plain(made.calls_day_ahead),
-        "environments_ahead": canonical.plain(made.environments_ahead),
+        "calls_day_ahead": canonical_json.plain(made.calls_day_ahead),
+        "environments_ahead": canonical_json.plain(made.environments_ahead),
         "runs": made.runs,
         "advice": list(made.advice),
-        **(results.link_details(*found) if found else {}),
+        **(collect.link_details(*found) if found else {}),
     }
     message = Message(
         kind="Review finished",
@@ -82,13 +81,13 @@ def _by_week(runs: Iterable[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, 
     return sorted(found.items())
 
 
-def _week(documents: Documents, week: str, run: Mapping[str, Any]) -> Week:
+def _week(documents: Documents, week: str, run: Mapping[str, Any]) -> ReviewWeek:
     traffic = [
         function
         for key in documents.keys(f"runs/{run['run_id']}/traffic/")
         for function in documents.read(key)["functions"].values()
     ]
-    return Week(
+    return ReviewWeek(
         week=week,
         functions=len(traffic),
         calls_day=round(sum(function["invocations_day"] or 0.0 for function in traffic), 1),

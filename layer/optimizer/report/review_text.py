@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from optimizer.changes import Interval
+from optimizer.core import Interval
 from optimizer.report.review import Review
 from optimizer.report.text import wrap
 

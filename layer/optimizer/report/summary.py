@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from optimizer.changes import Interval, Status
-from optimizer.report.proved import Proved
-from optimizer.report.what import what
-from optimizer.runs import StoredChange
+from optimizer.core import Interval, Status
+from optimizer.report.describe import what
+from optimizer.report.savings import Proved
+from optimizer.store import StoredChange
 
 # Where a change of each status is listed. A change that is being watched has been made. When a run is reported, every
 # change that it started has answered, unless it failed in a way that it could not record.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from optimizer.changes import Interval
+from optimizer.core import Interval
 from optimizer.report.summary import Line, Report
 
 # SNS takes 256 KiB; a mail nobody scrolls through is shorter, and the report has the rest.

@@ -1,0 +1,63 @@
+"""The traffic of a function: read from CloudWatch, kept as history, summarised."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.traffic.analyze import analyze_batch as analyze_batch
+    from optimizer.traffic.analyze import history_key as history_key
+    from optimizer.traffic.analyze import stored_history as stored_history
+    from optimizer.traffic.concurrency import environments_needed as environments_needed
+    from optimizer.traffic.concurrency import little as little
+    from optimizer.traffic.gaps import settle as settle
+    from optimizer.traffic.history import DAY_MINUTES as DAY_MINUTES
+    from optimizer.traffic.history import HOUR_METRICS as HOUR_METRICS
+    from optimizer.traffic.history import MINUTES_KEPT as MINUTES_KEPT
+    from optimizer.traffic.history import Floats as Floats
+    from optimizer.traffic.history import History as History
+    from optimizer.traffic.history import Series as Series
+    from optimizer.traffic.history import empty as empty
+    from optimizer.traffic.history import hours_of as hours_of
+    from optimizer.traffic.holidays import like_the_days_ahead as like_the_days_ahead
+    from optimizer.traffic.hourly import spread as spread
+    from optimizer.traffic.local_time import offsets_minutes as offsets_minutes
+    from optimizer.traffic.local_time import same_time_on_other_days as same_time_on_other_days
+    from optimizer.traffic.summary import FunctionTraffic as FunctionTraffic
+    from optimizer.traffic.summary import summarise as summarise
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "analyze": (
+                "analyze_batch",
+                "history_key",
+                "stored_history",
+            ),
+            "concurrency": (
+                "environments_needed",
+                "little",
+            ),
+            "gaps": ("settle",),
+            "history": (
+                "DAY_MINUTES",
+                "Floats",
+                "HOUR_METRICS",
+                "History",
+                "MINUTES_KEPT",
+                "Series",
+                "empty",
+                "hours_of",
+            ),
+            "holidays": ("like_the_days_ahead",),
+            "hourly": ("spread",),
+            "local_time": (
+                "offsets_minutes",
+                "same_time_on_other_days",
+            ),
+            "summary": (
+                "FunctionTraffic",
+                "summarise",
+            ),
+        },
+    )

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from optimizer.at_once import at_once
-from optimizer.documents import Documents, NoSuchDocument
-from optimizer.traffic import metrics
-from optimizer.traffic.by_hour import spread
+from optimizer.aws import at_once
+from optimizer.core import minute_of
+from optimizer.store import Documents, NoSuchDocument, PingLog
+from optimizer.traffic import cloudwatch_history
+from optimizer.traffic.chart_data import picture
+from optimizer.traffic.gaps import settle
 from optimizer.traffic.history import History, UnreadableHistory
-from optimizer.traffic.minutes import minute_of
+from optimizer.traffic.hourly import spread
 from optimizer.traffic.own_pings import without_pings
-from optimizer.traffic.picture import picture
-from optimizer.traffic.silence import settle
 from optimizer.traffic.summary import FunctionTraffic, summarise
-from optimizer.warmups.ping_log import PingLog
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -60,8 +59,8 @@ def analyze_batch(
     """Bring the history of each target up to `now` and summarise it. targets: FunctionTarget documents."""
     names = [str(target["function_name"]) for target in targets]
     known = dict(zip(names, at_once(lambda name: stored_history(documents, name), names), strict=True))
-    windows = {name: metrics.window(history, minute_of(now)) for name, history in known.items()}
-    read = dict(metrics.read(cloudwatch, windows))
+    windows = {name: cloudwatch_history.window(history, minute_of(now)) for name, history in known.items()}
+    read = dict(cloudwatch_history.read(cloudwatch, windows))
     failed = {name: str(result) for name, result in read.items() if not isinstance(result, History)}
     fresh = {name: new for name, new in read.items() if isinstance(new, History)}
     pings = at_once(lambda name: list(log.between(name, windows[name].first_minute, windows[name].end_minute)), fresh)

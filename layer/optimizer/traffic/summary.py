@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.core import moment_of
+from optimizer.traffic.concurrency import environments_needed, usual_need
+from optimizer.traffic.gaps import first_known_minute
 from optimizer.traffic.history import DAY_MINUTES, Floats, History
 from optimizer.traffic.local_time import offsets_minutes
-from optimizer.traffic.minutes import moment_of
-from optimizer.traffic.need import environments_needed, usual_need
-from optimizer.traffic.silence import first_known_minute
 
 _PATTERN_HOURS = 28 * 24
 _PATTERN_EXPLAINS = 0.25

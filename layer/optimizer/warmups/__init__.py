@@ -1,0 +1,61 @@
+"""The warm-up tuner: plans pings before the peaks, schedules them, observes them."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.warmups.backtest import Subject as Subject
+    from optimizer.warmups.backtest import WarmupBacktest as WarmupBacktest
+    from optimizer.warmups.backtest import WarmupOutcome as WarmupOutcome
+    from optimizer.warmups.backtest import Way as Way
+    from optimizer.warmups.backtest import plan_starts as plan_starts
+    from optimizer.warmups.backtest import total as total
+    from optimizer.warmups.change import ChangeWarmups as ChangeWarmups
+    from optimizer.warmups.live_function import read_calls as read_calls
+    from optimizer.warmups.live_function import read_target as read_target
+    from optimizer.warmups.ping_rows import count as count
+    from optimizer.warmups.plan import WarmupRequest as WarmupRequest
+    from optimizer.warmups.planner import plan_batch as plan_batch
+    from optimizer.warmups.propose import USUAL_INIT_MS as USUAL_INIT_MS
+    from optimizer.warmups.schedules import PingDelivery as PingDelivery
+    from optimizer.warmups.schedules import function_prefix as function_prefix
+    from optimizer.warmups.schedules import put as put
+    from optimizer.warmups.schedules import remove as remove
+    from optimizer.warmups.send_pings import Warmed as Warmed
+    from optimizer.warmups.send_pings import client_for as client_for
+    from optimizer.warmups.send_pings import warm as warm
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "backtest": (
+                "Subject",
+                "WarmupBacktest",
+                "WarmupOutcome",
+                "Way",
+                "plan_starts",
+                "total",
+            ),
+            "change": ("ChangeWarmups",),
+            "live_function": (
+                "read_calls",
+                "read_target",
+            ),
+            "ping_rows": ("count",),
+            "plan": ("WarmupRequest",),
+            "planner": ("plan_batch",),
+            "propose": ("USUAL_INIT_MS",),
+            "schedules": (
+                "PingDelivery",
+                "function_prefix",
+                "put",
+                "remove",
+            ),
+            "send_pings": (
+                "Warmed",
+                "client_for",
+                "warm",
+            ),
+        },
+    )

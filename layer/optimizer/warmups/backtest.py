@@ -6,14 +6,13 @@ from enum import StrEnum
 
 import numpy as np
 
-from optimizer.capacity import prices
-from optimizer.policy.model import Warmups
-from optimizer.traffic.history import DAY_MINUTES, MINUTES_KEPT, Floats, Series, hours_of
-from optimizer.traffic.need import environments_needed
+from optimizer.policy import Warmups
+from optimizer.prices import aws_lambda
+from optimizer.traffic import DAY_MINUTES, MINUTES_KEPT, Floats, Series, environments_needed, hours_of
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.plan import plan
 from optimizer.warmups.propose import HOLD_MS, as_learnt, warmup_request
-from optimizer.warmups.replay import Replay, replay
+from optimizer.warmups.replay import WarmupReplay, replay
 from optimizer.warmups.target_tracking import tracked
 
 type Pings = Sequence[tuple[int, int]]
@@ -49,7 +48,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WarmupOutcome:
     """Totals of the tested minutes. idle_minutes: environment-minutes beyond those of doing nothing. pings: calls of
     the function made by pings. usd: what is added to the bill: pings with their INIT, or provisioned concurrency
     with its INIT less what calls on it save; INIT that is avoided is not taken off."""
@@ -59,8 +58,8 @@ class Outcome:
     pings: int = 0
     usd: float = 0.0
 
-    def __add__(self, other: "Outcome") -> "Outcome":
-        return Outcome(
+    def __add__(self, other: "WarmupOutcome") -> "WarmupOutcome":
+        return WarmupOutcome(
             self.cold_starts + other.cold_starts,
             self.idle_minutes + other.idle_minutes,
             self.pings + other.pings,
@@ -69,14 +68,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class WarmupBacktest:
     """One function: days tested, the most environments needed in them, and what each way comes to. days 0: too
     little is known to test anything."""
 
     name: str
     days: float
     most_needed: int
-    outcomes: Mapping[Way, Outcome]
+    outcomes: Mapping[Way, WarmupOutcome]
 
 
 def plan_starts(subject: Subject, hours_between_plans: int) -> range:
@@ -91,13 +90,13 @@ def plan_starts(subject: Subject, hours_between_plans: int) -> range:
 
 def backtest(
     subject: Subject, policy: Warmups, hours_between_plans: int, planned_one: Callable[[], None] = lambda: None
-) -> Result:
+) -> WarmupBacktest:
     """Play every way over the tested minutes. Each plan is made from what was known when it was made, with the
     policy's horizon, and is replaced by the next. `planned_one` is called after each plan."""
     policy = as_learnt(policy, policy.keep_alive_minutes, subject.init_ms)
     starts = plan_starts(subject, hours_between_plans)
     if not starts:
-        return Result(subject.name, 0.0, 0, dict.fromkeys(Way, Outcome()))
+        return WarmupBacktest(subject.name, 0.0, 0, dict.fromkeys(Way, WarmupOutcome()))
     calls, duration_ms = subject.minutes.values["invocations"], subject.minutes.values["duration_ms"]
     most = policy.max_environments_per_function
     planned = planned_pings(subject, policy, starts, planned_one)
@@ -111,9 +110,9 @@ def backtest(
     nothing = replay(need, (), policy.keep_alive_minutes)
     idle_anyway = float(nothing.idle[tested].sum())
 
-    def outcome(pings: Pings) -> Outcome:
+    def outcome(pings: Pings) -> WarmupOutcome:
         played = replay(need, pings, policy.keep_alive_minutes)
-        return Outcome(
+        return WarmupOutcome(
             cold_starts=float(played.cold[tested].sum()),
             idle_minutes=float(played.idle[tested].sum()) - idle_anyway,
             pings=sum(environments for _, environments in pings),
@@ -123,22 +122,22 @@ def backtest(
     spilled = replay(np.maximum(need - held, 0), (), policy.keep_alive_minutes)
     unused = np.maximum(held - np.nan_to_num(need), 0)
     outcomes = {
-        Way.NOTHING: Outcome(cold_starts=float(nothing.cold[tested].sum())),
+        Way.NOTHING: WarmupOutcome(cold_starts=float(nothing.cold[tested].sum())),
         Way.PLANNED: outcome(planned),
         Way.FLAT: outcome(flat),
-        Way.TARGET_TRACKING: Outcome(
+        Way.TARGET_TRACKING: WarmupOutcome(
             cold_starts=float(spilled.cold[tested].sum()),
             idle_minutes=float((spilled.idle + unused)[tested].sum()) - idle_anyway,
             usd=_provisioned_usd(subject, held, busy),
         ),
     }
     most_needed = int(need[tested].max()) if tested.any() else 0
-    return Result(subject.name, float(tested.sum()) / DAY_MINUTES, most_needed, outcomes)
+    return WarmupBacktest(subject.name, float(tested.sum()) / DAY_MINUTES, most_needed, outcomes)
 
 
-def total(results: Sequence[Result]) -> dict[Way, Outcome]:
+def total(results: Sequence[WarmupBacktest]) -> dict[Way, WarmupOutcome]:
     """All functions together."""
-    return {way: sum((result.outcomes[way] for result in results), Outcome()) for way in Way}
+    return {way: sum((result.outcomes[way] for result in results), WarmupOutcome()) for way in Way}
 
 
 def planned_pings(
@@ -169,7 +168,7 @@ def _flat(starts: range, end: int, environments: int) -> Pings:
     return [(minute, environments) for minute in range(starts[0], end, FLAT_EVERY_MINUTES)] if environments else []
 
 
-def _pings_usd(subject: Subject, pings: Pings, played: Replay) -> float:
+def _pings_usd(subject: Subject, pings: Pings, played: WarmupReplay) -> float:
     return pings_usd(
         architecture=subject.architecture,
         memory_mb=subject.memory_mb,
@@ -182,7 +181,7 @@ def _pings_usd(subject: Subject, pings: Pings, played: Replay) -> float:
 
 
 def _provisioned_usd(subject: Subject, held: Floats, busy: Floats) -> float:
-    rate = prices.rates(subject.architecture)
+    rate = aws_lambda.rates(subject.architecture)
     gb = subject.memory_mb / 1024
     started = float(np.maximum(np.diff(held, prepend=0.0), 0).sum())
     saved = float(rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)

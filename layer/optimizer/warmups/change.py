@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from optimizer.changes import FINAL, Change, Status
-from optimizer.guardrails.warmups import Live
-from optimizer.runs import RunStore, StoredChange
-from optimizer.steps import Answer, Refusal, answer, applied_at, ended, look_number
-from optimizer.traffic.minutes import minute_of
-from optimizer.warmups import placing, schedules
-from optimizer.warmups.health import Calls, Health, judge
-from optimizer.warmups.in_place import KeptWarm, PlansInPlace
-from optimizer.warmups.ping_log import PingLog
-from optimizer.warmups.placing import planned
-from optimizer.warmups.schedules import Delivery, Scheduled
+from optimizer.core import FINAL, Change, Status, minute_of
+from optimizer.guardrails import WarmupState
+from optimizer.lifecycle import Answer, Objection, answer, applied_at, ended, look_number
+from optimizer.store import KeptWarm, PingLog, PlansInPlace, RunStore, StoredChange
+from optimizer.warmups import schedule_batches, schedules
+from optimizer.warmups.observe import Calls, WarmupHealth, judge
+from optimizer.warmups.schedule_batches import planned
+from optimizer.warmups.schedules import PingDelivery, Scheduled
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -51,8 +48,8 @@ class ChangeWarmups:
     log: PingLog
     in_place: PlansInPlace
     scheduler: "EventBridgeSchedulerClient"
-    delivery: Delivery
-    recheck: Callable[[Change, Live, datetime], Refusal | None]
+    delivery: PingDelivery
+    recheck: Callable[[Change, WarmupState, datetime], Objection | None]
     read_target: Callable[[str, str], Target]
     read_calls: Callable[[str, int, int], Calls]
     remaining_ms: Callable[[], float]
@@ -159,14 +156,14 @@ class ChangeWarmups:
         self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"{rule}: {message}")
         return {**answer("refused", change.id, message), "rule": rule}
 
-    def _live_state(self, change: Change, schedules_there: int, now: datetime) -> Live:
+    def _live_state(self, change: Change, schedules_there: int, now: datetime) -> WarmupState:
         """Records the plan first: of two that are put in place at once, one at least sees the other."""
         kept = KeptWarm(int(change.after["most_environments"]), float(change.after["usd_day"]))
         if kept.environments:
             until = datetime.fromisoformat(change.after["from"]) + timedelta(hours=change.after["hours"])
             self.in_place.record(_name(change), change.id, kept, until)
         elsewhere = self.in_place.elsewhere(_name(change), now)
-        return Live(schedules_there, elsewhere.environments, elsewhere.usd_day)
+        return WarmupState(schedules_there, elsewhere.environments, elsewhere.usd_day)
 
     def _live(self, change: Change) -> list[Scheduled]:
         return list(schedules.listed(self.scheduler, self.delivery.group, change.target))
@@ -183,18 +180,20 @@ class ChangeWarmups:
         return True
 
     def _remove(self, target: str, unwanted: Callable[[Scheduled], bool]) -> bool:
-        return placing.remove(self.scheduler, self.delivery.group, target, unwanted, self._time_left)
+        return schedule_batches.remove(self.scheduler, self.delivery.group, target, unwanted, self._time_left)
 
     def _create(self, change: Change, start: int, now: datetime) -> bool:
         def about_to_create(number: int) -> None:
             self.store.save_progress(change.id, {"phase": "creating", "next": number})
 
-        return placing.create(self.scheduler, self.delivery, change, start, now, about_to_create, self._time_left)
+        return schedule_batches.create(
+            self.scheduler, self.delivery, change, start, now, about_to_create, self._time_left
+        )
 
     def _time_left(self) -> bool:
         return self.remaining_ms() >= _RESERVE_MS
 
-    def _health(self, change: Change, first: int, end: int) -> Health:
+    def _health(self, change: Change, first: int, end: int) -> WarmupHealth:
         replaced = self.log.replaced_at(change.id)
         until = end if replaced is None else min(end, replaced)
         due = [minute for minute, _ in planned(change) if first <= minute < until]

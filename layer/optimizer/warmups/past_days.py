@@ -5,8 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from optimizer.traffic.history import DAY_MINUTES, Floats
-from optimizer.traffic.local_time import same_time_on_other_days
+from optimizer.traffic import DAY_MINUTES, Floats, same_time_on_other_days
 from optimizer.warmups.replay import replay
 
 type Pings = tuple[tuple[int, int], ...]

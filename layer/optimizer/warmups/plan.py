@@ -6,14 +6,19 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from optimizer.traffic.forecast_demand import Levels, Reals, kept_warm
-from optimizer.traffic.forecast_level import level_factors
-from optimizer.traffic.forecast_mixture import PastDays, day_tables, fitted_weights, mean_tables
-from optimizer.traffic.forecast_recency import since_last_time
-from optimizer.traffic.forecast_survival import chance_alive
-from optimizer.traffic.history import DAY_MINUTES
-from optimizer.traffic.local_time import offsets_minutes
-from optimizer.traffic.need import little
+from optimizer.traffic import DAY_MINUTES, little, offsets_minutes
+from optimizer.traffic.forecast import (
+    Levels,
+    PastDayTables,
+    Reals,
+    chance_alive,
+    day_tables,
+    fitted_weights,
+    kept_warm,
+    level_factors,
+    mean_tables,
+    since_last_time,
+)
 from optimizer.warmups.plan_value import best_cover, ping_counts, provisioned_intervals
 
 LEAST_KNOWN_MINUTES = DAY_MINUTES
@@ -86,7 +91,7 @@ def plan(request: WarmupRequest) -> WarmupPlan:
     levels = Levels.up_to(most)
 
     local_now, of_day = int(local_ahead[0]), local_ahead % DAY_MINUTES
-    seen = [PastDays.of(*_with_warmth(view, keep_alive), local_behind, local_now) for view in views]
+    seen = [PastDayTables.of(*_with_warmth(view, keep_alive), local_behind, local_now) for view in views]
     tables, *levelled = (day_tables(past, levels) for past in seen)
     weights = fitted_weights(tables)
     summed = sum(levelled, tables)

@@ -7,19 +7,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from optimizer.changes import Change, Effect, Interval, NoChange, Risk, Tuner
-from optimizer.policy.model import Warmups
-from optimizer.traffic.history import Floats, History, Series
-from optimizer.traffic.holidays import like_the_days_ahead
-from optimizer.traffic.minutes import moment_of
-from optimizer.traffic.need import environments_needed
-from optimizer.traffic.summary import FunctionTraffic
-from optimizer.warmups.beyond import Provisioned
+from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner, moment_of
+from optimizer.policy import Warmups
+from optimizer.traffic import Floats, FunctionTraffic, History, Series, environments_needed, like_the_days_ahead
+from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.cost import pings_usd
-from optimizer.warmups.learnt import Learnt
+from optimizer.warmups.init_times import Learnt
 from optimizer.warmups.past_days import Pings, past_days
+from optimizer.warmups.ping_rows import packed
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
-from optimizer.warmups.rhythm import packed
 
 ACTION = "schedule_warmups"
 # Calls of one ping are sent within this time or warm_function holds them longer in a second round.
@@ -30,7 +26,7 @@ _DAYS_A_MONTH = 365 / 12
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class WarmupFacts:
     """What the function is now. schedules: pings already in place, of `plans` (their marks). provisioned: by the hour,
     as plan_capacity found it last; None: not known."""
 
@@ -39,7 +35,7 @@ class Live:
     warmup_ready: bool
     schedules: int
     plans: tuple[str, ...]
-    provisioned: Provisioned | None = None
+    provisioned: ProvisionedHours | None = None
 
     def need(self, minutes: Series, hours_ahead: int) -> Floats:
         """Environments needed in each minute that are not provisioned at its time of the day in the hours ahead."""
@@ -51,7 +47,7 @@ def propose(
     run_id: str,
     traffic: FunctionTraffic,
     history: History,
-    live: Live,
+    live: WarmupFacts,
     policy: Warmups,
     now_minute: int,
     learnt: Learnt,
@@ -115,7 +111,7 @@ def _why_not(traffic: FunctionTraffic, policy: Warmups) -> str:
 
 
 def _without(
-    run_id: str, traffic: FunctionTraffic, live: Live, policy: Warmups, reason: str, evidence: dict[str, Any]
+    run_id: str, traffic: FunctionTraffic, live: WarmupFacts, policy: Warmups, reason: str, evidence: dict[str, Any]
 ) -> Change | NoChange:
     """No pings: nothing to change, unless those of a former plan are still in place."""
     if not live.schedules:
@@ -138,7 +134,7 @@ def _change(
     run_id: str,
     traffic: FunctionTraffic,
     minutes: Series,
-    live: Live,
+    live: WarmupFacts,
     policy: Warmups,
     planned: WarmupPlan,
     pings: Pings,
@@ -211,7 +207,7 @@ def _held_back(pings: Pings, need: Floats, policy: Warmups) -> str:
     return f"; up to {most} environments were needed, but the policy lets {limit} be kept warm"
 
 
-def _known(traffic: FunctionTraffic, live: Live, policy: Warmups, learnt: Learnt) -> dict[str, Any]:
+def _known(traffic: FunctionTraffic, live: WarmupFacts, policy: Warmups, learnt: Learnt) -> dict[str, Any]:
     return {
         **learnt.evidence(),
         "init_ms": learnt.init_ms or USUAL_INIT_MS,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from optimizer.traffic.history import Floats
+from optimizer.traffic import Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class WarmupReplay:
     """For each minute: environments that had to be started for calls, that were warm without being needed, and
     that a ping had to start."""
 
@@ -19,7 +19,7 @@ class Replay:
     cold_pings: Floats
 
 
-def replay(need: Floats, pings: Iterable[tuple[int, int]], keep_alive_minutes: int) -> Replay:
+def replay(need: Floats, pings: Iterable[tuple[int, int]], keep_alive_minutes: int) -> WarmupReplay:
     """need: environments a minute, NaN (not known) taken as none. pings: (index of the minute, environments).
 
     An environment stays warm for `keep_alive_minutes` after its last use or ping. A ping comes before the calls of
@@ -35,6 +35,6 @@ def replay(need: Floats, pings: Iterable[tuple[int, int]], keep_alive_minutes: i
     before = np.concatenate((np.zeros(keep_alive_minutes), used))[: len(used) + keep_alive_minutes - 1]
     kept = sliding_window_view(before, keep_alive_minutes).max(1) if len(used) else used
     warm = np.maximum(kept, pinged)
-    return Replay(
+    return WarmupReplay(
         cold=np.maximum(needed - warm, 0), idle=np.maximum(warm - needed, 0), cold_pings=np.maximum(pinged - kept, 0)
     )

@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 
 from botocore.exceptions import ClientError
 
-from optimizer.traffic.minutes import moment_of
-from optimizer.warmups.protocol import Warmup
+from optimizer.core import Warmup, moment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -31,7 +30,7 @@ class ScheduleDiffers(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class PingDelivery:
     """What every schedule needs to call warm_function."""
 
     group: str
@@ -93,7 +92,7 @@ def expression(minute: int, timezone: str) -> tuple[str, str]:
     return f"at({at.strftime('%Y-%m-%dT%H:%M:%S')})", zone
 
 
-def request(delivery: Delivery, target: str, warmup: Warmup, timezone: str) -> dict[str, Any]:
+def request(delivery: PingDelivery, target: str, warmup: Warmup, timezone: str) -> dict[str, Any]:
     """The CreateSchedule request of a ping of the plan."""
     if warmup.minute is None:
         raise ValueError("a scheduled ping needs its minute")

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from optimizer.traffic.history import Floats
+from optimizer.traffic import Floats
 
 TARGET = 0.7
 LOW = 0.63

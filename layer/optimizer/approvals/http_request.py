@@ -1,0 +1,141 @@
+"""A request of the function URL as plain data, and what of it is refused before anybody looks at the link. Pure."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from optimizer.approvals.page import Form
+from optimizer.core import LONGEST_NAME, LONGEST_REASON
+
+# A plan of a few hundred changes, all ticked, is a fifth of it.
+LARGEST_BODY = 64 * 1024
+LONGEST_QUERY = 2048
+_MOST_FIELDS = 1000
+_FORM = "application/x-www-form-urlencoded"
+
+
+class BadRequest(ValueError):
+    """The request is not one that the page sends; `status` is the HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """What a browser asked for. `headers` by lower-case name; `source` is where from: address and browser."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: str
+    own_origin: str
+    source: str
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> "PageRequest":
+        """Read an event of a function URL (payload format 2.0); BadRequest for what is too large or cannot be read."""
+        context = event["requestContext"]
+        http: Any = context.get("http") if isinstance(context, dict) else None
+        headers = event.get("headers") or {}
+        if not isinstance(http, dict) or "method" not in http or not isinstance(headers, dict):
+            raise BadRequest(400, "This is no request of a browser.")
+        raw_query = str(event.get("rawQueryString") or "")
+        if len(raw_query) > LONGEST_QUERY:
+            raise BadRequest(414, "The address is longer than any that was given out.")
+        return cls(
+            method=str(http["method"]).upper(),
+            path=str(event.get("rawPath") or "/"),
+            query=_single(raw_query),
+            headers={name.lower(): str(value) for name, value in headers.items()},
+            body=_body(event),
+            own_origin=f"https://{context.get('domainName', '')}",
+            source=f"{http.get('sourceIp', '')} {http.get('userAgent', '')}"[:300],
+        )
+
+    def check_origin(self) -> None:
+        """BadRequest unless the browser says that the form was sent from the page itself.
+
+        Sec-Fetch-Site is sent by every browser since 2023; Origin is for older ones. A page that is not ours could not
+        know the link either: this is the second lock.
+        """
+        known_by_site = self.headers.get("sec-fetch-site") == "same-origin"
+        known_by_origin = "sec-fetch-site" not in self.headers and self.headers.get("origin") == self.own_origin
+        if not (known_by_site or known_by_origin):
+            raise BadRequest(403, "The answer did not come from the page itself.")
+
+    def form(self) -> Form:
+        """What was filled in, not yet checked against the question; BadRequest if it is no form."""
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+            raise BadRequest(415, "The answer was not sent as a form.")
+        try:
+            fields = parse_qs(self.body, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="replace")
+        except ValueError as error:
+            raise BadRequest(413, "The form has more fields than the page.") from error
+        return Form(
+            decision=fields.get("decision", [""])[-1],
+            ticked=frozenset(fields.get("change", [])),
+            by=" ".join(fields.get("by", [""])[-1].split()),
+            reason=fields.get("reason", [""])[-1].replace("\r\n", "\n").strip(),
+        )
+
+
+def errors_of(form: Form, asked_about: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What keeps a form from being an answer: pairs of field and message."""
+    found: list[tuple[str, str]] = []
+    ticked = len(form.ticked & set(asked_about))
+    first = "decision-all"
+    match form.decision:
+        case "all" if 0 < ticked < len(asked_about):
+            found.append((first, f"You chose to approve all and ticked {ticked} of {len(asked_about)}: which is it?"))
+        case "none" if ticked:
+            found.append((first, f"You chose to reject all and ticked {ticked}: which is it?"))
+        case "some" if not ticked:
+            found.append(
+                ("change-1", "You chose to approve those that are ticked, and none is: tick some, or reject all.")
+            )
+        case "all" | "none" | "some":
+            pass
+        case _:
+            found.append((first, "Choose what to approve."))
+    if form.ticked - set(asked_about):
+        found.append(("change-1", "Something was ticked that is not asked about."))
+    if not form.by:
+        found.append(("by", "Enter your name."))
+    elif len(form.by) > LONGEST_NAME:
+        found.append(("by", f"Enter a name of at most {LONGEST_NAME} characters."))
+    if len(form.reason) > LONGEST_REASON:
+        found.append(("reason", f"Enter a reason of at most {LONGEST_REASON} characters."))
+    return tuple(found)
+
+
+def approved(form: Form, asked_about: Mapping[str, str]) -> tuple[str, ...]:
+    """The changes that a form without errors approves."""
+    return {"all": tuple(asked_about), "some": tuple(form.ticked)}.get(form.decision, ())
+
+
+def _single(raw_query: str) -> dict[str, str]:
+    """The parameters that are there once: one that is there twice could mean either."""
+    try:
+        found = parse_qs(raw_query, keep_blank_values=True, max_num_fields=20, errors="strict")
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
+def _body(event: Mapping[str, Any]) -> str:
+    raw = str(event.get("body") or "")
+    encoded = bool(event.get("isBase64Encoded"))
+    if len(raw) > LARGEST_BODY * (4 / 3 if encoded else 1):
+        raise BadRequest(413, "The answer is larger than any that the page sends.")
+    if not encoded:
+        return raw
+    try:
+        return base64.b64decode(raw, validate=True).decode("utf-8", errors="replace")
+    except binascii.Error as error:
+        raise BadRequest(400, "The answer cannot be read.") from error

@@ -1,0 +1,49 @@
+"""Thin adapters around AWS and the Lambda runtime: clients, environment variables, events, metrics, logging."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.aws.approval_signatures import ApprovalSignatures as ApprovalSignatures
+    from optimizer.aws.environment import Environment as Environment
+    from optimizer.aws.event_fields import InvalidEvent as InvalidEvent
+    from optimizer.aws.event_fields import Kind as Kind
+    from optimizer.aws.event_fields import above_zero as above_zero
+    from optimizer.aws.event_fields import check as check
+    from optimizer.aws.event_fields import count as count
+    from optimizer.aws.event_fields import digest as digest
+    from optimizer.aws.event_fields import list_of as list_of
+    from optimizer.aws.event_fields import name as name
+    from optimizer.aws.event_fields import one_of as one_of
+    from optimizer.aws.event_fields import optional as optional
+    from optimizer.aws.event_fields import place as place
+    from optimizer.aws.event_fields import record as record
+    from optimizer.aws.event_fields import text as text
+    from optimizer.aws.handler import logged as logged
+    from optimizer.aws.parallel import at_once as at_once
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "approval_signatures": ("ApprovalSignatures",),
+            "environment": ("Environment",),
+            "event_fields": (
+                "InvalidEvent",
+                "Kind",
+                "above_zero",
+                "check",
+                "count",
+                "digest",
+                "list_of",
+                "name",
+                "one_of",
+                "optional",
+                "place",
+                "record",
+                "text",
+            ),
+            "handler": ("logged",),
+            "parallel": ("at_once",),
+        },
+    )

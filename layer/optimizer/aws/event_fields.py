@@ -1,0 +1,95 @@
+"""What the event of a Lambda must hold. State machines send what is right; people and other programs may invoke, too.
+Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optimizer.core import short
+
+# Says what a value must be, or nothing where it is that.
+type Kind = Callable[[Any], str]
+
+# Of runs, batches, changes, databases and caches: they stand in keys, one part each.
+_NAME = re.compile(r"[^\s/\x00-\x1f\x7f-\x9f]{1,200}")
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# As much as a state machine carries.
+_LONGEST = 262_144
+
+
+class InvalidEvent(ValueError):
+    """The event cannot be handled; the message names the first field that is wrong."""
+
+
+def check(event: Any, **fields: Kind) -> None:
+    """InvalidEvent unless the event is an object with these fields."""
+    if not isinstance(event, dict):
+        raise InvalidEvent(f"the event must be an object {{...}}, not {short(event)}")
+    for field, kind in fields.items():
+        wanted = kind(event.get(field))
+        if wanted:
+            raise InvalidEvent(f"{field} of the event must be {wanted}, not {short(event.get(field))}")
+
+
+def name(value: Any) -> str:
+    """One that may stand in a key."""
+    return "" if isinstance(value, str) and _NAME.fullmatch(value) else "a name without spaces and slashes"
+
+
+def text(value: Any) -> str:
+    """Anything that a person may write."""
+    return "" if isinstance(value, str) and len(value) <= _LONGEST else f"a text of at most {_LONGEST} characters"
+
+
+def digest(value: Any) -> str:
+    """A SHA-256."""
+    return "" if isinstance(value, str) and _DIGEST.fullmatch(value) else "64 hexadecimal digits"
+
+
+def above_zero(value: Any) -> str:
+    """A number, not so large that a time could not be reckoned with it."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return "" if number and 0 < value < 1e9 else "a number above zero"
+
+
+def count(value: Any) -> str:
+    """A number that counts from 1."""
+    return "" if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "a whole number above zero"
+
+
+def place(value: Any) -> str:
+    """A place in a list, from 0."""
+    return "" if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else "a whole number from 0"
+
+
+def optional(kind: Kind) -> Kind:
+    """May be left out."""
+    return lambda value: "" if value is None else kind(value)
+
+
+def one_of(*values: str) -> Kind:
+    """One of these texts."""
+    return lambda value: "" if isinstance(value, str) and value in values else f"one of {', '.join(values)}"
+
+
+def list_of(kind: Kind) -> Kind:
+    """A list, each item of that kind."""
+
+    def wrong(value: Any) -> str:
+        if not isinstance(value, list):
+            return "a list [...]"
+        return next((f"a list, each of it {wanted}" for item in value if (wanted := kind(item))), "")
+
+    return wrong
+
+
+def record(**fields: Kind) -> Kind:
+    """An object with these fields."""
+
+    def wrong(value: Any) -> str:
+        if not isinstance(value, Mapping):
+            return "an object {...}"
+        found = ((field, kind(value.get(field))) for field, kind in fields.items())
+        return next((f"with {field} that is {wanted}" for field, wanted in found if wanted), "")
+
+    return wrong

@@ -1,0 +1,62 @@
+"""Reads what there is to know of one cache of a run, and stores what is proposed for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from optimizer.caches.probe.errors import CacheFailed
+from optimizer.caches.probe.result import ProbeResult
+from optimizer.caches.propose import CacheFacts, propose
+from optimizer.caches.publish.document import UnusableDocument
+from optimizer.caches.publish.ssm import TtlPublisher
+from optimizer.caches.tuning.read_log import RecordLog, RecordsUnreadable
+from optimizer.core import Tuner
+from optimizer.policy import Cache, CacheTtls
+from optimizer.store import Proposals, RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class CachePlanner:
+    """Plans the caches of a run. probe: looks at the servers of a cache that names them."""
+
+    store: RunStore
+    log: RecordLog
+    limits: CacheTtls
+    run_id: str
+    now: datetime
+    probe: Callable[[Cache], ProbeResult]
+
+    def plan(self, cache: Cache, delivery: TtlPublisher) -> Proposals:
+        """Proposals for one cache."""
+        target = f"cache/{cache.name}"
+        if self.limits.max_log_mb <= 0:
+            return Proposals(failed={target: "the policy lets no records be read (cache_ttls.max_log_mb is 0)"})
+        start = self.now - timedelta(hours=self.limits.observe_hours)
+        try:
+            published = delivery.read().ttls
+            records = self.log.read(cache.log_groups, start, self.now, self.limits.max_log_mb)
+            probed = self.probe(cache) if cache.endpoint else None
+        except (RecordsUnreadable, CacheFailed) as unreadable:
+            return Proposals(failed={target: str(unreadable)})
+        except UnusableDocument as unusable:
+            return Proposals(failed={target: f"what is published is no TTL document: {unusable}"})
+        seen = CacheFacts(
+            published=published,
+            samples=records.samples,
+            metrics=records.metrics,
+            probe=probed,
+            taken_back=self._taken_back(target),
+            most_ttl_s=delivery.most_ttl_s(),
+        )
+        proposals = Proposals()
+        for decision in propose(self.run_id, cache, self.limits, seen, self.now):
+            proposals.add(decision)
+        return proposals
+
+    def _taken_back(self, target: str) -> dict[str, list[float]]:
+        """TTLs that did worse, by namespace."""
+        found: dict[str, list[float]] = {}
+        for value in self.store.taken_back(target, Tuner.CACHE_TTLS, self.now):
+            name, _, ttl_s = value.rpartition("=")
+            found.setdefault(name, []).append(float(ttl_s))
+        return found

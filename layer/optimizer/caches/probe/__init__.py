@@ -1,0 +1,45 @@
+"""A slow, read-only look at a cache server, and advice on what it found."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.caches.probe.advice import Advice as Advice
+    from optimizer.caches.probe.advice import Weight as Weight
+    from optimizer.caches.probe.errors import CacheFailed as CacheFailed
+    from optimizer.caches.probe.login import Keys as Keys
+    from optimizer.caches.probe.probe import ProbeProgress as ProbeProgress
+    from optimizer.caches.probe.reader import ProbeLimits as ProbeLimits
+    from optimizer.caches.probe.result import NamespaceProbe as NamespaceProbe
+    from optimizer.caches.probe.result import NodeProbe as NodeProbe
+    from optimizer.caches.probe.result import ProbeResult as ProbeResult
+    from optimizer.caches.probe.result import Stopped as Stopped
+    from optimizer.caches.probe.server import Endpoint as Endpoint
+    from optimizer.caches.probe.server import IamLogin as IamLogin
+    from optimizer.caches.probe.server import UnusableEndpoint as UnusableEndpoint
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "advice": (
+                "Advice",
+                "Weight",
+            ),
+            "errors": ("CacheFailed",),
+            "login": ("Keys",),
+            "probe": ("ProbeProgress",),
+            "reader": ("ProbeLimits",),
+            "result": (
+                "NamespaceProbe",
+                "NodeProbe",
+                "ProbeResult",
+                "Stopped",
+            ),
+            "server": (
+                "Endpoint",
+                "IamLogin",
+                "UnusableEndpoint",
+            ),
+        },
+    )

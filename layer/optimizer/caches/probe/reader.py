@@ -1,0 +1,231 @@
+"""Reads a sample of one server's keys: SCAN, PTTL, MEMORY USAGE, OBJECT, TYPE, INFO, DBSIZE and PING.
+
+No value is read, nothing is written, and neither the eviction order nor an idle time changes. PTTL counts as a hit in
+the server's own statistics, one for each look at a key.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import batched
+from typing import Any, cast
+
+import redis
+
+from optimizer.caches.probe.key_names import namespaces
+from optimizer.caches.probe.pace import WINDOW, Guard, Pace, enough
+from optimizer.caches.probe.result import NodeProbe, ServerFacts, Stopped
+from optimizer.caches.probe.server import Node, told
+from optimizer.caches.probe.server_info import facts
+from optimizer.caches.probe.summary import KeyReading, SecondLook
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeLimits:
+    """Of one probe. duty: share of the time in which a server works on, or answers, a request of the probe; batch:
+    keys in one request, which another client may have to wait for; samples: elements of a large key that are
+    measured; second_look_s: after which `second_look_keys` are read again; most_slower: factor of the time of a PING
+    at which the probe stops; gap_s: between the first PINGs, because one that follows the last request closely is
+    answered sooner than one that wakes both sides up."""
+
+    keys: int = 10_000
+    seconds: float = 120.0
+    duty: float = 0.004
+    batch: int = 20
+    samples: int = 5
+    second_look_s: float = 3.0
+    second_look_keys: int = 300
+    most_slower: float = 2.0
+    gap_s: float = 0.02
+
+
+class _Slower(Exception):
+    """The server takes longer to answer than before the probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the server says of a key; ttl_left_ms as PTTL: -1 without a TTL, -2 for a key that is gone."""
+
+    at: float
+    ttl_left_ms: int
+    bytes: int | None
+    use: int | None
+    type: str
+
+    @property
+    def ttl_left_s(self) -> float | None:
+        return None if self.ttl_left_ms < 0 else self.ttl_left_ms / 1000
+
+
+class Reader:
+    """One look at one server."""
+
+    def __init__(
+        self,
+        node: Node,
+        limits: ProbeLimits,
+        big_bytes: int,
+        seen: Callable[[int], None],
+        prefixes: Mapping[str, str] | None = None,
+    ) -> None:
+        self._node, self._limits, self._big_bytes, self._seen = node, limits, big_bytes, seen
+        self._prefixes = prefixes
+        self._pace = Pace(limits.duty)
+        self._guard: Guard | None = None
+        self._refused: list[str] = []
+        self._began = time.perf_counter()
+
+    def run(self) -> tuple[list[KeyReading], NodeProbe]:
+        """The keys that were read, each standing for as many as there are of its kind, and how the look went.
+        Raises CacheFailed."""
+        server = self._facts()
+        self._lfu = "lfu" in server.policy
+        self._guard = Guard([self._ping(self._limits.gap_s) for _ in range(WINDOW)], self._limits.most_slower)
+        found: dict[bytes, _Told] = {}
+        again: dict[bytes, SecondLook] = {}
+        try:
+            stopped = self._scan(found)
+            again = self._again(found)
+        except _Slower:
+            stopped = Stopped.SLOWER
+        weight = 1.0 if stopped == Stopped.COMPLETE else max(1.0, server.keys / max(1, len(found)))
+        readings = [
+            KeyReading(
+                name=name.decode(errors="backslashreplace"),
+                weight=weight,
+                ttl_left_s=key.ttl_left_s,
+                bytes=key.bytes,
+                idle_s=None if self._lfu else key.use,
+                access_counter=key.use if self._lfu else None,
+                type=key.type,
+                again=again.get(name),
+            )
+            for name, key in found.items()
+        ]
+        return readings, NodeProbe(
+            address=self._node.address,
+            facts=server,
+            keys_seen=len(found),
+            stopped=stopped,
+            ping_ms=self._guard.before_ms,
+            ping_after_ms=self._guard.now_ms,
+            busy_ms=1000 * self._pace.busy_s,
+            took_s=time.perf_counter() - self._began,
+            refused=tuple(self._refused),
+        )
+
+    def _facts(self) -> ServerFacts:
+        client = self._node.client
+        info = cast(Mapping[str, Any], self._ask(client.info))
+        server = facts(info, int(client.connection_pool.connection_kwargs.get("db") or 0))
+        # Where INFO names no database, DBSIZE still counts.
+        return replace(server, keys=int(self._ask(client.dbsize)))
+
+    def _scan(self, found: dict[bytes, _Told]) -> Stopped:
+        cursor = 0
+        while True:
+            cursor, names = self._ask(partial(self._node.client.scan, cursor, count=self._limits.batch))
+            # A SCAN may name a key twice, and give many more names than it was asked for.
+            new = [name for name in dict.fromkeys(names) if name not in found]
+            for batch in batched(new, self._limits.batch, strict=False):
+                found |= {name: key for name, key in self._read(batch).items() if key.ttl_left_ms != -2}
+                self._watch()
+            self._watch()
+            self._seen(len(found))
+            if cursor == 0:
+                return Stopped.COMPLETE
+            reached = enough(len(found), self._limits.keys, time.perf_counter() - self._began, self._limits.seconds)
+            if reached is not None:
+                return reached
+
+    def _read(self, names: Sequence[bytes]) -> dict[bytes, _Told]:
+        use = "FREQ" if self._lfu else "IDLETIME"
+        sized, used = "MEMORY USAGE" not in self._refused, f"OBJECT {use}" not in self._refused
+        pipeline = self._node.client.pipeline(transaction=False)
+        for name in names:
+            pipeline.pttl(name)
+            if sized:
+                pipeline.memory_usage(name, samples=self._limits.samples)
+            if used:
+                pipeline.object(use, name)
+        answers = self._ask(lambda: pipeline.execute(raise_on_error=False))
+        now = time.perf_counter()
+        found = {}
+        for name, row in zip(names, batched(answers, 1 + sized + used, strict=True), strict=True):
+            if isinstance(row[0], redis.RedisError):
+                self._ask(partial(_raise, row[0]))
+            rest = iter(row[1:])
+            size = self._number(next(rest), "MEMORY USAGE") if sized else None
+            last = self._number(next(rest), f"OBJECT {use}") if used else None
+            large = size is not None and size >= self._big_bytes
+            kind = self._ask(partial(self._node.client.type, name)).decode() if large else ""
+            found[name] = _Told(now, int(row[0]), size, last, kind)
+        return found
+
+    def _number(self, answer: Any, command: str) -> int | None:
+        if isinstance(answer, redis.ResponseError):
+            # A key that is gone has no object; anything else is a command that will not work for the next one either.
+            if "no such key" not in str(answer) and command not in self._refused:
+                self._refused.append(command)
+            return None
+        return None if answer is None else int(answer)
+
+    def _again(self, found: Mapping[bytes, _Told]) -> dict[bytes, SecondLook]:
+        """At the busiest keys of each namespace, twice, so that it shows whether reads prolong them."""
+        wait_s = self._limits.second_look_s
+        lasting = {name: key for name, key in found.items() if key.ttl_left_ms > 4000 * wait_s and key.use is not None}
+        spaces: dict[str, list[bytes]] = defaultdict(list)
+        named = namespaces((name.decode(errors="backslashreplace") for name in found), self._prefixes)
+        for name in lasting:
+            spaces[named[name.decode(errors="backslashreplace")]].append(name)
+        chosen: list[bytes] = []
+        quota = self._limits.second_look_keys // max(1, len(spaces))
+        for names in spaces.values():
+            busiest_first = sorted(names, key=lambda name: (lasting[name].use or 0) * (-1 if self._lfu else 1))
+            chosen += busiest_first[:quota]
+        if not chosen:
+            return {}
+        before = self._read_all(chosen)
+        time.sleep(max(0.0, wait_s - (time.perf_counter() - before[chosen[0]].at)))
+        after = self._read_all(chosen)
+        return {
+            name: SecondLook(
+                before_s=before[name].ttl_left_s,
+                after_s=after[name].at - before[name].at,
+                ttl_left_s=after[name].ttl_left_s,
+                idle_s=None if self._lfu else after[name].use,
+            )
+            for name in chosen
+            if name in before and name in after
+        }
+
+    def _read_all(self, names: Sequence[bytes]) -> dict[bytes, _Told]:
+        found: dict[bytes, _Told] = {}
+        for batch in batched(names, self._limits.batch, strict=False):
+            found |= self._read(batch)
+            self._watch()
+        return found
+
+    def _ping(self, gap_s: float = 0.0) -> float:
+        time.sleep(gap_s)
+        before_s = self._pace.busy_s
+        self._ask(self._node.client.ping)
+        return 1000 * (self._pace.busy_s - before_s)
+
+    def _watch(self) -> None:
+        if self._guard is not None and self._guard.slower(self._ping()):
+            raise _Slower
+
+    def _ask(self, ask: Callable[[], Any]) -> Any:
+        asked = time.perf_counter()
+        try:
+            return told(self._node, ask)
+        finally:
+            time.sleep(self._pace.pause_s(time.perf_counter() - asked))
+
+
+def _raise(error: Exception) -> Any:
+    raise error

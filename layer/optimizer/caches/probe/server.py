@@ -1,0 +1,184 @@
+"""Connections to a cache: password or IAM, with TLS or without, one server or all shards of a cluster."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, cast
+
+import redis
+from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
+from redis.retry import Retry
+
+from optimizer.caches.probe.errors import CacheFailed
+from optimizer.caches.probe.login import Keys, token
+
+
+class CacheUnreachable(CacheFailed):
+    """Nobody answers there in time, or not in this protocol."""
+
+
+class LoginRefused(CacheFailed):
+    """The server wants another user, password or token."""
+
+
+class NotReady(CacheFailed):
+    """The server answers, but not with data: it loads, it lost its primary, its cluster is down."""
+
+
+class UnusableEndpoint(ValueError):
+    """An address or a login that cannot work; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class IamLogin:
+    """An ElastiCache user that logs in with IAM, and where its credentials come from (asked for each connection)."""
+
+    user: str
+    cache_name: str
+    region: str
+    keys: Callable[[], Keys] = field(repr=False)
+    serverless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """url: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; replica_url: a replica to read
+    from instead; login: for IAM, needs TLS; ca_file: certificates to trust instead of the system's."""
+
+    url: str
+    replica_url: str | None = None
+    login: IamLogin | None = None
+    ca_file: str | None = None
+    timeout_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        for url in (self.url, self.replica_url):
+            if url is not None and not url.startswith(("redis://", "rediss://")):
+                raise UnusableEndpoint(f"an address begins with redis:// or rediss://, not {url.split('://')[0]!r}")
+            if url is not None and self.login and not url.startswith("rediss://"):
+                raise UnusableEndpoint("a log-in with IAM needs rediss://, because ElastiCache takes it over TLS only")
+
+
+class _IamCredentials(CredentialProvider):
+    def __init__(self, login: IamLogin) -> None:
+        self._login = login
+
+    def get_credentials(self) -> tuple[str, str]:
+        login = self._login
+        now = datetime.now(UTC)
+        return login.user, token(
+            login.cache_name, login.user, login.region, login.keys(), now, serverless=login.serverless
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A connection to one server; address: host and port, without any password."""
+
+    address: str
+    client: "redis.Redis" = field(repr=False)
+
+
+def nodes(endpoint: Endpoint) -> list[Node]:
+    """The servers to look at, connected: the replica that is named, else the server itself, and in a cluster one for
+    each shard, a replica where there is one. The caller closes the clients. Raises CacheFailed, UnusableEndpoint."""
+    settings = _settings(endpoint)
+    first = _connect(endpoint.replica_url or endpoint.url, settings)
+    try:
+        info = cast(Mapping[str, Any], told(first, lambda: first.client.info("cluster")))
+        if not info.get("cluster_enabled"):
+            return [first]
+        slots = cast(list[Any], told(first, lambda: first.client.cluster("SLOTS")))
+    except BaseException:
+        first.client.close()
+        raise
+    host, _, port = first.address.rpartition(":")
+    shards: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    for _, _, *members in slots:
+        # An empty name means: the address that you asked.
+        primary, *replicas = [(bytes(at[0] or b"").decode() or host, int(at[1]) or int(port)) for at in members]
+        shards[primary] = [*replicas, primary]
+    first.client.close()
+    if not shards:
+        raise NotReady(f"{first.address} is a cluster without slots")
+    found: list[Node] = []
+    try:
+        found.extend(_first_that_answers(members, endpoint, settings) for members in shards.values())
+    except BaseException:
+        for node in found:
+            node.client.close()
+        raise
+    return found
+
+
+def told[T](node: Node, ask: Callable[[], T]) -> T:
+    """The answer. Raises CacheFailed by cause instead of the client's errors."""
+    try:
+        return ask()
+    except (redis.AuthenticationError, redis.exceptions.AuthorizationError) as error:
+        raise LoginRefused(f"{node.address} refuses the log-in: {error}") from error
+    except (redis.BusyLoadingError, redis.exceptions.MasterDownError, redis.exceptions.ClusterDownError) as error:
+        raise NotReady(f"{node.address} is not ready: {error}") from error
+    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+        raise CacheUnreachable(f"{node.address} cannot be reached: {error}") from error
+    except redis.exceptions.NoPermissionError as error:
+        raise LoginRefused(f"{node.address} does not permit the user what a look needs: {error}") from error
+    except redis.ResponseError as error:
+        if str(error).startswith(("NOAUTH", "WRONGPASS")):
+            raise LoginRefused(f"{node.address} refuses the log-in: {error}") from error
+        raise NotReady(f"{node.address} answers with an error: {error}") from error
+    except redis.RedisError as error:
+        raise CacheUnreachable(f"{node.address} does not speak this protocol: {error}") from error
+
+
+def _settings(endpoint: Endpoint) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "socket_timeout": endpoint.timeout_s,
+        "socket_connect_timeout": endpoint.timeout_s,
+        # A look that fails is over: trying again would be load that nobody sees.
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "driver_info": None,
+    }
+    if endpoint.login is not None:
+        settings["credential_provider"] = _IamCredentials(endpoint.login)
+    if endpoint.ca_file is not None:
+        settings["ssl_ca_certs"] = endpoint.ca_file
+    return settings
+
+
+def _connect(url: str, settings: Mapping[str, Any]) -> Node:
+    tls = url.startswith("rediss://")
+    kept = {name: value for name, value in settings.items() if tls or not name.startswith("ssl_")}
+    try:
+        client = redis.Redis.from_url(url, **kept)
+    except ValueError as error:
+        raise UnusableEndpoint(str(error)) from error
+    where = client.connection_pool.connection_kwargs
+    return Node(f"{where.get('host', 'localhost')}:{where.get('port', 6379)}", client)
+
+
+def _first_that_answers(members: list[tuple[str, int]], endpoint: Endpoint, settings: Mapping[str, Any]) -> Node:
+    """A replica that does not answer is passed over, the primary comes last."""
+    given = redis.Redis.from_url(endpoint.url).connection_pool.connection_kwargs
+    for host, port in members:
+        options = {**settings, "username": given.get("username"), "password": given.get("password")}
+        if endpoint.login is not None:
+            del options["username"], options["password"]
+        tls = endpoint.url.startswith("rediss://")
+        kept = {name: value for name, value in options.items() if tls or not name.startswith("ssl_")}
+        node = Node(f"{host}:{port}", redis.Redis(host=host, port=port, ssl=tls, **kept))
+        try:
+            told(node, node.client.ping)
+            if (host, port) != members[-1]:
+                # A replica of a cluster answers about keys only to who says that an old answer will do.
+                told(node, partial(node.client.execute_command, "READONLY"))
+        except CacheFailed:
+            node.client.close()
+            if (host, port) == members[-1]:
+                raise
+            continue
+        return node
+    raise AssertionError("a shard has at least its primary")

@@ -1,0 +1,108 @@
+"""TTLs of several namespaces together: the fewest misses, by what each costs, within one memory budget."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.caches.tuning.curves import HitCurve
+
+# Partial sums kept while namespaces are added one by one; thinning to fewer gives up at most one part in so many.
+_KEPT = 4000
+
+
+class BudgetTooSmall(ValueError):
+    """Even the smallest TTLs allowed are predicted to pass the memory budget."""
+
+    def __init__(self, budget: float, needed: float) -> None:
+        super().__init__(f"the smallest TTLs allowed need {needed:.6g} of memory, the budget is {budget:.6g}")
+        self.budget = budget
+        self.needed = needed
+
+
+class NoTtlWithinBounds(ValueError):
+    """A namespace's curve has no point between its bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A namespace to set: its curve, bounds of its TTL, what one miss costs (any unit, the same for all), and the
+    memory of one entry in the budget's unit (1 when the budget counts entries)."""
+
+    curve: HitCurve
+    min_ttl_s: float
+    max_ttl_s: float
+    miss_cost: float = 1.0
+    entry_size: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """TTL of each namespace, and what the curves predict for them: memory in the budget's unit, cost a second."""
+
+    ttl_s: Mapping[str, float]
+    memory: float
+    cost_per_s: float
+
+
+def allocate(spaces: Mapping[str, Space], budget: float) -> Allocation:
+    """The TTLs of the curves' points that cost least in misses with at most `budget` of memory.
+
+    A multiple-choice knapsack, solved exactly (up to thinning) by merging the namespaces' Pareto fronts. Of equal
+    costs the smaller memory wins, and of equal memory the shorter TTL. Raises BudgetTooSmall, NoTtlWithinBounds.
+    """
+    memory, cost = np.zeros(1), np.zeros(1)
+    path = np.zeros((1, 0), dtype=np.int64)
+    choices: list[NDArray[np.int64]] = []
+    for name, space in spaces.items():
+        points, needs, costs = _options(name, space)
+        choices.append(points)
+        all_memory = (memory[:, None] + needs[None, :]).ravel()
+        all_cost = (cost[:, None] + costs[None, :]).ravel()
+        kept = _front(all_memory, all_cost)
+        within = kept[all_memory[kept] <= budget]
+        if not len(within):
+            raise BudgetTooSmall(budget, _least_memory(spaces))
+        kept = within[np.unique(np.linspace(0, len(within) - 1, _KEPT).round().astype(np.int64))]
+        before, option = np.divmod(kept, len(points))
+        memory, cost = all_memory[kept], all_cost[kept]
+        path = np.column_stack((path[before], option))
+    best = len(memory) - 1
+    ttls = {
+        name: space.curve.ttl_s[int(points[option])]
+        for (name, space), points, option in zip(spaces.items(), choices, path[best], strict=True)
+    }
+    return Allocation(ttls, float(memory[best]), float(cost[best]))
+
+
+def predicted_memory(spaces: Mapping[str, Space], ttl_s: Mapping[str, float]) -> float:
+    """Memory of given TTLs, each a point of its curve or between two (linear), in the budget's unit."""
+    return sum(
+        space.entry_size * float(np.interp(ttl_s[name], space.curve.ttl_s, space.curve.live_entries))
+        for name, space in spaces.items()
+    )
+
+
+def _options(name: str, space: Space) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    curve = space.curve
+    inside = [i for i, ttl in enumerate(curve.ttl_s) if space.min_ttl_s <= ttl <= space.max_ttl_s]
+    if not inside:
+        raise NoTtlWithinBounds(f"{name}: the curve has no TTL from {space.min_ttl_s} s to {space.max_ttl_s} s")
+    points = np.asarray(inside, dtype=np.int64)
+    needs = np.asarray([curve.live_entries[i] * space.entry_size for i in inside])
+    costs = np.asarray([curve.misses_per_s(i) * space.miss_cost for i in inside])
+    kept = _front(needs, costs)
+    return points[kept], needs[kept], costs[kept]
+
+
+def _front(memory: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Positions of the points that no other beats in both, by rising memory."""
+    order = np.lexsort((cost, memory))
+    lowest = np.minimum.accumulate(cost[order])
+    better = np.concatenate(([True], lowest[1:] < lowest[:-1]))
+    return order[better]
+
+
+def _least_memory(spaces: Mapping[str, Space]) -> float:
+    return sum(float(_options(name, space)[1].min()) for name, space in spaces.items())

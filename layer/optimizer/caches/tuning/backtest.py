@@ -1,0 +1,104 @@
+"""What tuned TTLs would have done in time that the tuner had not seen. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from optimizer.caches.tuning.curves import HitCurve, hit_curve
+from optimizer.caches.tuning.records import Observation
+from optimizer.caches.tuning.replay import NoAccesses
+from optimizer.caches.tuning.tune import NamespaceState, tune
+
+_MONTH_S = 365 / 12 * 86_400
+_GB = 1e9
+# Changes are made step by step; after so many a TTL has come wherever it can.
+_MOST_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """USD for a GB of cache memory a month, and for a million loads at the origin."""
+
+    usd_gb_month: float
+    usd_million_misses: float
+
+
+@dataclass(frozen=True, slots=True)
+class TtlOutcome:
+    """A TTL over the held-out time: hit ratio, bytes of entries (mean), USD a month of memory and misses."""
+
+    ttl_s: float
+    hit_ratio: float
+    memory_bytes: float
+    usd_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class TtlBacktestRow:
+    """One namespace. predicted_hit_ratio: of the TTL that was chosen, from the first half alone."""
+
+    namespace: str
+    before: TtlOutcome
+    after: TtlOutcome
+    steps: int
+    predicted_hit_ratio: float
+    reachable_hit_ratio: float
+    reads: float
+    note: str
+
+
+def backtest(
+    states: Mapping[str, NamespaceState], later: Mapping[str, Observation], memory_bytes: float, prices: Prices
+) -> list[TtlBacktestRow]:
+    """Tune on the observations of `states`, one limited step after another until nothing changes, and replay `later`
+    with the TTLs that were and with those that came out. A namespace that was not read in both halves is left out."""
+    now = dict(states)
+    steps = dict.fromkeys(states, 0)
+    notes = dict.fromkeys(states, "")
+    for _ in range(_MOST_STEPS):
+        moved = False
+        for decision in tune(now, memory_bytes):
+            after_s = decision.after_s
+            notes[decision.namespace] = decision.reason
+            if after_s is not None and after_s != decision.before_s:
+                now[decision.namespace] = replace(now[decision.namespace], current_ttl_s=after_s)
+                steps[decision.namespace] += 1
+                moved = True
+        if not moved:
+            break
+    rows = []
+    for name, state in states.items():
+        seen, held_out = state.observation, later.get(name)
+        if seen is None or held_out is None:
+            continue
+        before_s, after_s = state.current_ttl_s, now[name].current_ttl_s
+        try:
+            learnt = _curve(seen, (after_s,))
+            truth = _curve(held_out, (before_s, after_s))
+        except NoAccesses:
+            continue
+        before, after = (_outcome(truth, ttl_s, state.entry_bytes, prices) for ttl_s in (before_s, after_s))
+        rows.append(
+            TtlBacktestRow(
+                name,
+                before,
+                after,
+                steps[name],
+                learnt.hit_ratio[0],
+                learnt.reachable_hit_ratio,
+                truth.accesses,
+                notes[name],
+            )
+        )
+    return rows
+
+
+def _curve(seen: Observation, ttls_s: tuple[float, ...]) -> HitCurve:
+    return hit_curve(seen.accesses, ttls_s, sample=seen.sample, span_s=(seen.from_s, seen.to_s))
+
+
+def _outcome(curve: HitCurve, ttl_s: float, entry_bytes: float, prices: Prices) -> TtlOutcome:
+    at = curve.ttl_s.index(ttl_s)
+    held = curve.live_entries[at] * entry_bytes
+    misses_month = curve.misses_per_s(at) * _MONTH_S
+    usd = held / _GB * prices.usd_gb_month + misses_month / 1e6 * prices.usd_million_misses
+    return TtlOutcome(ttl_s, curve.hit_ratio[at], held, usd)

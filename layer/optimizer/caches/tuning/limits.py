@@ -1,0 +1,118 @@
+"""What a TTL may be set to, whatever the curves say."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.caches.tuning.replay import Accesses
+from optimizer.caches.tuning.sample import Calibration, KeySample
+
+
+class SlidingTtl(ValueError):
+    """A namespace whose reads prolong its entries: its TTL bounds no age, so it is never tuned."""
+
+
+class NoRoom(ValueError):
+    """The bounds leave no TTL."""
+
+
+@dataclass(frozen=True, slots=True)
+class TtlLimits:
+    """Limits of one namespace's TTL. max_age_s: oldest value that may be served (freshness); eviction_age_s: age at
+    which the server evicts anyway; max_step_ratio: largest factor up or down in one change, 1 allows none;
+    jitter: share by which the client may lengthen a TTL, which counts towards the oldest value."""
+
+    min_ttl_s: float
+    max_ttl_s: float
+    max_age_s: float = math.inf
+    eviction_age_s: float = math.inf
+    max_step_ratio: float = 2.0
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_ttl_s <= self.max_ttl_s:
+            raise ValueError(f"bounds of a TTL are 0 < {self.min_ttl_s} <= {self.max_ttl_s}")
+        if self.max_step_ratio < 1:
+            raise ValueError(f"max_step_ratio is at least 1, not {self.max_step_ratio}")
+        if not 0 <= self.jitter < 1:
+            raise ValueError(f"jitter lies in [0, 1), not {self.jitter}")
+
+
+def allowed_range(current_ttl_s: float, limits: TtlLimits, *, sliding: bool = False) -> tuple[float, float]:
+    """Smallest and largest TTL that one change may set, given the one in force.
+
+    Freshness and the hard bounds come before the step: a TTL that passes them is brought back towards them by as
+    much as a step allows, and may then stay outside. The eviction age only stops a TTL from growing.
+    Raises SlidingTtl, and NoRoom when freshness leaves nothing above the smallest TTL.
+    """
+    if sliding:
+        raise SlidingTtl(
+            "reads prolong the entries, so no TTL bounds their age; set it from the write to have it tuned"
+        )
+    ceiling = min(limits.max_ttl_s, limits.max_age_s / (1 + limits.jitter))
+    if ceiling < limits.min_ttl_s:
+        raise NoRoom(
+            f"the largest TTL that freshness allows, {ceiling:g} s, is below the smallest, {limits.min_ttl_s:g} s"
+        )
+    down, up = current_ttl_s / limits.max_step_ratio, current_ttl_s * limits.max_step_ratio
+    if up < limits.min_ttl_s:
+        return up, up
+    if down > ceiling:
+        return down, down
+    low, high = max(limits.min_ttl_s, down), min(ceiling, up)
+    return low, max(low, min(high, max(limits.eviction_age_s, current_ttl_s)))
+
+
+def within(wanted_ttl_s: float, allowed: tuple[float, float]) -> float:
+    """The TTL nearest to the wanted one that the range allows."""
+    low, high = allowed
+    return min(high, max(low, wanted_ttl_s))
+
+
+def eviction_age_s(
+    accesses: Accesses, capacity_entries: float, *, sample: KeySample | None = None, end_s: float | None = None
+) -> float:
+    """Age at which an LRU of so many entries evicts: the T for which a TTL that every read prolongs would keep that
+    many entries (Che, Tung, Wang, 2002). Infinity when everything read fits. A longer TTL buys nothing."""
+    calibration = Calibration(accesses, sample)
+    end_us = max(int(accesses.time_us.max()), round(((end_s or accesses.end_s) - accesses.start_s) * 1e6))
+    same = np.append(accesses.key[1:] == accesses.key[:-1], False)
+    following = np.where(same, np.append(accesses.time_us[1:], 0), end_us)
+    gap_s = (following - accesses.time_us) / 1e6
+    span_s = max(end_us / 1e6, 1e-6)
+
+    def entries(age_s: float) -> float:
+        alive: NDArray[np.float64] = np.bincount(
+            accesses.key, weights=np.minimum(gap_s, age_s), minlength=len(accesses.keys)
+        )
+        return calibration.total(alive).total / span_s
+
+    high = float(gap_s.max())
+    if entries(high) <= capacity_entries:
+        return math.inf
+    low = 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if entries(middle) <= capacity_entries else (low, middle)
+    return low
+
+
+def stale_share(ttl_s: float, changes_per_s: float) -> float:
+    """Share of the hits that serve a value changed at the origin since it was stored, for changes that come as a
+    Poisson stream: 1 - (1 - exp(-m T)) / (m T)."""
+    load = ttl_s * changes_per_s
+    return 0.0 if load < 1e-9 else 1 + math.expm1(-load) / load
+
+
+def steps_exceeded(
+    before: Mapping[str, float], after: Mapping[str, float], limits: Mapping[str, TtlLimits]
+) -> list[str]:
+    """Namespaces whose change is larger than their step, for the second check on the live state."""
+    return [
+        name
+        for name, ttl_s in after.items()
+        if max(ttl_s / before[name], before[name] / ttl_s) > limits[name].max_step_ratio * (1 + 1e-9)
+    ]

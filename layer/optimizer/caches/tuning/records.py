@@ -1,0 +1,110 @@
+"""Access samples as the cache client logs them, from many processes and minutes, put together."""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optimizer.caches.tuning.replay import Accesses
+from optimizer.caches.tuning.sample import KeySample
+
+_FINGERPRINTS = 2**64
+# Reads of a followed key in a stretch of time, so many that one hit more or less does not matter.
+_WORTH_A_STRETCH = 20
+
+
+class UnusableRecord(ValueError):
+    """A record that is no access sample; the message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Reads of one namespace from `from_s` to `to_s` (Unix time). Keys are fingerprints of 16 hexadecimal digits, with
+    the number of the stretch of time behind those that were not followed all the time."""
+
+    accesses: Accesses
+    sample: KeySample
+    from_s: float
+    to_s: float
+    ttl_versions: frozenset[int]
+
+
+def observations(records: Iterable[Mapping[str, Any]]) -> dict[str, Observation]:
+    """By namespace, from `cache_sample` records. Raises UnusableRecord.
+
+    Processes sample at their own rates and follow their own busiest keys, and these change. Kept is what all of them
+    would have kept: keys below the lowest rate, and a followed key while every process followed it. Such a key counts
+    as one key for each stretch of time in which it was followed, and as one of the others in between. That costs a hit
+    at each change, so a stretch with few reads is not counted apart. A namespace with no read kept is left out.
+    """
+    by_namespace: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for record in records:
+        by_namespace[_checked(record)].append(record)
+    found = {}
+    for name, parts in by_namespace.items():
+        rate = min(part["rate"] for part in parts)
+        gaps = _gaps(parts)
+        rows = [(part["from_s"] + ms / 1000, part["keys"][i]) for part in parts for ms, i in part["reads_ms"]]
+        stretches = [bisect_right(gaps[key], at) if key in gaps else 1 for at, key in rows]
+        # Even stretches lie between two gaps: there everyone followed the key.
+        busy = Counter((key, n) for (_, key), n in zip(rows, stretches, strict=True) if n % 2 == 0)
+        exact: set[str] = set()
+        reads: list[tuple[float, str]] = []
+        apart: dict[str, list[int]] = defaultdict(list)
+        for (key, n), count in sorted(busy.items()):
+            if not gaps[key] or count >= _WORTH_A_STRETCH:
+                apart[key].append(n)
+        for (at, key), n in zip(rows, stretches, strict=True):
+            before = bisect_left(apart[key], n) if key in apart else 0
+            label = f"{key}-{before}" if gaps.get(key) and key in apart else key
+            if key in apart and n in apart[key]:
+                exact.add(label := f"{label}!" if gaps[key] else key)
+            elif int(key, 16) >= rate * _FINGERPRINTS:
+                continue
+            reads.append((at, label))
+        if reads:
+            found[name] = Observation(
+                Accesses.of(reads),
+                KeySample(rate, frozenset(exact), sum(part["total_accesses"] for part in parts)),
+                min(part["from_s"] for part in parts),
+                max(part["to_s"] for part in parts),
+                frozenset(part["ttl_version"] for part in parts),
+            )
+    return found
+
+
+def _gaps(parts: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """For each key that some record followed: start and end of each stretch in which some record did not, merged."""
+    followed = [frozenset(part["keys"][: part["exact"]]) for part in parts]
+    order = sorted(range(len(parts)), key=lambda i: parts[i]["from_s"])
+    gaps: dict[str, list[float]] = {}
+    for key in frozenset().union(*followed):
+        edges: list[float] = []
+        for i in order:
+            if key in followed[i]:
+                continue
+            start, end = parts[i]["from_s"], parts[i]["to_s"]
+            if edges and start <= edges[-1]:
+                edges[-1] = max(edges[-1], end)
+            else:
+                edges += [start, end]
+        gaps[key] = edges
+    return gaps
+
+
+def _checked(record: Mapping[str, Any]) -> str:
+    name = record.get("namespace")
+    if not isinstance(name, str):
+        raise UnusableRecord("a sample names its namespace")
+    for field in ("from_s", "to_s", "rate", "total_accesses", "exact", "ttl_version", "ttl_s"):
+        if not isinstance(record.get(field), (int, float)) or isinstance(record[field], bool):
+            raise UnusableRecord(f"{name}: {field} is a number, not {record.get(field)!r}")
+    keys, reads = record.get("keys"), record.get("reads_ms")
+    if not isinstance(keys, list) or not isinstance(reads, list):
+        raise UnusableRecord(f"{name}: keys and reads_ms are lists")
+    if not 0 < record["rate"] <= 1 or not 0 <= record["exact"] <= len(keys):
+        raise UnusableRecord(f"{name}: a rate of {record['rate']} or {record['exact']} exact keys cannot be")
+    if any(not isinstance(row, list) or len(row) != 2 or not 0 <= row[1] < len(keys) for row in reads):
+        raise UnusableRecord(f"{name}: a read names a key that the record does not list")
+    return name

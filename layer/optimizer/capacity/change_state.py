@@ -1,0 +1,103 @@
+"""A capacity change that is worked on, and whether the live state still is what it was planned or left as. Pure."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from optimizer.capacity.live_function import LATEST, LiveFunction
+from optimizer.capacity.memory import steps
+from optimizer.capacity.memory.steps import Phase
+from optimizer.capacity.provisioned.amount import Amount, is_held, mark_of
+from optimizer.core import Change, Tuner, function_name
+
+
+@dataclass(slots=True)
+class Work:
+    """A change that is worked on and its record, which is stored before every write."""
+
+    change: Change
+    progress: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The function."""
+        return function_name(self.change.target)
+
+    @property
+    def alias(self) -> str:
+        """Its alias."""
+        return str(self.change.evidence["alias"])
+
+    @property
+    def provisions(self) -> bool:
+        """Whether it is about provisioned concurrency."""
+        return self.change.tuner is Tuner.PROVISIONED_CONCURRENCY
+
+    @property
+    def latest(self) -> bool:
+        """Whether the function is called without an alias."""
+        return self.alias == LATEST
+
+    @property
+    def memory(self) -> steps.Plan:
+        """What a change of memory plans."""
+        before, after, evidence = self.change.before, self.change.after, self.change.evidence
+        return steps.Plan(
+            version=str(before["version"]),
+            before_mb=int(before["memory_mb"]),
+            after_mb=int(after["memory_mb"]),
+            weight=float(evidence["canary_weight"]),
+            provisioned=int(evidence.get("provisioned_environments", 0)),
+        )
+
+    @property
+    def watched_version(self) -> str:
+        """The version that has the new size; $LATEST where there are none."""
+        return LATEST if self.latest else str(self.progress["version"])
+
+    @property
+    def amounts(self) -> tuple[Amount, Amount]:
+        """Provisioned concurrency before and after."""
+        return Amount.of(self.change.before), Amount.of(self.change.after, mark_of(self.change.id))
+
+    @property
+    def has_timetable(self) -> bool:
+        """Whether a timetable is put in place or taken away."""
+        return "timetable" in self.change.before or "timetable" in self.change.after
+
+    @property
+    def phase(self) -> Phase:
+        """How far it has come."""
+        return Phase(self.progress.get("phase", Phase.NEW))
+
+
+def stale(work: Work, live: LiveFunction) -> str:
+    """Why the live state is not what the change was planned on; empty if it is."""
+    if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+        same = is_held(work.amounts[0], live)
+        return "" if same else "the provisioned concurrency is not what it was when this was planned"
+    plan = work.memory
+    if work.latest and live.latest.content != work.change.before["content"]:
+        return "the function was deployed since this was planned"
+    if live.alias_version != plan.version:
+        return f"the alias points at version {live.alias_version}, not at {plan.version} as planned"
+    if live.version.memory_mb != plan.before_mb:
+        return f"the function has {live.version.memory_mb} MB, not {plan.before_mb} as planned"
+    if plan.weight > 0 and live.provisioned is not None:
+        return "the alias was given provisioned concurrency, which refuses a canary"
+    return ""
+
+
+def moved(work: Work, live: LiveFunction) -> str:
+    """Who else changed what is being watched; empty if nobody."""
+    if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+        same = is_held(work.amounts[1], live)
+        return "" if same else "somebody else changed the provisioned concurrency"
+    plan = work.memory
+    if work.latest:
+        same = live.latest.content == work.change.before["content"] and live.latest.memory_mb == plan.after_mb
+        return "" if same else "the function was changed by a deploy"
+    candidate = work.watched_version
+    expected = (plan.version, {candidate}) if plan.weight else (candidate, set())
+    if (live.alias_version, set(live.weights)) != expected:
+        return "the alias was changed by a deploy"
+    return ""

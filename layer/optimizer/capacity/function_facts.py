@@ -1,0 +1,41 @@
+"""All that is known of one function when its capacity is decided."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optimizer.capacity.live_function import LiveFunction
+from optimizer.capacity.obstacles import Obstacle
+from optimizer.capacity.provisioned.load import Demand
+from optimizer.capacity.provisioned.local_days import LocalDays
+from optimizer.core import Change, NoChange
+from optimizer.function_logs import FunctionHistory
+
+type Proposal = Change | NoChange
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    """All that is known of one function. calls_day: None is not known. need_most: the most environments ever needed at
+    once, None if not known. scan: what reading its log cost, for the evidence. taken_back: sizes that were tried and
+    did worse. days: the same traffic by local day, None not known; level_ahead: what is forecast, as a multiple of it.
+    in_place: the Change whose timetable is in place, None without or where its record is not known."""
+
+    run_id: str
+    target: str
+    live: LiveFunction
+    history: FunctionHistory
+    demand: Demand
+    calls_day: float | None
+    need_most: int | None
+    scan: Mapping[str, Any]
+    taken_back: Collection[int] = ()
+    timezone: str = "UTC"
+    days: LocalDays | None = None
+    level_ahead: float = 1.0
+    in_place: Change | None = None
+
+
+def owner_facts(owner: Obstacle | None) -> dict[str, str]:
+    """The evidence that a template owns the knob."""
+    return {"owner": owner.rule, "template_line": owner.message} if owner else {}

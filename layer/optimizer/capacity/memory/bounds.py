@@ -1,0 +1,106 @@
+"""What a memory change is held to, what trying a size may come to within that, and the bill at a size. Pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from optimizer.capacity.function_facts import FunctionFacts
+from optimizer.capacity.memory import model as memory_model
+from optimizer.capacity.memory.trial import TrialOutcome, break_even, outcome
+from optimizer.capacity.provisioned.load import usd_month
+from optimizer.capacity.provisioned.steps import held
+from optimizer.core import Interval
+from optimizer.function_logs import FunctionHistory, SizeHistory
+from optimizer.policy import Memory
+from optimizer.prices import aws_lambda
+
+_DAYS_A_MONTH = 365 / 12
+# The model's goal, and whether the largest slowdown counts from the first size.
+GOALS: Mapping[str, tuple[str, bool]] = {
+    "cost": ("cost", False),
+    "cost_guarded": ("cost", True),
+    "balanced": ("balanced", False),
+    "p95": ("cost", False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Duration ratios (after / before) that a change may reach: `slowdown` by the policy, `gain` before it brings
+    less than is worth a change (inf: it need not)."""
+
+    slowdown: float
+    gain: float
+
+    @property
+    def most(self) -> float:
+        """Both together."""
+        return min(self.slowdown, self.gain)
+
+
+def bounds_of(seen: FunctionFacts, limits: Memory, now: SizeHistory, after_mb: int, *, safety: bool) -> Bounds:
+    """Of a change to `after_mb`; `safety`: made for its memory, not for its price."""
+    slowdown = limits.max_slowdown
+    if GOALS.get(limits.goal, ("cost", True))[1]:
+        # Slowdowns of several changes add up to no more than one may be.
+        first = next(size for size in seen.history.sizes.values() if size.durations.count)
+        if first is not now:
+            # Both means are estimates; the sum of the steps must be likely to stay within.
+            step = first.durations.mean_interval().low / now.durations.mean_interval().high
+            slowdown = min(slowdown, slowdown * step)
+    if safety:
+        return Bounds(slowdown, math.inf)
+    if limits.max_p95_ms is not None:
+        slowdown = min(slowdown, limits.max_p95_ms / now.durations.quantile(0.95))
+    mean_ms, before_usd = now.durations.mean, bill(seen, now.memory_mb, now.durations.mean, 1.0)
+
+    def goal(ratio: float) -> float:
+        price = bill(seen, after_mb, mean_ms * ratio, ratio) / (before_usd * (1 - limits.min_gain))
+        return price * ratio if limits.goal == "balanced" else price
+
+    return Bounds(slowdown, break_even(goal))
+
+
+def outcome_of(
+    decision: memory_model.MemoryDecision,
+    history: FunctionHistory,
+    current_mb: int,
+    after_mb: int,
+    bounds: Bounds,
+    *,
+    canary: bool,
+) -> TrialOutcome | None:
+    """Without a canary every call would pay for the try: then only what is expected to be kept is done."""
+    likely = decision.predicted[after_mb]
+    now = history.sizes[current_mb]
+    if not canary and likely.estimate > bounds.most * now.durations.mean:
+        return None
+    if not canary or bounds.gain == math.inf:
+        return TrialOutcome(
+            1.0, Interval(*(ms / now.durations.mean for ms in (likely.estimate, likely.low, likely.high)))
+        )
+    belief = memory_model.believe(observed_sizes(history), [after_mb])
+    durations_ms = belief.sample(memory_model.CURVES)[:, belief.sizes_mb.index(after_mb)]
+    return outcome(durations_ms / now.durations.mean, bounds.most)
+
+
+def observed_sizes(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]:
+    """What the model is told of each size, in the order in which they were first run."""
+    return {
+        mb: memory_model.SizeSeen(size.durations.mean, size.durations.count)
+        for mb, size in history.sizes.items()
+        if size.durations.count and size.durations.mean > 0
+    }
+
+
+def bill(seen: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
+    """USD a month; per call where the number of calls is not known."""
+    calls_month = seen.calls_day * _DAYS_A_MONTH if seen.calls_day else 1.0
+    size = seen.history.sizes[seen.live.version.memory_mb]
+    architecture = seen.live.version.architecture
+    init_usd = size.cold_share * float(
+        aws_lambda.call_usd(architecture, memory_mb, size.inits.mean) - aws_lambda.REQUEST_USD
+    )
+    environments = held(seen.live).environments if seen.calls_day else 0
+    demand = seen.demand.scaled(duration_ratio)
+    return calls_month * init_usd + usd_month(demand, architecture, memory_mb, mean_ms, calls_month, environments)

@@ -1,0 +1,152 @@
+"""Which memory size a function should run at next, from the sizes that it has run at so far.
+
+An experiment with few tries. The belief about the function's curve (memory_belief.py) gives curves that are all equally
+likely; on each, every plan of one or two more tries ends with some size at some loss against the best size of all. The
+try with the smallest mean loss is made next, and the best size seen is kept when no try is worth it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.capacity.memory.belief import Belief
+from optimizer.capacity.memory.curves import Array
+from optimizer.capacity.memory.value import Objective, usd_per_gb_s
+from optimizer.core import Interval, figure
+
+DURATION_POWER: Mapping[str, int] = {"cost": 0, "cost_guarded": 0, "balanced": 1}
+# A quarter of the median drift of a function between months (2 %): less cannot be told from noise.
+WORTH_A_CHANGE = 0.005
+# Coefficient of variation of single calls, where only their mean is known.
+CALL_VARIATION = 0.5
+CURVES = 8000
+GROUPS = 32
+
+
+class UnknownGoal(ValueError):
+    """The goal is none of DURATION_POWER."""
+
+
+class NothingObserved(ValueError):
+    """No duration is known at the current size."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeSeen:
+    """Mean duration of the calls at a size; `invocations` 0: how many there were is not known."""
+
+    mean_duration_ms: float
+    invocations: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryDecision:
+    """The size to run at next, and why; `predicted`: median and 80 % interval of the mean duration in ms at every
+    allowed or observed size, of the long run where the size was observed."""
+
+    memory_mb: int
+    reason: str
+    predicted: Mapping[int, Interval]
+
+
+def choose(
+    observed: Mapping[int, SizeSeen],
+    architecture: str,
+    allowed_mb: Sequence[int],
+    current_mb: int,
+    goal: str,
+    max_slowdown: float | None,
+    changes_left: int,
+) -> MemoryDecision:
+    """The next allowed size to try, or the best one seen; with no change left always an observed one.
+
+    `observed` holds the sizes in the order in which the function ran at them: `max_slowdown` is the largest mean
+    duration as a multiple of that at the first (None: no limit). If no observed size is both allowed and fast enough,
+    the current one is kept. UnknownGoal, NothingObserved, or UnknownArchitecture of prices.py.
+    """
+    if goal not in DURATION_POWER:
+        raise UnknownGoal(f"goal {goal!r}: one of {', '.join(DURATION_POWER)}")
+    if current_mb not in observed:
+        raise NothingObserved(f"no duration is known at the current {current_mb} MB")
+    objective = _objective(observed, architecture, goal, max_slowdown)
+    belief = believe(observed, allowed_mb)
+    durations_ms = belief.sample(CURVES)
+    ranges = np.quantile(durations_ms, (0.1, 0.5, 0.9), axis=0).T.tolist()
+    predicted = {
+        mb: Interval(middle, low, high) for mb, (low, middle, high) in zip(belief.sizes_mb, ranges, strict=True)
+    }
+    best_mb = _best_seen(observed, allowed_mb, current_mb, objective)
+    columns = [at for at, mb in enumerate(belief.sizes_mb) if mb in allowed_mb and mb not in observed]
+    if changes_left <= 0 or not columns:
+        return MemoryDecision(best_mb, _keep(best_mb, "no other size may be tried"), predicted)
+    stay, regrets = _expected_regrets(
+        objective.values(belief.sizes_mb, durations_ms)[:, columns],
+        objective.value(best_mb, observed[best_mb].mean_duration_ms),
+        changes_left,
+    )
+    first = {belief.sizes_mb[at]: stay - regret for at, regret in zip(columns, regrets.tolist(), strict=True)}
+    if len(observed) == 1 and objective.duration_power:
+        # One size does not tell how much slower a smaller one is: where duration counts, the first step goes up.
+        first = {mb: gain for mb, gain in first.items() if mb > current_mb} or first
+    try_mb = max(first, key=lambda mb: first[mb])
+    if first[try_mb] < WORTH_A_CHANGE:
+        return MemoryDecision(best_mb, _keep(best_mb, f"no try is expected to gain {WORTH_A_CHANGE:.1%}"), predicted)
+    return MemoryDecision(try_mb, _try(try_mb, predicted[try_mb], first[try_mb]), predicted)
+
+
+def believe(observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int]) -> Belief:
+    """What is known of the curve at the allowed and the observed sizes."""
+    belief = Belief.prior(sorted({*allowed_mb, *observed}))
+    for memory_mb, seen in observed.items():
+        variance = CALL_VARIATION**2 / seen.invocations if seen.invocations else 0.0
+        belief = belief.observe(memory_mb, math.log(seen.mean_duration_ms), variance)
+    return belief
+
+
+def _objective(observed: Mapping[int, SizeSeen], architecture: str, goal: str, max_slowdown: float | None) -> Objective:
+    first = next(iter(observed.values()))
+    limit_ms = None if max_slowdown is None else max_slowdown * first.mean_duration_ms
+    return Objective(usd_per_gb_s(architecture), DURATION_POWER[goal], limit_ms)
+
+
+def _best_seen(
+    observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int], current_mb: int, objective: Objective
+) -> int:
+    fit = [mb for mb, seen in observed.items() if mb in allowed_mb and objective.allows(seen.mean_duration_ms)]
+    return min(fit, key=lambda mb: objective.value(mb, observed[mb].mean_duration_ms), default=current_mb)
+
+
+def _expected_regrets(values: Array, best: float, changes_left: int) -> tuple[float, Array]:
+    """Mean of (best size found / best size of all - 1) without a try, and after trying each column first and, where
+    another change is left, the best other column then, chosen by what the first showed.
+
+    `values`: of the sizes not seen yet, shape (curves, sizes), infinite where too slow; `best`: the best value seen.
+    The curves are grouped by the value at the first try: within a group it is as good as known.
+    """
+    least = np.minimum(values.min(axis=1), best)[:, None]
+    left = np.minimum(values, best) / least - 1.0  # what is missed after this try alone, (curves, sizes)
+    stay = float(np.mean(best / least - 1.0))
+    if changes_left == 1 or values.shape[1] == 1:
+        return stay, np.asarray(np.mean(left, axis=0))
+    bounds = np.linspace(0, len(values), GROUPS, endpoint=False).astype(int)
+    regrets = []
+    for first in range(values.shape[1]):
+        then = np.minimum(left, left[:, [first]])
+        order = np.argsort(values[:, first], kind="stable")
+        groups = np.add.reduceat(then[order], bounds, axis=0)
+        regrets.append(groups.min(axis=1).sum() / len(values))
+    return stay, np.array(regrets)
+
+
+def _keep(memory_mb: int, why: str) -> str:
+    return f"{memory_mb} MB is the best size seen, and {why}."
+
+
+def _try(memory_mb: int, duration_ms: Interval, gain: float) -> str:
+    low, high = figure(duration_ms.low), figure(duration_ms.high)
+    return (
+        f"{memory_mb} MB is worth a try: {low} to {high} ms are expected there, and "
+        f"finding out should bring the function {gain:.1%} closer to its best size."
+    )

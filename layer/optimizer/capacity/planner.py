@@ -1,0 +1,136 @@
+"""One batch of functions: read what each is and did, propose, and say of each what came of it."""
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.capacity.live_function import LATEST, LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
+from optimizer.capacity.propose import FunctionFacts, plan_function
+from optimizer.capacity.provisioned.amount import Amount, change_id_of, held
+from optimizer.capacity.provisioned.best_week import level_ahead
+from optimizer.capacity.provisioned.load import Demand
+from optimizer.capacity.provisioned.local_days import LocalDays
+from optimizer.core import Change, NoChange, Tuner
+from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog, Scan
+from optimizer.policy import Policy
+from optimizer.run import is_asked
+from optimizer.store import Documents, NoSuchDocument, Proposals
+from optimizer.traffic import stored_history
+
+WEEK_HOURS = 7 * 24
+# Logs Insights runs 30 queries of an account at once; other people query, too.
+_AT_ONCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityPlanner:
+    """Plans batches of a run. `taken_back`: sizes that were tried on a target and did worse. `change`: the record of a
+    Change, None where there is none."""
+
+    documents: Documents
+    account: LambdaAccount
+    logs: ReportLog
+    policy: Policy
+    run_id: str
+    now: datetime
+    taken_back: Callable[[str], Collection[int]] = lambda _target: ()
+    change: Callable[[str], Change | None] = lambda _change_id: None
+
+    def plan(self, batch: str) -> Proposals:
+        """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
+        document = self.documents.read(f"runs/{self.run_id}/batches/{batch}.json")
+        if not is_asked(document, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY):
+            return Proposals()
+        targets = {target["function_name"]: target for target in document["functions"]}
+        traffic = self.documents.read(f"runs/{self.run_id}/traffic/{batch}.json")
+        result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
+        known = [(targets[name], document) for name, document in traffic["functions"].items()]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            outcomes = list(pool.map(lambda pair: self._one(*pair), known))
+        for (target, _), outcome in zip(known, outcomes, strict=True):
+            if isinstance(outcome, str):
+                result.failed[target["function_arn"]] = outcome
+                continue
+            for proposal in outcome:
+                result.add(proposal)
+        return result
+
+    def _one(self, target: Mapping[str, Any], traffic: Mapping[str, Any]) -> list[Change | NoChange] | str:
+        name = target["function_name"]
+        try:
+            live = self._live(name, target["alias"])
+            history, scan = self._history(live, traffic.get("invocations_day"))
+        except (NoSuchAlias, NoSuchFunction) as gone:
+            return f"{gone}; memory and provisioned concurrency are only changed behind an alias"
+        except ClientError as error:
+            failure = error.response["Error"]
+            return f"{error.operation_name} of {name} failed: {failure['Code']}: {failure.get('Message', '')}"
+        stored = stored_history(self.documents, name)
+        seen = FunctionFacts(
+            run_id=self.run_id,
+            target=target["function_arn"],
+            live=live,
+            history=history,
+            demand=Demand.of(stored.minutes),
+            calls_day=traffic.get("invocations_day"),
+            need_most=(traffic.get("need") or {}).get("max"),
+            scan=scan,
+            taken_back=self.taken_back(target["function_arn"]),
+            timezone=target["timezone"],
+            days=LocalDays.of(stored.minutes, target["timezone"]),
+            level_ahead=level_ahead(stored.hours, target["timezone"]),
+            in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
+        )
+        self._tell_warmups(seen)
+        return list(plan_function(seen, self.policy))
+
+    def _tell_warmups(self, seen: FunctionFacts) -> None:
+        """Keep what is provisioned in each hour of the week: there pings would find what is warm already."""
+        now = Amount.in_place(seen.in_place, seen.live) if seen.in_place else held(seen.live)
+        least = now.bounds.minimum if now.bounds else now.environments
+        hours = now.timetable.hours() if now.timetable else (least,) * WEEK_HOURS
+        document = {"timezone": now.timetable.timezone if now.timetable else seen.timezone, "hours": hours}
+        self.documents.write(f"history/capacity/{seen.live.function_name}.provisioned.json", document)
+
+    def _live(self, name: str, alias: str) -> LiveFunction:
+        try:
+            return self.account.read(name, alias, owners=True, timetables=True)
+        except NoSuchAlias:
+            if self.account.has_aliases(name):
+                raise
+            return self.account.read(name, LATEST, owners=True)
+
+    def _history(self, live: LiveFunction, lines_day: float | None) -> tuple[FunctionHistory, Mapping[str, Any]]:
+        key = f"history/capacity/{live.function_name}.json"
+        try:
+            history = FunctionHistory.from_document(self.documents.read(key))
+        except NoSuchDocument:
+            history = FunctionHistory()
+        try:
+            scan = self.logs.scan(
+                live.log_group,
+                self.now,
+                max_scan_mb=self.policy.memory.max_log_scan_mb,
+                lines_day=lines_day,
+                read_until=history.read_until,
+            )
+        except LogsUnreadable as unreadable:
+            return history, {"unreadable": str(unreadable)}
+        grown = history.add(scan.reports.lines, scan.end)
+        self.documents.write(key, grown)
+        return grown, _scan_facts(scan)
+
+
+def _scan_facts(scan: Scan) -> dict[str, Any]:
+    return {
+        "from": scan.start.isoformat(),
+        "until": scan.end.isoformat(),
+        "lines": len(scan.reports.lines),
+        "malformed": scan.reports.malformed,
+        "bytes": scan.scanned_bytes,
+        "usd": round(scan.usd, 6),
+    }

@@ -1,0 +1,42 @@
+"""Proposes for one function a memory size or an amount of provisioned concurrency, or says why neither. Pure.
+
+Both are decided on one bill: the size changes the duration, the duration the environments needed, these whether
+provisioned concurrency pays. A function gets one change at a time, the one that saves more; the other waits until
+the first has been watched.
+"""
+
+from typing import Any
+
+from optimizer.capacity.function_facts import FunctionFacts, Proposal
+from optimizer.capacity.memory.propose import memory_limits, plan_memory
+from optimizer.capacity.provisioned.amount import Amount, held
+from optimizer.capacity.provisioned.propose import held_facts, plan_provisioned
+from optimizer.core import Change, NoChange, Tuner
+from optimizer.policy import Policy
+
+__all__ = ["FunctionFacts", "Proposal", "memory_limits", "plan_function"]
+
+
+def plan_function(seen: FunctionFacts, policy: Policy) -> list[Proposal]:
+    """One proposal for the memory size and one for provisioned concurrency; at most one of them is a Change."""
+    memory = plan_memory(seen, policy)
+    provisioned = plan_provisioned(seen, policy)
+    if not (isinstance(memory, Change) and isinstance(provisioned, Change)):
+        return [memory, provisioned]
+    # An alias with provisioned concurrency refuses the canary that the size needs.
+    if memory.evidence["canary_weight"] > 0 or _saving(memory) >= _saving(provisioned):
+        return [memory, _postponed(provisioned, seen, "the memory size is changed first")]
+    return [_postponed(memory, seen, "provisioned concurrency is changed first"), provisioned]
+
+
+def _saving(change: Change) -> float:
+    return -change.effect.usd_month.estimate if change.effect.usd_month else 0.0
+
+
+def _postponed(change: Change, seen: FunctionFacts, why: str) -> NoChange:
+    evidence: dict[str, Any] = {"wanted": dict(change.after)}
+    if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+        now = Amount.in_place(seen.in_place, seen.live) if seen.in_place else held(seen.live)
+        evidence |= held_facts(now, seen.live)
+    reason = f"One change of a function at a time: {why}, and this is decided again when it has been watched."
+    return NoChange(change.run_id, change.tuner, change.target, reason, evidence)

@@ -1,0 +1,105 @@
+"""What the alias of a function holds, or is to hold, of provisioned concurrency. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from optimizer.capacity.live_function import LiveFunction, Scaling
+from optimizer.capacity.provisioned.timetable import Timetable
+from optimizer.core import Change
+
+# The id of a Change of this tuner begins with it; what follows stands for the Change in the names of its schedules.
+_ID_PREFIX = "provisioned-concurrency-"
+
+type Place = tuple[int, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Environments, or the bounds that Application Auto Scaling keeps them within; with a timetable, the most of both.
+
+    plan: the mark of the Change whose timetable it is. floor: what stays at all times when the timetable is gone.
+    """
+
+    environments: int
+    bounds: Scaling | None = None
+    timetable: Timetable | None = None
+    plan: str = ""
+    floor: int = 0
+
+    @classmethod
+    def of(cls, part: Mapping[str, Any], plan: str = "") -> "Amount":
+        """Read the `before` or `after` of a Change. `plan`: the mark of the Change itself, for its `after`."""
+        timetable = Timetable.from_document(part["timetable"]) if part.get("timetable") else None
+        return cls(
+            environments=int(part["environments"]),
+            bounds=Scaling(int(part["min"]), int(part["max"])) if "min" in part else None,
+            timetable=timetable,
+            plan=str(part.get("plan") or plan) if timetable else "",
+            floor=int(part.get("floor", 0)),
+        )
+
+    @classmethod
+    def in_place(cls, change: Change, live: LiveFunction) -> "Amount":
+        """What a Change left that put a timetable in place; the largest size of a scaling target is as it is now."""
+        there = cls.of(change.after, mark_of(change.id))
+        if live.scaling is None or there.bounds is None:
+            return there
+        most = live.scaling.maximum
+        return replace(there, environments=most, bounds=Scaling(there.bounds.minimum, most))
+
+    def document(self) -> dict[str, Any]:
+        """As the `before` of a Change."""
+        part: dict[str, Any] = {"environments": self.environments}
+        if self.bounds is not None:
+            part |= {"min": self.bounds.minimum, "max": self.bounds.maximum}
+        if self.timetable is not None:
+            part |= {"floor": self.floor, "timetable": self.timetable.document(), "plan": self.plan}
+        return part
+
+    def at(self, moment: datetime) -> Place:
+        """What is to be held at a moment: environments, or the least and the most of a scaling target."""
+        least = self.bounds.minimum if self.bounds else self.environments
+        if self.timetable is not None:
+            least = self.timetable.held_at(moment)
+        return least, self.bounds.maximum if self.bounds else None
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """What is held at some time."""
+        most = self.bounds.maximum if self.bounds else None
+        if self.timetable is not None:
+            return frozenset((environments, most) for environments in self.timetable.amounts)
+        return frozenset({(self.bounds.minimum if self.bounds else self.environments, most)})
+
+
+def mark_of(change_id: str) -> str:
+    """What stands for a Change in the names of its schedules."""
+    return change_id.removeprefix(_ID_PREFIX)
+
+
+def change_id_of(mark: str) -> str:
+    """`mark_of` read back."""
+    return _ID_PREFIX + mark
+
+
+def held(live: LiveFunction) -> Amount:
+    """What the alias holds at this moment; with a scaling target, its largest size counts."""
+    if live.scaling is not None:
+        return Amount(live.scaling.maximum, live.scaling)
+    return Amount(live.provisioned.requested if live.provisioned else 0)
+
+
+def place(live: LiveFunction) -> Place:
+    """The same in the form of `Amount.at`."""
+    if live.scaling is not None:
+        return live.scaling.minimum, live.scaling.maximum
+    return live.provisioned.requested if live.provisioned else 0, None
+
+
+def is_held(amount: Amount, live: LiveFunction) -> bool:
+    """Whether the alias is as the amount says, at some time of its timetable, and no other timetable is in place."""
+    plans = {amount.plan} if amount.plan else set()
+    same_owner = (live.scaling is None) == (amount.bounds is None)
+    return same_owner and set(live.plans) == plans and place(live) in amount.places

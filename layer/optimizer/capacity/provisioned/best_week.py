@@ -1,0 +1,107 @@
+"""Which environments of a week are worth holding, tried on days that the week was not made from. Pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.capacity.provisioned.hourly_minimum import scheduled_minimum
+from optimizer.capacity.provisioned.local_days import LocalDays, Use, use
+from optimizer.core import moment_of
+from optimizer.traffic import Floats, Series
+from optimizer.traffic.forecast import TooLittleHistory, forecast_hours
+
+_DAY, _WEEK = 24, 7 * 24
+# A difference that chance alone would make in one of twenty cases is none.
+_CERTAIN = 1.645
+# Which weekdays are taken together, the fewest kinds of days first.
+KINDS: Mapping[str, tuple[int, ...]] = {
+    "every day alike": (0,) * 7,
+    "weekdays and weekends": (0, 0, 0, 0, 0, 1, 1),
+    "weekdays, Saturdays and Sundays": (0, 0, 0, 0, 0, 1, 2),
+    "each day of the week": (0, 1, 2, 3, 4, 5, 6),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TriedWeek:
+    """hours: environments of each hour of the week, Monday first. tried: its use on the days, each left out of the week
+    it was tried on. kinds: which days were taken together."""
+
+    hours: tuple[int, ...]
+    tried: Use
+    kinds: str
+
+
+def best_week(days: LocalDays, *, least_utilisation: float, most: int, floor: int = 0) -> TriedWeek:
+    """Days of a kind are taken together, in as few kinds as may be: more only where that is surely worth more on days
+    left out."""
+    levels = min(most, math.ceil(float(np.nanmax(days.busy, initial=0.0))))
+    used = days.used(max(levels, floor))
+    everything = np.ones(len(days), bool)
+    best: tuple[Floats, str, Use] | None = None
+    for name, kinds in KINDS.items():
+        of_day = np.array(kinds)[days.weekdays]
+        weeks = [
+            scheduled_minimum(
+                _usual(used, of_day, kinds, np.arange(len(days)) != day),
+                least_utilisation=least_utilisation,
+                floor=floor,
+            )
+            for day in range(len(days))
+        ]
+        tried = use(used, days.weekdays, weeks)
+        worth = tried.worth(least_utilisation)
+        if best is None or surely_more(worth, best[0], days.weekdays):
+            best = worth, name, tried
+    assert best is not None  # noqa: S101  there are kinds
+    kinds = KINDS[best[1]]
+    of_day = np.array(kinds)[days.weekdays]
+    hours = scheduled_minimum(_usual(used, of_day, kinds, everything), least_utilisation=least_utilisation, floor=floor)
+    return TriedWeek(hours, best[2], best[1])
+
+
+def surely_more(worth: Floats, other: Floats, weekdays: NDArray[np.int64]) -> bool:
+    """Whether the one was worth more than the other on the days, by more than chance makes of days of one weekday."""
+    difference = worth - other
+    variance = 0.0
+    for weekday in range(7):
+        same = difference[weekdays == weekday]
+        if len(same) > 1:
+            variance += len(same) * float(same.var(ddof=1))
+        elif len(same):
+            variance += float(same[0]) ** 2
+    return float(difference.sum()) > max(_CERTAIN * math.sqrt(variance), 1e-9)
+
+
+def level_ahead(hours: Series, timezone: str) -> float:
+    """The traffic that is forecast for the next day as a multiple of that of the same hours one and two weeks before,
+    but no further from it than these two weeks were from each other; 1 where there is too little to tell."""
+    calls = hours.values["invocations"] if len(hours) else np.empty(0)
+    last, before = (float(np.nansum(calls[len(calls) - n * _WEEK :][:_WEEK])) for n in (1, 2))
+    if len(calls) < 2 * _WEEK or not last or not before:
+        return 1.0
+    try:
+        ahead = forecast_hours(calls, moment_of(hours.end * 60), timezone, _DAY)
+    except TooLittleHistory:
+        return 1.0
+    then = np.nanmean([calls[len(calls) - n * _WEEK :][:_DAY] for n in (1, 2)], axis=0)
+    usual = float(np.nansum(then))
+    if not usual:
+        return 1.0
+    apart = abs(last - before) / (last + before)
+    return float(np.clip(float(np.nansum(ahead.expected)) / usual, 1 - apart, 1 + apart))
+
+
+def _usual(used: Floats, of_day: NDArray[np.int64], kinds: tuple[int, ...], among: NDArray[np.bool_]) -> Floats:
+    """[environments, 168]: the mean share of each hour of the week over the days of its kind that count."""
+    week = np.full((len(used), 7, _DAY), np.nan)
+    for kind in set(kinds):
+        some = used[:, among & (of_day == kind)]
+        known = ~np.isnan(some)
+        counts = known.sum(axis=1)
+        mean = np.where(counts > 0, np.where(known, some, 0.0).sum(axis=1) / np.maximum(counts, 1), np.nan)
+        week[:, np.array(kinds) == kind] = mean[:, None]
+    return week.reshape(len(used), _WEEK)

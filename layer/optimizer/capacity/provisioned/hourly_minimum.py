@@ -1,0 +1,58 @@
+"""Provisioned concurrency by the hour of the week: how many environments are worth holding in each. Pure."""
+
+import numpy as np
+
+from optimizer.capacity.provisioned.timetable import READY_MINUTES
+from optimizer.traffic import Floats
+
+_HOUR = 60
+
+
+def scheduled_minimum(used: Floats, *, least_utilisation: float, floor: int = 0) -> tuple[int, ...]:
+    """Hold each further environment through those hours in which it is busy enough.
+
+    used: [environments, hours], the share of each hour in which the first, second, ... environment is expected to be
+    busy; NaN not known, which holds nothing. The last hour comes before the first: the week goes on. least_utilisation:
+    from which share of busy time on an environment is worth its price (the break-even, or less where the policy buys
+    latency). floor: environments that are held in any case. To start one costs what it costs until it is ready, so that
+    none is given back for an hour to be started again.
+    """
+    if not 0 < least_utilisation <= 1:
+        raise ValueError(f"least_utilisation must be above 0 and at most 1, not {least_utilisation}")
+    held = np.full(used.shape[1], floor)
+    for share in np.nan_to_num(used[floor:], nan=0.0):
+        worth = share - least_utilisation
+        # Nobody needs a later environment where this one is not busy enough in any hour.
+        if not (worth > 0).any():
+            break
+        through = _worth_holding(worth, least_utilisation * READY_MINUTES / _HOUR)
+        if not through.any():
+            break
+        held += through
+    return tuple(held.tolist())
+
+
+def _worth_holding(worth: Floats, start_cost: float) -> np.ndarray:
+    """The hours that add up to the most worth, less `start_cost` for each time that holding begins. Exact: the better
+    of the weeks that begin and end with nothing held, and held."""
+    weeks = [_best_week(worth, start_cost, state) for state in (False, True)]
+    return max(weeks, key=lambda week: week[0])[1]
+
+
+def _best_week(worth: Floats, start_cost: float, state: bool) -> tuple[float, np.ndarray]:
+    """By dynamic programming backwards, `state` held before the first hour and in the last; of equals, nothing is."""
+    hours = len(worth)
+    gain = np.full((hours + 1, 2), -np.inf)
+    gain[hours, int(state)] = 0.0
+    choice = np.zeros((hours, 2), bool)
+    for hour in range(hours - 1, -1, -1):
+        for before in (0, 1):
+            holding = worth[hour] + gain[hour + 1, 1] - (0.0 if before else start_cost)
+            choice[hour, before] = holding > gain[hour + 1, 0]
+            gain[hour, before] = max(holding, gain[hour + 1, 0])
+    through = np.zeros(hours, bool)
+    held = int(state)
+    for hour in range(hours):
+        through[hour] = choice[hour, held]
+        held = int(through[hour])
+    return float(gain[0, int(state)]), through

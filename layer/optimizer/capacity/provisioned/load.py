@@ -1,0 +1,99 @@
+"""How many environments are busy, minute by minute, and how well provisioned concurrency would be used. Pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.policy import ProvisionedConcurrency
+from optimizer.prices import aws_lambda
+from optimizer.traffic import Floats, Series
+
+_DAY_MINUTES = 1440
+# List prices are rounded: 60 % in the policy means the break-even, not a purchase below it.
+_SAME = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """busy: environments at work in each known minute, on average (Little's law: calls times duration)."""
+
+    busy: Floats
+
+    @classmethod
+    def of(cls, minutes: Series) -> "Demand":
+        """From a minute series; minutes that are not known are left out, those without calls are zero."""
+        if not len(minutes):
+            return cls(np.zeros(0))
+        calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
+        busy = np.where(calls > 0, calls * duration_ms / 60_000.0, 0.0 * calls)
+        return cls(busy[~np.isnan(busy)])
+
+    @property
+    def days(self) -> float:
+        """How long a time is known."""
+        return len(self.busy) / _DAY_MINUTES
+
+    def scaled(self, duration_ratio: float) -> "Demand":
+        """The demand if every call took so many times as long."""
+        return Demand(self.busy * duration_ratio)
+
+    def served(self, environments: int) -> float:
+        """Busy environments, on average, that so many provisioned ones take over."""
+        return float(np.minimum(self.busy, environments).mean()) if len(self.busy) else 0.0
+
+    def utilisation(self, environments: int) -> float:
+        """The share of their time (0 to 1) that so many provisioned environments would be busy."""
+        return self.served(environments) / environments if environments else 0.0
+
+    @property
+    def mean(self) -> float:
+        """Busy environments on average."""
+        return float(self.busy.mean()) if len(self.busy) else 0.0
+
+
+def worth_holding(demand: Demand, architecture: str, memory_mb: int, limits: ProvisionedConcurrency) -> int:
+    """How many environments to hold all the time: each that is busy for longer than the break-even pays for itself;
+    where the policy accepts a lower use, latency is bought with the rest of its budget."""
+    pays = float(aws_lambda.break_even_utilisation(architecture))
+    buys_latency = limits.min_utilisation < pays - _SAME
+    held = 0
+    for environments in range(1, limits.max_per_function + 1):
+        if provisioned_usd_month(architecture, memory_mb, environments) > budget_month(limits):
+            break
+        last_one = demand.served(environments) - demand.served(environments - 1)
+        bought = buys_latency and demand.utilisation(environments) >= limits.min_utilisation
+        if not bought and (last_one < pays or demand.utilisation(environments) < limits.min_utilisation):
+            break
+        held = environments
+    return held
+
+
+def least_worth(architecture: str, limits: ProvisionedConcurrency) -> float:
+    """The share of its time that an environment must be busy to be worth holding: the break-even, or what the policy
+    says where it accepts less for the sake of latency, or wants more."""
+    pays = float(aws_lambda.break_even_utilisation(architecture))
+    # The least that is asked for anywhere: an environment that is never called is worth nothing.
+    wanted = max(limits.min_utilisation, 0.01)
+    return pays if abs(wanted - pays) < _SAME else wanted
+
+
+def budget_month(limits: ProvisionedConcurrency) -> float:
+    """The smaller of the month's budget and that of its days, in USD."""
+    return min(limits.max_usd_month, limits.max_usd_day * 365 / 12)
+
+
+def provisioned_usd_month(architecture: str, memory_mb: int, environments: int) -> float:
+    """What so many environments cost a month if they are held all the time, before any call."""
+    return float(aws_lambda.provisioned_usd(architecture, memory_mb, environments, aws_lambda.SECONDS_A_MONTH))
+
+
+def usd_month(
+    demand: Demand, architecture: str, memory_mb: int, mean_duration_ms: float, calls_month: float, environments: int
+) -> float:
+    """The function's bill of a month: calls on provisioned environments at their cheaper rate, the rest on demand,
+    and what is held. List prices of the first tier."""
+    share = demand.served(environments) / demand.mean if demand.mean else 0.0
+    on_demand = float(aws_lambda.call_usd(architecture, memory_mb, mean_duration_ms))
+    provisioned = float(aws_lambda.provisioned_call_usd(architecture, memory_mb, mean_duration_ms))
+    calls = calls_month * (share * provisioned + (1 - share) * on_demand)
+    return calls + provisioned_usd_month(architecture, memory_mb, environments)

@@ -1,0 +1,110 @@
+"""Busy environments of past days, hour by hour in local time, and what holding some of them would have been worth.
+Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.capacity.provisioned.timetable import READY_MINUTES
+from optimizer.traffic import DAY_MINUTES, Floats, Series, offsets_minutes
+
+_HOURS, _HOUR = 24, 60
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDays:
+    """busy: [days, 24, 60] environments at work on average in each local minute (Little's law), NaN not known.
+    weekdays: of each day, 0 is Monday. An hour that clocks skip is not known; of one that comes twice, the later
+    counts."""
+
+    busy: Floats
+    weekdays: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, minutes: Series, timezone: str) -> "LocalDays":
+        """From a minute series of a history."""
+        if not len(minutes):
+            return cls(np.zeros((0, _HOURS, _HOUR)), np.zeros(0, np.int64))
+        calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
+        busy = np.where(calls > 0, calls * duration_ms / 60_000.0, 0.0 * calls)
+        number = minutes.start + np.arange(len(minutes))
+        local = number + offsets_minutes(ZoneInfo(timezone), number)
+        first = int(local[0]) // DAY_MINUTES
+        days = int(local[-1]) // DAY_MINUTES - first + 1
+        grid = np.full(days * DAY_MINUTES, np.nan)
+        grid[local - first * DAY_MINUTES] = busy
+        # The first of January 1970 was a Thursday.
+        weekdays = (first + np.arange(days) + 3) % 7
+        return cls(grid.reshape(days, _HOURS, _HOUR), weekdays.astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.busy)
+
+    def whole(self) -> "LocalDays":
+        """Those of which every hour is known in part at least, the one that clocks skip left out."""
+        hours = (~np.isnan(self.busy)).any(axis=2).sum(axis=1)
+        keep = hours >= _HOURS - 1
+        return LocalDays(self.busy[keep], self.weekdays[keep])
+
+    def scaled(self, factor: float) -> "LocalDays":
+        """The same days at another level of traffic."""
+        return LocalDays(self.busy * factor, self.weekdays)
+
+    def used(self, environments: int) -> Floats:
+        """[environments, days, 24]: the share of each hour in which the first, second, ... environment is busy.
+
+        Calls come at random, so that even below their number some find all environments busy and go elsewhere while at
+        other moments some idle: of a load a the n-th takes a (B(n - 1) - B(n)), B being Erlang's loss formula
+        (A. K. Erlang, 1917; it holds for any distribution of the durations).
+        """
+        shares, lost = [], np.ones_like(self.busy)
+        for number in range(1, environments + 1):
+            then = self.busy * lost / (number + self.busy * lost)
+            shares.append(_hourly_mean(self.busy * (lost - then)))
+            lost = then
+        return np.array(shares).reshape(environments, *self.busy.shape[:2])
+
+
+def _hourly_mean(minutes: Floats) -> Floats:
+    known = ~np.isnan(minutes)
+    counts = known.sum(axis=2)
+    return np.where(counts > 0, np.where(known, minutes, 0.0).sum(axis=2) / np.maximum(counts, 1), np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a week of environments would have meant on each of the days: environment-hours held and busy in the hours
+    that are known, and how often some were started."""
+
+    held: Floats
+    busy: Floats
+    starts: Floats
+
+    def worth(self, least_utilisation: float) -> Floats:
+        """Of each day, in busy environment-hours: what was busy beyond what has to be to be worth its price."""
+        return self.busy - least_utilisation * (self.held + self.starts * READY_MINUTES / _HOUR)
+
+    @property
+    def utilisation(self) -> float:
+        """The share of the time held that was busy; 0 if nothing was held."""
+        held = float(self.held.sum())
+        return float(self.busy.sum()) / held if held else 0.0
+
+
+def use(used: Floats, weekdays: NDArray[np.int64], weeks: Sequence[Sequence[int]]) -> Use:
+    """`used`: as of LocalDays. `weeks`: for each of the days the 168 environments held, Monday first."""
+    table = np.array(weeks, np.int64).reshape(len(weekdays), 7, _HOURS)
+    days = np.arange(len(weekdays))
+    held = table[days, weekdays]
+    before = np.concatenate([table[days, (weekdays - 1) % 7, -1:], held[:, :-1]], axis=1)
+    known = ~np.isnan(used).all(axis=0)
+    further = np.arange(len(used))[:, None, None]
+    busy = np.where(further < held[None], np.nan_to_num(used), 0.0).sum(axis=0)
+    return Use(
+        held=np.where(known, held, 0).sum(axis=1).astype(float),
+        busy=np.where(known, busy, 0.0).sum(axis=1),
+        starts=np.where(known, np.maximum(held - before, 0), 0).sum(axis=1).astype(float),
+    )

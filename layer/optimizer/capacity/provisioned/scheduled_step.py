@@ -1,0 +1,78 @@
+"""What a step of a timetable does when its time has come: the alias gets what the timetable says of this moment, if it
+still is as the timetable left it and today's policy allows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from optimizer.capacity.live_function import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction, Raced
+from optimizer.capacity.provisioned.amount import Amount, mark_of, place
+from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
+from optimizer.core import Change, Status
+from optimizer.lifecycle import Objection
+from optimizer.store import NoSuchChange, RunStore
+
+# A timetable that was taken away, or never was put in place, sets nothing.
+_IN_FORCE = frozenset({Status.APPLYING, Status.WATCHING, Status.KEPT})
+
+
+@dataclass(frozen=True, slots=True)
+class HoldMinimum:
+    """recheck: today's guardrails of the change on the live state."""
+
+    store: RunStore
+    account: LambdaAccount
+    timetables: PlacedTimetables
+    recheck: Callable[[Change, LiveFunction], Objection | None]
+
+    def hold(self, change_id: str, entry: int, now: datetime) -> dict[str, Any]:
+        """Set it; answers `{"outcome": "held" | "left", "change_id", "environments", "message"?}`."""
+        try:
+            stored = self.store.change(change_id)
+        except NoSuchChange as unknown:
+            return _left(change_id, str(unknown))
+        change, after = stored.change, Amount.of(stored.change.after, mark_of(change_id))
+        if stored.status not in _IN_FORCE or after.timetable is None:
+            return _left(change_id, f"the change is {stored.status.value}")
+        name = change.target.rpartition(":")[2]
+        try:
+            live = self.account.read(name, str(change.evidence["alias"]), owners=True)
+        except (NoSuchAlias, NoSuchFunction) as gone:
+            return _left(change_id, str(gone))
+        # Asked last: whoever takes the timetable away waits for a step that has begun.
+        if not self.timetables.is_in_place(live.function_arn, after.plan, entry):
+            return _left(change_id, "the timetable was taken away")
+        wanted = after.timetable.held_at(now)
+        reason = why_leave(change, after, live, wanted) or self._refused(change, live, wanted)
+        if reason:
+            return _left(change_id, reason)
+        if place(live)[0] != wanted:
+            try:
+                self.account.provision(live, wanted)
+            except Raced as raced:
+                return _left(change_id, str(raced))
+        return {"outcome": "held", "change_id": change_id, "environments": wanted}
+
+    def _refused(self, change: Change, live: LiveFunction, wanted: int) -> str:
+        """Giving some back is always allowed."""
+        if wanted <= place(live)[0]:
+            return ""
+        refusal = self.recheck(change, live)
+        return f"{refusal.rule}: {refusal.message}" if refusal else ""
+
+
+def why_leave(change: Change, after: Amount, live: LiveFunction, wanted: int) -> str:
+    """Why the alias stays as it is; empty if it does not. Pure."""
+    if live.scaling is not None:
+        return "Application Auto Scaling owns the provisioned concurrency now"
+    now = place(live)
+    if now not in after.places | Amount.of(change.before).places:
+        return f"somebody else set the provisioned concurrency to {now[0]}"
+    if live.weights and wanted:
+        return "traffic of the alias is being shifted, which refuses provisioned concurrency"
+    return ""
+
+
+def _left(change_id: str, why: str) -> dict[str, Any]:
+    return {"outcome": "left", "change_id": change_id, "message": why}

@@ -1,0 +1,205 @@
+"""A week of provisioned concurrency in local time: from which minute on how many environments are held. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from optimizer.prices import aws_lambda
+
+DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+# Environments are ready one to two minutes after they were asked for, and none of them before all are.
+READY_MINUTES = 2
+_DAY, _WEEK = 1440, 7 * 1440
+_WEEKS_A_MONTH = aws_lambda.SECONDS_A_MONTH / (_WEEK * 60)
+_DAY_WORDS = {(0, 1, 2, 3, 4, 5, 6): "every day", (0, 1, 2, 3, 4): "on weekdays", (5, 6): "on weekends"}
+_NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+
+
+class MalformedTimetable(ValueError):
+    """A stored or received record is not a timetable; the message names what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """On these days (0 is Monday, rising), from this minute of the day on, so many environments are held."""
+
+    days: tuple[int, ...]
+    minute: int
+    environments: int
+
+    @property
+    def at(self) -> str:
+        """HH:MM."""
+        return f"{self.minute // 60:02}:{self.minute % 60:02}"
+
+    @property
+    def cron(self) -> str:
+        """As EventBridge Scheduler and Application Auto Scaling both take it."""
+        days = ",".join(DAYS[day] for day in self.days) if len(self.days) < len(DAYS) else "*"
+        return f"cron({self.minute % 60} {self.minute // 60} ? * {days} *)"
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """Entries of a week that repeats, in a time zone (IANA name)."""
+
+    timezone: str
+    entries: tuple[Entry, ...]
+
+    @classmethod
+    def of_hours(cls, hours: Sequence[int], timezone: str) -> "Timetable":
+        """From the environments of each hour of the week, Monday first. More is asked for READY_MINUTES before its
+        hour. Without entries where all hours are alike."""
+        days: dict[tuple[int, int], list[int]] = {}
+        for hour, environments in enumerate(hours):
+            before = hours[hour - 1]
+            if environments != before:
+                early = READY_MINUTES if environments > before else 0
+                day, minute = divmod((hour * 60 - early) % _WEEK, _DAY)
+                days.setdefault((minute, environments), []).append(day)
+        return cls(timezone, tuple(Entry(tuple(sorted(on)), *key) for key, on in sorted(days.items())))
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Timetable":
+        """Read `document` back; MalformedTimetable."""
+        try:
+            entries = tuple(
+                Entry(
+                    tuple(sorted(DAYS.index(day) for day in entry["days"])),
+                    _minute(entry["at"]),
+                    _environments(entry["environments"]),
+                )
+                for entry in document["entries"]
+            )
+            timezone = ZoneInfo(document["timezone"]).key
+        except (KeyError, TypeError, ValueError, OSError) as wrong:
+            raise MalformedTimetable(f"a timetable cannot be read: {wrong}") from wrong
+        made = cls(timezone, entries)
+        at = [minute for minute, _ in made.week()]
+        if not entries or len(set(at)) < len(at):
+            raise MalformedTimetable("a timetable needs entries, and no two of them at the same time")
+        return made
+
+    def document(self) -> dict[str, Any]:
+        """As JSON: `{"timezone", "entries": [{"days": ["MON", ...], "at": "HH:MM", "environments": n}]}`."""
+        entries = [
+            {"days": [DAYS[day] for day in entry.days], "at": entry.at, "environments": entry.environments}
+            for entry in self.entries
+        ]
+        return {"timezone": self.timezone, "entries": entries}
+
+    def week(self) -> list[tuple[int, int]]:
+        """Minute of the week and environments of every change, in order."""
+        return sorted((day * _DAY + entry.minute, entry.environments) for entry in self.entries for day in entry.days)
+
+    @property
+    def amounts(self) -> frozenset[int]:
+        """All numbers of environments that it holds at some time."""
+        return frozenset(entry.environments for entry in self.entries)
+
+    @property
+    def most(self) -> int:
+        """The most that it ever holds."""
+        return max(self.amounts)
+
+    def held_at(self, moment: datetime) -> int:
+        """Environments held at a moment (with a zone)."""
+        local = moment.astimezone(ZoneInfo(self.timezone))
+        return self._held(local.weekday() * _DAY + local.hour * 60 + local.minute)
+
+    def minutes_since_change(self, moment: datetime) -> int:
+        """Minutes since the last entry before a moment (with a zone)."""
+        local = moment.astimezone(ZoneInfo(self.timezone))
+        now = local.weekday() * _DAY + local.hour * 60 + local.minute
+        return min((now - at) % _WEEK for at, _ in self.week())
+
+    def hours(self) -> tuple[int, ...]:
+        """Environments of each hour of the week, Monday first: those held in the middle of the hour."""
+        return tuple(self._minutes()[30::60])
+
+    def held_minutes(self, start: datetime, end: datetime) -> list[int]:
+        """Environments held in each minute of a window."""
+        week = self._minutes()
+        zone, minute, until = ZoneInfo(self.timezone), int(start.timestamp()) // 60, int(end.timestamp()) // 60
+        held: list[int] = []
+        while minute < until:
+            # Clocks change on a quarter of an hour everywhere.
+            quarter = min(until, (minute // 15 + 1) * 15)
+            local = datetime.fromtimestamp(minute * 60, zone)
+            at = local.weekday() * _DAY + local.hour * 60 + local.minute
+            held.extend(week[(at + n) % _WEEK] for n in range(quarter - minute))
+            minute = quarter
+        return held
+
+    def usd_month(self, architecture: str, memory_mb: int) -> float:
+        """What holding them costs a month; each change is rounded up to five minutes."""
+        return _WEEKS_A_MONTH * float(
+            sum(
+                aws_lambda.provisioned_usd(architecture, memory_mb, environments, 60 * (end - start))
+                for start, end, environments in self._stretches()
+            )
+        )
+
+    def usd_dearest_day(self, architecture: str, memory_mb: int) -> float:
+        """What holding them costs on the dearest day of the week."""
+        environment_minutes = [0] * len(DAYS)
+        for start, end, environments in self._stretches():
+            for minute in range(start, -(-end // 5) * 5):
+                environment_minutes[minute % _WEEK // _DAY] += environments
+        return float(aws_lambda.provisioned_usd(architecture, memory_mb, 1, 60 * max(environment_minutes)))
+
+    def words(self) -> str:
+        """`3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin`."""
+        hours = self.hours()
+        by_day = [_spans(hours[24 * day : 24 * day + 24]) for day in range(len(DAYS))]
+        said = []
+        for spans in dict.fromkeys(by_day):
+            if spans:
+                on = tuple(day for day in range(len(DAYS)) if by_day[day] == spans)
+                listed = ", ".join(f"{n} from {first:02}:00 to {end:02}:00" for first, end, n in spans)
+                said.append(f"{listed} {_DAY_WORDS.get(on) or 'on ' + _and([_NAMES[day] for day in on])}")
+        first, *rest = said or ["none"]
+        number, _, when = first.partition(" ")
+        return f"{'; '.join([f'{number} provisioned {when}'.rstrip(), *rest])}, {self.timezone}"
+
+    def _held(self, minute_of_week: int) -> int:
+        changes = self.week()
+        return next((n for at, n in reversed(changes) if at <= minute_of_week), changes[-1][1])
+
+    def _minutes(self) -> list[int]:
+        """Environments held in each minute of the week."""
+        week = [0] * _WEEK
+        for first, end, environments in self._stretches():
+            inside = min(end, _WEEK)
+            week[first:inside] = [environments] * (inside - first)
+            week[: end - inside] = [environments] * (end - inside)
+        return week
+
+    def _stretches(self) -> Iterator[tuple[int, int, int]]:
+        """First minute of the week, end minute (not included, may lie beyond it) and environments."""
+        changes = self.week()
+        around = [*changes, (changes[0][0] + _WEEK, changes[0][1])]
+        return ((start, end, n) for (start, n), (end, _) in pairwise(around))
+
+
+def _spans(day: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
+    edges = [0, *(hour for hour in range(1, 24) if day[hour] != day[hour - 1]), 24]
+    return tuple((first, end, day[first]) for first, end in pairwise(edges) if day[first])
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _minute(at: str) -> int:
+    read = time.fromisoformat(at)
+    return read.hour * 60 + read.minute
+
+
+def _environments(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"environments must be a whole number that is not negative, not {value!r}")
+    return value

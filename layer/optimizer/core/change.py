@@ -1,0 +1,176 @@
+"""The Change: the one record that every tuner proposes and everything after it handles."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from optimizer.core import canonical_json
+
+
+class Tuner(StrEnum):
+    """What proposes changes. The value is the tuner's key in the policy."""
+
+    WARMUPS = "warmups"
+    MEMORY = "memory"
+    PROVISIONED_CONCURRENCY = "provisioned_concurrency"
+    INDEXES = "indexes"
+    CACHE_TTLS = "cache_ttls"
+
+
+class Risk(StrEnum):
+    """How bad it would be if the decision were wrong."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Status(StrEnum):
+    """Where a Change is in its life; the last six are final."""
+
+    PROPOSED = "proposed"
+    AWAITING_APPROVAL = "awaiting_approval"
+    APPROVED = "approved"
+    APPLYING = "applying"
+    WATCHING = "watching"
+    REVERTING = "reverting"
+    RECOMMENDED = "recommended"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    STALE = "stale"
+    KEPT = "kept"
+    REVERTED = "reverted"
+    FAILED = "failed"
+
+
+FINAL = frozenset(
+    {Status.RECOMMENDED, Status.REFUSED, Status.REJECTED, Status.STALE, Status.KEPT, Status.REVERTED, Status.FAILED}
+)
+
+
+def id_prefix(tuner: Tuner) -> str:
+    """What the ids of all changes of a tuner begin with."""
+    return f"{tuner.value.replace('_', '-')}-"
+
+
+class MalformedChange(ValueError):
+    """A stored or received record is not a Change; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with the range it is expected in (low <= estimate <= high)."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.estimate <= self.high:
+            raise MalformedChange(f"interval {self.low}..{self.high} does not hold its estimate {self.estimate}")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a Change is expected to do; a negative number is an improvement, None is not known.
+
+    latency_ms: change of the mean latency of a call. usd_month: change of the bill.
+    cold_starts_month: change of the number of cold starts.
+    """
+
+    latency_ms: Interval | None = None
+    usd_month: Interval | None = None
+    cold_starts_month: Interval | None = None
+
+
+# No slots: id and digest are computed once, and thousands of changes are read, checked and recorded in one step.
+@dataclass(frozen=True)
+class Change:
+    """A decision with its reason, evidence and undo. `before`, `after` and `undo` are JSON objects of the
+    tuner's own form; `reason` is one sentence that a person understands."""
+
+    run_id: str
+    tuner: Tuner
+    action: str
+    target: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    reason: str
+    undo: Mapping[str, Any]
+    risk: Risk
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    effect: Effect = field(default_factory=Effect)
+
+    @cached_property
+    def id(self) -> str:
+        """Deterministic, so that a step that runs twice proposes the same Change; valid as an execution name."""
+        key = canonical_json.sha256([self.run_id, self.tuner, self.action, self.target])[:16]
+        return f"{id_prefix(self.tuner)}{key}"
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything shown to an approver: approving it approves exactly this."""
+        return canonical_json.sha256(self)
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON object that is stored, with `id` and `digest` beside the fields."""
+        return {**canonical_json.plain(self), "id": self.id, "digest": self.digest}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Change":
+        """Read `to_document` back; MalformedChange where a field is missing, wrong or the digest differs."""
+        if not isinstance(document, Mapping) or not isinstance(document.get("effect"), Mapping):
+            raise MalformedChange("a stored change must be an object {...} with an object `effect`")
+        try:
+            change = cls(
+                run_id=_text(document, "run_id"),
+                tuner=Tuner(document["tuner"]),
+                action=_text(document, "action"),
+                target=_text(document, "target"),
+                before=dict(document["before"]),
+                after=dict(document["after"]),
+                reason=_text(document, "reason"),
+                undo=dict(document["undo"]),
+                risk=Risk(document["risk"]),
+                evidence=dict(document["evidence"]),
+                effect=Effect(
+                    **{name: Interval(**value) for name, value in document["effect"].items() if value is not None}
+                ),
+            )
+            digest = change.digest
+        except KeyError as missing:
+            raise MalformedChange(f"a stored change has no field {missing}") from missing
+        except (TypeError, ValueError) as wrong:
+            raise MalformedChange(f"a stored change cannot be read: {wrong}") from wrong
+        if document.get("digest", digest) != digest:
+            raise MalformedChange(f"change {change.id} was altered after it was proposed: its digest differs")
+        return change
+
+
+@dataclass(frozen=True, slots=True)
+class NoChange:
+    """A target that was looked at and left alone, with the reason: "I don't know" is an answer."""
+
+    run_id: str
+    tuner: Tuner
+    target: str
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def function_name(target: str) -> str:
+    """The function's name in a Lambda ARN with or without a qualifier."""
+    match = re.fullmatch(r"arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:([\w-]+)(?::[\w$-]+)?", target)
+    if match is None:
+        raise MalformedChange(f"{target!r} is not the ARN of a Lambda function")
+    return match.group(1)
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document[name]
+    if not isinstance(value, str) or not value:
+        raise MalformedChange(f"field {name!r} of a stored change must be a text")
+    return value

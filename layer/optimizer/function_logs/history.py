@@ -1,0 +1,157 @@
+"""What is known of a function at each memory size it ran at, from REPORT lines; adds up over runs. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from optimizer.core import Interval
+from optimizer.function_logs.keep_alive import IdleTrials, idle_trials
+from optimizer.function_logs.parse import LoggedReport
+
+# Bins of 2 %: a percentile is known to 1 %, and sketches of several runs can be added.
+_BIN = math.log(1.02)
+_SURE = 1.96
+_TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """Durations in ms: their number, sum and sum of squares, and how many fall into each logarithmic bin."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    bins: Mapping[int, int] = field(default_factory=dict)
+
+    def add(self, values: Iterable[float]) -> "Sketch":
+        """A sketch with these durations too."""
+        count, total, squares, bins = self.count, self.total, self.squares, dict(self.bins)
+        for value in values:
+            place = math.ceil(math.log(max(value, 0.01)) / _BIN)
+            bins[place] = bins.get(place, 0) + 1
+            count, total, squares = count + 1, total + value, squares + value * value
+        return Sketch(count, total, squares, bins)
+
+    @property
+    def mean(self) -> float:
+        """The mean; zero without values."""
+        return self.total / self.count if self.count else 0.0
+
+    def mean_interval(self) -> Interval:
+        """The mean with its 95 % interval."""
+        if self.count < 2:
+            return Interval(self.mean, 0.0, math.inf) if self.count == 0 else Interval(self.mean, 0.0, 2 * self.mean)
+        variance = max(0.0, self.squares / self.count - self.mean**2) * self.count / (self.count - 1)
+        half = _SURE * math.sqrt(variance / self.count)
+        return Interval(self.mean, max(0.0, self.mean - half), self.mean + half)
+
+    @property
+    def variation(self) -> float:
+        """Standard deviation / mean; zero without values."""
+        if not self.count or not self.mean:
+            return 0.0
+        return math.sqrt(max(0.0, self.squares / self.count - self.mean**2)) / self.mean
+
+    def quantile(self, share: float) -> float:
+        """The smallest duration that so many (0 to 1) do not exceed, to 1 %; zero without values."""
+        seen, needed = 0, share * self.count
+        for place in sorted(self.bins):
+            seen += self.bins[place]
+            if seen >= needed:
+                return math.exp((place - 0.5) * _BIN)
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SizeHistory:
+    """All that was seen at one memory size. Durations are of calls that succeeded; `inits` of cold ones."""
+
+    memory_mb: int
+    first_at: datetime
+    last_at: datetime
+    durations: Sketch = field(default_factory=Sketch)
+    inits: Sketch = field(default_factory=Sketch)
+    calls: int = 0
+    timeouts: int = 0
+    errors: int = 0
+    max_memory_used_mb: int = 0
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def cold_share(self) -> float:
+        """Cold starts per call."""
+        return self.inits.count / self.calls if self.calls else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionHistory:
+    """The sizes in the order in which they were first run; lines up to `read_until` are in it."""
+
+    sizes: Mapping[int, SizeHistory] = field(default_factory=dict)
+    read_until: datetime | None = None
+    idle: IdleTrials = field(default_factory=IdleTrials)
+
+    @property
+    def max_memory_used_mb(self) -> int:
+        """The most memory ever used, at any size."""
+        return max((size.max_memory_used_mb for size in self.sizes.values()), default=0)
+
+    def add(self, lines: Iterable[LoggedReport], read_until: datetime) -> "FunctionHistory":
+        """A history with the lines that are newer than what it already holds."""
+        new: dict[int, list[LoggedReport]] = {}
+        for line in lines:
+            if (self.read_until is None or line.at > self.read_until) and line.at <= read_until:
+                new.setdefault(line.report.memory_mb, []).append(line)
+        sizes = dict(self.sizes) | {mb: _grown(self.sizes.get(mb), mb, found) for mb, found in new.items()}
+        ordered = dict(sorted(sizes.items(), key=lambda item: item[1].first_at))
+        until = read_until if self.read_until is None else max(read_until, self.read_until)
+        trials = idle_trials(line for found in new.values() for line in found)
+        return FunctionHistory(ordered, until, self.idle + trials)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "FunctionHistory":
+        """Read the stored form back."""
+        sizes = {}
+        for item in document["sizes"].values():
+            size = SizeHistory(
+                **item
+                | {
+                    "first_at": datetime.fromisoformat(item["first_at"]),
+                    "last_at": datetime.fromisoformat(item["last_at"]),
+                    "durations": _sketch(item["durations"]),
+                    "inits": _sketch(item["inits"]),
+                }
+            )
+            sizes[size.memory_mb] = size
+        until = document["read_until"]
+        ordered = dict(sorted(sizes.items(), key=lambda item: item[1].first_at))
+        idle = IdleTrials.from_document(document["idle"]) if "idle" in document else IdleTrials()
+        return cls(ordered, datetime.fromisoformat(until) if until else None, idle)
+
+
+def _sketch(document: Mapping[str, Any]) -> Sketch:
+    bins = {int(place): count for place, count in document["bins"].items()}
+    return Sketch(document["count"], document["total"], document["squares"], bins)
+
+
+def _grown(size: SizeHistory | None, memory_mb: int, lines: list[LoggedReport]) -> SizeHistory:
+    times = [line.at for line in lines] + ([size.first_at, size.last_at] if size else [])
+    old = size or SizeHistory(memory_mb, min(times), max(times))
+    versions = dict(old.versions)
+    for line in lines:
+        versions[line.version] = versions.get(line.version, 0) + 1
+    reports = [line.report for line in lines]
+    return SizeHistory(
+        memory_mb=memory_mb,
+        first_at=min(times),
+        last_at=max(times),
+        durations=old.durations.add(r.duration_ms for r in reports if r.status == "success"),
+        inits=old.inits.add(r.init_ms if r.init_ms is not None else r.restore_ms or 0.0 for r in reports if r.cold),
+        calls=old.calls + len(reports),
+        timeouts=old.timeouts + sum(r.status == _TIMEOUT for r in reports),
+        errors=old.errors + sum(r.status not in ("success", _TIMEOUT) for r in reports),
+        max_memory_used_mb=max(old.max_memory_used_mb, *(r.max_memory_used_mb for r in reports)),
+        versions=versions,
+    )

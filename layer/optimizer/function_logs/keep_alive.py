@@ -1,0 +1,83 @@
+"""What REPORT lines tell of how long an idle environment lives. Pure.
+
+Each time that an environment idled is one trial. Called again after a gap without INIT, it outlived the gap. A cold
+start of the same version and size, on the other hand, would not have been while an environment was idle: all that were
+idle then, and were not heard of again, had died by then.
+"""
+
+import math
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from optimizer.function_logs.parse import LoggedReport
+
+# Longer gaps say nothing that is asked: no plan counts on an environment for longer.
+LONGEST_MINUTES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class IdleTrials:
+    """Trials by whole minutes. survived: gaps of at least so many that were outlived. died: environments that were
+    gone within so many."""
+
+    survived: Mapping[int, int] = field(default_factory=dict)
+    died: Mapping[int, int] = field(default_factory=dict)
+
+    def __add__(self, other: "IdleTrials") -> "IdleTrials":
+        return IdleTrials(
+            dict(Counter(self.survived) + Counter(other.survived)), dict(Counter(self.died) + Counter(other.died))
+        )
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "IdleTrials":
+        """Read the stored form back."""
+        return cls(*({int(m): count for m, count in document[name].items()} for name in ("survived", "died")))
+
+
+def idle_trials(lines: Iterable[LoggedReport]) -> IdleTrials:
+    """Trials of the environments whose first call is among the lines and was cold: others, also those of provisioned
+    concurrency, may have been kept by something else. Lines without an environment are left out."""
+    by_kind: dict[tuple[str, int], dict[str, list[LoggedReport]]] = {}
+    for line in sorted(lines, key=lambda line: line.at):
+        if line.environment:
+            by_kind.setdefault((line.version, line.report.memory_mb), {}).setdefault(line.environment, []).append(line)
+    trials = IdleTrials()
+    for environments in by_kind.values():
+        cold_starts = sorted(_started(line) for calls in environments.values() for line in calls if line.report.cold)
+        known = [calls for calls in environments.values() if calls[0].report.cold]
+        survived = Counter(gap for calls in known for gap in _outlived(calls))
+        died = Counter(gap for calls in known for gap in _not_outlived(calls, cold_starts))
+        trials += IdleTrials(dict(survived), dict(died))
+    return trials
+
+
+def _outlived(calls: Sequence[LoggedReport]) -> Iterator[int]:
+    for before, line in pairwise(calls):
+        gap = int(_minutes(_started(line) - before.at))
+        if gap >= 1 and not line.report.cold:
+            yield min(gap, LONGEST_MINUTES)
+
+
+def _not_outlived(calls: Sequence[LoggedReport], cold_starts: Sequence[datetime]) -> Iterator[int]:
+    # A cold start in the same log stream means that the environment was made anew.
+    ends = [before.at for before, line in pairwise(calls) if line.report.cold]
+    for end in [*ends, calls[-1].at]:
+        place = bisect_left(cold_starts, end)
+        if place < len(cold_starts):
+            gap = max(1, math.ceil(_minutes(cold_starts[place] - end)))
+            if gap <= LONGEST_MINUTES:
+                yield gap
+
+
+def _started(line: LoggedReport) -> datetime:
+    report = line.report
+    return line.at - timedelta(milliseconds=report.duration_ms + (report.init_ms or 0.0) + (report.restore_ms or 0.0))
+
+
+def _minutes(gap: timedelta) -> float:
+    return gap.total_seconds() / 60

@@ -1,0 +1,15 @@
+"""Changing indexes on a server: one statement at a time, started, polled and cleaned up after."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from optimizer.indexes.change.change import ChangeIndexes as ChangeIndexes
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "change": ("ChangeIndexes",),
+        },
+    )

@@ -1,0 +1,98 @@
+"""The machine that a database of RDS runs on, as CloudWatch sees it: how busy it is, how much storage is free."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from optimizer.policy import Database
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+# RDS writes a point a minute, a few minutes late at times.
+_PERIOD_S = 60
+_READ = timedelta(minutes=15)
+_BUSY_MINUTES = 5
+# Aurora's data is on a volume that grows by itself; what a build sorts is on the instance's own disk.
+_METRICS = {
+    "cpu": ("CPUUtilization", "Average"),
+    "storage": ("FreeStorageSpace", "Minimum"),
+    "local_storage": ("FreeLocalStorage", "Minimum"),
+}
+_ENDPOINT = re.compile(
+    r"(?P<name>[a-z0-9-]+)\.(?P<of_cluster>cluster-)?[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(\.cn)?\.?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`name`: what CloudWatch has it under; empty: it is none of RDS's as far as the policy and the host name say.
+    None is not known, and `problem` is why. cpu_percent: mean of the last minutes. free_bytes: the latest figure."""
+
+    name: str = ""
+    cpu_percent: float | None = None
+    free_bytes: float | None = None
+    problem: str = ""
+
+
+def dimensions_of(database: Database) -> Mapping[str, str]:
+    """What CloudWatch has the writer under: as the policy says, or as the name of the endpoint does; empty for a server
+    that is not RDS's. A cluster's writer is found whichever instance it is.
+
+    Source of the names: "Amazon CloudWatch dimensions for Aurora" and "... for Amazon RDS", their users' guides.
+    """
+    cluster = database.rds_cluster or database.data_api_arn.rpartition(":")[2]
+    if cluster:
+        return {"DBClusterIdentifier": cluster, "Role": "WRITER"}
+    if database.rds_instance:
+        return {"DBInstanceIdentifier": database.rds_instance}
+    endpoint = _ENDPOINT.fullmatch(database.host)
+    if endpoint is None:
+        return {}
+    if endpoint["of_cluster"]:
+        return {"DBClusterIdentifier": endpoint["name"].lower(), "Role": "WRITER"}
+    return {"DBInstanceIdentifier": endpoint["name"].lower()}
+
+
+def read(cloudwatch: Callable[[], "CloudWatchClient"], database: Database, now: datetime) -> Machine:
+    """What is known of it now. Where CloudWatch cannot be asked nothing is, which `problem` says."""
+    dimensions = dimensions_of(database)
+    if not dimensions:
+        return Machine()
+    machine = next(iter(dimensions.values()))
+    queries: Any = [
+        {
+            "Id": name,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/RDS",
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+                },
+                "Period": _PERIOD_S,
+                "Stat": statistic,
+            },
+        }
+        for name, (metric, statistic) in _METRICS.items()
+    ]
+    try:
+        answer = cloudwatch().get_metric_data(
+            MetricDataQueries=queries, StartTime=now - _READ, EndTime=now, ScanBy="TimestampDescending"
+        )
+    except (BotoCoreError, ClientError) as error:
+        return Machine(machine, problem=f"CloudWatch could not be asked: {str(error).rstrip('.')}")
+    found = {result["Id"]: result["Values"] for result in answer["MetricDataResults"] if result["Values"]}
+    busy = found.get("cpu", [])[:_BUSY_MINUTES]
+    missing = f"CloudWatch has no figures of {machine} for the last {_READ.seconds // 60} minutes"
+    free = [found[one][0] for one in ("storage", "local_storage") if one in found]
+    return Machine(
+        machine,
+        cpu_percent=sum(busy) / len(busy) if busy else None,
+        free_bytes=min(free) if free else None,
+        problem="" if busy and free else missing,
+    )

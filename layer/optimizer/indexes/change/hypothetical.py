@@ -1,0 +1,54 @@
+"""Asks PostgreSQL's planner what it would do without an index, with HypoPG: only this session sees the index hidden."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pg8000.exceptions import DatabaseError
+
+from optimizer.indexes.postgresql.generic_plan import generic_plan, is_planned, run_one
+from optimizer.indexes.postgresql.plans import total_cost
+from optimizer.indexes.postgresql.reader import looking
+
+_STATEMENTS = 20
+_WITHIN_S = 20
+# A function of the name that is none of the extension's may be anybody's.
+_HYPOPG = """
+SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'hypopg' AND EXISTS (
+  SELECT FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+  WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+    AND d.deptype = 'e' AND p.pronamespace = n.oid AND p.proname = 'hypopg_hide_index')"""
+
+
+def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float) -> str:
+    """Which of the statements, the most expensive first, would cost more than `max_slowdown` times as much by the
+    planner's own reckoning, in one sentence; empty if none, or if the server has no HypoPG that can hide indexes."""
+    with looking(connection, _WITHIN_S):
+        can_hide = connection.run(_HYPOPG)
+    if not can_hide:
+        return ""
+    hypopg = str(can_hide[0][0])
+    worst, ratio_of_worst = "", max_slowdown
+    for text in list(filter(is_planned, texts))[:_STATEMENTS]:
+        try:
+            with looking(connection, _WITHIN_S):
+                run_one(connection, f"SELECT {hypopg}.hypopg_unhide_all_indexes()")
+                cost = total_cost(generic_plan(connection, text))
+                run_one(connection, f"SELECT {hypopg}.hypopg_hide_index(CAST({int(oid)} AS oid))")
+                without = total_cost(generic_plan(connection, text))
+        except DatabaseError:
+            # It cannot be planned without its values; the watch sees it anyway. What was prepared outlives the error.
+            connection.run("DEALLOCATE ALL")
+            continue
+        finally:
+            _show_all(connection, hypopg)
+        if cost > 0 and without / cost > ratio_of_worst:
+            ratio_of_worst = without / cost
+            worst = f"The planner would need {ratio_of_worst:.1f} times as much for: {' '.join(text.split())[:120]}"
+    return worst
+
+
+def _show_all(connection: Any, hypopg: str) -> None:
+    """The connection is used again, and what is hidden stays hidden for as long as it lives."""
+    with looking(connection, _WITHIN_S):
+        run_one(connection, f"SELECT {hypopg}.hypopg_unhide_all_indexes()")

@@ -1,0 +1,206 @@
+"""The drivers of PostgreSQL and of MySQL and MariaDB behind one face: connecting, asking, what an error says.
+
+A driver is imported when a connection of its engine is opened, so that a Lambda without one can load this.
+"""
+
+import contextlib
+import socket
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from optimizer.indexes import postgresql_path
+from optimizer.policy import Database
+
+if TYPE_CHECKING:
+    import pg8000.native
+    import pymysql.connections
+
+    from optimizer.indexes.connect.data_api import DataApiConnection
+
+APPLICATION = "serverless-optimizer"
+_CONNECT_WITHIN_S = 5.0
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
+_WRONG_PASSWORD = ("28P01", "28000", 1045, 1698)
+
+type Connection = "pg8000.native.Connection | pymysql.connections.Connection[Any] | DataApiConnection"
+
+
+class DatabaseUnreachable(ConnectionError):
+    """The server cannot be reached or hung up; a later attempt can succeed."""
+
+
+class AccessDenied(PermissionError):
+    """The server does not accept the credentials, also not those read anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a node of a database listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, database: Database, host: str = "") -> "Address":
+        """Of the writer, or of `host` (`host` or `host:port`; an IPv6 address stands in brackets with its port)."""
+        port = database.port or _PORTS[database.engine]
+        name = host or database.host
+        if name.startswith("["):
+            inner, _, rest = name[1:].partition("]")
+            return cls(inner, int(rest[1:]) if rest else port)
+        if name.count(":") == 1:
+            name, _, text = name.partition(":")
+            port = int(text)
+        return cls(name, port)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to get in. `engine` as in the policy; without `tls` nothing is encrypted; `read_within_s`: the longest wait
+    for an answer, None for as long as it takes."""
+
+    engine: str
+    database: str
+    address: Address
+    user: str
+    password: str = field(repr=False)
+    tls: ssl.SSLContext | None = None
+    read_within_s: float | None = None
+
+
+def connect(login: Login) -> Connection:
+    """A new connection in autocommit that the caller closes; Unreachable or AccessDenied. On PostgreSQL names are
+    looked up in pg_catalog alone from the first statement on."""
+    return _connect_postgresql(login) if login.engine == "postgresql" else _connect_mysql(login)
+
+
+def is_healthy(connection: Connection) -> bool:
+    """Whether the server still answers on it."""
+    try:
+        rows(connection, "SELECT 1 AS one")
+    except errors():
+        return False
+    return True
+
+
+def close(connection: Connection) -> None:
+    """Hang up, whatever state it is in."""
+    with contextlib.suppress(*errors()):
+        connection.close()
+
+
+def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
+    """Run one statement, with `:name` (PostgreSQL) or `%(name)s` (MySQL, MariaDB) for values; the rows by column.
+    A text that holds several is an error, and none of them runs."""
+    driven: Any = connection
+    if hasattr(driven, "records"):
+        records: list[dict[str, Any]] = driven.records(sql, **values)
+        return records
+    if hasattr(driven, "cursor"):
+        with driven.cursor() as cursor:
+            cursor.execute(sql, values or None)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if values:
+        found, columns = driven.run(sql, **values), driven.columns
+    else:
+        # Without values the driver's `run` takes the simple protocol, which runs all that a text holds.
+        answer = driven.execute_unnamed(sql)
+        found, columns = answer.rows, answer.columns
+    names = [column["name"] for column in columns or ()]
+    return [dict(zip(names, row, strict=True)) for row in found or ()]
+
+
+def errors() -> tuple[type[BaseException], ...]:
+    """What drivers and the network raise; only of drivers that are loaded. Anything else is a mistake of ours."""
+    found: list[type[BaseException]] = [OSError]
+    with contextlib.suppress(ImportError):
+        from pg8000.exceptions import DatabaseError, InterfaceError
+
+        found += [InterfaceError, DatabaseError]
+    with contextlib.suppress(ImportError):
+        from pymysql.err import Error
+
+        found.append(Error)
+    return tuple(found)
+
+
+def error_code(error: BaseException) -> str | int | None:
+    """SQLSTATE on PostgreSQL, the error number on MySQL and MariaDB; None if the server did not give one."""
+    first = error.args[0] if error.args else None
+    if isinstance(first, dict):
+        return str(first.get("C"))
+    return first if isinstance(first, int) else None
+
+
+def _connect_postgresql(login: Login) -> Connection:
+    address = login.address
+    from pg8000.exceptions import DatabaseError, InterfaceError
+    from pg8000.native import Connection
+
+    try:
+        made = Connection(
+            login.user,
+            host=address.host,
+            port=address.port,
+            database=login.database,
+            password=login.password,
+            sock=_socket(address, login.read_within_s),
+            # False and not None: None would take encryption without looking at the certificate.
+            ssl_context=login.tls or False,
+            application_name=APPLICATION,
+        )
+        try:
+            made.run(postgresql_path.CLOSE)
+        except BaseException:
+            close(made)
+            raise
+        return made
+    except (InterfaceError, OSError) as broken:
+        raise DatabaseUnreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken
+    except DatabaseError as refused:
+        raise _refusal(address, login.user, refused) from refused
+
+
+def _socket(address: Address, read_within_s: float | None) -> socket.socket:
+    """Made here, because the driver knows but one limit for connecting and for reading."""
+    made = socket.create_connection((address.host, address.port), _CONNECT_WITHIN_S)
+    made.settimeout(read_within_s)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return made
+
+
+def _connect_mysql(login: Login) -> Connection:
+    address = login.address
+    import pymysql
+    from pymysql.err import MySQLError, OperationalError
+
+    try:
+        return pymysql.connect(
+            host=address.host,
+            port=address.port,
+            user=login.user,
+            password=login.password,
+            database=login.database,
+            charset="utf8mb4",
+            connect_timeout=int(_CONNECT_WITHIN_S),
+            read_timeout=login.read_within_s,
+            ssl=login.tls,
+            ssl_disabled=login.tls is None,
+            autocommit=True,
+            program_name=APPLICATION,
+        )
+    except OperationalError as refused:
+        if error_code(refused) in _WRONG_PASSWORD:
+            raise _refusal(address, login.user, refused) from refused
+        raise DatabaseUnreachable(f"{address.host}:{address.port} cannot be reached: {refused}") from refused
+    except (MySQLError, OSError) as broken:
+        raise DatabaseUnreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken
+
+
+def _refusal(address: Address, user: str, error: BaseException) -> Exception:
+    code = error_code(error)
+    if code in _WRONG_PASSWORD:
+        return AccessDenied(f"{address.host}:{address.port} does not let {user} in ({code})")
+    return DatabaseUnreachable(f"{address.host}:{address.port} refuses the connection: {error}")

@@ -1,0 +1,151 @@
+"""Connections to the team's databases: opened once, reused by warm invocations, replaced when broken, never more than
+the policy's number at once."""
+
+import json
+import os
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from optimizer.aws import clients
+from optimizer.indexes.connect.drivers import AccessDenied, Address, Connection, Login, close, connect, is_healthy
+from optimizer.indexes.connect.slots import take_place
+from optimizer.policy import Database
+from optimizer.store import Documents
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_SECRET_AGE_S = 300.0
+_CONNECTION_AGE_S = 600.0
+# A read that takes longer has hung; statements that may take longer run on a connection without a limit.
+_READ_WITHIN_S = 60.0
+# The Data API waits for a statement for 45 s before it says that it goes on.
+_DATA_API_ANSWERS_WITHIN_S = 60
+
+
+class UnusableSecret(ValueError):
+    """The secret is no JSON object with `username` and `password`."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    connection: Connection
+    opened_at: float
+
+
+@dataclass(slots=True)
+class Connections:
+    """All connections of one execution environment; keep it in module scope.
+
+    secrets, rds: clients, made only when needed. read_ca: the PEM text of a key in the application's bucket.
+    clock: seconds, monotonic. data_api: the client of the RDS Data API, with `once` one that tries nothing again.
+    """
+
+    secrets: Callable[[], "SecretsManagerClient"]
+    rds: Callable[[], "RDSClient"]
+    read_ca: Callable[[str], str]
+    clock: Callable[[], float] = time.monotonic
+    data_api: Callable[[bool], Any] = field(default=lambda once: _data_api(once))
+    _kept: dict[tuple[str, Address], _Kept] = field(default_factory=dict)
+    _secrets: dict[str, tuple[float, tuple[str, str]]] = field(default_factory=dict)
+
+    def get(self, database: Database, host: str = "") -> Connection:
+        """A healthy connection to the writer, or to `host`, that is kept for the next call. Unreachable, AccessDenied
+        or TooManyConnections say why there is none."""
+        if database.data_api_arn:
+            return self._through_data_api(database, once=False)
+        key = (database.name, Address.of(database, host))
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            young = self.clock() - kept.opened_at < _CONNECTION_AGE_S
+            if young and is_healthy(kept.connection):
+                self._kept[key] = kept
+                return kept.connection
+            close(kept.connection)
+        connection = self.open(database, host, read_within_s=_READ_WITHIN_S)
+        self._kept[key] = _Kept(connection, self.clock())
+        return connection
+
+    def open(self, database: Database, host: str = "", *, read_within_s: float | None = None) -> Connection:
+        """A new connection that the caller closes; for a statement that may take hours `read_within_s` is None."""
+        if database.data_api_arn:
+            return self._through_data_api(database, once=True)
+        address = Address.of(database, host)
+        try:
+            connection = self._connect(database, address, read_within_s, anew=False)
+        except AccessDenied:
+            # The password was rotated after it was read; an IAM token is always new.
+            if not database.secret_arn:
+                raise
+            connection = self._connect(database, address, read_within_s, anew=True)
+        try:
+            take_place(connection, database.max_connections)
+        except BaseException:
+            close(connection)
+            raise
+        return connection
+
+    def forget(self, database: Database) -> None:
+        """Close what is kept for this database; the next `get` opens a new one."""
+        for key in [key for key in self._kept if key[0] == database.name]:
+            close(self._kept.pop(key).connection)
+
+    def _through_data_api(self, database: Database, *, once: bool) -> Connection:
+        """No connection of ours: the API has its own, and keeps their number."""
+        from optimizer.indexes.connect.data_api import DataApiConnection
+
+        client = partial(self.data_api, once)
+        return DataApiConnection(client, database.data_api_arn, database.secret_arn, database.database)
+
+    def _connect(self, database: Database, address: Address, read_within_s: float | None, *, anew: bool) -> Connection:
+        user, password = self._credentials(database, address, anew=anew)
+        tls = self._tls(database)
+        return connect(Login(database.engine, database.database, address, user, password, tls, read_within_s))
+
+    def _credentials(self, database: Database, address: Address, *, anew: bool) -> tuple[str, str]:
+        if not database.secret_arn:
+            token = self.rds().generate_db_auth_token(
+                DBHostname=address.host, Port=address.port, DBUsername=database.user
+            )
+            return database.user, token
+        read_at, known = self._secrets.get(database.secret_arn, (0.0, None))
+        if known is None or anew or self.clock() - read_at > _SECRET_AGE_S:
+            known = self._read_secret(database.secret_arn)
+            self._secrets[database.secret_arn] = (self.clock(), known)
+        return known
+
+    def _read_secret(self, arn: str) -> tuple[str, str]:
+        text = self.secrets().get_secret_value(SecretId=arn)["SecretString"]
+        try:
+            document = json.loads(text)
+            return str(document["username"]), str(document["password"])
+        except (ValueError, KeyError, TypeError) as wrong:
+            # Without the text, which is secret.
+            raise UnusableSecret(f"{arn} must be a JSON object with username and password") from wrong
+
+    def _tls(self, database: Database) -> ssl.SSLContext | None:
+        if database.tls == "off":
+            return None
+        context = ssl.create_default_context()
+        if database.ca_key:
+            context.load_verify_locations(cadata=self.read_ca(database.ca_key))
+        return context
+
+
+def _data_api(once: bool) -> Any:
+    return clients.client("rds-data", once=once, answers_within_s=_DATA_API_ANSWERS_WITHIN_S)
+
+
+def from_environment() -> Connections:
+    """Those of a Lambda: clients and bucket as its environment says, when they are first needed."""
+
+    def read_ca(key: str) -> str:
+        bucket = os.environ["OPTIMIZER_BUCKET"]
+        return Documents(clients.client("s3"), bucket).read_bytes(key).decode()
+
+    return Connections(lambda: clients.client("secretsmanager"), lambda: clients.client("rds"), read_ca)

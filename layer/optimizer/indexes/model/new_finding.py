@@ -1,0 +1,51 @@
+"""Findings with what identifies their index or table filled in."""
+
+from typing import Any
+
+from optimizer.core import Risk
+from optimizer.indexes.model.catalog import Catalog, Index, Table
+from optimizer.indexes.model.finding import Action, Finding, Kind
+
+
+def about_index(
+    catalog: Catalog, index: Index, kind: Kind, action: Action, reason: str, risk: Risk = Risk.LOW, **more: Any
+) -> Finding:
+    """A finding on an index; `more` are other fields of Finding. A drop or hiding keeps the definition as its undo."""
+    if action in (Action.DROP, Action.HIDE):
+        more.setdefault("statement", index.definition)
+    schema, table = index.qualified_table
+    return Finding(
+        kind=kind,
+        action=action,
+        database=catalog.server.database,
+        schema=schema,
+        table=table,
+        index=index.name,
+        index_schema=index.schema,
+        reason=reason,
+        risk=risk,
+        size_bytes=index.size_bytes,
+        oid=index.oid,
+        table_oid=index.table_oid,
+        file_node=index.file_node,
+        **more,
+    )
+
+
+def about_table(
+    catalog: Catalog, table: Table, kind: Kind, action: Action, reason: str, risk: Risk = Risk.LOW, **more: Any
+) -> Finding:
+    """A finding on a table as a whole."""
+    return Finding(
+        kind=kind,
+        action=action,
+        database=catalog.server.database,
+        schema=table.schema,
+        table=table.name,
+        index=None,
+        reason=reason,
+        risk=risk,
+        size_bytes=table.size_bytes,
+        table_oid=table.oid,
+        **more,
+    )

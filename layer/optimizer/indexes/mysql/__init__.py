@@ -1,0 +1,1 @@
+"""Reading MySQL and MariaDB and detecting what their indexes need."""

@@ -1,0 +1,194 @@
+"""Reads what MySQL and MariaDB have counted of indexes and tables: sizes, statistics, use. What cannot be read is None
+and said; a count of zero is only given where the server really counts."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+from pymysql import MySQLError
+
+from optimizer.indexes.model.catalog import Engine
+from optimizer.indexes.mysql.session import Session, message
+
+type Name = tuple[str, str]
+
+_PARTITION = re.compile(r"#[pP]#.*\Z", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Counters:
+    """By (schema, table) or (schema, table, index). `tables`: n_rows, last_update, num_rows, modified,
+    shares_tablespace. `work`: scanned, by_index, inserted, updated, deleted (rows). `indexes`: size and n_leaf_pages in
+    pages. `distinct`: of a column (in lower case) that leads an index. `uses` is None where they are not counted."""
+
+    page_bytes: int
+    tables: dict[Name, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
+    work: dict[Name, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    indexes: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    distinct: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    uses: dict[tuple[str, str, str], int] | None = None
+    uncounted: Callable[[str, str], bool] = lambda _schema, _table: False
+
+    def scans(self, schema: str, table: str, index: str) -> int | None:
+        """Reads through the index since the counters were cleared; None where they are not counted."""
+        if self.uses is None or self.uncounted(schema, table):
+            return None
+        return self.uses.get((schema, table, index), 0)
+
+
+def read_counters(
+    session: Session, variables: Mapping[str, str], status: Mapping[str, str], not_read: dict[str, str]
+) -> Counters:
+    """Everything that is counted; what is not is named in `not_read`: `sizes`, `table_statistics`, `usage`."""
+    counters = Counters(page_bytes=int(variables.get("innodb_page_size", 16384)))
+
+    def attempt(name: str, read: Callable[[], None]) -> None:
+        try:
+            read()
+        except MySQLError as error:
+            not_read[name] = message(error)
+
+    query = "SELECT table_schema, table_name FROM information_schema.tables WHERE"
+    names = {(row["table_schema"], row["table_name"]) for row in session.scoped(query, "table_schema")}
+    attempt("sizes", lambda: _sizes(session, counters, names))
+    attempt("table_statistics", lambda: _innodb_tables(session, counters, names))
+    why_not = _why_uncounted(variables, status)
+    if why_not is None:
+        attempt("usage", lambda: _usage(session, counters))
+    elif variables.get("userstat") == "ON":
+        attempt("usage", lambda: _userstat(session, counters))
+    else:
+        not_read["usage"] = why_not
+    return counters
+
+
+def _owner(name: Name, names: Iterable[Name]) -> Name:
+    """The table that a partition belongs to; a table that is merely named like one is itself."""
+    return name if name in names else (name[0], _PARTITION.sub("", name[1]))
+
+
+def _sizes(session: Session, counters: Counters, names: set[Name]) -> None:
+    for row in session.scoped("SELECT * FROM mysql.innodb_table_stats WHERE", "database_name"):
+        table = counters.tables[_owner((row["database_name"], row["table_name"]), names)]
+        table["n_rows"] = table.get("n_rows", 0) + int(row["n_rows"])
+        updated = row["last_update"].replace(tzinfo=UTC)
+        table["last_update"] = min(table.get("last_update", updated), updated)
+    query = """SELECT database_name, table_name, index_name, stat_name, stat_value, stat_description
+               FROM mysql.innodb_index_stats
+               WHERE stat_name IN ('size', 'n_leaf_pages', 'n_diff_pfx01') AND"""
+    for row in session.scoped(query, "database_name"):
+        name = _owner((row["database_name"], row["table_name"]), names)
+        if row["stat_name"] == "n_diff_pfx01":
+            column = (*name, str(row["stat_description"]).lower())
+            counters.distinct[column] = max(counters.distinct.get(column, 0.0), float(row["stat_value"]))
+            continue
+        pages = counters.indexes[*name, row["index_name"]]
+        pages[row["stat_name"]] = pages.get(row["stat_name"], 0) + int(row["stat_value"])
+
+
+def _innodb_tables(session: Session, counters: Counters, names: set[Name]) -> None:
+    """Rows counted live, and rows modified since the statistics were made. Needs PROCESS."""
+    if session.engine is Engine.MYSQL:
+        # INNODB_TABLES has names as in file names; those of tablespaces are readable, and are the table's own.
+        rows = session.rows(
+            """SELECT s.name AS path, t.space_type, x.num_rows, x.modified_counter
+               FROM information_schema.innodb_tables t LEFT JOIN information_schema.innodb_tablestats x USING (table_id)
+               LEFT JOIN information_schema.innodb_tablespaces s ON s.space = t.space AND t.space_type = 'Single'"""
+        )
+        paths = {f"{schema}/{table}": (schema, table) for schema, table in names}
+        for row in rows:
+            path = str(row["path"])
+            name = paths.get(path) or paths.get(_PARTITION.sub("", path))
+            if name is not None:
+                _add_live(counters, name, row, shares=False)
+        # Those of general tablespaces and of the system's cannot be told by name: what is left shares one.
+        for name in names - counters.tables.keys():
+            counters.tables[name]["shares_tablespace"] = True
+        for name in names:
+            counters.tables[name].setdefault("shares_tablespace", True)
+        return
+    part = "CONVERT(CONVERT(CAST({} AS BINARY) USING filename) USING utf8mb4)"
+    schema = part.format("SUBSTRING_INDEX(t.name, '/', 1)")
+    table = part.format("SUBSTRING_INDEX(SUBSTRING_INDEX(t.name, '/', -1), '#P#', 1)")
+    query = f"""SELECT {schema} AS table_schema, {table} AS table_name, t.space, x.num_rows, x.modified_counter
+                FROM information_schema.innodb_sys_tables t
+                JOIN information_schema.innodb_sys_tablestats x USING (table_id)"""  # noqa: S608  constants
+    for row in session.rows(query):
+        name = row["table_schema"], row["table_name"]
+        if name in names:
+            _add_live(counters, name, row, shares=int(row["space"]) == 0)
+
+
+def _add_live(counters: Counters, name: Name, row: Mapping[str, Any], *, shares: bool) -> None:
+    table = counters.tables[name]
+    table["shares_tablespace"] = shares
+    # MySQL does not count those of partitions.
+    if row["num_rows"] is not None:
+        table["num_rows"] = table.get("num_rows", 0) + int(row["num_rows"])
+        table["modified"] = table.get("modified", 0) + int(row["modified_counter"])
+
+
+def _why_uncounted(variables: Mapping[str, str], status: Mapping[str, str]) -> str | None:
+    if variables.get("performance_schema") != "ON":
+        return "performance_schema is off"
+    lost = [
+        name
+        for name in ("index_stat_lost", "table_instances_lost")
+        if status.get(f"performance_schema_{name}", "0") != "0"
+    ]
+    return f"performance_schema ran out of room ({', '.join(lost)})" if lost else None
+
+
+def _usage(session: Session, counters: Counters) -> None:
+    instruments = session.rows(
+        "SELECT enabled FROM performance_schema.setup_instruments WHERE name = 'wait/io/table/sql/handler'"
+    )
+    consumers = session.rows(
+        "SELECT enabled FROM performance_schema.setup_consumers WHERE name = 'global_instrumentation'"
+    )
+    if not all(row["enabled"] == "YES" for row in (*instruments, *consumers)):
+        raise MySQLError(0, "performance_schema does not watch tables: wait/io/table/sql/handler is off")
+    counters.uncounted = _objects(session)
+    query = """SELECT object_schema, object_name, index_name, count_star
+               FROM performance_schema.table_io_waits_summary_by_index_usage WHERE object_type = 'TABLE' AND"""
+    counters.uses = {}
+    for row in session.scoped(query, "object_schema"):
+        name, uses = (row["object_schema"], row["object_name"]), int(row["count_star"])
+        if row["index_name"] is not None:
+            counters.uses[*name, row["index_name"]] = uses
+            counters.work[name]["by_index"] = counters.work[name].get("by_index", 0) + uses
+    query = """SELECT object_schema, object_name, count_read, count_insert, count_update, count_delete
+               FROM performance_schema.table_io_waits_summary_by_table WHERE object_type = 'TABLE' AND"""
+    for row in session.scoped(query, "object_schema"):
+        work = counters.work[row["object_schema"], row["object_name"]]
+        work["inserted"], work["updated"] = int(row["count_insert"]), int(row["count_update"])
+        work["deleted"] = int(row["count_delete"])
+        work["scanned"] = max(0, int(row["count_read"]) - work.get("by_index", 0))
+
+
+def _objects(session: Session) -> Callable[[str, str], bool]:
+    """Whether a table is left out of the counting: the setup row that fits most closely says so."""
+    rows = session.rows(
+        "SELECT object_schema, object_name, enabled FROM performance_schema.setup_objects WHERE object_type = 'TABLE'"
+    )
+    enabled = {(row["object_schema"], row["object_name"]): row["enabled"] == "YES" for row in rows}
+
+    def uncounted(schema: str, table: str) -> bool:
+        fitting = [enabled[key] for key in ((schema, table), (schema, "%"), ("%", "%")) if key in enabled]
+        return not fitting or not fitting[0]
+
+    return uncounted
+
+
+def _userstat(session: Session, counters: Counters) -> None:
+    """MariaDB's own counters: an index that was never read has no row."""
+    query = "SELECT table_schema, table_name, index_name, rows_read FROM information_schema.index_statistics WHERE"
+    rows = session.scoped(query, "table_schema")
+    counters.uses = {(row["table_schema"], row["table_name"], row["index_name"]): int(row["rows_read"]) for row in rows}
+    query = "SELECT table_schema, table_name, rows_read, rows_changed FROM information_schema.table_statistics WHERE"
+    for row in session.scoped(query, "table_schema"):
+        work = counters.work[row["table_schema"], row["table_name"]]
+        work["updated"], work["scanned"] = int(row["rows_changed"]), int(row["rows_read"])

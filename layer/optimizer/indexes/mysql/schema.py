@@ -1,0 +1,220 @@
+"""Reads tables, indexes and foreign keys of MySQL and MariaDB from information_schema."""
+
+import contextlib
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymysql import MySQLError
+
+from optimizer.indexes.model.catalog import Column, Constraint, ForeignKey, Index, KeyPart, Table
+from optimizer.indexes.mysql.counters import Counters
+from optimizer.indexes.mysql.create_table import index_clauses, quoted
+from optimizer.indexes.mysql.session import Session
+
+type Name = tuple[str, str]
+
+_OPTION = re.compile(r"([\w ]+)=(?:\"([^\"]*)\"|'([^']*)'|(\S+))")
+
+
+def tables(session: Session, counters: Counters) -> tuple[Table, ...]:
+    """The tables with their columns; views are none."""
+    columns: dict[Name, list[Column]] = defaultdict(list)
+    query = "SELECT * FROM information_schema.columns WHERE"
+    for row in sorted(session.scoped(query, "table_schema"), key=lambda each: int(each["ordinal_position"])):
+        name = row["table_schema"], row["table_name"]
+        columns[name].append(_column(row, counters.distinct.get((*name, row["column_name"].lower()))))
+    query = "SELECT * FROM information_schema.tables WHERE table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND"
+    rows = session.scoped(query, "table_schema")
+    return tuple(_table(row, columns[row["table_schema"], row["table_name"]], counters) for row in rows)
+
+
+def _column(row: Mapping[str, Any], distinct: float | None) -> Column:
+    return Column(
+        name=row["column_name"],
+        data_type=str(row["column_type"]),
+        not_null=row["is_nullable"] == "NO",
+        number=int(row["ordinal_position"]),
+        distinct=distinct,
+        generated=bool(row.get("generation_expression")),
+        collation=row["collation_name"],
+        auto_increment="auto_increment" in str(row["extra"]).lower(),
+    )
+
+
+def _table(row: Mapping[str, Any], columns: Sequence[Column], counters: Counters) -> Table:
+    name = row["table_schema"], row["table_name"]
+    statistics = counters.tables.get(name, {})
+    work = counters.work.get(name, {})
+    options = {
+        found[1].strip().lower(): found[2] or found[3] or found[4] or ""
+        for found in _OPTION.finditer(row["create_options"] or "")
+    }
+    return Table(
+        schema=name[0],
+        name=name[1],
+        storage_engine=row["engine"],
+        columns=tuple(columns),
+        size_bytes=_sum(row["data_length"], row["index_length"]),
+        free_bytes=_whole(row["data_free"]),
+        rows=statistics.get("n_rows", _whole(row["table_rows"])),
+        live_rows=statistics.get("num_rows"),
+        modified_since_analyze=statistics.get("modified"),
+        last_analyze_at=statistics.get("last_update"),
+        sequential_scans=work.get("scanned"),
+        index_scans=work.get("by_index"),
+        inserted=work.get("inserted"),
+        updated=work.get("updated"),
+        deleted=work.get("deleted"),
+        options=options,
+        created_at=in_utc(row["create_time"]),
+        shares_tablespace=statistics.get("shares_tablespace"),
+    )
+
+
+def indexes(session: Session, counters: Counters, referenced: Mapping[Name, set[str]]) -> tuple[Index, ...]:
+    """The indexes, each table's in the order in which the server keeps them. `referenced`: of each table those that
+    foreign keys point at."""
+    parts: dict[Name, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    query = "SELECT * FROM information_schema.statistics WHERE"
+    for row in session.scoped(query, "table_schema"):
+        parts[row["table_schema"], row["table_name"]][row["index_name"]].append(row)
+    found: list[Index] = []
+    for name, indexes_of_table in parts.items():
+        clauses = _clauses(session, name)
+        of_table = list(indexes_of_table.items())
+        order = {index: number for number, index in enumerate(clauses)}
+        of_table.sort(key=lambda pair: order.get(pair[0], len(order)))
+        clustering = _clustering([rows for _, rows in of_table], clauses)
+        for index, rows in of_table:
+            rows.sort(key=lambda each: int(each["seq_in_index"]))
+            is_referenced = index in referenced.get(name, ())
+            found.append(_index(rows, clauses.get(index), counters, index == clustering, is_referenced))
+    return tuple(found)
+
+
+def _clauses(session: Session, name: Name) -> dict[str, str]:
+    """Empty if the table is gone meanwhile."""
+    with contextlib.suppress(MySQLError):
+        rows = session.rows(f"SHOW CREATE TABLE {quoted(name[0])}.{quoted(name[1])}")
+        return index_clauses(str(rows[0].get("create table", "")))
+    return {}
+
+
+def _clustering(indexes_of_table: Sequence[Sequence[Mapping[str, Any]]], clauses: Mapping[str, str]) -> str | None:
+    """The index that InnoDB keeps the rows in: the primary key, else the first unique one without NULLs, in the order
+    in which the server keeps them."""
+    names = {rows[0]["index_name"]: rows for rows in indexes_of_table}
+    if "PRIMARY" in names:
+        return "PRIMARY"
+    for name in [*clauses, *(name for name in names if name not in clauses)]:
+        rows = names.get(name, [])
+        if rows and all(
+            not int(row["non_unique"]) and row["nullable"] != "YES" and not row["sub_part"] and row["column_name"]
+            for row in rows
+        ):
+            return str(name)
+    return None
+
+
+def _index(
+    rows: Sequence[Mapping[str, Any]], clause: str | None, counters: Counters, clusters: bool, referenced: bool
+) -> Index:
+    first = rows[0]
+    schema, table, name = first["table_schema"], first["table_name"], first["index_name"]
+    sizes = counters.indexes.get((schema, table, name), {})
+    is_unique = not int(first["non_unique"])
+    constraint = Constraint.PRIMARY if name == "PRIMARY" else Constraint.UNIQUE if is_unique else None
+    if clause and "WITHOUT OVERLAPS" in clause:
+        constraint = Constraint.EXCLUSION
+    page_bytes = counters.page_bytes
+    return Index(
+        schema=schema,
+        table=table,
+        name=name,
+        method=str(first["index_type"]).lower(),
+        keys=tuple(_part(row) for row in rows),
+        definition=f"ALTER TABLE {quoted(schema)}.{quoted(table)} ADD {clause}" if clause else "",
+        is_unique=is_unique,
+        constraint=constraint,
+        constraint_name=name if constraint else None,
+        is_visible=first.get("is_visible", "YES") != "NO" and first.get("ignored", "NO") != "YES",
+        is_clustered=clusters,
+        is_referenced=referenced,
+        size_bytes=sizes["size"] * page_bytes if "size" in sizes else None,
+        rows=None,
+        scans=counters.scans(schema, table, name),
+        leaf_pages=sizes.get("n_leaf_pages"),
+        comment=first["index_comment"] or None,
+    )
+
+
+def _part(row: Mapping[str, Any]) -> KeyPart:
+    expression = row.get("expression")
+    # The table escapes quotes and backslashes of an expression; both readings are as good for comparing.
+    text = row["column_name"] if expression is None else expression
+    return KeyPart(
+        text=text,
+        column=row["column_name"],
+        descending=row["collation"] == "D",
+        nulls_first=row["collation"] != "D",
+        prefix_length=_whole(row["sub_part"]),
+    )
+
+
+def foreign_keys(session: Session) -> tuple[tuple[ForeignKey, ...], dict[Name, set[str]]]:
+    """Those of and to the tables in scope; and of each referenced table the indexes that they point at."""
+    columns: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    query = "SELECT * FROM information_schema.key_column_usage WHERE referenced_table_name IS NOT NULL AND"
+    for row in session.scoped(query, "table_schema", "referenced_table_schema"):
+        columns[row["constraint_schema"], row["table_name"], row["constraint_name"]].append(row)
+    query = "SELECT * FROM information_schema.referential_constraints WHERE"
+    rules = {
+        (row["constraint_schema"], row["table_name"], row["constraint_name"]): row
+        for row in session.scoped(query, "constraint_schema", "unique_constraint_schema")
+    }
+    keys: list[ForeignKey] = []
+    referenced: dict[Name, set[str]] = defaultdict(set)
+    for key, rows in columns.items():
+        rows.sort(key=lambda each: int(each["ordinal_position"]))
+        found = _foreign_key(rows, rules.get(key, {}))
+        keys.append(found)
+        if key in rules and rules[key]["unique_constraint_name"]:
+            referenced[found.parent_schema, found.parent_table].add(rules[key]["unique_constraint_name"])
+    return tuple(keys), referenced
+
+
+def _foreign_key(rows: Sequence[Mapping[str, Any]], rule: Mapping[str, Any]) -> ForeignKey:
+    first = rows[0]
+    columns = tuple(row["column_name"] for row in rows)
+    name = first["constraint_name"]
+    listed = ", ".join(quoted(column) for column in columns)
+    table = f"{quoted(first['table_schema'])}.{quoted(first['table_name'])}"
+    return ForeignKey(
+        schema=first["table_schema"],
+        table=first["table_name"],
+        name=name,
+        columns=columns,
+        parent_schema=first["referenced_table_schema"],
+        parent_table=first["referenced_table_name"],
+        parent_columns=tuple(row["referenced_column_name"] for row in rows),
+        on_delete=rule.get("delete_rule", "NO ACTION"),
+        on_update=rule.get("update_rule", "NO ACTION"),
+        index_statement=f"ALTER TABLE {table} ADD INDEX {quoted(name)} ({listed})",
+    )
+
+
+def in_utc(value: datetime | None) -> datetime | None:
+    """A time of a session that is in UTC."""
+    return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _sum(*values: Any) -> int | None:
+    known = [int(value) for value in values if value is not None]
+    return sum(known) if known else None

@@ -1,0 +1,73 @@
+"""A connection to MySQL or MariaDB for looking: rows as dictionaries, short waits, times in UTC."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pymysql import MySQLError
+
+from optimizer.indexes.model.catalog import Engine
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+
+SYSTEM_SCHEMAS = ("mysql", "sys", "information_schema", "performance_schema")
+_OLDEST = {Engine.MYSQL: (8, 0), Engine.MARIADB: (10, 6)}
+
+
+class MysqlTooOld(ValueError):
+    """The server is older than MySQL 8.0 or MariaDB 10.6."""
+
+
+class Session:
+    """Reads over `connection`, of one `database` or, if it is empty, of all that are not the server's own.
+
+    Raises TooOld, and PyMySQL's MySQLError where the server refuses or is gone."""
+
+    def __init__(self, connection: "Connection[Any]", database: str, statement_timeout_s: int) -> None:
+        self._connection = connection
+        self.database = database
+        text = str(self.rows("SELECT VERSION() AS version")[0]["version"])
+        self.engine = Engine.MARIADB if "mariadb" in text.lower() else Engine.MYSQL
+        self.version = _version(text)
+        if self.version < _OLDEST[self.engine]:
+            oldest = ".".join(map(str, _OLDEST[self.engine]))
+            raise MysqlTooOld(f"{self.engine} {text} is not supported: {oldest} or later is needed")
+        settings = "sql_mode = '', time_zone = '+00:00', sql_quote_show_create = 1, lock_wait_timeout = 3"
+        if self.engine is Engine.MARIADB:
+            self.rows(f"SET SESSION {settings}, max_statement_time = %s", [statement_timeout_s])
+        else:
+            # Without it the sizes and numbers of rows are up to a day old.
+            own = "information_schema_stats_expiry = 0, max_execution_time = %s"
+            self.rows(f"SET SESSION {settings}, {own}", [1000 * statement_timeout_s])
+
+    def rows(self, query: str, arguments: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """The rows, their columns in lower case."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, list(arguments) or None)
+            names = [column[0].lower() for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def scoped(self, query: str, column: str, *more: str) -> list[dict[str, Any]]:
+        """The rows of `query`, which ends where the condition on the schema in `column` (or in one of `more`) is to
+        stand; nothing of it comes from outside this package."""
+        names = [self.database] if self.database else list(SYSTEM_SCHEMAS)
+        test = "IN" if self.database else "NOT IN"
+        places = ", ".join(["%s"] * len(names))
+        conditions = [f"{each} {test} ({places})" for each in (column, *more)]
+        return self.rows(f"{query} ({' OR '.join(conditions)})", names * len(conditions))
+
+    def names(self, query: str) -> Mapping[str, str]:
+        """Rows of a name and a value, SHOW VARIABLES or SHOW STATUS, with the names in lower case."""
+        return {str(row["variable_name"]).lower(): str(row["value"]) for row in self.rows(query)}
+
+
+def message(error: MySQLError) -> str:
+    """The server's own message, with its code."""
+    return f"{error.args[1]} ({error.args[0]})" if len(error.args) > 1 else str(error)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Of `10.11.6-MariaDB-log`, also with the prefix 5.5.5- that replication needs, or `8.0.36-28`."""
+    found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", text)
+    return tuple(int(number) for number in found.groups()) if found else ()

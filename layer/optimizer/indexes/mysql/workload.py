@@ -1,0 +1,109 @@
+"""Reads what MySQL and MariaDB are doing: statements counted by digest, stored code, transactions, builds."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from optimizer.indexes.model.workload import Activity, ActivityKind, BuildInProgress, StatementStat, StoredCode
+from optimizer.indexes.mysql.session import Session
+
+_DIGESTS = "SELECT * FROM performance_schema.events_statements_summary_by_digest WHERE digest IS NOT NULL AND"
+_PICOSECONDS_A_MS = 1e9
+_ROWS = ("SELECT", "UPDATE", "DELETE", "INSERT", "REPLACE", "WITH", "CALL", "TABLE")
+_TELLING = re.compile(r"\b(?:INDEX|KEY|ORDER BY)\b|/\*\+", re.IGNORECASE)
+_CODE = (
+    ("view", "views", "table_schema", "table_name", "view_definition"),
+    ("routine", "routines", "routine_schema", "routine_name", "routine_definition"),
+    ("trigger", "triggers", "trigger_schema", "trigger_name", "action_statement"),
+    ("event", "events", "event_schema", "event_name", "event_definition"),
+)
+
+
+def statements(session: Session, most: int) -> tuple[StatementStat, ...]:
+    """The `most` that took the longest in total, and all whose text may hold an index hint or rely on an order; only
+    of those that read or write rows."""
+    rows = [row for row in session.scoped(_DIGESTS, "schema_name") if _reads_rows(str(row["digest_text"]))]
+    rows.sort(key=lambda row: int(row["sum_timer_wait"]), reverse=True)
+    telling = [row for row in rows[most:] if _TELLING.search(str(row["digest_text"]))]
+    return tuple(_statement(row) for row in [*rows[:most], *telling])
+
+
+def _reads_rows(text: str) -> bool:
+    return text.lstrip("( ").upper().startswith(_ROWS)
+
+
+def statements_are_complete(session: Session) -> bool:
+    """Whether every statement since the start has a row of its own: where there is no more room, one without a digest
+    counts the rest."""
+    rows = session.rows(
+        """SELECT SUM(count_star) AS rest FROM performance_schema.events_statements_summary_by_digest
+           WHERE digest IS NULL"""
+    )
+    return not rows[0]["rest"]
+
+
+def _statement(row: Mapping[str, Any]) -> StatementStat:
+    calls = int(row["count_star"])
+    total_ms = int(row["sum_timer_wait"]) / _PICOSECONDS_A_MS
+    return StatementStat(
+        key=f"{row['schema_name']}:{row['digest']}",
+        text=row["digest_text"],
+        calls=calls,
+        total_ms=total_ms,
+        mean_ms=total_ms / calls if calls else 0.0,
+        rows=int(row["sum_rows_sent"]) + int(row["sum_rows_affected"]),
+        rows_examined=int(row["sum_rows_examined"]),
+        no_index_used=int(row["sum_no_index_used"]),
+        temporary_disk_tables=int(row["sum_created_tmp_disk_tables"]),
+        schema=row["schema_name"],
+        counted_since=row["first_seen"].replace(tzinfo=UTC) if row["first_seen"] else None,
+        last_seen_at=row["last_seen"].replace(tzinfo=UTC) if row["last_seen"] else None,
+    )
+
+
+def stored_code(session: Session) -> tuple[StoredCode, ...]:
+    """Views, routines, triggers and events whose text speaks of an index; without those that the role may not see."""
+    found: list[StoredCode] = []
+    for kind, table, schema, name, text in _CODE:
+        speaks = f"({text} LIKE '%%INDEX%%' OR {text} LIKE '%%KEY%%')"
+        query = f"SELECT {schema} AS s, {name} AS n, {text} AS t FROM information_schema.{table} WHERE {speaks} AND"  # noqa: S608
+        found += [StoredCode(kind, row["s"], row["n"], row["t"]) for row in session.scoped(query, schema)]
+    return tuple(found)
+
+
+def activities(session: Session) -> tuple[Activity, ...]:
+    """The open transactions of InnoDB. Needs PROCESS."""
+    rows = session.rows(
+        """SELECT t.trx_mysql_thread_id AS thread, t.trx_state AS state, p.user, p.db, p.time, p.command,
+                  TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS age, p.id = CONNECTION_ID() AS own
+           FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id"""
+    )
+    return tuple(
+        Activity(
+            kind=ActivityKind.SESSION,
+            name=str(row["thread"]),
+            database=row["db"],
+            user=row["user"],
+            state=f"{row['command']}, {row['state']}",
+            pid=int(row["thread"]),
+            transaction_age_s=float(row["age"]),
+            statement_age_s=float(row["time"]) if row["command"] == "Query" else None,
+            holds_snapshot=True,
+            waits_for_lock=row["state"] == "LOCK WAIT",
+        )
+        for row in rows
+        if not row["own"]
+    )
+
+
+def builds(session: Session) -> tuple[BuildInProgress, ...]:
+    """Statements that rebuild tables or indexes just now."""
+    rows = session.rows(
+        """SELECT id, db, state, info FROM information_schema.processlist
+           WHERE UPPER(info) REGEXP '^[[:space:]]*(ALTER|OPTIMIZE|CREATE .*INDEX|DROP INDEX|ANALYZE)'
+           AND id <> CONNECTION_ID()"""
+    )
+    return tuple(
+        BuildInProgress(int(row["id"]), row["db"], None, str(row["info"])[:200], row["state"] or "") for row in rows
+    )

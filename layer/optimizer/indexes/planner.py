@@ -1,0 +1,94 @@
+"""One database of a run: looked at through its reader, what was found looked at once more, proposals written."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from optimizer.core import Change, NoChange, Tuner
+from optimizer.guardrails import ALTERS
+from optimizer.indexes.change.server import DatabaseServer, Job, State
+from optimizer.indexes.detect import find
+from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.model.finding import Finding
+from optimizer.indexes.model.history import Past
+from optimizer.indexes.model.usage import snapshot
+from optimizer.indexes.postgresql.bloat import shares
+from optimizer.indexes.propose import DatabaseFacts, action_of, job_of, propose, target_of
+from optimizer.policy import Database, Indexes, Policy
+from optimizer.store import ActingRecords, Documents, NoSuchDocument, Proposals, RunStore
+
+
+class NoSuchTarget(LookupError):
+    """The run's policy names no database of this name."""
+
+
+def database_of(policy: Policy, name: str) -> Database:
+    """The database of this name; NoSuchTarget."""
+    for database in policy.indexes.databases:
+        if database.name == name:
+            return database
+    raise NoSuchTarget(f"the policy of the run names no database {name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """read: the catalogs of all nodes, the writer first."""
+
+    store: RunStore
+    records: ActingRecords
+    documents: Documents
+    server: DatabaseServer
+    database: Database
+    read: Callable[[], Sequence[Catalog]]
+    limits: Indexes
+
+    def plan(self, run_id: str, now: datetime) -> Proposals:
+        """Proposals, what is left alone and why; remembers what was found for the next run."""
+        key = f"history/indexes/{self.database.name}.json"
+        past = self._past(key, run_id)
+        nodes = self.read()
+        findings = find(nodes, self.limits, past.snapshots, past.bloat)
+        cooling = self._cooling(findings, now)
+        proposals, known = Proposals(), set[str]()
+        for finding in findings:
+            one = self._propose(run_id, finding, cooling)
+            if isinstance(one, Change):
+                if one.id in known:
+                    continue
+                known.add(one.id)
+            proposals.add(one)
+        proposals.write(self.documents, run_id, f"indexes-{self.database.name}")
+        taken = [snapshot(node) for node in nodes]
+        self.documents.write(key, past.with_run(run_id, taken, shares(nodes[0], nodes[0].pages)))
+        return proposals
+
+    def _propose(self, run_id: str, finding: Finding, cooling: dict[str, datetime]) -> Change | NoChange:
+        name, action = self.database.name, action_of(finding)
+        table = f"{name}/{finding.schema}.{finding.table}"
+        if action in ALTERS and table in cooling:
+            until = f"{cooling[table]:%Y-%m-%d %H:%M %Z}"
+            reason = f"{finding.reason} Its table's indexes were changed a short while ago and rest until {until}."
+            return NoChange(run_id, Tuner.INDEXES, target_of(name, finding), reason)
+        live = cover = None
+        own = False
+        if action:
+            index = "" if action == "create_index" else finding.index or ""
+            live = self.server.look(finding.schema, finding.table, index, job_of(finding))
+            if finding.covered_by:
+                cover = self.server.look(finding.schema, finding.table, finding.covered_by, Job.ANALYZE)
+            own = action == "drop_leftover" and self._is_own(live)
+        return propose(run_id, name, finding, DatabaseFacts(live, cover, own=own))
+
+    def _is_own(self, live: State | None) -> bool:
+        return live is not None and self.records.began(self.database.name, live.shape, live.table_oid or 0)
+
+    def _cooling(self, findings: Sequence[Finding], now: datetime) -> dict[str, datetime]:
+        tables = {f"{self.database.name}/{finding.schema}.{finding.table}" for finding in findings}
+        found = self.store.cool_downs(sorted(tables), Tuner.INDEXES)
+        return {table: until for table, until in found.items() if now < until}
+
+    def _past(self, key: str, run_id: str) -> Past:
+        try:
+            return Past.read(self.documents.read(key), run_id)
+        except NoSuchDocument:
+            return Past()

@@ -1,0 +1,1 @@
+"""Reading PostgreSQL and detecting what its indexes need."""

@@ -1,0 +1,82 @@
+"""Invalid indexes of PostgreSQL: leftovers of interrupted rebuilds, and builds that failed.
+
+An index is invalid while it is built, too: one that a running build works on is left alone, and so is a partitioned
+index whose parts are not all attached yet.
+"""
+
+import re
+from dataclasses import replace
+
+from optimizer.core import Risk
+from optimizer.indexes.model.catalog import Catalog, Index
+from optimizer.indexes.model.finding import Action, Finding, Kind
+from optimizer.indexes.model.new_finding import about_index
+from optimizer.indexes.postgresql.cover import why_fixed
+
+# REINDEX CONCURRENTLY builds NAME_ccnew and renames the old one to NAME_ccold; a number follows where one exists.
+_LEFTOVER = re.compile(r"_cc(new|old)[0-9]*$")
+
+
+def invalid(catalog: Catalog) -> list[Finding]:
+    """A finding for each index that is not valid."""
+    return [_finding(catalog, index) for index in catalog.indexes if not index.is_valid or not index.is_live]
+
+
+def _finding(catalog: Catalog, index: Index) -> Finding:
+    evidence = {"definition": index.definition, "costs_writes": index.is_ready, "is_live": index.is_live}
+    running = "builds" in catalog.not_read or any(
+        build.table_oid == index.table_oid or build.index_oid == index.oid for build in catalog.builds
+    )
+    if running:
+        words = "an index of its table is being built right now"
+        if "builds" in catalog.not_read:
+            words = "it could not be read whether a build is running"
+        return _stays(catalog, index, words, evidence)
+    if index.is_partitioned:
+        return _stays(catalog, index, "it is a partitioned index that still waits for parts to be attached", evidence)
+    fixed = why_fixed(index)
+    twin = _twin(catalog, index)
+    if _LEFTOVER.search(index.name) and twin is not None and fixed is None:
+        return about_index(
+            catalog,
+            index,
+            Kind.BUILD_LEFTOVER,
+            Action.DROP,
+            f"{index.name} is what an interrupted rebuild of {twin.name} left behind: no query uses it"
+            f"{', and every write still pays for it' if index.is_ready else ''}.",
+            covered_by=twin.name,
+            saves_bytes=index.size_bytes,
+            evidence={**evidence, "covered_by_definition": twin.definition},
+        )
+    if not index.is_live and fixed is None:
+        reason = f"{index.name} was being dropped when that was interrupted; dropping it again ends it."
+        return about_index(catalog, index, Kind.INVALID, Action.DROP, reason, evidence=evidence)
+    unique = ", which fails as long as the table holds duplicates," if index.is_unique else ""
+    reason = (
+        f"{index.name} is invalid: a build of it failed or was stopped, and no query uses it. "
+        f"Rebuild it{unique} if it is wanted, else drop it."
+    )
+    if fixed is not None:
+        reason = f"{index.name} is invalid, and stays because {fixed}: rebuild it."
+    return about_index(catalog, index, Kind.INVALID, Action.ASK, reason, Risk.MEDIUM, evidence=evidence)
+
+
+def _stays(catalog: Catalog, index: Index, words: str, evidence: dict[str, object]) -> Finding:
+    reason = f"{index.name} is not valid, and is kept because {words}."
+    return about_index(catalog, index, Kind.INVALID, Action.NONE, reason, kept_because=words, evidence=evidence)
+
+
+def _twin(catalog: Catalog, index: Index) -> Index | None:
+    """A valid index of the same table with the same definition but for the name."""
+    for other in catalog.indexes:
+        same_table = other.table_oid == index.table_oid and other.qualified_table == index.qualified_table
+        if other.is_valid and same_table and _definition(other) == _definition(index):
+            return other
+    if index.qualified_table[0] == "pg_toast":
+        # The valid index of a TOAST table is not read; there is exactly one, and it is always this one's twin.
+        return replace(index, name=_LEFTOVER.sub("", index.name), is_valid=True)
+    return None
+
+
+def _definition(index: Index) -> tuple[object, ...]:
+    return index.method, index.keys, index.include, index.predicate, index.is_unique, index.nulls_not_distinct

@@ -1,0 +1,164 @@
+"""How many pages a btree of PostgreSQL takes when it is built afresh: the arithmetic of nbtsort.c and nbtdedup.c.
+
+From version 13 on a build puts rows of equal keys into one entry (a posting list of 6 bytes a row, up to a tenth of a
+page long), but not in unique indexes, nor with INCLUDE columns, nor where equal values may differ (numeric, say).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+from math import ceil, floor, prod
+
+from optimizer.indexes.model.catalog import Index, KeyStatistics
+
+_PAGE_HEADER, _SPECIAL, _LINE_POINTER = 24, 16, 4
+_TUPLE_HEADER, _NULL_BITMAP, _ROW_POINTER = 8, 8, 6
+_LONG_HEADER_FROM = 127
+_INTERNAL_FILLFACTOR = 70
+_SAMPLES = 100
+_PACES = (1, 3, 7, 9, 11, 13, 17, 19)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Index entries of one size: how many, and the bytes of each with and without its list of rows."""
+
+    count: float
+    size: float
+    key_size: float
+
+
+def fresh_pages(index: Index, block_bytes: int) -> float | None:
+    """The pages of the index after a rebuild; None if it is no btree, or rows or widths are not known."""
+    rows = index.rows
+    if index.method != "btree" or index.is_partitioned or rows is None:
+        return None
+    if rows < 1:
+        return 1.0
+    if any(part.fixed_bytes is None and part.average_bytes is None for part in index.statistics):
+        return None
+    fillfactor = int(index.options.get("fillfactor", 90))
+    entries = list(_entries(index, rows, block_bytes))
+    count = sum(entry.count for entry in entries)
+    size = sum(entry.count * entry.size for entry in entries) / count
+    key_size = sum(entry.count * entry.key_size for entry in entries) / count
+    even = all(part.fixed_bytes is not None for part in index.statistics)
+    leaves = ceil(count / _a_page(size, size - key_size, fillfactor, block_bytes, even=even))
+    return leaves + _internal_pages(leaves, key_size, block_bytes) + 1
+
+
+def _a_page(size: float, list_bytes: float, fillfactor: int, block_bytes: int, *, even: bool) -> float:
+    """Entries that fit on a leaf page. The entry that begins the next page is also this page's high key, without its
+    list; a page is closed once less than the fillfactor leaves free, or the next entry, does not fit."""
+    free = block_bytes - _PAGE_HEADER - _SPECIAL - 2 * _LINE_POINTER
+    reserve = block_bytes * (100 - fillfactor) / 100
+    entries = (free - max(reserve - list_bytes, size)) / (size + _LINE_POINTER)
+    return max(1.0, floor(entries) if even else entries)
+
+
+def _internal_pages(leaves: float, key_size: float, block_bytes: int) -> float:
+    fan_out = (block_bytes - _PAGE_HEADER - _SPECIAL) * _INTERNAL_FILLFACTOR / 100 / (key_size + _LINE_POINTER)
+    pages, level = 0.0, leaves
+    while level > 1:
+        level = ceil(level / max(fan_out, 2.0))
+        pages += level
+    return pages
+
+
+def _entries(index: Index, rows: float, block_bytes: int) -> Iterator[Entries]:
+    for share, parts in _strata(index.statistics):
+        bitmap = _NULL_BITMAP if len(parts) < len(index.statistics) else 0
+        size, left = _key_bytes(parts) + bitmap, share * rows
+        groups = min(_distinct(parts, left), left)
+        if len(parts) == 1:
+            # Of a single column it is known how many rows the most common values have.
+            for frequency in parts[0].common_frequencies:
+                yield from _of_groups(index, 1.0, frequency * rows, size, block_bytes)
+                left, groups = left - frequency * rows, groups - 1
+        if left >= 1:
+            yield from _of_groups(index, max(min(groups, left), 1.0), left, size, block_bytes)
+
+
+def _strata(parts: tuple[KeyStatistics, ...]) -> Iterator[tuple[float, tuple[KeyStatistics, ...]]]:
+    """The shares of the rows by which columns are not NULL, the columns taken as independent."""
+    if not parts:
+        yield 1.0, ()
+        return
+    null_fraction = parts[0].null_fraction or 0.0
+    for share, others in _strata(parts[1:]):
+        if null_fraction < 1:
+            yield share * (1 - null_fraction), (parts[0], *others)
+        if null_fraction > 0:
+            yield share * null_fraction, others
+
+
+def distinct_is_certain(index: Index) -> bool:
+    """Whether how many rows share an entry is known, and not guessed from columns taken as independent."""
+    if not index.deduplicates or index.is_unique:
+        return True
+    distinct = [part.distinct for part in index.statistics]
+    if any(number is None for number in distinct) or index.rows is None:
+        return False
+    return len(distinct) == 1 or max(number or 0.0 for number in distinct) >= 0.9 * index.rows
+
+
+def _distinct(parts: tuple[KeyStatistics, ...], rows: float) -> float:
+    """Distinct keys, the columns taken as independent: more than there are where they are not."""
+    if any(part.distinct is None for part in parts):
+        return rows
+    return max(prod(part.distinct or 1.0 for part in parts), 1.0)
+
+
+def _of_groups(index: Index, groups: float, rows: float, key_size: float, block_bytes: int) -> Iterator[Entries]:
+    """The entries of `rows` rows that fall evenly into `groups` equal keys."""
+    longest = (block_bytes // 10) // 8 * 8 - _LINE_POINTER
+    in_list = floor((longest // 8 * 8 - key_size) / _ROW_POINTER)
+    shares = index.deduplicates and not index.is_unique and in_list >= 2
+    a_group = rows / groups
+    if not shares or a_group <= 1:
+        yield Entries(rows, key_size, key_size)
+        return
+    # A share of the groups has one row more than the others.
+    more = a_group - floor(a_group)
+    for size, number in ((floor(a_group), groups * (1 - more)), (floor(a_group) + 1, groups * more)):
+        full, left = divmod(size, in_list)
+        if full:
+            yield Entries(number * full, _aligned(key_size + _ROW_POINTER * in_list), key_size)
+        if left == 1:
+            yield Entries(number, key_size, key_size)
+        elif left:
+            yield Entries(number, _aligned(key_size + _ROW_POINTER * left), key_size)
+
+
+def _key_bytes(parts: tuple[KeyStatistics, ...]) -> float:
+    """The mean size of an entry without its list of rows, over samples of the values' lengths."""
+    lengths = [list(islice(cycle(_lengths(part)), _SAMPLES)) for part in parts]
+    total = 0.0
+    for sample in range(_SAMPLES):
+        end = 0.0
+        for part, widths, pace in zip(parts, lengths, cycle(_PACES), strict=False):
+            # Each column walks its samples at its own pace, so that lengths are not paired.
+            width = widths[sample * pace % _SAMPLES]
+            start = end
+            if part.fixed_bytes is not None or width >= _LONG_HEADER_FROM:
+                start = ceil(end / part.alignment) * part.alignment
+                width += 3 if part.fixed_bytes is None else 0
+            end = start + width
+        total += _aligned(_TUPLE_HEADER + end)
+    return total / _SAMPLES
+
+
+def _lengths(part: KeyStatistics) -> list[float]:
+    """Lengths of values, each as often among a hundred as among the rows."""
+    if part.fixed_bytes is not None:
+        return [float(part.fixed_bytes)]
+    common = list(zip(part.common_bytes, part.common_frequencies, strict=False))
+    share = sum(frequency for _, frequency in common) / max(1 - (part.null_fraction or 0.0), 1e-9)
+    lengths = [float(length) for length, frequency in common for _ in range(round(_SAMPLES * frequency))]
+    wanted = round(_SAMPLES * max(1 - share, 0.0))
+    lengths += [float(length) for length in islice(cycle(part.sample_bytes), wanted if part.sample_bytes else 0)]
+    return lengths or [round(part.average_bytes or 0.0) * 1.0]
+
+
+def _aligned(size: float) -> float:
+    return ceil(size / 8) * 8.0

@@ -1,0 +1,34 @@
+"""One look at a PostgreSQL database: its catalog, the pages of indexes that seem bloated, and what its planner says of
+indexes that statements want. Changes nothing."""
+
+from dataclasses import replace
+
+from pg8000.native import Connection
+
+from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.postgresql.bloat import BloatLimits, shortlist
+from optimizer.indexes.postgresql.missing import missing_indexes
+from optimizer.indexes.postgresql.pages import measure
+from optimizer.indexes.postgresql.reader import read_catalog
+
+
+def look(connection: Connection, *, node: str | None = None, limits: BloatLimits | None = None) -> Catalog:
+    """The catalog with `pages` and `further`; `not_read` says what could not be found out. Errors: read_catalog's."""
+    catalog = read_catalog(connection, node=node)
+    not_read = dict(catalog.not_read)
+    # A replica has the same pages as its writer.
+    chosen = [] if catalog.server.is_replica else shortlist(catalog, limits)
+    pages, uncounted = measure(connection, chosen)
+    further, unplanned = missing_indexes(connection, catalog)
+    if uncounted:
+        not_read["pages"] = _first(uncounted)
+    if unplanned:
+        not_read["plans"] = _first(unplanned)
+    return replace(catalog, pages=pages, further=tuple(further), not_read=not_read)
+
+
+def _first(failed: dict[str, str]) -> str:
+    """The first reason, and for how many things there is one."""
+    name, reason = next(iter(failed.items()))
+    others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return f"{name}: {reason}{others}"

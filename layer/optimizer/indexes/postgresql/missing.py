@@ -1,0 +1,218 @@
+"""Statements of PostgreSQL that want an index: their generic plans are asked for, and with HypoPG each candidate is put
+to the planner, as an index that is not built, before it is proposed. Nothing is executed and nothing is written."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pg8000.exceptions import DatabaseError
+from pg8000.native import Connection
+
+from optimizer.core import Risk
+from optimizer.indexes.model.catalog import Catalog, Table
+from optimizer.indexes.model.finding import Action, Finding, Kind
+from optimizer.indexes.model.new_finding import about_table
+from optimizer.indexes.model.workload import StatementStat
+from optimizer.indexes.postgresql.generic_plan import generic_plan, is_planned, run_one
+from optimizer.indexes.postgresql.plans import Wanted, index_names, total_cost, wanted
+from optimizer.indexes.postgresql.reader import extension_schema, looking, message
+
+_DEFINITION = """
+SELECT format(CASE WHEN CAST(:concurrently AS boolean) THEN 'CREATE INDEX CONCURRENTLY ON %I.%I (%s)'
+  ELSE 'CREATE INDEX ON %I.%I (%s)' END, CAST(:schema AS text), CAST(:table AS text),
+  (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number)
+    FROM unnest(CAST(:columns AS text[])) WITH ORDINALITY c(name, number)))"""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlMissingLimits:
+    """Which statements are looked at and what an index must gain: the `statements` with the most time, of at least
+    `least_share` of all time and `least_calls` calls, on tables of `least_rows` rows; a plan that costs `least_gain`
+    less (0 to 1)."""
+
+    statements: int = 50
+    least_share: float = 0.005
+    least_calls: int = 20
+    least_mean_ms: float = 1.0
+    least_rows: float = 10_000
+    least_gain: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What one statement would gain from one index: the planner's costs without and with it."""
+
+    statement: StatementStat
+    cost: float
+    cost_with: float | None
+    share: float
+
+
+def missing_indexes(
+    connection: Connection,
+    catalog: Catalog,
+    limits: PostgresqlMissingLimits | None = None,
+    *,
+    statement_timeout_s: int = 10,
+    within_s: float = 60.0,
+) -> tuple[list[Finding], dict[str, str]]:
+    """A finding for each index that statements want, and for each statement that could not be planned why, by its key.
+    Without HypoPG a candidate is a question to a person (ASK), because nothing proves that the planner would use it."""
+    limits = limits or PostgresqlMissingLimits()
+    gains: dict[Wanted, list[Gain]] = defaultdict(list)
+    failed: dict[str, str] = {}
+    total = sum(statement.total_ms for statement in catalog.statements) or 1.0
+    deadline = time.monotonic() + within_s
+    with looking(connection, statement_timeout_s):
+        hypopg = extension_schema(connection, "hypopg")
+    for statement in worth_a_look(catalog.statements, limits):
+        if time.monotonic() > deadline:
+            failed[statement.key] = f"not planned: the others took {within_s:.0f} s"
+            continue
+        try:
+            with looking(connection, statement_timeout_s):
+                share = statement.total_ms / total
+                found = _candidates(connection, catalog, statement, share, limits, hypopg)
+        except DatabaseError as error:
+            failed[statement.key] = message(error)
+            # A prepared statement and pretended indexes outlive the transaction.
+            connection.run("DEALLOCATE ALL")
+            continue
+        for want, gain in found:
+            gains[want].append(gain)
+    with looking(connection, statement_timeout_s):
+        return [_finding(connection, catalog, want, of) for want, of in _without_prefixes(gains).items()], failed
+
+
+def worth_a_look(statements: Sequence[StatementStat], limits: PostgresqlMissingLimits) -> list[StatementStat]:
+    """The statements that take the most time, are called often, and can be planned."""
+    total = sum(statement.total_ms for statement in statements) or 1.0
+    chosen = [
+        statement
+        for statement in sorted(statements, key=lambda one: -one.total_ms)
+        if statement.text is not None
+        and is_planned(statement.text)
+        and statement.total_ms / total >= limits.least_share
+        and statement.calls >= limits.least_calls
+        and statement.mean_ms >= limits.least_mean_ms
+    ]
+    return chosen[: limits.statements]
+
+
+def _candidates(
+    connection: Connection,
+    catalog: Catalog,
+    statement: StatementStat,
+    share: float,
+    limits: PostgresqlMissingLimits,
+    hypopg: str,
+) -> list[tuple[Wanted, Gain]]:
+    """The one index that gains most for the statement, if it gains enough; all of them without HypoPG, whose
+    schema is `hypopg`."""
+    text = statement.text or ""
+    if hypopg:
+        run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
+    plan = generic_plan(connection, text)
+    rows = {table.qualified: table.rows or 0.0 for table in catalog.tables}
+    cost = total_cost(plan)
+    wants = [want for want in wanted(plan, rows, limits.least_rows) if not _exists(catalog, want)]
+    if not hypopg:
+        # The widest says most of what the statement looks for.
+        return [(want, Gain(statement, cost, None, share)) for want in sorted(wants, key=_width)[-1:]]
+    tried = []
+    for want in wants:
+        name = _pretend(connection, want, hypopg)
+        with_it = generic_plan(connection, text)
+        run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
+        if name in index_names(with_it) and total_cost(with_it) <= cost * (1 - limits.least_gain):
+            tried.append((want, Gain(statement, cost, total_cost(with_it), share)))
+    # Of indexes that gain about the same the narrower one is cheaper to keep.
+    tried.sort(key=lambda pair: (round((pair[1].cost_with or 0.0) / cost, 1), len(pair[0].columns)))
+    return tried[:1]
+
+
+def _pretend(connection: Connection, want: Wanted, hypopg: str) -> str:
+    definition = _definition(connection, want, concurrently=False)
+    # Cast, because a function of the same name may take the type that a value would have without it.
+    query = f"SELECT indexname FROM {hypopg}.hypopg_create_index(CAST(:definition AS text))"  # noqa: S608 - quoted
+    rows = connection.run(query, definition=definition)
+    return str(rows[0][0])
+
+
+def _definition(connection: Connection, want: Wanted, *, concurrently: bool) -> str:
+    columns = list(want.columns)
+    rows = connection.run(_DEFINITION, concurrently=concurrently, schema=want.schema, table=want.table, columns=columns)
+    return str(rows[0][0])
+
+
+def _exists(catalog: Catalog, want: Wanted) -> bool:
+    return any(
+        index.is_valid
+        and index.method == "btree"
+        and index.predicate is None
+        and index.qualified_table == (want.schema, want.table)
+        and tuple(part.column for part in index.keys[: len(want.columns)]) == want.columns
+        for index in catalog.indexes
+    )
+
+
+def _without_prefixes(gains: Mapping[Wanted, list[Gain]]) -> dict[Wanted, list[Gain]]:
+    """One index where a wider one that is proposed as well serves both."""
+    merged: dict[Wanted, list[Gain]] = {}
+    for want in sorted(gains, key=_width, reverse=True):
+        wider = next((one for one in merged if _leads(want, one)), None)
+        merged.setdefault(wider or want, []).extend(gains[want])
+    return merged
+
+
+def _leads(narrow: Wanted, wide: Wanted) -> bool:
+    same_table = (narrow.schema, narrow.table) == (wide.schema, wide.table)
+    return same_table and wide.columns[: len(narrow.columns)] == narrow.columns
+
+
+def _width(want: Wanted) -> tuple[int, tuple[str, ...]]:
+    return len(want.columns), want.columns
+
+
+def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequence[Gain]) -> Finding:
+    table = next((one for one in catalog.tables if one.qualified == (want.schema, want.table)), None)
+    table = table or Table(want.schema, want.table)
+    worst = max(gains, key=lambda gain: gain.statement.total_ms)
+    share = sum(gain.share for gain in gains)
+    proved = worst.cost_with is not None
+    said = (
+        f"the planner's cost of the worst falls from {worst.cost:,.0f} to {worst.cost_with:,.0f}"
+        if proved
+        else "HypoPG is not installed, so whether the planner would use it is not proved"
+    )
+    reason = (
+        f"{len(gains)} {'statement reads' if len(gains) == 1 else 'statements read'} {want.table} from end to end, "
+        f"with {share:.0%} of all time; an index on {', '.join(want.columns)} would serve: {said}."
+    )
+    evidence = {
+        "columns": list(want.columns),
+        "share_of_time": round(share, 4),
+        "total_ms": sum(gain.statement.total_ms for gain in gains),
+        "calls": sum(gain.statement.calls for gain in gains),
+        "statements": [
+            {
+                "key": gain.statement.key,
+                "text": (gain.statement.text or "")[:500],
+                "mean_ms": gain.statement.mean_ms,
+                "cost": gain.cost,
+                "cost_with": gain.cost_with,
+            }
+            for gain in gains
+        ],
+    }
+    return about_table(
+        catalog,
+        table,
+        Kind.MISSING_INDEX,
+        Action.CREATE if proved else Action.ASK,
+        reason,
+        Risk.MEDIUM,
+        evidence=evidence,
+        statement=_definition(connection, want, concurrently=table.kind != "partitioned"),
+    )

@@ -1,0 +1,200 @@
+"""Reads what PostgreSQL 13 to 18 says of one database; changes nothing.
+
+The driver is pg8000: pure Python, small, the same for every processor, and `native.Connection` is in autocommit, which
+concurrent builds need. A reader needs the role pg_monitor (or pg_read_all_stats) to see other users' statements, and
+SELECT on a table to see the planner's statistics on it; without them it says what it could not read.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Protocol
+
+from pg8000.exceptions import DatabaseError
+
+from optimizer.indexes import postgresql_path
+from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
+from optimizer.indexes.model.workload import Activity, ActivityKind, BuildInProgress
+from optimizer.indexes.postgresql import sql as sql
+from optimizer.indexes.postgresql.index_rows import index
+from optimizer.indexes.postgresql.workload import statement
+
+_ON = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_KINDS = {"r": "table", "p": "partitioned", "m": "materialized_view", "f": "foreign"}
+_OLDEST = 130000
+
+
+class PostgresqlTooOld(ValueError):
+    """The server is older than PostgreSQL 13."""
+
+
+class Queries(Protocol):
+    """A connection in autocommit that runs one statement; pg8000.native.Connection is one."""
+
+    def run(self, sql: str, **params: Any) -> Sequence[Sequence[Any]] | None:
+        """The rows."""
+        ...
+
+
+def read_catalog(
+    connection: Queries, *, node: str | None = None, statement_timeout_s: int = 60, most_statements: int = 500
+) -> Catalog:
+    """Everything that the decisions need, of the database that the connection is to. `node` names the server (its
+    address is taken if None). Raises TooOld, and pg8000's DatabaseError where the catalog itself cannot be read."""
+    not_read: dict[str, str] = {}
+    with looking(connection, statement_timeout_s):
+        facts = _rows(connection, sql.SERVER)[0]
+        if facts["version_number"] < _OLDEST:
+            raise PostgresqlTooOld(
+                f"PostgreSQL {facts['version_number'] // 10000} is not supported: 13 or later is needed"
+            )
+        default_differs = facts["has_database_collation_version"] and _scalar(
+            connection, sql.DATABASE_COLLATION_DIFFERS
+        )
+        locked = {row["oid"]: row["name"] for row in _rows(connection, sql.LOCKED)}
+        tables = tuple(_table(row) for row in _rows(connection, sql.TABLES, locked=list(locked)))
+        rows = {table.oid: table.rows for table in tables}
+        indexes = tuple(
+            index(row, rows.get(row["table_oid"]), database_collation_differs=bool(default_differs))
+            for row in _rows(connection, sql.INDEXES, locked=list(locked))
+            if row["definition"] is not None
+        )
+        keys = (_foreign_key(row) for row in _rows(connection, sql.FOREIGN_KEYS))
+        foreign_keys = tuple(key for key in keys if key.table_oid not in locked)
+    if locked:
+        not_read["tables"] = f"locked exclusively by another session: {', '.join(sorted(locked.values()))}"
+    server = _server(facts, node)
+
+    def optional[T](name: str, read: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+        try:
+            with looking(connection, statement_timeout_s):
+                return read()
+        except DatabaseError as error:
+            not_read[name] = message(error)
+            return ()
+
+    builds = optional("builds", lambda: tuple(BuildInProgress(**row) for row in _rows(connection, sql.BUILDS)))
+    activities = optional("activities", lambda: tuple(_activity(row) for row in _rows(connection, sql.ACTIVITIES)))
+    statements = ()
+    if "pg_stat_statements" not in server.extensions:
+        not_read["statements"] = "the extension pg_stat_statements is not installed in this database"
+    else:
+
+        def read_statements() -> tuple[Any, ...]:
+            schema = extension_schema(connection, "pg_stat_statements")
+            found = _rows(connection, sql.STATEMENTS.format(schema=schema), most=most_statements)
+            return tuple(statement(row) for row in found)
+
+        statements = optional("statements", read_statements)
+    if tables and not any(column.null_fraction is not None for table in tables for column in table.columns):
+        not_read["column_statistics"] = "no table was analysed, or the role may not read the tables"
+    return Catalog(server, tables, indexes, foreign_keys, builds, activities, statements, not_read=not_read)
+
+
+def message(error: DatabaseError) -> str:
+    """The server's own message, with its code."""
+    fields = error.args[0] if error.args else None
+    return f"{fields.get('M')} ({fields.get('C')})" if isinstance(fields, dict) else str(error)
+
+
+@contextmanager
+def looking(connection: Queries, statement_timeout_s: int) -> Iterator[None]:
+    """One read-only snapshot with short waits, and no schema but pg_catalog in the search path, so that the server
+    prints every other name with its schema."""
+    connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    try:
+        connection.run(postgresql_path.CLOSE_IN_TRANSACTION)
+        settings = {
+            "lock_timeout": "3s",
+            "statement_timeout": f"{statement_timeout_s}s",
+            "idle_in_transaction_session_timeout": "60s",
+        }
+        for name, value in settings.items():
+            connection.run("SELECT pg_catalog.set_config(:name, :value, true)", name=name, value=value)
+        yield
+    finally:
+        connection.run("ROLLBACK")
+
+
+def extension_schema(connection: Queries, extension: str) -> str:
+    """The schema that an extension lies in, quoted by the server; empty if it is not installed in this database."""
+    rows = connection.run(sql.EXTENSION_SCHEMA, extension=extension)
+    return str(rows[0][0]) if rows else ""
+
+
+def _rows(connection: Queries, text: str, **parameters: Any) -> list[dict[str, Any]]:
+    return [row[0] for row in connection.run(text, **parameters) or []]
+
+
+def _scalar(connection: Queries, text: str) -> Any:
+    rows = connection.run(text)
+    return rows[0][0] if rows else None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time as the server writes it into JSON."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _server(facts: Mapping[str, Any], node: str | None) -> CatalogServer:
+    number = facts["version_number"]
+    read_at = moment(facts["read_at"])
+    assert read_at is not None  # noqa: S101  now() is never NULL
+    return CatalogServer(
+        engine=Engine.POSTGRESQL,
+        version=(number // 10000, number % 10000),
+        database=facts["database"],
+        node=node or facts["address"],
+        read_at=read_at,
+        is_replica=facts["is_replica"],
+        is_aurora=facts["is_aurora"],
+        started_at=moment(facts["started_at"]),
+        counted_since=moment(facts["counted_since"]),
+        block_bytes=facts["block_bytes"],
+        extensions=facts["extensions"] or {},
+        settings=facts["settings"] or {},
+        replicas=facts["replicas"],
+    )
+
+
+def _table(row: dict[str, Any]) -> Table:
+    known = None if row["rows"] is None or row["rows"] < 0 else float(row["rows"])
+    columns = tuple(
+        Column(**{**column, "distinct": distinct_values(column["distinct"], known)}) for column in row["columns"] or []
+    )
+    times = {name: moment(row[name]) for name in ("last_vacuum_at", "last_analyze_at")}
+    toast = {f"toast.{name}": value for name, value in options(row["toast_options"]).items()}
+    fields = {name: value for name, value in row.items() if name != "toast_options"}
+    return Table(
+        **{
+            **fields,
+            **times,
+            "kind": _KINDS[row["kind"]],
+            "rows": known,
+            "columns": columns,
+            "options": {**options(row["options"]), **toast},
+        }
+    )
+
+
+def distinct_values(n_distinct: float | None, rows: float | None) -> float | None:
+    """pg_stats.n_distinct as a number: negative it is a share of the rows."""
+    if n_distinct is None or (n_distinct < 0 and rows is None):
+        return None
+    return n_distinct if n_distinct >= 0 else -n_distinct * (rows or 0.0)
+
+
+def options(texts: Sequence[str]) -> dict[str, str]:
+    """Storage parameters, `name=value` each, as a mapping."""
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _foreign_key(row: dict[str, Any]) -> ForeignKey:
+    rules = {name: _ON[row[name]] for name in ("on_delete", "on_update")}
+    return ForeignKey(
+        **{**row, **rules, "columns": tuple(row["columns"]), "parent_columns": tuple(row["parent_columns"])}
+    )
+
+
+def _activity(row: dict[str, Any]) -> Activity:
+    return Activity(**{**row, "kind": ActivityKind(row["kind"])})

@@ -1,0 +1,137 @@
+"""Indexes of PostgreSQL that no query used for weeks on any node."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from optimizer.core import Risk
+from optimizer.indexes.model.catalog import Catalog, Constraint, ForeignKey, Index
+from optimizer.indexes.model.finding import Action, Finding, Kind
+from optimizer.indexes.model.new_finding import about_index
+from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, snapshot, usage_of
+from optimizer.indexes.postgresql.cover import why_fixed
+from optimizer.indexes.postgresql.foreign_keys import supported_foreign_key
+
+
+def unused(
+    catalog: Catalog,
+    snapshots: Iterable[UsageSnapshot] = (),
+    *,
+    nodes: Sequence[str] = (),
+    needed: Collection[tuple[str, str]] = (),
+    limits: UsageLimits | None = None,
+) -> list[Finding]:
+    """A finding for each index without scans: to be dropped, or kept with the reason. `catalog` is of the writer;
+    `snapshots` are earlier looks at it and all looks at its replicas; `nodes` are all nodes that answer queries;
+    `needed` are (schema, index) that stay in the place of others that are dropped."""
+    taken = [*snapshots, snapshot(catalog)]
+    asked = tuple(dict.fromkeys([catalog.server.node, *nodes]))
+    parts: dict[int | None, list[Index]] = defaultdict(list)
+    for index in catalog.indexes:
+        parts[index.parent_oid].append(index)
+    supported = _foreign_keys(catalog)
+    found = []
+    for index in catalog.indexes:
+        if not index.is_valid or not index.is_live or index.extension is not None:
+            continue
+        if index.constraint in (Constraint.PRIMARY, Constraint.UNIQUE) or (index.is_partition and index.parent_oid):
+            continue
+        stored = _stored(index, parts)
+        if not stored or any(one.scans != 0 for one in stored):
+            continue
+        usages = [
+            usage_of(IndexId(one.schema, one.table, one.name, one.oid), taken, nodes=asked, limits=limits)
+            for one in stored
+        ]
+        usage = _together(usages)
+        if usage.scans == 0:
+            key = supported_foreign_key(index, supported[index.table_oid])
+            kept = _why_kept(catalog, index, usage, needed, key, readers_known=bool(nodes))
+            found.append(_finding(catalog, index, usage, kept, sum(one.size_bytes or 0 for one in stored)))
+    return found
+
+
+def _stored(index: Index, parts: Mapping[int | None, list[Index]]) -> list[Index]:
+    """The index itself, or the parts with storage of a partitioned one: only they are counted."""
+    if not index.is_partitioned:
+        return [index]
+    return [stored for part in parts[index.oid] for stored in _stored(part, parts)]
+
+
+def _together(usages: Sequence[IndexUsage]) -> IndexUsage:
+    """Usage of all parts, as known as that of the part of which least is known."""
+    least = min(usages, key=lambda usage: (usage.unknown_because is None, usage.days))
+    return replace(
+        least,
+        scans=sum(usage.scans for usage in usages),
+        reads=sum(usage.reads for usage in usages),
+        writes=sum(usage.writes for usage in usages),
+    )
+
+
+def _foreign_keys(catalog: Catalog) -> dict[int | None, list[ForeignKey]]:
+    """The foreign keys of each table, a partition's with those of its parents."""
+    own: dict[int | None, list[ForeignKey]] = defaultdict(list)
+    for key in catalog.foreign_keys:
+        own[key.table_oid].append(key)
+    parent = {table.oid: table.parent_oid for table in catalog.tables}
+    every: dict[int | None, list[ForeignKey]] = defaultdict(list)
+    for table in catalog.tables:
+        at: int | None = table.oid
+        while at is not None:
+            every[table.oid] += own.get(at, [])
+            at = parent.get(at)
+    return every
+
+
+def _finding(catalog: Catalog, index: Index, usage: IndexUsage, kept: str | None, saves_bytes: int) -> Finding:
+    evidence = {
+        "scans": usage.scans,
+        "days": round(usage.days, 1),
+        "since": None if usage.since is None else usage.since.isoformat(),
+        "nodes": list(usage.nodes),
+        "table_reads": usage.reads,
+        "table_writes": usage.writes,
+        "definition": index.definition,
+    }
+    if kept is not None:
+        reason = f"{index.name} was not used since its counters were cleared, and is kept because {kept}."
+        return about_index(catalog, index, Kind.UNUSED, Action.NONE, reason, kept_because=kept, evidence=evidence)
+    reason = (
+        f"{index.name} was used by no query in {usage.days:.0f} days on {len(usage.nodes)} "
+        f"{'node' if len(usage.nodes) == 1 else 'nodes'}, while its table was read {usage.reads:,} times and "
+        f"{usage.writes:,} of its rows were written."
+    )
+    return about_index(
+        catalog,
+        index,
+        Kind.UNUSED,
+        Action.DROP,
+        reason,
+        Risk.MEDIUM,
+        evidence=evidence,
+        saves_bytes=saves_bytes,
+    )
+
+
+def _why_kept(
+    catalog: Catalog,
+    index: Index,
+    usage: IndexUsage,
+    needed: Collection[tuple[str, str]],
+    key: ForeignKey | None,
+    *,
+    readers_known: bool,
+) -> str | None:
+    """Scans are not all that an index is for."""
+    server = catalog.server
+    reasons = (
+        (server.is_replica, "this is a replica, and the writer was not asked"),
+        (server.is_aurora and len(usage.nodes) < 2 and not readers_known, "Aurora's readers were not listed"),
+        (index.is_unique, "it is unique, and checks of uniqueness are not counted as scans"),
+        ((index.schema, index.name) in needed, "it stays in the place of another index that is superfluous"),
+        (key is not None, f"it serves the foreign key {key.name if key else ''}, whose parent may seldom change"),
+        (usage.unknown_because is not None, f"that is not enough to go by: {usage.unknown_because}"),
+        (any(part.column is None for part in index.keys), "the planner uses the statistics of its expression"),
+    )
+    return why_fixed(index) or next((words for applies, words in reasons if applies), None)

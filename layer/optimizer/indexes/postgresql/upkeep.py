@@ -1,0 +1,181 @@
+"""Tables of PostgreSQL that want ANALYZE or VACUUM: the thresholds of autovacuum itself, with each table's own storage
+parameters (documentation of PostgreSQL, Routine Vacuuming), and the age of the oldest transaction ids."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from optimizer.core import Risk
+from optimizer.indexes.model.catalog import Catalog, Table
+from optimizer.indexes.model.finding import Action, Finding, Kind
+from optimizer.indexes.model.new_finding import about_index, about_table
+
+_STORED = ("table", "materialized_view")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlUpkeepLimits:
+    """A table is due when autovacuum should have come `late` times over (1: at once); statistics of a partitioned
+    table, which autovacuum leaves alone, after `partitioned_days`; ids are old from `wraparound_share` of the age at
+    which autovacuum is forced."""
+
+    late: float = 1.0
+    partitioned_days: float = 7.0
+    wraparound_share: float = 1.0
+    pending_list_bytes: int = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From how many rows on autovacuum comes; None: it never does for this reason."""
+
+    dead: float
+    inserted: float | None
+    modified: float
+    freeze_age: float
+    multixact_age: float
+    enabled: bool
+
+
+def thresholds(table: Table, settings: Mapping[str, str]) -> Thresholds:
+    """Those of one table: its storage parameters before the server's settings."""
+
+    def value(name: str, default: float) -> float:
+        return float(table.options.get(name, settings.get(name, default)))
+
+    rows = max(table.rows or 0.0, 0.0)
+    dead = value("autovacuum_vacuum_threshold", 50) + value("autovacuum_vacuum_scale_factor", 0.2) * rows
+    most = value("autovacuum_vacuum_max_threshold", -1)
+    inserts = value("autovacuum_vacuum_insert_threshold", 1000)
+    inserted = inserts + value("autovacuum_vacuum_insert_scale_factor", 0.2) * rows
+    server_age = float(settings.get("autovacuum_freeze_max_age", 200e6))
+    server_multixact = float(settings.get("autovacuum_multixact_freeze_max_age", 400e6))
+    on = settings.get("autovacuum", "on") == "on" and settings.get("track_counts", "on") == "on"
+    return Thresholds(
+        dead=min(dead, most) if most >= 0 else dead,
+        inserted=None if inserts < 0 else inserted,
+        modified=value("autovacuum_analyze_threshold", 50) + value("autovacuum_analyze_scale_factor", 0.1) * rows,
+        # A table may only be stricter than the server.
+        freeze_age=min(value("autovacuum_freeze_max_age", server_age), server_age),
+        multixact_age=min(value("autovacuum_multixact_freeze_max_age", server_multixact), server_multixact),
+        enabled=on and table.options.get("autovacuum_enabled", "true").lower() in ("true", "on", "yes", "1"),
+    )
+
+
+def upkeep(catalog: Catalog, limits: PostgresqlUpkeepLimits | None = None) -> list[Finding]:
+    """A finding for each table that wants ANALYZE, VACUUM or freezing, and each index of another collation version."""
+    limits = limits or PostgresqlUpkeepLimits()
+    found: list[Finding] = []
+    parts: dict[int | None, list[Table]] = defaultdict(list)
+    for table in catalog.tables:
+        parts[table.parent_oid].append(table)
+    for table in catalog.tables:
+        if table.extension is None and not catalog.server.is_replica:
+            found += _of_table(catalog, table, parts[table.oid], limits)
+    return found + list(_collations(catalog))
+
+
+def _of_table(catalog: Catalog, table: Table, parts: list[Table], limits: PostgresqlUpkeepLimits) -> Iterator[Finding]:
+    if table.kind == "partitioned":
+        yield from _partitioned(catalog, table, parts, limits)
+    if table.kind not in _STORED:
+        return
+    due = thresholds(table, catalog.server.settings)
+    off = "" if due.enabled else "; autovacuum is switched off for it"
+    age = _aged(table, due, limits)
+    if age is not None:
+        yield about_table(
+            catalog, table, Kind.WRAPAROUND, Action.VACUUM, age + off, Risk.MEDIUM, evidence=_ages(table, due)
+        )
+    evidence = {"rows": table.rows, "dead_rows": table.dead_rows, "threshold": due.dead}
+    if table.dead_rows is not None and table.dead_rows > due.dead * limits.late:
+        reason = f"{table.name} holds {table.dead_rows} dead rows, autovacuum is due from {due.dead:.0f} on{off}."
+        yield about_table(catalog, table, Kind.VACUUM_DUE, Action.VACUUM, reason, evidence=evidence)
+    elif _inserted(table, due, limits):
+        reason = (
+            f"{table.name} has {table.inserted_since_vacuum} rows inserted since it was last vacuumed, "
+            f"autovacuum is due from {due.inserted:.0f} on: index-only scans read the table for each of them{off}."
+        )
+        evidence = {"rows": table.rows, "inserted": table.inserted_since_vacuum, "threshold": due.inserted}
+        yield about_table(catalog, table, Kind.VACUUM_DUE, Action.VACUUM, reason, evidence=evidence)
+    yield from _statistics(catalog, table, due, limits, off)
+
+
+def _inserted(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> bool:
+    if table.inserted_since_vacuum is None or due.inserted is None:
+        return False
+    return table.inserted_since_vacuum > due.inserted * limits.late
+
+
+def _statistics(
+    catalog: Catalog, table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits, off: str
+) -> Iterator[Finding]:
+    modified = table.modified_since_analyze
+    evidence = {"rows": table.rows, "modified_since_analyze": modified, "threshold": due.modified}
+    never = table.last_analyze_at is None and not any(column.null_fraction is not None for column in table.columns)
+    if never and (table.live_rows or table.pages):
+        reason = f"{table.name} was never analysed: the planner guesses about it{off}."
+        yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
+    elif modified is not None and modified > due.modified * limits.late:
+        reason = (
+            f"{modified} rows of {table.name} changed since it was last analysed, "
+            f"autovacuum is due from {due.modified:.0f} on{off}."
+        )
+        yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
+
+
+def _partitioned(
+    catalog: Catalog, table: Table, parts: list[Table], limits: PostgresqlUpkeepLimits
+) -> Iterator[Finding]:
+    """Autovacuum never analyses the parent, whose statistics joins and sums over all partitions are planned with."""
+    if not any(part.live_rows or part.pages for part in parts):
+        return
+    changed = sum(part.modified_since_analyze or 0 for part in parts)
+    evidence = {"partitions": len(parts), "rows_changed_in_partitions": changed}
+    if table.last_analyze_at is None and not any(column.null_fraction is not None for column in table.columns):
+        reason = f"The partitioned table {table.name} was never analysed, and autovacuum does not do it."
+        yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
+    elif table.last_analyze_at is not None and catalog.server.read_at - table.last_analyze_at > timedelta(
+        days=limits.partitioned_days
+    ):
+        reason = f"The partitioned table {table.name} was last analysed on {table.last_analyze_at:%Y-%m-%d}."
+        yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
+
+
+def _aged(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> str | None:
+    ages = (
+        (table.frozen_age, due.freeze_age, "transaction ids"),
+        (table.toast_frozen_age, due.freeze_age, "transaction ids in TOAST"),
+        (table.multixact_age, due.multixact_age, "multixact ids"),
+    )
+    for age, limit, what in ages:
+        if age is not None and age >= limit * limits.wraparound_share:
+            return (
+                f"The oldest {what} of {table.name} are {age / 1e6:.0f} million old, forced freezing is due from "
+                f"{limit / 1e6:.0f} million on, and at 2,147 million the server takes no more writes"
+            )
+    return None
+
+
+def _ages(table: Table, due: Thresholds) -> dict[str, float | None]:
+    return {
+        "frozen_age": table.frozen_age,
+        "toast_frozen_age": table.toast_frozen_age,
+        "freeze_max_age": due.freeze_age,
+        "multixact_age": table.multixact_age,
+        "multixact_freeze_max_age": due.multixact_age,
+    }
+
+
+def _collations(catalog: Catalog) -> Iterator[Finding]:
+    for index in catalog.indexes:
+        if index.collation_version_differs and index.method == "btree" and index.is_valid and not index.is_partitioned:
+            reason = (
+                f"{index.name} was built with another version of its collation than the server has now: it may miss "
+                "rows, or hold duplicates. Rebuild it, then refresh the collation's version."
+            )
+            evidence = {"collations": [key.collation for key in index.keys], "definition": index.definition}
+            yield about_index(
+                catalog, index, Kind.WRONG_COLLATION_VERSION, Action.ASK, reason, Risk.HIGH, evidence=evidence
+            )

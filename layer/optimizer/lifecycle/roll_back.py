@@ -1,0 +1,43 @@
+"""Taking a change back through the state machine of changes: the same checks, the same record, the same message."""
+
+import json
+from typing import TYPE_CHECKING
+
+from optimizer.store import StoredChange
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+_ATTEMPTS = 9
+_LONGEST_REASON = 256
+
+
+class TriedTooOften(RuntimeError):
+    """Every execution that was to take the change back has failed; somebody must look at it."""
+
+
+def start(sfn: "SFNClient", change_arn: str, stored: StoredChange, reason: str) -> str:
+    """The execution that takes it back: one that runs or has succeeded already, or a new one if the last one failed."""
+    change_id = stored.change.id
+    document = {"run_id": stored.change.run_id, "change_id": change_id, "tuner": stored.change.tuner.value}
+    asked = json.dumps({**document, "revert": reason[:_LONGEST_REASON]})
+    for attempt in range(1, _ATTEMPTS + 1):
+        name = f"revert-{attempt}-{change_id}"
+        arn = f"{change_arn.replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            started = sfn.start_execution(stateMachineArn=change_arn, name=name, input=asked)
+        except sfn.exceptions.ExecutionAlreadyExists:
+            if sfn.describe_execution(executionArn=arn)["status"] in ("RUNNING", "SUCCEEDED"):
+                return arn
+        else:
+            return started["executionArn"]
+    raise TriedTooOften(
+        f"change {change_id} could not be taken back {_ATTEMPTS} times; docs/operations.md says what to do"
+    )
+
+
+def change_id_of(execution_name: str) -> str:
+    """The change that an execution of the state machine of changes is about."""
+    if not execution_name.startswith("revert-"):
+        return execution_name
+    return execution_name.split("-", 2)[2]

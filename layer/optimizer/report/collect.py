@@ -1,0 +1,177 @@
+"""Collect what a run or a change did, store it as a report, and publish it."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer.aws import at_once
+from optimizer.core import Status
+from optimizer.report import message_attributes, text
+from optimizer.report.pages import run_page
+from optimizer.report.publish import Message, publish_once
+from optimizer.report.savings import Facts, Proved, prove
+from optimizer.report.summary import Report, line, summarise
+from optimizer.store import Documents, RunStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
+
+# Of the JSON in which Lambda says how a function failed, cut after 300 characters.
+_SAID = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')
+_MOST_ENDED = 500
+HTML = "text/html; charset=utf-8"
+_SEVERITY = {Status.KEPT: "info", Status.FAILED: "error"}
+
+
+_COUNTED = {
+    Status.KEPT: "ChangesKept",
+    Status.REVERTED: "ChangesTakenBack",
+    Status.FAILED: "ChangesFailed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The message's id, and what is to be counted because of it: nothing where it had been sent before."""
+
+    message_id: str
+    counts: Mapping[str, float]
+
+
+def counted(report: Report) -> dict[str, float]:
+    """The metrics of a run."""
+    return {
+        "RunsSucceeded": 1.0,
+        "ChangesMade": float(len(report.changed)),
+        "GuardrailsHit": float(len(report.refused)),
+        "TargetsNotLookedAt": float(len(report.not_looked_at)),
+    }
+
+
+def publish_run(
+    store: RunStore,
+    documents: Documents,
+    sns: "SNSClient",
+    events: "EventBridgeClient",
+    topic_arn: str,
+    run_id: str,
+    failed_batches: Sequence[Mapping[str, Any]],
+    now: datetime,
+    link: Callable[[str], tuple[str, datetime]] | None = None,
+) -> Published:
+    """Write the report, publish it, record the run's end. `link`: the address at which the
+    report of a run can be read, and until when.
+
+    Run again it sends no second message, and leaves the report as the message said it.
+    """
+    seen = seen_by(documents, run_id)
+    ended = store.ended_since(now - timedelta(days=Proved().days), _MOST_ENDED)
+    run = store.run(run_id)
+    report = summarise(
+        run,
+        store.changes_of(run_id),
+        seen.no_changes,
+        {**run.get("left_out", {}), **seen.failed},
+        now,
+        without_metrics=seen.without_metrics,
+        notes=[_batch(failed) for failed in failed_batches],
+        proved=prove(ended, seen.facts(), now),
+    )
+    published = store.start_publication(f"RUN#{run_id}", now)
+    found = link(run_id) if link else None
+    message = text.body(report, *(found or ()))
+    if not published.message_id:
+        documents.write(f"runs/{run_id}/report.json", report)
+        # Whoever may read the bucket needs no link, and nobody is to find one there.
+        kept = text.body(report).encode()
+        documents.write_bytes(f"runs/{run_id}/report.txt", kept, "text/plain; charset=utf-8")
+        documents.write_bytes(f"runs/{run_id}/report/index.html", run_page(report).encode(), HTML)
+    said = Message(
+        "Run finished",
+        text.subject(report),
+        message,
+        run_id,
+        "succeeded",
+        report.severity,
+        report.tuners,
+        {**message_attributes.of_run(report), **(link_details(*found) if found else {})},
+    )
+    message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", said, now)
+    store.finish_run(run_id, "succeeded", now, message_id=message_id)
+    return Published(message_id, {} if published.message_id else counted(report))
+
+
+def link_details(url: str, ends: datetime) -> dict[str, str]:
+    """What programs are told of a link."""
+    return {"report_url": url, "report_url_expires_at": ends.isoformat()}
+
+
+def publish_change(
+    store: RunStore, sns: "SNSClient", events: "EventBridgeClient", topic_arn: str, change_id: str, now: datetime
+) -> Published:
+    """Publish how the watch of a change ended."""
+    stored = store.change(change_id)
+    shown = line(stored)
+    severity = _SEVERITY.get(stored.status, "warning")
+    message = Message(
+        "Change finished",
+        text.change_subject(shown),
+        text.change_body(shown),
+        stored.change.run_id,
+        stored.status.value,
+        severity,
+        (stored.change.tuner.value,),
+        message_attributes.of_change(shown),
+    )
+    # A change that was kept may be taken back later, which is news once more.
+    again = "#REVERTED" if stored.status is Status.REVERTED and Status.KEPT in stored.times else ""
+    about = f"CHANGE#{change_id}{again}"
+    told_before = bool(store.start_publication(about, now).message_id)
+    message_id = publish_once(sns, events, store, topic_arn, about, message, now)
+    counts = _COUNTED.get(stored.status)
+    return Published(message_id, {counts: 1.0} if counts and not told_before else {})
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the planners left alone, what they or the analysis could not look at, functions without any metrics; the
+    evidence of every decision by target and tuner, and the calls a day by function."""
+
+    no_changes: list[Mapping[str, Any]] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    without_metrics: list[str] = field(default_factory=list)
+    evidence: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    calls_day: dict[str, float | None] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Facts]:
+        """By target."""
+        return {target: Facts(self.calls_day.get(target), found) for target, found in self.evidence.items()}
+
+
+def seen_by(documents: Documents, run_id: str) -> _Seen:
+    """What the planners of a run wrote."""
+    seen = _Seen()
+    for folder in ("traffic", "proposals"):
+        for document in at_once(documents.read, documents.keys(f"runs/{run_id}/{folder}/")):
+            seen.no_changes += document.get("no_changes", [])
+            seen.failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
+            for item in (*document.get("no_changes", []), *document.get("changes", [])):
+                seen.evidence.setdefault(item["target"], {})[item["tuner"]] = item.get("evidence") or {}
+            functions = document.get("functions", {})
+            seen.without_metrics += [name for name, traffic in functions.items() if not traffic["days"]]
+            seen.calls_day |= {found["function_arn"]: found["invocations_day"] for found in functions.values()}
+    return seen
+
+
+def _name(target: str) -> str:
+    return target.rsplit(":function:", 1)[-1]
+
+
+def _batch(failed: Mapping[str, Any]) -> str:
+    where = f" in {failed['state']}" if failed.get("state") else ""
+    said = _SAID.search(str(failed.get("cause") or ""))
+    why = ": " + said[1].replace("\\n", " ").replace('\\"', '"') if said else "."
+    return f"Batch {failed.get('batch', '?')} failed{where}: {failed.get('error') or 'unknown error'}{why}"

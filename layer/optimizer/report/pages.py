@@ -1,0 +1,195 @@
+"""The report as HTML: a page for the run and one for each target, each a single file without anything external."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from optimizer.capacity.provisioned import Timetable
+from optimizer.core import figure
+from optimizer.report import charts, heat_map, text
+from optimizer.report.resource_document import kind_of, name_of, page_name
+from optimizer.report.review import Review
+from optimizer.report.summary import Line, Report
+
+# A table that nobody scrolls through; report.json has the rest.
+_MOST = 200
+_LARGEST = 12
+_SECTIONS = (
+    ("Changed, and now watched", "changed"),
+    ("Taken back", "taken_back"),
+    ("Failed", "failed"),
+    ("Started and not finished", "unfinished"),
+    ("Waiting for an answer", "waiting"),
+    ("Recommended", "recommended"),
+    ("Rejected", "rejected"),
+    ("Refused by a guardrail", "refused"),
+)
+_TONES = {"kept": "good", "watching": "good", "failed": "bad", "reverted": "bad", "refused": "wait", "stale": "wait"}
+
+
+def run_page(report: Report) -> str:
+    """The page of a run."""
+    sections = [(title, lines) for title, name in _SECTIONS if (lines := getattr(report, name))]
+    return _ENVIRONMENT.get_template("run.html").render(
+        report=report, sections=sections, picture=_amounts(report), most=_MOST
+    )
+
+
+def review_page(made: Review) -> str:
+    """The page of a review."""
+    weeks = [week.week for week in made.weeks]
+    pictures = [
+        (charts.lines(caption, weeks, {caption: values}), caption)
+        for caption, values in (
+            ("Calls a day", [week.calls_day for week in made.weeks]),
+            ("Environments if all needed their most at once", [float(week.environments) for week in made.weeks]),
+        )
+    ]
+    return _ENVIRONMENT.get_template("review.html").render(made=made, pictures=pictures)
+
+
+def target_page(document: Mapping[str, Any]) -> str:
+    """The page of a function, database or cache, from its document (see `target`)."""
+    picture = document["picture"] or {}
+    return _ENVIRONMENT.get_template("target.html").render(
+        page=document,
+        heat=heat_map.levels(picture["week"]) if picture else None,
+        forecasts=[
+            (charts.forecast(made, picture["band"]), _forecast_caption(made)) for made in picture.get("forecasts", [])
+        ],
+        memory=_memory(document["memory"]),
+        need=_need(document),
+        indexes=_indexes(document["sizes"]),
+        curves=[(_curve(found), found["namespace"]) for found in document["curves"]],
+    )
+
+
+def _amounts(report: Report) -> Markup | None:
+    lines = [line for line in (*report.changed, *report.recommended, *report.waiting) if line.usd_month]
+    largest = sorted(lines, key=lambda line: abs(line.usd_month.estimate if line.usd_month else 0.0))[-_LARGEST:]
+    if not largest:
+        return None
+    names = [f"{line.target}, {_words(line.tuner)}" for line in largest]
+    amounts = [line.usd_month.estimate if line.usd_month else None for line in largest]
+    return charts.bars("USD a month, of the largest changes and recommendations", names, {"USD a month": amounts})
+
+
+def _forecast_caption(made: Mapping[str, Any]) -> str:
+    at = datetime.fromisoformat(made["from"])
+    ahead = all(value is None for value in made["came"])
+    what = (
+        "The next 24 hours, as forecast now"
+        if ahead
+        else "The last 24 hours: the forecast made before them, and what came"
+    )
+    return f"{what}. From {at:%A} {at:%H:%M} on; method: {made['method']}."
+
+
+def _memory(memory: Mapping[str, Any] | None) -> list[tuple[Markup, str]]:
+    if not memory:
+        return []
+    drawn = []
+    for value, caption in (("mean_ms", "Mean duration in ms"), ("usd_million", "USD for a million calls")):
+        marked = [
+            (name, memory[key]["memory_mb"], memory[key][value])
+            for name, key in (("now", "now"), ("chosen", "chosen"))
+            if memory[key]
+        ]
+        drawn.append((charts.by_memory(f"{caption}, by memory size", memory["sizes"], value, marked), caption))
+    return drawn
+
+
+def _need(document: Mapping[str, Any]) -> Markup | None:
+    week = (document["picture"] or {}).get("need")
+    if not week or all(value is None for value in week["mean"]):
+        return None
+    held = document["provisioned"] or {}
+    by_hour = [
+        _by_hour(week, held.get(f"timetable_{at}"), held.get(f"environments_{at}")) for at in ("before", "after")
+    ]
+    return charts.need(week, *by_hour)
+
+
+def _by_hour(week: Mapping[str, Any], timetable: Mapping[str, Any] | None, held: float | None) -> list[float] | None:
+    """Environments provisioned in each hour of the picture."""
+    if timetable is None:
+        return None if held is None else [held] * len(week["mean"])
+    start, read = datetime.fromisoformat(week["from"]), Timetable.from_document(timetable)
+    return [read.held_at(start + timedelta(hours=hour, minutes=30)) for hour in range(len(week["mean"]))]
+
+
+def _indexes(sizes: list[Mapping[str, Any]]) -> Markup | None:
+    if not sizes:
+        return None
+    largest = sorted(sizes, key=lambda size: size["before_mb"])[-_LARGEST:]
+    series = {name: [size[f"{name}_mb"] for size in largest] for name in ("before", "after")}
+    return charts.bars("Index sizes in MB, before and after", [size["name"] for size in largest], series)
+
+
+def _curve(found: Mapping[str, Any]) -> Markup:
+    points = [(ttl_s, ratio) for ttl_s, ratio in found["curve"]]
+    marked = {
+        name: (at, _nearest(points, at))
+        for name, at in (
+            ("now", found["ttl_s_before"]),
+            ("knee", found["knee_ttl_s"]),
+            ("chosen", found["ttl_s_after"]),
+        )
+        if at is not None
+    }
+    return charts.curve(f"Hit ratio against TTL of {found['namespace']}", points, marked, "TTL in seconds")
+
+
+def _nearest(points: list[tuple[float, float]], at: float) -> float:
+    return min(points, key=lambda point: abs(point[0] - at))[1]
+
+
+def _words(name: str) -> str:
+    """`cache_ttls` as people read it."""
+    return name.replace("_", " ")
+
+
+def _number(value: float | None) -> str:
+    """Three significant digits or more, and no exponent."""
+    if value is None:
+        return "not known"
+    return figure(value)
+
+
+def _page(item: Line | Mapping[str, Any]) -> str:
+    """Where the page of a decision's target lies, from the run's page."""
+    target, tuner = (item.target, item.tuner) if isinstance(item, Line) else (item["target"], item["tuner"])
+    return f"{page_name(kind_of(tuner), name_of(target))}.html"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("optimizer.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "day": lambda at: f"{at:%Y-%m-%d}",
+        "last_part": lambda name: name.rpartition("/")[2],
+        "moment": lambda at: f"{at:%Y-%m-%d %H:%M}",
+        "number": _number,
+        "page": _page,
+        "reason": text.reason,
+        "said": text.message,
+        "share": lambda share: f"{share:.0%}",
+        "short": lambda target: target.rsplit(":function:", 1)[-1],
+        "by_hour": lambda timetable: Timetable.from_document(timetable).words(),
+        "signed": lambda amount: f"{amount:+.2f}",
+        "tone": lambda status: _TONES.get(status, "soft"),
+        "words": _words,
+    }
+    environment.filters |= filters
+    return environment
+
+
+_ENVIRONMENT = _environment()

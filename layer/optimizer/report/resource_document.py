@@ -1,0 +1,210 @@
+"""Everything that a run knows of one function, database or cache, as one document: what its page shows. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from optimizer.core import Tuner
+from optimizer.prices import aws_lambda
+from optimizer.report.summary import Line, line
+from optimizer.store import StoredChange
+
+type Json = Mapping[str, Any]
+
+FUNCTION_TUNERS = (Tuner.WARMUPS, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
+_KINDS = {Tuner.INDEXES: "database", Tuner.CACHE_TTLS: "cache"}
+_MILLION = 1_000_000
+
+
+def kind_of(tuner: str) -> str:
+    """`function`, `database` or `cache`: whose page a tuner's decisions are on."""
+    return _KINDS.get(Tuner(tuner), "function")
+
+
+def kind_of_target(target: str) -> str:
+    """The same, of a target that nothing was proposed for."""
+    if ":function:" in target:
+        return "function"
+    return "cache" if target.startswith("cache/") else "database"
+
+
+def name_of(target: str) -> str:
+    """The function's name in an ARN, the database's in `NAME/SCHEMA.TABLE.INDEX`, the cache's in `cache/NAME`."""
+    if ":function:" in target:
+        return target.rsplit(":function:", 1)[-1]
+    return target.split("/")[1] if target.startswith("cache/") else target.partition("/")[0]
+
+
+def page_name(kind: str, name: str) -> str:
+    """Where the page of a target lies below the run's report, without its ending."""
+    return f"{kind}s/{name}"
+
+
+def function_document(
+    run_id: str,
+    name: str,
+    traffic: Json | None,
+    picture: Json | None,
+    changes: Sequence[StoredChange],
+    no_changes: Sequence[Json],
+    failed: Sequence[str],
+) -> dict[str, Any]:
+    """`changes`, `no_changes` and `failed` (reasons) are those of this function."""
+    decided = {change.change.tuner: change for change in changes}
+    alone = {Tuner(item["tuner"]): item for item in no_changes}
+    return {
+        **_common(run_id, "function", name, changes, no_changes, failed),
+        "traffic": traffic,
+        "picture": picture,
+        "memory": _memory(decided.get(Tuner.MEMORY), alone.get(Tuner.MEMORY)),
+        "provisioned": _provisioned(
+            decided.get(Tuner.PROVISIONED_CONCURRENCY), alone.get(Tuner.PROVISIONED_CONCURRENCY)
+        ),
+    }
+
+
+def database_document(
+    run_id: str, name: str, changes: Sequence[StoredChange], no_changes: Sequence[Json], failed: Sequence[str]
+) -> dict[str, Any]:
+    """Sizes of the indexes that something was said of, before and after: as the server said afterwards where it was
+    done, else as expected."""
+    sizes = []
+    for stored in changes:
+        change = stored.change
+        before, after = change.before.get("size_bytes"), change.after.get("size_bytes")
+        done = stored.progress.get("sizes_bytes")
+        if before is not None and change.before.get("index") and change.action != "create_index":
+            gone = change.action.startswith("drop")
+            after = done[1] if done else after
+            sizes.append(
+                {"name": change.before["index"], "before_mb": _mb(before), "after_mb": 0.0 if gone else _mb(after)}
+            )
+    return {**_common(run_id, "database", name, changes, no_changes, failed), "sizes": sizes}
+
+
+def cache_document(
+    run_id: str, name: str, changes: Sequence[StoredChange], no_changes: Sequence[Json], failed: Sequence[str]
+) -> dict[str, Any]:
+    """For each namespace whose evidence has one, the hit ratio that each TTL would reach."""
+    curves = []
+    for change in (stored.change for stored in changes):
+        for namespace, evidence in change.evidence.get("namespaces", {}).items():
+            ttl_s = (change.before["ttl_s"].get(namespace), change.after["ttl_s"].get(namespace))
+            curves += _curve(namespace, evidence, *ttl_s)
+    for item in no_changes:
+        curves += _curve(item["target"].rpartition("/")[2], item.get("evidence") or {}, None, None)
+    return {**_common(run_id, "cache", name, changes, no_changes, failed), "curves": curves}
+
+
+def _curve(
+    namespace: str, evidence: Json, ttl_s_before: float | None, ttl_s_after: float | None
+) -> list[dict[str, Any]]:
+    if not evidence.get("curve"):
+        return []
+    return [
+        {
+            "namespace": namespace,
+            "curve": [[float(point[0]), round(float(point[1]), 4)] for point in evidence["curve"]],
+            "knee_ttl_s": evidence.get("knee_s"),
+            "ttl_s_before": ttl_s_before,
+            "ttl_s_after": ttl_s_after,
+        }
+    ]
+
+
+def _common(
+    run_id: str,
+    kind: str,
+    name: str,
+    changes: Sequence[StoredChange],
+    no_changes: Sequence[Json],
+    failed: Iterable[str],
+) -> dict[str, Any]:
+    lines: list[Line] = [line(stored) for stored in changes]
+    return {
+        "run_id": run_id,
+        "kind": kind,
+        "name": name,
+        "decisions": lines,
+        "left_alone": [
+            {"tuner": item["tuner"], "target": item["target"], "reason": item["reason"]} for item in no_changes
+        ],
+        "failed": list(failed),
+        "traffic": None,
+        "picture": None,
+        "memory": None,
+        "provisioned": None,
+        "sizes": [],
+        "curves": [],
+    }
+
+
+def _memory(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] | None:
+    """Sizes seen with duration and price of a million calls, and the choice, if one was made."""
+    evidence = decided.change.evidence if decided else (alone or {}).get("evidence") or {}
+    sizes = evidence.get("sizes")
+    if not sizes:
+        return None
+    architecture = evidence.get("architecture", "x86_64")
+    seen = [
+        {
+            "memory_mb": int(mb),
+            "calls": size["calls"],
+            "mean_ms": size["mean_ms"],
+            "mean_ms_low": size["mean_interval_ms"][0],
+            "mean_ms_high": size["mean_interval_ms"][1],
+            "p95_ms": size["p95_ms"],
+            "max_memory_used_mb": size["max_memory_used_mb"],
+            "usd_million": million_usd(architecture, int(mb), size["mean_ms"]),
+        }
+        for mb, size in sorted(sizes.items(), key=lambda item: int(item[0]))
+    ]
+    found: dict[str, Any] = {"architecture": architecture, "sizes": seen, "now": None, "chosen": None}
+    if decided:
+        change = decided.change
+        before_mb, after_mb = change.before["memory_mb"], change.after["memory_mb"]
+        now = next((size for size in seen if size["memory_mb"] == before_mb), None)
+        found["now"] = now and {name: now[name] for name in ("memory_mb", "mean_ms", "usd_million")}
+        if now:
+            mean_ms = round(now["mean_ms"] * evidence["duration_ratio"], 3)
+            usd = million_usd(architecture, after_mb, mean_ms)
+            found["chosen"] = {"memory_mb": after_mb, "mean_ms": mean_ms, "usd_million": usd}
+    return found
+
+
+def million_usd(architecture: str, memory_mb: int, mean_ms: float) -> float:
+    """Duration of a million calls at the first tier's price, and the calls themselves."""
+    rate = aws_lambda.rates(architecture).tiers[0].gb_second_usd
+    duration = aws_lambda.gb_seconds(memory_mb, Decimal(str(mean_ms))) * rate
+    return round(float((duration + aws_lambda.REQUEST_USD) * _MILLION), 4)
+
+
+def _provisioned(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] | None:
+    """Environments held and what they cost, now and as proposed."""
+    if decided:
+        change = decided.change
+        return {
+            "environments_before": change.before.get("min", change.before["environments"]),
+            "environments_after": change.after.get("min", change.after["environments"]),
+            "usd_month_before": change.evidence.get("usd_month_before"),
+            "usd_month_after": change.evidence.get("usd_month"),
+            "utilisation": change.evidence.get("utilisation"),
+            "timetable_before": change.before.get("timetable"),
+            "timetable_after": change.after.get("timetable"),
+        }
+    evidence = (alone or {}).get("evidence") or {}
+    if "environments" not in evidence:
+        return None
+    return {
+        "environments_before": evidence["environments"],
+        "environments_after": None,
+        "usd_month_before": evidence.get("usd_month"),
+        "usd_month_after": None,
+        "utilisation": None,
+        "timetable_before": evidence.get("timetable"),
+        "timetable_after": None,
+    }
+
+
+def _mb(size_bytes: float | None) -> float | None:
+    return None if size_bytes is None else round(size_bytes / 1_048_576, 2)

@@ -1,0 +1,106 @@
+"""Write the pages of the targets of a run, each beside the document that it was made of."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from optimizer.core import canonical_json
+from optimizer.report import resource_document
+from optimizer.report.pages import target_page
+from optimizer.store import Documents, NoSuchDocument, RunStore, StoredChange
+
+HTML = "text/html; charset=utf-8"
+# All databases and caches; the functions come in the batches of the run.
+OTHERS = "others"
+
+
+@dataclass(slots=True)
+class _Decided:
+    """What the planners said of one target."""
+
+    change_ids: list[str] = field(default_factory=list)
+    no_changes: list[Mapping[str, Any]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def render_part(store: RunStore, documents: Documents, run_id: str, part: str) -> int:
+    """Write the pages of a batch of functions, or of all that are none (`others`); returns how many."""
+    return _others(store, documents, run_id) if part == OTHERS else _batch(store, documents, run_id, part)
+
+
+def _batch(store: RunStore, documents: Documents, run_id: str, batch: str) -> int:
+    functions = documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]
+    traffic = _read(documents, f"runs/{run_id}/traffic/{batch}.json")
+    pictures = _read(documents, f"runs/{run_id}/pictures/{batch}.json").get("functions", {})
+    proposals = [
+        documents.read(key) for key in documents.keys(f"runs/{run_id}/proposals/") if key.endswith(f"-{batch}.json")
+    ]
+    decided = _by_page(proposals, ("function",))
+    stored = _stored(store, decided.values())
+    for function in functions:
+        name = function["function_name"]
+        found = decided.get(("function", name), _Decided())
+        unread = traffic.get("failed", {}).get(name)
+        document = resource_document.function_document(
+            run_id,
+            name,
+            traffic.get("functions", {}).get(name),
+            pictures.get(name),
+            _of(stored, found),
+            found.no_changes,
+            list(dict.fromkeys([*([unread] if unread else []), *found.failed])),
+        )
+        _write(documents, document)
+    return len(functions)
+
+
+def _others(store: RunStore, documents: Documents, run_id: str) -> int:
+    proposals = [documents.read(key) for key in documents.keys(f"runs/{run_id}/proposals/")]
+    decided = _by_page(proposals, ("database", "cache"))
+    stored = _stored(store, decided.values())
+    build: dict[str, Callable[..., dict[str, Any]]] = {
+        "database": resource_document.database_document,
+        "cache": resource_document.cache_document,
+    }
+    for (kind, name), found in decided.items():
+        _write(documents, build[kind](run_id, name, _of(stored, found), found.no_changes, found.failed))
+    return len(decided)
+
+
+def _by_page(proposals: Iterable[Mapping[str, Any]], kinds: Sequence[str]) -> dict[tuple[str, str], _Decided]:
+    pages: dict[tuple[str, str], _Decided] = {}
+
+    def page(kind: str, where: str) -> _Decided:
+        return pages.setdefault((kind, resource_document.name_of(where)), _Decided())
+
+    for document in proposals:
+        for change in document["changes"]:
+            page(resource_document.kind_of(change["tuner"]), change["target"]).change_ids.append(change["id"])
+        for item in document["no_changes"]:
+            page(resource_document.kind_of(item["tuner"]), item["target"]).no_changes.append(item)
+        for where, reason in document["failed"].items():
+            page(resource_document.kind_of_target(where), where).failed.append(reason)
+    return {key: found for key, found in pages.items() if key[0] in kinds}
+
+
+def _stored(store: RunStore, decided: Iterable[_Decided]) -> dict[str, StoredChange]:
+    found = store.changes(change_id for one in decided for change_id in one.change_ids)
+    return {stored.change.id: stored for stored in found}
+
+
+def _of(stored: Mapping[str, StoredChange], found: _Decided) -> list[StoredChange]:
+    return [stored[change_id] for change_id in found.change_ids if change_id in stored]
+
+
+def _read(documents: Documents, key: str) -> dict[str, Any]:
+    try:
+        return dict(documents.read(key))
+    except NoSuchDocument:
+        # A batch that failed has nothing; its functions still have a page that says so.
+        return {}
+
+
+def _write(documents: Documents, document: Mapping[str, Any]) -> None:
+    key = f"runs/{document['run_id']}/report/{resource_document.page_name(document['kind'], document['name'])}"
+    documents.write(f"{key}.json", canonical_json.plain(document))
+    documents.write_bytes(f"{key}.html", target_page(document).encode(), HTML)

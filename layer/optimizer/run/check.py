@@ -1,0 +1,151 @@
+"""The plan of a run: every proposal with its verdict, decided once and then recorded."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from optimizer import guardrails
+from optimizer.aws import at_once
+from optimizer.core import Change, Status, Tuner, canonical_json
+from optimizer.guardrails import Account, Decision, Held, Verdict
+from optimizer.policy import Policy
+from optimizer.store import Documents, Judged, NoSuchDocument, RunStore
+
+_STATUSES = {
+    Decision.AUTOMATIC: Status.APPROVED,
+    Decision.ASK: Status.AWAITING_APPROVAL,
+    Decision.RECOMMENDED: Status.RECOMMENDED,
+    Decision.REFUSED: Status.REFUSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunProposals:
+    """What the planners of a run wrote. `failed`: target to reason."""
+
+    changes: Sequence[Change] = ()
+    no_changes: Sequence[Mapping[str, Any]] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_proposals(documents: Documents, run_id: str) -> RunProposals:
+    """All proposals of the run, each change once, in the order of their ids."""
+    changes: dict[str, Change] = {}
+    no_changes: list[Mapping[str, Any]] = []
+    failed: dict[str, str] = {}
+    for document in at_once(documents.read, documents.keys(f"runs/{run_id}/proposals/")):
+        for change in map(Change.from_document, document["changes"]):
+            changes[change.id] = change
+        no_changes.extend(document["no_changes"])
+        failed.update(document["failed"])
+    return RunProposals([changes[change_id] for change_id in sorted(changes)], no_changes, failed)
+
+
+def check_run(
+    store: RunStore,
+    documents: Documents,
+    run_id: str,
+    unreserved_concurrency: Callable[[], int],
+    now: datetime,
+) -> dict[str, Any]:
+    """Check all proposals, write the plan, record every change, and answer as docs/architecture.md says.
+
+    The plan is written before anything is recorded, and a plan that exists is used as it is: what was decided does not
+    change because this step ran twice. `unreserved_concurrency` reads the account; it is asked only where it matters.
+    """
+    key = f"runs/{run_id}/plan.json"
+    try:
+        plan = documents.read(key)
+    except NoSuchDocument:
+        plan = _decide(store, documents, run_id, unreserved_concurrency, now)
+        documents.write(key, plan)
+    judged = [_judged(item) for item in plan["proposals"]]
+    store.record_changes(judged, now)
+    by_decision = {decision: [one.change for one in judged if one.verdict == decision] for decision in Decision}
+    store.record_run(run_id, now, verdicts={decision.value: len(found) for decision, found in by_decision.items()})
+    return {
+        "outcome": "checked",
+        "run_id": run_id,
+        "plan_key": key,
+        "digest": canonical_json.sha256(plan),
+        "automatic": _pairs(by_decision[Decision.AUTOMATIC]),
+        "ask": _pairs(by_decision[Decision.ASK]),
+        "recommended": len(by_decision[Decision.RECOMMENDED]),
+        "refused": len(by_decision[Decision.REFUSED]),
+    }
+
+
+def _decide(
+    store: RunStore,
+    documents: Documents,
+    run_id: str,
+    unreserved_concurrency: Callable[[], int],
+    now: datetime,
+) -> dict[str, Any]:
+    policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
+    proposals = read_proposals(documents, run_id)
+    run = store.run(run_id)
+    asked = (run.get("request") or {}).get("tuners") or list(Tuner)
+    wanted = [change for change in proposals.changes if change.tuner in asked]
+    needs_account = any(change.tuner is Tuner.PROVISIONED_CONCURRENCY for change in wanted)
+    account = Account(
+        targets=run.get("targets", 0),
+        unreserved_concurrency=unreserved_concurrency() if needs_account else None,
+        cool_downs=_cool_downs(store, wanted),
+        held=_held(proposals),
+    )
+    verdicts = {verdict.change_id: verdict for verdict in guardrails.check(wanted, policy, account, now)}
+    return {
+        "run_id": run_id,
+        "decided_at": now.isoformat(),
+        "proposals": [_entry(change, verdicts.get(change.id) or _not_asked(change)) for change in proposals.changes],
+        "no_changes": canonical_json.plain(proposals.no_changes),
+        "failed": dict(proposals.failed),
+    }
+
+
+def _judged(entry: Mapping[str, Any]) -> Judged:
+    verdict = Decision(entry["verdict"])
+    change = Change.from_document(entry["change"])
+    return Judged(change, _STATUSES[verdict], verdict.value, entry["rule"], entry["message"])
+
+
+def _entry(change: Change, verdict: Verdict) -> dict[str, Any]:
+    decided = {"verdict": verdict.verdict.value, "rule": verdict.rule, "message": verdict.message}
+    return {"change": change.to_document(), **decided}
+
+
+def _not_asked(change: Change) -> Verdict:
+    message = f"This run was not started for {change.tuner.value}."
+    return Verdict(change.id, Decision.REFUSED, "run.request", message)
+
+
+def _cool_downs(store: RunStore, changes: Sequence[Change]) -> dict[tuple[str, Tuner], datetime]:
+    found: dict[tuple[str, Tuner], datetime] = {}
+    for tuner in sorted({change.tuner for change in changes}):
+        targets = [change.target for change in changes if change.tuner is tuner]
+        found |= {(target, tuner): until for target, until in store.cool_downs(targets, tuner).items()}
+    return found
+
+
+def _held(proposals: RunProposals) -> dict[str, Held]:
+    """Provisioned concurrency of functions that stay as they are. A planner that says nothing found none."""
+    held: dict[str, Held] = {}
+    for item in proposals.no_changes:
+        evidence = item.get("evidence") or {}
+        if item["tuner"] == Tuner.PROVISIONED_CONCURRENCY and evidence.get("environments"):
+            held[item["target"]] = Held(
+                _number(evidence["environments"], int),
+                _number(evidence.get("usd_month"), float),
+                _number(evidence.get("usd_dearest_day"), float),
+            )
+    return held
+
+
+def _number[T: (int, float)](value: object, kind: type[T]) -> T | None:
+    return kind(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _pairs(changes: Iterable[Change]) -> list[dict[str, str]]:
+    return [{"change_id": change.id, "tuner": change.tuner.value} for change in changes]

@@ -1,0 +1,219 @@
+"""The start of a run: policy, lock, targets, manifest, in an order that can be done again from any point."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer.core import canonical_json, printable_name, short
+from optimizer.policy import Mode, Policy
+from optimizer.run.targets import BATCH, FunctionTarget, choose, tagged_functions
+from optimizer.store import Documents, NoSuchDocument, RunStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+
+OF_FUNCTIONS = ("warmups", "memory", "provisioned_concurrency")
+TUNERS = (*OF_FUNCTIONS, "indexes", "cache_ttls")
+# Longer than planning and changing take; the time that people have to answer comes on top.
+_LEASE = timedelta(hours=8)
+_LIST_LIMIT = 10
+_FIELDS = frozenset({"tuners", "functions", "databases", "reason", "only_automatic", "review"})
+# What a state machine that starts this one adds to the input.
+_STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the one who started the run wants: None means all; who names functions or databases means those alone.
+    `only_automatic`: nothing where the policy asks a person or only recommends, so that a run every few hours does not
+    ask or tell the same every few hours. `review`: nothing but a report over the last quarter."""
+
+    tuners: tuple[str, ...] | None
+    functions: tuple[str, ...] | None
+    reason: str
+    only_automatic: bool = False
+    databases: tuple[str, ...] | None = None
+    review: bool = False
+
+    @classmethod
+    def read(cls, document: Any) -> "RunRequest":
+        """From the input of the execution; UnusableRequest where it is not what it should be."""
+        if not isinstance(document, dict):
+            raise UnusableRequest(f"it must be an object {{...}}, not {short(document)}")
+        # A field that is misspelt would otherwise mean all tuners, or all functions.
+        unknown_fields = sorted(set(document) - _FIELDS - {_STARTED_BY})
+        if unknown_fields:
+            said = ", ".join(map(printable_name, unknown_fields))
+            raise UnusableRequest(f"{said} is not known; known: {', '.join(sorted(_FIELDS))}")
+        tuners, functions = _texts(document, "tuners"), _texts(document, "functions")
+        unknown = sorted(set(tuners or ()) - set(TUNERS))
+        if unknown:
+            said = ", ".join(map(printable_name, unknown))
+            raise UnusableRequest(f"tuners: {said} is not one of {', '.join(TUNERS)}")
+        reason = document.get("reason", "")
+        if not isinstance(reason, str):
+            raise UnusableRequest("reason: must be a text")
+        only_automatic, review = _flag(document, "only_automatic"), _flag(document, "review")
+        return cls(tuners, functions, reason, only_automatic, _texts(document, "databases"), review)
+
+    def wants_nothing(self, policy: Policy) -> bool:
+        """Whether the policy leaves nothing for this run to do."""
+        modes = {policy.mode_of(tuner) for tuner in self.tuners or TUNERS}
+        return self.only_automatic and Mode.AUTO not in modes
+
+    def wants_functions(self) -> bool:
+        """Whether one of the tuners asked for looks at functions; who names databases and nothing else does not."""
+        if self.tuners is None and self.functions is None and self.databases is not None:
+            return False
+        return not set(OF_FUNCTIONS).isdisjoint(self.tuners or TUNERS)
+
+    def wants(self, tuner: str) -> bool:
+        """Whether a tuner of something else than functions is asked for; who names functions or databases means those
+        alone."""
+        if self.tuners is not None:
+            return tuner in self.tuners
+        return self.functions is None and (self.databases is None or tuner == "indexes")
+
+
+class UnusableRequest(ValueError):
+    """The input of the execution cannot be used; the message says which field and why."""
+
+
+def start(
+    store: RunStore,
+    documents: Documents,
+    tagging: "ResourceGroupsTaggingAPIClient",
+    event: Mapping[str, Any],
+    *,
+    policy_key: str,
+    read_policy: Callable[[bytes], Policy],
+    now: datetime,
+) -> dict[str, Any]:
+    """Start the run of the event; answers as docs/architecture.md says.
+
+    `read_policy` raises InvalidPolicy (a ValueError with `errors`). Nothing is written before the lock is held, so a
+    run that finds another one, an input or a policy with errors, leaves nothing behind; whatever the first try wrote,
+    a later try reads or writes again the same way.
+    """
+    run_id = event["run_id"]
+    try:
+        request = RunRequest.read(event.get("request", {}))
+    except UnusableRequest as unusable:
+        return {"outcome": "request_invalid", "message": f"The input of the execution cannot be used: {unusable}."}
+    if request.review:
+        # It only reads, so that it neither waits for another run nor holds one up.
+        store.record_run(run_id, now, execution_arn=event["execution_arn"], request=canonical_json.plain(request))
+        return {"outcome": "review", "run_id": run_id}
+    try:
+        policy = _policy_of(documents, run_id, policy_key, read_policy)
+    except ValueError as invalid:
+        return {"outcome": "policy_invalid", "message": _explain(policy_key, getattr(invalid, "errors", [invalid]))}
+    if request.wants_nothing(policy):
+        return {"outcome": "skipped", "message": "The policy lets nothing that was asked for happen by itself."}
+    holder = store.take_lock(run_id, now, _LEASE + timedelta(hours=policy.run.approval_hours))
+    if holder != run_id:
+        return {"outcome": "busy", "message": f"Run {holder} is still going; this run does nothing."}
+    documents.write(_policy_key(run_id), canonical_json.plain(policy))
+    targets = _targets(store, documents, tagging, run_id, policy, request, event["execution_arn"], now)
+    return {
+        "outcome": "started",
+        "run_id": run_id,
+        "manifest_key": f"runs/{run_id}/manifest.json",
+        "bucket": documents.bucket,
+        "targets": targets,
+        "databases": _databases(policy, request) if request.wants("indexes") else [],
+        "caches": [cache.name for cache in policy.cache_ttls.caches] if request.wants("cache_ttls") else [],
+        "report_parts": [f"{batch:04d}" for batch in range(math.ceil(targets / BATCH))],
+        "approval_timeout_s": max(60, round(policy.run.approval_hours * 3600)),
+        "max_changes_at_once": policy.run.max_changes_at_once,
+    }
+
+
+def _databases(policy: Policy, request: RunRequest) -> list[dict[str, Any]]:
+    """The databases of the run by cluster, because those of one cluster are looked at one after another."""
+    clusters: dict[str, list[str]] = {}
+    for database in policy.indexes.databases:
+        if request.databases is None or database.name in request.databases:
+            clusters.setdefault(database.cluster or database.host, []).append(database.name)
+    return [{"cluster": cluster, "databases": names} for cluster, names in clusters.items()]
+
+
+def _policy_of(documents: Documents, run_id: str, policy_key: str, read_policy: Callable[[bytes], Policy]) -> Policy:
+    """The policy of this run: that of its first try, so that one stored meanwhile does not change a run under way."""
+    try:
+        return Policy.from_document(documents.read(_policy_key(run_id)))
+    except NoSuchDocument:
+        pass
+    try:
+        return read_policy(documents.read_bytes(policy_key))
+    except NoSuchDocument:
+        # Nothing stored means nothing allowed: the default only recommends.
+        return Policy()
+
+
+def _targets(
+    store: RunStore,
+    documents: Documents,
+    tagging: "ResourceGroupsTaggingAPIClient",
+    run_id: str,
+    policy: Policy,
+    request: RunRequest,
+    execution_arn: str,
+    now: datetime,
+) -> int:
+    """Write the batches, then the manifest that names them, then the run's record. Returns the number of targets."""
+    tagged = tagged_functions(tagging, policy.functions.tags) if request.wants_functions() else ()
+    found = choose(tagged, policy, request.functions if request.wants_functions() else None)
+    batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}
+    for name, batch in batches.items():
+        documents.write(_batch_key(run_id, name), _batch_document(batch, request))
+    manifest = [{"batch": name, "key": _batch_key(run_id, name)} for name in batches]
+    documents.write(f"runs/{run_id}/manifest.json", manifest)
+    store.record_run(
+        run_id,
+        now,
+        execution_arn=execution_arn,
+        request=canonical_json.plain(request),
+        targets=len(found.functions),
+        batches=len(batches),
+        left_out=dict(found.left_out),
+        mode=policy.mode.value,
+    )
+    return len(found.functions)
+
+
+def _policy_key(run_id: str) -> str:
+    return f"runs/{run_id}/policy.json"
+
+
+def _batch_key(run_id: str, batch: str) -> str:
+    return f"runs/{run_id}/batches/{batch}.json"
+
+
+def _batch_document(batch: Sequence[FunctionTarget], request: RunRequest) -> dict[str, Any]:
+    return {"functions": canonical_json.plain(batch), "tuners": list(request.tuners or TUNERS)}
+
+
+def _explain(policy_key: str, errors: Sequence[object]) -> str:
+    shown = " ".join(f"({number}) {error}" for number, error in enumerate(errors[:_LIST_LIMIT], start=1))
+    more = f" And {len(errors) - _LIST_LIMIT} more." if len(errors) > _LIST_LIMIT else ""
+    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+    return f"The policy {policy_key} has {count}: {shown}{more}"
+
+
+def _flag(document: Mapping[str, Any], name: str) -> bool:
+    value = document.get(name, False)
+    if not isinstance(value, bool):
+        raise UnusableRequest(f"{name}: must be true or false")
+    return value
+
+
+def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    values = document.get(name)
+    if values is None:
+        return None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise UnusableRequest(f"{name}: must be a list of texts")
+    return tuple(values)

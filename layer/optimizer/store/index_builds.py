@@ -1,0 +1,56 @@
+"""What acting on indexes remembers beside the changes: whose turn it is on a cluster, and which builds were begun."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from optimizer.core import canonical_json
+from optimizer.store import table
+from optimizer.store.table import Item, ItemTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A build is asked about every few minutes; whoever holds the turn and asks no more has died.
+_LEASE = timedelta(hours=1)
+# A leftover that is older is somebody else's as far as anybody knows.
+_REMEMBERED = timedelta(days=90)
+
+
+class ActingRecords:
+    """In the application's table."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
+        self._table = ItemTable(dynamodb, table_name)
+
+    def take_turn(self, cluster: str, change_id: str, now: datetime) -> bool:
+        """Whether this change may act on the cluster now: one does at a time, and whoever has the turn keeps it."""
+        item: Item = {
+            "pk": f"CLUSTER#{cluster}",
+            "sk": "TURN",
+            "change_id": change_id,
+            "taken_at": now.isoformat(),
+            "expires_at": table.timestamp(now + _LEASE),
+        }
+        free = "attribute_not_exists(pk) OR #expires_at <= :now OR #change_id = :change_id"
+        return self._table.write(table.put(item, free, {"now": table.timestamp(now), "change_id": change_id}))
+
+    def end_turn(self, cluster: str, change_id: str, now: datetime) -> None:
+        """Let the next one act."""
+        ended: Item = {"expires_at": table.timestamp(now)}
+        mine = "#change_id = :change_id"
+        self._table.write(table.update(f"CLUSTER#{cluster}", "TURN", ended, mine, {"change_id": change_id}))
+
+    def record_build(self, database: str, shape: str, table_oid: int, change_id: str, now: datetime) -> None:
+        """Before a build begins: what it may leave behind is ours."""
+        item: Item = {
+            "pk": f"BUILDS#{database}",
+            "sk": f"BUILD#{table_oid}#{canonical_json.sha256(shape)}",
+            "change_id": change_id,
+            "begun_at": now.isoformat(),
+            "expires_at": table.timestamp(now + _REMEMBERED),
+        }
+        self._table.write(table.put(item))
+
+    def began(self, database: str, shape: str, table_oid: int) -> bool:
+        """Whether a build of an index of this shape on this table was begun by this application."""
+        return self._table.get(f"BUILDS#{database}", f"BUILD#{table_oid}#{canonical_json.sha256(shape)}") is not None

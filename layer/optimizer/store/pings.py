@@ -1,0 +1,99 @@
+"""What became of each ping: for the watch of its Change, and so that the application's own calls are not taken for
+traffic. One item for each ping of a plan, so that one that is delivered twice counts once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from optimizer.core import Warmup, minute_of, moment_of
+from optimizer.store import table
+from optimizer.store.table import ItemTable
+from optimizer.warmups import Warmed
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_KEPT = timedelta(days=30)
+_NUMBERS = ("minute", "at_minute", "asked", "environments", "cold", "calls", "failed", "busy_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A ping that was carried out. Minutes since 1970: `minute` of the plan, `at_minute` when it came. calls: all
+    that were made of the function, busy for `busy_ms` together."""
+
+    change_id: str
+    minute: int
+    at_minute: int
+    asked: int
+    environments: int
+    cold: int
+    calls: int
+    failed: int
+    busy_ms: int
+    error: str
+
+
+class PingLog:
+    """Items `PINGS#<function_name>` / `<minute of the plan>#<change_id>` of the application's table, and
+    `CHANGE#<change_id>` / `REPLACED`."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
+        self._table = ItemTable(dynamodb, table_name)
+
+    def record(self, warmup: Warmup, warmed: Warmed, now: datetime) -> None:
+        """Record what a ping met. now: when its calls were made."""
+        minute = minute_of(now) if warmup.minute is None else warmup.minute
+        self._table.write(
+            table.put(
+                {
+                    "pk": f"PINGS#{warmup.function_name}",
+                    "sk": f"{_text(minute)}#{warmup.change_id}",
+                    "change_id": warmup.change_id,
+                    "minute": minute,
+                    "at_minute": minute_of(now),
+                    "asked": warmed.asked,
+                    "environments": warmed.environments,
+                    "cold": warmed.cold,
+                    "calls": warmed.calls,
+                    "failed": warmed.failed,
+                    "busy_ms": round(warmed.busy_ms),
+                    "error": warmed.error,
+                    "expires_at": table.timestamp(now + _KEPT),
+                }
+            )
+        )
+
+    def between(self, function_name: str, first_minute: int, end_minute: int) -> Iterator[Ping]:
+        """The pings of a function that plans had for the minutes first..end, end not included."""
+        first, last = moment_of(first_minute).date(), moment_of(max(first_minute, end_minute - 1)).date()
+        for day in range((last - first).days + 1):
+            for item in self._table.query(f"PINGS#{function_name}", (first + timedelta(days=day)).isoformat()):
+                if first_minute <= int(item["minute"]) < end_minute:
+                    numbers = {name: int(item[name]) for name in _NUMBERS}
+                    yield Ping(change_id=str(item["change_id"]), error=str(item["error"]), **numbers)
+
+    def record_replaced(self, change_id: str, minute: int, by: str, now: datetime) -> None:
+        """Record that from this minute on the pings of another Change are in place."""
+        self._table.write(
+            table.put(
+                {
+                    "pk": f"CHANGE#{change_id}",
+                    "sk": "REPLACED",
+                    "minute": minute,
+                    "by": by,
+                    "expires_at": table.timestamp(now + _KEPT),
+                },
+                "attribute_not_exists(pk)",
+            )
+        )
+
+    def replaced_at(self, change_id: str) -> int | None:
+        """The minute from which the pings of another Change are in place, if they are."""
+        item = self._table.get(f"CHANGE#{change_id}", "REPLACED")
+        return int(item["minute"]) if item else None
+
+
+def _text(minute: int) -> str:
+    return moment_of(minute).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")

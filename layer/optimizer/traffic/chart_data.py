@@ -1,0 +1,86 @@
+"""What a history looks like, for the report: the usual week, a forecast beside what came, a week of need. Pure."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from optimizer.core import moment_of
+from optimizer.traffic.concurrency import environments_needed
+from optimizer.traffic.forecast.demand import Reals
+from optimizer.traffic.forecast.hours import TooLittleHistory, forecast_hours
+from optimizer.traffic.history import History
+from optimizer.traffic.local_time import offsets_minutes
+
+_WEEKS = 4
+_DAY, _WEEK = 24, 7 * 24
+# Of the hours ahead, so many are expected between the two ends of the band.
+BAND = 0.8
+
+
+def picture(history: History, timezone: str) -> dict[str, Any]:
+    """Of a settled history; docs/architecture.md, A picture. Numbers that are not known are null."""
+    zone = ZoneInfo(timezone)
+    return {
+        "week": week(history, zone),
+        "forecasts": [made for ago in (_DAY, 0) if (made := forecast(history, timezone, ago)) is not None],
+        "band": BAND,
+        "need": need(history, zone),
+    }
+
+
+def week(history: History, zone: ZoneInfo) -> list[list[float | None]]:
+    """Mean calls of each local hour, Monday first, over the last four weeks: seven lists of 24."""
+    hours = history.hours.window(max(history.hours.start, history.hours.end - _WEEKS * _WEEK), history.hours.end)
+    calls = hours.values["invocations"]
+    number = hours.start + np.arange(len(calls))
+    local = number + offsets_minutes(zone, number * 60) // 60
+    # The first of January 1970 was a Thursday.
+    slot = (local + 3 * _DAY) % _WEEK
+    known = ~np.isnan(calls)
+    sums = np.bincount(slot[known], weights=calls[known], minlength=_WEEK)
+    counts = np.bincount(slot[known], minlength=_WEEK)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return [_numbers(day, 1) for day in means.reshape(7, _DAY)]
+
+
+def forecast(history: History, timezone: str, hours_ago: int) -> dict[str, Any] | None:
+    """The 24 hours after so many hours ago, forecast from what was known then, beside what came (null: still to come);
+    None where too little was known."""
+    calls = history.hours.values["invocations"]
+    end = len(calls) - hours_ago
+    start = moment_of((history.hours.start + end) * 60)
+    try:
+        upper = forecast_hours(calls[: max(end, 0)], start, timezone, _DAY, 1 - (1 - BAND) / 2)
+    except TooLittleHistory:
+        return None
+    came = np.full(_DAY, np.nan)
+    came[: len(calls) - end] = calls[end : end + _DAY]
+    return {
+        "from": start.astimezone(ZoneInfo(timezone)).isoformat(),
+        "method": upper.method,
+        "expected": _numbers(upper.expected, 1),
+        "low": _numbers(upper.lower, 1),
+        "high": _numbers(upper.quantile, 1),
+        "came": _numbers(came, 1),
+    }
+
+
+def need(history: History, zone: ZoneInfo) -> dict[str, Any]:
+    """Environments needed in each of the last 168 whole hours: the mean and the largest of its minutes."""
+    last = history.minutes.end // 60
+    window = history.minutes.window((last - _WEEK) * 60, last * 60)
+    minutes = environments_needed(window).reshape(-1, 60)
+    unknown = np.isnan(minutes).all(axis=1)
+    filled = np.where(unknown[:, None], 0.0, minutes)
+    mean, most = np.nanmean(filled, axis=1), np.nanmax(filled, axis=1)
+    start = moment_of(window.start) if len(window) else moment_of(0)
+    return {
+        "from": start.astimezone(zone).isoformat(),
+        "mean": _numbers(np.where(unknown, np.nan, mean), 2),
+        "most": _numbers(np.where(unknown, np.nan, most), 0),
+    }
+
+
+def _numbers(values: Reals, digits: int) -> list[float | None]:
+    return [None if np.isnan(value) else round(float(value), digits) for value in values]

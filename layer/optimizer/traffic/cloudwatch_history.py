@@ -1,0 +1,220 @@
+"""Reading CloudWatch: only what the history does not have yet, as many metrics in a call as it allows."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from botocore.exceptions import BotoCoreError, ClientError
+
+from optimizer.core import moment_of
+from optimizer.traffic import hourly
+from optimizer.traffic.history import HOUR_METRICS, HOURS_KEPT, MINUTE_METRICS, MINUTES_KEPT, History, Series
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+QUERIES_PER_CALL = 500
+POINTS_PER_CALL = 100_800
+# CloudWatch may still correct the newest points; they are read again by the next run.
+REREAD_MINUTES = 180
+# All attempts of a call that is throttled take about half a minute, and the Lambda has ten.
+FAILURES_IN_A_ROW = 5
+# The newest minutes are often not complete yet.
+SETTLING_MINUTES = 3
+
+_STATISTICS = {
+    "invocations": ("Invocations", "Sum"),
+    "duration_ms": ("Duration", "Average"),
+    "p95_duration_ms": ("Duration", "p95"),
+    "concurrency": ("ConcurrentExecutions", "Maximum"),
+    "errors": ("Errors", "Sum"),
+    "throttles": ("Throttles", "Sum"),
+}
+
+
+class MetricsUnavailable(RuntimeError):
+    """CloudWatch did not answer, after all retries; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    function_name: str
+    metric: str
+    period_s: int
+    first: int
+    end: int
+
+    @property
+    def points(self) -> int:
+        return self.end - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class MetricWindow:
+    """What to ask for, numbers since 1970, ends not included. `old_hours`: hours before the minutes begin; `hours`:
+    those that lie in the minutes, the last of which may not be over."""
+
+    first_minute: int
+    end_minute: int
+    first_old_hour: int
+    first_hour: int
+    end_hour: int
+
+    @property
+    def since_minute(self) -> int:
+        """The first minute that is read, by the minute or by the hour."""
+        return min(self.first_minute, self.first_old_hour * 60)
+
+
+def window(history: History, now_minute: int) -> MetricWindow:
+    """What the history lacks at `now_minute`: 15 days of minutes and 63 of hours at most, the last hours again."""
+    end_minute = now_minute - SETTLING_MINUTES
+    # Whole hours, so that CloudWatch's hours are ours, and none older than it keeps minutes.
+    oldest = -(-(now_minute - MINUTES_KEPT) // 60) * 60
+    first_minute = max(oldest, (history.end_minute - REREAD_MINUTES) // 60 * 60)
+    first_hour = first_minute // 60
+    oldest_hour = now_minute // 60 - HOURS_KEPT
+    first_old_hour = oldest_hour if not len(history.hours) else max(oldest_hour, history.hours.end)
+    return MetricWindow(first_minute, end_minute, min(first_old_hour, first_hour), first_hour, end_minute // 60)
+
+
+def read(
+    cloudwatch: "CloudWatchClient", windows: Mapping[str, MetricWindow]
+) -> Iterator[tuple[str, History | MetricsUnavailable]]:
+    """The new points of each function, by name, or why there are none. A point that CloudWatch does not report is
+    NaN. One failed call fails only the functions that it asked for; after several in a row the rest fails unasked, so
+    that there is time left to keep what was read and to say what was not.
+
+    Durations are those of the hour; a minute's concurrency is asked for where `by_hour.unexplained`, and else NaN.
+    """
+    reading = _Reading(cloudwatch)
+    reading.ask([query for name, asked in windows.items() for query in _queries(name, asked)])
+    histories = {name: _history(asked, reading.of(name)) for name, asked in windows.items()}
+    bursting = {name: windows[name] for name, history in histories.items() if hourly.unexplained(history)}
+    reading.ask([_by_minute(name, "concurrency", asked) for name, asked in bursting.items()])
+    histories |= {name: _history(asked, reading.of(name)) for name, asked in bursting.items()}
+    for name, history in histories.items():
+        yield name, reading.failed.get(name, history)
+
+
+class _Reading:
+    """What was read so far, and the functions that it failed for."""
+
+    def __init__(self, cloudwatch: "CloudWatchClient") -> None:
+        self.failed: dict[str, MetricsUnavailable] = {}
+        self._cloudwatch = cloudwatch
+        self._points: dict[str, dict[_Query, Any]] = defaultdict(dict)
+        self._failure, self._in_a_row = MetricsUnavailable(), 0
+
+    def of(self, name: str) -> Mapping[_Query, Any]:
+        """The points of a function."""
+        return self._points[name]
+
+    def ask(self, queries: list[_Query]) -> None:
+        """Ask for what has points, but not of functions that failed before."""
+        asked = [query for query in queries if query.points > 0]
+        for query in asked:
+            self._points[query.function_name][query] = np.full(query.points, np.nan)
+        for call in _calls(asked):
+            wanted = [query for query in call if query.function_name not in self.failed]
+            if wanted and not self._answered(wanted):
+                self.failed.update({query.function_name: self._failure for query in wanted})
+
+    def _answered(self, call: list[_Query]) -> bool:
+        if self._in_a_row >= FAILURES_IN_A_ROW:
+            return False
+        try:
+            _ask(self._cloudwatch, call, self._points)
+        except (ClientError, BotoCoreError) as error:
+            self._failure, self._in_a_row = MetricsUnavailable(_explanation(error)), self._in_a_row + 1
+            return False
+        self._in_a_row = 0
+        return True
+
+
+def _queries(name: str, asked: MetricWindow) -> list[_Query]:
+    last_hour = -(-asked.end_minute // 60)
+    by_the_hour = [metric for metric in HOUR_METRICS if metric != "invocations"]
+    hours = [_Query(name, metric, 3600, asked.first_old_hour, last_hour) for metric in by_the_hour]
+    old = _Query(name, "invocations", 3600, asked.first_old_hour, asked.first_hour)
+    return [_by_minute(name, "invocations", asked), old, *hours]
+
+
+def _by_minute(name: str, metric: str, asked: MetricWindow) -> _Query:
+    return _Query(name, metric, 60, asked.first_minute, asked.end_minute)
+
+
+def _calls(queries: list[_Query]) -> Iterator[list[_Query]]:
+    """Queries packed into calls: of one call all have the same window, and none asks for more points than a page
+    holds (one series alone always fits: 21,600)."""
+    by_window: dict[tuple[int, int, int], list[_Query]] = {}
+    for query in queries:
+        by_window.setdefault((query.period_s, query.first, query.end), []).append(query)
+    for same in by_window.values():
+        size = max(1, min(QUERIES_PER_CALL, POINTS_PER_CALL // same[0].points))
+        for at in range(0, len(same), size):
+            yield same[at : at + size]
+
+
+def _ask(cloudwatch: "CloudWatchClient", call: list[_Query], points: Mapping[str, Mapping[_Query, Any]]) -> None:
+    period_s, first, end = call[0].period_s, call[0].first, call[0].end
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=[_metric_data_query(f"m{i}", query) for i, query in enumerate(call)],
+        StartTime=moment_of(first * period_s // 60),
+        EndTime=moment_of(end * period_s // 60),
+        ScanBy="TimestampAscending",
+        PaginationConfig={"PageSize": POINTS_PER_CALL},
+    )
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            query = call[int(result["Id"][1:])]
+            into = points[query.function_name][query]
+            numbers = np.array([int(stamp.timestamp()) for stamp in result["Timestamps"]], np.int64) // period_s - first
+            inside = (numbers >= 0) & (numbers < len(into))
+            into[numbers[inside]] = np.array(result["Values"], np.float64)[inside]
+
+
+def _metric_data_query(identifier: str, query: _Query) -> Any:
+    metric, statistic = _STATISTICS[query.metric]
+    return {
+        "Id": identifier,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/Lambda",
+                "MetricName": metric,
+                "Dimensions": [{"Name": "FunctionName", "Value": query.function_name}],
+            },
+            "Period": query.period_s,
+            "Stat": statistic,
+        },
+        "ReturnData": True,
+    }
+
+
+def _history(asked: MetricWindow, points: Mapping[_Query, Any]) -> History:
+    length = max(asked.end_minute - asked.first_minute, 0)
+    minutes = {metric: np.full(length, np.nan) for metric in MINUTE_METRICS}
+    hours = {metric: np.full(max(asked.end_hour - asked.first_old_hour, 0), np.nan) for metric in HOUR_METRICS}
+    durations_ms = np.full(length, np.nan)
+    for query, values in points.items():
+        if query.period_s == 60:
+            minutes[query.metric] = values
+            continue
+        # The last hour may not be over.
+        whole = values[: len(hours[query.metric])]
+        hours[query.metric][: len(whole)] = whole
+        if query.metric == "duration_ms":
+            durations_ms = hourly.by_minute(values[asked.first_hour - asked.first_old_hour :], length)
+    minutes["duration_ms"] = np.where(minutes["invocations"] > 0, durations_ms, np.nan)
+    return History(Series(asked.first_minute, minutes), Series(asked.first_old_hour, hours))
+
+
+def _explanation(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        code, said = error.response["Error"].get("Code", "?"), error.response["Error"].get("Message", "")
+        if "Throttl" in code or code in ("LimitExceededFault", "TooManyRequestsException"):
+            return "CloudWatch went on throttling GetMetricData through all retries; the next run reads what is missing"
+        return f"CloudWatch refused GetMetricData: {code}: {said}"
+    return f"CloudWatch could not be reached: {error}"

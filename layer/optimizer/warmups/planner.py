@@ -1,0 +1,120 @@
+"""One batch of functions: read what each is now, propose, and say of each what came of it."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.aws import at_once
+from optimizer.core import Tuner, minute_of
+from optimizer.function_logs import FunctionHistory
+from optimizer.policy import Policy
+from optimizer.run import is_asked
+from optimizer.store import Documents, NoSuchDocument, Proposals
+from optimizer.traffic import FunctionTraffic, History, stored_history
+from optimizer.warmups import schedules
+from optimizer.warmups.already_provisioned import ProvisionedHours
+from optimizer.warmups.init_times import learn
+from optimizer.warmups.propose import WarmupFacts, propose
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+
+
+_log = logging.getLogger(__name__)
+
+
+class TargetUnusable(RuntimeError):
+    """A target cannot be looked at as it is; the message is one sentence for the report."""
+
+
+def plan_batch(
+    lambda_: "LambdaClient",
+    scheduler: "EventBridgeSchedulerClient",
+    documents: Documents,
+    group: str,
+    run_id: str,
+    batch: str,
+    now: datetime,
+) -> Proposals:
+    """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
+    policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
+    document = documents.read(f"runs/{run_id}/batches/{batch}.json")
+    if not is_asked(document, Tuner.WARMUPS):
+        return Proposals()
+    targets = {target["function_name"]: target for target in document["functions"]}
+    traffic = documents.read(f"runs/{run_id}/traffic/{batch}.json")
+    result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
+
+    def read(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
+        try:
+            live = replace(_live(lambda_, scheduler, group, targets[name]), provisioned=_provisioned(documents, name))
+        except TargetUnusable as error:
+            return error
+        return live, _report_history(documents, name), stored_history(documents, name)
+
+    for name, known in zip(traffic["functions"], at_once(read, traffic["functions"]), strict=True):
+        if isinstance(known, TargetUnusable):
+            result.failed[targets[name]["function_arn"]] = str(known)
+            continue
+        live, lines, history = known
+        decision = propose(
+            run_id,
+            FunctionTraffic.from_document(traffic["functions"][name]),
+            history,
+            live,
+            policy.warmups,
+            minute_of(now),
+            learn(lines, live.memory_mb, policy.warmups.keep_alive_minutes),
+        )
+        result.add(decision)
+    return result
+
+
+def _report_history(documents: Documents, function_name: str) -> FunctionHistory:
+    """What plan_capacity kept of the REPORT lines; nothing where there is nothing that can be read."""
+    try:
+        return FunctionHistory.from_document(documents.read(f"history/capacity/{function_name}.json"))
+    except NoSuchDocument:
+        return FunctionHistory()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        _log.warning("what REPORT lines told of %s cannot be read: %r", function_name, error)
+        return FunctionHistory()
+
+
+def _provisioned(documents: Documents, function_name: str) -> ProvisionedHours | None:
+    """What plan_capacity found provisioned when it last looked."""
+    try:
+        return ProvisionedHours.from_document(documents.read(f"history/capacity/{function_name}.provisioned.json"))
+    except NoSuchDocument:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        _log.warning("what is provisioned for %s cannot be read: %r", function_name, error)
+        return None
+
+
+def _live(
+    lambda_: "LambdaClient", scheduler: "EventBridgeSchedulerClient", group: str, target: Mapping[str, Any]
+) -> WarmupFacts:
+    name, alias = target["function_name"], target["alias"]
+    try:
+        configuration = lambda_.get_function_configuration(FunctionName=name, Qualifier=alias)
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "?")
+        if code == "ResourceNotFoundException":
+            raise TargetUnusable(
+                f"function {name} has no alias {alias}; create it, or tag the function optimizer:alias"
+            ) from error
+        raise TargetUnusable(f"function {name} cannot be read: {code}") from error
+    there = list(schedules.listed(scheduler, group, target["function_arn"]))
+    return WarmupFacts(
+        memory_mb=configuration["MemorySize"],
+        architecture=configuration["Architectures"][0],
+        warmup_ready=bool(target["warmup_ready"]),
+        schedules=len(there),
+        plans=tuple(sorted({schedule.plan for schedule in there})),
+    )

@@ -1,0 +1,88 @@
+"""The schedules of a plan are put in place or taken away, many at once and for as long as there is time."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from optimizer.core import Change, Warmup, minute_of
+from optimizer.warmups import schedules
+from optimizer.warmups.ping_rows import unpacked
+from optimizer.warmups.schedules import PingDelivery, Scheduled
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+
+_AT_ONCE = 8
+_CHUNK = 64
+
+
+def planned(change: Change) -> list[tuple[int, int]]:
+    """The pings of the plan: minutes since 1970 and environments."""
+    first = minute_of(datetime.fromisoformat(change.after["from"]))
+    return [(first + minute, environments) for minute, environments in unpacked(change.after["schedule"])]
+
+
+def warmup_of(change: Change, minute: int, environments: int) -> Warmup:
+    """The ping of one minute."""
+    return Warmup(
+        function_name=change.target.rpartition(":")[2],
+        alias=change.after["alias"],
+        environments=environments,
+        hold_ms=change.after["hold_ms"],
+        run_id=change.run_id,
+        change_id=change.id,
+        minute=minute,
+    )
+
+
+def create(
+    scheduler: "EventBridgeSchedulerClient",
+    delivery: PingDelivery,
+    change: Change,
+    start: int,
+    now: datetime,
+    about_to_create: Callable[[int], None],
+    time_left: Callable[[], bool],
+) -> bool:
+    """Create the schedules from number `start` on, those in the past left out; False if the time ran out.
+    `about_to_create` is told the number of the next one before it is made."""
+    pings = planned(change)
+    for at in range(start, len(pings), _CHUNK):
+        if not time_left():
+            return False
+        about_to_create(at)
+        requests = [
+            schedules.request(delivery, change.target, warmup_of(change, minute, count), change.after["timezone"])
+            for minute, count in pings[at : at + _CHUNK]
+            if minute > minute_of(now)
+        ]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda request: schedules.put(scheduler, request), requests))
+    return True
+
+
+def remove(
+    scheduler: "EventBridgeSchedulerClient",
+    group: str,
+    target: str,
+    unwanted: Callable[[Scheduled], bool],
+    time_left: Callable[[], bool],
+) -> bool:
+    """Delete until a listing shows nothing new to delete; False if the time ran out."""
+    deleted: set[str] = set()
+    while True:
+        names = [
+            schedule.name
+            for schedule in schedules.listed(scheduler, group, target)
+            if unwanted(schedule) and schedule.name not in deleted
+        ]
+        if not names:
+            return True
+        for at in range(0, len(names), _CHUNK):
+            if not time_left():
+                return False
+            chunk = names[at : at + _CHUNK]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(lambda name: schedules.remove(scheduler, group, name), chunk))
+            deleted.update(chunk)
