@@ -7,12 +7,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from optimizer.approvals import direct, http
-from optimizer.aws import ApprovalSignatures, Environment, clients
+from optimizer.aws import Environment, LinkSigner, clients
 from optimizer.store import RunStore
 
 ENVIRONMENT = Environment.read()
 STORE = RunStore(clients.client("dynamodb"), ENVIRONMENT.table)
-SIGNATURES = ApprovalSignatures(clients.client("kms"), ENVIRONMENT.approval_key)
+SIGNATURES = LinkSigner(clients.client("kms"), ENVIRONMENT.approval_key)
 # A run that was told by a first try, of which the answer was lost, would look to a second as if it waited no more.
 STEP_FUNCTIONS = clients.client("stepfunctions", once=True)
 LOGGER = Logger(service="answer_approval")

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from optimizer import guardrails
-from optimizer.aws import Environment, clients, logged
+from optimizer.aws import Environment, ScheduleTarget, clients, logged
 from optimizer.capacity import ChangeCapacity, LambdaAccount, LiveFunction, Measure
-from optimizer.capacity.provisioned import PlacedTimetables, TimetableDelivery, held
+from optimizer.capacity.provisioned import PlacedTimetables, held
 from optimizer.core import Change, Tuner
 from optimizer.function_logs import ReportLog, read_used_memory
 from optimizer.guardrails import memory, provisioned_concurrency
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     timetables = PlacedTimetables(
         clients.client("scheduler"),
         clients.client("application-autoscaling"),
-        TimetableDelivery(
+        ScheduleTarget(
             environment.schedule_group,
             environment.schedule_role_arn,
             environment.provision_function_arn,

@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any
 
 from optimizer import guardrails
-from optimizer.aws import Environment, clients, logged
+from optimizer.aws import Environment, ScheduleTarget, clients, logged
 from optimizer.core import Change
 from optimizer.guardrails import warmups as guardrail
 from optimizer.lifecycle import FIELDS, take
 from optimizer.policy import Policy
 from optimizer.store import Documents, PingLog, PlansInPlace, RunStore
-from optimizer.warmups import ChangeWarmups, PingDelivery, read_calls, read_target
+from optimizer.warmups import ChangeWarmups, read_calls, read_target
 
 
 @logged("change_warmups", **FIELDS)
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         log=PingLog(clients.client("dynamodb"), environment.table),
         in_place=PlansInPlace(clients.client("dynamodb"), environment.table),
         scheduler=clients.client("scheduler"),
-        delivery=PingDelivery(
+        schedules=ScheduleTarget(
             environment.schedule_group,
             environment.schedule_role_arn,
             environment.warm_function_arn,

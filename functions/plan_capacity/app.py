@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer.aws import Environment, clients, logged, name
+from optimizer.aws import Environment, ScheduleTarget, clients, logged, name
 from optimizer.capacity import CapacityPlanner, LambdaAccount
-from optimizer.capacity.provisioned import PlacedTimetables, TimetableDelivery
+from optimizer.capacity.provisioned import PlacedTimetables
 from optimizer.core import Change, Tuner
 from optimizer.function_logs import ReportLog
 from optimizer.policy import Policy
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     documents = Documents(clients.client("s3"), environment.bucket)
     store, now = RunStore(clients.client("dynamodb"), environment.table), datetime.now(UTC)
     scaling = clients.client("application-autoscaling")
-    timetables = PlacedTimetables(clients.client("scheduler"), scaling, TimetableDelivery(environment.schedule_group))
+    timetables = PlacedTimetables(clients.client("scheduler"), scaling, ScheduleTarget(environment.schedule_group))
 
     def record_of(change_id: str) -> Change | None:
         try:

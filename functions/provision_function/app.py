@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optimizer import guardrails
-from optimizer.aws import Environment, clients, logged, name, place
+from optimizer.aws import Environment, ScheduleTarget, clients, logged, name, place
 from optimizer.capacity import LambdaAccount, LiveFunction
-from optimizer.capacity.provisioned import HoldMinimum, PlacedTimetables, TimetableDelivery, held
+from optimizer.capacity.provisioned import HoldMinimum, PlacedTimetables, held
 from optimizer.core import Change
 from optimizer.guardrails import provisioned_concurrency
 from optimizer.policy import Policy
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     timetables = PlacedTimetables(
         clients.client("scheduler"),
         clients.client("application-autoscaling"),
-        TimetableDelivery(environment.schedule_group),
+        ScheduleTarget(environment.schedule_group),
     )
     life = HoldMinimum(
         store=RunStore(clients.client("dynamodb"), environment.table),

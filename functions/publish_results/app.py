@@ -6,6 +6,7 @@ from typing import Any
 
 from optimizer.aws import (
     Environment,
+    LinkSigner,
     check,
     clients,
     emit_metrics,
@@ -17,7 +18,7 @@ from optimizer.aws import (
     record,
     text,
 )
-from optimizer.report import ReportLink, ReportSignatures, publish_change, publish_review, publish_run
+from optimizer.report import ReportLink, publish_change, publish_review, publish_run, signed_url
 from optimizer.store import Documents, RunStore
 
 # Those that failed and were tolerated, as the Map collects them.
@@ -56,11 +57,11 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _links(environment: Environment, now: datetime) -> Callable[[str], tuple[str, datetime]]:
-    signatures = ReportSignatures(clients.client("kms"), environment.report_key)
+    signer = LinkSigner(clients.client("kms"), environment.report_key)
     expires_at = int((now + timedelta(days=int(environment.report_days))).timestamp())
 
     def link(run_id: str) -> tuple[str, datetime]:
         made = ReportLink(run_id, expires_at)
-        return signatures.url(environment.report_url, made), made.ends
+        return signed_url(environment.report_url, made, signer.sign(made)), made.ends
 
     return link

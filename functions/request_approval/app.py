@@ -8,8 +8,8 @@ from typing import Any
 from optimizer.approvals import ApprovalLink, ask, expire
 from optimizer.approvals.message import message
 from optimizer.aws import (
-    ApprovalSignatures,
     Environment,
+    LinkSigner,
     above_zero,
     check,
     clients,
@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _send(asked: Approval, approver: str) -> None:
-    signatures = ApprovalSignatures(clients.client("kms"), ENVIRONMENT.approval_key)
+    signatures = LinkSigner(clients.client("kms"), ENVIRONMENT.approval_key)
     link = ApprovalLink(asked.run_id, approver, asked.expires_at, asked.digest)
     url = link.url(ENVIRONMENT.approval_url, signatures.sign(link))
     # A run that waits anew gives out newer links, each of which is a message of its own.

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from optimizer.aws import Environment, check, clients
-from optimizer.report import ReportSignatures, http
+from optimizer.aws import Environment, LinkSigner, check, clients
+from optimizer.report import http
 from optimizer.store import Documents
 
 ENVIRONMENT = Environment.read()
@@ -15,8 +15,8 @@ LOGGER = Logger(service="show_report")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A request of the function URL and its response. The path stays out of the log: it is the right to read."""
     check(event)
-    signatures = ReportSignatures(clients.client("kms"), ENVIRONMENT.report_key)
+    signer = LinkSigner(clients.client("kms"), ENVIRONMENT.report_key)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
-    answer = http.respond(event, documents, signatures.are_right, datetime.now(UTC))
+    answer = http.respond(event, documents, signer.is_valid, datetime.now(UTC))
     LOGGER.info("shown", extra={"request_id": getattr(context, "aws_request_id", ""), "status": answer["statusCode"]})
     return answer

@@ -14,12 +14,13 @@ from lambda_world import ARN, serving
 from lives import RUN, Life
 from optimizer.aws import clients
 from optimizer.capacity.provisioned.timetable import Timetable
+from optimizer.core import Warmed
 from optimizer.core.change import Change, Risk, Tuner
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.store.pings import PingLog
 from optimizer.warmups.schedule_batches import planned, warmup_of
-from optimizer.warmups.send_pings import Warmed, warm
+from optimizer.warmups.send_pings import warm
 from own_account import TABLE
 from stage import NOW, Clock, Stage
 
@@ -218,14 +219,14 @@ def database(stage: Stage) -> None:
         def server(database: Any, pool: Any) -> FakeServer:
             return FakeServer(stage.world["index"], lambda: pool.get(database))
 
-        module.__dict__["servers"] = SimpleNamespace(of=server)
+        module.__dict__["select"] = SimpleNamespace(of=server)
         module.__dict__["read_nodes"] = lambda database, pool: (pool.get(database), (catalog(),))[1]
 
     secret = {"SecretString": json.dumps({"username": "optimizer", "password": "secret"})}
     stage.calls.answers["GetSecretValue"] = lambda _request: secret
     stage.prepare |= {"change_indexes": prepare, "plan_index_maintenance": prepare}
     for name, found in {"connect": object(), "is_healthy": True, "take_place": None}.items():
-        stage.monkeypatch.setattr(f"optimizer.indexes.connections.{name}", lambda *_, found=found, **__: found)
+        stage.monkeypatch.setattr(f"optimizer.indexes.connect.pool.{name}", lambda *_, found=found, **__: found)
 
 
 def indexes() -> Life:

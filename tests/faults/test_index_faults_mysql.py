@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from local_account.servers import mariadb, mysql
 from optimizer.core.change import Change, Status
-from optimizer.indexes.change import job as jobs
+from optimizer.indexes.change import job
 from optimizer.indexes.change import session as worker
 
 SERVERS = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.PLAIN], ids=["MySQL", "MariaDB"])
@@ -18,7 +18,7 @@ LEFT = "SELECT NAME AS name FROM information_schema.INNODB_{}TABLES WHERE NAME L
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The call that starts a build does not wait for it, so that something can happen to it."""
-    monkeypatch.setattr(jobs, "_SEND_S", 0.2)
+    monkeypatch.setattr(job, "_SEND_S", 0.2)
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from typing import Any
 
 from lives import RUN
 from local_account.cache_traffic import Application, Memory, Stream, reads
+from optimizer.aws.scheduler import function_prefix
 from optimizer.capacity.provisioned.amount import mark_of
 from optimizer.core import canonical_json
 from optimizer.core.change import Status
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
-from optimizer.warmups.schedules import function_prefix
 from optimizer_cache import Bounds
 from samples import INDEXES, PROVISIONED, database, pinged, timetable
 from stage import NOW, Stage, Step

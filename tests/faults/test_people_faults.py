@@ -10,10 +10,10 @@ import boto3
 import pytest
 from asking import FROM_PAGE, url_event
 from lives import RUN
-from optimizer.aws import clients
+from optimizer.aws import LinkSigner, clients
 from optimizer.core import canonical_json
 from optimizer.core.change import Change, Risk, Status, Tuner
-from optimizer.report.links import ReportLink, ReportSignatures
+from optimizer.report.links import ReportLink, signed_url
 from stage import NOW, Stage, Step
 
 DIGEST = "d" * 64
@@ -138,7 +138,8 @@ def test_a_report_is_shown(asking: Stage) -> None:
     asking.documents.write_bytes(
         f"runs/{RUN}/report/index.html", b"<!doctype html><title>a report</title>", "text/html"
     )
-    signatures = ReportSignatures(clients.client("kms"), asking.world["key"])
-    url = signatures.url("https://reports.example/", ReportLink(RUN, int((NOW + timedelta(days=1)).timestamp())))
+    link = ReportLink(RUN, int((NOW + timedelta(days=1)).timestamp()))
+    signature = LinkSigner(clients.client("kms"), asking.world["key"]).sign(link)
+    url = signed_url("https://reports.example/", link, signature)
     event = {"rawPath": url.removeprefix("https://reports.example"), "requestContext": {"http": {"method": "GET"}}}
     assert asking.every_fault(Step("show_report", event))["statusCode"] == 200

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
+from optimizer.core import Warmed
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.core.ping import Warmup
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
 from optimizer.traffic.analyze import analyze_batch, stored_history
 from optimizer.traffic.cloudwatch_history import FAILURES_IN_A_ROW
-from optimizer.warmups.send_pings import Warmed
 from own_account import BUCKET, load_handler, own_account, sample_event
 
 NOW = datetime(2026, 11, 20, 6, 17, 30, tzinfo=UTC)

@@ -372,7 +372,7 @@ class Local:
         self.good = good
         self.asked = 0
 
-    def are_right(self, link: ApprovalLink, signature: bytes) -> bool:
+    def is_valid(self, link: ApprovalLink, signature: bytes) -> bool:
         self.asked += 1
         return link.url(f"https://{HOST}/", signature) == self.good
 
@@ -389,7 +389,7 @@ def test_of_many_who_answer_at_once_one_does(
 
     monkeypatch.setattr(ItemTable, "_send", atomic)
     event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)
-    app.web = _AtNow()  # type: ignore[attr-defined]
+    app.http = _AtNow()  # type: ignore[attr-defined]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: app.handler(event, None), range(24)))
     assert len(office.told) == 1

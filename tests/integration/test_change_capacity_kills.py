@@ -9,12 +9,13 @@ import pytest
 from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
+from optimizer.aws.scheduler import ScheduleTarget
 from optimizer.capacity.canary import CanaryComparison, Minute, Side
 from optimizer.capacity.change import ChangeCapacity
 from optimizer.capacity.live_function import LATEST, LambdaAccount
 from optimizer.capacity.provisioned.amount import mark_of
 from optimizer.capacity.provisioned.timetable import Timetable
-from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables, TimetableDelivery
+from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.capacity.provisioned.use import MeasuredUse
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.function_logs.used_memory import UsedMemory
@@ -78,7 +79,7 @@ class World:
     @property
     def timetables(self) -> PlacedTimetables:
         scaling: Any = self.twin.client("application-autoscaling")
-        delivery = TimetableDelivery("timetables", "arn:aws:iam::123456789012:role/timetables", f"{ARN}-provision")
+        delivery = ScheduleTarget("timetables", "arn:aws:iam::123456789012:role/timetables", f"{ARN}-provision")
         return PlacedTimetables(self.twin.client("scheduler"), scaling, delivery)  # type: ignore[arg-type]
 
     @property

@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from optimizer import guardrails
+from optimizer.aws.scheduler import ScheduleDiffers, ScheduleTarget, put_schedule
+from optimizer.core import Warmed
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Policy, Warmups
@@ -23,8 +25,6 @@ from optimizer.warmups import schedules
 from optimizer.warmups.change import ChangeWarmups, Target
 from optimizer.warmups.observe import Calls
 from optimizer.warmups.schedule_batches import planned, warmup_of
-from optimizer.warmups.schedules import PingDelivery
-from optimizer.warmups.send_pings import Warmed
 from own_account import create_run_table
 
 # moto takes no schedule for a time that has passed.
@@ -55,7 +55,7 @@ class World:
             log=self.log,
             in_place=self.in_place,
             scheduler=self.scheduler,
-            delivery=PingDelivery(
+            schedules=ScheduleTarget(
                 GROUP, "arn:aws:iam::123456789012:role/schedules", ARN.replace("orders", "warm_function")
             ),
             recheck=lambda change, live, now: self.refusal or guardrails.recheck(change, live, self.policy, now),
@@ -237,8 +237,8 @@ def test_a_schedule_of_the_same_name_with_other_content_is_not_overwritten(world
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Target": {**there["Target"], "Input": "{}"},
     }
-    with pytest.raises(schedules.ScheduleDiffers, match=name):
-        schedules.put(world.scheduler, wanted)
+    with pytest.raises(ScheduleDiffers, match=name):
+        put_schedule(world.scheduler, wanted)
 
 
 def watch(world: World, change: Change, number: int) -> dict[str, Any]:

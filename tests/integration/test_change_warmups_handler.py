@@ -7,13 +7,13 @@ from typing import Any
 
 import boto3
 import pytest
+from optimizer.core import Warmed
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.clock import minute_of
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
 from optimizer.store.runs import RunStore
 from optimizer.warmups.live_function import read_calls, read_target
-from optimizer.warmups.send_pings import Warmed
 from own_account import ACCOUNT_ID, create_target, load_handler, own_account, sample_event
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 290_000)

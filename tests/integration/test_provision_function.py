@@ -10,11 +10,12 @@ import pytest
 from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
 from optimizer import guardrails
+from optimizer.aws.scheduler import ScheduleTarget
 from optimizer.capacity.live_function import SCALABLE_DIMENSION, LambdaAccount, LiveFunction, Placed, Scaling, Version
 from optimizer.capacity.provisioned.amount import held, mark_of
 from optimizer.capacity.provisioned.scheduled_step import HoldMinimum
 from optimizer.capacity.provisioned.timetable import Timetable
-from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables, TimetableDelivery, schedule_name
+from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables, schedule_name
 from optimizer.capacity.provisioned.use import Period, days_to_watch, judge_use, measured
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails import provisioned_concurrency as pc
@@ -67,7 +68,7 @@ class World:
         life = HoldMinimum(
             store=self.store,  # type: ignore[arg-type]
             account=LambdaAccount(functions, scaling),
-            timetables=PlacedTimetables(scheduler, scaling, TimetableDelivery(GROUP)),
+            timetables=PlacedTimetables(scheduler, scaling, ScheduleTarget(GROUP)),
             recheck=recheck,
         )
         return life.hold(CHANGE.id, entry, at)
@@ -182,7 +183,7 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlacedTimetables]:
         )
         role = "arn:aws:iam::123456789012:role/timetables"
         yield PlacedTimetables(
-            scheduler, scaling, TimetableDelivery(GROUP, role, f"{ARN}-provision", "arn:aws:sqs:x:1:dead")
+            scheduler, scaling, ScheduleTarget(GROUP, role, f"{ARN}-provision", "arn:aws:sqs:x:1:dead")
         )
 
 

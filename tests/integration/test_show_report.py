@@ -7,7 +7,8 @@ from typing import Any
 
 import boto3
 import pytest
-from optimizer.report.links import ReportLink, ReportSignatures, parse
+from optimizer.aws import LinkSigner
+from optimizer.report.links import ReportLink, parse, signed_url
 from optimizer.store.documents import Documents
 from own_account import load_handler, own_account, sample_event
 
@@ -28,13 +29,14 @@ class Reports:
         keys = [
             kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"] for _ in "ab"
         ]
-        self.ours, self.other = (ReportSignatures(kms, key) for key in keys)
+        self.ours, self.other = (LinkSigner(kms, key) for key in keys)
         monkeypatch.setenv("OPTIMIZER_REPORT_KEY", keys[0])
         self._module: ModuleType = load_handler("show_report")
 
-    def path(self, run: str = "monday", hours: float = 1, signatures: ReportSignatures | None = None) -> str:
+    def path(self, run: str = "monday", hours: float = 1, signer: LinkSigner | None = None) -> str:
         expires_at = int((datetime.now(UTC) + timedelta(hours=hours)).timestamp())
-        url = (signatures or self.ours).url("https://reports.example/", ReportLink(run, expires_at))
+        link = ReportLink(run, expires_at)
+        url = signed_url("https://reports.example/", link, (signer or self.ours).sign(link))
         return url.removeprefix("https://reports.example")
 
     def ask(self, path: str, method: str = "GET") -> dict[str, Any]:
@@ -82,7 +84,7 @@ def test_an_end_that_was_put_off_is_not_signed(reports: Reports) -> None:
 
 
 def test_another_keys_signature_is_none(reports: Reports) -> None:
-    assert reports.ask(reports.path(signatures=reports.other))["statusCode"] == 403
+    assert reports.ask(reports.path(signer=reports.other))["statusCode"] == 403
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from local_account.lambda_metrics import LambdaMetrics
 from local_account.simulated_services import Clock, SimulatedCloudWatch
 from local_account.timetables_ahead import TimetablesAhead
 from local_account.workload import Routing, Share
+from optimizer.aws.scheduler import ScheduleTarget
 from optimizer.capacity.live_function import LiveFunction, Version
 from optimizer.capacity.provisioned.timetable import Timetable
-from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables, TimetableDelivery
+from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.capacity.provisioned.use import days_to_watch, judge_use, read_use
 from own_account import own_account
 
@@ -32,7 +33,7 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> Iterator[TimetablesAhead]:
         scheduler, scaling = boto3.client("scheduler"), boto3.client("application-autoscaling")
         scheduler.create_schedule_group(Name=GROUP)
         role = "arn:aws:iam::123456789012:role/timetables"
-        placed = PlacedTimetables(scheduler, scaling, TimetableDelivery(GROUP, role, f"{ARN}-provision"))
+        placed = PlacedTimetables(scheduler, scaling, ScheduleTarget(GROUP, role, f"{ARN}-provision"))
         version = Version("1", 1024, "code", "content", "r", settled=True, failed=False)
         live = LiveFunction("invoice-run", "live", "1", "a", {}, version, version, function_arn=ARN)
         for number, entry in enumerate(MONDAYS.entries):

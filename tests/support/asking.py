@@ -15,7 +15,7 @@ from optimizer.approvals import http
 from optimizer.approvals.links import ApprovalLink
 from optimizer.approvals.message import message
 from optimizer.approvals.request_approval import ask
-from optimizer.aws.approval_signatures import ApprovalSignatures
+from optimizer.aws import LinkSigner
 from optimizer.core.approval import Approval
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.policy.model import Policy
@@ -37,7 +37,7 @@ class Asking:
     is raised instead of telling the run."""
 
     store: RunStore
-    signatures: ApprovalSignatures
+    signatures: LinkSigner
     sns: Any
     events: Any
     sqs: Any
@@ -198,4 +198,4 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
         topic_arn, queue = create_inbox("messages")
         store = RunStore(dynamodb, "optimizer")
         store.record_run("run-1", NOW - timedelta(minutes=5))
-        yield Asking(store, ApprovalSignatures(kms, key), sns, boto3.client("events"), sqs, topic_arn, queue)
+        yield Asking(store, LinkSigner(kms, key), sns, boto3.client("events"), sqs, topic_arn, queue)

@@ -9,13 +9,12 @@ import pytest
 from botocore.validate import validate_parameters
 from hypothesis import given
 from hypothesis import strategies as st
+from optimizer.aws.scheduler import ScheduleTarget, function_prefix
 from optimizer.core.clock import minute_of
 from optimizer.core.ping import Warmup
 from optimizer.warmups.schedules import (
-    PingDelivery,
     change_id_of,
     expression,
-    function_prefix,
     plan_mark,
     read_name,
     request,
@@ -24,7 +23,9 @@ from optimizer.warmups.schedules import (
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:"
 CHANGE = "warmups-0123456789abcdef"
-DELIVERY = PingDelivery("group", "arn:aws:iam::123456789012:role/warm", f"{ARN}warm_function", "arn:aws:sqs:x:1:dead")
+SCHEDULES = ScheduleTarget(
+    "group", "arn:aws:iam::123456789012:role/warm", f"{ARN}warm_function", "arn:aws:sqs:x:1:dead"
+)
 NAMES = st.text("abcXYZ019-_", min_size=1, max_size=64)
 
 
@@ -65,7 +66,7 @@ def test_times_are_local_except_in_the_hour_that_comes_twice(utc: datetime, expe
 
 def test_a_request_is_one_that_the_service_takes() -> None:
     warmup = Warmup("orders", "live", 3, 200, "run", CHANGE, 29_700_000)
-    wanted = request(DELIVERY, f"{ARN}orders", warmup, "Europe/Berlin")
+    wanted = request(SCHEDULES, f"{ARN}orders", warmup, "Europe/Berlin")
     model = boto3.client("scheduler", "us-east-1").meta.service_model.operation_model("CreateSchedule")
     assert validate_parameters(wanted, model.input_shape) is None
     assert len(wanted["ClientToken"]) == 64
@@ -77,7 +78,7 @@ def test_the_client_token_is_the_same_for_the_same_ping_only() -> None:
     def token(**different: Any) -> str:
         values = {"environments": 3, "change_id": CHANGE} | different
         warmup = Warmup("orders", "live", hold_ms=200, run_id="run", minute=29_700_000, **values)
-        return str(request(DELIVERY, f"{ARN}orders", warmup, "UTC")["ClientToken"])
+        return str(request(SCHEDULES, f"{ARN}orders", warmup, "UTC")["ClientToken"])
 
     tokens = [token(), token(), token(environments=4), token(change_id="warmups-fedcba9876543210")]
     assert len(set(tokens)) == 3

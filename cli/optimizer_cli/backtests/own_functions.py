@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from optimizer.core import minute_of
+from optimizer.core import FunctionTarget, minute_of
 from optimizer.policy import Policy
-from optimizer.run import FunctionTarget, Targets, choose, tagged_functions
+from optimizer.run import Targets, choose, tagged_functions
 from optimizer.traffic import History, cloudwatch_history, settle, spread
 from optimizer.warmups import Subject
 

@@ -34,7 +34,7 @@ HEADERS = {
 class Verifier(Protocol):
     """Says whether a signature is the link's."""
 
-    def are_right(self, link: ApprovalLink, signature: bytes) -> bool:
+    def is_valid(self, link: ApprovalLink, signature: bytes) -> bool:
         """Whether it is."""
         ...
 
@@ -98,7 +98,7 @@ def _page(request: PageRequest, desk: Desk, now: datetime) -> Page:
     if request.method == "POST":
         request.check_origin()
     link, signature = parse(request.query)
-    if not desk.signatures.are_right(link, signature):
+    if not desk.signatures.is_valid(link, signature):
         return _invalid()
     asked = desk.store.approval(link.run_id)
     if asked is None or asked.digest != link.digest or link.approver not in asked.approvers:

@@ -4,7 +4,6 @@ A link holds no secret and no task token. It opens the question of one run, for 
 moment; each of the four is covered by the signature, so that changing any of them makes it another link without one.
 """
 
-import base64
 import binascii
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from optimizer.aws import decode_signature, encode_signature
 from optimizer.core import canonical_json
 
 _PURPOSE = "optimizer approval link 1"
@@ -49,7 +49,7 @@ class ApprovalLink:
             "approver": self.approver,
             "until": str(int(self.expires_at.timestamp())),
             "digest": self.digest,
-            "mac": base64.urlsafe_b64encode(signature).decode().rstrip("="),
+            "mac": encode_signature(signature),
         }
         return f"{base.rstrip('/')}/?{urlencode(query)}"
 
@@ -68,7 +68,7 @@ def parse(query: Mapping[str, str]) -> tuple[ApprovalLink, bytes]:
             raise MalformedLink(f"the link's {name} is missing or has another form")
         texts[name] = query[name]
     try:
-        signature = base64.urlsafe_b64decode(texts["mac"] + "=")
+        signature = decode_signature(texts["mac"])
     except binascii.Error as error:
         raise MalformedLink("the link's signature cannot be read") from error
     expires_at = datetime.fromtimestamp(int(texts["until"]), UTC)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.aws.approval_signatures import ApprovalSignatures as ApprovalSignatures
     from optimizer.aws.environment import Environment as Environment
     from optimizer.aws.event_fields import InvalidEvent as InvalidEvent
     from optimizer.aws.event_fields import Kind as Kind
@@ -22,11 +21,19 @@ if TYPE_CHECKING:
     from optimizer.aws.event_fields import text as text
     from optimizer.aws.handler import logged as logged
     from optimizer.aws.parallel import at_once as at_once
+    from optimizer.aws.scheduler import ScheduleTarget as ScheduleTarget
+    from optimizer.aws.scheduler import delete_schedule as delete_schedule
+    from optimizer.aws.scheduler import function_prefix as function_prefix
+    from optimizer.aws.scheduler import get_schedule as get_schedule
+    from optimizer.aws.scheduler import put_schedule as put_schedule
+    from optimizer.aws.scheduler import schedule_names as schedule_names
+    from optimizer.aws.signed_links import LinkSigner as LinkSigner
+    from optimizer.aws.signed_links import decode_signature as decode_signature
+    from optimizer.aws.signed_links import encode_signature as encode_signature
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
-            "approval_signatures": ("ApprovalSignatures",),
             "environment": ("Environment",),
             "event_fields": (
                 "InvalidEvent",
@@ -45,5 +52,18 @@ else:
             ),
             "handler": ("logged",),
             "parallel": ("at_once",),
+            "scheduler": (
+                "ScheduleTarget",
+                "delete_schedule",
+                "function_prefix",
+                "get_schedule",
+                "put_schedule",
+                "schedule_names",
+            ),
+            "signed_links": (
+                "LinkSigner",
+                "decode_signature",
+                "encode_signature",
+            ),
         },
     )

@@ -14,10 +14,9 @@ from optimizer.capacity.provisioned.amount import Amount, change_id_of, held
 from optimizer.capacity.provisioned.best_week import level_ahead
 from optimizer.capacity.provisioned.load import Demand
 from optimizer.capacity.provisioned.local_days import LocalDays
-from optimizer.core import Change, NoChange, Tuner
+from optimizer.core import Change, NoChange, Tuner, is_asked
 from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog, Scan
 from optimizer.policy import Policy
-from optimizer.run import is_asked
 from optimizer.store import Documents, NoSuchDocument, Proposals
 from optimizer.traffic import stored_history
 

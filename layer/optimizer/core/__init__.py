@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from optimizer.core.change import id_prefix as id_prefix
     from optimizer.core.clock import minute_of as minute_of
     from optimizer.core.clock import moment_of as moment_of
-    from optimizer.core.field_paths import PolicyError as PolicyError
     from optimizer.core.field_paths import join as join
     from optimizer.core.field_paths import join_path as join_path
     from optimizer.core.field_paths import printable_name as printable_name
@@ -39,9 +38,12 @@ if TYPE_CHECKING:
     from optimizer.core.ping import MAX_HOLD_MS as MAX_HOLD_MS
     from optimizer.core.ping import Answer as Answer
     from optimizer.core.ping import NotAWarmupAnswer as NotAWarmupAnswer
+    from optimizer.core.ping import Warmed as Warmed
     from optimizer.core.ping import Warmup as Warmup
     from optimizer.core.ping import ping_payload as ping_payload
     from optimizer.core.ping import read_answer as read_answer
+    from optimizer.core.resources import FunctionTarget as FunctionTarget
+    from optimizer.core.resources import is_asked as is_asked
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -77,7 +79,6 @@ else:
                 "moment_of",
             ),
             "field_paths": (
-                "PolicyError",
                 "join",
                 "join_path",
                 "printable_name",
@@ -91,9 +92,14 @@ else:
                 "Answer",
                 "MAX_HOLD_MS",
                 "NotAWarmupAnswer",
+                "Warmed",
                 "Warmup",
                 "ping_payload",
                 "read_answer",
+            ),
+            "resources": (
+                "FunctionTarget",
+                "is_asked",
             ),
         },
     )

@@ -1,21 +1,9 @@
-"""How an error of a policy is written."""
+"""Paths of fields in JSON documents, as error messages write them: `memory.floor_mb`, `run.windows[0].start`."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 _SHORT = 60
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyError:
-    """One thing that is wrong. `path` is written as `memory.floor_mb` or `run.windows[0].start`; empty: the whole."""
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 def join_path(parts: Iterable[str | int]) -> str:

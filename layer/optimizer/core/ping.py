@@ -55,6 +55,24 @@ class Answer:
     instance: str
 
 
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What a warm-up met. environments: distinct ones that answered. cold: of those, how many were started for it.
+    spread_ms: time over which the calls of the last round were sent. hold_ms: for how long they were held. busy_ms: for
+    how long all calls that were answered were held together."""
+
+    asked: int
+    environments: int
+    cold: int
+    calls: int
+    failed: int
+    spread_ms: float
+    hold_ms: float
+    rounds: int
+    busy_ms: float
+    error: str = ""
+
+
 def ping_payload(hold_ms: float) -> bytes:
     """The event that the target receives."""
     return json.dumps({KEY: {"hold_ms": math.ceil(hold_ms)}}).encode()

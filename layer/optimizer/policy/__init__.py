@@ -6,19 +6,14 @@ from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from optimizer.policy.check import InvalidPolicy as InvalidPolicy
-    from optimizer.policy.check import PolicyError as PolicyError
     from optimizer.policy.check import read as read
     from optimizer.policy.check import schema as schema
+    from optimizer.policy.errors import PolicyError as PolicyError
     from optimizer.policy.model import AppConfigProfile as AppConfigProfile
-    from optimizer.policy.model import Approvals as Approvals
-    from optimizer.policy.model import Approver as Approver
     from optimizer.policy.model import Cache as Cache
     from optimizer.policy.model import CacheNamespace as CacheNamespace
     from optimizer.policy.model import CacheTtls as CacheTtls
     from optimizer.policy.model import Database as Database
-    from optimizer.policy.model import Freeze as Freeze
-    from optimizer.policy.model import Functions as Functions
-    from optimizer.policy.model import IndexActions as IndexActions
     from optimizer.policy.model import Indexes as Indexes
     from optimizer.policy.model import Memory as Memory
     from optimizer.policy.model import Mode as Mode
@@ -34,21 +29,16 @@ else:
         {
             "check": (
                 "InvalidPolicy",
-                "PolicyError",
                 "read",
                 "schema",
             ),
+            "errors": ("PolicyError",),
             "model": (
                 "AppConfigProfile",
-                "Approvals",
-                "Approver",
                 "Cache",
                 "CacheNamespace",
                 "CacheTtls",
                 "Database",
-                "Freeze",
-                "Functions",
-                "IndexActions",
                 "Indexes",
                 "Memory",
                 "Mode",

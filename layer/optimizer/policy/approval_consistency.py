@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from optimizer.core import PolicyError, short
+from optimizer.core import short
+from optimizer.policy.errors import PolicyError
 
 
 def of_approvals(document: Mapping[str, Any]) -> Iterator[PolicyError]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
-from optimizer.core import PolicyError, short
+from optimizer.core import short
+from optimizer.policy.errors import PolicyError
 
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 

@@ -13,8 +13,9 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from optimizer.core import PolicyError, join, join_path, short
+from optimizer.core import join, join_path, short
 from optimizer.policy.consistency import across
+from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
 __all__ = ["InvalidPolicy", "PolicyError", "errors", "parse", "read", "schema"]

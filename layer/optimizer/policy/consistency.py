@@ -7,9 +7,10 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from optimizer.core import PolicyError, join, short
+from optimizer.core import join, short
 from optimizer.policy.approval_consistency import of_approvals
 from optimizer.policy.cache_consistency import of_caches
+from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
 _SHARES = (

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from optimizer.report.collect import publish_run as publish_run
     from optimizer.report.describe import what as what
     from optimizer.report.links import ReportLink as ReportLink
-    from optimizer.report.links import ReportSignatures as ReportSignatures
+    from optimizer.report.links import signed_url as signed_url
     from optimizer.report.publish import Message as Message
     from optimizer.report.publish import publish_once as publish_once
     from optimizer.report.review_run import publish_review as publish_review
@@ -30,7 +30,7 @@ else:
             "describe": ("what",),
             "links": (
                 "ReportLink",
-                "ReportSignatures",
+                "signed_url",
             ),
             "publish": (
                 "Message",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from optimizer.report.links import Asked, parse
+from optimizer.report.links import ReportLink, parse
 from optimizer.store import Documents, NoSuchDocument
 
 _HEADERS = {
@@ -24,7 +24,7 @@ _PLAIN = (
 
 
 def respond(
-    event: Mapping[str, Any], documents: Documents, are_right: Callable[[Asked], bool], now: datetime
+    event: Mapping[str, Any], documents: Documents, is_valid: Callable[[ReportLink, bytes], bool], now: datetime
 ) -> dict[str, Any]:
     """The answer to a request of the function URL (payload format 2.0). Nothing is read before the link is verified."""
     context = event.get("requestContext")
@@ -37,7 +37,7 @@ def respond(
         return _refusal(404, "No such page", "The address is not complete. Open the link of the message once more.")
     if asked.link.expires_at <= now.timestamp():
         return _refusal(410, "This link has expired", "Ask for the report with: optimizer report RUN")
-    if not are_right(asked):
+    if not is_valid(asked.link, asked.mac):
         return _refusal(403, "This link is not valid", "Open the link of the message once more.")
     folder = f"runs/{asked.link.run_id}"
     try:

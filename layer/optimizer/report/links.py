@@ -4,19 +4,13 @@ A link of S3 itself would end with the credentials that signed it, hours later a
 end and is signed inside KMS; publish_results may only sign, show_report may only verify.
 """
 
-import base64
 import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
 
-from botocore.exceptions import ClientError
+from optimizer.aws import decode_signature, encode_signature
 
-if TYPE_CHECKING:
-    from mypy_boto3_kms import KMSClient
-
-_ALGORITHM: Literal["HMAC_SHA_256"] = "HMAC_SHA_256"
 _PATH = re.compile(
     r"/(?P<run>[A-Za-z0-9_-]{1,80})/(?P<expires>[0-9]{1,11})\.(?P<mac>[A-Za-z0-9_-]{43})/"
     r"(?P<file>(?:(?:functions|databases|caches)/)?[A-Za-z0-9_.-]{1,200}\.(?:html|json))"
@@ -55,33 +49,12 @@ def parse(path: str) -> Asked | None:
     if match is None:
         return None
     try:
-        mac = base64.urlsafe_b64decode(f"{match['mac']}=")
+        mac = decode_signature(match["mac"])
     except binascii.Error:
         return None
     return Asked(ReportLink(match["run"], int(match["expires"])), mac, match["file"])
 
 
-class ReportSignatures:
-    """One HMAC key in KMS."""
-
-    def __init__(self, kms: "KMSClient", key_id: str) -> None:
-        self._kms = kms
-        self._key_id = key_id
-
-    def url(self, base: str, link: ReportLink) -> str:
-        """The signed address of the run's page. `base`: of the function URL."""
-        signed = self._kms.generate_mac(Message=link.signed_bytes(), KeyId=self._key_id, MacAlgorithm=_ALGORITHM)
-        mac = base64.urlsafe_b64encode(signed["Mac"]).decode().rstrip("=")
-        return f"{base.rstrip('/')}/{link.run_id}/{link.expires_at}.{mac}/index.html"
-
-    def are_right(self, asked: Asked) -> bool:
-        """Whether the signature is the link's."""
-        try:
-            verified = self._kms.verify_mac(
-                Message=asked.link.signed_bytes(), KeyId=self._key_id, MacAlgorithm=_ALGORITHM, Mac=asked.mac
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "KMSInvalidMacException":
-                return False
-            raise
-        return bool(verified["MacValid"])
+def signed_url(base: str, link: ReportLink, signature: bytes) -> str:
+    """Return the address of the run's page. `base`: of the function URL."""
+    return f"{base.rstrip('/')}/{link.run_id}/{link.expires_at}.{encode_signature(signature)}/index.html"

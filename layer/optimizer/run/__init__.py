@@ -8,10 +8,8 @@ if TYPE_CHECKING:
     from optimizer.run.check import check_run as check_run
     from optimizer.run.leave import Leaving as Leaving
     from optimizer.run.leave import Left as Left
-    from optimizer.run.targets import FunctionTarget as FunctionTarget
     from optimizer.run.targets import Targets as Targets
     from optimizer.run.targets import choose as choose
-    from optimizer.run.targets import is_asked as is_asked
     from optimizer.run.targets import tagged_functions as tagged_functions
 else:
     __getattr__ = lazy_exports(
@@ -23,10 +21,8 @@ else:
                 "Left",
             ),
             "targets": (
-                "FunctionTarget",
                 "Targets",
                 "choose",
-                "is_asked",
                 "tagged_functions",
             ),
         },

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from optimizer.core import canonical_json, printable_name, short
+from optimizer.core import FunctionTarget, canonical_json, printable_name, short
 from optimizer.policy import Mode, Policy
-from optimizer.run.targets import BATCH, FunctionTarget, choose, tagged_functions
+from optimizer.run.targets import BATCH, choose, tagged_functions
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
 if TYPE_CHECKING:

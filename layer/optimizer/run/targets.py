@@ -7,10 +7,10 @@ that reads the function anyway, and reported by it.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from optimizer.core import MalformedChange, function_name
+from optimizer.core import FunctionTarget, MalformedChange, function_name
 from optimizer.policy import Policy
 
 if TYPE_CHECKING:
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 ALIAS_TAG = "optimizer:alias"
 TIME_ZONE_TAG = "optimizer:time-zone"
 BATCH = 50
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionTarget:
-    """A function to look at. `function_arn` has no qualifier; `timezone` is an IANA name."""
-
-    function_name: str
-    function_arn: str
-    alias: str
-    timezone: str
-    warmup_ready: bool
-    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +72,6 @@ def choose(
     for name in sorted((wanted or set()) - set(functions) - set(left_out)):
         left_out[name] = f"there is no function of this name with the tags {tags_text} in this account and region"
     return Targets([functions[name] for name in sorted(functions)], left_out)
-
-
-def is_asked(batch: Mapping[str, Any], *tuners: str) -> bool:
-    """Whether the run of a batch document was started for one of the tuners; one that does not say is for all."""
-    return not set(tuners).isdisjoint(batch.get("tuners", tuners))
 
 
 def _excluded(name: str, policy: Policy) -> str:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from optimizer.core import Warmup, minute_of, moment_of
+from optimizer.core import Warmed, Warmup, minute_of, moment_of
 from optimizer.store import table
 from optimizer.store.table import ItemTable
-from optimizer.warmups import Warmed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

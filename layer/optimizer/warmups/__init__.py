@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from optimizer.warmups.plan import WarmupRequest as WarmupRequest
     from optimizer.warmups.planner import plan_batch as plan_batch
     from optimizer.warmups.propose import USUAL_INIT_MS as USUAL_INIT_MS
-    from optimizer.warmups.schedules import PingDelivery as PingDelivery
-    from optimizer.warmups.schedules import function_prefix as function_prefix
-    from optimizer.warmups.schedules import put as put
-    from optimizer.warmups.schedules import remove as remove
-    from optimizer.warmups.send_pings import Warmed as Warmed
     from optimizer.warmups.send_pings import client_for as client_for
     from optimizer.warmups.send_pings import warm as warm
 else:
@@ -46,14 +41,7 @@ else:
             "plan": ("WarmupRequest",),
             "planner": ("plan_batch",),
             "propose": ("USUAL_INIT_MS",),
-            "schedules": (
-                "PingDelivery",
-                "function_prefix",
-                "put",
-                "remove",
-            ),
             "send_pings": (
-                "Warmed",
                 "client_for",
                 "warm",
             ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from optimizer.aws import ScheduleTarget
 from optimizer.core import FINAL, Change, Status, minute_of
 from optimizer.guardrails import WarmupState
 from optimizer.lifecycle import Answer, Objection, answer, applied_at, ended, look_number
@@ -16,7 +17,7 @@ from optimizer.store import KeptWarm, PingLog, PlansInPlace, RunStore, StoredCha
 from optimizer.warmups import schedule_batches, schedules
 from optimizer.warmups.observe import Calls, WarmupHealth, judge
 from optimizer.warmups.schedule_batches import planned
-from optimizer.warmups.schedules import PingDelivery, Scheduled
+from optimizer.warmups.schedules import Scheduled
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -48,7 +49,7 @@ class ChangeWarmups:
     log: PingLog
     in_place: PlansInPlace
     scheduler: "EventBridgeSchedulerClient"
-    delivery: PingDelivery
+    schedules: ScheduleTarget
     recheck: Callable[[Change, WarmupState, datetime], Objection | None]
     read_target: Callable[[str, str], Target]
     read_calls: Callable[[str, int, int], Calls]
@@ -166,7 +167,7 @@ class ChangeWarmups:
         return WarmupState(schedules_there, elsewhere.environments, elsewhere.usd_day)
 
     def _live(self, change: Change) -> list[Scheduled]:
-        return list(schedules.listed(self.scheduler, self.delivery.group, change.target))
+        return list(schedules.listed(self.scheduler, self.schedules.group, change.target))
 
     def _remove_former(self, change: Change, now: datetime) -> bool:
         """What is due within two minutes is left to fire, so that there is no hole between two plans."""
@@ -180,14 +181,14 @@ class ChangeWarmups:
         return True
 
     def _remove(self, target: str, unwanted: Callable[[Scheduled], bool]) -> bool:
-        return schedule_batches.remove(self.scheduler, self.delivery.group, target, unwanted, self._time_left)
+        return schedule_batches.remove(self.scheduler, self.schedules.group, target, unwanted, self._time_left)
 
     def _create(self, change: Change, start: int, now: datetime) -> bool:
         def about_to_create(number: int) -> None:
             self.store.save_progress(change.id, {"phase": "creating", "next": number})
 
         return schedule_batches.create(
-            self.scheduler, self.delivery, change, start, now, about_to_create, self._time_left
+            self.scheduler, self.schedules, change, start, now, about_to_create, self._time_left
         )
 
     def _time_left(self) -> bool:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import at_once
-from optimizer.core import Tuner, minute_of
+from optimizer.core import Tuner, is_asked, minute_of
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy
-from optimizer.run import is_asked
 from optimizer.store import Documents, NoSuchDocument, Proposals
 from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from optimizer.aws import ScheduleTarget, delete_schedule, put_schedule
 from optimizer.core import Change, Warmup, minute_of
 from optimizer.warmups import schedules
 from optimizer.warmups.ping_rows import unpacked
-from optimizer.warmups.schedules import PingDelivery, Scheduled
+from optimizer.warmups.schedules import Scheduled
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -38,7 +39,7 @@ def warmup_of(change: Change, minute: int, environments: int) -> Warmup:
 
 def create(
     scheduler: "EventBridgeSchedulerClient",
-    delivery: PingDelivery,
+    schedule_target: ScheduleTarget,
     change: Change,
     start: int,
     now: datetime,
@@ -53,12 +54,14 @@ def create(
             return False
         about_to_create(at)
         requests = [
-            schedules.request(delivery, change.target, warmup_of(change, minute, count), change.after["timezone"])
+            schedules.request(
+                schedule_target, change.target, warmup_of(change, minute, count), change.after["timezone"]
+            )
             for minute, count in pings[at : at + _CHUNK]
             if minute > minute_of(now)
         ]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda request: schedules.put(scheduler, request), requests))
+            list(pool.map(lambda request: put_schedule(scheduler, request), requests))
     return True
 
 
@@ -84,5 +87,5 @@ def remove(
                 return False
             chunk = names[at : at + _CHUNK]
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                list(pool.map(lambda name: schedules.remove(scheduler, group, name), chunk))
+                list(pool.map(lambda name: delete_schedule(scheduler, group, name), chunk))
             deleted.update(chunk)

@@ -5,38 +5,20 @@ characters, the minute in UTC. So applying a plan twice creates each schedule on
 what is there without reading each.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from botocore.exceptions import ClientError
-
+from optimizer.aws import ScheduleTarget, function_prefix, schedule_names
 from optimizer.core import Warmup, moment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
-_READABLE = 16
-_DIGEST = 8
 _ID_PREFIX = "warmups-"
-
-
-class ScheduleDiffers(RuntimeError):
-    """A schedule of this name exists with other content: someone else wrote it."""
-
-
-@dataclass(frozen=True, slots=True)
-class PingDelivery:
-    """What every schedule needs to call warm_function."""
-
-    group: str
-    role_arn: str
-    warm_function_arn: str
-    dead_letters_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +29,6 @@ class Scheduled:
     plan: str
     minute: int
     environments: int
-
-
-def function_prefix(target: str) -> str:
-    """How the names of all schedules of a target (a function's ARN) begin; no other target's begin so."""
-    readable = target.rpartition(":")[2][:_READABLE]
-    return f"{readable}-{hashlib.sha256(target.encode()).hexdigest()[:_DIGEST]}-"
 
 
 def plan_mark(change_id: str) -> str:
@@ -92,7 +68,7 @@ def expression(minute: int, timezone: str) -> tuple[str, str]:
     return f"at({at.strftime('%Y-%m-%dT%H:%M:%S')})", zone
 
 
-def request(delivery: PingDelivery, target: str, warmup: Warmup, timezone: str) -> dict[str, Any]:
+def request(schedules: ScheduleTarget, target: str, warmup: Warmup, timezone: str) -> dict[str, Any]:
     """The CreateSchedule request of a ping of the plan."""
     if warmup.minute is None:
         raise ValueError("a scheduled ping needs its minute")
@@ -107,67 +83,22 @@ def request(delivery: PingDelivery, target: str, warmup: Warmup, timezone: str) 
         "minute": warmup.minute,
     }
     name = schedule_name(target, warmup.change_id, warmup.minute, warmup.environments)
-    content = json.dumps(event, sort_keys=True)
-    return {
-        "GroupName": delivery.group,
-        "Name": name,
-        "ClientToken": hashlib.sha256(f"{name} {when} {zone} {content}".encode()).hexdigest(),
-        "Description": f"Warm-up of {warmup.function_name}:{warmup.alias}, {warmup.change_id}",
-        "ScheduleExpression": when,
-        "ScheduleExpressionTimezone": zone,
-        "FlexibleTimeWindow": {"Mode": "OFF"},
-        "ActionAfterCompletion": "DELETE",
-        "Target": {
-            "Arn": delivery.warm_function_arn,
-            "RoleArn": delivery.role_arn,
-            "Input": content,
-            # A ping that comes minutes late is of no use.
-            "RetryPolicy": {"MaximumEventAgeInSeconds": 120, "MaximumRetryAttempts": 1},
-            **({"DeadLetterConfig": {"Arn": delivery.dead_letters_arn}} if delivery.dead_letters_arn else {}),
-        },
-    }
-
-
-def put(scheduler: "EventBridgeSchedulerClient", wanted: Mapping[str, Any]) -> None:
-    """Create the schedule, or find it created already; ScheduleDiffers if another one has its name."""
-    try:
-        scheduler.create_schedule(**wanted)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConflictException":
-            raise
-        there: Any = _get(scheduler, wanted["GroupName"], wanted["Name"])
-        if there is None:
-            return
-        same = ("ScheduleExpression", "ScheduleExpressionTimezone")
-        if any(there.get(name) != wanted[name] for name in same) or any(
-            there["Target"].get(name) != wanted["Target"][name] for name in ("Arn", "RoleArn", "Input")
-        ):
-            raise ScheduleDiffers(f"schedule {wanted['Name']} exists with other content; delete it by hand") from error
-
-
-def remove(scheduler: "EventBridgeSchedulerClient", group: str, name: str) -> None:
-    """Delete the schedule if it is still there."""
-    try:
-        scheduler.delete_schedule(GroupName=group, Name=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
+    wanted = schedules.request(
+        name,
+        when,
+        zone,
+        f"Warm-up of {warmup.function_name}:{warmup.alias}, {warmup.change_id}",
+        json.dumps(event, sort_keys=True),
+        # A ping that comes minutes late is of no use.
+        {"MaximumEventAgeInSeconds": 120, "MaximumRetryAttempts": 1},
+    )
+    return wanted | {"ActionAfterCompletion": "DELETE"}
 
 
 def listed(scheduler: "EventBridgeSchedulerClient", group: str, target: str) -> Iterator[Scheduled]:
     """The schedules of the target in the group, of all plans."""
     prefix = function_prefix(target)
-    for page in scheduler.get_paginator("list_schedules").paginate(GroupName=group, NamePrefix=prefix):
-        for schedule in page["Schedules"]:
-            found = read_name(schedule["Name"], prefix)
-            if found is not None:
-                yield found
-
-
-def _get(scheduler: "EventBridgeSchedulerClient", group: str, name: str) -> Any:
-    try:
-        return scheduler.get_schedule(GroupName=group, Name=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return None
-        raise
+    for name in schedule_names(scheduler, group, prefix):
+        found = read_name(name, prefix)
+        if found is not None:
+            yield found

@@ -17,7 +17,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from optimizer.core import MAX_HOLD_MS, Answer, NotAWarmupAnswer, Warmup, ping_payload, read_answer
+from optimizer.core import MAX_HOLD_MS, Answer, NotAWarmupAnswer, Warmed, Warmup, ping_payload, read_answer
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -30,24 +30,6 @@ _ROUNDS = 2
 
 class PingFailed(RuntimeError):
     """One call of a warm-up got no answer of the protocol; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Warmed:
-    """What a warm-up met. environments: distinct ones that answered. cold: of those, how many were started for it.
-    spread_ms: time over which the calls of the last round were sent. hold_ms: for how long they were held. busy_ms: for
-    how long all calls that were answered were held together."""
-
-    asked: int
-    environments: int
-    cold: int
-    calls: int
-    failed: int
-    spread_ms: float
-    hold_ms: float
-    rounds: int
-    busy_ms: float
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

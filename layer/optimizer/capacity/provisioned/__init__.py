@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from optimizer.capacity.provisioned.timetable import DAYS as DAYS
     from optimizer.capacity.provisioned.timetable import Timetable as Timetable
     from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables as PlacedTimetables
-    from optimizer.capacity.provisioned.timetable_schedules import TimetableDelivery as TimetableDelivery
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -27,9 +26,6 @@ else:
                 "DAYS",
                 "Timetable",
             ),
-            "timetable_schedules": (
-                "PlacedTimetables",
-                "TimetableDelivery",
-            ),
+            "timetable_schedules": ("PlacedTimetables",),
         },
     )

@@ -1,7 +1,6 @@
 """Puts the entries of timetables in place: as scheduled actions where Application Auto Scaling owns the provisioned
 concurrency of an alias, else as schedules that call provision_function. What is not named as ours is never touched."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.aws import ScheduleTarget, delete_schedule, function_prefix, get_schedule, put_schedule, schedule_names
 from optimizer.capacity.live_function import SCALABLE_DIMENSION, LiveFunction, Placed
 from optimizer.capacity.provisioned.amount import change_id_of
 from optimizer.capacity.provisioned.timetable import Entry
-from optimizer.warmups import function_prefix, put, remove
 
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -24,22 +23,12 @@ _NAME_ENDS = re.compile(r"([0-9a-f]{16})-(\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
-class TimetableDelivery:
-    """What a schedule needs to call provision_function."""
-
-    group: str
-    role_arn: str = ""
-    function_arn: str = ""
-    dead_letters_arn: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class PlacedTimetables:
     """The timetables of the account. Names are deterministic, so that a repeated step finds what it did before."""
 
     scheduler: "EventBridgeSchedulerClient"
     scaling: "ApplicationAutoScalingClient"
-    delivery: TimetableDelivery
+    schedules: ScheduleTarget
 
     def read(self, function_arn: str, alias: str, *, scaled: bool) -> Placed:
         """What is in place for an alias. `scaled`: Application Auto Scaling has a target for it."""
@@ -66,7 +55,7 @@ class PlacedTimetables:
     def put(self, live: LiveFunction, plan: str, number: int, entry: Entry, timezone: str) -> None:
         """Make the schedule of an entry, or find it made already."""
         if live.scaling is None:
-            put(self.scheduler, self._request(live, plan, number, entry, timezone))
+            put_schedule(self.scheduler, self._request(live, plan, number, entry, timezone))
             return
         self.scaling.put_scheduled_action(
             ServiceNamespace="lambda",
@@ -93,28 +82,19 @@ class PlacedTimetables:
         """Those that call provision_function; the scheduled actions of an alias end with its scaling target."""
         for mark, _, name in list(self._schedules(function_arn)):
             if mark == plan:
-                remove(self.scheduler, self.delivery.group, name)
+                delete_schedule(self.scheduler, self.schedules.group, name)
 
     def is_in_place(self, function_arn: str, plan: str, number: int) -> bool:
         """Whether the schedule that called still is there."""
-        try:
-            self.scheduler.get_schedule(GroupName=self.delivery.group, Name=schedule_name(function_arn, plan, number))
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return False
-            raise
-        return True
+        name = schedule_name(function_arn, plan, number)
+        return get_schedule(self.scheduler, self.schedules.group, name) is not None
 
     def _schedules(self, function_arn: str) -> Iterator[tuple[str, int, str]]:
         prefix = function_prefix(function_arn)
-        pages = self.scheduler.get_paginator("list_schedules").paginate(
-            GroupName=self.delivery.group, NamePrefix=prefix
-        )
-        for page in pages:
-            for schedule in page["Schedules"]:
-                ours = _NAME_ENDS.fullmatch(schedule["Name"].removeprefix(prefix))
-                if ours:
-                    yield ours[1], int(ours[2]), schedule["Name"]
+        for name in schedule_names(self.scheduler, self.schedules.group, prefix):
+            ours = _NAME_ENDS.fullmatch(name.removeprefix(prefix))
+            if ours:
+                yield ours[1], int(ours[2]), name
 
     def _actions(self, resource: str) -> Iterator[str]:
         pages = self.scaling.get_paginator("describe_scheduled_actions").paginate(
@@ -137,8 +117,6 @@ class PlacedTimetables:
                 raise
 
     def _request(self, live: LiveFunction, plan: str, number: int, entry: Entry, timezone: str) -> dict[str, Any]:
-        delivery = self.delivery
-        name = schedule_name(live.function_arn, plan, number)
         event = {
             "function_name": live.function_name,
             "alias": live.alias,
@@ -146,26 +124,15 @@ class PlacedTimetables:
             "entry": number,
             "environments": entry.environments,
         }
-        content = json.dumps(event, sort_keys=True)
-        described = f"{entry.environments} provisioned for {live.function_name}:{live.alias}, {change_id_of(plan)}"
-        said = f"{name} {entry.cron} {timezone} {content}"
-        return {
-            "GroupName": delivery.group,
-            "Name": name,
-            "ClientToken": hashlib.sha256(said.encode()).hexdigest(),
-            "Description": described,
-            "ScheduleExpression": entry.cron,
-            "ScheduleExpressionTimezone": timezone,
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "Target": {
-                "Arn": delivery.function_arn,
-                "RoleArn": delivery.role_arn,
-                "Input": content,
-                # It sets what the timetable says of the moment in which it comes.
-                "RetryPolicy": {"MaximumEventAgeInSeconds": 300, "MaximumRetryAttempts": 10},
-                **({"DeadLetterConfig": {"Arn": delivery.dead_letters_arn}} if delivery.dead_letters_arn else {}),
-            },
-        }
+        return self.schedules.request(
+            schedule_name(live.function_arn, plan, number),
+            entry.cron,
+            timezone,
+            f"{entry.environments} provisioned for {live.function_name}:{live.alias}, {change_id_of(plan)}",
+            json.dumps(event, sort_keys=True),
+            # It sets what the timetable says of the moment in which it comes.
+            {"MaximumEventAgeInSeconds": 300, "MaximumRetryAttempts": 10},
+        )
 
 
 def schedule_name(function_arn: str, plan: str, number: int) -> str:

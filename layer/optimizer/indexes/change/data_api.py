@@ -4,7 +4,6 @@ or recognised by its process."""
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optimizer.indexes import postgresql_path
 from optimizer.indexes.change import postgresql_sql as sql
 from optimizer.indexes.change.postgresql import PostgresqlServer, explain
 from optimizer.indexes.change.server import StatementFailed, Worker

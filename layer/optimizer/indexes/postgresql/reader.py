@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from pg8000.exceptions import DatabaseError
 
-from optimizer.indexes import postgresql_path
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
 from optimizer.indexes.model.workload import Activity, ActivityKind, BuildInProgress
 from optimizer.indexes.postgresql import sql as sql
