@@ -11,8 +11,7 @@ from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.indexes.change import select
 from optimizer.indexes.change.change import ChangeIndexes
-from optimizer.indexes.change.host_metrics import Machine
-from optimizer.indexes.change.server import Job
+from optimizer.indexes.change.server import Job, Machine
 from optimizer.indexes.connect.pool import Connections
 from optimizer.policy.model import Database, Indexes
 

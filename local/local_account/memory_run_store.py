@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from optimizer.core import Change, Status, Tuner
-from optimizer.store import NoSuchChange, StoredChange
+from optimizer.core import Change, Status, StoredChange, Tuner
+from optimizer.store import NoSuchChange
 
 
 class MemoryRunStore:

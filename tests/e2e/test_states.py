@@ -21,7 +21,7 @@ from optimizer.core import canonical_json
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.policy.model import Policy
 from optimizer.store.documents import Documents
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from running import MEMORY_EVIDENCE, Execution, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]

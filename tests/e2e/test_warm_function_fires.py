@@ -10,9 +10,10 @@ import pytest
 from local_account.targets import create_targets
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.clock import minute_of
+from optimizer.core.ping import Ping
 from optimizer.store.documents import Documents
-from optimizer.store.pings import Ping, PingLog
-from optimizer.store.runs import RunStore
+from optimizer.store.pings import PingLog
+from optimizer.store.run_store import RunStore
 from optimizer.warmups.schedule_batches import planned
 
 pytestmark = pytest.mark.e2e

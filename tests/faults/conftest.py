@@ -20,8 +20,7 @@ from optimizer.guardrails import calendar
 from optimizer.indexes.change import job as jobs
 from optimizer.indexes.change import select
 from optimizer.indexes.change.change import ChangeIndexes
-from optimizer.indexes.change.host_metrics import Machine
-from optimizer.indexes.change.server import Job
+from optimizer.indexes.change.server import Job, Machine
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.pool import Connections
 from optimizer.policy.model import Database, Indexes, Policy

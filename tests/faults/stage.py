@@ -17,7 +17,7 @@ from faulty_aws import Fault, FaultyAws, Killed
 from memory_table import MemoryTable
 from optimizer.aws import clients
 from optimizer.store.documents import Documents
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from own_account import BUCKET, TABLE, load_handler, own_account
 from services import Services
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from local_account.servers import postgresql
 from optimizer.core.change import Status
-from optimizer.indexes.change.host_metrics import Machine
+from optimizer.indexes.change.server import Machine
 from optimizer.policy.model import Window
 
 SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS[:2], ids=lambda known: known.name)

@@ -12,7 +12,8 @@ from local_account.next_step import NEXT_STEP
 from optimizer.aws.scheduler import ScheduleTarget
 from optimizer.capacity.canary import CanaryComparison, Minute, Side
 from optimizer.capacity.change import ChangeCapacity
-from optimizer.capacity.live_function import LATEST, LambdaAccount
+from optimizer.capacity.lambda_account import LambdaAccount
+from optimizer.capacity.live_function import LATEST
 from optimizer.capacity.provisioned.amount import mark_of
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables

@@ -19,7 +19,7 @@ from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Policy, Warmups
 from optimizer.store.pings import PingLog
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
 from optimizer.warmups import schedules
 from optimizer.warmups.change import ChangeWarmups, Target

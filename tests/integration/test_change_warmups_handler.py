@@ -12,7 +12,7 @@ from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.clock import minute_of
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from optimizer.warmups.live_function import read_calls, read_target
 from own_account import ACCOUNT_ID, create_target, load_handler, own_account, sample_event
 

@@ -14,7 +14,7 @@ import pytest
 from optimizer.aws import custom_resource
 from optimizer.core.change import Status, Tuner
 from optimizer.run.leave import HOLDER, Leaving
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from own_account import TABLE, load_handler, own_account
 from small_change import small_change
 

@@ -10,7 +10,7 @@ from local_account.cache_traffic import Application, Memory, Stream, reads
 from optimizer.core import canonical_json
 from optimizer.core.change import Change, Status
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from optimizer_cache import Bounds
 from own_account import BUCKET, load_handler, own_account, sample_event
 

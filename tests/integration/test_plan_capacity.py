@@ -11,7 +11,7 @@ from local_account.account import REGION, LocalAccount
 from local_account.fleet import FleetSource
 from optimizer import guardrails
 from optimizer.capacity.change import ChangeCapacity
-from optimizer.capacity.live_function import LambdaAccount
+from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.measure import Measure
 from optimizer.capacity.observation_times import Watch
 from optimizer.capacity.planner import CapacityPlanner
@@ -23,7 +23,7 @@ from optimizer.policy.model import Memory, Policy
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
 from optimizer.store.proposals import Proposals
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from optimizer.traffic.analyze import analyze_batch
 from own_account import create_run_table
 

@@ -18,7 +18,7 @@ from optimizer.guardrails import calendar
 from optimizer.guardrails.run import Account
 from optimizer.indexes.change import select
 from optimizer.indexes.change.change import ChangeIndexes
-from optimizer.indexes.change.host_metrics import Machine
+from optimizer.indexes.change.server import Machine
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
 from optimizer.indexes.connect.pool import Connections
 from optimizer.indexes.planner import Planner

@@ -11,7 +11,8 @@ from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
 from optimizer import guardrails
 from optimizer.aws.scheduler import ScheduleTarget
-from optimizer.capacity.live_function import SCALABLE_DIMENSION, LambdaAccount, LiveFunction, Placed, Scaling, Version
+from optimizer.capacity.lambda_account import LambdaAccount
+from optimizer.capacity.live_function import SCALABLE_DIMENSION, LiveFunction, Placed, Scaling, Version
 from optimizer.capacity.provisioned.amount import held, mark_of
 from optimizer.capacity.provisioned.scheduled_step import HoldMinimum
 from optimizer.capacity.provisioned.timetable import Timetable

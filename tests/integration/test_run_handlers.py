@@ -9,7 +9,7 @@ import boto3
 import pytest
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.store.documents import Documents
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from own_account import TABLE, create_inbox, create_target, load_handler, own_account, sample_event
 
 REGION = "eu-west-1"

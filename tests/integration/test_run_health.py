@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from optimizer.run.health import health
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from own_account import create_run_table
 
 NOW = datetime(2026, 11, 16, 10, 0, tzinfo=UTC)

@@ -10,7 +10,9 @@ import pytest
 from moto import mock_aws
 from optimizer.core.approval import Approval, Vote
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
-from optimizer.store.runs import DifferentChange, Judged, NoSuchChange, NoSuchRun, RunStore
+from optimizer.core.recorded_change import Judged
+from optimizer.store.errors import DifferentChange, NoSuchChange, NoSuchRun
+from optimizer.store.run_store import RunStore
 from own_account import create_run_table
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from local_account.memory_run_store import MemoryRunStore
 from optimizer.core.change import Change, Status
 from optimizer.indexes.change import job, select
 from optimizer.indexes.change.change import ChangeIndexes
-from optimizer.indexes.change.host_metrics import Machine
+from optimizer.indexes.change.server import Machine
 from optimizer.indexes.connect.pool import Connections
 from optimizer.policy.model import Database, Indexes
 

@@ -20,7 +20,7 @@ from optimizer.core.approval import Approval
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.policy.model import Policy
 from optimizer.report.publish import Message, publish_once
-from optimizer.store.runs import RunStore
+from optimizer.store.run_store import RunStore
 from own_account import create_inbox, create_run_table
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

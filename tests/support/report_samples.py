@@ -8,10 +8,10 @@ import numpy as np
 from optimizer.core import canonical_json
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.core.clock import minute_of
+from optimizer.core.recorded_change import StoredChange
 from optimizer.report.resource_document import cache_document, database_document, function_document
 from optimizer.report.savings import Facts, prove
 from optimizer.report.summary import Report, summarise
-from optimizer.store.runs import StoredChange
 from optimizer.traffic.chart_data import picture
 from optimizer.traffic.history import MINUTE_METRICS, History, Series, hours_of
 from optimizer.traffic.summary import summarise as summarise_traffic

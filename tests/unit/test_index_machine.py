@@ -7,8 +7,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
-from optimizer.indexes.change.host_metrics import Machine, dimensions_of, read
+from optimizer.indexes.change.host_metrics import dimensions_of, read
 from optimizer.indexes.change.preflight import obstacle_of_machine
+from optimizer.indexes.change.server import Machine
 from optimizer.policy.model import Database, Indexes
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.core.recorded_change import StoredChange
 from optimizer.report import text
 from optimizer.report.summary import Report, line, summarise
-from optimizer.store.runs import StoredChange
 
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)
 RUN = {"run_id": "run-1", "started_at": NOW, "targets": 40}

@@ -3,10 +3,10 @@
 from optimizer.approvals.describe import value
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.core.recorded_change import StoredChange
 from optimizer.report.describe import what
 from optimizer.report.pages import target_page
 from optimizer.report.resource_document import function_document
-from optimizer.store.runs import StoredChange
 from report_samples import traffic
 
 OFFICE = Timetable.of_hours([3 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)], "Europe/Berlin")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.store.pings import Ping
+from optimizer.core.ping import Ping
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.observe import Calls, judge
 from optimizer.warmups.past_days import past_days

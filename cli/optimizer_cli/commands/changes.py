@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import click
-from optimizer.core import Status, canonical_json
+from optimizer.core import Status, StoredChange, canonical_json
 from optimizer.report import line, text
-from optimizer.store import StoredChange
 
 from optimizer_cli import tables
 from optimizer_cli.application import JSON, STACK, Application, said_plainly

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
-from optimizer.core import Status
+from optimizer.core import Status, StoredChange
 from optimizer.lifecycle import roll_back
-from optimizer.store import RunStore, StoredChange
+from optimizer.store import RunStore
 from rich.console import Console
 
 from optimizer_cli.application import JSON, STACK, Application, said_plainly

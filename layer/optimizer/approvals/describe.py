@@ -6,9 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from optimizer.capacity.provisioned import Timetable
-from optimizer.core import Approval, Interval, data_size, figure
+from optimizer.core import Approval, Interval, StoredChange, data_size, figure
 from optimizer.report import Line, line, reason, sentence, usd
-from optimizer.store import StoredChange
 
 _RISKS = {
     "low": "low: little harm if the decision is wrong",

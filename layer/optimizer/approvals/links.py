@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from optimizer.aws import decode_signature, encode_signature
-from optimizer.core import canonical_json
+from optimizer.core import canonical_json, decode_signature, encode_signature
 
 _PURPOSE = "optimizer approval link 1"
 # What Step Functions allows in the name of an execution.

@@ -4,9 +4,8 @@ import textwrap
 from collections.abc import Sequence
 
 from optimizer.approvals import describe
-from optimizer.core import ANYONE, Approval, canonical_json
+from optimizer.core import ANYONE, Approval, StoredChange, canonical_json
 from optimizer.report import Line, Message
-from optimizer.store import StoredChange
 
 KIND = "Approval wanted"
 # A mail nobody scrolls through; the page has them all.

@@ -10,9 +10,8 @@ from markupsafe import Markup
 
 from optimizer.approvals import describe
 from optimizer.approvals.page_parts import NOTHING, document, facts_list, table
-from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval
+from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval, StoredChange
 from optimizer.report import Line, line
-from optimizer.store import StoredChange
 
 _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
 <h3 id="title-{n}">{title}</h3>

@@ -1,8 +1,8 @@
 """Take the answer of one approver, whichever way it came."""
 
 from optimizer.approvals.settle import ApprovalContended, GiveBack, settle
-from optimizer.core import Approval, ApprovalStatus, DifferentPlan, NotAsked, Vote
-from optimizer.store import RunStore, StoredChange
+from optimizer.core import Approval, ApprovalStatus, DifferentPlan, NotAsked, StoredChange, Vote
+from optimizer.store import RunStore
 
 
 def answer(store: RunStore, run_id: str, vote: Vote, digest: str, give_back: GiveBack) -> Approval:

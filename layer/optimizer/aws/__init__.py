@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from optimizer.aws.scheduler import put_schedule as put_schedule
     from optimizer.aws.scheduler import schedule_names as schedule_names
     from optimizer.aws.signed_links import LinkSigner as LinkSigner
-    from optimizer.aws.signed_links import decode_signature as decode_signature
-    from optimizer.aws.signed_links import encode_signature as encode_signature
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -60,10 +58,6 @@ else:
                 "put_schedule",
                 "schedule_names",
             ),
-            "signed_links": (
-                "LinkSigner",
-                "decode_signature",
-                "encode_signature",
-            ),
+            "signed_links": ("LinkSigner",),
         },
     )

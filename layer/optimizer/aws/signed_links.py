@@ -4,7 +4,6 @@ The Lambda that gives out links may only sign and the one that everybody can rea
 one cannot give out links.
 """
 
-import base64
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from botocore.exceptions import ClientError
@@ -45,13 +44,3 @@ class LinkSigner:
                 return False
             raise
         return bool(verified["MacValid"])
-
-
-def encode_signature(signature: bytes) -> str:
-    """Return the signature as 43 characters that are safe in a URL."""
-    return base64.urlsafe_b64encode(signature).decode().rstrip("=")
-
-
-def decode_signature(text: str) -> bytes:
-    """Return the signature of its 43 characters; raise binascii.Error (a ValueError) if they are none."""
-    return base64.urlsafe_b64decode(text + "=")

@@ -15,11 +15,11 @@ from optimizer.caches.publish import document
 from optimizer.caches.publish.document import Ttls, UnusableDocument
 from optimizer.caches.publish.ssm import PublishOutcome, Reading, TtlPublisher
 from optimizer.caches.tuning.usage import usages
-from optimizer.core import FINAL, Change, Status
+from optimizer.core import FINAL, Change, Status, StoredChange
 from optimizer.guardrails import CacheTtlState
 from optimizer.lifecycle import Answer, Objection, answer, applied_at
 from optimizer.policy import Cache, CacheTtls
-from optimizer.store import RunStore, StoredChange
+from optimizer.store import RunStore
 
 # A function reads the TTLs once a minute, and logs once a minute; the log needs a moment, too.
 _POLL_S = 66

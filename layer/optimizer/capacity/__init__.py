@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from optimizer.capacity.backtest import rows_of as rows_of
     from optimizer.capacity.backtest import together as together
     from optimizer.capacity.change import ChangeCapacity as ChangeCapacity
-    from optimizer.capacity.live_function import LambdaAccount as LambdaAccount
+    from optimizer.capacity.lambda_account import LambdaAccount as LambdaAccount
     from optimizer.capacity.live_function import LiveFunction as LiveFunction
     from optimizer.capacity.measure import Measure as Measure
     from optimizer.capacity.planner import CapacityPlanner as CapacityPlanner
@@ -29,10 +29,8 @@ else:
                 "together",
             ),
             "change": ("ChangeCapacity",),
-            "live_function": (
-                "LambdaAccount",
-                "LiveFunction",
-            ),
+            "lambda_account": ("LambdaAccount",),
+            "live_function": ("LiveFunction",),
             "measure": ("Measure",),
             "planner": ("CapacityPlanner",),
         },

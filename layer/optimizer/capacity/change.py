@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from optimizer.capacity.canary import CanaryComparison, CanaryHealth, Look, judge
 from optimizer.capacity.change_state import Work, moved, stale
 from optimizer.capacity.executor import Acting
-from optimizer.capacity.live_function import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
+from optimizer.capacity.lambda_account import LambdaAccount
+from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.measure import Measure
 from optimizer.capacity.memory import steps as memory_life
 from optimizer.capacity.memory.steps import Phase
@@ -17,11 +18,11 @@ from optimizer.capacity.obstacles import obstacle, scheduling_hindrance
 from optimizer.capacity.provisioned import steps as provisioned_life
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.capacity.provisioned.use import days_to_watch, judge_use
-from optimizer.core import FINAL, Change, Status, Tuner
+from optimizer.core import FINAL, Change, Status, StoredChange, Tuner
 from optimizer.function_logs import UsedMemory, too_tight
 from optimizer.lifecycle import Answer, Objection, answer, applied_at
 from optimizer.policy import Policy
-from optimizer.store import RunStore, StoredChange
+from optimizer.store import RunStore
 
 _POLL_S = 20
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.capacity.change_state import Work
-from optimizer.capacity.live_function import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction, Raced, Version
+from optimizer.capacity.lambda_account import LambdaAccount, Raced
+from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFunction, Version
 from optimizer.capacity.memory import latest_steps, steps
 from optimizer.capacity.memory.steps import Phase
 from optimizer.capacity.provisioned import steps as provisioned_life

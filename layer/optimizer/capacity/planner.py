@@ -8,7 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.capacity.live_function import LATEST, LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction
+from optimizer.capacity.lambda_account import LambdaAccount
+from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import FunctionFacts, plan_function
 from optimizer.capacity.provisioned.amount import Amount, change_id_of, held
 from optimizer.capacity.provisioned.best_week import level_ahead

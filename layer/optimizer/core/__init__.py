@@ -38,12 +38,17 @@ if TYPE_CHECKING:
     from optimizer.core.ping import MAX_HOLD_MS as MAX_HOLD_MS
     from optimizer.core.ping import Answer as Answer
     from optimizer.core.ping import NotAWarmupAnswer as NotAWarmupAnswer
+    from optimizer.core.ping import Ping as Ping
     from optimizer.core.ping import Warmed as Warmed
     from optimizer.core.ping import Warmup as Warmup
     from optimizer.core.ping import ping_payload as ping_payload
     from optimizer.core.ping import read_answer as read_answer
+    from optimizer.core.recorded_change import Judged as Judged
+    from optimizer.core.recorded_change import StoredChange as StoredChange
     from optimizer.core.resources import FunctionTarget as FunctionTarget
     from optimizer.core.resources import is_asked as is_asked
+    from optimizer.core.signatures import decode_signature as decode_signature
+    from optimizer.core.signatures import encode_signature as encode_signature
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -92,14 +97,23 @@ else:
                 "Answer",
                 "MAX_HOLD_MS",
                 "NotAWarmupAnswer",
+                "Ping",
                 "Warmed",
                 "Warmup",
                 "ping_payload",
                 "read_answer",
             ),
+            "recorded_change": (
+                "Judged",
+                "StoredChange",
+            ),
             "resources": (
                 "FunctionTarget",
                 "is_asked",
+            ),
+            "signatures": (
+                "decode_signature",
+                "encode_signature",
             ),
         },
     )

@@ -104,3 +104,20 @@ def _whole(event: dict[str, Any], name: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise InvalidWarmup(f"{name} must be a whole number from {low} to {high}, not {value!r}")
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A ping that was carried out. Minutes since 1970: `minute` of the plan, `at_minute` when it came. calls: all
+    that were made of the function, busy for `busy_ms` together."""
+
+    change_id: str
+    minute: int
+    at_minute: int
+    asked: int
+    environments: int
+    cold: int
+    calls: int
+    failed: int
+    busy_ms: int
+    error: str

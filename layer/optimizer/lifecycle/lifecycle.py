@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from optimizer.aws import InvalidEvent, Kind, count, name, one_of, optional, text
-from optimizer.core import Status
-from optimizer.store import Overtaken, StoredChange
+from optimizer.core import Status, StoredChange
+from optimizer.store import Overtaken
 
 type Answer = dict[str, Any]
 

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from optimizer.store import StoredChange
+from optimizer.core import StoredChange
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from optimizer.aws import decode_signature, encode_signature
+from optimizer.core import decode_signature, encode_signature
 
 _PATH = re.compile(
     r"/(?P<run>[A-Za-z0-9_-]{1,80})/(?P<expires>[0-9]{1,11})\.(?P<mac>[A-Za-z0-9_-]{43})/"

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from optimizer.core import Tuner
+from optimizer.core import StoredChange, Tuner
 from optimizer.prices import aws_lambda
 from optimizer.report.summary import Line, line
-from optimizer.store import StoredChange
 
 type Json = Mapping[str, Any]
 

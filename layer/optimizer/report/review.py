@@ -7,9 +7,8 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from optimizer.core import Interval, Status
+from optimizer.core import Interval, Status, StoredChange
 from optimizer.report.savings import Proved
-from optimizer.store import StoredChange
 
 DAYS = 91
 WEEKS_AHEAD = 13

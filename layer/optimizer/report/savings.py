@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from optimizer.core import Change, Status, Tuner, figure
+from optimizer.core import Change, Status, StoredChange, Tuner, figure
 from optimizer.prices import aws_lambda
-from optimizer.store import StoredChange
 
 _DAYS = 35
 _DAYS_A_MONTH = 365 / 12

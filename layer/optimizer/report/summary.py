@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from optimizer.core import Interval, Status
+from optimizer.core import Interval, Status, StoredChange
 from optimizer.report.describe import what
 from optimizer.report.savings import Proved
-from optimizer.store import StoredChange
 
 # Where a change of each status is listed. A change that is being watched has been made. When a run is reported, every
 # change that it started has answered, unless it failed in a way that it could not record.

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from optimizer.core import canonical_json
+from optimizer.core import StoredChange, canonical_json
 from optimizer.report import resource_document
 from optimizer.report.pages import target_page
-from optimizer.store import Documents, NoSuchDocument, RunStore, StoredChange
+from optimizer.store import Documents, NoSuchDocument, RunStore
 
 HTML = "text/html; charset=utf-8"
 # All databases and caches; the functions come in the batches of the run.

@@ -7,10 +7,10 @@ from typing import Any
 
 from optimizer import guardrails
 from optimizer.aws import at_once
-from optimizer.core import Change, Status, Tuner, canonical_json
+from optimizer.core import Change, Judged, Status, Tuner, canonical_json
 from optimizer.guardrails import Account, Decision, Held, Verdict
 from optimizer.policy import Policy
-from optimizer.store import Documents, Judged, NoSuchDocument, RunStore
+from optimizer.store import Documents, NoSuchDocument, RunStore
 
 _STATUSES = {
     Decision.AUTOMATIC: Status.APPROVED,

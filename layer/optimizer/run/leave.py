@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from optimizer.core import FINAL, Status, Tuner
+from optimizer.core import FINAL, Status, StoredChange, Tuner
 from optimizer.lifecycle import roll_back
-from optimizer.store import RunStore, StoredChange
+from optimizer.store import RunStore
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

@@ -2,11 +2,11 @@
 traffic. One item for each ping of a plan, so that one that is delivered twice counts once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from optimizer.core import Warmed, Warmup, minute_of, moment_of
+from optimizer.core.ping import Ping
 from optimizer.store import table
 from optimizer.store.table import ItemTable
 
@@ -15,23 +15,6 @@ if TYPE_CHECKING:
 
 _KEPT = timedelta(days=30)
 _NUMBERS = ("minute", "at_minute", "asked", "environments", "cold", "calls", "failed", "busy_ms")
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """A ping that was carried out. Minutes since 1970: `minute` of the plan, `at_minute` when it came. calls: all
-    that were made of the function, busy for `busy_ms` together."""
-
-    change_id: str
-    minute: int
-    at_minute: int
-    asked: int
-    environments: int
-    cold: int
-    calls: int
-    failed: int
-    busy_ms: int
-    error: str
 
 
 class PingLog:

@@ -9,7 +9,7 @@ import numpy as np
 from optimizer.traffic.history import Floats, History, Series
 
 if TYPE_CHECKING:
-    from optimizer.store import Ping
+    from optimizer.core import Ping
 
 # Of an hour's calls: with more pings than this among them, its 95th percentile may be that of the pings.
 _PINGS_IN_P95 = 0.05

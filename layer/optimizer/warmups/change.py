@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from optimizer.aws import ScheduleTarget
-from optimizer.core import FINAL, Change, Status, minute_of
+from optimizer.core import FINAL, Change, Status, StoredChange, minute_of
 from optimizer.guardrails import WarmupState
 from optimizer.lifecycle import Answer, Objection, answer, applied_at, ended, look_number
-from optimizer.store import KeptWarm, PingLog, PlansInPlace, RunStore, StoredChange
+from optimizer.store import KeptWarm, PingLog, PlansInPlace, RunStore
 from optimizer.warmups import schedule_batches, schedules
 from optimizer.warmups.observe import Calls, WarmupHealth, judge
 from optimizer.warmups.schedule_batches import planned

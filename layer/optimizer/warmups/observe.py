@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from optimizer.store import Ping
+from optimizer.core import Ping
 
 _MISSING_SHARE = 0.1
 _FAILED_SHARE = 0.1

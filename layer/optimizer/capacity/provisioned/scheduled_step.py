@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from optimizer.capacity.live_function import LambdaAccount, LiveFunction, NoSuchAlias, NoSuchFunction, Raced
+from optimizer.capacity.lambda_account import LambdaAccount, Raced
+from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.provisioned.amount import Amount, mark_of, place
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.core import Change, Status

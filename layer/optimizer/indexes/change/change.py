@@ -10,20 +10,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.core import FINAL, Change, Status, Tuner
+from optimizer.core import FINAL, Change, Status, StoredChange, Tuner
 from optimizer.guardrails import ALTERS, IndexState, Refusal, table_of
 from optimizer.indexes import describe
 from optimizer.indexes.change import observe
 from optimizer.indexes.change import steps as stages
-from optimizer.indexes.change.host_metrics import Machine
 from optimizer.indexes.change.job import JobOutcome, JobResult
 from optimizer.indexes.change.job_runner import TRY_AGAIN_S, Working
-from optimizer.indexes.change.server import DatabaseServer, Job
+from optimizer.indexes.change.server import DatabaseServer, Job, Machine
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
 from optimizer.indexes.connect.slots import TooManyConnections
 from optimizer.lifecycle import Answer, answer, applied_at, ended, look_number
 from optimizer.policy import Database, Indexes
-from optimizer.store import ActingRecords, RunStore, StoredChange
+from optimizer.store import ActingRecords, RunStore
 
 # How far ahead, and how finely, the next window is looked for.
 _FARTHEST, _STEP = timedelta(days=21), timedelta(minutes=10)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from optimizer.indexes.change.server import Machine
 from optimizer.policy import Database
 
 if TYPE_CHECKING:
@@ -27,17 +27,6 @@ _ENDPOINT = re.compile(
     r"(?P<name>[a-z0-9-]+)\.(?P<of_cluster>cluster-)?[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(\.cn)?\.?",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """`name`: what CloudWatch has it under; empty: it is none of RDS's as far as the policy and the host name say.
-    None is not known, and `problem` is why. cpu_percent: mean of the last minutes. free_bytes: the latest figure."""
-
-    name: str = ""
-    cpu_percent: float | None = None
-    free_bytes: float | None = None
-    problem: str = ""
 
 
 def dimensions_of(database: Database) -> Mapping[str, str]:

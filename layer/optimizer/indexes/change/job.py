@@ -12,9 +12,8 @@ from typing import Any
 
 from optimizer.core import Change
 from optimizer.indexes.change import observe
-from optimizer.indexes.change.host_metrics import Machine
 from optimizer.indexes.change.preflight import BUILDING, obstacle, obstacle_of_machine
-from optimizer.indexes.change.server import Cancelled, DatabaseServer, Job, LockNotGot, State, StatementFailed
+from optimizer.indexes.change.server import Cancelled, DatabaseServer, Job, LockNotGot, Machine, State, StatementFailed
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
 from optimizer.policy import Indexes
 

@@ -9,10 +9,9 @@ from typing import Any
 from optimizer.core import Change
 from optimizer.guardrails import Refusal
 from optimizer.indexes.change import observe, steps
-from optimizer.indexes.change.host_metrics import Machine
 from optimizer.indexes.change.job import JobOutcome, JobResult, Jobs
 from optimizer.indexes.change.preflight import at_any_load
-from optimizer.indexes.change.server import DatabaseServer, Job, State
+from optimizer.indexes.change.server import DatabaseServer, Job, Machine, State
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
 from optimizer.indexes.connect.slots import TooManyConnections
 from optimizer.policy import Database, Indexes

@@ -4,8 +4,7 @@ import sys
 from dataclasses import replace
 
 from optimizer.guardrails import MIB
-from optimizer.indexes.change.host_metrics import Machine
-from optimizer.indexes.change.server import Conditions, Job
+from optimizer.indexes.change.server import Conditions, Job, Machine
 from optimizer.policy import Indexes
 
 # They scan or wait for whole tables; the others are over in a moment or give way by themselves.

@@ -135,3 +135,14 @@ class DatabaseServer(Protocol):
 
     def missed(self, state: State, max_slowdown: float) -> str:
         """Which statement would cost more without the index, by the planner's reckoning; empty if none or not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`name`: what CloudWatch has it under; empty: it is none of RDS's as far as the policy and the host name say.
+    None is not known, and `problem` is why. cpu_percent: mean of the last minutes. free_bytes: the latest figure."""
+
+    name: str = ""
+    cpu_percent: float | None = None
+    free_bytes: float | None = None
+    problem: str = ""

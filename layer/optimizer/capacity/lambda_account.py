@@ -1,0 +1,256 @@
+"""Lambda functions of the account as they are now, and the few writes that change them."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from optimizer.capacity.live_function import (
+    LATEST,
+    SCALABLE_DIMENSION,
+    LiveFunction,
+    NoSuchAlias,
+    NoSuchFunction,
+    Placed,
+    ProvisionedConfig,
+    Scaling,
+    Version,
+)
+from optimizer.core import canonical_json
+
+if TYPE_CHECKING:
+    from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
+    from mypy_boto3_lambda import LambdaClient
+
+
+# Everything of a configuration that a version freezes and that a person decides, memory left out.
+_CONTENT = (
+    "CodeSha256", "Runtime", "Role", "Handler", "Timeout", "VpcConfig", "DeadLetterConfig", "Environment",
+    "KMSKeyArn", "TracingConfig", "Layers", "PackageType", "ImageConfigResponse", "Architectures",
+    "FileSystemConfigs", "EphemeralStorage", "LoggingConfig", "CapacityProviderConfig", "DurableConfig",
+)  # fmt: skip
+
+
+class Raced(RuntimeError):
+    """Somebody else changed the function between our reading and our writing; nothing was written."""
+
+
+class Timetables(Protocol):
+    """Where timetables are put in place."""
+
+    def read(self, function_arn: str, alias: str, *, scaled: bool) -> Placed:
+        """What is in place for an alias; `scaled`: Application Auto Scaling has a target for it."""
+
+
+class LambdaAccount:
+    """The Lambda functions of the account, seen through their alias, and with `timetables` what is in place of them."""
+
+    def __init__(
+        self,
+        functions: "LambdaClient",
+        scaling: "ApplicationAutoScalingClient",
+        timetables: Timetables | None = None,
+    ) -> None:
+        self._lambda = functions
+        self._scaling = scaling
+        self._timetables = timetables
+
+    def read(self, function_name: str, alias: str, *, owners: bool = False, timetables: bool = False) -> LiveFunction:
+        """The live state. `alias`: `$LATEST` for a function that is called without one. `owners`: also tags and
+        reserved concurrency; `timetables`: also what is in place. NoSuchFunction, NoSuchAlias."""
+        configuration = self._configuration(function_name, LATEST)
+        arn = configuration["FunctionArn"].removesuffix(f":{LATEST}")
+        log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function_name}"
+        tags = (self._lambda.list_tags(Resource=arn).get("Tags") or {}) if owners else {}
+        reserved = self._reserved(function_name) if owners else None
+        if alias == LATEST:
+            latest = version_of(configuration)
+            return LiveFunction(
+                function_name,
+                LATEST,
+                LATEST,
+                "",
+                {},
+                latest,
+                latest,
+                tags=tags,
+                reserved=reserved,
+                log_group=log_group,
+                function_arn=arn,
+            )
+        try:
+            answer = self._lambda.get_alias(FunctionName=function_name, Name=alias)
+        except ClientError as error:
+            if _code(error) == "ResourceNotFoundException":
+                raise NoSuchAlias(f"{function_name} has no alias {alias}") from error
+            raise
+        routing = answer.get("RoutingConfig") or {}
+        scaling = self._bounds(function_name, alias)
+        placed = None
+        if timetables and self._timetables is not None:
+            placed = self._timetables.read(arn, alias, scaled=scaling is not None)
+        return LiveFunction(
+            function_name=function_name,
+            alias=alias,
+            alias_version=answer["FunctionVersion"],
+            alias_revision=answer.get("RevisionId", ""),
+            weights=dict(routing.get("AdditionalVersionWeights") or {}),
+            latest=version_of(configuration),
+            version=self.version(function_name, answer["FunctionVersion"]),
+            provisioned=self._provisioned(function_name, alias),
+            scaling=scaling,
+            tags=tags,
+            reserved=reserved,
+            log_group=log_group,
+            function_arn=arn,
+            placed=placed,
+        )
+
+    def has_aliases(self, function_name: str) -> bool:
+        """Whether the function has any alias: one without is only called as $LATEST, or by the number of a version."""
+        return bool(self._lambda.list_aliases(FunctionName=function_name, MaxItems=1)["Aliases"])
+
+    def version(self, function_name: str, version: str) -> Version:
+        """One version; NoSuchFunction if it is gone."""
+        return version_of(self._configuration(function_name, version))
+
+    def find_version(self, function_name: str, description: str) -> str | None:
+        """The newest version published with this description."""
+        pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=function_name)
+        found = [
+            int(version["Version"])
+            for page in pages
+            for version in page["Versions"]
+            if version["Version"].isdigit() and version.get("Description") == description
+        ]
+        return str(max(found)) if found else None
+
+    def set_memory(self, live: LiveFunction, memory_mb: int) -> None:
+        """Give $LATEST another memory size, if it is still as it was read; Raced if not."""
+        with _Racing(live.function_name):
+            self._lambda.update_function_configuration(
+                FunctionName=live.function_name, MemorySize=memory_mb, RevisionId=live.latest.revision
+            )
+
+    def publish(self, live: LiveFunction, description: str) -> str:
+        """Publish $LATEST as it was read; Raced if it changed since. Returns the version."""
+        with _Racing(live.function_name):
+            answer = self._lambda.publish_version(
+                FunctionName=live.function_name,
+                CodeSha256=live.latest.code_sha256,
+                RevisionId=live.latest.revision,
+                Description=description,
+            )
+        return answer["Version"]
+
+    def route(self, live: LiveFunction, version: str, weights: Mapping[str, float]) -> None:
+        """Point the alias at the version and weights, if it is still as it was read; Raced if not."""
+        with _Racing(live.function_name):
+            self._lambda.update_alias(
+                FunctionName=live.function_name,
+                Name=live.alias,
+                FunctionVersion=version,
+                RoutingConfig={"AdditionalVersionWeights": dict(weights)},
+                RevisionId=live.alias_revision,
+            )
+
+    def provision(self, live: LiveFunction, environments: int) -> None:
+        """Set the provisioned concurrency of the alias; zero removes it."""
+        with _Racing(live.function_name):
+            if environments == 0:
+                self._lambda.delete_provisioned_concurrency_config(
+                    FunctionName=live.function_name, Qualifier=live.alias
+                )
+            else:
+                self._lambda.put_provisioned_concurrency_config(
+                    FunctionName=live.function_name,
+                    Qualifier=live.alias,
+                    ProvisionedConcurrentExecutions=environments,
+                )
+
+    def scale(self, live: LiveFunction, bounds: Scaling) -> None:
+        """Set the bounds of the alias' scaling target."""
+        self._scaling.register_scalable_target(
+            ServiceNamespace="lambda",
+            ResourceId=f"function:{live.function_name}:{live.alias}",
+            ScalableDimension=SCALABLE_DIMENSION,
+            MinCapacity=bounds.minimum,
+            MaxCapacity=bounds.maximum,
+        )
+
+    def _configuration(self, function_name: str, version: str) -> Mapping[str, Any]:
+        try:
+            return self._lambda.get_function_configuration(FunctionName=function_name, Qualifier=version)
+        except ClientError as error:
+            if _code(error) == "ResourceNotFoundException":
+                raise NoSuchFunction(f"{function_name} has no version {version}") from error
+            raise
+
+    def _provisioned(self, function_name: str, alias: str) -> ProvisionedConfig | None:
+        try:
+            answer = self._lambda.get_provisioned_concurrency_config(FunctionName=function_name, Qualifier=alias)
+        except ClientError as error:
+            if _code(error) == "ProvisionedConcurrencyConfigNotFoundException":
+                return None
+            raise
+        requested = answer["RequestedProvisionedConcurrentExecutions"]
+        return ProvisionedConfig(requested, answer["Status"], answer.get("StatusReason", ""))
+
+    def _bounds(self, function_name: str, alias: str) -> Scaling | None:
+        targets = self._scaling.describe_scalable_targets(
+            ServiceNamespace="lambda",
+            ResourceIds=[f"function:{function_name}:{alias}"],
+            ScalableDimension=SCALABLE_DIMENSION,
+        )["ScalableTargets"]
+        return Scaling(targets[0]["MinCapacity"], targets[0]["MaxCapacity"]) if targets else None
+
+    def _reserved(self, function_name: str) -> int | None:
+        return self._lambda.get_function_concurrency(FunctionName=function_name).get("ReservedConcurrentExecutions")
+
+
+def version_of(configuration: Mapping[str, Any]) -> Version:
+    """A Version from an answer of GetFunctionConfiguration."""
+    content = {name: configuration[name] for name in _CONTENT if configuration.get(name)}
+    # What Lambda itself adds at publishing time says nothing about what the team released.
+    snap_start = (configuration.get("SnapStart") or {}).get("ApplyOn", "None")
+    content["SnapStart"] = snap_start
+    if "Error" in (configuration.get("Environment") or {}):
+        # Variables that cannot be read (their key is not ours) cannot be called the same as any others.
+        content["Unreadable"] = configuration["Version"]
+    state, update = configuration.get("State", "Active"), configuration.get("LastUpdateStatus", "Successful")
+    return Version(
+        name=configuration["Version"],
+        memory_mb=configuration["MemorySize"],
+        code_sha256=configuration["CodeSha256"],
+        content=hashlib.sha256(canonical_json.dumps(content).encode()).hexdigest(),
+        revision=configuration.get("RevisionId", ""),
+        settled=update == "Successful" and state in ("Active", "Inactive"),
+        failed=update == "Failed" or state == "Failed",
+        architecture=(configuration.get("Architectures") or ["x86_64"])[0],
+        package_type=configuration.get("PackageType", "Zip"),
+        snap_start=snap_start != "None",
+        managed_instances=bool(configuration.get("CapacityProviderConfig")),
+        description=configuration.get("Description", ""),
+    )
+
+
+class _Racing:
+    """Turns Lambda's refusals of an outdated or colliding write into Raced."""
+
+    def __init__(self, function_name: str) -> None:
+        self._function_name = function_name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, ClientError) and _code(error) in (
+            "PreconditionFailedException",
+            "ResourceConflictException",
+        ):
+            raise Raced(f"{self._function_name} was changed by somebody else at the same moment") from error
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]

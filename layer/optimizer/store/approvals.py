@@ -1,0 +1,36 @@
+"""The approval request of a run, with its responses."""
+
+from optimizer.core import Approval, canonical_json
+from optimizer.store import table
+from optimizer.store.table import Item, ItemTable
+
+
+class ApprovalRecords:
+    """Approval requests. Part of RunStore."""
+
+    _table: ItemTable
+
+    def put_approval(self, approval: Approval) -> bool:
+        """Record the question of a run; False if one is recorded already."""
+        item: Item = {
+            "pk": f"RUN#{approval.run_id}",
+            "sk": "APPROVAL",
+            "document": table.json_text(canonical_json.plain(approval)),
+            "digest": approval.digest,
+            "status": approval.status.value,
+        }
+        return self._table.write(table.put(item, "attribute_not_exists(pk)"))
+
+    def approval(self, run_id: str) -> Approval | None:
+        """The question that was asked for a run, with the answers there are."""
+        item = self._table.get(f"RUN#{run_id}", "APPROVAL")
+        return Approval.from_document(table.read_json(item, "document")) if item else None
+
+    def replace_approval(self, before: Approval, after: Approval) -> bool:
+        """Store what became of the question; False if it is not as it was in `before` any more, and nothing was."""
+        documents = [table.json_text(canonical_json.plain(approval)) for approval in (before, after)]
+        values: Item = {"document": documents[1], "digest": after.digest, "status": after.status.value}
+        return self._table.write(
+            table.update(f"RUN#{after.run_id}", "APPROVAL", values, "#document = :before", {"before": documents[0]}),
+            exactly=True,
+        )

@@ -1,0 +1,21 @@
+"""Errors of the application's table."""
+
+
+class NoSuchRun(LookupError):
+    """No run of this id is recorded."""
+
+
+class NoSuchChange(LookupError):
+    """No change of this id is recorded."""
+
+
+class DifferentChange(ValueError):
+    """The id is recorded with other content: what was shown or approved must not be replaced."""
+
+
+class Overtaken(RuntimeError):
+    """Another call of the same step wrote the change's record since this one read it, and goes on with it."""
+
+
+class LockContended(RuntimeError):
+    """The lock changed hands at every attempt to read it; a later attempt can succeed."""

@@ -1,0 +1,26 @@
+"""Everything that the application remembers in its table: runs and their lock, changes, cool-downs, approvals.
+
+Every write is conditional and may be repeated: a Lambda that died at any line, or ran twice, is simply run again.
+All times are timezone-aware; the caller passes `now`. Keys are listed in docs/architecture.md.
+"""
+
+from typing import TYPE_CHECKING
+
+from optimizer.store.approvals import ApprovalRecords
+from optimizer.store.changes import ChangeRecords
+from optimizer.store.cool_downs import CoolDownRecords
+from optimizer.store.lock import RunLock
+from optimizer.store.publications import PublicationRecords
+from optimizer.store.runs import RunRecords
+from optimizer.store.table import ItemTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class RunStore(RunLock, RunRecords, ChangeRecords, CoolDownRecords, ApprovalRecords, PublicationRecords):
+    """The application's table."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
+        self._table = ItemTable(dynamodb, table_name)
+        self._progress_read: dict[str, str | int | None] = {}
