@@ -19,7 +19,8 @@ from optimizer.aws import LinkSigner
 from optimizer.core.approval import Approval
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.policy.model import Policy
-from optimizer.report.publish import Message, publish_once
+from optimizer.report.message import Message
+from optimizer.report.publish import publish_once
 from optimizer.store.run_store import RunStore
 from own_account import create_inbox, create_run_table
 

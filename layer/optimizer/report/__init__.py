@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from optimizer.report.describe import what as what
     from optimizer.report.links import ReportLink as ReportLink
     from optimizer.report.links import signed_url as signed_url
-    from optimizer.report.publish import Message as Message
+    from optimizer.report.message import Message as Message
     from optimizer.report.publish import publish_once as publish_once
     from optimizer.report.review_run import publish_review as publish_review
     from optimizer.report.summary import Line as Line
@@ -32,10 +32,8 @@ else:
                 "ReportLink",
                 "signed_url",
             ),
-            "publish": (
-                "Message",
-                "publish_once",
-            ),
+            "message": ("Message",),
+            "publish": ("publish_once",),
             "review_run": ("publish_review",),
             "summary": (
                 "Line",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from optimizer.aws import at_once
 from optimizer.core import Status
 from optimizer.report import message_attributes, text
+from optimizer.report.message import Message
 from optimizer.report.pages import run_page
-from optimizer.report.publish import Message, publish_once
+from optimizer.report.publish import publish_once
 from optimizer.report.savings import Facts, Proved, prove
 from optimizer.report.summary import Report, line, summarise
 from optimizer.store import Documents, RunStore

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.core import canonical_json
 from optimizer.report import collect, review_text
+from optimizer.report.message import Message
 from optimizer.report.pages import review_page
-from optimizer.report.publish import Message, publish_once
+from optimizer.report.publish import publish_once
 from optimizer.report.review import DAYS, ReviewWeek, review
 from optimizer.report.savings import prove
 from optimizer.store import Documents, RunStore
