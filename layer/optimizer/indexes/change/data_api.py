@@ -7,7 +7,7 @@ from typing import Any
 from optimizer.indexes.change import postgresql_sql as sql
 from optimizer.indexes.change.postgresql import PostgresqlServer, explain
 from optimizer.indexes.change.server import StatementFailed, Worker
-from optimizer.indexes.connect import drivers
+from optimizer.indexes.connect import drivers, search_path
 from optimizer.indexes.connect.data_api import DataApiConnection, StillRunning
 from optimizer.indexes.connect.drivers import Connection
 
@@ -32,7 +32,7 @@ class DataApiServer(PostgresqlServer):
                 "through the Data API the role itself must say how long to wait for a lock: "
                 f"ALTER ROLE {own['role']} SET lock_timeout = '{lock_timeout_ms}ms'"
             )
-        if not postgresql_path.is_closed(own["search_path"]):
+        if not search_path.is_closed(own["search_path"]):
             raise StatementFailed(
                 "through the Data API the role itself must say that names are looked up in pg_catalog alone: "
                 f"ALTER ROLE {own['role']} SET search_path = pg_catalog, pg_temp"

@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.exceptions import DatabaseError
 
-from optimizer.indexes import postgresql_path
+from optimizer.indexes.connect import search_path
 from optimizer.indexes.connect.drivers import AccessDenied, DatabaseUnreachable
 
 # A row may be 64 KiB; most are a tenth of it.
@@ -97,7 +97,7 @@ class DataApiConnection:
         self._transaction = self._call("begin_transaction", database=self._database)["transactionId"]
         try:
             # It needs no snapshot, so that the isolation level can still be set.
-            self._send(postgresql_path.CLOSE_IN_TRANSACTION, {})
+            self._send(search_path.CLOSE_IN_TRANSACTION, {})
             if modes:
                 self._send(f"SET TRANSACTION {modes}", {})
                 # Sessions are used again, and what somebody prepared may still be there.

@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from optimizer.indexes import postgresql_path
+from optimizer.indexes.connect import search_path
 from optimizer.policy import Database
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _connect_postgresql(login: Login) -> Connection:
             application_name=APPLICATION,
         )
         try:
-            made.run(postgresql_path.CLOSE)
+            made.run(search_path.CLOSE)
         except BaseException:
             close(made)
             raise

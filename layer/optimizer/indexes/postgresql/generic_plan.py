@@ -15,7 +15,7 @@ from typing import Any
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
 
-from optimizer.indexes import postgresql_path
+from optimizer.indexes.connect import search_path
 
 # Without going back: comments that are looked at in every way they could end would take for ever.
 _PLANNED = re.compile(
@@ -58,13 +58,13 @@ def generic_plan(connection: Connection, text: str) -> Mapping[str, Any]:
     extended protocol; a prepared statement says itself how many it has. DatabaseError if the statement cannot be
     planned so."""
     connection.run("SET LOCAL plan_cache_mode = force_generic_plan")
-    connection.run(postgresql_path.LEND)
+    connection.run(search_path.LEND)
     _prepare(connection, plannable(text))
     counted = connection.run(_PARAMETERS, name=_NAME)
     nulls = ", ".join(["NULL"] * counted[0][0])
     arguments = f"({nulls})" if nulls else ""
     explained = run_one(connection, f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {_NAME}{arguments}")
-    connection.run(postgresql_path.CLOSE_IN_TRANSACTION)
+    connection.run(search_path.CLOSE_IN_TRANSACTION)
     connection.run(f"DEALLOCATE {_NAME}")
     plan: Mapping[str, Any] = explained[0][0][0]
     return plan

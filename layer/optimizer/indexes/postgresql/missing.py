@@ -14,9 +14,9 @@ from optimizer.indexes.model.catalog import Catalog, Table
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_table
 from optimizer.indexes.model.workload import StatementStat
-from optimizer.indexes.postgresql.generic_plan import generic_plan, is_planned
+from optimizer.indexes.postgresql.generic_plan import generic_plan, is_planned, run_one
 from optimizer.indexes.postgresql.plans import Wanted, index_names, total_cost, wanted
-from optimizer.indexes.postgresql.reader import looking, message
+from optimizer.indexes.postgresql.reader import extension_schema, looking, message
 
 _DEFINITION = """
 SELECT format(CASE WHEN CAST(:concurrently AS boolean) THEN 'CREATE INDEX CONCURRENTLY ON %I.%I (%s)'

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pg8000.exceptions import DatabaseError
 
 from optimizer.indexes.model.catalog import Index, IndexPages
-from optimizer.indexes.postgresql import sql as sql
-from optimizer.indexes.postgresql.reader import Queries, looking, message
+from optimizer.indexes.postgresql.reader import Queries, extension_schema, looking, message
 
 _BTREE = """
 SELECT pg_relation_filenode(CAST(:oid AS oid))::bigint, s.index_size, s.internal_pages, s.leaf_pages, s.avg_leaf_density

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pg8000.exceptions import DatabaseError
 
+from optimizer.indexes.connect import search_path
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
 from optimizer.indexes.model.workload import Activity, ActivityKind, BuildInProgress
 from optimizer.indexes.postgresql import sql as sql
@@ -102,7 +103,7 @@ def looking(connection: Queries, statement_timeout_s: int) -> Iterator[None]:
     prints every other name with its schema."""
     connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     try:
-        connection.run(postgresql_path.CLOSE_IN_TRANSACTION)
+        connection.run(search_path.CLOSE_IN_TRANSACTION)
         settings = {
             "lock_timeout": "3s",
             "statement_timeout": f"{statement_timeout_s}s",
