@@ -80,7 +80,7 @@ architecture: .venv/.installed
 
 # Takes the pictures of the README anew, from sample data. Needs Debian's chromium.
 pictures: .venv/.installed
-	$(BIN)/python tests/support/readme_pictures.py
+	$(BIN)/python -m tests.helpers.readme_pictures
 
 clean:
 	rm -rf --one-file-system .venv .build .aws-sam .demo .artifacts

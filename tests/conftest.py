@@ -14,7 +14,8 @@ from local_account.deploy import Application, deploy_application
 from local_account.fleet import FleetSource
 from local_account.servers import Installation
 from local_account.servers.for_tests import NotInstalled, TestServers, summary
-from together import Together
+
+from tests.helpers.together import Together
 
 # Hours of watching pass in seconds.
 WAIT_SCALE = 0.002

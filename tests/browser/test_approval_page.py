@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from asking import NOW, TWO_OF_THREE, approve, asking, three
 from optimizer.core.approval import ApprovalStatus
 from optimizer.core.change import Status
-from page_server import PageServer, page_server
 from playwright.sync_api import expect
+
+from tests.helpers.asking import NOW, TWO_OF_THREE, approve, asking, three
+from tests.helpers.page_server import PageServer, page_server
 
 pytestmark = pytest.mark.browser
 

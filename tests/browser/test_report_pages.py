@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import report_samples as samples
 from optimizer.report.pages import review_page, run_page, target_page
 from optimizer.report.review import ReviewWeek, review
 from optimizer.report.savings import Proved
+
+from tests.helpers import report_samples as samples
 
 
 def review_sample() -> str:

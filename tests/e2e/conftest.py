@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from running import Running
+
+from tests.helpers.e2e.running import Running
 
 
 @pytest.fixture(scope="module")

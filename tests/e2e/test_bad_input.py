@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from running import Execution, Inbox, Message, Running, differences, subscribed
+
+from tests.helpers.e2e.running import Execution, Inbox, Message, Running, differences, subscribed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

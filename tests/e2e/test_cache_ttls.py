@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from local_account.caches import TeamCaches
-from running import Inbox, Running, subscribed
+
+from tests.helpers.e2e.running import Inbox, Running, subscribed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 RUN = "cache-ttls-run"

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from optimizer_cli.main import main
-from running import Execution, Running, subscribed
+
+from tests.helpers.e2e.running import Execution, Running, subscribed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

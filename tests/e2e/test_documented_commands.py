@@ -12,8 +12,9 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from documents import ROOT, Shown, commands, run
-from running import Running
+
+from tests.helpers.documents import ROOT, Shown, commands, run
+from tests.helpers.e2e.running import Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

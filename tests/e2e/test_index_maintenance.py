@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from local_account.databases import NAME, TeamDatabase
-from running import Running
+
+from tests.helpers.e2e.running import Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 RUN = "index-maintenance-run"

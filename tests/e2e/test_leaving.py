@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from on_trial import OnTrial
-from running import Execution, Running
+
+from tests.helpers.e2e.on_trial import OnTrial
+from tests.helpers.e2e.running import Execution, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.looks_back, pytest.mark.timeout(300)]
 RUN = "leaving"

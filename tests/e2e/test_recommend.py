@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from recorded_calls import Call, calls_since, tasks_entered, writes_outside
-from running import Execution, Running, differences
+
+from tests.helpers.e2e.recorded_calls import Call, calls_since, tasks_entered, writes_outside
+from tests.helpers.e2e.running import Execution, Running, differences
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from actions_taken import allowed, calls_in_source, taken
 from botocore import xform_name
+
+from tests.helpers.e2e.actions_taken import allowed, calls_in_source, taken
 
 pytestmark = [pytest.mark.e2e, pytest.mark.looks_back, pytest.mark.timeout(300)]
 

@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from everything_kept import kept, spellings
 from local_account.servers import HOST
 from local_account.servers.postgresql import WHEEL_16
-from running import Execution, Inbox, Message, Running, subscribed
+
+from tests.helpers.e2e.everything_kept import kept, spellings
+from tests.helpers.e2e.running import Execution, Inbox, Message, Running, subscribed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

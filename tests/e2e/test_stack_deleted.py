@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from local_account.deploy import STACK, delete_application
-from on_trial import OnTrial
-from running import Running
+
+from tests.helpers.e2e.on_trial import OnTrial
+from tests.helpers.e2e.running import Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.looks_back, pytest.mark.timeout(300)]
 RUN = "deleted"

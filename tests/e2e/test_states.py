@@ -22,7 +22,8 @@ from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.policy.model import Policy
 from optimizer.store.documents import Documents
 from optimizer.store.run_store import RunStore
-from running import MEMORY_EVIDENCE, Execution, Running
+
+from tests.helpers.e2e.running import MEMORY_EVIDENCE, Execution, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

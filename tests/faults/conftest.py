@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from data_api_twin import DataApiTwin
 from local_account.memory_run_store import MemoryRunStore
 from local_account.servers.mysql_family import PASSWORD as MYSQL_PASSWORD
 from local_account.servers.mysql_family import USER
@@ -24,8 +23,10 @@ from optimizer.indexes.change.server import Job, Machine
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.pool import Connections
 from optimizer.policy.model import Database, Indexes, Policy
-from samples import VARIABLES
-from stage import Stage, stage
+
+from tests.helpers.data_api_twin import DataApiTwin
+from tests.helpers.faults.samples import VARIABLES
+from tests.helpers.faults.stage import Stage, stage
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LIMITS = Indexes(lock_timeout_ms=300, max_transaction_s=3600, watch_minutes=(30,), hidden_days=1)

@@ -16,7 +16,8 @@ from optimizer.caches.probe.probe import probe
 from optimizer.caches.probe.reader import ProbeLimits
 from optimizer.caches.probe.server import CacheFailed, Endpoint
 from optimizer_cache import Bounds, Cache, Namespace, connect
-from stopwatch import took
+
+from tests.helpers.stopwatch import took
 
 TIMEOUT_S = 0.2
 # What the call itself and a busy machine may add: the promise is about waiting.

@@ -2,8 +2,9 @@
 nothing had been; given up and put back, what was before is in force again and the record says so."""
 
 import pytest
-from samples import LIVES
-from stage import Stage
+
+from tests.helpers.faults.samples import LIVES
+from tests.helpers.faults.stage import Stage
 
 
 @pytest.mark.parametrize("name", LIVES)

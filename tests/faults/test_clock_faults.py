@@ -8,11 +8,12 @@ from itertools import count, product
 from typing import Any
 
 import pytest
-from lives import Life
 from optimizer.core.change import Status
-from samples import LIVES
-from stage import NOW, Clock, Stage, Step
-from test_run_faults import RUN, STEPS, called_by_day
+
+from tests.faults.test_run_faults import RUN, STEPS, called_by_day
+from tests.helpers.faults.lives import Life
+from tests.helpers.faults.samples import LIVES
+from tests.helpers.faults.stage import NOW, Clock, Stage, Step
 
 __all__ = ["called_by_day"]
 JUMPS = [timedelta(days=30), timedelta(hours=-2), timedelta(hours=1), timedelta(hours=-1), timedelta(days=-30)]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fuzzing import EXAMPLES, failure_of, is_ours
 from hypothesis import given
 from hypothesis import strategies as st
 from local_account.servers import Installation, mariadb, postgresql
@@ -14,6 +13,8 @@ from optimizer.indexes import read_nodes as nodes
 from optimizer.indexes.detect import find
 from optimizer.indexes.mysql.session import Session
 from optimizer.policy.model import Database, Indexes
+
+from tests.helpers.faults.fuzzing import EXAMPLES, failure_of, is_ours
 
 type Answers = dict[str, list[Any]]
 MAKE = (

@@ -10,13 +10,14 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from fuzzing import EXAMPLES, failure_of, is_ours, mutated
 from hypothesis import given
 from hypothesis import strategies as st
 from local_account.traces import read_traces
 from optimizer_cli.backtests import trace_files
 from optimizer_cli.json_lines import serve
 from optimizer_cli.main import main
+
+from tests.helpers.faults.fuzzing import EXAMPLES, failure_of, is_ours, mutated
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "warmups": {

@@ -4,13 +4,14 @@ from typing import Any
 
 import boto3
 import pytest
-from fuzzing import EXAMPLES, failure_of, is_ours, mutated
 from hypothesis import given
-from lambda_world import build
 from optimizer.core import canonical_json
-from own_account import sample_event
-from samples import INDEXES, database, pinged
-from stage import Stage, Step
+
+from tests.helpers.faults.fuzzing import EXAMPLES, failure_of, is_ours, mutated
+from tests.helpers.faults.lambda_world import build
+from tests.helpers.faults.samples import INDEXES, database, pinged
+from tests.helpers.faults.stage import Stage, Step
+from tests.helpers.own_account import sample_event
 
 FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "plan_index_maintenance", "plan_cache_ttls",

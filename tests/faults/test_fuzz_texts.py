@@ -5,7 +5,6 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from fuzzing import EXAMPLES, failure_of, is_ours, json_values, mutated
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizer.caches.probe.result import ServerFacts
@@ -17,7 +16,9 @@ from optimizer.function_logs.parse import LoggedReport
 from optimizer.policy.check import read
 from optimizer.policy.model import Policy
 from optimizer.run.start import RunRequest
-from samples import INDEXES, LIVES
+
+from tests.helpers.faults.fuzzing import EXAMPLES, failure_of, is_ours, json_values, mutated
+from tests.helpers.faults.samples import INDEXES, LIVES
 
 POLICY = {
     **INDEXES,

@@ -99,8 +99,8 @@ def test_a_build_goes_on_when_its_process_is_killed(scene: Any, tmp_path: Path) 
     limits = {"lock_timeout_ms": one.limits.lock_timeout_ms}
     parts = {"change": change.to_document(), "database": database, "limits": limits, "login": one.secret.text}
     given.write_text(json.dumps({**parts, "record": str(record)}))
-    program = Path(__file__).parents[1] / "support" / "apply_in_a_process.py"
-    child = subprocess.Popen([sys.executable, program, given])  # noqa: S603 - our own
+    program = [sys.executable, "-m", "tests.helpers.apply_in_a_process", str(given)]
+    child = subprocess.Popen(program, cwd=Path(__file__).parents[2])  # noqa: S603 - our own
     deadline = time.monotonic() + 60
     while one.invalid() != ["I ndex_ccnew"] and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)

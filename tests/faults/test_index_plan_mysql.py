@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from local_account.servers import mariadb, mysql
-from memory_bucket import MemoryBucket
 from optimizer.core.change import Change, Status
 from optimizer.indexes.change import select
 from optimizer.indexes.planner import Planner
 from optimizer.indexes.read_nodes import read_nodes
+
+from tests.helpers.memory_bucket import MemoryBucket
 
 
 @pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=lambda known: known.name)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from local_account.servers import mariadb, mysql, postgresql
-from memory_bucket import MemoryBucket
 from optimizer.core.change import Change
 from optimizer.indexes.change import select
 from optimizer.indexes.planner import Planner
 from optimizer.indexes.read_nodes import read_nodes
+
+from tests.helpers.memory_bucket import MemoryBucket
 
 TEXT = (Path(__file__).parents[2] / "docs" / "indexes-rights.md").read_text()
 TABLE = '"Shop""s"."Ta ble"'

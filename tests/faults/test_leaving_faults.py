@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from lives import RUN
 from optimizer.core.change import Status, Tuner
-from services import error
-from small_change import small_change
-from stage import NOW, Stage, Step, stage
+
+from tests.helpers.faults.lives import RUN
+from tests.helpers.faults.services import error
+from tests.helpers.faults.stage import NOW, Stage, Step, stage
+from tests.helpers.small_change import small_change
 
 OPTIMIZE, CHANGE = (
     f"arn:aws:states:eu-west-1:123456789012:stateMachine:optimizer-{name}" for name in ("run", "change")

@@ -6,14 +6,15 @@ from typing import Any
 
 import boto3
 import pytest
-from faulty_aws import FaultyAws
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from memory_table import MemoryTable
 from moto import mock_aws
 from optimizer.store import table
 from optimizer.store.table import ItemTable
-from own_account import create_run_table
+
+from tests.helpers.faults.faulty_aws import FaultyAws
+from tests.helpers.faults.memory_table import MemoryTable
+from tests.helpers.own_account import create_run_table
 
 KEYS = st.sampled_from([("A", "1"), ("A", "2"), ("A", "12"), ("B", "1")])
 VALUES = st.dictionaries(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from lives import RUN
 from local_account.cache_traffic import Application, Memory, Stream, reads
 from optimizer.aws.scheduler import function_prefix
 from optimizer.capacity.provisioned.amount import mark_of
@@ -10,8 +9,10 @@ from optimizer.core import canonical_json
 from optimizer.core.change import Status
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer_cache import Bounds
-from samples import INDEXES, PROVISIONED, database, pinged, timetable
-from stage import NOW, Stage, Step
+
+from tests.helpers.faults.lives import RUN
+from tests.helpers.faults.samples import INDEXES, PROVISIONED, database, pinged, timetable
+from tests.helpers.faults.stage import NOW, Stage, Step
 
 
 def test_a_ping(staged: Stage) -> None:

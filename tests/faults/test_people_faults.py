@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 
 import boto3
 import pytest
-from asking import FROM_PAGE, url_event
-from lives import RUN
 from optimizer.aws import LinkSigner, clients
 from optimizer.core import canonical_json
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.report.links import ReportLink, signed_url
-from stage import NOW, Stage, Step
+
+from tests.helpers.asking import FROM_PAGE, url_event
+from tests.helpers.faults.lives import RUN
+from tests.helpers.faults.stage import NOW, Stage, Step
 
 DIGEST = "d" * 64
 POLICY = {"version": 1, "approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 2}}

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from own_account import create_target
-from services import error
-from stage import NOW, Stage, Step
+
+from tests.helpers.faults.services import error
+from tests.helpers.faults.stage import NOW, Stage, Step
+from tests.helpers.own_account import create_target
 
 RUN = "run-1"
 BATCH = {"run_id": RUN, "batch": "0000"}

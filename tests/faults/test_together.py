@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 from optimizer.core.change import FINAL
-from samples import LIVES
-from stage import Clock, Stage, Step, different
-from test_people_faults import ASK, CHANGES, asking, says, told
-from test_run_faults import RUN, STEPS, called_by_day
+
+from tests.faults.test_people_faults import ASK, CHANGES, asking, says, told
+from tests.faults.test_run_faults import RUN, STEPS, called_by_day
+from tests.helpers.faults.samples import LIVES
+from tests.helpers.faults.stage import Clock, Stage, Step, different
 
 __all__ = ["asking", "called_by_day"]
 

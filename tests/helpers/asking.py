@@ -1,0 +1,203 @@
+"""A question and its approvers without a deployed application: the shipped code on an emulated table, topic and key."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import boto3
+import pytest
+from moto import mock_aws
+from optimizer.approvals import http
+from optimizer.approvals.links import ApprovalLink
+from optimizer.approvals.message import message
+from optimizer.approvals.request_approval import ask
+from optimizer.aws import LinkSigner
+from optimizer.core.approval import Approval
+from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.policy.model import Policy
+from optimizer.report.message import Message
+from optimizer.report.publish import publish_once
+from optimizer.store.run_store import RunStore
+
+from tests.helpers.own_account import create_inbox, create_run_table
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+HOST = "abc.lambda-url.eu-west-1.on.aws"
+TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAATASKTOKEN"
+DIGEST = "d" * 64
+TWO_OF_THREE = {"approvers": [{"name": "anna"}, {"name": "ben"}, {"name": "cleo"}], "needed": 2}
+type Answer = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Asking:
+    """The run `run-1`, what it asks, and what reaches it. `waits`: whether the run still waits; `broken`: an error that
+    is raised instead of telling the run."""
+
+    store: RunStore
+    signatures: LinkSigner
+    sns: Any
+    events: Any
+    sqs: Any
+    topic_arn: str
+    queue: str
+    base: str = f"https://{HOST}/"
+    waits: bool = True
+    broken: Exception | None = None
+    told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    sent: list[Message] = field(default_factory=list)
+
+    def propose(self, name: str, **fields: Any) -> Change:
+        """A change that waits for a person."""
+        values: dict[str, Any] = {
+            "run_id": "run-1",
+            "tuner": Tuner.MEMORY,
+            "action": "set_memory",
+            "target": f"arn:aws:lambda:eu-west-1:123456789012:function:{name}",
+            "before": {"memory_mb": 512, "version": "3"},
+            "after": {"memory_mb": 768},
+            "reason": f"{name}: it is faster with more memory and costs less, because most of its time is computing.",
+            "undo": {"memory_mb": 512, "version": "3"},
+            "risk": Risk.MEDIUM,
+            "evidence": {"max_memory_used_mb": 301.25, "samples": 48211, "price_ratio": 0.91, "p95_ms": None},
+            "effect": Effect(usd_month=Interval(-3.2, -4.1, -2.3), latency_ms=Interval(-41, -60, -22)),
+        }
+        change = Change(**{**values, **fields})
+        self.store.record_change(change, Status.AWAITING_APPROVAL, NOW)
+        return change
+
+    def ask(
+        self, *changes: Change, approvals: Mapping[str, Any] | None = None, now: datetime = NOW, token: str = TOKEN
+    ) -> Answer:
+        """Ask about them, as request_approval does."""
+        policy = Policy.from_document({"version": 1, "time_zone": "Europe/Berlin", "approvals": approvals or {}})
+        event = {
+            "step": "ask",
+            "run_id": "run-1",
+            "plan_key": "runs/run-1/plan.json",
+            "digest": DIGEST,
+            "ask": [{"change_id": change.id, "tuner": change.tuner.value} for change in changes],
+            "task_token": token,
+            "timeout_s": 86400,
+        }
+        return ask(self.store, policy, event, now, self.send, self.give_back)
+
+    def send(self, asked: Approval, approver: str) -> None:
+        """The message to one approver."""
+        link = ApprovalLink(asked.run_id, approver, asked.expires_at, asked.digest)
+        said = message(
+            asked, approver, link.url(self.base, self.signatures.sign(link)), self.store.changes(asked.changes)
+        )
+        about = f"APPROVAL#{asked.run_id}#{approver}#{int(asked.expires_at.timestamp())}"
+        publish_once(self.sns, self.events, self.store, self.topic_arn, about, said, asked.asked_at)
+        self.sent.append(said)
+
+    def give_back(self, token: str, answer: Mapping[str, Any]) -> bool:
+        """What SendTaskSuccess does: a token serves once."""
+        if self.broken:
+            raise self.broken
+        if not self.waits:
+            return False
+        self.waits = False
+        self.told.append((token, answer))
+        return True
+
+    def link(self, approver: str = "") -> str:
+        """The newest link that was sent to this approver."""
+        return [said.link for said in self.sent if said.approver == approver][-1]
+
+    def received(self) -> list[dict[str, Any]]:
+        """The notifications in the queue on the topic."""
+        batch = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(one["Body"]) for one in batch]
+
+    def request(self, url: str, method: str = "GET", now: datetime = NOW, **event: Any) -> Answer:
+        """What Lambda gets for a request of the function URL, answered."""
+        return http.respond(
+            url_event(url, method, **event), http.Desk(self.store, self.signatures, self.give_back), now
+        )[1]
+
+    def post(self, url: str, form: Mapping[str, Any] | str, now: datetime = NOW, **headers: str) -> Answer:
+        """The form as a browser sends it."""
+        body = form if isinstance(form, str) else urlencode(form, doseq=True)
+        return self.request(url, "POST", now, body=body, headers={**FROM_PAGE, **headers})
+
+    def statuses(self, *changes: Change) -> list[Status]:
+        """Where the changes are."""
+        return [self.store.change(change.id).status for change in changes]
+
+
+def three(office: Asking) -> list[Change]:
+    """Changes of three kinds."""
+    provisioned = office.propose(
+        "checkout-api",
+        tuner=Tuner.PROVISIONED_CONCURRENCY,
+        action="set_provisioned_concurrency",
+        before={"environments": 2},
+        after={"environments": 5},
+        undo={"environments": 2},
+        reason="checkout-api: 4.1 % of its calls on weekdays meet a cold start of 2.3 s.",
+        risk=Risk.LOW,
+        effect=Effect(usd_month=Interval(31.2, 28.0, 34.1), cold_starts_month=Interval(-5200, -6100, -4300)),
+    )
+    warmups = office.propose(
+        "invoice-pdf-renderer-with-a-name-as-long-as-Lambda-lets-a-name-be",
+        tuner=Tuner.WARMUPS,
+        action="schedule_warmups",
+        before={"schedules": 0, "plans": []},
+        after={"pings": 42, "most_environments": 3, "usd_day": 0.0021, "schedule": [[0, 1, 42, 3]]},
+        undo={"action": "delete_schedules", "schedules": 42},
+        reason="Its traffic rises at 08:00 every weekday.",
+        risk=Risk.LOW,
+        effect=Effect(usd_month=Interval(0.06, 0.06, 0.06)),
+    )
+    return [office.propose("orders"), provisioned, warmups]
+
+
+FROM_PAGE = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+
+
+def url_event(
+    url: str, method: str, *, body: str = "", headers: Mapping[str, str] | None = None, base64: bool = False
+) -> dict[str, Any]:
+    """An event of a function URL, payload format 2.0."""
+    parts = urlsplit(url)
+    return {
+        "version": "2.0",
+        "rawPath": parts.path or "/",
+        "rawQueryString": parts.query,
+        "headers": dict(headers or {}),
+        "requestContext": {
+            "domainName": HOST,
+            "http": {"method": method, "path": parts.path, "sourceIp": "203.0.113.5", "userAgent": "test"},
+        },
+        "body": body,
+        "isBase64Encoded": base64,
+    }
+
+
+def approve(
+    by: str = "Anna Berg", decision: str = "all", reason: str = "", change: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A form that is filled in."""
+    return {"decision": decision, "by": by, "reason": reason, **({"change": list(change)} if change else {})}
+
+
+@contextmanager
+def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
+    """Everything that asking needs, emulated."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        dynamodb, kms, sns, sqs = (boto3.client(name) for name in ("dynamodb", "kms", "sns", "sqs"))
+        create_run_table(dynamodb)
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        topic_arn, queue = create_inbox("messages")
+        store = RunStore(dynamodb, "optimizer")
+        store.record_run("run-1", NOW - timedelta(minutes=5))
+        yield Asking(store, LinkSigner(kms, key), sns, boto3.client("events"), sqs, topic_arn, queue)

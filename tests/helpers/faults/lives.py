@@ -1,0 +1,75 @@
+"""Lives of changes, driven as change.asl.json does."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from local_account.next_step import NEXT_STEP
+from optimizer.core import canonical_json
+from optimizer.core.change import Change, Status
+from optimizer.policy.model import Policy
+
+from tests.helpers.faults.stage import NOW, Clock, PutBack, Stage, Step
+
+RUN = "run-1"
+
+
+def _nothing(_stage: Stage, _step: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Life:
+    """A change and the world it comes into. `begin`: puts that into the account. `in_force`: what the change is about
+    as it is in the world. `between`: what else happens before a step. `ends`: the last outcome. `waits`: how long it is
+    watched at least where it is kept. `on_the_way`: see Stage. `reported`: see Step."""
+
+    function: str
+    change: Change
+    policy: Mapping[str, Any] | Policy
+    begin: Callable[[Stage], None]
+    in_force: Callable[[Stage], Any]
+    ends: str
+    waits: timedelta
+    between: Callable[[Stage, str], None] = _nothing
+    on_the_way: str = "(?!)"
+    reported: Callable[[dict[str, Any]], bool] | None = None
+
+    def start(self, stage: Stage) -> None:
+        """The change as a run leaves it that may make it."""
+        self.begin(stage)
+        stage.on_the_way = re.compile(self.on_the_way)
+        stage.documents.write(f"runs/{RUN}/policy.json", canonical_json.plain(self.policy))
+        stage.store.record_change(self.change, Status.APPROVED, NOW)
+
+    def step(self, name: str, verification: int = 0, reason: str = "") -> Step:
+        """An invocation."""
+        event: dict[str, Any] = {"step": name, "run_id": RUN, "change_id": self.change.id}
+        event |= {"verification": verification} if name == "verify" else {}
+        made = Step(self.function, event | ({"reason": reason} if reason else {}))
+        return replace(made, reported=self.reported) if self.reported else made
+
+    def with_every_fault(self, stage: Stage) -> list[str]:
+        """The whole of it, with every call of every step gone wrong on the way; the outcomes of its steps."""
+        former = self.in_force(stage)
+        back = PutBack(self.step("revert", reason="a step failed"), lambda: self.in_force(stage), former)
+        return self.go(stage, lambda step: stage.every_fault(step, back))
+
+    def go(self, stage: Stage, run: Callable[[Step], dict[str, Any]], set_clock: bool = True) -> list[str]:
+        """From apply to the end; the outcomes of its steps."""
+        outcomes: list[str] = []
+        step, verification = "apply", 0
+        while len(outcomes) < 60:
+            self.between(stage, step)
+            verification += step == "verify"
+            answer = run(self.step(step, verification))
+            outcomes.append(answer["outcome"])
+            following = NEXT_STEP.get((step, answer["outcome"]))
+            if following is None:
+                return outcomes
+            step = following
+            if set_clock:
+                Clock.at += timedelta(seconds=answer.get("wait_s", 0))
+        raise AssertionError(f"no end: {outcomes}")

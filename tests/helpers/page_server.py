@@ -1,0 +1,66 @@
+"""The page of approvals behind a real HTTP server on this machine, as the function URL serves it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from optimizer.approvals import http as web
+
+from tests.helpers.asking import NOW, Asking, url_event
+
+
+@dataclass(slots=True)
+class PageServer:
+    """Answers requests by the rules of `office` at the time `now`; `log` holds method and status of each."""
+
+    office: Asking
+    now: datetime = NOW
+    log: list[tuple[str, int]] = field(default_factory=list)
+
+    def answer(self, url: str, method: str, body: str, headers: dict[str, str]) -> Any:
+        event = url_event(url, method, body=body, headers=headers)
+        desk = web.Desk(self.office.store, self.office.signatures, self.office.give_back)
+        return web.respond(event, desk, self.now)[1]
+
+
+@contextmanager
+def page_server(office: Asking) -> Iterator[PageServer]:
+    """A server for as long as it is needed; links that `office` gives out lead to it."""
+    pages = PageServer(office)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(pages))
+    office.base = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield pages
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(pages: PageServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer = pages.answer(self.path, self.command, self.rfile.read(length).decode(), headers)
+            pages.log.append((self.command, answer["statusCode"]))
+            self.send_response(answer["statusCode"])
+            for name, value in answer["headers"].items():
+                self.send_header(name, value)
+            body = answer["body"].encode()
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_HEAD = do_OPTIONS = _serve  # noqa: N815 - names of http.server
+
+        def log_message(self, *_: Any) -> None:
+            """Every request of every test would be too many lines."""
+
+    return Handler

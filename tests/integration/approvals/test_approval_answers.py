@@ -1,0 +1,233 @@
+"""From the question to the run that is told: what is recorded, what is sent, what a death in between leaves."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from optimizer.approvals import direct, http
+from optimizer.approvals.request_approval import expire
+from optimizer.approvals.settle import settle
+from optimizer.core.approval import ApprovalStatus
+from optimizer.core.change import Status
+
+from tests.helpers.asking import DIGEST, FROM_PAGE, NOW, TOKEN, TWO_OF_THREE, Asking, approve, asking, url_event
+
+LATER = NOW + timedelta(hours=1)
+TOO_LATE = NOW + timedelta(hours=25)
+
+
+@pytest.fixture
+def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
+    with asking(monkeypatch) as found:
+        yield found
+
+
+def test_the_run_waits_and_the_message_has_what_an_approver_needs_but_no_task_token(office: Asking) -> None:
+    orders = office.propose("orders")
+    assert office.ask(orders)["outcome"] == "asked"
+    assert office.told == []
+    (said,) = office.received()
+    program = json.loads(said["Message"])
+    text = " ".join(program["text"].split())
+    assert said["Subject"] == "Optimizer: 1 change waits for your answer until Tue 3 Nov 2026, 10:00 Europe/Berlin"
+    assert "orders: memory 512 -> 768 MB. It is faster with more memory" in text
+    assert "Price: -3.20 USD (-4.10 to -2.30) a month. Risk: medium:" in text
+    assert "Answer until Tue 3 Nov 2026, 10:00 Europe/Berlin (Tue 09:00 UTC)." in text
+    assert program["link"] in program["text"].splitlines()
+    assert DIGEST in program["text"].splitlines()
+    assert "approver" not in said["MessageAttributes"]
+    assert TOKEN not in json.dumps(said)
+
+
+def test_each_approver_gets_a_link_of_their_own(office: Asking) -> None:
+    office.ask(office.propose("orders"), approvals=TWO_OF_THREE)
+    said = office.received()
+    assert sorted(one["MessageAttributes"]["approver"]["Value"] for one in said) == ["anna", "ben", "cleo"]
+    assert len({json.loads(one["Message"])["link"] for one in said}) == 3
+
+
+def test_what_is_approved_goes_to_the_run_and_the_rest_is_rejected(office: Asking) -> None:
+    orders, carts = office.propose("orders"), office.propose("carts")
+    office.ask(orders, carts)
+    answer = office.post(office.link(), approve(decision="some", change=[orders.id], reason="as we said"))
+    assert answer["statusCode"] == 200
+    told = {
+        "outcome": "answered",
+        "approved": [{"change_id": orders.id, "tuner": "memory"}],
+        "rejected": [{"change_id": carts.id, "tuner": "memory"}],
+    }
+    assert office.told == [(TOKEN, told)]
+    assert office.statuses(orders, carts) == [Status.APPROVED, Status.REJECTED]
+    assert office.store.change(carts.id).message == "Rejected by Anna Berg: as we said."
+    recorded = office.store.approval("run-1")
+    assert recorded is not None
+    assert (recorded.task_token, recorded.votes[0].origin) == ("", "203.0.113.5 test")
+
+
+def test_two_persons_are_needed_where_the_policy_says_so(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders, approvals=TWO_OF_THREE)
+    assert "1 more of ben, cleo" in office.post(office.link("anna"), approve())["body"]
+    assert office.told == []
+    assert office.post(office.link("anna"), approve("Ben"))["statusCode"] == 409
+    assert office.told == []
+    assert office.post(office.link("ben"), approve("Ben"))["statusCode"] == 200
+    assert office.statuses(orders) == [Status.APPROVED]
+    assert len(office.told) == 1
+
+
+def test_a_death_before_the_run_was_told_is_healed_by_the_next_who_comes(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders)
+    office.broken = ConnectionError("gone")
+    with pytest.raises(ConnectionError):
+        office.post(office.link(), approve())
+    office.broken = None
+    opened = office.request(office.link())
+    assert "The run is being told" in opened["body"]
+    assert office.told == []
+    office.post(office.link(), approve("Mallory", "none"), now=NOW + timedelta(seconds=59))
+    assert office.told == []
+    again = office.post(office.link(), approve("Mallory", "none"), now=LATER)
+    assert "Anna Berg answered on" in again["body"]
+    assert [answer["approved"] for _, answer in office.told] == [[{"change_id": orders.id, "tuner": "memory"}]]
+    assert office.statuses(orders) == [Status.APPROVED]
+
+
+def test_of_two_who_settle_at_once_one_tells_the_run_and_neither_takes_it_back(office: Asking) -> None:
+    """The second comes while the first is about to tell the run, and while it has told it and not recorded that."""
+    orders = office.propose("orders")
+    office.ask(orders)
+    told, seen = office.give_back, []
+
+    def with_another(token: str, answer: Any) -> bool:
+        for _ in range(2):
+            asked = office.store.approval("run-1")
+            assert asked is not None
+            seen.append(settle(office.store, asked, NOW, told).giving_back_at)
+            if not office.told:
+                assert told(token, answer)
+        return True
+
+    desk = http.Desk(office.store, office.signatures, with_another)
+    event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)
+    assert http.respond(event, desk, NOW)[1]["statusCode"] == 200
+    assert seen == [NOW, NOW]
+    assert office.statuses(orders) == [Status.APPROVED]
+    assert len(office.told) == 1
+
+
+def test_a_death_after_the_run_was_told_lets_the_answer_stand(office: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = office.propose("orders")
+    office.ask(orders)
+    told = office.give_back
+
+    def die(token: str, answer: Any) -> bool:
+        told(token, answer)
+        raise ConnectionError
+
+    monkeypatch.setattr(Asking, "give_back", lambda _self, token, answer: die(token, answer))
+    with pytest.raises(ConnectionError):
+        office.post(office.link(), approve())
+    monkeypatch.undo()
+    assert office.post(office.link(), {"decision": "finish"}, now=LATER)["statusCode"] == 409
+    assert office.statuses(orders) == [Status.APPROVED]
+    assert len(office.told) == 1
+
+
+def test_an_answer_to_a_run_that_has_ended_is_taken_back_and_said(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders)
+    office.waits = False
+    answer = office.post(office.link(), approve())
+    assert (answer["statusCode"], "withdrawn" in answer["body"]) == (410, True)
+    assert office.statuses(orders) == [Status.REJECTED]
+    assert office.request(office.link())["statusCode"] == 410
+
+
+def test_an_unanswered_question_rejects_what_it_asked_about_and_nothing_else(office: Asking) -> None:
+    orders = office.propose("orders")
+    automatic = office.propose("carts")
+    office.store.move(automatic.id, Status.APPROVED, NOW, frm={Status.AWAITING_APPROVAL})
+    office.ask(orders)
+    assert expire(office.store, "run-1", TOO_LATE)["rejected"] == 1
+    assert office.statuses(orders, automatic) == [Status.REJECTED, Status.APPROVED]
+    assert "expired" in office.request(office.link(), now=TOO_LATE)["body"]
+
+
+def test_an_answer_that_did_not_reach_the_run_before_its_time_was_over_counts_no_more(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders)
+    office.broken = ConnectionError("gone")
+    with pytest.raises(ConnectionError):
+        office.post(office.link(), approve())
+    expire(office.store, "run-1", TOO_LATE)
+    office.broken = None
+    assert office.statuses(orders) == [Status.REJECTED]
+    assert office.post(office.link(), approve(), now=TOO_LATE)["statusCode"] == 410
+    assert office.told == []
+
+
+def test_a_question_that_was_never_recorded_rejects_all_the_same(office: Asking) -> None:
+    orders = office.propose("orders")
+    assert expire(office.store, "run-1", LATER)["rejected"] == 1
+    assert expire(office.store, "run-1", LATER)["rejected"] == 0
+    assert office.statuses(orders) == [Status.REJECTED]
+
+
+def test_a_run_that_waits_anew_sends_new_links_and_the_newer_token_counts(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders)
+    office.ask(orders, now=LATER, token="token-2")
+    old, new = (said.link for said in office.sent)
+    assert old != new
+    office.post(new, approve(), now=LATER)
+    assert [token for token, _ in office.told] == ["token-2"]
+    office.waits = True
+    assert office.ask(orders, now=LATER, token="token-3")["outcome"] == "answered"
+    assert office.told[0][1] == office.told[1][1]
+
+
+def test_the_same_message_is_sent_once(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders)
+    office.ask(orders)
+    assert len(office.received()) == 1
+
+
+def test_the_same_answer_can_be_given_with_iam(office: Asking) -> None:
+    orders, carts = office.propose("orders"), office.propose("carts")
+    office.ask(orders, carts, approvals=TWO_OF_THREE)
+    shown = direct.show(office.store, "run-1")
+    assert [change["title"] for change in shown["changes"]] == [
+        "carts: memory 512 -> 768 MB", "orders: memory 512 -> 768 MB",
+    ]  # fmt: skip
+    assert TOKEN not in json.dumps(shown)
+    event = {
+        "run_id": "run-1",
+        "digest": shown["digest"],
+        "approved": [orders.id],
+        "by": "Ben",
+        "reason": "carts later",
+    }
+    first = direct.take(office.store, {**event, "approver": "ben"}, LATER, office.give_back)
+    assert (first["outcome"], first["outstanding"]) == ("recorded", 1)
+    assert direct.take(office.store, {**event, "approver": "ben"}, LATER, office.give_back)["outcome"] == "refused"
+    assert office.post(office.link("anna"), approve(), now=LATER)["statusCode"] == 200
+    assert office.statuses(orders, carts) == [Status.APPROVED, Status.REJECTED]
+    recorded = office.store.approval("run-1")
+    assert recorded is not None
+    assert [vote.channel for vote in recorded.votes] == ["iam", "link"]
+    assert recorded.status is ApprovalStatus.ANSWERED
+
+
+def test_an_answer_with_iam_to_another_plan_or_no_question_is_refused_in_words(office: Asking) -> None:
+    event = {"run_id": "run-1", "digest": "e" * 64, "approved": [], "by": "Ben", "approver": "anyone"}
+    assert direct.take(office.store, event, NOW, office.give_back)["message"] == "Run run-1 asks nothing."
+    office.ask(office.propose("orders"))
+    refused = direct.take(office.store, event, NOW, office.give_back)
+    assert refused["message"] == "The plan of run run-1 is not the one that was answered."
+    assert direct.show(office.store, "run-2")["outcome"] == "unknown"

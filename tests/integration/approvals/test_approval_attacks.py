@@ -1,0 +1,409 @@
+"""What anybody on the internet may try on the function URL: nothing acts, nothing is told that should not be."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import boto3
+import pytest
+from optimizer.approvals import http
+from optimizer.approvals.http_request import LARGEST_BODY
+from optimizer.approvals.links import ApprovalLink
+from optimizer.core.approval import ApprovalStatus
+from optimizer.core.change import Change, Risk, Status
+from optimizer.store.table import ItemTable
+
+from tests.helpers.asking import DIGEST, FROM_PAGE, HOST, NOW, TOKEN, TWO_OF_THREE, Asking, approve, asking, url_event
+from tests.helpers.own_account import load_handler
+
+CSP = "default-src 'none'; style-src 'sha256-"
+
+
+@pytest.fixture
+def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
+    with asking(monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def asked(office: Asking) -> Change:
+    """One change that is asked about, for everybody."""
+    change = office.propose("orders")
+    office.ask(change)
+    return change
+
+
+def changed(url: str, **parameters: str) -> str:
+    """The address with other parameters."""
+    query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    return f"https://{HOST}/?{urlencode({**query, **parameters})}"
+
+
+def untouched(office: Asking, change: Change) -> bool:
+    """Whether the question is as if nobody had come."""
+    asked = office.store.approval("run-1")
+    assert asked is not None
+    waiting = office.statuses(change) == [Status.AWAITING_APPROVAL]
+    return waiting and office.told == [] and asked.votes == () and asked.status is ApprovalStatus.PENDING
+
+
+def harmless(answer: dict[str, Any]) -> None:
+    """An answer that tells nothing and that no browser would run anything of."""
+    assert TOKEN not in json.dumps(answer)
+    assert "Traceback" not in answer["body"]
+    assert 'File "' not in answer["body"]
+    headers = answer["headers"]
+    assert headers["Content-Security-Policy"].startswith(CSP)
+    assert "script-src" not in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Robots-Tag"].startswith("noindex")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_a_mail_scanner_that_opens_the_link_again_and_again_changes_nothing(
+    office: Asking, asked: Change, method: str
+) -> None:
+    for _ in range(20):
+        answer = office.request(office.link(), method)
+        harmless(answer)
+    assert answer["statusCode"] == (204 if method == "OPTIONS" else 200)
+    assert bool(answer["body"]) is (method == "GET")
+    assert untouched(office, asked)
+    assert office.post(office.link(), approve())["statusCode"] == 200
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "QUERY"])
+def test_other_methods_are_refused(office: Asking, asked: Change, method: str) -> None:
+    answer = office.request(office.link(), method, body=urlencode(approve()), headers=FROM_PAGE)
+    harmless(answer)
+    assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+    assert untouched(office, asked)
+
+
+def test_an_answer_that_is_sent_again_acts_once(office: Asking, asked: Change) -> None:
+    assert office.post(office.link(), approve())["statusCode"] == 200
+    for decision in ("all", "none"):
+        replayed = office.post(office.link(), approve("Mallory", decision))
+        harmless(replayed)
+        assert replayed["statusCode"] == 409
+        assert "Anna Berg answered on" in replayed["body"]
+        assert "Mallory" not in replayed["body"]
+    assert len(office.told) == 1
+    assert office.statuses(asked) == [Status.APPROVED]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"digest": "e" * 64},
+        {"run": "run-2"},
+        {"approver": "ben"},
+        {"until": "4102444800"},
+        {"mac": "A" * 43},
+        {"mac": ""},
+        {"digest": DIGEST[:-1]},
+        {"mac": "A" * 10_000},
+    ],
+)
+def test_a_link_of_which_anything_was_changed_is_not_valid(
+    office: Asking, asked: Change, parameters: dict[str, str]
+) -> None:
+    url = changed(office.link(), **parameters)
+    for answer in (office.request(url), office.post(url, approve())):
+        harmless(answer)
+        assert answer["statusCode"] in (403, 414)
+        assert "orders" not in answer["body"]
+    assert untouched(office, asked)
+
+
+def test_a_parameter_that_is_there_twice_counts_as_none(office: Asking, asked: Change) -> None:
+    assert office.request(f"{office.link()}&approver=ben")["statusCode"] == 403
+    assert untouched(office, asked)
+
+
+def test_a_run_that_exists_and_one_that_does_not_look_the_same_to_who_guesses(office: Asking, asked: Change) -> None:
+    guesses = [changed(office.link(), run=run, mac="B" * 43) for run in ("run-1", "run-2", asked.id, "RUN#run-1", "..")]
+    answers = [office.request(url) for url in guesses]
+    assert {(answer["statusCode"], answer["body"]) for answer in answers} == {(403, answers[0]["body"])}
+
+
+def test_a_signature_of_another_key_is_not_valid(office: Asking, asked: Change) -> None:
+    kms = boto3.client("kms")
+    other = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+    link = ApprovalLink("run-1", "anyone", NOW + timedelta(hours=24), DIGEST)
+    forged = kms.generate_mac(KeyId=other, Message=link.signed_bytes(), MacAlgorithm="HMAC_SHA_256")["Mac"]
+    assert office.post(link.url(office.base, forged), approve())["statusCode"] == 403
+    assert untouched(office, asked)
+
+
+def test_the_link_of_one_approver_does_not_answer_for_another(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders, approvals=TWO_OF_THREE)
+    of_anna = office.link("anna")
+    signature = parse_qs(urlsplit(office.link("ben")).query)["mac"][0]
+    for url in (changed(of_anna, approver="ben"), changed(of_anna, mac=signature)):
+        assert office.post(url, approve())["statusCode"] == 403
+    office.post(of_anna, approve())
+    office.post(of_anna, approve("Ben"))
+    asked = office.store.approval("run-1")
+    assert asked is not None
+    assert [vote.approver for vote in asked.votes] == ["anna"]
+    assert office.told == []
+
+
+def test_an_approver_whom_the_policy_no_longer_asks_has_a_withdrawn_link(office: Asking, asked: Change) -> None:
+    link = ApprovalLink("run-1", "dora", NOW + timedelta(hours=24), DIGEST)
+    answer = office.post(link.url(office.base, office.signatures.sign(link)), approve())
+    assert (answer["statusCode"], "withdrawn" in answer["body"]) == (410, True)
+    assert untouched(office, asked)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_expired_link_says_so_and_does_nothing(office: Asking, asked: Change, method: str) -> None:
+    late = NOW + timedelta(hours=24)
+    answer = office.request(office.link(), method, late, body=urlencode(approve()), headers=FROM_PAGE)
+    harmless(answer)
+    assert (answer["statusCode"], "This link has expired" in answer["body"]) == (410, True)
+    assert "Tue 3 Nov 2026, 10:00 Europe/Berlin" in answer["body"]
+    assert untouched(office, asked)
+
+
+@pytest.mark.usefixtures("asked")
+def test_changes_that_are_not_those_that_were_asked_about_are_not_approved(office: Asking) -> None:
+    question = office.store.approval("run-1")
+    assert question is not None
+    other = office.propose("carts")
+    document = {**question.change_digests, other.id: other.digest}
+    office.store.replace_approval(question, replace(question, change_digests=document))
+    answer = office.post(office.link(), approve())
+    assert (answer["statusCode"], "The plan has changed" in answer["body"]) == (409, True)
+    assert office.told == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "cross-site", "origin": f"https://{HOST}"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": f"https://{HOST}.evil.example"},
+        {"origin": f"http://{HOST}"},
+        {},
+    ],
+)
+def test_an_answer_sent_from_another_origin_is_refused(office: Asking, asked: Change, headers: dict[str, str]) -> None:
+    sent = {"content-type": FROM_PAGE["content-type"], **headers}
+    answer = office.request(office.link(), "POST", body=urlencode(approve()), headers=sent)
+    harmless(answer)
+    assert answer["statusCode"] == 403
+    assert untouched(office, asked)
+
+
+def test_an_older_browser_shows_by_its_origin_that_the_answer_comes_from_the_page(
+    office: Asking, asked: Change
+) -> None:
+    sent = {"content-type": FROM_PAGE["content-type"], "origin": f"https://{HOST}"}
+    body = base64.b64encode(urlencode(approve()).encode()).decode()
+    answer = office.request(office.link(), "POST", body=body, base64=True, headers=sent)
+    assert answer["statusCode"] == 200
+    assert office.statuses(asked) == [Status.APPROVED]
+
+
+HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{style}{0}"
+
+
+def test_html_in_names_tags_reasons_and_values_is_text(office: Asking) -> None:
+    asked = office.propose(
+        "orders",
+        target=f"arn:aws:lambda:eu-west-1:123456789012:function:{HTML}",
+        reason=f"It is tagged {HTML}.",
+        before={"memory_mb": 512, HTML: HTML},
+        after={"memory_mb": 768, "schedule": [HTML]},
+        undo={HTML: HTML},
+        evidence={HTML: HTML, "deep": {"er": [HTML]}},
+        risk=Risk.HIGH,
+    )
+    other = office.propose("carts")
+    office.ask(asked, other)
+    pages = [
+        office.request(office.link()),
+        office.post(office.link(), approve(HTML, "", HTML, [HTML])),
+        office.post(office.link(), approve(HTML, "some", HTML, [asked.id])),
+        office.request(office.link()),
+    ]
+    assert [page["statusCode"] for page in pages] == [200, 422, 200, 409]
+    for page in pages:
+        harmless(page)
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page["body"]
+        assert "<script" not in page["body"]
+        assert "<img" not in page["body"]
+        assert "\"'&{" not in page["body"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("by=" + "x" * LARGEST_BODY, 413),
+        ("by=" + "x" * 6_000_000, 413),
+        ("&".join(f"a{n}=1" for n in range(2000)), 413),
+        ("decision=all&by=" + "x" * 81, 422),
+        ("decision=all&by=Anna&reason=" + "x" * 501, 422),
+        ("decision=all&by=%ff%fe%00", 200),
+        ("decision=all", 422),
+        ("decision=all&by=+++", 422),
+        ("decision=perhaps&by=Anna", 422),
+        ("decision=some&by=Anna", 422),
+        ("decision=some&by=Anna&change=memory-9", 422),
+        ("", 422),
+    ],
+)
+def test_a_body_that_is_giant_or_no_answer_is_refused(office: Asking, asked: Change, body: str, status: int) -> None:
+    answer = office.post(office.link(), body)
+    harmless(answer)
+    assert answer["statusCode"] == status
+    assert len(answer["body"]) < 20_000
+    assert untouched(office, asked) is (status != 200)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
+def test_what_is_not_a_form_is_refused(office: Asking, asked: Change, kind: str) -> None:
+    assert office.post(office.link(), urlencode(approve()), **{"content-type": kind})["statusCode"] == 415
+    assert untouched(office, asked)
+
+
+def test_a_body_that_is_no_base64_is_refused(office: Asking, asked: Change) -> None:
+    answer = office.request(office.link(), "POST", body="%%%", base64=True, headers=FROM_PAGE)
+    assert answer["statusCode"] == 400
+    assert untouched(office, asked)
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/robots.txt", "/admin", "//", "/../", "/?/"])
+def test_there_is_one_page(office: Asking, asked: Change, path: str) -> None:
+    answer = office.request(f"https://{HOST}{path}")
+    harmless(answer)
+    assert answer["statusCode"] in (403, 404)
+    assert untouched(office, asked)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, office: Asking) -> ModuleType:
+    """The handler itself, with what the office uses in the places of its clients."""
+    for name in ("TABLE", "BUCKET", "TOPIC_ARN", "POLICY_KEY"):
+        monkeypatch.setenv(f"OPTIMIZER_{name}", "x")
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
+    module = load_handler("answer_approval")
+    monkeypatch.setattr(module, "STORE", office.store)
+    monkeypatch.setattr(module, "SIGNATURES", office.signatures)
+    monkeypatch.setattr(module, "_give_back", office.give_back)
+    return module
+
+
+def test_what_breaks_is_not_shown(app: ModuleType, office: Asking, asked: Change, monkeypatch: Any) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError(f"the secret is {TOKEN}")
+
+    monkeypatch.setattr(office.store, "approval", broken)
+    answer = app.handler(url_event(office.link(), "GET"), None)
+    harmless(answer)
+    assert (answer["statusCode"], "secret" in answer["body"]) == (500, False)
+    monkeypatch.undo()
+    assert untouched(office, asked)
+
+
+def test_a_request_cannot_pretend_to_be_an_invocation(app: ModuleType, office: Asking, asked: Change) -> None:
+    direct = {
+        "step": "answer",
+        "run_id": "run-1",
+        "digest": DIGEST,
+        "approver": "anyone",
+        "by": "Mallory",
+        "approved": [asked.id],
+    }
+    event = {**url_event(office.base, "POST", body=json.dumps(direct), headers=FROM_PAGE), **direct}
+    assert app.handler(event, None)["statusCode"] == 403
+    assert untouched(office, asked)
+
+
+def test_a_flood_of_every_kind_is_answered_and_acts_on_nothing(app: ModuleType, office: Asking, asked: Change) -> None:
+    """More than a thousand requests a second reach the handler; what is forged is refused before the table is read."""
+    good = office.link()
+    kinds: list[Callable[[int], dict[str, Any]]] = [
+        lambda n: url_event(changed(good, mac=base64.urlsafe_b64encode(n.to_bytes(32)).decode()[:43]), "GET"),
+        lambda n: url_event(changed(good, run=f"guess-{n}"), "POST", body=urlencode(approve()), headers=FROM_PAGE),
+        lambda n: url_event(f"https://{HOST}/{n}", "GET"),
+        lambda n: url_event(f"https://{HOST}/?run={n}", "HEAD"),
+        lambda _: url_event(good, "POST", body=urlencode(approve()), headers={"origin": "https://evil.example"}),
+        lambda _: url_event(good, "OPTIONS"),
+        lambda _: url_event(good, "DELETE"),
+        lambda _: url_event(good, "POST", body="x" * LARGEST_BODY * 2, headers=FROM_PAGE),
+    ]
+    events = [kinds[n % len(kinds)](n) for n in range(2000)]
+    local = Local(good)
+    app.SIGNATURES = local  # type: ignore[attr-defined]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda event: app.handler(event, None), events))
+    took_s = time.perf_counter() - began
+    for answer in answers:
+        harmless(answer)
+        assert answer["statusCode"] in (204, 403, 404, 405, 413)
+    assert local.asked == 500
+    assert untouched(office, asked)
+    assert len(events) / took_s > 1000
+
+
+class Local:
+    """A verifier in this process: how fast KMS answers is not what is measured."""
+
+    def __init__(self, good: str) -> None:
+        self.good = good
+        self.asked = 0
+
+    def is_valid(self, link: ApprovalLink, signature: bytes) -> bool:
+        self.asked += 1
+        return link.url(f"https://{HOST}/", signature) == self.good
+
+
+def test_of_many_who_answer_at_once_one_does(
+    app: ModuleType, office: Asking, asked: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_write, send = threading.Lock(), ItemTable._send
+
+    def atomic(*arguments: Any, **options: Any) -> None:
+        # As on AWS: the emulated table looks at a condition and writes in two steps that others can come between.
+        with one_write:
+            send(*arguments, **options)
+
+    monkeypatch.setattr(ItemTable, "_send", atomic)
+    event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)
+    app.http = _AtNow()  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: app.handler(event, None), range(24)))
+    assert len(office.told) == 1
+    assert sorted({answer["statusCode"] for answer in answers}) == [200, 409]
+    assert sum(answer["statusCode"] == 200 for answer in answers) == 1
+    assert office.statuses(asked) == [Status.APPROVED]
+
+
+class _AtNow:
+    """The module `web` as it is at the time of the question."""
+
+    Desk, response, failed = http.Desk, staticmethod(http.response), staticmethod(http.failed)
+
+    @staticmethod
+    def respond(event: dict[str, Any], desk: http.Desk, _now: datetime) -> Any:
+        return http.respond(event, desk, NOW.astimezone(UTC))

@@ -1,0 +1,113 @@
+"""`optimizer approve`, against the handler's own answers."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from optimizer.approvals import direct
+from optimizer.core.change import Status
+from optimizer_cli.main import main
+
+from tests.helpers.asking import NOW, TWO_OF_THREE, Asking, asking
+
+
+class Lambda:
+    """Invokes answer_approval in this process."""
+
+    def __init__(self, office: Asking) -> None:
+        self.office = office
+        self.functions: list[str] = []
+
+    def invoke(self, FunctionName: str, Payload: str) -> Any:  # noqa: N803 - names of boto3
+        self.functions.append(FunctionName)
+        event = json.loads(Payload)
+        store = self.office.store
+        if event["step"] == "show":
+            answer = direct.show(store, event["run_id"])
+        else:
+            answer = direct.take(store, event, NOW, self.office.give_back)
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+@pytest.fixture
+def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
+    with asking(monkeypatch) as found:
+        client, own = boto3.client, Lambda(found)
+        monkeypatch.setattr(boto3, "client", lambda name, **rest: own if name == "lambda" else client(name, **rest))
+        yield found
+
+
+def optimizer(*words: str, answer: str = "") -> Result:
+    return CliRunner().invoke(main, ["approve", *words], input=answer)
+
+
+def test_it_shows_what_is_asked_and_asks_before_it_answers(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders)
+    declined = optimizer("run-1", answer="n\n")
+    assert declined.exit_code == 1
+    assert "orders" in declined.output
+    assert "-3.20 USD" in declined.output
+    assert office.told == []
+    agreed = optimizer("run-1", "--reason", "fine", answer="y\n")
+    assert (agreed.exit_code, agreed.output.splitlines()[-1]) == (0, "Approved 1, rejected 0. The run goes on.")
+    assert office.statuses(orders) == [Status.APPROVED]
+
+
+def test_changes_that_are_not_named_are_rejected(office: Asking) -> None:
+    orders, carts = office.propose("orders"), office.propose("carts")
+    office.ask(orders, carts)
+    done = optimizer("run-1", carts.id, "--yes", "--json", "--by", "Anna")
+    assert json.loads(done.output)["approved"] == [carts.id]
+    assert office.statuses(orders, carts) == [Status.REJECTED, Status.APPROVED]
+    assert "Rejected by Anna." in office.store.change(orders.id).message
+
+
+def test_everything_can_be_rejected(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders)
+    assert optimizer("run-1", "--reject", "--yes").exit_code == 0
+    assert office.statuses(orders) == [Status.REJECTED]
+
+
+def test_where_several_are_asked_it_must_be_said_for_whom(office: Asking) -> None:
+    office.ask(office.propose("orders"), approvals=TWO_OF_THREE)
+    assert "--as anna or --as ben or --as cleo" in optimizer("run-1", "--yes").output
+    assert "The run waits for 1 more." in optimizer("run-1", "--yes", "--as", "ben").output
+    again = optimizer("run-1", "--yes", "--as", "ben")
+    assert (again.exit_code, "ben has answered run run-1" in again.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run-2", "--yes"), "This run asks nothing"),
+        (("run-1", "memory-9", "--yes"), "memory-9: not asked about; asked about: memory-"),
+        (("run-1", "memory-9", "--reject"), "--reject rejects everything"),
+        (("run-1", "--json"), "--json asks nothing: say --yes with it."),
+    ],
+)
+def test_a_mistake_is_said_in_one_sentence(office: Asking, words: tuple[str, ...], says: str) -> None:
+    office.ask(office.propose("orders"))
+    result = optimizer(*words)
+    assert result.exit_code in (1, 2)
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
+def test_mail_page_and_terminal_say_the_same_numbers(office: Asking) -> None:
+    office.ask(office.propose("orders"))
+    mail = " ".join(office.sent[0].text.split())
+    page = office.request(office.link())["body"]
+    terminal = optimizer("run-1", answer="n\n").output
+    price = "-3.20 USD (-4.10 to -2.30) a month"
+    assert price in mail
+    assert price in page
+    assert price in direct.show(office.store, "run-1")["changes"][0]["price"]
+    assert all(word in terminal for word in price.split())
+    assert "512 -> 768" in mail
+    assert "512 \N{RIGHTWARDS ARROW} 768" in page

@@ -1,0 +1,428 @@
+"""start_run, check_guardrails and publish_results, with the sample events, on an emulated account."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.store.documents import Documents
+from optimizer.store.run_store import RunStore
+
+from tests.helpers.own_account import TABLE, create_inbox, create_target, load_handler, own_account, sample_event
+
+REGION = "eu-west-1"
+
+
+RUN = sample_event("start_run")["run_id"]
+
+
+class Account:
+    """moto's S3, DynamoDB, SNS, Lambda and tagging API with the application's own resources."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.s3: Any = boto3.client("s3")
+        self.documents = Documents(self.s3, "optimizer")
+        kms: Any = boto3.client("kms")
+        self.report_key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        self.store = RunStore(boto3.client("dynamodb"), TABLE)
+        self.sqs: Any = boto3.client("sqs")
+        topic, self.queue = create_inbox()
+        monkeypatch.setenv("OPTIMIZER_TOPIC_ARN", topic)
+        monkeypatch.setenv("OPTIMIZER_REPORT_KEY", self.report_key)
+        monkeypatch.setenv("OPTIMIZER_REPORT_URL", "https://reports.example/")
+        monkeypatch.setenv("OPTIMIZER_REPORT_DAYS", "7")
+        self.lambda_: Any = boto3.client("lambda")
+
+    def function(self, name: str, **tags: str) -> str:
+        return create_target(name, alias=False, **tags)
+
+    def policy(self, document: Any) -> None:
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.documents.write_bytes("policy/policy.json", content, "application/json")
+
+    def call(self, name: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        answer: dict[str, Any] = load_handler(name).handler(payload or sample_event(name), None)
+        json.dumps(answer)
+        return answer
+
+    def propose(self, *changes: Change, name: str = "capacity-0000", **more: Any) -> None:
+        document = {"changes": [change.to_document() for change in changes], "no_changes": [], "failed": {}, **more}
+        self.documents.write(f"runs/{RUN}/proposals/{name}.json", document)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What came out of the topic at a queue; `Message` is its text, `document` all that a program gets."""
+        found: list[dict[str, Any]] = []
+        while batch := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in batch:
+                notification = json.loads(message["Body"])
+                document = json.loads(notification["Message"])
+                found.append({**notification, "Message": document["text"], "document": document})
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    with own_account(monkeypatch, REGION):
+        yield Account(monkeypatch)
+
+
+def arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:123456789012:function:{name}"
+
+
+def memory(name: str = "orders", after: int = 768) -> Change:
+    return Change(
+        run_id=RUN,
+        tuner=Tuner.MEMORY,
+        action="set_memory",
+        target=arn(name),
+        before={"memory_mb": 1024},
+        after={"memory_mb": after},
+        reason="The same work costs a fifth less.",
+        undo={"memory_mb": 1024},
+        risk=Risk.MEDIUM,
+        evidence={"max_memory_used_mb": 300, "samples": 5000, "price_ratio": 0.8, "duration_ratio": 1.02},
+        effect=Effect(usd_month=Interval(-3.2, -4.1, -2.3)),
+    )
+
+
+def test_a_run_starts_with_a_manifest_of_batches_and_its_own_copy_of_the_policy(account: Account) -> None:
+    account.policy({"version": 1, "time_zone": "Europe/Berlin", "run": {"approval_hours": 2}})
+    for number in range(51):
+        account.function(f"f{number:03d}")
+    account.function("untagged-for-us", optimizer="off")
+    answer = account.call("start_run")
+    assert answer == {
+        "outcome": "started",
+        "run_id": RUN,
+        "manifest_key": f"runs/{RUN}/manifest.json",
+        "bucket": "optimizer",
+        "targets": 51,
+        "databases": [],
+        "caches": [],
+        "report_parts": ["0000", "0001"],
+        "approval_timeout_s": 7200,
+        "max_changes_at_once": 3,
+    }
+    manifest = account.documents.read(answer["manifest_key"])
+    assert manifest == [
+        {"batch": "0000", "key": f"runs/{RUN}/batches/0000.json"},
+        {"batch": "0001", "key": f"runs/{RUN}/batches/0001.json"},
+    ]
+    first, second = (account.documents.read(item["key"])["functions"] for item in manifest)
+    assert (len(first), len(second)) == (50, 1)
+    assert first[0] == {
+        "function_name": "f000",
+        "function_arn": arn("f000"),
+        "alias": "live",
+        "timezone": "Europe/Berlin",
+        "warmup_ready": False,
+        "tags": {"optimizer": "on"},
+    }
+    assert account.documents.read(f"runs/{RUN}/policy.json")["time_zone"] == "Europe/Berlin"
+    assert account.store.run(RUN)["status"] == "running"
+
+
+def test_without_a_stored_policy_a_run_only_recommends(account: Account) -> None:
+    assert account.call("start_run")["outcome"] == "started"
+    assert account.documents.read(f"runs/{RUN}/policy.json")["mode"] == "recommend"
+    assert account.documents.read(f"runs/{RUN}/manifest.json") == []
+
+
+def test_a_policy_with_five_errors_is_answered_with_all_five_and_nothing_is_left_behind(account: Account) -> None:
+    account.policy({"version": 1, "mode": "x", "memory": {"floor_mb": 1, "goal": 2, "headroom": 0}, "rum": {}})
+    answer = account.call("start_run")
+    assert answer["outcome"] == "policy_invalid"
+    assert answer["message"].startswith("The policy policy/policy.json has 5 errors: (1) memory.floor_mb: must be")
+    assert "\n" not in answer["message"]
+    assert account.documents.keys("runs/") == []
+    assert account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})["outcome"] == "policy_invalid"
+
+
+def test_a_policy_that_is_no_json_is_answered_with_line_and_column(account: Account) -> None:
+    account.policy(b'{"version": 1\n "mode": "auto"}')
+    assert "Not JSON: line 2, column 2: Expecting ',' delimiter." in account.call("start_run")["message"]
+
+
+def test_a_second_run_while_one_is_going_does_nothing(account: Account) -> None:
+    account.call("start_run")
+    answer = account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})
+    assert answer == {"outcome": "busy", "message": f"Run {RUN} is still going; this run does nothing."}
+    assert account.documents.keys("runs/run-2/") == []
+
+
+def test_a_start_done_again_gives_the_same_answer_with_the_policy_of_the_first_time(account: Account) -> None:
+    account.policy({"version": 1, "mode": "approve"})
+    account.function("orders")
+    first = account.call("start_run")
+    account.policy({"version": 1, "mode": "auto"})
+    assert account.call("start_run") == first
+    assert account.documents.read(f"runs/{RUN}/policy.json")["mode"] == "approve"
+
+
+def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account: Account) -> None:
+    account.policy({"version": 1, "functions": {"include": ["shop-*"], "exclude": ["*-old"]}})
+    account.function(
+        "shop-a",
+        **{"optimizer:warmup": "ready", "optimizer:alias": "prod", "optimizer:time-zone": "Asia/Tokyo"},
+    )
+    account.function("shop-b", **{"optimizer:time-zone": "Nowhere/None"})
+    for name in ("shop-c", "shop-old", "billing"):
+        account.function(name)
+    request = {"functions": ["shop-a", "shop-b", "shop-old", "billing", "gone"]}
+    answer = account.call("start_run", {**sample_event("start_run"), "request": request})
+    assert answer["targets"] == 2
+    found = account.documents.read(f"runs/{RUN}/batches/0000.json")["functions"]
+    assert [(f["function_name"], f["alias"], f["timezone"], f["warmup_ready"]) for f in found] == [
+        ("shop-a", "prod", "Asia/Tokyo", True),
+        ("shop-b", "live", "UTC", False),
+    ]
+    assert account.store.run(RUN)["left_out"] == {
+        "billing": "no pattern of functions.include in the policy matches its name",
+        "gone": "there is no function of this name with the tags optimizer=on in this account and region",
+        "shop-old": "functions.exclude of the policy leaves out *-old",
+    }
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"functions": "orders"}, "functions: must be a list of texts"),
+        ({"tuners": ["memmory"]}, "tuners: memmory is not one of"),
+        ({"reason": 3}, "reason: must be a text"),
+        ({"only_automatic": "yes"}, "only_automatic: must be true or false"),
+        (
+            {"function": ["orders"]},
+            "function is not known; known: databases, functions, only_automatic, reason, review, tuners",
+        ),
+        (["orders"], 'it must be an object {...}, not ["orders"]'),
+        (None, "it must be an object {...}, not null"),
+    ],
+)
+def test_a_request_that_cannot_be_used_is_answered_with_its_field_and_takes_no_lock(
+    account: Account, request_: Any, message: str
+) -> None:
+    answer = account.call("start_run", {**sample_event("start_run"), "request": request_})
+    assert answer["outcome"] == "request_invalid"
+    assert answer["message"].startswith(f"The input of the execution cannot be used: {message}")
+    assert account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})["outcome"] == "started"
+
+
+LIGHT = {"tuners": ["warmups"], "only_automatic": True, "reason": "schedule of warm-ups"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome"),
+    [
+        ({}, "skipped"),
+        ({"mode": "approve"}, "skipped"),
+        ({"mode": "auto", "warmups": {"mode": "approve"}}, "skipped"),
+        ({"mode": "auto"}, "started"),
+        ({"warmups": {"mode": "auto"}}, "started"),
+    ],
+)
+def test_a_run_every_few_hours_starts_only_where_nobody_has_to_be_asked(
+    account: Account, policy: dict[str, Any], outcome: str
+) -> None:
+    account.policy({"version": 1, **policy})
+    account.function("orders")
+    answer = account.call("start_run", {**sample_event("start_run"), "request": LIGHT})
+    assert answer["outcome"] == outcome
+    if outcome == "skipped":
+        assert account.documents.keys("runs/") == []
+        assert account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})["outcome"] == "started"
+    else:
+        assert account.documents.read(f"runs/{RUN}/batches/0000.json")["tuners"] == ["warmups"]
+
+
+def test_a_planner_of_other_tuners_reads_and_proposes_nothing(account: Account) -> None:
+    account.policy({"version": 1, "mode": "auto"})
+    account.function("orders")
+    account.call("start_run", {**sample_event("start_run"), "request": LIGHT})
+    # No traffic was written and moto has no log group: reading either would fail.
+    assert account.call("plan_capacity", {"run_id": RUN, "batch": "0000"}) == {
+        "outcome": "planned",
+        "run_id": RUN,
+        "batch": "0000",
+        "changes": 0,
+        "no_changes": 0,
+        "failed": 0,
+    }
+    assert account.documents.read(f"runs/{RUN}/proposals/capacity-0000.json")["changes"] == []
+
+
+def started(account: Account, policy: dict[str, Any], functions: int = 8) -> None:
+    account.policy({"version": 1, **policy})
+    for number in range(functions):
+        account.function(f"f{number}")
+    account.call("start_run")
+
+
+def test_every_change_is_recorded_with_its_verdict_before_the_answer(account: Account) -> None:
+    started(account, {"mode": "auto", "memory": {"mode": "approve"}})
+    good, bad = memory("f0"), memory("f1", after=256)
+    account.propose(good, bad)
+    answer = account.call("check_guardrails")
+    assert (answer["outcome"], answer["automatic"], answer["recommended"], answer["refused"]) == ("checked", [], 0, 1)
+    assert answer["ask"] == [{"change_id": good.id, "tuner": "memory"}]
+    assert account.store.change(good.id).status is Status.AWAITING_APPROVAL
+    refused = account.store.change(bad.id)
+    assert (refused.status, refused.rule) == (Status.REFUSED, "memory.step")
+    plan = account.documents.read(answer["plan_key"])
+    assert {item["change"]["id"]: item["rule"] for item in plan["proposals"]} == {
+        good.id: "mode",
+        bad.id: "memory.step",
+    }
+
+
+def test_a_plan_is_decided_once(account: Account) -> None:
+    started(account, {"mode": "auto"})
+    account.propose(memory("f0"))
+    first = account.call("check_guardrails")
+    account.propose(memory("f1"), name="capacity-0001")
+    assert account.call("check_guardrails") == first
+    assert len(list(account.store.changes_of(RUN))) == 1
+
+
+def test_changes_that_a_dead_try_left_unrecorded_are_recorded_by_the_next(account: Account) -> None:
+    started(account, {"mode": "auto"})
+    account.propose(memory("f0"))
+    first = account.call("check_guardrails")
+    key = {"pk": {"S": f"CHANGE#{memory('f0').id}"}, "sk": {"S": "CHANGE"}}
+    boto3.client("dynamodb").delete_item(TableName="optimizer", Key=key)
+    assert account.call("check_guardrails") == first
+    assert account.store.change(memory("f0").id).status is Status.APPROVED
+
+
+def test_the_default_policy_recommends_and_lets_nothing_act(account: Account) -> None:
+    started(account, {})
+    account.propose(memory("f0"))
+    answer = account.call("check_guardrails")
+    assert (answer["automatic"], answer["ask"], answer["recommended"]) == ([], [], 1)
+
+
+def test_a_tuner_that_was_not_asked_for_does_nothing(account: Account) -> None:
+    account.policy({"version": 1, "mode": "auto", "run": {"max_changes_share": 1}})
+    account.function("f0")
+    account.call("start_run", {**sample_event("start_run"), "request": {"tuners": ["warmups"]}})
+    account.propose(memory("f0"))
+    assert account.call("check_guardrails")["refused"] == 1
+    assert account.store.change(memory("f0").id).rule == "run.request"
+
+
+def test_a_cool_down_on_record_refuses(account: Account) -> None:
+    started(account, {"mode": "auto"})
+    account.store.cool_down(arn("f0"), Tuner.MEMORY, datetime.now(UTC) + timedelta(days=1), "memory-earlier")
+    account.propose(memory("f0"))
+    account.call("check_guardrails")
+    assert account.store.change(memory("f0").id).rule == "memory.cool_down"
+
+
+def test_a_run_without_proposals_is_checked_and_reported(account: Account) -> None:
+    started(account, {}, functions=1)
+    answer = account.call("check_guardrails")
+    assert (answer["automatic"], answer["ask"], answer["recommended"], answer["refused"]) == ([], [], 0, 0)
+    account.call("publish_results")
+    (message,) = account.messages()
+    assert message["Subject"] == "Optimizer: nothing to change (1 functions looked at)"
+
+
+def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: Account) -> None:
+    account.policy({"version": 1})
+    account.function("f0")
+    account.call("start_run", {**sample_event("start_run"), "request": {"functions": ["f0", "gone"]}})
+    failed = {arn("f7"): "it has no alias live"}
+    account.propose(memory("f0"), memory("f1", after=256), failed=failed)
+    account.call("check_guardrails")
+    cause = '{"errorMessage": "no \\"table\\"", "errorType": "ClientError", "stackTrace": ["'
+    batches = [{"batch": "0003", "state": "AnalyzeTraffic", "error": "ClientError", "cause": cause}]
+    payload = {**sample_event("publish_results"), "failed_batches": batches}
+    answer = account.call("publish_results", payload)
+    assert account.call("publish_results", payload) == answer
+    (message,) = account.messages()
+    assert message["MessageId"] == answer["message_id"]
+    assert len(message["Subject"]) < 100
+    assert message["Subject"].isascii()
+    attributes = {name: one["Value"] for name, one in message["MessageAttributes"].items()}
+    assert attributes["run"] == RUN
+    assert (attributes["outcome"], attributes["severity"]) == ("succeeded", "warning")
+    assert json.loads(attributes["tuner"]) == ["memory"]
+    text = " ".join(message["Message"].split())
+    for said in ("-3.20 USD", "[memory.step]", "f7: it has no alias live", "gone: there is no function"):
+        assert said in text
+    assert 'Batch 0003 failed in AnalyzeTraffic: ClientError: no "table"' in text
+    report = account.documents.read(f"runs/{RUN}/report.json")
+    assert report["possible_usd_month"] == {"estimate": -3.2, "low": -4.1, "high": -2.3}
+    kept = account.documents.read_bytes(f"runs/{RUN}/report.txt").decode()
+    assert set(kept.splitlines()) < set(message["Message"].splitlines())
+    assert "://" in message["Message"]
+    assert "://" not in kept
+    document = message["document"]
+    assert (document["counts"]["recommended"], document["counts"]["refused"], document["not_looked_at"]) == (1, 1, 2)
+    assert document["possible_usd_month"] == report["possible_usd_month"]
+    run = account.store.run(RUN)
+    assert (run["status"], run["message_id"]) == ("succeeded", answer["message_id"])
+
+
+def test_the_outcome_of_a_change_is_published_once(account: Account) -> None:
+    change = memory()
+    account.store.record_change(change, Status.WATCHING, datetime.now(UTC))
+    account.store.move(
+        change.id, Status.REVERTED, datetime.now(UTC), frm={Status.WATCHING}, message="Errors rose from 0 to 3 %."
+    )
+    payload = {"step": "change", "run_id": RUN, "change_id": change.id}
+    first = account.call("publish_results", payload)
+    assert account.call("publish_results", payload) == first
+    (message,) = account.messages()
+    assert message["Subject"] == "Optimizer: memory of orders reverted"
+    assert "Errors rose from 0 to 3 %." in message["Message"]
+    assert message["MessageAttributes"]["severity"]["Value"] == "warning"
+
+
+def test_a_message_whose_sending_was_not_recorded_is_sent_again(account: Account) -> None:
+    change = memory()
+    account.store.record_change(change, Status.KEPT, datetime.now(UTC))
+    account.store.start_publication(f"CHANGE#{change.id}", datetime.now(UTC))
+    account.call("publish_results", {"step": "change", "run_id": RUN, "change_id": change.id})
+    assert len(account.messages()) == 1
+
+
+def test_a_review_is_a_report_over_the_quarter_and_takes_no_lock(account: Account) -> None:
+    now = datetime.now(UTC)
+    for week in range(1, 9):
+        name, at = f"week-{week}", now - timedelta(weeks=week)
+        account.store.record_run(name, at, targets=2)
+        account.store.finish_run(name, "succeeded", at)
+        traffic = {"invocations_day": 1000.0 - 50 * week, "need": {"max": 4}, "days": 15, "function_arn": arn("f0")}
+        account.documents.write(f"runs/{name}/traffic/0000.json", {"functions": {"f0": traffic}, "failed": {}})
+    for number in range(12):
+        change = memory(f"f{number}")
+        account.store.record_change(change, Status.REFUSED, now, verdict="refused", rule="memory.step", message="No.")
+    account.store.take_lock("another", now, timedelta(hours=1))
+    started = account.call(
+        "start_run", {**sample_event("start_run"), "request": {"review": True, "reason": "monthly review"}}
+    )
+    assert started["outcome"] == "review"
+    payload = {"step": "review", "run_id": RUN}
+    answer = account.call("publish_results", payload)
+    assert account.call("publish_results", payload) == answer
+    (message,) = account.messages()
+    assert message["document"]["kind"] == "Review finished"
+    review = account.documents.read(f"runs/{RUN}/report.json")
+    assert [week["calls_day"] for week in review["weeks"]] == [600.0 + 50 * week for week in range(8)]
+    # Fifty calls a day more each week, for another thirteen weeks.
+    assert review["calls_day_ahead"] == {"estimate": 1600.0, "low": 1600.0, "high": 1600.0}
+    assert review["environments_ahead"]["estimate"] == 4.0
+    assert review["rules"] == [["memory.step", 12]]
+    assert any("memory.step refused 12 of 12 proposals" in line for line in review["advice"])
+    page = account.documents.read_bytes(f"runs/{RUN}/report/index.html").decode()
+    text = " ".join(message["Message"].split())
+    for said in ("950", "1,600", "memory.step"):
+        assert said in page
+        assert said in text
+    assert account.store.run(RUN)["status"] == "succeeded"
+    assert account.store.lock_holder(now) == "another"

@@ -1,0 +1,349 @@
+"""The life of a warm-up Change against moto's EventBridge Scheduler and DynamoDB."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from optimizer import guardrails
+from optimizer.aws.scheduler import ScheduleDiffers, ScheduleTarget, put_schedule
+from optimizer.core import Warmed
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.core.clock import minute_of, moment_of
+from optimizer.policy.model import Policy, Warmups
+from optimizer.store.pings import PingLog
+from optimizer.store.run_store import RunStore
+from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
+from optimizer.warmups import schedules
+from optimizer.warmups.change import ChangeWarmups, Target
+from optimizer.warmups.observe import Calls
+from optimizer.warmups.schedule_batches import planned, warmup_of
+
+from tests.helpers.own_account import create_run_table
+
+# moto takes no schedule for a time that has passed.
+NOW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders"
+GROUP = "optimizer-warmups"
+WATCH_MINUTES = Warmups().watch_minutes
+
+
+class World:
+    """A ChangeWarmups on moto, with what it reads of the target in plain attributes."""
+
+    def __init__(self) -> None:
+        dynamodb: Any = boto3.client("dynamodb", "us-east-1")
+        create_run_table(dynamodb)
+        self.scheduler: Any = boto3.client("scheduler", "us-east-1")
+        self.scheduler.create_schedule_group(Name=GROUP)
+        self.store = RunStore(dynamodb, "optimizer")
+        self.log = PingLog(dynamodb, "optimizer")
+        self.in_place = PlansInPlace(dynamodb, "optimizer")
+        self.target = Target(has_alias=True, ready=True)
+        self.refusal: Any = None
+        self.policy = Policy()
+        self.calls = Calls(1000.0, 1.0)
+        self.remaining_ms = 300_000.0
+        self.life = ChangeWarmups(
+            store=self.store,
+            log=self.log,
+            in_place=self.in_place,
+            scheduler=self.scheduler,
+            schedules=ScheduleTarget(
+                GROUP, "arn:aws:iam::123456789012:role/schedules", ARN.replace("orders", "warm_function")
+            ),
+            recheck=lambda change, live, now: self.refusal or guardrails.recheck(change, live, self.policy, now),
+            read_target=lambda _name, _alias: self.target,
+            read_calls=lambda _name, _first, _end: self.calls,
+            remaining_ms=lambda: self.remaining_ms,
+            watch_minutes=WATCH_MINUTES,
+        )
+
+    def names(self) -> list[str]:
+        pages = self.scheduler.get_paginator("list_schedules").paginate(GroupName=GROUP)
+        return sorted(schedule["Name"] for page in pages for schedule in page["Schedules"])
+
+    def approved(self, change: Change) -> Change:
+        self.store.record_change(change, Status.APPROVED, NOW)
+        return change
+
+    def warmed(self, change: Change, minutes: list[int], **different: Any) -> None:
+        values = {"asked": 2, "environments": 2, "cold": 1, "calls": 2, "failed": 0} | different
+        for minute in minutes:
+            warmed = Warmed(**values, spread_ms=4.0, hold_ms=200.0, rounds=1, busy_ms=400.0)
+            self.log.record(warmup_of(change, minute, 2), warmed, moment_of(minute))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        yield World()
+
+
+def change_of(run_id: str = "run-1", pings: int = 12, first: datetime = NOW, **after: Any) -> Change:
+    return Change(
+        run_id=run_id,
+        tuner=Tuner.WARMUPS,
+        action="schedule_warmups",
+        target=ARN,
+        before={"schedules": 0, "plans": []},
+        after={
+            "pings": 2 * pings,
+            "most_environments": 2,
+            "usd_day": 0.001,
+            "alias": "live",
+            "timezone": "Europe/Berlin",
+            "hold_ms": 200,
+            "hours": 24,
+            "from": (first + timedelta(minutes=5)).isoformat(),
+            "schedule": [[0, 5, pings, 2]],
+            **after,
+        },
+        reason="because",
+        undo={"action": "delete_schedules", "schedules": pings},
+        risk=Risk.LOW,
+        evidence={"errors_share": 0.001},
+    )
+
+
+def test_an_applied_plan_is_one_schedule_a_ping_that_deletes_itself_and_calls_warm_function(world: World) -> None:
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW)
+    assert answer["outcome"] == "applied"
+    assert answer["wait_s"] == WATCH_MINUTES[0] * 60 + 240
+    assert len(world.names()) == 12
+    first = world.scheduler.get_schedule(GroupName=GROUP, Name=world.names()[0])
+    local = (NOW + timedelta(minutes=5)).astimezone(ZoneInfo("Europe/Berlin"))
+    assert first["ScheduleExpression"] == f"at({local:%Y-%m-%dT%H:%M:%S})"
+    assert first["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert first["ActionAfterCompletion"] == "DELETE"
+    assert first["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert '"environments": 2' in first["Target"]["Input"]
+    assert world.store.change(change.id).status is Status.WATCHING
+
+
+def test_applying_twice_creates_every_schedule_once(world: World) -> None:
+    change = world.approved(change_of())
+    assert world.life.apply(change.id, NOW) == world.life.apply(change.id, NOW)
+    assert len(world.names()) == 12
+
+
+@pytest.mark.parametrize("dies_after", range(0, 15, 3))
+def test_a_plan_is_whole_after_a_death_at_any_call_of_the_scheduler(world: World, dies_after: int) -> None:
+    change = world.approved(change_of())
+    left = [dies_after]
+
+    def die(**_: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise ClientError({"Error": {"Code": "InternalServerException", "Message": "died"}}, "CreateSchedule")
+
+    world.scheduler.meta.events.register_first("before-call.scheduler", die)
+    with contextlib.suppress(ClientError):
+        world.life.apply(change.id, NOW)
+    world.scheduler.meta.events.unregister("before-call.scheduler", die)
+    assert world.life.apply(change.id, NOW)["outcome"] == "applied"
+    assert len(world.names()) == 12
+
+
+def test_more_pings_than_a_call_has_time_for_are_finished_by_polling(world: World) -> None:
+    change = world.approved(change_of(pings=200, schedule=[[0, 1, 200, 1]]))
+    times = iter([300_000.0, 300_000.0, 10_000.0, *[300_000.0] * 10])
+    life = replace(world.life, remaining_ms=lambda: next(times))
+    assert life.apply(change.id, NOW)["outcome"] == "pending"
+    assert 0 < len(world.names()) < 200
+    assert life.poll(change.id, NOW)["outcome"] == "applied"
+    assert len(world.names()) == 200
+
+
+def test_minutes_that_have_passed_are_left_out(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW + timedelta(minutes=30))
+    assert len(world.names()) == 6
+
+
+def test_a_plan_whose_minutes_have_all_passed_is_stale(world: World) -> None:
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW + timedelta(hours=2))
+    assert answer["outcome"] == "stale"
+    assert world.store.change(change.id).status is Status.STALE
+
+
+def test_a_new_plan_replaces_the_former_one_of_the_same_function_only(world: World) -> None:
+    former = world.approved(change_of())
+    world.life.apply(former.id, NOW)
+    other = world.approved(replace(former, target=f"{ARN}-2"))
+    world.life.apply(other.id, NOW)
+    before = {"schedules": 12, "plans": [schedules.plan_mark(former.id)]}
+    newer = replace(change_of("run-2", 3), before=before)
+    world.approved(newer)
+    assert world.life.apply(newer.id, NOW)["outcome"] == "applied"
+    plans = [s.plan for s in schedules.listed(world.scheduler, GROUP, ARN)]
+    assert plans == [schedules.plan_mark(newer.id)] * 3
+    assert len(list(schedules.listed(world.scheduler, GROUP, f"{ARN}-2"))) == 12
+
+
+def test_a_plan_made_before_another_one_was_put_in_place_is_stale(world: World) -> None:
+    first, second = world.approved(change_of("run-1")), world.approved(change_of("run-2"))
+    world.life.apply(first.id, NOW)
+    names = world.names()
+    assert world.life.apply(second.id, NOW)["outcome"] == "stale"
+    assert world.names() == names
+
+
+def test_what_a_guardrail_refuses_on_the_live_state_creates_nothing(world: World) -> None:
+    world.refusal = SimpleNamespace(rule="warmups.max_environments_per_function", message="too many")
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW)
+    assert (answer["outcome"], answer["rule"]) == ("refused", "warmups.max_environments_per_function")
+    assert world.names() == []
+
+
+@pytest.mark.parametrize(
+    ("target", "outcome"), [(Target(has_alias=True, ready=False), "refused"), (Target(False, False), "stale")]
+)
+def test_a_function_that_lost_its_tag_or_alias_is_not_pinged(world: World, target: Target, outcome: str) -> None:
+    world.target = target
+    assert world.life.apply(world.approved(change_of()).id, NOW)["outcome"] == outcome
+    assert world.names() == []
+
+
+def test_a_change_that_nobody_approved_is_refused(world: World) -> None:
+    change = change_of()
+    world.store.record_change(change, Status.RECOMMENDED, NOW)
+    assert world.life.apply(change.id, NOW)["outcome"] == "refused"
+    assert world.names() == []
+
+
+def test_a_schedule_of_the_same_name_with_other_content_is_not_overwritten(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    name = world.names()[0]
+    there = world.scheduler.get_schedule(GroupName=GROUP, Name=name)
+    wanted = {
+        "GroupName": GROUP,
+        "Name": name,
+        "ScheduleExpression": there["ScheduleExpression"],
+        "ScheduleExpressionTimezone": there["ScheduleExpressionTimezone"],
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {**there["Target"], "Input": "{}"},
+    }
+    with pytest.raises(ScheduleDiffers, match=name):
+        put_schedule(world.scheduler, wanted)
+
+
+def watch(world: World, change: Change, number: int) -> dict[str, Any]:
+    return world.life.verify(change.id, NOW + timedelta(minutes=WATCH_MINUTES[number] + 5))
+
+
+def test_pings_that_come_and_meet_their_environments_are_kept(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    world.warmed(change, [minute for minute, _ in planned(change)])
+    assert watch(world, change, 0)["outcome"] == "watch"
+    assert watch(world, change, 1)["outcome"] == "keep"
+    assert world.life.keep(change.id, NOW)["outcome"] == "kept"
+    assert world.store.change(change.id).status is Status.KEPT
+
+
+def test_a_verify_that_comes_too_early_misses_no_ping_that_is_still_to_come(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    assert world.life.verify(change.id, NOW + timedelta(seconds=10))["outcome"] == "watch"
+
+
+@pytest.mark.parametrize(
+    ("different", "calls", "said"),
+    [
+        (None, Calls(1000.0, 1.0), "did not come"),
+        ({"failed": 2, "error": "the function failed"}, Calls(1000.0, 1.0), "failed"),
+        ({"environments": 0}, Calls(1000.0, 1.0), "do not overlap"),
+        ({}, Calls(1000.0, 40.0), "failed 40 times"),
+    ],
+)
+def test_pings_that_do_no_good_are_taken_back(world: World, different: Any, calls: Calls, said: str) -> None:
+    change = world.approved(change_of(pings=40))
+    world.life.apply(change.id, NOW)
+    if different is not None:
+        world.warmed(change, [minute for minute, _ in planned(change)], **different)
+    world.calls = calls
+    answer = watch(world, change, 0)
+    assert answer["outcome"] == "revert"
+    assert said in answer["message"]
+    assert world.life.revert(change.id, NOW)["outcome"] == "reverted"
+    assert world.names() == []
+    assert world.store.change(change.id).status is Status.REVERTED
+
+
+def test_reverting_twice_is_harmless(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    assert world.life.revert(change.id, NOW) == world.life.revert(change.id, NOW)
+
+
+def test_pings_of_a_plan_that_was_replaced_are_not_missed(world: World) -> None:
+    former = world.approved(change_of(pings=60))
+    world.life.apply(former.id, NOW)
+    world.warmed(former, [minute_of(NOW) + 5])
+    before = {"schedules": 59, "plans": [schedules.plan_mark(former.id)]}
+    newer = replace(change_of("run-2", 3), before=before)
+    world.approved(newer)
+    world.life.apply(newer.id, NOW + timedelta(minutes=7))
+    assert watch(world, former, 0)["outcome"] == "watch"
+    assert watch(world, former, 1)["outcome"] == "keep"
+
+
+def kept(world: World, environments: int, name: str = "billing", hours: float = 24, usd_day: float = 0.0) -> None:
+    world.in_place.record(name, "other", KeptWarm(environments, usd_day), NOW + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize(
+    ("environments", "usd_day", "rule"),
+    [(98, 0.0, ""), (99, 0.0, "warmups.total"), (1, 0.9995, "warmups.usd_day")],
+)
+def test_what_other_plans_in_place_keep_warm_counts_when_a_plan_is_put_in_place(
+    world: World, environments: int, usd_day: float, rule: str
+) -> None:
+    kept(world, environments, usd_day=usd_day)
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW)
+    assert answer["outcome"] == ("refused" if rule else "applied")
+    assert answer.get("rule", "") == rule
+    # What was refused is not counted for the next one.
+    assert world.in_place.elsewhere("billing", NOW).environments == (0 if rule else 2)
+
+
+def test_a_plan_that_is_over_or_of_the_function_itself_does_not_count(world: World) -> None:
+    kept(world, 100, hours=0)
+    kept(world, 100, name="orders")
+    change = world.approved(change_of())
+    assert world.life.apply(change.id, NOW)["outcome"] == "applied"
+    # It replaced the former plan of the function.
+    assert world.in_place.elsewhere("billing", NOW) == KeptWarm(2, 0.001)
+
+
+def test_a_plan_that_was_taken_back_does_not_count_any_more(world: World) -> None:
+    change = world.approved(change_of())
+    world.life.apply(change.id, NOW)
+    world.life.revert(change.id, NOW)
+    assert world.in_place.elsewhere("billing", NOW) == KeptWarm(0, 0.0)
+
+
+def test_pings_that_are_taken_away_do_not_count_any_more(world: World) -> None:
+    former = world.approved(change_of())
+    world.life.apply(former.id, NOW)
+    nothing = change_of("run-2", pings=0, most_environments=0, usd_day=0.0)
+    before = {"schedules": 12, "plans": [schedules.plan_mark(former.id)]}
+    away = world.approved(replace(nothing, before=before))
+    assert world.life.apply(away.id, NOW)["outcome"] == "applied"
+    assert world.in_place.elsewhere("billing", NOW) == KeptWarm(0, 0.0)

@@ -1,0 +1,135 @@
+"""The handlers of change_warmups and warm_function on moto, with the events that are shipped."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from optimizer.core import Warmed
+from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.core.clock import minute_of
+from optimizer.store.documents import Documents
+from optimizer.store.pings import PingLog
+from optimizer.store.run_store import RunStore
+from optimizer.warmups.live_function import read_calls, read_target
+
+from tests.helpers.own_account import ACCOUNT_ID, create_target, load_handler, own_account, sample_event
+
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 290_000)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def arn(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The application's resources and one target; its ARN."""
+    variables = {
+        "SCHEDULE_GROUP": "warmups",
+        "SCHEDULE_ROLE_ARN": f"arn:aws:iam::{ACCOUNT_ID}:role/schedules",
+        "WARM_FUNCTION_ARN": f"arn:aws:lambda:us-east-1:{ACCOUNT_ID}:function:warm_function",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OPTIMIZER_{name}", value)
+    with own_account(monkeypatch):
+        boto3.client("scheduler").create_schedule_group(Name="warmups")
+        yield create_target("orders", **{"optimizer:warmup": "ready"})
+
+
+def approved(target: str, **after: Any) -> Change:
+    change = Change(
+        run_id=sample_event("change_warmups")["run_id"],
+        tuner=Tuner.WARMUPS,
+        action="schedule_warmups",
+        target=target,
+        before={"schedules": 0, "plans": []},
+        after={
+            "pings": 4,
+            "most_environments": 2,
+            "usd_day": 0.001,
+            "alias": "live",
+            "timezone": "UTC",
+            "hold_ms": 200,
+            "hours": 24,
+            "from": (NOW + timedelta(minutes=30)).isoformat(),
+            "schedule": [[0, 5, 2, 2]],
+            **after,
+        },
+        reason="because",
+        undo={"action": "delete_schedules", "schedules": 2},
+        risk=Risk.LOW,
+        evidence={"cold_starts_avoided": 2.0},
+    )
+    Documents(boto3.client("s3"), "optimizer").write(f"runs/{change.run_id}/policy.json", {"version": 1})
+    RunStore(boto3.client("dynamodb"), "optimizer").record_change(change, Status.APPROVED, NOW)
+    return change
+
+
+def names() -> list[str]:
+    return [s["Name"] for s in boto3.client("scheduler").list_schedules(GroupName="warmups")["Schedules"]]
+
+
+def test_a_change_is_applied_watched_and_reverted_by_the_events_of_its_state_machine(arn: str) -> None:
+    change, app = approved(arn), load_handler("change_warmups")
+    event = sample_event("change_warmups") | {"change_id": change.id}
+    assert app.handler(event, CONTEXT)["outcome"] == "applied"
+    assert len(names()) == 2
+    assert app.handler(event | {"step": "verify"}, CONTEXT)["outcome"] == "watch"
+    assert app.handler(event | {"step": "revert"}, CONTEXT)["outcome"] == "reverted"
+    assert names() == []
+
+
+@pytest.mark.parametrize(
+    ("after", "rule"), [({"most_environments": 11}, "warmups.per_function"), ({"usd_day": 2.0}, "warmups.usd_day")]
+)
+def test_the_policy_is_applied_again_where_it_acts(arn: str, after: dict[str, Any], rule: str) -> None:
+    change = approved(arn, **after)
+    answer = load_handler("change_warmups").handler(sample_event("change_warmups") | {"change_id": change.id}, CONTEXT)
+    assert (answer["outcome"], answer["rule"]) == ("refused", rule)
+    assert names() == []
+
+
+def test_the_live_state_tells_the_alias_and_the_tag(arn: str) -> None:
+    lambda_: Any = boto3.client("lambda")
+    there = read_target(lambda_, "orders", "live", "optimizer:warmup")
+    assert (there.has_alias, there.ready) == (True, True)
+    assert not read_target(lambda_, "orders", "blue", "optimizer:warmup").has_alias
+    lambda_.untag_resource(Resource=arn, TagKeys=["optimizer:warmup"])
+    assert not read_target(lambda_, "orders", "live", "optimizer:warmup").ready
+
+
+def test_calls_and_errors_of_a_window_are_summed_and_no_data_is_not_zero(arn: str) -> None:
+    assert arn
+    cloudwatch: Any = boto3.client("cloudwatch")
+    end = minute_of(NOW)
+    assert read_calls(cloudwatch, "orders", end - 5, end).invocations is None
+    for metric, value in (("Invocations", 7.0), ("Errors", 1.0)):
+        cloudwatch.put_metric_data(
+            Namespace="AWS/Lambda",
+            MetricData=[
+                {
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "FunctionName", "Value": "orders"}],
+                    "Timestamp": NOW - timedelta(minutes=m),
+                    "Value": value,
+                }
+                for m in (2, 3)
+            ],
+        )
+    calls = read_calls(cloudwatch, "orders", end - 5, end)
+    assert (calls.invocations, calls.errors) == (14.0, 2.0)
+
+
+@pytest.mark.parametrize(("failed", "outcome"), [(0, "warmed"), (1, "warmed"), (3, "failed")])
+def test_what_a_ping_met_is_answered_and_recorded(
+    arn: str, monkeypatch: pytest.MonkeyPatch, failed: int, outcome: str
+) -> None:
+    assert arn
+    app, event = load_handler("warm_function"), sample_event("warm_function")
+    warmed = Warmed(3, 3 - failed, 1, 3, failed, 2.0, 200.0, 1, 600.0, "why" if failed else "")
+    monkeypatch.setattr(app, "warm", lambda _client, _warmup: warmed)
+    answer = app.handler(event, None)
+    assert (answer["outcome"], answer["environments"], answer["cold"]) == (outcome, 3 - failed, 1)
+    now = minute_of(datetime.now(UTC))
+    (ping,) = PingLog(boto3.client("dynamodb"), "optimizer").between("orders", now - 2, now + 1)
+    assert (ping.change_id, ping.asked, ping.failed) == (event["change_id"], 3, failed)

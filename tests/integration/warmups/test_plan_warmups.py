@@ -1,0 +1,207 @@
+"""Proposing warm-ups for a batch: each function ends as a change, as no change or as failed."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from optimizer.core.change import Change
+from optimizer.core.clock import minute_of
+from optimizer.function_logs.history import FunctionHistory, SizeHistory, Sketch
+from optimizer.function_logs.keep_alive import IdleTrials
+from optimizer.store.documents import Documents
+from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty
+from optimizer.traffic.summary import summarise
+from optimizer.warmups.ping_rows import unpacked
+from optimizer.warmups.schedules import schedule_name
+
+from tests.helpers.own_account import create_target, load_handler, own_account, sample_event
+
+NOW = datetime.now(UTC)
+EVENT = sample_event("plan_warmups")
+
+
+def busy_by_day(days: int = 14) -> History:
+    """A function called in bursts of the same three hours every day, with calls of two seconds."""
+    end = minute_of(datetime.now(UTC)) - 3
+    minutes = end - days * DAY_MINUTES + np.arange(days * DAY_MINUTES)
+    hour = minutes // 60 % 24
+    rate = np.where(np.isin(hour, (7, 8, 15)) & (minutes % 15 < 3), 60.0, 0.0)
+    calls = np.random.default_rng(1).poisson(rate).astype(float)
+    values = {"invocations": calls, "duration_ms": np.where(calls > 0, 2000.0, np.nan), "concurrency": calls * np.nan}
+    return History(Series(int(minutes[0]), values), empty(HOUR_METRICS))
+
+
+class Account:
+    """moto's S3, Lambda and Scheduler with a policy and a batch."""
+
+    def __init__(self) -> None:
+        self.s3: Any = boto3.client("s3")
+        self.documents = Documents(self.s3, "optimizer")
+        self.lambda_: Any = boto3.client("lambda")
+        boto3.client("scheduler").create_schedule_group(Name="warmups")
+        self.targets: list[dict[str, Any]] = []
+        self.traffic: dict[str, Any] = {}
+        self.policy: dict[str, Any] = {"version": 1}
+
+    def function(self, name: str, history: History, *, ready: bool = True, alias: bool = True) -> None:
+        arn = create_target(name, alias=alias)
+        self.targets.append(
+            {
+                "function_name": name,
+                "function_arn": arn,
+                "alias": "live",
+                "timezone": "UTC",
+                "warmup_ready": ready,
+                "tags": {},
+            }
+        )
+        self.documents.write_bytes(f"history/{name}.npz", history.to_bytes(), "application/octet-stream")
+        self.traffic[name] = asdict(
+            summarise(
+                history,
+                function_name=name,
+                function_arn=arn,
+                alias="live",
+                timezone="UTC",
+                history_key=f"history/{name}.npz",
+            )
+        )
+
+    def plan(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        run = f"runs/{EVENT['run_id']}"
+        failed = {target["function_name"]: "throttled" for target in self.targets if target["function_name"] == "gone"}
+        functions = {name: traffic for name, traffic in self.traffic.items() if name not in failed}
+        self.documents.write(f"{run}/policy.json", self.policy)
+        self.documents.write(f"{run}/batches/{EVENT['batch']}.json", {"functions": self.targets})
+        self.documents.write(f"{run}/traffic/{EVENT['batch']}.json", {"functions": functions, "failed": failed})
+        answer = load_handler("plan_warmups").handler(EVENT, None)
+        return answer, self.documents.read(f"{run}/proposals/warmups-{EVENT['batch']}.json")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    monkeypatch.setenv("OPTIMIZER_SCHEDULE_GROUP", "warmups")
+    with own_account(monkeypatch):
+        yield Account()
+
+
+def test_a_function_with_a_daily_burst_gets_pings_before_it(account: Account) -> None:
+    account.function("orders", busy_by_day())
+    answer, proposals = account.plan()
+    assert answer == {"outcome": "planned", **EVENT, "changes": 1, "no_changes": 0, "failed": 0}
+    change = Change.from_document(proposals["changes"][0])
+    assert (change.action, change.target) == ("schedule_warmups", account.targets[0]["function_arn"])
+    assert change.before == {"schedules": 0, "plans": []}
+    pings = unpacked(change.after["schedule"])
+    assert change.after["pings"] == sum(count for _, count in pings)
+    assert change.after["most_environments"] == max(count for _, count in pings)
+    assert 0 < change.after["usd_day"] < 0.5
+    assert change.evidence["cold_starts_avoided"] > 1
+    assert change.effect.cold_starts_month is not None
+    assert change.effect.cold_starts_month.estimate < -30
+    first = minute_of(datetime.fromisoformat(change.after["from"]))
+    hours = {(first + minute) // 60 % 24 for minute, _ in pings}
+    assert hours & {6, 7}
+    assert hours & {14, 15}
+    assert not hours & {0, 1, 2, 3, 11, 12, 18, 19, 20, 21, 22}
+
+
+def test_a_function_that_does_not_understand_pings_is_told_what_it_misses(account: Account) -> None:
+    account.function("orders", busy_by_day(), ready=False)
+    _, proposals = account.plan()
+    assert proposals["changes"] == []
+    assert "not tagged optimizer:warmup=ready" in proposals["no_changes"][0]["reason"]
+    assert proposals["no_changes"][0]["evidence"]["cold_starts_avoided"] > 1
+
+
+def test_a_function_without_the_alias_fails_with_what_to_do(account: Account) -> None:
+    account.function("orders", busy_by_day(), alias=False)
+    answer, proposals = account.plan()
+    assert answer["failed"] == 1
+    assert "has no alias live" in proposals["failed"][account.targets[0]["function_arn"]]
+
+
+def test_a_function_whose_metrics_failed_stays_failed(account: Account) -> None:
+    account.function("gone", busy_by_day())
+    account.function("orders", busy_by_day())
+    answer, proposals = account.plan()
+    assert (answer["changes"], answer["failed"]) == (1, 1)
+    assert proposals["failed"] == {account.targets[0]["function_arn"]: "throttled"}
+
+
+def test_no_metrics_means_no_change_and_says_so(account: Account) -> None:
+    account.function("new", History.empty())
+    _, proposals = account.plan()
+    assert proposals["no_changes"][0]["reason"].startswith("no metrics")
+
+
+def test_zero_environments_allowed_means_none(account: Account) -> None:
+    account.policy["warmups"] = {"max_environments_per_function": 0}
+    account.function("orders", busy_by_day())
+    _, proposals = account.plan()
+    assert "max_environments_per_function is 0" in proposals["no_changes"][0]["reason"]
+
+
+def test_planning_twice_on_the_same_data_proposes_the_same_change(account: Account) -> None:
+    account.function("orders", busy_by_day())
+    ids = [account.plan()[1]["changes"][0]["id"] for _ in range(2)]
+    assert ids[0] == ids[1]
+
+
+def test_pings_of_a_function_that_died_are_taken_away(account: Account) -> None:
+    history = busy_by_day()
+    history.minutes.values["invocations"][:] = 0
+    account.function("orders", history)
+    _, proposals = account.plan()
+    assert proposals["changes"] == []
+    role = boto3.client("iam").get_role(RoleName="target")["Role"]["Arn"]
+    boto3.client("scheduler").create_schedule(
+        GroupName="warmups",
+        Name=schedule_name(account.targets[0]["function_arn"], "warmups-0123456789abcdef", 40_000_000, 2),
+        ScheduleExpression="at(2046-01-20T10:40:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": role, "RoleArn": role},
+    )
+    _, proposals = account.plan()
+    change = Change.from_document(proposals["changes"][0])
+    assert change.before == {"schedules": 1, "plans": ["0123456789abcdef"]}
+    assert (change.after["pings"], change.after["schedule"]) == (0, [])
+
+
+def test_what_report_lines_told_takes_the_place_of_what_is_assumed(account: Account) -> None:
+    account.function("orders", busy_by_day())
+    inits = Sketch().add([1500.0] * 20)
+    size = SizeHistory(1024, NOW, NOW, inits=inits, calls=4000)
+    idle = IdleTrials({5: 40}, {7: 40})
+    account.documents.write("history/capacity/orders.json", FunctionHistory({1024: size}, NOW, idle))
+    _, proposals = account.plan()
+    evidence = proposals["changes"][0]["evidence"]
+    assert (evidence["init_ms"], evidence["init_ms_assumed"]) == (1500.0, False)
+    assert evidence["idle_minutes_per_cold_start"] == 60.0
+    assert (evidence["keep_alive_minutes"], evidence["keep_alive_from"]) == (6, "report_lines")
+    assert evidence["cold_share_seen"] == 0.005
+
+
+@pytest.mark.parametrize("kept", [None, {"sizes": 3}, []])
+def test_without_report_lines_the_policy_holds_and_it_is_said(account: Account, kept: Any) -> None:
+    account.function("orders", busy_by_day())
+    if kept is not None:
+        account.documents.write("history/capacity/orders.json", kept)
+    _, proposals = account.plan()
+    evidence = proposals["changes"][0]["evidence"]
+    assert (evidence["init_ms"], evidence["init_ms_assumed"], evidence["cold_share_seen"]) == (500.0, True, None)
+    assert (evidence["keep_alive_minutes"], evidence["keep_alive_from"]) == (10, "policy")
+
+
+@pytest.mark.parametrize(("limit", "said"), [(3, True), (30, False)])
+def test_a_plan_that_the_limit_holds_back_says_so(account: Account, limit: int, said: bool) -> None:
+    account.policy = {"version": 1, "warmups": {"max_environments_per_function": limit}}
+    account.function("orders", busy_by_day())
+    _, proposals = account.plan()
+    change = proposals["changes"][0]
+    assert (change["after"]["most_environments"] == limit) is said
+    assert (f"but the policy lets {limit} be kept warm" in change["reason"]) is said
