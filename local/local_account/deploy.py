@@ -57,13 +57,16 @@ def deploy_application(account: LocalAccount, parameters: Mapping[str, str] | No
 @contextmanager
 def built_for(architecture: str) -> Iterator[Path]:
     """`sam build` the application for a processor; nobody else builds until the context ends. SamFailed says why."""
-    # Those for the local account's processor are built once for this and for deploying into it.
+    # Packages for the local account's processor are built once for this and for deploying. For another one, SAM keeps
+    # what it has built in a folder of its own, because it throws away what it does not need in this build.
     work = ROOT / ".aws-sam"
-    other = work / architecture if architecture != _PARAMETERS["Architecture"] else work
+    other = work / architecture
+    folder, into = (ROOT, work) if architecture == _PARAMETERS["Architecture"] else (other, other)
     with alone(work):
+        into.mkdir(exist_ok=True)
         options = ["--parameter-overrides", f"Architecture={architecture}"]
-        _sam({"AWS_DEFAULT_REGION": REGION}, ROOT, _build(ROOT / "template.yaml", other, options))
-        yield other / "build"
+        _sam({"AWS_DEFAULT_REGION": REGION}, folder, _build(ROOT / "template.yaml", into, options))
+        yield into / "build"
 
 
 def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mapping[str, str]) -> dict[str, str]:
