@@ -30,7 +30,7 @@ from typing import IO, Any, cast
 import redis
 from local_account.servers import redis_debian, valkey
 from local_account.servers.redis_protocol import CacheServer
-from optimizer.caches.probe.probe import ProbeProgress, probe
+from optimizer.caches.probe import ProbeProgress, probe_cache
 from optimizer.caches.probe.reader import ProbeLimits
 from optimizer.caches.probe.server import Endpoint
 
@@ -117,7 +117,7 @@ def play(other: "subprocess.Popen[str]", server: CacheServer, seconds: float, *,
 
     def look() -> None:
         with contextlib.suppress(RoundOver):
-            probe(Endpoint(server.url, timeout_s=10), LIMITS, progress=watch)
+            probe_cache(Endpoint(server.url, timeout_s=10), LIMITS, progress=watch)
 
     with contextlib.closing(server.client()) as client:
         prober = threading.Thread(target=look)

@@ -29,7 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "packages" / "optimizer-cache"))
 
 from local_account.servers import redis_debian, valkey
-from optimizer.caches.tuning.allocate import Space, allocate
+from optimizer.caches.tuning.allocate import Space, allocate_ttls
 from optimizer.caches.tuning.curves import hit_curve, ttl_grid
 from optimizer.caches.tuning.forecast import cautious, outlooks
 from optimizer.caches.tuning.records import observations
@@ -100,7 +100,7 @@ def main() -> None:
             curve = hit_curve(seen.accesses, grid, sample=seen.sample, span_s=span)
             spaces[name] = Space(cautious(curve, outlooks(seen.accesses, span, grid)), grid[0], grid[-1])
         budget = args.memory_share * sum(space.curve.live_entries[-1] for space in spaces.values())
-        chosen = allocate(spaces, budget).ttl_s
+        chosen = allocate_ttls(spaces, budget).ttl_s
         ttls = {name: chosen[name] * args.speed if name in chosen else START_S for name in names}
         loads, _, late_second_s = play(url, second, middle, ttls, args.speed, f"{run}b", args.sample_rate)
     worst = 0.0

@@ -5,8 +5,7 @@ from typing import Any
 
 from optimizer.aws import Environment, clients, logged, name
 from optimizer.caches import CachePlanner
-from optimizer.caches.probe import Endpoint, ProbeLimits
-from optimizer.caches.probe.probe import probe
+from optimizer.caches.probe import Endpoint, ProbeLimits, probe_cache
 from optimizer.caches.publish import delivery_of
 from optimizer.caches.tuning import RecordLog
 from optimizer.policy import Policy
@@ -29,7 +28,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         limits=limits,
         run_id=run_id,
         now=datetime.now(UTC),
-        probe=lambda cache: probe(Endpoint(cache.endpoint), _PROBE),
+        probe=lambda cache: probe_cache(Endpoint(cache.endpoint), _PROBE),
     )
     cache = limits.named(target)
     proposals = planner.plan(cache, delivery_of(cache, clients.client))

@@ -12,7 +12,7 @@ import pytest
 from local_account.servers import HOST, redis_debian, valkey
 from local_account.servers.faults import FaultProxy
 from local_account.servers.redis_protocol import CacheServer, replica_of
-from optimizer.caches.probe.probe import probe
+from optimizer.caches.probe import probe_cache
 from optimizer.caches.probe.reader import ProbeLimits
 from optimizer.caches.probe.server import CacheFailed, Endpoint
 from optimizer_cache import Bounds, Cache, Namespace, connect
@@ -196,6 +196,6 @@ def test_a_primary_that_became_a_replica_is_read_until_the_client_is_told_of_the
 def test_a_probe_of_a_failing_cache_says_so_in_one_sentence(wire, fault):
     wire.rules(fault)
     with pytest.raises(CacheFailed) as failed:
-        probe(Endpoint(f"redis://{HOST}:{wire.port}/0", timeout_s=0.3), ProbeLimits(gap_s=0))
+        probe_cache(Endpoint(f"redis://{HOST}:{wire.port}/0", timeout_s=0.3), ProbeLimits(gap_s=0))
     assert str(failed.value).startswith(f"{HOST}:{wire.port} ")
     assert "\n" not in str(failed.value)

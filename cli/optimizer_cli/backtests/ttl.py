@@ -8,8 +8,7 @@ from typing import Any
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from optimizer.caches.tuning import Prices, RecordsUnreadable, TtlBacktestRow, TtlLimits, UnusableRecord
-from optimizer.caches.tuning.backtest import backtest
+from optimizer.caches.tuning import Prices, RecordsUnreadable, TtlBacktestRow, TtlLimits, UnusableRecord, backtest_ttls
 from optimizer.core import canonical_json
 from optimizer.policy import CacheTtls, InvalidPolicy
 from optimizer.policy import read as read_policy
@@ -100,7 +99,7 @@ def command(
             sources += of_account(boto3.client("logs"), _limits(policy_file), datetime.now(UTC))
     except (UnreadableTrace, RecordsUnreadable, UnusableRecord, BotoCoreError, ClientError) as error:
         raise click.ClickException(str(error)) from error
-    found = {half.name: backtest(half.states, half.later, half.memory_bytes, prices) for half in sources}
+    found = {half.name: backtest_ttls(half.states, half.later, half.memory_bytes, prices) for half in sources}
     if as_json:
         click.echo(json.dumps(canonical_json.plain({"caches": found, "prices": prices}), indent=1))
         return

@@ -15,9 +15,9 @@ from optimizer.caches.probe import (
     ProbeResult,
     Stopped,
     UnusableEndpoint,
+    advise,
+    probe_cache,
 )
-from optimizer.caches.probe.advice import advice
-from optimizer.caches.probe.probe import probe
 from optimizer.core import canonical_json
 from rich.console import Console
 
@@ -79,7 +79,7 @@ def command(
         if as_json:
             click.echo(json.dumps({"error": str(error)}))
         raise click.ClickException(str(error)) from error
-    told = advice(found)
+    told = advise(found)
     if as_json:
         click.echo(
             json.dumps(canonical_json.plain(found) | {"complete": found.complete, "advice": canonical_json.plain(told)})
@@ -92,14 +92,14 @@ def command(
 def _look(endpoint: Endpoint, limits: ProbeLimits, prefixes: Mapping[str, str]) -> ProbeResult:
     out = Console(stderr=True)
     if not out.is_terminal:
-        return probe(endpoint, limits, prefixes)
+        return probe_cache(endpoint, limits, prefixes)
     with out.status("connecting") as status:
 
         def show(at: ProbeProgress) -> None:
             where = f", server {at.node} of {at.of}" if at.of > 1 else ""
             status.update(f"{at.keys_seen:,} keys of at most {at.most_keys:,}{where}")
 
-        return probe(endpoint, limits, prefixes, show)
+        return probe_cache(endpoint, limits, prefixes, show)
 
 
 def _prefixes(given: tuple[str, ...]) -> dict[str, str]:

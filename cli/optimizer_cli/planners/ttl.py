@@ -9,12 +9,12 @@ from optimizer.caches.tuning import (
     KeySample,
     NoAccesses,
     Space,
+    allocate_ttls,
     cautious,
     hit_curve,
     outlooks,
     ttl_grid,
 )
-from optimizer.caches.tuning.allocate import allocate
 
 from optimizer_cli.json_lines import UnusableRequest
 
@@ -62,7 +62,7 @@ def _allocate(request: dict[str, Any]) -> dict[str, Any]:
         ahead = outlooks(namespace, span, grid)
         spaces[name] = Space(cautious(hit_curve(namespace, grid, span_s=span), ahead), shortest, longest)
     try:
-        chosen = allocate(spaces, budget).ttl_s
+        chosen = allocate_ttls(spaces, budget).ttl_s
     except BudgetTooSmall:
         chosen = dict.fromkeys(reads, shortest)
     return {"ttl_s": {name: chosen.get(name, shortest) for name in namespaces}}

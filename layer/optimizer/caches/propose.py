@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.caches.probe.advice import Weight, advice
+from optimizer.caches.probe.advice import Weight, advise
 from optimizer.caches.probe.result import ProbeResult, ServerFacts
 from optimizer.caches.publish.document import Ttls
 from optimizer.caches.tuning.effect import effect_of
@@ -54,7 +54,7 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: CacheFacts, now:
             f"{piece.about}: {piece.message}",
             {"advice": piece.rule, "weight": piece.weight.value, "notice": piece.weight is not Weight.NOTE},
         )
-        for piece in (advice(seen.probe) if seen.probe else ())
+        for piece in (advise(seen.probe) if seen.probe else ())
     ]
     unusable = _unusable(cache, seen, now)
     if unusable:

@@ -12,8 +12,8 @@ import pytest
 import redis
 from local_account.servers import HOST, certificates, free_port, redis_debian, valkey
 from local_account.servers.redis_protocol import CacheCluster, CacheServer, replica_of
+from optimizer.caches.probe import probe_cache
 from optimizer.caches.probe.login import Keys
-from optimizer.caches.probe.probe import probe
 from optimizer.caches.probe.reader import ProbeLimits
 from optimizer.caches.probe.result import Stopped
 from optimizer.caches.probe.server import (
@@ -51,7 +51,7 @@ def fill(client) -> None:
 def test_what_is_in_the_server_is_what_the_probe_says(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
-        found = probe(Endpoint(cache.url), FAST)
+        found = probe_cache(Endpoint(cache.url), FAST)
         assert found.complete
         assert list(found.namespaces) == ["session", "price"]
         price, session = found.namespaces["price"], found.namespaces["session"]
@@ -70,7 +70,7 @@ def test_what_is_in_the_server_is_what_the_probe_says(cache):
 def test_of_a_large_server_a_sample_is_read_and_scaled(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
-    found = probe(Endpoint(cache.url), ProbeLimits(keys=1000, duty=1.0, second_look_s=0.0, most_slower=1e9))
+    found = probe_cache(Endpoint(cache.url), ProbeLimits(keys=1000, duty=1.0, second_look_s=0.0, most_slower=1e9))
     (node,) = found.nodes
     assert node.stopped == Stopped.ENOUGH_KEYS
     assert 1000 <= node.keys_seen < 1100
@@ -84,7 +84,7 @@ def test_nothing_is_asked_for_but_what_is_harmless_and_nothing_is_changed(cache)
         client.set("price:1", "x", ex=100)
         time.sleep(1.1)
         client.config_resetstat()
-        found = probe(Endpoint(cache.url), FAST)
+        found = probe_cache(Endpoint(cache.url), FAST)
         asked = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
         assert asked - {"config|resetstat", "config|set", "config", "flushall", "select"} == {
             "info",
@@ -106,7 +106,7 @@ def test_under_an_lfu_policy_the_counter_is_read_instead_of_the_idle_time(cache)
         fill(client)
         for _ in range(300):
             client.get("price:2999")
-    (price, session) = (probe(Endpoint(cache.url), FAST).namespaces[name] for name in ("price", "session"))
+    (price, session) = (probe_cache(Endpoint(cache.url), FAST).namespaces[name] for name in ("price", "session"))
     assert price.idle_s is None
     # New keys begin with 5, and lose one when a minute is over.
     assert price.access_counter.most > 5
@@ -131,7 +131,7 @@ def test_reads_that_prolong_entries_are_told_from_reads_that_do_not(cache):
         thread = threading.Thread(target=read)
         thread.start()
         try:
-            found = probe(Endpoint(cache.url), ProbeLimits(duty=1.0, second_look_s=3.5, most_slower=1e9))
+            found = probe_cache(Endpoint(cache.url), ProbeLimits(duty=1.0, second_look_s=3.5, most_slower=1e9))
         finally:
             stop.set()
             thread.join()
@@ -152,19 +152,19 @@ def test_a_command_that_the_user_may_not_use_leaves_its_figures_out(cache):
             keys=["*"],
             commands=["+info", "+dbsize", "+ping", "+scan", "+pttl", "+object"],
         )
-    found = probe(Endpoint(f"redis://looker:secret@{HOST}:{cache.port}/0"), FAST)
+    found = probe_cache(Endpoint(f"redis://looker:secret@{HOST}:{cache.port}/0"), FAST)
     assert found.nodes[0].refused == ("MEMORY USAGE",)
     assert found.namespaces["session"].bytes is None
     assert found.namespaces["session"].idle_s is not None
     with pytest.raises(LoginRefused):
-        probe(Endpoint(f"redis://looker:wrong@{HOST}:{cache.port}/0"), FAST)
+        probe_cache(Endpoint(f"redis://looker:wrong@{HOST}:{cache.port}/0"), FAST)
 
 
 def test_a_user_who_may_not_scan_is_told_so(cache):
     with contextlib.closing(cache.client()) as client:
         client.acl_setuser("narrow", enabled=True, nopass=True, keys=["*"], commands=["+info", "+dbsize", "+ping"])
     with pytest.raises(LoginRefused, match="scan"):
-        probe(Endpoint(f"redis://narrow:x@{HOST}:{cache.port}/0"), FAST)
+        probe_cache(Endpoint(f"redis://narrow:x@{HOST}:{cache.port}/0"), FAST)
 
 
 def test_the_probe_works_no_longer_than_its_share_of_the_time(cache):
@@ -172,7 +172,7 @@ def test_the_probe_works_no_longer_than_its_share_of_the_time(cache):
         fill(client)
     # Without the pause before the second look, so that a slow machine has the time for what is looked at here.
     limits = ProbeLimits(keys=100, seconds=4, duty=0.05, most_slower=1e9, second_look_s=0.0)
-    (node,) = probe(Endpoint(cache.url), limits).nodes
+    (node,) = probe_cache(Endpoint(cache.url), limits).nodes
     assert node.busy_ms <= 0.06 * 1000 * node.took_s
     assert node.took_s < 9
 
@@ -194,7 +194,7 @@ def test_a_server_that_becomes_twice_as_slow_ends_the_probe():
         thread = threading.Thread(target=hold_up)
         thread.start()
         try:
-            found = probe(Endpoint(server.url), ProbeLimits(duty=0.05), progress=lambda _at: reads.set())
+            found = probe_cache(Endpoint(server.url), ProbeLimits(duty=0.05), progress=lambda _at: reads.set())
         finally:
             reads.set()
             stop.set()
@@ -217,7 +217,7 @@ def test_where_a_replica_is_named_the_primary_is_not_asked(server):
         fill(client)
         client.wait(1, 5000)
         client.config_resetstat()
-        found = probe(Endpoint(primary.url, replica_url=replica.url), FAST)
+        found = probe_cache(Endpoint(primary.url, replica_url=replica.url), FAST)
         assert found.nodes[0].facts.role == "replica"
         assert found.nodes[0].facts.replica_lag_bytes is not None
         assert found.namespaces["session"].keys == 1000
@@ -231,7 +231,7 @@ def test_of_a_cluster_every_shard_is_read(password):
         with contextlib.closing(redis.RedisCluster.from_url(cluster.url, socket_timeout=5)) as client:
             for i in range(600):
                 client.set(f"price:{i}", "x", ex=60)
-        found = probe(Endpoint(cluster.url), FAST)
+        found = probe_cache(Endpoint(cluster.url), FAST)
     assert len(found.nodes) == 3
     assert found.complete
     assert found.namespaces["price"].keys == 600
@@ -247,7 +247,7 @@ def test_of_a_cluster_the_replicas_are_read_where_there_are_any():
             while not all(shard["replicas"] for shard in client.cluster_slots().values()):
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
-        found = probe(Endpoint(cluster.url), FAST)
+        found = probe_cache(Endpoint(cluster.url), FAST)
     assert [node.facts.role for node in found.nodes] == ["replica"] * 3
     assert found.namespaces["price"].keys == 300
     assert found.namespaces["price"].without_ttl == 0
@@ -269,10 +269,10 @@ def test_with_tls_a_server_is_read_if_its_certificate_is_trusted(server, tmp_pat
     with CacheServer(redis_debian.program(), certificates=files, password="geheim") as running:
         with contextlib.closing(running.client()) as client:
             fill(client)
-        found = probe(Endpoint(running.url, ca_file=str(files.authority)), FAST)
+        found = probe_cache(Endpoint(running.url, ca_file=str(files.authority)), FAST)
         assert found.namespaces["session"].keys == 1000
         with pytest.raises(CacheUnreachable, match="certificate"):
-            probe(Endpoint(running.url), FAST)
+            probe_cache(Endpoint(running.url), FAST)
 
 
 def test_an_iam_user_logs_in_with_a_new_token_for_each_connection(server, tmp_path_factory):
@@ -290,23 +290,23 @@ def test_an_iam_user_logs_in_with_a_new_token_for_each_connection(server, tmp_pa
         plain = running.url
         with contextlib.closing(running.client()) as client:
             client.acl_setuser("looker", enabled=True, nopass=True, keys=["*"], commands=["+@all"])
-        probe(Endpoint(plain, login=login, ca_file=str(files.authority)), FAST)
+        probe_cache(Endpoint(plain, login=login, ca_file=str(files.authority)), FAST)
         assert asked == [1]
         with contextlib.closing(running.client()) as client:
             client.acl_setuser("looker", reset=True, enabled=True, passwords=["+other"], commands=["+@all"])
         with pytest.raises(LoginRefused):
-            probe(Endpoint(plain, login=login, ca_file=str(files.authority)), FAST)
+            probe_cache(Endpoint(plain, login=login, ca_file=str(files.authority)), FAST)
     with pytest.raises(UnusableEndpoint):
         Endpoint("redis://cache.example", login=login)
 
 
 def test_who_cannot_answer_is_named_with_the_reason_and_without_the_password():
     with pytest.raises(CacheUnreachable, match=HOST) as refused:
-        probe(Endpoint(f"redis://:geheim@{HOST}:{free_port()}/0"))
+        probe_cache(Endpoint(f"redis://:geheim@{HOST}:{free_port()}/0"))
     assert "geheim" not in str(refused.value)
     with CacheServer(valkey.program(), {"cluster-enabled": "yes"}) as lonely, pytest.raises(NotReady):
-        probe(Endpoint(lonely.url))
+        probe_cache(Endpoint(lonely.url))
     with valkey.start() as server:
         server.pause()
         with pytest.raises(CacheUnreachable):
-            probe(Endpoint(server.url, timeout_s=0.3))
+            probe_cache(Endpoint(server.url, timeout_s=0.3))

@@ -75,7 +75,7 @@ def test_an_error_is_json_too(url):
 
 def test_a_cache_that_became_slower_ends_with_a_code_of_its_own(monkeypatch):
     node = NodeProbe("cache:6379", facts({"role": "master"}), 7, Stopped.SLOWER, 0.2, 0.5, 50.0, 5.0)
-    monkeypatch.setattr(inspect_cache, "probe", lambda *_: ProbeResult((node,), {}, ()))
+    monkeypatch.setattr(inspect_cache, "probe_cache", lambda *_: ProbeResult((node,), {}, ()))
     shown = inspect("--url", "redis://cache")
     assert shown.exit_code == 3
     assert "became slower" in shown.output

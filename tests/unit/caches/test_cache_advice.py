@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from optimizer.caches.probe.advice import Weight, advice
+from optimizer.caches.probe import Weight, advise
 from optimizer.caches.probe.result import BigKey, NamespaceProbe, NodeProbe, ProbeResult, Stopped
 from optimizer.caches.probe.server_info import facts
 
@@ -27,7 +27,7 @@ SPACE = NamespaceProbe(1000, 1000, 100_000, 100.0, 200, 0.0, None, 60.0, (), Non
 
 def told(space=SPACE, big=(), **changes):
     node = NodeProbe("cache:6379", replace(HEALTHY, **changes), 1000, Stopped.COMPLETE, 0.2, 0.2, 50.0, 5.0)
-    return advice(ProbeResult((node,), {"price": space}, big))
+    return advise(ProbeResult((node,), {"price": space}, big))
 
 
 def test_a_healthy_cache_is_left_in_peace():

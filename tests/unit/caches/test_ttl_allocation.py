@@ -6,7 +6,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate, predicted_memory
+from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate_ttls, predicted_memory
 from optimizer.caches.tuning.curves import HitCurve
 from optimizer.caches.tuning.limits import (
     NoRoom,
@@ -71,7 +71,7 @@ def test_the_best_ttls_lie_within_bounds_and_the_predicted_memory_within_the_bud
 
     slack = 1e-6
     try:
-        chosen = allocate(made, budget)
+        chosen = allocate_ttls(made, budget)
     except BudgetTooSmall:
         assert min(map(memory, combinations)) > budget - slack
         return
@@ -85,12 +85,12 @@ def test_the_best_ttls_lie_within_bounds_and_the_predicted_memory_within_the_bud
 def test_memory_goes_to_the_namespace_whose_misses_cost_more():
     alike = curve([0.1, 0.3, 0.5, 0.6], [10, 50, 200, 1000])
     made = {"cheap": Space(alike, 1, 100, miss_cost=1), "dear": Space(alike, 1, 100, miss_cost=20)}
-    assert allocate(made, 1020).ttl_s == {"cheap": 1.0, "dear": 100.0}
+    assert allocate_ttls(made, 1020).ttl_s == {"cheap": 1.0, "dear": 100.0}
 
 
 def test_of_two_ttls_that_cost_alike_the_smaller_is_set():
     flat = curve([0.4, 0.5, 0.5, 0.5], [10, 50, 200, 1000])
-    assert allocate({"a": Space(flat, 1, 100)}, 5000).ttl_s == {"a": 5.0}
+    assert allocate_ttls({"a": Space(flat, 1, 100)}, 5000).ttl_s == {"a": 5.0}
 
 
 def test_many_namespaces_are_allocated_within_the_budget():
@@ -98,7 +98,7 @@ def test_many_namespaces_are_allocated_within_the_budget():
         f"n{i}": Space(curve([0.1, 0.3 + i / 100, 0.5, 0.6], [10, 50 + i, 200, 1000 + 3 * i]), 1, 100)
         for i in range(40)
     }
-    assert 7000 <= allocate(made, 8000).memory <= 8000
+    assert 7000 <= allocate_ttls(made, 8000).memory <= 8000
 
 
 @given(TTL, limits(), TTL)

@@ -7,9 +7,11 @@ from optimizer.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from optimizer.caches.probe.advice import Advice as Advice
     from optimizer.caches.probe.advice import Weight as Weight
+    from optimizer.caches.probe.advice import advise as advise
     from optimizer.caches.probe.errors import CacheFailed as CacheFailed
     from optimizer.caches.probe.login import Keys as Keys
     from optimizer.caches.probe.probe import ProbeProgress as ProbeProgress
+    from optimizer.caches.probe.probe import probe_cache as probe_cache
     from optimizer.caches.probe.reader import ProbeLimits as ProbeLimits
     from optimizer.caches.probe.result import NamespaceProbe as NamespaceProbe
     from optimizer.caches.probe.result import NodeProbe as NodeProbe
@@ -25,10 +27,14 @@ else:
             "advice": (
                 "Advice",
                 "Weight",
+                "advise",
             ),
             "errors": ("CacheFailed",),
             "login": ("Keys",),
-            "probe": ("ProbeProgress",),
+            "probe": (
+                "ProbeProgress",
+                "probe_cache",
+            ),
             "reader": ("ProbeLimits",),
             "result": (
                 "NamespaceProbe",

@@ -35,7 +35,7 @@ class Advice:
     message: str
 
 
-def advice(found: ProbeResult) -> list[Advice]:
+def advise(found: ProbeResult) -> list[Advice]:
     """What matters most first."""
     all_of_it = [item for node in found.nodes for rule in _SERVER_RULES for item in rule(node)]
     all_of_it += [item for rule in _KEY_RULES for item in rule(found)]

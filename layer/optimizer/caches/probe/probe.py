@@ -21,7 +21,7 @@ class ProbeProgress:
     of: int
 
 
-def probe(
+def probe_cache(
     endpoint: Endpoint,
     limits: ProbeLimits | None = None,
     prefixes: Mapping[str, str] | None = None,

@@ -7,8 +7,10 @@ from optimizer.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from optimizer.caches.tuning.allocate import BudgetTooSmall as BudgetTooSmall
     from optimizer.caches.tuning.allocate import Space as Space
+    from optimizer.caches.tuning.allocate import allocate_ttls as allocate_ttls
     from optimizer.caches.tuning.backtest import Prices as Prices
     from optimizer.caches.tuning.backtest import TtlBacktestRow as TtlBacktestRow
+    from optimizer.caches.tuning.backtest import backtest_ttls as backtest_ttls
     from optimizer.caches.tuning.curves import hit_curve as hit_curve
     from optimizer.caches.tuning.curves import ttl_grid as ttl_grid
     from optimizer.caches.tuning.forecast import cautious as cautious
@@ -31,10 +33,12 @@ else:
             "allocate": (
                 "BudgetTooSmall",
                 "Space",
+                "allocate_ttls",
             ),
             "backtest": (
                 "Prices",
                 "TtlBacktestRow",
+                "backtest_ttls",
             ),
             "curves": (
                 "hit_curve",

@@ -46,7 +46,7 @@ class Allocation:
     cost_per_s: float
 
 
-def allocate(spaces: Mapping[str, Space], budget: float) -> Allocation:
+def allocate_ttls(spaces: Mapping[str, Space], budget: float) -> Allocation:
     """The TTLs of the curves' points that cost least in misses with at most `budget` of memory.
 
     A multiple-choice knapsack, solved exactly (up to thinning) by merging the namespaces' Pareto fronts. Of equal

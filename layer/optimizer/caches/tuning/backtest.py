@@ -46,7 +46,7 @@ class TtlBacktestRow:
     note: str
 
 
-def backtest(
+def backtest_ttls(
     states: Mapping[str, NamespaceState], later: Mapping[str, Observation], memory_bytes: float, prices: Prices
 ) -> list[TtlBacktestRow]:
     """Tune on the observations of `states`, one limited step after another until nothing changes, and replay `later`

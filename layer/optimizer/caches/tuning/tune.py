@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate
+from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate_ttls
 from optimizer.caches.tuning.curves import HitCurve, hit_curve, infeasible, knee, ttl_grid
 from optimizer.caches.tuning.forecast import cautious, outlooks
 from optimizer.caches.tuning.limits import NoRoom, SlidingTtl, TtlLimits, allowed_range
@@ -80,7 +80,7 @@ def tune(namespaces: Mapping[str, NamespaceState], memory_bytes: float) -> list[
     }
     crowded = False
     try:
-        chosen: Mapping[str, float] = allocate(spaces, memory_bytes - fixed_bytes).ttl_s
+        chosen: Mapping[str, float] = allocate_ttls(spaces, memory_bytes - fixed_bytes).ttl_s
     except BudgetTooSmall:
         crowded = True
         # A floor above the TTL in force waits until there is room.
