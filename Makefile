@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # Hundreds of processes are started; where nothing compiled may be kept, each of them compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test check lint types rooms template lock requirements mysql sam-local architecture pictures clean
+.PHONY: setup demo test check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -21,7 +21,7 @@ demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 test: check
 	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-check: lint types rooms template
+check: lint types rooms prose template
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
@@ -33,6 +33,10 @@ types: .venv/.installed
 # Arrows between rooms point down; modules that decide load no SDK, driver or socket.
 rooms: .venv/.installed
 	$(BIN)/lint-imports
+
+# Words that docs/terms.yaml replaces in everything that people read.
+prose: .venv/.installed
+	$(BIN)/python local/prose_check.py
 
 template: $(READY)
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .build/sam/bin/sam validate --lint
