@@ -9,7 +9,7 @@ from typing import Any
 from local_account.memory_run_store import MemoryRunStore
 from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 from optimizer.core.change import Change, Risk, Status, Tuner
-from optimizer.indexes.change import select
+from optimizer.indexes.change import server_for
 from optimizer.indexes.change.change import ChangeIndexes
 from optimizer.indexes.change.server import Job, Machine
 from optimizer.indexes.connect.pool import Connections
@@ -102,7 +102,7 @@ class Changes:
         self._live(self._change("create_index", AGAIN), self.pool, patience=0.1)
 
     def _change(self, action: str, index: str) -> Change:
-        live = select.of(self.database, self.pool).look("public", TABLE, index, Job.REBUILD)
+        live = server_for(self.database, self.pool).look("public", TABLE, index, Job.REBUILD)
         before = {"database": "bench", "schema": "public", "table": TABLE, "index": index, "size_bytes": 0}
         if live:
             before |= {"oid": live.oid, "definition": live.definition, "mark": live.mark}
@@ -127,7 +127,7 @@ class Changes:
         life = ChangeIndexes(
             store=self.store,  # type: ignore[arg-type]
             records=self.turns,  # type: ignore[arg-type]
-            server=select.of(self.database, pool),
+            server=server_for(self.database, pool),
             database=self.database,
             limits=LIMITS,
             recheck=lambda *_: None,

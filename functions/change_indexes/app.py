@@ -8,7 +8,7 @@ from optimizer.aws import Environment, clients, logged
 from optimizer.core import Tuner
 from optimizer.guardrails import calendar
 from optimizer.indexes import database_of
-from optimizer.indexes.change import ChangeIndexes, host_metrics, select
+from optimizer.indexes.change import ChangeIndexes, read_machine, server_for
 from optimizer.indexes.connect import from_environment
 from optimizer.lifecycle import FIELDS, take
 from optimizer.policy import Policy
@@ -29,12 +29,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     life = ChangeIndexes(
         store=store,
         records=ActingRecords(clients.client("dynamodb"), environment.table),
-        server=select.of(database, CONNECTIONS),
+        server=server_for(database, CONNECTIONS),
         database=database,
         limits=policy.indexes,
         recheck=lambda change, live, now: guardrails.recheck(change, live, policy, now),
         may_start=lambda now: calendar.closed(policy, now, Tuner.INDEXES),
-        machine=lambda now: host_metrics.read(lambda: clients.client("cloudwatch"), database, now),
+        machine=lambda now: read_machine(lambda: clients.client("cloudwatch"), database, now),
         remaining_ms=context.get_remaining_time_in_millis,
     )
     return take(life, event, datetime.now(UTC))

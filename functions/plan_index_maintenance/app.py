@@ -5,7 +5,7 @@ from typing import Any
 
 from optimizer.aws import Environment, clients, logged, name
 from optimizer.indexes import Planner, UnsupportedServer, database_of
-from optimizer.indexes.change import select
+from optimizer.indexes.change import server_for
 from optimizer.indexes.connect import AccessDenied, DatabaseUnreachable, TooManyConnections, from_environment
 from optimizer.indexes.read_nodes import read_nodes
 from optimizer.policy import Policy
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         store=RunStore(clients.client("dynamodb"), environment.table),
         records=ActingRecords(clients.client("dynamodb"), environment.table),
         documents=documents,
-        server=select.of(database, CONNECTIONS),
+        server=server_for(database, CONNECTIONS),
         database=database,
         read=lambda: read_nodes(database, CONNECTIONS),
         limits=policy.indexes,

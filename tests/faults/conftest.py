@@ -17,7 +17,7 @@ from optimizer import guardrails
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails import calendar
 from optimizer.indexes.change import job as jobs
-from optimizer.indexes.change import select
+from optimizer.indexes.change import server_for
 from optimizer.indexes.change.change import ChangeIndexes
 from optimizer.indexes.change.server import Job, Machine
 from optimizer.indexes.connect import drivers
@@ -112,7 +112,7 @@ class Scene:
 
     @property
     def server(self) -> Any:
-        return select.of(self.database, self.pool)
+        return server_for(self.database, self.pool)
 
     def environment(self) -> ChangeIndexes:
         """The acting code in a new execution environment: nothing is known but what was recorded."""

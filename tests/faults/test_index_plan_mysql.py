@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from local_account.servers import mariadb, mysql
 from optimizer.core.change import Change, Status
-from optimizer.indexes.change import select
+from optimizer.indexes.change import server_for
 from optimizer.indexes.planner import Planner
 from optimizer.indexes.read_nodes import read_nodes
 
@@ -23,7 +23,7 @@ def test_what_is_proposed_can_be_carried_out(scene: Any, installation: Any) -> N
         store=one.store,
         records=SimpleNamespace(began=lambda *_: False),
         documents=MemoryBucket(),
-        server=select.of(one.database, one.pool),
+        server=server_for(one.database, one.pool),
         database=one.database,
         read=lambda: read_nodes(one.database, one.pool),
         limits=one.limits,

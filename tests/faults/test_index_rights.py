@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from local_account.servers import mariadb, mysql, postgresql
 from optimizer.core.change import Change
-from optimizer.indexes.change import select
+from optimizer.indexes.change import server_for
 from optimizer.indexes.planner import Planner
 from optimizer.indexes.read_nodes import read_nodes
 
@@ -70,7 +70,7 @@ class Team:
             store=self.one.store,
             records=SimpleNamespace(began=lambda *_: False),  # type: ignore[arg-type]
             documents=MemoryBucket(),  # type: ignore[arg-type]
-            server=select.of(self.one.database, self.one.pool),
+            server=server_for(self.one.database, self.one.pool),
             database=self.one.database,
             read=lambda: read_nodes(self.one.database, self.one.pool),
             limits=self.one.limits,

@@ -11,7 +11,7 @@ from typing import Any
 
 from local_account.memory_run_store import MemoryRunStore
 from optimizer.core.change import Change, Status
-from optimizer.indexes.change import job, select
+from optimizer.indexes.change import job, server_for
 from optimizer.indexes.change.change import ChangeIndexes
 from optimizer.indexes.change.server import Machine
 from optimizer.indexes.connect.pool import Connections
@@ -39,7 +39,7 @@ def main() -> None:
         records=SimpleNamespace(  # type: ignore[arg-type]
             take_turn=lambda *_: True, end_turn=lambda *_: None, record_build=lambda *_: None
         ),
-        server=select.of(database, Connections(lambda: secrets, lambda: None, str)),  # type: ignore[arg-type, return-value]
+        server=server_for(database, Connections(lambda: secrets, lambda: None, str)),  # type: ignore[arg-type, return-value]
         database=database,
         limits=Indexes(**given["limits"]),
         recheck=lambda *_: None,

@@ -8,7 +8,7 @@ from types import NoneType
 from typing import Any
 
 
-def lacks(part: Any) -> str:
+def missing_field(part: Any) -> str:
     """What is None below `part` and never is, as `Table.name`; empty if nothing is."""
     if is_dataclass(part):
         kind: Any = type(part)
@@ -16,13 +16,13 @@ def lacks(part: Any) -> str:
             value = getattr(part, name)
             if value is None and needed:
                 return f"{kind.__name__}.{name}"
-            found = lacks(value) if not isinstance(value, (str, int, float, NoneType)) else ""
+            found = missing_field(value) if not isinstance(value, (str, int, float, NoneType)) else ""
             if found:
                 return found
     elif isinstance(part, Mapping):
-        return next((found for value in part.values() if (found := lacks(value))), "")
+        return next((found for value in part.values() if (found := missing_field(value))), "")
     elif isinstance(part, (tuple, list)):
-        return next((found for value in part if (found := lacks(value))), "")
+        return next((found for value in part if (found := missing_field(value))), "")
     return ""
 
 

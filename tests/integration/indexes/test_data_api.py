@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from local_account.servers import postgresql
 from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
-from optimizer.indexes.change import select
+from optimizer.indexes.change import server_for
 from optimizer.indexes.change.server import Job, StatementFailed
 from optimizer.indexes.connect import data_api
 from optimizer.indexes.connect.data_api import DataApiConnection
@@ -88,8 +88,8 @@ def test_what_acts_sees_the_same_index_and_the_same_surroundings(shop: Any, inst
     running, name = shop(installation)
     direct = Database("shop", "postgresql", "127.0.0.1", name, port=running.port, tls="off", user=SUPERUSER)
     tokens: Any = type("Tokens", (), {"generate_db_auth_token": staticmethod(lambda **_: PASSWORD)})
-    own = select.of(direct, Connections(lambda: None, lambda: tokens, str))  # type: ignore[arg-type, return-value]
-    other = select.of(through(name), pool(DataApiTwin(running.connect)))
+    own = server_for(direct, Connections(lambda: None, lambda: tokens, str))  # type: ignore[arg-type, return-value]
+    other = server_for(through(name), pool(DataApiTwin(running.connect)))
     for index, job in (("I ndex", Job.REBUILD), ("Ta ble_pkey", Job.DROP), ("", Job.VACUUM), ("none", Job.DROP)):
         state = other.look('Shop"s', "Ta ble", index, job)
         assert state == own.look('Shop"s', "Ta ble", index, job)
@@ -162,7 +162,7 @@ def test_what_the_service_refuses_is_named(code: str, kind: type[Exception]) -> 
 
 def test_without_a_lock_timeout_of_the_role_nothing_is_sent(shop: Any) -> None:
     running, name = shop(postgresql.WHEEL_16)
-    server = select.of(through(name), pool(DataApiTwin(running.connect)))
+    server = server_for(through(name), pool(DataApiTwin(running.connect)))
     with pytest.raises(StatementFailed, match=r"ALTER ROLE postgres SET lock_timeout = '3000ms'"):
         server.worker(3000)
 
@@ -176,7 +176,7 @@ def test_without_a_search_path_of_the_role_nothing_is_sent(shop: Any) -> None:
         def connect(database: str, settings: dict[str, str] = settings) -> Any:
             return running.connect(database, startup_params=settings)
 
-        server = select.of(through(name), pool(DataApiTwin(connect)))
+        server = server_for(through(name), pool(DataApiTwin(connect)))
         if is_enough:
             server.worker(3000).close()
             continue

@@ -15,7 +15,7 @@ from optimizer import guardrails
 from optimizer.core.change import Change, Status, Tuner
 from optimizer.guardrails import calendar
 from optimizer.guardrails.run import Account
-from optimizer.indexes.change import select
+from optimizer.indexes.change import server_for
 from optimizer.indexes.change.change import ChangeIndexes
 from optimizer.indexes.change.server import Machine
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
@@ -64,7 +64,7 @@ class Team:
             store=self.store,
             records=self.records,
             documents=self.bucket,
-            server=select.of(database, self.pool),
+            server=server_for(database, self.pool),
             database=database,
             read=lambda: read_nodes(database, self.pool),
             limits=self.policy.indexes,
@@ -77,7 +77,7 @@ class Team:
         life = ChangeIndexes(
             store=self.store,
             records=self.records,
-            server=select.of(self.database, self.pool),
+            server=server_for(self.database, self.pool),
             database=self.database,
             limits=policy.indexes,
             recheck=lambda one, live, now: guardrails.recheck(one, live, policy, now),

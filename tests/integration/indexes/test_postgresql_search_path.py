@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from local_account.servers import postgresql
 from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 from optimizer.core.change import Change, Risk, Tuner
-from optimizer.indexes.change import select
+from optimizer.indexes.change import server_for
 from optimizer.indexes.change.server import DatabaseServer, Job, StatementFailed
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.pool import Connections
@@ -251,7 +251,7 @@ def test_a_look_of_the_command_is_caught_by_nobody(shop: Shop) -> None:
 @PATHS
 def test_what_acts_is_caught_by_nobody(shop: Shop) -> None:
     database, pool = shop.connections()
-    acts(select.of(database, pool))
+    acts(server_for(database, pool))
     pool.forget(database)
     assert not shop.caught()
 
@@ -260,7 +260,7 @@ def test_what_acts_is_caught_by_nobody(shop: Shop) -> None:
 @PATHS
 def test_a_statement_is_caught_by_nobody(shop: Shop) -> None:
     database, pool = shop.connections()
-    server = select.of(database, pool)
+    server = server_for(database, pool)
     definition = "CREATE INDEX made ON app.customers USING btree (lower(card))"
     for job, index in (
         (Job.ANALYZE, ""),
@@ -289,7 +289,7 @@ BEHIND = "CREATE TABLE public.owned AS SELECT current_user AS who"
 def test_of_a_text_with_two_statements_none_runs(shop: Shop, begins: str) -> None:
     """Should a text that was put together ever hold a second one."""
     database, pool = shop.connections()
-    server = select.of(database, pool)
+    server = server_for(database, pool)
     worker = server.worker(3000)
     try:
         with pytest.raises(StatementFailed, match="multiple commands"):
@@ -320,7 +320,7 @@ def test_the_data_api_is_caught_by_nobody(shop: Shop) -> None:
     database, pool = shop.through_data_api()
     (catalog,) = read_nodes(database, pool)
     assert {index.name for index in catalog.indexes} >= {"customers_card", "customers_tags"}
-    acts(select.of(database, pool))
+    acts(server_for(database, pool))
     assert not shop.caught()
 
 
@@ -338,7 +338,7 @@ def test_a_plan_without_an_index_is_caught_by_nobody(
             if path:
                 session.run(f'ALTER DATABASE "{name}" SET search_path = {path}')
         database, pool = made.connections() if way == "connection" else made.through_data_api()
-        acting = select.of(database, pool)
+        acting = server_for(database, pool)
         state = acting.look("app", "customers", "customers_card", Job.DROP)
         assert state is not None
         made.watch()

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
-from optimizer.indexes.change.host_metrics import dimensions_of, read
+from optimizer.indexes.change.host_metrics import dimensions_of, read_machine
 from optimizer.indexes.change.preflight import obstacle_of_machine
 from optimizer.indexes.change.server import Machine
 from optimizer.policy.model import Database, Indexes
@@ -65,14 +65,14 @@ def put(cloudwatch: Any, metric: str, values: dict[int, float]) -> None:
 def test_the_mean_of_the_last_minutes_and_the_latest_free_storage_are_read(cloudwatch: Any) -> None:
     put(cloudwatch, "CPUUtilization", {12: 99, 7: 99, 6: 30, 5: 20, 4: 30, 3: 20, 2: 50})
     put(cloudwatch, "FreeStorageSpace", {9: 900 * MB, 2: 500 * MB})
-    found = read(lambda: cloudwatch, database(), NOW)
+    found = read_machine(lambda: cloudwatch, database(), NOW)
     assert found == Machine("shop", cpu_percent=30.0, free_bytes=500.0 * MB)
 
 
 def test_what_is_too_old_is_not_known(cloudwatch: Any) -> None:
     put(cloudwatch, "CPUUtilization", {2: 10})
     put(cloudwatch, "FreeStorageSpace", {40: 500 * MB})
-    found = read(lambda: cloudwatch, database(), NOW)
+    found = read_machine(lambda: cloudwatch, database(), NOW)
     assert (found.cpu_percent, found.free_bytes) == (10.0, None)
     assert found.problem == "CloudWatch has no figures of shop for the last 15 minutes"
 
@@ -81,7 +81,7 @@ def test_a_server_that_is_not_of_rds_is_not_asked_about() -> None:
     def nobody() -> Any:
         raise AssertionError("CloudWatch was asked")
 
-    assert read(nobody, database("127.0.0.1"), NOW) == Machine()
+    assert read_machine(nobody, database("127.0.0.1"), NOW) == Machine()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_where_cloudwatch_cannot_be_asked_the_reason_is_kept(error: Exception) -
         raise error
 
     client: Any = type("Client", (), {"get_metric_data": staticmethod(refuse)})
-    found = read(lambda: client, database(), NOW)
+    found = read_machine(lambda: client, database(), NOW)
     assert (found.name, found.cpu_percent, found.free_bytes) == ("shop", None, None)
     assert found.problem == f"CloudWatch could not be asked: {error}".rstrip(".")
 

@@ -2,15 +2,15 @@
 
 import pytest
 from optimizer.indexes.mysql.create_table import index_clauses
-from optimizer.indexes.mysql.digests import Wants, wants
+from optimizer.indexes.mysql.digests import TableQuery, wants
 from optimizer.indexes.mysql.hints import named_in_hints
 
 COLUMNS = ("id", "a", "b", "c d", "status", "é")
 
 
-def asked(table: str = "t", **other: object) -> Wants:
+def asked(table: str = "t", **other: object) -> TableQuery:
     given = {"equal": (), "between": (), "sorted_by": (), "has_limit": False, "counts_rows": True} | other
-    return Wants(table=table, **given)  # type: ignore[arg-type]
+    return TableQuery(table=table, **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def asked(table: str = "t", **other: object) -> Wants:
         ("SELECT * FROM `t` WHERE `a` = ? FOR UPDATE", asked(equal=("a",))),
     ],
 )
-def test_conditions_of_one_table_are_read(text: str, expected: Wants) -> None:
+def test_conditions_of_one_table_are_read(text: str, expected: TableQuery) -> None:
     assert wants(text, COLUMNS) == expected
 
 

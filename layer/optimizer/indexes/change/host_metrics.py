@@ -48,7 +48,7 @@ def dimensions_of(database: Database) -> Mapping[str, str]:
     return {"DBInstanceIdentifier": endpoint["name"].lower()}
 
 
-def read(cloudwatch: Callable[[], "CloudWatchClient"], database: Database, now: datetime) -> Machine:
+def read_machine(cloudwatch: Callable[[], "CloudWatchClient"], database: Database, now: datetime) -> Machine:
     """What is known of it now. Where CloudWatch cannot be asked nothing is, which `problem` says."""
     dimensions = dimensions_of(database)
     if not dimensions:

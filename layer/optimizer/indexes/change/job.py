@@ -13,7 +13,7 @@ from typing import Any
 from optimizer.core import Change
 from optimizer.indexes.change import observe
 from optimizer.indexes.change.preflight import BUILDING, obstacle, obstacle_of_machine
-from optimizer.indexes.change.server import Cancelled, DatabaseServer, Job, LockNotGot, Machine, State, StatementFailed
+from optimizer.indexes.change.server import Cancelled, DatabaseServer, Job, LockTimeout, Machine, State, StatementFailed
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
 from optimizer.policy import Indexes
 
@@ -155,7 +155,7 @@ class Jobs:
                 if not worker.send(statement, within_s):
                     return JobOutcome(JobResult.PENDING, "the server is at work", _SHORTEST_POLL_S)
                 record.update(sent=True)
-            except (LockNotGot, Cancelled, DatabaseUnreachable) as ended:
+            except (LockTimeout, Cancelled, DatabaseUnreachable) as ended:
                 record.update(problem=str(ended))
             except StatementFailed as failed:
                 record.update(problem=str(failed), fatal=True)
@@ -186,7 +186,7 @@ class Jobs:
             self.save(record)
             try:
                 self.server.remove(left, self.limits.lock_timeout_ms)
-            except (LockNotGot, Cancelled) as busy:
+            except (LockTimeout, Cancelled) as busy:
                 if record["cleaned"] >= _CLEANING_TRIES:
                     return JobOutcome(
                         JobResult.FAILED, f"{problem}; {left.schema}.{left.index} is left and must be dropped"

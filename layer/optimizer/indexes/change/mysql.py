@@ -11,7 +11,7 @@ from optimizer.indexes.change.server import (
     Cancelled,
     Conditions,
     Job,
-    LockNotGot,
+    LockTimeout,
     State,
     StatementFailed,
     StatementProgress,
@@ -219,7 +219,7 @@ def explain(error: BaseException) -> Exception:
     """What a driver's error means to the life of a change."""
     code = drivers.error_code(error)
     if code in _LOCK:
-        return LockNotGot(f"no lock was got in time ({code})")
+        return LockTimeout(f"no lock was got in time ({code})")
     if code in _KILLED:
         return Cancelled(f"the statement was cancelled ({code})")
     if code is None or code in _GONE or isinstance(error, OSError):

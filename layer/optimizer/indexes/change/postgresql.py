@@ -11,7 +11,7 @@ from optimizer.indexes.change.server import (
     Cancelled,
     Conditions,
     Job,
-    LockNotGot,
+    LockTimeout,
     State,
     StatementFailed,
     StatementProgress,
@@ -157,7 +157,7 @@ class PostgresqlServer(EngineServer):
             statement = f"DROP INDEX CONCURRENTLY {name}"
             if not worker.send(statement, lock_timeout_ms / 1000 * 3 + 30):
                 self.cancel(worker.session(statement))
-                raise LockNotGot(f"{leftover.index} could not be dropped yet")
+                raise LockTimeout(f"{leftover.index} could not be dropped yet")
         finally:
             worker.close()
 
@@ -219,7 +219,7 @@ def explain(error: BaseException) -> Exception:
     code = drivers.error_code(error)
     text = str(error.args[0].get("M")) if error.args and isinstance(error.args[0], dict) else str(error)
     if code in _LOCK_NOT_AVAILABLE:
-        return LockNotGot(f"no lock was got in time ({code})")
+        return LockTimeout(f"no lock was got in time ({code})")
     if code in _CANCELLED:
         return Cancelled(f"the statement was cancelled ({code})")
     if code is None or code in _SYSTEM_GONE:

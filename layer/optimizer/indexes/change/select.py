@@ -9,7 +9,7 @@ from optimizer.indexes.connect.pool import Connections
 from optimizer.policy import Database
 
 
-def of(database: Database, pool: Connections) -> DatabaseServer:
+def server_for(database: Database, pool: Connections) -> DatabaseServer:
     """The writer itself: what changes indexes never goes through a proxy, which would hide and reuse its sessions."""
     reading, opening = partial(pool.get, database), partial(pool.open, database)
     if database.data_api_arn:

@@ -22,7 +22,7 @@ class Job(StrEnum):
     SHOW = "show"
 
 
-class LockNotGot(RuntimeError):
+class LockTimeout(RuntimeError):
     """The statement waited as long as it may for a lock; nothing of it stays, or only what `leftovers` finds."""
 
 
@@ -96,7 +96,7 @@ class Worker(Protocol):
         """What tells the session that will run the statement from all others of the server, also later: plain JSON."""
 
     def send(self, statement: str, within_s: float) -> bool:
-        """Send it and wait so long: True if it is done, False if it goes on without us. LockNotGot, Cancelled or
+        """Send it and wait so long: True if it is done, False if it goes on without us. LockTimeout, Cancelled or
         StatementFailed if it has ended otherwise; Unreachable if the connection broke."""
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class DatabaseServer(Protocol):
         """Invalid indexes of the same table that an interrupted build of this index would leave."""
 
     def remove(self, leftover: State, lock_timeout_ms: int) -> None:
-        """Drop what was left, by its identity, if it still is what it was. LockNotGot if others are in the way."""
+        """Drop what was left, by its identity, if it still is what it was. LockTimeout if others are in the way."""
 
     def times(self, state: State) -> Mapping[str, StatementTimes] | None:
         """The statements that name the table, by a key that stays; None where the server does not count them."""

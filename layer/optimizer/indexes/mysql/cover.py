@@ -11,7 +11,7 @@ _MULTI_VALUED = " array)"
 
 
 @dataclass(frozen=True, slots=True)
-class OfTable:
+class TableContext:
     """A table with its indexes, the foreign keys of it and to it, the names (lower case) in hints, with where, and
     the statements that sort its rows."""
 
@@ -74,7 +74,7 @@ def supports(index: Index, columns: Sequence[str], engine: Engine) -> bool:
     )
 
 
-def implies_uniqueness(unique: Index, index: Index) -> bool:
+def implies_unique(unique: Index, index: Index) -> bool:
     """Whether what `unique` forbids includes all that the unique `index` forbids."""
     return unique.is_unique and all(
         any(
@@ -87,7 +87,7 @@ def implies_uniqueness(unique: Index, index: Index) -> bool:
     )
 
 
-def why_fixed(index: Index, of: OfTable) -> str | None:
+def why_fixed(index: Index, of: TableContext) -> str | None:
     """Why the index is never dropped, whatever else there is."""
     if index.constraint is Constraint.PRIMARY:
         return "it is the primary key"
@@ -101,7 +101,7 @@ def why_fixed(index: Index, of: OfTable) -> str | None:
     return f"{where} names it in a hint and would fail without it" if where else None
 
 
-def why_not_covered(narrow: Index, wide: Index, of: OfTable) -> str | None:
+def why_not_covered(narrow: Index, wide: Index, of: TableContext) -> str | None:
     """Why `wide` does not serve everything that `narrow` does; None if it does."""
     if not wide.is_visible:
         return f"{wide.name} is hidden from the optimizer"
@@ -153,15 +153,15 @@ def _keys_differ(narrow: Index, wide: Index) -> str | None:
     return None
 
 
-def _not_as_unique(narrow: Index, wide: Index, of: OfTable) -> str | None:
-    if not narrow.is_unique or (wide.is_unique and implies_uniqueness(wide, narrow)):
+def _not_as_unique(narrow: Index, wide: Index, of: TableContext) -> str | None:
+    if not narrow.is_unique or (wide.is_unique and implies_unique(wide, narrow)):
         return None
-    if any(other is not narrow and implies_uniqueness(other, narrow) for other in of.indexes):
+    if any(other is not narrow and implies_unique(other, narrow) for other in of.indexes):
         return None
     return "it is unique, and nothing else keeps its keys unique"
 
 
-def _foreign_keys_need(narrow: Index, wide: Index, of: OfTable) -> str | None:
+def _foreign_keys_need(narrow: Index, wide: Index, of: TableContext) -> str | None:
     for key in of.foreign_keys:
         if supports(narrow, key.columns, of.engine) and not supports(wide, key.columns, of.engine):
             return f"the foreign key {key.name} needs it and cannot use {wide.name}"

@@ -17,7 +17,7 @@ _RANGE = frozenset({"<", ">", "<=", ">=", "BETWEEN"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wants:
+class TableQuery:
     """`equal`: columns compared with a value, in the order written; `between`: compared with a range; `sorted_by`: of
     ORDER BY, all in one direction. `counts_rows` is false where the rows sent are not those that the conditions choose:
     aggregates, DISTINCT, LIMIT."""
@@ -30,7 +30,7 @@ class Wants:
     counts_rows: bool
 
 
-def wants(text: str, columns: Sequence[str]) -> Wants | None:
+def wants(text: str, columns: Sequence[str]) -> TableQuery | None:
     """What the statement asks of its one table; `columns` are the table's. None if it is not that simple."""
     pieces = _PIECE.findall(text)
     words = [piece.upper() for piece in pieces]
@@ -50,7 +50,7 @@ def wants(text: str, columns: Sequence[str]) -> Wants | None:
             equal.append(column)
         elif column is not None and operator in _RANGE:
             between.append(column)
-    return Wants(
+    return TableQuery(
         table=table,
         equal=tuple(dict.fromkeys(equal)),
         between=tuple(column for column in dict.fromkeys(between) if column not in equal),

@@ -8,10 +8,10 @@ from optimizer.indexes.model.catalog import Catalog, Column, Table
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_table
 from optimizer.indexes.model.workload import StatementStat
-from optimizer.indexes.mysql.cover import OfTable
+from optimizer.indexes.mysql.cover import TableContext
 from optimizer.indexes.mysql.create_table import quoted
-from optimizer.indexes.mysql.digests import Wants, table_of, wants
-from optimizer.indexes.mysql.redundant import tables_of
+from optimizer.indexes.mysql.digests import TableQuery, table_of, wants
+from optimizer.indexes.mysql.redundant import gather_tables
 
 _MOST_KEYS = 4
 _LONGEST_NAME = 64
@@ -34,7 +34,7 @@ class MysqlMissingLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    of: OfTable
+    of: TableContext
     columns: tuple[str, ...]
     statement: StatementStat
     chosen_share: float | None
@@ -44,7 +44,7 @@ def missing(catalog: Catalog, limits: MysqlMissingLimits | None = None) -> list[
     """A finding for each index that would save a statement from reading rows that it does not want; the shorter of two
     wishes that one index grants is part of the longer. CREATE where the rows chosen are known to be few, else ASK."""
     limits = limits or MysqlMissingLimits()
-    tables = {(of.table.schema, of.table.name.lower()): of for of in tables_of(catalog)}
+    tables = {(of.table.schema, of.table.name.lower()): of for of in gather_tables(catalog)}
     total_ms = sum(statement.total_ms for statement in catalog.statements) or 1.0
     wishes: list[_Wish] = []
     for statement in catalog.statements:
@@ -78,7 +78,7 @@ def _is_costly(statement: StatementStat, table: Table, total_ms: float, limits: 
     )
 
 
-def _columns(asked: Wants, table: Table) -> tuple[str, ...]:
+def _columns(asked: TableQuery, table: Table) -> tuple[str, ...]:
     """Those compared with values first, the most distinct foremost, then one range or the order."""
     columns = {column.name: column for column in table.columns}
     equal = [name for name in asked.equal if _can_be_key(columns[name])]
@@ -93,7 +93,7 @@ def _can_be_key(column: Column) -> bool:
     return column.data_type.split("(")[0].split()[0].lower() not in (*_NO_KEYS, "json", "geometry")
 
 
-def _has_index(of: OfTable, asked: Wants, columns: Sequence[str]) -> bool:
+def _has_index(of: TableContext, asked: TableQuery, columns: Sequence[str]) -> bool:
     """Whether an index already begins with what is compared, in whatever order, or with the whole."""
     count = len([name for name in columns if name in asked.equal]) or 1
     wanted = {name.lower() for name in columns[:count]}
@@ -106,7 +106,7 @@ def _has_index(of: OfTable, asked: Wants, columns: Sequence[str]) -> bool:
     )
 
 
-def _chosen_share(asked: Wants, statement: StatementStat, table: Table) -> float | None:
+def _chosen_share(asked: TableQuery, statement: StatementStat, table: Table) -> float | None:
     """Of the rows read, those that the conditions choose; None if neither the rows sent nor the statistics tell."""
     if asked.counts_rows:
         return statement.rows / max(statement.rows_examined or 0, 1)
@@ -157,7 +157,7 @@ def _finding(catalog: Catalog, group: Sequence[_Wish], total_ms: float) -> Findi
     )
 
 
-def _name(of: OfTable, columns: Sequence[str]) -> str:
+def _name(of: TableContext, columns: Sequence[str]) -> str:
     """A name that the table does not have yet, of at most 64 characters."""
     taken = {index.name.lower() for index in of.indexes}
     base = "_".join(["idx", *columns])[:_LONGEST_NAME]

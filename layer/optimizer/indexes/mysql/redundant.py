@@ -11,8 +11,8 @@ from optimizer.indexes.model.catalog import Catalog, Constraint, ForeignKey, Ind
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
 from optimizer.indexes.mysql.cover import (
-    OfTable,
-    implies_uniqueness,
+    TableContext,
+    implies_unique,
     looks_covered,
     same_keys,
     why_fixed,
@@ -21,7 +21,7 @@ from optimizer.indexes.mysql.cover import (
 from optimizer.indexes.mysql.hints import index_hints, names_in, statements_that_sort
 
 
-def tables_of(catalog: Catalog) -> list[OfTable]:
+def gather_tables(catalog: Catalog) -> list[TableContext]:
     """Each table with what belongs to it."""
     indexes: dict[tuple[str, str], list[Index]] = defaultdict(list)
     for index in catalog.indexes:
@@ -33,7 +33,7 @@ def tables_of(catalog: Catalog) -> list[OfTable]:
         referencing[key.parent_schema, key.parent_table].append(key)
     hints, sorting = index_hints(catalog), statements_that_sort(catalog)
     return [
-        OfTable(
+        TableContext(
             engine=catalog.server.engine,
             table=table,
             indexes=tuple(indexes[table.qualified]),
@@ -48,10 +48,10 @@ def tables_of(catalog: Catalog) -> list[OfTable]:
 
 def redundant(catalog: Catalog) -> list[Finding]:
     """A finding for each index that another covers, and one for each that looks so and is kept."""
-    return [finding for of in tables_of(catalog) for finding in _of_table(catalog, of)]
+    return [finding for of in gather_tables(catalog) for finding in _of_table(catalog, of)]
 
 
-def _of_table(catalog: Catalog, of: OfTable) -> list[Finding]:
+def _of_table(catalog: Catalog, of: TableContext) -> list[Finding]:
     covering = {index.name: _covering(index, of) for index in of.indexes}
     dropped = _dropped(of, covering)
     found: list[Finding] = []
@@ -64,7 +64,7 @@ def _of_table(catalog: Catalog, of: OfTable) -> list[Finding]:
     return found
 
 
-def _covering(index: Index, of: OfTable) -> list[Index]:
+def _covering(index: Index, of: TableContext) -> list[Index]:
     return [
         other
         for other in of.indexes
@@ -74,7 +74,7 @@ def _covering(index: Index, of: OfTable) -> list[Index]:
     ]
 
 
-def _dropped(of: OfTable, covering: dict[str, list[Index]]) -> set[str]:
+def _dropped(of: TableContext, covering: dict[str, list[Index]]) -> set[str]:
     dropped = {
         index.name
         for index in of.indexes
@@ -86,14 +86,14 @@ def _dropped(of: OfTable, covering: dict[str, list[Index]]) -> set[str]:
     }
     for index in of.indexes:
         staying = [other for other in of.indexes if other.name not in dropped]
-        unique = not index.is_unique or any(implies_uniqueness(other, index) for other in staying)
+        unique = not index.is_unique or any(implies_unique(other, index) for other in staying)
         covered = any(other in staying for other in covering[index.name])
         if index.name in dropped and not (unique and covered):
             dropped.remove(index.name)
     return dropped
 
 
-def _worth(index: Index, of: OfTable) -> tuple[bool, bool, bool, bool, bool, bool, int, int]:
+def _worth(index: Index, of: TableContext) -> tuple[bool, bool, bool, bool, bool, bool, int, int]:
     """Which of two equal indexes stays: the greater."""
     return (
         why_fixed(index, of) is not None,
@@ -111,7 +111,7 @@ def _closeness(index: Index, other: Index) -> tuple[bool, int, int]:
     return not same_keys(index, other), len(other.keys), other.size_bytes or 0
 
 
-def _sorted_by_primary(narrow: Index, wide: Index, of: OfTable) -> str | None:
+def _sorted_by_primary(narrow: Index, wide: Index, of: TableContext) -> str | None:
     """A statement that reads in the order of the primary key, by which InnoDB sorts what is equal in `narrow` and not
     in `wide`; None if none is known."""
     primary = of.primary
@@ -128,7 +128,7 @@ def _sorted_by_primary(narrow: Index, wide: Index, of: OfTable) -> str | None:
     return None
 
 
-def _superfluous(catalog: Catalog, index: Index, by: Index, of: OfTable) -> Finding:
+def _superfluous(catalog: Catalog, index: Index, by: Index, of: TableContext) -> Finding:
     equal = same_keys(index, by) or index.method == "fulltext"
     reversed_ = not equal and any(
         mine.descending != its.descending for mine, its in zip(index.keys, by.keys, strict=False)
@@ -167,7 +167,7 @@ def _superfluous(catalog: Catalog, index: Index, by: Index, of: OfTable) -> Find
     )
 
 
-def _loses_order(index: Index, by: Index, of: OfTable) -> bool:
+def _loses_order(index: Index, by: Index, of: TableContext) -> bool:
     """Whether equal keys of `index` are in the order of the primary key and those of `by` are not."""
     primary = of.primary
     if not of.is_innodb or primary is None or index.is_unique or len(by.keys) == len(index.keys):
@@ -175,7 +175,7 @@ def _loses_order(index: Index, by: Index, of: OfTable) -> bool:
     return by.keys[len(index.keys)].text.lower() != primary.keys[0].text.lower()
 
 
-def _kept(catalog: Catalog, index: Index, of: OfTable, dropped: Iterable[str]) -> list[Finding]:
+def _kept(catalog: Catalog, index: Index, of: TableContext, dropped: Iterable[str]) -> list[Finding]:
     """The reason why an index that looks covered stays; none where the one that looks covering goes itself."""
     if index.constraint is Constraint.PRIMARY:
         return []

@@ -8,8 +8,8 @@ from optimizer.indexes.model.catalog import Catalog, Constraint, Index
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
 from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, snapshot, usage_of
-from optimizer.indexes.mysql.cover import OfTable, supports, why_fixed
-from optimizer.indexes.mysql.redundant import tables_of
+from optimizer.indexes.mysql.cover import TableContext, supports, why_fixed
+from optimizer.indexes.mysql.redundant import gather_tables
 
 
 def unused(
@@ -27,7 +27,7 @@ def unused(
     taken = [*snapshots, snapshot(catalog)]
     asked = tuple(dict.fromkeys([catalog.server.node, *nodes]))
     found: list[Finding] = []
-    for of in tables_of(catalog):
+    for of in gather_tables(catalog):
         staying = [index for index in of.indexes if (*of.table.qualified, index.name) not in dropped]
         for index in list(staying):
             if index.scans != 0 or not index.is_visible or index.constraint is Constraint.PRIMARY:
@@ -43,7 +43,7 @@ def unused(
     return found
 
 
-def _why_kept(index: Index, others: OfTable, use: IndexUsage, in_place_of_another: bool) -> str | None:
+def _why_kept(index: Index, others: TableContext, use: IndexUsage, in_place_of_another: bool) -> str | None:
     if index.method == "fulltext":
         return "the server does not count searches in fulltext indexes"
     if index.is_unique:
@@ -56,7 +56,7 @@ def _why_kept(index: Index, others: OfTable, use: IndexUsage, in_place_of_anothe
     return own
 
 
-def _foreign_key_needs(index: Index, others: OfTable) -> str | None:
+def _foreign_key_needs(index: Index, others: TableContext) -> str | None:
     for key in others.foreign_keys:
         if supports(index, key.columns, others.engine) and not any(
             supports(other, key.columns, others.engine) for other in others.indexes
@@ -70,7 +70,7 @@ def _foreign_key_needs(index: Index, others: OfTable) -> str | None:
     return None
 
 
-def _counter_needs(index: Index, others: OfTable) -> str | None:
+def _counter_needs(index: Index, others: TableContext) -> str | None:
     counting = {column.name.lower() for column in others.table.columns if column.auto_increment}
     first = (index.keys[0].column or "").lower()
     led = {(other.keys[0].column or "").lower() for other in others.indexes}

@@ -8,8 +8,8 @@ from optimizer.core import Risk
 from optimizer.indexes.model.catalog import Catalog, Index, Table
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index, about_table
-from optimizer.indexes.mysql.cover import OfTable, supports
-from optimizer.indexes.mysql.redundant import tables_of
+from optimizer.indexes.mysql.cover import TableContext, supports
+from optimizer.indexes.mysql.redundant import gather_tables
 
 # InnoDB makes its statistics anew after this share of the rows has changed, if it may.
 _RECALCULATED_SHARE = 0.1
@@ -60,7 +60,7 @@ def foreign_keys_without_index(catalog: Catalog) -> list[Finding]:
             statement=key.index_statement,
             evidence={"foreign_key": key.name, "columns": list(key.columns), "on_delete": key.on_delete},
         )
-        for of in tables_of(catalog)
+        for of in gather_tables(catalog)
         for key in of.foreign_keys
         if of.is_innodb and not any(supports(index, key.columns, of.engine) for index in of.indexes)
     ]
@@ -112,10 +112,10 @@ def _stale(table: Table, settings: Mapping[str, str]) -> str | None:
 def rewrites(catalog: Catalog, limits: MysqlUpkeepLimits | None = None) -> list[Finding]:
     """Tables whose file is mostly free, for OPTIMIZE TABLE; and those that look so."""
     limits = limits or MysqlUpkeepLimits()
-    return [finding for of in tables_of(catalog) if (finding := _rewrite(catalog, of, limits)) is not None]
+    return [finding for of in gather_tables(catalog) if (finding := _rewrite(catalog, of, limits)) is not None]
 
 
-def _rewrite(catalog: Catalog, of: OfTable, limits: MysqlUpkeepLimits) -> Finding | None:
+def _rewrite(catalog: Catalog, of: TableContext, limits: MysqlUpkeepLimits) -> Finding | None:
     table = of.table
     free, used = table.free_bytes or 0, table.size_bytes or 0
     if free < limits.min_free_bytes or free < limits.min_free_share * (free + used):
@@ -140,7 +140,7 @@ def _rewrite(catalog: Catalog, of: OfTable, limits: MysqlUpkeepLimits) -> Findin
     )
 
 
-def _why_not_rewritten(of: OfTable) -> str | None:
+def _why_not_rewritten(of: TableContext) -> str | None:
     table = of.table
     if not of.is_innodb:
         return f"{table.storage_engine} uses its free space again, and rewriting it stops all writes"
