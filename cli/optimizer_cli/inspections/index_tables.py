@@ -16,7 +16,6 @@ _NOT_READ = {
     "sizes": "sizes and statistics of indexes",
     "table_statistics": "how much tables have changed",
     "column_statistics": "statistics of columns",
-    "activities": "open transactions",
     "builds": "builds that are running",
     "stored_code": "views and routines",
 }

@@ -67,7 +67,7 @@ def settled(catalog: Catalog) -> Any:
     """Without what differs from one look to the next, such as what a look itself leaves in the counters."""
     server = replace(catalog.server, read_at=None, settings={})  # type: ignore[arg-type]
     statements = sorted((one.key, one.text) for one in catalog.statements if "Ta ble" in (one.text or ""))
-    return replace(catalog, server=server, activities=(), statements=()), statements
+    return replace(catalog, server=server, statements=()), statements
 
 
 @SERVERS

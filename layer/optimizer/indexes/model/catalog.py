@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from optimizer.indexes.model.finding import Finding
-from optimizer.indexes.model.workload import Activity, BuildInProgress, StatementStat, StoredCode
+from optimizer.indexes.model.workload import BuildInProgress, StatementStat, StoredCode
 
 
 class Engine(StrEnum):
@@ -271,7 +271,6 @@ class Catalog:
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     builds: tuple[BuildInProgress, ...] = ()
-    activities: tuple[Activity, ...] = ()
     statements: tuple[StatementStat, ...] = ()
     pages: Mapping[int, IndexPages] = field(default_factory=dict)
     further: tuple[Finding, ...] = ()

@@ -1,8 +1,7 @@
-"""What a database server is doing: statements, builds that run, sessions that could stand in a build's way."""
+"""What a database server is doing: statements, stored code and index builds."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +55,3 @@ class BuildInProgress:
     index_oid: int | None = None
     blocks_total: int | None = None
     blocks_done: int | None = None
-
-
-class ActivityKind(StrEnum):
-    """What holds a snapshot or a lock."""
-
-    SESSION = "session"
-    PREPARED_TRANSACTION = "prepared_transaction"
-    REPLICATION_SLOT = "replication_slot"
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """A session, prepared transaction or replication slot, with how long it holds what it holds; times in seconds.
-
-    `transaction_age_s` is None outside a transaction; `holds_snapshot` says that a concurrent build would wait for it.
-    """
-
-    kind: ActivityKind
-    name: str
-    database: str | None
-    user: str | None
-    state: str | None
-    pid: int | None = None
-    application: str | None = None
-    transaction_age_s: float | None = None
-    statement_age_s: float | None = None
-    holds_snapshot: bool = False
-    waits_for_lock: bool = False
-    snapshot_age: int | None = None
-    retained_bytes: int | None = None
-    statement: str | None = None

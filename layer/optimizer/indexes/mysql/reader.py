@@ -75,8 +75,6 @@ def read_catalog(
         tables=tables,
         indexes=indexes,
         foreign_keys=foreign_keys,
-        builds=optional("builds", lambda: workload.builds(session)),
-        activities=optional("activities", lambda: workload.activities(session)),
         statements=statements,
         stored_code=optional("stored_code", lambda: workload.stored_code(session)),
         not_read=not_read,

@@ -1,11 +1,11 @@
-"""Reads what MySQL and MariaDB are doing: statements counted by digest, stored code, transactions, builds."""
+"""Reads what MySQL and MariaDB are doing: statements counted by digest, and stored code."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
-from optimizer.indexes.model.workload import Activity, ActivityKind, BuildInProgress, StatementStat, StoredCode
+from optimizer.indexes.model.workload import StatementStat, StoredCode
 from optimizer.indexes.mysql.session import Session
 
 _DIGESTS = "SELECT * FROM performance_schema.events_statements_summary_by_digest WHERE digest IS NOT NULL AND"
@@ -70,40 +70,3 @@ def stored_code(session: Session) -> tuple[StoredCode, ...]:
         query = f"SELECT {schema} AS s, {name} AS n, {text} AS t FROM information_schema.{table} WHERE {speaks} AND"  # noqa: S608
         found += [StoredCode(kind, row["s"], row["n"], row["t"]) for row in session.scoped(query, schema)]
     return tuple(found)
-
-
-def activities(session: Session) -> tuple[Activity, ...]:
-    """The open transactions of InnoDB. Needs PROCESS."""
-    rows = session.rows(
-        """SELECT t.trx_mysql_thread_id AS thread, t.trx_state AS state, p.user, p.db, p.time, p.command,
-                  TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS age, p.id = CONNECTION_ID() AS own
-           FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id"""
-    )
-    return tuple(
-        Activity(
-            kind=ActivityKind.SESSION,
-            name=str(row["thread"]),
-            database=row["db"],
-            user=row["user"],
-            state=f"{row['command']}, {row['state']}",
-            pid=int(row["thread"]),
-            transaction_age_s=float(row["age"]),
-            statement_age_s=float(row["time"]) if row["command"] == "Query" else None,
-            holds_snapshot=True,
-            waits_for_lock=row["state"] == "LOCK WAIT",
-        )
-        for row in rows
-        if not row["own"]
-    )
-
-
-def builds(session: Session) -> tuple[BuildInProgress, ...]:
-    """Statements that rebuild tables or indexes just now."""
-    rows = session.rows(
-        """SELECT id, db, state, info FROM information_schema.processlist
-           WHERE UPPER(info) REGEXP '^[[:space:]]*(ALTER|OPTIMIZE|CREATE .*INDEX|DROP INDEX|ANALYZE)'
-           AND id <> CONNECTION_ID()"""
-    )
-    return tuple(
-        BuildInProgress(int(row["id"]), row["db"], None, str(row["info"])[:200], row["state"] or "") for row in rows
-    )

@@ -14,7 +14,7 @@ from pg8000.exceptions import DatabaseError
 
 from optimizer.indexes.connect import search_path
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
-from optimizer.indexes.model.workload import Activity, ActivityKind, BuildInProgress
+from optimizer.indexes.model.workload import BuildInProgress
 from optimizer.indexes.postgresql import sql as sql
 from optimizer.indexes.postgresql.index_rows import index
 from optimizer.indexes.postgresql.workload import statement
@@ -74,7 +74,6 @@ def read_catalog(
             return ()
 
     builds = optional("builds", lambda: tuple(BuildInProgress(**row) for row in _rows(connection, sql.BUILDS)))
-    activities = optional("activities", lambda: tuple(_activity(row) for row in _rows(connection, sql.ACTIVITIES)))
     statements = ()
     if "pg_stat_statements" not in server.extensions:
         not_read["statements"] = "the extension pg_stat_statements is not installed in this database"
@@ -88,7 +87,7 @@ def read_catalog(
         statements = optional("statements", read_statements)
     if tables and not any(column.null_fraction is not None for table in tables for column in table.columns):
         not_read["column_statistics"] = "no table was analysed, or the role may not read the tables"
-    return Catalog(server, tables, indexes, foreign_keys, builds, activities, statements, not_read=not_read)
+    return Catalog(server, tables, indexes, foreign_keys, builds, statements, not_read=not_read)
 
 
 def message(error: DatabaseError) -> str:
@@ -194,7 +193,3 @@ def _foreign_key(row: dict[str, Any]) -> ForeignKey:
     return ForeignKey(
         **{**row, **rules, "columns": tuple(row["columns"]), "parent_columns": tuple(row["parent_columns"])}
     )
-
-
-def _activity(row: dict[str, Any]) -> Activity:
-    return Activity(**{**row, "kind": ActivityKind(row["kind"])})

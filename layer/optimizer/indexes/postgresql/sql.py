@@ -209,28 +209,6 @@ SELECT to_jsonb(q) FROM (
   WHERE b.datname = current_database()
 ) q"""
 
-# age(xmin) counts transactions; a session with an xmin holds a snapshot that concurrent builds wait for.
-ACTIVITIES = """
-SELECT to_jsonb(q) FROM (
-  SELECT 'session' AS kind, coalesce(nullif(a.application_name, ''), 'session') AS name, a.datname AS database,
-    a.usename AS user, a.state, a.pid, a.application_name AS application,
-    extract(epoch FROM clock_timestamp() - a.xact_start) AS transaction_age_s,
-    extract(epoch FROM clock_timestamp() - a.query_start) AS statement_age_s,
-    a.backend_xmin IS NOT NULL AS holds_snapshot, a.wait_event_type IS NOT DISTINCT FROM 'Lock' AS waits_for_lock,
-    age(a.backend_xmin) AS snapshot_age, NULL::bigint AS retained_bytes, left(a.query, 200) AS statement
-  FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
-    AND (a.xact_start IS NOT NULL OR a.backend_xmin IS NOT NULL)
-  UNION ALL
-  SELECT 'prepared_transaction', p.gid, p.database, p.owner, 'prepared', NULL, NULL,
-    extract(epoch FROM clock_timestamp() - p.prepared), NULL, true, false, age(p.transaction), NULL, NULL
-  FROM pg_prepared_xacts p
-  UNION ALL
-  SELECT 'replication_slot', s.slot_name, s.database, NULL, CASE WHEN s.active THEN 'active' ELSE 'inactive' END,
-    s.active_pid, NULL, NULL, NULL, s.xmin IS NOT NULL, false, age(s.xmin),
-    CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint END, NULL
-  FROM pg_replication_slots s
-) q"""
-
 # The view lies in whatever schema the extension was installed in.
 STATEMENTS = """
 SELECT to_jsonb(s) || jsonb_build_object('user', r.rolname, 'query', left(s.query, 20000))
