@@ -1,4 +1,4 @@
-"""Whether what was read of a server holds everything that every server says. Pure."""
+"""Check that a catalog holds every field that every server is known to report. Pure."""
 
 import typing
 from collections.abc import Mapping
@@ -8,21 +8,23 @@ from types import NoneType
 from typing import Any
 
 
-def missing_field(part: Any) -> str:
-    """What is None below `part` and never is, as `Table.name`; empty if nothing is."""
+def first_missing_field(part: Any) -> str:
+    """Return the path of the first unexpectedly missing field, such as `Table.name`, or an empty string.
+
+    A field is unexpectedly missing if it is None although its type does not allow None."""
     if is_dataclass(part):
         kind: Any = type(part)
-        for name, needed in _fields(kind):
+        for name, is_required in _fields(kind):
             value = getattr(part, name)
-            if value is None and needed:
+            if value is None and is_required:
                 return f"{kind.__name__}.{name}"
-            found = missing_field(value) if not isinstance(value, (str, int, float, NoneType)) else ""
+            found = first_missing_field(value) if not isinstance(value, (str, int, float, NoneType)) else ""
             if found:
                 return found
     elif isinstance(part, Mapping):
-        return next((found for value in part.values() if (found := missing_field(value))), "")
+        return next((found for value in part.values() if (found := first_missing_field(value))), "")
     elif isinstance(part, (tuple, list)):
-        return next((found for value in part if (found := missing_field(value))), "")
+        return next((found for value in part if (found := first_missing_field(value))), "")
     return ""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from optimizer.indexes.completeness import missing_field
+from optimizer.indexes.completeness import first_missing_field
 from optimizer.indexes.connect.pool import Connections
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.policy import Database
@@ -28,7 +28,7 @@ def _read(database: Database, connection: Any, node: str) -> Catalog:
     except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as odd:
         # Catalogs differ between versions, forks and what a role may see. Nothing is concluded from half of one.
         raise UnsupportedServer(f"{node} says of its tables and indexes what is not understood: {odd!r}") from odd
-    missing = missing_field(found)
+    missing = first_missing_field(found)
     if missing:
         raise UnsupportedServer(f"{node} says nothing of {missing}, which every server is known to say")
     return found
