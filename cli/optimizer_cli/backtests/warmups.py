@@ -12,8 +12,16 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.policy import InvalidPolicy, Policy
 from optimizer.policy import read as read_policy
-from optimizer.warmups import USUAL_INIT_MS, Subject, WarmupBacktest, WarmupOutcome, Way, plan_starts, total
-from optimizer.warmups.backtest import backtest
+from optimizer.warmups import (
+    USUAL_INIT_MS,
+    Subject,
+    WarmupBacktest,
+    WarmupOutcome,
+    Way,
+    backtest_warmups,
+    plan_starts,
+    total,
+)
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -142,7 +150,7 @@ def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int)
             plans = len(plan_starts(subject, hours_between_plans))
             task = progress.add_task(subject.name, total=plans)
             results.append(
-                backtest(subject, policy.warmups, hours_between_plans, lambda task=task: progress.advance(task))  # type: ignore[misc]
+                backtest_warmups(subject, policy.warmups, hours_between_plans, lambda task=task: progress.advance(task))  # type: ignore[misc]
             )
             progress.remove_task(task)
     return results

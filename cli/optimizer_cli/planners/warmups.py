@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from optimizer.traffic import Floats
-from optimizer.warmups import WarmupRequest
-from optimizer.warmups.plan import plan
+from optimizer.warmups import WarmupRequest, plan_warmups
 
 from optimizer_cli.json_lines import UnusableRequest
 
@@ -21,7 +20,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     UnusableRequest where a field is missing or cannot be read.
     """
     most = request.get("max_environments")
-    made = plan(
+    made = plan_warmups(
         WarmupRequest(
             start=_start(request),
             hours_ahead=int(_number(request, "hours_ahead", 1, LONGEST_HOURS)),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from optimizer.warmups.backtest import WarmupBacktest as WarmupBacktest
     from optimizer.warmups.backtest import WarmupOutcome as WarmupOutcome
     from optimizer.warmups.backtest import Way as Way
+    from optimizer.warmups.backtest import backtest_warmups as backtest_warmups
     from optimizer.warmups.backtest import plan_starts as plan_starts
     from optimizer.warmups.backtest import total as total
     from optimizer.warmups.change import ChangeWarmups as ChangeWarmups
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from optimizer.warmups.live_function import read_target as read_target
     from optimizer.warmups.ping_rows import count as count
     from optimizer.warmups.plan import WarmupRequest as WarmupRequest
+    from optimizer.warmups.plan import plan_warmups as plan_warmups
     from optimizer.warmups.planner import plan_batch as plan_batch
     from optimizer.warmups.propose import USUAL_INIT_MS as USUAL_INIT_MS
     from optimizer.warmups.send_pings import client_for as client_for
@@ -29,6 +31,7 @@ else:
                 "WarmupBacktest",
                 "WarmupOutcome",
                 "Way",
+                "backtest_warmups",
                 "plan_starts",
                 "total",
             ),
@@ -38,7 +41,10 @@ else:
                 "read_target",
             ),
             "ping_rows": ("count",),
-            "plan": ("WarmupRequest",),
+            "plan": (
+                "WarmupRequest",
+                "plan_warmups",
+            ),
             "planner": ("plan_batch",),
             "propose": ("USUAL_INIT_MS",),
             "send_pings": (

@@ -10,7 +10,7 @@ from optimizer.policy import Warmups
 from optimizer.prices import aws_lambda
 from optimizer.traffic import DAY_MINUTES, MINUTES_KEPT, Floats, Series, environments_needed, hours_of
 from optimizer.warmups.cost import pings_usd
-from optimizer.warmups.plan import plan
+from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.propose import HOLD_MS, as_learnt, warmup_request
 from optimizer.warmups.replay import WarmupReplay, replay
 from optimizer.warmups.target_tracking import tracked
@@ -88,7 +88,7 @@ def plan_starts(subject: Subject, hours_between_plans: int) -> range:
     return range(first + learning, length, hours_between_plans * 60) if learning else range(0)
 
 
-def backtest(
+def backtest_warmups(
     subject: Subject, policy: Warmups, hours_between_plans: int, planned_one: Callable[[], None] = lambda: None
 ) -> WarmupBacktest:
     """Play every way over the tested minutes. Each plan is made from what was known when it was made, with the
@@ -147,7 +147,7 @@ def planned_pings(
     pings: list[tuple[int, int]] = []
     for start in starts:
         known = _known_at(subject.minutes, start)
-        made = plan(warmup_request(known, hours_of(known), subject.timezone, policy))
+        made = plan_warmups(warmup_request(known, hours_of(known), subject.timezone, policy))
         # Minutes until the next plan takes over.
         span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
         pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)

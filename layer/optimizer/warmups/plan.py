@@ -61,7 +61,7 @@ class WarmupPlan:
     expected_idle_minutes: float
 
 
-def plan(request: WarmupRequest) -> WarmupPlan:
+def plan_warmups(request: WarmupRequest) -> WarmupPlan:
     """Hold an environment through a stretch of minutes when the cold starts it should avoid are worth more than the
     minutes it should idle, counting what real traffic keeps warm anyway.
 

@@ -15,7 +15,7 @@ from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.init_times import Learnt
 from optimizer.warmups.past_days import Pings, past_days
 from optimizer.warmups.ping_rows import packed
-from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
+from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 
 ACTION = "schedule_warmups"
 # Calls of one ping are sent within this time or warm_function holds them longer in a second round.
@@ -61,7 +61,7 @@ def propose(
     first = now_minute + 2
     minutes = history.minutes.window(history.minutes.start, first)
     request = warmup_request(minutes, history.hours, traffic.timezone, policy, live.need)
-    planned = plan(request)
+    planned = plan_warmups(request)
     if not planned.pings:
         return _without(run_id, traffic, live, policy, planned.reason, _known(traffic, live, policy, learnt))
     pings = tuple((first + minute, environments) for minute, environments in planned.pings)
@@ -81,7 +81,10 @@ def warmup_request(
     policy: Warmups,
     need: Callable[[Series, int], Floats] = lambda minutes, _hours_ahead: environments_needed(minutes),
 ) -> WarmupRequest:
-    """What is asked of `plan` for the time that begins where `minutes` end. `need`: environments in each minute."""
+    """Return the request to `plan_warmups` for the time that begins where `minutes` end.
+
+    need: returns the environments needed in each minute of a series, with the hours ahead as its second argument.
+    """
     minutes = like_the_days_ahead(minutes, ZoneInfo(timezone), policy.holidays)
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     known = ~np.isnan(duration_ms) & (calls > 0)

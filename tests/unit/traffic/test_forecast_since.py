@@ -7,14 +7,14 @@ import pytest
 from optimizer.traffic.forecast.recency import since_last_time
 from optimizer.traffic.forecast.survival import ENDS_A_DAY, RETURNS_A_DAY, chance_alive
 from optimizer.traffic.history import DAY_MINUTES
-from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
+from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 
 KEEP_ALIVE = 10
 DAYS = 15
 
 
 def planned(calls: np.ndarray) -> WarmupPlan:
-    return plan(
+    return plan_warmups(
         WarmupRequest(
             start=datetime(2026, 3, 10, tzinfo=UTC),
             hours_ahead=6,
@@ -103,7 +103,7 @@ def test_a_function_that_is_silent_for_four_days_is_not_kept_warm(silent_days: i
     # The plan begins at midnight, eight hours before the call would come.
     calls[-silent_days * DAY_MINUTES :] = 0
     calls[: DAY_MINUTES // 2] = 0
-    made = plan(
+    made = plan_warmups(
         WarmupRequest(datetime(2026, 3, 10, tzinfo=UTC), 24, "UTC", 2000.0, KEEP_ALIVE, 60.0, calls, np.zeros(0))
     )
     assert made.pings == ()

@@ -7,7 +7,7 @@ import pytest
 from optimizer.policy.model import Warmups
 from optimizer.prices import aws_lambda
 from optimizer.traffic.history import DAY_MINUTES, Floats, Series
-from optimizer.warmups.backtest import Subject, WarmupOutcome, Way, backtest, plan_starts, planned_pings, total
+from optimizer.warmups.backtest import Subject, WarmupOutcome, Way, backtest_warmups, plan_starts, planned_pings, total
 from optimizer.warmups.target_tracking import tracked
 
 START = 29_000_160  # a midnight UTC
@@ -58,7 +58,7 @@ def test_target_tracking_holds_no_more_than_it_may() -> None:
 
 
 def test_doing_nothing_and_the_flat_warmer_come_to_what_can_be_counted() -> None:
-    result = backtest(subject(every(30, 4)), Warmups(), 6)
+    result = backtest_warmups(subject(every(30, 4)), Warmups(), 6)
     assert result.days == 2.0
     nothing, flat = result.outcomes[Way.NOTHING], result.outcomes[Way.FLAT]
     assert nothing == WarmupOutcome(cold_starts=96.0)
@@ -68,7 +68,7 @@ def test_doing_nothing_and_the_flat_warmer_come_to_what_can_be_counted() -> None
 
 
 def test_provisioned_concurrency_is_paid_for_all_the_time_less_what_its_cheaper_calls_save() -> None:
-    result = backtest(subject(every(30, 4)), Warmups(), 6)
+    result = backtest_warmups(subject(every(30, 4)), Warmups(), 6)
     outcome = result.outcomes[Way.TARGET_TRACKING]
     assert (outcome.cold_starts, outcome.pings) == (0.0, 0)
     rate = aws_lambda.RATES["x86_64"]
@@ -79,7 +79,7 @@ def test_provisioned_concurrency_is_paid_for_all_the_time_less_what_its_cheaper_
 
 
 def test_plans_learn_a_burst_of_every_day_and_cost_less_idle_time_than_a_flat_warmer() -> None:
-    result = backtest(subject(daily_burst(10), 3000.0), Warmups(), 6)
+    result = backtest_warmups(subject(daily_burst(10), 3000.0), Warmups(), 6)
     planned, flat, nothing = (result.outcomes[way] for way in (Way.PLANNED, Way.FLAT, Way.NOTHING))
     assert nothing.cold_starts == 5 * 3.0
     assert planned.cold_starts <= 0.2 * nothing.cold_starts
@@ -101,7 +101,7 @@ def test_a_plan_knows_nothing_of_what_comes_after_it_was_made() -> None:
 
 
 def test_a_policy_that_allows_no_environment_leaves_everything_as_it_is() -> None:
-    result = backtest(subject(every(30, 4)), replace(Warmups(), max_environments_per_function=0), 6)
+    result = backtest_warmups(subject(every(30, 4)), replace(Warmups(), max_environments_per_function=0), 6)
     nothing = result.outcomes[Way.NOTHING]
     assert all(result.outcomes[way] == nothing for way in (Way.PLANNED, Way.FLAT, Way.TARGET_TRACKING))
 
@@ -115,11 +115,11 @@ def test_half_of_what_is_known_or_two_weeks_are_learnt_from_before_the_first_pla
 def test_minutes_that_are_not_known_are_not_counted() -> None:
     calls = every(30, 4)
     calls[3 * DAY_MINUTES :] = np.nan
-    result = backtest(subject(calls), Warmups(), 6)
+    result = backtest_warmups(subject(calls), Warmups(), 6)
     assert result.days == 1.0
     assert result.outcomes[Way.NOTHING].cold_starts == 48.0
 
 
 def test_all_functions_together_are_the_sum_of_each() -> None:
-    results = [backtest(subject(every(n, 4)), Warmups(), 12) for n in (30, 60)]
+    results = [backtest_warmups(subject(every(n, 4)), Warmups(), 12) for n in (30, 60)]
     assert total(results)[Way.NOTHING].cold_starts == 96.0 + 48.0

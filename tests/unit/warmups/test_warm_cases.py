@@ -14,7 +14,7 @@ from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History
 from optimizer.traffic.holidays import like_the_days_ahead
 from optimizer.traffic.local_time import offsets_minutes
 from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
-from optimizer.warmups.plan import WarmupPlan, plan
+from optimizer.warmups.plan import WarmupPlan, plan_warmups
 from optimizer.warmups.propose import warmup_request
 
 POLICY = replace(Warmups(), idle_minutes_per_cold_start=60.0)
@@ -49,7 +49,7 @@ def burst_at(hour: int, end: datetime, zone: ZoneInfo = BERLIN, days: int = 15, 
 
 def planned(calls: Floats, end: datetime, timezone: str = "Europe/Berlin", policy: Warmups = POLICY) -> WarmupPlan:
     series = minutes_of(calls, end)
-    return plan(warmup_request(series, empty(HOUR_METRICS), timezone, policy))
+    return plan_warmups(warmup_request(series, empty(HOUR_METRICS), timezone, policy))
 
 
 def held_at(made: WarmupPlan, start: datetime, moment: datetime) -> int:

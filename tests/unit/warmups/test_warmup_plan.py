@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan
+from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.replay import replay
 
 DAY = 1440
@@ -27,7 +27,7 @@ def asked(minutes: np.ndarray, **changes: Any) -> WarmupPlan:
         "minutes": minutes,
         "hours": np.zeros(0),
     }
-    return plan(WarmupRequest(**(facts | changes)))
+    return plan_warmups(WarmupRequest(**(facts | changes)))
 
 
 def daily(days: int, calls: dict[int, float]) -> np.ndarray:

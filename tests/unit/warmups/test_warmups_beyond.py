@@ -7,7 +7,7 @@ import pytest
 from optimizer.policy.model import Warmups
 from optimizer.traffic.history import HOUR_METRICS, Series, empty
 from optimizer.warmups.already_provisioned import ProvisionedHours
-from optimizer.warmups.plan import plan
+from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.propose import WarmupFacts, warmup_request
 
 START = int(datetime(2026, 11, 9, tzinfo=UTC).timestamp()) // 60
@@ -45,7 +45,7 @@ def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
     every_day = ProvisionedHours("UTC", (2,) * 168)
     for provisioned, hours in ((None, {9, 20}), (OFFICE, {20}), (every_day, set())):
         live = WarmupFacts(512, "arm64", True, 0, (), provisioned)
-        made = plan(warmup_request(series, empty(HOUR_METRICS), "UTC", policy, live.need))
+        made = plan_warmups(warmup_request(series, empty(HOUR_METRICS), "UTC", policy, live.need))
         assert {(at + 10) // 60 % 24 for at, _ in made.pings} == hours
 
 
