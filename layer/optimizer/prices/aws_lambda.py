@@ -82,18 +82,6 @@ def gb_seconds(memory_mb: int, milliseconds: float | Decimal) -> Decimal:
     return Decimal(memory_mb) * Decimal(milliseconds) / Decimal(1024 * 1000)
 
 
-def duration_usd(architecture: str, gb_s_month: Decimal) -> Decimal:
-    """The month's bill for on-demand duration, tier after tier."""
-    total, lower = Decimal(0), Decimal(0)
-    for tier in rates(architecture).tiers:
-        upper = gb_s_month if tier.up_to_gb_s is None else min(gb_s_month, tier.up_to_gb_s)
-        if upper <= lower:
-            break
-        total += (upper - lower) * tier.gb_second_usd
-        lower = upper
-    return total
-
-
 def call_usd(
     architecture: str, memory_mb: int, duration_ms: float, init_ms: float = 0.0, gb_s_before: Decimal = Decimal(0)
 ) -> Decimal:

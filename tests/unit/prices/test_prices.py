@@ -54,20 +54,6 @@ def test_init_is_on_the_bill_of_a_cold_call() -> None:
     assert cold == aws_lambda.call_usd("x86_64", 1024, 1000)
 
 
-@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
-def test_each_tier_counts_only_above_its_edge(architecture: str) -> None:
-    first, second, third = aws_lambda.rates(architecture).tiers
-    assert first.up_to_gb_s is not None
-    assert second.up_to_gb_s is not None
-    at_first = first.up_to_gb_s * first.gb_second_usd
-    at_second = at_first + (second.up_to_gb_s - first.up_to_gb_s) * second.gb_second_usd
-    assert aws_lambda.duration_usd(architecture, first.up_to_gb_s) == at_first
-    assert aws_lambda.duration_usd(architecture, first.up_to_gb_s + 1) == at_first + second.gb_second_usd
-    assert aws_lambda.duration_usd(architecture, second.up_to_gb_s) == at_second
-    assert aws_lambda.duration_usd(architecture, second.up_to_gb_s + 1) == at_second + third.gb_second_usd
-    assert aws_lambda.duration_usd(architecture, Decimal(0)) == 0
-
-
 def test_a_call_past_a_tier_edge_costs_the_next_tier() -> None:
     per_call = aws_lambda.call_usd("x86_64", 1024, 1000, gb_s_before=Decimal(6_000_000_000))
     assert per_call == Decimal("0.000015") + Decimal("0.0000002")
