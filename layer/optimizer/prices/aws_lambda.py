@@ -11,8 +11,6 @@ from decimal import Decimal
 from types import MappingProxyType
 
 REQUEST_USD = Decimal("0.0000002")
-EPHEMERAL_GB_SECOND_USD = Decimal("0.0000000309")
-FREE_EPHEMERAL_MB = 512
 LOG_SCAN_GB_USD = Decimal("0.005")
 SECONDS_A_MONTH = 730 * 3600
 _PROVISIONED_STEP_S = 300
@@ -102,11 +100,6 @@ def provisioned_usd(architecture: str, memory_mb: int, environments: int, second
     steps = math.ceil(seconds / _PROVISIONED_STEP_S)
     held_ms = Decimal(steps * _PROVISIONED_STEP_S * 1000)
     return gb_seconds(memory_mb, held_ms) * environments * rates(architecture).provisioned_usd
-
-
-def ephemeral_usd(ephemeral_mb: int, milliseconds: float) -> Decimal:
-    """Ephemeral storage above the free 512 MB during so many billed milliseconds."""
-    return gb_seconds(max(0, ephemeral_mb - FREE_EPHEMERAL_MB), milliseconds) * EPHEMERAL_GB_SECOND_USD
 
 
 def break_even_utilisation(architecture: str) -> Decimal:

@@ -29,11 +29,6 @@ def test_a_million_requests_cost_twenty_cents() -> None:
     assert Decimal("0.20") / 1_000_000 == aws_lambda.REQUEST_USD
 
 
-def test_ephemeral_storage_costs_above_512_mb_only() -> None:
-    assert aws_lambda.ephemeral_usd(512, 1000) == 0
-    assert aws_lambda.ephemeral_usd(512 + 1024, 1000) == Decimal("0.0000000309")
-
-
 @pytest.mark.parametrize(
     ("duration_ms", "init_ms", "billed"),
     [(0.0, 0.0, 0), (0.01, 0.0, 1), (1.0, 0.0, 1), (1.01, 0.0, 2), (250.06, 182.21, 433), (0.1, 0.9, 1), (0.1, 0.2, 1)],
