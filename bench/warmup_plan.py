@@ -31,7 +31,6 @@ def main() -> int:
         keep_alive_minutes=10,
         idle_minutes_per_cold_start=50.0,
         minutes=calls,
-        hours=np.zeros(0),
     )
     values = {"invocations": calls, "duration_ms": np.full(15 * DAY, 600.0), "concurrency": calls}
     stored = History(Series(0, values), empty(HOUR_METRICS)).to_bytes()

@@ -29,7 +29,6 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             keep_alive_minutes=int(_number(request, "keep_alive_minutes", 1, 24 * 60)),
             idle_minutes_per_cold_start=_number(request, "idle_minutes_per_cold_start", 0, 1e9),
             minutes=_series(request, "minutes"),
-            hours=_series(request, "hours"),
             may_ping=bool(request.get("may_ping", True)),
             may_provision=bool(request.get("may_provision", True)),
             max_environments=None if most is None else int(_number(request, "max_environments", 0, 1e6)),

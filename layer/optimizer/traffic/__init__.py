@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from optimizer.traffic.history import History as History
     from optimizer.traffic.history import Series as Series
     from optimizer.traffic.history import empty as empty
-    from optimizer.traffic.history import hours_of as hours_of
     from optimizer.traffic.holidays import like_the_days_ahead as like_the_days_ahead
     from optimizer.traffic.hourly import spread as spread
     from optimizer.traffic.local_time import offsets_minutes as offsets_minutes
@@ -47,7 +46,6 @@ else:
                 "MINUTES_KEPT",
                 "Series",
                 "empty",
-                "hours_of",
             ),
             "holidays": ("like_the_days_ahead",),
             "hourly": ("spread",),

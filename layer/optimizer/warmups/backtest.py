@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.policy import Warmups
 from optimizer.prices import aws_lambda
-from optimizer.traffic import DAY_MINUTES, MINUTES_KEPT, Floats, Series, environments_needed, hours_of
+from optimizer.traffic import DAY_MINUTES, MINUTES_KEPT, Floats, Series, environments_needed
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.propose import HOLD_MS, as_learnt, warmup_request
@@ -147,7 +147,7 @@ def planned_pings(
     pings: list[tuple[int, int]] = []
     for start in starts:
         known = _known_at(subject.minutes, start)
-        made = plan_warmups(warmup_request(known, hours_of(known), subject.timezone, policy))
+        made = plan_warmups(warmup_request(known, subject.timezone, policy))
         # Minutes until the next plan takes over.
         span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
         pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)

@@ -29,8 +29,7 @@ class WarmupRequest:
     """What is known of a function at `start` (aware, a whole minute).
 
     minutes: invocations per minute, the last one just before `start`, up to 15 days; NaN where nothing is known.
-    hours: invocations per hour likewise, up to 63 days. needed: environments in each of `minutes` where they were
-    measured; else they follow from the calls and `duration_ms`. max_environments: None is no limit but the need.
+    needed: environments in each of `minutes` where they were measured; else they follow from the calls and `duration_ms`. max_environments: None is no limit but the need.
     """
 
     start: datetime
@@ -40,7 +39,6 @@ class WarmupRequest:
     keep_alive_minutes: int
     idle_minutes_per_cold_start: float
     minutes: Reals
-    hours: Reals
     may_ping: bool = True
     may_provision: bool = True
     max_environments: int | None = None

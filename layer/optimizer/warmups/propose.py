@@ -60,7 +60,7 @@ def propose(
         return _without(run_id, traffic, live, policy, reason, {})
     first = now_minute + 2
     minutes = history.minutes.window(history.minutes.start, first)
-    request = warmup_request(minutes, history.hours, traffic.timezone, policy, live.need)
+    request = warmup_request(minutes, traffic.timezone, policy, live.need)
     planned = plan_warmups(request)
     if not planned.pings:
         return _without(run_id, traffic, live, policy, planned.reason, _known(traffic, live, policy, learnt))
@@ -76,7 +76,6 @@ def as_learnt(policy: Warmups, keep_alive_minutes: int, init_ms: float | None) -
 
 def warmup_request(
     minutes: Series,
-    hours: Series,
     timezone: str,
     policy: Warmups,
     need: Callable[[Series, int], Floats] = lambda minutes, _hours_ahead: environments_needed(minutes),
@@ -96,7 +95,6 @@ def warmup_request(
         keep_alive_minutes=policy.keep_alive_minutes,
         idle_minutes_per_cold_start=policy.idle_minutes_per_cold_start,
         minutes=calls,
-        hours=hours.values["invocations"],
         may_provision=False,
         max_environments=policy.max_environments_per_function,
         needed=need(minutes, policy.horizon_hours),

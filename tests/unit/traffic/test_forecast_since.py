@@ -23,7 +23,6 @@ def planned(calls: np.ndarray) -> WarmupPlan:
             keep_alive_minutes=KEEP_ALIVE,
             idle_minutes_per_cold_start=60.0,
             minutes=calls,
-            hours=np.zeros(0),
         )
     )
 
@@ -103,7 +102,5 @@ def test_a_function_that_is_silent_for_four_days_is_not_kept_warm(silent_days: i
     # The plan begins at midnight, eight hours before the call would come.
     calls[-silent_days * DAY_MINUTES :] = 0
     calls[: DAY_MINUTES // 2] = 0
-    made = plan_warmups(
-        WarmupRequest(datetime(2026, 3, 10, tzinfo=UTC), 24, "UTC", 2000.0, KEEP_ALIVE, 60.0, calls, np.zeros(0))
-    )
+    made = plan_warmups(WarmupRequest(datetime(2026, 3, 10, tzinfo=UTC), 24, "UTC", 2000.0, KEEP_ALIVE, 60.0, calls))
     assert made.pings == ()

@@ -49,7 +49,7 @@ def burst_at(hour: int, end: datetime, zone: ZoneInfo = BERLIN, days: int = 15, 
 
 def planned(calls: Floats, end: datetime, timezone: str = "Europe/Berlin", policy: Warmups = POLICY) -> WarmupPlan:
     series = minutes_of(calls, end)
-    return plan_warmups(warmup_request(series, empty(HOUR_METRICS), timezone, policy))
+    return plan_warmups(warmup_request(series, timezone, policy))
 
 
 def held_at(made: WarmupPlan, start: datetime, moment: datetime) -> int:

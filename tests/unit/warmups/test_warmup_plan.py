@@ -25,7 +25,6 @@ def asked(minutes: np.ndarray, **changes: Any) -> WarmupPlan:
         "keep_alive_minutes": KEEP_ALIVE,
         "idle_minutes_per_cold_start": 50.0,
         "minutes": minutes,
-        "hours": np.zeros(0),
     }
     return plan_warmups(WarmupRequest(**(facts | changes)))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from optimizer.policy.model import Warmups
-from optimizer.traffic.history import HOUR_METRICS, Series, empty
+from optimizer.traffic.history import Series
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.propose import WarmupFacts, warmup_request
@@ -45,7 +45,7 @@ def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
     every_day = ProvisionedHours("UTC", (2,) * 168)
     for provisioned, hours in ((None, {9, 20}), (OFFICE, {20}), (every_day, set())):
         live = WarmupFacts(512, "arm64", True, 0, (), provisioned)
-        made = plan_warmups(warmup_request(series, empty(HOUR_METRICS), "UTC", policy, live.need))
+        made = plan_warmups(warmup_request(series, "UTC", policy, live.need))
         assert {(at + 10) // 60 % 24 for at, _ in made.pings} == hours
 
 
