@@ -50,9 +50,8 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class LogGroup:
-    """A log group: its name, the bytes it holds, since when (creation or retention)."""
+    """The bytes that a log group holds, when it was created, and how long it keeps them (None: for ever)."""
 
-    name: str
     stored_bytes: int
     created_at: datetime
     retention: timedelta | None = None
@@ -160,7 +159,6 @@ class ReportLog:
             if group["logGroupName"] == name:
                 days = group.get("retentionInDays")
                 return LogGroup(
-                    name,
                     group.get("storedBytes", 0),
                     datetime.fromtimestamp(group["creationTime"] / 1000, UTC),
                     timedelta(days=days) if days else None,

@@ -54,7 +54,7 @@ def test_a_history_is_read_back_as_it_was_stored() -> None:
 
 
 def group(stored_mb: float, age: timedelta = timedelta(days=10), retention: timedelta | None = None) -> LogGroup:
-    return LogGroup("g", int(stored_mb * 1_000_000), NOW - age, retention)
+    return LogGroup(int(stored_mb * 1_000_000), NOW - age, retention)
 
 
 @pytest.mark.parametrize(
