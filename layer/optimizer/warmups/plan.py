@@ -29,7 +29,8 @@ class WarmupRequest:
     """What is known of a function at `start` (aware, a whole minute).
 
     minutes: invocations per minute, the last one just before `start`, up to 15 days; NaN where nothing is known.
-    needed: environments in each of `minutes` where they were measured; else they follow from the calls and `duration_ms`. max_environments: None is no limit but the need.
+    needed: environments in each of `minutes` where they were measured; else they follow from the calls and
+    `duration_ms`. max_environments: None is no limit but the need.
     """
 
     start: datetime

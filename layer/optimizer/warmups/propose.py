@@ -13,9 +13,9 @@ from optimizer.traffic import Floats, FunctionTraffic, History, Series, environm
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.init_times import Learnt
-from optimizer.warmups.past_days import Pings, past_days
 from optimizer.warmups.ping_rows import packed
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
+from optimizer.warmups.replay import Pings, past_days
 
 ACTION = "schedule_warmups"
 # Calls of one ping are sent within this time or warm_function holds them longer in a second round.

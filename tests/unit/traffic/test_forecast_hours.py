@@ -5,8 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from optimizer.traffic.forecast.hours import TooLittleHistory, forecast_hours
-from optimizer.traffic.forecast.quantiles import adaptive_quantile
+from optimizer.traffic.forecast.hours import TooLittleHistory, adaptive_quantile, forecast_hours
 
 WEEK = 168
 START = datetime(2026, 3, 9, tzinfo=UTC)

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from optimizer.traffic.forecast.recency import since_last_time
-from optimizer.traffic.forecast.survival import ENDS_A_DAY, RETURNS_A_DAY, chance_alive
+from optimizer.traffic.forecast.recency import ENDS_A_DAY, RETURNS_A_DAY, chance_alive, since_last_time
 from optimizer.traffic.history import DAY_MINUTES
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 

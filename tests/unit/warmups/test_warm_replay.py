@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from optimizer.core.ping import Ping
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.observe import Calls, judge
-from optimizer.warmups.past_days import past_days
-from optimizer.warmups.replay import replay
+from optimizer.warmups.replay import past_days, replay
 
 COUNTS = st.lists(st.integers(0, 4), min_size=1, max_size=40)
 

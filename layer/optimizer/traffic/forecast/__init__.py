@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from optimizer.traffic.forecast.mixture import day_tables as day_tables
     from optimizer.traffic.forecast.mixture import fitted_weights as fitted_weights
     from optimizer.traffic.forecast.mixture import mean_tables as mean_tables
+    from optimizer.traffic.forecast.recency import chance_alive as chance_alive
     from optimizer.traffic.forecast.recency import since_last_time as since_last_time
-    from optimizer.traffic.forecast.survival import chance_alive as chance_alive
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -37,7 +37,9 @@ else:
                 "fitted_weights",
                 "mean_tables",
             ),
-            "recency": ("since_last_time",),
-            "survival": ("chance_alive",),
+            "recency": (
+                "chance_alive",
+                "since_last_time",
+            ),
         },
     )

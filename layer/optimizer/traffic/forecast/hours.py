@@ -9,7 +9,6 @@ import numpy as np
 
 from optimizer.traffic.forecast.daily import DAY, WEEK, Day, day_at
 from optimizer.traffic.forecast.demand import Reals
-from optimizer.traffic.forecast.quantiles import adaptive_quantile
 from optimizer.traffic.local_time import offsets_minutes
 
 # Four weeks make the usual hour of a week; without two of them there is no week to speak of.
@@ -17,6 +16,8 @@ LEAST_HOURS = 3 * WEEK
 # Ridge: as many days' worth of doubt as the features have variance.
 DOUBT = 10.0
 FOLDS = 7
+# How fast the level of a quantile follows: a day of misses alone moves it by a twentieth.
+LEVEL_STEP = 0.05
 AT_LEVEL = "usual week at today's level"
 
 
@@ -70,6 +71,25 @@ def forecast_hours(
         method=best,
         errors=errors,
     )
+
+
+def adaptive_quantile(errors: Reals, quantile: float) -> float:
+    """The error that is exceeded by 1 - `quantile` of what comes; `errors` is [days, hours], oldest first.
+
+    Adaptive conformal inference (Gibbs and Candes 2021): replayed over the days, the level asked of the errors so far
+    goes up after a day with more misses than promised and down after one with fewer. NaN is not known.
+    """
+    level = quantile
+    for day in range(7, len(errors)):
+        known = errors[day][~np.isnan(errors[day])]
+        if len(known):
+            level += LEVEL_STEP * (quantile - float((known <= _quantile(errors[:day], level)).mean()))
+    return _quantile(errors, level)
+
+
+def _quantile(errors: Reals, level: float) -> float:
+    known = errors[~np.isnan(errors)]
+    return float(np.quantile(known, min(max(level, 0.0), 1.0))) if len(known) else 0.0
 
 
 def _local(hours: Reals, start: datetime, zone: ZoneInfo, hours_ahead: int) -> tuple[Reals, Reals]:
