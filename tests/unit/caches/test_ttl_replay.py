@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizer.caches.tuning.curves import hit_curve, infeasible, knee, ttl_grid
-from optimizer.caches.tuning.limits import eviction_age_s
 from optimizer.caches.tuning.replay import Accesses, NoAccesses, TtlReplay
 from optimizer.caches.tuning.sample import KeySample
 
@@ -122,9 +121,3 @@ def test_a_grid_of_ttls_holds_both_bounds_and_stays_within(low, factor):
     assert grid[0] == low
     assert grid[-1] == low * factor
     assert list(grid) == sorted(set(grid))
-
-
-def test_the_eviction_age_keeps_as_many_entries_as_fit():
-    pairs = [(float(t), str(t % 100)) for t in range(10_000)]
-    assert eviction_age_s(Accesses.of(pairs), 100) == float("inf")
-    assert eviction_age_s(Accesses.of(pairs), 50) == pytest.approx(50, rel=0.02)

@@ -4,12 +4,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from optimizer.caches.tuning.replay import Accesses
-from optimizer.caches.tuning.sample import Calibration, KeySample
-
 
 class SlidingTtl(ValueError):
     """A namespace whose reads prolong its entries: its TTL bounds no age, so it is never tuned."""
@@ -70,34 +64,6 @@ def within(wanted_ttl_s: float, allowed: tuple[float, float]) -> float:
     """The TTL nearest to the wanted one that the range allows."""
     low, high = allowed
     return min(high, max(low, wanted_ttl_s))
-
-
-def eviction_age_s(
-    accesses: Accesses, capacity_entries: float, *, sample: KeySample | None = None, end_s: float | None = None
-) -> float:
-    """Age at which an LRU of so many entries evicts: the T for which a TTL that every read prolongs would keep that
-    many entries (Che, Tung, Wang, 2002). Infinity when everything read fits. A longer TTL buys nothing."""
-    calibration = Calibration(accesses, sample)
-    end_us = max(int(accesses.time_us.max()), round(((end_s or accesses.end_s) - accesses.start_s) * 1e6))
-    same = np.append(accesses.key[1:] == accesses.key[:-1], False)
-    following = np.where(same, np.append(accesses.time_us[1:], 0), end_us)
-    gap_s = (following - accesses.time_us) / 1e6
-    span_s = max(end_us / 1e6, 1e-6)
-
-    def entries(age_s: float) -> float:
-        alive: NDArray[np.float64] = np.bincount(
-            accesses.key, weights=np.minimum(gap_s, age_s), minlength=len(accesses.keys)
-        )
-        return calibration.total(alive).total / span_s
-
-    high = float(gap_s.max())
-    if entries(high) <= capacity_entries:
-        return math.inf
-    low = 0.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if entries(middle) <= capacity_entries else (low, middle)
-    return low
 
 
 def stale_share(ttl_s: float, changes_per_s: float) -> float:
