@@ -13,7 +13,6 @@ from optimizer.caches.tuning.limits import (
     SlidingTtl,
     TtlLimits,
     allowed_range,
-    stale_share,
     steps_exceeded,
     within,
 )
@@ -134,8 +133,3 @@ def test_a_ttl_does_not_grow_past_the_age_at_which_the_server_evicts():
 
 def test_a_step_of_one_allows_no_change():
     assert allowed_range(60, TtlLimits(1, 3600, max_step_ratio=1)) == (60, 60)
-
-
-def test_one_in_a_hundred_hits_is_stale_at_two_hundredths_of_the_time_between_changes():
-    assert stale_share(0.02 * 500, 1 / 500) == pytest.approx(0.01, rel=0.01)
-    assert stale_share(60, 0) == 0

@@ -66,13 +66,6 @@ def within(wanted_ttl_s: float, allowed: tuple[float, float]) -> float:
     return min(high, max(low, wanted_ttl_s))
 
 
-def stale_share(ttl_s: float, changes_per_s: float) -> float:
-    """Share of the hits that serve a value changed at the origin since it was stored, for changes that come as a
-    Poisson stream: 1 - (1 - exp(-m T)) / (m T)."""
-    load = ttl_s * changes_per_s
-    return 0.0 if load < 1e-9 else 1 + math.expm1(-load) / load
-
-
 def steps_exceeded(
     before: Mapping[str, float], after: Mapping[str, float], limits: Mapping[str, TtlLimits]
 ) -> list[str]:
