@@ -1,7 +1,6 @@
 """What a TTL may be set to, whatever the curves say."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -58,20 +57,3 @@ def allowed_range(current_ttl_s: float, limits: TtlLimits, *, sliding: bool = Fa
         return down, down
     low, high = max(limits.min_ttl_s, down), min(ceiling, up)
     return low, max(low, min(high, max(limits.eviction_age_s, current_ttl_s)))
-
-
-def within(wanted_ttl_s: float, allowed: tuple[float, float]) -> float:
-    """The TTL nearest to the wanted one that the range allows."""
-    low, high = allowed
-    return min(high, max(low, wanted_ttl_s))
-
-
-def steps_exceeded(
-    before: Mapping[str, float], after: Mapping[str, float], limits: Mapping[str, TtlLimits]
-) -> list[str]:
-    """Namespaces whose change is larger than their step, for the second check on the live state."""
-    return [
-        name
-        for name, ttl_s in after.items()
-        if max(ttl_s / before[name], before[name] / ttl_s) > limits[name].max_step_ratio * (1 + 1e-9)
-    ]
