@@ -6,7 +6,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate_ttls, predicted_memory
+from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate_ttls
 from optimizer.caches.tuning.curves import HitCurve
 from optimizer.caches.tuning.limits import (
     NoRoom,
@@ -59,7 +59,9 @@ def test_the_best_ttls_lie_within_bounds_and_the_predicted_memory_within_the_bud
     )
 
     def memory(combination):
-        return predicted_memory(made, dict(combination))
+        return sum(
+            s.entry_size * s.curve.live_entries[s.curve.ttl_s.index(dict(combination)[n])] for n, s in made.items()
+        )
 
     def cost(combination):
         return sum(
@@ -74,7 +76,7 @@ def test_the_best_ttls_lie_within_bounds_and_the_predicted_memory_within_the_bud
         return
     assert all(made[n].min_ttl_s <= t <= made[n].max_ttl_s for n, t in chosen.ttl_s.items())
     assert chosen.memory <= budget
-    assert predicted_memory(made, chosen.ttl_s) == pytest.approx(chosen.memory)
+    assert memory(chosen.ttl_s) == pytest.approx(chosen.memory)
     best = min((cost(c) for c in combinations if memory(c) <= budget - slack), default=math.inf)
     assert chosen.cost_per_s <= best + slack
 

@@ -76,14 +76,6 @@ def allocate_ttls(spaces: Mapping[str, Space], budget: float) -> Allocation:
     return Allocation(ttls, float(memory[best]), float(cost[best]))
 
 
-def predicted_memory(spaces: Mapping[str, Space], ttl_s: Mapping[str, float]) -> float:
-    """Memory of given TTLs, each a point of its curve or between two (linear), in the budget's unit."""
-    return sum(
-        space.entry_size * float(np.interp(ttl_s[name], space.curve.ttl_s, space.curve.live_entries))
-        for name, space in spaces.items()
-    )
-
-
 def _options(name: str, space: Space) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     curve = space.curve
     inside = [i for i, ttl in enumerate(curve.ttl_s) if space.min_ttl_s <= ttl <= space.max_ttl_s]
