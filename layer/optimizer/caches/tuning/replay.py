@@ -52,14 +52,6 @@ class Accesses:
         """Accesses of each key."""
         return np.bincount(self.key, minlength=len(self.keys)).astype(np.float64)
 
-    def between(self, from_s: float, to_s: float) -> "Accesses":
-        """Those in [from_s, to_s), with the same keys and start. Raises NoAccesses for none."""
-        low, high = round((from_s - self.start_s) * _US), round((to_s - self.start_s) * _US)
-        inside = (self.time_us >= low) & (self.time_us < high)
-        if not inside.any():
-            raise NoAccesses(f"no access from {from_s} s to {to_s} s")
-        return Accesses(self.start_s, self.time_us[inside], self.key[inside], self.keys)
-
     def by_window(self, span_s: tuple[float, float], windows: int) -> "Accesses":
         """Each key split into one for each of the equally long windows of a span: key * windows + window."""
         from_s, to_s = span_s
