@@ -109,4 +109,4 @@ def _rows(path: Path) -> dict[str, Rows]:
 def _all_keys(rows: Rows, start_s: float, end_s: float) -> Observation | None:
     if not rows:
         return None
-    return Observation(Accesses.of(rows), KeySample(1.0, frozenset(), len(rows)), start_s, end_s, frozenset())
+    return Observation(Accesses.of(rows), KeySample(1.0, frozenset(), len(rows)), start_s, end_s)

@@ -21,7 +21,7 @@ def observed(seed, keys=200, reads=3000, span_s=900.0):
         (generator.uniform(0, span_s), k)
         for k in generator.choices([f"{i:016x}" for i in range(keys)], weights, k=reads)
     ]
-    return Observation(Accesses.of(pairs), KeySample(1.0, frozenset(), len(pairs)), 0.0, span_s, frozenset({1}))
+    return Observation(Accesses.of(pairs), KeySample(1.0, frozenset(), len(pairs)), 0.0, span_s)
 
 
 SEEN = [observed(seed, keys) for seed, keys in enumerate((20, 200, 2000))]

@@ -27,7 +27,6 @@ class Observation:
     sample: KeySample
     from_s: float
     to_s: float
-    ttl_versions: frozenset[int]
 
 
 def observations(records: Iterable[Mapping[str, Any]]) -> dict[str, Observation]:
@@ -69,7 +68,6 @@ def observations(records: Iterable[Mapping[str, Any]]) -> dict[str, Observation]
                 KeySample(rate, frozenset(exact), sum(part["total_accesses"] for part in parts)),
                 min(part["from_s"] for part in parts),
                 max(part["to_s"] for part in parts),
-                frozenset(part["ttl_version"] for part in parts),
             )
     return found
 
