@@ -22,13 +22,10 @@ class RecordsUnreadable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Samples and metrics records of [start, end); `start` is later than asked for where the bound was reached."""
+    """The cache client's samples and metrics records of a time."""
 
     samples: Sequence[Mapping[str, Any]]
     metrics: Sequence[Mapping[str, Any]]
-    start: datetime
-    end: datetime
-    read_bytes: int
 
 
 class RecordLog:
@@ -54,7 +51,7 @@ class RecordLog:
                     elif "_aws" in record:
                         metrics.append(record)
             reached = begin
-        return Records(samples, metrics, reached, end, read)
+        return Records(samples, metrics)
 
     def metrics(self, groups: Sequence[str], start: datetime, end: datetime) -> list[Mapping[str, Any]]:
         """The metrics records alone, which are small. Raises RecordsUnreadable."""
