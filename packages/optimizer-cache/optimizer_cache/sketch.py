@@ -10,21 +10,21 @@ class SpaceSaving[K: Hashable]:
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
             raise ValueError(f"a sketch holds at least 1 key, not {capacity}")
-        self.capacity = capacity
+        self._capacity = capacity
         self._count: dict[K, int] = {}
         self._buckets: dict[int, dict[K, None]] = {}
         self._lowest = 0
 
-    def add(self, key: K) -> K | None:
-        """Count one access; the key that had to go for it, if any."""
+    def add(self, key: K) -> None:
+        """Count one access; without room, drop a key with the lowest count for it."""
         count = self._count.get(key)
         if count is not None:
             self._move(key, count)
-            return None
-        if len(self._count) < self.capacity:
+            return
+        if len(self._count) < self._capacity:
             self._put(key, 1)
             self._lowest = 1
-            return None
+            return
         lowest = self._buckets[self._lowest]
         gone = next(iter(lowest))
         del self._count[gone]
@@ -32,13 +32,9 @@ class SpaceSaving[K: Hashable]:
         lowest[key] = None
         del lowest[gone]
         self._move(key, count)
-        return gone
 
     def __contains__(self, key: K) -> bool:
         return key in self._count
-
-    def __len__(self) -> int:
-        return len(self._count)
 
     def top(self, n: int) -> list[tuple[K, int]]:
         """The n keys with the highest counts, busiest first."""
