@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
-from optimizer.traffic.history import HOUR_METRICS, History, Series, empty
+from optimizer.traffic.history import HOUR_METRICS, History, Series, empty_series
 from optimizer.warmups import WarmupRequest, plan_warmups
 
 DAY = 1440
@@ -33,7 +33,7 @@ def main() -> int:
         minutes=calls,
     )
     values = {"invocations": calls, "duration_ms": np.full(15 * DAY, 600.0), "concurrency": calls}
-    stored = History(Series(0, values), empty(HOUR_METRICS)).to_bytes()
+    stored = History(Series(0, values), empty_series(HOUR_METRICS)).to_bytes()
     planning, reading = cpu_ms(lambda: plan_warmups(request)), cpu_ms(lambda: History.from_bytes(stored))
     print(f"planning a day from fifteen days of minutes: {planning:.1f} ms of CPU, goal {GOAL_MS:.0f}")
     print(f"reading those fifteen days from their file:  {reading:.1f} ms of CPU")

@@ -8,7 +8,7 @@ from typing import Any
 from optimizer.aws import Environment, clients, logged
 from optimizer.core import Warmup
 from optimizer.store import PingLog
-from optimizer.warmups import client_for, warm
+from optimizer.warmups import ping_client, warm_environments
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, warm_function."""
     warmup = Warmup.from_event(event)
     now = datetime.now(UTC)
-    warmed = warm(client_for(warmup.environments), warmup)
+    warmed = warm_environments(ping_client(warmup.environments), warmup)
     PingLog(clients.client("dynamodb"), Environment.read().table).record(warmup, warmed, now)
     if warmed.failed:
         _log.error(

@@ -17,7 +17,7 @@ from optimizer.core import Change, NoChange, Status, Tuner, function_name
 from optimizer.function_logs import read_used_memory
 from optimizer.guardrails import Account, Decision, Held, memory, provisioned_concurrency
 from optimizer.policy import Policy
-from optimizer.traffic import HOUR_METRICS, History, Series, empty
+from optimizer.traffic import HOUR_METRICS, History, Series, empty_series
 
 from local_account.fleet import TargetFunction
 from local_account.lambda_metrics import LambdaMetrics
@@ -184,7 +184,7 @@ class ClosedLoop:
                 "invocations_day": float(calls.mean() * 1440) if len(calls) else None,
                 "need": {"max": need_most},
             }
-            history = History(series, empty(HOUR_METRICS)).to_bytes()
+            history = History(series, empty_series(HOUR_METRICS)).to_bytes()
             self._documents.write_bytes(f"history/{target.name}.npz", history, "application/octet-stream")
         self._documents.write(f"runs/{run_id}/batches/0000.json", {"functions": batch})
         self._documents.write(f"runs/{run_id}/traffic/0000.json", {"functions": traffic, "failed": {}})

@@ -12,8 +12,8 @@ from optimizer.core.recorded_change import StoredChange
 from optimizer.report.resource_document import cache_document, database_document, function_document
 from optimizer.report.savings import Facts, prove
 from optimizer.report.summary import Report, summarise
-from optimizer.traffic.chart_data import picture
-from optimizer.traffic.history import MINUTE_METRICS, History, Series, hours_of
+from optimizer.traffic.chart_data import traffic_charts
+from optimizer.traffic.history import MINUTE_METRICS, History, Series, hours_from_minutes
 from optimizer.traffic.summary import summarise as summarise_traffic
 
 NOW = datetime(2026, 11, 16, 4, 2, tzinfo=UTC)
@@ -186,7 +186,7 @@ def traffic() -> tuple[dict[str, Any], dict[str, Any]]:
     calls[-90 * 60 : -89 * 60] = np.nan
     arrays = (calls, np.full(len(calls), 1180.0), np.full(len(calls), np.nan))
     series = Series(int(minutes[0]), dict(zip(MINUTE_METRICS, arrays, strict=True)))
-    hours = hours_of(series)
+    hours = hours_from_minutes(series)
     more = {name: np.zeros(len(hours)) for name in ("p95_duration_ms", "errors", "throttles")}
     history = History(series.window(end - 15 * 1440, end), Series(hours.start, {**hours.values, **more}))
     summary = summarise_traffic(
@@ -197,7 +197,7 @@ def traffic() -> tuple[dict[str, Any], dict[str, Any]]:
         timezone="Europe/Berlin",
         history_key="history/orders.npz",
     )
-    return canonical_json.plain(summary), picture(history, "Europe/Berlin")
+    return canonical_json.plain(summary), traffic_charts(history, "Europe/Berlin")
 
 
 def documents() -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from optimizer.core import FunctionTarget, minute_of
 from optimizer.policy import Policy
 from optimizer.run import Targets, choose, tagged_functions
-from optimizer.traffic import History, cloudwatch_history, settle, spread
+from optimizer.traffic import History, cloudwatch_history, settle, spread_concurrency
 from optimizer.warmups import Subject
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def histories(
     cloudwatch: "CloudWatchClient", names: Collection[str], now: datetime
 ) -> dict[str, History | cloudwatch_history.MetricsUnavailable]:
     """All that CloudWatch has of each function, or why there is nothing; nothing is stored."""
-    windows = {name: cloudwatch_history.window(History.empty(), minute_of(now)) for name in names}
-    read_now = dict(cloudwatch_history.read(cloudwatch, windows))
-    known = {name: spread(history) for name, history in read_now.items() if isinstance(history, History)}
+    windows = {name: cloudwatch_history.missing_window(History.empty(), minute_of(now)) for name in names}
+    read_now = dict(cloudwatch_history.read_missing(cloudwatch, windows))
+    known = {name: spread_concurrency(history) for name, history in read_now.items() if isinstance(history, History)}
     return read_now | settle(known, min(window.since_minute for window in windows.values()))
 
 

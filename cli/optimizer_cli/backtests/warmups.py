@@ -14,13 +14,13 @@ from optimizer.policy import InvalidPolicy, Policy
 from optimizer.policy import read as read_policy
 from optimizer.warmups import (
     USUAL_INIT_MS,
+    Strategy,
     Subject,
     WarmupBacktest,
     WarmupOutcome,
-    Way,
     backtest_warmups,
     plan_starts,
-    total,
+    total_outcomes,
 )
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -29,10 +29,10 @@ from rich.table import Table
 from optimizer_cli.backtests import own_functions, trace_files
 
 _TITLES = {
-    Way.NOTHING: "nothing",
-    Way.PLANNED: "planned pings",
-    Way.FLAT: "flat warmer",
-    Way.TARGET_TRACKING: "target tracking",
+    Strategy.NOTHING: "nothing",
+    Strategy.PLANNED: "planned pings",
+    Strategy.FLAT: "flat warmer",
+    Strategy.TARGET_TRACKING: "target tracking",
 }
 
 
@@ -158,7 +158,9 @@ def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int)
 
 def _document(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy, hours: int) -> dict[str, Any]:
     def outcomes(of: Any) -> dict[str, Any]:
-        return {way: {**asdict(outcome), "cold_left": _left(outcome, of[Way.NOTHING])} for way, outcome in of.items()}
+        return {
+            way: {**asdict(outcome), "cold_left": _left(outcome, of[Strategy.NOTHING])} for way, outcome in of.items()
+        }
 
     return {
         "hours_between_plans": hours,
@@ -169,7 +171,7 @@ def _document(results: list[WarmupBacktest], failed: dict[str, str], policy: Pol
             r.name: {"days": round(r.days, 3), "most_needed": r.most_needed, "outcomes": outcomes(r.outcomes)}
             for r in results
         },
-        "total": outcomes(total(results)),
+        "total": outcomes(total_outcomes(results)),
         "failed": failed,
     }
 
@@ -186,7 +188,7 @@ def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy,
             _rows(table, result.name, f"{result.days:.1f}", result.outcomes)
     played = [result for result in results if result.days]
     if len(played) > 1:
-        _rows(table, "all together", "", total(played))
+        _rows(table, "all together", "", total_outcomes(played))
     if played:
         out.print(table)
     warmups = policy.warmups
@@ -209,16 +211,16 @@ def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy,
 
 def _rows(table: Table, name: str, days: str, outcomes: Any) -> None:
     for way, outcome in outcomes.items():
-        left = _left(outcome, outcomes[Way.NOTHING])
+        left = _left(outcome, outcomes[Strategy.NOTHING])
         table.add_row(
-            name if way is Way.NOTHING else "",
-            days if way is Way.NOTHING else "",
+            name if way is Strategy.NOTHING else "",
+            days if way is Strategy.NOTHING else "",
             _TITLES[way],
             f"{outcome.cold_starts:,.0f}",
             "" if left is None else f"{left:.1%}",
             f"{outcome.idle_minutes:,.0f}",
             f"{outcome.usd:,.4f}",
-            end_section=way is Way.TARGET_TRACKING,
+            end_section=way is Strategy.TARGET_TRACKING,
         )
 
 

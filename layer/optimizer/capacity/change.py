@@ -19,7 +19,7 @@ from optimizer.capacity.provisioned import steps as provisioned_life
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.capacity.provisioned.use import days_to_watch, judge_use
 from optimizer.core import FINAL, Change, Status, StoredChange, Tuner
-from optimizer.function_logs import UsedMemory, too_tight
+from optimizer.function_logs import UsedMemory, memory_shortage
 from optimizer.lifecycle import Answer, Objection, answer, applied_at
 from optimizer.policy import Policy
 from optimizer.store import RunStore
@@ -206,7 +206,7 @@ class ChangeCapacity:
         if not health.healthy or plan is None or plan.after_mb >= plan.before_mb:
             return health
         used = self.used_memory(live.log_group, work.watched_version, watch.applied_at, watch.end(number))
-        tight = too_tight(used, plan.after_mb, self.policy.memory.headroom)
+        tight = memory_shortage(used, plan.after_mb, self.policy.memory.headroom)
         if tight:
             return CanaryHealth(False, tight)
         said = used.why or f"it used up to {used.mb} of {plan.after_mb} MB"

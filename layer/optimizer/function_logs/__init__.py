@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from optimizer.function_logs.read import ReportLog as ReportLog
     from optimizer.function_logs.read import Scan as Scan
     from optimizer.function_logs.used_memory import UsedMemory as UsedMemory
+    from optimizer.function_logs.used_memory import memory_shortage as memory_shortage
     from optimizer.function_logs.used_memory import read_used_memory as read_used_memory
-    from optimizer.function_logs.used_memory import too_tight as too_tight
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -42,8 +42,8 @@ else:
             ),
             "used_memory": (
                 "UsedMemory",
+                "memory_shortage",
                 "read_used_memory",
-                "too_tight",
             ),
         },
     )

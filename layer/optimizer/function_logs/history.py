@@ -148,7 +148,7 @@ def _grown(size: SizeHistory | None, memory_mb: int, lines: list[LoggedReport]) 
         first_at=min(times),
         last_at=max(times),
         durations=old.durations.add(r.duration_ms for r in reports if r.status == "success"),
-        inits=old.inits.add(r.init_ms if r.init_ms is not None else r.restore_ms or 0.0 for r in reports if r.cold),
+        inits=old.inits.add(r.init_ms if r.init_ms is not None else r.restore_ms or 0.0 for r in reports if r.is_cold),
         calls=old.calls + len(reports),
         timeouts=old.timeouts + sum(r.status == _TIMEOUT for r in reports),
         errors=old.errors + sum(r.status not in ("success", _TIMEOUT) for r in reports),

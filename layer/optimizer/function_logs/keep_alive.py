@@ -48,8 +48,8 @@ def idle_trials(lines: Iterable[LoggedReport]) -> IdleTrials:
             by_kind.setdefault((line.version, line.report.memory_mb), {}).setdefault(line.environment, []).append(line)
     trials = IdleTrials()
     for environments in by_kind.values():
-        cold_starts = sorted(_started(line) for calls in environments.values() for line in calls if line.report.cold)
-        known = [calls for calls in environments.values() if calls[0].report.cold]
+        cold_starts = sorted(_started(line) for calls in environments.values() for line in calls if line.report.is_cold)
+        known = [calls for calls in environments.values() if calls[0].report.is_cold]
         survived = Counter(gap for calls in known for gap in _outlived(calls))
         died = Counter(gap for calls in known for gap in _not_outlived(calls, cold_starts))
         trials += IdleTrials(dict(survived), dict(died))
@@ -59,13 +59,13 @@ def idle_trials(lines: Iterable[LoggedReport]) -> IdleTrials:
 def _outlived(calls: Sequence[LoggedReport]) -> Iterator[int]:
     for before, line in pairwise(calls):
         gap = int(_minutes(_started(line) - before.at))
-        if gap >= 1 and not line.report.cold:
+        if gap >= 1 and not line.report.is_cold:
             yield min(gap, LONGEST_MINUTES)
 
 
 def _not_outlived(calls: Sequence[LoggedReport], cold_starts: Sequence[datetime]) -> Iterator[int]:
     # A cold start in the same log stream means that the environment was made anew.
-    ends = [before.at for before, line in pairwise(calls) if line.report.cold]
+    ends = [before.at for before, line in pairwise(calls) if line.report.is_cold]
     for end in [*ends, calls[-1].at]:
         place = bisect_left(cold_starts, end)
         if place < len(cold_starts):

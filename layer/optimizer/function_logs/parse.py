@@ -57,7 +57,7 @@ class ReportLine:
     status: str = "success"
 
     @property
-    def cold(self) -> bool:
+    def is_cold(self) -> bool:
         """Whether the environment was new."""
         return self.init_ms is not None or self.restore_ms is not None
 

@@ -26,7 +26,7 @@ def read_used_memory(
     return UsedMemory(max(used)) if used else UsedMemory(None, "no REPORT line tells how much memory it uses")
 
 
-def too_tight(used: UsedMemory, memory_mb: int, headroom: float) -> str:
+def memory_shortage(used: UsedMemory, memory_mb: int, headroom: float) -> str:
     """Why that size leaves too little; empty if it does not, or if it is not known. Pure."""
     if used.mb is None or used.mb * headroom <= memory_mb:
         return ""

@@ -6,7 +6,7 @@ from typing import Any
 from optimizer.capacity.provisioned import Timetable
 from optimizer.core import Change, Tuner, figure
 from optimizer.indexes import phrase
-from optimizer.warmups import count
+from optimizer.warmups import count_pings
 
 
 def what(change: Change) -> str:
@@ -36,7 +36,7 @@ def what(change: Change) -> str:
 
 def _pings(after: Mapping[str, Any]) -> str:
     """`82 warm-up pings`; a ping of several environments is one."""
-    pings = count(after["schedule"]) if after.get("schedule") else after["pings"]
+    pings = count_pings(after["schedule"]) if after.get("schedule") else after["pings"]
     return f"{_value(pings)} warm-up {'ping' if pings == 1 else 'pings'}"
 
 

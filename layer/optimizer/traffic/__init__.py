@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from optimizer.traffic.analyze import history_key as history_key
     from optimizer.traffic.analyze import stored_history as stored_history
     from optimizer.traffic.concurrency import environments_needed as environments_needed
-    from optimizer.traffic.concurrency import little as little
+    from optimizer.traffic.concurrency import littles_law as littles_law
     from optimizer.traffic.gaps import settle as settle
     from optimizer.traffic.history import DAY_MINUTES as DAY_MINUTES
     from optimizer.traffic.history import HOUR_METRICS as HOUR_METRICS
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from optimizer.traffic.history import Floats as Floats
     from optimizer.traffic.history import History as History
     from optimizer.traffic.history import Series as Series
-    from optimizer.traffic.history import empty as empty
-    from optimizer.traffic.holidays import like_the_days_ahead as like_the_days_ahead
-    from optimizer.traffic.hourly import spread as spread
+    from optimizer.traffic.history import empty_series as empty_series
+    from optimizer.traffic.holidays import exchange_holidays as exchange_holidays
+    from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
     from optimizer.traffic.local_time import offsets_minutes as offsets_minutes
     from optimizer.traffic.local_time import same_time_on_other_days as same_time_on_other_days
     from optimizer.traffic.summary import FunctionTraffic as FunctionTraffic
@@ -35,7 +35,7 @@ else:
             ),
             "concurrency": (
                 "environments_needed",
-                "little",
+                "littles_law",
             ),
             "gaps": ("settle",),
             "history": (
@@ -45,10 +45,10 @@ else:
                 "History",
                 "MINUTES_KEPT",
                 "Series",
-                "empty",
+                "empty_series",
             ),
-            "holidays": ("like_the_days_ahead",),
-            "hourly": ("spread",),
+            "holidays": ("exchange_holidays",),
+            "hourly": ("spread_concurrency",),
             "local_time": (
                 "offsets_minutes",
                 "same_time_on_other_days",

@@ -10,11 +10,11 @@ from optimizer.aws import at_once
 from optimizer.core import minute_of
 from optimizer.store import Documents, NoSuchDocument, PingLog
 from optimizer.traffic import cloudwatch_history
-from optimizer.traffic.chart_data import picture
+from optimizer.traffic.chart_data import traffic_charts
 from optimizer.traffic.gaps import settle
 from optimizer.traffic.history import History, UnreadableHistory
-from optimizer.traffic.hourly import spread
-from optimizer.traffic.own_pings import without_pings
+from optimizer.traffic.hourly import spread_concurrency
+from optimizer.traffic.own_pings import remove_pings
 from optimizer.traffic.summary import FunctionTraffic, summarise
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def analyze_batch(
     """Bring the history of each target up to `now` and summarise it. targets: FunctionTarget documents."""
     names = [str(target["function_name"]) for target in targets]
     known = dict(zip(names, at_once(lambda name: stored_history(documents, name), names), strict=True))
-    windows = {name: cloudwatch_history.window(history, minute_of(now)) for name, history in known.items()}
-    read = dict(cloudwatch_history.read(cloudwatch, windows))
+    windows = {name: cloudwatch_history.missing_window(history, minute_of(now)) for name, history in known.items()}
+    read = dict(cloudwatch_history.read_missing(cloudwatch, windows))
     failed = {name: str(result) for name, result in read.items() if not isinstance(result, History)}
     fresh = {name: new for name, new in read.items() if isinstance(new, History)}
     pings = at_once(lambda name: list(log.between(name, windows[name].first_minute, windows[name].end_minute)), fresh)
-    real = {name: spread(without_pings(fresh[name], own)) for name, own in zip(fresh, pings, strict=True)}
+    real = {name: spread_concurrency(remove_pings(fresh[name], own)) for name, own in zip(fresh, pings, strict=True)}
     merged = {name: known[name].merged(new) for name, new in real.items()}
     settled = settle(merged, min((asked.since_minute for asked in windows.values()), default=0))
     at_once(
@@ -84,5 +84,5 @@ def analyze_batch(
             timezone=target["timezone"],
             history_key=history_key(name),
         )
-        pictures[name] = picture(settled[name], target["timezone"])
+        pictures[name] = traffic_charts(settled[name], target["timezone"])
     return BatchTraffic(functions, failed, pictures)

@@ -18,18 +18,18 @@ _DAY, _WEEK = 24, 7 * 24
 BAND = 0.8
 
 
-def picture(history: History, timezone: str) -> dict[str, Any]:
+def traffic_charts(history: History, timezone: str) -> dict[str, Any]:
     """Of a settled history; docs/architecture.md, A picture. Numbers that are not known are null."""
     zone = ZoneInfo(timezone)
     return {
-        "week": week(history, zone),
-        "forecasts": [made for ago in (_DAY, 0) if (made := forecast(history, timezone, ago)) is not None],
+        "week": usual_week(history, zone),
+        "forecasts": [made for ago in (_DAY, 0) if (made := forecast_and_actual(history, timezone, ago)) is not None],
         "band": BAND,
-        "need": need(history, zone),
+        "need": hourly_need(history, zone),
     }
 
 
-def week(history: History, zone: ZoneInfo) -> list[list[float | None]]:
+def usual_week(history: History, zone: ZoneInfo) -> list[list[float | None]]:
     """Mean calls of each local hour, Monday first, over the last four weeks: seven lists of 24."""
     hours = history.hours.window(max(history.hours.start, history.hours.end - _WEEKS * _WEEK), history.hours.end)
     calls = hours.values["invocations"]
@@ -44,7 +44,7 @@ def week(history: History, zone: ZoneInfo) -> list[list[float | None]]:
     return [_numbers(day, 1) for day in means.reshape(7, _DAY)]
 
 
-def forecast(history: History, timezone: str, hours_ago: int) -> dict[str, Any] | None:
+def forecast_and_actual(history: History, timezone: str, hours_ago: int) -> dict[str, Any] | None:
     """The 24 hours after so many hours ago, forecast from what was known then, beside what came (null: still to come);
     None where too little was known."""
     calls = history.hours.values["invocations"]
@@ -66,7 +66,7 @@ def forecast(history: History, timezone: str, hours_ago: int) -> dict[str, Any] 
     }
 
 
-def need(history: History, zone: ZoneInfo) -> dict[str, Any]:
+def hourly_need(history: History, zone: ZoneInfo) -> dict[str, Any]:
     """Environments needed in each of the last 168 whole hours: the mean and the largest of its minutes."""
     last = history.minutes.end // 60
     window = history.minutes.window((last - _WEEK) * 60, last * 60)

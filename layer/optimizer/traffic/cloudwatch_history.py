@@ -68,7 +68,7 @@ class MetricWindow:
         return min(self.first_minute, self.first_old_hour * 60)
 
 
-def window(history: History, now_minute: int) -> MetricWindow:
+def missing_window(history: History, now_minute: int) -> MetricWindow:
     """What the history lacks at `now_minute`: 15 days of minutes and 63 of hours at most, the last hours again."""
     end_minute = now_minute - SETTLING_MINUTES
     # Whole hours, so that CloudWatch's hours are ours, and none older than it keeps minutes.
@@ -80,19 +80,19 @@ def window(history: History, now_minute: int) -> MetricWindow:
     return MetricWindow(first_minute, end_minute, min(first_old_hour, first_hour), first_hour, end_minute // 60)
 
 
-def read(
+def read_missing(
     cloudwatch: "CloudWatchClient", windows: Mapping[str, MetricWindow]
 ) -> Iterator[tuple[str, History | MetricsUnavailable]]:
     """The new points of each function, by name, or why there are none. A point that CloudWatch does not report is
     NaN. One failed call fails only the functions that it asked for; after several in a row the rest fails unasked, so
     that there is time left to keep what was read and to say what was not.
 
-    Durations are those of the hour; a minute's concurrency is asked for where `by_hour.unexplained`, and else NaN.
+    Durations are those of the hour; a minute's concurrency is asked for where `hourly.has_bursts`, and else NaN.
     """
     reading = _Reading(cloudwatch)
     reading.ask([query for name, asked in windows.items() for query in _queries(name, asked)])
     histories = {name: _history(asked, reading.of(name)) for name, asked in windows.items()}
-    bursting = {name: windows[name] for name, history in histories.items() if hourly.unexplained(history)}
+    bursting = {name: windows[name] for name, history in histories.items() if hourly.has_bursts(history)}
     reading.ask([_by_minute(name, "concurrency", asked) for name, asked in bursting.items()])
     histories |= {name: _history(asked, reading.of(name)) for name, asked in bursting.items()}
     for name, history in histories.items():
@@ -206,7 +206,7 @@ def _history(asked: MetricWindow, points: Mapping[_Query, Any]) -> History:
         whole = values[: len(hours[query.metric])]
         hours[query.metric][: len(whole)] = whole
         if query.metric == "duration_ms":
-            durations_ms = hourly.by_minute(values[asked.first_hour - asked.first_old_hour :], length)
+            durations_ms = hourly.repeat_by_minute(values[asked.first_hour - asked.first_old_hour :], length)
     minutes["duration_ms"] = np.where(minutes["invocations"] > 0, durations_ms, np.nan)
     return History(Series(asked.first_minute, minutes), Series(asked.first_old_hour, hours))
 

@@ -14,19 +14,19 @@ DAY_DECAY = 0.93
 def environments_needed(minutes: Series) -> Floats:
     """For each minute of a History's minute series; NaN where nothing is known.
 
-    The largest number of concurrent executions where CloudWatch reported it, else `little`, with the mean
+    The largest number of concurrent executions where CloudWatch reported it, else `littles_law`, with the mean
     duration for minutes whose own is not known.
     """
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     concurrency = minutes.values["concurrency"]
     known = ~np.isnan(duration_ms) & (calls > 0)
     mean_ms = float(np.average(duration_ms[known], weights=calls[known])) if known.any() else 0.0
-    estimated = little(calls, np.where(known, duration_ms, mean_ms))
+    estimated = littles_law(calls, np.where(known, duration_ms, mean_ms))
     reported = ~np.isnan(concurrency) & (calls > 0)
     return np.where(reported, np.maximum(concurrency, 1.0), estimated)
 
 
-def little(calls: Floats, duration_ms: Floats | float) -> Floats:
+def littles_law(calls: Floats, duration_ms: Floats | float) -> Floats:
     """Environments for so many calls a minute: Little's law, load L = rate x duration, with a safety term for calls
     that come at random: min(calls, ceil(L + 2 sqrt L)); at least one where there is a call."""
     load = calls / 60 * np.asarray(duration_ms, np.float64) / 1000

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.history import History, Series, hours_of
+from optimizer.traffic.history import History, Series, hours_from_minutes
 
 _GAP_PROBABILITY = 0.01
 _LONGEST_GAP_HOURS = 24
@@ -36,7 +36,7 @@ def _settled(history: History, gaps: NDArray[np.int64], since_minute: int) -> Hi
     if known_from is None:
         return history
     minutes = _filled(history.minutes, gaps, 1, max(since_minute, known_from))
-    hours = history.hours.overlaid(hours_of(minutes))
+    hours = history.hours.overlaid(hours_from_minutes(minutes))
     hours = _filled(hours, gaps, 60, max(since_minute, known_from))
     return History(minutes, hours)
 

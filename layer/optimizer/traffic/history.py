@@ -69,7 +69,7 @@ class Series:
         return Series(start, values)
 
 
-def empty(metrics: tuple[str, ...], start: int = 0) -> Series:
+def empty_series(metrics: tuple[str, ...], start: int = 0) -> Series:
     """A series of no length."""
     return Series(start, MappingProxyType({name: np.empty(0) for name in metrics}))
 
@@ -84,7 +84,7 @@ class History:
     @classmethod
     def empty(cls) -> "History":
         """Of a function that was never read."""
-        return cls(empty(MINUTE_METRICS), empty(HOUR_METRICS))
+        return cls(empty_series(MINUTE_METRICS), empty_series(HOUR_METRICS))
 
     @property
     def end_minute(self) -> int:
@@ -118,12 +118,12 @@ class History:
             raise UnreadableHistory(f"a stored history cannot be read: {error}") from error
 
 
-def hours_of(minutes: Series) -> Series:
+def hours_from_minutes(minutes: Series) -> Series:
     """Whole hours made from minutes, those in which every minute is known: calls are summed, durations averaged
     by calls, concurrency is the largest."""
     first, last = -(-minutes.start // 60), minutes.end // 60
     if last <= first:
-        return empty(MINUTE_METRICS, first)
+        return empty_series(MINUTE_METRICS, first)
     whole = {name: values.reshape(-1, 60) for name, values in minutes.window(first * 60, last * 60).values.items()}
     calls = whole["invocations"]
     total = calls.sum(1)

@@ -16,7 +16,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _AS_THEY_WERE = 60
 
 
-def like_the_days_ahead(minutes: Series, zone: ZoneInfo, holidays: Collection[date]) -> Series:
+def exchange_holidays(minutes: Series, zone: ZoneInfo, holidays: Collection[date]) -> Series:
     """The minute series with days exchanged for others of its own, for a plan that begins where it ends.
 
     Each minute belongs to the next day that has its time of day. If that is a holiday, minutes of days that are neither

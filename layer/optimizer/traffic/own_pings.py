@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _PINGS_IN_P95 = 0.05
 
 
-def without_pings(history: History, pings: Iterable["Ping"]) -> History:
+def remove_pings(history: History, pings: Iterable["Ping"]) -> History:
     """The newly read part of a history without the calls of the pings that came in it.
 
     Calls are exact, and so is the mean duration of each hour's as far as the pings' own duration is the time they were

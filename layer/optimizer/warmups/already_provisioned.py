@@ -29,7 +29,7 @@ class ProvisionedHours:
             raise ValueError(f"a week has {_WEEK} hours, not {len(hours)}")
         return cls(ZoneInfo(document["timezone"]).key, hours)
 
-    def beyond(self, need: Floats, start: int, hours_ahead: int) -> Floats:
+    def unmet_need(self, need: Floats, start: int, hours_ahead: int) -> Floats:
         """`need`: environments from minute `start` since 1970 up to now, NaN not known; of which a plan is made for the
         hours ahead. Where as many are provisioned at that time of the days ahead, none are needed; where more are
         needed, a ping must find all of them busy, the provisioned ones included."""

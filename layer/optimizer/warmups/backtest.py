@@ -11,9 +11,9 @@ from optimizer.prices import aws_lambda
 from optimizer.traffic import DAY_MINUTES, MINUTES_KEPT, Floats, Series, environments_needed
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.plan import plan_warmups
-from optimizer.warmups.propose import HOLD_MS, as_learnt, warmup_request
+from optimizer.warmups.propose import HOLD_MS, adjust_policy, warmup_request
 from optimizer.warmups.replay import WarmupReplay, replay
-from optimizer.warmups.target_tracking import tracked
+from optimizer.warmups.target_tracking import track_utilisation
 
 type Pings = Sequence[tuple[int, int]]
 
@@ -25,7 +25,7 @@ _UNKNOWN_MINUTES = 5
 _LEARNING_DAYS = 14
 
 
-class Way(StrEnum):
+class Strategy(StrEnum):
     """What is compared. PLANNED: the pings of the shipped plans. FLAT: FLAT_ENVIRONMENTS every FLAT_EVERY_MINUTES.
     TARGET_TRACKING: provisioned concurrency that follows its utilisation."""
 
@@ -75,7 +75,7 @@ class WarmupBacktest:
     name: str
     days: float
     most_needed: int
-    outcomes: Mapping[Way, WarmupOutcome]
+    outcomes: Mapping[Strategy, WarmupOutcome]
 
 
 def plan_starts(subject: Subject, hours_between_plans: int) -> range:
@@ -93,16 +93,16 @@ def backtest_warmups(
 ) -> WarmupBacktest:
     """Play every way over the tested minutes. Each plan is made from what was known when it was made, with the
     policy's horizon, and is replaced by the next. `planned_one` is called after each plan."""
-    policy = as_learnt(policy, policy.keep_alive_minutes, subject.init_ms)
+    policy = adjust_policy(policy, policy.keep_alive_minutes, subject.init_ms)
     starts = plan_starts(subject, hours_between_plans)
     if not starts:
-        return WarmupBacktest(subject.name, 0.0, 0, dict.fromkeys(Way, WarmupOutcome()))
+        return WarmupBacktest(subject.name, 0.0, 0, dict.fromkeys(Strategy, WarmupOutcome()))
     calls, duration_ms = subject.minutes.values["invocations"], subject.minutes.values["duration_ms"]
     most = policy.max_environments_per_function
     planned = planned_pings(subject, policy, starts, planned_one)
     flat = _flat(starts, len(calls), min(FLAT_ENVIRONMENTS, most))
     busy = np.where(calls > 0, np.nan_to_num(calls * duration_ms) / 60_000, 0.0)
-    held = tracked(busy, most) if most else np.zeros(len(busy))
+    held = track_utilisation(busy, most) if most else np.zeros(len(busy))
     held[: starts[0]] = 0
     tested = np.arange(len(calls)) >= starts[0]
     tested &= ~np.isnan(calls)
@@ -122,10 +122,10 @@ def backtest_warmups(
     spilled = replay(np.maximum(need - held, 0), (), policy.keep_alive_minutes)
     unused = np.maximum(held - np.nan_to_num(need), 0)
     outcomes = {
-        Way.NOTHING: WarmupOutcome(cold_starts=float(nothing.cold[tested].sum())),
-        Way.PLANNED: outcome(planned),
-        Way.FLAT: outcome(flat),
-        Way.TARGET_TRACKING: WarmupOutcome(
+        Strategy.NOTHING: WarmupOutcome(cold_starts=float(nothing.cold[tested].sum())),
+        Strategy.PLANNED: outcome(planned),
+        Strategy.FLAT: outcome(flat),
+        Strategy.TARGET_TRACKING: WarmupOutcome(
             cold_starts=float(spilled.cold[tested].sum()),
             idle_minutes=float((spilled.idle + unused)[tested].sum()) - idle_anyway,
             usd=_provisioned_usd(subject, held, busy),
@@ -135,9 +135,9 @@ def backtest_warmups(
     return WarmupBacktest(subject.name, float(tested.sum()) / DAY_MINUTES, most_needed, outcomes)
 
 
-def total(results: Sequence[WarmupBacktest]) -> dict[Way, WarmupOutcome]:
+def total_outcomes(results: Sequence[WarmupBacktest]) -> dict[Strategy, WarmupOutcome]:
     """All functions together."""
-    return {way: sum((result.outcomes[way] for result in results), WarmupOutcome()) for way in Way}
+    return {way: sum((result.outcomes[way] for result in results), WarmupOutcome()) for way in Strategy}
 
 
 def planned_pings(

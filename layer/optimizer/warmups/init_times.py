@@ -23,7 +23,7 @@ class KeepAlive:
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class LearntFacts:
     """None: the lines do not say. cold_share: cold starts per call."""
 
     keep_alive: KeepAlive
@@ -40,7 +40,7 @@ class Learnt:
         }
 
 
-def learn(history: FunctionHistory, memory_mb: int, policy_minutes: int) -> Learnt:
+def learn_from_reports(history: FunctionHistory, memory_mb: int, policy_minutes: int) -> LearntFacts:
     """From all that is kept of the function; INIT at its present size where it was seen, else at all sizes."""
     sizes = list(history.sizes.values())
     calls, inits = sum(size.calls for size in sizes), sum(size.inits.count for size in sizes)
@@ -49,7 +49,7 @@ def learn(history: FunctionHistory, memory_mb: int, policy_minutes: int) -> Lear
         init_ms: float | None = here.inits.mean
     else:
         init_ms = sum(size.inits.total for size in sizes) / inits if inits else None
-    return Learnt(
+    return LearntFacts(
         keep_alive=keep_alive(history.idle, policy_minutes),
         init_ms=round(init_ms, 3) if init_ms else None,
         cold_share=inits / calls if calls else None,

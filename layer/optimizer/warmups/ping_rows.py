@@ -8,7 +8,7 @@ from itertools import pairwise
 type Row = Sequence[int]
 
 
-def packed(pings: Iterable[tuple[int, int]]) -> list[list[int]]:
+def pack(pings: Iterable[tuple[int, int]]) -> list[list[int]]:
     """The rows of pings (minute, environments) in rising order."""
     rows: list[list[int]] = []
     for minute, environments in pings:
@@ -21,7 +21,7 @@ def packed(pings: Iterable[tuple[int, int]]) -> list[list[int]]:
     return rows
 
 
-def unpacked(rows: Iterable[Row]) -> list[tuple[int, int]]:
+def unpack(rows: Iterable[Row]) -> list[tuple[int, int]]:
     """The pings of the rows. ValueError where they are not in rising order."""
     pings = [
         (first + interval * number, environments)
@@ -33,6 +33,6 @@ def unpacked(rows: Iterable[Row]) -> list[tuple[int, int]]:
     return pings
 
 
-def count(rows: Iterable[Row]) -> int:
+def count_pings(rows: Iterable[Row]) -> int:
     """How many pings the rows are."""
     return sum(times for _, _, times, _ in rows)

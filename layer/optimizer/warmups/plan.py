@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from optimizer.traffic import DAY_MINUTES, little, offsets_minutes
+from optimizer.traffic import DAY_MINUTES, littles_law, offsets_minutes
 from optimizer.traffic.forecast import (
     Levels,
     PastDayTables,
@@ -69,7 +69,7 @@ def plan_warmups(request: WarmupRequest) -> WarmupPlan:
     """
     needed = request.needed
     if needed is None:
-        needed = little(request.minutes.astype(np.float64), request.duration_ms)
+        needed = littles_law(request.minutes.astype(np.float64), request.duration_ms)
     needed = needed.astype(np.float32)
     quiet = _nothing_to_plan(request, needed)
     if quiet:
@@ -131,7 +131,7 @@ def _at_todays_level(request: WarmupRequest, needed: Reals, window_minutes: int)
     factors = level_factors(np.nan_to_num(request.minutes), window_minutes)
     if request.needed is not None:
         return np.ceil(needed * factors - 1e-6)
-    return little(np.rint(request.minutes * factors), request.duration_ms).astype(np.float32)
+    return littles_law(np.rint(request.minutes * factors), request.duration_ms).astype(np.float32)
 
 
 def _with_warmth(needed: Reals, keep_alive: int) -> tuple[Reals, Reals]:

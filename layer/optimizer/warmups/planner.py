@@ -16,7 +16,7 @@ from optimizer.store import Documents, NoSuchDocument, Proposals
 from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
-from optimizer.warmups.init_times import learn
+from optimizer.warmups.init_times import learn_from_reports
 from optimizer.warmups.propose import WarmupFacts, propose
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def plan_batch(
             live,
             policy.warmups,
             minute_of(now),
-            learn(lines, live.memory_mb, policy.warmups.keep_alive_minutes),
+            learn_from_reports(lines, live.memory_mb, policy.warmups.keep_alive_minutes),
         )
         result.add(decision)
     return result

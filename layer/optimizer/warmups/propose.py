@@ -9,13 +9,13 @@ import numpy as np
 
 from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner, moment_of
 from optimizer.policy import Warmups
-from optimizer.traffic import Floats, FunctionTraffic, History, Series, environments_needed, like_the_days_ahead
+from optimizer.traffic import Floats, FunctionTraffic, History, Series, environments_needed, exchange_holidays
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.cost import pings_usd
-from optimizer.warmups.init_times import Learnt
-from optimizer.warmups.ping_rows import packed
+from optimizer.warmups.init_times import LearntFacts
+from optimizer.warmups.ping_rows import pack
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
-from optimizer.warmups.replay import Pings, past_days
+from optimizer.warmups.replay import Pings, replay_past_days
 
 ACTION = "schedule_warmups"
 # Calls of one ping are sent within this time or warm_function holds them longer in a second round.
@@ -40,7 +40,7 @@ class WarmupFacts:
     def need(self, minutes: Series, hours_ahead: int) -> Floats:
         """Environments needed in each minute that are not provisioned at its time of the day in the hours ahead."""
         need = environments_needed(minutes)
-        return need if self.provisioned is None else self.provisioned.beyond(need, minutes.start, hours_ahead)
+        return need if self.provisioned is None else self.provisioned.unmet_need(need, minutes.start, hours_ahead)
 
 
 def propose(
@@ -50,11 +50,11 @@ def propose(
     live: WarmupFacts,
     policy: Warmups,
     now_minute: int,
-    learnt: Learnt,
+    learnt: LearntFacts,
 ) -> Change | NoChange:
     """Decide. `history`: settled. The plan begins in the minute after the next one. What was learnt of the function
     takes the place of the policy's assumptions."""
-    policy = as_learnt(policy, learnt.keep_alive.minutes, learnt.init_ms)
+    policy = adjust_policy(policy, learnt.keep_alive.minutes, learnt.init_ms)
     reason = _why_not(traffic, policy)
     if reason:
         return _without(run_id, traffic, live, policy, reason, {})
@@ -68,7 +68,7 @@ def propose(
     return _change(run_id, traffic, minutes, live, policy, planned, pings, learnt)
 
 
-def as_learnt(policy: Warmups, keep_alive_minutes: int, init_ms: float | None) -> Warmups:
+def adjust_policy(policy: Warmups, keep_alive_minutes: int, init_ms: float | None) -> Warmups:
     """The policy for one function: the longer its INIT takes, the more it is worth to avoid it."""
     worth = policy.idle_minutes_per_cold_start * (init_ms or USUAL_INIT_MS) / USUAL_INIT_MS
     return replace(policy, keep_alive_minutes=keep_alive_minutes, idle_minutes_per_cold_start=worth)
@@ -84,7 +84,7 @@ def warmup_request(
 
     need: returns the environments needed in each minute of a series, with the hours ahead as its second argument.
     """
-    minutes = like_the_days_ahead(minutes, ZoneInfo(timezone), policy.holidays)
+    minutes = exchange_holidays(minutes, ZoneInfo(timezone), policy.holidays)
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     known = ~np.isnan(duration_ms) & (calls > 0)
     return WarmupRequest(
@@ -139,11 +139,11 @@ def _change(
     policy: Warmups,
     planned: WarmupPlan,
     pings: Pings,
-    learnt: Learnt,
+    learnt: LearntFacts,
 ) -> Change | NoChange:
     horizon_days = policy.horizon_hours / 24
     need = live.need(minutes, policy.horizon_hours)
-    past = past_days(
+    past = replay_past_days(
         need,
         minutes.start,
         pings,
@@ -208,7 +208,7 @@ def _held_back(pings: Pings, need: Floats, policy: Warmups) -> str:
     return f"; up to {most} environments were needed, but the policy lets {limit} be kept warm"
 
 
-def _known(traffic: FunctionTraffic, live: WarmupFacts, policy: Warmups, learnt: Learnt) -> dict[str, Any]:
+def _known(traffic: FunctionTraffic, live: WarmupFacts, policy: Warmups, learnt: LearntFacts) -> dict[str, Any]:
     return {
         **learnt.evidence(),
         "init_ms": learnt.init_ms or USUAL_INIT_MS,
@@ -235,7 +235,7 @@ def _after(traffic: FunctionTraffic, pings: Pings, usd_day: float, policy: Warmu
         "hold_ms": HOLD_MS,
         "hours": policy.horizon_hours,
         "from": moment_of(first).isoformat(),
-        "schedule": packed((minute - first, environments) for minute, environments in pings),
+        "schedule": pack((minute - first, environments) for minute, environments in pings),
     }
 
 

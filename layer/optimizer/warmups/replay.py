@@ -60,7 +60,7 @@ class PastDays:
         return len(self.cold_without)
 
 
-def past_days(
+def replay_past_days(
     need: Floats, start: int, pings: Pings, zone: ZoneInfo, horizon_minutes: int, keep_alive_minutes: int
 ) -> PastDays:
     """As if the same pings, at the same local times, had been sent on earlier days."""

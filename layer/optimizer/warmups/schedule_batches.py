@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optimizer.aws import ScheduleTarget, delete_schedule, put_schedule
 from optimizer.core import Change, Warmup, minute_of
 from optimizer.warmups import schedules
-from optimizer.warmups.ping_rows import unpacked
+from optimizer.warmups.ping_rows import unpack
 from optimizer.warmups.schedules import Scheduled
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _CHUNK = 64
 def planned(change: Change) -> list[tuple[int, int]]:
     """The pings of the plan: minutes since 1970 and environments."""
     first = minute_of(datetime.fromisoformat(change.after["from"]))
-    return [(first + minute, environments) for minute, environments in unpacked(change.after["schedule"])]
+    return [(first + minute, environments) for minute, environments in unpack(change.after["schedule"])]
 
 
 def warmup_of(change: Change, minute: int, environments: int) -> Warmup:

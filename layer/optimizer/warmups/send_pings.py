@@ -39,7 +39,7 @@ class _Round:
     spread_ms: float
 
 
-def client_for(environments: int) -> "LambdaClient":
+def ping_client(environments: int) -> "LambdaClient":
     """A client with a connection for each call. It does not retry: a ping that comes later overlaps with nothing,
     and a throttled one would take concurrency from real calls."""
     config = Config(
@@ -51,7 +51,7 @@ def client_for(environments: int) -> "LambdaClient":
     return cast("LambdaClient", botocore.session.get_session().create_client("lambda", config=config))
 
 
-def warm(client: "LambdaClient", warmup: Warmup, clock: Callable[[], float] = time.perf_counter) -> Warmed:
+def warm_environments(client: "LambdaClient", warmup: Warmup, clock: Callable[[], float] = time.perf_counter) -> Warmed:
     """Warm the environments and say what was met. Never raises for a call that failed: it is counted."""
     instances: dict[str, bool] = {}
     hold_ms, calls, failed, busy_ms, errors = float(warmup.hold_ms), 0, 0, 0.0, [""]

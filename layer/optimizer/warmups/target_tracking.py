@@ -18,7 +18,7 @@ _HIGH_MINUTES = 3
 _LOW_MINUTES = 15
 
 
-def tracked(busy: Floats, most: int) -> Floats:
+def track_utilisation(busy: Floats, most: int) -> Floats:
     """Provisioned environments in each minute, from 1 to `most`. busy: environments at work on average in each minute
     (Little's law), NaN taken as none."""
     held, high, low = 1, 0, 0

@@ -16,7 +16,7 @@ from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.store.pings import PingLog
 from optimizer.warmups.schedule_batches import planned, warmup_of
-from optimizer.warmups.send_pings import warm
+from optimizer.warmups.send_pings import warm_environments
 
 from tests.helpers.faults import lambda_world
 from tests.helpers.faults.fake_database import DEFINITION, INDEX, FakeServer, catalog
@@ -141,8 +141,10 @@ def pinged(stage: Stage) -> None:
         return {"Payload": io.BytesIO(json.dumps(met).encode())}
 
     def prepare(module: ModuleType) -> None:
-        module.__dict__["client_for"] = lambda _environments: clients.client("lambda", once=True)
-        module.__dict__["warm"] = lambda client, warmup: warm(client, warmup, clock=lambda: 0.0)
+        module.__dict__["ping_client"] = lambda _environments: clients.client("lambda", once=True)
+        module.__dict__["warm_environments"] = lambda client, warmup: warm_environments(
+            client, warmup, clock=lambda: 0.0
+        )
 
     stage.world["instances"] = 0
     stage.calls.answers["Invoke"] = invoked

@@ -204,7 +204,7 @@ def _cold_share(account: LocalAccount, target: TargetFunction) -> float:
     pages = account.session.client("logs").get_paginator("filter_log_events")
     events = [e for page in pages.paginate(logGroupName=f"/aws/lambda/{target.name}") for e in page["events"]]
     reports = [report for event in events if (report := parse(event["message"])) is not None]
-    return sum(report.cold for report in reports) / len(reports)
+    return sum(report.is_cold for report in reports) / len(reports)
 
 
 def test_targets_are_what_a_team_would_have(account: LocalAccount) -> None:

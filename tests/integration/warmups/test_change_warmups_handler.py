@@ -127,7 +127,7 @@ def test_what_a_ping_met_is_answered_and_recorded(
     assert arn
     app, event = load_handler("warm_function"), sample_event("warm_function")
     warmed = Warmed(3, 3 - failed, 1, 3, failed, 2.0, 200.0, 1, 600.0, "why" if failed else "")
-    monkeypatch.setattr(app, "warm", lambda _client, _warmup: warmed)
+    monkeypatch.setattr(app, "warm_environments", lambda _client, _warmup: warmed)
     answer = app.handler(event, None)
     assert (answer["outcome"], answer["environments"], answer["cold"]) == (outcome, 3 - failed, 1)
     now = minute_of(datetime.now(UTC))

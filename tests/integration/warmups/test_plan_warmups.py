@@ -13,9 +13,9 @@ from optimizer.core.clock import minute_of
 from optimizer.function_logs.history import FunctionHistory, SizeHistory, Sketch
 from optimizer.function_logs.keep_alive import IdleTrials
 from optimizer.store.documents import Documents
-from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty
+from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
 from optimizer.traffic.summary import summarise
-from optimizer.warmups.ping_rows import unpacked
+from optimizer.warmups.ping_rows import unpack
 from optimizer.warmups.schedules import schedule_name
 
 from tests.helpers.own_account import create_target, load_handler, own_account, sample_event
@@ -32,7 +32,7 @@ def busy_by_day(days: int = 14) -> History:
     rate = np.where(np.isin(hour, (7, 8, 15)) & (minutes % 15 < 3), 60.0, 0.0)
     calls = np.random.default_rng(1).poisson(rate).astype(float)
     values = {"invocations": calls, "duration_ms": np.where(calls > 0, 2000.0, np.nan), "concurrency": calls * np.nan}
-    return History(Series(int(minutes[0]), values), empty(HOUR_METRICS))
+    return History(Series(int(minutes[0]), values), empty_series(HOUR_METRICS))
 
 
 class Account:
@@ -96,7 +96,7 @@ def test_a_function_with_a_daily_burst_gets_pings_before_it(account: Account) ->
     change = Change.from_document(proposals["changes"][0])
     assert (change.action, change.target) == ("schedule_warmups", account.targets[0]["function_arn"])
     assert change.before == {"schedules": 0, "plans": []}
-    pings = unpacked(change.after["schedule"])
+    pings = unpack(change.after["schedule"])
     assert change.after["pings"] == sum(count for _, count in pings)
     assert change.after["most_environments"] == max(count for _, count in pings)
     assert 0 < change.after["usd_day"] < 0.5

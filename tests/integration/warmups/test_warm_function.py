@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from optimizer.core.ping import InvalidWarmup, Warmup
-from optimizer.warmups.send_pings import client_for, warm
+from optimizer.warmups.send_pings import ping_client, warm_environments
 
 WARMUP = Warmup("orders", "live", 4, 60, "run-1", "warmups-1")
 
@@ -46,7 +46,7 @@ def test_as_many_environments_are_met_as_were_asked_for_however_slow_the_cold_on
     already: int, init_s: float
 ) -> None:
     service: Any = LambdaService(init_s=init_s, warm=already)
-    warmed = warm(service, WARMUP)
+    warmed = warm_environments(service, WARMUP)
     assert (warmed.environments, warmed.failed) == (4, 0)
     assert warmed.cold == 4 - already
     assert {request["Qualifier"] for request in service.requests} == {"live"}
@@ -63,27 +63,27 @@ def test_a_hold_that_was_too_short_is_lengthened_once() -> None:
         return invoke(**request)
 
     service.invoke = one_after_another
-    warmed = warm(service, replace(WARMUP, hold_ms=40, environments=3))
+    warmed = warm_environments(service, replace(WARMUP, hold_ms=40, environments=3))
     assert (warmed.environments, warmed.rounds, warmed.hold_ms) == (3, 2, 160)
 
 
 def test_a_function_that_ran_its_own_code_is_reported_and_not_called_again() -> None:
     service: Any = LambdaService(decorated=False)
-    warmed = warm(service, WARMUP)
+    warmed = warm_environments(service, WARMUP)
     assert (warmed.failed, warmed.environments, warmed.rounds) == (4, 0, 1)
     assert "not decorated" in warmed.error
 
 
 def test_calls_that_are_throttled_are_counted_and_not_repeated() -> None:
     service: Any = LambdaService(throttle_after=2)
-    warmed = warm(service, WARMUP)
+    warmed = warm_environments(service, WARMUP)
     assert (warmed.environments, warmed.failed, warmed.calls) == (2, 2, 4)
     assert "TooManyRequestsException" in warmed.error
 
 
 def test_the_client_makes_each_call_once_and_holds_a_connection_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    config = client_for(60).meta.config
+    config = ping_client(60).meta.config
     assert config.max_pool_connections == 60
     assert config.retries["total_max_attempts"] == 1
 

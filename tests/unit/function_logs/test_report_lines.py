@@ -59,7 +59,7 @@ def test_both_formats_are_read_with_init_restore_and_status(message: str, expect
     [(report(), False), (report(init_ms=1.0), True), (report(restore_ms=0.0), True)],
 )
 def test_a_call_with_an_init_or_a_restore_is_cold(line: ReportLine, cold: bool) -> None:
-    assert line.cold is cold
+    assert line.is_cold is cold
 
 
 @pytest.mark.parametrize(

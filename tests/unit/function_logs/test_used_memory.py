@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from optimizer.function_logs.parse import LoggedReport, ReportLine, Reports
 from optimizer.function_logs.read import LogsUnreadable, Scan
-from optimizer.function_logs.used_memory import UsedMemory, read_used_memory, too_tight
+from optimizer.function_logs.used_memory import UsedMemory, memory_shortage, read_used_memory
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -40,4 +40,4 @@ def test_a_log_that_cannot_be_read_is_said() -> None:
 
 @pytest.mark.parametrize(("used_mb", "tight"), [(393, False), (394, True), (None, False)])
 def test_a_size_must_hold_what_is_used_times_the_headroom(used_mb: int | None, tight: bool) -> None:
-    assert bool(too_tight(UsedMemory(used_mb), 512, 1.3)) is tight
+    assert bool(memory_shortage(UsedMemory(used_mb), 512, 1.3)) is tight

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from optimizer.traffic.concurrency import environments_needed
 from optimizer.traffic.history import HOUR_METRICS, Floats, History, Series
-from optimizer.traffic.hourly import spread, unexplained
+from optimizer.traffic.hourly import has_bursts, spread_concurrency
 
 HOUR = 495_000
 
@@ -35,7 +35,7 @@ def concurrency_of(history: History) -> Floats:
 )
 def test_bursts_are_where_twice_what_calls_and_duration_explain_is_passed(largest: float, bursts: bool) -> None:
     # One environment busy on average: Little's law with its safety term explains three.
-    assert unexplained(read(np.full(60, 60.0), 1000.0, [largest])) is bursts
+    assert has_bursts(read(np.full(60, 60.0), 1000.0, [largest])) is bursts
 
 
 @given(
@@ -46,7 +46,7 @@ def test_bursts_are_where_twice_what_calls_and_duration_explain_is_passed(larges
 def test_the_busiest_minute_of_a_whole_hour_has_what_was_reported_of_the_hour(
     calls: Floats, duration_ms: float, largest: list[float]
 ) -> None:
-    spreaded = concurrency_of(spread(read(calls, duration_ms, largest)))
+    spreaded = concurrency_of(spread_concurrency(read(calls, duration_ms, largest)))
     for hour in (0, 1):
         of_hour, its_calls = spreaded[hour * 60 : hour * 60 + 60], calls[hour * 60 : hour * 60 + 60]
         called = its_calls > 0
@@ -65,25 +65,25 @@ def test_the_busiest_minute_of_a_whole_hour_has_what_was_reported_of_the_hour(
 def test_what_was_reported_of_a_minute_stays() -> None:
     calls, reported = np.full(60, 10.0), np.full(60, np.nan)
     reported[7] = 9.0
-    spreaded = concurrency_of(spread(read(calls, 100.0, [9.0], reported)))
+    spreaded = concurrency_of(spread_concurrency(read(calls, 100.0, [9.0], reported)))
     assert spreaded[7] == 9.0
     assert not np.isnan(spreaded).any()
 
 
 def test_minutes_of_an_hour_of_which_nothing_is_known_go_by_littles_law() -> None:
-    history = spread(read(np.full(60, 60.0), 1000.0, [np.nan]))
+    history = spread_concurrency(read(np.full(60, 60.0), 1000.0, [np.nan]))
     assert np.isnan(concurrency_of(history)).all()
     assert (environments_needed(history.minutes) == 3).all()
 
 
 def test_hours_are_found_by_their_number() -> None:
     calls = np.full(120, 60.0)
-    spreaded = concurrency_of(spread(read(calls, 1000.0, [9.0, 9.0, 2.0, 4.0, 9.0], first=HOUR - 2)))
+    spreaded = concurrency_of(spread_concurrency(read(calls, 1000.0, [9.0, 9.0, 2.0, 4.0, 9.0], first=HOUR - 2)))
     assert (spreaded[:60] == 2).all()
     assert (spreaded[60:] == 4).all()
 
 
 def test_no_minutes_are_no_bursts() -> None:
     nothing = read(np.empty(0), 100.0, [5.0])
-    assert not unexplained(nothing)
-    assert len(spread(nothing).minutes) == 0
+    assert not has_bursts(nothing)
+    assert len(spread_concurrency(nothing).minutes) == 0

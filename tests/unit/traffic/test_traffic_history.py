@@ -15,8 +15,8 @@ from optimizer.traffic.history import (
     History,
     Series,
     UnreadableHistory,
-    empty,
-    hours_of,
+    empty_series,
+    hours_from_minutes,
 )
 
 START = 29_000_000 // DAY_MINUTES * DAY_MINUTES
@@ -27,7 +27,7 @@ def minutes_of(calls: Floats, start: int = START) -> History:
     reported = np.where(calls > 0, calls, np.nan)
     duration = np.where(calls > 0, 100.0, np.nan)
     values = {"invocations": reported, "duration_ms": duration, "concurrency": np.where(calls > 0, 1.0, np.nan)}
-    return History.empty().merged(History(Series(start, values), empty(HOUR_METRICS, start // 60)))
+    return History.empty().merged(History(Series(start, values), empty_series(HOUR_METRICS, start // 60)))
 
 
 def calls_of(history: History) -> Floats:
@@ -94,7 +94,7 @@ def test_a_function_called_once_a_week_is_silent_in_between() -> None:
 def test_hours_follow_from_whole_hours_of_known_minutes() -> None:
     calls = busy(2)
     calls[90:100] = np.nan
-    hours = hours_of(Series(START + 30, dict.fromkeys(MINUTE_METRICS, calls[30:])))
+    hours = hours_from_minutes(Series(START + 30, dict.fromkeys(MINUTE_METRICS, calls[30:])))
     assert hours.start == START // 60 + 1
     assert np.isnan(hours.values["invocations"][0])
     assert hours.values["invocations"][1] == calls[120:180].sum()
@@ -106,7 +106,7 @@ def test_hours_weigh_durations_by_calls() -> None:
         "duration_ms": np.array([100.0, 500.0] + [np.nan] * 58),
         "concurrency": np.array([2.0, 1.0] + [0.0] * 58),
     }
-    hours = hours_of(Series(START, values))
+    hours = hours_from_minutes(Series(START, values))
     assert hours.values["duration_ms"].tolist() == [200.0]
     assert hours.values["concurrency"].tolist() == [2.0]
 

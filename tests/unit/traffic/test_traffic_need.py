@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizer.core.clock import minute_of, moment_of
-from optimizer.traffic.concurrency import environments_needed, little, usual_need, weighted_quantiles
+from optimizer.traffic.concurrency import environments_needed, littles_law, usual_need, weighted_quantiles
 from optimizer.traffic.gaps import settle
-from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty
+from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty_series
 from optimizer.traffic.local_time import offsets_minutes, same_time_on_other_days
 from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
 
@@ -27,7 +27,7 @@ AUTUMN = datetime(2026, 10, 26, tzinfo=BERLIN)
 def test_littles_law_with_a_safety_term_and_never_more_than_the_calls(
     calls: float, duration_ms: float, expected: float
 ) -> None:
-    assert little(np.array([float(calls)]), float(duration_ms)).tolist() == [expected]
+    assert littles_law(np.array([float(calls)]), float(duration_ms)).tolist() == [expected]
 
 
 def test_reported_concurrency_counts_before_littles_law() -> None:
@@ -92,7 +92,7 @@ def history_of(calls: Floats, start: int) -> History:
         "duration_ms": np.where(calls > 0, 200.0, np.nan),
         "concurrency": np.full(len(calls), np.nan),
     }
-    read = History.empty().merged(History(Series(start, values), empty(HOUR_METRICS, start // 60)))
+    read = History.empty().merged(History(Series(start, values), empty_series(HOUR_METRICS, start // 60)))
     return settle({"f": read}, 0)["f"]
 
 

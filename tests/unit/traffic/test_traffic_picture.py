@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from optimizer.core.clock import minute_of
 from optimizer.traffic import chart_data
-from optimizer.traffic.history import MINUTE_METRICS, History, Series, hours_of
+from optimizer.traffic.history import MINUTE_METRICS, History, Series, hours_from_minutes
 
 MONDAY = minute_of(datetime(2026, 6, 1, 0, 0, tzinfo=UTC))
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -20,24 +20,24 @@ def history(days: int, busy_hour_utc: int = 8) -> History:
     calls = np.where(busy, 60.0, 1.0)
     values = dict(zip(MINUTE_METRICS, (calls, np.full(len(calls), 500.0), np.full(len(calls), np.nan)), strict=True))
     series = Series(MONDAY, values)
-    return History(series.window(series.end - 15 * 1440, series.end), hours_of(series))
+    return History(series.window(series.end - 15 * 1440, series.end), hours_from_minutes(series))
 
 
 def test_the_week_begins_on_monday_and_is_in_local_time() -> None:
-    week = chart_data.week(history(28), BERLIN)
+    week = chart_data.usual_week(history(28), BERLIN)
     assert [len(day) for day in week] == [24] * 7
     assert week[0][10] == week[4][10] == 3600.0
     assert week[5][10] == week[0][8] == 60.0
 
 
 def test_hours_that_nothing_is_known_of_are_null() -> None:
-    week = chart_data.week(history(3), BERLIN)
+    week = chart_data.usual_week(history(3), BERLIN)
     assert week[0][10] == 3600.0
     assert week[4][10] is None
 
 
 def test_a_forecast_is_made_from_what_was_known_then_and_set_beside_what_came() -> None:
-    made = chart_data.forecast(history(42), "Europe/Berlin", 24)
+    made = chart_data.forecast_and_actual(history(42), "Europe/Berlin", 24)
     assert made is not None
     assert made["from"] == "2026-07-12T02:00:00+02:00"
     assert made["came"] == [60.0] * 24
@@ -46,20 +46,20 @@ def test_a_forecast_is_made_from_what_was_known_then_and_set_beside_what_came() 
 
 
 def test_a_forecast_of_the_day_ahead_has_nothing_that_came() -> None:
-    made = chart_data.forecast(history(42), "UTC", 0)
+    made = chart_data.forecast_and_actual(history(42), "UTC", 0)
     assert made is not None
     assert made["came"] == [None] * 24
     assert made["expected"][8] == pytest.approx(3600.0, rel=0.1)
 
 
 def test_with_less_than_three_weeks_there_is_no_forecast() -> None:
-    found = chart_data.picture(history(14), "UTC")
+    found = chart_data.traffic_charts(history(14), "UTC")
     assert found["forecasts"] == []
     assert found["band"] == 0.8
 
 
 def test_the_need_is_that_of_the_last_whole_week() -> None:
-    need = chart_data.need(history(28), BERLIN)
+    need = chart_data.hourly_need(history(28), BERLIN)
     assert need["from"] == "2026-06-22T02:00:00+02:00"
     assert (len(need["mean"]), need["mean"][8], need["most"][9]) == (168, 2.0, 1.0)
-    assert chart_data.need(History.empty(), BERLIN)["mean"] == [None] * 168
+    assert chart_data.hourly_need(History.empty(), BERLIN)["mean"] == [None] * 168

@@ -7,8 +7,16 @@ import pytest
 from optimizer.policy.model import Warmups
 from optimizer.prices import aws_lambda
 from optimizer.traffic.history import DAY_MINUTES, Floats, Series
-from optimizer.warmups.backtest import Subject, WarmupOutcome, Way, backtest_warmups, plan_starts, planned_pings, total
-from optimizer.warmups.target_tracking import tracked
+from optimizer.warmups.backtest import (
+    Strategy,
+    Subject,
+    WarmupOutcome,
+    backtest_warmups,
+    plan_starts,
+    planned_pings,
+    total_outcomes,
+)
+from optimizer.warmups.target_tracking import track_utilisation
 
 START = 29_000_160  # a midnight UTC
 
@@ -36,31 +44,31 @@ def daily_burst(days: int) -> Floats:
 
 
 def test_target_tracking_follows_a_rise_after_three_minutes() -> None:
-    assert tracked(np.full(8, 1.0), 10).tolist() == [1, 1, 1, 2, 2, 2, 2, 2]
+    assert track_utilisation(np.full(8, 1.0), 10).tolist() == [1, 1, 1, 2, 2, 2, 2, 2]
 
 
 def test_target_tracking_does_not_see_a_rise_of_two_minutes() -> None:
-    assert set(tracked(np.array([0.0, 5, 5, 0, 0, 5, 5, 0]), 10).tolist()) == {1}
+    assert set(track_utilisation(np.array([0.0, 5, 5, 0, 0, 5, 5, 0]), 10).tolist()) == {1}
 
 
 def test_target_tracking_cannot_see_how_much_is_missing_and_climbs_step_by_step() -> None:
-    assert tracked(np.full(7, 50.0), 10).tolist() == [1, 1, 1, 2, 3, 5, 8]
+    assert track_utilisation(np.full(7, 50.0), 10).tolist() == [1, 1, 1, 2, 3, 5, 8]
 
 
 def test_target_tracking_gives_back_after_fifteen_quiet_minutes_and_keeps_one() -> None:
-    held = tracked(np.concatenate((np.full(4, 1.0), np.zeros(30))), 10)
+    held = track_utilisation(np.concatenate((np.full(4, 1.0), np.zeros(30))), 10)
     assert held[:18].tolist() == [1, 1, 1, *[2] * 15]
     assert set(held[18:].tolist()) == {1}
 
 
 def test_target_tracking_holds_no_more_than_it_may() -> None:
-    assert tracked(np.full(60, 50.0), 4).max() == 4
+    assert track_utilisation(np.full(60, 50.0), 4).max() == 4
 
 
 def test_doing_nothing_and_the_flat_warmer_come_to_what_can_be_counted() -> None:
     result = backtest_warmups(subject(every(30, 4)), Warmups(), 6)
     assert result.days == 2.0
-    nothing, flat = result.outcomes[Way.NOTHING], result.outcomes[Way.FLAT]
+    nothing, flat = result.outcomes[Strategy.NOTHING], result.outcomes[Strategy.FLAT]
     assert nothing == WarmupOutcome(cold_starts=96.0)
     # Two environments all the time; one of them is used in 96 minutes and idles for ten after each anyway.
     assert (flat.cold_starts, flat.idle_minutes) == (0.0, 2 * 2880 - 96 - 10 * 96)
@@ -69,7 +77,7 @@ def test_doing_nothing_and_the_flat_warmer_come_to_what_can_be_counted() -> None
 
 def test_provisioned_concurrency_is_paid_for_all_the_time_less_what_its_cheaper_calls_save() -> None:
     result = backtest_warmups(subject(every(30, 4)), Warmups(), 6)
-    outcome = result.outcomes[Way.TARGET_TRACKING]
+    outcome = result.outcomes[Strategy.TARGET_TRACKING]
     assert (outcome.cold_starts, outcome.pings) == (0.0, 0)
     rate = aws_lambda.RATES["x86_64"]
     held_usd = 2 * 86_400 * float(rate.provisioned_usd)
@@ -80,7 +88,7 @@ def test_provisioned_concurrency_is_paid_for_all_the_time_less_what_its_cheaper_
 
 def test_plans_learn_a_burst_of_every_day_and_cost_less_idle_time_than_a_flat_warmer() -> None:
     result = backtest_warmups(subject(daily_burst(10), 3000.0), Warmups(), 6)
-    planned, flat, nothing = (result.outcomes[way] for way in (Way.PLANNED, Way.FLAT, Way.NOTHING))
+    planned, flat, nothing = (result.outcomes[way] for way in (Strategy.PLANNED, Strategy.FLAT, Strategy.NOTHING))
     assert nothing.cold_starts == 5 * 3.0
     assert planned.cold_starts <= 0.2 * nothing.cold_starts
     assert planned.idle_minutes < 0.1 * flat.idle_minutes
@@ -102,8 +110,8 @@ def test_a_plan_knows_nothing_of_what_comes_after_it_was_made() -> None:
 
 def test_a_policy_that_allows_no_environment_leaves_everything_as_it_is() -> None:
     result = backtest_warmups(subject(every(30, 4)), replace(Warmups(), max_environments_per_function=0), 6)
-    nothing = result.outcomes[Way.NOTHING]
-    assert all(result.outcomes[way] == nothing for way in (Way.PLANNED, Way.FLAT, Way.TARGET_TRACKING))
+    nothing = result.outcomes[Strategy.NOTHING]
+    assert all(result.outcomes[way] == nothing for way in (Strategy.PLANNED, Strategy.FLAT, Strategy.TARGET_TRACKING))
 
 
 @pytest.mark.parametrize(("days", "first"), [(1, None), (2, 1), (7, 3), (10, 5), (60, 14)])
@@ -117,9 +125,9 @@ def test_minutes_that_are_not_known_are_not_counted() -> None:
     calls[3 * DAY_MINUTES :] = np.nan
     result = backtest_warmups(subject(calls), Warmups(), 6)
     assert result.days == 1.0
-    assert result.outcomes[Way.NOTHING].cold_starts == 48.0
+    assert result.outcomes[Strategy.NOTHING].cold_starts == 48.0
 
 
 def test_all_functions_together_are_the_sum_of_each() -> None:
     results = [backtest_warmups(subject(every(n, 4)), Warmups(), 12) for n in (30, 60)]
-    assert total(results)[Way.NOTHING].cold_starts == 96.0 + 48.0
+    assert total_outcomes(results)[Strategy.NOTHING].cold_starts == 96.0 + 48.0

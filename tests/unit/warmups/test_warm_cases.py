@@ -10,8 +10,8 @@ import pytest
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Warmups
 from optimizer.traffic.gaps import settle
-from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty
-from optimizer.traffic.holidays import like_the_days_ahead
+from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty_series
+from optimizer.traffic.holidays import exchange_holidays
 from optimizer.traffic.local_time import offsets_minutes
 from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
 from optimizer.warmups.plan import WarmupPlan, plan_warmups
@@ -32,7 +32,7 @@ def minutes_of(calls: Floats, end: datetime) -> Series:
 
 def history_of(calls: Floats, end: datetime) -> History:
     series = minutes_of(calls, end)
-    return settle({"f": History(series, empty(HOUR_METRICS, series.start // 60))}, series.start)["f"]
+    return settle({"f": History(series, empty_series(HOUR_METRICS, series.start // 60))}, series.start)["f"]
 
 
 def local_of(end: datetime, days: int, zone: ZoneInfo) -> np.ndarray:
@@ -120,8 +120,8 @@ def test_a_plan_that_begins_before_a_holiday_and_ends_in_it_takes_each_hour_from
 def test_without_holidays_history_is_what_it_was() -> None:
     now = datetime(2026, 12, 25, 0, tzinfo=BERLIN)
     series = minutes_of(working_days_only(now), now)
-    assert like_the_days_ahead(series, BERLIN, ()) is series
-    far = like_the_days_ahead(series, BERLIN, (date(2030, 1, 1),))
+    assert exchange_holidays(series, BERLIN, ()) is series
+    far = exchange_holidays(series, BERLIN, (date(2030, 1, 1),))
     np.testing.assert_array_equal(far.values["invocations"], series.values["invocations"])
 
 
@@ -129,7 +129,7 @@ def test_days_are_exchanged_by_local_time_over_a_change_of_clocks() -> None:
     # The Sunday on which clocks go back lies between the holiday and the day that stands for it.
     now = datetime(2026, 10, 28, 0, tzinfo=BERLIN)
     calls = working_days_only(now, (date(2026, 10, 26),))
-    made = like_the_days_ahead(minutes_of(calls, now), BERLIN, (date(2026, 10, 26),))
+    made = exchange_holidays(minutes_of(calls, now), BERLIN, (date(2026, 10, 26),))
     at = minute_of(datetime(2026, 10, 26, 8, tzinfo=BERLIN)) - made.start
     assert made.values["invocations"][at - 1 : at + 2].tolist() == [0, 60, 60]
 

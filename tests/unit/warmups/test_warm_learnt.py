@@ -9,7 +9,7 @@ from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.function_logs.keep_alive import IdleTrials, idle_trials
 from optimizer.function_logs.parse import LoggedReport, ReportLine
-from optimizer.warmups.init_times import KeepAlive, keep_alive, learn
+from optimizer.warmups.init_times import KeepAlive, keep_alive, learn_from_reports
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -92,11 +92,11 @@ def test_the_life_of_idle_environments_is_found_from_calls_at_random(true_minute
 def test_init_is_that_of_the_present_size_and_cold_starts_are_counted_per_call() -> None:
     lines = [call(0, "a", 100.0), call(1, "a"), call(2, "a"), call(30, "b", 300.0, memory_mb=1024)]
     history = FunctionHistory().add(lines, NOW + timedelta(hours=1))
-    assert learn(history, 1024, 10).init_ms == 300.0
-    assert learn(history, 512, 10).init_ms == 100.0
-    assert learn(history, 256, 10).init_ms == 200.0
-    assert learn(history, 256, 10).cold_share == 0.5
-    assert learn(FunctionHistory(), 256, 10).init_ms is None
+    assert learn_from_reports(history, 1024, 10).init_ms == 300.0
+    assert learn_from_reports(history, 512, 10).init_ms == 100.0
+    assert learn_from_reports(history, 256, 10).init_ms == 200.0
+    assert learn_from_reports(history, 256, 10).cold_share == 0.5
+    assert learn_from_reports(FunctionHistory(), 256, 10).init_ms is None
 
 
 def test_trials_add_up_over_runs_and_are_kept_as_they_are() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from optimizer.core.ping import Ping
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.observe import Calls, judge
-from optimizer.warmups.replay import past_days, replay
+from optimizer.warmups.replay import replay, replay_past_days
 
 COUNTS = st.lists(st.integers(0, 4), min_size=1, max_size=40)
 
@@ -43,7 +43,7 @@ def test_the_pings_of_a_daily_rise_would_have_avoided_it_on_the_past_days() -> N
     start = 29_000_000 // 1440 * 1440
     need = np.where(np.arange(10 * 1440) % 1440 == 480, 3.0, 0.0)
     tomorrow = start + 10 * 1440
-    days = past_days(need, start, ((tomorrow + 475, 3),), ZoneInfo("UTC"), 1440, 10)
+    days = replay_past_days(need, start, ((tomorrow + 475, 3),), ZoneInfo("UTC"), 1440, 10)
     assert days.days >= 8
     assert days.cold_without[0] == 3
     assert days.cold_with[0] == 0

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.warmups.ping_rows import count, packed, unpacked
+from optimizer.warmups.ping_rows import count_pings, pack, unpack
 
 # Few gaps and few sizes, so that many are equal.
 PLANS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 3)), max_size=60).map(
@@ -13,9 +13,9 @@ PLANS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 3)), max_size=60).
 
 @given(PLANS)
 def test_what_is_unpacked_is_what_was_packed(pings: list[tuple[int, int]]) -> None:
-    rows = packed(pings)
-    assert unpacked(rows) == pings
-    assert count(rows) == len(pings)
+    rows = pack(pings)
+    assert unpack(rows) == pings
+    assert count_pings(rows) == len(pings)
     assert len(rows) <= len(pings)
 
 
@@ -30,9 +30,9 @@ def test_what_is_unpacked_is_what_was_packed(pings: list[tuple[int, int]]) -> No
     ids=["none", "one", "a rhythm that ends", "more environments"],
 )
 def test_rows_are_as_long_as_the_rhythm_lasts(pings: list[tuple[int, int]], rows: list[list[int]]) -> None:
-    assert packed(pings) == rows
+    assert pack(pings) == rows
 
 
 def test_rows_that_go_back_in_time_are_no_plan() -> None:
     with pytest.raises(ValueError, match="rising order"):
-        unpacked([[0, 11, 3, 1], [22, 0, 1, 1]])
+        unpack([[0, 11, 3, 1], [22, 0, 1, 1]])

@@ -18,18 +18,18 @@ def test_what_is_provisioned_at_a_time_of_the_day_ahead_is_not_needed_at_it() ->
     need = np.full(7 * 1440, 2.0)
     need[:60] = np.nan
     # It ends on a Monday at midnight, UTC.
-    left = OFFICE.beyond(need, START - len(need), 24).reshape(7, 24, 60)
+    left = OFFICE.unmet_need(need, START - len(need), 24).reshape(7, 24, 60)
     assert np.isnan(left[0, 0]).all()
     # In Berlin it is an hour later: from seven to seventeen UTC two are provisioned on that Monday.
     assert (left[:, 7:17] == 0).all()
     assert (left[1:, :7] == 2).all()
     assert (left[:, 17:] == 2).all()
     saturday = START + 5 * 1440
-    assert (OFFICE.beyond(need, saturday - len(need), 24)[60:] == 2).all()
+    assert (OFFICE.unmet_need(need, saturday - len(need), 24)[60:] == 2).all()
 
 
 def test_a_ping_for_more_must_find_the_provisioned_ones_busy_too() -> None:
-    assert (OFFICE.beyond(np.full(1440, 3.0), START - 1440, 24) == 3).all()
+    assert (OFFICE.unmet_need(np.full(1440, 3.0), START - 1440, 24) == 3).all()
 
 
 def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
