@@ -1,12 +1,18 @@
 """Show approvers the question of a run and take their answers: through signed links, or invoked directly with IAM."""
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from optimizer.approvals import direct, http
+from optimizer.approvals import (
+    PageServices,
+    direct_step,
+    failure_response,
+    respond_directly,
+    respond_to_page_request,
+    run_teller,
+    show_approval_request,
+)
 from optimizer.aws import Environment, LinkSigner, clients
 from optimizer.store import RunStore
 
@@ -14,7 +20,7 @@ ENVIRONMENT = Environment.read()
 STORE = RunStore(clients.client("dynamodb"), ENVIRONMENT.table)
 SIGNATURES = LinkSigner(clients.client("kms"), ENVIRONMENT.approval_key)
 # A run that was told by a first try, of which the answer was lost, would look to a second as if it waited no more.
-STEP_FUNCTIONS = clients.client("stepfunctions", once=True)
+TELL_RUN = run_teller(clients.client("stepfunctions", once=True))
 LOGGER = Logger(service="answer_approval")
 
 
@@ -24,11 +30,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     if isinstance(event, dict) and "requestContext" in event:
         outcome, answer = _page(event, now)
-    elif direct.step_of(event) == "show":
-        answer = direct.show(STORE, event["run_id"])
+    elif direct_step(event) == "show":
+        answer = show_approval_request(STORE, event["run_id"])
         outcome = answer["outcome"]
     else:
-        answer = direct.take(STORE, event, now, _give_back)
+        answer = respond_directly(STORE, event, now, TELL_RUN)
         outcome = answer["outcome"]
     # Neither links nor what was typed go into the log.
     names = {"request_id": getattr(context, "aws_request_id", ""), "status": answer.get("statusCode", "")}
@@ -38,16 +44,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _page(event: dict[str, Any], now: datetime) -> tuple[str, dict[str, Any]]:
     try:
-        return http.respond(event, http.Desk(STORE, SIGNATURES, _give_back), now)
+        return respond_to_page_request(event, PageServices(STORE, SIGNATURES, TELL_RUN), now)
     except Exception:
         # The one place where everything is caught: whoever is at the other end must not see how it broke.
         LOGGER.exception("a request could not be answered")
-        return "failed", http.response(http.failed(), "GET")
-
-
-def _give_back(task_token: str, answer: Mapping[str, Any]) -> bool:
-    try:
-        STEP_FUNCTIONS.send_task_success(taskToken=task_token, output=json.dumps(answer))
-    except (STEP_FUNCTIONS.exceptions.TaskTimedOut, STEP_FUNCTIONS.exceptions.TaskDoesNotExist):
-        return False
-    return True
+        return "failed", failure_response()

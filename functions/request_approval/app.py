@@ -1,12 +1,9 @@
 """Ask people about changes (`step` "ask", answered through the task token), or record that they did not answer."""
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer.approvals import ApprovalLink, ask, expire
-from optimizer.approvals.message import message
+from optimizer.approvals import ApprovalLink, approval_message, ask, expire, run_teller
 from optimizer.aws import (
     Environment,
     LinkSigner,
@@ -36,7 +33,7 @@ QUESTION = {
 }
 ENVIRONMENT = Environment.read()
 STORE = RunStore(clients.client("dynamodb"), ENVIRONMENT.table)
-STEP_FUNCTIONS = clients.client("stepfunctions")
+TELL_RUN = run_teller(clients.client("stepfunctions"))
 
 
 @logged("request_approval", step=one_of("ask", "expire"), run_id=name)
@@ -48,7 +45,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     check(event, **QUESTION)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
-    return ask(STORE, policy, event, now, _send, _give_back)
+    return ask(STORE, policy, event, now, _send, TELL_RUN)
 
 
 def _send(asked: Approval, approver: str) -> None:
@@ -63,15 +60,6 @@ def _send(asked: Approval, approver: str) -> None:
         STORE,
         ENVIRONMENT.topic_arn,
         about,
-        message(asked, approver, url, STORE.changes(asked.changes)),
+        approval_message(asked, approver, url, STORE.changes(asked.changes)),
         asked.asked_at,
     )
-
-
-def _give_back(task_token: str, answer: Mapping[str, Any]) -> bool:
-    try:
-        STEP_FUNCTIONS.send_task_success(taskToken=task_token, output=json.dumps(answer))
-    except (STEP_FUNCTIONS.exceptions.TaskTimedOut, STEP_FUNCTIONS.exceptions.TaskDoesNotExist):
-        # An earlier try of this call gave it back, or the run has gone on as rejected: both are recorded.
-        return False
-    return True

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from optimizer.aws import Environment, LinkSigner, check, clients
-from optimizer.report import http
+from optimizer.report import respond_to_report_request
 from optimizer.store import Documents
 
 ENVIRONMENT = Environment.read()
@@ -17,6 +17,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     check(event)
     signer = LinkSigner(clients.client("kms"), ENVIRONMENT.report_key)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
-    answer = http.respond(event, documents, signer.is_valid, datetime.now(UTC))
+    answer = respond_to_report_request(event, documents, signer.is_valid, datetime.now(UTC))
     LOGGER.info("shown", extra={"request_id": getattr(context, "aws_request_id", ""), "status": answer["statusCode"]})
     return answer

@@ -11,9 +11,9 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import pytest
 from moto import mock_aws
-from optimizer.approvals import http
+from optimizer.approvals import PageServices, respond_to_page_request
 from optimizer.approvals.links import ApprovalLink
-from optimizer.approvals.message import message
+from optimizer.approvals.message import approval_message
 from optimizer.approvals.request_approval import ask
 from optimizer.aws import LinkSigner
 from optimizer.core.approval import Approval
@@ -84,19 +84,19 @@ class Asking:
             "task_token": token,
             "timeout_s": 86400,
         }
-        return ask(self.store, policy, event, now, self.send, self.give_back)
+        return ask(self.store, policy, event, now, self.send, self.tell_run)
 
     def send(self, asked: Approval, approver: str) -> None:
         """The message to one approver."""
         link = ApprovalLink(asked.run_id, approver, asked.expires_at, asked.digest)
-        said = message(
+        said = approval_message(
             asked, approver, link.url(self.base, self.signatures.sign(link)), self.store.changes(asked.changes)
         )
         about = f"APPROVAL#{asked.run_id}#{approver}#{int(asked.expires_at.timestamp())}"
         publish_once(self.sns, self.events, self.store, self.topic_arn, about, said, asked.asked_at)
         self.sent.append(said)
 
-    def give_back(self, token: str, answer: Mapping[str, Any]) -> bool:
+    def tell_run(self, token: str, answer: Mapping[str, Any]) -> bool:
         """What SendTaskSuccess does: a token serves once."""
         if self.broken:
             raise self.broken
@@ -117,9 +117,8 @@ class Asking:
 
     def request(self, url: str, method: str = "GET", now: datetime = NOW, **event: Any) -> Answer:
         """What Lambda gets for a request of the function URL, answered."""
-        return http.respond(
-            url_event(url, method, **event), http.Desk(self.store, self.signatures, self.give_back), now
-        )[1]
+        services = PageServices(self.store, self.signatures, self.tell_run)
+        return respond_to_page_request(url_event(url, method, **event), services, now)[1]
 
     def post(self, url: str, form: Mapping[str, Any] | str, now: datetime = NOW, **headers: str) -> Answer:
         """The form as a browser sends it."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from optimizer.approvals import http as web
+from optimizer.approvals import PageServices, respond_to_page_request
 
 from tests.helpers.asking import NOW, Asking, url_event
 
@@ -23,8 +23,8 @@ class PageServer:
 
     def answer(self, url: str, method: str, body: str, headers: dict[str, str]) -> Any:
         event = url_event(url, method, body=body, headers=headers)
-        desk = web.Desk(self.office.store, self.office.signatures, self.office.give_back)
-        return web.respond(event, desk, self.now)[1]
+        services = PageServices(self.office.store, self.office.signatures, self.office.tell_run)
+        return respond_to_page_request(event, services, self.now)[1]
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.approvals import describe
-from optimizer.approvals.respond import answer
-from optimizer.approvals.settle import GiveBack
+from optimizer.approvals.respond import record_response
+from optimizer.approvals.settle import TellRun
 from optimizer.aws import check, digest, list_of, name, one_of, optional, text
-from optimizer.core import AnswerRefused, Approval, Vote
+from optimizer.core import AnswerRefused, Approval, NotAsked, Vote
 from optimizer.store import RunStore
 
 UNKNOWN = {"outcome": "unknown", "message": "This run asks nothing, or there is no such run."}
@@ -25,7 +25,7 @@ _ANSWER = {
 }
 
 
-def step_of(event: Any) -> str:
+def direct_step(event: Any) -> str:
     """`show` or `answer`; InvalidEvent where the event cannot be handled."""
     check(event, step=one_of("show", "answer"), run_id=name)
     if event["step"] == "answer":
@@ -33,7 +33,7 @@ def step_of(event: Any) -> str:
     return str(event["step"])
 
 
-def show(store: RunStore, run_id: str) -> dict[str, Any]:
+def show_approval_request(store: RunStore, run_id: str) -> dict[str, Any]:
     """The question of a run with its answers, or `{"outcome": "unknown"}`. Never the task token."""
     asked = store.approval(run_id)
     if asked is None:
@@ -41,7 +41,7 @@ def show(store: RunStore, run_id: str) -> dict[str, Any]:
     return {"outcome": "shown", **_document(asked), "changes": _changes(store, asked)}
 
 
-def take(store: RunStore, event: Mapping[str, Any], now: datetime, give_back: GiveBack) -> dict[str, Any]:
+def respond_directly(store: RunStore, event: Mapping[str, Any], now: datetime, tell_run: TellRun) -> dict[str, Any]:
     """Take the answer in the event; docs/architecture.md, answer_approval."""
     vote = Vote(
         approver=str(event["approver"]),
@@ -53,7 +53,10 @@ def take(store: RunStore, event: Mapping[str, Any], now: datetime, give_back: Gi
         origin=str(event.get("principal") or "")[:300],
     )
     try:
-        asked = answer(store, event["run_id"], vote, event["digest"], give_back)
+        asked = store.approval(event["run_id"])
+        if asked is None:
+            raise NotAsked(f"Run {event['run_id']} asks nothing.")
+        asked = record_response(store, asked, vote, event["digest"], tell_run)
     except AnswerRefused as refused:
         return {"outcome": "refused", "run_id": event["run_id"], "message": str(refused)}
     outcome = "recorded" if asked.outstanding else asked.status.value

@@ -8,8 +8,8 @@ from optimizer.approvals import describe, page
 from optimizer.approvals.http_request import BadRequest, PageRequest, approved, errors_of
 from optimizer.approvals.links import ApprovalLink, MalformedLink, parse
 from optimizer.approvals.page_parts import STYLE_HASH
-from optimizer.approvals.respond import answer, check_unchanged
-from optimizer.approvals.settle import GiveBack, settle
+from optimizer.approvals.respond import check_unchanged, record_response
+from optimizer.approvals.settle import TellRun, settle
 from optimizer.core import AnswerRefused, Approval, ApprovalStatus, DifferentPlan, Vote
 from optimizer.store import RunStore
 
@@ -40,12 +40,12 @@ class Verifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PageServices:
     """What answering needs."""
 
     store: RunStore
     signatures: Verifier
-    give_back: GiveBack
+    tell_run: TellRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Page:
     html: str
 
 
-def respond(event: dict[str, Any], desk: Desk, now: datetime) -> tuple[str, dict[str, Any]]:
+def respond_to_page_request(event: dict[str, Any], services: PageServices, now: datetime) -> tuple[str, dict[str, Any]]:
     """One word for the log, and the response to an event of a function URL (payload format 2.0)."""
     method = ""
     try:
@@ -65,32 +65,32 @@ def respond(event: dict[str, Any], desk: Desk, now: datetime) -> tuple[str, dict
         method = request.method
         if method == "OPTIONS":
             return "options", {"statusCode": 204, "headers": {**HEADERS, "Allow": ", ".join(METHODS)}, "body": ""}
-        found = _page(request, desk, now)
+        found = _page(request, services, now)
     except BadRequest as bad:
         said = [str(bad), "Nothing was changed. Open the link in the message again and send your answer from there."]
         found = Page(bad.status, "bad_request", page.notice("This was not understood", said))
     except MalformedLink:
         found = _invalid()
-    return found.outcome, response(found, method)
+    return found.outcome, _response(found, method)
 
 
-def response(found: Page, method: str) -> dict[str, Any]:
-    """As Lambda sends it; a HEAD has no body."""
-    headers = {**HEADERS, "Allow": ", ".join(METHODS)} if found.status == 405 else HEADERS
-    return {"statusCode": found.status, "headers": dict(headers), "body": "" if method == "HEAD" else found.html}
-
-
-def failed() -> Page:
-    """What a person sees when something broke."""
+def failure_response() -> dict[str, Any]:
+    """Return the response that tells a person that something broke, and nothing about what."""
     said = [
         "It is not your fault, and it has been written to the log.",
         "If you were sending an answer, open the link again: the page says whether the answer was recorded, and lets "
         "you finish.",
     ]
-    return Page(500, "failed", page.notice("Something went wrong", said))
+    return _response(Page(500, "failed", page.notice("Something went wrong", said)), "GET")
 
 
-def _page(request: PageRequest, desk: Desk, now: datetime) -> Page:
+def _response(found: Page, method: str) -> dict[str, Any]:
+    """Return the page as Lambda sends it; a HEAD has no body."""
+    headers = {**HEADERS, "Allow": ", ".join(METHODS)} if found.status == 405 else HEADERS
+    return {"statusCode": found.status, "headers": dict(headers), "body": "" if method == "HEAD" else found.html}
+
+
+def _page(request: PageRequest, services: PageServices, now: datetime) -> Page:
     if request.method not in METHODS:
         raise BadRequest(405, "This page is opened or answered, nothing else.")
     if request.path != "/":
@@ -98,36 +98,36 @@ def _page(request: PageRequest, desk: Desk, now: datetime) -> Page:
     if request.method == "POST":
         request.check_origin()
     link, signature = parse(request.query)
-    if not desk.signatures.is_valid(link, signature):
+    if not services.signatures.is_valid(link, signature):
         return _invalid()
-    asked = desk.store.approval(link.run_id)
+    asked = services.store.approval(link.run_id)
     if asked is None or asked.digest != link.digest or link.approver not in asked.approvers:
         return _withdrawn("The question that this link is for is not asked any more.")
     if request.method == "POST":
-        return _posted(request, link, asked, desk, now)
-    return _state(link, asked, desk, now)
+        return _posted(request, link, asked, services, now)
+    return _state(link, asked, services, now)
 
 
-def _posted(request: PageRequest, link: ApprovalLink, asked: Approval, desk: Desk, now: datetime) -> Page:
+def _posted(request: PageRequest, link: ApprovalLink, asked: Approval, services: PageServices, now: datetime) -> Page:
     form = request.form()
     # Whatever is sent after an answer was recorded finishes what it began, and changes nothing of it.
-    settled = settle(desk.store, asked, now, desk.give_back)
+    settled = settle(services.store, asked, now, services.tell_run)
     if not _is_open(link, settled, now):
-        return _state(link, settled, desk, now, sent=form.decision != "finish")
+        return _state(link, settled, services, now, sent=form.decision != "finish")
     wrong = errors_of(form, asked.changes)
     if wrong:
-        return _ask(link, asked, desk, replace(form, errors=wrong), 422)
+        return _ask(link, asked, services, replace(form, errors=wrong), 422)
     vote = Vote(link.approver, form.by, approved(form, asked.changes), form.reason, now, "link", request.source)
     try:
-        answered = answer(desk.store, link.run_id, vote, link.digest, desk.give_back)
+        answered = record_response(services.store, settled, vote, link.digest, services.tell_run)
     except DifferentPlan:
         return _different()
     except AnswerRefused:
         # Somebody else was quicker between the two reads.
-        return _state(link, desk.store.approval(link.run_id) or asked, desk, now, sent=True)
+        return _state(link, services.store.approval(link.run_id) or asked, services, now, sent=True)
     if answered.status in (ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN):
-        return _state(link, answered, desk, now, sent=True)
-    return _thanks(answered, desk)
+        return _state(link, answered, services, now, sent=True)
+    return _thanks(answered, services)
 
 
 def _is_open(link: ApprovalLink, asked: Approval, now: datetime) -> bool:
@@ -135,14 +135,14 @@ def _is_open(link: ApprovalLink, asked: Approval, now: datetime) -> bool:
     return pending and now < min(link.expires_at, asked.expires_at)
 
 
-def _state(link: ApprovalLink, asked: Approval, desk: Desk, now: datetime, *, sent: bool = False) -> Page:
+def _state(link: ApprovalLink, asked: Approval, services: PageServices, now: datetime, *, sent: bool = False) -> Page:
     """The page of a link as things stand. `sent`: an answer came with the request, and did not count."""
     if _is_open(link, asked, now):
-        return _ask(link, asked, desk, page.Form(), 200)
+        return _ask(link, asked, services, page.Form(), 200)
     lost = ["What you just sent changed nothing."] if sent else []
     match asked.status:
         case ApprovalStatus.ANSWERED:
-            changes = desk.store.changes(asked.changes)
+            changes = services.store.changes(asked.changes)
             said = [*lost, "This link works once.", *page.votes(asked)]
             return Page(409, "used", page.notice("This was answered", said, page.outcome(asked, changes)))
         case ApprovalStatus.WITHDRAWN:
@@ -162,8 +162,8 @@ def _state(link: ApprovalLink, asked: Approval, desk: Desk, now: datetime, *, se
             return Page(410, "expired", page.notice("This link has expired", said))
 
 
-def _ask(link: ApprovalLink, asked: Approval, desk: Desk, form: page.Form, status: int) -> Page:
-    changes = desk.store.changes(asked.changes)
+def _ask(link: ApprovalLink, asked: Approval, services: PageServices, form: page.Form, status: int) -> Page:
+    changes = services.store.changes(asked.changes)
     try:
         check_unchanged(asked, changes)
     except DifferentPlan:
@@ -171,8 +171,8 @@ def _ask(link: ApprovalLink, asked: Approval, desk: Desk, form: page.Form, statu
     return Page(status, "asked" if status == 200 else "incomplete", page.question(asked, link.approver, changes, form))
 
 
-def _thanks(answered: Approval, desk: Desk) -> Page:
-    changes = desk.store.changes(answered.changes)
+def _thanks(answered: Approval, services: PageServices) -> Page:
+    changes = services.store.changes(answered.changes)
     if answered.status is ApprovalStatus.PENDING:
         waits = f"The run waits for {answered.outstanding} more of {', '.join(_missing(answered))}."
         return Page(200, "answered", page.notice("Your answer is recorded", [*page.votes(answered), waits]))

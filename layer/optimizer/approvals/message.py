@@ -14,7 +14,7 @@ _WIDTH = 78
 _SUBJECT = 99
 
 
-def message(asked: Approval, approver: str, url: str, changes: Sequence[StoredChange]) -> Message:
+def approval_message(asked: Approval, approver: str, url: str, changes: Sequence[StoredChange]) -> Message:
     """The message with the approver's link. For everybody who gets the topic's messages, `approver` stays empty, so
     that a filter policy tells it from the links of single people."""
     lines = describe.shown(changes)

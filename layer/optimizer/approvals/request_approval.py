@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.approvals.settle import UNANSWERED, ApprovalContended, GiveBack, close, reject
+from optimizer.approvals.settle import UNANSWERED, ApprovalContended, TellRun, close, reject
 from optimizer.core import Approval, ApprovalStatus, DifferentPlan, approvers_named
 from optimizer.policy import Policy
 from optimizer.store import RunStore
@@ -14,7 +14,7 @@ type Send = Callable[[Approval, str], None]
 
 
 def ask(
-    store: RunStore, policy: Policy, event: Mapping[str, Any], now: datetime, send: Send, give_back: GiveBack
+    store: RunStore, policy: Policy, event: Mapping[str, Any], now: datetime, send: Send, tell_run: TellRun
 ) -> dict[str, Any]:
     """Record the question, then send each approver a link. The run waits for its task token, which stays in the table.
 
@@ -23,7 +23,7 @@ def ask(
     """
     asked = _recorded(store, question(store, policy, event, now))
     if asked.status is not ApprovalStatus.PENDING:
-        give_back(event["task_token"], {"outcome": "answered", **asked.answers()})
+        tell_run(event["task_token"], {"outcome": "answered", **asked.answers()})
         return {"outcome": "answered", "run_id": asked.run_id}
     waiting = [approver for approver in asked.approvers if not asked.vote_of(approver)]
     for approver in waiting:

@@ -1,27 +1,26 @@
 """Take the answer of one approver, whichever way it came."""
 
-from optimizer.approvals.settle import ApprovalContended, GiveBack, settle
-from optimizer.core import Approval, ApprovalStatus, DifferentPlan, NotAsked, StoredChange, Vote
+from optimizer.approvals.settle import ApprovalContended, TellRun, settle
+from optimizer.core import Approval, DifferentPlan, StoredChange, Vote
 from optimizer.store import RunStore
 
 
-def answer(store: RunStore, run_id: str, vote: Vote, digest: str, give_back: GiveBack) -> Approval:
-    """Record the answer once, and tell the run when nobody else has to answer; returns the question as it then is.
-    AnswerRefused says why an answer does not count.
+def record_response(store: RunStore, asked: Approval, vote: Vote, digest: str, tell_run: TellRun) -> Approval:
+    """Record one approver's response to an approval request as it was loaded; return the request as it then is.
 
-    Whoever comes to an answer that was recorded and did not reach the run, because this died in between, finishes it.
+    The write is conditional on the request that was loaded; the request is loaded again only if somebody else changed
+    it in between. When no other response is needed, the run is told. A response that was recorded earlier and did not
+    reach the run, because that call died, is finished first. Raises AnswerRefused, which says why a response does not
+    count.
     """
     for _ in range(5):
-        asked = store.approval(run_id)
-        if asked is None:
-            raise NotAsked(f"Run {run_id} asks nothing.")
-        if asked.status is ApprovalStatus.ANSWERED:
-            asked = settle(store, asked, vote.at, give_back)
+        asked = settle(store, asked, vote.at, tell_run)
         check_unchanged(asked, store.changes(asked.changes))
         voted = asked.answer(vote, digest)
         if store.replace_approval(asked, voted):
-            return settle(store, voted, vote.at, give_back)
-    raise ApprovalContended(f"the question of run {run_id} changed again and again; try again")
+            return settle(store, voted, vote.at, tell_run)
+        asked = store.approval(asked.run_id) or asked
+    raise ApprovalContended(f"The approval request of run {asked.run_id} changed at each of 5 attempts; try again.")
 
 
 def check_unchanged(asked: Approval, changes: list[StoredChange]) -> None:

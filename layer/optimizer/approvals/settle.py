@@ -14,14 +14,14 @@ TOO_LATE = "The run had stopped waiting when the answer came."
 TELLING = timedelta(minutes=1)
 
 # Gives the answer to the run by its task token; False if the run waits no more.
-type GiveBack = Callable[[str, Mapping[str, Any]], bool]
+type TellRun = Callable[[str, Mapping[str, Any]], bool]
 
 
 class ApprovalContended(RuntimeError):
     """The question was changed by others at every attempt to close it; a later attempt can succeed."""
 
 
-def settle(store: RunStore, answered: Approval, now: datetime, give_back: GiveBack) -> Approval:
+def settle(store: RunStore, answered: Approval, now: datetime, tell_run: TellRun) -> Approval:
     """Record an answered question with its changes and tell the run; returns the question as it then is.
 
     One call at a time tells it, and records before that it is about to. If it dies in between, a later call cannot tell
@@ -40,7 +40,7 @@ def settle(store: RunStore, answered: Approval, now: datetime, give_back: GiveBa
     if not store.replace_approval(answered, telling):
         # Another call settles the same answer, or the run's own time limit closed it.
         return store.approval(answered.run_id) or answered
-    told = give_back(telling.task_token, {"outcome": "answered", **telling.answers()})
+    told = tell_run(telling.task_token, {"outcome": "answered", **telling.answers()})
     if not told and first_time:
         status = ApprovalStatus.EXPIRED if now >= telling.expires_at else ApprovalStatus.WITHDRAWN
         return close(store, telling, status, now, TOO_LATE)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from optimizer.report.collect import publish_change as publish_change
     from optimizer.report.collect import publish_run as publish_run
     from optimizer.report.describe import what as what
+    from optimizer.report.http import respond_to_report_request as respond_to_report_request
     from optimizer.report.links import ReportLink as ReportLink
     from optimizer.report.links import signed_url as signed_url
     from optimizer.report.message import Message as Message
@@ -28,6 +29,7 @@ else:
                 "publish_run",
             ),
             "describe": ("what",),
+            "http": ("respond_to_report_request",),
             "links": (
                 "ReportLink",
                 "signed_url",

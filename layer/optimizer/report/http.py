@@ -23,7 +23,7 @@ _PLAIN = (
 )
 
 
-def respond(
+def respond_to_report_request(
     event: Mapping[str, Any], documents: Documents, is_valid: Callable[[ReportLink, bytes], bool], now: datetime
 ) -> dict[str, Any]:
     """The answer to a request of the function URL (payload format 2.0). Nothing is read before the link is verified."""

@@ -1,17 +1,18 @@
 """From the question to the run that is told: what is recorded, what is sent, what a death in between leaves."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from optimizer.approvals import direct, http
+from optimizer.approvals import PageServices, respond_directly, respond_to_page_request, show_approval_request
 from optimizer.approvals.request_approval import expire
 from optimizer.approvals.settle import settle
-from optimizer.core.approval import ApprovalStatus
+from optimizer.core.approval import Approval, ApprovalStatus
 from optimizer.core.change import Status
+from optimizer.store import RunStore
 
 from tests.helpers.asking import DIGEST, FROM_PAGE, NOW, TOKEN, TWO_OF_THREE, Asking, approve, asking, url_event
 
@@ -101,7 +102,7 @@ def test_of_two_who_settle_at_once_one_tells_the_run_and_neither_takes_it_back(o
     """The second comes while the first is about to tell the run, and while it has told it and not recorded that."""
     orders = office.propose("orders")
     office.ask(orders)
-    told, seen = office.give_back, []
+    told, seen = office.tell_run, []
 
     def with_another(token: str, answer: Any) -> bool:
         for _ in range(2):
@@ -112,9 +113,9 @@ def test_of_two_who_settle_at_once_one_tells_the_run_and_neither_takes_it_back(o
                 assert told(token, answer)
         return True
 
-    desk = http.Desk(office.store, office.signatures, with_another)
+    services = PageServices(office.store, office.signatures, with_another)
     event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)
-    assert http.respond(event, desk, NOW)[1]["statusCode"] == 200
+    assert respond_to_page_request(event, services, NOW)[1]["statusCode"] == 200
     assert seen == [NOW, NOW]
     assert office.statuses(orders) == [Status.APPROVED]
     assert len(office.told) == 1
@@ -123,13 +124,13 @@ def test_of_two_who_settle_at_once_one_tells_the_run_and_neither_takes_it_back(o
 def test_a_death_after_the_run_was_told_lets_the_answer_stand(office: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = office.propose("orders")
     office.ask(orders)
-    told = office.give_back
+    told = office.tell_run
 
     def die(token: str, answer: Any) -> bool:
         told(token, answer)
         raise ConnectionError
 
-    monkeypatch.setattr(Asking, "give_back", lambda _self, token, answer: die(token, answer))
+    monkeypatch.setattr(Asking, "tell_run", lambda _self, token, answer: die(token, answer))
     with pytest.raises(ConnectionError):
         office.post(office.link(), approve())
     monkeypatch.undo()
@@ -201,7 +202,7 @@ def test_the_same_message_is_sent_once(office: Asking) -> None:
 def test_the_same_answer_can_be_given_with_iam(office: Asking) -> None:
     orders, carts = office.propose("orders"), office.propose("carts")
     office.ask(orders, carts, approvals=TWO_OF_THREE)
-    shown = direct.show(office.store, "run-1")
+    shown = show_approval_request(office.store, "run-1")
     assert [change["title"] for change in shown["changes"]] == [
         "carts: memory 512 -> 768 MB", "orders: memory 512 -> 768 MB",
     ]  # fmt: skip
@@ -213,9 +214,9 @@ def test_the_same_answer_can_be_given_with_iam(office: Asking) -> None:
         "by": "Ben",
         "reason": "carts later",
     }
-    first = direct.take(office.store, {**event, "approver": "ben"}, LATER, office.give_back)
+    first = respond_directly(office.store, {**event, "approver": "ben"}, LATER, office.tell_run)
     assert (first["outcome"], first["outstanding"]) == ("recorded", 1)
-    assert direct.take(office.store, {**event, "approver": "ben"}, LATER, office.give_back)["outcome"] == "refused"
+    assert respond_directly(office.store, {**event, "approver": "ben"}, LATER, office.tell_run)["outcome"] == "refused"
     assert office.post(office.link("anna"), approve(), now=LATER)["statusCode"] == 200
     assert office.statuses(orders, carts) == [Status.APPROVED, Status.REJECTED]
     recorded = office.store.approval("run-1")
@@ -226,8 +227,66 @@ def test_the_same_answer_can_be_given_with_iam(office: Asking) -> None:
 
 def test_an_answer_with_iam_to_another_plan_or_no_question_is_refused_in_words(office: Asking) -> None:
     event = {"run_id": "run-1", "digest": "e" * 64, "approved": [], "by": "Ben", "approver": "anyone"}
-    assert direct.take(office.store, event, NOW, office.give_back)["message"] == "Run run-1 asks nothing."
+    assert respond_directly(office.store, event, NOW, office.tell_run)["message"] == "Run run-1 asks nothing."
     office.ask(office.propose("orders"))
-    refused = direct.take(office.store, event, NOW, office.give_back)
+    refused = respond_directly(office.store, event, NOW, office.tell_run)
     assert refused["message"] == "The plan of run run-1 is not the one that was answered."
-    assert direct.show(office.store, "run-2")["outcome"] == "unknown"
+    assert show_approval_request(office.store, "run-2")["outcome"] == "unknown"
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Runs whose approval request was loaded, in order."""
+    loaded: list[str] = []
+    load = RunStore.approval
+
+    def counted(store: RunStore, run_id: str) -> Any:
+        loaded.append(run_id)
+        return load(store, run_id)
+
+    monkeypatch.setattr(RunStore, "approval", counted)
+    return loaded
+
+
+def respond_on_the_page(office: Asking) -> None:
+    assert office.post(office.link("anna"), approve())["statusCode"] == 200
+
+
+def respond_with_iam(office: Asking) -> None:
+    event = {"run_id": "run-1", "digest": DIGEST, "approved": [], "by": "Ben", "approver": "ben"}
+    assert respond_directly(office.store, event, NOW, office.tell_run)["outcome"] in ("recorded", "answered")
+
+
+@pytest.mark.parametrize("respond", [respond_on_the_page, respond_with_iam])
+@pytest.mark.parametrize("needed", [1, 2])
+def test_response_loads_its_approval_request_once(
+    office: Asking, loads: list[str], respond: Callable[[Asking], None], needed: int
+) -> None:
+    """Whether it is the last response that is needed, so that the run is told, or the first of two."""
+    office.ask(office.propose("orders"), approvals={**TWO_OF_THREE, "needed": needed})
+    loads.clear()
+    respond(office)
+    assert loads == ["run-1"]
+
+
+@pytest.mark.parametrize("respond", [respond_on_the_page, respond_with_iam])
+def test_response_that_lost_a_write_loads_the_request_again(
+    office: Asking, loads: list[str], respond: Callable[[Asking], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cleo responds between the load and the write; both responses count."""
+    orders = office.propose("orders")
+    office.ask(orders, approvals=TWO_OF_THREE)
+    replace, cleo = RunStore.replace_approval, {"run_id": "run-1", "digest": DIGEST, "by": "Cleo", "approver": "cleo"}
+
+    def with_cleo_first(store: RunStore, before: Approval, after: Approval) -> bool:
+        monkeypatch.setattr(RunStore, "replace_approval", replace)
+        respond_directly(store, {**cleo, "approved": [orders.id]}, NOW, office.tell_run)
+        return replace(store, before, after)
+
+    monkeypatch.setattr(RunStore, "replace_approval", with_cleo_first)
+    loads.clear()
+    respond(office)
+    assert loads == ["run-1"] * 3
+    recorded = office.store.approval("run-1")
+    assert recorded is not None
+    assert [vote.approver for vote in recorded.votes] == ["cleo", "anna" if respond is respond_on_the_page else "ben"]

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import boto3
 import pytest
-from optimizer.approvals import http
+from optimizer.approvals import PageServices, respond_to_page_request
 from optimizer.approvals.http_request import LARGEST_BODY
 from optimizer.approvals.links import ApprovalLink
 from optimizer.core.approval import ApprovalStatus
@@ -308,7 +308,7 @@ def app(monkeypatch: pytest.MonkeyPatch, office: Asking) -> ModuleType:
     module = load_handler("answer_approval")
     monkeypatch.setattr(module, "STORE", office.store)
     monkeypatch.setattr(module, "SIGNATURES", office.signatures)
-    monkeypatch.setattr(module, "_give_back", office.give_back)
+    monkeypatch.setattr(module, "TELL_RUN", office.tell_run)
     return module
 
 
@@ -390,7 +390,7 @@ def test_of_many_who_answer_at_once_one_does(
 
     monkeypatch.setattr(ItemTable, "_send", atomic)
     event = url_event(office.link(), "POST", body=urlencode(approve()), headers=FROM_PAGE)
-    app.http = _AtNow()  # type: ignore[attr-defined]
+    monkeypatch.setattr(app, "respond_to_page_request", _respond_now)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: app.handler(event, None), range(24)))
     assert len(office.told) == 1
@@ -399,11 +399,6 @@ def test_of_many_who_answer_at_once_one_does(
     assert office.statuses(asked) == [Status.APPROVED]
 
 
-class _AtNow:
-    """The module `web` as it is at the time of the question."""
-
-    Desk, response, failed = http.Desk, staticmethod(http.response), staticmethod(http.failed)
-
-    @staticmethod
-    def respond(event: dict[str, Any], desk: http.Desk, _now: datetime) -> Any:
-        return http.respond(event, desk, NOW.astimezone(UTC))
+def _respond_now(event: dict[str, Any], services: PageServices, _now: datetime) -> Any:
+    """Respond at the time of the request."""
+    return respond_to_page_request(event, services, NOW.astimezone(UTC))

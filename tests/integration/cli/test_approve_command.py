@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner, Result
-from optimizer.approvals import direct
+from optimizer.approvals import respond_directly, show_approval_request
 from optimizer.core.change import Status
 from optimizer_cli.main import main
 
@@ -27,9 +27,9 @@ class Lambda:
         event = json.loads(Payload)
         store = self.office.store
         if event["step"] == "show":
-            answer = direct.show(store, event["run_id"])
+            answer = show_approval_request(store, event["run_id"])
         else:
-            answer = direct.take(store, event, NOW, self.office.give_back)
+            answer = respond_directly(store, event, NOW, self.office.tell_run)
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
@@ -107,7 +107,7 @@ def test_mail_page_and_terminal_say_the_same_numbers(office: Asking) -> None:
     price = "-3.20 USD (-4.10 to -2.30) a month"
     assert price in mail
     assert price in page
-    assert price in direct.show(office.store, "run-1")["changes"][0]["price"]
+    assert price in show_approval_request(office.store, "run-1")["changes"][0]["price"]
     assert all(word in terminal for word in price.split())
     assert "512 -> 768" in mail
     assert "512 \N{RIGHTWARDS ARROW} 768" in page
