@@ -63,11 +63,9 @@ class Column:
     name: str
     data_type: str
     not_null: bool
-    number: int | None = None
     null_fraction: float | None = None
     distinct: float | None = None
     average_bytes: float | None = None
-    generated: bool = False
     collation: str | None = None
     auto_increment: bool = False
 
@@ -106,7 +104,6 @@ class Table:
     inserted: int | None = None
     updated: int | None = None
     deleted: int | None = None
-    last_vacuum_at: datetime | None = None
     last_analyze_at: datetime | None = None
     frozen_age: int | None = None
     multixact_age: int | None = None

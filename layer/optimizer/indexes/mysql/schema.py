@@ -36,9 +36,7 @@ def _column(row: Mapping[str, Any], distinct: float | None) -> Column:
         name=row["column_name"],
         data_type=str(row["column_type"]),
         not_null=row["is_nullable"] == "NO",
-        number=int(row["ordinal_position"]),
         distinct=distinct,
-        generated=bool(row.get("generation_expression")),
         collation=row["collation_name"],
         auto_increment="auto_increment" in str(row["extra"]).lower(),
     )

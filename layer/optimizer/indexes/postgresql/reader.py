@@ -161,15 +161,14 @@ def _table(row: dict[str, Any]) -> Table:
     columns = tuple(
         Column(**{**column, "distinct": distinct_values(column["distinct"], known)}) for column in row["columns"] or []
     )
-    times = {name: moment(row[name]) for name in ("last_vacuum_at", "last_analyze_at")}
     toast = {f"toast.{name}": value for name, value in options(row["toast_options"]).items()}
     fields = {name: value for name, value in row.items() if name != "toast_options"}
     return Table(
         **{
             **fields,
-            **times,
             "kind": _KINDS[row["kind"]],
             "rows": known,
+            "last_analyze_at": moment(row["last_analyze_at"]),
             "columns": columns,
             "options": {**options(row["options"]), **toast},
         }

@@ -40,8 +40,8 @@ WITH stats AS MATERIALIZED (
   FROM pg_stats s WHERE s.schemaname NOT IN ('pg_catalog', 'information_schema')),
 columns AS MATERIALIZED (
   SELECT a.attrelid, jsonb_agg(jsonb_build_object(
-        'name', a.attname, 'number', a.attnum, 'data_type', format_type(a.atttypid, a.atttypmod),
-        'not_null', a.attnotnull, 'generated', a.attgenerated <> '',
+        'name', a.attname, 'data_type', format_type(a.atttypid, a.atttypmod),
+        'not_null', a.attnotnull,
         'null_fraction', s.null_frac, 'distinct', s.n_distinct, 'average_bytes', s.avg_width,
         'collation', cn.nspname || '.' || co.collname) ORDER BY a.attnum) AS columns
   FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_attribute a ON a.attrelid = t.oid
@@ -63,7 +63,6 @@ SELECT to_jsonb(q) FROM (
     (to_jsonb(st) ->> 'n_ins_since_vacuum')::bigint AS inserted_since_vacuum,
     st.seq_scan AS sequential_scans, st.idx_scan AS index_scans,
     st.n_tup_ins AS inserted, st.n_tup_upd AS updated, st.n_tup_del AS deleted,
-    greatest(st.last_vacuum, st.last_autovacuum) AS last_vacuum_at,
     greatest(st.last_analyze, st.last_autoanalyze) AS last_analyze_at,
     CASE WHEN t.relfrozenxid <> '0' THEN age(t.relfrozenxid) END AS frozen_age,
     CASE WHEN t.relminmxid <> '0' THEN mxid_age(t.relminmxid) END AS multixact_age,
