@@ -186,7 +186,6 @@ class Index:
     is_unique: bool = False
     nulls_not_distinct: bool = False
     constraint: Constraint | None = None
-    constraint_name: str | None = None
     is_deferrable: bool = False
     is_valid: bool = True
     is_ready: bool = True
@@ -207,9 +206,6 @@ class Index:
     size_bytes: int | None = None
     rows: float | None = None
     scans: int | None = None
-    last_scan_at: datetime | None = None
-    leaf_pages: int | None = None
-    comment: str | None = None
     statistics: tuple[KeyStatistics, ...] = ()
     collation_version_differs: bool = False
 
@@ -247,11 +243,9 @@ class ForeignKey:
     parent_columns: tuple[str, ...]
     on_delete: str = "NO ACTION"
     on_update: str = "NO ACTION"
-    is_validated: bool = True
     oid: int | None = None
     table_oid: int | None = None
     parent_oid: int | None = None
-    parent_index_oid: int | None = None
     has_period: bool = False
     is_enforced: bool = True
     index_statement: str | None = None

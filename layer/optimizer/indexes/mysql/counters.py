@@ -21,13 +21,13 @@ _PARTITION = re.compile(r"#[pP]#.*\Z", re.DOTALL)
 @dataclass(slots=True)
 class Counters:
     """By (schema, table) or (schema, table, index). `tables`: n_rows, last_update, num_rows, modified,
-    shares_tablespace. `work`: scanned, by_index, inserted, updated, deleted (rows). `indexes`: size and n_leaf_pages in
-    pages. `distinct`: of a column (in lower case) that leads an index. `uses` is None where they are not counted."""
+    shares_tablespace. `work`: scanned, by_index, inserted, updated, deleted (rows). `index_pages`: sizes in pages.
+    `distinct`: of a column (in lower case) that leads an index. `uses` is None where they are not counted."""
 
     page_bytes: int
     tables: dict[Name, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
     work: dict[Name, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
-    indexes: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    index_pages: dict[tuple[str, str, str], int] = field(default_factory=lambda: defaultdict(int))
     distinct: dict[tuple[str, str, str], float] = field(default_factory=dict)
     uses: dict[tuple[str, str, str], int] | None = None
     uncounted: Callable[[str, str], bool] = lambda _schema, _table: False
@@ -78,15 +78,14 @@ def _sizes(session: Session, counters: Counters, names: set[Name]) -> None:
         table["last_update"] = min(table.get("last_update", updated), updated)
     query = """SELECT database_name, table_name, index_name, stat_name, stat_value, stat_description
                FROM mysql.innodb_index_stats
-               WHERE stat_name IN ('size', 'n_leaf_pages', 'n_diff_pfx01') AND"""
+               WHERE stat_name IN ('size', 'n_diff_pfx01') AND"""
     for row in session.scoped(query, "database_name"):
         name = _owner((row["database_name"], row["table_name"]), names)
         if row["stat_name"] == "n_diff_pfx01":
             column = (*name, str(row["stat_description"]).lower())
             counters.distinct[column] = max(counters.distinct.get(column, 0.0), float(row["stat_value"]))
             continue
-        pages = counters.indexes[*name, row["index_name"]]
-        pages[row["stat_name"]] = pages.get(row["stat_name"], 0) + int(row["stat_value"])
+        counters.index_pages[*name, row["index_name"]] += int(row["stat_value"])
 
 
 def _innodb_tables(session: Session, counters: Counters, names: set[Name]) -> None:

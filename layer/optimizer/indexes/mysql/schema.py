@@ -122,12 +122,11 @@ def _index(
 ) -> Index:
     first = rows[0]
     schema, table, name = first["table_schema"], first["table_name"], first["index_name"]
-    sizes = counters.indexes.get((schema, table, name), {})
+    pages = counters.index_pages.get((schema, table, name))
     is_unique = not int(first["non_unique"])
     constraint = Constraint.PRIMARY if name == "PRIMARY" else Constraint.UNIQUE if is_unique else None
     if clause and "WITHOUT OVERLAPS" in clause:
         constraint = Constraint.EXCLUSION
-    page_bytes = counters.page_bytes
     return Index(
         schema=schema,
         table=table,
@@ -137,15 +136,12 @@ def _index(
         definition=f"ALTER TABLE {quoted(schema)}.{quoted(table)} ADD {clause}" if clause else "",
         is_unique=is_unique,
         constraint=constraint,
-        constraint_name=name if constraint else None,
         is_visible=first.get("is_visible", "YES") != "NO" and first.get("ignored", "NO") != "YES",
         is_clustered=clusters,
         is_referenced=referenced,
-        size_bytes=sizes["size"] * page_bytes if "size" in sizes else None,
+        size_bytes=None if pages is None else pages * counters.page_bytes,
         rows=None,
         scans=counters.scans(schema, table, name),
-        leaf_pages=sizes.get("n_leaf_pages"),
-        comment=first["index_comment"] or None,
     )
 
 

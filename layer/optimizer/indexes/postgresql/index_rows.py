@@ -1,7 +1,6 @@
 """A row of the PostgreSQL reader's question on indexes, as an Index."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from optimizer.indexes.model.catalog import Constraint, Index, KeyPart, KeyStatistics
@@ -14,8 +13,8 @@ _DEFAULT_COLLATION = "pg_catalog.default"
 _PLAIN = (
     "schema", "table_schema", "table", "name", "method", "oid", "table_oid", "file_node", "is_partitioned",
     "is_partition", "parent_oid", "is_unique", "nulls_not_distinct", "is_valid", "is_ready", "is_live",
-    "is_replica_identity", "is_clustered", "predicate", "definition", "constraint_name", "is_referenced", "extension",
-    "size_bytes", "scans", "comment",
+    "is_replica_identity", "is_clustered", "predicate", "definition", "is_referenced", "extension",
+    "size_bytes", "scans",
 )  # fmt: skip
 
 
@@ -26,7 +25,6 @@ def index(row: Mapping[str, Any], table_rows: float | None, *, database_collatio
     equal_image = all(part["equal_image"] and part["deterministic"] is not False for part in keys)
     constraint = _CONSTRAINTS.get(row["constraint_type"])
     rows = row["rows"]
-    last_scan_at = row["last_scan_at"]
     return Index(
         **{name: row[name] for name in _PLAIN},
         keys=tuple(_key(part) for part in keys),
@@ -36,7 +34,6 @@ def index(row: Mapping[str, Any], table_rows: float | None, *, database_collatio
         options=dict(text.split("=", 1) for text in row["options"]),
         deduplicates=row["may_deduplicate"] and equal_image,
         rows=None if rows is None or rows < 0 else float(rows),
-        last_scan_at=None if last_scan_at is None else datetime.fromisoformat(last_scan_at),
         statistics=tuple(_statistics(part, table_rows) for part in parts),
         collation_version_differs=any(
             bool(part["version_differs"]) or (database_collation_differs and part["collation"] == _DEFAULT_COLLATION)

@@ -148,7 +148,7 @@ SELECT to_jsonb(q) FROM (
     x.indisvalid AS is_valid, x.indisready AS is_ready, x.indislive AS is_live, NOT x.indimmediate AS is_deferrable,
     x.indisreplident AS is_replica_identity, x.indisclustered AS is_clustered,
     pg_get_expr(x.indpred, x.indrelid) AS predicate, pg_get_indexdef(i.oid) AS definition,
-    c.contype AS constraint_type, c.conname AS constraint_name,
+    c.contype AS constraint_type,
     i.oid IN (SELECT r.conindid FROM referenced r) AS is_referenced,
     (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass
       AND d.objid IN (i.oid, t.oid) AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass LIMIT 1)
@@ -156,7 +156,7 @@ SELECT to_jsonb(q) FROM (
     coalesce(i.reloptions, '{}') AS options,
     pg_relation_size(i.oid) AS size_bytes,
     CASE WHEN x.indpred IS NULL AND t.reltuples >= 0 THEN t.reltuples ELSE i.reltuples END AS rows,
-    s.idx_scan AS scans, to_jsonb(s) ->> 'last_idx_scan' AS last_scan_at, obj_description(i.oid, 'pg_class') AS comment,
+    s.idx_scan AS scans,
     x.indnkeyatts AS key_count, am.amname = 'btree' AND x.indnatts = x.indnkeyatts
       AND NOT 'deduplicate_items=off' = ANY (coalesce(i.reloptions, '{}')) AS may_deduplicate,
     p.parts
@@ -178,8 +178,7 @@ FOREIGN_KEYS = """
 SELECT to_jsonb(q) FROM (
   SELECT n.nspname AS schema, t.relname AS table, c.conname AS name, pn.nspname AS parent_schema,
     p.relname AS parent_table, c.oid::bigint AS oid, c.conrelid::bigint AS table_oid, c.confrelid::bigint AS parent_oid,
-    c.conindid::bigint AS parent_index_oid, c.confdeltype AS on_delete, c.confupdtype AS on_update,
-    c.convalidated AS is_validated,
+    c.confdeltype AS on_delete, c.confupdtype AS on_update,
     coalesce((to_jsonb(c) ->> 'conperiod')::boolean, false) AS has_period,
     coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) AS is_enforced,
     (SELECT jsonb_agg(a.attname ORDER BY k.ordinality) FROM unnest(c.conkey) WITH ORDINALITY k(number, ordinality)
