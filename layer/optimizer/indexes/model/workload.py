@@ -1,12 +1,11 @@
 """What a database server is doing: statements, stored code and index builds."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
 class StatementStat:
-    """What the server has counted of one normalised statement since `counted_since`; times in milliseconds.
+    """What the server has counted of one normalised statement; times in milliseconds.
 
     `key` is unique on the server: (user, database, top level, query id) on PostgreSQL, (schema, digest) on MySQL and
     MariaDB. `text` is None where the role may not see it. A count that the server does not keep is None.
@@ -18,18 +17,8 @@ class StatementStat:
     total_ms: float
     mean_ms: float
     rows: int
-    stddev_ms: float | None = None
-    planning_ms: float | None = None
-    blocks_hit: int | None = None
-    blocks_read: int | None = None
-    temporary_blocks: int | None = None
     rows_examined: int | None = None
-    no_index_used: int | None = None
-    temporary_disk_tables: int | None = None
     schema: str | None = None
-    user: str | None = None
-    counted_since: datetime | None = None
-    last_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +35,5 @@ class StoredCode:
 class BuildInProgress:
     """An index build that is running: its index or its table must be left alone."""
 
-    pid: int
-    schema: str | None
-    table: str | None
-    command: str
-    phase: str
     table_oid: int | None = None
     index_oid: int | None = None
-    blocks_total: int | None = None
-    blocks_done: int | None = None

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC
 from typing import Any
 
 from optimizer.indexes.model.workload import StatementStat, StoredCode
@@ -54,11 +53,7 @@ def _statement(row: Mapping[str, Any]) -> StatementStat:
         mean_ms=total_ms / calls if calls else 0.0,
         rows=int(row["sum_rows_sent"]) + int(row["sum_rows_affected"]),
         rows_examined=int(row["sum_rows_examined"]),
-        no_index_used=int(row["sum_no_index_used"]),
-        temporary_disk_tables=int(row["sum_created_tmp_disk_tables"]),
         schema=row["schema_name"],
-        counted_since=row["first_seen"].replace(tzinfo=UTC) if row["first_seen"] else None,
-        last_seen_at=row["last_seen"].replace(tzinfo=UTC) if row["last_seen"] else None,
     )
 
 

@@ -199,18 +199,19 @@ SELECT to_jsonb(q) FROM (
 ) q"""
 
 BUILDS = """
-SELECT to_jsonb(q) FROM (
-  SELECT b.pid, n.nspname AS schema, t.relname AS table, b.command, b.phase, b.relid::bigint AS table_oid,
-    nullif(b.index_relid::bigint, 0) AS index_oid, b.blocks_total, b.blocks_done
-  FROM pg_stat_progress_create_index b LEFT JOIN pg_class t ON t.oid = b.relid
-  LEFT JOIN pg_namespace n ON n.oid = t.relnamespace
+SELECT to_jsonb(q)
+FROM (
+  SELECT
+    b.relid::bigint AS table_oid,
+    nullif(b.index_relid::bigint, 0) AS index_oid
+  FROM pg_stat_progress_create_index b
   WHERE b.datname = current_database()
 ) q"""
 
 # The view lies in whatever schema the extension was installed in.
 STATEMENTS = """
-SELECT to_jsonb(s) || jsonb_build_object('user', r.rolname, 'query', left(s.query, 20000))
-FROM {schema}.pg_stat_statements s LEFT JOIN pg_roles r ON r.oid = s.userid
+SELECT to_jsonb(s) || jsonb_build_object('query', left(s.query, 20000))
+FROM {schema}.pg_stat_statements s
 WHERE s.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 ORDER BY coalesce((to_jsonb(s) ->> 'total_exec_time')::float8, (to_jsonb(s) ->> 'total_time')::float8) DESC
 LIMIT :most"""

@@ -1,7 +1,6 @@
 """pg_stat_statements, whose columns changed their names over the versions, as StatementStat."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from optimizer.indexes.model.workload import StatementStat
@@ -10,23 +9,15 @@ _HIDDEN = "<insufficient privilege>"
 
 
 def statement(row: Mapping[str, Any]) -> StatementStat:
-    """A row of the view, as the server has it: total_time until 12, total_exec_time from 13, stats_since from 17."""
+    """A row of the view, as the server has it: total_time until 12, total_exec_time from 13."""
     text = row["query"]
-    since = row.get("stats_since")
     return StatementStat(
         key=f"{row['userid']}/{row['dbid']}/{row.get('toplevel', True)}/{row['queryid']}",
         text=None if text == _HIDDEN else text,
         calls=row["calls"],
         total_ms=_first(row, "total_exec_time", "total_time"),
         mean_ms=_first(row, "mean_exec_time", "mean_time"),
-        stddev_ms=_first(row, "stddev_exec_time", "stddev_time"),
-        planning_ms=row.get("total_plan_time"),
         rows=row["rows"],
-        blocks_hit=row["shared_blks_hit"],
-        blocks_read=row["shared_blks_read"],
-        temporary_blocks=row["temp_blks_written"],
-        user=row["user"],
-        counted_since=datetime.fromisoformat(since) if since else None,
     )
 
 
