@@ -49,8 +49,7 @@ class Finding:
     `reason` is a sentence for a person. `kept_because` is set where an index that looks droppable is kept; `action` is
     then NONE. `covered_by` names the index (of the same table) that serves instead. `saves_bytes` is what the action is
     expected to free, `size_bytes` what the index or table takes now. `statement` is the definition of the index to be
-    made (CREATE), or the stored undo (DROP, HIDE). `oid` and `file_node` identify the index at the time of looking
-    (PostgreSQL); act only on what still has them. ASK is for a person: the choice is in `reason`.
+    made (CREATE), or the stored undo (DROP, HIDE). ASK is for a person: the choice is in `reason`.
     """
 
     kind: Kind
@@ -67,12 +66,4 @@ class Finding:
     size_bytes: int | None = None
     saves_bytes: int | None = None
     statement: str | None = None
-    oid: int | None = None
-    table_oid: int | None = None
-    file_node: int | None = None
     index_schema: str | None = None
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether this says why an index stays."""
-        return self.kept_because is not None

@@ -25,9 +25,6 @@ def about_index(
         reason=reason,
         risk=risk,
         size_bytes=index.size_bytes,
-        oid=index.oid,
-        table_oid=index.table_oid,
-        file_node=index.file_node,
         **more,
     )
 
@@ -46,6 +43,5 @@ def about_table(
         reason=reason,
         risk=risk,
         size_bytes=table.size_bytes,
-        table_oid=table.oid,
         **more,
     )

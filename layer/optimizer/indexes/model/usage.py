@@ -84,11 +84,6 @@ class IndexUsage:
     writes: int = 0
     unknown_because: str | None = None
 
-    @property
-    def is_unused(self) -> bool:
-        """Whether it is known that nothing scanned it."""
-        return self.scans == 0 and self.unknown_because is None
-
 
 def snapshot(catalog: Catalog) -> UsageSnapshot:
     """What a look at a node tells of usage. An index without counters is left out: nothing is known of it."""

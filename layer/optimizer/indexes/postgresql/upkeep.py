@@ -23,7 +23,6 @@ class PostgresqlUpkeepLimits:
     late: float = 1.0
     partitioned_days: float = 7.0
     wraparound_share: float = 1.0
-    pending_list_bytes: int = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
