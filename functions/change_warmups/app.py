@@ -1,31 +1,25 @@
-"""ChangeWarmups: puts a plan of pings in place as one-time schedules, watches them, keeps or takes them away."""
+"""ChangeWarmups: puts a plan of pings in place as one-time schedules, observes them, keeps or deletes them."""
 
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from optimizer import guardrails
-from optimizer.aws import Environment, ScheduleTarget, clients, logged
-from optimizer.core import Change
-from optimizer.guardrails import warmups as guardrail
-from optimizer.lifecycle import FIELDS, take
-from optimizer.policy import Policy
-from optimizer.store import Documents, PingLog, PlansInPlace, RunStore
-from optimizer.warmups import ChangeWarmups, read_calls, read_target
+from optimizer.aws import ScheduleTarget, clients, logged
+from optimizer.lifecycle import FIELDS, Setting, handle
+from optimizer.store import PingLog, PlansInPlace
+from optimizer.warmups import WarmupHooks, read_calls, read_target
 
 
 @logged("change_warmups", **FIELDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_warmups."""
-    environment = Environment.read()
-    documents = Documents(clients.client("s3"), environment.bucket)
-    policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
+    return handle(event, context, datetime.now(UTC), _hooks)
 
-    def recheck(change: Change, live: guardrail.WarmupState, now: datetime) -> guardrails.Refusal | None:
-        return guardrails.recheck(change, live, policy, now)
 
-    life = ChangeWarmups(
-        store=RunStore(clients.client("dynamodb"), environment.table),
+def _hooks(setting: Setting) -> WarmupHooks:
+    environment, policy = setting.environment, setting.policy
+    return WarmupHooks(
         log=PingLog(clients.client("dynamodb"), environment.table),
         in_place=PlansInPlace(clients.client("dynamodb"), environment.table),
         scheduler=clients.client("scheduler"),
@@ -35,10 +29,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             environment.warm_function_arn,
             environment.schedule_dead_letters_arn,
         ),
-        recheck=recheck,
+        recheck=lambda change, live, now: guardrails.recheck(change, live, policy, now),
         read_target=lambda name, alias: read_target(clients.client("lambda"), name, alias, policy.warmups.ready_tag),
         read_calls=partial(read_calls, clients.client("cloudwatch")),
-        remaining_ms=context.get_remaining_time_in_millis,
+        remaining_ms=setting.remaining_ms,
         watch_minutes=policy.warmups.watch_minutes,
     )
-    return take(life, event, datetime.now(UTC))

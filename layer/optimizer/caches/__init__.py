@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.caches.change import ChangeCacheTtls as ChangeCacheTtls
+    from optimizer.caches.change import TtlHooks as TtlHooks
     from optimizer.caches.planner import CachePlanner as CachePlanner
     from optimizer.caches.propose import MB as MB
     from optimizer.caches.propose import OVERHEAD_BYTES as OVERHEAD_BYTES
@@ -14,7 +14,7 @@ else:
     __getattr__ = lazy_exports(
         __name__,
         {
-            "change": ("ChangeCacheTtls",),
+            "change": ("TtlHooks",),
             "planner": ("CachePlanner",),
             "propose": (
                 "MB",

@@ -1,31 +1,47 @@
-"""The life of a Change of TTLs: apply, poll, verify, keep, revert, as docs/architecture.md says.
+"""The hooks of a change of TTLs: a document is published, observed, kept or replaced by the one before.
 
-A document is published whole. What is about to be published is in the Change's `progress` before it is, with the
-revision it replaces, so that a step that is killed anywhere and repeated ends in the old TTLs or the new ones.
+A document is published whole. What is about to be published is in the change's record before it is, with the revision
+that it replaces, so that a step that is killed anywhere and repeated ends in the old TTLs or the new ones.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from optimizer.caches.observe import ServerUse, Watched, judge
+from optimizer.caches.progress import TtlProgress
 from optimizer.caches.publish import document
 from optimizer.caches.publish.document import Ttls, UnusableDocument
 from optimizer.caches.publish.ssm import PublishOutcome, Reading, TtlPublisher
 from optimizer.caches.tuning.usage import usages
-from optimizer.core import FINAL, Change, Status, StoredChange
+from optimizer.core import Change, Status
 from optimizer.guardrails import CacheTtlState
-from optimizer.lifecycle import Answer, Objection, answer, applied_at
+from optimizer.lifecycle import (
+    Applied,
+    Blocked,
+    End,
+    Finished,
+    Hooks,
+    Keep,
+    Look,
+    Objection,
+    Observation,
+    Outdated,
+    Pending,
+    Ready,
+    Recorder,
+    RollBack,
+    RolledBack,
+)
 from optimizer.policy import Cache, CacheTtls
-from optimizer.store import RunStore
 
 # A function reads the TTLs once a minute, and logs once a minute; the log needs a moment, too.
 _POLL_S = 66
 _LATE_S = 180
 _PENDING_S = 30
-# Of the longest TTL: what the watch lasts at least.
+# The observation lasts at least this many times the longest TTL.
 _OBSERVED_TTLS = 2.0
 
 
@@ -34,11 +50,15 @@ class ServerUnreadable(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeCacheTtls:
-    """The steps. recheck: the guardrails on what is in force. read_metrics: the client's metrics records of a time.
-    read_server: what its servers hold, None where the policy names none; raises ServerUnreadable."""
+class TtlHooks(Hooks[TtlProgress]):
+    """Publish the TTLs of a cache.
 
-    store: RunStore
+    recheck: the guardrails on what is in force. read_metrics: the client's metrics records of a time. read_server: what
+    the cache's servers hold, None where the policy names none; raises ServerUnreadable.
+    """
+
+    progress_type: ClassVar = TtlProgress
+
     cache: Cache
     limits: CacheTtls
     delivery: TtlPublisher
@@ -46,150 +66,97 @@ class ChangeCacheTtls:
     read_metrics: Callable[[datetime, datetime], list[Mapping[str, Any]]]
     read_server: Callable[[], ServerUse | None]
 
-    def apply(self, change_id: str, now: datetime) -> Answer:
-        """Check what is in force and the guardrails, then publish."""
-        stored = self.store.change(change_id)
-        if stored.status is Status.WATCHING or stored.status in FINAL:
-            return self._where_it_is(stored)
-        if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
-            return answer("refused", change_id, f"the change is {stored.status.value}, not approved")
-        if not stored.progress:
-            turned_down = self._prepare(stored.change, now)
-            if turned_down is not None:
-                return turned_down
-        return self.poll(change_id, now)
-
-    def poll(self, change_id: str, now: datetime) -> Answer:
-        """Go on with what `apply` began."""
-        stored = self.store.change(change_id)
-        if stored.status is not Status.APPLYING:
-            return self._where_it_is(stored)
-        progress = dict(stored.progress)
-        outcome = self.delivery.publish(progress["text"], int(progress["revision"]))
-        if outcome is PublishOutcome.PENDING:
-            return answer("pending", change_id, "the TTLs are being deployed", wait_s=_PENDING_S)
-        if outcome is PublishOutcome.LOST:
-            reason = "somebody else published TTLs meanwhile, which stay, or an alarm rolled these back"
-            self.store.move(change_id, Status.STALE, now, frm={Status.APPLYING}, message=reason)
-            return answer("stale", change_id, reason)
-        if "applied_at" not in progress:
-            self.store.save_progress(change_id, {**progress, "applied_at": applied_at(stored, now)})
-        self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
-        return self._where_it_is(self.store.change(change_id))
-
-    def verify(self, change_id: str, now: datetime, _verification: int | None = None) -> Answer:
-        """Look at the one observation of the change: everything after the longest of its TTLs has passed once."""
-        stored = self.store.change(change_id)
-        if stored.status is not Status.WATCHING:
-            return self._where_it_is(stored)
-        change, since = stored.change, datetime.fromisoformat(stored.progress["applied_at"])
+    def prepare(self, change: Change, now: datetime) -> Ready[TtlProgress] | End:
+        """Check what is in force and the guardrails, and write the document that is to be published."""
+        before = document.read(change.before)
         live = self._live()
-        if live is None or live.text != stored.progress["text"]:
-            return answer(
-                "revert", change_id, "somebody else published TTLs during the watch, or an alarm rolled these back"
-            )
+        if live is None:
+            return Outdated("what is published is no TTL document any more")
+        in_force = live.ttls.ttl_s
+        if live.ttls.version != before.version or any(before.ttl_s.get(n) != ttl_s for n, ttl_s in in_force.items()):
+            return Outdated(f"version {live.ttls.version} of the TTLs is in force, not {before.version} as planned")
+        try:
+            server = self.read_server()
+        except ServerUnreadable as unreadable:
+            return Blocked("cache_ttls.server", f"{unreadable}.")
+        objection = self.recheck(change, CacheTtlState({**before.ttl_s, **in_force}), now)
+        if objection is not None:
+            return Blocked(objection.rule, objection.message)
+        longest, most = max(float(change.after["ttl_s"][n]) for n in _names(change)), self.delivery.most_ttl_s()
+        if longest > most:
+            told = f"A deployment that bakes {2 * most:g} s cannot watch over a TTL of {longest:g} s."
+            return Blocked("cache_ttls.bake", told)
+        text = document.write(document.read(change.after), before, change.id)
+        return Ready(TtlProgress(revision=live.revision, text=text, server=server))
+
+    def advance(self, recorder: Recorder[TtlProgress], _now: datetime) -> Applied | Pending | End:
+        """Publish the document."""
+        progress = recorder.progress
+        match self.delivery.publish(progress.text or "", progress.revision or 0):
+            case PublishOutcome.PENDING:
+                return Pending(_PENDING_S, "the TTLs are being deployed")
+            case PublishOutcome.LOST:
+                return Outdated("somebody else published TTLs meanwhile, which stay, or an alarm rolled these back")
+        return Applied()
+
+    def observation(self, change: Change, _progress: TtlProgress) -> Observation:
+        """Look once, when every entry has been stored under the new TTLs for long enough."""
+        age_s = math.ceil(self._watch_s(change) + _LATE_S)
+        return Observation((age_s,), f"version {change.after['version']} is published")
+
+    def observe(self, recorder: Recorder[TtlProgress], look: Look) -> Keep | RollBack:
+        """Judge everything after the longest of the change's TTLs has passed once."""
+        change, progress = recorder.change, recorder.progress
+        since = progress.applied_at or look.now
+        live = self._live()
+        if live is None or live.text != progress.text:
+            return RollBack("somebody else published TTLs during the watch, or an alarm rolled these back")
         start = since + timedelta(seconds=self._settle_s(change))
         end = since + timedelta(seconds=self._watch_s(change) + _LATE_S)
         records = self.read_metrics(start, end)
-        then = stored.progress.get("server")
         watched = Watched(
             new=usages(records, int(change.after["version"])),
             any=usages(records),
-            seconds=max(1.0, (now - since).total_seconds()),
-            server_then=ServerUse(**then) if then else None,
+            seconds=max(1.0, (look.now - since).total_seconds()),
+            server_then=progress.server,
             server_now=self._server(),
         )
         health = judge(change.evidence, self.cache.memory_mb, watched, self.limits)
         if health.problems:
-            self.store.save_progress(change_id, {**stored.progress, "unhealthy": dict(health.problems)})
-            return answer("revert", change_id, health.summary)
-        self.store.save_progress(change_id, {**stored.progress, "seen": health.summary})
-        return answer("keep", change_id, health.summary)
+            recorder.save(replace(progress, unhealthy=dict(health.problems)))
+            return RollBack(health.summary)
+        recorder.save(replace(progress, seen=health.summary))
+        return Keep(health.summary)
 
-    def keep(self, change_id: str, now: datetime) -> Answer:
-        """The watch is over and went well."""
-        stored = self.store.change(change_id)
-        if stored.status is not Status.WATCHING:
-            return self._where_it_is(stored)
-        self._cool_down(stored.change, now)
-        note = str(stored.progress.get("seen", ""))
-        self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=note)
-        return answer("kept", change_id, note)
+    def finish(self, recorder: Recorder[TtlProgress], _now: datetime) -> Finished:
+        """Tell what the observation found."""
+        return Finished(recorder.progress.seen or "")
 
-    def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
+    def roll_back(self, recorder: Recorder[TtlProgress], _now: datetime) -> RolledBack | Pending:
         """Publish the TTLs that were in force before, as a new version; what somebody else published stays."""
-        stored = self.store.change(change_id)
-        if stored.status in (Status.REVERTED, Status.STALE, Status.FAILED):
-            return answer("reverted", change_id, stored.message)
-        back_from = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT}
-        if not self.store.move(change_id, Status.REVERTING, now, frm=back_from, message=reason):
-            return self._where_it_is(stored)
-        progress = dict(stored.progress)
-        note = ""
-        if "back_text" not in progress:
+        change, progress, note = recorder.change, recorder.progress, ""
+        if progress.back_text is None:
             live = self._live()
-            if live is None or not progress or live.text != progress["text"]:
+            if live is None or live.text != progress.text:
                 note = "nothing of this change is in force"
             else:
-                back = Ttls(live.ttls.version + 1, dict(stored.change.before["ttl_s"]))
-                progress["back_text"] = document.write(back, live.ttls, change_id)
-                progress["back_revision"] = live.revision
-                self.store.save_progress(change_id, progress)
-        if "back_text" in progress:
-            outcome = self.delivery.take_back(progress["back_text"], int(progress["back_revision"]))
+                back = Ttls(live.ttls.version + 1, dict(change.before["ttl_s"]))
+                text = document.write(back, live.ttls, change.id)
+                recorder.save(replace(progress, back_text=text, back_revision=live.revision))
+        progress = recorder.progress
+        if progress.back_text is not None:
+            outcome = self.delivery.take_back(progress.back_text, progress.back_revision or 0)
             if outcome is PublishOutcome.PENDING:
-                return answer("pending", change_id, "the former TTLs are being deployed", wait_s=_PENDING_S)
+                return Pending(_PENDING_S, "the former TTLs are being deployed")
             if outcome is PublishOutcome.LOST:
                 note = "somebody else published TTLs meanwhile, which stay"
-        self._remember(stored, now)
-        self._cool_down(stored.change, now)
-        said = "; ".join(filter(None, (reason or stored.message, note)))
-        self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING}, message=said)
-        return answer("reverted", change_id, said)
+        return RolledBack((note,), _did_worse(change, progress.unhealthy or {}))
 
-    def _prepare(self, change: Change, now: datetime) -> Answer | None:
-        """Why the change cannot be made; None once what will be published is recorded."""
-        applying = {Status.APPLYING}
-        before = document.read(change.before)
-        live = self._live()
-        stale = ""
-        if live is None:
-            stale = "what is published is no TTL document any more"
-        elif live.ttls.version != before.version or any(
-            before.ttl_s.get(name) != ttl_s for name, ttl_s in live.ttls.ttl_s.items()
-        ):
-            stale = f"version {live.ttls.version} of the TTLs is in force, not {before.version} as planned"
-        if live is None or stale:
-            self.store.move(change.id, Status.STALE, now, frm=applying, message=stale)
-            return answer("stale", change.id, stale)
-        try:
-            server = self.read_server()
-        except ServerUnreadable as unreadable:
-            return self._refuse(change, "cache_ttls.server", f"{unreadable}.", now)
-        refusal = self.recheck(change, CacheTtlState({**before.ttl_s, **live.ttls.ttl_s}), now)
-        if refusal is not None:
-            return self._refuse(change, refusal.rule, refusal.message, now)
-        longest, most = max(float(change.after["ttl_s"][n]) for n in self._names(change)), self.delivery.most_ttl_s()
-        if longest > most:
-            told = f"A deployment that bakes {2 * most:g} s cannot watch over a TTL of {longest:g} s."
-            return self._refuse(change, "cache_ttls.bake", told, now)
-        progress: dict[str, Any] = {
-            "revision": live.revision,
-            "text": document.write(document.read(change.after), before, change.id),
-        }
-        if server is not None:
-            progress["server"] = {"evicted": server.evicted, "used_bytes": server.used_bytes}
-        self.store.save_progress(change.id, progress)
-        return None
-
-    def _refuse(self, change: Change, rule: str, message: str, now: datetime) -> Answer:
-        self.store.move(change.id, Status.REFUSED, now, frm={Status.APPLYING}, message=f"{rule}: {message}")
-        return {**answer("refused", change.id, message), "rule": rule}
-
-    @staticmethod
-    def _names(change: Change) -> list[str]:
-        """The namespaces whose TTL changes."""
-        return list(change.evidence["namespaces"])
+    def cool_down(self, change: Change, status: Status, now: datetime) -> dict[str, datetime]:
+        """Leave the cache alone for a while after its TTLs were changed."""
+        if status not in (Status.KEPT, Status.REVERTED):
+            return {}
+        return {change.target: now + timedelta(days=self.limits.cool_down_days)}
 
     def _live(self) -> Reading | None:
         try:
@@ -203,34 +170,28 @@ class ChangeCacheTtls:
         except ServerUnreadable:
             return None
 
-    def _remember(self, stored: StoredChange, now: datetime) -> None:
-        """What did worse is not tried again soon; what concerns the whole cache is held against what grew."""
-        change, problems = stored.change, stored.progress.get("unhealthy") or {}
-        before, after = change.before["ttl_s"], change.after["ttl_s"]
-        for name in self._names(change):
-            reason = problems.get(name) or (problems.get("", "") if after[name] > before[name] else "")
-            if reason:
-                self.store.remember_taken_back(change.target, change.tuner, f"{name}={after[name]:g}", now, reason)
-
-    def _cool_down(self, change: Change, now: datetime) -> None:
-        until = now + timedelta(days=self.limits.cool_down_days)
-        self.store.cool_down(change.target, change.tuner, until, change.id)
-
     def _longest_ttl_s(self, change: Change) -> float:
-        parts = (change.before, change.after)
-        return max(float(part["ttl_s"][name]) for part in parts for name in self._names(change))
+        return max(float(part["ttl_s"][name]) for part in (change.before, change.after) for name in _names(change))
 
     def _settle_s(self, change: Change) -> float:
-        """Until entries stored under the former TTL are gone, at most half of the observation."""
+        """Return how long entries stored under the former TTL may stay, at most half of the observation."""
         return _POLL_S + min(self._longest_ttl_s(change), self._watch_s(change) / 2)
 
     def _watch_s(self, change: Change) -> float:
         return max(self.limits.watch_minutes * 60, _OBSERVED_TTLS * self._longest_ttl_s(change)) + _POLL_S
 
-    def _where_it_is(self, stored: StoredChange) -> Answer:
-        change = stored.change
-        if stored.status is Status.WATCHING:
-            wait_s = math.ceil(self._watch_s(change) + _LATE_S)
-            return answer("applied", change.id, f"version {change.after['version']} is published", wait_s=wait_s)
-        outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
-        return answer(outcomes.get(stored.status, stored.status.value), change.id, stored.message)
+
+def _names(change: Change) -> list[str]:
+    """Return the namespaces whose TTL changes."""
+    return list(change.evidence["namespaces"])
+
+
+def _did_worse(change: Change, problems: Mapping[str, str]) -> dict[str, str]:
+    """Return the TTLs that are not tried again soon, with the reason; what concerns the whole cache is held against
+    those that grew."""
+    before, after = change.before["ttl_s"], change.after["ttl_s"]
+    reasons = {
+        name: problems.get(name) or (problems.get("", "") if after[name] > before[name] else "")
+        for name in _names(change)
+    }
+    return {f"{name}={after[name]:g}": reason for name, reason in reasons.items() if reason}

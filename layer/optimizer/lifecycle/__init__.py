@@ -5,27 +5,73 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from optimizer.lifecycle.former import applied_at as applied_at
+    from optimizer.lifecycle.former import look_number as look_number
+    from optimizer.lifecycle.former import take as take
+    from optimizer.lifecycle.handler import Setting as Setting
+    from optimizer.lifecycle.handler import handle as handle
+    from optimizer.lifecycle.hooks import Applied as Applied
+    from optimizer.lifecycle.hooks import Blocked as Blocked
+    from optimizer.lifecycle.hooks import End as End
+    from optimizer.lifecycle.hooks import Finished as Finished
+    from optimizer.lifecycle.hooks import Hooks as Hooks
+    from optimizer.lifecycle.hooks import Keep as Keep
+    from optimizer.lifecycle.hooks import Look as Look
+    from optimizer.lifecycle.hooks import Objection as Objection
+    from optimizer.lifecycle.hooks import Observation as Observation
+    from optimizer.lifecycle.hooks import Outdated as Outdated
+    from optimizer.lifecycle.hooks import Pending as Pending
+    from optimizer.lifecycle.hooks import Ready as Ready
+    from optimizer.lifecycle.hooks import RollBack as RollBack
+    from optimizer.lifecycle.hooks import RolledBack as RolledBack
+    from optimizer.lifecycle.hooks import WatchOn as WatchOn
     from optimizer.lifecycle.lifecycle import FIELDS as FIELDS
-    from optimizer.lifecycle.lifecycle import Answer as Answer
-    from optimizer.lifecycle.lifecycle import Objection as Objection
-    from optimizer.lifecycle.lifecycle import answer as answer
-    from optimizer.lifecycle.lifecycle import applied_at as applied_at
-    from optimizer.lifecycle.lifecycle import ended as ended
-    from optimizer.lifecycle.lifecycle import look_number as look_number
-    from optimizer.lifecycle.lifecycle import take as take
+    from optimizer.lifecycle.outcomes import Answer as Answer
+    from optimizer.lifecycle.outcomes import answer as answer
+    from optimizer.lifecycle.outcomes import ended as ended
+    from optimizer.lifecycle.progress import ChangeProgress as ChangeProgress
+    from optimizer.lifecycle.progress import Recorder as Recorder
+    from optimizer.lifecycle.progress import shared_fields as shared_fields
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
-            "lifecycle": (
-                "Answer",
-                "FIELDS",
-                "Objection",
-                "answer",
+            "former": (
                 "applied_at",
-                "ended",
                 "look_number",
                 "take",
+            ),
+            "handler": (
+                "Setting",
+                "handle",
+            ),
+            "hooks": (
+                "Applied",
+                "Blocked",
+                "End",
+                "Finished",
+                "Hooks",
+                "Keep",
+                "Look",
+                "Objection",
+                "Observation",
+                "Outdated",
+                "Pending",
+                "Ready",
+                "RollBack",
+                "RolledBack",
+                "WatchOn",
+            ),
+            "lifecycle": ("FIELDS",),
+            "outcomes": (
+                "Answer",
+                "answer",
+                "ended",
+            ),
+            "progress": (
+                "ChangeProgress",
+                "Recorder",
+                "shared_fields",
             ),
         },
     )

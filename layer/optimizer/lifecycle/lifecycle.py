@@ -1,19 +1,43 @@
-"""What the steps of a Change answer the state machine; docs/architecture.md says which outcomes there are."""
+"""The life of a change, the same for every tuner: apply, poll, verify, keep, roll back.
 
-from collections.abc import Mapping
+Every step may be repeated, asked for twice at once, or die anywhere. It reads the stored record, does what is next, and
+records before it acts; a tuner's hooks do what is special to it.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from functools import wraps
+from typing import Any, Concatenate, cast
 
 from optimizer.aws import InvalidEvent, Kind, count, name, one_of, optional, text
-from optimizer.core import Status, StoredChange
-from optimizer.store import Overtaken
+from optimizer.core import FINAL, Change, Status, StoredChange
+from optimizer.lifecycle.hooks import (
+    Applied,
+    Blocked,
+    End,
+    Failed,
+    Finished,
+    Hooks,
+    Keep,
+    Look,
+    LookAgain,
+    Pending,
+    Ready,
+    RollBack,
+    RolledBack,
+    WatchOn,
+)
+from optimizer.lifecycle.outcomes import Answer, Outcome, answer, ended
+from optimizer.lifecycle.progress import ChangeProgress, Recorder
+from optimizer.store import Overtaken, RunStore
 
-type Answer = dict[str, Any]
+# Another call that is at work on the change takes this long, at the most a few times over.
+_TRY_AGAIN_S = 30
+_CAN_BE_ROLLED_BACK = frozenset({Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT})
 
-# As long as the other call may take, at the most a few times over.
-_OVERTAKEN_S = 30
-
-# Of the event of a step.
+# The fields of the event of a step.
 FIELDS: Mapping[str, Kind] = {
     "step": one_of("apply", "poll", "verify", "keep", "revert"),
     "run_id": name,
@@ -22,81 +46,187 @@ FIELDS: Mapping[str, Kind] = {
     "reason": optional(text),
 }
 
-_NEVER_STARTED = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
+type _Step[**A] = Callable[Concatenate["Lifecycle[Any]", str, A], Answer]
 
 
-class Objection(Protocol):
-    """A guardrail that does not hold."""
+def _asked_again[**A](outcome: Outcome) -> Callable[[_Step[A]], _Step[A]]:
+    """Answer `outcome`, for the step to be asked for again, where it cannot be taken now."""
 
-    @property
-    def rule(self) -> str:
-        """Its name."""
+    def decorate(step: _Step[A]) -> _Step[A]:
+        @wraps(step)
+        def taken(self: "Lifecycle[Any]", change_id: str, /, *rest: A.args, **more: A.kwargs) -> Answer:
+            try:
+                return step(self, change_id, *rest, **more)
+            except _passing(self.hooks) as busy:
+                return answer(outcome, change_id, str(busy), wait_s=_TRY_AGAIN_S)
 
-    @property
-    def message(self) -> str:
-        """What does not hold, in one sentence."""
+        return taken
 
-
-class Life(Protocol):
-    """The steps in the life of a change of one tuner; docs/architecture.md gives their answers."""
-
-    def apply(self, change_id: str, now: datetime, /) -> Answer:
-        """Make it."""
-
-    def poll(self, change_id: str, now: datetime, /) -> Answer:
-        """Go on making it."""
-
-    def verify(self, change_id: str, now: datetime, verification: int | None = None, /) -> Answer:
-        """Look what it did; `verification` counts from 1."""
-
-    def keep(self, change_id: str, now: datetime, /) -> Answer:
-        """The watch is over."""
-
-    def revert(self, change_id: str, now: datetime, reason: str = "", /) -> Answer:
-        """Take it back."""
+    return decorate
 
 
-def take(life: Life, event: Mapping[str, Any], now: datetime) -> Answer:
-    """Take the step of the event. While another call is at work on the change, this one asks to be called again."""
-    change_id, step = event["change_id"], event["step"]
-    try:
+@dataclass(frozen=True, slots=True)
+class Lifecycle[P: ChangeProgress]:
+    """The steps in the life of a change; docs/architecture.md lists their answers."""
+
+    store: RunStore
+    hooks: Hooks[P]
+
+    def take(self, event: Mapping[str, Any], now: datetime) -> Answer:
+        """Take the step of an event."""
+        change_id, step = event["change_id"], event["step"]
         match step:
             case "apply":
-                return life.apply(change_id, now)
+                return self.apply(change_id, now)
             case "poll":
-                return life.poll(change_id, now)
+                return self.poll(change_id, now)
             case "verify":
-                return life.verify(change_id, now, event.get("verification"))
+                return self.verify(change_id, now, event.get("verification"))
             case "keep":
-                return life.keep(change_id, now)
+                return self.keep(change_id, now)
             case "revert":
-                return life.revert(change_id, now, event.get("reason", ""))
-    except Overtaken as overtaken:
-        return answer("watch" if step == "verify" else "pending", change_id, str(overtaken), wait_s=_OVERTAKEN_S)
-    raise InvalidEvent(f"{step!r} is no step in the life of a change")
+                return self.revert(change_id, now, event.get("reason", ""))
+        raise InvalidEvent(f"{step!r} is no step in the life of a change")
+
+    @_asked_again(Outcome.PENDING)
+    def apply(self, change_id: str, now: datetime) -> Answer:
+        """Check the live state and the guardrails, then apply; `poll` continues where the time runs out."""
+        stored = self.store.change(change_id)
+        if stored.status is Status.WATCHING or stored.status in FINAL:
+            return self._where_it_is(stored)
+        if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
+            return answer(Outcome.REFUSED, change_id, f"the change is {stored.status.value}, not approved")
+        if not stored.progress:
+            prepared = self.hooks.prepare(stored.change, now)
+            if not isinstance(prepared, Ready):
+                return self._end(stored.change, prepared, now, Status.APPLYING)
+            self.store.save_progress(change_id, prepared.progress.to_document())
+        return self._advance(change_id, now)
+
+    @_asked_again(Outcome.PENDING)
+    def poll(self, change_id: str, now: datetime) -> Answer:
+        """Continue what `apply` began."""
+        stored = self.store.change(change_id)
+        if stored.status is Status.APPLYING and not stored.progress:
+            return self.apply(change_id, now)
+        return self._advance(change_id, now)
+
+    @_asked_again(Outcome.WATCH)
+    def verify(self, change_id: str, now: datetime, verification: int | None = None) -> Answer:
+        """Take the next look at what the change has done. `verification`: which one this is, from 1."""
+        stored = self.store.change(change_id)
+        if stored.status is not Status.WATCHING:
+            return ended(stored)
+        recorder = self._recorder(stored)
+        ages_s = self.hooks.observation(recorder.change, recorder.progress).ages_s
+        last = len(ages_s) - 1
+        number = min(recorder.progress.look_number(verification), last)
+        look = Look(number, number == last, verification is not None, now)
+        match self.hooks.observe(recorder, look):
+            case Keep(message):
+                return answer(Outcome.KEEP, change_id, message)
+            case RollBack(reason):
+                return answer(Outcome.REVERT, change_id, reason)
+            case LookAgain(wait_s, message):
+                return answer(Outcome.WATCH, change_id, message, wait_s=wait_s)
+            case WatchOn(message):
+                recorder.save(replace(recorder.progress, verified=number + 1, verification=verification))
+                # Not until a time of day: a clock that was set meanwhile would make the observation shorter.
+                until_next_s = ages_s[min(number + 1, last)] - ages_s[number]
+                return answer(Outcome.WATCH, change_id, message, wait_s=_whole_seconds(until_next_s))
+
+    @_asked_again(Outcome.PENDING)
+    def keep(self, change_id: str, now: datetime) -> Answer:
+        """Keep the change: its observation has passed."""
+        stored = self.store.change(change_id)
+        if stored.status is not Status.WATCHING:
+            return ended(stored)
+        match self.hooks.finish(self._recorder(stored), now):
+            case Pending(wait_s, message):
+                return answer(Outcome.PENDING, change_id, message, wait_s=wait_s)
+            case RollBack(reason):
+                return self.revert(change_id, now, reason)
+            case Failed() as failed:
+                return self._end(stored.change, failed, now, Status.WATCHING)
+            case Finished(message):
+                self._cool_down(stored.change, Status.KEPT, now)
+                if not self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=message):
+                    return ended(self.store.change(change_id))
+                return answer(Outcome.KEPT, change_id, message)
+
+    @_asked_again(Outcome.PENDING)
+    def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
+        """Roll the change back, because of `reason`; also one that was kept and is regretted."""
+        stored = self.store.change(change_id)
+        if not self.store.move(change_id, Status.REVERTING, now, frm=_CAN_BE_ROLLED_BACK, message=reason):
+            return ended(self.store.change(change_id))
+        match self.hooks.roll_back(self._recorder(stored), now):
+            case Pending(wait_s, message):
+                return answer(Outcome.PENDING, change_id, message, wait_s=wait_s)
+            case Failed() as failed:
+                return self._end(stored.change, failed, now, Status.REVERTING)
+            case RolledBack(notes, not_again):
+                cause = reason or (stored.message if stored.status is Status.REVERTING else "")
+                return self._rolled_back(stored.change, (cause, *notes), not_again, now)
+
+    def _advance(self, change_id: str, now: datetime) -> Answer:
+        stored = self.store.change(change_id)
+        if stored.status is not Status.APPLYING:
+            return self._where_it_is(stored)
+        recorder = self._recorder(stored)
+        advanced = self.hooks.advance(recorder, now)
+        if isinstance(advanced, Pending):
+            return answer(Outcome.PENDING, change_id, advanced.message, wait_s=advanced.wait_s)
+        if not isinstance(advanced, Applied):
+            return self._end(stored.change, advanced, now, Status.APPLYING)
+        self._cool_down(stored.change, Status.WATCHING, now)
+        if recorder.progress.applied_at is None:
+            recorder.save(replace(recorder.progress, applied_at=_applied_at(stored, now), verified=0))
+        self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING}, message=advanced.message)
+        return self._where_it_is(self.store.change(change_id))
+
+    def _end(self, change: Change, end: End, now: datetime, frm: Status) -> Answer:
+        self._cool_down(change, end.status, now)
+        self.store.move(change.id, end.status, now, frm={frm}, message=end.recorded)
+        rule = {"rule": end.rule} if isinstance(end, Blocked) else {}
+        return answer(end.status, change.id, end.message, **rule)
+
+    def _rolled_back(
+        self, change: Change, notes: tuple[str, ...], not_again: Mapping[str, str], now: datetime
+    ) -> Answer:
+        for value, why in not_again.items():
+            self.store.remember_taken_back(change.target, change.tuner, value, now, why)
+        self._cool_down(change, Status.REVERTED, now)
+        message = "; ".join(dict.fromkeys(filter(None, notes)))
+        self.store.move(change.id, Status.REVERTED, now, frm={Status.REVERTING}, message=message)
+        return answer(Outcome.REVERTED, change.id, message)
+
+    def _cool_down(self, change: Change, status: Status, now: datetime) -> None:
+        for target, until in self.hooks.cool_down(change, status, now).items():
+            self.store.cool_down(target, change.tuner, until, change.id)
+
+    def _where_it_is(self, stored: StoredChange) -> Answer:
+        if stored.status is not Status.WATCHING:
+            return ended(stored)
+        observation = self.hooks.observation(stored.change, self._recorder(stored).progress)
+        wait_s = _whole_seconds(observation.ages_s[0])
+        return answer(Outcome.APPLIED, stored.change.id, observation.message, wait_s=wait_s)
+
+    def _recorder(self, stored: StoredChange) -> Recorder[P]:
+        progress = cast("P", self.hooks.progress_type.from_document(stored.progress))
+        return Recorder(stored.change, progress, self.store)
 
 
-def answer(outcome: str, change_id: str, message: str = "", **more: Any) -> Answer:
-    """An answer; `message` is left out where there is nothing to say."""
-    return {"outcome": outcome, "change_id": change_id, **({"message": message} if message else {}), **more}
+def _passing(hooks: Hooks[Any]) -> tuple[type[Exception], ...]:
+    """Return the errors after which the step is asked for again."""
+    return Overtaken, *hooks.try_again_after
 
 
-def applied_at(stored: StoredChange, now: datetime) -> str:
-    """When the change was applied, for the record: not before anything that had to come first, even if the clock here
-    is behind. A watch that began too early would take for its effect what was before it."""
-    return max([now, *stored.times.values()]).isoformat()
+def _applied_at(stored: StoredChange, now: datetime) -> datetime:
+    """Return when the change was applied: not before anything that had to come first, even if the clock here is behind.
+    An observation that began too early would take what was before the change for its effect."""
+    return max([now, *stored.times.values()])
 
 
-def look_number(progress: Mapping[str, Any], verification: int | None) -> int:
-    """Which look a verification is, from 0. `progress` holds how many looks there were (`verified`) and the number of
-    the verification that the last one was (`verification`): one that is asked for again, because its answer was lost,
-    looks at the same again, and does not take the place of a later one."""
-    number = int(progress["verified"])
-    asked_again = verification is not None and progress.get("verification") == verification
-    return max(0, number - 1) if asked_again else number
-
-
-def ended(stored: StoredChange) -> Answer:
-    """What to answer where the change is past the step that was asked for."""
-    outcome = _NEVER_STARTED.get(stored.status, stored.status.value)
-    return answer(outcome, stored.change.id, stored.message)
+def _whole_seconds(wait_s: float) -> int:
+    return max(1, math.ceil(wait_s))

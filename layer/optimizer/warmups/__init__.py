@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from optimizer.warmups.backtest import backtest_warmups as backtest_warmups
     from optimizer.warmups.backtest import plan_starts as plan_starts
     from optimizer.warmups.backtest import total_outcomes as total_outcomes
-    from optimizer.warmups.change import ChangeWarmups as ChangeWarmups
+    from optimizer.warmups.change import WarmupHooks as WarmupHooks
     from optimizer.warmups.live_function import read_calls as read_calls
     from optimizer.warmups.live_function import read_target as read_target
     from optimizer.warmups.ping_rows import count_pings as count_pings
@@ -35,7 +35,7 @@ else:
                 "plan_starts",
                 "total_outcomes",
             ),
-            "change": ("ChangeWarmups",),
+            "change": ("WarmupHooks",),
             "live_function": (
                 "read_calls",
                 "read_target",

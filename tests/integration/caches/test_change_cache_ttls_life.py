@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
-from optimizer.caches.change import ChangeCacheTtls, ServerUnreadable
+from optimizer.caches.change import ServerUnreadable, TtlHooks
 from optimizer.caches.observe import ServerUse
+from optimizer.caches.progress import TtlProgress
 from optimizer.caches.publish.ssm import SsmParameter
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails.verdict import Refusal
+from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -100,9 +102,8 @@ class World:
     def __post_init__(self) -> None:
         self.store = MemoryRunStore(lambda _name: self.ssm.called())
 
-    def life(self) -> ChangeCacheTtls:
-        return ChangeCacheTtls(
-            store=self.store,  # type: ignore[arg-type]
+    def life(self) -> Lifecycle[TtlProgress]:
+        hooks = TtlHooks(
             cache=CACHE,
             limits=LIMITS,
             delivery=SsmParameter(self.ssm, CACHE.parameter),  # type: ignore[arg-type]
@@ -110,6 +111,7 @@ class World:
             read_metrics=self._read,
             read_server=self._server,
         )
+        return Lifecycle(self.store, hooks)  # type: ignore[arg-type]
 
     def _read(self, start: datetime, end: datetime) -> list[Any]:
         self.asked.append((start, end))

@@ -17,12 +17,13 @@ from optimizer.aws.scheduler import ScheduleDiffers, ScheduleTarget, put_schedul
 from optimizer.core import Warmed
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.clock import minute_of, moment_of
+from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Policy, Warmups
 from optimizer.store.pings import PingLog
 from optimizer.store.run_store import RunStore
 from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
 from optimizer.warmups import schedules
-from optimizer.warmups.change import ChangeWarmups, Target
+from optimizer.warmups.change import Target, WarmupHooks
 from optimizer.warmups.observe import Calls
 from optimizer.warmups.schedule_batches import planned, warmup_of
 
@@ -36,7 +37,7 @@ WATCH_MINUTES = Warmups().watch_minutes
 
 
 class World:
-    """A ChangeWarmups on moto, with what it reads of the target in plain attributes."""
+    """The life of warm-up changes on moto, with what it reads of the target in plain attributes."""
 
     def __init__(self) -> None:
         dynamodb: Any = boto3.client("dynamodb", "us-east-1")
@@ -51,8 +52,7 @@ class World:
         self.policy = Policy()
         self.calls = Calls(1000.0, 1.0)
         self.remaining_ms = 300_000.0
-        self.life = ChangeWarmups(
-            store=self.store,
+        self.hooks = WarmupHooks(
             log=self.log,
             in_place=self.in_place,
             scheduler=self.scheduler,
@@ -65,6 +65,7 @@ class World:
             remaining_ms=lambda: self.remaining_ms,
             watch_minutes=WATCH_MINUTES,
         )
+        self.life = Lifecycle(self.store, self.hooks)
 
     def names(self) -> list[str]:
         pages = self.scheduler.get_paginator("list_schedules").paginate(GroupName=GROUP)
@@ -159,7 +160,7 @@ def test_a_plan_is_whole_after_a_death_at_any_call_of_the_scheduler(world: World
 def test_more_pings_than_a_call_has_time_for_are_finished_by_polling(world: World) -> None:
     change = world.approved(change_of(pings=200, schedule=[[0, 1, 200, 1]]))
     times = iter([300_000.0, 300_000.0, 10_000.0, *[300_000.0] * 10])
-    life = replace(world.life, remaining_ms=lambda: next(times))
+    life = replace(world.life, hooks=replace(world.hooks, remaining_ms=lambda: next(times)))
     assert life.apply(change.id, NOW)["outcome"] == "pending"
     assert 0 < len(world.names()) < 200
     assert life.poll(change.id, NOW)["outcome"] == "applied"

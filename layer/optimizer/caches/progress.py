@@ -1,0 +1,44 @@
+"""The stored record of a change of TTLs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from optimizer.caches.observe import ServerUse
+from optimizer.lifecycle import ChangeProgress, shared_fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TtlProgress(ChangeProgress):
+    """What is published, and what was in force before it.
+
+    A revision is the one that the document replaces, so that nothing of somebody else's is overwritten.
+    """
+
+    revision: int | None = None
+    text: str | None = None
+    """The document that is published."""
+    server: ServerUse | None = None
+    """The servers when the change was applied; None where the policy names none."""
+    unhealthy: Mapping[str, str] | None = None
+    """What did worse, by namespace; `""`: what concerns the whole cache."""
+    seen: str | None = None
+    """What the observation found."""
+    back_text: str | None = None
+    """The document that rolls the change back."""
+    back_revision: int | None = None
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read the stored document."""
+        server = document.get("server")
+        return cls(
+            **shared_fields(document),
+            revision=document.get("revision"),
+            text=document.get("text"),
+            server=ServerUse(**server) if server else None,
+            unhealthy=document.get("unhealthy"),
+            seen=document.get("seen"),
+            back_text=document.get("back_text"),
+            back_revision=document.get("back_revision"),
+        )

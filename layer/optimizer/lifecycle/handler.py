@@ -1,0 +1,36 @@
+"""The handler of every Lambda that changes something: it reads its settings and takes one step in a change's life."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from optimizer.aws import Environment, clients
+from optimizer.core import Change
+from optimizer.lifecycle.hooks import Hooks
+from optimizer.lifecycle.lifecycle import Lifecycle
+from optimizer.lifecycle.outcomes import Answer
+from optimizer.policy import Policy
+from optimizer.store import Documents, RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a tuner's hooks are made from: the run's policy, the change, and the time that is left of this call."""
+
+    environment: Environment
+    policy: Policy
+    store: RunStore
+    change: Change
+    remaining_ms: Callable[[], float]
+
+
+def handle(event: Mapping[str, Any], context: Any, now: datetime, hooks_of: Callable[[Setting], Hooks[Any]]) -> Answer:
+    """Take the step of the event with the hooks of the change's tuner."""
+    environment = Environment.read()
+    documents = Documents(clients.client("s3"), environment.bucket)
+    policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
+    store = RunStore(clients.client("dynamodb"), environment.table)
+    change = store.change(event["change_id"]).change
+    setting = Setting(environment, policy, store, change, lambda: float(context.get_remaining_time_in_millis()))
+    return Lifecycle(store, hooks_of(setting)).take(event, now)
