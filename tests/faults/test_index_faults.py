@@ -66,7 +66,7 @@ def test_three_lock_timeouts_fail_the_change_and_leave_nothing(either_way: Any) 
     held.close()
     assert left == {"I ndex_ccnew"}
     assert answer["outcome"] == "failed"
-    assert "in 3 tries" in answer["message"]
+    assert "in 3 attempts" in answer["message"]
     assert one.status(change) is Status.FAILED
     assert one.invalid() == []
     assert one.look() == before
@@ -241,6 +241,6 @@ def cut_connections() -> None:
     """As when the execution environment is gone: the sockets are closed without a word."""
     from optimizer.indexes.change import session as worker
 
-    for left in worker._left:
+    for left in worker._unfinished:
         left._connection._usock.close()
-    worker._left.clear()
+    worker._unfinished.clear()

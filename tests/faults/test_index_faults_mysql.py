@@ -78,9 +78,9 @@ def test_a_build_whose_client_is_cut_off_is_there_in_the_end(patient: Any) -> No
     change = build(patient)
     with reader(patient):
         started(patient, change)
-        for sent in worker._left:
+        for sent in worker._unfinished:
             sent._connection._sock.close()
-        worker._left.clear()
+        worker._unfinished.clear()
     ended_well(patient, change)
 
 
@@ -100,7 +100,7 @@ def test_three_lock_timeouts_fail_the_build_and_leave_nothing(scene: Callable[..
     with reader(one):
         answer = one.until("apply", change)
     assert answer["outcome"] == "failed"
-    assert "in 3 tries" in answer["message"]
+    assert "in 3 attempts" in answer["message"]
     assert one.status(change) is Status.FAILED
     assert (one.look("n"), left(one), one.turns.holder) == (None, [], {})
 

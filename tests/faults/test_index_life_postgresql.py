@@ -136,7 +136,7 @@ def test_a_build_waits_for_storage_and_for_a_quieter_machine(scene: Any) -> None
     one = scene(postgresql.WHEEL_16)
     change = one.change("rebuild")
     for machine, words in (
-        (Machine("shop", 99.0, float(1 << 40)), "used to 99 %"),
+        (Machine("shop", 99.0, float(1 << 40)), "99% busy"),
         (Machine("shop", 10.0, float(1 << 20)), "1 MiB of storage are free"),
     ):
         one.machine = machine
@@ -164,7 +164,8 @@ def test_sessions_at_work_delay_a_rebuild(scene: Any) -> None:
     change = one.change("rebuild")
     with one.running.session(one.database.database) as session, busy(session, 2.0):
         answer = one.step("apply", change)
-    assert (answer["outcome"], answer["message"]) == ("pending", "1 session is at work on the server; 0 are the most.")
+    reason = "1 session is active on the server; the limit is 0 (indexes.max_active_sessions)."
+    assert (answer["outcome"], answer["message"]) == ("pending", reason)
     assert one.until("poll", change)["outcome"] == "applied"
 
 

@@ -61,7 +61,7 @@ def test_a_statement_that_is_not_counted_any_more_says_nothing() -> None:
         (Job.ANALYZE, Conditions(busy="CREATE INDEX is running"), "CREATE INDEX"),
         (Job.ANALYZE, Conditions(transaction_s=9999, lock_waiters=9, replica_lag_s=999), ""),
         (Job.SHOW, Conditions(transaction_s=9999), ""),
-        (Job.CREATE, Conditions(active_sessions=33), "33 sessions are at work"),
+        (Job.CREATE, Conditions(active_sessions=33), "33 sessions are active"),
         (Job.CREATE, Conditions(active_sessions=32), ""),
         (Job.DROP, Conditions(active_sessions=33), ""),
         (Job.DROP, Conditions(), ""),

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
-from optimizer.indexes.change.host_metrics import dimensions_of, read_machine
+from optimizer.indexes.change.host_metrics import cloudwatch_dimensions, read_machine
 from optimizer.indexes.change.preflight import obstacle_of_machine
 from optimizer.indexes.change.server import Machine
 from optimizer.policy.model import Database, Indexes
@@ -43,7 +43,7 @@ def database(host: str = f"shop.c0ffee.{_RDS}", **parts: Any) -> Database:
     ],
 )
 def test_the_writer_is_found_by_its_endpoint_or_by_the_policy(given: Database, dimensions: dict[str, str]) -> None:
-    assert dimensions_of(given) == dimensions
+    assert cloudwatch_dimensions(given) == dimensions
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_what_is_too_old_is_not_known(cloudwatch: Any) -> None:
     put(cloudwatch, "FreeStorageSpace", {40: 500 * MB})
     found = read_machine(lambda: cloudwatch, database(), NOW)
     assert (found.cpu_percent, found.free_bytes) == (10.0, None)
-    assert found.problem == "CloudWatch has no figures of shop for the last 15 minutes"
+    assert found.problem == "CloudWatch has no data of shop for the last 15 minutes"
 
 
 def test_a_server_that_is_not_of_rds_is_not_asked_about() -> None:
@@ -98,7 +98,7 @@ def test_where_cloudwatch_cannot_be_asked_the_reason_is_kept(error: Exception) -
     client: Any = type("Client", (), {"get_metric_data": staticmethod(refuse)})
     found = read_machine(lambda: client, database(), NOW)
     assert (found.name, found.cpu_percent, found.free_bytes) == ("shop", None, None)
-    assert found.problem == f"CloudWatch could not be asked: {error}".rstrip(".")
+    assert found.problem == f"CloudWatch cannot be read: {error}".rstrip(".")
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,22 @@ def test_where_cloudwatch_cannot_be_asked_the_reason_is_kept(error: Exception) -
     [
         (Machine(), ""),
         (Machine("shop", 75.0, 4096 * MB), ""),
-        (Machine("shop", 75.5, 4096 * MB), "The processors of shop are used to 76 %; 75 % are the most."),
+        (
+            Machine("shop", 75.5, 4096 * MB),
+            "The processors of shop are 76% busy; the limit is 75% (indexes.max_cpu_percent).",
+        ),
         (
             Machine("shop", 10.0, 4095 * MB),
-            "4,095 MiB of storage are free on shop; 4,096 MiB are needed, 2,048 of them to be left.",
+            "4,095 MiB of storage are free on shop; the build needs 4,096 MiB, including 2,048 MiB that must stay free "
+            "(indexes.min_free_storage_mb).",
         ),
         (
             Machine("shop", problem="it is night"),
-            "How busy shop is and what storage it has free is not known: it is night.",
+            "The load and the free storage of shop are unknown: it is night.",
         ),
         (
             Machine("shop", 10.0, None, "it is night"),
-            "How busy shop is and what storage it has free is not known: it is night.",
+            "The load and the free storage of shop are unknown: it is night.",
         ),
     ],
 )

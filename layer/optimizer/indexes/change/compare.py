@@ -1,4 +1,4 @@
-"""Whether the statements of a table became slower after a change. Pure; durations in milliseconds."""
+"""Compares the statements of a table before and after a change. Pure; durations in milliseconds."""
 
 import math
 from collections.abc import Mapping
@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 from optimizer.indexes.change.server import StatementTimes
 
-# A mean of fewer calls moves too much to be compared.
+# The mean of fewer calls varies too much for a comparison.
 _CALLS = 30
 _SIGMAS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class StatementComparison:
-    """`slower`: one sentence about the worst statement that is slower for certain; empty if none is. `compared`: how
-    many statements had enough calls before and after; with none nothing can be said."""
+    """The result of a comparison.
+
+    slower: one sentence about the statement that slowed down most; empty if none is significantly slower.
+    compared: the number of statements with enough calls before and after; with 0 nothing is known.
+    """
 
     slower: str
     compared: int
@@ -23,11 +26,12 @@ class StatementComparison:
 def compare(
     before: Mapping[str, StatementTimes], now: Mapping[str, StatementTimes], max_slowdown: float
 ) -> StatementComparison:
-    """Counters at the time of the change against those of now.
+    """Compare the counters at the time of the change with the present ones.
 
     A statement is slower if the mean of its calls since the change is more than `max_slowdown` times the mean before,
-    and by more than two standard errors of the difference. Where the server keeps no variance, the standard deviation
-    is taken as the mean, as of exponential durations. Counters that went down were cleared: nothing can be said.
+    and the difference is more than two standard errors. Where the server keeps no variance, the standard deviation is
+    assumed to equal the mean, as for exponentially distributed durations. Counters that went down were reset, so such
+    a statement is not compared.
     """
     compared, worst, ratio_of_worst = 0, "", 0.0
     for key, first in before.items():
@@ -49,7 +53,7 @@ def compare(
             text = " ".join((last.text or first.text or key).split())
             worst = (
                 f"A statement takes {mean_since:.2f} ms instead of {mean_before:.2f} ms on average of {since.calls} "
-                f"calls: {text[:120]}"
+                f"calls (limit: {max_slowdown:g} times as long): {text[:120]}"
             )
             ratio_of_worst = ratio
     return StatementComparison(worst, compared)

@@ -1,5 +1,7 @@
-"""Acting on Aurora PostgreSQL through the RDS Data API, where a statement has no session that could be prepared for it
-or recognised by its process."""
+"""Changes indexes of Aurora PostgreSQL through the RDS Data API.
+
+The API offers no session that could be configured for a statement or recognised by its process.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,50 +15,55 @@ from optimizer.indexes.connect.drivers import Connection
 
 
 class DataApiServer(PostgresqlServer):
-    """`reading`, `opening`: EngineServer's; what they give is a DataApiConnection."""
+    """An EngineServer whose connections are DataApiConnections."""
 
     _is_session = sql.IS_STATEMENT
 
     def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection]) -> None:
-        # Nothing to prepare: the next call would have another session.
+        # There is nothing to prepare, because the next call would use another session.
         super().__init__(reading, opening, prepare="")
 
     def worker(self, lock_timeout_ms: int) -> Worker:
-        """StatementFailed unless the role's own sessions wait so long for a lock at the most (others would queue behind
-        the statement), and look names up in pg_catalog alone: no setting of ours lasts until it is sent."""
+        """Open a worker; raise StatementFailed unless the settings of the role are safe for a change.
+
+        No setting of this call lasts until the statement is sent. So the role itself must limit how long its sessions
+        wait for a lock (other statements queue behind them) and look names up in pg_catalog only.
+        """
         connection = self._opening()
-        assert isinstance(connection, DataApiConnection)  # noqa: S101 - as the policy says
+        assert isinstance(connection, DataApiConnection)  # noqa: S101 - the policy names a Data API
         (own,) = self._ask(connection, sql.OWN_SETTINGS)
         if not 0 < own["lock_timeout_ms"] <= lock_timeout_ms:
             raise StatementFailed(
-                "through the Data API the role itself must say how long to wait for a lock: "
+                f"through the Data API the role itself must wait at most {lock_timeout_ms} ms for a lock: "
                 f"ALTER ROLE {own['role']} SET lock_timeout = '{lock_timeout_ms}ms'"
             )
         if not search_path.is_closed(own["search_path"]):
             raise StatementFailed(
-                "through the Data API the role itself must say that names are looked up in pg_catalog alone: "
+                "through the Data API the role itself must look names up in pg_catalog only: "
                 f"ALTER ROLE {own['role']} SET search_path = pg_catalog, pg_temp"
             )
         return DataApiWorker(connection)
 
     def _identity(self, session: Mapping[str, Any]) -> dict[str, Any]:
-        """By the statement and the role; changes take turns on a cluster, so that there is one of it."""
+        """Identify the session by its statement and role; changes take turns on a cluster, so there is only one."""
         return {"statement": str(session["statement"])}
 
 
 class DataApiWorker:
-    """Sends one statement. The API answers after 45 s at the latest, and is waited for: only its own answer says that
-    the statement goes on."""
+    """Sends one statement and waits for the API, which responds within 45 s.
+
+    Only the response of the API tells that the statement continues.
+    """
 
     def __init__(self, connection: DataApiConnection) -> None:
         self._connection = connection
 
     def session(self, statement: str) -> dict[str, Any]:
-        """The statement is all that identifies it."""
+        """Return the statement, the only thing that identifies the session."""
         return {"statement": statement}
 
     def send(self, statement: str, _within_s: float) -> bool:
-        """As Worker's."""
+        """Send the statement as `Worker.send` specifies."""
         try:
             self._connection.go_on(statement)
         except StillRunning:
@@ -66,4 +73,4 @@ class DataApiWorker:
         return True
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because no connection is open."""

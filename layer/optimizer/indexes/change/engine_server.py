@@ -1,17 +1,25 @@
-"""What the servers of all engines have in common: asking, and sessions for one statement."""
+"""The part of the database servers that all engines share: queries, and sessions for one statement."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from optimizer.core import Change
+from optimizer.indexes.change.server import Cancelled, LockTimeout
 from optimizer.indexes.change.session import SessionWorker
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.drivers import Connection, DatabaseUnreachable
 
+NO_DEFINITION = "the change contains no definition of an index"
+
 
 class EngineServer:
-    """For one invocation. `reading`: gives a healthy connection, asked for once and again after it broke. `prepare`:
-    a statement that it needs first, if any. `opening`: gives a new one that its statement alone uses. `explain`: what a
-    driver's error means to the life of a change."""
+    """A database server for one invocation.
+
+    reading: returns a healthy connection; called once, and again after the connection broke.
+    opening: returns a new connection, reserved for one statement.
+    explain: translates an error of the driver into an error of `optimizer.indexes.change.server`.
+    prepare: a statement that a connection for reading needs first, if any.
+    """
 
     def __init__(
         self,
@@ -45,7 +53,7 @@ class EngineServer:
             raise
 
     def _open_worker(self, prepare: Callable[[Connection], Mapping[str, Any]]) -> SessionWorker:
-        """`prepare` sets the session up and says what identifies it."""
+        """Open a worker; `prepare` configures its session and returns what identifies it."""
         connection = self._opening()
         try:
             session = prepare(connection)
@@ -53,3 +61,17 @@ class EngineServer:
             drivers.close(connection)
             raise
         return SessionWorker(connection, session, self._explain)
+
+
+def definition_to_create(change: Change) -> str:
+    """Return the definition of the index that the change creates, or that rolling it back creates again."""
+    return str(change.after.get("definition") or change.undo.get("definition") or "")
+
+
+def explain_code(
+    code: object, lock_timeouts: Collection[object], cancellations: Collection[object]
+) -> Exception | None:
+    """Return the error for a code that means a lock timeout or a cancelled statement; None for any other code."""
+    if code in lock_timeouts:
+        return LockTimeout(f"the lock was not available in time ({code})")
+    return Cancelled(f"the statement was cancelled ({code})") if code in cancellations else None

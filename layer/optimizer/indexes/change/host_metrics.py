@@ -1,4 +1,4 @@
-"""The machine that a database of RDS runs on, as CloudWatch sees it: how busy it is, how much storage is free."""
+"""Reads from CloudWatch how busy the machine of an RDS database is and how much storage it has free."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from optimizer.policy import Database
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-# RDS writes a point a minute, a few minutes late at times.
+# RDS publishes one data point a minute, sometimes a few minutes late.
 _PERIOD_S = 60
 _READ = timedelta(minutes=15)
 _BUSY_MINUTES = 5
-# Aurora's data is on a volume that grows by itself; what a build sorts is on the instance's own disk.
+# The volume with Aurora's data grows by itself; a build sorts on the instance's local disk.
 _METRICS = {
     "cpu": ("CPUUtilization", "Average"),
     "storage": ("FreeStorageSpace", "Minimum"),
@@ -29,9 +29,10 @@ _ENDPOINT = re.compile(
 )
 
 
-def dimensions_of(database: Database) -> Mapping[str, str]:
-    """What CloudWatch has the writer under: as the policy says, or as the name of the endpoint does; empty for a server
-    that is not RDS's. A cluster's writer is found whichever instance it is.
+def cloudwatch_dimensions(database: Database) -> Mapping[str, str]:
+    """Return the dimensions of the writer in CloudWatch, from the policy or the name of the endpoint.
+
+    They are empty for a server outside RDS. The writer of a cluster is found whichever instance it is.
 
     Source of the names: "Amazon CloudWatch dimensions for Aurora" and "... for Amazon RDS", their users' guides.
     """
@@ -49,8 +50,8 @@ def dimensions_of(database: Database) -> Mapping[str, str]:
 
 
 def read_machine(cloudwatch: Callable[[], "CloudWatchClient"], database: Database, now: datetime) -> Machine:
-    """What is known of it now. Where CloudWatch cannot be asked nothing is, which `problem` says."""
-    dimensions = dimensions_of(database)
+    """Return the load and storage of the database's machine; `problem` says why a value is unknown."""
+    dimensions = cloudwatch_dimensions(database)
     if not dimensions:
         return Machine()
     machine = next(iter(dimensions.values()))
@@ -74,11 +75,11 @@ def read_machine(cloudwatch: Callable[[], "CloudWatchClient"], database: Databas
             MetricDataQueries=queries, StartTime=now - _READ, EndTime=now, ScanBy="TimestampDescending"
         )
     except (BotoCoreError, ClientError) as error:
-        return Machine(machine, problem=f"CloudWatch could not be asked: {str(error).rstrip('.')}")
+        return Machine(machine, problem=f"CloudWatch cannot be read: {str(error).rstrip('.')}")
     found = {result["Id"]: result["Values"] for result in answer["MetricDataResults"] if result["Values"]}
     busy = found.get("cpu", [])[:_BUSY_MINUTES]
-    missing = f"CloudWatch has no figures of {machine} for the last {_READ.seconds // 60} minutes"
-    free = [found[one][0] for one in ("storage", "local_storage") if one in found]
+    missing = f"CloudWatch has no data of {machine} for the last {_READ.seconds // 60} minutes"
+    free = [found[name][0] for name in ("storage", "local_storage") if name in found]
     return Machine(
         machine,
         cpu_percent=sum(busy) / len(busy) if busy else None,

@@ -1,4 +1,4 @@
-"""Asks PostgreSQL's planner what it would do without an index, with HypoPG: only this session sees the index hidden."""
+"""Asks PostgreSQL's planner for plans without an index, which HypoPG hides in this session only."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,18 +11,32 @@ from optimizer.indexes.postgresql.reader import looking
 
 _STATEMENTS = 20
 _WITHIN_S = 20
-# A function of the name that is none of the extension's may be anybody's.
+# The function must belong to the extension, because any user may create one of the same name.
 _HYPOPG = """
-SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-WHERE e.extname = 'hypopg' AND EXISTS (
-  SELECT FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
-  WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-    AND d.deptype = 'e' AND p.pronamespace = n.oid AND p.proname = 'hypopg_hide_index')"""
+SELECT quote_ident(n.nspname)
+FROM pg_extension e
+JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'hypopg'
+  AND EXISTS (
+    SELECT
+    FROM pg_depend d
+    JOIN pg_proc p ON p.oid = d.objid
+    WHERE d.classid = 'pg_proc'::regclass
+      AND d.refclassid = 'pg_extension'::regclass
+      AND d.refobjid = e.oid
+      AND d.deptype = 'e'
+      AND p.pronamespace = n.oid
+      AND p.proname = 'hypopg_hide_index'
+  )
+"""
 
 
 def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float) -> str:
-    """Which of the statements, the most expensive first, would cost more than `max_slowdown` times as much by the
-    planner's own reckoning, in one sentence; empty if none, or if the server has no HypoPG that can hide indexes."""
+    """Name, in one sentence, the statement that would suffer most without the index.
+
+    Only statements whose estimated cost would grow by more than the factor `max_slowdown` count; `texts` are in the
+    order of their total time. Return an empty string if there is none, or if HypoPG cannot hide indexes here.
+    """
     with looking(connection, _WITHIN_S):
         can_hide = connection.run(_HYPOPG)
     if not can_hide:
@@ -37,18 +51,22 @@ def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float)
                 run_one(connection, f"SELECT {hypopg}.hypopg_hide_index(CAST({int(oid)} AS oid))")
                 without = total_cost(generic_plan(connection, text))
         except DatabaseError:
-            # It cannot be planned without its values; the watch sees it anyway. What was prepared outlives the error.
+            # It cannot be planned without its values; the observation covers it anyway. The prepared statement
+            # outlives the error.
             connection.run("DEALLOCATE ALL")
             continue
         finally:
             _show_all(connection, hypopg)
         if cost > 0 and without / cost > ratio_of_worst:
             ratio_of_worst = without / cost
-            worst = f"The planner would need {ratio_of_worst:.1f} times as much for: {' '.join(text.split())[:120]}"
+            worst = (
+                f"The planner estimates {ratio_of_worst:.1f} times as much cost without the index for: "
+                f"{' '.join(text.split())[:120]}"
+            )
     return worst
 
 
 def _show_all(connection: Any, hypopg: str) -> None:
-    """The connection is used again, and what is hidden stays hidden for as long as it lives."""
+    """Make all indexes visible again, because the connection is reused and would keep them hidden."""
     with looking(connection, _WITHIN_S):
         run_one(connection, f"SELECT {hypopg}.hypopg_unhide_all_indexes()")

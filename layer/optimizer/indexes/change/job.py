@@ -1,7 +1,7 @@
-"""One statement from its first look around to its end: waits, starts, polls, cleans up, tries again.
+"""Takes one statement from its first check to its end: waits, starts, polls, cleans up and tries again.
 
-Everything that a later call must know is saved before the server is told anything, so that a Lambda may die anywhere:
-the next call asks the server what became of it.
+Everything that a later call must know is saved before anything is sent to the server. So a Lambda may be killed at any
+point: the next call asks the server what happened.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,25 +17,27 @@ from optimizer.indexes.change.server import Cancelled, DatabaseServer, Job, Lock
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
 from optimizer.policy import Indexes
 
-# Waited for in the call that sends the statement; most are over by then.
+# The call that sends the statement waits this long; most statements are done by then.
 _SEND_S = 5.0
 _RESERVE_MS = 15_000
 _LONGEST_POLL_S = 120
 _SHORTEST_POLL_S = 2
-# How long something may stand in the way before the job is given up (another change of ours: for as long as it may
-# take, too), and how long to wait between two looks.
+# How long a job waits for better conditions before it is blocked (for another change on the cluster: plus the time that
+# the other change may take), and how long it waits between two checks.
 _PATIENCE = timedelta(hours=1)
 _LOOK_AGAIN_S = 60
 _LONGEST_LOOK_AGAIN_S = 300
 _BACKOFF_S = 30
-# Hours: somebody's transaction may stand in the way. What is left even then, the next run drops as its own.
+# Cleaning up may take hours, because another session's transaction may prevent it. What remains even then is dropped by
+# the next run, which recognises it as its own.
 _CLEANING_TRIES = 60
 _LONGEST_CLEANING_S = 600
 _BUILDS = frozenset({Job.REBUILD, Job.CREATE})
+_TABLE_DROPPED = "its table was dropped meanwhile"
 
 
 class JobResult(StrEnum):
-    """How far a job is. BLOCKED: it was never begun, because something stood in its way all the time."""
+    """The result of a call. BLOCKED: the job never began, because the conditions never allowed it."""
 
     DONE = "done"
     PENDING = "pending"
@@ -45,7 +47,7 @@ class JobResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """`wait_s` until the next look, for PENDING."""
+    """The result of a call; `wait_s`: seconds until the next call of a PENDING job."""
 
     result: JobResult
     message: str = ""
@@ -54,9 +56,15 @@ class JobOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """save: stores the job's record (a JSON object) durably. take_turn, end_turn: of the cluster. begin_build: records
-    that what is left of the build will be ours. may_start: why nothing may start now (windows, freezes), or empty.
-    machine: reads what CloudWatch knows of the server's. remaining_ms: of this call."""
+    """The jobs of one change on one server.
+
+    save: stores the job's record (a JSON object) durably.
+    take_turn, end_turn: reserve the cluster for this change and release it.
+    begin_build: records that an index which the build may leave belongs to this application.
+    may_start: returns why nothing may start now (windows, freezes), or an empty string.
+    machine: reads the load and storage of the server from CloudWatch.
+    remaining_ms: returns the time that is left for this call.
+    """
 
     server: DatabaseServer
     limits: Indexes
@@ -69,7 +77,7 @@ class Jobs:
     remaining_ms: Callable[[], float]
 
     def go_on(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> JobOutcome:
-        """Take the job further. `record` is empty at first and holds what was saved last afterwards."""
+        """Advance the job; `record` is empty in the first call, and contains what was saved last in the others."""
         if not record:
             record.update(job=job.value, phase="waiting", attempt=0, since=now.isoformat())
             self.save(record)
@@ -79,7 +87,7 @@ class Jobs:
         return answer
 
     def stop(self, change: Change, record: dict[str, Any], now: datetime) -> JobOutcome:
-        """End the job where it is, and clean up. DONE: nothing of it runs or is left any more."""
+        """Stop the job and clean up; DONE means that nothing of it is running or left on the server."""
         job = Job(record["job"])
         if record["phase"] == "waiting":
             return JobOutcome(JobResult.DONE)
@@ -87,7 +95,7 @@ class Jobs:
         self.save(record)
         if self.server.running(record["session"]) is not None:
             self.server.cancel(record["session"])
-            return JobOutcome(JobResult.PENDING, "waiting for the statement to end", _SHORTEST_POLL_S)
+            return JobOutcome(JobResult.PENDING, "waiting for the cancelled statement to end", _SHORTEST_POLL_S)
         answer = self._settle(job, change, record, now, "it was stopped")
         if answer.result is not JobResult.PENDING:
             self.end_turn()
@@ -109,7 +117,7 @@ class Jobs:
             return JobOutcome(JobResult.PENDING, record.get("problem", ""), max(1, round(pause_s)))
         if not self.take_turn():
             patience = _PATIENCE + timedelta(minutes=self.limits.max_build_minutes)
-            return self._wait(record, now, "Another change is being made on the same cluster.", patience)
+            return self._wait(record, now, "Another change is being applied on the same cluster.", patience)
         live = observe.look(self.server, change, job)
         if live is None and job is not Job.CREATE:
             return self._gone(job)
@@ -119,10 +127,10 @@ class Jobs:
             return JobOutcome(JobResult.BLOCKED, closed)
         table = live or observe.table(self.server, change)
         if table is None:
-            return JobOutcome(JobResult.FAILED, "its table was dropped meanwhile")
+            return JobOutcome(JobResult.FAILED, _TABLE_DROPPED)
         blocked = obstacle(job, self.server.conditions(table), self.limits)
         if not blocked and job in BUILDING:
-            # An index to be made cannot be larger than all of its table.
+            # A new index cannot be larger than its whole table.
             blocked = obstacle_of_machine(self.machine(), (live or table).size_bytes, self.limits)
         if blocked:
             return self._wait(record, now, blocked, _PATIENCE)
@@ -153,7 +161,7 @@ class Jobs:
             try:
                 within_s = max(0.1, min(_SEND_S, (self.remaining_ms() - _RESERVE_MS) / 1000))
                 if not worker.send(statement, within_s):
-                    return JobOutcome(JobResult.PENDING, "the server is at work", _SHORTEST_POLL_S)
+                    return JobOutcome(JobResult.PENDING, "the statement is running", _SHORTEST_POLL_S)
                 record.update(sent=True)
             except (LockTimeout, Cancelled, DatabaseUnreachable) as ended:
                 record.update(problem=str(ended))
@@ -166,18 +174,18 @@ class Jobs:
     def _still_running(self, record: dict[str, Any], seconds: float, phase: str, now: datetime) -> JobOutcome:
         age = now - datetime.fromisoformat(record["began_at"])
         if age > timedelta(minutes=self.limits.max_build_minutes):
-            problem = f"it took longer than {self.limits.max_build_minutes} minutes"
+            problem = f"it took longer than {self.limits.max_build_minutes} minutes (indexes.max_build_minutes)"
             record.update(problem=problem, fatal=True)
             self.save(record)
             self.server.cancel(record["session"])
             return JobOutcome(JobResult.PENDING, problem, _SHORTEST_POLL_S)
-        # Prolongs the turn, too.
+        # This also prolongs the turn.
         self.take_turn()
         wait_s = min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, round(seconds / 4)))
-        return JobOutcome(JobResult.PENDING, f"the server is at work{f': {phase}' if phase else ''}", wait_s)
+        return JobOutcome(JobResult.PENDING, f"the statement is running{f': {phase}' if phase else ''}", wait_s)
 
     def _settle(self, job: Job, change: Change, record: dict[str, Any], now: datetime, problem: str) -> JobOutcome:
-        """The statement has ended, one way or the other: clean up, then say what became of it."""
+        """Clean up after the statement, however it ended, and return its outcome."""
         target = _state(record["target"])
         for left in self.server.leftovers(target, job):
             if left.oid in record["known"]:
@@ -189,7 +197,7 @@ class Jobs:
             except (LockTimeout, Cancelled) as busy:
                 if record["cleaned"] >= _CLEANING_TRIES:
                     return JobOutcome(
-                        JobResult.FAILED, f"{problem}; {left.schema}.{left.index} is left and must be dropped"
+                        JobResult.FAILED, f"{problem}; the invalid index {left.schema}.{left.index} must be dropped"
                     )
                 wait_s = min(_LONGEST_CLEANING_S, _BACKOFF_S * record["cleaned"])
                 return JobOutcome(JobResult.PENDING, f"cleaning up: {busy}", wait_s)
@@ -201,11 +209,11 @@ class Jobs:
         if live is None and job is not Job.CREATE:
             return self._gone(job)
         if job is Job.CREATE and observe.table(self.server, change) is None:
-            return JobOutcome(JobResult.FAILED, "its table was dropped meanwhile")
-        problem = problem or "the statement ended without its effect: its connection or the server was cut off"
+            return JobOutcome(JobResult.FAILED, _TABLE_DROPPED)
+        problem = problem or "the statement ended without effect, because its connection broke or the server stopped"
         if record.get("fatal") or record["attempt"] >= self.limits.lock_attempts:
-            tries = "" if record.get("fatal") else f" in {record['attempt']} tries"
-            return JobOutcome(JobResult.FAILED, f"It was not done{tries}: {problem}.")
+            tries = "" if record.get("fatal") else f" in {record['attempt']} attempts"
+            return JobOutcome(JobResult.FAILED, f"The statement did not succeed{tries}: {problem}.")
         wait_s = _backoff_s(record)
         record.update(phase="waiting", problem=problem, not_before=(now + timedelta(seconds=wait_s)).isoformat())
         record.pop("known", None)
@@ -213,7 +221,7 @@ class Jobs:
         return JobOutcome(JobResult.PENDING, problem, wait_s)
 
     def _wait(self, record: dict[str, Any], now: datetime, reason: str, patience: timedelta) -> JobOutcome:
-        """More and more patiently: the state machine asks a limited number of times."""
+        """Wait, longer each time, because the state machine polls a limited number of times."""
         waited = now - datetime.fromisoformat(record["since"])
         if waited > patience:
             return JobOutcome(JobResult.BLOCKED, reason)
@@ -241,7 +249,10 @@ class Jobs:
 
 
 def _pause_s(record: Mapping[str, Any], now: datetime) -> float:
-    """Seconds until the next try. A pause longer than any that is made means that the clock was set back meanwhile."""
+    """Return the seconds until the next attempt.
+
+    A pause that is longer than the longest possible one means that the clock was set back in the meantime.
+    """
     if "not_before" not in record:
         return 0.0
     pause_s = (datetime.fromisoformat(record["not_before"]) - now).total_seconds()

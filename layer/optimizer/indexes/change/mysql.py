@@ -1,4 +1,4 @@
-"""Acting on MySQL 8 and later and MariaDB 10.6 and later: what is there, what is going on, and the statements."""
+"""Reads and changes indexes of MySQL 8 and later and MariaDB 10.6 and later."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -6,12 +6,10 @@ from typing import Any
 
 from optimizer.core import Change
 from optimizer.indexes.change import mysql_sql as sql
-from optimizer.indexes.change.engine_server import EngineServer
+from optimizer.indexes.change.engine_server import NO_DEFINITION, EngineServer, definition_to_create, explain_code
 from optimizer.indexes.change.server import (
-    Cancelled,
     Conditions,
     Job,
-    LockTimeout,
     State,
     StatementFailed,
     StatementProgress,
@@ -20,13 +18,14 @@ from optimizer.indexes.change.server import (
 )
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.drivers import Connection, DatabaseUnreachable
+from optimizer.indexes.mysql.identifiers import SYSTEM_SCHEMAS, quoted, unquoted
 
-# Lock wait timeout, deadlock, NOWAIT; query interrupted, execution time exceeded.
-_LOCK = (1205, 1213, 3572)
-_KILLED = (1317, 3024, 1969)
-# Shutdown, gone away, lost, connection killed.
-_GONE = (1053, 1927, 2006, 2013, 2055)
-_KEY = re.compile(r"^(?:(UNIQUE|FULLTEXT|SPATIAL) )?KEY `((?:[^`]|``)*)` (.*)$")
+# Error numbers: lock wait timeout, deadlock, NOWAIT; query interrupted, execution time exceeded (MySQL, MariaDB).
+_LOCK_TIMEOUTS = (1205, 1213, 3572)
+_CANCELLATIONS = (1317, 3024, 1969)
+# Server shutdown, connection killed, server has gone away, connection lost (2013 and 2055).
+_CONNECTION_LOST = (1053, 1927, 2006, 2013, 2055)
+_KEY = re.compile(r"^(?:(UNIQUE|FULLTEXT|SPATIAL) )?KEY (`(?:[^`]|``)*`) (.*)$")
 _PRIMARY = "PRIMARY"
 _HIDDEN = re.compile(r"\s*(?:/\*!80000 INVISIBLE \*/|\bIGNORED\b)")
 _PICOSECONDS_A_MS = 1e9
@@ -35,16 +34,16 @@ _NO_COPY = "ALGORITHM=INPLACE, LOCK=NONE"
 
 
 class MysqlServer(EngineServer):
-    """`mariadb`: which of the two dialects. `reading` and `opening` as for PostgreSQL."""
+    """An EngineServer for MySQL, or for MariaDB if `mariadb` is true."""
 
     def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection], *, mariadb: bool) -> None:
-        # MySQL gives sizes and times of a day ago otherwise.
-        fresh = "" if mariadb else "SET SESSION information_schema_stats_expiry = 0"
-        super().__init__(reading, opening, explain, fresh)
+        # MySQL caches sizes and times for a day by default.
+        prepare = "" if mariadb else "SET SESSION information_schema_stats_expiry = 0"
+        super().__init__(reading, opening, explain, prepare)
         self._mariadb = mariadb
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
-        """The index, as SHOW CREATE TABLE writes it, or the table."""
+        """Return the state of the index, as SHOW CREATE TABLE prints it, or of the table if `index` is empty."""
         found = self._rows(sql.TABLE, schema=schema, table=table)
         if not found:
             return None
@@ -54,7 +53,7 @@ class MysqlServer(EngineServer):
         )
         mark = str(row["made"] if analyzed is None else analyzed)
         size_bytes = int(row["data_length"] or 0) + int(row["index_length"] or 0)
-        system = "it belongs to the system" if schema in sql.SYSTEM_SCHEMAS else ""
+        system = "it belongs to the system" if schema in SYSTEM_SCHEMAS else ""
         if not index:
             return State(schema, table, "", size_bytes, mark, protected=system)
         line = self._key(schema, table, index)
@@ -72,7 +71,7 @@ class MysqlServer(EngineServer):
                 or 0
             ),
             mark=f"{shape}/{is_visible}",
-            definition=f"{kind}INDEX {_name(index)} {shape}",
+            definition=f"{kind}INDEX {quoted(index)} {shape}",
             shape=f"{kind}{shape}",
             is_visible=is_visible,
             is_special=bool(kind) or "(`" not in shape,
@@ -81,11 +80,11 @@ class MysqlServer(EngineServer):
         )
 
     def conditions(self, state: State) -> Conditions:
-        """Transactions, lock queue and other changes of the table. Replicas are asked by the planner."""
+        """Read the open transactions, the lock queue and other changes of the table; the lag of replicas is unknown."""
         try:
             oldest = self._rows(sql.OLDEST_TRANSACTION)[0]
         except StatementFailed:
-            # Only with the PROCESS privilege.
+            # The role has no PROCESS privilege.
             oldest = {"seconds": None, "holder": ""}
         waiters = self._rows(sql.LOCK_WAITERS)[0]
         busy = self._rows(sql.BUSY, table=f"%{state.table}%")
@@ -94,18 +93,18 @@ class MysqlServer(EngineServer):
             transaction_s=None if oldest["seconds"] is None else float(oldest["seconds"]),
             holder=str(oldest["holder"] or ""),
             lock_waiters=int(waiters["waiters"]),
-            busy=f"another change of it is running (connection {busy[0]['id']})" if busy else "",
+            busy=f"another change of the table is running (connection {busy[0]['id']})" if busy else "",
             active_sessions=int(active[0]["Value"]) - 1 if active else None,
         )
 
     def statement(self, job: Job, change: Change, state: State | None) -> str:
-        """The SQL of a job. What would copy the table or stop writes is refused by the server, not done."""
-        table = f"{_name(change.before['schema'])}.{_name(change.before['table'])}"
+        """Return the SQL of a job; the server rejects what would copy the table or block writes."""
+        table = f"{quoted(change.before['schema'])}.{quoted(change.before['table'])}"
         if job is Job.CREATE:
-            return self._create(table, str(change.after.get("definition") or change.undo.get("definition") or ""))
+            return self._create(table, definition_to_create(change))
         if state is None:
-            raise StatementFailed(f"there is nothing to {job.value}")
-        index = _name(state.index)
+            raise StatementFailed(f"{job.value} is impossible: the index or table does not exist")
+        index = quoted(state.index)
         if job is Job.ANALYZE:
             return f"ANALYZE TABLE {table}"
         if job is Job.OPTIMIZE:
@@ -119,7 +118,7 @@ class MysqlServer(EngineServer):
         raise StatementFailed(f"{'MariaDB' if self._mariadb else 'MySQL'} has no {job.value}")
 
     def worker(self, lock_timeout_ms: int) -> Worker:
-        """A connection whose statements wait whole seconds for a metadata lock, one at least."""
+        """Open a connection whose statements wait for a metadata lock in whole seconds, at least one."""
         seconds = max(1, round(lock_timeout_ms / 1000))
 
         def prepare(connection: Connection) -> dict[str, Any]:
@@ -132,29 +131,32 @@ class MysqlServer(EngineServer):
         return self._open_worker(prepare)
 
     def running(self, session: Mapping[str, Any]) -> StatementProgress | None:
-        """By connection and start of the server, which begins counting connections anew."""
+        """Return the progress of the session's statement; None if the session is idle or has ended.
+
+        A session is identified by its connection id and the start of the server, which restarts the numbering.
+        """
         booted = int(self._rows(sql.SESSION)[0]["now"]) - int(self._rows(sql.UPTIME)[0]["Value"])
-        # Both are the difference of two clocks in whole seconds.
+        # Both start times are differences of two clocks in whole seconds.
         if abs(booted - int(session["since"])) > 2:
             return None
         found = self._rows(sql.RUNNING, id=int(session["pid"]))
         return StatementProgress(float(found[0]["seconds"] or 0), str(found[0]["phase"] or "")) if found else None
 
     def cancel(self, session: Mapping[str, Any]) -> None:
-        """Ends the statement, not the connection."""
+        """Cancel the statement, but keep the connection."""
         if self.running(session) is not None:
             self._rows(f"KILL QUERY {int(session['pid'])}")
 
     def leftovers(self, _state: State, _job: Job) -> Sequence[State]:
-        """None: DDL is atomic, the server itself removes what an interrupted ALTER has built."""
+        """Return nothing: DDL is atomic, so the server itself removes what an interrupted ALTER has built."""
         return ()
 
     def remove(self, leftover: State, lock_timeout_ms: int) -> None:
-        """Never called, because there are no leftovers."""
-        raise StatementFailed(f"{leftover.index} is no leftover; within {lock_timeout_ms} ms nothing was done")
+        """Raise StatementFailed, because MySQL and MariaDB leave nothing."""
+        raise StatementFailed(f"{leftover.index} is not a leftover; nothing was done within {lock_timeout_ms} ms")
 
     def times(self, state: State) -> Mapping[str, StatementTimes] | None:
-        """From the digests of performance_schema, which MariaDB has switched off by default."""
+        """Read the statement digests of performance_schema, which MariaDB switches off by default."""
         if int(self._rows("SELECT @@performance_schema AS is_on")[0]["is_on"]) == 0:
             return None
         try:
@@ -169,7 +171,7 @@ class MysqlServer(EngineServer):
         }
 
     def missed(self, _state: State, _max_slowdown: float) -> str:
-        """Nothing: here an index is hidden for real, and watched."""
+        """Return an empty string: here the index itself is hidden during the observation."""
         return ""
 
     def _create(self, table: str, definition: str) -> str:
@@ -177,18 +179,18 @@ class MysqlServer(EngineServer):
         if created is not None:
             return f"{definition.rstrip('; ')} ALGORITHM=INPLACE LOCK=NONE"
         if re.match(r"(UNIQUE |FULLTEXT |SPATIAL )?INDEX `", definition) is None:
-            raise StatementFailed("there is no definition of an index to create")
+            raise StatementFailed(NO_DEFINITION)
         return f"ALTER TABLE {table} ADD {definition}, {_NO_COPY}"
 
     def _key(self, schema: str, table: str, index: str) -> tuple[str, str, bool] | None:
-        """(kind with a space, the keys and options as the server writes them, whether queries may use it)."""
-        shown = self._rows(f"SHOW CREATE TABLE {_name(schema)}.{_name(table)}")[0]
+        """Return (kind with a trailing space, keys and options as the server prints them, is visible to queries)."""
+        shown = self._rows(f"SHOW CREATE TABLE {quoted(schema)}.{quoted(table)}")[0]
         for line in str(shown.get("Create Table", "")).splitlines():
             written = line.strip().removesuffix(",")
             if index == _PRIMARY and written.startswith("PRIMARY KEY "):
                 return "PRIMARY ", written.removeprefix("PRIMARY KEY "), True
             match = _KEY.match(written)
-            if match and match.group(2).replace("``", "`") == index:
+            if match and unquoted(match.group(2)) == index:
                 shape = _HIDDEN.sub("", match.group(3))
                 return f"{match.group(1)} " if match.group(1) else "", shape, shape == match.group(3)
         return None
@@ -197,18 +199,18 @@ class MysqlServer(EngineServer):
         if index == _PRIMARY:
             return "it is the primary key"
         if not facts["non_unique"]:
-            return "it is unique, which is a rule of the data"
+            return "it is unique and protects the data"
         keys = [row["name"] for row in self._rows(sql.COLUMNS, schema=schema, table=table, index=index)]
         others = self._rows(sql.OTHER_INDEXES, schema=schema, table=table, index=index)
         for row in self._rows(sql.FOREIGN_KEYS, schema=schema, table=table):
             columns = str(row["columns"]).split(sql.SEPARATOR)
-            served = [o for o in others if str(o["columns"]).split(sql.SEPARATOR)[: len(columns)] == columns]
+            served = any(str(other["columns"]).split(sql.SEPARATOR)[: len(columns)] == columns for other in others)
             if keys[: len(columns)] == columns and not served:
                 return f"it alone serves the foreign key {row['name']}"
         return ""
 
     def _if_allowed(self, query: str, column: str, **values: Any) -> Any:
-        """The value, or None where the role may not read it."""
+        """Return the value of `column`, or None where the role may not read it."""
         try:
             return self._rows(query, **values)[0][column]
         except StatementFailed:
@@ -216,17 +218,9 @@ class MysqlServer(EngineServer):
 
 
 def explain(error: BaseException) -> Exception:
-    """What a driver's error means to the life of a change."""
+    """Translate an error of the driver into what it means for a change."""
     code = drivers.error_code(error)
-    if code in _LOCK:
-        return LockTimeout(f"no lock was got in time ({code})")
-    if code in _KILLED:
-        return Cancelled(f"the statement was cancelled ({code})")
-    if code is None or code in _GONE or isinstance(error, OSError):
+    known = explain_code(code, _LOCK_TIMEOUTS, _CANCELLATIONS)
+    if known is None and (code is None or code in _CONNECTION_LOST or isinstance(error, OSError)):
         return DatabaseUnreachable(f"the connection broke: {error}")
-    return StatementFailed(f"{error}")
-
-
-def _name(name: str) -> str:
-    """Quoted as the servers do themselves."""
-    return "`" + name.replace("`", "``") + "`"
+    return known or StatementFailed(f"{error}")

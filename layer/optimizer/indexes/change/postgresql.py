@@ -1,4 +1,4 @@
-"""Acting on PostgreSQL 13 and later: what is there, what is going on, and the statements."""
+"""Reads and changes indexes of PostgreSQL 13 and later."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -6,9 +6,8 @@ from typing import Any
 
 from optimizer.core import Change
 from optimizer.indexes.change import postgresql_sql as sql
-from optimizer.indexes.change.engine_server import EngineServer
+from optimizer.indexes.change.engine_server import NO_DEFINITION, EngineServer, definition_to_create, explain_code
 from optimizer.indexes.change.server import (
-    Cancelled,
     Conditions,
     Job,
     LockTimeout,
@@ -21,17 +20,18 @@ from optimizer.indexes.change.server import (
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.drivers import AccessDenied, Connection, DatabaseUnreachable
 
-_LOCK_NOT_AVAILABLE = ("55P03", "40P01")
-_CANCELLED = ("57014", "57P01")
-_SYSTEM_GONE = ("57P02", "57P03")
+# SQLSTATEs: lock not available, deadlock; query cancelled, admin shutdown; crash shutdown, cannot connect now.
+_LOCK_TIMEOUTS = ("55P03", "40P01")
+_CANCELLATIONS = ("57014", "57P01")
+_SERVER_STOPPED = ("57P02", "57P03")
 _LEFT_BY_REBUILD = re.compile(r"_cc(new|old)\d*$")
 _LONGEST_LOOK_MS = 20_000
 
 
 class PostgresqlServer(EngineServer):
-    """`reading`, `opening` and `prepare`: EngineServer's."""
+    """An EngineServer for PostgreSQL."""
 
-    # What tells a session from all others, with the values of `_identity`.
+    # The condition that identifies a session, with the values of `_identity`.
     _is_session = sql.IS_PROCESS
 
     def __init__(
@@ -43,7 +43,7 @@ class PostgresqlServer(EngineServer):
         super().__init__(reading, opening, explain, prepare)
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
-        """The index, or the table, of these names."""
+        """Return the state of the index, or of the table if `index` is empty."""
         if not index:
             found = self._rows(sql.LOOK_TABLE, schema=schema, table=table)
             return _table_state(found[0], job) if found else None
@@ -51,7 +51,7 @@ class PostgresqlServer(EngineServer):
         return _index_state(found[0], job) if found else None
 
     def conditions(self, state: State) -> Conditions:
-        """Transactions, lock queue, replicas and other work on the table."""
+        """Read the open transactions, the lock queue, the lag of replicas and other commands on the table."""
         (oldest,) = self._rows(sql.OLDEST_TRANSACTION)
         (prepared,) = self._rows(sql.OLDEST_PREPARED)
         (waiters,) = self._rows(sql.LOCK_WAITERS)
@@ -61,7 +61,7 @@ class PostgresqlServer(EngineServer):
         if prepared["seconds"] is not None and float(prepared["seconds"]) > seconds:
             seconds, holder = float(prepared["seconds"]), f"prepared transaction {prepared['gid']}"
         return Conditions(
-            # A role that does not see others' transactions knows only of those it sees.
+            # A role that may not see all transactions cannot tell that there is no older one.
             transaction_s=seconds if seconds or oldest["sees_all"] else None,
             holder=holder,
             lock_waiters=int(waiters["waiters"]),
@@ -71,11 +71,11 @@ class PostgresqlServer(EngineServer):
         )
 
     def statement(self, job: Job, change: Change, state: State | None) -> str:
-        """The SQL of a job. Names are quoted by the server, by oid; definitions are the server's own."""
+        """Return the SQL of a job; the server quotes the names by oid, and definitions are its own text."""
         if job is Job.CREATE:
-            return concurrently(str(change.after.get("definition") or change.undo.get("definition") or ""))
+            return concurrently(definition_to_create(change))
         if state is None:
-            raise StatementFailed(f"there is nothing to {job.value}")
+            raise StatementFailed(f"{job.value} is impossible: the index or table does not exist")
         if job in (Job.ANALYZE, Job.VACUUM):
             return f"{job.value.upper()} {self._quoted(sql.QUOTED_TABLE, table_oid=state.table_oid)}"
         if job is Job.CLEAN_PENDING_LIST:
@@ -85,19 +85,19 @@ class PostgresqlServer(EngineServer):
             return f"REINDEX INDEX CONCURRENTLY {name}"
         if job is Job.DROP:
             return f"DROP INDEX CONCURRENTLY {name}"
-        raise StatementFailed(f"PostgreSQL cannot {job.value} an index")
+        raise StatementFailed(f"PostgreSQL has no {job.value} for an index")
 
     def worker(self, lock_timeout_ms: int) -> Worker:
-        """A connection in autocommit whose statement waits so long for each lock, and otherwise as long as it needs."""
+        """Open a connection in autocommit; only locks limit how long its statement may take."""
         settings = {
             "lock_timeout": str(lock_timeout_ms),
             "statement_timeout": "0",
             "idle_in_transaction_session_timeout": "0",
-            # A notice to a client that is gone would end the statement.
+            # A notice to a client that no longer exists would end the statement.
             "client_min_messages": "error",
-            # One process and no more: those who work on the database come first.
+            # A build uses one process, because the users of the database have priority.
             "max_parallel_maintenance_workers": "0",
-            # VACUUM and ANALYZE at the pace of autovacuum; by hand they would know no pauses. Builds have none.
+            # VACUUM and ANALYZE run at the pace of autovacuum, because a manual one makes no pauses by default.
             "vacuum_cost_delay": "2ms",
         }
 
@@ -117,7 +117,7 @@ class PostgresqlServer(EngineServer):
         return self._open_worker(prepare)
 
     def running(self, session: Mapping[str, Any]) -> StatementProgress | None:
-        """As Server's."""
+        """Return the progress of the session's statement; None if the session is idle or has ended."""
         found = self._rows(sql.RUNNING.format(is_session=self._is_session), **self._identity(session))
         if not found:
             return None
@@ -129,12 +129,15 @@ class PostgresqlServer(EngineServer):
         )
 
     def cancel(self, session: Mapping[str, Any]) -> None:
-        """As a person would: the statement ends at the next point where it can."""
+        """Cancel the statement, which ends at the next point where it can."""
         self._rows(sql.CANCEL.format(is_session=self._is_session), **self._identity(session))
 
     def leftovers(self, state: State, job: Job) -> Sequence[State]:
-        """After REINDEX: invalid twins named `..._ccnew` or `..._ccold`, whose names may be cut to 63 bytes, so that
-        the shape decides. After CREATE or DROP: the index itself where it is invalid."""
+        """List the invalid indexes that the job may have left.
+
+        After REINDEX these are twins named `..._ccnew` or `..._ccold`; their names may be cut to 63 bytes, so their
+        shape decides. After CREATE or DROP it is the index itself, if it is invalid.
+        """
         found = []
         for row in self._rows(sql.LEFTOVERS, table_oid=state.table_oid):
             left = self.look(row["schema"], row["table"], row["index"], Job.DROP)
@@ -147,7 +150,7 @@ class PostgresqlServer(EngineServer):
         return found
 
     def remove(self, leftover: State, lock_timeout_ms: int) -> None:
-        """DROP INDEX CONCURRENTLY, after a last look that it is the same and still invalid."""
+        """Drop the leftover concurrently, after a last check that it is the same index and still invalid."""
         live = self.look(leftover.schema, leftover.table, leftover.index, Job.DROP)
         if live is None or live.is_valid or (live.oid, live.shape) != (leftover.oid, leftover.shape):
             return
@@ -155,14 +158,15 @@ class PostgresqlServer(EngineServer):
         try:
             name = self._quoted(sql.QUOTED_INDEX, oid=live.oid, table_oid=live.table_oid)
             statement = f"DROP INDEX CONCURRENTLY {name}"
-            if not worker.send(statement, lock_timeout_ms / 1000 * 3 + 30):
+            within_s = lock_timeout_ms / 1000 * 3 + 30
+            if not worker.send(statement, within_s):
                 self.cancel(worker.session(statement))
-                raise LockTimeout(f"{leftover.index} could not be dropped yet")
+                raise LockTimeout(f"dropping {leftover.index} took longer than {within_s:.0f} s and was cancelled")
         finally:
             worker.close()
 
     def times(self, state: State) -> Mapping[str, StatementTimes] | None:
-        """From pg_stat_statements where it is installed and may be read."""
+        """Read pg_stat_statements, where it is installed and may be read."""
         views = self._rows(sql.STATEMENT_VIEW)
         if not views:
             return None
@@ -171,7 +175,7 @@ class PostgresqlServer(EngineServer):
         try:
             found = self._rows(sql.STATEMENTS.format(view=views[0]["name"], **columns), table=state.table)
         except StatementFailed:
-            # Installed, but not among shared_preload_libraries.
+            # The extension is installed, but not among shared_preload_libraries.
             return None
         return {
             row["key"]: StatementTimes(
@@ -181,15 +185,15 @@ class PostgresqlServer(EngineServer):
         }
 
     def missed(self, state: State, max_slowdown: float) -> str:
-        """With HypoPG, on the statements that name the table."""
+        """Compare the plans of the table's statements with and without the index, using HypoPG."""
         from optimizer.indexes.change.hypothetical import missed
 
-        times = self.times(state) or {}
-        texts = [one.text for one in sorted(times.values(), key=lambda one: -one.total_ms)]
+        statements = (self.times(state) or {}).values()
+        texts = [statement.text for statement in sorted(statements, key=lambda statement: -statement.total_ms)]
         return missed(self._reading(), state.oid or 0, texts, max_slowdown) if texts else ""
 
     def _identity(self, session: Mapping[str, Any]) -> dict[str, Any]:
-        """By process and start of the session, because process ids are used again."""
+        """Identify the session by its process and its start, because process ids are reused."""
         return {"pid": int(session["pid"]), "since": str(session["since"])}
 
     def _replica_lag_s(self) -> float | None:
@@ -200,31 +204,27 @@ class PostgresqlServer(EngineServer):
     def _quoted(self, query: str, **values: Any) -> str:
         found = self._rows(query, **values)
         if not found:
-            raise StatementFailed("what the change is about is gone")
+            raise StatementFailed("the index or table of the change no longer exists")
         return str(found[0]["name"])
 
 
 def concurrently(definition: str) -> str:
-    """The statement of pg_get_indexdef that builds beside the running work."""
+    """Return the statement of pg_get_indexdef with CONCURRENTLY, so that the table stays writable."""
     match = re.match(r"CREATE (UNIQUE )?INDEX (?:CONCURRENTLY )?", definition)
     if match is None:
-        raise StatementFailed("there is no definition of an index to create")
+        raise StatementFailed(NO_DEFINITION)
     return f"CREATE {match.group(1) or ''}INDEX CONCURRENTLY {definition[match.end() :]}"
 
 
 def explain(error: BaseException) -> Exception:
-    """What a driver's error means to the life of a change."""
+    """Translate an error of the driver into what it means for a change."""
     if isinstance(error, AccessDenied):
         return error
     code = drivers.error_code(error)
     text = str(error.args[0].get("M")) if error.args and isinstance(error.args[0], dict) else str(error)
-    if code in _LOCK_NOT_AVAILABLE:
-        return LockTimeout(f"no lock was got in time ({code})")
-    if code in _CANCELLED:
-        return Cancelled(f"the statement was cancelled ({code})")
-    if code is None or code in _SYSTEM_GONE:
+    if code is None or code in _SERVER_STOPPED:
         return DatabaseUnreachable(f"the connection broke: {text}")
-    return StatementFailed(f"{text} ({code})")
+    return explain_code(code, _LOCK_TIMEOUTS, _CANCELLATIONS) or StatementFailed(f"{text} ({code})")
 
 
 def _index_state(row: Mapping[str, Any], job: Job) -> State:
@@ -258,7 +258,8 @@ def _table_state(row: Mapping[str, Any], job: Job) -> State:
     )
 
 
-# What each job must leave alone; a rebuild keeps what a constraint needs.
+# The reasons why an index is protected from every job, from a rebuild, and from a drop. A rebuild keeps what a
+# constraint needs.
 _ALWAYS = {
     "is_system": "it belongs to the system",
     "of_extension": "it belongs to an extension",

@@ -1,4 +1,4 @@
-"""The server of a database in the policy, by its engine."""
+"""The choice of the server class for a database of the policy."""
 
 from functools import partial
 
@@ -10,7 +10,10 @@ from optimizer.policy import Database
 
 
 def server_for(database: Database, pool: Connections) -> DatabaseServer:
-    """The writer itself: what changes indexes never goes through a proxy, which would hide and reuse its sessions."""
+    """Return the server of the database's writer.
+
+    Changes never go through a proxy, which would hide and reuse their sessions.
+    """
     reading, opening = partial(pool.get, database), partial(pool.open, database)
     if database.data_api_arn:
         from optimizer.indexes.change.data_api import DataApiServer

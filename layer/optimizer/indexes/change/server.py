@@ -1,4 +1,4 @@
-"""What the life of a change asks of a database server, whatever its engine."""
+"""The interface between a change of indexes and the database server, the same for every engine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from optimizer.core import Change
 
 
 class Job(StrEnum):
-    """One statement that changes something."""
+    """One statement that changes something on the server."""
 
     ANALYZE = "analyze"
     VACUUM = "vacuum"
@@ -23,22 +23,31 @@ class Job(StrEnum):
 
 
 class LockTimeout(RuntimeError):
-    """The statement waited as long as it may for a lock; nothing of it stays, or only what `leftovers` finds."""
+    """The statement waited for a lock for as long as it may.
+
+    It has no effect, apart from invalid indexes that `leftovers` lists.
+    """
 
 
 class Cancelled(RuntimeError):
-    """Somebody or some limit ended the statement."""
+    """A person or a limit of the server ended the statement."""
 
 
 class StatementFailed(RuntimeError):
-    """The server does not carry the statement out; another try would not either."""
+    """The server rejects the statement and would reject it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """An index or table (`index` empty) as it is. `definition` is the statement that makes the index again; `shape` is
-    the definition without the name. `mark` changes with each rebuild, vacuum or analyze: what it is made of is the
-    engine's. `protected`: why the change at hand must not touch it. `scans` counts its uses, None if not known."""
+    """The live state of an index, or of a table where `index` is empty.
+
+    definition: the statement that creates the index again.
+    shape: the definition without the name of the index.
+    mark: changes with each rebuild, vacuum or analyze; each engine composes it differently.
+    is_special: a rebuild needs more care (unique, partial, on an expression).
+    protected: the reason why this job must not touch the index; empty if it may.
+    scans: how often the index has been used; None if unknown.
+    """
 
     schema: str
     table: str
@@ -58,8 +67,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What could make a build wait or hurt; None is not known. `busy`: another build or vacuum of the same table.
-    `active_sessions`: at work on the whole server."""
+    """The circumstances that could make a build wait or do harm; None means unknown.
+
+    transaction_s: age of the oldest open transaction, which `holder` names.
+    busy: another build or vacuum of the same table, in words; empty if there is none.
+    active_sessions: sessions of the whole server that are executing a statement.
+    """
 
     transaction_s: float | None = None
     holder: str = ""
@@ -71,7 +84,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class StatementProgress:
-    """A statement that is running, with the server's own words for where it is."""
+    """A running statement. `phase` is in the server's own words, `share` is the part that is done (0 to 1)."""
 
     seconds: float
     phase: str = ""
@@ -80,8 +93,10 @@ class StatementProgress:
 
 @dataclass(frozen=True, slots=True)
 class StatementTimes:
-    """What the server counted of one statement since its counters were cleared; `squares_ms2`: the sum of the squares
-    of the durations, None where the server keeps no variance."""
+    """The server's counters of one statement since they were last reset.
+
+    squares_ms2: the sum of the squared durations; None where the server keeps no variance.
+    """
 
     calls: int
     total_ms: float
@@ -90,57 +105,70 @@ class StatementTimes:
 
 
 class Worker(Protocol):
-    """A connection of its own for one statement that may take hours."""
+    """A dedicated connection for one statement that may take hours."""
 
     def session(self, statement: str) -> dict[str, Any]:
-        """What tells the session that will run the statement from all others of the server, also later: plain JSON."""
+        """Return, as plain JSON, what identifies the session of the statement among all others, now and later."""
 
     def send(self, statement: str, within_s: float) -> bool:
-        """Send it and wait so long: True if it is done, False if it goes on without us. LockTimeout, Cancelled or
-        StatementFailed if it has ended otherwise; Unreachable if the connection broke."""
+        """Send the statement and wait for `within_s` seconds.
+
+        Return True if it is done and False if it continues on the server. Raise LockTimeout, Cancelled or
+        StatementFailed if it ended in another way, and DatabaseUnreachable if the connection broke.
+        """
 
     def close(self) -> None:
-        """Hang up; a statement that goes on does not mind."""
+        """Close the connection; a statement that continues is not affected."""
 
 
 class DatabaseServer(Protocol):
-    """The writer of a database, read and changed. Unreachable is raised by everything where it cannot be asked."""
+    """The writer of a database, which is read and changed.
+
+    Every method raises DatabaseUnreachable where the server does not respond.
+    """
 
     def look(self, schema: str, table: str, index: str, job: Job) -> State | None:
-        """The index, or the table if `index` is empty; None if there is none of that name."""
+        """Return the state of the index, or of the table if `index` is empty; None if it does not exist."""
 
     def conditions(self, state: State) -> Conditions:
-        """What is going on around it."""
+        """Return the circumstances on the server and around the table."""
 
     def statement(self, job: Job, change: Change, state: State | None) -> str:
-        """The SQL of a job, with names as the server quotes them; StatementFailed where it cannot be written."""
+        """Return the SQL of a job, with names quoted for the server; raise StatementFailed if there is none."""
 
     def worker(self, lock_timeout_ms: int) -> Worker:
-        """A new connection whose statements wait so long for a lock."""
+        """Open a connection whose statements wait at most `lock_timeout_ms` for a lock."""
 
     def running(self, session: Mapping[str, Any]) -> StatementProgress | None:
-        """What the session does; None if it is gone or idle."""
+        """Return the progress of the session's statement; None if the session is idle or has ended."""
 
     def cancel(self, session: Mapping[str, Any]) -> None:
-        """End what the session does, if it still does."""
+        """Cancel the session's statement if it is still running."""
 
     def leftovers(self, state: State, job: Job) -> Sequence[State]:
-        """Invalid indexes of the same table that an interrupted build of this index would leave."""
+        """List the invalid indexes of the table that an interrupted build of this index would leave."""
 
     def remove(self, leftover: State, lock_timeout_ms: int) -> None:
-        """Drop what was left, by its identity, if it still is what it was. LockTimeout if others are in the way."""
+        """Drop a leftover if it is still the same index; raise LockTimeout if other sessions prevent it."""
 
     def times(self, state: State) -> Mapping[str, StatementTimes] | None:
-        """The statements that name the table, by a key that stays; None where the server does not count them."""
+        """Return the statements that name the table, by a stable key; None where the server does not count them."""
 
     def missed(self, state: State, max_slowdown: float) -> str:
-        """Which statement would cost more without the index, by the planner's reckoning; empty if none or not known."""
+        """Name the statement that would cost more without the index, as the planner estimates.
+
+        Return an empty string if no statement would, or if the server cannot tell.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`name`: what CloudWatch has it under; empty: it is none of RDS's as far as the policy and the host name say.
-    None is not known, and `problem` is why. cpu_percent: mean of the last minutes. free_bytes: the latest figure."""
+    """The load and storage of the machine that the database runs on; None means unknown, for the reason `problem`.
+
+    name: its identifier in CloudWatch; empty if neither the policy nor the host name says that it belongs to RDS.
+    cpu_percent: the mean of the last minutes.
+    free_bytes: the latest value.
+    """
 
     name: str = ""
     cpu_percent: float | None = None

@@ -1,4 +1,4 @@
-"""A statement sent on a connection of its own: waited for a while, then left to the server."""
+"""A worker that sends one statement on its own connection, waits a while and leaves the rest to the server."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -7,13 +7,13 @@ from typing import Any
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.drivers import Connection
 
-# Connections of statements that go on: kept open while this environment lives, because some servers look now and then
-# whether their client is still there.
-_left: list["SessionWorker"] = []
+# Workers whose statements continue. Their connections stay open while this environment lives, because some servers
+# check now and then whether the client still exists.
+_unfinished: list["SessionWorker"] = []
 
 
 class SessionWorker:
-    """Sends one statement from a thread, so that this call can end before the statement does."""
+    """Sends one statement from a thread, so that the call can end before the statement does."""
 
     def __init__(
         self,
@@ -28,23 +28,23 @@ class SessionWorker:
         self._error: BaseException | None = None
 
     def session(self, _statement: str) -> dict[str, Any]:
-        """Identifies the session on its server, whatever it runs."""
+        """Return what identifies the session on its server, whatever it executes."""
         return dict(self._session)
 
     def send(self, statement: str, within_s: float) -> bool:
-        """True if it was done within the time; what it raised is raised as the engine explains it."""
+        """Return True if the statement was done in time; raise its error as the engine explains it."""
 
         def work() -> None:
             try:
                 drivers.rows(self._connection, statement)
-            except Exception as error:  # noqa: BLE001 - it is raised where it can be seen
+            except Exception as error:  # noqa: BLE001 - it is raised again in the thread that called `send`
                 self._error = error
 
         self._thread = threading.Thread(target=work, daemon=True)
         self._thread.start()
         self._thread.join(within_s)
         if self._thread.is_alive():
-            _left.append(self)
+            _unfinished.append(self)
             return False
         if isinstance(self._error, drivers.errors()):
             raise self._explain(self._error) from self._error
@@ -53,14 +53,14 @@ class SessionWorker:
         return True
 
     def close(self) -> None:
-        """Hang up, unless the statement goes on; hangs up what has ended meanwhile, too."""
-        if self not in _left:
+        """Close the connection unless its statement continues, and those of workers that have finished since."""
+        if self not in _unfinished:
             drivers.close(self._connection)
-        for worker in [worker for worker in _left if worker.is_done]:
-            _left.remove(worker)
+        for worker in [worker for worker in _unfinished if worker.is_done]:
+            _unfinished.remove(worker)
             drivers.close(worker._connection)
 
     @property
     def is_done(self) -> bool:
-        """Whether its statement has ended."""
+        """True if the statement of the worker has ended."""
         return self._thread is None or not self._thread.is_alive()

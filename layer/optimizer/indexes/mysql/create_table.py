@@ -3,14 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from optimizer.indexes.mysql.identifiers import unquoted
+
 _INDEX = re.compile(r"(PRIMARY KEY|(?:UNIQUE |FULLTEXT |SPATIAL |VECTOR )?KEY (`(?:[^`]|``)*`))", re.DOTALL)
 # A quoted name, a string, a parenthesis, a comma, or text between them.
 _PIECE = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|[(),]|[^`'(),]+", re.DOTALL)
-
-
-def quoted(name: str) -> str:
-    """An identifier in backticks, which double inside, as the server's own sys.quote_identifier() does."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def index_clauses(create_table: str) -> dict[str, str]:
@@ -19,7 +16,7 @@ def index_clauses(create_table: str) -> dict[str, str]:
     for element in _elements(create_table):
         found = _INDEX.match(element)
         if found:
-            name = "PRIMARY" if found[2] is None else found[2][1:-1].replace("``", "`")
+            name = "PRIMARY" if found[2] is None else unquoted(found[2])
             clauses[name] = element
     return clauses
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from optimizer.indexes.mysql.hints import unquoted
+from optimizer.indexes.mysql.identifiers import unquoted
 
 _PIECE = re.compile(r"`(?:[^`]|``)*`|/\*.*?\*/|[\w$@\x80-\U0010ffff]+|\.\.\.|<=>|[<>!]=|<>|\S", re.DOTALL)
 _CLAUSES = ("WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "FOR", "LOCK", "PROCEDURE", "INTO", "WINDOW")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.mysql.identifiers import unquoted
 
 _NAME = r"(?:`(?:[^`]|``)*`|[\w$\x80-\U0010ffff]+)"
 _TABLE_HINT = re.compile(
@@ -22,11 +23,6 @@ _COMMENT = re.compile(r"/\*\+.*?\*/", re.DOTALL)
 _ANY_NAME = re.compile(_NAME)
 
 type Hints = Mapping[tuple[str, str], Mapping[str, str]]
-
-
-def unquoted(name: str) -> str:
-    """Without its backticks."""
-    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def named_in_hints(text: str) -> set[str]:

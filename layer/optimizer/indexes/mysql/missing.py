@@ -9,8 +9,8 @@ from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_table
 from optimizer.indexes.model.workload import StatementStat
 from optimizer.indexes.mysql.cover import TableContext
-from optimizer.indexes.mysql.create_table import quoted
 from optimizer.indexes.mysql.digests import TableQuery, table_of, wants
+from optimizer.indexes.mysql.identifiers import quoted
 from optimizer.indexes.mysql.redundant import gather_tables
 
 _MOST_KEYS = 4

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pymysql import MySQLError
 
 from optimizer.indexes.model.catalog import Engine
+from optimizer.indexes.mysql.identifiers import SYSTEM_SCHEMAS
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
 
-SYSTEM_SCHEMAS = ("mysql", "sys", "information_schema", "performance_schema")
 _OLDEST = {Engine.MYSQL: (8, 0), Engine.MARIADB: (10, 6)}
 
 
