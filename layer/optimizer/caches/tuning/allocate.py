@@ -1,4 +1,4 @@
-"""TTLs of several namespaces together: the fewest misses, by what each costs, within one memory budget."""
+"""Allocate one memory budget to several namespaces, so that their misses cost least. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from optimizer.caches.tuning.curves import HitCurve
 
-# Partial sums kept while namespaces are added one by one; thinning to fewer gives up at most one part in so many.
+# Partial sums are thinned to this number while namespaces are added one by one, which gives up at most 1/4000.
 _KEPT = 4000
 
 
 class BudgetTooSmall(ValueError):
-    """Even the smallest TTLs allowed are predicted to pass the memory budget."""
+    """The smallest TTLs allowed are predicted to need more than the memory budget."""
 
     def __init__(self, budget: float, needed: float) -> None:
-        super().__init__(f"the smallest TTLs allowed need {needed:.6g} of memory, the budget is {budget:.6g}")
+        super().__init__(f"the smallest TTLs allowed need {needed:.6g} of memory; the budget is {budget:.6g}")
         self.budget = budget
         self.needed = needed
 
@@ -27,8 +27,11 @@ class NoTtlWithinBounds(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A namespace to set: its curve, bounds of its TTL, what one miss costs (any unit, the same for all), and the
-    memory of one entry in the budget's unit (1 when the budget counts entries)."""
+    """A namespace whose TTL is to be set between two bounds.
+
+    `miss_cost` is the cost of one miss, in any unit that is the same for all namespaces. `entry_size` is the memory of
+    one entry in the budget's unit (1 when the budget counts entries).
+    """
 
     curve: HitCurve
     min_ttl_s: float
@@ -39,7 +42,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """TTL of each namespace, and what the curves predict for them: memory in the budget's unit, cost a second."""
+    """The TTL of each namespace, with the memory (in the budget's unit) and the cost a second that are predicted."""
 
     ttl_s: Mapping[str, float]
     memory: float
@@ -47,10 +50,11 @@ class Allocation:
 
 
 def allocate_ttls(spaces: Mapping[str, Space], budget: float) -> Allocation:
-    """The TTLs of the curves' points that cost least in misses with at most `budget` of memory.
+    """Return the TTLs, each a point of its curve, whose misses cost least within `budget` of memory.
 
-    A multiple-choice knapsack, solved exactly (up to thinning) by merging the namespaces' Pareto fronts. Of equal
-    costs the smaller memory wins, and of equal memory the shorter TTL. Raises BudgetTooSmall, NoTtlWithinBounds.
+    The problem is a multiple-choice knapsack. Merging the namespaces' Pareto fronts solves it exactly, up to thinning.
+    Of equal costs the smaller memory wins, and of equal memory the shorter TTL. Raises BudgetTooSmall and
+    NoTtlWithinBounds.
     """
     memory, cost = np.zeros(1), np.zeros(1)
     path = np.zeros((1, 0), dtype=np.int64)
@@ -89,7 +93,7 @@ def _options(name: str, space: Space) -> tuple[NDArray[np.int64], NDArray[np.flo
 
 
 def _front(memory: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Positions of the points that no other beats in both, by rising memory."""
+    """Return the positions of the points that no other point beats in both, by rising memory."""
     order = np.lexsort((cost, memory))
     lowest = np.minimum.accumulate(cost[order])
     better = np.concatenate(([True], lowest[1:] < lowest[:-1]))

@@ -1,4 +1,4 @@
-"""What tuned TTLs would have done in time that the tuner had not seen. Pure."""
+"""Replay tuned TTLs over time that the tuner has not seen. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ from optimizer.caches.tuning.tune import NamespaceState, tune
 
 _MONTH_S = 365 / 12 * 86_400
 _GB = 1e9
-# Changes are made step by step; after so many a TTL has come wherever it can.
+# Each change is limited to one step; after this many a TTL has arrived wherever it can.
 _MOST_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """USD for a GB of cache memory a month, and for a million loads at the origin."""
+    """The prices of a GB of cache memory a month and of a million loads at the origin, in US dollars."""
 
     usd_gb_month: float
     usd_million_misses: float
@@ -24,7 +24,10 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class TtlOutcome:
-    """A TTL over the held-out time: hit ratio, bytes of entries (mean), USD a month of memory and misses."""
+    """The effect of a TTL over the held-out time.
+
+    `memory_bytes` is the mean memory of the entries; `usd_month` is the price of memory and misses.
+    """
 
     ttl_s: float
     hit_ratio: float
@@ -34,7 +37,10 @@ class TtlOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TtlBacktestRow:
-    """One namespace. predicted_hit_ratio: of the TTL that was chosen, from the first half alone."""
+    """The backtest of one namespace.
+
+    `predicted_hit_ratio` is what the first half alone predicts for the TTL that was chosen.
+    """
 
     namespace: str
     before: TtlOutcome
@@ -49,8 +55,11 @@ class TtlBacktestRow:
 def backtest_ttls(
     states: Mapping[str, NamespaceState], later: Mapping[str, Observation], memory_bytes: float, prices: Prices
 ) -> list[TtlBacktestRow]:
-    """Tune on the observations of `states`, one limited step after another until nothing changes, and replay `later`
-    with the TTLs that were and with those that came out. A namespace that was not read in both halves is left out."""
+    """Tune on the observations of `states`, then replay `later` with the former and with the tuned TTLs.
+
+    Tuning takes one limited step after another until nothing changes. A namespace that was not read in both halves is
+    left out.
+    """
     now = dict(states)
     steps = dict.fromkeys(states, 0)
     notes = dict.fromkeys(states, "")

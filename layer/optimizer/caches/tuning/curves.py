@@ -1,4 +1,4 @@
-"""Hit ratio and memory of one namespace against its TTL."""
+"""Estimate hit ratio and memory of one namespace as a function of its TTL. Pure."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,10 @@ from optimizer.caches.tuning.sample import Calibration, Estimate, KeySample
 
 @dataclass(frozen=True, slots=True)
 class HitCurve:
-    """Curve of one namespace over ascending `ttl_s`.
+    """Hit ratio (0 to 1) and mean number of live entries of one namespace over ascending `ttl_s`.
 
-    hit_ratio: 0 to 1; live_entries: mean number of entries in memory; reachable_hit_ratio: with entries that never
-    expire; *_error: standard errors that the sampling gives (0 when every key was seen); accesses: in `span_s`.
+    `reachable_hit_ratio` is that of entries that never expire. The errors are standard errors of the sampling, 0 when
+    every key was seen. `accesses` counts the reads within `span_s`.
     """
 
     ttl_s: tuple[float, ...]
@@ -26,7 +26,7 @@ class HitCurve:
     span_s: float
 
     def misses_per_s(self, at: int) -> float:
-        """Misses a second with the TTL at position `at`."""
+        """Return the misses a second with the TTL at position `at`."""
         return self.accesses * (1 - self.hit_ratio[at]) / self.span_s
 
 
@@ -38,10 +38,10 @@ def hit_curve(
     span_s: tuple[float, float] | None = None,
     warm_up_s: float = 0.0,
 ) -> HitCurve:
-    """Replay the accesses with each TTL and scale what happened to all keys.
+    """Replay the accesses with each TTL, and scale the result to all keys.
 
-    span_s: first and last second of the observation, by default those of the accesses; warm_up_s: seconds at its
-    start that fill the cache and are not counted. Raises NoAccesses.
+    `span_s` is the first and last second of the observation, by default those of the accesses. The first `warm_up_s`
+    of it fill the cache and are not counted. Raises NoAccesses.
     """
     reads = accesses if isinstance(accesses, Accesses) else Accesses.of(accesses)
     start_s, end_s = span_s or (reads.start_s, reads.end_s)
@@ -72,22 +72,28 @@ def hit_curve(
 
 
 def knee(curve: HitCurve, share: float = 0.99) -> float:
-    """The smallest TTL that gives this share of the most hits on the curve; longer ones buy almost nothing."""
+    """Return the smallest TTL with this share of the curve's highest hit ratio; longer ones gain almost nothing."""
     enough = share * max(curve.hit_ratio)
     return next(ttl for ttl, ratio in zip(curve.ttl_s, curve.hit_ratio, strict=True) if ratio >= enough)
 
 
 def infeasible(curve: HitCurve, target_hit_ratio: float, *, certainty: float = 2.0) -> bool:
-    """Whether no TTL reaches the target: even entries that never expire stay below it by more than `certainty`
-    standard errors."""
+    """Return True if no TTL reaches the target.
+
+    Even entries that never expire then stay below it by more than `certainty` standard errors.
+    """
     return curve.reachable_hit_ratio + certainty * curve.reachable_error < target_hit_ratio
 
 
 def ttl_grid(min_ttl_s: float, max_ttl_s: float, ratio: float = 1.08) -> tuple[float, ...]:
-    """TTLs from one bound to the other, each about `ratio` times the one before; whole seconds where both bounds
-    allow, because EX takes no fractions."""
+    """Return TTLs from one bound to the other, each about `ratio` times the one before.
+
+    They are whole seconds where both bounds are, because the option EX of SET takes no fractions.
+    """
     if not 0 < min_ttl_s <= max_ttl_s < math.inf:
-        raise ValueError(f"bounds of a TTL are 0 < {min_ttl_s} <= {max_ttl_s} < infinity")
+        raise ValueError(
+            f"the bounds of a TTL must satisfy 0 < min <= max < infinity, not {min_ttl_s} s and {max_ttl_s} s"
+        )
     steps = math.ceil(math.log(max_ttl_s / min_ttl_s) / math.log(ratio))
     raw = [min_ttl_s * (max_ttl_s / min_ttl_s) ** (i / steps) for i in range(1, steps)] if steps else []
     if float(min_ttl_s).is_integer() and float(max_ttl_s).is_integer():

@@ -1,4 +1,4 @@
-"""What a change of TTLs is expected to do to latency and to the bill. Pure."""
+"""Estimate the effect of a change of TTLs on latency and on the bill. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +11,11 @@ _GB = 1e9
 
 
 def effect_of(namespaces: Mapping[str, Mapping[str, Any]], limits: CacheTtls) -> Effect:
-    """From the evidence of each namespace that changes. latency_ms: of a read, over all reads of these namespaces.
-    The interval is that of two standard errors of the sampled hit ratio. What is not priced is left out."""
+    """Return the expected effect, from the evidence of each namespace that changes.
+
+    `latency_ms` is the change of a read's latency, over all reads of these namespaces. The interval spans two standard
+    errors of the sampled hit ratio to each side. Without a price in the policy, its part of the bill is left out.
+    """
     parts = [_of(numbers) for numbers in namespaces.values()]
     reads_per_s = sum(part["reads_per_s"] for part in namespaces.values())
     latency = None
@@ -32,7 +35,7 @@ def effect_of(namespaces: Mapping[str, Mapping[str, Any]], limits: CacheTtls) ->
 
 
 def _of(numbers: Mapping[str, Any]) -> tuple[Interval, Interval]:
-    """Misses a second and bytes, more or fewer than now."""
+    """Return the change in misses a second and in bytes."""
     per_s, error = numbers["reads_per_s"], 2 * numbers["hit_ratio_error"]
     misses = (numbers["hit_ratio_before"] - numbers["hit_ratio_after"]) * per_s
     memory = numbers["memory_bytes_after"] - numbers["memory_bytes_before"]

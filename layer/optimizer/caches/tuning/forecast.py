@@ -1,4 +1,4 @@
-"""How much memory the same TTL may need in the time to come, from how the past moved."""
+"""Forecast the memory that the same TTL may need next, from its trend and noise so far. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,19 +13,22 @@ WINDOWS = 8
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The next span against this one: growth of the mean as a share (a trend that stands out from the noise, else 0),
-    and the standard deviation of the mean around it, as a share."""
+    """The next span compared with this one.
+
+    `growth` is the expected growth of the mean as a share, 0 unless a trend stands out from the noise. `noise` is the
+    standard deviation of the mean around it, as a share.
+    """
 
     growth: float
     noise: float
 
 
 def outlook(series: Sequence[float]) -> Outlook:
-    """From sums of equally long windows of one span, for the span of the same length that follows.
+    """Return the outlook for the next span of the same length, from sums of equally long windows of one span.
 
-    Least squares line. Its slope is shrunk by 1 - (2 / t)^2, t its ratio to its standard error, to nothing below two
-    standard errors (positive-part James-Stein, with the threshold of a test). The noise is the largest of what the
-    windows, pairs of windows and so on give, because a slow drift shows only in the long ones.
+    The trend is a least-squares line. Its slope is shrunk by 1 - (2 / t)^2, where t is its ratio to its standard error,
+    and to 0 below two standard errors (positive-part James-Stein, with the threshold of a test). The noise is the
+    largest estimate over the windows, pairs of windows and so on, because a slow drift shows only in the long ones.
     """
     y = np.asarray(series, dtype=np.float64)
     count, mean = len(y), float(y.mean())
@@ -39,17 +42,17 @@ def outlook(series: Sequence[float]) -> Outlook:
     rest = y - mean - kept * slope * x
     variance, blocks, spent = 0.0, rest, 1 + (kept > 0)
     while len(blocks) > 1:
-        # Two spans differ by the noise of both, each a mean of so many blocks.
+        # Two spans differ by the noise of both, and each is a mean over these blocks.
         variance = max(variance, 2 * float((blocks**2).sum()) / max(1, len(blocks) - spent) / len(blocks))
         blocks = blocks[: len(blocks) // 2 * 2].reshape(-1, 2).mean(axis=1)
     return Outlook(kept * slope * count / mean, variance**0.5 / mean)
 
 
 def outlooks(accesses: Accesses, span_s: tuple[float, float], ttls_s: Sequence[float]) -> dict[float, Outlook]:
-    """Outlook of the entries in memory at a few TTLs from the shortest asked for to a window's length.
+    """Return the outlook of the entries in memory at a few TTLs, from the shortest one given to a window's length.
 
-    Taken from what each window would store into a cache that is empty at its start; a TTL longer than a window
-    behaves there like the window's length.
+    It follows from the entries that each window stores into a cache that is empty at its start. A TTL longer than a
+    window behaves there like the window's length.
     """
     windowed = TtlReplay(accesses.by_window(span_s, WINDOWS))
     shortest = min(ttls_s)
@@ -69,11 +72,13 @@ def cautious(
     certainty: float = 3.0,
     most: float = 0.25,
 ) -> HitCurve:
-    """The curve with the memory to plan with: enough that the mean fits what is expected to come, and that `certainty`
-    standard deviations above it pass it by no more than `tolerance`. Noise alone adds at most the share `most`: what
-    is more erratic than that, no reserve of a sensible size covers, and the server's own limit has to.
+    """Return the curve with the memory to plan for, instead of the memory used so far.
 
-    ahead: the outlook at some TTLs; between them the factor is interpolated over the logarithm of the TTL.
+    The planned memory holds the expected mean, and `certainty` standard deviations above that mean exceed it by at most
+    the share `tolerance`. Noise alone adds at most the share `most`: no sensible reserve covers more erratic traffic,
+    so the server's own limit has to.
+
+    `ahead` is the outlook at some TTLs. Between them the factor is interpolated over the logarithm of the TTL.
     """
 
     def factor(outlook_: Outlook) -> float:

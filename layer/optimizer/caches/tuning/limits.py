@@ -1,11 +1,11 @@
-"""What a TTL may be set to, whatever the curves say."""
+"""Limit the TTLs that may be set, whatever the curves say. Pure."""
 
 import math
 from dataclasses import dataclass
 
 
 class SlidingTtl(ValueError):
-    """A namespace whose reads prolong its entries: its TTL bounds no age, so it is never tuned."""
+    """Reads prolong the entries of the namespace: its TTL bounds no age, so it is never tuned."""
 
 
 class NoRoom(ValueError):
@@ -14,9 +14,12 @@ class NoRoom(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TtlLimits:
-    """Limits of one namespace's TTL. max_age_s: oldest value that may be served (freshness); eviction_age_s: age at
-    which the server evicts anyway; max_step_ratio: largest factor up or down in one change, 1 allows none;
-    jitter: share by which the client may lengthen a TTL, which counts towards the oldest value."""
+    """Limits of one namespace's TTL.
+
+    `max_age_s` is the age of the oldest value that may be served (freshness). `eviction_age_s` is the age at which the
+    server evicts entries anyway. `max_step_ratio` is the largest factor up or down in one change; 1 allows none.
+    `jitter` is the share by which the client may lengthen a TTL, which counts towards `max_age_s`.
+    """
 
     min_ttl_s: float
     max_ttl_s: float
@@ -27,23 +30,25 @@ class TtlLimits:
 
     def __post_init__(self) -> None:
         if not 0 < self.min_ttl_s <= self.max_ttl_s:
-            raise ValueError(f"bounds of a TTL are 0 < {self.min_ttl_s} <= {self.max_ttl_s}")
+            raise ValueError(
+                f"the bounds of a TTL must satisfy 0 < min <= max, not {self.min_ttl_s} s and {self.max_ttl_s} s"
+            )
         if self.max_step_ratio < 1:
-            raise ValueError(f"max_step_ratio is at least 1, not {self.max_step_ratio}")
+            raise ValueError(f"max_step_ratio must be at least 1, not {self.max_step_ratio}")
         if not 0 <= self.jitter < 1:
-            raise ValueError(f"jitter lies in [0, 1), not {self.jitter}")
+            raise ValueError(f"jitter must lie in [0, 1), not {self.jitter}")
 
 
 def allowed_range(current_ttl_s: float, limits: TtlLimits, *, sliding: bool = False) -> tuple[float, float]:
-    """Smallest and largest TTL that one change may set, given the one in force.
+    """Return the smallest and largest TTL that one change may set, given the TTL in force.
 
-    Freshness and the hard bounds come before the step: a TTL that passes them is brought back towards them by as
-    much as a step allows, and may then stay outside. The eviction age only stops a TTL from growing.
-    Raises SlidingTtl, and NoRoom when freshness leaves nothing above the smallest TTL.
+    A TTL outside its bounds or its freshness limit moves towards them by as much as one step allows, and may then still
+    be outside. The eviction age only stops a TTL from growing. Raises SlidingTtl, and NoRoom when freshness leaves
+    nothing above the smallest TTL.
     """
     if sliding:
         raise SlidingTtl(
-            "reads prolong the entries, so no TTL bounds their age; set it from the write to have it tuned"
+            "reads prolong the entries, so no TTL bounds their age; to have it tuned, set the TTL only in writes"
         )
     ceiling = min(limits.max_ttl_s, limits.max_age_s / (1 + limits.jitter))
     if ceiling < limits.min_ttl_s:

@@ -1,4 +1,4 @@
-"""Reads the cache client's records from CloudWatch Logs, the newest first, within a bound on what is read."""
+"""Read the cache client's records from CloudWatch Logs, the newest first, within a limit on the bytes read."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ class RecordLog:
         self._logs = logs
 
     def read(self, groups: Sequence[str], start: datetime, end: datetime, max_mb: float) -> Records:
-        """Everything from the newest back to `start`, or until `max_mb` were read. Raises RecordsUnreadable."""
+        """Return the records from the newest back to `start`, or until `max_mb` were read. Raises RecordsUnreadable."""
         step = max(_SHORTEST, (end - start) / _CHUNKS)
         samples: list[Mapping[str, Any]] = []
         metrics: list[Mapping[str, Any]] = []
@@ -54,7 +54,7 @@ class RecordLog:
         return Records(samples, metrics)
 
     def metrics(self, groups: Sequence[str], start: datetime, end: datetime) -> list[Mapping[str, Any]]:
-        """The metrics records alone, which are small. Raises RecordsUnreadable."""
+        """Return the metrics records alone, which are small. Raises RecordsUnreadable."""
         texts = (text for group in groups for text in self._messages(group, start, end, "OptimizerCache -cache_sample"))
         return [record for record in map(_parsed, texts) if "_aws" in record]
 
@@ -74,7 +74,7 @@ class RecordLog:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    """The JSON object of a line, behind whatever prefix a logger gave it; empty if there is none."""
+    """Return the JSON object of a line, behind any prefix that a logger added; empty if there is none."""
     try:
         found = json.loads(text[text.index("{") :])
     except ValueError:

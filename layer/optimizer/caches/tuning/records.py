@@ -1,4 +1,4 @@
-"""Access samples as the cache client logs them, from many processes and minutes, put together."""
+"""Merge the access samples that the cache client logs, from many processes and minutes. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -10,18 +10,21 @@ from optimizer.caches.tuning.replay import Accesses
 from optimizer.caches.tuning.sample import KeySample
 
 _FINGERPRINTS = 2**64
-# Reads of a followed key in a stretch of time, so many that one hit more or less does not matter.
+# With this many reads of a followed key in a stretch of time, one hit more or less does not matter.
 _WORTH_A_STRETCH = 20
 
 
 class UnusableRecord(ValueError):
-    """A record that is no access sample; the message says what is wrong."""
+    """The record is not an access sample; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Reads of one namespace from `from_s` to `to_s` (Unix time). Keys are fingerprints of 16 hexadecimal digits, with
-    the number of the stretch of time behind those that were not followed all the time."""
+    """The sampled reads of one namespace from `from_s` to `to_s` (Unix time).
+
+    Keys are fingerprints of 16 hexadecimal digits. A key that was not followed all the time has the number of the
+    stretch of time behind it.
+    """
 
     accesses: Accesses
     sample: KeySample
@@ -30,12 +33,13 @@ class Observation:
 
 
 def observations(records: Iterable[Mapping[str, Any]]) -> dict[str, Observation]:
-    """By namespace, from `cache_sample` records. Raises UnusableRecord.
+    """Return the observation of each namespace from `cache_sample` records. Raises UnusableRecord.
 
-    Processes sample at their own rates and follow their own busiest keys, and these change. Kept is what all of them
-    would have kept: keys below the lowest rate, and a followed key while every process followed it. Such a key counts
-    as one key for each stretch of time in which it was followed, and as one of the others in between. That costs a hit
-    at each change, so a stretch with few reads is not counted apart. A namespace with no read kept is left out.
+    Processes sample at their own rates and follow their own busiest keys, and these change. The reads kept are those
+    that all processes would have kept: of keys below the lowest rate, and of a followed key while every process
+    followed it. Such a key counts as one key for each stretch of time in which it was followed, and as one of the
+    others in between. That costs a hit at each change, so a stretch with few reads does not count as a key of its own.
+    A namespace without any read kept is left out.
     """
     by_namespace: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for record in records:
@@ -46,7 +50,7 @@ def observations(records: Iterable[Mapping[str, Any]]) -> dict[str, Observation]
         gaps = _gaps(parts)
         rows = [(part["from_s"] + ms / 1000, part["keys"][i]) for part in parts for ms, i in part["reads_ms"]]
         stretches = [bisect_right(gaps[key], at) if key in gaps else 1 for at, key in rows]
-        # Even stretches lie between two gaps: there everyone followed the key.
+        # Even stretches lie between two gaps, where every process followed the key.
         busy = Counter((key, n) for (_, key), n in zip(rows, stretches, strict=True) if n % 2 == 0)
         exact: set[str] = set()
         reads: list[tuple[float, str]] = []
@@ -73,7 +77,7 @@ def observations(records: Iterable[Mapping[str, Any]]) -> dict[str, Observation]
 
 
 def _gaps(parts: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-    """For each key that some record followed: start and end of each stretch in which some record did not, merged."""
+    """Return, for each key that some record followed, the merged start and end times of the records that did not."""
     followed = [frozenset(part["keys"][: part["exact"]]) for part in parts]
     order = sorted(range(len(parts)), key=lambda i: parts[i]["from_s"])
     gaps: dict[str, list[float]] = {}

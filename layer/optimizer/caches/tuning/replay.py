@@ -1,4 +1,4 @@
-"""Replay of a fixed TTL (SET with EX: an entry lives from the moment it is stored, a read does not prolong it)."""
+"""Replay a fixed TTL, as SET with EX works: an entry lives from its store on, and a read does not prolong it. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ _US = 1_000_000
 
 
 class NoAccesses(ValueError):
-    """There is nothing to replay: no access at all, or none after the warm-up."""
+    """Nothing is there to replay: no access at all, or none after the warm-up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accesses:
     """Reads of one namespace, ordered by key and, within a key, by time.
 
-    time_us: microseconds since `start_s`; key: index into `keys`. Whole microseconds, so that an access that comes
-    exactly one TTL after the store is a miss whatever the floating point says.
+    `time_us` counts microseconds since `start_s`; `key` is an index into `keys`. Times are whole microseconds, so that
+    an access exactly one TTL after the store is a miss, whatever the rounding of floating point.
     """
 
     start_s: float
@@ -28,7 +28,7 @@ class Accesses:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[float, str]]) -> "Accesses":
-        """From (time in seconds, key) in any order. Raises NoAccesses for none."""
+        """Build accesses from pairs of time (seconds) and key, in any order. Raises NoAccesses for none."""
         index: dict[str, int] = {}
         times, codes = [], []
         for time_s, key in pairs:
@@ -45,15 +45,15 @@ class Accesses:
 
     @property
     def end_s(self) -> float:
-        """Time of the last access."""
+        """Return the time of the last access."""
         return self.start_s + float(self.time_us.max()) / _US
 
     def counts(self) -> NDArray[np.float64]:
-        """Accesses of each key."""
+        """Return the number of accesses of each key."""
         return np.bincount(self.key, minlength=len(self.keys)).astype(np.float64)
 
     def by_window(self, span_s: tuple[float, float], windows: int) -> "Accesses":
-        """Each key split into one for each of the equally long windows of a span: key * windows + window."""
+        """Return the accesses with each key split by equally long windows of a span: key * windows + window."""
         from_s, to_s = span_s
         since_us = self.time_us + (self.start_s - from_s) * _US
         window = np.clip((since_us * windows / max((to_s - from_s) * _US, 1.0)).astype(np.int64), 0, windows - 1)
@@ -63,7 +63,7 @@ class Accesses:
 
 @dataclass(frozen=True, slots=True)
 class KeyTotals:
-    """What one TTL did to each key: hits, accesses counted, and seconds that its entry was in memory."""
+    """Hits, counted accesses and seconds in memory of each key, under one TTL."""
 
     hits: NDArray[np.float64]
     accesses: NDArray[np.float64]
@@ -71,10 +71,10 @@ class KeyTotals:
 
 
 class TtlReplay:
-    """Replays the same accesses for one TTL after another, from an empty cache.
+    """Replays the same accesses for one TTL after another, each from an empty cache.
 
-    Only what happens in [counted from, end) is counted: a `warm_up_s` of the largest TTL gives the steady state, none
-    gives the cold start that a backtest on a cut trace sees.
+    Only the time after `warm_up_s` is counted. A warm-up of the largest TTL gives the steady state; none gives the cold
+    start that a backtest on a cut trace sees.
     """
 
     def __init__(self, accesses: Accesses, *, end_s: float | None = None, warm_up_s: float = 0.0) -> None:
@@ -86,15 +86,15 @@ class TtlReplay:
         self.accesses = accesses
         count = len(accesses.keys)
         self._counted = np.bincount(accesses.key[accesses.time_us >= self.from_us], minlength=count).astype(np.float64)
-        # A key read once misses once at any TTL; only the others need following.
+        # A key read once misses once at any TTL, so only the others have to be followed.
         again = np.bincount(accesses.key, minlength=count)[accesses.key] > 1
         self._time, self._key = accesses.time_us[again], accesses.key[again]
         self._once = np.flatnonzero(~again)
         self._line, self._next_key = _line(self._time, self._key)
 
     def run(self, ttl_s: float) -> KeyTotals:
-        """Totals of each key with entries that live `ttl_s` (infinity allowed) from their store."""
-        # Time goes by the microsecond: an entry that lives shorter would be stored at its own place again and again.
+        """Return the totals of each key with entries that live `ttl_s` (infinity allowed) from their store on."""
+        # Time goes by the microsecond: an entry that lived for less would be stored at its own place for ever.
         ttl_us = max(1, min(round(min(ttl_s, 1e12) * _US), self.end_us + 1))
         stored = self._stores(ttl_us)
         keys = np.concatenate((self._key[stored], self.accesses.key[self._once]))
@@ -106,8 +106,10 @@ class TtlReplay:
         return KeyTotals(self._counted - misses, self._counted, entry_s)
 
     def _stores(self, ttl_us: int) -> NDArray[np.int64]:
-        """Positions of the accesses that miss: from each, the next is the first that comes a TTL later, or else the
-        next key's first."""
+        """Return the positions of the accesses that miss and are stored.
+
+        The next one is the first access a TTL later, or else the next key's first access.
+        """
         total = len(self._time)
         ends = np.minimum(self._line + ttl_us, self._next_key)
         following = np.searchsorted(self._line, ends, side="left").tolist()
@@ -120,8 +122,10 @@ class TtlReplay:
 
 
 def _line(time: NDArray[np.int64], key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The lives of all keys, first to last access, one after another on one line of time: the place of each access,
-    and that of the next key's first access."""
+    """Lay the lives of all keys, from first to last access, one after another on one line of time.
+
+    Return the place of each access on that line, and the place of the next key's first access.
+    """
     if not len(time):
         return time, time
     last = np.append(key[1:] != key[:-1], True)

@@ -1,4 +1,4 @@
-"""From a sample of keys to the whole namespace: the busiest keys exactly, the others by the hash of their name."""
+"""Scale a sample of keys to the whole namespace: the busiest keys exactly, the others by hash. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,11 @@ from optimizer.caches.tuning.replay import Accesses
 
 @dataclass(frozen=True, slots=True)
 class KeySample:
-    """rate: share of the other keys that was kept, in (0, 1]; exact_keys: kept whatever their hash;
-    total_accesses: accesses of the namespace, kept or not."""
+    """The part of a namespace's accesses that was kept.
+
+    `exact_keys` were kept whatever their hash; `rate` is the share of the other keys that was kept, in (0, 1].
+    `total_accesses` counts all accesses of the namespace, kept or not.
+    """
 
     rate: float
     exact_keys: frozenset[str]
@@ -19,25 +22,25 @@ class KeySample:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= 1:
-            raise ValueError(f"a sample's rate lies in (0, 1], not {self.rate}")
+            raise ValueError(f"the rate of a sample must lie in (0, 1], not {self.rate}")
         if self.total_accesses < 0:
-            raise ValueError(f"a sample's total_accesses is at least 0, not {self.total_accesses}")
+            raise ValueError(f"total_accesses of a sample must be at least 0, not {self.total_accesses}")
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A total over all keys and the standard error that the sampling gives it."""
+    """A total over all keys, with the standard error of the sampling."""
 
     total: float
     standard_error: float
 
 
 class Calibration:
-    """Sums over all keys from sums over the sampled ones.
+    """Estimates sums over all keys from sums over the sampled ones.
 
-    Regression estimator for Poisson sampling (Särndal, Swensson, Wretman: Model Assisted Survey Sampling, ch. 6):
-    sum(v/p) + b * (N - sum(n/p)), N the known number of accesses of the keys outside the exact ones, n those of a
-    sampled key, p the rate and b = sum(v n) / sum(n^2), which minimises the variance sum((v - b n)^2 (1 - p) / p).
+    The regression estimator for Poisson sampling (Särndal, Swensson, Wretman: Model Assisted Survey Sampling, ch. 6) is
+    sum(v/p) + b * (N - sum(n/p)). N is the known number of accesses of the keys outside the exact ones, n that of a
+    sampled key, p the rate, and b = sum(v n) / sum(n^2) minimises the variance sum((v - b n)^2 (1 - p) / p).
     SHARDS-adj (Waldspurger et al., FAST'15) is the same with b = 1 for hits.
     """
 
@@ -52,10 +55,10 @@ class Calibration:
         self._missing = self.total_accesses - float(self.counts[self.exact].sum()) - float(self._n.sum()) / self.rate
 
     def total(self, values: NDArray[np.float64]) -> Estimate:
-        """Sum over all keys of a non-negative value known for the sampled ones."""
+        """Return the sum over all keys of a non-negative value that is known for the sampled ones."""
         known = float(values[self.exact].sum())
         if not len(self._n):
-            # Every key seen is exact: what lies between is taken for keys like those.
+            # Every key seen is exact, so the accesses of unseen keys are assumed to behave like those.
             scale = self.total_accesses / float(self.counts.sum())
             return Estimate(known * scale, 0.0)
         v = values[~self.exact]

@@ -1,4 +1,4 @@
-"""What to set every namespace's TTL to, and why; or why not."""
+"""Decide the TTL of every namespace of a cache, with the reason. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,20 +12,23 @@ from optimizer.caches.tuning.records import Observation
 from optimizer.caches.tuning.replay import NoAccesses
 from optimizer.core import data_size
 
-# A TTL is judged only when the cache was seen to fill with it and then to work for twice as long.
+# A TTL is judged only when the records show the cache filling with it and then working for twice as long.
 _SPANS_PER_TTL = 3
-# Reads below which a hit ratio is a guess: the standard error of a share is then up to 1.6 points.
+# With fewer reads a hit ratio is a guess: at this number its standard error is up to 1.6 points.
 _LEAST_READS = 1000
-# A longer TTL than gives this share of the hits within reach serves older values for almost nothing.
+# A TTL longer than needed for this share of the reachable hits serves older values and gains almost nothing.
 _KNEE = 0.99
-# Differences below these are noise and not worth a change: points of hit ratio (as a share), share of the memory.
+# Smaller differences are noise and not worth a change: of the hit ratio (as a share), and as a share of the memory.
 _LEAST_GAIN, _LEAST_SAVING = 0.01, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class NamespaceState:
-    """A namespace as it is. miss_cost: of one miss, in any unit that is the same for all; entry_bytes: memory of one
-    entry; sliding: whether reads prolong the entries; target_hit_ratio: what the team wants, if it says."""
+    """A namespace before tuning.
+
+    `miss_cost` is the cost of one miss, in any unit that is the same for all namespaces. `entry_bytes` is the memory of
+    one entry. `sliding` says that reads prolong the entries. `target_hit_ratio` is the team's target, None without one.
+    """
 
     current_ttl_s: float
     limits: TtlLimits
@@ -38,8 +41,11 @@ class NamespaceState:
 
 @dataclass(frozen=True, slots=True)
 class TtlDecision:
-    """after_s is None where nothing is to be changed. Evidence: the numbers behind the reason; planned_bytes_*: the
-    memory to plan with, of which the budget is made up."""
+    """The decision about one namespace; `after_s` is None where nothing changes.
+
+    `evidence` holds the numbers behind the reason. Its `planned_bytes_before` and `planned_bytes_after` are the memory
+    to plan for, which counts towards the budget.
+    """
 
     namespace: str
     before_s: float
@@ -58,10 +64,10 @@ class _Candidate:
 
 
 def tune(namespaces: Mapping[str, NamespaceState], memory_bytes: float) -> list[TtlDecision]:
-    """Decisions for all namespaces of one cache, whose entries may take `memory_bytes` together.
+    """Return the decisions for all namespaces of one cache, whose entries may take `memory_bytes` together.
 
     Namespaces that cannot be tuned keep their memory. When even the smallest TTLs that one step allows are predicted
-    to pass the budget, each namespace gets its smallest: a step towards the budget, said so in the reason.
+    to exceed the budget, each namespace gets its smallest TTL, and the reason names it a step towards the budget.
     """
     decisions: dict[str, TtlDecision] = {}
     candidates: dict[str, _Candidate] = {}
@@ -69,10 +75,10 @@ def tune(namespaces: Mapping[str, NamespaceState], memory_bytes: float) -> list[
     for name, state in namespaces.items():
         try:
             candidates[name] = _candidate(state)
-        except (SlidingTtl, NoRoom, NoAccesses, _TooLittle) as why:
+        except (SlidingTtl, NoRoom, NoAccesses, _TooFewReads) as why:
             bytes_now = _bytes_now(state)
             evidence = {"planned_bytes_before": bytes_now, "planned_bytes_after": bytes_now}
-            decisions[name] = TtlDecision(name, state.current_ttl_s, None, f"left alone: {why}", evidence)
+            decisions[name] = TtlDecision(name, state.current_ttl_s, None, f"not tuned: {why}", evidence)
             fixed_bytes += bytes_now
     spaces = {
         name: Space(c.planned, c.low_s, c.high_s, c.state.miss_cost, c.state.entry_bytes)
@@ -83,23 +89,23 @@ def tune(namespaces: Mapping[str, NamespaceState], memory_bytes: float) -> list[
         chosen: Mapping[str, float] = allocate_ttls(spaces, memory_bytes - fixed_bytes).ttl_s
     except BudgetTooSmall:
         crowded = True
-        # A floor above the TTL in force waits until there is room.
+        # A TTL below its smallest bound does not grow until there is room.
         chosen = {name: min(space.min_ttl_s, candidates[name].state.current_ttl_s) for name, space in spaces.items()}
-    idle = set() if crowded else {name for name, c in candidates.items() if not _worthwhile(c, chosen[name])}
+    idle = set() if crowded else {name for name, c in candidates.items() if not _is_worthwhile(c, chosen[name])}
     kept = {name: c.state.current_ttl_s if name in idle else chosen[name] for name, c in candidates.items()}
     if (
         not crowded
         and sum(_planned_bytes(c, kept[name]) for name, c in candidates.items()) > memory_bytes - fixed_bytes
     ):
-        # Then a small saving is worth a change, too: what would be left as it is has to fit as well.
+        # The namespaces without a change have to fit as well, so then a small saving of memory is worth a change, too.
         idle = {n for n in idle if _planned_bytes(candidates[n], kept[n]) <= _planned_bytes(candidates[n], chosen[n])}
     for name, candidate in candidates.items():
         decisions[name] = _decision(name, candidate, chosen[name], change=name not in idle, crowded=crowded)
     return [decisions[name] for name in namespaces]
 
 
-class _TooLittle(Exception):
-    """Not enough was seen to judge any TTL."""
+class _TooFewReads(Exception):
+    """The records do not suffice to judge any TTL."""
 
 
 def _candidate(state: NamespaceState) -> _Candidate:
@@ -107,12 +113,12 @@ def _candidate(state: NamespaceState) -> _Candidate:
     seen = state.observation
     if seen is None or len(seen.accesses.time_us) < _LEAST_READS:
         count = 0 if seen is None else len(seen.accesses.time_us)
-        raise _TooLittle(f"{count} reads in the sample, at least {_LEAST_READS} are needed")
+        raise _TooFewReads(f"{count} reads in the sample; at least {_LEAST_READS} are needed")
     span_s = seen.to_s - seen.from_s
     judged = span_s / _SPANS_PER_TTL
     if state.current_ttl_s > judged:
-        raise _TooLittle(
-            f"seen for {span_s:.0f} s, a TTL of {state.current_ttl_s:g} s needs {_SPANS_PER_TTL} times that"
+        raise _TooFewReads(
+            f"seen for {span_s:.0f} s; {_SPANS_PER_TTL * state.current_ttl_s:g} s, {_SPANS_PER_TTL} TTLs, are needed"
         )
     high = max(low, min(high, judged))
     ttls = [*ttl_grid(low, high), state.current_ttl_s]
@@ -146,10 +152,10 @@ def _planned_bytes(candidate: _Candidate, ttl_s: float) -> float:
     return candidate.planned.live_entries[_at(candidate.planned, ttl_s)] * candidate.state.entry_bytes
 
 
-def _worthwhile(candidate: _Candidate, ttl_s: float) -> bool:
+def _is_worthwhile(candidate: _Candidate, ttl_s: float) -> bool:
     state, curve = candidate.state, candidate.curve
-    now, then = _at(curve, state.current_ttl_s), _at(curve, ttl_s)
     limits = state.limits
+    now, then = _at(curve, state.current_ttl_s), _at(curve, ttl_s)
     if not limits.min_ttl_s <= state.current_ttl_s <= min(limits.max_ttl_s, limits.max_age_s / (1 + limits.jitter)):
         return True
     gain = abs(curve.hit_ratio[then] - curve.hit_ratio[now])
@@ -180,13 +186,14 @@ def _decision(name: str, candidate: _Candidate, ttl_s: float, *, change: bool, c
     }
     note = ""
     if unreachable:
-        note = f"; no TTL reaches the target of {target:.0%}, the most is {curve.reachable_hit_ratio:.1%}"
+        note = f"; no TTL reaches the target of {target:.0%}: at most {curve.reachable_hit_ratio:.1%} is reachable"
     if ttl_s == before_s or not change:
-        return TtlDecision(name, before_s, None, f"{before_s:g} s is as good as any TTL in reach{note}", evidence)
+        return TtlDecision(
+            name, before_s, None, f"no change needed: no TTL in reach is better than {before_s:g} s{note}", evidence
+        )
     why = "a step towards the memory budget" if crowded else "within the memory budget"
     reason = (
-        f"a TTL of {ttl_s:g} s instead of {before_s:g} s is predicted to hit {curve.hit_ratio[then]:.1%} "
-        f"instead of {curve.hit_ratio[now]:.1%} with {data_size(after_bytes)} instead of {data_size(before_bytes)}, "
-        f"{why}{note}"
+        f"set the TTL to {ttl_s:g} s (now {before_s:g} s): predicted hit ratio {curve.hit_ratio[then]:.1%} (now "
+        f"{curve.hit_ratio[now]:.1%}), memory {data_size(after_bytes)} (now {data_size(before_bytes)}), {why}{note}"
     )
     return TtlDecision(name, before_s, ttl_s, reason, evidence)

@@ -1,4 +1,4 @@
-"""What the cache client's metrics records say of each namespace. Pure, and without numpy."""
+"""Sum the cache client's metrics records for each namespace. Pure, and without numpy."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,8 +9,11 @@ _COUNTS = ("Hits", "Misses", "Loads", "EarlyLoads", "CacheFailures", "SampledRef
 
 @dataclass(frozen=True, slots=True)
 class NamespaceUsage:
-    """One namespace from `from_s` to `to_s` (Unix time), over all processes. `load_ms`: mean time of a load at the
-    origin; `payload_bytes`: mean size of a stored value; None without a load. `failures`: of the cache."""
+    """The use of one namespace from `from_s` to `to_s` (Unix time), over all processes.
+
+    `failures` counts failed calls of the cache. `load_ms` is the mean time of a load at the origin and `payload_bytes`
+    the mean size of a stored value; both are None without a load.
+    """
 
     reads: float
     hits: float
@@ -25,25 +28,27 @@ class NamespaceUsage:
 
     @property
     def hit_ratio(self) -> float:
-        """0 without reads."""
+        """Return the share of reads that hit, 0 without reads."""
         return self.hits / self.reads if self.reads else 0.0
 
     @property
     def miss_ms_per_read(self) -> float | None:
-        """Time at the origin for each read, ms; None where it is not known."""
+        """Return the time at the origin for each read, in ms; None where it is not known."""
         if not self.reads or (self.loads and self.load_ms is None):
             return None
         return self.loads * (self.load_ms or 0.0) / self.reads
 
     @property
     def change_share(self) -> float | None:
-        """Share of the reloads (of a sample of keys) that brought another value; None without any."""
+        """Return the share of reloads (of a sample of keys) that brought another value; None without any reload."""
         return self.changes / self.refills if self.refills else None
 
 
 def usages(records: Iterable[Mapping[str, Any]], version: int | None = None) -> dict[str, NamespaceUsage]:
-    """By namespace, from the records of one TTL version or of all. What is no such record is left out: a log holds
-    what other software writes, too."""
+    """Return the use of each namespace, from the records of one TTL version or of all.
+
+    Other records are left out, because other software writes to the same log.
+    """
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
         if is_metrics(record) and version in (None, int(record["TtlVersion"])):
@@ -52,7 +57,7 @@ def usages(records: Iterable[Mapping[str, Any]], version: int | None = None) -> 
 
 
 def is_metrics(record: Mapping[str, Any]) -> bool:
-    """Whether it is a metrics record of the client, with the fields that are needed here."""
+    """Return True for a metrics record of the client that has the fields needed here."""
     stamp = record.get("_aws")
     return (
         isinstance(stamp, Mapping)
