@@ -1,4 +1,4 @@
-"""The cache tuner: proposes, publishes and observes TTLs."""
+"""The cache tuner: propose, publish and observe TTLs."""
 
 from typing import TYPE_CHECKING
 

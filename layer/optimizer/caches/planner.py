@@ -1,4 +1,4 @@
-"""Reads what there is to know of one cache of a run, and stores what is proposed for it."""
+"""Read the facts of one cache and return the proposals for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from optimizer.store import Proposals, RunStore
 
 @dataclass(frozen=True, slots=True)
 class CachePlanner:
-    """Plans the caches of a run. probe: looks at the servers of a cache that names them."""
+    """Plans the caches of a run. `probe` reads the servers of a cache whose policy names them."""
 
     store: RunStore
     log: RecordLog
@@ -27,10 +27,10 @@ class CachePlanner:
     probe: Callable[[Cache], ProbeResult]
 
     def plan(self, cache: Cache, delivery: TtlPublisher) -> Proposals:
-        """Proposals for one cache."""
+        """Return the proposals for one cache, or the reason why it could not be read."""
         target = f"cache/{cache.name}"
         if self.limits.max_log_mb <= 0:
-            return Proposals(failed={target: "the policy lets no records be read (cache_ttls.max_log_mb is 0)"})
+            return Proposals(failed={target: "the policy allows no records to be read (cache_ttls.max_log_mb is 0)"})
         start = self.now - timedelta(hours=self.limits.observe_hours)
         try:
             published = delivery.read().ttls
@@ -39,13 +39,13 @@ class CachePlanner:
         except (RecordsUnreadable, CacheFailed) as unreadable:
             return Proposals(failed={target: str(unreadable)})
         except UnusableDocument as unusable:
-            return Proposals(failed={target: f"what is published is no TTL document: {unusable}"})
+            return Proposals(failed={target: f"the published document is not a TTL document: {unusable}"})
         seen = CacheFacts(
             published=published,
             samples=records.samples,
             metrics=records.metrics,
             probe=probed,
-            taken_back=self._taken_back(target),
+            rolled_back=self._rolled_back(target),
             most_ttl_s=delivery.most_ttl_s(),
         )
         proposals = Proposals()
@@ -53,8 +53,8 @@ class CachePlanner:
             proposals.add(decision)
         return proposals
 
-    def _taken_back(self, target: str) -> dict[str, list[float]]:
-        """TTLs that did worse, by namespace."""
+    def _rolled_back(self, target: str) -> dict[str, list[float]]:
+        """Return the TTLs that were rolled back lately, by namespace."""
         found: dict[str, list[float]] = {}
         for value in self.store.taken_back(target, Tuner.CACHE_TTLS, self.now):
             name, _, ttl_s = value.rpartition("=")

@@ -1,4 +1,4 @@
-"""The change of one cache's TTLs that its records speak for, or why there is none. Pure."""
+"""Propose the change of one cache's TTLs, or give the reasons for none. Pure."""
 
 import math
 from collections import Counter
@@ -19,10 +19,10 @@ from optimizer.core import Change, NoChange, Risk, Tuner
 from optimizer.policy import Cache, CacheNamespace, CacheTtls
 
 MB = 1024 * 1024
-# Of an entry beside its value: the key's name, its place in two tables of the server, the client's header.
+# Memory of an entry beside its value: the key's name, its place in two tables of the server, the client's header.
 OVERHEAD_BYTES = 130.0
 _STALE = timedelta(hours=1)
-# What a cache that fails more often shows is not what a TTL does.
+# In a cache that fails more often than this, misses do not tell the effect of a TTL.
 _MOST_FAILURES = 0.01
 _RECENT_S = 900.0
 _ENOUGH_KEYS = 100
@@ -31,22 +31,28 @@ _NEARLY_FULL = 0.9
 
 @dataclass(frozen=True, slots=True)
 class CacheFacts:
-    """What was read of one cache. published: what is in force; samples, metrics: the client's records; probe:
-    what the servers hold, None where the policy names none; taken_back: TTLs that did worse; most_ttl_s: the longest
-    TTL that its delivery can watch over."""
+    """The facts that were read of one cache.
+
+    `published` holds the TTLs in force; `samples` and `metrics` are the cache client's records. `probe` is None where
+    the policy names no server. `rolled_back` lists the TTLs that were rolled back lately, by namespace. `most_ttl_s` is
+    the longest TTL that the publisher can watch over.
+    """
 
     published: Ttls
     samples: Sequence[Mapping[str, Any]]
     metrics: Sequence[Mapping[str, Any]]
     probe: ProbeResult | None = None
-    taken_back: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    rolled_back: Mapping[str, Sequence[float]] = field(default_factory=dict)
     most_ttl_s: float = math.inf
 
 
-def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: CacheFacts, now: datetime) -> list[Change | NoChange]:
-    """At most one Change, of all namespaces together; a NoChange for each namespace that stays, and for each piece of
-    advice. "I don't know" is an answer: on missing data nothing is changed."""
-    said: list[Change | NoChange] = [
+def propose(run_id: str, cache: Cache, limits: CacheTtls, facts: CacheFacts, now: datetime) -> list[Change | NoChange]:
+    """Return at most one Change, of all namespaces together, and the reasons for everything that does not change.
+
+    There is a NoChange for each namespace that keeps its TTL, and one for each piece of advice. On missing data nothing
+    changes.
+    """
+    results: list[Change | NoChange] = [
         NoChange(
             run_id,
             Tuner.CACHE_TTLS,
@@ -54,45 +60,48 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, seen: CacheFacts, now:
             f"{piece.about}: {piece.message}",
             {"advice": piece.rule, "weight": piece.weight.value, "notice": piece.weight is not Weight.NOTE},
         )
-        for piece in (advise(seen.probe) if seen.probe else ())
+        for piece in (advise(facts.probe) if facts.probe else ())
     ]
-    unusable = _unusable(cache, seen, now)
+    unusable = _unusable(cache, facts, now)
     if unusable:
-        return [*said, NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), unusable, {"notice": True})]
+        return [*results, NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), unusable, {"notice": True})]
     names = {space.name for space in cache.namespaces}
-    observed = observations(sample for sample in seen.samples if sample.get("namespace") in names)
-    used = {name: usage for name, usage in usages(seen.metrics).items() if name in names}
+    observed = observations(sample for sample in facts.samples if sample.get("namespace") in names)
+    used = {name: usage for name, usage in usages(facts.metrics).items() if name in names}
     states: dict[str, NamespaceState] = {}
-    stays: dict[str, str] = {}
+    obstacles: dict[str, str] = {}
     for space in cache.namespaces:
         if space.name not in observed:
-            why = f"No read of {space.name} was seen."
-            said.append(NoChange(run_id, Tuner.CACHE_TTLS, f"{_target(cache)}/{space.name}", why))
+            why = f"No change: the cache client reported no read of {space.name}."
+            results.append(NoChange(run_id, Tuner.CACHE_TTLS, f"{_target(cache)}/{space.name}", why))
             continue
-        ttl_s, stays[space.name] = _in_force(space.name, seen)
-        if not stays[space.name] and seen.most_ttl_s < max(space.min_ttl_s, ttl_s / limits.max_step_ratio):
-            stays[space.name] = f"A deployment that bakes {2 * seen.most_ttl_s:g} s cannot watch over any TTL in reach."
-        steps = replace(limits, max_step_ratio=1.0) if stays[space.name] else limits
-        states[space.name] = _state(space, ttl_s, observed[space.name], used.get(space.name), steps, seen)
+        ttl_s, obstacles[space.name] = _in_force(space.name, facts)
+        if not obstacles[space.name] and facts.most_ttl_s < max(space.min_ttl_s, ttl_s / limits.max_step_ratio):
+            obstacles[space.name] = (
+                f"The AppConfig strategy bakes {2 * facts.most_ttl_s:g} s, less than twice any TTL within one step. "
+                "Choose a strategy with a longer bake time."
+            )
+        steps = replace(limits, max_step_ratio=1.0) if obstacles[space.name] else limits
+        states[space.name] = _state(space, ttl_s, observed[space.name], used.get(space.name), steps, facts)
     decisions = tune(_with_costs(states, used), cache.memory_mb * MB)
-    changed = {d.namespace: d for d in decisions if d.after_s not in (None, d.before_s) and not stays[d.namespace]}
+    changed = {d.namespace: d for d in decisions if d.after_s not in (None, d.before_s) and not obstacles[d.namespace]}
     for decision in decisions:
         if decision.namespace not in changed:
-            reason = stays[decision.namespace] or decision.reason
-            notice = bool(stays[decision.namespace] or decision.evidence.get("target_infeasible"))
+            reason = obstacles[decision.namespace] or decision.reason
+            notice = bool(obstacles[decision.namespace] or decision.evidence.get("target_infeasible"))
             target = f"{_target(cache)}/{decision.namespace}"
-            said.append(NoChange(run_id, Tuner.CACHE_TTLS, target, reason, {**decision.evidence, "notice": notice}))
+            results.append(NoChange(run_id, Tuner.CACHE_TTLS, target, reason, {**decision.evidence, "notice": notice}))
     if changed:
-        said.append(_change(run_id, cache, limits, seen, decisions, changed, used))
-    return said
+        results.append(_change(run_id, cache, limits, facts, decisions, changed, used))
+    return results
 
 
-def _unusable(cache: Cache, seen: CacheFacts, now: datetime) -> str:
-    """Why nothing can be decided from the records; empty if something can."""
+def _unusable(cache: Cache, facts: CacheFacts, now: datetime) -> str:
+    """Return why nothing can be decided from the records; empty if something can."""
     groups = ", ".join(cache.log_groups)
     names = {space.name for space in cache.namespaces}
-    samples = [sample for sample in seen.samples if sample.get("namespace") in names]
-    if not samples or not seen.metrics:
+    samples = [sample for sample in facts.samples if sample.get("namespace") in names]
+    if not samples or not facts.metrics:
         return f"The cache client logged nothing to {groups}; nothing is changed on missing data."
     try:
         observations(samples)
@@ -101,28 +110,39 @@ def _unusable(cache: Cache, seen: CacheFacts, now: datetime) -> str:
     newest = max(float(sample["to_s"]) for sample in samples)
     if newest < (now - _STALE).timestamp():
         minutes = (now.timestamp() - newest) / 60
-        return f"The newest record in {groups} is {minutes:.0f} minutes old; nothing is changed on missing data."
-    used = usages(seen.metrics).values()
+        return (
+            f"The newest record in {groups} is {minutes:.0f} minutes old (limit {_STALE.seconds // 60}); "
+            "nothing is changed on missing data."
+        )
+    used = usages(facts.metrics).values()
     failures, reads = sum(usage.failures for usage in used), sum(usage.reads for usage in used)
     if failures > _MOST_FAILURES * reads:
-        return f"The cache failed {failures:.0f} times in {reads:.0f} reads; what was seen is not what its TTLs do."
+        return (
+            f"The cache failed {failures:.0f} times in {reads:.0f} reads (limit {_MOST_FAILURES:.0%}), "
+            "so its hit ratios do not show the effect of its TTLs."
+        )
     return ""
 
 
-def _in_force(name: str, seen: CacheFacts) -> tuple[float, str]:
-    """The TTL that the functions use, as most of them said last, and why it has to stay; empty if it need not."""
-    samples = [sample for sample in seen.samples if sample["namespace"] == name]
+def _in_force(name: str, facts: CacheFacts) -> tuple[float, str]:
+    """Return the TTL that most reads used last, and why it cannot change now (empty if it can)."""
+    samples = [sample for sample in facts.samples if sample["namespace"] == name]
     since = max(float(sample["to_s"]) for sample in samples) - _RECENT_S
     reads: Counter[tuple[int, float]] = Counter()
     for sample in samples:
         if float(sample["to_s"]) >= since:
             reads[int(sample["ttl_version"]), float(sample["ttl_s"])] += int(sample["total_accesses"])
     version, ttl_s = reads.most_common(1)[0][0]
-    if version != seen.published.version:
-        return ttl_s, f"Most reads still use version {version} of the TTLs, not {seen.published.version}."
-    published = seen.published.ttl_s.get(name)
+    if version != facts.published.version:
+        return (
+            ttl_s,
+            f"Most reads still use version {version} of the TTLs, not the published version {facts.published.version}.",
+        )
+    published = facts.published.ttl_s.get(name)
     if published is not None and published != ttl_s:
-        return ttl_s, f"{published:g} s is published, and the functions keep it at {ttl_s:g} s by themselves."
+        return ttl_s, (
+            f"{published:g} s is published, but the bounds compiled into the functions keep the TTL at {ttl_s:g} s."
+        )
     return ttl_s, ""
 
 
@@ -132,15 +152,15 @@ def _state(
     observed: Observation,
     usage: NamespaceUsage | None,
     limits: CacheTtls,
-    seen: CacheFacts,
+    facts: CacheFacts,
 ) -> NamespaceState:
-    least, most = space.min_ttl_s, max(space.min_ttl_s, min(space.max_ttl_s, seen.most_ttl_s))
-    for worse in seen.taken_back.get(space.name, ()):
-        # Half the way to what did worse may still be better than what is.
-        halfway = math.sqrt(worse * ttl_s)
-        if worse > ttl_s:
+    least, most = space.min_ttl_s, max(space.min_ttl_s, min(space.max_ttl_s, facts.most_ttl_s))
+    for rolled_back_s in facts.rolled_back.get(space.name, ()):
+        # Half the way to a TTL that was rolled back may still be better than the TTL in force.
+        halfway = math.sqrt(rolled_back_s * ttl_s)
+        if rolled_back_s > ttl_s:
             most = max(least, min(most, halfway))
-        elif worse < ttl_s:
+        elif rolled_back_s < ttl_s:
             least = min(most, max(least, halfway))
     payload = usage.payload_bytes if usage else None
     return NamespaceState(
@@ -149,18 +169,18 @@ def _state(
             least,
             most,
             max_age_s=space.max_age_s or math.inf,
-            eviction_age_s=ttl_s if _is_evicting(seen.probe) else math.inf,
+            eviction_age_s=ttl_s if _is_evicting(facts.probe) else math.inf,
             max_step_ratio=limits.max_step_ratio,
         ),
         observation=observed,
-        entry_bytes=_entry_bytes(space.name, payload, seen.probe),
+        entry_bytes=_entry_bytes(space.name, payload, facts.probe),
         sliding=space.sliding,
         target_hit_ratio=space.target_hit_ratio,
     )
 
 
 def _with_costs(states: Mapping[str, NamespaceState], used: Mapping[str, NamespaceUsage]) -> dict[str, NamespaceState]:
-    """With what a miss costs: its time at the origin where that is known of every namespace, else all the same."""
+    """Return the states with the cost of a miss: its time at the origin if all are known, else 1 for each."""
     costs = {name: used[name].load_ms if name in used else None for name in states}
     if not all(costs.values()):
         return dict(states)
@@ -171,19 +191,19 @@ def _change(
     run_id: str,
     cache: Cache,
     limits: CacheTtls,
-    seen: CacheFacts,
+    facts: CacheFacts,
     decisions: Sequence[TtlDecision],
     changed: Mapping[str, TtlDecision],
     used: Mapping[str, NamespaceUsage],
 ) -> Change:
-    before = {**seen.published.ttl_s, **{d.namespace: d.before_s for d in decisions}}
+    before = {**facts.published.ttl_s, **{d.namespace: d.before_s for d in decisions}}
     after = {**before, **{name: d.after_s for name, d in changed.items() if d.after_s is not None}}
     spaces = {name: _numbers(decision, used.get(name)) for name, decision in changed.items()}
     planned = {
         when: sum(float(decision.evidence[f"planned_bytes_{when}"]) for decision in decisions)
         for when in ("before", "after")
     }
-    version = seen.published.version
+    version = facts.published.version
     grows = any(after[name] > before[name] for name in spaces)
     return Change(
         run_id=run_id,
@@ -194,13 +214,13 @@ def _change(
         after={"version": version + 1, "ttl_s": after},
         reason="; ".join(f"{name}: {decision.reason}" for name, decision in changed.items()),
         undo={"ttl_s": before},
-        # A longer TTL serves older values; a shorter one at worst costs loads until it is taken back.
+        # A longer TTL serves older values; a shorter one at worst costs loads until it is rolled back.
         risk=Risk.MEDIUM if grows else Risk.LOW,
         evidence={
             "namespaces": spaces,
             "memory_bytes_before": planned["before"],
             "memory_bytes_after": planned["after"],
-            "server": _server(seen.probe),
+            "server": _server(facts.probe),
         },
         effect=effect_of(spaces, limits),
     )
@@ -220,7 +240,7 @@ def _numbers(decision: TtlDecision, usage: NamespaceUsage | None) -> dict[str, A
 
 
 def _entry_bytes(name: str, payload: float | None, probe: ProbeResult | None) -> float:
-    """Memory of one entry: as the server measures it where enough keys were seen there, else the value and the rest."""
+    """Return the memory of one entry: measured on the server if enough keys were seen there, else estimated."""
     measured = probe.namespaces.get(name) if probe else None
     if measured is not None and measured.entry_bytes and measured.keys_seen >= _ENOUGH_KEYS:
         return measured.entry_bytes
@@ -232,7 +252,7 @@ def _facts(probe: ProbeResult | None) -> list[ServerFacts]:
 
 
 def _is_evicting(probe: ProbeResult | None) -> bool:
-    """Whether some server is full and throws entries out, so that a longer TTL buys nothing."""
+    """Return True if a server is full and evicts, so that a longer TTL gains nothing."""
     return any(
         node.evicted > 0 and node.max_bytes > 0 and node.used_bytes >= _NEARLY_FULL * node.max_bytes
         for node in _facts(probe)
@@ -240,7 +260,7 @@ def _is_evicting(probe: ProbeResult | None) -> bool:
 
 
 def _server(probe: ProbeResult | None) -> dict[str, Any] | None:
-    """What a watch compares with, over all servers; None where they were not looked at."""
+    """Return the figures of all servers that an observation compares with; None without a probe."""
     if probe is None:
         return None
     nodes = _facts(probe)

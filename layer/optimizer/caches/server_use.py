@@ -1,4 +1,4 @@
-"""What the servers of a cache hold now: one INFO of each."""
+"""Read the use of a cache's servers, with one INFO each."""
 
 from optimizer.caches.change import ServerUnreadable
 from optimizer.caches.observe import ServerUse
@@ -8,7 +8,7 @@ from optimizer.caches.probe.server_info import facts
 
 
 def read_use(url: str) -> ServerUse | None:
-    """The sum over all servers; None where no address is given. Raises ServerUnreadable."""
+    """Return the use of all servers together; None without an address. Raises ServerUnreadable."""
     if not url:
         return None
     try:

@@ -98,7 +98,7 @@ def test_a_log_group_that_is_not_there_is_reported_and_nothing_is_changed(world:
 def test_what_is_published_and_no_ttl_document_is_reported(world: Any) -> None:
     boto3.client("ssm").put_parameter(Name=NAME, Value="60", Type="String")
     load_handler("plan_cache_ttls").handler(event("plan_cache_ttls"), None)
-    assert "no TTL document" in proposals(world)["failed"]["cache/shop"]
+    assert "the published document is not a TTL document" in proposals(world)["failed"]["cache/shop"]
 
 
 def test_zero_megabytes_of_records_means_that_none_are_read(world: Any) -> None:

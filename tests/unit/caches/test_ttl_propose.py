@@ -104,7 +104,7 @@ def test_a_change_that_is_proposed_is_one_that_the_guardrails_let_pass() -> None
             seen(samples=[s for s in logged()[0] if s["to_s"] < (NOW - timedelta(hours=2)).timestamp()]),
             "nothing is changed on missing data",
         ),
-        (seen(metrics=[{**m, "CacheFailures": 10} for m in logged()[1]]), "what was seen is not what its TTLs do"),
+        (seen(metrics=[{**m, "CacheFailures": 10} for m in logged()[1]]), "do not show the effect of its TTLs"),
     ],
 )
 def test_nothing_is_changed_on_missing_or_broken_data(data: CacheFacts, says: str) -> None:
@@ -116,11 +116,13 @@ def test_nothing_is_changed_on_missing_or_broken_data(data: CacheFacts, says: st
 def test_functions_that_do_not_use_what_is_published_are_left_alone() -> None:
     change, left = proposed(seen(published=Ttls(4, {"price": 60.0, "page": 300.0})))
     assert change is None
-    assert "still use version 0 of the TTLs, not 4" in left["cache/shop/price"].reason
+    assert "still use version 0 of the TTLs, not the published version 4" in left["cache/shop/price"].reason
     samples = [{**sample, "ttl_version": 4} for sample in logged()[0]]
     change, left = proposed(seen(published=Ttls(4, {"price": 90.0, "page": 300.0}), samples=samples))
     assert change is None or "price" not in change.evidence["namespaces"]
-    assert left["cache/shop/price"].reason.startswith("90 s is published, and the functions keep it at 60 s")
+    assert left["cache/shop/price"].reason.startswith(
+        "90 s is published, but the bounds compiled into the functions keep the TTL at 60 s"
+    )
 
 
 def test_what_other_namespaces_publish_is_published_again() -> None:
@@ -135,7 +137,7 @@ def test_a_ttl_that_did_worse_is_not_proposed_again() -> None:
     before, _ = proposed()
     assert before is not None
     worse = before.after["ttl_s"]["price"]
-    change, _ = proposed(seen(taken_back={"price": [worse]}))
+    change, _ = proposed(seen(rolled_back={"price": [worse]}))
     if change is not None:
         assert change.after["ttl_s"]["price"] < math.sqrt(60 * worse) * 1.001
 
@@ -192,7 +194,7 @@ def test_whatever_the_policy_says_what_is_proposed_keeps_to_it(
     )
     cache = replace(CACHE, namespaces=spaces, memory_mb=budget_mb)
     limits = CacheTtls(caches=(cache,), max_step_ratio=ratio)
-    change, _ = proposed(seen(taken_back={"price": worse}), cache, limits)
+    change, _ = proposed(seen(rolled_back={"price": worse}), cache, limits)
     if change is None:
         return
     before, after = change.before["ttl_s"], change.after["ttl_s"]

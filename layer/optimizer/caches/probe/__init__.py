@@ -1,4 +1,4 @@
-"""A slow, read-only look at a cache server, and advice on what it found."""
+"""Probe a cache server slowly and read-only, and advise on its settings and keys."""
 
 from typing import TYPE_CHECKING
 

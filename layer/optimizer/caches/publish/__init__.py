@@ -1,4 +1,4 @@
-"""Where TTLs are published: an SSM parameter or AppConfig."""
+"""Publish TTLs: in an SSM parameter or with AppConfig."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""TTL decisions from access records: replay, curves, allocation. Pure, but for reading the log."""
+"""Decide TTLs from access records: replay, curves, allocation. Pure, except for reading the log."""
 
 from typing import TYPE_CHECKING
 
