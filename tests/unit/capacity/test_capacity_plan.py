@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer import guardrails
 from optimizer.capacity.live_function import LATEST, LiveFunction, ProvisionedConfig, Scaling, Version
+from optimizer.capacity.memory import model as memory_model
+from optimizer.capacity.memory.belief import Belief
 from optimizer.capacity.propose import FunctionFacts, memory_limits, plan_function
 from optimizer.capacity.provisioned.load import Demand, worth_holding
 from optimizer.core.change import Change, NoChange, Tuner
@@ -266,3 +269,25 @@ def test_without_a_canary_nothing_is_tried_that_is_not_expected_to_be_within_the
     unchanged = memory_of(plan_function(seen(live=held), Policy()))
     assert isinstance(unchanged, NoChange)
     assert "is not tried" in unchanged.reason
+
+
+def test_a_memory_candidate_takes_one_belief_and_one_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = Counter[str]()
+
+    def count(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def counted(*values: Any, **options: Any) -> Any:
+            counts[name] += 1
+            return original(*values, **options)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    count(memory_model, "choose")
+    count(memory_model, "believe")
+    count(Belief, "sample")
+    sure = replace(Policy().memory, min_chance_kept=1.0)
+    assert isinstance(memory_of(plan_function(seen(), Policy(memory=sure))), NoChange)
+    candidates = counts["choose"]
+    assert candidates > 1
+    assert counts == {"choose": candidates, "believe": candidates, "sample": candidates}

@@ -62,26 +62,17 @@ def bounds_of(seen: FunctionFacts, limits: Memory, now: SizeHistory, after_mb: i
 
 
 def outcome_of(
-    decision: memory_model.MemoryDecision,
-    history: FunctionHistory,
-    current_mb: int,
-    after_mb: int,
-    bounds: Bounds,
-    *,
-    canary: bool,
+    decision: memory_model.MemoryDecision, now: SizeHistory, bounds: Bounds, *, canary: bool
 ) -> TrialOutcome | None:
     """Without a canary every call would pay for the try: then only what is expected to be kept is done."""
-    likely = decision.predicted[after_mb]
-    now = history.sizes[current_mb]
+    likely = decision.predicted[decision.memory_mb]
     if not canary and likely.estimate > bounds.most * now.durations.mean:
         return None
     if not canary or bounds.gain == math.inf:
         return TrialOutcome(
             1.0, Interval(*(ms / now.durations.mean for ms in (likely.estimate, likely.low, likely.high)))
         )
-    belief = memory_model.believe(observed_sizes(history), [after_mb])
-    durations_ms = belief.sample(memory_model.CURVES)[:, belief.sizes_mb.index(after_mb)]
-    return outcome(durations_ms / now.durations.mean, bounds.most)
+    return outcome(decision.sampled_ms[decision.memory_mb] / now.durations.mean, bounds.most)
 
 
 def observed_sizes(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]:

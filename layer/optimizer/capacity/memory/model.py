@@ -7,7 +7,7 @@ try with the smallest mean loss is made next, and the best size seen is kept whe
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -43,12 +43,17 @@ class SizeSeen:
 
 @dataclass(frozen=True, slots=True)
 class MemoryDecision:
-    """The size to run at next, and why; `predicted`: median and 80 % interval of the mean duration in ms at every
-    allowed or observed size, of the long run where the size was observed."""
+    """The size to run at next, and why.
+
+    predicted: median and 80 % interval of the mean duration in ms at each allowed or observed size, of the long run
+    where the size was observed. sampled_ms: the equally likely mean durations that the intervals were taken from, those
+    of one curve at the same place in every size.
+    """
 
     memory_mb: int
     reason: str
     predicted: Mapping[int, Interval]
+    sampled_ms: Mapping[int, Array] = field(repr=False, compare=False)
 
 
 def choose(
@@ -77,10 +82,11 @@ def choose(
     predicted = {
         mb: Interval(middle, low, high) for mb, (low, middle, high) in zip(belief.sizes_mb, ranges, strict=True)
     }
+    sampled_ms = dict(zip(belief.sizes_mb, durations_ms.T, strict=True))
     best_mb = _best_seen(observed, allowed_mb, current_mb, objective)
     columns = [at for at, mb in enumerate(belief.sizes_mb) if mb in allowed_mb and mb not in observed]
     if changes_left <= 0 or not columns:
-        return MemoryDecision(best_mb, _keep(best_mb, "no other size may be tried"), predicted)
+        return MemoryDecision(best_mb, _keep(best_mb, "no other size may be tried"), predicted, sampled_ms)
     stay, regrets = _expected_regrets(
         objective.values(belief.sizes_mb, durations_ms)[:, columns],
         objective.value(best_mb, observed[best_mb].mean_duration_ms),
@@ -92,8 +98,10 @@ def choose(
         first = {mb: gain for mb, gain in first.items() if mb > current_mb} or first
     try_mb = max(first, key=lambda mb: first[mb])
     if first[try_mb] < WORTH_A_CHANGE:
-        return MemoryDecision(best_mb, _keep(best_mb, f"no try is expected to gain {WORTH_A_CHANGE:.1%}"), predicted)
-    return MemoryDecision(try_mb, _try(try_mb, predicted[try_mb], first[try_mb]), predicted)
+        return MemoryDecision(
+            best_mb, _keep(best_mb, f"no try is expected to gain {WORTH_A_CHANGE:.1%}"), predicted, sampled_ms
+        )
+    return MemoryDecision(try_mb, _try(try_mb, predicted[try_mb], first[try_mb]), predicted, sampled_ms)
 
 
 def believe(observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int]) -> Belief:

@@ -1,6 +1,7 @@
 """Proposes for one function a memory size, or says why not. Pure."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from optimizer.capacity.canary import calls_needed
@@ -126,7 +127,7 @@ def _likely(
         if after_mb == current_mb:
             raise _Unchanged(unlikely or decision.reason)
         bounds = bounds_of(seen, limits, now, after_mb, safety=safety)
-        end = outcome_of(decision, seen.history, current_mb, after_mb, bounds, canary=weight > 0)
+        end = outcome_of(decision, now, bounds, canary=weight > 0)
         if end is not None and (safety or end.chance_kept >= limits.min_chance_kept):
             return decision, bounds, end
         unlikely = unlikely or _unlikely(after_mb, end, limits)
@@ -179,8 +180,7 @@ def _choose(seen: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list
     )
     if current_mb >= used_mb * limits.headroom:
         return decision
-    wanted = max(decision.memory_mb, allowed[0])
-    return memory_model.MemoryDecision(wanted, decision.reason, decision.predicted)
+    return replace(decision, memory_mb=max(decision.memory_mb, allowed[0]))
 
 
 def _worth_it(limits: Memory, ratio: float, price_ratio: float, *, safety: bool) -> None:
