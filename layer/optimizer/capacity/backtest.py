@@ -32,7 +32,6 @@ class MemoryBacktestRow:
     after_mb: int | None
     tries: tuple[Try, ...]
     saving: Interval | None
-    usd_month: float | None = None
     note: str = ""
 
 
