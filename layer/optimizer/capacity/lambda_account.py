@@ -231,7 +231,6 @@ def version_of(configuration: Mapping[str, Any]) -> Version:
         package_type=configuration.get("PackageType", "Zip"),
         snap_start=snap_start != "None",
         managed_instances=bool(configuration.get("CapacityProviderConfig")),
-        description=configuration.get("Description", ""),
     )
 
 

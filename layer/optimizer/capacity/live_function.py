@@ -34,7 +34,6 @@ class Version:
     package_type: str = "Zip"
     snap_start: bool = False
     managed_instances: bool = False
-    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
