@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optimizer.capacity.provisioned.load import DAYS_A_MONTH
 from optimizer.core import Change, Interval, NoChange, Tuner, function_name
 
-_DAYS_A_MONTH = 365 / 12
 # Student's t, two-sided 95 %, by degrees of freedom; from 30 on the normal distribution's is close enough.
 _T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10, 2.09,
       2.09, 2.08, 2.07, 2.07, 2.06, 2.06, 2.06, 2.05, 2.05, 2.05, 2.04)  # fmt: skip
@@ -40,10 +40,10 @@ def month_of_days(usd_days: Sequence[float]) -> Interval:
     days = len(usd_days)
     mean = math.fsum(usd_days) / days if days else 0.0
     if days < 2:
-        return Interval(mean * _DAYS_A_MONTH, mean * _DAYS_A_MONTH, mean * _DAYS_A_MONTH)
+        return Interval(mean * DAYS_A_MONTH, mean * DAYS_A_MONTH, mean * DAYS_A_MONTH)
     spread = math.sqrt(math.fsum((day - mean) ** 2 for day in usd_days) / (days - 1) / days)
     sure = _T[days - 2] if days - 2 < len(_T) else _NORMAL
-    return Interval(*(_DAYS_A_MONTH * (mean + side * sure * spread) for side in (0, -1, 1)))
+    return Interval(*(DAYS_A_MONTH * (mean + side * sure * spread) for side in (0, -1, 1)))
 
 
 def together(savings: Iterable[Interval]) -> Interval:

@@ -6,6 +6,7 @@ from typing import Any
 
 from optimizer.capacity.live_function import LiveFunction
 from optimizer.capacity.obstacles import Obstacle
+from optimizer.capacity.provisioned.amount import Amount, held
 from optimizer.capacity.provisioned.load import Demand
 from optimizer.capacity.provisioned.local_days import LocalDays
 from optimizer.core import Change, NoChange
@@ -34,6 +35,11 @@ class FunctionFacts:
     days: LocalDays | None = None
     level_ahead: float = 1.0
     in_place: Change | None = None
+
+    @property
+    def amount(self) -> Amount:
+        """The provisioned concurrency held now: of the timetable in place where its change is known, else live."""
+        return Amount.in_place(self.in_place, self.live) if self.in_place else held(self.live)
 
 
 def owner_facts(owner: Obstacle | None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import FunctionFacts, plan_function
-from optimizer.capacity.provisioned.amount import Amount, change_id_of, held
+from optimizer.capacity.provisioned.amount import change_id_of
 from optimizer.capacity.provisioned.best_week import level_ahead
 from optimizer.capacity.provisioned.load import Demand
 from optimizer.capacity.provisioned.local_days import LocalDays
@@ -90,9 +90,8 @@ class CapacityPlanner:
 
     def _tell_warmups(self, seen: FunctionFacts) -> None:
         """Keep what is provisioned in each hour of the week: there pings would find what is warm already."""
-        now = Amount.in_place(seen.in_place, seen.live) if seen.in_place else held(seen.live)
-        least = now.bounds.minimum if now.bounds else now.environments
-        hours = now.timetable.hours() if now.timetable else (least,) * WEEK_HOURS
+        now = seen.amount
+        hours = now.timetable.hours() if now.timetable else (now.always,) * WEEK_HOURS
         document = {"timezone": now.timetable.timezone if now.timetable else seen.timezone, "hours": hours}
         self.documents.write(f"history/capacity/{seen.live.function_name}.provisioned.json", document)
 

@@ -5,12 +5,10 @@ provisioned concurrency pays. A function gets one change at a time, the one that
 the first has been watched.
 """
 
-from typing import Any
-
 from optimizer.capacity.function_facts import FunctionFacts, Proposal
 from optimizer.capacity.memory.propose import memory_limits, plan_memory
-from optimizer.capacity.provisioned.amount import Amount, held
-from optimizer.capacity.provisioned.propose import held_facts, plan_provisioned
+from optimizer.capacity.provisioned.proposal import held_facts
+from optimizer.capacity.provisioned.propose import plan_provisioned
 from optimizer.core import Change, NoChange, Tuner
 from optimizer.policy import Policy
 
@@ -34,9 +32,7 @@ def _saving(change: Change) -> float:
 
 
 def _postponed(change: Change, seen: FunctionFacts, why: str) -> NoChange:
-    evidence: dict[str, Any] = {"wanted": dict(change.after)}
-    if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-        now = Amount.in_place(seen.in_place, seen.live) if seen.in_place else held(seen.live)
-        evidence |= held_facts(now, seen.live)
+    held = held_facts(seen) if change.tuner is Tuner.PROVISIONED_CONCURRENCY else {}
+    evidence = {"wanted": dict(change.after), **held}
     reason = f"One change of a function at a time: {why}, and this is decided again when it has been watched."
     return NoChange(change.run_id, change.tuner, change.target, reason, evidence)

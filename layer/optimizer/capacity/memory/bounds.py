@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from optimizer.capacity.function_facts import FunctionFacts
 from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.memory.trial import TrialOutcome, break_even, outcome
-from optimizer.capacity.provisioned.load import usd_month
-from optimizer.capacity.provisioned.steps import held
+from optimizer.capacity.provisioned.amount import held
+from optimizer.capacity.provisioned.load import DAYS_A_MONTH, usd_month
 from optimizer.core import Interval
 from optimizer.function_logs import FunctionHistory, SizeHistory
 from optimizer.policy import Memory
 from optimizer.prices import aws_lambda
 
-_DAYS_A_MONTH = 365 / 12
 # The model's goal, and whether the largest slowdown counts from the first size.
 GOALS: Mapping[str, tuple[str, bool]] = {
     "cost": ("cost", False),
@@ -86,7 +85,7 @@ def observed_sizes(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]
 
 def bill(seen: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
     """USD a month; per call where the number of calls is not known."""
-    calls_month = seen.calls_day * _DAYS_A_MONTH if seen.calls_day else 1.0
+    calls_month = seen.calls_day * DAYS_A_MONTH if seen.calls_day else 1.0
     size = seen.history.sizes[seen.live.version.memory_mb]
     architecture = seen.live.version.architecture
     init_usd = size.cold_share * float(

@@ -11,13 +11,12 @@ from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.memory.bounds import GOALS, Bounds, bill, bounds_of, observed_sizes, outcome_of
 from optimizer.capacity.memory.trial import TrialOutcome, expected
 from optimizer.capacity.obstacles import obstacle
+from optimizer.capacity.provisioned.amount import held
 from optimizer.capacity.provisioned.load import worth_holding
-from optimizer.capacity.provisioned.steps import held
 from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner
 from optimizer.function_logs import SizeHistory
 from optimizer.policy import Memory, Mode, Policy
 
-_DAYS_A_MONTH = 365 / 12
 _DAY_MINUTES = 1440
 # Sizes tried beside the first one before the best of those seen is final.
 _TRIES = 3

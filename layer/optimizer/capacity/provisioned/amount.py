@@ -58,11 +58,16 @@ class Amount:
             part |= {"floor": self.floor, "timetable": self.timetable.document(), "plan": self.plan}
         return part
 
+    @property
+    def always(self) -> int:
+        """Environments held at all hours: the floor of a timetable, the least size of a scaling target, or all."""
+        if self.timetable is not None:
+            return self.floor
+        return self.bounds.minimum if self.bounds else self.environments
+
     def at(self, moment: datetime) -> Place:
         """What is to be held at a moment: environments, or the least and the most of a scaling target."""
-        least = self.bounds.minimum if self.bounds else self.environments
-        if self.timetable is not None:
-            least = self.timetable.held_at(moment)
+        least = self.always if self.timetable is None else self.timetable.held_at(moment)
         return least, self.bounds.maximum if self.bounds else None
 
     @property
@@ -71,7 +76,7 @@ class Amount:
         most = self.bounds.maximum if self.bounds else None
         if self.timetable is not None:
             return frozenset((environments, most) for environments in self.timetable.amounts)
-        return frozenset({(self.bounds.minimum if self.bounds else self.environments, most)})
+        return frozenset({(self.always, most)})
 
 
 def mark_of(change_id: str) -> str:

@@ -9,6 +9,7 @@ from optimizer.prices import aws_lambda
 from optimizer.traffic import Floats, Series
 
 _DAY_MINUTES = 1440
+DAYS_A_MONTH = 365 / 12
 # List prices are rounded: 60 % in the policy means the break-even, not a purchase below it.
 _SAME = 0.001
 
@@ -79,7 +80,7 @@ def least_worth(architecture: str, limits: ProvisionedConcurrency) -> float:
 
 def budget_month(limits: ProvisionedConcurrency) -> float:
     """The smaller of the month's budget and that of its days, in USD."""
-    return min(limits.max_usd_month, limits.max_usd_day * 365 / 12)
+    return min(limits.max_usd_month, limits.max_usd_day * DAYS_A_MONTH)
 
 
 def provisioned_usd_month(architecture: str, memory_mb: int, environments: int) -> float:

@@ -11,8 +11,9 @@ from optimizer.capacity.provisioned.amount import Amount
 from optimizer.capacity.provisioned.best_week import best_week, surely_more
 from optimizer.capacity.provisioned.load import budget_month, least_worth, provisioned_usd_month
 from optimizer.capacity.provisioned.local_days import LocalDays, Use, use
+from optimizer.capacity.provisioned.proposal import leave, propose, usd_month_of
 from optimizer.capacity.provisioned.timetable import Timetable
-from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner
+from optimizer.core import Change, Interval, NoChange, Risk
 from optimizer.policy import ProvisionedConcurrency
 from optimizer.prices import aws_lambda
 from optimizer.traffic import Floats
@@ -42,38 +43,37 @@ class Choice:
         return float((self.tried.busy - floor.busy).sum()) / held if held else 0.0
 
 
-def plan_timetable(seen: FunctionFacts, before: Amount, flat: int, limits: ProvisionedConcurrency) -> Proposal | None:
+def plan_timetable(seen: FunctionFacts, flat: int, limits: ProvisionedConcurrency) -> Proposal | None:
     """A Change to a timetable, or a NoChange where the one in place is right; None: `flat` environments at all times
-    are as good. `before`: what is held; where a timetable is in place, that one."""
+    are as good."""
+    before = seen.amount
     days = seen.days.whole() if seen.days is not None else None
     if not limits.by_the_hour or scheduling_hindrance(seen.live):
         return None
     if days is None or len(days) < _LEAST_DAYS:
-        return _unchanged(seen, before, None) if before.timetable else None
+        return _unchanged(seen, None) if before.timetable else None
     version = seen.live.version
     least = least_worth(version.architecture, limits)
     days = days.scaled(seen.level_ahead)
     now = use_of(before, days).worth(least)
     always = use_of(Amount(flat), days).worth(least)
-    choice = _choose(seen, before, days, least, limits)
+    choice = _choose(seen, days, least, limits)
     if choice is not None:
         worth = choice.tried.worth(least)
         if choice.utilisation >= limits.min_utilisation and all(
             surely_more(worth, other, days.weekdays) for other in (now, always)
         ):
-            return _change(seen, before, choice, least)
+            return _change(seen, choice, least)
     if before.timetable is None or surely_more(always, now, days.weekdays):
         return None
-    return _unchanged(seen, before, days)
+    return _unchanged(seen, days)
 
 
-def _choose(
-    seen: FunctionFacts, before: Amount, days: LocalDays, least: float, limits: ProvisionedConcurrency
-) -> Choice | None:
+def _choose(seen: FunctionFacts, days: LocalDays, least: float, limits: ProvisionedConcurrency) -> Choice | None:
     """The best timetable within the limits; None where no hour is worth more than the others."""
     version, reserved = seen.live.version, seen.live.reserved
     most = limits.max_per_function if reserved is None else min(limits.max_per_function, reserved - 1)
-    floor = _floor(before)
+    floor = seen.amount.always
     while most > floor:
         week = best_week(days, least_utilisation=least, most=most, floor=floor)
         timetable = Timetable.of_hours(week.hours, seen.timezone)
@@ -87,58 +87,41 @@ def _choose(
     return None
 
 
-def _floor(before: Amount) -> int:
-    """What stays at all hours: the team's own, in a scaling target its least size."""
-    if before.timetable is not None:
-        return before.floor
-    return before.bounds.minimum if before.bounds else before.environments
-
-
-def _change(seen: FunctionFacts, before: Amount, choice: Choice, least: float) -> Change:
-    live, timetable = seen.live, choice.timetable
-    architecture, memory_mb = live.version.architecture, live.version.memory_mb
+def _change(seen: FunctionFacts, choice: Choice, least: float) -> Change:
+    before, timetable, tried = seen.amount, choice.timetable, choice.tried
+    architecture, memory_mb = seen.live.version.architecture, seen.live.version.memory_mb
     after: dict[str, Any] = {"environments": timetable.most, "floor": choice.floor, "timetable": timetable.document()}
     if before.bounds is not None:
         most = max(before.bounds.maximum, timetable.most)
         after |= {"environments": most, "min": timetable.most, "max": most}
-    usd_month, usd_before = timetable.usd_month(architecture, memory_mb), usd_month_of(before, architecture, memory_mb)
-    saved = bill_difference(seen, before, usd_month, choice.tried.busy, choice.days)
-    tried = choice.tried
+    usd_month = timetable.usd_month(architecture, memory_mb)
     worst = min((b / h for b, h in zip(tried.busy.tolist(), tried.held.tolist(), strict=True) if h), default=0.0)
-    return Change(
-        run_id=seen.run_id,
-        tuner=Tuner.PROVISIONED_CONCURRENCY,
-        action=ACTION,
-        target=seen.target,
-        before=before.document(),
-        after=after,
-        reason=(
+    return propose(
+        seen,
+        ACTION,
+        after,
+        (
             f"{timetable.words()}: busy {choice.utilisation:.0%} of that time on the last {len(choice.days)} days, "
             f"each left out of the plan that it was tried on; above {least:.0%} {_buys(architecture, least)}, and in "
             f"the other hours it would be less. They cost {usd_month:.2f} USD a month to hold, and "
             f"{provisioned_usd_month(architecture, memory_mb, timetable.most):.2f} if held at all times."
         ),
-        undo=before.document(),
-        risk=Risk.LOW,
-        evidence={
-            "alias": live.alias,
-            "version": live.alias_version,
-            "memory_mb": memory_mb,
+        Risk.LOW,
+        {
             "architecture": architecture,
             "usd_month": round(usd_month, 4),
-            "usd_month_before": round(usd_before, 4),
+            "usd_month_before": round(usd_month_of(before, architecture, memory_mb), 4),
             "usd_dearest_day": round(timetable.usd_dearest_day(architecture, memory_mb), 4),
             "utilisation": round(choice.utilisation, 4),
             "utilisation_worst_day": round(worst, 4),
             "least_utilisation": round(least, 4),
-            "reserved_concurrency": live.reserved,
             "environment_hours_week": sum(timetable.hours()),
             "days": len(choice.days),
             "kinds_of_days": choice.kinds,
             "level_ahead": round(seen.level_ahead, 4),
             "by": "Application Auto Scaling" if before.bounds else "EventBridge Scheduler",
         },
-        effect=Effect(usd_month=saved),
+        bill_difference(seen, Amount(timetable.most, timetable=timetable), tried.busy, choice.days),
     )
 
 
@@ -147,41 +130,25 @@ def _buys(architecture: str, least: float) -> str:
     return "they cost less than on demand" if least >= pays - 0.001 else "the policy buys latency"
 
 
-def _unchanged(seen: FunctionFacts, before: Amount, days: LocalDays | None) -> NoChange:
-    version = seen.live.version
-    assert before.timetable is not None  # noqa: S101  asked for only then
-    known = f"is right: they are used to {use_of(before, days).utilisation:.0%}" if days else "stays"
-    facts = {
-        "environments": before.environments,
-        "usd_month": round(usd_month_of(before, version.architecture, version.memory_mb), 4),
-        "timetable": before.timetable.document(),
-    }
-    reason = f"{before.timetable.words()}, {known}."
-    return NoChange(seen.run_id, Tuner.PROVISIONED_CONCURRENCY, seen.target, reason, facts)
+def _unchanged(seen: FunctionFacts, days: LocalDays | None) -> NoChange:
+    assert seen.amount.timetable is not None  # noqa: S101  asked for only then
+    known = f"is right: they are used to {use_of(seen.amount, days).utilisation:.0%}" if days else "stays"
+    return leave(seen, f"{seen.amount.timetable.words()}, {known}.")
 
 
-def usd_month_of(amount: Amount, architecture: str, memory_mb: int) -> float:
-    """What it costs a month to hold it, before any call."""
-    if amount.timetable is not None:
-        return amount.timetable.usd_month(architecture, memory_mb)
-    held = amount.bounds.minimum if amount.bounds else amount.environments
-    return provisioned_usd_month(architecture, memory_mb, held)
-
-
-def bill_difference(
-    seen: FunctionFacts, before: Amount, held_after_usd: float, busy_after: Floats, days: LocalDays
-) -> Interval:
+def bill_difference(seen: FunctionFacts, after: Amount, busy_after: Floats, days: LocalDays) -> Interval:
     """What happens to the bill of a month: what is held, less what its calls then cost less than on demand.
     busy_after: environment-hours that are busy on each of the days."""
     architecture, memory_mb = seen.live.version.architecture, seen.live.version.memory_mb
     rates = aws_lambda.rates(architecture)
     cheaper = rates.tiers[0].gb_second_usd - rates.provisioned_duration_usd
     usd_busy_hour = float(aws_lambda.gb_seconds(memory_mb, 3_600_000) * cheaper)
-    more = busy_after - use_of(before, days).busy
+    more = busy_after - use_of(seen.amount, days).busy
     week = [more[days.weekdays == day] for day in range(7)]
     busy_hours = sum(float(same.mean()) for same in week if len(same))
     error = math.sqrt(sum(float(same.var(ddof=1)) / len(same) for same in week if len(same) > 1))
-    usd = held_after_usd - usd_month_of(before, architecture, memory_mb) - usd_busy_hour * _WEEKS_A_MONTH * busy_hours
+    usd_held = usd_month_of(after, architecture, memory_mb) - usd_month_of(seen.amount, architecture, memory_mb)
+    usd = usd_held - usd_busy_hour * _WEEKS_A_MONTH * busy_hours
     spread = 1.96 * usd_busy_hour * _WEEKS_A_MONTH * error
     return Interval(round(usd, 4), round(usd - spread, 4), round(usd + spread, 4))
 
@@ -190,5 +157,4 @@ def use_of(amount: Amount, days: LocalDays) -> Use:
     """What an amount would have been used for on the days."""
     if amount.timetable is not None:
         return use(days.used(amount.timetable.most), days.weekdays, [amount.timetable.hours()] * len(days))
-    held = amount.bounds.minimum if amount.bounds else amount.environments
-    return use(days.used(held), days.weekdays, [[held] * _WEEK_HOURS] * len(days))
+    return use(days.used(amount.always), days.weekdays, [[amount.always] * _WEEK_HOURS] * len(days))
