@@ -162,6 +162,7 @@ def test_a_timetable_in_place_that_is_right_stays() -> None:
         assert isinstance(second, NoChange), second
         assert second.evidence["environments"] == 3
         assert second.evidence["usd_month"] == first.evidence["usd_month"]
+        assert second.evidence["usd_dearest_day"] == first.evidence["usd_dearest_day"]
 
 
 def test_a_timetable_in_place_is_replaced_by_a_better_and_ended_where_nothing_is_busy_any_more() -> None:

@@ -22,11 +22,8 @@ class Demand:
 
     @classmethod
     def of(cls, minutes: Series) -> "Demand":
-        """From a minute series; minutes that are not known are left out, those without calls are zero."""
-        if not len(minutes):
-            return cls(np.zeros(0))
-        calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
-        busy = np.where(calls > 0, calls * duration_ms / 60_000.0, 0.0 * calls)
+        """Read a minute series; minutes that are not known are left out, those without calls are zero."""
+        busy = busy_environments(minutes)
         return cls(busy[~np.isnan(busy)])
 
     @property
@@ -50,6 +47,14 @@ class Demand:
     def mean(self) -> float:
         """Busy environments on average."""
         return float(self.busy.mean()) if len(self.busy) else 0.0
+
+
+def busy_environments(minutes: Series) -> Floats:
+    """Return the environments at work in each minute of a series, on average (Little's law); NaN not known."""
+    if not len(minutes):
+        return np.zeros(0)
+    calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
+    return np.where(calls > 0, calls * duration_ms / 60_000.0, 0.0 * calls)
 
 
 def worth_holding(demand: Demand, architecture: str, memory_mb: int, limits: ProvisionedConcurrency) -> int:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.capacity.provisioned.load import busy_environments
 from optimizer.capacity.provisioned.timetable import READY_MINUTES
 from optimizer.traffic import DAY_MINUTES, Floats, Series, offsets_minutes
 
@@ -28,14 +29,12 @@ class LocalDays:
         """From a minute series of a history."""
         if not len(minutes):
             return cls(np.zeros((0, _HOURS, _HOUR)), np.zeros(0, np.int64))
-        calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
-        busy = np.where(calls > 0, calls * duration_ms / 60_000.0, 0.0 * calls)
         number = minutes.start + np.arange(len(minutes))
         local = number + offsets_minutes(ZoneInfo(timezone), number)
         first = int(local[0]) // DAY_MINUTES
         days = int(local[-1]) // DAY_MINUTES - first + 1
         grid = np.full(days * DAY_MINUTES, np.nan)
-        grid[local - first * DAY_MINUTES] = busy
+        grid[local - first * DAY_MINUTES] = busy_environments(minutes)
         # The first of January 1970 was a Thursday.
         weekdays = (first + np.arange(days) + 3) % 7
         return cls(grid.reshape(days, _HOURS, _HOUR), weekdays.astype(np.int64))
