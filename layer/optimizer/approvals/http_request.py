@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from optimizer.approvals.page import Form
-from optimizer.core import LONGEST_NAME, LONGEST_REASON
+from optimizer.core import LONGEST_NAME, LONGEST_REASON, OptimizerError
 
 # A plan of a few hundred changes, all ticked, is a fifth of it.
 LARGEST_BODY = 64 * 1024
@@ -17,7 +17,7 @@ _MOST_FIELDS = 1000
 _FORM = "application/x-www-form-urlencoded"
 
 
-class BadRequest(ValueError):
+class BadRequest(OptimizerError, ValueError):
     """The request is not one that the page sends; `status` is the HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from optimizer.core import canonical_json, decode_signature, encode_signature
+from optimizer.core import OptimizerError, canonical_json, decode_signature, encode_signature
 
 _PURPOSE = "optimizer approval link 1"
 # What Step Functions allows in the name of an execution.
@@ -22,7 +22,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SIGNATURE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
-class MalformedLink(ValueError):
+class MalformedLink(OptimizerError, ValueError):
     """What was opened is no link that this application gives out."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.core import Approval, ApprovalStatus, Status
+from optimizer.core import Approval, ApprovalStatus, OptimizerError, Status
 from optimizer.store import RunStore
 
 UNANSWERED = "Nobody answered in time."
@@ -17,7 +17,7 @@ TELLING = timedelta(minutes=1)
 type TellRun = Callable[[str, Mapping[str, Any]], bool]
 
 
-class ApprovalContended(RuntimeError):
+class ApprovalContended(OptimizerError, RuntimeError):
     """The question was changed by others at every attempt to close it; a later attempt can succeed."""
 
 

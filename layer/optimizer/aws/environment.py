@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from optimizer.core import OptimizerError
+
 _VARIABLES = {
     "table": "OPTIMIZER_TABLE",
     "bucket": "OPTIMIZER_BUCKET",
@@ -26,7 +28,7 @@ _OPTIONAL = {
 }
 
 
-class MissingVariable(RuntimeError):
+class MissingVariable(OptimizerError, RuntimeError):
     """An environment variable that template.yaml sets is not there."""
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optimizer.core import short
+from optimizer.core import OptimizerError, short
 
 # Says what a value must be, or nothing where it is that.
 type Kind = Callable[[Any], str]
@@ -17,7 +17,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LONGEST = 262_144
 
 
-class InvalidEvent(ValueError):
+class InvalidEvent(OptimizerError, ValueError):
     """The event cannot be handled; the message names the first field that is wrong."""
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.core import OptimizerError
+
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
@@ -14,7 +16,7 @@ _READABLE = 16
 _DIGEST = 8
 
 
-class ScheduleDiffers(RuntimeError):
+class ScheduleDiffers(OptimizerError, RuntimeError):
     """A schedule of this name exists with other content: someone else wrote it."""
 
 

@@ -16,7 +16,7 @@ from optimizer.caches.publish import document
 from optimizer.caches.publish.document import Ttls, UnusableDocument
 from optimizer.caches.publish.ssm import PublishOutcome, Reading, TtlPublisher
 from optimizer.caches.tuning.usage import usages
-from optimizer.core import Change, Status
+from optimizer.core import Change, OptimizerError, Status
 from optimizer.guardrails import CacheTtlState
 from optimizer.lifecycle import (
     Applied,
@@ -45,7 +45,7 @@ _PENDING_S = 30
 _OBSERVED_TTLS = 2.0
 
 
-class ServerUnreadable(RuntimeError):
+class ServerUnreadable(OptimizerError, RuntimeError):
     """The server that the policy names could not be looked at."""
 
 

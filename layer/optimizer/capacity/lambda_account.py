@@ -17,7 +17,7 @@ from optimizer.capacity.live_function import (
     Scaling,
     Version,
 )
-from optimizer.core import canonical_json
+from optimizer.core import OptimizerError, canonical_json
 
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -32,7 +32,7 @@ _CONTENT = (
 )  # fmt: skip
 
 
-class Raced(RuntimeError):
+class Raced(OptimizerError, RuntimeError):
     """Somebody else changed the function between our reading and our writing; nothing was written."""
 
 

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from optimizer.core import OptimizerError
+
 SCALABLE_DIMENSION: Literal["lambda:function:ProvisionedConcurrency"] = "lambda:function:ProvisionedConcurrency"
 
 # What a function is called as where it has no alias.
 LATEST = "$LATEST"
 
 
-class NoSuchFunction(LookupError):
+class NoSuchFunction(OptimizerError, LookupError):
     """The function is gone."""
 
 
-class NoSuchAlias(LookupError):
+class NoSuchAlias(OptimizerError, LookupError):
     """The function has no alias of this name."""
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from optimizer.core.change import id_prefix as id_prefix
     from optimizer.core.clock import minute_of as minute_of
     from optimizer.core.clock import moment_of as moment_of
+    from optimizer.core.errors import OptimizerError as OptimizerError
     from optimizer.core.field_paths import join as join
     from optimizer.core.field_paths import join_path as join_path
     from optimizer.core.field_paths import printable_name as printable_name
@@ -83,6 +84,7 @@ else:
                 "minute_of",
                 "moment_of",
             ),
+            "errors": ("OptimizerError",),
             "field_paths": (
                 "join",
                 "join_path",

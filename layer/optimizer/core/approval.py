@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from optimizer.core.errors import OptimizerError
+
 # Whom the only link is for where the policy lists no approvers.
 ANYONE = "anyone"
 LONGEST_NAME = 80
@@ -21,7 +23,7 @@ class ApprovalStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class AnswerRefused(ValueError):
+class AnswerRefused(OptimizerError, ValueError):
     """The answer does not count; the message says why."""
 
 

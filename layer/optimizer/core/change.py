@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from optimizer.core import canonical_json
+from optimizer.core.errors import OptimizerError
 
 
 class Tuner(StrEnum):
@@ -56,7 +57,7 @@ def id_prefix(tuner: Tuner) -> str:
     return f"{tuner.value.replace('_', '-')}-"
 
 
-class MalformedChange(ValueError):
+class MalformedChange(OptimizerError, ValueError):
     """A stored or received record is not a Change; the message names the field."""
 
 

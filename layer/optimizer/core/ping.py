@@ -5,16 +5,18 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from optimizer.core.errors import OptimizerError
+
 KEY = "optimizer_warmup"
 MAX_ENVIRONMENTS = 1000
 MAX_HOLD_MS = 5_000
 
 
-class InvalidWarmup(ValueError):
+class InvalidWarmup(OptimizerError, ValueError):
     """The event of a warm-up cannot be carried out; the message names the field."""
 
 
-class NotAWarmupAnswer(ValueError):
+class NotAWarmupAnswer(OptimizerError, ValueError):
     """The target did not answer as the protocol says: it does not understand pings."""
 
 

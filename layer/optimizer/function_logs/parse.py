@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from optimizer.core import OptimizerError
+
 # CloudWatch Logs accepts no longer event; anything beyond was not written by Lambda.
 _LONGEST_LINE = 1_048_576
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
@@ -37,7 +39,7 @@ _REQUIRED = ("duration_ms", "billed_ms", "memory_mb", "max_memory_used_mb")
 _STREAM_VERSION = re.compile(r"\[(\$LATEST|\d+)\]")
 
 
-class MalformedReport(ValueError):
+class MalformedReport(OptimizerError, ValueError):
     """The line says that it is a REPORT line, but a figure is missing or not a number."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.core import OptimizerError
 from optimizer.function_logs.parse import Reports, parse_rows
 from optimizer.prices import aws_lambda
 
@@ -29,7 +30,7 @@ _CAUTION = 2.0
 _PAUSE_S = 0.5
 
 
-class LogsUnreadable(RuntimeError):
+class LogsUnreadable(OptimizerError, RuntimeError):
     """The lines could not be read; the message is one sentence for the report."""
 
 

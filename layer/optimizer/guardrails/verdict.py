@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from optimizer.core import OptimizerError
+
 
 class Decision(StrEnum):
     """What becomes of a proposal."""
@@ -34,7 +36,7 @@ class Verdict:
     message: str
 
 
-class MissingNumber(ValueError):
+class MissingNumber(OptimizerError, ValueError):
     """A number that a guardrail needs is not there or is none; the message names it."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from optimizer.core import Change, NoChange, Tuner
+from optimizer.core import Change, NoChange, OptimizerError, Tuner
 from optimizer.guardrails import ALTERS
 from optimizer.indexes.change.server import DatabaseServer, Job, State
 from optimizer.indexes.detect import find
@@ -18,7 +18,7 @@ from optimizer.policy import Database, Indexes, Policy
 from optimizer.store import ActingRecords, Documents, NoSuchDocument, Proposals, RunStore
 
 
-class NoSuchTarget(LookupError):
+class NoSuchTarget(OptimizerError, LookupError):
     """The run's policy names no database of this name."""
 
 

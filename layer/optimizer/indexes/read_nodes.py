@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from optimizer.core import OptimizerError
 from optimizer.indexes.completeness import first_missing_field
 from optimizer.indexes.connect.pool import Connections
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.policy import Database
 
 
-class UnsupportedServer(ValueError):
+class UnsupportedServer(OptimizerError, ValueError):
     """The server is too old, or has no such database."""
 
 

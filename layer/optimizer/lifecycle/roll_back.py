@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from optimizer.core import StoredChange
+from optimizer.core import OptimizerError, StoredChange
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -12,7 +12,7 @@ _ATTEMPTS = 9
 _LONGEST_REASON = 256
 
 
-class TriedTooOften(RuntimeError):
+class TriedTooOften(OptimizerError, RuntimeError):
     """Every execution that was to take the change back has failed; somebody must look at it."""
 
 

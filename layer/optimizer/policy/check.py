@@ -13,7 +13,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from optimizer.core import join, join_path, short
+from optimizer.core import OptimizerError, join, join_path, short
 from optimizer.policy.consistency import across
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
@@ -53,7 +53,7 @@ _MESSAGES = {
 }
 
 
-class InvalidPolicy(ValueError):
+class InvalidPolicy(OptimizerError, ValueError):
     """The policy cannot be used; `errors` says everything that is wrong with it."""
 
     def __init__(self, errors: list[PolicyError]) -> None:

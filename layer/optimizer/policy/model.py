@@ -12,6 +12,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from optimizer.core import OptimizerError
+
 
 class Mode(StrEnum):
     """How far a tuner may go by itself."""
@@ -243,7 +245,7 @@ class Cache:
     endpoint: str = ""
 
 
-class NoSuchCache(LookupError):
+class NoSuchCache(OptimizerError, LookupError):
     """The policy names no cache of this name."""
 
 

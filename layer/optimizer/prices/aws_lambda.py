@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 
+from optimizer.core import OptimizerError
+
 REQUEST_USD = Decimal("0.0000002")
 LOG_SCAN_GB_USD = Decimal("0.005")
 SECONDS_A_MONTH = 730 * 3600
 _PROVISIONED_STEP_S = 300
 
 
-class UnknownArchitecture(ValueError):
+class UnknownArchitecture(OptimizerError, ValueError):
     """There is no price for this instruction set."""
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from optimizer.core import OptimizerError
 from optimizer.report.message import Message
 from optimizer.store import RunStore
 
@@ -16,7 +17,7 @@ SOURCE = "optimizer"
 _NOT_ON_THE_BUS = ("text", "link", "report_url")
 
 
-class EventRefused(RuntimeError):
+class EventRefused(OptimizerError, RuntimeError):
     """EventBridge did not take an event; a later attempt can succeed."""
 
 

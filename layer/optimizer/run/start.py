@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from optimizer.core import FunctionTarget, canonical_json, printable_name, short
+from optimizer.core import FunctionTarget, OptimizerError, canonical_json, printable_name, short
 from optimizer.policy import Mode, Policy
 from optimizer.run.targets import BATCH, choose, tagged_functions
 from optimizer.store import Documents, NoSuchDocument, RunStore
@@ -77,7 +77,7 @@ class RunRequest:
         return self.functions is None and (self.databases is None or tuner == "indexes")
 
 
-class UnusableRequest(ValueError):
+class UnusableRequest(OptimizerError, ValueError):
     """The input of the execution cannot be used; the message says which field and why."""
 
 

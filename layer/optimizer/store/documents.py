@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.core import canonical_json
+from optimizer.core import OptimizerError, canonical_json
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class NoSuchDocument(LookupError):
+class NoSuchDocument(OptimizerError, LookupError):
     """There is nothing under this key."""
 
 
-class MalformedDocument(ValueError):
+class MalformedDocument(OptimizerError, ValueError):
     """What lies under the key is not JSON; the message says where."""
 
 

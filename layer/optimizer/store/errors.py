@@ -1,21 +1,23 @@
 """Errors of the application's table."""
 
+from optimizer.core import OptimizerError
 
-class NoSuchRun(LookupError):
+
+class NoSuchRun(OptimizerError, LookupError):
     """No run of this id is recorded."""
 
 
-class NoSuchChange(LookupError):
+class NoSuchChange(OptimizerError, LookupError):
     """No change of this id is recorded."""
 
 
-class DifferentChange(ValueError):
+class DifferentChange(OptimizerError, ValueError):
     """The id is recorded with other content: what was shown or approved must not be replaced."""
 
 
-class Overtaken(RuntimeError):
+class Overtaken(OptimizerError, RuntimeError):
     """Another call of the same step wrote the change's record since this one read it, and goes on with it."""
 
 
-class LockContended(RuntimeError):
+class LockContended(OptimizerError, RuntimeError):
     """The lock changed hands at every attempt to read it; a later attempt can succeed."""

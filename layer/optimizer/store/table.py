@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from optimizer.core import canonical_json
+from optimizer.core import OptimizerError, canonical_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,7 +25,7 @@ _FAILED_CONDITION = {"None", None, "ConditionalCheckFailed"}
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
-class TableBusy(RuntimeError):
+class TableBusy(OptimizerError, RuntimeError):
     """DynamoDB kept on leaving keys of a batch unread, or writes on colliding; a later attempt can succeed."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 
-from optimizer.core import moment_of
+from optimizer.core import OptimizerError, moment_of
 from optimizer.traffic import hourly
 from optimizer.traffic.history import HOUR_METRICS, HOURS_KEPT, MINUTE_METRICS, MINUTES_KEPT, History, Series
 
@@ -34,7 +34,7 @@ _STATISTICS = {
 }
 
 
-class MetricsUnavailable(RuntimeError):
+class MetricsUnavailable(OptimizerError, RuntimeError):
     """CloudWatch did not answer, after all retries; the message says why."""
 
 

@@ -13,6 +13,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.core import OptimizerError
+
 type Floats = NDArray[np.float64]
 
 DAY_MINUTES = 1440
@@ -23,7 +25,7 @@ MINUTE_METRICS = ("invocations", "duration_ms", "concurrency")
 HOUR_METRICS = (*MINUTE_METRICS, "p95_duration_ms", "errors", "throttles")
 
 
-class UnreadableHistory(ValueError):
+class UnreadableHistory(OptimizerError, ValueError):
     """What is stored under the history key is not a history; it is read anew from CloudWatch."""
 
 

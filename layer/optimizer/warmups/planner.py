@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import at_once
-from optimizer.core import Tuner, is_asked, minute_of
+from optimizer.core import OptimizerError, Tuner, is_asked, minute_of
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy
 from optimizer.store import Documents, NoSuchDocument, Proposals
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class TargetUnusable(RuntimeError):
+class TargetUnusable(OptimizerError, RuntimeError):
     """A target cannot be looked at as it is; the message is one sentence for the report."""
 
 

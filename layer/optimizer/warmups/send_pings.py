@@ -17,7 +17,16 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from optimizer.core import MAX_HOLD_MS, Answer, NotAWarmupAnswer, Warmed, Warmup, ping_payload, read_answer
+from optimizer.core import (
+    MAX_HOLD_MS,
+    Answer,
+    NotAWarmupAnswer,
+    OptimizerError,
+    Warmed,
+    Warmup,
+    ping_payload,
+    read_answer,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -28,7 +37,7 @@ _HOLD_AGAIN = 4.0
 _ROUNDS = 2
 
 
-class PingFailed(RuntimeError):
+class PingFailed(OptimizerError, RuntimeError):
     """One call of a warm-up got no answer of the protocol; the message says why."""
 
 

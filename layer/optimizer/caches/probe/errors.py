@@ -1,7 +1,9 @@
 """Why a cache could not be looked at."""
 
+from optimizer.core import OptimizerError
 
-class CacheFailed(Exception):
+
+class CacheFailed(OptimizerError):
     """A cache that could not be looked at; the message names it and says why."""
 
 

@@ -20,6 +20,7 @@ from optimizer.caches.probe.result import NodeProbe, ServerFacts, Stopped
 from optimizer.caches.probe.server import Node, told
 from optimizer.caches.probe.server_info import facts
 from optimizer.caches.probe.summary import KeyReading, SecondLook
+from optimizer.core import OptimizerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class ProbeLimits:
     gap_s: float = 0.02
 
 
-class _Slower(Exception):
+class _Slower(OptimizerError):
     """The server takes longer to answer than before the probe."""
 
 

@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from optimizer.caches.probe.errors import CacheFailed
 from optimizer.caches.probe.login import Keys, token
+from optimizer.core import OptimizerError
 
 
 class CacheUnreachable(CacheFailed):
@@ -27,7 +28,7 @@ class NotReady(CacheFailed):
     """The server answers, but not with data: it loads, it lost its primary, its cluster is down."""
 
 
-class UnusableEndpoint(ValueError):
+class UnusableEndpoint(OptimizerError, ValueError):
     """An address or a login that cannot work; the message says why."""
 
 

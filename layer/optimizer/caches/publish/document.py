@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optimizer.core import OptimizerError
 
-class UnusableDocument(ValueError):
+
+class UnusableDocument(OptimizerError, ValueError):
     """What is published is no TTL document; the message says what is wrong."""
 
 

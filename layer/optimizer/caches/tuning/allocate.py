@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.caches.tuning.curves import HitCurve
+from optimizer.core import OptimizerError
 
 # Partial sums are thinned to this number while namespaces are added one by one, which gives up at most 1/4000.
 _KEPT = 4000
 
 
-class BudgetTooSmall(ValueError):
+class BudgetTooSmall(OptimizerError, ValueError):
     """The smallest TTLs allowed are predicted to need more than the memory budget."""
 
     def __init__(self, budget: float, needed: float) -> None:
@@ -21,7 +22,7 @@ class BudgetTooSmall(ValueError):
         self.needed = needed
 
 
-class NoTtlWithinBounds(ValueError):
+class NoTtlWithinBounds(OptimizerError, ValueError):
     """A namespace's curve has no point between its bounds."""
 
 

@@ -3,12 +3,14 @@
 import math
 from dataclasses import dataclass
 
+from optimizer.core import OptimizerError
 
-class SlidingTtl(ValueError):
+
+class SlidingTtl(OptimizerError, ValueError):
     """Reads prolong the entries of the namespace: its TTL bounds no age, so it is never tuned."""
 
 
-class NoRoom(ValueError):
+class NoRoom(OptimizerError, ValueError):
     """The bounds leave no TTL."""
 
 

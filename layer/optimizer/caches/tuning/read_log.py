@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.core import OptimizerError
+
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
@@ -16,7 +18,7 @@ _SHORTEST = timedelta(minutes=10)
 _CHUNKS = 24
 
 
-class RecordsUnreadable(RuntimeError):
+class RecordsUnreadable(OptimizerError, RuntimeError):
     """A log group could not be read; the message is one sentence for the report."""
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from optimizer.caches.tuning.replay import Accesses
 from optimizer.caches.tuning.sample import KeySample
+from optimizer.core import OptimizerError
 
 _FINGERPRINTS = 2**64
 # With this many reads of a followed key in a stretch of time, one hit more or less does not matter.
 _WORTH_A_STRETCH = 20
 
 
-class UnusableRecord(ValueError):
+class UnusableRecord(OptimizerError, ValueError):
     """The record is not an access sample; the message says why."""
 
 

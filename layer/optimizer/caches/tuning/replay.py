@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.core import OptimizerError
+
 _US = 1_000_000
 
 
-class NoAccesses(ValueError):
+class NoAccesses(OptimizerError, ValueError):
     """Nothing is there to replay: no access at all, or none after the warm-up."""
 
 

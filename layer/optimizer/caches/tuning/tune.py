@@ -10,7 +10,7 @@ from optimizer.caches.tuning.forecast import cautious, outlooks
 from optimizer.caches.tuning.limits import NoRoom, SlidingTtl, TtlLimits, allowed_range
 from optimizer.caches.tuning.records import Observation
 from optimizer.caches.tuning.replay import NoAccesses
-from optimizer.core import data_size
+from optimizer.core import OptimizerError, data_size
 
 # A TTL is judged only when the records show the cache filling with it and then working for twice as long.
 _SPANS_PER_TTL = 3
@@ -104,7 +104,7 @@ def tune(namespaces: Mapping[str, NamespaceState], memory_bytes: float) -> list[
     return [decisions[name] for name in namespaces]
 
 
-class _TooFewReads(Exception):
+class _TooFewReads(OptimizerError):
     """The records do not suffice to judge any TTL."""
 
 

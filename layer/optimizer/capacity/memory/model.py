@@ -14,7 +14,7 @@ import numpy as np
 from optimizer.capacity.memory.belief import Belief
 from optimizer.capacity.memory.curves import Array
 from optimizer.capacity.memory.value import Objective, usd_per_gb_s
-from optimizer.core import Interval, figure
+from optimizer.core import Interval, OptimizerError, figure
 
 DURATION_POWER: Mapping[str, int] = {"cost": 0, "cost_guarded": 0, "balanced": 1}
 # A quarter of the median drift of a function between months (2 %): less cannot be told from noise.
@@ -25,11 +25,11 @@ CURVES = 8000
 GROUPS = 32
 
 
-class UnknownGoal(ValueError):
+class UnknownGoal(OptimizerError, ValueError):
     """The goal is none of DURATION_POWER."""
 
 
-class NothingObserved(ValueError):
+class NothingObserved(OptimizerError, ValueError):
     """No duration is known at the current size."""
 
 

@@ -13,7 +13,7 @@ from optimizer.capacity.memory.trial import TrialOutcome, expected
 from optimizer.capacity.obstacles import obstacle
 from optimizer.capacity.provisioned.amount import held
 from optimizer.capacity.provisioned.load import worth_holding
-from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner
+from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner
 from optimizer.function_logs import SizeHistory
 from optimizer.policy import Memory, Mode, Policy
 
@@ -24,7 +24,7 @@ _TRIES = 3
 _SURE = 0.9
 
 
-class _Unchanged(Exception):
+class _Unchanged(OptimizerError):
     """Nothing is proposed; the message is the reason."""
 
 

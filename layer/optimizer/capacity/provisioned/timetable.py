@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from optimizer.core import OptimizerError
 from optimizer.prices import aws_lambda
 
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -18,7 +19,7 @@ _DAY_WORDS = {(0, 1, 2, 3, 4, 5, 6): "every day", (0, 1, 2, 3, 4): "on weekdays"
 _NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
-class MalformedTimetable(ValueError):
+class MalformedTimetable(OptimizerError, ValueError):
     """A stored or received record is not a timetable; the message names what is wrong."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from optimizer.core import Change
+from optimizer.core import Change, OptimizerError
 
 
 class Job(StrEnum):
@@ -22,18 +22,18 @@ class Job(StrEnum):
     SHOW = "show"
 
 
-class LockTimeout(RuntimeError):
+class LockTimeout(OptimizerError, RuntimeError):
     """The statement waited for a lock for as long as it may.
 
     It has no effect, apart from invalid indexes that `leftovers` lists.
     """
 
 
-class Cancelled(RuntimeError):
+class Cancelled(OptimizerError, RuntimeError):
     """A person or a limit of the server ended the statement."""
 
 
-class StatementFailed(RuntimeError):
+class StatementFailed(OptimizerError, RuntimeError):
     """The server rejects the statement and would reject it again."""
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.exceptions import DatabaseError
 
+from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
 from optimizer.indexes.connect.drivers import AccessDenied, DatabaseUnreachable
 
@@ -34,7 +35,7 @@ _NO_ANSWER = re.compile(r"size limit|unsupported (data )?type", re.IGNORECASE)
 _PROGRAM_LIMIT_EXCEEDED = "54000"
 
 
-class StillRunning(TimeoutError):
+class StillRunning(OptimizerError, TimeoutError):
     """The API waits no longer; the statement goes on."""
 
 

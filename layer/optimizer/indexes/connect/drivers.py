@@ -9,6 +9,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
 from optimizer.policy import Database
 
@@ -26,11 +27,11 @@ _WRONG_PASSWORD = ("28P01", "28000", 1045, 1698)
 type Connection = "pg8000.native.Connection | pymysql.connections.Connection[Any] | DataApiConnection"
 
 
-class DatabaseUnreachable(ConnectionError):
+class DatabaseUnreachable(OptimizerError, ConnectionError):
     """The server cannot be reached or hung up; a later attempt can succeed."""
 
 
-class AccessDenied(PermissionError):
+class AccessDenied(OptimizerError, PermissionError):
     """The server does not accept the credentials, also not those read anew."""
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from optimizer.aws import clients
+from optimizer.core import OptimizerError
 from optimizer.indexes.connect.drivers import AccessDenied, Address, Connection, Login, close, connect, is_healthy
 from optimizer.indexes.connect.slots import take_place
 from optimizer.policy import Database
@@ -28,7 +29,7 @@ _READ_WITHIN_S = 60.0
 _DATA_API_ANSWERS_WITHIN_S = 60
 
 
-class UnusableSecret(ValueError):
+class UnusableSecret(OptimizerError, ValueError):
     """The secret is no JSON object with `username` and `password`."""
 
 

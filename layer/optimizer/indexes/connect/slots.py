@@ -3,6 +3,7 @@ environments there are, and none taken for good by an environment that is asleep
 
 import time
 
+from optimizer.core import OptimizerError
 from optimizer.indexes.connect.drivers import APPLICATION, Connection, rows
 
 # Idle for so long, a connection is between two invocations: its environment opens another when it wakes.
@@ -11,7 +12,7 @@ _ENDS_WITHIN_S = 2.0
 _LOOK_AGAIN_S = 0.05
 
 
-class TooManyConnections(RuntimeError):
+class TooManyConnections(OptimizerError, RuntimeError):
     """This application has as many connections to the server as the policy allows; a later attempt can succeed."""
 
 

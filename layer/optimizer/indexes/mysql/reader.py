@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymysql import MySQLError
 
+from optimizer.core import OptimizerError
 from optimizer.indexes.model.catalog import Catalog, CatalogServer
 from optimizer.indexes.mysql import schema, workload
 from optimizer.indexes.mysql.counters import read_counters
@@ -30,7 +31,7 @@ _SETTINGS = (
 )
 
 
-class NoSuchDatabase(LookupError):
+class NoSuchDatabase(OptimizerError, LookupError):
     """The server has no database of this name, or the role may see nothing of it."""
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymysql import MySQLError
 
+from optimizer.core import OptimizerError
 from optimizer.indexes.model.catalog import Engine
 from optimizer.indexes.mysql.identifiers import SYSTEM_SCHEMAS
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _OLDEST = {Engine.MYSQL: (8, 0), Engine.MARIADB: (10, 6)}
 
 
-class MysqlTooOld(ValueError):
+class MysqlTooOld(OptimizerError, ValueError):
     """The server is older than MySQL 8.0 or MariaDB 10.6."""
 
 

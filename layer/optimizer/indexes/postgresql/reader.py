@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pg8000.exceptions import DatabaseError
 
+from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
 from optimizer.indexes.model.workload import BuildInProgress
@@ -24,7 +25,7 @@ _KINDS = {"r": "table", "p": "partitioned", "m": "materialized_view", "f": "fore
 _OLDEST = 130000
 
 
-class PostgresqlTooOld(ValueError):
+class PostgresqlTooOld(OptimizerError, ValueError):
     """The server is older than PostgreSQL 13."""
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from optimizer.core import OptimizerError
 from optimizer.traffic.forecast.daily import DAY, WEEK, Day, day_at
 from optimizer.traffic.forecast.demand import Reals
 from optimizer.traffic.local_time import offsets_minutes
@@ -21,7 +22,7 @@ LEVEL_STEP = 0.05
 AT_LEVEL = "usual week at today's level"
 
 
-class TooLittleHistory(ValueError):
+class TooLittleHistory(OptimizerError, ValueError):
     """Fewer than three weeks of hours: no weekly season can be told from chance."""
 
 
