@@ -6,7 +6,7 @@ from dataclasses import replace
 from optimizer.guardrails import MIB
 from optimizer.indexes.model.catalog import Catalog, Engine
 from optimizer.indexes.model.finding import Finding
-from optimizer.indexes.model.usage import UsageLimits, UsageSnapshot, snapshot
+from optimizer.indexes.model.usage import UsageLimits, UsageSnapshot, take_snapshot
 from optimizer.indexes.postgresql.bloat import BloatLimits
 from optimizer.policy import Indexes
 
@@ -29,7 +29,7 @@ def find(
     """All findings on what one look has read: the writer first, then its replicas. `snapshots` are of earlier looks,
     `bloat` the shares that runs before found, by file node. The modules of each engine say how they come about."""
     catalog, replicas = nodes[0], nodes[1:]
-    taken = [*snapshots, *(snapshot(replica) for replica in replicas)]
+    taken = [*snapshots, *(take_snapshot(replica) for replica in replicas)]
     names = [replica.server.node for replica in replicas]
     usage = UsageLimits(days=float(limits.min_observation_days))
     if catalog.server.engine is Engine.POSTGRESQL:

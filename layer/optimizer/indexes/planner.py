@@ -11,7 +11,7 @@ from optimizer.indexes.detect import find
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Finding
 from optimizer.indexes.model.history import Past
-from optimizer.indexes.model.usage import snapshot
+from optimizer.indexes.model.usage import take_snapshot
 from optimizer.indexes.postgresql.bloat import shares
 from optimizer.indexes.propose import DatabaseFacts, action_of, job_of, propose, target_of
 from optimizer.policy import Database, Indexes, Policy
@@ -58,7 +58,7 @@ class Planner:
                 known.add(one.id)
             proposals.add(one)
         proposals.write(self.documents, run_id, f"indexes-{self.database.name}")
-        taken = [snapshot(node) for node in nodes]
+        taken = [take_snapshot(node) for node in nodes]
         self.documents.write(key, past.with_run(run_id, taken, shares(nodes[0], nodes[0].pages)))
         return proposals
 

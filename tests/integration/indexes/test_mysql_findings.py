@@ -11,7 +11,7 @@ from local_account.servers import Installation, mariadb, mysql
 from local_account.servers.mysql_family import HOST, PASSWORD, MysqlServer, quoted
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.usage import UsageLimits, snapshot
+from optimizer.indexes.model.usage import UsageLimits, take_snapshot
 from optimizer.indexes.mysql.detect import MysqlLimits, find
 from optimizer.indexes.mysql.missing import MysqlMissingLimits
 from optimizer.indexes.mysql.reader import NoSuchDatabase, read_catalog
@@ -98,7 +98,7 @@ def test_altering_a_table_of_mysql_starts_its_counters_and_its_observation_again
     kept = of_kind(find(after), Kind.UNUSED)["ka"]
     assert kept.action is Action.NONE
     assert kept.evidence["days"] < 1
-    assert of_kind(find(after, [snapshot(before)], limits=AT_ONCE), Kind.UNUSED)["ka"].evidence["days"] < 1
+    assert of_kind(find(after, [take_snapshot(before)], limits=AT_ONCE), Kind.UNUSED)["ka"].evidence["days"] < 1
 
 
 @COUNTING

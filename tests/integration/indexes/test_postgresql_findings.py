@@ -195,7 +195,7 @@ def test_an_index_that_stays_for_another_is_not_dropped_as_unused(database: Call
     assert [item.kind for item in said["narrow"]] == [Kind.REDUNDANT_PREFIX]
     assert [(item.kind, item.action) for item in said["wide"]] == [(Kind.UNUSED, Action.NONE)]
     assert "in the place of" in (said["wide"][0].kept_because or "")
-    assert "are needed" in (said["alone"][0].kept_because or "")
+    assert "of the required 35 days" in (said["alone"][0].kept_because or "")
 
 
 def test_a_reader_without_rights_reads_the_catalog_and_says_what_it_could_not(server: Get) -> None:

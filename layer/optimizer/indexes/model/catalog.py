@@ -1,7 +1,7 @@
-"""What a database server says of its tables and indexes, as plain data: the same for every engine.
+"""Tables and indexes as a database server reports them, as plain data: the same for every engine.
 
-A reader fills it, the decision modules look at nothing else. None means that the server does not have the thing or
-that it could not be read (`Catalog.not_read` then says why); it never means zero or no.
+A reader fills a catalog, and the decision modules look at nothing else. None means that the server does not have the
+value, or that it could not be read (`Catalog.not_read` then gives the reason); None never means zero or no.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Engine(StrEnum):
 
 
 class Constraint(StrEnum):
-    """What an index enforces beside being an index."""
+    """A constraint that an index enforces."""
 
     PRIMARY = "primary"
     UNIQUE = "unique"
@@ -31,13 +31,13 @@ class Constraint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogServer:
-    """One node, and the database on it that was looked at.
+    """One node of a database, and the database on it that was read.
 
-    `node` tells this node from its replicas and stays the same between runs. `version` is comparable, (15, 8) or
-    (8, 0, 36). `counted_since` is the last moment when the usage counters are known to have been cleared: statistics
-    reset or start of the server; None where it cannot be known. `extensions` are those installed in the database
-    (PostgreSQL), name to version. `settings` are the server's own texts: numbers in the setting's base unit.
-    `replicas` is how many replicas stream from this node.
+    `node` identifies the node among its replicas and stays the same between runs. `version` can be compared, for
+    example (15, 8) or (8, 0, 36). `counted_since` is the last time at which the usage counters are known to have been
+    cleared, by a reset of the statistics or a start of the server; None if that is not known. `extensions` maps the
+    names of the extensions in the database to their versions (PostgreSQL). `settings` holds the server's own texts,
+    numbers in the base unit of each setting. `replicas` is the number of replicas that stream from this node.
     """
 
     engine: Engine
@@ -57,8 +57,11 @@ class CatalogServer:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column with the planner's statistics on it: `null_fraction` 0 to 1, `distinct` the number of distinct values
-    that are not null, `average_bytes` of a value that is not null (or, on PostgreSQL, as pg_stats.avg_width)."""
+    """A column with the planner's statistics on it.
+
+    `null_fraction` is 0 to 1. `distinct` is the number of distinct values that are not null. `average_bytes` is the
+    width of a value that is not null (on PostgreSQL pg_stats.avg_width).
+    """
 
     name: str
     data_type: str
@@ -72,15 +75,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its counters. Counters are since `Server.counted_since`; sizes in bytes; ages in transactions.
+    """A table with its counters since `CatalogServer.counted_since`; sizes in bytes, ages in transactions.
 
     `kind` is `table`, `partitioned` (a parent without storage), `materialized_view`, `foreign` or `temporary`.
-    `storage_engine` is MySQL's and MariaDB's. `extension` is the one that owns the table. `options` are the storage
-    parameters of the table, those of its TOAST table with the prefix `toast.` (PostgreSQL).
+    `storage_engine` is set on MySQL and MariaDB. `extension` names the extension that owns the table. `options` holds
+    the storage parameters of the table, and those of its TOAST table with the prefix `toast.` (PostgreSQL).
 
-    MySQL and MariaDB: `rows` are those of the statistics in use, `live_rows` what InnoDB has counted since; scans are
-    rows read by them. `created_at` is when the table was made or last altered, which on MySQL clears its counters.
-    `shares_tablespace`: its file holds other tables too, so that `free_bytes` says nothing of this one.
+    On MySQL and MariaDB `rows` is the number in the current statistics, `live_rows` the number that InnoDB has counted
+    since, and scans are counted in rows read. `created_at` is the time at which the table was created or last altered,
+    which clears its counters on MySQL. `shares_tablespace` is true if the file holds other tables too, so that
+    `free_bytes` says nothing about this one.
     """
 
     schema: str
@@ -88,7 +92,6 @@ class Table:
     oid: int | None = None
     kind: str = "table"
     storage_engine: str | None = None
-    is_partition: bool = False
     parent_oid: int | None = None
     extension: str | None = None
     columns: tuple[Column, ...] = ()
@@ -115,7 +118,7 @@ class Table:
 
     @property
     def qualified(self) -> tuple[str, str]:
-        """(schema, name)."""
+        """The schema and name of the table."""
         return self.schema, self.name
 
 
@@ -123,11 +126,11 @@ class Table:
 class KeyPart:
     """One key of an index.
 
-    `text` is the column or expression as the server prints it; compare it only with texts of the same table.
-    `column` is the plain column, None for an expression. `opclass` and `collation` are schema-qualified names, with
-    the operator class's parameters (PostgreSQL); `collation` is None for a type without one.
-    `nulls_first` is the order as stored; MySQL and MariaDB sort NULL first when ascending. `prefix_length` counts
-    characters or bytes as the server does, None for the whole value.
+    `text` is the column or expression as the server prints it; compare it only with texts of the same table. `column`
+    names the plain column and is None for an expression. `opclass` and `collation` are names with their schema,
+    `opclass` with its parameters (PostgreSQL); `collation` is None for a type without one. `nulls_first` is the stored
+    order; MySQL and MariaDB sort NULL first when ascending. `prefix_length` counts characters or bytes as the server
+    does and is None for the whole value.
     """
 
     text: str
@@ -141,12 +144,12 @@ class KeyPart:
 
 @dataclass(frozen=True, slots=True)
 class KeyStatistics:
-    """How one column of an index is stored, and what the planner knows of its values (PostgreSQL).
+    """The storage of one column of an index, and the planner's statistics on its values (PostgreSQL).
 
-    `fixed_bytes` is the length of a value of fixed length, None if lengths differ; `alignment` is 1, 2, 4 or 8 bytes;
-    `average_bytes` with the header; `distinct` as in Column; `common_frequencies` are the shares of the most common
-    values among all rows, `common_bytes` their stored lengths and `sample_bytes` those of other values, where known.
-    None: not analysed, or not readable.
+    `fixed_bytes` is the length of each value, None if lengths differ. `alignment` is 1, 2, 4 or 8 bytes.
+    `average_bytes` includes the header. `distinct` is defined as in Column. `common_frequencies` holds the shares of
+    the most common values among all rows, `common_bytes` their stored lengths, `sample_bytes` the stored lengths of
+    other values. None and empty mean that the column was not analysed or that the statistics cannot be read.
     """
 
     fixed_bytes: int | None
@@ -163,15 +166,16 @@ class KeyStatistics:
 class Index:
     """An index, its flags and its counters.
 
-    `method` is lower case: btree, hash, gin, gist, brin, fulltext, spatial, ... `predicate` is the text of WHERE.
-    `definition` is the statement that makes this index again (the stored undo of a drop). `oid`, `table_oid` and
-    `file_node` identify it on PostgreSQL; `file_node` changes with each rebuild. `is_valid` and `is_ready` are
-    PostgreSQL's; `is_visible` is false for MySQL's INVISIBLE and MariaDB's IGNORED. `is_referenced` says that a foreign
-    key of another table points at it. `is_partitioned` is a parent without storage, `is_partition` one of its parts.
-    `is_deferrable` belongs to a unique constraint. `deduplicates` says that equal keys can share one entry
-    (PostgreSQL 13+ btree). `options` are the storage parameters. `scans` is since `Server.counted_since`.
-    `statistics` are of the keys, then of the INCLUDE columns.
-    `collation_version_differs`: it was built with another version of its collation than the server has now.
+    `method` is in lower case: btree, hash, gin, gist, brin, fulltext, spatial, ... `predicate` is the text of WHERE.
+    `definition` is the statement that creates the index again (the stored undo of a drop). `oid`, `table_oid` and
+    `file_node` identify the index on PostgreSQL; `file_node` changes with each rebuild. `is_valid`, `is_ready` and
+    `is_live` are PostgreSQL's flags; `is_visible` is false for MySQL's INVISIBLE and MariaDB's IGNORED. `is_referenced`
+    is true if a foreign key of another table refers to the index. A partitioned index (`is_partitioned`) has no
+    storage; `is_partition` marks its parts. `is_deferrable` belongs to a unique constraint. `deduplicates` is true if
+    equal keys can share one entry (btree, PostgreSQL 13 and later). `options` holds the storage parameters. `scans`
+    counts from `CatalogServer.counted_since`. `statistics` covers the keys, then the INCLUDE columns.
+    `collation_version_differs` is true if the index was built with another version of its collation than the server has
+    now.
     """
 
     schema: str
@@ -211,14 +215,16 @@ class Index:
 
     @property
     def qualified_table(self) -> tuple[str, str]:
-        """(schema, name) of its table."""
+        """The schema and name of the table."""
         return self.table_schema or self.schema, self.table
 
 
 @dataclass(frozen=True, slots=True)
 class IndexPages:
-    """The pages of a btree as pgstatindex counts them, and `pending_pages` of a GIN index's list of new entries;
-    `average_leaf_density` in per cent."""
+    """Page counts of one index: of a btree from pgstatindex, of a GIN index the pending list (`pending_pages`).
+
+    `average_leaf_density` is in percent.
+    """
 
     oid: int
     file_node: int
@@ -231,8 +237,11 @@ class IndexPages:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key of `schema.table`. `on_delete` and `on_update` in the SQL standard's words, upper case.
-    `has_period`: the last column is a range (PostgreSQL 18). `index_statement` would make the index that it wants."""
+    """A foreign key of `schema.table`.
+
+    `on_delete` and `on_update` are the words of the SQL standard in upper case. `has_period` is true if the last column
+    is a range (PostgreSQL 18). `index_statement` creates the index that the foreign key needs.
+    """
 
     schema: str
     table: str
@@ -243,7 +252,6 @@ class ForeignKey:
     parent_columns: tuple[str, ...]
     on_delete: str = "NO ACTION"
     on_update: str = "NO ACTION"
-    oid: int | None = None
     table_oid: int | None = None
     parent_oid: int | None = None
     has_period: bool = False
@@ -253,9 +261,12 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Everything that was read of one database in one look. `not_read` says what is missing and why, by its name:
-    `statements`, `usage`, `column_statistics`, ... `pages` are of the indexes that were worth counting, by oid;
-    `further` are findings that only the server could give: indexes that its planner would use if it had them."""
+    """Everything that was read about one database at one time.
+
+    `not_read` maps the name of each missing part (`statements`, `usage`, `column_statistics`, ...) to the reason.
+    `pages` maps oids to the page counts of the indexes that were worth counting. `further` holds findings that only the
+    server can give: indexes that its planner would use if they existed.
+    """
 
     server: CatalogServer
     tables: tuple[Table, ...] = ()

@@ -1,4 +1,4 @@
-"""What was found in a database: a record for each thing that is wrong, or looks wrong and is kept for a reason."""
+"""Findings about a database: a record for each problem, and for each index that looks superfluous and is kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from optimizer.core import Risk
 
 
 class Kind(StrEnum):
-    """What is the matter."""
+    """The kind of problem."""
 
     DUPLICATE = "duplicate"
     REDUNDANT_PREFIX = "redundant_prefix"
@@ -28,7 +28,11 @@ class Kind(StrEnum):
 
 
 class Action(StrEnum):
-    """What would put it right. NONE: nothing is to be done, `kept_because` or `reason` says why."""
+    """The action that solves the problem.
+
+    NONE: nothing is to be done; `kept_because` or `reason` says why. ASK: people must choose; `reason` names the
+    choice.
+    """
 
     DROP = "drop"
     HIDE = "hide"
@@ -44,12 +48,12 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found, on one table or index (`index` None: the table as a whole, or an index that does not exist).
+    """One problem of one index or table (`index` is None for the whole table and for an index that does not exist yet).
 
-    `reason` is a sentence for a person. `kept_because` is set where an index that looks droppable is kept; `action` is
-    then NONE. `covered_by` names the index (of the same table) that serves instead. `saves_bytes` is what the action is
-    expected to free, `size_bytes` what the index or table takes now. `statement` is the definition of the index to be
-    made (CREATE), or the stored undo (DROP, HIDE). ASK is for a person: the choice is in `reason`.
+    `reason` is a sentence for people. `kept_because` is set where an index looks superfluous and is kept; `action` is
+    then NONE. `covered_by` names the index of the same table that serves the queries instead. `saves_bytes` is the size
+    that the action is expected to free, `size_bytes` the present size of the index or table. `statement` creates the
+    index (CREATE), or restores it (the stored undo of DROP and HIDE).
     """
 
     kind: Kind

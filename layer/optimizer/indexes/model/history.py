@@ -1,4 +1,4 @@
-"""What earlier looks at a database leave for later ones: usage counters and shares of bloat, as one JSON document."""
+"""The history of a database between runs: usage counters and shares of bloat, as one JSON document."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,56 +7,59 @@ from typing import Any
 
 from optimizer.indexes.model.usage import IndexId, TableUse, UsageSnapshot
 
-# Every look of the last days, then one a week: counters only grow, so that what is between two of them is not needed.
+# Every snapshot of the last days is stored, and one a week before that: counters only grow, so that a snapshot between
+# two others adds nothing.
 _ALL_FOR = timedelta(days=8)
 _WEEK = timedelta(days=7)
 _FORGOTTEN_AFTER = timedelta(days=190)
-_LOOKS_AT_BLOAT = 10
+_RUNS_OF_BLOAT = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Looks at all nodes, oldest first, and the share of bloat of each index by file node, of each run."""
+    """Snapshots of all nodes, oldest first, and for each run the share of bloat of each index by file node."""
 
     snapshots: Sequence[UsageSnapshot] = ()
     bloat: Sequence[Mapping[int, float]] = ()
 
     def with_run(self, run_id: str, taken: Sequence[UsageSnapshot], shares: Mapping[int, float]) -> dict[str, Any]:
-        """The document for the next run; `runs` in it tell a run that is repeated from a new one."""
+        """Return the document for the next run; its `run_id` tells a repeated run from a new one."""
         snapshots = _thinned([*self.snapshots, *taken])
         return {
             "run_id": run_id,
             "snapshots": [_document(snapshot) for snapshot in snapshots],
             "bloat": [
-                {str(node): share for node, share in one.items()}
-                for one in [*list(self.bloat)[-_LOOKS_AT_BLOAT + 1 :], shares]
+                {str(node): share for node, share in run.items()}
+                for run in [*list(self.bloat)[-_RUNS_OF_BLOAT + 1 :], shares]
             ],
         }
 
     @classmethod
     def read(cls, document: Mapping[str, Any], run_id: str) -> "Past":
-        """From the document; what this very run has added before it was repeated is left out."""
-        snapshots = [_snapshot(one) for one in document.get("snapshots", ())]
-        bloat = [{int(node): float(share) for node, share in one.items()} for one in document.get("bloat", ())]
+        """Read the document, without what an earlier attempt of the same run added."""
+        snapshots = [_snapshot(stored) for stored in document.get("snapshots", ())]
+        bloat = [{int(node): float(share) for node, share in run.items()} for run in document.get("bloat", ())]
         if document.get("run_id") == run_id:
-            newest = max((one.taken_at for one in snapshots), default=None)
-            snapshots = [one for one in snapshots if newest is None or newest - one.taken_at > timedelta(minutes=30)]
+            newest = max((taken.taken_at for taken in snapshots), default=None)
+            snapshots = [
+                taken for taken in snapshots if newest is None or newest - taken.taken_at > timedelta(minutes=30)
+            ]
             bloat = bloat[:-1]
         return cls(tuple(snapshots), tuple(bloat))
 
 
 def _thinned(snapshots: Sequence[UsageSnapshot]) -> list[UsageSnapshot]:
-    newest = max((one.taken_at for one in snapshots), default=None)
+    newest = max((snapshot.taken_at for snapshot in snapshots), default=None)
     kept: list[UsageSnapshot] = []
     last: dict[str, datetime] = {}
-    for one in sorted(snapshots, key=lambda one: one.taken_at):
-        age = newest - one.taken_at if newest else timedelta(0)
-        before = last.get(one.node)
+    for snapshot in sorted(snapshots, key=lambda snapshot: snapshot.taken_at):
+        age = newest - snapshot.taken_at if newest else timedelta(0)
+        before = last.get(snapshot.node)
         if age > _FORGOTTEN_AFTER:
             continue
-        if age <= _ALL_FOR or before is None or one.taken_at - before >= _WEEK:
-            kept.append(one)
-            last[one.node] = one.taken_at
+        if age <= _ALL_FOR or before is None or snapshot.taken_at - before >= _WEEK:
+            kept.append(snapshot)
+            last[snapshot.node] = snapshot.taken_at
     return kept
 
 

@@ -1,4 +1,4 @@
-"""Findings with what identifies their index or table filled in."""
+"""Create findings about one index or one table of a catalog."""
 
 from typing import Any
 
@@ -10,7 +10,9 @@ from optimizer.indexes.model.finding import Action, Finding, Kind
 def about_index(
     catalog: Catalog, index: Index, kind: Kind, action: Action, reason: str, risk: Risk = Risk.LOW, **more: Any
 ) -> Finding:
-    """A finding on an index; `more` are other fields of Finding. A drop or hiding keeps the definition as its undo."""
+    """Return a finding about an index; `more` are other fields of Finding.
+
+    A finding that drops or hides the index stores its definition as the undo."""
     if action in (Action.DROP, Action.HIDE):
         more.setdefault("statement", index.definition)
     schema, table = index.qualified_table
@@ -32,7 +34,7 @@ def about_index(
 def about_table(
     catalog: Catalog, table: Table, kind: Kind, action: Action, reason: str, risk: Risk = Risk.LOW, **more: Any
 ) -> Finding:
-    """A finding on a table as a whole."""
+    """Return a finding about a whole table; `more` are other fields of Finding."""
     return Finding(
         kind=kind,
         action=action,

@@ -1,8 +1,8 @@
-"""How often indexes were used over weeks and on every node, from snapshots of counters that may be reset at any time.
+"""The use of indexes over weeks and on all nodes, from snapshots of counters that may be reset at any time.
 
-A counter only says something between two looks, or since it was last cleared where the server tells when that was. Time
-in which nobody counted is a gap. An index counts as unused only if every node was counted, for long enough, over the
-ends of months and quarters, while its table was read; anything else is "used" or "unknown".
+A counter is meaningful between two snapshots, or since it was last cleared if the server reports when that was. Time
+without a count is a gap. An index is unused only if every node counted it for long enough, over the ends of months and
+quarters, while its table was read; otherwise it is "used" or "unknown".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 from optimizer.indexes.model.catalog import Catalog
 
-# Times that differ by no more are the same.
-_CLOCK = timedelta(seconds=10)
+# Times that differ by no more than this are the same: MySQL reports its uptime in whole seconds.
+_CLOCK_TOLERANCE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexId:
-    """An index: by name and, on PostgreSQL, by oid, so that one made anew under an old name is another."""
+    """An index by name and, on PostgreSQL, oid, so that a new index with an old name is a different one."""
 
     schema: str
     table: str
@@ -27,7 +27,7 @@ class IndexId:
 
 @dataclass(frozen=True, slots=True)
 class TableUse:
-    """Reads (scans of the table or of any of its indexes) and rows written, since the counters were cleared."""
+    """The reads (scans of the table or of any of its indexes) and written rows since the counters were cleared."""
 
     reads: int
     writes: int
@@ -35,8 +35,11 @@ class TableUse:
 
 @dataclass(frozen=True, slots=True)
 class UsageSnapshot:
-    """The counters of one node at one moment. `counted_since`: when they were last cleared, None if not known.
-    `tables_made_at`: when a table was made or altered, which clears its counters (MySQL)."""
+    """The counters of one node at one time.
+
+    `counted_since` is the time at which they were last cleared, None if not known. `tables_made_at` holds the times at
+    which tables were created or altered, which clears their counters (MySQL).
+    """
 
     node: str
     taken_at: datetime
@@ -50,7 +53,7 @@ class UsageSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time in which an index was counted without a gap on one node, its scans, and its table's reads and writes."""
+    """A time without a gap in which one node counted an index: its scans, and the reads and writes of its table."""
 
     start: datetime
     end: datetime
@@ -61,20 +64,25 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class UsageLimits:
-    """What it takes to call an index unused; `reads_day` of its table, `asked_within_days`: no node's last look is
-    older than this beside the newest."""
+    """The conditions under which an index is unused."""
 
+    # An index must be counted without a gap for so many days, ends of months and ends of quarters.
     days: float = 35.0
     month_ends: int = 1
     quarter_ends: int = 1
+    # Its table must be read so often a day.
     reads_day: float = 1.0
+    # The last snapshot of each node may be so much older than the newest one of all.
     asked_within_days: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class IndexUsage:
-    """What is known of one index over all nodes: `scans` in `days` (of the node counted for the shortest time), since
-    `since`. `unknown_because` is set where that is not enough to say that it is unused."""
+    """The use of one index over all nodes.
+
+    `days` and `since` belong to the node that counted for the shortest time. `unknown_because` is set if that is not
+    enough to call the index unused.
+    """
 
     scans: int
     days: float
@@ -85,8 +93,8 @@ class IndexUsage:
     unknown_because: str | None = None
 
 
-def snapshot(catalog: Catalog) -> UsageSnapshot:
-    """What a look at a node tells of usage. An index without counters is left out: nothing is known of it."""
+def take_snapshot(catalog: Catalog) -> UsageSnapshot:
+    """Return the usage counters in a catalog; an index without a counter is left out, because its use is unknown."""
     return UsageSnapshot(
         node=catalog.server.node,
         taken_at=catalog.server.read_at,
@@ -110,22 +118,24 @@ def snapshot(catalog: Catalog) -> UsageSnapshot:
     )
 
 
-def usage_of(
+def judge_usage(
     index: IndexId,
     snapshots: Iterable[UsageSnapshot],
     *,
     nodes: Sequence[str],
     limits: UsageLimits | None = None,
 ) -> IndexUsage:
-    """Usage over all `nodes` that may answer queries, from the snapshots that there are, in any order. Pure; the last
-    snapshot of each node is its now."""
+    """Return the use of an index over all `nodes` that may answer queries, from snapshots in any order. Pure.
+
+    The last snapshot of each node counts as its present state.
+    """
     limits = limits or UsageLimits()
-    of_node: dict[str, list[UsageSnapshot]] = {}
-    for taken in snapshots:
-        of_node.setdefault(taken.node, []).append(taken)
-    spans = {node: _span(index, sorted(taken, key=lambda one: one.taken_at)) for node, taken in of_node.items()}
+    by_node: dict[str, list[UsageSnapshot]] = {}
+    for snapshot in snapshots:
+        by_node.setdefault(snapshot.node, []).append(snapshot)
+    spans = {node: _span(index, sorted(taken, key=lambda each: each.taken_at)) for node, taken in by_node.items()}
     known = {node: span for node, span in spans.items() if span is not None}
-    replicas = max((taken[-1].replicas or 0 for taken in of_node.values()), default=0)
+    replicas = max((taken[-1].replicas or 0 for taken in by_node.values()), default=0)
     missing = [node for node in nodes if node not in known]
     scans = sum(span.scans for span in known.values())
     if not known:
@@ -136,13 +146,13 @@ def usage_of(
     days = (shortest.end - shortest.start) / timedelta(days=1)
     unknown = None
     if missing:
-        unknown = f"{', '.join(missing)} was not asked, or does not count it"
+        unknown = f"no counts were read from {', '.join(missing)}"
     elif old:
-        unknown = f"{', '.join(old)} was last asked on {known[old[0]].end:%Y-%m-%d}"
+        unknown = f"the last counts from {', '.join(old)} are of {known[old[0]].end:%Y-%m-%d}"
     elif len(known) < replicas + 1:
-        unknown = f"{replicas} replicas are attached, and {len(known) - 1} of them were asked"
+        unknown = f"{len(known) - 1} of {replicas} attached replicas were read"
     else:
-        unknown = _too_little(shortest, known.values(), limits)
+        unknown = _why_not_enough(shortest, known.values(), limits)
     return IndexUsage(
         scans=scans,
         days=days,
@@ -154,22 +164,22 @@ def usage_of(
     )
 
 
-def _too_little(shortest: Span, spans: Iterable[Span], limits: UsageLimits) -> str | None:
+def _why_not_enough(shortest: Span, spans: Iterable[Span], limits: UsageLimits) -> str | None:
     days = (shortest.end - shortest.start) / timedelta(days=1)
     if days < limits.days:
-        return f"it was counted without a gap for {days:.1f} days, {limits.days:.0f} are needed"
+        return f"it was counted without a gap for {days:.1f} of the required {limits.days:.0f} days"
     months, quarters = _month_ends(shortest.start, shortest.end), _quarter_ends(shortest.start, shortest.end)
     if months < limits.month_ends:
-        return "no end of a month was seen yet"
+        return "it was not counted over the end of a month yet"
     if quarters < limits.quarter_ends:
-        return "no end of a quarter was seen yet, when reports may need it"
+        return "it was not counted over the end of a quarter yet, when reports may need it"
     if sum(span.reads / max((span.end - span.start) / timedelta(days=1), 1.0) for span in spans) < limits.reads_day:
         return "its table was hardly read in that time"
     return None
 
 
 def _span(index: IndexId, taken: Sequence[UsageSnapshot]) -> Span | None:
-    """The gapless time up to the node's last look; None if the index was not counted in that look."""
+    """Return the time without a gap up to the node's last snapshot, or None if that does not count the index."""
     last = taken[-1]
     if index not in last.indexes:
         return None
@@ -184,7 +194,7 @@ def _span(index: IndexId, taken: Sequence[UsageSnapshot]) -> Span | None:
         reads += max(later_use.reads - use.reads, 0)
         writes += max(later_use.writes - use.writes, 0)
         start, later, later_use = earlier.taken_at, earlier, use
-    # The oldest look of the span counts from when the counters were cleared, if the server says when that was.
+    # The oldest snapshot counts from the time at which the counters were cleared, if the server reports it.
     since = later.counted_since
     if since is not None:
         since = max(since, later.tables_made_at.get((index.schema, index.table), since))
@@ -195,7 +205,7 @@ def _span(index: IndexId, taken: Sequence[UsageSnapshot]) -> Span | None:
 
 
 def _cleared(index: IndexId, earlier: UsageSnapshot, later: UsageSnapshot) -> bool:
-    """Whether counters were lost between two looks: cleared, another server behind the name, or an index made anew."""
+    """Tell whether counters were lost between two snapshots: cleared, or of another server or a new table."""
     table = index.schema, index.table
     if earlier.tables_made_at.get(table) != later.tables_made_at.get(table):
         return True
@@ -206,19 +216,18 @@ def _cleared(index: IndexId, earlier: UsageSnapshot, later: UsageSnapshot) -> bo
     return later.indexes[index] < earlier.indexes[index]
 
 
-def _differ(one: datetime | None, other: datetime | None) -> bool:
-    """MySQL tells only for how many whole seconds it has been running."""
-    if one is None or other is None:
-        return one is not other
-    return abs(one - other) > _CLOCK
+def _differ(first: datetime | None, second: datetime | None) -> bool:
+    if first is None or second is None:
+        return first is not second
+    return abs(first - second) > _CLOCK_TOLERANCE
 
 
-def _table(index: IndexId, taken: UsageSnapshot) -> TableUse:
-    return taken.tables.get((index.schema, index.table), TableUse(0, 0))
+def _table(index: IndexId, snapshot: UsageSnapshot) -> TableUse:
+    return snapshot.tables.get((index.schema, index.table), TableUse(0, 0))
 
 
 def _seen(turn: datetime, start: datetime, end: datetime) -> bool:
-    """Whether the turn of a month was seen, with the day before and the day after."""
+    """Tell whether the turn of a month was counted, with the day before and the day after."""
     return start <= turn - timedelta(days=1) and turn + timedelta(days=1) <= end
 
 

@@ -1,14 +1,14 @@
-"""What a database server is doing: statements, stored code and index builds."""
+"""The work of a database server: statements, stored code and index builds."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class StatementStat:
-    """What the server has counted of one normalised statement; times in milliseconds.
+    """The server's counters of one normalised statement; times in milliseconds.
 
     `key` is unique on the server: (user, database, top level, query id) on PostgreSQL, (schema, digest) on MySQL and
-    MariaDB. `text` is None where the role may not see it. A count that the server does not keep is None.
+    MariaDB. `text` is None if the role may not see it. A counter that the server does not have is None.
     """
 
     key: str
@@ -33,7 +33,7 @@ class StoredCode:
 
 @dataclass(frozen=True, slots=True)
 class BuildInProgress:
-    """An index build that is running: its index or its table must be left alone."""
+    """A running index build: neither its index nor its table may be changed."""
 
     table_oid: int | None = None
     index_oid: int | None = None

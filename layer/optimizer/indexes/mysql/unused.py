@@ -7,7 +7,7 @@ from optimizer.core import Risk
 from optimizer.indexes.model.catalog import Catalog, Constraint, Index
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
-from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, snapshot, usage_of
+from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, judge_usage, take_snapshot
 from optimizer.indexes.mysql.cover import TableContext, supports, why_fixed
 from optimizer.indexes.mysql.redundant import gather_tables
 
@@ -24,7 +24,7 @@ def unused(
     """A finding for each index without a read: to be dropped, or kept with the reason. `catalog` is of the writer;
     `snapshots` are earlier looks at it and all looks at its replicas; `nodes` are all nodes that answer queries.
     (schema, table, index): those in `dropped` go anyway, those in `needed` stay in the place of others."""
-    taken = [*snapshots, snapshot(catalog)]
+    taken = [*snapshots, take_snapshot(catalog)]
     asked = tuple(dict.fromkeys([catalog.server.node, *nodes]))
     found: list[Finding] = []
     for of in gather_tables(catalog):
@@ -32,7 +32,7 @@ def unused(
         for index in list(staying):
             if index.scans != 0 or not index.is_visible or index.constraint is Constraint.PRIMARY:
                 continue
-            use = usage_of(IndexId(index.schema, index.table, index.name), taken, nodes=asked, limits=limits)
+            use = judge_usage(IndexId(index.schema, index.table, index.name), taken, nodes=asked, limits=limits)
             if use.scans:
                 continue
             others = replace(of, indexes=tuple(other for other in staying if other is not index))

@@ -53,7 +53,6 @@ columns AS MATERIALIZED (
   GROUP BY a.attrelid)
 SELECT to_jsonb(q) FROM (
   SELECT n.nspname AS schema, t.relname AS name, t.oid::bigint AS oid, t.relkind AS kind,
-    t.relispartition AS is_partition,
     (SELECT h.inhparent::bigint FROM pg_inherits h WHERE h.inhrelid = t.oid AND t.relispartition) AS parent_oid,
     (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass
       AND d.objid = t.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass) AS extension,
@@ -177,7 +176,7 @@ FROM pg_database d WHERE d.datname = current_database()"""
 FOREIGN_KEYS = """
 SELECT to_jsonb(q) FROM (
   SELECT n.nspname AS schema, t.relname AS table, c.conname AS name, pn.nspname AS parent_schema,
-    p.relname AS parent_table, c.oid::bigint AS oid, c.conrelid::bigint AS table_oid, c.confrelid::bigint AS parent_oid,
+    p.relname AS parent_table, c.conrelid::bigint AS table_oid, c.confrelid::bigint AS parent_oid,
     c.confdeltype AS on_delete, c.confupdtype AS on_update,
     coalesce((to_jsonb(c) ->> 'conperiod')::boolean, false) AS has_period,
     coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) AS is_enforced,

@@ -8,7 +8,7 @@ from optimizer.core import Risk
 from optimizer.indexes.model.catalog import Catalog, Constraint, ForeignKey, Index
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
-from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, snapshot, usage_of
+from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, judge_usage, take_snapshot
 from optimizer.indexes.postgresql.cover import why_fixed
 from optimizer.indexes.postgresql.foreign_keys import supported_foreign_key
 
@@ -24,7 +24,7 @@ def unused(
     """A finding for each index without scans: to be dropped, or kept with the reason. `catalog` is of the writer;
     `snapshots` are earlier looks at it and all looks at its replicas; `nodes` are all nodes that answer queries;
     `needed` are (schema, index) that stay in the place of others that are dropped."""
-    taken = [*snapshots, snapshot(catalog)]
+    taken = [*snapshots, take_snapshot(catalog)]
     asked = tuple(dict.fromkeys([catalog.server.node, *nodes]))
     parts: dict[int | None, list[Index]] = defaultdict(list)
     for index in catalog.indexes:
@@ -40,7 +40,7 @@ def unused(
         if not stored or any(one.scans != 0 for one in stored):
             continue
         usages = [
-            usage_of(IndexId(one.schema, one.table, one.name, one.oid), taken, nodes=asked, limits=limits)
+            judge_usage(IndexId(one.schema, one.table, one.name, one.oid), taken, nodes=asked, limits=limits)
             for one in stored
         ]
         usage = _together(usages)
