@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from optimizer.aws.cloudwatch import POINTS_PER_PAGE as POINTS_PER_PAGE
+    from optimizer.aws.cloudwatch import MetricQuery as MetricQuery
+    from optimizer.aws.cloudwatch import MetricsUnreadable as MetricsUnreadable
+    from optimizer.aws.cloudwatch import read_complete as read_complete
+    from optimizer.aws.cloudwatch import read_points as read_points
     from optimizer.aws.environment import Environment as Environment
     from optimizer.aws.event_fields import InvalidEvent as InvalidEvent
     from optimizer.aws.event_fields import Kind as Kind
@@ -32,6 +37,13 @@ else:
     __getattr__ = lazy_exports(
         __name__,
         {
+            "cloudwatch": (
+                "MetricQuery",
+                "MetricsUnreadable",
+                "POINTS_PER_PAGE",
+                "read_complete",
+                "read_points",
+            ),
             "environment": ("Environment",),
             "event_fields": (
                 "InvalidEvent",

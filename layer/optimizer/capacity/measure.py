@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from optimizer.aws import MetricQuery, read_complete
 from optimizer.capacity.canary import CanaryComparison, Minute, Side
 from optimizer.capacity.live_function import LATEST
 from optimizer.capacity.provisioned.timetable import Timetable
@@ -14,7 +15,6 @@ from optimizer.core import minute_of, moment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricDataQueryTypeDef
 
 _SERIES = (
     ("calls", "Duration", "SampleCount"),
@@ -26,8 +26,6 @@ _PERCENTILES = ("p90", "p95", "p99")
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 # The longest period that CloudWatch answers for.
 _LONGEST_PERIOD_S = 86_400
-
-type Points = Mapping[str, Mapping[datetime, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Measure:
         """What the environments of a timetable were used for in the window."""
         return read_use(self.cloudwatch, function_name, alias, timetable, start, end)
 
-    def _side(self, dimensions: "list[DimensionTypeDef]", start: datetime, end: datetime) -> Side:
+    def _side(self, dimensions: Mapping[str, str], start: datetime, end: datetime) -> Side:
         # The minute in which the change was made has calls from before it, a whole burst of them at the worst.
         first = moment_of(math.ceil(start.timestamp() / 60))
         minutes = max(1, minute_of(end) - minute_of(first))
@@ -78,7 +76,7 @@ class Measure:
         period_s = min(minutes * 60, _LONGEST_PERIOD_S)
         queries += [_query(p, dimensions, "Duration", p, period_s) for p in _PERCENTILES]
         queries.append(_query("each", dimensions, "Duration", "SampleCount", period_s))
-        points = self._read(queries, first, last)
+        points = read_complete(self.cloudwatch, queries, first, last)
         times = [first + timedelta(minutes=n) for n in range(minutes)]
         calls, mean = points["calls"], points["mean"]
         return Side(
@@ -90,35 +88,16 @@ class Measure:
             p99_ms=_over_all(points["p99"], points["each"]),
         )
 
-    def _read(self, queries: "list[MetricDataQueryTypeDef]", start: datetime, end: datetime) -> Points:
-        found: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
-        pages = self.cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=queries, StartTime=start, EndTime=end
-        )
-        for page in pages:
-            for result in page["MetricDataResults"]:
-                found[result["Id"]].update(zip(result["Timestamps"], result["Values"], strict=True))
-        return found
 
-
-def _dimensions(function_name: str, alias: str, version: str | None) -> "list[DimensionTypeDef]":
-    dimensions: list[DimensionTypeDef] = [{"Name": "FunctionName", "Value": function_name}]
+def _dimensions(function_name: str, alias: str, version: str | None) -> dict[str, str]:
+    dimensions = {"FunctionName": function_name}
     if alias != LATEST:
-        dimensions.append({"Name": "Resource", "Value": f"{function_name}:{alias}"})
-    return [*dimensions, {"Name": "ExecutedVersion", "Value": version}] if version else dimensions
+        dimensions["Resource"] = f"{function_name}:{alias}"
+    return dimensions | ({"ExecutedVersion": version} if version else {})
 
 
-def _query(
-    name: str, dimensions: "list[DimensionTypeDef]", metric: str, statistic: str, period_s: int
-) -> "MetricDataQueryTypeDef":
-    return {
-        "Id": name,
-        "MetricStat": {
-            "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions},
-            "Period": period_s,
-            "Stat": statistic,
-        },
-    }
+def _query(name: str, dimensions: Mapping[str, str], metric: str, statistic: str, period_s: int) -> MetricQuery:
+    return MetricQuery(name, "AWS/Lambda", metric, statistic, period_s, dimensions)
 
 
 def _over_all(points: Mapping[datetime, float], calls: Mapping[datetime, float]) -> float | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 
+from optimizer.aws import POINTS_PER_PAGE, MetricQuery, read_points
 from optimizer.core import OptimizerError, moment_of
 from optimizer.traffic import hourly
 from optimizer.traffic.history import HOUR_METRICS, HOURS_KEPT, MINUTE_METRICS, MINUTES_KEPT, History, Series
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 QUERIES_PER_CALL = 500
-POINTS_PER_CALL = 100_800
 # CloudWatch may still correct the newest points; they are read again by the next run.
 REREAD_MINUTES = 180
 # All attempts of a call that is throttled take about half a minute, and the Lambda has ten.
@@ -126,7 +126,7 @@ class _Reading:
         if self._in_a_row >= FAILURES_IN_A_ROW:
             return False
         try:
-            _ask(self._cloudwatch, call, self._points)
+            self.failed.update(_ask(self._cloudwatch, call, self._points))
         except (ClientError, BotoCoreError) as error:
             self._failure, self._in_a_row = MetricsUnavailable(_explanation(error)), self._in_a_row + 1
             return False
@@ -153,44 +153,36 @@ def _calls(queries: list[_Query]) -> Iterator[list[_Query]]:
     for query in queries:
         by_window.setdefault((query.period_s, query.first, query.end), []).append(query)
     for same in by_window.values():
-        size = max(1, min(QUERIES_PER_CALL, POINTS_PER_CALL // same[0].points))
+        size = max(1, min(QUERIES_PER_CALL, POINTS_PER_PAGE // same[0].points))
         for at in range(0, len(same), size):
             yield same[at : at + size]
 
 
-def _ask(cloudwatch: "CloudWatchClient", call: list[_Query], points: Mapping[str, Mapping[_Query, Any]]) -> None:
+def _ask(
+    cloudwatch: "CloudWatchClient", call: list[_Query], points: Mapping[str, Mapping[_Query, Any]]
+) -> dict[str, MetricsUnavailable]:
+    """Fill in the points of the queries; return the functions of which CloudWatch could not read a metric, and why."""
     period_s, first, end = call[0].period_s, call[0].first, call[0].end
-    pages = cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=[_metric_data_query(f"m{i}", query) for i, query in enumerate(call)],
-        StartTime=moment_of(first * period_s // 60),
-        EndTime=moment_of(end * period_s // 60),
-        ScanBy="TimestampAscending",
-        PaginationConfig={"PageSize": POINTS_PER_CALL},
-    )
-    for page in pages:
-        for result in page["MetricDataResults"]:
-            query = call[int(result["Id"][1:])]
-            into = points[query.function_name][query]
-            numbers = np.array([int(stamp.timestamp()) for stamp in result["Timestamps"]], np.int64) // period_s - first
-            inside = (numbers >= 0) & (numbers < len(into))
-            into[numbers[inside]] = np.array(result["Values"], np.float64)[inside]
+    queries = [_metric_query(f"m{i}", query) for i, query in enumerate(call)]
+    start, stop = moment_of(first * period_s // 60), moment_of(end * period_s // 60)
+    failed: dict[str, MetricsUnavailable] = {}
+    for identifier, found in read_points(cloudwatch, queries, start, stop).items():
+        query = call[int(identifier[1:])]
+        if found.problem:
+            metric, _ = _STATISTICS[query.metric]
+            failed[query.function_name] = MetricsUnavailable(f"CloudWatch could not read {metric}: {found.problem}")
+            continue
+        into = points[query.function_name][query]
+        numbers = np.array([int(stamp.timestamp()) for stamp in found.times], np.int64) // period_s - first
+        inside = (numbers >= 0) & (numbers < len(into))
+        into[numbers[inside]] = np.array(found.values, np.float64)[inside]
+    return failed
 
 
-def _metric_data_query(identifier: str, query: _Query) -> Any:
+def _metric_query(identifier: str, query: _Query) -> MetricQuery:
     metric, statistic = _STATISTICS[query.metric]
-    return {
-        "Id": identifier,
-        "MetricStat": {
-            "Metric": {
-                "Namespace": "AWS/Lambda",
-                "MetricName": metric,
-                "Dimensions": [{"Name": "FunctionName", "Value": query.function_name}],
-            },
-            "Period": query.period_s,
-            "Stat": statistic,
-        },
-        "ReturnData": True,
-    }
+    dimensions = {"FunctionName": query.function_name}
+    return MetricQuery(identifier, "AWS/Lambda", metric, statistic, query.period_s, dimensions)
 
 
 def _history(asked: MetricWindow, points: Mapping[_Query, Any]) -> History:

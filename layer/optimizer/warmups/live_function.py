@@ -1,9 +1,10 @@
 """What the acting Lambda reads of a target just before it acts and while it watches."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from optimizer.aws import MetricQuery, read_complete
 from optimizer.core import moment_of
 from optimizer.warmups.change import Target
 from optimizer.warmups.observe import Calls
@@ -27,24 +28,10 @@ def read_target(lambda_: "LambdaClient", function_name: str, alias: str, ready_t
 
 def read_calls(cloudwatch: "CloudWatchClient", function_name: str, first_minute: int, end_minute: int) -> Calls:
     """Calls and errors of a function in the minutes first..end, end not included."""
-    dimensions = [{"Name": "FunctionName", "Value": function_name}]
-    queries: Any = [
-        {
-            "Id": metric.lower(),
-            "MetricStat": {
-                "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions},
-                "Period": 60,
-                "Stat": "Sum",
-            },
-        }
+    queries = [
+        MetricQuery(metric.lower(), "AWS/Lambda", metric, "Sum", 60, {"FunctionName": function_name})
         for metric in ("Invocations", "Errors")
     ]
-    totals: dict[str, float] = {}
-    pages = cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries, StartTime=moment_of(first_minute), EndTime=moment_of(end_minute)
-    )
-    for page in pages:
-        for result in page["MetricDataResults"]:
-            if result["Values"]:
-                totals[result["Id"]] = totals.get(result["Id"], 0.0) + sum(result["Values"])
+    points = read_complete(cloudwatch, queries, moment_of(first_minute), moment_of(end_minute))
+    totals = {name: sum(values.values()) for name, values in points.items() if values}
     return Calls(totals.get("invocations"), totals.get("errors"))

@@ -270,7 +270,7 @@ def test_the_handler_answers_with_counts_and_stores_the_traffic(
         "cloudwatch": ArrayCloudWatch({"orders": daily()}),
     }
     app = load_handler("analyze_traffic")
-    monkeypatch.setattr(app.aws, "client", clients.__getitem__)
+    monkeypatch.setattr(app.clients, "client", clients.__getitem__)
     answer = app.handler(event, None)
     assert answer == {"outcome": "analysed", **event, "functions": 1, "failed": 0}
     stored = documents.read(f"runs/{event['run_id']}/traffic/{event['batch']}.json")

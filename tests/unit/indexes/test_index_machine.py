@@ -1,6 +1,7 @@
 """What CloudWatch knows of a database's machine, and when that holds a build back."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -95,7 +96,7 @@ def test_where_cloudwatch_cannot_be_asked_the_reason_is_kept(error: Exception) -
     def refuse(**_: Any) -> Any:
         raise error
 
-    client: Any = type("Client", (), {"get_metric_data": staticmethod(refuse)})
+    client: Any = SimpleNamespace(get_paginator=lambda _name: SimpleNamespace(paginate=refuse))
     found = read_machine(lambda: client, database(), NOW)
     assert (found.name, found.cpu_percent, found.free_bytes) == ("shop", None, None)
     assert found.problem == f"CloudWatch cannot be read: {error}".rstrip(".")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from optimizer.aws import MetricQuery, read_complete
 from optimizer.capacity.canary import CanaryHealth
 from optimizer.capacity.provisioned.timetable import Timetable
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 PERIOD_S = 300
 _STATISTICS = {
@@ -151,33 +151,15 @@ def read_use(
 def _read(
     cloudwatch: "CloudWatchClient", function_name: str, alias: str, start: datetime, end: datetime
 ) -> Mapping[str, Mapping[int, float]]:
-    queries: list[MetricDataQueryTypeDef] = [
-        {
-            "Id": name,
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/Lambda",
-                    "MetricName": metric,
-                    "Dimensions": [
-                        {"Name": "FunctionName", "Value": function_name},
-                        {"Name": "Resource", "Value": f"{function_name}:{alias}"},
-                    ],
-                },
-                "Period": PERIOD_S,
-                "Stat": statistic,
-            },
-        }
+    alias_of_function = {"FunctionName": function_name, "Resource": f"{function_name}:{alias}"}
+    queries = [
+        MetricQuery(name, "AWS/Lambda", metric, statistic, PERIOD_S, alias_of_function)
         for name, (metric, statistic) in _STATISTICS.items()
     ]
-    found: dict[str, dict[int, float]] = {name: {} for name in _STATISTICS}
-    pages = cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries, StartTime=start, EndTime=end
-    )
-    for page in pages:
-        for result in page["MetricDataResults"]:
-            times = [int(at.timestamp()) // PERIOD_S for at in result["Timestamps"]]
-            found[result["Id"]].update(zip(times, result["Values"], strict=True))
-    return found
+    points = read_complete(cloudwatch, queries, start, end)
+    return {
+        name: {int(at.timestamp()) // PERIOD_S: value for at, value in found.items()} for name, found in points.items()
+    }
 
 
 def _moment(period: int, like: datetime) -> datetime:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from optimizer.aws import MetricQuery, MetricsUnreadable, read_complete
 from optimizer.indexes.change.server import Machine
 from optimizer.policy import Database
 
@@ -55,31 +56,20 @@ def read_machine(cloudwatch: Callable[[], "CloudWatchClient"], database: Databas
     if not dimensions:
         return Machine()
     machine = next(iter(dimensions.values()))
-    queries: Any = [
-        {
-            "Id": name,
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/RDS",
-                    "MetricName": metric,
-                    "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
-                },
-                "Period": _PERIOD_S,
-                "Stat": statistic,
-            },
-        }
+    queries = [
+        MetricQuery(name, "AWS/RDS", metric, statistic, _PERIOD_S, dimensions)
         for name, (metric, statistic) in _METRICS.items()
     ]
     try:
-        answer = cloudwatch().get_metric_data(
-            MetricDataQueries=queries, StartTime=now - _READ, EndTime=now, ScanBy="TimestampDescending"
-        )
+        points = read_complete(cloudwatch(), queries, now - _READ, now)
     except (BotoCoreError, ClientError) as error:
         return Machine(machine, problem=f"CloudWatch cannot be read: {str(error).rstrip('.')}")
-    found = {result["Id"]: result["Values"] for result in answer["MetricDataResults"] if result["Values"]}
-    busy = found.get("cpu", [])[:_BUSY_MINUTES]
+    except MetricsUnreadable as error:
+        return Machine(machine, problem=str(error))
+    newest_first = {name: list(reversed(values.values())) for name, values in points.items() if values}
+    busy = newest_first.get("cpu", [])[:_BUSY_MINUTES]
     missing = f"CloudWatch has no data of {machine} for the last {_READ.seconds // 60} minutes"
-    free = [found[name][0] for name in ("storage", "local_storage") if name in found]
+    free = [newest_first[name][0] for name in ("storage", "local_storage") if name in newest_first]
     return Machine(
         machine,
         cpu_percent=sum(busy) / len(busy) if busy else None,
