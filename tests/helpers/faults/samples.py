@@ -228,7 +228,7 @@ def database(stage: Stage) -> None:
     secret = {"SecretString": json.dumps({"username": "optimizer", "password": "secret"})}
     stage.calls.answers["GetSecretValue"] = lambda _request: secret
     stage.prepare |= {"change_indexes": prepare, "plan_index_maintenance": prepare}
-    for name, found in {"connect": object(), "is_healthy": True, "take_place": None}.items():
+    for name, found in {"connect": object(), "is_healthy": True, "take_slot": None}.items():
         stage.monkeypatch.setattr(f"optimizer.indexes.connect.pool.{name}", lambda *_, found=found, **__: found)
 
 

@@ -67,7 +67,7 @@ def test_what_cannot_work_is_said_in_one_line_without_the_password(
     user = rest.partition(":")[0]
     tries = {
         f"{scheme}://{user}:geheim@{HOST}:{free_port()}/x": "cannot be reached",
-        f"{scheme}://{user}:geheim@{HOST}:{running.port}/x": "does not let",
+        f"{scheme}://{user}:geheim@{HOST}:{running.port}/x": "does not accept the credentials of",
         url: "nosuch",
         f"{scheme}://{user}:geheim@{HOST}:{running.port}/x?sslmode=require": "cannot be reached",
         f"{scheme}://{user}:geheim@{HOST}:port/x": "no URL",

@@ -170,4 +170,4 @@ def test_a_helper_connection_is_replaced_when_it_is_broken(team: Team) -> None:
     ],
 )
 def test_a_node_may_have_a_port_of_its_own(host: str, address: Address) -> None:
-    assert Address.of(Database("shop", "postgresql", "db", "shop"), host) == address
+    assert Address.of_node(Database("shop", "postgresql", "db", "shop"), host) == address

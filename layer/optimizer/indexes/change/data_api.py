@@ -65,7 +65,7 @@ class DataApiWorker:
     def send(self, statement: str, _within_s: float) -> bool:
         """Send the statement as `Worker.send` specifies."""
         try:
-            self._connection.go_on(statement)
+            self._connection.run_long(statement)
         except StillRunning:
             return False
         except drivers.errors() as error:

@@ -1,6 +1,7 @@
-"""The drivers of PostgreSQL and of MySQL and MariaDB behind one face: connecting, asking, what an error says.
+"""One interface to the drivers of PostgreSQL and of MySQL and MariaDB: connections, queries and errors.
 
-A driver is imported when a connection of its engine is opened, so that a Lambda without one can load this.
+A driver is imported when a connection to its engine is opened, so that a Lambda without the driver can load this
+module.
 """
 
 import contextlib
@@ -28,23 +29,23 @@ type Connection = "pg8000.native.Connection | pymysql.connections.Connection[Any
 
 
 class DatabaseUnreachable(OptimizerError, ConnectionError):
-    """The server cannot be reached or hung up; a later attempt can succeed."""
+    """The server cannot be reached or closed the connection; a later attempt can succeed."""
 
 
 class AccessDenied(OptimizerError, PermissionError):
-    """The server does not accept the credentials, also not those read anew."""
+    """The server does not accept the credentials, not even after they were read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a node of a database listens."""
+    """The address on which a node of a database listens."""
 
     host: str
     port: int
 
     @classmethod
-    def of(cls, database: Database, host: str = "") -> "Address":
-        """Of the writer, or of `host` (`host` or `host:port`; an IPv6 address stands in brackets with its port)."""
+    def of_node(cls, database: Database, host: str = "") -> "Address":
+        """Return the address of the writer, or of `host`: `host`, `host:port` or `[IPv6 address]:port`."""
         port = database.port or _PORTS[database.engine]
         name = host or database.host
         if name.startswith("["):
@@ -58,8 +59,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How to get in. `engine` as in the policy; without `tls` nothing is encrypted; `read_within_s`: the longest wait
-    for an answer, None for as long as it takes."""
+    """The address and credentials of a connection.
+
+    `engine` is spelled as in the policy. Without `tls` nothing is encrypted. `read_within_s` limits the wait for a
+    response; None waits for as long as it takes.
+    """
 
     engine: str
     database: str
@@ -71,13 +75,15 @@ class Login:
 
 
 def connect(login: Login) -> Connection:
-    """A new connection in autocommit that the caller closes; Unreachable or AccessDenied. On PostgreSQL names are
-    looked up in pg_catalog alone from the first statement on."""
+    """Open a connection in autocommit that the caller closes. Raise DatabaseUnreachable or AccessDenied.
+
+    On PostgreSQL names are looked up in pg_catalog alone from the first statement on.
+    """
     return _connect_postgresql(login) if login.engine == "postgresql" else _connect_mysql(login)
 
 
 def is_healthy(connection: Connection) -> bool:
-    """Whether the server still answers on it."""
+    """Tell whether the server still responds on the connection."""
     try:
         rows(connection, "SELECT 1 AS one")
     except errors():
@@ -86,14 +92,14 @@ def is_healthy(connection: Connection) -> bool:
 
 
 def close(connection: Connection) -> None:
-    """Hang up, whatever state it is in."""
+    """Close the connection, whatever its state."""
     with contextlib.suppress(*errors()):
         connection.close()
 
 
 def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
-    """Run one statement, with `:name` (PostgreSQL) or `%(name)s` (MySQL, MariaDB) for values; the rows by column.
-    A text that holds several is an error, and none of them runs."""
+    """Run one statement, with `:name` (PostgreSQL) or `%(name)s` (MySQL, MariaDB) for values, and return the rows by
+    column. A text with several statements is an error, and none of them runs."""
     driven: Any = connection
     if hasattr(driven, "records"):
         records: list[dict[str, Any]] = driven.records(sql, **values)
@@ -106,7 +112,7 @@ def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]
     if values:
         found, columns = driven.run(sql, **values), driven.columns
     else:
-        # Without values the driver's `run` takes the simple protocol, which runs all that a text holds.
+        # Without values the driver's `run` uses the simple protocol, which runs every statement in a text.
         answer = driven.execute_unnamed(sql)
         found, columns = answer.rows, answer.columns
     names = [column["name"] for column in columns or ()]
@@ -114,7 +120,8 @@ def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]
 
 
 def errors() -> tuple[type[BaseException], ...]:
-    """What drivers and the network raise; only of drivers that are loaded. Anything else is a mistake of ours."""
+    """Return the errors that the loaded drivers and the network raise; any other error is a defect of this
+    application."""
     found: list[type[BaseException]] = [OSError]
     with contextlib.suppress(ImportError):
         from pg8000.exceptions import DatabaseError, InterfaceError
@@ -128,7 +135,7 @@ def errors() -> tuple[type[BaseException], ...]:
 
 
 def error_code(error: BaseException) -> str | int | None:
-    """SQLSTATE on PostgreSQL, the error number on MySQL and MariaDB; None if the server did not give one."""
+    """Return the SQLSTATE (PostgreSQL) or the error number (MySQL, MariaDB), None if the server did not send one."""
     first = error.args[0] if error.args else None
     if isinstance(first, dict):
         return str(first.get("C"))
@@ -148,7 +155,7 @@ def _connect_postgresql(login: Login) -> Connection:
             database=login.database,
             password=login.password,
             sock=_socket(address, login.read_within_s),
-            # False and not None: None would take encryption without looking at the certificate.
+            # None would accept encryption without checking the certificate.
             ssl_context=login.tls or False,
             application_name=APPLICATION,
         )
@@ -165,7 +172,7 @@ def _connect_postgresql(login: Login) -> Connection:
 
 
 def _socket(address: Address, read_within_s: float | None) -> socket.socket:
-    """Made here, because the driver knows but one limit for connecting and for reading."""
+    """Open the socket, because the driver has a single limit for connecting and for reading."""
     made = socket.create_connection((address.host, address.port), _CONNECT_WITHIN_S)
     made.settimeout(read_within_s)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -203,5 +210,5 @@ def _connect_mysql(login: Login) -> Connection:
 def _refusal(address: Address, user: str, error: BaseException) -> Exception:
     code = error_code(error)
     if code in _WRONG_PASSWORD:
-        return AccessDenied(f"{address.host}:{address.port} does not let {user} in ({code})")
+        return AccessDenied(f"{address.host}:{address.port} does not accept the credentials of {user} ({code})")
     return DatabaseUnreachable(f"{address.host}:{address.port} refuses the connection: {error}")

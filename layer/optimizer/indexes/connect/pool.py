@@ -1,5 +1,7 @@
-"""Connections to the team's databases: opened once, reused by warm invocations, replaced when broken, never more than
-the policy's number at once."""
+"""Connections to the team's databases: opened once, reused by warm invocations and replaced when broken.
+
+There are never more at once than the policy allows.
+"""
 
 import json
 import os
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from optimizer.aws import clients
 from optimizer.core import OptimizerError
 from optimizer.indexes.connect.drivers import AccessDenied, Address, Connection, Login, close, connect, is_healthy
-from optimizer.indexes.connect.slots import take_place
+from optimizer.indexes.connect.slots import take_slot
 from optimizer.policy import Database
 from optimizer.store import Documents
 
@@ -25,12 +27,12 @@ _SECRET_AGE_S = 300.0
 _CONNECTION_AGE_S = 600.0
 # A read that takes longer has hung; statements that may take longer run on a connection without a limit.
 _READ_WITHIN_S = 60.0
-# The Data API waits for a statement for 45 s before it says that it goes on.
+# The Data API waits up to 45 s for a statement before it reports that the statement is still running.
 _DATA_API_ANSWERS_WITHIN_S = 60
 
 
 class UnusableSecret(OptimizerError, ValueError):
-    """The secret is no JSON object with `username` and `password`."""
+    """The secret is not a JSON object with `username` and `password`."""
 
 
 @dataclass(slots=True)
@@ -41,10 +43,11 @@ class _Kept:
 
 @dataclass(slots=True)
 class Connections:
-    """All connections of one execution environment; keep it in module scope.
+    """All connections of one execution environment; keep the object in module scope.
 
-    secrets, rds: clients, made only when needed. read_ca: the PEM text of a key in the application's bucket.
-    clock: seconds, monotonic. data_api: the client of the RDS Data API, with `once` one that tries nothing again.
+    `secrets` and `rds` create their clients when they are first needed. `read_ca` reads the PEM text of a key in the
+    application's bucket. `clock` returns monotonic seconds. `data_api` creates the client of the RDS Data API; with
+    True the client does not retry.
     """
 
     secrets: Callable[[], "SecretsManagerClient"]
@@ -56,11 +59,13 @@ class Connections:
     _secrets: dict[str, tuple[float, tuple[str, str]]] = field(default_factory=dict)
 
     def get(self, database: Database, host: str = "") -> Connection:
-        """A healthy connection to the writer, or to `host`, that is kept for the next call. Unreachable, AccessDenied
-        or TooManyConnections say why there is none."""
+        """Return a healthy connection to the writer, or to `host`, and keep it for the next call.
+
+        Raise DatabaseUnreachable, AccessDenied or TooManyConnections if there is none.
+        """
         if database.data_api_arn:
             return self._through_data_api(database, once=False)
-        key = (database.name, Address.of(database, host))
+        key = (database.name, Address.of_node(database, host))
         kept = self._kept.pop(key, None)
         if kept is not None:
             young = self.clock() - kept.opened_at < _CONNECTION_AGE_S
@@ -73,10 +78,10 @@ class Connections:
         return connection
 
     def open(self, database: Database, host: str = "", *, read_within_s: float | None = None) -> Connection:
-        """A new connection that the caller closes; for a statement that may take hours `read_within_s` is None."""
+        """Open a connection that the caller closes; `read_within_s` is None for a statement that may take hours."""
         if database.data_api_arn:
             return self._through_data_api(database, once=True)
-        address = Address.of(database, host)
+        address = Address.of_node(database, host)
         try:
             connection = self._connect(database, address, read_within_s, anew=False)
         except AccessDenied:
@@ -85,19 +90,19 @@ class Connections:
                 raise
             connection = self._connect(database, address, read_within_s, anew=True)
         try:
-            take_place(connection, database.max_connections)
+            take_slot(connection, database.max_connections)
         except BaseException:
             close(connection)
             raise
         return connection
 
     def forget(self, database: Database) -> None:
-        """Close what is kept for this database; the next `get` opens a new one."""
+        """Close the kept connections to this database, so that the next `get` opens a new one."""
         for key in [key for key in self._kept if key[0] == database.name]:
             close(self._kept.pop(key).connection)
 
     def _through_data_api(self, database: Database, *, once: bool) -> Connection:
-        """No connection of ours: the API has its own, and keeps their number."""
+        """Return a client that looks like a connection; the API limits the number of real ones itself."""
         from optimizer.indexes.connect.data_api import DataApiConnection
 
         client = partial(self.data_api, once)
@@ -126,7 +131,7 @@ class Connections:
             document = json.loads(text)
             return str(document["username"]), str(document["password"])
         except (ValueError, KeyError, TypeError) as wrong:
-            # Without the text, which is secret.
+            # The message leaves out the text, which is secret.
             raise UnusableSecret(f"{arn} must be a JSON object with username and password") from wrong
 
     def _tls(self, database: Database) -> ssl.SSLContext | None:
@@ -143,7 +148,7 @@ def _data_api(once: bool) -> Any:
 
 
 def from_environment() -> Connections:
-    """Those of a Lambda: clients and bucket as its environment says, when they are first needed."""
+    """Return the connections of a Lambda, with the clients and the bucket that its environment names."""
 
     def read_ca(key: str) -> str:
         bucket = os.environ["OPTIMIZER_BUCKET"]

@@ -1,23 +1,25 @@
-"""Where PostgreSQL looks up the names in our statements: in pg_catalog alone.
+"""The search path for the statements of this application: pg_catalog alone.
 
-A function or an operator in a schema that others can write to wins over pg_catalog's where its arguments fit better,
-wherever that schema stands in the path, and would run with our rights (PostgreSQL manual, "Function Type Resolution";
-CVE-2018-1058). The two statements themselves look nothing up in the path that they replace.
+PostgreSQL prefers a function or operator in any schema of the path to pg_catalog's if its arguments fit better. If
+others can write to that schema, their code runs with the rights of this application (PostgreSQL manual, "Function Type
+Resolution"; CVE-2018-1058). Neither of the two statements looks up a name in the path that it replaces.
 """
 
-# Unless it is named, pg_temp comes first.
+# PostgreSQL searches pg_temp first unless the path names it.
 _CATALOG_ALONE = "pg_catalog, pg_temp"
 
 # The first statement of every session.
 CLOSE = f"SELECT pg_catalog.set_config('search_path', '{_CATALOG_ALONE}', false)"
-# The first statement of a transaction whose session may not be ours.
+# The first statement of a transaction in a session that other clients may have used.
 CLOSE_IN_TRANSACTION = f"SET LOCAL search_path = {_CATALOG_ALONE}"
-# For the text of others alone, until CLOSE_IN_TRANSACTION: the names in it are those of the application's search path,
-# here that of the role or the database. Sent while the path is closed; what is sent meanwhile is qualified throughout.
+# Only for the text of the team's statements, until CLOSE_IN_TRANSACTION: the path of the role or of the database. It is
+# sent while the path is closed, and every other statement sent meanwhile names the schema of each object.
 LEND = """
-SELECT set_config('search_path', s.reset_val, true) FROM pg_settings s WHERE s.name = 'search_path'"""
+SELECT set_config('search_path', s.reset_val, true)
+FROM pg_settings s
+WHERE s.name = 'search_path'"""
 
 
 def is_closed(path: str) -> bool:
-    """Whether a search path, as the server gives it, names nothing that others can write to."""
+    """Tell whether a search path, as the server reports it, names only schemas that others cannot write to."""
     return [name.strip() for name in path.replace('"', "").split(",")] == ["pg_catalog", "pg_temp"]
