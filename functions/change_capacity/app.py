@@ -1,4 +1,4 @@
-"""ChangeCapacity: applies, watches, keeps or takes back one change of memory or provisioned concurrency."""
+"""ChangeCapacity: applies, observes, keeps or rolls back one change of memory or provisioned concurrency."""
 
 import time
 from datetime import UTC, datetime
@@ -6,23 +6,23 @@ from functools import partial
 from typing import Any
 
 from optimizer import guardrails
-from optimizer.aws import Environment, ScheduleTarget, clients, logged
-from optimizer.capacity import ChangeCapacity, LambdaAccount, LiveFunction, Measure
+from optimizer.aws import ScheduleTarget, clients, logged
+from optimizer.capacity import CapacityHooks, LambdaAccount, LiveFunction, Measure
 from optimizer.capacity.provisioned import PlacedTimetables, held
 from optimizer.core import Change, Tuner
 from optimizer.function_logs import ReportLog, read_used_memory
 from optimizer.guardrails import memory, provisioned_concurrency
-from optimizer.lifecycle import FIELDS, take
-from optimizer.policy import Policy
-from optimizer.store import Documents, RunStore
+from optimizer.lifecycle import FIELDS, Setting, handle
 
 
 @logged("change_capacity", **FIELDS)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, change_capacity."""
-    environment = Environment.read()
-    documents = Documents(clients.client("s3"), environment.bucket)
-    policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
+    return handle(event, context, datetime.now(UTC), _hooks)
+
+
+def _hooks(setting: Setting) -> CapacityHooks:
+    environment, policy = setting.environment, setting.policy
 
     def recheck(change: Change, live: LiveFunction, now: datetime) -> guardrails.Refusal | None:
         if change.tuner is Tuner.MEMORY:
@@ -45,8 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             environment.schedule_dead_letters_arn,
         ),
     )
-    life = ChangeCapacity(
-        store=RunStore(clients.client("dynamodb"), environment.table),
+    return CapacityHooks(
         account=LambdaAccount(clients.client("lambda"), clients.client("application-autoscaling"), timetables),
         policy=policy,
         recheck=recheck,
@@ -55,8 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             read_used_memory, ReportLog(clients.client("logs")), max_scan_mb=policy.memory.max_log_scan_mb
         ),
         sleep=time.sleep,
-        remaining_ms=context.get_remaining_time_in_millis,
+        remaining_ms=setting.remaining_ms,
         clock=lambda: datetime.now(UTC),
         timetables=timetables,
     )
-    return take(life, event, datetime.now(UTC))

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 from optimizer import guardrails
-from optimizer.capacity import CapacityPlanner, ChangeCapacity, LambdaAccount, LiveFunction, Measure
+from optimizer.capacity import CapacityHooks, CapacityPlanner, CapacityProgress, LambdaAccount, LiveFunction, Measure
 from optimizer.capacity.provisioned import steps
 from optimizer.core import Change, NoChange, Status, Tuner, function_name
 from optimizer.function_logs import read_used_memory
 from optimizer.guardrails import Account, Decision, Held, memory, provisioned_concurrency
+from optimizer.lifecycle import Lifecycle
 from optimizer.policy import Policy
 from optimizer.traffic import HOUR_METRICS, History, Series, empty_series
 
@@ -139,10 +140,9 @@ class ClosedLoop:
             step = following
         raise NoEnd(f"{change.id} of {change.target}: {step} again and again")
 
-    def _life(self) -> ChangeCapacity:
+    def _life(self) -> Lifecycle[CapacityProgress]:
         store: Any = self._store
-        return ChangeCapacity(
-            store=store,
+        hooks = CapacityHooks(
             account=self._account,
             policy=self.policy,
             recheck=self._recheck,
@@ -151,6 +151,7 @@ class ClosedLoop:
             sleep=lambda _seconds: None,
             remaining_ms=lambda: 300_000.0,
         )
+        return Lifecycle(store, hooks)
 
     def _recheck(self, change: Change, live: LiveFunction, now: datetime) -> guardrails.Refusal | None:
         if change.tuner is Tuner.MEMORY:

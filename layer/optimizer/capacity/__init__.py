@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from optimizer.capacity.backtest import month_of_days as month_of_days
     from optimizer.capacity.backtest import rows_of as rows_of
     from optimizer.capacity.backtest import together as together
-    from optimizer.capacity.change import ChangeCapacity as ChangeCapacity
+    from optimizer.capacity.change import CapacityHooks as CapacityHooks
     from optimizer.capacity.lambda_account import LambdaAccount as LambdaAccount
     from optimizer.capacity.live_function import LiveFunction as LiveFunction
     from optimizer.capacity.measure import Measure as Measure
     from optimizer.capacity.planner import CapacityPlanner as CapacityPlanner
+    from optimizer.capacity.progress import CapacityProgress as CapacityProgress
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -28,10 +29,11 @@ else:
                 "rows_of",
                 "together",
             ),
-            "change": ("ChangeCapacity",),
+            "change": ("CapacityHooks",),
             "lambda_account": ("LambdaAccount",),
             "live_function": ("LiveFunction",),
             "measure": ("Measure",),
             "planner": ("CapacityPlanner",),
+            "progress": ("CapacityProgress",),
         },
     )

@@ -1,38 +1,62 @@
-"""The life of a capacity Change: apply, poll, verify, keep, revert, as docs/architecture.md says."""
+"""The hooks of a change of memory or provisioned concurrency."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
-from optimizer.capacity.canary import CanaryComparison, CanaryHealth, Look, judge
-from optimizer.capacity.change_state import Work, moved, stale
-from optimizer.capacity.executor import Acting
+from optimizer.capacity import canary
+from optimizer.capacity.canary import CanaryComparison, CanaryHealth
+from optimizer.capacity.change_state import Goal, Work, moved, stale
+from optimizer.capacity.executor import Executor
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.measure import Measure
-from optimizer.capacity.memory import steps as memory_life
-from optimizer.capacity.memory.steps import Phase
+from optimizer.capacity.memory.steps import Done, Phase, Wait
 from optimizer.capacity.observation_times import Watch
 from optimizer.capacity.obstacles import obstacle, scheduling_hindrance
-from optimizer.capacity.provisioned import steps as provisioned_life
+from optimizer.capacity.progress import CapacityProgress
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.capacity.provisioned.use import days_to_watch, judge_use
-from optimizer.core import FINAL, Change, Status, StoredChange, Tuner
+from optimizer.core import Change, Status, Tuner
 from optimizer.function_logs import UsedMemory, memory_shortage
-from optimizer.lifecycle import Answer, Objection, answer, applied_at
+from optimizer.lifecycle import (
+    Applied,
+    Blocked,
+    End,
+    Failed,
+    Finished,
+    Hooks,
+    Keep,
+    Look,
+    LookAgain,
+    Objection,
+    Observation,
+    Outdated,
+    Pending,
+    Ready,
+    Recorder,
+    RollBack,
+    RolledBack,
+    WatchOn,
+)
 from optimizer.policy import Policy
-from optimizer.store import RunStore
 
 _POLL_S = 20
+_COOLS_DOWN = frozenset({Status.KEPT, Status.REVERTED, Status.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeCapacity:
-    """The steps. recheck: the guardrails on the live state. measure: how versions did. used_memory: log group, version,
-    start and end of the window. sleep: seconds. remaining_ms: time left of this call."""
+class CapacityHooks(Hooks[CapacityProgress]):
+    """Change the memory size or the provisioned concurrency of a function.
 
-    store: RunStore
+    recheck: the guardrails on the live state. measure: how versions did. used_memory: log group, version, start and end
+    of the window. sleep: seconds. remaining_ms: time left of this call.
+    """
+
+    progress_type: ClassVar = CapacityProgress
+
     account: LambdaAccount
     policy: Policy
     recheck: Callable[[Change, LiveFunction, datetime], Objection | None]
@@ -43,141 +67,100 @@ class ChangeCapacity:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     timetables: PlacedTimetables | None = None
 
-    @property
-    def acting(self) -> Acting:
-        """What carries the steps out."""
-        return Acting(self.store, self.account, self.sleep, self.remaining_ms, self.clock, self.timetables)
-
-    def apply(self, change_id: str, now: datetime) -> Answer:
-        """Check the live state and the guardrails, then act; `poll` goes on where Lambda takes its time."""
-        stored = self.store.change(change_id)
-        if stored.status is Status.WATCHING or stored.status in FINAL:
-            return self._where_it_is(stored)
-        if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
-            return answer("refused", change_id, f"the change is {stored.status.value}, not approved")
-        if not stored.progress:
-            turned_down = self._turn_down(stored.change, now)
-            if turned_down is not None:
-                return turned_down
-            self.store.save_progress(change_id, {"phase": Phase.NEW.value})
-        return self.poll(change_id, now)
-
-    def poll(self, change_id: str, now: datetime) -> Answer:
-        """Go on with what `apply` began."""
-        stored = self.store.change(change_id)
-        if stored.status is not Status.APPLYING:
-            return self._where_it_is(stored)
-        work = Work(stored.change, dict(stored.progress))
-        if "abandoned" not in work.progress:
-            end = self.acting.until_done(work, "apply")
-            if isinstance(end, memory_life.Wait):
-                return answer("pending", change_id, end.reason, wait_s=_POLL_S)
-            if isinstance(end, memory_life.Done):
-                self.acting.record(work, applied_at=work.progress.get("applied_at", applied_at(stored, now)))
-                self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING})
-                return self._where_it_is(self.store.change(change_id))
-            self.acting.record(work, abandoned=end.reason, failed=end.failed)
-        back = self.acting.until_done(work, "revert")
-        if isinstance(back, memory_life.Wait):
-            return answer("pending", change_id, back.reason, wait_s=_POLL_S)
-        reason, ended = str(work.progress["abandoned"]), Status.STALE
-        if work.progress.get("failed"):
-            self._cool_down(stored.change, now)
-            ended = Status.FAILED
-        self.store.move(change_id, ended, now, frm={Status.APPLYING}, message=reason)
-        return answer(ended.value, change_id, reason)
-
-    def verify(self, change_id: str, now: datetime, verification: int | None = None) -> Answer:
-        """Compare the calls of the window that ends at the watch's next age. `verification`: which one, from 1; where
-        the caller does not count, the clock tells."""
-        stored = self.store.change(change_id)
-        if stored.status is not Status.WATCHING:
-            return self._where_it_is(stored)
-        work = Work(stored.change, dict(stored.progress))
-        watch = self._watch(work)
-        number = watch.number(now) if verification is None else verification - 1
-        if number < 0:
-            return answer("watch", change_id, wait_s=watch.wait_s(0, now))
-        try:
-            live = self.account.read(work.name, work.alias, timetables=work.provisions)
-        except (NoSuchAlias, NoSuchFunction) as gone:
-            return answer("revert", change_id, str(gone))
-        theirs = moved(work, live)
-        if theirs:
-            return answer("revert", change_id, theirs)
-        comparison = self._compare(work, live, watch, number)
-        look = watch.look(number)
-        health = judge(comparison, watch.looks, look)
-        health = self._with_memory(health, work, live, watch, number)
-        health = self._with_timetable(health, work, live, watch, number)
-        if not health.healthy:
-            self.acting.record(work, unhealthy=health.reason)
-            return answer("revert", change_id, health.reason)
-        if look is not Look.EARLY and health.enough:
-            return answer("keep", change_id, health.reason)
-        wait_s = watch.wait_s(number + 1, now if verification is None else watch.looked_at(number))
-        return answer("watch", change_id, health.reason, wait_s=wait_s)
-
-    def keep(self, change_id: str, now: datetime) -> Answer:
-        """The watch is over and went well: all calls get the new size."""
-        stored = self.store.change(change_id)
-        if stored.status is not Status.WATCHING:
-            return self._where_it_is(stored)
-        work = Work(stored.change, dict(stored.progress))
-        end: memory_life.Action | provisioned_life.Action = memory_life.Done()
-        if stored.change.tuner is Tuner.MEMORY and "abandoned" not in work.progress:
-            end = self.acting.until_done(work, "keep")
-            if isinstance(end, memory_life.Abandon):
-                self.acting.record(work, abandoned=end.reason)
-        if "abandoned" in work.progress:
-            return self.revert(change_id, now)
-        if isinstance(end, memory_life.Wait):
-            return answer("pending", change_id, end.reason, wait_s=_POLL_S)
-        note = end.note if isinstance(end, memory_life.Done) else ""
-        self._cool_down(stored.change, now)
-        self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=note)
-        return answer("kept", change_id, note)
-
-    def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
-        """Put back what was, because of `reason`; also for a change that was kept and is regretted."""
-        stored = self.store.change(change_id)
-        if stored.status in (Status.REVERTED, Status.STALE, Status.FAILED):
-            return answer("reverted", change_id, stored.message)
-        back_from = {Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT}
-        if not self.store.move(change_id, Status.REVERTING, now, frm=back_from, message=reason):
-            return self._where_it_is(stored)
-        work = Work(stored.change, dict(stored.progress))
-        end = self.acting.until_done(work, "revert")
-        if isinstance(end, memory_life.Wait):
-            return answer("pending", change_id, end.reason, wait_s=_POLL_S)
-        unhealthy = str(work.progress.get("unhealthy", ""))
-        notes = (reason, unhealthy, str(work.progress.get("abandoned", "")), getattr(end, "note", ""))
-        said = "; ".join(filter(None, dict.fromkeys(notes)))
-        if unhealthy and stored.change.tuner is Tuner.MEMORY:
-            memory_mb = str(stored.change.after["memory_mb"])
-            self.store.remember_taken_back(stored.change.target, Tuner.MEMORY, memory_mb, now, unhealthy)
-        self._cool_down(stored.change, now)
-        self.store.move(change_id, Status.REVERTED, now, frm={Status.REVERTING}, message=said)
-        return answer("reverted", change_id, said)
-
-    def _turn_down(self, change: Change, now: datetime) -> Answer | None:
+    def prepare(self, change: Change, now: datetime) -> Ready[CapacityProgress] | End:
+        """Check that the function is as planned, that nobody else owns the setting, and the guardrails."""
         work = Work(change)
-        before = {Status.APPLYING}
         try:
             live = self.account.read(work.name, work.alias, owners=True, timetables=work.provisions)
         except (NoSuchAlias, NoSuchFunction) as gone:
-            self.store.move(change.id, Status.STALE, now, frm=before, message=str(gone))
-            return answer("stale", change.id, str(gone))
+            return Outdated(str(gone))
         differs = stale(work, live)
         if differs:
-            self.store.move(change.id, Status.STALE, now, frm=before, message=differs)
-            return answer("stale", change.id, differs)
+            return Outdated(differs)
         hindrance = scheduling_hindrance(live) if "timetable" in change.after else None
-        refusal = obstacle(change.tuner, live) or hindrance or self.recheck(change, live, now)
-        if refusal is None:
-            return None
-        self.store.move(change.id, Status.REFUSED, now, frm=before, message=f"{refusal.rule}: {refusal.message}")
-        return {**answer("refused", change.id, refusal.message), "rule": refusal.rule}
+        objection = obstacle(change.tuner, live) or hindrance or self.recheck(change, live, now)
+        if objection is not None:
+            return Blocked(objection.rule, objection.message)
+        return Ready(CapacityProgress(phase=Phase.NEW))
+
+    def advance(self, recorder: Recorder[CapacityProgress], _now: datetime) -> Applied | Pending | End:
+        """Give the function its new size or amount; what is abandoned on the way is rolled back at once."""
+        if recorder.progress.abandoned is None:
+            end = self._executor.until_done(recorder, Goal.APPLY)
+            if isinstance(end, Wait):
+                return Pending(_POLL_S, end.reason)
+            if isinstance(end, Done):
+                return Applied()
+            recorder.save(replace(recorder.progress, abandoned=end.reason, failed=end.failed))
+        back = self._executor.until_done(recorder, Goal.ROLL_BACK)
+        if isinstance(back, Wait):
+            return Pending(_POLL_S, back.reason)
+        reason = recorder.progress.abandoned or ""
+        return Failed(reason) if recorder.progress.failed else Outdated(reason)
+
+    def observation(self, change: Change, progress: CapacityProgress) -> Observation:
+        """Look at the ages of the policy, once the metrics are complete."""
+        watch = self._watch(Work(change, progress))
+        return Observation([watch.wait_s(number, watch.applied_at) for number in range(watch.looks)])
+
+    def observe(self, recorder: Recorder[CapacityProgress], look: Look) -> Keep | WatchOn | LookAgain | RollBack:
+        """Compare the calls of the window that ends at the age of this look."""
+        work, number = Work.of(recorder), look.number
+        watch = self._watch(work)
+        if not look.is_counted and look.now < watch.looked_at(number):
+            return LookAgain(watch.wait_s(number, look.now))
+        try:
+            live = self.account.read(work.name, work.alias, timetables=work.provisions)
+        except (NoSuchAlias, NoSuchFunction) as gone:
+            return RollBack(str(gone))
+        theirs = moved(work, live)
+        if theirs:
+            return RollBack(theirs)
+        decides = watch.look(number)
+        health = canary.judge(self._compare(work, live, watch, number), watch.looks, decides)
+        health = self._with_memory(health, work, live, watch, number)
+        health = self._with_timetable(health, work, live, watch, number)
+        if not health.healthy:
+            recorder.save(replace(recorder.progress, unhealthy=health.reason))
+            return RollBack(health.reason)
+        if decides is not canary.Look.EARLY and health.enough:
+            return Keep(health.reason)
+        return WatchOn(health.reason)
+
+    def finish(self, recorder: Recorder[CapacityProgress], _now: datetime) -> Finished | Pending | RollBack:
+        """Give all calls the new memory size."""
+        if recorder.change.tuner is not Tuner.MEMORY:
+            return Finished()
+        if recorder.progress.abandoned is None:
+            end = self._executor.until_done(recorder, Goal.KEEP)
+            if isinstance(end, Wait):
+                return Pending(_POLL_S, end.reason)
+            if isinstance(end, Done):
+                return Finished(end.note)
+            recorder.save(replace(recorder.progress, abandoned=end.reason))
+        return RollBack("")
+
+    def roll_back(self, recorder: Recorder[CapacityProgress], _now: datetime) -> RolledBack | Pending:
+        """Restore the size or the amount before; what the team deployed meanwhile stays."""
+        end = self._executor.until_done(recorder, Goal.ROLL_BACK)
+        if isinstance(end, Wait):
+            return Pending(_POLL_S, end.reason)
+        change, progress = recorder.change, recorder.progress
+        unhealthy = progress.unhealthy or ""
+        not_again = {}
+        if unhealthy and change.tuner is Tuner.MEMORY:
+            not_again[str(change.after["memory_mb"])] = unhealthy
+        return RolledBack((unhealthy, progress.abandoned or "", end.note if isinstance(end, Done) else ""), not_again)
+
+    def cool_down(self, change: Change, status: Status, now: datetime) -> dict[str, datetime]:
+        """Leave the function alone for a while after it was changed."""
+        limits = self.policy.memory if change.tuner is Tuner.MEMORY else self.policy.provisioned_concurrency
+        until = now + timedelta(days=limits.cool_down_days)
+        return {change.target: until} if status in _COOLS_DOWN else {}
+
+    @property
+    def _executor(self) -> Executor:
+        return Executor(self.account, self.sleep, self.remaining_ms, self.clock, self.timetables)
 
     def _compare(self, work: Work, live: LiveFunction, watch: Watch, number: int) -> CanaryComparison:
         most = self.policy.memory.max_slowdown
@@ -231,21 +214,6 @@ class ChangeCapacity:
         return CanaryHealth(used.healthy, reason, enough=used.enough and health.enough)
 
     def _watch(self, work: Work) -> Watch:
-        watch = Watch.of(self.policy.memory, datetime.fromisoformat(work.progress["applied_at"]))
+        watch = Watch.of(self.policy.memory, work.progress.applied_at or self.clock())
         timetable = work.amounts[1].timetable if work.provisions else None
         return watch if timetable is None else watch.until_day(days_to_watch(timetable, watch.applied_at))
-
-    def _cool_down(self, change: Change, now: datetime) -> None:
-        days = (
-            self.policy.memory.cool_down_days
-            if change.tuner is Tuner.MEMORY
-            else self.policy.provisioned_concurrency.cool_down_days
-        )
-        self.store.cool_down(change.target, change.tuner, now + timedelta(days=days), change.id)
-
-    def _where_it_is(self, stored: StoredChange) -> Answer:
-        if stored.status is Status.WATCHING:
-            watch = self._watch(Work(stored.change, dict(stored.progress)))
-            return answer("applied", stored.change.id, wait_s=watch.wait_s(0, watch.applied_at))
-        outcomes = {Status.REJECTED: "refused", Status.RECOMMENDED: "refused"}
-        return answer(outcomes.get(stored.status, stored.status.value), stored.change.id, stored.message)

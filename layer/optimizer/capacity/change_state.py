@@ -1,21 +1,36 @@
 """A capacity change that is worked on, and whether the live state still is what it was planned or left as. Pure."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
 
 from optimizer.capacity.live_function import LATEST, LiveFunction
 from optimizer.capacity.memory import steps
 from optimizer.capacity.memory.steps import Phase
+from optimizer.capacity.progress import CapacityProgress
 from optimizer.capacity.provisioned.amount import Amount, is_held, mark_of
 from optimizer.core import Change, Tuner, function_name
+from optimizer.lifecycle import Recorder
 
 
-@dataclass(slots=True)
+class Goal(StrEnum):
+    """The end that the steps of a change work towards."""
+
+    APPLY = "apply"
+    KEEP = "keep"
+    ROLL_BACK = "revert"
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
-    """A change that is worked on and its record, which is stored before every write."""
+    """A change that is worked on, and its record."""
 
     change: Change
-    progress: dict[str, Any] = field(default_factory=dict)
+    progress: CapacityProgress = field(default_factory=CapacityProgress)
+
+    @classmethod
+    def of(cls, recorder: Recorder[CapacityProgress]) -> "Work":
+        """Return the change as it is recorded now."""
+        return cls(recorder.change, recorder.progress)
 
     @property
     def name(self) -> str:
@@ -52,7 +67,7 @@ class Work:
     @property
     def watched_version(self) -> str:
         """The version that has the new size; $LATEST where there are none."""
-        return LATEST if self.latest else str(self.progress["version"])
+        return LATEST if self.latest else self.progress.version or ""
 
     @property
     def amounts(self) -> tuple[Amount, Amount]:
@@ -67,7 +82,7 @@ class Work:
     @property
     def phase(self) -> Phase:
         """How far it has come."""
-        return Phase(self.progress.get("phase", Phase.NEW))
+        return self.progress.phase or Phase.NEW
 
 
 def stale(work: Work, live: LiveFunction) -> str:

@@ -58,10 +58,6 @@ class Watch:
             return Look.FINAL
         return Look.EARLY if number < self.due else Look.DUE
 
-    def number(self, now: datetime) -> int:
-        """The latest look whose window is over; -1 before the first."""
-        return sum(self.looked_at(number) <= now for number in range(self.looks)) - 1
-
     def wait_s(self, number: int, now: datetime) -> int:
         """Seconds from `now` until that look."""
         return max(1, math.ceil((self.looked_at(number) - now).total_seconds()))

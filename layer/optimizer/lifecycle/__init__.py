@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from optimizer.lifecycle.hooks import Applied as Applied
     from optimizer.lifecycle.hooks import Blocked as Blocked
     from optimizer.lifecycle.hooks import End as End
+    from optimizer.lifecycle.hooks import Failed as Failed
     from optimizer.lifecycle.hooks import Finished as Finished
     from optimizer.lifecycle.hooks import Hooks as Hooks
     from optimizer.lifecycle.hooks import Keep as Keep
     from optimizer.lifecycle.hooks import Look as Look
+    from optimizer.lifecycle.hooks import LookAgain as LookAgain
     from optimizer.lifecycle.hooks import Objection as Objection
     from optimizer.lifecycle.hooks import Observation as Observation
     from optimizer.lifecycle.hooks import Outdated as Outdated
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
     from optimizer.lifecycle.hooks import RolledBack as RolledBack
     from optimizer.lifecycle.hooks import WatchOn as WatchOn
     from optimizer.lifecycle.lifecycle import FIELDS as FIELDS
+    from optimizer.lifecycle.lifecycle import Lifecycle as Lifecycle
     from optimizer.lifecycle.outcomes import Answer as Answer
     from optimizer.lifecycle.outcomes import answer as answer
     from optimizer.lifecycle.outcomes import ended as ended
     from optimizer.lifecycle.progress import ChangeProgress as ChangeProgress
     from optimizer.lifecycle.progress import Recorder as Recorder
+    from optimizer.lifecycle.progress import read_time as read_time
     from optimizer.lifecycle.progress import shared_fields as shared_fields
 else:
     __getattr__ = lazy_exports(
@@ -49,10 +53,12 @@ else:
                 "Applied",
                 "Blocked",
                 "End",
+                "Failed",
                 "Finished",
                 "Hooks",
                 "Keep",
                 "Look",
+                "LookAgain",
                 "Objection",
                 "Observation",
                 "Outdated",
@@ -62,7 +68,10 @@ else:
                 "RolledBack",
                 "WatchOn",
             ),
-            "lifecycle": ("FIELDS",),
+            "lifecycle": (
+                "FIELDS",
+                "Lifecycle",
+            ),
             "outcomes": (
                 "Answer",
                 "answer",
@@ -71,6 +80,7 @@ else:
             "progress": (
                 "ChangeProgress",
                 "Recorder",
+                "read_time",
                 "shared_fields",
             ),
         },

@@ -11,15 +11,17 @@ from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
 from optimizer.aws.scheduler import ScheduleTarget
 from optimizer.capacity.canary import CanaryComparison, Minute, Side
-from optimizer.capacity.change import ChangeCapacity
+from optimizer.capacity.change import CapacityHooks
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.live_function import LATEST
+from optimizer.capacity.progress import CapacityProgress
 from optimizer.capacity.provisioned.amount import mark_of
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.capacity.provisioned.use import MeasuredUse
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.function_logs.used_memory import UsedMemory
+from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Policy
 
 NAME, ALIAS, NOW = "orders", "live", datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -63,9 +65,8 @@ class World:
     step: str = "apply"
     now: datetime = NOW
 
-    def life(self) -> ChangeCapacity:
-        return ChangeCapacity(
-            store=self.store,  # type: ignore[arg-type]
+    def life(self) -> Lifecycle[CapacityProgress]:
+        hooks = CapacityHooks(
             account=LambdaAccount(*_clients(self.twin), self.timetables),
             policy=Policy(),
             recheck=lambda *_: None,
@@ -76,6 +77,7 @@ class World:
             clock=lambda: self.now,
             timetables=self.timetables,
         )
+        return Lifecycle(self.store, hooks)  # type: ignore[arg-type]
 
     @property
     def timetables(self) -> PlacedTimetables:

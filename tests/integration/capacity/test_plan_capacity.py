@@ -10,15 +10,17 @@ import pytest
 from local_account.account import REGION, LocalAccount
 from local_account.fleet import FleetSource
 from optimizer import guardrails
-from optimizer.capacity.change import ChangeCapacity
+from optimizer.capacity.change import CapacityHooks
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.measure import Measure
 from optimizer.capacity.observation_times import Watch
 from optimizer.capacity.planner import CapacityPlanner
+from optimizer.capacity.progress import CapacityProgress
 from optimizer.core.change import Change, Status
 from optimizer.function_logs.read import ReportLog
 from optimizer.function_logs.used_memory import UsedMemory
 from optimizer.guardrails import memory
+from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Memory, Policy
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
@@ -41,9 +43,8 @@ class World:
     proposals: Proposals
     now: datetime
 
-    def life(self) -> ChangeCapacity:
-        return ChangeCapacity(
-            store=self.store,
+    def life(self) -> Lifecycle[CapacityProgress]:
+        hooks = CapacityHooks(
             account=self.planner.account,
             policy=POLICY,
             recheck=lambda change, live, now: guardrails.recheck(
@@ -54,6 +55,7 @@ class World:
             sleep=time.sleep,
             remaining_ms=lambda: 300_000.0,
         )
+        return Lifecycle(self.store, hooks)
 
 
 @pytest.fixture(scope="module")
