@@ -7,7 +7,7 @@ from typing import Any
 from optimizer.aws import (
     Environment,
     LinkSigner,
-    check,
+    check_event,
     clients,
     emit_metrics,
     list_of,
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         message_id = publish_review(store, documents, sns, events, environment.topic_arn, event["run_id"], now, link)
         return {"outcome": "published", "message_id": message_id}
     if event["step"] == "change":
-        check(event, change_id=name)
+        check_event(event, change_id=name)
         published = publish_change(store, sns, events, environment.topic_arn, event["change_id"], now)
     else:
         documents = Documents(clients.client("s3"), environment.bucket)

@@ -8,7 +8,7 @@ from optimizer.aws import (
     Environment,
     LinkSigner,
     above_zero,
-    check,
+    check_event,
     clients,
     digest,
     list_of,
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     now = datetime.now(UTC)
     if event["step"] == "expire":
         return expire(STORE, event["run_id"], now)
-    check(event, **QUESTION)
+    check_event(event, **QUESTION)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
     return ask(STORE, policy, event, now, _send, TELL_RUN)

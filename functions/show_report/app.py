@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from optimizer.aws import Environment, LinkSigner, check, clients
+from optimizer.aws import Environment, LinkSigner, check_event, clients
 from optimizer.report import respond_to_report_request
 from optimizer.store import Documents
 
@@ -14,7 +14,7 @@ LOGGER = Logger(service="show_report")
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A request of the function URL and its response. The path stays out of the log: it is the right to read."""
-    check(event)
+    check_event(event)
     signer = LinkSigner(clients.client("kms"), ENVIRONMENT.report_key)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     answer = respond_to_report_request(event, documents, signer.is_valid, datetime.now(UTC))

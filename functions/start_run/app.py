@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optimizer.aws import Environment, clients, emit_metrics, logged, name, text
-from optimizer.policy import check
-from optimizer.run.health import health
-from optimizer.run.start import start
+from optimizer.policy import read_policy
+from optimizer.run import run_health, start_run
 from optimizer.store import Documents, RunStore
 
 
@@ -16,13 +15,13 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     environment, now = Environment.read(), datetime.now(UTC)
     store = RunStore(clients.client("dynamodb"), environment.table)
     # Before this run is itself on record. Every schedule comes by here, also where it then has nothing to do.
-    emit_metrics.emit(health(store, now))
-    return start(
+    emit_metrics.emit(run_health(store, now))
+    return start_run(
         store,
         Documents(clients.client("s3"), environment.bucket),
         clients.client("resourcegroupstaggingapi"),
         event,
         policy_key=environment.policy_key,
-        read_policy=check.read,
+        read_policy=read_policy,
         now=now,
     )

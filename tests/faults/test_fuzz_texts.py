@@ -13,9 +13,9 @@ from optimizer.caches.tuning.read_log import _parsed
 from optimizer.core.change import Change
 from optimizer.function_logs import parse as report_lines
 from optimizer.function_logs.parse import LoggedReport
-from optimizer.policy.check import read
+from optimizer.policy import read_policy
 from optimizer.policy.model import Policy
-from optimizer.run.start import RunRequest
+from optimizer.run import RunRequest
 
 from tests.helpers.faults.fuzzing import EXAMPLES, failure_of, is_ours, json_values, mutated
 from tests.helpers.faults.samples import INDEXES, LIVES
@@ -59,7 +59,7 @@ def refused_in_one_line(failure: BaseException | None) -> bool:
 @EXAMPLES
 @given(mutated(POLICY))
 def test_a_policy(document: Any) -> None:
-    failure, policy = failure_of(lambda: read(json.dumps(document)))
+    failure, policy = failure_of(lambda: read_policy(json.dumps(document)))
     if not refused_in_one_line(failure):
         assert isinstance(policy, Policy)
 
@@ -67,7 +67,7 @@ def test_a_policy(document: Any) -> None:
 @EXAMPLES
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_a_policy_that_is_no_json(text: Any) -> None:
-    refused_in_one_line(failure_of(lambda: read(text))[0])
+    refused_in_one_line(failure_of(lambda: read_policy(text))[0])
 
 
 @EXAMPLES

@@ -11,8 +11,7 @@ from local_account.curves import NoCurves
 from local_account.traces import NoTraces
 from optimizer.capacity import MemoryBacktestRow, document
 from optimizer.core import Interval, canonical_json
-from optimizer.policy import InvalidPolicy, Policy
-from optimizer.policy import read as read_policy
+from optimizer.policy import InvalidPolicy, Policy, read_policy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table

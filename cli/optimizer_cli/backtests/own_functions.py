@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 from optimizer.core import FunctionTarget, minute_of
 from optimizer.policy import Policy
-from optimizer.run import Targets, choose, tagged_functions
+from optimizer.run import Targets, choose_targets, tagged_functions
 from optimizer.traffic import History, cloudwatch_history, settle, spread_concurrency
 from optimizer.warmups import Subject
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def found(tagging: "ResourceGroupsTaggingAPIClient", policy: Policy, only: Collection[str]) -> Targets:
     """What a run with this policy would look at. `only`: names, empty for all."""
-    return choose(tagged_functions(tagging, policy.functions.tags), policy, only or None)
+    return choose_targets(tagged_functions(tagging, policy.functions.tags), policy, only or None)
 
 
 def histories(

@@ -10,8 +10,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.caches.tuning import Prices, RecordsUnreadable, TtlBacktestRow, TtlLimits, UnusableRecord, backtest_ttls
 from optimizer.core import canonical_json
-from optimizer.policy import CacheTtls, InvalidPolicy
-from optimizer.policy import read as read_policy
+from optimizer.policy import CacheTtls, InvalidPolicy, read_policy
 from rich.console import Console
 from rich.table import Table
 

@@ -10,8 +10,7 @@ from typing import Any
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from optimizer.policy import InvalidPolicy, Policy
-from optimizer.policy import read as read_policy
+from optimizer.policy import InvalidPolicy, Policy, read_policy
 from optimizer.warmups import (
     USUAL_INIT_MS,
     Strategy,

@@ -9,7 +9,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.core import canonical_json
-from optimizer.policy import InvalidPolicy, Policy, PolicyError, read, schema
+from optimizer.policy import InvalidPolicy, Policy, PolicyError, policy_schema, read_policy
 from optimizer.store import Documents, NoSuchDocument
 
 from optimizer_cli.application import STACK, Application, AwsTrouble, said_plainly
@@ -47,7 +47,7 @@ def reference() -> None:
 
     The output is Markdown. Read-only; needs no AWS account.
     """
-    click.echo(markdown(schema()), nl=False)
+    click.echo(markdown(policy_schema()), nl=False)
 
 
 @command.command()
@@ -104,7 +104,7 @@ def _content(file: Path) -> bytes:
 
 def _policy(content: bytes, name: str, as_json: bool) -> Policy:
     try:
-        return read(content)
+        return read_policy(content)
     except InvalidPolicy as invalid:
         _complain(invalid.errors, name, as_json)
         raise SystemExit(1) from None

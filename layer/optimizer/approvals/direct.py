@@ -7,7 +7,7 @@ from typing import Any
 from optimizer.approvals import describe
 from optimizer.approvals.respond import record_response
 from optimizer.approvals.settle import TellRun
-from optimizer.aws import check, digest, list_of, name, one_of, optional, text
+from optimizer.aws import check_event, digest, list_of, name, one_of, optional, text
 from optimizer.core import AnswerRefused, Approval, NotAsked, Vote
 from optimizer.store import RunStore
 
@@ -27,9 +27,9 @@ _ANSWER = {
 
 def direct_step(event: Any) -> str:
     """`show` or `answer`; InvalidEvent where the event cannot be handled."""
-    check(event, step=one_of("show", "answer"), run_id=name)
+    check_event(event, step=one_of("show", "answer"), run_id=name)
     if event["step"] == "answer":
-        check(event, **_ANSWER)
+        check_event(event, **_ANSWER)
     return str(event["step"])
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from optimizer.aws.event_fields import InvalidEvent as InvalidEvent
     from optimizer.aws.event_fields import Kind as Kind
     from optimizer.aws.event_fields import above_zero as above_zero
-    from optimizer.aws.event_fields import check as check
+    from optimizer.aws.event_fields import check_event as check_event
     from optimizer.aws.event_fields import count as count
     from optimizer.aws.event_fields import digest as digest
     from optimizer.aws.event_fields import list_of as list_of
@@ -49,7 +49,7 @@ else:
                 "InvalidEvent",
                 "Kind",
                 "above_zero",
-                "check",
+                "check_event",
                 "count",
                 "digest",
                 "list_of",

@@ -21,7 +21,7 @@ class InvalidEvent(OptimizerError, ValueError):
     """The event cannot be handled; the message names the first field that is wrong."""
 
 
-def check(event: Any, **fields: Kind) -> None:
+def check_event(event: Any, **fields: Kind) -> None:
     """InvalidEvent unless the event is an object with these fields."""
     if not isinstance(event, dict):
         raise InvalidEvent(f"the event must be an object {{...}}, not {short(event)}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from optimizer.aws.event_fields import Kind, check
+from optimizer.aws.event_fields import Kind, check_event
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 # Names of what was handled. The rest of an event stays out of the log: it may hold a task token.
@@ -22,7 +22,7 @@ def logged(service: str, **fields: Kind) -> Callable[[Handler], Handler]:
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         def with_log(event: dict[str, Any], context: Any) -> dict[str, Any]:
-            check(event, **fields)
+            check_event(event, **fields)
             answer = handler(event, context)
             names = {name: event[name] for name in _NAMES if name in event}
             request_id = getattr(context, "aws_request_id", "")

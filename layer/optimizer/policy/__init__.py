@@ -6,8 +6,8 @@ from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from optimizer.policy.check import InvalidPolicy as InvalidPolicy
-    from optimizer.policy.check import read as read
-    from optimizer.policy.check import schema as schema
+    from optimizer.policy.check import policy_schema as policy_schema
+    from optimizer.policy.check import read_policy as read_policy
     from optimizer.policy.errors import PolicyError as PolicyError
     from optimizer.policy.model import AppConfigProfile as AppConfigProfile
     from optimizer.policy.model import Cache as Cache
@@ -29,8 +29,8 @@ else:
         {
             "check": (
                 "InvalidPolicy",
-                "read",
-                "schema",
+                "policy_schema",
+                "read_policy",
             ),
             "errors": ("PolicyError",),
             "model": (

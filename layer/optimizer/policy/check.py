@@ -18,8 +18,6 @@ from optimizer.policy.consistency import across
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
-__all__ = ["InvalidPolicy", "PolicyError", "errors", "parse", "read", "schema"]
-
 _SCHEMA = Path(__file__).with_name("schema.json")
 _TYPES = {
     "object": "an object {...}",
@@ -61,16 +59,16 @@ class InvalidPolicy(OptimizerError, ValueError):
         self.errors = errors
 
 
-def read(text: str | bytes) -> Policy:
+def read_policy(text: str | bytes) -> Policy:
     """The policy in a JSON text; InvalidPolicy with every error."""
-    document, found = parse(text)
-    found = found or errors(document)
+    document, found = parse_json(text)
+    found = found or find_errors(document)
     if found:
         raise InvalidPolicy(found)
     return Policy.from_document(document)
 
 
-def parse(text: str | bytes) -> tuple[Any, list[PolicyError]]:
+def parse_json(text: str | bytes) -> tuple[Any, list[PolicyError]]:
     """The document in a JSON text, and what is wrong with the text itself: syntax with line and column, keys that are
     written twice, NaN."""
     wrong: list[PolicyError] = []
@@ -101,7 +99,7 @@ def parse(text: str | bytes) -> tuple[Any, list[PolicyError]]:
         return None, [PolicyError("", f"A number in it cannot be read: {error}.")]
 
 
-def errors(document: Any) -> list[PolicyError]:
+def find_errors(document: Any) -> list[PolicyError]:
     """Everything that is wrong with a parsed document, in the order of the paths; empty if nothing is."""
     try:
         found = [one for error in _validator().iter_errors(document) for one in _explain(error)]
@@ -111,7 +109,7 @@ def errors(document: Any) -> list[PolicyError]:
     return sorted(set(found), key=lambda error: (error.path, error.message))
 
 
-def schema() -> dict[str, Any]:
+def policy_schema() -> dict[str, Any]:
     """The JSON Schema of the policy (Draft 2020-12)."""
     return dict(cast("Any", _validator().schema))
 

@@ -10,7 +10,7 @@ _RUNS = 100
 _HOUR = timedelta(hours=1)
 
 
-def health(store: RunStore, now: datetime) -> dict[str, float]:
+def run_health(store: RunStore, now: datetime) -> dict[str, float]:
     """`GoodRunAgeHours`: since a run last succeeded (from its start; 0 before there was any in the last month);
     `RunHeldHours`: since the run that goes on began or was last answered, 0 if none goes on
     or it waits for people; `ApprovalWaitsHours`: for how long it has been waiting for them, 0 if it does not."""

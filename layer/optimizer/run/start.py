@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.core import FunctionTarget, OptimizerError, canonical_json, printable_name, short
 from optimizer.policy import Mode, Policy
-from optimizer.run.targets import BATCH, choose, tagged_functions
+from optimizer.run.targets import BATCH, choose_targets, tagged_functions
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class UnusableRequest(OptimizerError, ValueError):
     """The input of the execution cannot be used; the message says which field and why."""
 
 
-def start(
+def start_run(
     store: RunStore,
     documents: Documents,
     tagging: "ResourceGroupsTaggingAPIClient",
@@ -165,7 +165,7 @@ def _targets(
 ) -> int:
     """Write the batches, then the manifest that names them, then the run's record. Returns the number of targets."""
     tagged = tagged_functions(tagging, policy.functions.tags) if request.wants_functions() else ()
-    found = choose(tagged, policy, request.functions if request.wants_functions() else None)
+    found = choose_targets(tagged, policy, request.functions if request.wants_functions() else None)
     batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}
     for name, batch in batches.items():
         documents.write(_batch_key(run_id, name), _batch_document(batch, request))

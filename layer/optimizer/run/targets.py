@@ -46,7 +46,7 @@ def tagged_functions(
             yield resource["ResourceARN"], {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
 
 
-def choose(
+def choose_targets(
     found: Iterable[tuple[str, Mapping[str, str]]], policy: Policy, requested: Collection[str] | None = None
 ) -> Targets:
     """The functions that the policy and the request allow. `requested`: names; None means all. Pure."""

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from optimizer.run.health import health
+from optimizer.run import run_health
 from optimizer.store.run_store import RunStore
 
 from tests.helpers.own_account import create_run_table
@@ -32,27 +32,27 @@ def run(store: RunStore, name: str, hours_ago: float, status: str = "") -> None:
 
 
 def test_before_the_first_run_there_is_nothing_to_be_late(store: RunStore) -> None:
-    assert health(store, NOW) == {"GoodRunAgeHours": 0.0, "RunHeldHours": 0.0, "ApprovalWaitsHours": 0.0}
+    assert run_health(store, NOW) == {"GoodRunAgeHours": 0.0, "RunHeldHours": 0.0, "ApprovalWaitsHours": 0.0}
 
 
 def test_the_age_is_that_of_the_last_run_that_succeeded(store: RunStore) -> None:
     run(store, "sunday", 30, "succeeded")
     run(store, "monday", 6, "failed")
-    assert health(store, NOW)["GoodRunAgeHours"] == 30.0
+    assert run_health(store, NOW)["GoodRunAgeHours"] == 30.0
 
 
 def test_where_none_ever_succeeded_the_age_is_that_of_the_first_one(store: RunStore) -> None:
     run(store, "saturday", 54, "failed")
     run(store, "sunday", 30, "failed")
-    assert health(store, NOW)["GoodRunAgeHours"] == 54.0
+    assert run_health(store, NOW)["GoodRunAgeHours"] == 54.0
 
 
 def test_a_run_that_holds_the_lock_is_held_since_it_started(store: RunStore) -> None:
     run(store, "monday", 7)
     store.take_lock("monday", NOW - timedelta(hours=7), timedelta(hours=8))
-    assert health(store, NOW)["RunHeldHours"] == 7.0
+    assert run_health(store, NOW)["RunHeldHours"] == 7.0
     store.release_lock("monday")
-    assert health(store, NOW)["RunHeldHours"] == 0.0
+    assert run_health(store, NOW)["RunHeldHours"] == 0.0
 
 
 def test_runs_are_listed_newest_first_and_from_a_time_on(store: RunStore) -> None:

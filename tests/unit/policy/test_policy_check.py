@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer.core import canonical_json
-from optimizer.policy.check import InvalidPolicy, errors, parse, read, schema
+from optimizer.policy.check import InvalidPolicy, find_errors, parse_json, policy_schema, read_policy
 from optimizer.policy.model import Approver, Cache, Database, Freeze, Policy, Window
 
 
 def said(document: Any) -> list[str]:
-    return [str(error) for error in errors(document)]
+    return [str(error) for error in find_errors(document)]
 
 
 def database(*, twice: bool = False, **fields: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_a_database_on_this_machine_needs_no_encryption() -> None:
 
 
 def test_the_smallest_policy_is_the_default_policy() -> None:
-    assert read('{"version": 1}') == Policy()
+    assert read_policy('{"version": 1}') == Policy()
 
 
 def test_the_default_policy_written_out_is_a_valid_policy() -> None:
@@ -167,12 +167,12 @@ def test_zero_may_be_written_to_allow_none(part: dict[str, Any]) -> None:
 )
 def test_a_text_that_is_no_proper_json_is_explained(text: str | bytes, message: str) -> None:
     with pytest.raises(InvalidPolicy) as caught:
-        read(text)
+        read_policy(text)
     assert message in str(caught.value)
 
 
 def test_a_byte_order_mark_is_harmless() -> None:
-    assert read(b'\xef\xbb\xbf{"version": 1}') == Policy()
+    assert read_policy(b'\xef\xbb\xbf{"version": 1}') == Policy()
 
 
 def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
@@ -188,7 +188,7 @@ def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
             else:
                 assert one["default"] == canonical_json.plain(value), f"{path}.{name}"
 
-    compare(schema(), Policy(), "")
+    compare(policy_schema(), Policy(), "")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
     ],
 )
 def test_the_items_of_lists_have_the_fields_of_their_classes(part: str, name: str, model: type[Any]) -> None:
-    items = schema()["properties"][part]["properties"][name]["items"]
+    items = policy_schema()["properties"][part]["properties"][name]["items"]
     assert set(items["properties"]) == {field.name for field in fields(model)}
 
 
@@ -229,13 +229,13 @@ def near_policies() -> st.SearchStrategy[dict[str, Any]]:
         dates = st.sampled_from(["2026-02-30", "2026-12-24", "2026-12-24\n", "24:00", "7:00", "live\n"])
         return st.one_of(*plain, dates, JSON)
 
-    return of(schema())
+    return of(policy_schema())
 
 
 @settings(max_examples=400, deadline=None)
 @given(near_policies())
 def test_any_document_is_either_explained_or_builds_a_policy(document: Any) -> None:
-    found = errors(document)
+    found = find_errors(document)
     assert all(error.message for error in found)
     if not found:
         assert isinstance(Policy.from_document(document), Policy)
@@ -244,6 +244,6 @@ def test_any_document_is_either_explained_or_builds_a_policy(document: Any) -> N
 @settings(max_examples=300, deadline=None)
 @given(st.text() | st.binary() | JSON.map(lambda value: json.dumps(value)))
 def test_any_text_is_either_explained_or_builds_a_policy(text: str | bytes) -> None:
-    document, found = parse(text)
-    if not found and not errors(document):
+    document, found = parse_json(text)
+    if not found and not find_errors(document):
         Policy.from_document(document)

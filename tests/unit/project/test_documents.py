@@ -9,7 +9,7 @@ import botocore.session
 import click
 import pytest
 from botocore import xform_name
-from optimizer.policy import check
+from optimizer.policy import policy_schema, read_policy
 from optimizer_cli.main import main
 from optimizer_cli.policy_reference import markdown
 
@@ -75,7 +75,7 @@ def test_every_policy_that_is_shown_is_one(shown: Shown) -> None:
     document = json.loads(shown.text)
     if {"ttl_s", "previous"} & document.keys():
         return
-    check.read(json.dumps({"version": 1, **document}))
+    read_policy(json.dumps({"version": 1, **document}))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -96,7 +96,7 @@ def test_every_document_is_reached_from_the_first() -> None:
 
 
 def test_the_reference_of_the_policy_is_that_of_its_schema() -> None:
-    said = markdown(check.schema())
+    said = markdown(policy_schema())
     assert (ROOT / "docs" / "policy.md").read_text() == said, "run `optimizer policy reference > docs/policy.md`"
     keys = re.findall(r"^\| `(\w+)` \|", said, re.MULTILINE)
     assert {"version", "max_usd_day", "sliding", "lock_timeout_ms", "needed"} <= set(keys)

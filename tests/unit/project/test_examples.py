@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from optimizer.policy.check import read
+from optimizer.policy import read_policy
 from optimizer.policy.model import Mode, Policy
 from optimizer_cli.main import main
 from shipped_template import ROOT
@@ -13,7 +13,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.json"))
 
 
 def policy(name: str) -> Policy:
-    return read((ROOT / "examples" / f"{name}.json").read_bytes())
+    return read_policy((ROOT / "examples" / f"{name}.json").read_bytes())
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

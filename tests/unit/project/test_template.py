@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from locked_requirements import needs
 from optimizer.approvals.settle import TELLING
-from optimizer.run.start import RunRequest
+from optimizer.run import RunRequest
 from shipped_template import RESOURCES, ROOT, TEMPLATE, of_type
 
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
