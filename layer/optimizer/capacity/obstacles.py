@@ -29,12 +29,16 @@ def obstacle(tuner: Tuner, live: LiveFunction, memory_mb: int | None = None) -> 
 def scheduling_hindrance(live: LiveFunction) -> Obstacle | None:
     """Why no timetable can be put in place, or None."""
     if live.placed is None:
-        return Obstacle("timetable.unknown", "What is scheduled for it was not read.")
+        return Obstacle("timetable.unknown", "The schedules in place for the alias were not read.")
     if live.placed.team_actions:
         names = ", ".join(live.placed.team_actions)
-        return Obstacle("timetable.actions", f"Scheduled actions of its own move its provisioned concurrency: {names}.")
+        return Obstacle(
+            "timetable.actions", f"Scheduled actions of the team move its provisioned concurrency: {names}."
+        )
     if live.scaling is not None and not live.placed.tracked:
-        return Obstacle("timetable.untracked", "Its scaling target has no policy that would give environments back.")
+        return Obstacle(
+            "timetable.untracked", "Its scaling target has no scaling policy that gives environments back; add one."
+        )
     return None
 
 
@@ -46,7 +50,7 @@ def _cloudformation(live: LiveFunction, memory_mb: int | None) -> Obstacle | Non
     line = f"MemorySize: {memory_mb}" if memory_mb else "MemorySize"
     return Obstacle(
         "owner.cloudformation",
-        f"Stack {stack} owns the memory size and would put it back; change {line} of {resource} in its template.",
+        f"Stack {stack} owns the memory size and would overwrite it; change {line} of {resource} in its template.",
         owner=True,
     )
 
@@ -58,7 +62,7 @@ def _terraform(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
     line = f"memory_size = {memory_mb}" if memory_mb else "memory_size"
     return Obstacle(
         "owner.terraform",
-        f"Terraform owns the memory size (tag {by[0]}) and would put it back; "
+        f"Terraform owns the memory size (tag {by[0]}) and would overwrite it; "
         f"change {line} of the aws_lambda_function in its configuration.",
         owner=True,
     )
@@ -74,7 +78,7 @@ def _provisioned_cloudformation(live: LiveFunction, _memory_mb: int | None) -> O
         return None
     return Obstacle(
         "owner.cloudformation",
-        f"Stack {stack} owns the provisioned concurrency of the alias and would put it back; change "
+        f"Stack {stack} owns the provisioned concurrency of the alias and would overwrite it; change "
         f"ProvisionedConcurrencyConfig in its template.",
         owner=True,
     )
@@ -84,13 +88,13 @@ def _shifting(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     if not live.weights:
         return None
     versions = ", ".join(sorted(live.weights))
-    return Obstacle("deploy.weights", f"A deploy is shifting traffic of alias {live.alias} to version {versions}.")
+    return Obstacle("deploy.weights", f"A deployment is shifting traffic of alias {live.alias} to version {versions}.")
 
 
 def _latest_alias(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     if live.alias == LATEST or live.alias_version != LATEST:
         return None
-    return Obstacle("alias.latest", f"Alias {live.alias} points at $LATEST; it must point at a version.")
+    return Obstacle("alias.latest", f"Alias {live.alias} points at $LATEST; point it at a version.")
 
 
 def _unreleased(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
@@ -105,32 +109,39 @@ def _unreleased(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
         return None
     return Obstacle(
         "deploy.unreleased",
-        f"$LATEST holds {what} that version {version.name} does not, and publishing would release it.",
+        f"$LATEST holds {what} that version {version.name} does not have, and publishing would release it.",
     )
 
 
 def _container_image(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     if live.version.package_type != "Image":
         return None
-    return Obstacle("kind.image", "It is a container image; change its MemorySize where the image is deployed.")
+    return Obstacle(
+        "kind.image", "The function is a container image; change its MemorySize where the image is deployed."
+    )
 
 
 def _snap_start(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     if not live.version.snap_start:
         return None
-    return Obstacle("kind.snap_start", "SnapStart is on; each version needs a new snapshot and cannot be provisioned.")
+    return Obstacle(
+        "kind.snap_start",
+        "SnapStart is on; it excludes provisioned concurrency, and each version needs a new snapshot.",
+    )
 
 
 def _managed_instances(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     if not live.version.managed_instances:
         return None
-    return Obstacle("kind.managed_instances", "It runs on managed instances, which are priced and scaled differently.")
+    return Obstacle(
+        "kind.managed_instances", "The function runs on managed instances, which are priced and scaled differently."
+    )
 
 
 def _busy(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     if live.latest.settled:
         return None
-    return Obstacle("deploy.updating", "$LATEST is being updated at this moment.")
+    return Obstacle("deploy.updating", "$LATEST is being updated; the next run looks again.")
 
 
 type _Check = Callable[[LiveFunction, int | None], Obstacle | None]
@@ -139,7 +150,9 @@ type _Check = Callable[[LiveFunction, int | None], Obstacle | None]
 def _without_alias(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     if live.alias != LATEST:
         return None
-    return Obstacle("alias.none", "It is called without an alias, and only an alias or a version can be provisioned.")
+    return Obstacle(
+        "alias.none", "The function is called without an alias, and only an alias or a version can be provisioned."
+    )
 
 
 _KIND: tuple[_Check, ...] = (_latest_alias, _shifting, _snap_start, _managed_instances)

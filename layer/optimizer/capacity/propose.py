@@ -23,16 +23,16 @@ def plan_function(seen: FunctionFacts, policy: Policy) -> list[Proposal]:
         return [memory, provisioned]
     # An alias with provisioned concurrency refuses the canary that the size needs.
     if memory.evidence["canary_weight"] > 0 or _saving(memory) >= _saving(provisioned):
-        return [memory, _postponed(provisioned, seen, "the memory size is changed first")]
-    return [_postponed(memory, seen, "provisioned concurrency is changed first"), provisioned]
+        return [memory, _postponed(provisioned, seen, "memory size")]
+    return [_postponed(memory, seen, "provisioned concurrency"), provisioned]
 
 
 def _saving(change: Change) -> float:
     return -change.effect.usd_month.estimate if change.effect.usd_month else 0.0
 
 
-def _postponed(change: Change, seen: FunctionFacts, why: str) -> NoChange:
+def _postponed(change: Change, seen: FunctionFacts, first: str) -> NoChange:
     held = held_facts(seen) if change.tuner is Tuner.PROVISIONED_CONCURRENCY else {}
     evidence = {"wanted": dict(change.after), **held}
-    reason = f"One change of a function at a time: {why}, and this is decided again when it has been watched."
+    reason = f"One change of a function at a time: its {first} first; this is decided again after the observation."
     return NoChange(change.run_id, change.tuner, change.target, reason, evidence)

@@ -245,7 +245,8 @@ def test_a_size_that_is_only_worth_a_try_says_how_likely_it_is_kept_and_to_what_
     assert 0 < change.evidence["chance_kept"] < 1
     assert change.evidence["duration_ratio"] <= change.evidence["max_duration_ratio"] == Policy().memory.max_slowdown
     assert change.evidence["price_ratio"] <= 1 - Policy().memory.min_gain
-    assert "chance" in change.reason
+    assert f"{change.evidence['chance_kept']:.0%} likely to be kept" in change.reason
+    assert "kept if calls take at most" in change.reason
     usd = change.effect.usd_month
     assert usd is not None
     assert usd.low < usd.estimate < 0 == usd.high

@@ -99,9 +99,17 @@ def choose(
     try_mb = max(first, key=lambda mb: first[mb])
     if first[try_mb] < WORTH_A_CHANGE:
         return MemoryDecision(
-            best_mb, _keep(best_mb, f"no try is expected to gain {WORTH_A_CHANGE:.1%}"), predicted, sampled_ms
+            best_mb,
+            _keep(best_mb, f"trying another is expected to gain less than {WORTH_A_CHANGE:.1%}"),
+            predicted,
+            sampled_ms,
         )
-    return MemoryDecision(try_mb, _try(try_mb, predicted[try_mb], first[try_mb]), predicted, sampled_ms)
+    return MemoryDecision(
+        try_mb,
+        _try(try_mb, predicted[try_mb], observed[current_mb].mean_duration_ms, first[try_mb]),
+        predicted,
+        sampled_ms,
+    )
 
 
 def believe(observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int]) -> Belief:
@@ -149,12 +157,11 @@ def _expected_regrets(values: Array, best: float, changes_left: int) -> tuple[fl
 
 
 def _keep(memory_mb: int, why: str) -> str:
-    return f"{memory_mb} MB is the best size seen, and {why}."
+    return f"{memory_mb} MB is the best size so far, and {why}."
 
 
-def _try(memory_mb: int, duration_ms: Interval, gain: float) -> str:
-    low, high = figure(duration_ms.low), figure(duration_ms.high)
+def _try(memory_mb: int, duration_ms: Interval, now_ms: float, gain: float) -> str:
     return (
-        f"{memory_mb} MB is worth a try: {low} to {high} ms are expected there, and "
-        f"finding out should bring the function {gain:.1%} closer to its best size."
+        f"Try {memory_mb} MB: {figure(duration_ms.low)}-{figure(duration_ms.high)} ms expected (now {figure(now_ms)} "
+        f"ms); it should bring the function {gain:.1%} closer to its best size."
     )

@@ -1,7 +1,7 @@
-"""Proposes for one function a memory size, or says why not. Pure."""
+"""Proposes a memory size for one function, or says why none. Pure."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optimizer.capacity.canary import calls_needed
@@ -13,24 +13,40 @@ from optimizer.capacity.memory.trial import TrialOutcome, expected
 from optimizer.capacity.obstacles import obstacle
 from optimizer.capacity.provisioned.amount import held
 from optimizer.capacity.provisioned.load import worth_holding
-from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner
+from optimizer.capacity.reasons import bill_words
+from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner, figure
 from optimizer.function_logs import SizeHistory
 from optimizer.policy import Memory, Mode, Policy
 
 _DAY_MINUTES = 1440
-# Sizes tried beside the first one before the best of those seen is final.
+# Sizes tried beside the first one before the best of those run so far is final.
 _TRIES = 3
-# A change that is kept with such a chance is no mere try.
-_SURE = 0.9
 
 
-class _Unchanged(OptimizerError):
+class _NoProposal(OptimizerError):
     """Nothing is proposed; the message is the reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A size that is likely enough to be kept. weight: the canary's share of the calls, 0 without a canary."""
+
+    decision: memory_model.MemoryDecision
+    bounds: Bounds
+    outcome: TrialOutcome
+    weight: float
+
+    @property
+    def after_mb(self) -> int:
+        return self.decision.memory_mb
+
+
 def memory_limits(used_mb: int, current_mb: int, limits: Memory) -> list[int]:
-    """The sizes that one step may lead to: of the policy's list, within floor, ceiling and largest step, and never
-    below the most memory ever used times the headroom. The current size is among them only if it is so itself."""
+    """Return the sizes that one step may lead to, rising.
+
+    They are of the policy's list, within floor, ceiling and largest step, and never below the peak usage times the
+    headroom. The current size is among them only if it meets all of these itself.
+    """
     least = max(float(limits.floor_mb), used_mb * limits.headroom)
     return sorted(
         mb
@@ -39,184 +55,201 @@ def memory_limits(used_mb: int, current_mb: int, limits: Memory) -> list[int]:
     )
 
 
-def plan_memory(seen: FunctionFacts, policy: Policy) -> Proposal:
-    """A Change, or why not."""
+def plan_memory(facts: FunctionFacts, policy: Policy) -> Proposal:
+    """Return a Change of the memory size, or a NoChange with the reason."""
     try:
-        return _memory_change(seen, policy)
-    except _Unchanged as unchanged:
-        return NoChange(seen.run_id, Tuner.MEMORY, seen.target, str(unchanged), _memory_facts(seen))
+        return _memory_change(facts, policy)
+    except _NoProposal as why:
+        return NoChange(facts.run_id, Tuner.MEMORY, facts.target, str(why), _memory_facts(facts))
 
 
-def _memory_change(seen: FunctionFacts, policy: Policy) -> Change:
-    limits, live = policy.memory, seen.live
+def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
+    limits, live = policy.memory, facts.live
     blocked = obstacle(Tuner.MEMORY, live)
     if blocked and not blocked.owner:
-        raise _Unchanged(blocked.message)
+        raise _NoProposal(blocked.message)
     current_mb = live.version.memory_mb
-    now = seen.history.sizes.get(current_mb)
+    now = facts.history.sizes.get(current_mb)
     if now is None or now.durations.count == 0:
-        raise _Unchanged(f"No REPORT line of a call with {current_mb} MB was found, so what it uses is not known.")
+        raise _NoProposal(f"No REPORT line of a call with {current_mb} MB was found, so its memory usage is unknown.")
     if now.calls < limits.min_invocations:
-        raise _Unchanged(f"{now.calls} calls were seen with {current_mb} MB; {limits.min_invocations} are needed.")
-    used_mb = seen.history.max_memory_used_mb
-    allowed = [mb for mb in memory_limits(used_mb, current_mb, limits) if mb == current_mb or mb not in seen.taken_back]
+        raise _NoProposal(
+            f"{now.calls} calls were seen with {current_mb} MB; {limits.min_invocations} are needed "
+            f"(memory.min_invocations)."
+        )
+    used_mb = facts.history.max_memory_used_mb
+    sizes = memory_limits(used_mb, current_mb, limits)
+    allowed = [mb for mb in sizes if mb == current_mb or mb not in facts.taken_back]
     safety = current_mb < used_mb * limits.headroom
     weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
-    decision, bounds, end = _likely(seen, limits, now, allowed, weight, safety=safety)
-    after_mb = decision.memory_mb
+    candidate = _candidate(facts, limits, now, allowed, weight, safety=safety)
+    after_mb, chance_kept = candidate.after_mb, candidate.outcome.chance_kept
     if not safety:
-        _judgeable(seen, limits, now, weight)
-    ratio = end.ratio.estimate
-    before_usd = bill(seen, current_mb, now.durations.mean, 1.0)
-    after_usd, *bills = (bill(seen, after_mb, now.durations.mean * r, r) for r in _spread(end.ratio))
-    _worth_it(limits, ratio, after_usd / before_usd, safety=safety)
+        _require_calls(facts, limits, now, weight)
+    ratio = candidate.outcome.ratio.estimate
+    before_usd = bill(facts, current_mb, now.durations.mean, 1.0)
+    after_usd, *bills = (bill(facts, after_mb, now.durations.mean * r, r) for r in _spread(candidate.outcome.ratio))
+    _require_gain(limits, ratio, after_usd / before_usd, safety=safety)
     owner = obstacle(Tuner.MEMORY, live, after_mb)
     if owner and policy.mode_of(Tuner.MEMORY) is not Mode.RECOMMEND:
-        raise _Unchanged(f"{after_mb} MB would be better, but: {owner.message}")
-    known = seen.calls_day is not None
-    usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), end.chance_kept)
-    latency = expected(Interval(*((r - 1) * now.durations.mean for r in _spread(end.ratio))), end.chance_kept)
-    holds = held(live).environments
+        raise _NoProposal(f"{after_mb} MB would be better. {owner.message}")
+    usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), chance_kept)
+    usd_month = _rounded(usd, 4) if facts.calls_day is not None else None
+    slower = Interval(*((r - 1) * now.durations.mean for r in _spread(candidate.outcome.ratio)))
+    demand = facts.demand.scaled(ratio)
     return Change(
-        run_id=seen.run_id,
+        run_id=facts.run_id,
         tuner=Tuner.MEMORY,
         action="set_memory",
-        target=seen.target,
+        target=facts.target,
         before={
             "memory_mb": current_mb,
             "version": live.alias_version,
-            # Without a version, what was looked at is known by its content alone.
+            # Without a version, the state that was planned on is known by its content alone.
             **({"content": live.latest.content} if live.alias == LATEST else {}),
         },
         after={"memory_mb": after_mb},
-        reason=_why(decision.reason, used_mb, limits, current_mb, after_mb, end, bounds, safety=safety),
+        reason=_headroom_reason(used_mb, limits, current_mb, after_mb)
+        if safety
+        else _reason(candidate, now, usd_month),
         undo={"memory_mb": current_mb, "version": live.alias_version},
         risk=Risk.MEDIUM if after_mb < current_mb or not weight else Risk.LOW,
         evidence={
-            **_memory_facts(seen),
+            **_memory_facts(facts),
             "alias": live.alias,
             "canary_weight": weight,
-            "provisioned_environments": holds if live.scaling is None else 0,
+            "provisioned_environments": held(live).environments if live.scaling is None else 0,
             "samples": now.calls,
             "price_ratio": round(after_usd / before_usd, 4),
             "duration_ratio": round(ratio, 4),
-            "chance_kept": round(end.chance_kept, 3),
-            "max_duration_ratio": round(bounds.slowdown, 4),
-            "break_even_ratio": None if bounds.gain == math.inf else round(bounds.gain, 4),
+            "chance_kept": round(chance_kept, 3),
+            "max_duration_ratio": round(candidate.bounds.slowdown, 4),
+            "break_even_ratio": None if candidate.bounds.gain == math.inf else round(candidate.bounds.gain, 4),
             "p95_ratio": round(ratio, 4),
             "p95_ms": round(now.durations.quantile(0.95) * ratio, 3),
-            "environments_busy": round(seen.demand.scaled(ratio).mean, 3),
+            "environments_busy": round(demand.mean, 3),
             "provisioned_worth_it": worth_holding(
-                seen.demand.scaled(ratio), live.version.architecture, after_mb, policy.provisioned_concurrency
+                demand, live.version.architecture, after_mb, policy.provisioned_concurrency
             ),
             **owner_facts(owner),
         },
-        effect=Effect(latency_ms=_rounded(latency, 3), usd_month=_rounded(usd, 4) if known else None),
+        effect=Effect(latency_ms=_rounded(expected(slower, chance_kept), 3), usd_month=usd_month),
     )
 
 
-def _likely(
-    seen: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list[int], weight: float, *, safety: bool
-) -> tuple[memory_model.MemoryDecision, Bounds, TrialOutcome]:
-    """The best size that is likely enough to be kept: a try is a burden on the calls that it gets."""
-    current_mb, unlikely = now.memory_mb, ""
+def _candidate(
+    facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list[int], weight: float, *, safety: bool
+) -> _Candidate:
+    """Return the best size that is likely enough to be kept: a try is a burden on the calls that it gets."""
+    unlikely = ""
     while True:
-        decision = _choose(seen, limits, now, allowed)
+        decision = _choose(facts, limits, now, allowed)
         after_mb = decision.memory_mb
-        if after_mb == current_mb:
-            raise _Unchanged(unlikely or decision.reason)
-        bounds = bounds_of(seen, limits, now, after_mb, safety=safety)
-        end = outcome_of(decision, now, bounds, canary=weight > 0)
-        if end is not None and (safety or end.chance_kept >= limits.min_chance_kept):
-            return decision, bounds, end
-        unlikely = unlikely or _unlikely(after_mb, end, limits)
+        if after_mb == now.memory_mb:
+            raise _NoProposal(unlikely or f"No change needed: {decision.reason}")
+        bounds = bounds_of(facts, limits, now, after_mb, safety=safety)
+        outcome = outcome_of(decision, now, bounds, canary=weight > 0)
+        if outcome is not None and (safety or outcome.chance_kept >= limits.min_chance_kept):
+            return _Candidate(decision, bounds, outcome, weight)
+        unlikely = unlikely or _unlikely(decision, outcome, limits, bounds.most * now.durations.mean, weight)
         allowed = [mb for mb in allowed if mb != after_mb]
         if not allowed:
-            raise _Unchanged(unlikely)
+            raise _NoProposal(unlikely)
 
 
-def _unlikely(after_mb: int, end: TrialOutcome | None, limits: Memory) -> str:
-    if end is None:
-        return f"{after_mb} MB is not expected to be within the limits, so it is not tried."
+def _unlikely(
+    decision: memory_model.MemoryDecision,
+    outcome: TrialOutcome | None,
+    limits: Memory,
+    most_ms: float,
+    weight: float,
+) -> str:
+    after_mb = decision.memory_mb
+    if not weight:
+        return (
+            f"{after_mb} MB is expected to take {figure(decision.predicted[after_mb].estimate)} ms, and "
+            f"{figure(most_ms)} ms is the limit; without a canary it is not tried."
+        )
     return (
-        f"{after_mb} MB has a chance of {end.chance_kept:.0%} of being kept; "
-        f"{limits.min_chance_kept:.0%} is the least worth a try."
+        f"{after_mb} MB is {outcome.chance_kept if outcome else 0.0:.0%} likely to be kept; "
+        f"{limits.min_chance_kept:.0%} is needed for a try (memory.min_chance_kept)."
     )
 
 
-def _judgeable(seen: FunctionFacts, limits: Memory, now: SizeHistory, weight: float) -> None:
-    """A canary that gets too few calls to be judged would only be taken back."""
-    if not weight or seen.calls_day is None:
+def _require_calls(facts: FunctionFacts, limits: Memory, now: SizeHistory, weight: float) -> None:
+    """Raise where a canary would get too few calls to be judged: it would only be rolled back."""
+    if not weight or facts.calls_day is None:
         return
     needed = calls_needed(now.durations.variation, limits.max_slowdown, weight)
     longest = max(limits.watch_minutes[-1], limits.longest_watch_hours * 60)
-    expected_calls = seen.calls_day * weight * longest / _DAY_MINUTES
+    expected_calls = facts.calls_day * weight * longest / _DAY_MINUTES
     if expected_calls < needed:
-        raise _Unchanged(
-            f"A canary would get about {expected_calls:.0f} calls while it is watched, and {needed:.0f} are needed to "
-            f"judge it; memory.canary_weight and memory.longest_watch_hours decide that."
+        raise _NoProposal(
+            f"A canary would get about {expected_calls:.0f} calls during its observation, and {needed:.0f} are needed "
+            f"to judge it; raise memory.canary_weight or memory.longest_watch_hours."
         )
 
 
-def _choose(seen: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list[int]) -> memory_model.MemoryDecision:
-    live = seen.live
-    current_mb, used_mb = now.memory_mb, seen.history.max_memory_used_mb
+def _choose(facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list[int]) -> memory_model.MemoryDecision:
+    used_mb = facts.history.max_memory_used_mb
     if not allowed:
-        raise _Unchanged(
-            f"It used up to {used_mb} MB, and no size of the policy within one step "
-            f"leaves {limits.headroom:g} times that."
+        raise _NoProposal(
+            f"No size that the policy allows within one step reaches the required {used_mb * limits.headroom:.0f} MB "
+            f"({limits.headroom:g} x the peak usage of {used_mb} MB); see memory.sizes_mb, memory.ceiling_mb and "
+            f"memory.max_step_ratio."
         )
     goal, guarded = GOALS.get(limits.goal, ("cost", True))
-    observed = observed_sizes(seen.history)
+    observed = observed_sizes(facts.history)
     decision = memory_model.choose(
         observed,
-        live.version.architecture,
+        facts.live.version.architecture,
         allowed,
-        current_mb,
+        now.memory_mb,
         goal,
         limits.max_slowdown if guarded else None,
         max(0, _TRIES + 1 - len(observed)),
     )
-    if current_mb >= used_mb * limits.headroom:
+    if now.memory_mb >= used_mb * limits.headroom:
         return decision
     return replace(decision, memory_mb=max(decision.memory_mb, allowed[0]))
 
 
-def _worth_it(limits: Memory, ratio: float, price_ratio: float, *, safety: bool) -> None:
+def _require_gain(limits: Memory, ratio: float, price_ratio: float, *, safety: bool) -> None:
     if ratio > limits.max_slowdown:
-        raise _Unchanged(
-            f"The better price would make calls {ratio:.2f} times as long; {limits.max_slowdown:g} is allowed."
+        raise _NoProposal(
+            f"The better size would make calls {ratio:.2f} times as long; {limits.max_slowdown:g} times is allowed "
+            f"(memory.max_slowdown)."
         )
     gain = 1 - price_ratio * (ratio if limits.goal == "balanced" else 1.0)
     if gain < limits.min_gain and not safety:
-        raise _Unchanged(f"The best size would save {gain:.1%}; {limits.min_gain:.1%} is the least worth a change.")
-
-
-def _why(
-    reason: str,
-    used_mb: int,
-    limits: Memory,
-    before_mb: int,
-    after_mb: int,
-    end: TrialOutcome,
-    bounds: Bounds,
-    *,
-    safety: bool,
-) -> str:
-    if safety:
-        return (
-            f"It used up to {used_mb} MB of {before_mb} MB, less than the headroom of {limits.headroom:g}; "
-            f"{after_mb} MB is safer."
+        comes_to = f"save {gain:.1%}" if gain >= 0 else f"cost {-gain:.1%} more"
+        raise _NoProposal(
+            f"No change needed: the best size would {comes_to}; {limits.min_gain:.1%} is needed (memory.min_gain)."
         )
-    if end.chance_kept >= _SURE:
-        return reason
+
+
+def _headroom_reason(used_mb: int, limits: Memory, before_mb: int, after_mb: int) -> str:
     return (
-        f"{reason} It is kept if calls take at most {bounds.most:.2f} times as long, "
-        f"which has a chance of {end.chance_kept:.0%}."
+        f"{before_mb} MB is below the required {used_mb * limits.headroom:.0f} MB ({limits.headroom:g} x the peak "
+        f"usage of {used_mb} MB); {after_mb} MB is enough."
     )
 
 
-def _memory_facts(seen: FunctionFacts) -> dict[str, Any]:
+def _reason(candidate: _Candidate, now: SizeHistory, usd_month: Interval | None) -> str:
+    duration_ms = candidate.decision.predicted[candidate.after_mb]
+    share = f"{candidate.weight:.0%} of" if candidate.weight else "all"
+    facts = [
+        bill_words(usd_month.estimate) if usd_month else "",
+        f"{figure(duration_ms.low)}-{figure(duration_ms.high)} ms expected (now {figure(now.durations.mean)} ms)",
+        f"{candidate.outcome.chance_kept:.0%} likely to be kept" if candidate.weight else "",
+    ]
+    return (
+        f"Try {candidate.after_mb} MB on {share} calls: {', '.join(filter(None, facts))}. "
+        f"It is kept if calls take at most {candidate.bounds.most:.2f} times as long."
+    )
+
+
+def _memory_facts(facts: FunctionFacts) -> dict[str, Any]:
     sizes = {
         str(mb): {
             "calls": size.calls,
@@ -229,14 +262,14 @@ def _memory_facts(seen: FunctionFacts) -> dict[str, Any]:
             "timeouts": size.timeouts,
             "errors": size.errors,
         }
-        for mb, size in seen.history.sizes.items()
+        for mb, size in facts.history.sizes.items()
         if size.durations.count
     }
     return {
-        "architecture": seen.live.version.architecture,
+        "architecture": facts.live.version.architecture,
         "sizes": sizes,
-        "max_memory_used_mb": seen.history.max_memory_used_mb,
-        "log_scan": dict(seen.scan),
+        "max_memory_used_mb": facts.history.max_memory_used_mb,
+        "log_scan": dict(facts.scan),
     }
 
 

@@ -15,6 +15,7 @@ from optimizer.capacity.provisioned.load import (
 )
 from optimizer.capacity.provisioned.proposal import held_facts, leave, propose
 from optimizer.capacity.provisioned.propose_timetable import bill_difference, plan_timetable, use_of
+from optimizer.capacity.reasons import bill_words
 from optimizer.core import Change, Interval, NoChange, Risk, Tuner
 from optimizer.policy import Mode, Policy
 from optimizer.prices import aws_lambda
@@ -40,12 +41,9 @@ def plan_provisioned(seen: FunctionFacts, policy: Policy) -> Proposal:
     if isinstance(by_the_hour, NoChange) or (by_the_hour is not None and not blocked):
         return by_the_hour
     if now.timetable is None and wanted == now.always:
-        use = seen.demand.utilisation(wanted or 1)
-        return leave(
-            seen, f"{wanted} environments are right: {'they are' if wanted else 'one would be'} used to {use:.0%}."
-        )
+        return leave(seen, f"No change needed: {_use_words(seen, wanted)}.")
     if blocked and policy.mode_of(Tuner.PROVISIONED_CONCURRENCY) is not Mode.RECOMMEND:
-        return leave(seen, f"{wanted} environments would be better, but: {blocked.message}")
+        return leave(seen, f"{wanted} provisioned environments would be better. {blocked.message}")
     return _change(seen, wanted, blocked)
 
 
@@ -54,7 +52,7 @@ def _unknown(seen: FunctionFacts, now: Amount, blocked: Obstacle | None) -> str:
     if blocked and not blocked.owner:
         return blocked.message
     if seen.demand.days < _LEAST_DAYS or seen.calls_day is None:
-        return f"{seen.demand.days:.1f} days of traffic are known; {_LEAST_DAYS:g} are needed."
+        return f"{seen.demand.days:.1f} days of traffic are known; at least {_LEAST_DAYS:g} are needed."
     return _unlike_timetable(now, seen.live)
 
 
@@ -72,20 +70,21 @@ def _unlike_timetable(now: Amount, live: LiveFunction) -> str:
     if not live.plans:
         return ""
     if set(live.plans) != {now.plan}:
-        return f"Schedules of {', '.join(map(change_id_of, live.plans))} are in place; its record was not found."
+        return f"Schedules of {', '.join(map(change_id_of, live.plans))} are in place, but its record was not found."
     if place(live) not in now.places:
-        return f"{place(live)[0]} environments were set by somebody else, beside the timetable that is in place."
+        return f"A timetable is in place, but somebody else set the provisioned concurrency to {place(live)[0]}."
     return ""
 
 
 def _change(seen: FunctionFacts, wanted: int, owner: Obstacle | None) -> Change:
     now, version, after = seen.amount, seen.live.version, _after(seen.amount, wanted)
+    difference = _bill_difference(seen, wanted) if now.timetable is None else _without_timetable(seen, wanted)
     usd_after = provisioned_usd_month(version.architecture, version.memory_mb, after["environments"])
     return propose(
         seen,
         "set_provisioned_concurrency",
         after,
-        _why(seen, wanted),
+        _why(seen, wanted, difference),
         Risk.LOW if now.timetable is not None or wanted > now.always else Risk.MEDIUM,
         {
             "usd_month": round(usd_after, 4),
@@ -94,23 +93,30 @@ def _change(seen: FunctionFacts, wanted: int, owner: Obstacle | None) -> Change:
             "days": round(seen.demand.days, 2),
             **owner_facts(owner),
         },
-        _bill_difference(seen, wanted) if now.timetable is None else _without_timetable(seen, wanted),
+        difference,
     )
 
 
-def _why(seen: FunctionFacts, wanted: int) -> str:
-    now = seen.amount
+def _why(seen: FunctionFacts, wanted: int, usd_month: Interval | None) -> str:
+    now, bill = seen.amount, bill_words(usd_month.estimate) if usd_month else "the effect on the bill is not known"
     if now.timetable is not None:
         return (
-            f"What is in place ({now.timetable.words()}) is worth less than {wanted or 'no'} environments at all times."
+            f"Replace the timetable ({now.timetable.words()}) by {wanted or 'no'} environments at all times: {bill}; "
+            f"the timetable is no longer worth more."
         )
     if wanted < now.always:
-        return f"{now.always} environments are provisioned and never more than {wanted} were needed."
+        return (
+            f"Provision {wanted} environments (now {now.always}): {bill}; never more than {wanted} were needed at once."
+        )
+    return f"Provision {wanted} environments (now {now.always}): {bill}; {_use_words(seen, wanted)}."
+
+
+def _use_words(seen: FunctionFacts, environments: int) -> str:
+    """Return `they are busy 90% of the time; above 60% they cost less than on demand`."""
     pays = float(aws_lambda.break_even_utilisation(seen.live.version.architecture))
-    return (
-        f"{wanted} provisioned environments instead of {now.always} would be busy "
-        f"{seen.demand.utilisation(wanted):.0%} of the time; above {pays:.0%} they cost less than on demand."
-    )
+    busy = f"busy {seen.demand.utilisation(environments or 1):.0%} of the time"
+    who = f"{environments} provisioned environments are" if environments else "one provisioned environment would be"
+    return f"{who} {busy}; above {pays:.0%} they cost less than on demand"
 
 
 def _bill_difference(seen: FunctionFacts, wanted: int) -> Interval:

@@ -13,6 +13,7 @@ from optimizer.capacity.provisioned.load import budget_month, least_worth, provi
 from optimizer.capacity.provisioned.local_days import LocalDays, Use, use
 from optimizer.capacity.provisioned.proposal import leave, propose, usd_month_of
 from optimizer.capacity.provisioned.timetable import Timetable
+from optimizer.capacity.reasons import bill_words
 from optimizer.core import Change, Interval, NoChange, Risk
 from optimizer.policy import ProvisionedConcurrency
 from optimizer.prices import aws_lambda
@@ -95,16 +96,17 @@ def _change(seen: FunctionFacts, choice: Choice, least: float) -> Change:
         most = max(before.bounds.maximum, timetable.most)
         after |= {"environments": most, "min": timetable.most, "max": most}
     usd_month = timetable.usd_month(architecture, memory_mb)
+    difference = bill_difference(seen, Amount(timetable.most, timetable=timetable), tried.busy, choice.days)
     worst = min((b / h for b, h in zip(tried.busy.tolist(), tried.held.tolist(), strict=True) if h), default=0.0)
     return propose(
         seen,
         ACTION,
         after,
         (
-            f"{timetable.words()}: busy {choice.utilisation:.0%} of that time on the last {len(choice.days)} days, "
-            f"each left out of the plan that it was tried on; above {least:.0%} {_buys(architecture, least)}, and in "
-            f"the other hours it would be less. They cost {usd_month:.2f} USD a month to hold, and "
-            f"{provisioned_usd_month(architecture, memory_mb, timetable.most):.2f} if held at all times."
+            f"{timetable.words()}: busy {choice.utilisation:.0%} of that time over the last {len(choice.days)} days, "
+            f"each tested with a timetable made from the others; {bill_words(difference.estimate)}. Above {least:.0%} "
+            f"{_buys(architecture, least)}; the other hours are below that. Holding costs ${usd_month:,.2f} a month, "
+            f"and ${provisioned_usd_month(architecture, memory_mb, timetable.most):,.2f} if done at all times."
         ),
         Risk.LOW,
         {
@@ -121,19 +123,22 @@ def _change(seen: FunctionFacts, choice: Choice, least: float) -> Change:
             "level_ahead": round(seen.level_ahead, 4),
             "by": "Application Auto Scaling" if before.bounds else "EventBridge Scheduler",
         },
-        bill_difference(seen, Amount(timetable.most, timetable=timetable), tried.busy, choice.days),
+        difference,
     )
 
 
 def _buys(architecture: str, least: float) -> str:
     pays = float(aws_lambda.break_even_utilisation(architecture))
-    return "they cost less than on demand" if least >= pays - 0.001 else "the policy buys latency"
+    return "environments cost less than on demand" if least >= pays - 0.001 else "the policy buys latency"
 
 
 def _unchanged(seen: FunctionFacts, days: LocalDays | None) -> NoChange:
     assert seen.amount.timetable is not None  # noqa: S101  asked for only then
-    known = f"is right: they are used to {use_of(seen.amount, days).utilisation:.0%}" if days else "stays"
-    return leave(seen, f"{seen.amount.timetable.words()}, {known}.")
+    words = seen.amount.timetable.words()
+    if not days:
+        return leave(seen, f"The timetable stays ({words}): fewer than {_LEAST_DAYS} whole days of traffic are known.")
+    busy = use_of(seen.amount, days).utilisation
+    return leave(seen, f"No change needed: {words}, busy {busy:.0%} of that time.")
 
 
 def bill_difference(seen: FunctionFacts, after: Amount, busy_after: Floats, days: LocalDays) -> Interval:
