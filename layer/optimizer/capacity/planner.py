@@ -70,7 +70,7 @@ class CapacityPlanner:
             failure = error.response["Error"]
             return f"{error.operation_name} of {name} failed: {failure['Code']}: {failure.get('Message', '')}"
         stored = stored_history(self.documents, name)
-        seen = FunctionFacts(
+        facts = FunctionFacts(
             run_id=self.run_id,
             target=target["function_arn"],
             live=live,
@@ -85,15 +85,15 @@ class CapacityPlanner:
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
         )
-        self._tell_warmups(seen)
-        return list(plan_function(seen, self.policy))
+        self._tell_warmups(facts)
+        return list(plan_function(facts, self.policy))
 
-    def _tell_warmups(self, seen: FunctionFacts) -> None:
+    def _tell_warmups(self, facts: FunctionFacts) -> None:
         """Keep what is provisioned in each hour of the week: there pings would find what is warm already."""
-        now = seen.amount
+        now = facts.amount
         hours = now.timetable.hours() if now.timetable else (now.always,) * WEEK_HOURS
-        document = {"timezone": now.timetable.timezone if now.timetable else seen.timezone, "hours": hours}
-        self.documents.write(f"history/capacity/{seen.live.function_name}.provisioned.json", document)
+        document = {"timezone": now.timetable.timezone if now.timetable else facts.timezone, "hours": hours}
+        self.documents.write(f"history/capacity/{facts.live.function_name}.provisioned.json", document)
 
     def _live(self, name: str, alias: str) -> LiveFunction:
         try:

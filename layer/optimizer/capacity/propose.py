@@ -15,24 +15,24 @@ from optimizer.policy import Policy
 __all__ = ["FunctionFacts", "Proposal", "memory_limits", "plan_function"]
 
 
-def plan_function(seen: FunctionFacts, policy: Policy) -> list[Proposal]:
+def plan_function(facts: FunctionFacts, policy: Policy) -> list[Proposal]:
     """One proposal for the memory size and one for provisioned concurrency; at most one of them is a Change."""
-    memory = plan_memory(seen, policy)
-    provisioned = plan_provisioned(seen, policy)
+    memory = plan_memory(facts, policy)
+    provisioned = plan_provisioned(facts, policy)
     if not (isinstance(memory, Change) and isinstance(provisioned, Change)):
         return [memory, provisioned]
     # An alias with provisioned concurrency refuses the canary that the size needs.
     if memory.evidence["canary_weight"] > 0 or _saving(memory) >= _saving(provisioned):
-        return [memory, _postponed(provisioned, seen, "memory size")]
-    return [_postponed(memory, seen, "provisioned concurrency"), provisioned]
+        return [memory, _postponed(provisioned, facts, "memory size")]
+    return [_postponed(memory, facts, "provisioned concurrency"), provisioned]
 
 
 def _saving(change: Change) -> float:
     return -change.effect.usd_month.estimate if change.effect.usd_month else 0.0
 
 
-def _postponed(change: Change, seen: FunctionFacts, first: str) -> NoChange:
-    held = held_facts(seen) if change.tuner is Tuner.PROVISIONED_CONCURRENCY else {}
+def _postponed(change: Change, facts: FunctionFacts, first: str) -> NoChange:
+    held = held_facts(facts) if change.tuner is Tuner.PROVISIONED_CONCURRENCY else {}
     evidence = {"wanted": dict(change.after), **held}
     reason = f"One change of a function at a time: its {first} first; this is decided again after the observation."
     return NoChange(change.run_id, change.tuner, change.target, reason, evidence)

@@ -37,12 +37,12 @@ class Bounds:
         return min(self.slowdown, self.gain)
 
 
-def bounds_of(seen: FunctionFacts, limits: Memory, now: SizeHistory, after_mb: int, *, safety: bool) -> Bounds:
+def bounds_of(facts: FunctionFacts, limits: Memory, now: SizeHistory, after_mb: int, *, safety: bool) -> Bounds:
     """Of a change to `after_mb`; `safety`: made for its memory, not for its price."""
     slowdown = limits.max_slowdown
     if GOALS.get(limits.goal, ("cost", True))[1]:
         # Slowdowns of several changes add up to no more than one may be.
-        first = next(size for size in seen.history.sizes.values() if size.durations.count)
+        first = next(size for size in facts.history.sizes.values() if size.durations.count)
         if first is not now:
             # Both means are estimates; the sum of the steps must be likely to stay within.
             step = first.durations.mean_interval().low / now.durations.mean_interval().high
@@ -51,10 +51,10 @@ def bounds_of(seen: FunctionFacts, limits: Memory, now: SizeHistory, after_mb: i
         return Bounds(slowdown, math.inf)
     if limits.max_p95_ms is not None:
         slowdown = min(slowdown, limits.max_p95_ms / now.durations.quantile(0.95))
-    mean_ms, before_usd = now.durations.mean, bill(seen, now.memory_mb, now.durations.mean, 1.0)
+    mean_ms, before_usd = now.durations.mean, bill(facts, now.memory_mb, now.durations.mean, 1.0)
 
     def goal(ratio: float) -> float:
-        price = bill(seen, after_mb, mean_ms * ratio, ratio) / (before_usd * (1 - limits.min_gain))
+        price = bill(facts, after_mb, mean_ms * ratio, ratio) / (before_usd * (1 - limits.min_gain))
         return price * ratio if limits.goal == "balanced" else price
 
     return Bounds(slowdown, break_even(goal))
@@ -83,14 +83,14 @@ def observed_sizes(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]
     }
 
 
-def bill(seen: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
+def bill(facts: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
     """USD a month; per call where the number of calls is not known."""
-    calls_month = seen.calls_day * DAYS_A_MONTH if seen.calls_day else 1.0
-    size = seen.history.sizes[seen.live.version.memory_mb]
-    architecture = seen.live.version.architecture
+    calls_month = facts.calls_day * DAYS_A_MONTH if facts.calls_day else 1.0
+    size = facts.history.sizes[facts.live.version.memory_mb]
+    architecture = facts.live.version.architecture
     init_usd = size.cold_share * float(
         aws_lambda.call_usd(architecture, memory_mb, size.inits.mean) - aws_lambda.REQUEST_USD
     )
-    environments = held(seen.live).environments if seen.calls_day else 0
-    demand = seen.demand.scaled(duration_ratio)
+    environments = held(facts.live).environments if facts.calls_day else 0
+    demand = facts.demand.scaled(duration_ratio)
     return calls_month * init_usd + usd_month(demand, architecture, memory_mb, mean_ms, calls_month, environments)

@@ -10,7 +10,7 @@ from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner
 
 
 def propose(
-    seen: FunctionFacts,
+    facts: FunctionFacts,
     action: str,
     after: Mapping[str, Any],
     reason: str,
@@ -19,12 +19,12 @@ def propose(
     usd_month: Interval | None,
 ) -> Change:
     """Return the change from the amount held now to `after`. usd_month: change of the bill, None where not known."""
-    live, before = seen.live, seen.amount.document()
+    live, before = facts.live, facts.amount.document()
     return Change(
-        run_id=seen.run_id,
+        run_id=facts.run_id,
         tuner=Tuner.PROVISIONED_CONCURRENCY,
         action=action,
-        target=seen.target,
+        target=facts.target,
         before=before,
         after=after,
         reason=reason,
@@ -41,14 +41,14 @@ def propose(
     )
 
 
-def leave(seen: FunctionFacts, reason: str) -> NoChange:
+def leave(facts: FunctionFacts, reason: str) -> NoChange:
     """Return the proposal to change nothing, with what the function holds: the totals of a run need it."""
-    return NoChange(seen.run_id, Tuner.PROVISIONED_CONCURRENCY, seen.target, reason, held_facts(seen))
+    return NoChange(facts.run_id, Tuner.PROVISIONED_CONCURRENCY, facts.target, reason, held_facts(facts))
 
 
-def held_facts(seen: FunctionFacts) -> dict[str, Any]:
+def held_facts(facts: FunctionFacts) -> dict[str, Any]:
     """Return what the function holds now and what that costs; of a scaling target, at its largest size."""
-    now, version = seen.amount, seen.live.version
+    now, version = facts.amount, facts.live.version
     if now.timetable is None:
         usd = provisioned_usd_month(version.architecture, version.memory_mb, now.environments)
         return {"environments": now.environments, "usd_month": round(usd, 4)}

@@ -24,44 +24,44 @@ from optimizer.prices import aws_lambda
 _LEAST_DAYS = 3.0
 
 
-def plan_provisioned(seen: FunctionFacts, policy: Policy) -> Proposal:
+def plan_provisioned(facts: FunctionFacts, policy: Policy) -> Proposal:
     """A Change, or why not. Both hold what the function costs now."""
-    live, now, limits = seen.live, seen.amount, policy.provisioned_concurrency
+    live, now, limits = facts.live, facts.amount, policy.provisioned_concurrency
     blocked = obstacle(Tuner.PROVISIONED_CONCURRENCY, live)
-    unknown = _unknown(seen, now, blocked)
+    unknown = _unknown(facts, now, blocked)
     if unknown:
-        return leave(seen, unknown)
-    wanted = worth_holding(seen.demand, live.version.architecture, live.version.memory_mb, limits)
+        return leave(facts, unknown)
+    wanted = worth_holding(facts.demand, live.version.architecture, live.version.memory_mb, limits)
     if live.reserved is not None and wanted >= live.reserved:
         return leave(
-            seen, f"All of the {live.reserved} reserved environments would be provisioned; $LATEST would stop."
+            facts, f"All of the {live.reserved} reserved environments would be provisioned; $LATEST would stop."
         )
-    wanted = _with_what_is_held(wanted, now, seen)
-    by_the_hour = plan_timetable(seen, wanted, limits)
+    wanted = _with_what_is_held(wanted, now, facts)
+    by_the_hour = plan_timetable(facts, wanted, limits)
     if isinstance(by_the_hour, NoChange) or (by_the_hour is not None and not blocked):
         return by_the_hour
     if now.timetable is None and wanted == now.always:
-        return leave(seen, f"No change needed: {_use_words(seen, wanted)}.")
+        return leave(facts, f"No change needed: {_use_words(facts, wanted)}.")
     if blocked and policy.mode_of(Tuner.PROVISIONED_CONCURRENCY) is not Mode.RECOMMEND:
-        return leave(seen, f"{wanted} provisioned environments would be better. {blocked.message}")
-    return _change(seen, wanted, blocked)
+        return leave(facts, f"{wanted} provisioned environments would be better. {blocked.message}")
+    return _change(facts, wanted, blocked)
 
 
-def _unknown(seen: FunctionFacts, now: Amount, blocked: Obstacle | None) -> str:
+def _unknown(facts: FunctionFacts, now: Amount, blocked: Obstacle | None) -> str:
     """Why nothing can be said; empty if something can."""
     if blocked and not blocked.owner:
         return blocked.message
-    if seen.demand.days < _LEAST_DAYS or seen.calls_day is None:
-        return f"{seen.demand.days:.1f} days of traffic are known; at least {_LEAST_DAYS:g} are needed."
-    return _unlike_timetable(now, seen.live)
+    if facts.demand.days < _LEAST_DAYS or facts.calls_day is None:
+        return f"{facts.demand.days:.1f} days of traffic are known; at least {_LEAST_DAYS:g} are needed."
+    return _unlike_timetable(now, facts.live)
 
 
-def _with_what_is_held(wanted: int, now: Amount, seen: FunctionFacts) -> int:
+def _with_what_is_held(wanted: int, now: Amount, facts: FunctionFacts) -> int:
     if now.timetable is not None or now.bounds is not None:
         return max(wanted, now.always)
     if wanted < now.environments:
         # What the team bought for latency stays, down to the most that was ever used.
-        return min(now.environments, max(wanted, seen.need_most or now.environments))
+        return min(now.environments, max(wanted, facts.need_most or now.environments))
     return wanted
 
 
@@ -76,29 +76,29 @@ def _unlike_timetable(now: Amount, live: LiveFunction) -> str:
     return ""
 
 
-def _change(seen: FunctionFacts, wanted: int, owner: Obstacle | None) -> Change:
-    now, version, after = seen.amount, seen.live.version, _after(seen.amount, wanted)
-    difference = _bill_difference(seen, wanted) if now.timetable is None else _without_timetable(seen, wanted)
+def _change(facts: FunctionFacts, wanted: int, owner: Obstacle | None) -> Change:
+    now, version, after = facts.amount, facts.live.version, _after(facts.amount, wanted)
+    difference = _bill_difference(facts, wanted) if now.timetable is None else _without_timetable(facts, wanted)
     usd_after = provisioned_usd_month(version.architecture, version.memory_mb, after["environments"])
     return propose(
-        seen,
+        facts,
         "set_provisioned_concurrency",
         after,
-        _why(seen, wanted, difference),
+        _why(facts, wanted, difference),
         Risk.LOW if now.timetable is not None or wanted > now.always else Risk.MEDIUM,
         {
             "usd_month": round(usd_after, 4),
-            "usd_month_before": held_facts(seen)["usd_month"],
-            "utilisation": round(seen.demand.utilisation(wanted), 4),
-            "days": round(seen.demand.days, 2),
+            "usd_month_before": held_facts(facts)["usd_month"],
+            "utilisation": round(facts.demand.utilisation(wanted), 4),
+            "days": round(facts.demand.days, 2),
             **owner_facts(owner),
         },
         difference,
     )
 
 
-def _why(seen: FunctionFacts, wanted: int, usd_month: Interval | None) -> str:
-    now, bill = seen.amount, bill_words(usd_month.estimate) if usd_month else "the effect on the bill is not known"
+def _why(facts: FunctionFacts, wanted: int, usd_month: Interval | None) -> str:
+    now, bill = facts.amount, bill_words(usd_month.estimate) if usd_month else "the effect on the bill is not known"
     if now.timetable is not None:
         return (
             f"Replace the timetable ({now.timetable.words()}) by {wanted or 'no'} environments at all times: {bill}; "
@@ -108,36 +108,36 @@ def _why(seen: FunctionFacts, wanted: int, usd_month: Interval | None) -> str:
         return (
             f"Provision {wanted} environments (now {now.always}): {bill}; never more than {wanted} were needed at once."
         )
-    return f"Provision {wanted} environments (now {now.always}): {bill}; {_use_words(seen, wanted)}."
+    return f"Provision {wanted} environments (now {now.always}): {bill}; {_use_words(facts, wanted)}."
 
 
-def _use_words(seen: FunctionFacts, environments: int) -> str:
+def _use_words(facts: FunctionFacts, environments: int) -> str:
     """Return `they are busy 90% of the time; above 60% they cost less than on demand`."""
-    pays = float(aws_lambda.break_even_utilisation(seen.live.version.architecture))
-    busy = f"busy {seen.demand.utilisation(environments or 1):.0%} of the time"
+    pays = float(aws_lambda.break_even_utilisation(facts.live.version.architecture))
+    busy = f"busy {facts.demand.utilisation(environments or 1):.0%} of the time"
     who = f"{environments} provisioned environments are" if environments else "one provisioned environment would be"
     return f"{who} {busy}; above {pays:.0%} they cost less than on demand"
 
 
-def _bill_difference(seen: FunctionFacts, wanted: int) -> Interval:
+def _bill_difference(facts: FunctionFacts, wanted: int) -> Interval:
     """From one amount at all times to another. Traffic differs from week to week; the days seen say by how much."""
-    version, calls_month = seen.live.version, (seen.calls_day or 0.0) * DAYS_A_MONTH
+    version, calls_month = facts.live.version, (facts.calls_day or 0.0) * DAYS_A_MONTH
     before, after = (
-        usd_month(seen.demand, version.architecture, version.memory_mb, _mean_ms(seen), calls_month, environments)
-        for environments in (seen.amount.always, wanted)
+        usd_month(facts.demand, version.architecture, version.memory_mb, _mean_ms(facts), calls_month, environments)
+        for environments in (facts.amount.always, wanted)
     )
     difference = after - before
-    spread = abs(difference) * _day_spread(seen.demand)
+    spread = abs(difference) * _day_spread(facts.demand)
     return Interval(round(difference, 4), round(difference - spread, 4), round(difference + spread, 4))
 
 
-def _without_timetable(seen: FunctionFacts, wanted: int) -> Interval | None:
+def _without_timetable(facts: FunctionFacts, wanted: int) -> Interval | None:
     """From the timetable in place to an amount at all times; None where no whole day is known."""
-    days = seen.days.whole() if seen.days is not None else None
+    days = facts.days.whole() if facts.days is not None else None
     if not days:
         return None
     after = Amount(wanted)
-    return bill_difference(seen, after, use_of(after, days).busy, days)
+    return bill_difference(facts, after, use_of(after, days).busy, days)
 
 
 def _after(now: Amount, wanted: int) -> dict[str, int]:
@@ -155,9 +155,9 @@ def _day_spread(demand: Demand) -> float:
     return 1.96 * math.sqrt(sum((day - mean) ** 2 for day in days) / (len(days) - 1) / len(days)) / mean
 
 
-def _mean_ms(seen: FunctionFacts) -> float:
-    size = seen.history.sizes.get(seen.live.version.memory_mb)
+def _mean_ms(facts: FunctionFacts) -> float:
+    size = facts.history.sizes.get(facts.live.version.memory_mb)
     if size is not None and size.durations.count:
         return size.durations.mean
     # Little's law backwards: busy environments are calls a millisecond times their duration.
-    return seen.demand.mean * 86_400_000 / seen.calls_day if seen.calls_day else 0.0
+    return facts.demand.mean * 86_400_000 / facts.calls_day if facts.calls_day else 0.0

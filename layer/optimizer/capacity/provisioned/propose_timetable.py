@@ -20,7 +20,7 @@ from optimizer.prices import aws_lambda
 from optimizer.traffic import Floats
 
 ACTION = "schedule_provisioned_concurrency"
-# Whole days, so that every weekday was seen.
+# Whole days, so that every weekday was facts.
 _LEAST_DAYS = 7
 _WEEK_HOURS = 168
 _WEEKS_A_MONTH = aws_lambda.SECONDS_A_MONTH / (_WEEK_HOURS * 3600)
@@ -44,40 +44,40 @@ class Choice:
         return float((self.tried.busy - floor.busy).sum()) / held if held else 0.0
 
 
-def plan_timetable(seen: FunctionFacts, flat: int, limits: ProvisionedConcurrency) -> Proposal | None:
+def plan_timetable(facts: FunctionFacts, flat: int, limits: ProvisionedConcurrency) -> Proposal | None:
     """A Change to a timetable, or a NoChange where the one in place is right; None: `flat` environments at all times
     are as good."""
-    before = seen.amount
-    days = seen.days.whole() if seen.days is not None else None
-    if not limits.by_the_hour or scheduling_hindrance(seen.live):
+    before = facts.amount
+    days = facts.days.whole() if facts.days is not None else None
+    if not limits.by_the_hour or scheduling_hindrance(facts.live):
         return None
     if days is None or len(days) < _LEAST_DAYS:
-        return _unchanged(seen, None) if before.timetable else None
-    version = seen.live.version
+        return _unchanged(facts, None) if before.timetable else None
+    version = facts.live.version
     least = least_worth(version.architecture, limits)
-    days = days.scaled(seen.level_ahead)
+    days = days.scaled(facts.level_ahead)
     now = use_of(before, days).worth(least)
     always = use_of(Amount(flat), days).worth(least)
-    choice = _choose(seen, days, least, limits)
+    choice = _choose(facts, days, least, limits)
     if choice is not None:
         worth = choice.tried.worth(least)
         if choice.utilisation >= limits.min_utilisation and all(
             surely_more(worth, other, days.weekdays) for other in (now, always)
         ):
-            return _change(seen, choice, least)
+            return _change(facts, choice, least)
     if before.timetable is None or surely_more(always, now, days.weekdays):
         return None
-    return _unchanged(seen, days)
+    return _unchanged(facts, days)
 
 
-def _choose(seen: FunctionFacts, days: LocalDays, least: float, limits: ProvisionedConcurrency) -> Choice | None:
+def _choose(facts: FunctionFacts, days: LocalDays, least: float, limits: ProvisionedConcurrency) -> Choice | None:
     """The best timetable within the limits; None where no hour is worth more than the others."""
-    version, reserved = seen.live.version, seen.live.reserved
+    version, reserved = facts.live.version, facts.live.reserved
     most = limits.max_per_function if reserved is None else min(limits.max_per_function, reserved - 1)
-    floor = seen.amount.always
+    floor = facts.amount.always
     while most > floor:
         week = best_week(days, least_utilisation=least, most=most, floor=floor)
-        timetable = Timetable.of_hours(week.hours, seen.timezone)
+        timetable = Timetable.of_hours(week.hours, facts.timezone)
         if not timetable.entries:
             return None
         usd_month = timetable.usd_month(version.architecture, version.memory_mb)
@@ -88,18 +88,18 @@ def _choose(seen: FunctionFacts, days: LocalDays, least: float, limits: Provisio
     return None
 
 
-def _change(seen: FunctionFacts, choice: Choice, least: float) -> Change:
-    before, timetable, tried = seen.amount, choice.timetable, choice.tried
-    architecture, memory_mb = seen.live.version.architecture, seen.live.version.memory_mb
+def _change(facts: FunctionFacts, choice: Choice, least: float) -> Change:
+    before, timetable, tried = facts.amount, choice.timetable, choice.tried
+    architecture, memory_mb = facts.live.version.architecture, facts.live.version.memory_mb
     after: dict[str, Any] = {"environments": timetable.most, "floor": choice.floor, "timetable": timetable.document()}
     if before.bounds is not None:
         most = max(before.bounds.maximum, timetable.most)
         after |= {"environments": most, "min": timetable.most, "max": most}
     usd_month = timetable.usd_month(architecture, memory_mb)
-    difference = bill_difference(seen, Amount(timetable.most, timetable=timetable), tried.busy, choice.days)
+    difference = bill_difference(facts, Amount(timetable.most, timetable=timetable), tried.busy, choice.days)
     worst = min((b / h for b, h in zip(tried.busy.tolist(), tried.held.tolist(), strict=True) if h), default=0.0)
     return propose(
-        seen,
+        facts,
         ACTION,
         after,
         (
@@ -120,7 +120,7 @@ def _change(seen: FunctionFacts, choice: Choice, least: float) -> Change:
             "environment_hours_week": sum(timetable.hours()),
             "days": len(choice.days),
             "kinds_of_days": choice.kinds,
-            "level_ahead": round(seen.level_ahead, 4),
+            "level_ahead": round(facts.level_ahead, 4),
             "by": "Application Auto Scaling" if before.bounds else "EventBridge Scheduler",
         },
         difference,
@@ -132,27 +132,27 @@ def _buys(architecture: str, least: float) -> str:
     return "environments cost less than on demand" if least >= pays - 0.001 else "the policy buys latency"
 
 
-def _unchanged(seen: FunctionFacts, days: LocalDays | None) -> NoChange:
-    assert seen.amount.timetable is not None  # noqa: S101  asked for only then
-    words = seen.amount.timetable.words()
+def _unchanged(facts: FunctionFacts, days: LocalDays | None) -> NoChange:
+    assert facts.amount.timetable is not None  # noqa: S101  asked for only then
+    words = facts.amount.timetable.words()
     if not days:
-        return leave(seen, f"The timetable stays ({words}): fewer than {_LEAST_DAYS} whole days of traffic are known.")
-    busy = use_of(seen.amount, days).utilisation
-    return leave(seen, f"No change needed: {words}, busy {busy:.0%} of that time.")
+        return leave(facts, f"The timetable stays ({words}): fewer than {_LEAST_DAYS} whole days of traffic are known.")
+    busy = use_of(facts.amount, days).utilisation
+    return leave(facts, f"No change needed: {words}, busy {busy:.0%} of that time.")
 
 
-def bill_difference(seen: FunctionFacts, after: Amount, busy_after: Floats, days: LocalDays) -> Interval:
+def bill_difference(facts: FunctionFacts, after: Amount, busy_after: Floats, days: LocalDays) -> Interval:
     """What happens to the bill of a month: what is held, less what its calls then cost less than on demand.
     busy_after: environment-hours that are busy on each of the days."""
-    architecture, memory_mb = seen.live.version.architecture, seen.live.version.memory_mb
+    architecture, memory_mb = facts.live.version.architecture, facts.live.version.memory_mb
     rates = aws_lambda.rates(architecture)
     cheaper = rates.tiers[0].gb_second_usd - rates.provisioned_duration_usd
     usd_busy_hour = float(aws_lambda.gb_seconds(memory_mb, 3_600_000) * cheaper)
-    more = busy_after - use_of(seen.amount, days).busy
+    more = busy_after - use_of(facts.amount, days).busy
     week = [more[days.weekdays == day] for day in range(7)]
     busy_hours = sum(float(same.mean()) for same in week if len(same))
     error = math.sqrt(sum(float(same.var(ddof=1)) / len(same) for same in week if len(same) > 1))
-    usd_held = usd_month_of(after, architecture, memory_mb) - usd_month_of(seen.amount, architecture, memory_mb)
+    usd_held = usd_month_of(after, architecture, memory_mb) - usd_month_of(facts.amount, architecture, memory_mb)
     usd = usd_held - usd_busy_hour * _WEEKS_A_MONTH * busy_hours
     spread = 1.96 * usd_busy_hour * _WEEKS_A_MONTH * error
     return Interval(round(usd, 4), round(usd - spread, 4), round(usd + spread, 4))
