@@ -1,4 +1,4 @@
-"""What planning memory on the past comes to: what would have been tried, and what it saves. Pure."""
+"""Results of planning memory on past traffic: the sizes that would have been tried, and the savings. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _NORMAL = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A size that was or would be tried, and what came of it: kept, reverted, proposed, ..."""
+    """A size that was or would be tried, and its outcome: kept, reverted, proposed, ..."""
 
     memory_mb: int
     outcome: str
@@ -25,7 +25,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class MemoryBacktestRow:
-    """One function. `saving`: USD a month, positive is less; None is not known. `note`: why nothing was tried."""
+    """One function. saving: USD a month, None where not known. note: the reason that nothing was tried."""
 
     name: str
     before_mb: int | None
@@ -36,7 +36,7 @@ class MemoryBacktestRow:
 
 
 def month_of_days(usd_days: Sequence[float]) -> Interval:
-    """USD a month with its 95 % interval from what each day came to (Student's t over the days)."""
+    """Return USD a month with its 95 % interval from the USD of each day (Student's t over the days)."""
     days = len(usd_days)
     mean = math.fsum(usd_days) / days if days else 0.0
     if days < 2:
@@ -47,7 +47,7 @@ def month_of_days(usd_days: Sequence[float]) -> Interval:
 
 
 def together(savings: Iterable[Interval]) -> Interval:
-    """The sum of independent estimates: their squared distances from the estimate add up."""
+    """Return the sum of independent estimates: their squared distances from the estimate add up."""
     known = list(savings)
     estimate = math.fsum(saving.estimate for saving in known)
     low = math.sqrt(math.fsum((saving.estimate - saving.low) ** 2 for saving in known))
@@ -56,8 +56,10 @@ def together(savings: Iterable[Interval]) -> Interval:
 
 
 def rows_of(proposals: Iterable[Change | NoChange], failed: Mapping[str, str]) -> list[MemoryBacktestRow]:
-    """What a planner proposes for the memory sizes of an account, by function, as rows; the saving is the expected
-    one, with the chance that a try is taken back in it."""
+    """Return one row for each memory proposal or failure of an account, sorted by function.
+
+    The saving is the expected one: it counts the probability that a try is rolled back.
+    """
     rows = [_row(proposal) for proposal in proposals if proposal.tuner is Tuner.MEMORY]
     rows += [MemoryBacktestRow(function_name(target), None, None, (), None, note=why) for target, why in failed.items()]
     return sorted(rows, key=lambda row: row.name)
@@ -79,5 +81,5 @@ def _row(proposal: Change | NoChange) -> MemoryBacktestRow:
 
 
 def document(rows: Sequence[MemoryBacktestRow], total: Interval) -> dict[str, Any]:
-    """The JSON object."""
+    """Return the JSON object that the command prints."""
     return {"functions": {row.name: row for row in rows}, "total": {"saving_usd_month": total}}

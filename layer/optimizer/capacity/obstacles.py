@@ -1,4 +1,4 @@
-"""What stands in the way of changing a function's capacity: another owner, another deploy, an unfit kind. Pure."""
+"""Obstacles to changing a function's capacity: another owner, another deployment, an unfit kind. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _TERRAFORM_TAGS = ("terraform", "tf:workspace", "tfc:workspace")
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why the change cannot be made here; `owner`: a template decides instead, and `message` says where to write."""
+    """The reason that a change cannot be applied. owner: a template decides instead, and `message` names the line."""
 
     rule: str
     message: str
@@ -21,13 +21,13 @@ class Obstacle:
 
 
 def obstacle(tuner: Tuner, live: LiveFunction, memory_mb: int | None = None) -> Obstacle | None:
-    """The first thing that stands in the way, or None. `memory_mb`: the size wanted, for the template line."""
+    """Return the first obstacle, or None. memory_mb: the wanted size, for the template line."""
     checks = _MEMORY if tuner is Tuner.MEMORY else _PROVISIONED
     return next((found for check in checks if (found := check(live, memory_mb))), None)
 
 
 def scheduling_hindrance(live: LiveFunction) -> Obstacle | None:
-    """Why no timetable can be put in place, or None."""
+    """Return the obstacle to a timetable, or None."""
     if live.placed is None:
         return Obstacle("timetable.unknown", "The schedules in place for the alias were not read.")
     if live.placed.team_actions:
@@ -70,7 +70,7 @@ def _terraform(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
 
 def _provisioned_cloudformation(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     # A scaling target's bounds are what the tool changes instead; without one, only what a template already set.
-    # A timetable in place is ours.
+    # A timetable in place was applied by us.
     if live.scaling is not None or live.provisioned is None or live.plans:
         return None
     stack = live.tags.get(_STACK_TAG)

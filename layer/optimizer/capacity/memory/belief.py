@@ -1,8 +1,8 @@
-"""What is believed of one function's curve: a mixture of Gaussian processes, one for each curve and noise level.
+"""The belief about one function's curve: a mixture of Gaussian processes, one for each curve and noise level.
 
 Each component says log duration(m) = log scale + curve(m) + smooth misfit(m) + own deviation of the size. Observing a
 size updates every component in closed form (Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2.2) and
-weighs it by how well it foretold the observation.
+weighs it by how well it predicted the observation.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,24 @@ import numpy as np
 from optimizer.capacity.memory.curves import NOISE, Array, log_shapes
 
 LOG_SCALE_MEAN = np.log(100.0)
-LOG_SCALE_SD = 3.0  # between one millisecond and a quarter of an hour, nearly nothing is known
+LOG_SCALE_SD = 3.0  # Nearly nothing is known before: one millisecond and a quarter of an hour are both likely.
 # How far a real curve strays from the family, smoothly: sizes a factor of two apart stray together.
 MISFIT_SD = 0.1
 MISFIT_LENGTH = 0.7  # in log memory
-# One measurement in twenty says little of the other sizes (a slow host, cold starts in the mean).
+# One measurement in twenty says little about the other sizes (a slow host, cold starts in the mean).
 OUTLIERS = 0.05
 OUTLIER_SD = 0.2
 UNLIKELY = 1e-3
-JITTER = 1e-7  # keeps a size that is measured exactly from dividing by zero when it is measured again
+# Without it, a size that was measured exactly would divide by zero when it is measured again.
+JITTER = 1e-7
 
 
 @dataclass(frozen=True)
 class Belief:
-    """Log weights (levels, curves), means (levels, curves, sizes), covariances (levels, sizes, sizes)."""
+    """A mixture of components, one for each noise level and curve.
+
+    log_weights: (levels, curves). means: of log ms, (levels, curves, sizes). covariances: (levels, sizes, sizes).
+    """
 
     sizes_mb: tuple[int, ...]
     log_weights: Array
@@ -35,7 +39,7 @@ class Belief:
 
     @classmethod
     def prior(cls, sizes_mb: Sequence[int]) -> "Belief":
-        """Before anything was measured."""
+        """Return the belief before anything was measured."""
         shapes, log_prior = log_shapes(sizes_mb)
         distance = np.subtract.outer(np.log(sizes_mb), np.log(sizes_mb))
         shared = LOG_SCALE_SD**2 + MISFIT_SD**2 * np.exp(-0.5 * (distance / MISFIT_LENGTH) ** 2)
@@ -48,8 +52,10 @@ class Belief:
         )
 
     def observe(self, memory_mb: int, log_duration: float, variance: float) -> "Belief":
-        """After a size's mean duration was measured with this error variance of its log, as an ordinary measurement
-        or as an outlier: each level of noise becomes two."""
+        """Return the belief after a size's mean duration was measured. variance: error variance of its log.
+
+        The measurement is an ordinary one or an outlier, so that each level of noise becomes two.
+        """
         ordinary = self._observe(memory_mb, log_duration, variance, 1.0 - OUTLIERS)
         outlier = self._observe(memory_mb, log_duration, variance + OUTLIER_SD**2, OUTLIERS)
         return Belief(
@@ -72,7 +78,7 @@ class Belief:
         )
 
     def _without_the_unlikely(self) -> "Belief":
-        """Levels and curves that hold next to none of the probability cost time and change nothing."""
+        """Drop levels and curves that hold next to none of the probability: they cost time and change nothing."""
         weights = self.weights
         levels = weights.sum(axis=1) > UNLIKELY
         curves = weights.sum(axis=0) > UNLIKELY / weights.shape[1]
@@ -86,11 +92,11 @@ class Belief:
 
     @property
     def weights(self) -> Array:
-        """Probability of each component, shape (levels, curves)."""
+        """Probability of each component, (levels, curves)."""
         return np.asarray(np.exp(self.log_weights - np.logaddexp.reduce(self.log_weights, axis=None)))
 
     def sample(self, curves: int) -> Array:
-        """Durations in ms on equally likely curves, shape (curves, sizes); the same belief gives the same curves."""
+        """Return durations in ms on equally likely curves, (curves, sizes); the same belief gives the same curves."""
         rng = np.random.default_rng(curves)
         shares = np.cumsum(self.weights.ravel())
         at = np.searchsorted(shares, (np.arange(curves) + 0.5) / curves * shares[-1])

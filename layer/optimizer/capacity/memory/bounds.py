@@ -1,4 +1,4 @@
-"""What a memory change is held to, what trying a size may come to within that, and the bill at a size. Pure."""
+"""Limits of a memory change, the outcome of trying a size within them, and the bill at a size. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -25,26 +25,28 @@ GOALS: Mapping[str, tuple[str, bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Duration ratios (after / before) that a change may reach: `slowdown` by the policy, `gain` before it brings
-    less than is worth a change (inf: it need not)."""
+    """Duration ratios (after / before) that a change may reach.
+
+    slowdown: allowed by the policy. gain: up to here the change brings enough to be worth it; inf where it need not.
+    """
 
     slowdown: float
     gain: float
 
     @property
     def most(self) -> float:
-        """Both together."""
+        """The largest ratio within both."""
         return min(self.slowdown, self.gain)
 
 
 def bounds_of(facts: FunctionFacts, limits: Memory, now: SizeHistory, after_mb: int, *, safety: bool) -> Bounds:
-    """Of a change to `after_mb`; `safety`: made for its memory, not for its price."""
+    """Return the limits of a change to `after_mb`. safety: it is made for its memory, not for its price."""
     slowdown = limits.max_slowdown
     if GOALS.get(limits.goal, ("cost", True))[1]:
-        # Slowdowns of several changes add up to no more than one may be.
+        # The slowdowns of several changes together must stay within that of one.
         first = next(size for size in facts.history.sizes.values() if size.durations.count)
         if first is not now:
-            # Both means are estimates; the sum of the steps must be likely to stay within.
+            # Both means are estimates; the steps together must be likely to stay within the limit.
             step = first.durations.mean_interval().low / now.durations.mean_interval().high
             slowdown = min(slowdown, slowdown * step)
     if safety:
@@ -63,7 +65,10 @@ def bounds_of(facts: FunctionFacts, limits: Memory, now: SizeHistory, after_mb: 
 def outcome_of(
     decision: memory_model.MemoryDecision, now: SizeHistory, bounds: Bounds, *, canary: bool
 ) -> TrialOutcome | None:
-    """Without a canary every call would pay for the try: then only what is expected to be kept is done."""
+    """Return the outcome of trying the size of the decision, or None where none of the likely ones is kept.
+
+    Without a canary every call would pay for the try, so that only a size expected to be kept has an outcome.
+    """
     likely = decision.predicted[decision.memory_mb]
     if not canary and likely.estimate > bounds.most * now.durations.mean:
         return None
@@ -75,7 +80,7 @@ def outcome_of(
 
 
 def observed_sizes(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]:
-    """What the model is told of each size, in the order in which they were first run."""
+    """Return what is known of each size, in the order in which they were first run."""
     return {
         mb: memory_model.SizeSeen(size.durations.mean, size.durations.count)
         for mb, size in history.sizes.items()
@@ -84,7 +89,10 @@ def observed_sizes(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]
 
 
 def bill(facts: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
-    """USD a month; per call where the number of calls is not known."""
+    """Return the bill in USD a month; in USD a call where the number of calls is not known.
+
+    duration_ratio: duration of a call as a multiple of that now, for the environments that are busy.
+    """
     calls_month = facts.calls_day * DAYS_A_MONTH if facts.calls_day else 1.0
     size = facts.history.sizes[facts.live.version.memory_mb]
     architecture = facts.live.version.architecture

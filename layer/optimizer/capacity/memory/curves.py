@@ -1,4 +1,4 @@
-"""The family of curves of duration against memory that a function may have, before anything is known of it.
+"""The family of curves of duration against memory that a function may have before anything is known of it.
 
     duration(m) = waiting + cpu work / speed(m) * pressure(m)
 
@@ -23,10 +23,10 @@ FULL_VCPU_MB = 1769
 PRESSURE_BELOW_MB = 256
 
 # Share of the duration at one vCPU that is CPU work: quantiles of the Jeffreys prior of a proportion, Beta(1/2, 1/2).
-# Functions mostly compute or mostly wait, and a little work tells much at 128 MB.
+# Functions mostly compute or mostly wait, and even little CPU work shows at 128 MB.
 CPU_SHARES = np.sin(np.pi / 2 * (np.arange(20) + 0.5) / 20) ** 2
 # vCPUs that the code can use, and how likely. Most functions are Python or Node.js, whose own code runs in one thread,
-# with a garbage collector, compiler or network thread beside it; six vCPUs are the most there are.
+# with a garbage collector, compiler or network thread beside it; six vCPUs are the most that Lambda has.
 THREADS = ((1.0, 0.6), (1.15, 0.12), (1.3, 0.12), (1.6, 0.08), (2.5, 0.05), (6.0, 0.03))
 # Extra CPU work at 128 MB.
 PRESSURE = ((0.0, 0.7), (0.3, 0.2), (1.0, 0.1))
@@ -37,7 +37,7 @@ NOISE = ((0.012, 0.62), (0.05, 0.22), (0.2, 0.16))
 
 
 def log_shapes(sizes_mb: Sequence[int]) -> tuple[Array, Array]:
-    """Log of the duration relative to that at one vCPU, shape (curves, sizes), and the prior log weight of each."""
+    """Return the log of the duration relative to one vCPU, (curves, sizes), and the log prior weight of each curve."""
     sizes = np.asarray(sizes_mb, dtype=float)
     share = sizes / FULL_VCPU_MB
     curves, weights = [], []

@@ -1,7 +1,7 @@
-"""The steps of a memory change of a function that is only called as $LATEST: the size is set, watched, and set back.
+"""The steps of a memory change of a function that is only called as $LATEST: set the size, observe it, set it back.
 
-There is no version to compare with and none to fall back to, so there is no canary: every call gets the new size at
-once. Pure; see memory_life for how the actions are used.
+There is no version to compare with or to fall back to, so there is no canary: every call gets the new size at once.
+Pure; executor.py carries the actions out.
 """
 
 from optimizer.capacity.live_function import LiveFunction
@@ -13,7 +13,7 @@ _SET_BY_US = frozenset({Phase.RESIZING, Phase.DONE})
 
 
 def apply(plan: Plan, phase: Phase, live: LiveFunction) -> Action:
-    """The next action on the way to the new size."""
+    """Return the next action on the way to the new size."""
     if live.latest.failed:
         return Abandon("the update of the function failed", failed=True)
     if not live.latest.settled:
@@ -26,7 +26,7 @@ def apply(plan: Plan, phase: Phase, live: LiveFunction) -> Action:
 
 
 def revert(plan: Plan, phase: Phase, live: LiveFunction) -> Action:
-    """The next action on the way back; a size that somebody else set stays."""
+    """Return the next action on the way back; a size that somebody else set stays."""
     if live.latest.memory_mb == plan.before_mb or phase not in _SET_BY_US:
         return Done()
     if live.latest.memory_mb != plan.after_mb:

@@ -1,8 +1,8 @@
-"""Which memory size a function should run at next, from the sizes that it has run at so far.
+"""Choose the memory size that a function should run at next, from the sizes that it has run at so far.
 
-An experiment with few tries. The belief about the function's curve (memory_belief.py) gives curves that are all equally
-likely; on each, every plan of one or two more tries ends with some size at some loss against the best size of all. The
-try with the smallest mean loss is made next, and the best size seen is kept when no try is worth it.
+The choice is an experiment with few tries. The belief about the function's curve (belief.py) gives curves that are all
+equally likely. On each curve, every plan of one or two more tries ends with some size, at some loss against the best
+size of all. The try with the smallest mean loss comes next; when no try is worth it, the best size so far stays.
 """
 
 import math
@@ -17,9 +17,9 @@ from optimizer.capacity.memory.value import Objective, usd_per_gb_s
 from optimizer.core import Interval, OptimizerError, figure
 
 DURATION_POWER: Mapping[str, int] = {"cost": 0, "cost_guarded": 0, "balanced": 1}
-# A quarter of the median drift of a function between months (2 %): less cannot be told from noise.
+# A quarter of the median drift of a function between months (2 %): a smaller gain cannot be told from noise.
 WORTH_A_CHANGE = 0.005
-# Coefficient of variation of single calls, where only their mean is known.
+# Coefficient of variation assumed of single calls, of which only the mean is known.
 CALL_VARIATION = 0.5
 CURVES = 8000
 GROUPS = 32
@@ -35,7 +35,7 @@ class NothingObserved(OptimizerError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SizeSeen:
-    """Mean duration of the calls at a size; `invocations` 0: how many there were is not known."""
+    """The mean duration of the calls at a size. invocations: their number, 0 where it is not known."""
 
     mean_duration_ms: float
     invocations: int
@@ -65,11 +65,13 @@ def choose(
     max_slowdown: float | None,
     changes_left: int,
 ) -> MemoryDecision:
-    """The next allowed size to try, or the best one seen; with no change left always an observed one.
+    """Return the next allowed size to try, or the best observed one; with no change left, always an observed one.
 
-    `observed` holds the sizes in the order in which the function ran at them: `max_slowdown` is the largest mean
-    duration as a multiple of that at the first (None: no limit). If no observed size is both allowed and fast enough,
-    the current one is kept. UnknownGoal, NothingObserved, or UnknownArchitecture of prices.py.
+    observed: the sizes in the order in which the function ran at them. max_slowdown: the largest mean duration as a
+    multiple of that at the first size; None for no limit. changes_left: how many more sizes may be tried. If no
+    observed size is both allowed and fast enough, the current one stays.
+
+    Raises UnknownGoal, NothingObserved, or UnknownArchitecture of the prices.
     """
     if goal not in DURATION_POWER:
         raise UnknownGoal(f"goal {goal!r}: one of {', '.join(DURATION_POWER)}")
@@ -94,7 +96,7 @@ def choose(
     )
     first = {belief.sizes_mb[at]: stay - regret for at, regret in zip(columns, regrets.tolist(), strict=True)}
     if len(observed) == 1 and objective.duration_power:
-        # One size does not tell how much slower a smaller one is: where duration counts, the first step goes up.
+        # One size does not show how much slower a smaller one is: where duration counts, the first step goes up.
         first = {mb: gain for mb, gain in first.items() if mb > current_mb} or first
     try_mb = max(first, key=lambda mb: first[mb])
     if first[try_mb] < WORTH_A_CHANGE:
@@ -113,7 +115,7 @@ def choose(
 
 
 def believe(observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int]) -> Belief:
-    """What is known of the curve at the allowed and the observed sizes."""
+    """Return the belief about the curve at the allowed and the observed sizes."""
     belief = Belief.prior(sorted({*allowed_mb, *observed}))
     for memory_mb, seen in observed.items():
         variance = CALL_VARIATION**2 / seen.invocations if seen.invocations else 0.0
@@ -135,14 +137,15 @@ def _best_seen(
 
 
 def _expected_regrets(values: Array, best: float, changes_left: int) -> tuple[float, Array]:
-    """Mean of (best size found / best size of all - 1) without a try, and after trying each column first and, where
-    another change is left, the best other column then, chosen by what the first showed.
+    """Return the mean of (best size found / best size of all - 1) without a try, and after trying each column first.
 
-    `values`: of the sizes not seen yet, shape (curves, sizes), infinite where too slow; `best`: the best value seen.
-    The curves are grouped by the value at the first try: within a group it is as good as known.
+    Where another change is left, the best other column follows the first, chosen by what the first showed: the curves
+    are grouped by their value at the first try, and within a group that value is as good as known.
+
+    values: of the sizes not observed yet, (curves, sizes), infinite where too slow. best: the best observed value.
     """
     least = np.minimum(values.min(axis=1), best)[:, None]
-    left = np.minimum(values, best) / least - 1.0  # what is missed after this try alone, (curves, sizes)
+    left = np.minimum(values, best) / least - 1.0  # the loss after this try alone, (curves, sizes)
     stay = float(np.mean(best / least - 1.0))
     if changes_left == 1 or values.shape[1] == 1:
         return stay, np.asarray(np.mean(left, axis=0))

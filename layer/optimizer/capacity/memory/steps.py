@@ -1,11 +1,11 @@
-"""The steps of a memory change, one at a time: from what is recorded and what is live, what to do next. Pure.
+"""The steps of a memory change, one at a time: decide from what is recorded and what is live what to do next. Pure.
 
-The plan of a canary: $LATEST gets the new size, is published, gets its old size back at once (so that a deploy by
-the team during the watch releases nothing of ours), and the new version gets a share of the alias' calls. Keeping
-moves the alias over and gives $LATEST the new size; taking back only moves the alias.
+The plan of a canary: $LATEST gets the new size, is published, and gets its old size back at once, so that a deployment
+by the team during the observation releases nothing of ours. The new version then gets a share of the alias' calls.
+Keeping the change moves the alias over and gives $LATEST the new size; rolling back only moves the alias.
 
-Every write is guarded by the revision that was read with the state it was decided on, and what is on the alias is
-judged by content, never by our memory of what we did: so a step may die after any call and be run again.
+Every write is guarded by the revision that was read with the state it was decided on, and the version on the alias is
+judged by its content, never by what was recorded as done. So a step may die after any call and be run again.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,11 @@ from optimizer.capacity.live_function import LiveFunction, Version
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the change record says: the alias' version and size before, the size after, the canary's share of the
-    calls (zero: the whole alias at once, where provisioned concurrency forbids weights)."""
+    """The planned change.
+
+    version, before_mb: of the alias before. weight: the canary's share of the calls (0 to 1); 0 moves the whole alias
+    at once, where provisioned concurrency forbids weights. provisioned: environments that the alias holds.
+    """
 
     version: str
     before_mb: int
@@ -28,8 +31,10 @@ class Plan:
 
 
 class Phase(StrEnum):
-    """How far the change has come; recorded before each write that it allows. Only in RESIZING, PUBLISHING and
-    KEEPING may a new size of $LATEST be ours."""
+    """The progress of the change, recorded before each write that it allows.
+
+    Only in RESIZING, PUBLISHING and KEEPING may a new size of $LATEST be ours.
+    """
 
     NEW = "new"
     RESIZING = "resizing"
@@ -64,14 +69,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """Give the alias the provisioned concurrency back that it had."""
+    """Set the provisioned concurrency that the alias had."""
 
     environments: int
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Lambda is at work; look again later. `soon`: it may be over within this call."""
+    """Lambda is at work; try again later. soon: it may end within this call."""
 
     reason: str
     soon: bool = True
@@ -79,15 +84,17 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step is complete; `note` is what a person should know."""
+    """The step is complete. note: for the people who read the change; may be empty."""
 
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """The team's own deploy came in between, or (`failed`) Lambda could not do it: what is ours must be taken away,
-    what is theirs stays."""
+    """The change cannot go on: what is ours must be removed, and what the team set stays.
+
+    failed: Lambda could not do it; otherwise the team deployed in between.
+    """
 
     reason: str
     failed: bool = False
@@ -97,7 +104,7 @@ type Action = SetLatestMemory | Publish | Route | Provision | Wait | Done | Aban
 
 
 def apply(plan: Plan, phase: Phase, candidate: Version | None, live: LiveFunction) -> Action:
-    """The next action on the way to the canary. `candidate`: the version we published, if we have."""
+    """Return the next action on the way to the canary. candidate: the version we published, if we have."""
     theirs = _theirs(plan, candidate, live)
     if theirs:
         return Abandon(theirs)
@@ -111,7 +118,7 @@ def apply(plan: Plan, phase: Phase, candidate: Version | None, live: LiveFunctio
 
 
 def keep(plan: Plan, candidate: Version, live: LiveFunction) -> Action:
-    """The next action on the way to the new size for every call."""
+    """Return the next action on the way to the new size for every call."""
     moved = live.alias_version == candidate.name and not live.weights
     if not moved:
         theirs = _theirs(plan, candidate, live)
@@ -132,14 +139,14 @@ def keep(plan: Plan, candidate: Version, live: LiveFunction) -> Action:
 
 
 def revert(plan: Plan, phase: Phase, candidate: Version | None, live: LiveFunction) -> Action:
-    """The next action on the way back; what the team did meanwhile stays."""
+    """Return the next action on the way back; what the team did meanwhile stays."""
     if candidate is not None and candidate.name in live.weights:
         others = {version: weight for version, weight in live.weights.items() if version != candidate.name}
         return Route(live.alias_version, others)
     if candidate is not None and live.alias_version == candidate.name:
         return Route(plan.version, live.weights)
     if phase in _OURS_IN_LATEST and live.latest.memory_mb == plan.after_mb:
-        # Only the size is ours; whatever code the team put there meanwhile is not touched.
+        # Only the size is ours; code that the team put there meanwhile is not touched.
         if not live.latest.settled and not live.latest.failed:
             return Wait("$LATEST is being updated")
         return SetLatestMemory(plan.before_mb)
@@ -149,7 +156,7 @@ def revert(plan: Plan, phase: Phase, candidate: Version | None, live: LiveFuncti
 
 
 def _theirs(plan: Plan, candidate: Version | None, live: LiveFunction) -> str:
-    """What somebody else changed on the alias or in $LATEST, in words; empty if nothing."""
+    """Return what somebody else changed on the alias or in $LATEST, in words; empty if nothing."""
     ours = {plan.version} if candidate is None or plan.weight else {plan.version, candidate.name}
     if live.alias_version not in ours:
         return f"the alias was moved to version {live.alias_version}"
@@ -193,7 +200,7 @@ def _direct(plan: Plan, candidate: Version, live: LiveFunction) -> Action:
 
 
 def _provisioned(plan: Plan, live: LiveFunction) -> Action | None:
-    """Bring back what the alias had; Lambda moves it along with the alias, which takes minutes."""
+    """Return the action that restores what the alias had; Lambda moves it along with the alias, within minutes."""
     if plan.provisioned == 0 or live.scaling is not None or live.weights:
         return None
     if live.provisioned is None:

@@ -1,4 +1,4 @@
-"""What the alias of a function holds, or is to hold, of provisioned concurrency. Pure."""
+"""The provisioned concurrency that an alias holds or is to hold. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,17 +9,18 @@ from optimizer.capacity.live_function import LiveFunction, Scaling
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.core import Change
 
-# The id of a Change of this tuner begins with it; what follows stands for the Change in the names of its schedules.
+# The id of a Change of this tuner begins with it; the rest stands for the Change in the names of its schedules.
 _ID_PREFIX = "provisioned-concurrency-"
 
+# Environments, or the least and the most of a scaling target.
 type Place = tuple[int, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Environments, or the bounds that Application Auto Scaling keeps them within; with a timetable, the most of both.
+    """Environments, or the bounds that Application Auto Scaling keeps them within; with a timetable, its largest.
 
-    plan: the mark of the Change whose timetable it is. floor: what stays at all times when the timetable is gone.
+    plan: the mark of the Change that the timetable belongs to. floor: environments that stay without the timetable.
     """
 
     environments: int
@@ -30,7 +31,7 @@ class Amount:
 
     @classmethod
     def of(cls, part: Mapping[str, Any], plan: str = "") -> "Amount":
-        """Read the `before` or `after` of a Change. `plan`: the mark of the Change itself, for its `after`."""
+        """Read the `before` or `after` of a Change. plan: the mark of the Change itself, for its `after`."""
         timetable = Timetable.from_document(part["timetable"]) if part.get("timetable") else None
         return cls(
             environments=int(part["environments"]),
@@ -42,15 +43,15 @@ class Amount:
 
     @classmethod
     def in_place(cls, change: Change, live: LiveFunction) -> "Amount":
-        """What a Change left that put a timetable in place; the largest size of a scaling target is as it is now."""
-        there = cls.of(change.after, mark_of(change.id))
-        if live.scaling is None or there.bounds is None:
-            return there
+        """Return the amount of a Change whose timetable is in place; a scaling target has its largest size of now."""
+        placed = cls.of(change.after, mark_of(change.id))
+        if live.scaling is None or placed.bounds is None:
+            return placed
         most = live.scaling.maximum
-        return replace(there, environments=most, bounds=Scaling(there.bounds.minimum, most))
+        return replace(placed, environments=most, bounds=Scaling(placed.bounds.minimum, most))
 
     def document(self) -> dict[str, Any]:
-        """As the `before` of a Change."""
+        """Return the JSON object that stands as `before` of a Change."""
         part: dict[str, Any] = {"environments": self.environments}
         if self.bounds is not None:
             part |= {"min": self.bounds.minimum, "max": self.bounds.maximum}
@@ -66,13 +67,13 @@ class Amount:
         return self.bounds.minimum if self.bounds else self.environments
 
     def at(self, moment: datetime) -> Place:
-        """What is to be held at a moment: environments, or the least and the most of a scaling target."""
+        """Return what is to be held at a moment."""
         least = self.always if self.timetable is None else self.timetable.held_at(moment)
         return least, self.bounds.maximum if self.bounds else None
 
     @property
     def places(self) -> frozenset[Place]:
-        """What is held at some time."""
+        """All that is held at some time of the week."""
         most = self.bounds.maximum if self.bounds else None
         if self.timetable is not None:
             return frozenset((environments, most) for environments in self.timetable.amounts)
@@ -80,31 +81,31 @@ class Amount:
 
 
 def mark_of(change_id: str) -> str:
-    """What stands for a Change in the names of its schedules."""
+    """Return the text that stands for a Change in the names of its schedules."""
     return change_id.removeprefix(_ID_PREFIX)
 
 
 def change_id_of(mark: str) -> str:
-    """`mark_of` read back."""
+    """Return the id of the Change that a mark stands for."""
     return _ID_PREFIX + mark
 
 
 def held(live: LiveFunction) -> Amount:
-    """What the alias holds at this moment; with a scaling target, its largest size counts."""
+    """Return what the alias holds now; of a scaling target, its largest size counts."""
     if live.scaling is not None:
         return Amount(live.scaling.maximum, live.scaling)
     return Amount(live.provisioned.requested if live.provisioned else 0)
 
 
 def place(live: LiveFunction) -> Place:
-    """The same in the form of `Amount.at`."""
+    """Return what the alias holds now in the form of `Amount.at`."""
     if live.scaling is not None:
         return live.scaling.minimum, live.scaling.maximum
     return live.provisioned.requested if live.provisioned else 0, None
 
 
 def is_held(amount: Amount, live: LiveFunction) -> bool:
-    """Whether the alias is as the amount says, at some time of its timetable, and no other timetable is in place."""
+    """Return True where the alias holds the amount at some time of the week and no other timetable is in place."""
     plans = {amount.plan} if amount.plan else set()
     same_owner = (live.scaling is None) == (amount.bounds is None)
     return same_owner and set(live.plans) == plans and place(live) in amount.places

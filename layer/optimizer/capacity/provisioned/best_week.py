@@ -1,4 +1,4 @@
-"""Which environments of a week are worth holding, tried on days that the week was not made from. Pure."""
+"""Find the environments of a week that are worth holding, and test them on days that were left out. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from optimizer.traffic import Floats, Series
 from optimizer.traffic.forecast import TooLittleHistory, forecast_hours
 
 _DAY, _WEEK = 24, 7 * 24
-# A difference that chance alone would make in one of twenty cases is none.
+# A difference that chance alone makes in one of twenty cases does not count.
 _CERTAIN = 1.645
-# Which weekdays are taken together, the fewest kinds of days first.
+# Weekdays that are taken together have the same number; the fewest kinds of days come first.
 KINDS: Mapping[str, tuple[int, ...]] = {
     "every day alike": (0,) * 7,
     "weekdays and weekends": (0, 0, 0, 0, 0, 1, 1),
@@ -27,8 +27,11 @@ KINDS: Mapping[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class TriedWeek:
-    """hours: environments of each hour of the week, Monday first. tried: its use on the days, each left out of the week
-    it was tried on. kinds: which days were taken together."""
+    """A week with its test.
+
+    hours: environments of each hour of the week, Monday first. tried: its use on past days, each left out of the week
+    that it was tested with. kinds: the weekdays taken together.
+    """
 
     hours: tuple[int, ...]
     tried: Use
@@ -36,8 +39,11 @@ class TriedWeek:
 
 
 def best_week(days: LocalDays, *, least_utilisation: float, most: int, floor: int = 0) -> TriedWeek:
-    """Days of a kind are taken together, in as few kinds as may be: more only where that is surely worth more on days
-    left out."""
+    """Return the week worth most. least_utilisation: 0 to 1. most, floor: bounds of the environments.
+
+    Days of a kind are taken together, in as few kinds as possible: in more only where that is surely worth more on days
+    left out.
+    """
     levels = min(most, math.ceil(float(np.nanmax(days.busy, initial=0.0))))
     used = days.used(max(levels, floor))
     everything = np.ones(len(days), bool)
@@ -64,7 +70,7 @@ def best_week(days: LocalDays, *, least_utilisation: float, most: int, floor: in
 
 
 def surely_more(worth: Floats, other: Floats, weekdays: NDArray[np.int64]) -> bool:
-    """Whether the one was worth more than the other on the days, by more than chance makes of days of one weekday."""
+    """Return True where one worth is above the other by more than days of the same weekday differ by chance."""
     difference = worth - other
     variance = 0.0
     for weekday in range(7):
@@ -77,8 +83,10 @@ def surely_more(worth: Floats, other: Floats, weekdays: NDArray[np.int64]) -> bo
 
 
 def level_ahead(hours: Series, timezone: str) -> float:
-    """The traffic that is forecast for the next day as a multiple of that of the same hours one and two weeks before,
-    but no further from it than these two weeks were from each other; 1 where there is too little to tell."""
+    """Return the traffic forecast for the next day as a multiple of the same hours one and two weeks before.
+
+    The multiple is no further from 1 than these two weeks were from each other; 1 where too little is known.
+    """
     calls = hours.values["invocations"] if len(hours) else np.empty(0)
     last, before = (float(np.nansum(calls[len(calls) - n * _WEEK :][:_WEEK])) for n in (1, 2))
     if len(calls) < 2 * _WEEK or not last or not before:
@@ -96,7 +104,7 @@ def level_ahead(hours: Series, timezone: str) -> float:
 
 
 def _usual(used: Floats, of_day: NDArray[np.int64], kinds: tuple[int, ...], among: NDArray[np.bool_]) -> Floats:
-    """[environments, 168]: the mean share of each hour of the week over the days of its kind that count."""
+    """Return the mean share of each hour of the week over the days of its kind among `among`, [environments, 168]."""
     week = np.full((len(used), 7, _DAY), np.nan)
     for kind in set(kinds):
         some = used[:, among & (of_day == kind)]

@@ -1,4 +1,4 @@
-"""Provisioned concurrency by the hour of the week: how many environments are worth holding in each. Pure."""
+"""Provisioned concurrency by the hour of the week: the environments worth holding in each hour. Pure."""
 
 import numpy as np
 
@@ -9,20 +9,20 @@ _HOUR = 60
 
 
 def scheduled_minimum(used: Floats, *, least_utilisation: float, floor: int = 0) -> tuple[int, ...]:
-    """Hold each further environment through those hours in which it is busy enough.
+    """Return the environments to hold in each hour: each further one through the hours in which it is busy enough.
 
     used: [environments, hours], the share of each hour in which the first, second, ... environment is expected to be
-    busy; NaN not known, which holds nothing. The last hour comes before the first: the week goes on. least_utilisation:
-    from which share of busy time on an environment is worth its price (the break-even, or less where the policy buys
-    latency). floor: environments that are held in any case. To start one costs what it costs until it is ready, so that
-    none is given back for an hour to be started again.
+    busy; NaN for not known, which holds nothing. The last hour comes before the first: the week repeats.
+    least_utilisation: the share of busy time from which an environment is worth its price (the break-even, or less
+    where the policy buys latency). floor: environments that are always held. Starting an environment costs its price
+    until it is ready, so that none is given back for an hour only to be started again.
     """
     if not 0 < least_utilisation <= 1:
         raise ValueError(f"least_utilisation must be above 0 and at most 1, not {least_utilisation}")
     held = np.full(used.shape[1], floor)
     for share in np.nan_to_num(used[floor:], nan=0.0):
         worth = share - least_utilisation
-        # Nobody needs a later environment where this one is not busy enough in any hour.
+        # Where this environment is not busy enough in any hour, no further one is.
         if not (worth > 0).any():
             break
         through = _worth_holding(worth, least_utilisation * READY_MINUTES / _HOUR)
@@ -33,14 +33,19 @@ def scheduled_minimum(used: Floats, *, least_utilisation: float, floor: int = 0)
 
 
 def _worth_holding(worth: Floats, start_cost: float) -> np.ndarray:
-    """The hours that add up to the most worth, less `start_cost` for each time that holding begins. Exact: the better
-    of the weeks that begin and end with nothing held, and held."""
+    """Return the hours that add up to the most worth, less `start_cost` for each time that holding begins.
+
+    The result is exact: the better of the weeks that begin and end with nothing held, and with the environment held.
+    """
     weeks = [_best_week(worth, start_cost, state) for state in (False, True)]
     return max(weeks, key=lambda week: week[0])[1]
 
 
 def _best_week(worth: Floats, start_cost: float, state: bool) -> tuple[float, np.ndarray]:
-    """By dynamic programming backwards, `state` held before the first hour and in the last; of equals, nothing is."""
+    """Return worth and hours by dynamic programming backwards; `state`: held before the first hour and in the last.
+
+    Where holding is worth exactly as much as not holding, nothing is held.
+    """
     hours = len(worth)
     gain = np.full((hours + 1, 2), -np.inf)
     gain[hours, int(state)] = 0.0

@@ -1,4 +1,4 @@
-"""How many environments are busy, minute by minute, and how well provisioned concurrency would be used. Pure."""
+"""Busy environments minute by minute, and how well provisioned concurrency would be used. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from optimizer.traffic import Floats, Series
 
 _DAY_MINUTES = 1440
 DAYS_A_MONTH = 365 / 12
-# List prices are rounded: 60 % in the policy means the break-even, not a purchase below it.
+# List prices are rounded: 60 % in the policy means the break-even, not a purchase of latency below it.
 _SAME = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """busy: environments at work in each known minute, on average (Little's law: calls times duration)."""
+    """The load of a function. busy: environments at work on average in each known minute (Little's law)."""
 
     busy: Floats
 
@@ -28,19 +28,19 @@ class Demand:
 
     @property
     def days(self) -> float:
-        """How long a time is known."""
+        """Length of the known time in days."""
         return len(self.busy) / _DAY_MINUTES
 
     def scaled(self, duration_ratio: float) -> "Demand":
-        """The demand if every call took so many times as long."""
+        """Return the demand if every call took so many times as long."""
         return Demand(self.busy * duration_ratio)
 
     def served(self, environments: int) -> float:
-        """Busy environments, on average, that so many provisioned ones take over."""
+        """Return the busy environments, on average, that so many provisioned ones take over."""
         return float(np.minimum(self.busy, environments).mean()) if len(self.busy) else 0.0
 
     def utilisation(self, environments: int) -> float:
-        """The share of their time (0 to 1) that so many provisioned environments would be busy."""
+        """Return the share of their time (0 to 1) that so many provisioned environments would be busy."""
         return self.served(environments) / environments if environments else 0.0
 
     @property
@@ -58,8 +58,11 @@ def busy_environments(minutes: Series) -> Floats:
 
 
 def worth_holding(demand: Demand, architecture: str, memory_mb: int, limits: ProvisionedConcurrency) -> int:
-    """How many environments to hold all the time: each that is busy for longer than the break-even pays for itself;
-    where the policy accepts a lower use, latency is bought with the rest of its budget."""
+    """Return the number of environments to hold at all times.
+
+    Each environment that is busy above the break-even pays for itself; where the policy accepts a lower use, the rest
+    of its budget buys latency.
+    """
     pays = float(aws_lambda.break_even_utilisation(architecture))
     buys_latency = limits.min_utilisation < pays - _SAME
     held = 0
@@ -75,29 +78,33 @@ def worth_holding(demand: Demand, architecture: str, memory_mb: int, limits: Pro
 
 
 def least_worth(architecture: str, limits: ProvisionedConcurrency) -> float:
-    """The share of its time that an environment must be busy to be worth holding: the break-even, or what the policy
-    says where it accepts less for the sake of latency, or wants more."""
+    """Return the share of its time (0 to 1) that an environment must be busy to be worth holding.
+
+    It is the break-even, or what the policy says where it accepts less for the sake of latency, or wants more.
+    """
     pays = float(aws_lambda.break_even_utilisation(architecture))
-    # The least that is asked for anywhere: an environment that is never called is worth nothing.
+    # At least 1 %: an environment that is never called is worth nothing.
     wanted = max(limits.min_utilisation, 0.01)
     return pays if abs(wanted - pays) < _SAME else wanted
 
 
 def budget_month(limits: ProvisionedConcurrency) -> float:
-    """The smaller of the month's budget and that of its days, in USD."""
+    """Return the smaller of the monthly budget and a month of daily budgets, in USD."""
     return min(limits.max_usd_month, limits.max_usd_day * DAYS_A_MONTH)
 
 
 def provisioned_usd_month(architecture: str, memory_mb: int, environments: int) -> float:
-    """What so many environments cost a month if they are held all the time, before any call."""
+    """Return the USD a month that so many environments cost if held at all times, before any call."""
     return float(aws_lambda.provisioned_usd(architecture, memory_mb, environments, aws_lambda.SECONDS_A_MONTH))
 
 
 def usd_month(
     demand: Demand, architecture: str, memory_mb: int, mean_duration_ms: float, calls_month: float, environments: int
 ) -> float:
-    """The function's bill of a month: calls on provisioned environments at their cheaper rate, the rest on demand,
-    and what is held. List prices of the first tier."""
+    """Return the function's bill in USD a month, at list prices of the first tier.
+
+    It is calls on provisioned environments at their cheaper rate, other calls on demand, and what is held.
+    """
     share = demand.served(environments) / demand.mean if demand.mean else 0.0
     on_demand = float(aws_lambda.call_usd(architecture, memory_mb, mean_duration_ms))
     provisioned = float(aws_lambda.provisioned_call_usd(architecture, memory_mb, mean_duration_ms))

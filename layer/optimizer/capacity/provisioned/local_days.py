@@ -1,5 +1,4 @@
-"""Busy environments of past days, hour by hour in local time, and what holding some of them would have been worth.
-Pure."""
+"""Busy environments of past days in local time, and the worth that holding some of them would have had. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,16 +16,18 @@ _HOURS, _HOUR = 24, 60
 
 @dataclass(frozen=True, slots=True)
 class LocalDays:
-    """busy: [days, 24, 60] environments at work on average in each local minute (Little's law), NaN not known.
-    weekdays: of each day, 0 is Monday. An hour that clocks skip is not known; of one that comes twice, the later
-    counts."""
+    """The load of past days in local time.
+
+    busy: [days, 24, 60] environments at work on average in each local minute (Little's law), NaN not known. weekdays:
+    of each day, 0 is Monday. An hour that clocks skip is not known; of an hour that comes twice, the later one counts.
+    """
 
     busy: Floats
     weekdays: NDArray[np.int64]
 
     @classmethod
     def of(cls, minutes: Series, timezone: str) -> "LocalDays":
-        """From a minute series of a history."""
+        """Read the minute series of a history."""
         if not len(minutes):
             return cls(np.zeros((0, _HOURS, _HOUR)), np.zeros(0, np.int64))
         number = minutes.start + np.arange(len(minutes))
@@ -43,20 +44,20 @@ class LocalDays:
         return len(self.busy)
 
     def whole(self) -> "LocalDays":
-        """Those of which every hour is known in part at least, the one that clocks skip left out."""
+        """Return the days of which each hour is known at least in part, but for the hour that clocks skip."""
         hours = (~np.isnan(self.busy)).any(axis=2).sum(axis=1)
         keep = hours >= _HOURS - 1
         return LocalDays(self.busy[keep], self.weekdays[keep])
 
     def scaled(self, factor: float) -> "LocalDays":
-        """The same days at another level of traffic."""
+        """Return the same days at another level of traffic."""
         return LocalDays(self.busy * factor, self.weekdays)
 
     def used(self, environments: int) -> Floats:
-        """[environments, days, 24]: the share of each hour in which the first, second, ... environment is busy.
+        """Return the share of each hour in which the first, second, ... environment is busy, [environments, days, 24].
 
-        Calls come at random, so that even below their number some find all environments busy and go elsewhere while at
-        other moments some idle: of a load a the n-th takes a (B(n - 1) - B(n)), B being Erlang's loss formula
+        Calls come at random, so that some find all environments busy even where there are enough on average, while at
+        other moments environments idle. Of a load a, the n-th takes a (B(n - 1) - B(n)), B being Erlang's loss formula
         (A. K. Erlang, 1917; it holds for any distribution of the durations).
         """
         shares, lost = [], np.ones_like(self.busy)
@@ -75,26 +76,28 @@ def _hourly_mean(minutes: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a week of environments would have meant on each of the days: environment-hours held and busy in the hours
-    that are known, and how often some were started."""
+    """The use of a week of environments on each of the days.
+
+    held, busy: environment-hours in the hours that are known. starts: environments started.
+    """
 
     held: Floats
     busy: Floats
     starts: Floats
 
     def worth(self, least_utilisation: float) -> Floats:
-        """Of each day, in busy environment-hours: what was busy beyond what has to be to be worth its price."""
+        """Return the worth of each day in busy environment-hours: the use beyond that which pays for the price."""
         return self.busy - least_utilisation * (self.held + self.starts * READY_MINUTES / _HOUR)
 
     @property
     def utilisation(self) -> float:
-        """The share of the time held that was busy; 0 if nothing was held."""
+        """The share of the held time that was busy (0 to 1); 0 if nothing was held."""
         held = float(self.held.sum())
         return float(self.busy.sum()) / held if held else 0.0
 
 
 def use(used: Floats, weekdays: NDArray[np.int64], weeks: Sequence[Sequence[int]]) -> Use:
-    """`used`: as of LocalDays. `weeks`: for each of the days the 168 environments held, Monday first."""
+    """Return the use on the days. used: from LocalDays. weeks: for each day 168 environments held, Monday first."""
     table = np.array(weeks, np.int64).reshape(len(weekdays), 7, _HOURS)
     days = np.arange(len(weekdays))
     held = table[days, weekdays]

@@ -1,4 +1,4 @@
-"""Proposes for one function an amount of provisioned concurrency, or says why not. Pure."""
+"""Proposes an amount of provisioned concurrency for one function, or says why none. Pure."""
 
 import math
 
@@ -20,12 +20,12 @@ from optimizer.core import Change, Interval, NoChange, Risk, Tuner
 from optimizer.policy import Mode, Policy
 from optimizer.prices import aws_lambda
 
-# Days of traffic by the minute without which nothing is said about provisioned concurrency.
+# With fewer days of traffic by the minute, nothing is proposed.
 _LEAST_DAYS = 3.0
 
 
 def plan_provisioned(facts: FunctionFacts, policy: Policy) -> Proposal:
-    """A Change, or why not. Both hold what the function costs now."""
+    """Return a Change, or a NoChange with the reason; both hold what the function costs now."""
     live, now, limits = facts.live, facts.amount, policy.provisioned_concurrency
     blocked = obstacle(Tuner.PROVISIONED_CONCURRENCY, live)
     unknown = _unknown(facts, now, blocked)
@@ -48,7 +48,7 @@ def plan_provisioned(facts: FunctionFacts, policy: Policy) -> Proposal:
 
 
 def _unknown(facts: FunctionFacts, now: Amount, blocked: Obstacle | None) -> str:
-    """Why nothing can be said; empty if something can."""
+    """Return the reason that nothing can be proposed; empty if something can."""
     if blocked and not blocked.owner:
         return blocked.message
     if facts.demand.days < _LEAST_DAYS or facts.calls_day is None:
@@ -60,13 +60,13 @@ def _with_what_is_held(wanted: int, now: Amount, facts: FunctionFacts) -> int:
     if now.timetable is not None or now.bounds is not None:
         return max(wanted, now.always)
     if wanted < now.environments:
-        # What the team bought for latency stays, down to the most that was ever used.
+        # Environments that the team bought for latency stay, down to the most that were ever needed.
         return min(now.environments, max(wanted, facts.need_most or now.environments))
     return wanted
 
 
 def _unlike_timetable(now: Amount, live: LiveFunction) -> str:
-    """Why a timetable that is in place cannot be judged; empty if it can, or there is none."""
+    """Return the reason that the timetable in place cannot be judged; empty if it can, or if there is none."""
     if not live.plans:
         return ""
     if set(live.plans) != {now.plan}:
@@ -120,7 +120,10 @@ def _use_words(facts: FunctionFacts, environments: int) -> str:
 
 
 def _bill_difference(facts: FunctionFacts, wanted: int) -> Interval:
-    """From one amount at all times to another. Traffic differs from week to week; the days seen say by how much."""
+    """Return the change of the bill from one amount at all times to another.
+
+    Traffic differs from week to week; its spread over the known days gives the interval.
+    """
     version, calls_month = facts.live.version, (facts.calls_day or 0.0) * DAYS_A_MONTH
     before, after = (
         usd_month(facts.demand, version.architecture, version.memory_mb, _mean_ms(facts), calls_month, environments)
@@ -132,7 +135,7 @@ def _bill_difference(facts: FunctionFacts, wanted: int) -> Interval:
 
 
 def _without_timetable(facts: FunctionFacts, wanted: int) -> Interval | None:
-    """From the timetable in place to an amount at all times; None where no whole day is known."""
+    """Return the change of the bill from a timetable to an amount at all times; None where no whole day is known."""
     days = facts.days.whole() if facts.days is not None else None
     if not days:
         return None

@@ -1,5 +1,7 @@
-"""Proposes for one function provisioned concurrency by the hour, where that is worth more than the same amount at all
-times, than none, and than what is in place. Pure."""
+"""Proposes provisioned concurrency by the hour for one function. Pure.
+
+A timetable is proposed where it is worth more than the same amount at all times, than none, and than what is in place.
+"""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from optimizer.prices import aws_lambda
 from optimizer.traffic import Floats
 
 ACTION = "schedule_provisioned_concurrency"
-# Whole days, so that every weekday was facts.
+# A week of whole days, so that every weekday is known.
 _LEAST_DAYS = 7
 _WEEK_HOURS = 168
 _WEEKS_A_MONTH = aws_lambda.SECONDS_A_MONTH / (_WEEK_HOURS * 3600)
@@ -28,7 +30,7 @@ _WEEKS_A_MONTH = aws_lambda.SECONDS_A_MONTH / (_WEEK_HOURS * 3600)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A timetable, its use on days that it was not made from, the days, and how they were taken together."""
+    """A timetable with its use on days that it was not made from, and the kinds of days that were taken together."""
 
     timetable: Timetable
     tried: Use
@@ -38,15 +40,17 @@ class Choice:
 
     @property
     def utilisation(self) -> float:
-        """The share of its time that what is held beyond the floor was busy."""
+        """The share of the time held beyond the floor that was busy (0 to 1)."""
         floor = use_of(Amount(self.floor), self.days)
         held = float((self.tried.held - floor.held).sum())
         return float((self.tried.busy - floor.busy).sum()) / held if held else 0.0
 
 
 def plan_timetable(facts: FunctionFacts, flat: int, limits: ProvisionedConcurrency) -> Proposal | None:
-    """A Change to a timetable, or a NoChange where the one in place is right; None: `flat` environments at all times
-    are as good."""
+    """Return a Change to a timetable, or a NoChange where the one in place stays.
+
+    None: `flat` environments at all times are as good.
+    """
     before = facts.amount
     days = facts.days.whole() if facts.days is not None else None
     if not limits.by_the_hour or scheduling_hindrance(facts.live):
@@ -71,7 +75,7 @@ def plan_timetable(facts: FunctionFacts, flat: int, limits: ProvisionedConcurren
 
 
 def _choose(facts: FunctionFacts, days: LocalDays, least: float, limits: ProvisionedConcurrency) -> Choice | None:
-    """The best timetable within the limits; None where no hour is worth more than the others."""
+    """Return the best timetable within the limits; None where no hour is worth more than the others."""
     version, reserved = facts.live.version, facts.live.reserved
     most = limits.max_per_function if reserved is None else min(limits.max_per_function, reserved - 1)
     floor = facts.amount.always
@@ -142,8 +146,11 @@ def _unchanged(facts: FunctionFacts, days: LocalDays | None) -> NoChange:
 
 
 def bill_difference(facts: FunctionFacts, after: Amount, busy_after: Floats, days: LocalDays) -> Interval:
-    """What happens to the bill of a month: what is held, less what its calls then cost less than on demand.
-    busy_after: environment-hours that are busy on each of the days."""
+    """Return the change of the bill in USD a month, with its 95 % interval over the days.
+
+    It is the price of the held environments, less the savings of the calls on them. busy_after: environment-hours that
+    are busy on each of the days.
+    """
     architecture, memory_mb = facts.live.version.architecture, facts.live.version.memory_mb
     rates = aws_lambda.rates(architecture)
     cheaper = rates.tiers[0].gb_second_usd - rates.provisioned_duration_usd
@@ -159,7 +166,7 @@ def bill_difference(facts: FunctionFacts, after: Amount, busy_after: Floats, day
 
 
 def use_of(amount: Amount, days: LocalDays) -> Use:
-    """What an amount would have been used for on the days."""
+    """Return the use of an amount on the days."""
     if amount.timetable is not None:
         return use(days.used(amount.timetable.most), days.weekdays, [amount.timetable.hours()] * len(days))
     return use(days.used(amount.always), days.weekdays, [[amount.always] * _WEEK_HOURS] * len(days))

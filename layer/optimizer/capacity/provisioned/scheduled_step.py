@@ -1,5 +1,7 @@
-"""What a step of a timetable does when its time has come: the alias gets what the timetable says of this moment, if it
-still is as the timetable left it and today's policy allows it."""
+"""A step of a timetable when its time has come: sets what the timetable says for this moment.
+
+The alias must still be as the timetable left it, and today's policy must allow the amount.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +16,13 @@ from optimizer.core import Change, Status
 from optimizer.lifecycle import Objection
 from optimizer.store import NoSuchChange, RunStore
 
-# A timetable that was taken away, or never was put in place, sets nothing.
+# A timetable that was removed, or never put in place, sets nothing.
 _IN_FORCE = frozenset({Status.APPLYING, Status.WATCHING, Status.KEPT})
 
 
 @dataclass(frozen=True, slots=True)
 class HoldMinimum:
-    """recheck: today's guardrails of the change on the live state."""
+    """Holds what timetables say. recheck: today's guardrails of the change on the live state."""
 
     store: RunStore
     account: LambdaAccount
@@ -28,7 +30,10 @@ class HoldMinimum:
     recheck: Callable[[Change, LiveFunction], Objection | None]
 
     def hold(self, change_id: str, entry: int, now: datetime) -> dict[str, Any]:
-        """Set it; answers `{"outcome": "held" | "left", "change_id", "environments", "message"?}`."""
+        """Set what the timetable says for now.
+
+        The answer is `{"outcome": "held" | "left", "change_id", "environments"?, "message"?}`.
+        """
         try:
             stored = self.store.change(change_id)
         except NoSuchChange as unknown:
@@ -41,9 +46,9 @@ class HoldMinimum:
             live = self.account.read(name, str(change.evidence["alias"]), owners=True)
         except (NoSuchAlias, NoSuchFunction) as gone:
             return _left(change_id, str(gone))
-        # Asked last: whoever takes the timetable away waits for a step that has begun.
+        # Checked last: whoever removes the timetable waits for a step that has begun.
         if not self.timetables.is_in_place(live.function_arn, after.plan, entry):
-            return _left(change_id, "the timetable was taken away")
+            return _left(change_id, "the timetable was removed")
         wanted = after.timetable.held_at(now)
         reason = why_leave(change, after, live, wanted) or self._refused(change, live, wanted)
         if reason:
@@ -56,7 +61,7 @@ class HoldMinimum:
         return {"outcome": "held", "change_id": change_id, "environments": wanted}
 
     def _refused(self, change: Change, live: LiveFunction, wanted: int) -> str:
-        """Giving some back is always allowed."""
+        """Return the guardrail that blocks the amount, or an empty string. Giving back is always allowed."""
         if wanted <= place(live)[0]:
             return ""
         refusal = self.recheck(change, live)
@@ -64,7 +69,7 @@ class HoldMinimum:
 
 
 def why_leave(change: Change, after: Amount, live: LiveFunction, wanted: int) -> str:
-    """Why the alias stays as it is; empty if it does not. Pure."""
+    """Return the reason that the alias stays as it is; empty if it may be set. Pure."""
     if live.scaling is not None:
         return "Application Auto Scaling owns the provisioned concurrency now"
     now = place(live)

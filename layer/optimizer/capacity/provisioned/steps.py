@@ -1,8 +1,8 @@
-"""The steps of a change of provisioned concurrency, one at a time. Pure; see memory_life for how they are used.
+"""The steps of a change of provisioned concurrency, one at a time. Pure; executor.py carries them out.
 
-A timetable is put in place entry by entry, each a schedule with a name that tells the Change; then the alias gets what
-the timetable says of this moment. What it replaces is taken away first, and nothing is set before a step of the old one
-that was under way has come to its end.
+A timetable is put in place entry by entry, each a schedule whose name tells the Change; then the alias gets what the
+timetable says for this moment. A timetable that it replaces is removed first, and nothing is set before a step of the
+old one that was under way has ended.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class PutEntry:
-    """Make the schedule of an entry of a timetable."""
+    """Create the schedule of an entry of a timetable."""
 
     plan: str
     number: int
@@ -35,7 +35,7 @@ class PutEntry:
 
 @dataclass(frozen=True, slots=True)
 class RemoveEntries:
-    """Take the schedules of a timetable away."""
+    """Delete the schedules of a timetable."""
 
     plan: str
 
@@ -44,8 +44,10 @@ type Action = Provision | Scale | PutEntry | RemoveEntries | Wait | Done | Aband
 
 
 def apply(before: Amount, after: Amount, live: LiveFunction, moment: datetime, *, settled: bool = True) -> Action:
-    """The next action on the way from `before` to `after`. `settled`: no step of a timetable that was taken away can
-    still be under way."""
+    """Return the next action on the way from `before` to `after`.
+
+    settled: no step of a timetable that was removed can still be under way.
+    """
     theirs = _theirs(before, after, live)
     if theirs:
         return Abandon(theirs)
@@ -72,7 +74,7 @@ def apply(before: Amount, after: Amount, live: LiveFunction, moment: datetime, *
 
 
 def revert(before: Amount, after: Amount, live: LiveFunction, moment: datetime, *, settled: bool = True) -> Action:
-    """The next action on the way back to `before`; an amount that somebody else set stays."""
+    """Return the next action on the way back to `before`; an amount that somebody else set stays."""
     if after.plan and after.plan in live.plans:
         return RemoveEntries(after.plan)
     if not settled:
@@ -94,7 +96,7 @@ def revert(before: Amount, after: Amount, live: LiveFunction, moment: datetime, 
 
 
 def _theirs(before: Amount, after: Amount, live: LiveFunction) -> str:
-    """What somebody else did, in words; empty if nothing."""
+    """Return what somebody else did, in words; empty if nothing."""
     if (live.scaling is None) != (after.bounds is None):
         return "a scaling target was made or removed for the alias"
     if set(live.plans) - {before.plan, after.plan}:
@@ -106,13 +108,13 @@ def _theirs(before: Amount, after: Amount, live: LiveFunction) -> str:
 
 
 def _missing(amount: Amount, live: LiveFunction) -> PutEntry | None:
-    """The first entry of its timetable that has no schedule yet."""
+    """Return the first entry of the timetable that has no schedule yet."""
     if amount.timetable is None:
         return None
-    there = live.entries_of(amount.plan)
+    placed = live.entries_of(amount.plan)
     numbered = enumerate(amount.timetable.entries)
     return next(
-        (PutEntry(amount.plan, n, entry, amount.timetable.timezone) for n, entry in numbered if n not in there), None
+        (PutEntry(amount.plan, n, entry, amount.timetable.timezone) for n, entry in numbered if n not in placed), None
     )
 
 

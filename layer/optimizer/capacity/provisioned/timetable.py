@@ -1,4 +1,4 @@
-"""A week of provisioned concurrency in local time: from which minute on how many environments are held. Pure."""
+"""A week of provisioned concurrency in local time: the environments held from each minute on. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from optimizer.core import OptimizerError
 from optimizer.prices import aws_lambda
 
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-# Environments are ready one to two minutes after they were asked for, and none of them before all are.
+# Environments are ready one to two minutes after the request, and none of them before all are.
 READY_MINUTES = 2
 _DAY, _WEEK = 1440, 7 * 1440
 _WEEKS_A_MONTH = aws_lambda.SECONDS_A_MONTH / (_WEEK * 60)
@@ -25,7 +25,7 @@ class MalformedTimetable(OptimizerError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """On these days (0 is Monday, rising), from this minute of the day on, so many environments are held."""
+    """Environments held from a minute of the day on. days: 0 is Monday, rising."""
 
     days: tuple[int, ...]
     minute: int
@@ -33,12 +33,12 @@ class Entry:
 
     @property
     def at(self) -> str:
-        """HH:MM."""
+        """Time of day, HH:MM."""
         return f"{self.minute // 60:02}:{self.minute % 60:02}"
 
     @property
     def cron(self) -> str:
-        """As EventBridge Scheduler and Application Auto Scaling both take it."""
+        """Cron expression that EventBridge Scheduler and Application Auto Scaling both accept."""
         days = ",".join(DAYS[day] for day in self.days) if len(self.days) < len(DAYS) else "*"
         return f"cron({self.minute % 60} {self.minute // 60} ? * {days} *)"
 
@@ -52,8 +52,10 @@ class Timetable:
 
     @classmethod
     def of_hours(cls, hours: Sequence[int], timezone: str) -> "Timetable":
-        """From the environments of each hour of the week, Monday first. More is asked for READY_MINUTES before its
-        hour. Without entries where all hours are alike."""
+        """Build a timetable from the environments of each hour of the week, Monday first.
+
+        More environments are requested READY_MINUTES before their hour. There are no entries where all hours are alike.
+        """
         days: dict[tuple[int, int], list[int]] = {}
         for hour, environments in enumerate(hours):
             before = hours[hour - 1]
@@ -65,7 +67,7 @@ class Timetable:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Timetable":
-        """Read `document` back; MalformedTimetable."""
+        """Read `document` back; raise MalformedTimetable."""
         try:
             entries = tuple(
                 Entry(
@@ -85,7 +87,7 @@ class Timetable:
         return made
 
     def document(self) -> dict[str, Any]:
-        """As JSON: `{"timezone", "entries": [{"days": ["MON", ...], "at": "HH:MM", "environments": n}]}`."""
+        """Return `{"timezone", "entries": [{"days": ["MON", ...], "at": "HH:MM", "environments": n}]}`."""
         entries = [
             {"days": [DAYS[day] for day in entry.days], "at": entry.at, "environments": entry.environments}
             for entry in self.entries
@@ -93,7 +95,7 @@ class Timetable:
         return {"timezone": self.timezone, "entries": entries}
 
     def week(self) -> list[tuple[int, int]]:
-        """Minute of the week and environments of every change, in order."""
+        """Return minute of the week and environments of every change, in order."""
         return sorted((day * _DAY + entry.minute, entry.environments) for entry in self.entries for day in entry.days)
 
     @property
@@ -103,26 +105,26 @@ class Timetable:
 
     @property
     def most(self) -> int:
-        """The most that it ever holds."""
+        """The largest number that it ever holds."""
         return max(self.amounts)
 
     def held_at(self, moment: datetime) -> int:
-        """Environments held at a moment (with a zone)."""
+        """Return the environments held at a moment (with a zone)."""
         local = moment.astimezone(ZoneInfo(self.timezone))
         return self._held(local.weekday() * _DAY + local.hour * 60 + local.minute)
 
     def minutes_since_change(self, moment: datetime) -> int:
-        """Minutes since the last entry before a moment (with a zone)."""
+        """Return the minutes since the last entry before a moment (with a zone)."""
         local = moment.astimezone(ZoneInfo(self.timezone))
         now = local.weekday() * _DAY + local.hour * 60 + local.minute
         return min((now - at) % _WEEK for at, _ in self.week())
 
     def hours(self) -> tuple[int, ...]:
-        """Environments of each hour of the week, Monday first: those held in the middle of the hour."""
+        """Return the environments of each hour of the week, Monday first: those held in the middle of the hour."""
         return tuple(self._minutes()[30::60])
 
     def held_minutes(self, start: datetime, end: datetime) -> list[int]:
-        """Environments held in each minute of a window."""
+        """Return the environments held in each minute of a window."""
         week = self._minutes()
         zone, minute, until = ZoneInfo(self.timezone), int(start.timestamp()) // 60, int(end.timestamp()) // 60
         held: list[int] = []
@@ -136,7 +138,7 @@ class Timetable:
         return held
 
     def usd_month(self, architecture: str, memory_mb: int) -> float:
-        """What holding them costs a month; each change is rounded up to five minutes."""
+        """Return the USD a month that holding costs; each change is rounded up to five minutes."""
         return _WEEKS_A_MONTH * float(
             sum(
                 aws_lambda.provisioned_usd(architecture, memory_mb, environments, 60 * (end - start))
@@ -145,7 +147,7 @@ class Timetable:
         )
 
     def usd_dearest_day(self, architecture: str, memory_mb: int) -> float:
-        """What holding them costs on the dearest day of the week."""
+        """Return the USD that holding costs on the dearest day of the week."""
         environment_minutes = [0] * len(DAYS)
         for start, end, environments in self._stretches():
             for minute in range(start, -(-end // 5) * 5):
@@ -153,16 +155,16 @@ class Timetable:
         return float(aws_lambda.provisioned_usd(architecture, memory_mb, 1, 60 * max(environment_minutes)))
 
     def words(self) -> str:
-        """`3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin`."""
+        """Return `3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin`."""
         hours = self.hours()
         by_day = [_spans(hours[24 * day : 24 * day + 24]) for day in range(len(DAYS))]
-        said = []
+        phrases = []
         for spans in dict.fromkeys(by_day):
             if spans:
                 on = tuple(day for day in range(len(DAYS)) if by_day[day] == spans)
                 listed = ", ".join(f"{n} from {first:02}:00 to {end:02}:00" for first, end, n in spans)
-                said.append(f"{listed} {_DAY_WORDS.get(on) or 'on ' + _and([_NAMES[day] for day in on])}")
-        first, *rest = said or ["none"]
+                phrases.append(f"{listed} {_DAY_WORDS.get(on) or 'on ' + _and([_NAMES[day] for day in on])}")
+        first, *rest = phrases or ["none"]
         number, _, when = first.partition(" ")
         return f"{'; '.join([f'{number} provisioned {when}'.rstrip(), *rest])}, {self.timezone}"
 
@@ -171,7 +173,7 @@ class Timetable:
         return next((n for at, n in reversed(changes) if at <= minute_of_week), changes[-1][1])
 
     def _minutes(self) -> list[int]:
-        """Environments held in each minute of the week."""
+        """Return the environments held in each minute of the week."""
         week = [0] * _WEEK
         for first, end, environments in self._stretches():
             inside = min(end, _WEEK)
@@ -180,7 +182,7 @@ class Timetable:
         return week
 
     def _stretches(self) -> Iterator[tuple[int, int, int]]:
-        """First minute of the week, end minute (not included, may lie beyond it) and environments."""
+        """Yield first minute of the week, end minute (not included, may lie beyond the week) and environments."""
         changes = self.week()
         around = [*changes, (changes[0][0] + _WEEK, changes[0][1])]
         return ((start, end, n) for (start, n), (end, _) in pairwise(around))

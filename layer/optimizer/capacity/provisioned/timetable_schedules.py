@@ -1,5 +1,8 @@
-"""Puts the entries of timetables in place: as scheduled actions where Application Auto Scaling owns the provisioned
-concurrency of an alias, else as schedules that call provision_function. What is not named as ours is never touched."""
+"""Puts the entries of timetables in place.
+
+Where Application Auto Scaling owns the provisioned concurrency of an alias, an entry is a scheduled action, else a
+schedule that calls provision_function. Schedules and actions without our names are never touched.
+"""
 
 import json
 import re
@@ -31,7 +34,7 @@ class PlacedTimetables:
     schedules: ScheduleTarget
 
     def read(self, function_arn: str, alias: str, *, scaled: bool) -> Placed:
-        """What is in place for an alias. `scaled`: Application Auto Scaling has a target for it."""
+        """Return what is in place for an alias. scaled: Application Auto Scaling has a target for it."""
         entries: dict[str, set[int]] = {}
         for mark, number, _ in self._schedules(function_arn):
             entries.setdefault(mark, set()).add(number)
@@ -53,7 +56,7 @@ class PlacedTimetables:
         return Placed({mark: frozenset(numbers) for mark, numbers in entries.items()}, tuple(team), tracked)
 
     def put(self, live: LiveFunction, plan: str, number: int, entry: Entry, timezone: str) -> None:
-        """Make the schedule of an entry, or find it made already."""
+        """Create the schedule of an entry; a repeated call changes nothing."""
         if live.scaling is None:
             put_schedule(self.scheduler, self._request(live, plan, number, entry, timezone))
             return
@@ -79,13 +82,13 @@ class PlacedTimetables:
                 self._delete_action(resource, name)
 
     def remove_schedules(self, function_arn: str, plan: str) -> None:
-        """Those that call provision_function; the scheduled actions of an alias end with its scaling target."""
+        """Delete the schedules that call provision_function; scheduled actions end with the scaling target."""
         for mark, _, name in list(self._schedules(function_arn)):
             if mark == plan:
                 delete_schedule(self.scheduler, self.schedules.group, name)
 
     def is_in_place(self, function_arn: str, plan: str, number: int) -> bool:
-        """Whether the schedule that called still is there."""
+        """Return True while the schedule of an entry exists."""
         name = schedule_name(function_arn, plan, number)
         return get_schedule(self.scheduler, self.schedules.group, name) is not None
 
@@ -130,13 +133,13 @@ class PlacedTimetables:
             timezone,
             f"{entry.environments} provisioned for {live.function_name}:{live.alias}, {change_id_of(plan)}",
             json.dumps(event, sort_keys=True),
-            # It sets what the timetable says of the moment in which it comes.
+            # A late step sets what the timetable says for the moment in which it comes.
             {"MaximumEventAgeInSeconds": 300, "MaximumRetryAttempts": 10},
         )
 
 
 def schedule_name(function_arn: str, plan: str, number: int) -> str:
-    """Deterministic, at most 64 characters."""
+    """Return the name of the schedule of an entry: deterministic, at most 64 characters."""
     return f"{function_prefix(function_arn)}{plan}-{number:02}"
 
 
