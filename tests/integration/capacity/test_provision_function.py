@@ -139,7 +139,7 @@ def no_alias(world: World) -> None:
         (weighted, "being shifted"),
         (scaled, "Application Auto Scaling owns"),
         (team_sets_another, "somebody else set"),
-        (taken_away, "was taken away"),
+        (taken_away, "was removed"),
         (reverting, "is reverting"),
         (none_allowed, "per_function"),
         (no_budget, "usd_day"),
