@@ -13,8 +13,9 @@ from local_account.servers import HOST, redis_debian, valkey
 from local_account.servers.faults import FaultProxy
 from local_account.servers.redis_protocol import CacheServer, replica_of
 from optimizer.caches.probe import probe_cache
+from optimizer.caches.probe.errors import CacheFailed
 from optimizer.caches.probe.reader import ProbeLimits
-from optimizer.caches.probe.server import CacheFailed, Endpoint
+from optimizer.caches.probe.server import Endpoint
 from optimizer_cache import Bounds, Cache, Namespace, connect
 
 from tests.helpers.stopwatch import took

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizer.caches.probe.result import ServerFacts
-from optimizer.caches.probe.server_info import facts
+from optimizer.caches.probe.server_info import parse_info
 from optimizer.caches.tuning.read_log import _parsed
 from optimizer.core.change import Change
 from optimizer.function_logs import parse as report_lines
@@ -122,7 +122,7 @@ REPLICA = {**INFO, "role": "slave", "master_link_status": "up", "slave_read_repl
 @EXAMPLES
 @given((mutated(INFO) | mutated(REPLICA)).filter(lambda info: isinstance(info, dict)))
 def test_the_info_of_a_cache(info: Any) -> None:
-    failure, told = failure_of(lambda: facts(info))
+    failure, told = failure_of(lambda: parse_info(info))
     if not refused_in_one_line(failure):
         assert isinstance(told, ServerFacts)
 

@@ -82,7 +82,9 @@ def command(
     told = advise(found)
     if as_json:
         click.echo(
-            json.dumps(canonical_json.plain(found) | {"complete": found.complete, "advice": canonical_json.plain(told)})
+            json.dumps(
+                canonical_json.plain(found) | {"complete": found.is_complete, "advice": canonical_json.plain(told)}
+            )
         )
     else:
         cache_tables.show(found, told, Console())

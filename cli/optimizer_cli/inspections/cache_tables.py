@@ -24,7 +24,7 @@ def show(found: ProbeResult, told: Sequence[Advice], out: Console) -> None:
     for node in found.nodes:
         servers.add_row(*_server(node))
     out.print(servers)
-    about = "" if found.complete else " (estimates from a sample)"
+    about = "" if found.is_complete else " (estimates from a sample)"
     names = (
         "namespace",
         "keys",

@@ -2,9 +2,9 @@
 
 from optimizer.caches.change import ServerUnreadable
 from optimizer.caches.observe import ServerUse
-from optimizer.caches.probe.errors import CacheFailed
-from optimizer.caches.probe.server import Endpoint, UnusableEndpoint, nodes, told
-from optimizer.caches.probe.server_info import facts
+from optimizer.caches.probe.errors import CacheFailed, UnusableEndpoint
+from optimizer.caches.probe.server import Endpoint, ask, connect_nodes
+from optimizer.caches.probe.server_info import parse_info
 
 
 def read_use(url: str) -> ServerUse | None:
@@ -12,12 +12,12 @@ def read_use(url: str) -> ServerUse | None:
     if not url:
         return None
     try:
-        found = nodes(Endpoint(url))
+        nodes = connect_nodes(Endpoint(url))
         try:
-            read = [facts(told(node, node.client.info)) for node in found]
+            servers = [parse_info(ask(node, node.client.info)) for node in nodes]
         finally:
-            for node in found:
+            for node in nodes:
                 node.client.close()
     except (CacheFailed, UnusableEndpoint) as failed:
         raise ServerUnreadable(str(failed)) from failed
-    return ServerUse(sum(node.evicted for node in read), sum(node.used_bytes for node in read))
+    return ServerUse(sum(server.evicted for server in servers), sum(server.used_bytes for server in servers))

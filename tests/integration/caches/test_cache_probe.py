@@ -13,17 +13,11 @@ import redis
 from local_account.servers import HOST, certificates, free_port, redis_debian, valkey
 from local_account.servers.redis_protocol import CacheCluster, CacheServer, replica_of
 from optimizer.caches.probe import probe_cache
+from optimizer.caches.probe.errors import CacheUnreachable, LoginRefused, NotReady, UnusableEndpoint
 from optimizer.caches.probe.login import Keys
 from optimizer.caches.probe.reader import ProbeLimits
 from optimizer.caches.probe.result import Stopped
-from optimizer.caches.probe.server import (
-    CacheUnreachable,
-    Endpoint,
-    IamLogin,
-    LoginRefused,
-    NotReady,
-    UnusableEndpoint,
-)
+from optimizer.caches.probe.server import Endpoint, IamLogin
 
 # Nobody else works on a test's server, so the probe may hurry.
 FAST = ProbeLimits(duty=1.0, second_look_s=0.0, most_slower=1e9, gap_s=0.0)
@@ -52,7 +46,7 @@ def test_what_is_in_the_server_is_what_the_probe_says(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
         found = probe_cache(Endpoint(cache.url), FAST)
-        assert found.complete
+        assert found.is_complete
         assert list(found.namespaces) == ["session", "price"]
         price, session = found.namespaces["price"], found.namespaces["session"]
         assert session.keys == session.keys_seen == 1000
@@ -201,7 +195,7 @@ def test_a_server_that_becomes_twice_as_slow_ends_the_probe():
             thread.join()
         (node,) = found.nodes
         assert node.stopped == Stopped.SLOWER
-        assert not found.complete
+        assert not found.is_complete
         assert node.ping_after_ms >= 2 * node.ping_ms
         assert 0 < node.keys_seen < 4000
 
@@ -233,7 +227,7 @@ def test_of_a_cluster_every_shard_is_read(password):
                 client.set(f"price:{i}", "x", ex=60)
         found = probe_cache(Endpoint(cluster.url), FAST)
     assert len(found.nodes) == 3
-    assert found.complete
+    assert found.is_complete
     assert found.namespaces["price"].keys == 600
     assert all(node.keys_seen > 100 for node in found.nodes)
 

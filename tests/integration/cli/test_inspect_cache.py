@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from local_account.servers import HOST, free_port, valkey
 from optimizer.caches.probe.result import NodeProbe, ProbeResult, Stopped
-from optimizer.caches.probe.server_info import facts
+from optimizer.caches.probe.server_info import parse_info
 from optimizer_cli.inspections import cache as inspect_cache
 from optimizer_cli.main import main
 
@@ -74,7 +74,7 @@ def test_an_error_is_json_too(url):
 
 
 def test_a_cache_that_became_slower_ends_with_a_code_of_its_own(monkeypatch):
-    node = NodeProbe("cache:6379", facts({"role": "master"}), 7, Stopped.SLOWER, 0.2, 0.5, 50.0, 5.0)
+    node = NodeProbe("cache:6379", parse_info({"role": "master"}), 7, Stopped.SLOWER, 0.2, 0.5, 50.0, 5.0)
     monkeypatch.setattr(inspect_cache, "probe_cache", lambda *_: ProbeResult((node,), {}, ()))
     shown = inspect("--url", "redis://cache")
     assert shown.exit_code == 3

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from optimizer.caches.probe import Weight, advise
 from optimizer.caches.probe.result import BigKey, NamespaceProbe, NodeProbe, ProbeResult, Stopped
-from optimizer.caches.probe.server_info import facts
+from optimizer.caches.probe.server_info import parse_info
 
 HEALTHY = replace(
-    facts({"role": "master"}),
+    parse_info({"role": "master"}),
     uptime_s=86400,
     keys=1000,
     keys_with_ttl=1000,

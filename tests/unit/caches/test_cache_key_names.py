@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.probe.key_names import OTHER, UNNAMED, is_version_key, namespaces
+from optimizer.caches.probe.key_names import OTHER, UNNAMED, assign_namespaces, is_version_key
 from optimizer.caches.probe.summary import KeyReading, summarise
 
 
@@ -27,11 +27,11 @@ def many(*patterns: str, count: int = 30) -> list[str]:
     ],
 )
 def test_a_namespace_is_what_tells_kinds_apart_and_not_what_tells_things_apart(names, spaces):
-    assert set(namespaces(names).values()) == spaces
+    assert set(assign_namespaces(names).values()) == spaces
 
 
 def test_what_the_team_names_comes_first_and_the_longest_prefix_wins():
-    found = namespaces(
+    found = assign_namespaces(
         ["shop:price:1", "shop:stock:1", "oc:price:0123456789ab:1"],
         {"all": "shop:", "prices": "shop:price:", "c": "oc"},
     )
@@ -45,7 +45,7 @@ def test_only_the_clients_own_record_of_a_version_counts_as_one():
 
 @given(st.lists(st.text(alphabet="ab1:{}/", max_size=12), max_size=60, unique=True))
 def test_every_name_has_one_namespace(names):
-    assert set(namespaces(names)) == set(names)
+    assert set(assign_namespaces(names)) == set(names)
 
 
 @given(st.lists(st.text(alphabet="abcdefg:", max_size=8), min_size=1, max_size=200), st.integers(1, 5))

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.caches.probe.pace import WINDOW, Guard, Pace, enough
+from optimizer.caches.probe.pace import WINDOW, Guard, Pace, reached_limit
 from optimizer.caches.probe.result import Quantiles, Stopped
-from optimizer.caches.probe.server_info import facts
-from optimizer.caches.probe.summary import KeyReading, SecondLook, big_keys, prolonged_by_reads, quantiles, summarise
+from optimizer.caches.probe.server_info import parse_info
+from optimizer.caches.probe.summary import KeyReading, SecondLook, big_keys, is_prolonged_by_reads, quantiles, summarise
 
 
 def test_figures_are_weighted_by_what_each_key_stands_for():
@@ -42,7 +42,7 @@ def test_quantiles_of_one_to_ten():
 
 def looked_twice(left_after, idle, count):
     look = SecondLook(before_s=100, after_s=5, ttl_left_s=left_after, idle_s=idle)
-    return [KeyReading(f"k{left_after}{i}", 1, 100, 1, again=look) for i in range(count)]
+    return [KeyReading(f"k{left_after}{i}", 1, 100, 1, second_look=look) for i in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def looked_twice(left_after, idle, count):
     ],
 )
 def test_a_ttl_slides_if_most_keys_that_were_read_got_more_time(readings, expected):
-    assert prolonged_by_reads(readings) is expected
+    assert is_prolonged_by_reads(readings) is expected
 
 
 def test_big_keys_come_largest_first_with_names_cut():
@@ -71,9 +71,9 @@ def test_big_keys_come_largest_first_with_names_cut():
 
 def test_the_guard_stops_at_twice_the_latency_and_not_at_a_single_slow_answer():
     guard = Guard([1.0, 1.1, 0.9])
-    assert not any(guard.slower(ping) for ping in [1.0] * 100)
-    assert not guard.slower(500.0)
-    slow = [guard.slower(2.2) for _ in range(WINDOW)]
+    assert not any(guard.is_slower(ping) for ping in [1.0] * 100)
+    assert not guard.is_slower(500.0)
+    slow = [guard.is_slower(2.2) for _ in range(WINDOW)]
     assert not any(slow[: WINDOW // 2 - 2])
     assert slow[-1]
 
@@ -86,21 +86,21 @@ def test_requests_and_pauses_keep_to_the_share_of_the_time(duty, times):
 
 
 def test_the_first_limit_that_is_reached_ends_a_probe():
-    assert enough(9, 10, 1, 2) is None
-    assert enough(10, 10, 9, 2) == Stopped.ENOUGH_KEYS
-    assert enough(9, 10, 2, 2) == Stopped.OUT_OF_TIME
+    assert reached_limit(9, 10, 1, 2) is None
+    assert reached_limit(10, 10, 9, 2) == Stopped.ENOUGH_KEYS
+    assert reached_limit(9, 10, 2, 2) == Stopped.OUT_OF_TIME
     with pytest.raises(ValueError, match="share"):
         Pace(0)
 
 
 def test_a_replicas_lag_is_of_the_one_furthest_behind():
     slaves = {f"slave{i}": {"ip": "x", "offset": offset} for i, offset in enumerate((900, 400, 1000))}
-    server = facts({"role": "master", "connected_slaves": 3, "master_repl_offset": 1000, **slaves})
+    server = parse_info({"role": "master", "connected_slaves": 3, "master_repl_offset": 1000, **slaves})
     assert (server.role, server.replicas, server.replica_lag_bytes) == ("primary", 3, 600)
-    assert facts({"role": "slave", "master_link_status": "down"}).replica_lag_bytes is None
+    assert parse_info({"role": "slave", "master_link_status": "down"}).replica_lag_bytes is None
 
 
 def test_info_that_says_nothing_gives_no_numbers():
-    server = facts({})
+    server = parse_info({})
     assert (server.hit_ratio, server.fragmentation, server.cpu_s, server.max_clients) == (None,) * 4
-    assert facts({"keyspace_hits": 3, "keyspace_misses": 1}).hit_ratio == 0.75
+    assert parse_info({"keyspace_hits": 3, "keyspace_misses": 1}).hit_ratio == 0.75

@@ -7,7 +7,7 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import parse_qs, urlsplit
 from botocore.credentials import Credentials
-from optimizer.caches.probe.login import Keys, token
+from optimizer.caches.probe.login import Keys, sign_token
 
 NOW = datetime(2026, 11, 21, 23, 30, 5, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def test_the_signature_is_that_of_botocore(monkeypatch, session, serverless, use
     SigV4QueryAuth(Credentials("AKID", "s3cret/+", session), "elasticache", "eu-central-1", expires=900).add_auth(
         request
     )
-    ours = token("Shop-Cache", user, "eu-central-1", Keys("AKID", "s3cret/+", session), NOW, serverless=serverless)
+    ours = sign_token("Shop-Cache", user, "eu-central-1", Keys("AKID", "s3cret/+", session), NOW, serverless=serverless)
     assert ours.startswith("shop-cache/?")
     assert parse_qs(urlsplit(f"http://{ours}").query) == parse_qs(urlsplit(request.url).query)
 
@@ -30,7 +30,7 @@ def test_the_signature_is_that_of_botocore(monkeypatch, session, serverless, use
 def test_the_clock_may_have_any_zone():
     keys = Keys("AKID", "s3cret")
     there = NOW.astimezone(timezone(timedelta(hours=5)))
-    assert token("c", "u", "r", keys, NOW) == token("c", "u", "r", keys, there)
+    assert sign_token("c", "u", "r", keys, NOW) == sign_token("c", "u", "r", keys, there)
 
 
 def test_a_secret_is_not_shown():

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from optimizer.caches.probe.advice import Weight as Weight
     from optimizer.caches.probe.advice import advise as advise
     from optimizer.caches.probe.errors import CacheFailed as CacheFailed
+    from optimizer.caches.probe.errors import UnusableEndpoint as UnusableEndpoint
     from optimizer.caches.probe.login import Keys as Keys
     from optimizer.caches.probe.probe import ProbeProgress as ProbeProgress
     from optimizer.caches.probe.probe import probe_cache as probe_cache
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from optimizer.caches.probe.result import Stopped as Stopped
     from optimizer.caches.probe.server import Endpoint as Endpoint
     from optimizer.caches.probe.server import IamLogin as IamLogin
-    from optimizer.caches.probe.server import UnusableEndpoint as UnusableEndpoint
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -29,7 +29,10 @@ else:
                 "Weight",
                 "advise",
             ),
-            "errors": ("CacheFailed",),
+            "errors": (
+                "CacheFailed",
+                "UnusableEndpoint",
+            ),
             "login": ("Keys",),
             "probe": (
                 "ProbeProgress",
@@ -45,7 +48,6 @@ else:
             "server": (
                 "Endpoint",
                 "IamLogin",
-                "UnusableEndpoint",
             ),
         },
     )

@@ -1,4 +1,4 @@
-"""What a team should know about its cache server, from what a probe found. Pure: nothing here is changed by itself."""
+"""Advise a team on its cache server, from the result of a probe. Pure: nothing here is applied by itself."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 from optimizer.caches.probe.result import NodeProbe, ProbeResult, ServerFacts
 
-# Redis and Valkey recommend to defragment from here on; with less memory than this the ratio says nothing.
+# Redis and Valkey recommend defragmenting above this ratio; with less memory than this it says nothing.
 _FRAGMENTED, _ENOUGH_TO_FRAGMENT_BYTES = 1.5, 100_000_000
-# AWS's own rule of thumb for a poor hit ratio, once there were reads enough to speak of one.
+# AWS calls a hit ratio below this one poor; with fewer reads than this there is nothing to judge.
 _POOR_HIT_RATIO, _READS = 0.8, 10_000
-# New connections a second above which opening them costs more than what is asked over them.
+# Above this rate of new connections a second, opening them costs more than the requests over them.
 _CHURN_PER_S = 10.0
 _LAG_BYTES = 10_000_000
 _NEARLY_FULL = 0.9
@@ -18,7 +18,7 @@ _YOUNG_S = 60
 
 
 class Weight(StrEnum):
-    """How much an advice matters: answers are wrong or lost, money or speed is lost, good to know."""
+    """The weight of advice: answers are wrong or lost, money or speed is lost, or it is good to know."""
 
     WRONG = "wrong"
     COSTLY = "costly"
@@ -27,7 +27,10 @@ class Weight(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """rule: a stable name; about: server or namespace; message: what is, why it matters, what to do."""
+    """Advice about a server, namespace or key (`about`).
+
+    `rule` is a stable name. `message` gives the fact, why it matters, and the remedy.
+    """
 
     rule: str
     weight: Weight
@@ -36,24 +39,24 @@ class Advice:
 
 
 def advise(found: ProbeResult) -> list[Advice]:
-    """What matters most first."""
-    all_of_it = [item for node in found.nodes for rule in _SERVER_RULES for item in rule(node)]
-    all_of_it += [item for rule in _KEY_RULES for item in rule(found)]
-    return sorted(all_of_it, key=lambda item: list(Weight).index(item.weight))
+    """Return all advice on the result of a probe, the most important first."""
+    items = [item for node in found.nodes for rule in _SERVER_RULES for item in rule(node)]
+    items += [item for rule in _KEY_RULES for item in rule(found)]
+    return sorted(items, key=lambda item: list(Weight).index(item.weight))
 
 
 def _limit(node: NodeProbe) -> Iterator[Advice]:
     facts = node.facts
     if facts.used_bytes == 0:
-        # A serverless cache tells nothing of its memory, and has no such settings.
+        # A serverless cache reports no memory and has no such settings.
         return
     if facts.max_bytes == 0:
         yield Advice(
             "no-maxmemory",
             Weight.WRONG,
             node.address,
-            f"maxmemory is not set: at {_mb(facts.used_bytes)} and growing the system kills the server instead of it "
-            "evicting keys. Set maxmemory.",
+            f"maxmemory is not set: the server uses {_mb(facts.used_bytes)}. When the machine's memory is full, the "
+            "system kills it instead of evicting keys. Set maxmemory.",
         )
         return
     share = facts.used_bytes / facts.max_bytes
@@ -63,7 +66,7 @@ def _limit(node: NodeProbe) -> Iterator[Advice]:
             "nearly-full",
             weight,
             node.address,
-            f"{share:.0%} of maxmemory ({_mb(facts.max_bytes)}) are used. Shorten TTLs or give it more memory.",
+            f"{share:.0%} of maxmemory ({_mb(facts.max_bytes)}) is used. Shorten TTLs or add memory.",
         )
 
 
@@ -74,8 +77,7 @@ def _policy(node: NodeProbe) -> Iterator[Advice]:
             "noeviction",
             Weight.WRONG,
             node.address,
-            "maxmemory-policy is noeviction: a full cache refuses every write. For a cache choose allkeys-lru or "
-            "allkeys-lfu.",
+            "maxmemory-policy is noeviction: a full cache rejects every write. Choose allkeys-lru or allkeys-lfu.",
         )
     elif facts.policy.startswith("volatile") and facts.keys > facts.keys_with_ttl:
         yield Advice(
@@ -83,7 +85,7 @@ def _policy(node: NodeProbe) -> Iterator[Advice]:
             Weight.COSTLY,
             node.address,
             f"maxmemory-policy is {facts.policy}, so the {facts.keys - facts.keys_with_ttl:,} keys without a TTL are "
-            "never evicted and crowd the others out. Give them a TTL or choose an allkeys policy.",
+            "never evicted and leave less memory to the others. Give them a TTL or choose an allkeys policy.",
         )
 
 
@@ -95,8 +97,8 @@ def _evictions(node: NodeProbe) -> Iterator[Advice]:
             "evictions",
             Weight.COSTLY,
             node.address,
-            f"{facts.evicted:,} keys were evicted, {facts.evicted / gone:.0%} of all that went ({_rate(facts)}): the "
-            "TTLs ask for more memory than there is. A longer TTL buys nothing here.",
+            f"{facts.evicted:,} keys were evicted, {facts.evicted / gone:.0%} of all removed keys ({_rate(facts)}): "
+            "the TTLs need more memory than the server has. Shorten them or add memory; longer TTLs gain nothing.",
         )
 
 
@@ -107,8 +109,8 @@ def _hits(node: NodeProbe) -> Iterator[Advice]:
             "hit-ratio",
             Weight.NOTE,
             node.address,
-            f"{ratio:.1%} of all reads since the start were hits. One figure for all namespaces says little: measure "
-            "each with the client library before changing TTLs.",
+            f"{ratio:.1%} of all reads since the server's start hit. One figure for all namespaces says little: "
+            "measure each namespace with the client library before changing TTLs.",
         )
 
 
@@ -119,14 +121,16 @@ def _connections(node: NodeProbe) -> Iterator[Advice]:
             "rejected-connections",
             Weight.WRONG,
             node.address,
-            f"{facts.rejected_connections:,} connections were rejected because maxclients was reached.",
+            f"{facts.rejected_connections:,} connections were rejected because maxclients was reached. Raise it "
+            "or reuse connections.",
         )
     elif facts.max_clients and facts.clients >= 0.8 * facts.max_clients:
         yield Advice(
             "many-clients",
             Weight.NOTE,
             node.address,
-            f"{facts.clients:,} of at most {facts.max_clients:,} clients are connected.",
+            f"{facts.clients:,} clients are connected; maxclients is {facts.max_clients:,}. Beyond that, "
+            "connections are rejected.",
         )
     rate = facts.connections / max(1, facts.uptime_s)
     if facts.uptime_s >= _YOUNG_S and rate >= _CHURN_PER_S:
@@ -134,7 +138,7 @@ def _connections(node: NodeProbe) -> Iterator[Advice]:
             "connection-churn",
             Weight.COSTLY,
             node.address,
-            f"{rate:.0f} connections a second were opened: make the client outside the handler, so that a warm "
+            f"{rate:.0f} connections a second were opened. Create the client outside the handler, so that a warm "
             "function keeps its connection.",
         )
 
@@ -146,10 +150,15 @@ def _replicas(node: NodeProbe) -> Iterator[Advice]:
             "replica-lag",
             Weight.WRONG,
             node.address,
-            f"a replica is {_mb(facts.replica_lag_bytes)} behind: what is read there is old.",
+            f"a replica is {_mb(facts.replica_lag_bytes)} behind: reads there return old values.",
         )
     elif facts.role == "replica" and facts.replica_lag_bytes is None:
-        yield Advice("replica-alone", Weight.WRONG, node.address, "the replica has lost its primary.")
+        yield Advice(
+            "replica-alone",
+            Weight.WRONG,
+            node.address,
+            "the replica has lost its primary: reads there return old values.",
+        )
 
 
 def _fragmentation(node: NodeProbe) -> Iterator[Advice]:
@@ -163,7 +172,7 @@ def _fragmentation(node: NodeProbe) -> Iterator[Advice]:
             "fragmentation",
             Weight.COSTLY,
             node.address,
-            f"the process holds {facts.fragmentation:.1f} times the memory that its data needs: set activedefrag.",
+            f"the process holds {facts.fragmentation:.1f} times the memory that its data needs. Set activedefrag.",
         )
 
 
@@ -177,7 +186,7 @@ def _without_ttl(found: ProbeResult) -> Iterator[Advice]:
                 Weight.COSTLY,
                 name,
                 f"about {space.keys * space.without_ttl:,.0f} keys ({space.without_ttl:.1%} of the namespace{share}) "
-                "have no TTL: they are served however old they are, and stay until they are evicted.",
+                "have no TTL: they are served at any age and stay until they are evicted. Give them a TTL.",
             )
 
 
@@ -188,8 +197,7 @@ def _sliding(found: ProbeResult) -> Iterator[Advice]:
                 "sliding-ttl",
                 Weight.NOTE,
                 name,
-                "reads prolong the entries, so the TTL bounds no age and is never tuned. Set it when the value is "
-                "written.",
+                "reads prolong the entries, so the TTL bounds no age and is never tuned. Set the TTL only in writes.",
             )
 
 
@@ -199,8 +207,8 @@ def _big(found: ProbeResult) -> Iterator[Advice]:
             "big-key",
             Weight.COSTLY,
             key.name,
-            f"a {key.type or 'value'} of {_mb(key.bytes)}: while it is read, copied or deleted everyone waits. Split "
-            "it, and delete it with UNLINK.",
+            f"a {key.type or 'value'} of {_mb(key.bytes)}: every client waits while it is read, copied or deleted. "
+            "Split it, and delete it with UNLINK.",
         )
 
 

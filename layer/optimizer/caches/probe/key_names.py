@@ -1,4 +1,4 @@
-"""Which namespace a key belongs to, told from the names alone. Pure."""
+"""Assign keys to namespaces by their names alone. Pure."""
 
 import re
 from collections import defaultdict
@@ -8,27 +8,28 @@ OTHER = "_other"
 UNNAMED = "_unnamed"
 
 _SEPARATOR = re.compile(r"[:/|]")
-# The client library's own: prefix, namespace, version of the namespace, key; and where the version itself is kept.
+# A key of the client library has prefix, namespace, version of the namespace and key; another holds the version.
 _CLIENT = re.compile(r"oc:(?P<namespace>.+?):(?:[0-9a-f]{12}:|version$)")
-# A part of a name with more values than this tells one thing from another, with fewer one kind from another.
+# A part of a name with more values than this tells single things apart; with fewer values it tells kinds apart.
 _KINDS = 10
 _KEYS_A_KIND = 10
 _DEEPEST = 3
 
 
 def is_version_key(name: str) -> bool:
-    """Whether the key is the client library's own record of a namespace's version, which has no TTL on purpose."""
+    """Return True for the client library's record of a namespace's version, which has no TTL on purpose."""
     found = _CLIENT.match(name)
     return found is not None and found.end() == len(name) and name.endswith(":version")
 
 
-def namespaces(names: Iterable[str], prefixes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Namespace of each name.
+def assign_namespaces(names: Iterable[str], prefixes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the namespace of each name.
 
-    prefixes: namespaces that the team names, each with what its keys begin with; the longest that fits decides. Then
-    come the client library's keys. In what is left, the parts before a separator (`:`, `/`, `|`) are a namespace as
-    long as they have few values with many keys each: `user:1:cart` is `user`, `shop:price:1` is `shop:price` where
-    there are other kinds of `shop`. Names of one part are `_unnamed`. Braces around a hash tag do not count.
+    `prefixes` maps the namespaces that the team names to the prefix of their keys; the longest that fits decides. The
+    client library's keys come next. In the remaining names, the parts before a separator (`:`, `/`, `|`) are a
+    namespace as long as they have few values with many keys each: `user:1:cart` is in `user`, and `shop:price:1` is in
+    `shop:price` if there are other kinds of `shop`. Names of one part are in `_unnamed`. Braces around a hash tag do
+    not count.
     """
     by_length = sorted((prefixes or {}).items(), key=lambda item: -len(item[1]))
     found: dict[str, str] = {}
@@ -47,7 +48,7 @@ def namespaces(names: Iterable[str], prefixes: Mapping[str, str] | None = None) 
 
 
 def _split(keys: Sequence[tuple[str, Sequence[str]]], depth: int, found: dict[str, str]) -> None:
-    """Give the keys, whose first `depth` parts are equal, the namespace of these, or go one part deeper."""
+    """Assign keys with equal first `depth` parts to the namespace of these parts, or go one part deeper."""
     deeper: dict[str, list[tuple[str, Sequence[str]]]] = defaultdict(list)
     here = []
     for key in keys:

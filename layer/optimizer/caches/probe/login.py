@@ -1,7 +1,7 @@
-"""The password with which an IAM identity logs in to ElastiCache: a presigned request, without its scheme.
+"""Sign the password with which an IAM identity logs in to ElastiCache: a presigned request, without its scheme.
 
 Signature Version 4 in query parameters (AWS General Reference, "Create a signed AWS API request"), for the action
-`connect` (ElastiCache User Guide, "Authenticating with IAM"). Pure, so that it can be tested with a clock.
+`connect` (ElastiCache User Guide, "Authenticating with IAM"). Pure: the time is given.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-# ElastiCache takes a token for 15 minutes; a connection made with it may then stay for 12 hours.
+# ElastiCache accepts a token for 15 minutes; a connection made with it may then stay open for 12 hours.
 VALID_S = 900
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -24,9 +24,12 @@ class Keys:
     session_token: str | None = field(default=None, repr=False)
 
 
-def token(cache_name: str, user: str, region: str, keys: Keys, now: datetime, *, serverless: bool = False) -> str:
-    """cache_name: of the replication group or the serverless cache, in lower case as ElastiCache keeps it; user: the
-    ElastiCache user's name (for IAM the same as its id)."""
+def sign_token(cache_name: str, user: str, region: str, keys: Keys, now: datetime, *, serverless: bool = False) -> str:
+    """Return the token for a log-in.
+
+    `cache_name` is the replication group or the serverless cache; ElastiCache keeps it in lower case. `user` is the
+    ElastiCache user's name, which for IAM equals its id.
+    """
     host = cache_name.lower()
     at = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{at[:8]}/{region}/elasticache/aws4_request"

@@ -1,11 +1,11 @@
-"""Looks at a cache so slowly that nobody notices, and says what is in it."""
+"""Probe a cache so slowly that its clients do not notice."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from optimizer.caches.probe.reader import ProbeLimits, Reader
 from optimizer.caches.probe.result import NodeProbe, ProbeResult, Stopped
-from optimizer.caches.probe.server import Endpoint, nodes
+from optimizer.caches.probe.server import Endpoint, connect_nodes
 from optimizer.caches.probe.summary import KeyReading, big_keys, summarise
 
 BIG_BYTES = 1_000_000
@@ -13,7 +13,7 @@ BIG_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ProbeProgress:
-    """keys_seen of at most most_keys, on server number `node` (from 1) of `of`."""
+    """The progress of a probe: `keys_seen` of at most `most_keys`, on server `node` (from 1) of `of`."""
 
     keys_seen: int
     most_keys: int
@@ -27,16 +27,16 @@ def probe_cache(
     prefixes: Mapping[str, str] | None = None,
     progress: Callable[[ProbeProgress], None] | None = None,
 ) -> ProbeResult:
-    """prefixes: what the keys of namespaces begin with (see `key_names.namespaces`). The limits are for all servers
-    together; of a cluster they are read one after the other.
+    """Read a sample of the keys of all servers of a cache, one server after another.
 
-    A server that becomes slower ends the probe of all (`Stopped.SLOWER`); what was read until then is kept.
-    Raises CacheFailed, UnusableEndpoint.
+    The limits hold for all servers together. `prefixes` maps namespaces to the prefix of their keys (see
+    `key_names.assign_namespaces`). A server that becomes slower ends the probe of all servers (`Stopped.SLOWER`); the
+    keys read until then count. Raises CacheFailed and UnusableEndpoint.
     """
     limits = limits or ProbeLimits()
     readings: list[KeyReading] = []
     found: list[NodeProbe] = []
-    servers = nodes(endpoint)
+    servers = connect_nodes(endpoint)
     share = replace(
         limits,
         keys=max(1, limits.keys // len(servers)),

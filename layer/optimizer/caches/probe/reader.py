@@ -1,7 +1,7 @@
-"""Reads a sample of one server's keys: SCAN, PTTL, MEMORY USAGE, OBJECT, TYPE, INFO, DBSIZE and PING.
+"""Read a sample of one server's keys with SCAN, PTTL, MEMORY USAGE, OBJECT, TYPE, INFO, DBSIZE and PING.
 
 No value is read, nothing is written, and neither the eviction order nor an idle time changes. PTTL counts as a hit in
-the server's own statistics, one for each look at a key.
+the server's own statistics, each time a key is read.
 """
 
 import time
@@ -14,22 +14,25 @@ from typing import Any, cast
 
 import redis
 
-from optimizer.caches.probe.key_names import namespaces
-from optimizer.caches.probe.pace import WINDOW, Guard, Pace, enough
+from optimizer.caches.probe.key_names import assign_namespaces
+from optimizer.caches.probe.pace import WINDOW, Guard, Pace, reached_limit
 from optimizer.caches.probe.result import NodeProbe, ServerFacts, Stopped
-from optimizer.caches.probe.server import Node, told
-from optimizer.caches.probe.server_info import facts
+from optimizer.caches.probe.server import Node, ask
+from optimizer.caches.probe.server_info import parse_info
 from optimizer.caches.probe.summary import KeyReading, SecondLook
 from optimizer.core import OptimizerError
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
-    """Of one probe. duty: share of the time in which a server works on, or answers, a request of the probe; batch:
-    keys in one request, which another client may have to wait for; samples: elements of a large key that are
-    measured; second_look_s: after which `second_look_keys` are read again; most_slower: factor of the time of a PING
-    at which the probe stops; gap_s: between the first PINGs, because one that follows the last request closely is
-    answered sooner than one that wakes both sides up."""
+    """Limits of one probe.
+
+    `duty` is the share of the time in which a server works on, or answers, a request of the probe. `batch` is the
+    number of keys in one request, which another client may have to wait for. `samples` is the number of elements of a
+    large key that are measured. After `second_look_s`, `second_look_keys` keys are read again. The probe stops when a
+    PING takes `most_slower` times as long as before. `gap_s` separates the first PINGs, because a PING that closely
+    follows the last request is answered sooner than one that wakes both sides up.
+    """
 
     keys: int = 10_000
     seconds: float = 120.0
@@ -47,8 +50,8 @@ class _Slower(OptimizerError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What the server says of a key; ttl_left_ms as PTTL: -1 without a TTL, -2 for a key that is gone."""
+class _KeyFacts:
+    """The server's answers about a key; `ttl_left_ms` is that of PTTL: -1 without a TTL, -2 for a key that is gone."""
 
     at: float
     ttl_left_ms: int
@@ -62,7 +65,7 @@ class _Told:
 
 
 class Reader:
-    """One look at one server."""
+    """Reads one server once."""
 
     def __init__(
         self,
@@ -80,16 +83,18 @@ class Reader:
         self._began = time.perf_counter()
 
     def run(self) -> tuple[list[KeyReading], NodeProbe]:
-        """The keys that were read, each standing for as many as there are of its kind, and how the look went.
-        Raises CacheFailed."""
+        """Return the keys read, each with the number of keys it stands for, and the figures of the server.
+
+        Raises CacheFailed.
+        """
         server = self._facts()
         self._lfu = "lfu" in server.policy
         self._guard = Guard([self._ping(self._limits.gap_s) for _ in range(WINDOW)], self._limits.most_slower)
-        found: dict[bytes, _Told] = {}
+        found: dict[bytes, _KeyFacts] = {}
         again: dict[bytes, SecondLook] = {}
         try:
             stopped = self._scan(found)
-            again = self._again(found)
+            again = self._look_again(found)
         except _Slower:
             stopped = Stopped.SLOWER
         weight = 1.0 if stopped == Stopped.COMPLETE else max(1.0, server.keys / max(1, len(found)))
@@ -102,7 +107,7 @@ class Reader:
                 idle_s=None if self._lfu else key.use,
                 access_counter=key.use if self._lfu else None,
                 type=key.type,
-                again=again.get(name),
+                second_look=again.get(name),
             )
             for name, key in found.items()
         ]
@@ -121,15 +126,15 @@ class Reader:
     def _facts(self) -> ServerFacts:
         client = self._node.client
         info = cast(Mapping[str, Any], self._ask(client.info))
-        server = facts(info, int(client.connection_pool.connection_kwargs.get("db") or 0))
+        server = parse_info(info, int(client.connection_pool.connection_kwargs.get("db") or 0))
         # Where INFO names no database, DBSIZE still counts.
         return replace(server, keys=int(self._ask(client.dbsize)))
 
-    def _scan(self, found: dict[bytes, _Told]) -> Stopped:
+    def _scan(self, found: dict[bytes, _KeyFacts]) -> Stopped:
         cursor = 0
         while True:
             cursor, names = self._ask(partial(self._node.client.scan, cursor, count=self._limits.batch))
-            # A SCAN may name a key twice, and give many more names than it was asked for.
+            # A SCAN may name a key twice, and return many more names than asked for.
             new = [name for name in dict.fromkeys(names) if name not in found]
             for batch in batched(new, self._limits.batch, strict=False):
                 found |= {name: key for name, key in self._read(batch).items() if key.ttl_left_ms != -2}
@@ -138,11 +143,13 @@ class Reader:
             self._seen(len(found))
             if cursor == 0:
                 return Stopped.COMPLETE
-            reached = enough(len(found), self._limits.keys, time.perf_counter() - self._began, self._limits.seconds)
+            reached = reached_limit(
+                len(found), self._limits.keys, time.perf_counter() - self._began, self._limits.seconds
+            )
             if reached is not None:
                 return reached
 
-    def _read(self, names: Sequence[bytes]) -> dict[bytes, _Told]:
+    def _read(self, names: Sequence[bytes]) -> dict[bytes, _KeyFacts]:
         use = "FREQ" if self._lfu else "IDLETIME"
         sized, used = "MEMORY USAGE" not in self._refused, f"OBJECT {use}" not in self._refused
         pipeline = self._node.client.pipeline(transaction=False)
@@ -163,23 +170,23 @@ class Reader:
             last = self._number(next(rest), f"OBJECT {use}") if used else None
             large = size is not None and size >= self._big_bytes
             kind = self._ask(partial(self._node.client.type, name)).decode() if large else ""
-            found[name] = _Told(now, int(row[0]), size, last, kind)
+            found[name] = _KeyFacts(now, int(row[0]), size, last, kind)
         return found
 
     def _number(self, answer: Any, command: str) -> int | None:
         if isinstance(answer, redis.ResponseError):
-            # A key that is gone has no object; anything else is a command that will not work for the next one either.
+            # A key that is gone has no object; with any other error the command fails for the next key, too.
             if "no such key" not in str(answer) and command not in self._refused:
                 self._refused.append(command)
             return None
         return None if answer is None else int(answer)
 
-    def _again(self, found: Mapping[bytes, _Told]) -> dict[bytes, SecondLook]:
-        """At the busiest keys of each namespace, twice, so that it shows whether reads prolong them."""
+    def _look_again(self, found: Mapping[bytes, _KeyFacts]) -> dict[bytes, SecondLook]:
+        """Read the busiest keys of each namespace twice more, to show whether reads prolong them."""
         wait_s = self._limits.second_look_s
         lasting = {name: key for name, key in found.items() if key.ttl_left_ms > 4000 * wait_s and key.use is not None}
         spaces: dict[str, list[bytes]] = defaultdict(list)
-        named = namespaces((name.decode(errors="backslashreplace") for name in found), self._prefixes)
+        named = assign_namespaces((name.decode(errors="backslashreplace") for name in found), self._prefixes)
         for name in lasting:
             spaces[named[name.decode(errors="backslashreplace")]].append(name)
         chosen: list[bytes] = []
@@ -203,8 +210,8 @@ class Reader:
             if name in before and name in after
         }
 
-    def _read_all(self, names: Sequence[bytes]) -> dict[bytes, _Told]:
-        found: dict[bytes, _Told] = {}
+    def _read_all(self, names: Sequence[bytes]) -> dict[bytes, _KeyFacts]:
+        found: dict[bytes, _KeyFacts] = {}
         for batch in batched(names, self._limits.batch, strict=False):
             found |= self._read(batch)
             self._watch()
@@ -217,13 +224,13 @@ class Reader:
         return 1000 * (self._pace.busy_s - before_s)
 
     def _watch(self) -> None:
-        if self._guard is not None and self._guard.slower(self._ping()):
+        if self._guard is not None and self._guard.is_slower(self._ping()):
             raise _Slower
 
-    def _ask(self, ask: Callable[[], Any]) -> Any:
+    def _ask(self, command: Callable[[], Any]) -> Any:
         asked = time.perf_counter()
         try:
-            return told(self._node, ask)
+            return ask(self._node, command)
         finally:
             time.sleep(self._pace.pause_s(time.perf_counter() - asked))
 

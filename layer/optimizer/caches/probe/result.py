@@ -1,4 +1,4 @@
-"""What a probe of a cache server found. Data alone; `probe.py` reads it, `summary.py` puts it together."""
+"""The result of a probe, as data alone: `probe.py` reads it, `summary.py` sums it up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Stopped(StrEnum):
-    """Why a probe read no further."""
+    """The reason why a probe read no further."""
 
     COMPLETE = "complete"
     ENOUGH_KEYS = "enough_keys"
@@ -16,7 +16,7 @@ class Stopped(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Of a namespace's keys; each key counts for as many as it stands for."""
+    """Quantiles over a namespace's keys; each key read counts for as many keys as it stands for."""
 
     p10: float
     p50: float
@@ -26,15 +26,15 @@ class Quantiles:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceProbe:
-    """One namespace.
+    """The keys of one namespace.
 
-    keys, bytes: estimates for the whole server from the `keys_seen` that were read; bytes as MEMORY USAGE counts them
-    (None where it is not permitted). entry_bytes: mean of one key. without_ttl: share of the keys, 0 to 1.
-    ttl_left_s: time to live that is left, of the keys that have one. ttl_set_s: the TTL that entries are written
-    with, as far as the largest that is left tells (never more than it; None below 20 keys with a TTL).
-    ttl_histogram: upper bound in seconds (powers of two) and keys, ascending. idle_s: since the last read or write
-    (None under an LFU policy), access_counter: the LFU counter, 0 to 255 and logarithmic (None under any other).
-    sliding: whether reads seem to prolong the entries; None where the probe cannot tell.
+    `keys` and `bytes` are estimates for the whole server from the `keys_seen` that were read. Bytes are those of MEMORY
+    USAGE, None where it is not permitted; `entry_bytes` is the mean of one key. `without_ttl` is a share of the keys,
+    0 to 1. `ttl_left_s` covers the keys that have a TTL. `ttl_set_s` is the TTL that entries are written with, judged
+    by the largest time left (never more than it; None below 20 keys with a TTL). `ttl_histogram` lists upper bounds in
+    seconds (powers of two) with their keys, ascending. `idle_s` is the time since the last read or write (None under an
+    LFU policy); `access_counter` is the LFU counter, logarithmic from 0 to 255 (None under any other policy). `sliding`
+    says that reads seem to prolong the entries; None where the probe cannot tell.
     """
 
     keys: int
@@ -53,7 +53,7 @@ class NamespaceProbe:
 
 @dataclass(frozen=True, slots=True)
 class BigKey:
-    """A key that is large by itself: its name (shortened), type and bytes."""
+    """A key that is large by itself; its name is shortened."""
 
     name: str
     type: str
@@ -62,9 +62,10 @@ class BigKey:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What INFO says of one server before the probe. Counters are since its start, `uptime_s` ago. None: not said.
+    """The facts of one server from its INFO before the probe.
 
-    replica_lag_bytes: of the replica that is furthest behind, or of this one; replicas: connected ones.
+    Counters run since the server's start, `uptime_s` ago. None means that the server does not say. `replica_lag_bytes`
+    is that of the replica furthest behind, or of this replica; `replicas` counts the connected ones.
     """
 
     engine: str
@@ -92,15 +93,18 @@ class ServerFacts:
 
     @property
     def hit_ratio(self) -> float | None:
-        """Of the whole server since its start; None before the first read."""
+        """Return the hit ratio of the whole server since its start; None before the first read."""
         reads = self.hits + self.misses
         return self.hits / reads if reads else None
 
 
 @dataclass(frozen=True, slots=True)
 class NodeProbe:
-    """One server that was read. ping_ms and ping_after_ms: median before the probe and at its end; busy_ms: time that
-    requests of the probe took; refused: commands that the server does not permit or know, which left fields None."""
+    """The probe of one server.
+
+    `ping_ms` and `ping_after_ms` are medians before the probe and at its end. `busy_ms` is the time that requests of
+    the probe took. `refused` names commands that the server does not permit or know; their fields are None.
+    """
 
     address: str
     facts: ServerFacts
@@ -115,9 +119,9 @@ class NodeProbe:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """A whole cache: one node, or one for each shard of a cluster.
+    """The probe of a whole cache: one node, or one for each shard of a cluster.
 
-    namespaces: by name, most bytes (then keys) first; those beyond the limit are together in `_other`.
+    `namespaces` come by name, those with most bytes (then keys) first; those beyond the limit are summed in `_other`.
     """
 
     nodes: tuple[NodeProbe, ...]
@@ -125,6 +129,6 @@ class ProbeResult:
     big_keys: tuple[BigKey, ...]
 
     @property
-    def complete(self) -> bool:
-        """Whether every key of every node was read, so that the figures are no estimates."""
+    def is_complete(self) -> bool:
+        """Return True if every key of every node was read, so that no figure is an estimate."""
         return all(node.stopped == Stopped.COMPLETE for node in self.nodes)

@@ -1,4 +1,4 @@
-"""Connections to a cache: password or IAM, with TLS or without, one server or all shards of a cluster."""
+"""Connect to a cache: with a password or IAM, with TLS or without, to one server or all shards of a cluster."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,30 +11,13 @@ from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 from redis.retry import Retry
 
-from optimizer.caches.probe.errors import CacheFailed
-from optimizer.caches.probe.login import Keys, token
-from optimizer.core import OptimizerError
-
-
-class CacheUnreachable(CacheFailed):
-    """Nobody answers there in time, or not in this protocol."""
-
-
-class LoginRefused(CacheFailed):
-    """The server wants another user, password or token."""
-
-
-class NotReady(CacheFailed):
-    """The server answers, but not with data: it loads, it lost its primary, its cluster is down."""
-
-
-class UnusableEndpoint(OptimizerError, ValueError):
-    """An address or a login that cannot work; the message says why."""
+from optimizer.caches.probe.errors import CacheFailed, CacheUnreachable, LoginRefused, NotReady, UnusableEndpoint
+from optimizer.caches.probe.login import Keys, sign_token
 
 
 @dataclass(frozen=True, slots=True)
 class IamLogin:
-    """An ElastiCache user that logs in with IAM, and where its credentials come from (asked for each connection)."""
+    """An ElastiCache user that logs in with IAM; `keys` is called for each connection."""
 
     user: str
     cache_name: str
@@ -45,8 +28,11 @@ class IamLogin:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """url: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; replica_url: a replica to read
-    from instead; login: for IAM, needs TLS; ca_file: certificates to trust instead of the system's."""
+    """The address of a cache: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
+
+    `replica_url` names a replica to read from instead. `login` is for IAM and needs TLS. `ca_file` holds certificates
+    to trust instead of the system's.
+    """
 
     url: str
     replica_url: str | None = None
@@ -57,9 +43,11 @@ class Endpoint:
     def __post_init__(self) -> None:
         for url in (self.url, self.replica_url):
             if url is not None and not url.startswith(("redis://", "rediss://")):
-                raise UnusableEndpoint(f"an address begins with redis:// or rediss://, not {url.split('://')[0]!r}")
+                raise UnusableEndpoint(f"an address must begin with redis:// or rediss://, not {url.split('://')[0]!r}")
             if url is not None and self.login and not url.startswith("rediss://"):
-                raise UnusableEndpoint("a log-in with IAM needs rediss://, because ElastiCache takes it over TLS only")
+                raise UnusableEndpoint(
+                    "a log-in with IAM needs rediss://, because ElastiCache accepts it over TLS only"
+                )
 
 
 class _IamCredentials(CredentialProvider):
@@ -69,41 +57,43 @@ class _IamCredentials(CredentialProvider):
     def get_credentials(self) -> tuple[str, str]:
         login = self._login
         now = datetime.now(UTC)
-        return login.user, token(
+        return login.user, sign_token(
             login.cache_name, login.user, login.region, login.keys(), now, serverless=login.serverless
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A connection to one server; address: host and port, without any password."""
+    """A connection to one server; `address` is host and port, without any password."""
 
     address: str
     client: "redis.Redis" = field(repr=False)
 
 
-def nodes(endpoint: Endpoint) -> list[Node]:
-    """The servers to look at, connected: the replica that is named, else the server itself, and in a cluster one for
-    each shard, a replica where there is one. The caller closes the clients. Raises CacheFailed, UnusableEndpoint."""
+def connect_nodes(endpoint: Endpoint) -> list[Node]:
+    """Connect to the servers to read: the named replica, else the server itself, and in a cluster one for each shard.
+
+    A shard is read on a replica if it has one. The caller closes the clients. Raises CacheFailed and UnusableEndpoint.
+    """
     settings = _settings(endpoint)
     first = _connect(endpoint.replica_url or endpoint.url, settings)
     try:
-        info = cast(Mapping[str, Any], told(first, lambda: first.client.info("cluster")))
+        info = cast(Mapping[str, Any], ask(first, lambda: first.client.info("cluster")))
         if not info.get("cluster_enabled"):
             return [first]
-        slots = cast(list[Any], told(first, lambda: first.client.cluster("SLOTS")))
+        slots = cast(list[Any], ask(first, lambda: first.client.cluster("SLOTS")))
     except BaseException:
         first.client.close()
         raise
     host, _, port = first.address.rpartition(":")
     shards: dict[tuple[str, int], list[tuple[str, int]]] = {}
     for _, _, *members in slots:
-        # An empty name means: the address that you asked.
+        # An empty name stands for the address that was asked.
         primary, *replicas = [(bytes(at[0] or b"").decode() or host, int(at[1]) or int(port)) for at in members]
         shards[primary] = [*replicas, primary]
     first.client.close()
     if not shards:
-        raise NotReady(f"{first.address} is a cluster without slots")
+        raise NotReady(f"{first.address} is not ready: its cluster has no slots")
     found: list[Node] = []
     try:
         found.extend(_first_that_answers(members, endpoint, settings) for members in shards.values())
@@ -114,10 +104,10 @@ def nodes(endpoint: Endpoint) -> list[Node]:
     return found
 
 
-def told[T](node: Node, ask: Callable[[], T]) -> T:
-    """The answer. Raises CacheFailed by cause instead of the client's errors."""
+def ask[T](node: Node, command: Callable[[], T]) -> T:
+    """Return the answer to a command. Raises CacheFailed, by cause, instead of the client's errors."""
     try:
-        return ask()
+        return command()
     except (redis.AuthenticationError, redis.exceptions.AuthorizationError) as error:
         raise LoginRefused(f"{node.address} refuses the log-in: {error}") from error
     except (redis.BusyLoadingError, redis.exceptions.MasterDownError, redis.exceptions.ClusterDownError) as error:
@@ -125,7 +115,7 @@ def told[T](node: Node, ask: Callable[[], T]) -> T:
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
         raise CacheUnreachable(f"{node.address} cannot be reached: {error}") from error
     except redis.exceptions.NoPermissionError as error:
-        raise LoginRefused(f"{node.address} does not permit the user what a look needs: {error}") from error
+        raise LoginRefused(f"{node.address} does not permit the user a command that a probe needs: {error}") from error
     except redis.ResponseError as error:
         if str(error).startswith(("NOAUTH", "WRONGPASS")):
             raise LoginRefused(f"{node.address} refuses the log-in: {error}") from error
@@ -138,7 +128,7 @@ def _settings(endpoint: Endpoint) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "socket_timeout": endpoint.timeout_s,
         "socket_connect_timeout": endpoint.timeout_s,
-        # A look that fails is over: trying again would be load that nobody sees.
+        # A probe that fails is over: retries would be load that nobody sees.
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "driver_info": None,
@@ -162,7 +152,7 @@ def _connect(url: str, settings: Mapping[str, Any]) -> Node:
 
 
 def _first_that_answers(members: list[tuple[str, int]], endpoint: Endpoint, settings: Mapping[str, Any]) -> Node:
-    """A replica that does not answer is passed over, the primary comes last."""
+    """Connect to the first server that answers; the primary comes last."""
     given = redis.Redis.from_url(endpoint.url).connection_pool.connection_kwargs
     for host, port in members:
         options = {**settings, "username": given.get("username"), "password": given.get("password")}
@@ -172,10 +162,10 @@ def _first_that_answers(members: list[tuple[str, int]], endpoint: Endpoint, sett
         kept = {name: value for name, value in options.items() if tls or not name.startswith("ssl_")}
         node = Node(f"{host}:{port}", redis.Redis(host=host, port=port, ssl=tls, **kept))
         try:
-            told(node, node.client.ping)
+            ask(node, node.client.ping)
             if (host, port) != members[-1]:
-                # A replica of a cluster answers about keys only to who says that an old answer will do.
-                told(node, partial(node.client.execute_command, "READONLY"))
+                # A replica of a cluster answers about keys only after READONLY, which accepts old answers.
+                ask(node, partial(node.client.execute_command, "READONLY"))
         except CacheFailed:
             node.client.close()
             if (host, port) == members[-1]:

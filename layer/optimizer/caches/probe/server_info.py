@@ -1,4 +1,4 @@
-"""What INFO says of a server. Pure."""
+"""Parse the INFO of a server. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,16 +8,18 @@ from optimizer.caches.probe.result import ServerFacts
 from optimizer.core import short
 
 
-def facts(info: Mapping[str, Any], database: int = 0) -> ServerFacts:
-    """From INFO as redis-py parses it. keys are those of the numbered database; what a server does not say is 0, or
-    None where that would be a statement. NotUnderstood where it says something else than it should."""
+def parse_info(info: Mapping[str, Any], database: int = 0) -> ServerFacts:
+    """Return the facts from INFO, as redis-py parses it, with the keys of the numbered database.
+
+    A missing figure is 0, or None where 0 would be a statement. Raises NotUnderstood for a value of another kind.
+    """
     keyspace = info.get(f"db{database}", {})
     if not isinstance(keyspace, Mapping):
-        raise NotUnderstood(f"INFO of the cache says db{database} = {short(keyspace)}, which is no keyspace.")
+        raise NotUnderstood(f"INFO of the cache says db{database} = {short(keyspace)}, which is not a keyspace.")
     role = str(info.get("role", "unknown"))
     lags = [_lag(info, value) for name, value in info.items() if name.startswith("slave") and isinstance(value, dict)]
     if role == "slave":
-        # What arrived and is not yet applied; None where the link is down, because then nobody knows.
+        # The lag is what arrived and is not yet applied. With the link down nobody knows it.
         up = info.get("master_link_status") == "up"
         behind = _whole(info, "slave_read_repl_offset") - _whole(info, "slave_repl_offset")
         lags = [behind] if up and _says(info) else []
@@ -56,7 +58,7 @@ def _lag(info: Mapping[str, Any], replica: Mapping[str, Any]) -> int:
 
 
 def _cpu_s(info: Mapping[str, Any]) -> float | None:
-    # The main thread's, where the server tells it apart: it is the one that a command holds up.
+    # The main thread counts where the server tells it apart, because commands hold up that thread.
     for ending in ("_main_thread", ""):
         parts = [_number(info, f"used_cpu_{kind}{ending}") for kind in ("user", "sys")]
         if parts[0] is not None and parts[1] is not None:
@@ -69,7 +71,7 @@ def _whole(info: Mapping[str, Any], name: str) -> int:
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise NotUnderstood(f"INFO of the cache says {name} = {short(value)}, which is no whole number.") from error
+        raise NotUnderstood(f"INFO of the cache says {name} = {short(value)}, which is not a whole number.") from error
 
 
 def _number(info: Mapping[str, Any], name: str) -> float | None:

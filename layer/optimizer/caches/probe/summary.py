@@ -1,4 +1,4 @@
-"""What a sample of keys says of each namespace. Pure."""
+"""Sum up a sample of keys for each namespace. Pure."""
 
 import itertools
 import math
@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from optimizer.caches.probe.key_names import OTHER, is_version_key, namespaces
+from optimizer.caches.probe.key_names import OTHER, assign_namespaces, is_version_key
 from optimizer.caches.probe.result import BigKey, NamespaceProbe, Quantiles
 
-# With fewer keys the largest remaining time is too far from the TTL to be called one.
+# With fewer keys the largest remaining time is too far below the TTL to stand for it.
 _LEAST_TTLS = 20
-# Reads between two looks, so many that it cannot be chance whether they prolonged the entry.
+# With fewer keys read between the two looks, it may be chance that they were prolonged.
 _LEAST_SEEN_READ = 5
 # OBJECT IDLETIME counts whole seconds.
 _IDLE_STEP_S = 1.0
@@ -20,8 +20,11 @@ _IDLE_STEP_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """Two more looks at a key, `after_s` apart: time to live left (None: no TTL) before and after, and idle time after
-    (None: not told)."""
+    """Two more readings of a key, `after_s` apart.
+
+    `before_s` and `ttl_left_s` are the times to live left at the first and the second one, None without a TTL. `idle_s`
+    is the idle time at the second one, None where the server does not say.
+    """
 
     before_s: float | None
     after_s: float
@@ -31,8 +34,10 @@ class SecondLook:
 
 @dataclass(frozen=True, slots=True)
 class KeyReading:
-    """One key: how many keys of its server it stands for, and what the server said of it (None: nothing, and for
-    ttl_left_s: no TTL)."""
+    """One key that was read; `weight` is the number of keys that it stands for.
+
+    None means that the server does not say; `ttl_left_s` is None without a TTL.
+    """
 
     name: str
     weight: float
@@ -41,14 +46,14 @@ class KeyReading:
     idle_s: float | None = None
     access_counter: int | None = None
     type: str = ""
-    again: SecondLook | None = None
+    second_look: SecondLook | None = None
 
 
 def summarise(
     readings: Sequence[KeyReading], prefixes: Mapping[str, str] | None = None, most: int = 50
 ) -> dict[str, NamespaceProbe]:
-    """By namespace, most bytes (then keys) first; beyond `most` of them, the smallest are `_other` together."""
-    named = namespaces((reading.name for reading in readings), prefixes)
+    """Return the namespaces, most bytes (then keys) first; beyond `most`, the smallest are summed in `_other`."""
+    named = assign_namespaces((reading.name for reading in readings), prefixes)
     groups: dict[str, list[KeyReading]] = defaultdict(list)
     for reading in readings:
         if not is_version_key(reading.name):
@@ -63,14 +68,17 @@ def summarise(
 
 
 def big_keys(readings: Iterable[KeyReading], least_bytes: int, most: int = 20) -> tuple[BigKey, ...]:
-    """The largest single keys, largest first; names cut to 120 characters."""
+    """Return the largest single keys, largest first, with names cut to 120 characters."""
     large = [r for r in readings if r.bytes is not None and r.bytes >= least_bytes]
     large.sort(key=lambda r: -(r.bytes or 0))
     return tuple(BigKey(r.name[:120], r.type, r.bytes or 0) for r in large[:most])
 
 
 def quantiles(values: Iterable[tuple[float, float]]) -> Quantiles | None:
-    """Of (value, weight); the smallest value below which lies at least that share of the weight. None of nothing."""
+    """Return weighted quantiles of (value, weight), or None without values.
+
+    Each is the smallest value up to which at least that share of the weight lies.
+    """
     ordered = sorted(values)
     if not ordered:
         return None
@@ -83,16 +91,17 @@ def quantiles(values: Iterable[tuple[float, float]]) -> Quantiles | None:
     return Quantiles(at(0.1), at(0.5), at(0.9), ordered[-1][0])
 
 
-def prolonged_by_reads(readings: Iterable[KeyReading]) -> bool | None:
-    """Whether reads prolong the entries, from keys that were looked at twice; None where too few were read in between.
+def is_prolonged_by_reads(readings: Iterable[KeyReading]) -> bool | None:
+    """Return True if reads prolong the entries, judged by keys read twice; None if too few were read in between.
 
-    A key that could not expire between the looks was read (or written) if its idle time started anew. If it then has
-    more time left than before, that prolonged it. An application that overwrites what it reads looks the same, and
-    there, too, the TTL bounds no age. Without idle times only the prolonged ones can be told: then never False.
+    A key that could not expire between the two looks was read (or written) if its idle time started anew. If it then
+    has more time left than before, that read prolonged it. An application that overwrites what it reads looks the same,
+    and there the TTL bounds no age either. Without idle times only prolonged keys can be recognized: then the answer
+    is never False.
     """
     prolonged = unchanged = 0
     for reading in readings:
-        again = reading.again
+        again = reading.second_look
         if again is None or again.before_s is None or again.ttl_left_s is None:
             continue
         if again.before_s <= again.after_s + _IDLE_STEP_S:
@@ -128,7 +137,7 @@ def _namespace(group: Sequence[KeyReading]) -> NamespaceProbe:
         ttl_histogram=_histogram(left),
         idle_s=quantiles((r.idle_s, r.weight) for r in group if r.idle_s is not None),
         access_counter=quantiles((r.access_counter, r.weight) for r in group if r.access_counter is not None),
-        sliding=prolonged_by_reads(group),
+        sliding=is_prolonged_by_reads(group),
     )
 
 
