@@ -12,7 +12,7 @@ from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Finding
 from optimizer.indexes.model.history import Past
 from optimizer.indexes.model.usage import take_snapshot
-from optimizer.indexes.postgresql.bloat import shares
+from optimizer.indexes.postgresql.bloat import bloat_shares
 from optimizer.indexes.propose import DatabaseFacts, action_of, job_of, propose, target_of
 from optimizer.policy import Database, Indexes, Policy
 from optimizer.store import ActingRecords, Documents, NoSuchDocument, Proposals, RunStore
@@ -59,7 +59,7 @@ class Planner:
             proposals.add(one)
         proposals.write(self.documents, run_id, f"indexes-{self.database.name}")
         taken = [take_snapshot(node) for node in nodes]
-        self.documents.write(key, past.with_run(run_id, taken, shares(nodes[0], nodes[0].pages)))
+        self.documents.write(key, past.with_run(run_id, taken, bloat_shares(nodes[0], nodes[0].pages)))
         return proposals
 
     def _propose(self, run_id: str, finding: Finding, cooling: dict[str, datetime]) -> Change | NoChange:

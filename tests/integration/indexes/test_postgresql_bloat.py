@@ -6,8 +6,8 @@ import pytest
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.model.catalog import Index, IndexPages
-from optimizer.indexes.postgresql.bloat import estimate
-from optimizer.indexes.postgresql.pages import measure
+from optimizer.indexes.postgresql.bloat import estimate_bloat
+from optimizer.indexes.postgresql.pages import measure_pages
 from optimizer.indexes.postgresql.reader import read_catalog
 from pg8000.native import Connection
 
@@ -54,7 +54,7 @@ def test_estimates_are_within_five_points_of_what_a_rebuild_frees(session: Conne
     if _has_pgstattuple(session):
         session.run('CREATE SCHEMA "Ext 1"')
         session.run('CREATE EXTENSION pgstattuple SCHEMA "Ext 1"')
-        measured, failed = measure(session, read_catalog(session).indexes)
+        measured, failed = measure_pages(session, read_catalog(session).indexes)
         assert not failed
     before = read_catalog(session)
     session.run("REINDEX TABLE t")
@@ -72,7 +72,7 @@ def test_pages_are_not_counted_without_the_extension_and_it_is_said(server: Get)
     running = server(postgresql.WHEEL_16)
     with running.database("CREATE TABLE t (a int PRIMARY KEY)") as name, running.session(name) as connection:
         catalog = read_catalog(connection)
-        assert measure(connection, catalog.indexes) == (
+        assert measure_pages(connection, catalog.indexes) == (
             {},
             {"pgstattuple": "the extension pgstattuple is not installed in this database"},
         )
@@ -80,7 +80,7 @@ def test_pages_are_not_counted_without_the_extension_and_it_is_said(server: Get)
 
 def _estimates(index: Index, measured: dict[int, IndexPages]) -> Iterator[tuple[str, float]]:
     for pages in (None, measured.get(index.oid or 0)):
-        bloat = estimate(index, 8192, pages)
+        bloat = estimate_bloat(index, 8192, pages)
         if pages is None or index.oid in measured:
             assert bloat is not None, index.name
             yield bloat.method, bloat.share

@@ -13,11 +13,11 @@ from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.model.catalog import Catalog, Table
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.postgresql.detect import find
-from optimizer.indexes.postgresql.foreign_keys import foreign_keys_without_index
-from optimizer.indexes.postgresql.invalid import invalid
+from optimizer.indexes.postgresql.foreign_keys import find_foreign_keys_without_index
+from optimizer.indexes.postgresql.invalid import find_invalid
 from optimizer.indexes.postgresql.reader import read_catalog
-from optimizer.indexes.postgresql.unused import unused
-from optimizer.indexes.postgresql.upkeep import upkeep
+from optimizer.indexes.postgresql.unused import find_unused
+from optimizer.indexes.postgresql.upkeep import find_upkeep
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
 
@@ -50,7 +50,7 @@ def test_what_an_interrupted_rebuild_leaves_is_told_from_a_failed_build(database
         with pytest.raises(DatabaseError, match="55P03"):
             session.run(f'REINDEX INDEX CONCURRENTLY "{name}"')
     writer.run("ROLLBACK")
-    found = {item.index: item for item in invalid(read_catalog(session))}
+    found = {item.index: item for item in find_invalid(read_catalog(session))}
     leftovers = {name: item.covered_by for name, item in found.items() if item.kind is Kind.BUILD_LEFTOVER}
     assert leftovers == {"plain_ccnew": "plain", "plain_ccnew1": "plain", f"{LONG[:-6]}_ccnew": LONG}
     assert {name for name, item in found.items() if item.action is Action.ASK} >= {"failed"}
@@ -59,7 +59,7 @@ def test_what_an_interrupted_rebuild_leaves_is_told_from_a_failed_build(database
     for item in found.values():
         if item.kind is Kind.BUILD_LEFTOVER:
             session.run(f'DROP INDEX CONCURRENTLY "{item.index}"')
-    assert {item.kind for item in invalid(read_catalog(session))} == {Kind.INVALID}
+    assert {item.kind for item in find_invalid(read_catalog(session))} == {Kind.INVALID}
 
 
 def test_an_index_that_is_being_built_is_left_alone(database: Callable[[], Connection]) -> None:
@@ -77,13 +77,13 @@ def test_an_index_that_is_being_built_is_left_alone(database: Callable[[], Conne
     thread.start()
     try:
         catalog = _until(session, lambda read: bool(read.builds) and any(not index.is_valid for index in read.indexes))
-        (finding,) = invalid(catalog)
+        (finding,) = find_invalid(catalog)
         assert (finding.index, finding.action) == ("slow", Action.NONE)
         assert "being built" in (finding.kept_because or "")
     finally:
         holder.run("COMMIT")
         thread.join(20)
-    assert invalid(read_catalog(session)) == []
+    assert find_invalid(read_catalog(session)) == []
 
 
 def test_a_partitioned_index_that_waits_for_its_parts_is_kept(database: Callable[[], Connection]) -> None:
@@ -91,7 +91,7 @@ def test_a_partitioned_index_that_waits_for_its_parts_is_kept(database: Callable
     session.run("CREATE TABLE t (a int) PARTITION BY RANGE (a)")
     session.run("CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (9)")
     session.run("CREATE INDEX waits ON ONLY t (a)")
-    (finding,) = invalid(read_catalog(session))
+    (finding,) = find_invalid(read_catalog(session))
     assert (finding.index, finding.action) == ("waits", Action.NONE)
 
 
@@ -124,11 +124,11 @@ def test_foreign_keys_without_an_index_are_found_and_no_others(database: Callabl
         session.run(f'CREATE TABLE "{name}" {columns}')
         for index in indexes:
             session.run(index.format(t=f'"{name}"'))
-    found = foreign_keys_without_index(read_catalog(session))
+    found = find_foreign_keys_without_index(read_catalog(session))
     assert {finding.table for finding in found} == {name for name, case in FOREIGN_KEYS.items() if case[2]}
     for finding in found:
         session.run((finding.statement or "").replace(" CONCURRENTLY", ""))
-    assert foreign_keys_without_index(read_catalog(session)) == []
+    assert find_foreign_keys_without_index(read_catalog(session)) == []
 
 
 def test_an_index_for_a_foreign_key_is_proposed_where_it_would_pay(database: Callable[[], Connection]) -> None:
@@ -139,10 +139,13 @@ def test_an_index_for_a_foreign_key_is_proposed_where_it_would_pay(database: Cal
     session.run("ALTER TABLE large ADD FOREIGN KEY (p) REFERENCES parent")
     session.run("CREATE TABLE small (p int REFERENCES parent)")
     session.run("ANALYZE")
-    assert [item.action for item in foreign_keys_without_index(read_catalog(session))] == [Action.NONE, Action.NONE]
+    assert [item.action for item in find_foreign_keys_without_index(read_catalog(session))] == [
+        Action.NONE,
+        Action.NONE,
+    ]
     session.run("DELETE FROM parent WHERE id > 290")
     catalog = _until(session, lambda read: any(table.deleted for table in read.tables))
-    found = {item.table: item for item in foreign_keys_without_index(catalog)}
+    found = {item.table: item for item in find_foreign_keys_without_index(catalog)}
     assert found["large"].action is Action.CREATE
     assert "rows only" in found["small"].reason
 
@@ -168,7 +171,7 @@ def test_tables_that_want_analyze_or_vacuum_are_found_by_their_own_thresholds(
     session.run("SELECT pg_stat_force_next_flush()")
     session.run("VACUUM ANALYZE part")
     catalog = _until(session, lambda read: (_table(read, "grown").inserted_since_vacuum or 0) >= 2000)
-    found = {(item.table, item.action) for item in upkeep(catalog)}
+    found = {(item.table, item.action) for item in find_upkeep(catalog)}
     assert found == {
         ("changed", Action.ANALYZE),
         ("dead", Action.ANALYZE),
@@ -271,10 +274,10 @@ def test_a_partitioned_index_is_unused_only_if_none_of_its_parts_was_used(databa
     session.run("SELECT * FROM t WHERE a = 1 AND b = 1")
     session.run("SELECT pg_stat_force_next_flush()")
     catalog = _until(session, lambda read: any(index.scans for index in read.indexes))
-    assert {item.index for item in unused(catalog)} == {"idle"}
+    assert {item.index for item in find_unused(catalog)} == {"idle"}
     catalog = replace(catalog, server=replace(catalog.server, counted_since=datetime(2020, 1, 1, tzinfo=UTC)))
     tables = tuple(replace(table, sequential_scans=10_000_000) for table in catalog.tables)
-    (finding,) = unused(replace(catalog, tables=tables))
+    (finding,) = find_unused(replace(catalog, tables=tables))
     assert (finding.index, finding.action) == ("idle", Action.DROP)
     assert finding.saves_bytes == 2 * 8192
 
@@ -301,6 +304,6 @@ def test_what_an_index_does_beside_scans_keeps_it(server: Get, make: str, kept: 
         catalog = read_catalog(one)
     catalog = replace(catalog, server=replace(catalog.server, counted_since=datetime(2020, 1, 1, tzinfo=UTC)))
     tables = tuple(replace(table, sequential_scans=10_000_000) for table in catalog.tables)
-    (finding,) = unused(replace(catalog, tables=tables))
+    (finding,) = find_unused(replace(catalog, tables=tables))
     assert (finding.action is Action.DROP) == (kept is None)
     assert kept is None or kept in (finding.kept_because or "")

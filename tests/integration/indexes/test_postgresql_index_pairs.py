@@ -12,7 +12,7 @@ from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Action, Finding
 from optimizer.indexes.postgresql.reader import read_catalog
-from optimizer.indexes.postgresql.redundant import redundant
+from optimizer.indexes.postgresql.redundant import find_redundant
 from pg8000.native import Connection, identifier
 
 Get = Callable[[Installation[PostgresServer]], PostgresServer]
@@ -64,7 +64,7 @@ def made(server: Get) -> Callable[[Installation[PostgresServer]], Made]:
                     for statement in case.make:
                         session.run(statement)
             catalog = read_catalog(session)
-        return Made(version, extensions, catalog, redundant(catalog))
+        return Made(version, extensions, catalog, find_redundant(catalog))
 
     return make
 
@@ -91,7 +91,7 @@ def test_at_least_half_of_the_pairs_are_traps() -> None:
 
 def test_the_same_is_said_twice(made: Callable[[Installation[PostgresServer]], Made]) -> None:
     found = made(postgresql.WHEEL_16)
-    assert redundant(found.catalog) == found.findings
+    assert find_redundant(found.catalog) == found.findings
 
 
 def _install(session: Connection) -> set[str]:

@@ -11,7 +11,7 @@ from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Action, Finding
 from optimizer.indexes.model.workload import StatementStat
 from optimizer.indexes.postgresql.look import look
-from optimizer.indexes.postgresql.missing import PostgresqlMissingLimits, missing_indexes
+from optimizer.indexes.postgresql.missing import PostgresqlMissingLimits, find_missing_indexes
 from optimizer.indexes.postgresql.reader import read_catalog
 from pg8000.native import Connection, identifier
 
@@ -60,7 +60,7 @@ def session(request: pytest.FixtureRequest) -> Iterator[Connection]:
 @pytest.mark.parametrize("text", STATEMENTS)
 def test_a_statement_gets_the_index_it_wants_or_none(session: Connection, text: str) -> None:
     catalog = _with(read_catalog(session), text)
-    findings, failed = missing_indexes(session, catalog)
+    findings, failed = find_missing_indexes(session, catalog)
     proves = "hypopg" in catalog.server.extensions
     if not proves and text == 'SELECT * FROM "Orders" WHERE n = $1':
         assert [finding.action for finding in findings] == [Action.ASK]
@@ -79,7 +79,7 @@ def test_a_statement_gets_the_index_it_wants_or_none(session: Connection, text: 
 
 def test_one_index_is_proposed_for_statements_that_a_wider_one_serves(session: Connection) -> None:
     catalog = _with(read_catalog(session), *list(STATEMENTS)[:3], 'SELECT at FROM "Orders" WHERE "Customer" = $1')
-    findings, _ = missing_indexes(session, catalog)
+    findings, _ = find_missing_indexes(session, catalog)
     columns = [tuple(finding.evidence["columns"]) for finding in findings]
     assert not any(one != other and other[: len(one)] == one for one in columns for other in columns)
 
@@ -95,7 +95,7 @@ def test_the_statements_of_a_server_are_read_with_their_load(session: Connection
     assert (statement.calls, statement.rows) == (30, 30)
     assert statement.mean_ms == pytest.approx(statement.total_ms / 30, rel=0.01)
     # How long a call takes is the machine's: it must not decide here whether the statement is worth a look.
-    findings, _ = missing_indexes(session, catalog, PostgresqlMissingLimits(least_mean_ms=0.0))
+    findings, _ = find_missing_indexes(session, catalog, PostgresqlMissingLimits(least_mean_ms=0.0))
     assert [tuple(finding.evidence["columns"]) for finding in findings] == [("Customer",)]
 
 
@@ -107,7 +107,7 @@ def test_every_statement_of_our_own_can_be_planned(session: Connection) -> None:
     catalog = read_catalog(session)
     assert len(catalog.statements) > 20
     every = PostgresqlMissingLimits(statements=10_000, least_share=0.0, least_calls=0, least_mean_ms=0.0)
-    assert missing_indexes(session, catalog, every)[1] == {}
+    assert find_missing_indexes(session, catalog, every)[1] == {}
 
 
 def _with(catalog: Catalog, *texts: str) -> Catalog:
@@ -121,7 +121,7 @@ def _serves(session: Connection, finding: Finding, text: str, *, proves: bool) -
     session.run(finding.statement)
     made = read_catalog(session)
     if proves:
-        assert missing_indexes(session, _with(made, text)) == ([], {})
+        assert find_missing_indexes(session, _with(made, text)) == ([], {})
     for index in made.indexes:
         if not index.is_unique:
             session.run(f"DROP INDEX {identifier(index.name)}")

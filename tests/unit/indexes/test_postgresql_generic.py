@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimizer.indexes.postgresql.generic_plan import is_planned, plannable
+from optimizer.indexes.postgresql.generic_plan import is_planned, make_plannable
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from optimizer.indexes.postgresql.generic_plan import is_planned, plannable
     ],
 )
 def test_a_parameter_stands_only_where_the_grammar_takes_one(text: str, expected: str) -> None:
-    assert plannable(text) == expected
+    assert make_plannable(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_comments_without_an_end_take_no_time() -> None:
 @given(st.text(alphabet=" (\n-/*$1SELECTinterval,'\""))
 def test_any_text_is_taken_and_what_is_mended_once_stays(text: str) -> None:
     is_planned(text)
-    assert plannable(plannable(text)) == plannable(text)
+    assert make_plannable(make_plannable(text)) == make_plannable(text)

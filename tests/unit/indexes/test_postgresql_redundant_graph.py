@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Constraint, Engine, Index, KeyPart
 from optimizer.indexes.model.finding import Action
-from optimizer.indexes.postgresql.cover import why_fixed, why_not_covered
-from optimizer.indexes.postgresql.redundant import redundant
+from optimizer.indexes.postgresql.cover import why_never_dropped, why_not_covered
+from optimizer.indexes.postgresql.redundant import find_redundant
 
 SERVER = CatalogServer(Engine.POSTGRESQL, (16, 3), "db", "writer", datetime(2026, 6, 1, tzinfo=UTC))
 KEYS = st.builds(
@@ -52,14 +52,14 @@ def _catalog(indexes: list[Index]) -> Catalog:
 def test_each_index_that_is_dropped_is_served_by_one_that_stays(indexes: list[Index]) -> None:
     catalog = _catalog(indexes)
     by_name = {index.name: index for index in catalog.indexes}
-    found = redundant(catalog)
+    found = find_redundant(catalog)
     dropped = {finding.index for finding in found if finding.action is Action.DROP}
     for finding in found:
         index = by_name[finding.index or ""]
         assert index.is_valid
         if finding.action is Action.DROP:
             assert finding.covered_by not in dropped
-            assert why_fixed(index) is None
+            assert why_never_dropped(index) is None
             assert why_not_covered(index, by_name[finding.covered_by or ""], {}) is None
             assert finding.statement == index.definition
         else:
@@ -68,7 +68,7 @@ def test_each_index_that_is_dropped_is_served_by_one_that_stays(indexes: list[In
     staying = [index for index in catalog.indexes if index.is_valid and index.name not in dropped]
     for index in staying:
         others = [other for other in staying if other is not index]
-        assert why_fixed(index) is not None or all(why_not_covered(index, other, {}) for other in others)
+        assert why_never_dropped(index) is not None or all(why_not_covered(index, other, {}) for other in others)
 
 
 @given(st.lists(INDEXES, max_size=6), st.randoms(use_true_random=False))
@@ -77,7 +77,7 @@ def test_the_order_of_the_indexes_does_not_matter(indexes: list[Index], random: 
     catalog = _catalog(indexes)
     shuffled = list(catalog.indexes)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    one, other = redundant(catalog), redundant(replace(catalog, indexes=tuple(shuffled)))
+    one, other = find_redundant(catalog), find_redundant(replace(catalog, indexes=tuple(shuffled)))
     said = [{(item.index, item.action, item.covered_by) for item in found if item.action is Action.DROP}
             for found in (one, other)]  # fmt: skip
     assert said[0] == said[1]

@@ -5,9 +5,9 @@ from typing import Any
 
 from pg8000.exceptions import DatabaseError
 
-from optimizer.indexes.postgresql.generic_plan import generic_plan, is_planned, run_one
+from optimizer.indexes.postgresql.generic_plan import explain_generically, is_planned, run_one
 from optimizer.indexes.postgresql.plans import total_cost
-from optimizer.indexes.postgresql.reader import looking
+from optimizer.indexes.postgresql.reader import read_only_snapshot
 
 _STATEMENTS = 20
 _WITHIN_S = 20
@@ -37,7 +37,7 @@ def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float)
     Only statements whose estimated cost would grow by more than the factor `max_slowdown` count; `texts` are in the
     order of their total time. Return an empty string if there is none, or if HypoPG cannot hide indexes here.
     """
-    with looking(connection, _WITHIN_S):
+    with read_only_snapshot(connection, _WITHIN_S):
         can_hide = connection.run(_HYPOPG)
     if not can_hide:
         return ""
@@ -45,11 +45,11 @@ def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float)
     worst, ratio_of_worst = "", max_slowdown
     for text in list(filter(is_planned, texts))[:_STATEMENTS]:
         try:
-            with looking(connection, _WITHIN_S):
+            with read_only_snapshot(connection, _WITHIN_S):
                 run_one(connection, f"SELECT {hypopg}.hypopg_unhide_all_indexes()")
-                cost = total_cost(generic_plan(connection, text))
+                cost = total_cost(explain_generically(connection, text))
                 run_one(connection, f"SELECT {hypopg}.hypopg_hide_index(CAST({int(oid)} AS oid))")
-                without = total_cost(generic_plan(connection, text))
+                without = total_cost(explain_generically(connection, text))
         except DatabaseError:
             # It cannot be planned without its values; the observation covers it anyway. The prepared statement
             # outlives the error.
@@ -68,5 +68,5 @@ def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float)
 
 def _show_all(connection: Any, hypopg: str) -> None:
     """Make all indexes visible again, because the connection is reused and would keep them hidden."""
-    with looking(connection, _WITHIN_S):
+    with read_only_snapshot(connection, _WITHIN_S):
         run_one(connection, f"SELECT {hypopg}.hypopg_unhide_all_indexes()")

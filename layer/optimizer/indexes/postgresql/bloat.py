@@ -38,7 +38,7 @@ class BloatLimits:
     pending_list_bytes: int = 4 * 2**20
 
 
-def estimate(index: Index, block_bytes: int, measured: IndexPages | None = None) -> Bloat | None:
+def estimate_bloat(index: Index, block_bytes: int, measured: IndexPages | None = None) -> Bloat | None:
     """The bloat of a btree; None where it cannot be known: not analysed, not a btree, or not readable."""
     if index.method != "btree" or not index.size_bytes or index.is_partitioned:
         return None
@@ -50,7 +50,7 @@ def estimate(index: Index, block_bytes: int, measured: IndexPages | None = None)
     return _bloat(index.size_bytes, pages * block_bytes, "statistics", not distinct_is_certain(index))
 
 
-def shortlist(catalog: Catalog, limits: BloatLimits | None = None) -> list[Index]:
+def choose_indexes_to_measure(catalog: Catalog, limits: BloatLimits | None = None) -> list[Index]:
     """The indexes whose pages are worth counting, most wasted bytes first, as many as the byte budget allows; and GIN
     indexes, of which only one page is read."""
     limits = limits or BloatLimits()
@@ -65,7 +65,7 @@ def shortlist(catalog: Catalog, limits: BloatLimits | None = None) -> list[Index
     return chosen + [index for index in catalog.indexes if index.method == "gin" and index.is_valid]
 
 
-def bloated(
+def find_bloated(
     catalog: Catalog,
     measured: Mapping[int, IndexPages] | None = None,
     earlier: Sequence[Mapping[int, float]] = (),
@@ -79,7 +79,7 @@ def bloated(
         if index.extension is not None or not index.is_valid:
             continue
         pages = measured.get(index.oid or 0)
-        bloat = estimate(index, catalog.server.block_bytes, pages)
+        bloat = estimate_bloat(index, catalog.server.block_bytes, pages)
         if bloat is not None and bloat.saves_bytes >= limits.least_bytes and bloat.share >= limits.least_share:
             found.append(_finding(catalog, index, bloat, earlier, limits))
         if pages is not None and (pages.pending_pages or 0) * catalog.server.block_bytes > limits.pending_list_bytes:
@@ -87,9 +87,9 @@ def bloated(
     return found
 
 
-def shares(catalog: Catalog, measured: Mapping[int, IndexPages] | None = None) -> dict[int, float]:
+def bloat_shares(catalog: Catalog, measured: Mapping[int, IndexPages] | None = None) -> dict[int, float]:
     """The share of bloat of each index by its file node: to be kept for later runs."""
-    pairs = ((index, estimate(index, catalog.server.block_bytes, (measured or {}).get(index.oid or 0)))
+    pairs = ((index, estimate_bloat(index, catalog.server.block_bytes, (measured or {}).get(index.oid or 0)))
              for index in catalog.indexes)  # fmt: skip
     return {index.file_node: bloat.share for index, bloat in pairs if bloat is not None and index.file_node is not None}
 
@@ -109,7 +109,7 @@ def _bloat(size: int, needed: float, method: str, lower_bound: bool) -> Bloat:
 
 
 def _estimated(catalog: Catalog) -> list[tuple[Index, Bloat]]:
-    pairs = [(index, estimate(index, catalog.server.block_bytes)) for index in catalog.indexes if index.is_valid]
+    pairs = [(index, estimate_bloat(index, catalog.server.block_bytes)) for index in catalog.indexes if index.is_valid]
     return [(index, bloat) for index, bloat in pairs if bloat is not None]
 
 

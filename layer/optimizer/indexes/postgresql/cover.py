@@ -13,7 +13,7 @@ _BTREE = "btree"
 _STORAGE_ONLY = {"fillfactor", "deduplicate_items", "buffering", "fastupdate", "gin_pending_list_limit"}
 
 
-def why_fixed(index: Index) -> str | None:
+def why_never_dropped(index: Index) -> str | None:
     """Why the index may never be dropped for being redundant or unused, as words after "it is kept because"; None if it
     is a plain index."""
     reasons = (
@@ -44,7 +44,7 @@ def why_not_covered(narrow: Index, wide: Index, not_null: Mapping[tuple[str, str
     return next((words for words in checks if words is not None), None) or _uniqueness(narrow, wide, not_null)
 
 
-def same_keys(one: Index, other: Index) -> bool:
+def have_same_keys(one: Index, other: Index) -> bool:
     """Whether both have the same keys in the same or exactly the reversed order."""
     return len(one.keys) == len(other.keys) and _keys(one, other) is None
 

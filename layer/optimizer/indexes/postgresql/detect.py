@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Action, Finding
 from optimizer.indexes.model.usage import UsageLimits, UsageSnapshot
-from optimizer.indexes.postgresql.bloat import BloatLimits, bloated
-from optimizer.indexes.postgresql.foreign_keys import ForeignKeyLimits, foreign_keys_without_index
-from optimizer.indexes.postgresql.invalid import invalid
-from optimizer.indexes.postgresql.redundant import RedundancyLimits, redundant
-from optimizer.indexes.postgresql.unused import unused
-from optimizer.indexes.postgresql.upkeep import PostgresqlUpkeepLimits, upkeep
+from optimizer.indexes.postgresql.bloat import BloatLimits, find_bloated
+from optimizer.indexes.postgresql.foreign_keys import ForeignKeyLimits, find_foreign_keys_without_index
+from optimizer.indexes.postgresql.invalid import find_invalid
+from optimizer.indexes.postgresql.redundant import RedundancyLimits, find_redundant
+from optimizer.indexes.postgresql.unused import find_unused
+from optimizer.indexes.postgresql.upkeep import PostgresqlUpkeepLimits, find_upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,22 @@ def find(
     """Every finding. An index that is dropped is neither rebuilt nor called unused as well, and one that stays in its
     place is not dropped; one that a foreign key and statements want is proposed once."""
     history, limits = history or PostgresqlHistory(), limits or PostgresqlLimits()
-    superfluous = redundant(catalog, limits.redundancy)
+    superfluous = find_redundant(catalog, limits.redundancy)
     going = {_name(finding) for finding in superfluous if finding.action is Action.DROP}
     needed = {(finding.index_schema or "", finding.covered_by or "") for finding in superfluous if finding.covered_by}
-    idle = unused(catalog, history.snapshots, nodes=history.nodes, needed=needed, limits=limits.usage)
+    idle = find_unused(catalog, history.snapshots, nodes=history.nodes, needed=needed, limits=limits.usage)
     idle = [finding for finding in idle if _name(finding) not in going]
     going |= {_name(finding) for finding in idle if finding.action is Action.DROP}
-    swollen = bloated(catalog, catalog.pages, history.bloat, limits.bloat)
-    keys = foreign_keys_without_index(catalog, limits.foreign_keys)
+    swollen = find_bloated(catalog, catalog.pages, history.bloat, limits.bloat)
+    keys = find_foreign_keys_without_index(catalog, limits.foreign_keys)
     return [
-        *invalid(catalog),
+        *find_invalid(catalog),
         *superfluous,
         *idle,
         *(finding for finding in swollen if _name(finding) not in going),
         *keys,
         *(finding for finding in catalog.further if not any(_same_index(finding, key) for key in keys)),
-        *upkeep(catalog, limits.upkeep),
+        *find_upkeep(catalog, limits.upkeep),
     ]
 
 

@@ -25,7 +25,7 @@ class ForeignKeyLimits:
     rows_a_value: float = 100
 
 
-def foreign_keys_without_index(catalog: Catalog, limits: ForeignKeyLimits | None = None) -> list[Finding]:
+def find_foreign_keys_without_index(catalog: Catalog, limits: ForeignKeyLimits | None = None) -> list[Finding]:
     """A finding for each foreign key whose columns no index leads with; its action is NONE where an index would not pay
     now, with the reason."""
     limits = limits or ForeignKeyLimits()
@@ -54,7 +54,7 @@ def serves(index: Index, key: ForeignKey, child: Table) -> bool:
     return {part.column for part in leading} == columns and _collates(leading, child) and _has_all_rows(index, key)
 
 
-def supported_foreign_key(index: Index, keys: Iterable[ForeignKey]) -> ForeignKey | None:
+def find_supported_foreign_key(index: Index, keys: Iterable[ForeignKey]) -> ForeignKey | None:
     """One of the foreign keys of the index's table whose columns, or the first of them, the index leads with: it then
     also serves the checks on the parent, which may be rare."""
     first = index.keys[0].column if index.keys else None

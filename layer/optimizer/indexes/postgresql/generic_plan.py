@@ -46,20 +46,20 @@ def is_planned(text: str) -> bool:
     return _PLANNED.match(text) is not None
 
 
-def plannable(text: str) -> str:
+def make_plannable(text: str) -> str:
     """The text with parameters only where the grammar takes them."""
     # The function of EXTRACT has another name before version 14, and both know this one.
     return _TYPED.sub(r"CAST(\g<parameter> AS \g<type>)", _EXTRACT.sub(r"pg_catalog.date_part(\1,", text))
 
 
-def generic_plan(connection: Connection, text: str) -> Mapping[str, Any]:
+def explain_generically(connection: Connection, text: str) -> Mapping[str, Any]:
     """The generic plan of a statement with parameters, as EXPLAIN (VERBOSE, FORMAT JSON) gives it; in the transaction
     that `looking` has open, which an error ends. EXPLAIN (GENERIC_PLAN) would want a value for each parameter in the
     extended protocol; a prepared statement says itself how many it has. DatabaseError if the statement cannot be
     planned so."""
     connection.run("SET LOCAL plan_cache_mode = force_generic_plan")
     connection.run(search_path.LEND)
-    _prepare(connection, plannable(text))
+    _prepare(connection, make_plannable(text))
     counted = connection.run(_PARAMETERS, name=_NAME)
     nulls = ", ".join(["NULL"] * counted[0][0])
     arguments = f"({nulls})" if nulls else ""

@@ -18,7 +18,7 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def index(row: Mapping[str, Any], table_rows: float | None, *, database_collation_differs: bool) -> Index:
+def to_index(row: Mapping[str, Any], table_rows: float | None, *, database_collation_differs: bool) -> Index:
     """`table_rows` makes shares of distinct values into numbers (None: not analysed)."""
     parts = row["parts"]
     keys, include = parts[: row["key_count"]], parts[row["key_count"] :]

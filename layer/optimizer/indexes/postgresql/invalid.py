@@ -11,13 +11,13 @@ from optimizer.core import Risk
 from optimizer.indexes.model.catalog import Catalog, Index
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
-from optimizer.indexes.postgresql.cover import why_fixed
+from optimizer.indexes.postgresql.cover import why_never_dropped
 
 # REINDEX CONCURRENTLY builds NAME_ccnew and renames the old one to NAME_ccold; a number follows where one exists.
 _LEFTOVER = re.compile(r"_cc(new|old)[0-9]*$")
 
 
-def invalid(catalog: Catalog) -> list[Finding]:
+def find_invalid(catalog: Catalog) -> list[Finding]:
     """A finding for each index that is not valid."""
     return [_finding(catalog, index) for index in catalog.indexes if not index.is_valid or not index.is_live]
 
@@ -34,7 +34,7 @@ def _finding(catalog: Catalog, index: Index) -> Finding:
         return _stays(catalog, index, words, evidence)
     if index.is_partitioned:
         return _stays(catalog, index, "it is a partitioned index that still waits for parts to be attached", evidence)
-    fixed = why_fixed(index)
+    fixed = why_never_dropped(index)
     twin = _twin(catalog, index)
     if _LEFTOVER.search(index.name) and twin is not None and fixed is None:
         return about_index(

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pg8000.native import Connection
 
 from optimizer.indexes.model.catalog import Catalog
-from optimizer.indexes.postgresql.bloat import BloatLimits, shortlist
-from optimizer.indexes.postgresql.missing import missing_indexes
-from optimizer.indexes.postgresql.pages import measure
+from optimizer.indexes.postgresql.bloat import BloatLimits, choose_indexes_to_measure
+from optimizer.indexes.postgresql.missing import find_missing_indexes
+from optimizer.indexes.postgresql.pages import measure_pages
 from optimizer.indexes.postgresql.reader import read_catalog
 
 
@@ -17,9 +17,9 @@ def look(connection: Connection, *, node: str | None = None, limits: BloatLimits
     catalog = read_catalog(connection, node=node)
     not_read = dict(catalog.not_read)
     # A replica has the same pages as its writer.
-    chosen = [] if catalog.server.is_replica else shortlist(catalog, limits)
-    pages, uncounted = measure(connection, chosen)
-    further, unplanned = missing_indexes(connection, catalog)
+    chosen = [] if catalog.server.is_replica else choose_indexes_to_measure(catalog, limits)
+    pages, uncounted = measure_pages(connection, chosen)
+    further, unplanned = find_missing_indexes(connection, catalog)
     if uncounted:
         not_read["pages"] = _first(uncounted)
     if unplanned:

@@ -14,9 +14,9 @@ from optimizer.indexes.model.catalog import Catalog, Table
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_table
 from optimizer.indexes.model.workload import StatementStat
-from optimizer.indexes.postgresql.generic_plan import generic_plan, is_planned, run_one
-from optimizer.indexes.postgresql.plans import Wanted, index_names, total_cost, wanted
-from optimizer.indexes.postgresql.reader import extension_schema, looking, message
+from optimizer.indexes.postgresql.generic_plan import explain_generically, is_planned, run_one
+from optimizer.indexes.postgresql.plans import Wanted, find_wanted, index_names, total_cost
+from optimizer.indexes.postgresql.reader import extension_schema, message, read_only_snapshot
 
 _DEFINITION = """
 SELECT format(CASE WHEN CAST(:concurrently AS boolean) THEN 'CREATE INDEX CONCURRENTLY ON %I.%I (%s)'
@@ -49,7 +49,7 @@ class Gain:
     share: float
 
 
-def missing_indexes(
+def find_missing_indexes(
     connection: Connection,
     catalog: Catalog,
     limits: PostgresqlMissingLimits | None = None,
@@ -64,14 +64,14 @@ def missing_indexes(
     failed: dict[str, str] = {}
     total = sum(statement.total_ms for statement in catalog.statements) or 1.0
     deadline = time.monotonic() + within_s
-    with looking(connection, statement_timeout_s):
+    with read_only_snapshot(connection, statement_timeout_s):
         hypopg = extension_schema(connection, "hypopg")
-    for statement in worth_a_look(catalog.statements, limits):
+    for statement in choose_statements(catalog.statements, limits):
         if time.monotonic() > deadline:
             failed[statement.key] = f"not planned: the others took {within_s:.0f} s"
             continue
         try:
-            with looking(connection, statement_timeout_s):
+            with read_only_snapshot(connection, statement_timeout_s):
                 share = statement.total_ms / total
                 found = _candidates(connection, catalog, statement, share, limits, hypopg)
         except DatabaseError as error:
@@ -81,11 +81,11 @@ def missing_indexes(
             continue
         for want, gain in found:
             gains[want].append(gain)
-    with looking(connection, statement_timeout_s):
+    with read_only_snapshot(connection, statement_timeout_s):
         return [_finding(connection, catalog, want, of) for want, of in _without_prefixes(gains).items()], failed
 
 
-def worth_a_look(statements: Sequence[StatementStat], limits: PostgresqlMissingLimits) -> list[StatementStat]:
+def choose_statements(statements: Sequence[StatementStat], limits: PostgresqlMissingLimits) -> list[StatementStat]:
     """The statements that take the most time, are called often, and can be planned."""
     total = sum(statement.total_ms for statement in statements) or 1.0
     chosen = [
@@ -113,17 +113,17 @@ def _candidates(
     text = statement.text or ""
     if hypopg:
         run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
-    plan = generic_plan(connection, text)
+    plan = explain_generically(connection, text)
     rows = {table.qualified: table.rows or 0.0 for table in catalog.tables}
     cost = total_cost(plan)
-    wants = [want for want in wanted(plan, rows, limits.least_rows) if not _exists(catalog, want)]
+    wants = [want for want in find_wanted(plan, rows, limits.least_rows) if not _exists(catalog, want)]
     if not hypopg:
         # The widest says most of what the statement looks for.
         return [(want, Gain(statement, cost, None, share)) for want in sorted(wants, key=_width)[-1:]]
     tried = []
     for want in wants:
         name = _pretend(connection, want, hypopg)
-        with_it = generic_plan(connection, text)
+        with_it = explain_generically(connection, text)
         run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
         if name in index_names(with_it) and total_cost(with_it) <= cost * (1 - limits.least_gain):
             tried.append((want, Gain(statement, cost, total_cost(with_it), share)))

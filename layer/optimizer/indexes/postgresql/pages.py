@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pg8000.exceptions import DatabaseError
 
 from optimizer.indexes.model.catalog import Index, IndexPages
-from optimizer.indexes.postgresql.reader import Queries, extension_schema, looking, message
+from optimizer.indexes.postgresql.reader import Queries, extension_schema, message, read_only_snapshot
 
 _BTREE = """
 SELECT pg_relation_filenode(CAST(:oid AS oid))::bigint, s.index_size, s.internal_pages, s.leaf_pages, s.avg_leaf_density
@@ -16,7 +16,7 @@ SELECT pg_relation_filenode(CAST(:oid AS oid))::bigint, pg_relation_size(CAST(:o
 FROM {schema}.pgstatginindex(CAST(CAST(:oid AS oid) AS regclass)) s"""
 
 
-def measure(
+def measure_pages(
     connection: Queries, indexes: Sequence[Index], *, statement_timeout_s: int = 60, within_s: float = 120.0
 ) -> tuple[dict[int, IndexPages], dict[str, str]]:
     """The pages of each index by its oid, and of those that could not be read why, by name: the extension or the role
@@ -29,7 +29,7 @@ def measure(
             failed[f"{index.schema}.{index.name}"] = f"not counted: the others took {within_s:.0f} s"
             continue
         try:
-            with looking(connection, statement_timeout_s):
+            with read_only_snapshot(connection, statement_timeout_s):
                 schema = extension_schema(connection, "pgstattuple")
                 if not schema:
                     return {}, {"pgstattuple": "the extension pgstattuple is not installed in this database"}

@@ -31,7 +31,7 @@ def total_cost(plan: Mapping[str, Any]) -> float:
     return float(plan["Plan"]["Total Cost"])
 
 
-def wanted(plan: Mapping[str, Any], rows: Mapping[tuple[str, str], float], least_rows: float) -> list[Wanted]:
+def find_wanted(plan: Mapping[str, Any], rows: Mapping[tuple[str, str], float], least_rows: float) -> list[Wanted]:
     """Candidates for a plan from EXPLAIN (VERBOSE, FORMAT JSON); `rows` of each (schema, table). Tables of fewer than
     `least_rows` rows are left out."""
     found: dict[Wanted, None] = {}

@@ -17,8 +17,8 @@ from optimizer.indexes.connect import search_path
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
 from optimizer.indexes.model.workload import BuildInProgress
 from optimizer.indexes.postgresql import sql as sql
-from optimizer.indexes.postgresql.index_rows import index
-from optimizer.indexes.postgresql.workload import statement
+from optimizer.indexes.postgresql.index_rows import to_index
+from optimizer.indexes.postgresql.workload import to_statement
 
 _ON = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _KINDS = {"r": "table", "p": "partitioned", "m": "materialized_view", "f": "foreign"}
@@ -43,7 +43,7 @@ def read_catalog(
     """Everything that the decisions need, of the database that the connection is to. `node` names the server (its
     address is taken if None). Raises TooOld, and pg8000's DatabaseError where the catalog itself cannot be read."""
     not_read: dict[str, str] = {}
-    with looking(connection, statement_timeout_s):
+    with read_only_snapshot(connection, statement_timeout_s):
         facts = _rows(connection, sql.SERVER)[0]
         if facts["version_number"] < _OLDEST:
             raise PostgresqlTooOld(
@@ -56,7 +56,7 @@ def read_catalog(
         tables = tuple(_table(row) for row in _rows(connection, sql.TABLES, locked=list(locked)))
         rows = {table.oid: table.rows for table in tables}
         indexes = tuple(
-            index(row, rows.get(row["table_oid"]), database_collation_differs=bool(default_differs))
+            to_index(row, rows.get(row["table_oid"]), database_collation_differs=bool(default_differs))
             for row in _rows(connection, sql.INDEXES, locked=list(locked))
             if row["definition"] is not None
         )
@@ -68,7 +68,7 @@ def read_catalog(
 
     def optional[T](name: str, read: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
         try:
-            with looking(connection, statement_timeout_s):
+            with read_only_snapshot(connection, statement_timeout_s):
                 return read()
         except DatabaseError as error:
             not_read[name] = message(error)
@@ -83,7 +83,7 @@ def read_catalog(
         def read_statements() -> tuple[Any, ...]:
             schema = extension_schema(connection, "pg_stat_statements")
             found = _rows(connection, sql.STATEMENTS.format(schema=schema), most=most_statements)
-            return tuple(statement(row) for row in found)
+            return tuple(to_statement(row) for row in found)
 
         statements = optional("statements", read_statements)
     if tables and not any(column.null_fraction is not None for table in tables for column in table.columns):
@@ -98,7 +98,7 @@ def message(error: DatabaseError) -> str:
 
 
 @contextmanager
-def looking(connection: Queries, statement_timeout_s: int) -> Iterator[None]:
+def read_only_snapshot(connection: Queries, statement_timeout_s: int) -> Iterator[None]:
     """One read-only snapshot with short waits, and no schema but pg_catalog in the search path, so that the server
     prints every other name with its schema."""
     connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -131,14 +131,14 @@ def _scalar(connection: Queries, text: str) -> Any:
     return rows[0][0] if rows else None
 
 
-def moment(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
     """A time as the server writes it into JSON."""
     return None if text is None else datetime.fromisoformat(text)
 
 
 def _server(facts: Mapping[str, Any], node: str | None) -> CatalogServer:
     number = facts["version_number"]
-    read_at = moment(facts["read_at"])
+    read_at = parse_time(facts["read_at"])
     assert read_at is not None  # noqa: S101  now() is never NULL
     return CatalogServer(
         engine=Engine.POSTGRESQL,
@@ -148,8 +148,8 @@ def _server(facts: Mapping[str, Any], node: str | None) -> CatalogServer:
         read_at=read_at,
         is_replica=facts["is_replica"],
         is_aurora=facts["is_aurora"],
-        started_at=moment(facts["started_at"]),
-        counted_since=moment(facts["counted_since"]),
+        started_at=parse_time(facts["started_at"]),
+        counted_since=parse_time(facts["counted_since"]),
         block_bytes=facts["block_bytes"],
         extensions=facts["extensions"] or {},
         settings=facts["settings"] or {},
@@ -162,16 +162,16 @@ def _table(row: dict[str, Any]) -> Table:
     columns = tuple(
         Column(**{**column, "distinct": distinct_values(column["distinct"], known)}) for column in row["columns"] or []
     )
-    toast = {f"toast.{name}": value for name, value in options(row["toast_options"]).items()}
+    toast = {f"toast.{name}": value for name, value in parse_options(row["toast_options"]).items()}
     fields = {name: value for name, value in row.items() if name != "toast_options"}
     return Table(
         **{
             **fields,
             "kind": _KINDS[row["kind"]],
             "rows": known,
-            "last_analyze_at": moment(row["last_analyze_at"]),
+            "last_analyze_at": parse_time(row["last_analyze_at"]),
             "columns": columns,
-            "options": {**options(row["options"]), **toast},
+            "options": {**parse_options(row["options"]), **toast},
         }
     )
 
@@ -183,7 +183,7 @@ def distinct_values(n_distinct: float | None, rows: float | None) -> float | Non
     return n_distinct if n_distinct >= 0 else -n_distinct * (rows or 0.0)
 
 
-def options(texts: Sequence[str]) -> dict[str, str]:
+def parse_options(texts: Sequence[str]) -> dict[str, str]:
     """Storage parameters, `name=value` each, as a mapping."""
     return dict(text.split("=", 1) for text in texts)
 

@@ -10,7 +10,7 @@ from optimizer.core import Risk
 from optimizer.indexes.model.catalog import Catalog, Constraint, Index
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
-from optimizer.indexes.postgresql.cover import looks_covered, same_keys, why_fixed, why_not_covered
+from optimizer.indexes.postgresql.cover import have_same_keys, looks_covered, why_never_dropped, why_not_covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class RedundancyLimits:
     wide_bytes: int = 64 * 2**20
 
 
-def redundant(catalog: Catalog, limits: RedundancyLimits | None = None) -> list[Finding]:
+def find_redundant(catalog: Catalog, limits: RedundancyLimits | None = None) -> list[Finding]:
     """A finding for each index that another covers, and one for each that looks so and is kept."""
     limits = limits or RedundancyLimits()
     not_null = {
@@ -55,7 +55,7 @@ def _of_table(
     dropped = {
         index.name
         for index in indexes
-        if why_fixed(index) is None
+        if why_never_dropped(index) is None
         and any(
             index.name not in {back.name for back in covering[other.name]} or _worth(other) > _worth(index)
             for other in covering[index.name]
@@ -74,7 +74,7 @@ def _of_table(
 def _worth(index: Index) -> tuple[bool, bool, bool, bool, bool, bool, int, int]:
     """Which of two equal indexes stays: the greater."""
     return (
-        why_fixed(index) is not None,
+        why_never_dropped(index) is not None,
         index.constraint is Constraint.PRIMARY,
         index.constraint is not None,
         index.is_unique,
@@ -86,11 +86,11 @@ def _worth(index: Index) -> tuple[bool, bool, bool, bool, bool, bool, int, int]:
 
 
 def _closeness(index: Index, other: Index) -> tuple[bool, int, int]:
-    return not same_keys(index, other), other.size_bytes or 0, other.oid or 0
+    return not have_same_keys(index, other), other.size_bytes or 0, other.oid or 0
 
 
 def _earns_its_place(catalog: Catalog, narrow: Index, wide: Index, limits: RedundancyLimits) -> bool:
-    if same_keys(narrow, wide) or narrow.scans is None or catalog.server.counted_since is None:
+    if have_same_keys(narrow, wide) or narrow.scans is None or catalog.server.counted_since is None:
         return False
     days = max((catalog.server.read_at - catalog.server.counted_since) / timedelta(days=1), 1.0)
     wide_bytes = wide.size_bytes or 0
@@ -99,7 +99,7 @@ def _earns_its_place(catalog: Catalog, narrow: Index, wide: Index, limits: Redun
 
 
 def _superfluous(catalog: Catalog, index: Index, by: Index) -> Finding:
-    equal = same_keys(index, by)
+    equal = have_same_keys(index, by)
     words = "has the same keys as" if equal else "is a prefix of"
     also = ", and both are unique" if index.is_unique else ""
     how = "" if not index.is_partitioned else "; a partitioned index can only be dropped with its table locked"
@@ -151,7 +151,7 @@ def _kept(
         if _earns_its_place(catalog, index, other, limits):
             words: str | None = f"it is used often and {other.name} is much larger"
         else:
-            words = why_not_covered(index, other, not_null) or why_fixed(index)
+            words = why_not_covered(index, other, not_null) or why_never_dropped(index)
         if words is not None:
             kind = Kind.DUPLICATE if len(index.keys) == len(other.keys) else Kind.REDUNDANT_PREFIX
             reason = f"{index.name} looks superfluous beside {other.name}, and is kept because {words}."

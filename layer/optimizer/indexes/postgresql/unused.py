@@ -9,11 +9,11 @@ from optimizer.indexes.model.catalog import Catalog, Constraint, ForeignKey, Ind
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
 from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, judge_usage, take_snapshot
-from optimizer.indexes.postgresql.cover import why_fixed
-from optimizer.indexes.postgresql.foreign_keys import supported_foreign_key
+from optimizer.indexes.postgresql.cover import why_never_dropped
+from optimizer.indexes.postgresql.foreign_keys import find_supported_foreign_key
 
 
-def unused(
+def find_unused(
     catalog: Catalog,
     snapshots: Iterable[UsageSnapshot] = (),
     *,
@@ -45,7 +45,7 @@ def unused(
         ]
         usage = _together(usages)
         if usage.scans == 0:
-            key = supported_foreign_key(index, supported[index.table_oid])
+            key = find_supported_foreign_key(index, supported[index.table_oid])
             kept = _why_kept(catalog, index, usage, needed, key, readers_known=bool(nodes))
             found.append(_finding(catalog, index, usage, kept, sum(one.size_bytes or 0 for one in stored)))
     return found
@@ -134,4 +134,4 @@ def _why_kept(
         (usage.unknown_because is not None, f"that is not enough to go by: {usage.unknown_because}"),
         (any(part.column is None for part in index.keys), "the planner uses the statistics of its expression"),
     )
-    return why_fixed(index) or next((words for applies, words in reasons if applies), None)
+    return why_never_dropped(index) or next((words for applies, words in reasons if applies), None)

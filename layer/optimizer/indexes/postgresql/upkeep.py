@@ -37,7 +37,7 @@ class Thresholds:
     enabled: bool
 
 
-def thresholds(table: Table, settings: Mapping[str, str]) -> Thresholds:
+def autovacuum_thresholds(table: Table, settings: Mapping[str, str]) -> Thresholds:
     """Those of one table: its storage parameters before the server's settings."""
 
     def value(name: str, default: float) -> float:
@@ -62,7 +62,7 @@ def thresholds(table: Table, settings: Mapping[str, str]) -> Thresholds:
     )
 
 
-def upkeep(catalog: Catalog, limits: PostgresqlUpkeepLimits | None = None) -> list[Finding]:
+def find_upkeep(catalog: Catalog, limits: PostgresqlUpkeepLimits | None = None) -> list[Finding]:
     """A finding for each table that wants ANALYZE, VACUUM or freezing, and each index of another collation version."""
     limits = limits or PostgresqlUpkeepLimits()
     found: list[Finding] = []
@@ -80,7 +80,7 @@ def _of_table(catalog: Catalog, table: Table, parts: list[Table], limits: Postgr
         yield from _partitioned(catalog, table, parts, limits)
     if table.kind not in _STORED:
         return
-    due = thresholds(table, catalog.server.settings)
+    due = autovacuum_thresholds(table, catalog.server.settings)
     off = "" if due.enabled else "; autovacuum is switched off for it"
     age = _aged(table, due, limits)
     if age is not None:

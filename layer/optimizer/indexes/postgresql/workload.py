@@ -8,7 +8,7 @@ from optimizer.indexes.model.workload import StatementStat
 _HIDDEN = "<insufficient privilege>"
 
 
-def statement(row: Mapping[str, Any]) -> StatementStat:
+def to_statement(row: Mapping[str, Any]) -> StatementStat:
     """A row of the view, as the server has it: total_time until 12, total_exec_time from 13."""
     text = row["query"]
     return StatementStat(
