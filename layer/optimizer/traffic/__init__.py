@@ -1,4 +1,4 @@
-"""The traffic of a function: read from CloudWatch, kept as history, summarised."""
+"""Read the traffic of functions from CloudWatch, store it as history and summarise it."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""One batch of functions: read what is new, keep it, summarise it."""
+"""Analyse the traffic of one batch of functions: read new metrics, store the history, summarise it."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,27 +25,29 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BatchTraffic:
-    """What became of a batch: the traffic of each function by name and what it looks like, or in one sentence why there
-    is none."""
+    """The traffic of a batch of functions. Each function, by name, is either in `functions` and `pictures` or in
+    `failed`."""
 
     functions: Mapping[str, FunctionTraffic]
+    # One sentence that says why there is no traffic.
     failed: Mapping[str, str]
+    # Chart data for the report.
     pictures: Mapping[str, Mapping[str, Any]]
 
 
 def history_key(function_name: str) -> str:
-    """Where a function's history is kept between runs."""
+    """Return the S3 key under which a function's history is stored between runs."""
     return f"history/{function_name}.npz"
 
 
 def stored_history(documents: Documents, function_name: str) -> History:
-    """The history kept so far; an empty one if there is none or it cannot be read."""
+    """Return the stored history of a function; an empty one if there is none or it cannot be read."""
     try:
         return History.from_bytes(documents.read_bytes(history_key(function_name)))
     except NoSuchDocument:
         return History.empty()
     except UnreadableHistory as error:
-        _log.warning("history of %s is read anew: %s", function_name, error)
+        _log.warning("The history of %s is read from CloudWatch again: %s", function_name, error)
         return History.empty()
 
 
@@ -56,17 +58,17 @@ def analyze_batch(
     targets: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> BatchTraffic:
-    """Bring the history of each target up to `now` and summarise it. targets: FunctionTarget documents."""
+    """Update the history of each target up to `now`, store it and summarise it. targets: FunctionTarget documents."""
     names = [str(target["function_name"]) for target in targets]
-    known = dict(zip(names, at_once(lambda name: stored_history(documents, name), names), strict=True))
-    windows = {name: cloudwatch_history.missing_window(history, minute_of(now)) for name, history in known.items()}
+    stored = dict(zip(names, at_once(lambda name: stored_history(documents, name), names), strict=True))
+    windows = {name: cloudwatch_history.missing_window(history, minute_of(now)) for name, history in stored.items()}
     read = dict(cloudwatch_history.read_missing(cloudwatch, windows))
     failed = {name: str(result) for name, result in read.items() if not isinstance(result, History)}
     fresh = {name: new for name, new in read.items() if isinstance(new, History)}
     pings = at_once(lambda name: list(log.between(name, windows[name].first_minute, windows[name].end_minute)), fresh)
     real = {name: spread_concurrency(remove_pings(fresh[name], own)) for name, own in zip(fresh, pings, strict=True)}
-    merged = {name: known[name].merged(new) for name, new in real.items()}
-    settled = settle(merged, min((asked.since_minute for asked in windows.values()), default=0))
+    merged = {name: stored[name].merged(new) for name, new in real.items()}
+    settled = settle(merged, min((window.since_minute for window in windows.values()), default=0))
     at_once(
         lambda name: documents.write_bytes(history_key(name), settled[name].to_bytes(), "application/octet-stream"),
         settled,

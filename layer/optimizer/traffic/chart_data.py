@@ -1,4 +1,5 @@
-"""What a history looks like, for the report: the usual week, a forecast beside what came, a week of need. Pure."""
+"""Chart data of a function's traffic for the report: the usual week, forecast and actual calls, needed environments.
+Pure."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,12 +15,15 @@ from optimizer.traffic.local_time import offsets_minutes
 
 _WEEKS = 4
 _DAY, _WEEK = 24, 7 * 24
-# Of the hours ahead, so many are expected between the two ends of the band.
+# The probability of the prediction interval.
 BAND = 0.8
 
 
 def traffic_charts(history: History, timezone: str) -> dict[str, Any]:
-    """Of a settled history; docs/architecture.md, A picture. Numbers that are not known are null."""
+    """Return the chart data of a settled history, as docs/architecture.md describes it under "A picture".
+
+    Unknown numbers are null.
+    """
     zone = ZoneInfo(timezone)
     return {
         "week": usual_week(history, zone),
@@ -30,12 +34,12 @@ def traffic_charts(history: History, timezone: str) -> dict[str, Any]:
 
 
 def usual_week(history: History, zone: ZoneInfo) -> list[list[float | None]]:
-    """Mean calls of each local hour, Monday first, over the last four weeks: seven lists of 24."""
+    """Return the mean calls of each local hour over the last four weeks: seven lists of 24, Monday first."""
     hours = history.hours.window(max(history.hours.start, history.hours.end - _WEEKS * _WEEK), history.hours.end)
     calls = hours.values["invocations"]
     number = hours.start + np.arange(len(calls))
     local = number + offsets_minutes(zone, number * 60) // 60
-    # The first of January 1970 was a Thursday.
+    # 1 January 1970 was a Thursday.
     slot = (local + 3 * _DAY) % _WEEK
     known = ~np.isnan(calls)
     sums = np.bincount(slot[known], weights=calls[known], minlength=_WEEK)
@@ -45,8 +49,12 @@ def usual_week(history: History, zone: ZoneInfo) -> list[list[float | None]]:
 
 
 def forecast_and_actual(history: History, timezone: str, hours_ago: int) -> dict[str, Any] | None:
-    """The 24 hours after so many hours ago, forecast from what was known then, beside what came (null: still to come);
-    None where too little was known."""
+    """Return the forecast of the 24 hours that begin `hours_ago` hours before the end of the history, and the actual
+    calls.
+
+    The forecast uses only what was known at that moment. Actual calls of the future are null. Returns None if too
+    little was known.
+    """
     calls = history.hours.values["invocations"]
     end = len(calls) - hours_ago
     start = moment_of((history.hours.start + end) * 60)
@@ -54,20 +62,20 @@ def forecast_and_actual(history: History, timezone: str, hours_ago: int) -> dict
         upper = forecast_hours(calls[: max(end, 0)], start, timezone, _DAY, 1 - (1 - BAND) / 2)
     except TooLittleHistory:
         return None
-    came = np.full(_DAY, np.nan)
-    came[: len(calls) - end] = calls[end : end + _DAY]
+    actual = np.full(_DAY, np.nan)
+    actual[: len(calls) - end] = calls[end : end + _DAY]
     return {
         "from": start.astimezone(ZoneInfo(timezone)).isoformat(),
         "method": upper.method,
         "expected": _numbers(upper.expected, 1),
         "low": _numbers(upper.lower, 1),
         "high": _numbers(upper.quantile, 1),
-        "came": _numbers(came, 1),
+        "came": _numbers(actual, 1),
     }
 
 
 def hourly_need(history: History, zone: ZoneInfo) -> dict[str, Any]:
-    """Environments needed in each of the last 168 whole hours: the mean and the largest of its minutes."""
+    """Return the environments needed in each of the last 168 whole hours: the mean and the maximum of its minutes."""
     last = history.minutes.end // 60
     window = history.minutes.window((last - _WEEK) * 60, last * 60)
     minutes = environments_needed(window).reshape(-1, 60)

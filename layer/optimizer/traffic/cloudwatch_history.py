@@ -1,4 +1,4 @@
-"""Reading CloudWatch: only what the history does not have yet, as many metrics in a call as it allows."""
+"""Read the points from CloudWatch that a history does not have yet, with as few calls as the service allows."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 QUERIES_PER_CALL = 500
-# CloudWatch may still correct the newest points; they are read again by the next run.
+# CloudWatch may still correct the newest points, so the next run reads them again.
 REREAD_MINUTES = 180
-# All attempts of a call that is throttled take about half a minute, and the Lambda has ten.
+# All attempts of one throttled call take about half a minute, and the Lambda has ten minutes.
 FAILURES_IN_A_ROW = 5
 # The newest minutes are often not complete yet.
 SETTLING_MINUTES = 3
@@ -35,7 +35,7 @@ _STATISTICS = {
 
 
 class MetricsUnavailable(OptimizerError, RuntimeError):
-    """CloudWatch did not answer, after all retries; the message says why."""
+    """CloudWatch did not answer after all retries. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +53,29 @@ class _Query:
 
 @dataclass(frozen=True, slots=True)
 class MetricWindow:
-    """What to ask for, numbers since 1970, ends not included. `old_hours`: hours before the minutes begin; `hours`:
-    those that lie in the minutes, the last of which may not be over."""
+    """The minutes and hours to read, numbered from 1970; ends are not included."""
 
     first_minute: int
     end_minute: int
+    # Hours before the first minute: these are read by the hour only.
     first_old_hour: int
+    # Hours within the minutes; the last one may not be over.
     first_hour: int
     end_hour: int
 
     @property
     def since_minute(self) -> int:
-        """The first minute that is read, by the minute or by the hour."""
+        """The first minute for which anything is read."""
         return min(self.first_minute, self.first_old_hour * 60)
 
 
 def missing_window(history: History, now_minute: int) -> MetricWindow:
-    """What the history lacks at `now_minute`: 15 days of minutes and 63 of hours at most, the last hours again."""
+    """Return the window that the history lacks at `now_minute`: at most 15 days of minutes and 63 days of hours.
+
+    The last hours are read again.
+    """
     end_minute = now_minute - SETTLING_MINUTES
-    # Whole hours, so that CloudWatch's hours are ours, and none older than it keeps minutes.
+    # Minutes start at a full hour so that they add up to CloudWatch's hours; older minutes are not kept there.
     oldest = -(-(now_minute - MINUTES_KEPT) // 60) * 60
     first_minute = max(oldest, (history.end_minute - REREAD_MINUTES) // 60 * 60)
     first_hour = first_minute // 60
@@ -83,11 +87,12 @@ def missing_window(history: History, now_minute: int) -> MetricWindow:
 def read_missing(
     cloudwatch: "CloudWatchClient", windows: Mapping[str, MetricWindow]
 ) -> Iterator[tuple[str, History | MetricsUnavailable]]:
-    """The new points of each function, by name, or why there are none. A point that CloudWatch does not report is
-    NaN. One failed call fails only the functions that it asked for; after several in a row the rest fails unasked, so
-    that there is time left to keep what was read and to say what was not.
+    """Yield the new points of each function by name, or the reason why there are none.
 
-    Durations are those of the hour; a minute's concurrency is asked for where `hourly.has_bursts`, and else NaN.
+    A point that CloudWatch does not report is NaN. A failed call fails only the functions that it asked for. After
+    FAILURES_IN_A_ROW failed calls the remaining functions fail without being asked for, so that time is left to store
+    the points that were read. Durations are those of the hour. The concurrency of each minute is read only for
+    functions with bursts (`hourly.has_bursts`); for others it is NaN.
     """
     reading = _Reading(cloudwatch)
     reading.ask([query for name, asked in windows.items() for query in _queries(name, asked)])
@@ -100,7 +105,7 @@ def read_missing(
 
 
 class _Reading:
-    """What was read so far, and the functions that it failed for."""
+    """The points that were read so far, and the functions for which reading failed."""
 
     def __init__(self, cloudwatch: "CloudWatchClient") -> None:
         self.failed: dict[str, MetricsUnavailable] = {}
@@ -109,20 +114,20 @@ class _Reading:
         self._failure, self._in_a_row = MetricsUnavailable(), 0
 
     def of(self, name: str) -> Mapping[_Query, Any]:
-        """The points of a function."""
+        """Return the points of a function by query."""
         return self._points[name]
 
     def ask(self, queries: list[_Query]) -> None:
-        """Ask for what has points, but not of functions that failed before."""
+        """Send the queries that cover at least one point, except those of functions that failed before."""
         asked = [query for query in queries if query.points > 0]
         for query in asked:
             self._points[query.function_name][query] = np.full(query.points, np.nan)
         for call in _calls(asked):
             wanted = [query for query in call if query.function_name not in self.failed]
-            if wanted and not self._answered(wanted):
+            if wanted and not self._is_answered(wanted):
                 self.failed.update({query.function_name: self._failure for query in wanted})
 
-    def _answered(self, call: list[_Query]) -> bool:
+    def _is_answered(self, call: list[_Query]) -> bool:
         if self._in_a_row >= FAILURES_IN_A_ROW:
             return False
         try:
@@ -147,8 +152,11 @@ def _by_minute(name: str, metric: str, asked: MetricWindow) -> _Query:
 
 
 def _calls(queries: list[_Query]) -> Iterator[list[_Query]]:
-    """Queries packed into calls: of one call all have the same window, and none asks for more points than a page
-    holds (one series alone always fits: 21,600)."""
+    """Yield the queries in groups of one call each.
+
+    All queries of a call have the same window. No call asks for more points than a page holds; a single series always
+    fits (21,600 points).
+    """
     by_window: dict[tuple[int, int, int], list[_Query]] = {}
     for query in queries:
         by_window.setdefault((query.period_s, query.first, query.end), []).append(query)
@@ -194,9 +202,9 @@ def _history(asked: MetricWindow, points: Mapping[_Query, Any]) -> History:
         if query.period_s == 60:
             minutes[query.metric] = values
             continue
-        # The last hour may not be over.
-        whole = values[: len(hours[query.metric])]
-        hours[query.metric][: len(whole)] = whole
+        # The last hour may not be over, so it is left out of the hourly series.
+        finished = values[: len(hours[query.metric])]
+        hours[query.metric][: len(finished)] = finished
         if query.metric == "duration_ms":
             durations_ms = hourly.repeat_by_minute(values[asked.first_hour - asked.first_old_hour :], length)
     minutes["duration_ms"] = np.where(minutes["invocations"] > 0, durations_ms, np.nan)
@@ -205,8 +213,8 @@ def _history(asked: MetricWindow, points: Mapping[_Query, Any]) -> History:
 
 def _explanation(error: ClientError | BotoCoreError) -> str:
     if isinstance(error, ClientError):
-        code, said = error.response["Error"].get("Code", "?"), error.response["Error"].get("Message", "")
+        code, message = error.response["Error"].get("Code", "?"), error.response["Error"].get("Message", "")
         if "Throttl" in code or code in ("LimitExceededFault", "TooManyRequestsException"):
-            return "CloudWatch went on throttling GetMetricData through all retries; the next run reads what is missing"
-        return f"CloudWatch refused GetMetricData: {code}: {said}"
+            return "CloudWatch kept throttling GetMetricData through all retries; the next run reads the missing points"
+        return f"CloudWatch refused GetMetricData: {code}: {message}"
     return f"CloudWatch could not be reached: {error}"

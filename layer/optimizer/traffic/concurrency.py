@@ -1,4 +1,4 @@
-"""Environments needed in every minute, and what is usual for a time of day and a weekday."""
+"""Environments needed in each minute, and the usual number at a time of day and weekday."""
 
 from zoneinfo import ZoneInfo
 
@@ -12,10 +12,10 @@ DAY_DECAY = 0.93
 
 
 def environments_needed(minutes: Series) -> Floats:
-    """For each minute of a History's minute series; NaN where nothing is known.
+    """Return the environments needed in each minute of a History's minute series; NaN if unknown.
 
-    The largest number of concurrent executions where CloudWatch reported it, else `littles_law`, with the mean
-    duration for minutes whose own is not known.
+    This is the maximum of concurrent executions if CloudWatch reported it, otherwise the estimate of `littles_law`.
+    Minutes without a known duration take the mean duration.
     """
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     concurrency = minutes.values["concurrency"]
@@ -27,8 +27,11 @@ def environments_needed(minutes: Series) -> Floats:
 
 
 def littles_law(calls: Floats, duration_ms: Floats | float) -> Floats:
-    """Environments for so many calls a minute: Little's law, load L = rate x duration, with a safety term for calls
-    that come at random: min(calls, ceil(L + 2 sqrt L)); at least one where there is a call."""
+    """Return the environments for `calls` a minute by Little's law with a safety term for random arrivals.
+
+    The load is L = calls per second x duration; the result is min(calls, ceil(L + 2 sqrt L)), and at least one if
+    there is a call.
+    """
     load = calls / 60 * np.asarray(duration_ms, np.float64) / 1000
     return np.where(calls > 0, np.minimum(np.maximum(np.ceil(load + 2 * np.sqrt(load)), 1), calls), calls)
 
@@ -36,16 +39,16 @@ def littles_law(calls: Floats, duration_ms: Floats | float) -> Floats:
 def usual_need(
     need: Floats, start: int, at: Ints, zone: ZoneInfo, quantiles: tuple[float, ...], *, before: int = 0, after: int = 1
 ) -> Floats:
-    """Weighted quantiles of the need at the same local time on up to 14 earlier days.
+    """Return weighted quantiles of the need at the same local time on up to 14 earlier days.
 
-    need: environments per minute from minute `start` on, NaN not known. at: minutes since 1970, not before the end
-    of `need`. The need of a day is its largest in the minutes [t - before, t + after). The same weekday counts
-    WEEKDAY_WEIGHT times, and every day of age DAY_DECAY of the day after it. Result: one row for each quantile;
-    NaN where no day is known.
+    need: environments per minute from minute `start` on; NaN if unknown. at: minutes since 1970, none before the end
+    of `need`. The need of a day is its maximum in the minutes [t - before, t + after). The same weekday weighs
+    WEEKDAY_WEIGHT times as much, and each day weighs DAY_DECAY times as much as the day after it. The result has one
+    row for each quantile; NaN if no day is known.
     """
     days = min(len(need) // DAY_MINUTES, 14)
     end = start + len(need)
-    # A minute more than a day ahead has its latest known like more than a day before it.
+    # For a minute more than a day ahead, the latest known day lies more than one day before it.
     ahead = -(-(int(at.max()) + 1 - end) // DAY_MINUTES) if days and len(at) else 0
     peaks, weights = [], []
     for age in range(1, days + ahead + 1):
@@ -54,7 +57,7 @@ def usual_need(
         inside = (window >= start) & (window < end)
         values = np.where(inside, need[np.clip(window - start, 0, len(need) - 1)], np.nan)
         peak = np.where(np.isnan(values), -1.0, values).max(1)
-        # Half a window says nothing about its peak.
+        # A window that is only partly known says nothing about its peak.
         peaks.append(np.where(inside.all(1) & (peak >= 0), peak, np.nan))
         weights.append(DAY_DECAY**age * (WEEKDAY_WEIGHT if age % 7 == 0 else 1.0))
     if not peaks:
@@ -63,8 +66,11 @@ def usual_need(
 
 
 def weighted_quantiles(values: Floats, weights: Floats, quantiles: tuple[float, ...]) -> Floats:
-    """For each column of `values` (rows weigh `weights`, NaN is left out) the smallest value that has at least the
-    share q of the weight at or below it; NaN where a column has none."""
+    """Return the weighted quantiles of each column of `values`: one row for each quantile.
+
+    A quantile q is the smallest value that has at least the share q of the weight at or below it. Rows weigh
+    `weights`; NaN is left out. The result is NaN for a column without a known value.
+    """
     weight = np.where(np.isnan(values), 0.0, weights[:, None])
     order = np.argsort(np.where(np.isnan(values), np.inf, values), axis=0, kind="stable")
     ordered = np.take_along_axis(values, order, 0)

@@ -1,13 +1,13 @@
-"""Telling a gap in the metrics from silence.
+"""Tell gaps in the metrics from minutes without calls.
 
-CloudWatch reports no point for a minute in which a function was not called, and none either for a minute whose
-metrics were lost. The rule, for the functions that were read together:
+CloudWatch reports no point for a minute without calls, and none for a minute whose metrics were lost. These rules hold
+for the functions that are read together:
 
-1. Before a function's first point of all nothing is known: it may not have existed.
-2. From then on, a minute without a point is a minute without calls,
-3. unless it lies in a gap: a run of at most 24 whole hours in which none of the functions has any point, though by
-   the same hour of the other days that much quiet is expected less often than once in a hundred times. It is not
-   known. A longer quiet is no gap: metrics come back, functions that died do not.
+1. Before the first point of a function nothing is known: the function may not have existed.
+2. After it, a minute without a point is a minute without calls,
+3. unless it lies in a gap. A gap is a stretch of at most 24 whole hours in which none of the functions has a point,
+   although such a silence has a probability below 1 % by the same hours of the other days. Minutes in a gap are
+   unknown. A longer silence is no gap: lost metrics come back, deleted functions do not.
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ _LONGEST_GAP_HOURS = 24
 
 
 def settle(histories: Mapping[str, History], since_minute: int) -> dict[str, History]:
-    """The same histories with every minute and hour from `since_minute` on either known or part of a gap, and the
-    hours made from the minutes where these are all known.
+    """Return the histories with each minute and hour from `since_minute` on either known or part of a gap.
 
-    `histories`: those of the functions that were read together, none of them settled after `since_minute`.
+    Hours whose minutes are all known are computed from these minutes. histories: the functions that were read
+    together; none of them was settled after `since_minute`.
     """
     gaps = _gap_hours(histories)
     return {name: _settled(history, gaps, since_minute) for name, history in histories.items()}
@@ -42,7 +42,7 @@ def _settled(history: History, gaps: NDArray[np.int64], since_minute: int) -> Hi
 
 
 def first_known_minute(history: History) -> int | None:
-    """The minute, or the first minute of the hour, of the function's first known point; None if there is none."""
+    """Return the minute (or the first minute of the hour) of the function's first known point; None without one."""
     firsts = []
     for series, length in ((history.minutes, 1), (history.hours, 60)):
         known = np.flatnonzero(~np.isnan(series.values["invocations"]))
@@ -65,7 +65,7 @@ def _filled(series: Series, gaps: NDArray[np.int64], length: int, since_minute: 
 
 
 def _gap_hours(histories: Mapping[str, History]) -> NDArray[np.int64]:
-    """Numbers of the hours that belong to a gap."""
+    """Return the numbers of the hours that belong to a gap."""
     seen = [hour for history in histories.values() for hour in _hours_with_points(history)]
     if not seen:
         return np.empty(0, np.int64)
@@ -77,7 +77,7 @@ def _gap_hours(histories: Mapping[str, History]) -> NDArray[np.int64]:
     hour_of_day = np.arange(len(heard)) % 24
     days = np.bincount(hour_of_day, minlength=24)
     quiet_days = np.bincount(hour_of_day, weights=~heard, minlength=24)
-    # Laplace's rule of succession over the other days: an hour that was never quiet before is still possible.
+    # Laplace's rule of succession over the other days: even an hour that was never quiet has some chance of it.
     quiet_chance = (np.maximum(quiet_days[hour_of_day] - 1, 0) + 1) / (days[hour_of_day] - 1 + 2)
 
     gaps: list[int] = []
@@ -89,7 +89,7 @@ def _gap_hours(histories: Mapping[str, History]) -> NDArray[np.int64]:
 
 
 def _hours_with_points(history: History) -> list[int]:
-    """Hours in which the function was called, by either series. A stored zero is no report."""
+    """Return the hours in which the function was called, by either series. A stored zero is not a reported point."""
     minutes, hours = history.minutes, history.hours
     by_minute = (minutes.start + np.flatnonzero(np.nan_to_num(minutes.values["invocations"]) > 0)) // 60
     by_hour = hours.start + np.flatnonzero(np.nan_to_num(hours.values["invocations"]) > 0)

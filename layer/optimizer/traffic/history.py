@@ -1,7 +1,7 @@
-"""The history of one function: a minute series of 15 days and an hour series of 63, as CloudWatch keeps them.
+"""The history of one function: 15 days of minutes and 63 days of hours, as long as CloudWatch keeps them.
 
-A point that is not known is NaN. What CloudWatch did not report is not known until `silence.settle` has told a
-gap in the metrics from a minute without calls.
+An unknown point is NaN. A point that CloudWatch did not report is unknown until `gaps.settle` has told gaps in the
+metrics from minutes without calls.
 """
 
 import io
@@ -26,15 +26,16 @@ HOUR_METRICS = (*MINUTE_METRICS, "p95_duration_ms", "errors", "throttles")
 
 
 class UnreadableHistory(OptimizerError, ValueError):
-    """What is stored under the history key is not a history; it is read anew from CloudWatch."""
+    """The stored document is not a history. It is read from CloudWatch again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Equally spaced points. `start`: the number of the first period since 1970 (a minute's or an hour's).
-    `values`: for each metric one array, all of the same length; NaN is not known."""
+    """Equally spaced points of several metrics."""
 
+    # The number of the first period (minute or hour) since 1970.
     start: int
+    # One array for each metric, all of the same length; NaN is unknown.
     values: Mapping[str, Floats]
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class Series:
         return self.start + len(self)
 
     def window(self, start: int, end: int) -> "Series":
-        """The periods start..end (end not included); not known where this series has nothing."""
+        """Return the periods from `start` to `end` (not included); NaN for periods outside this series."""
         values = {}
         first, last = max(start, self.start), min(end, self.end)
         for name, own in self.values.items():
@@ -57,10 +58,10 @@ class Series:
         return Series(start, values)
 
     def overlaid(self, newer: "Series") -> "Series":
-        """Both together; where the newer one knows a point, it counts."""
-        known = [series for series in (self, newer) if len(series)]
-        start = min((series.start for series in known), default=newer.start)
-        end = max((series.end for series in known), default=newer.start)
+        """Return both series as one; a known point of `newer` replaces the older one."""
+        filled = [series for series in (self, newer) if len(series)]
+        start = min((series.start for series in filled), default=newer.start)
+        end = max((series.end for series in filled), default=newer.start)
         old, new = self.window(start, end), newer.window(start, end)
         names = {**self.values, **newer.values}
         unknown = np.full(end - start, np.nan)
@@ -72,36 +73,37 @@ class Series:
 
 
 def empty_series(metrics: tuple[str, ...], start: int = 0) -> Series:
-    """A series of no length."""
+    """Return a series without points."""
     return Series(start, MappingProxyType({name: np.empty(0) for name in metrics}))
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is kept of a function between runs."""
+    """The traffic of a function that is stored between runs."""
 
     minutes: Series
     hours: Series
 
     @classmethod
     def empty(cls) -> "History":
-        """Of a function that was never read."""
+        """Return the history of a function that was never read."""
         return cls(empty_series(MINUTE_METRICS), empty_series(HOUR_METRICS))
 
     @property
     def end_minute(self) -> int:
-        """The first minute since 1970 that is not in it."""
+        """The first minute after the history, numbered from 1970."""
         return self.minutes.end
 
     def merged(self, newer: "History") -> "History":
-        """Both together, cut to what is kept: late points replace what was read before."""
+        """Return both histories as one, cut to the days that are kept. Late points replace what was read before."""
         minutes = self.minutes.overlaid(newer.minutes)
         hours = self.hours.overlaid(newer.hours)
         minutes = minutes.window(max(minutes.start, minutes.end - MINUTES_KEPT), minutes.end)
         return History(minutes, hours.window(max(hours.start, hours.end - HOURS_KEPT), hours.end))
 
     def to_bytes(self) -> bytes:
-        """As an .npz file: `minutes_start`, `hours_start` and one float32 array `minutes_METRIC`, `hours_METRIC`."""
+        """Return an .npz file: `minutes_start`, `hours_start`, and for each metric a float32 array `minutes_METRIC` or
+        `hours_METRIC`."""
         arrays: dict[str, NDArray[np.generic]] = {}
         for name, series in (("minutes", self.minutes), ("hours", self.hours)):
             arrays[f"{name}_start"] = np.array(series.start, np.int64)
@@ -112,7 +114,7 @@ class History:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "History":
-        """Read `to_bytes` back; UnreadableHistory if it is anything else."""
+        """Read the result of `to_bytes`; raise UnreadableHistory for anything else."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return cls(_series(arrays, "minutes", MINUTE_METRICS), _series(arrays, "hours", HOUR_METRICS))
@@ -121,8 +123,10 @@ class History:
 
 
 def hours_from_minutes(minutes: Series) -> Series:
-    """Whole hours made from minutes, those in which every minute is known: calls are summed, durations averaged
-    by calls, concurrency is the largest."""
+    """Return the whole hours of a minute series; an hour with an unknown minute is unknown.
+
+    Calls are summed, durations are averaged by calls, concurrency is the maximum.
+    """
     first, last = -(-minutes.start // 60), minutes.end // 60
     if last <= first:
         return empty_series(MINUTE_METRICS, first)
@@ -146,5 +150,5 @@ def hours_from_minutes(minutes: Series) -> Series:
 def _series(arrays: Mapping[str, NDArray[np.generic]], name: str, metrics: tuple[str, ...]) -> Series:
     values = {metric: arrays[f"{name}_{metric}"].astype(np.float64) for metric in metrics}
     if len({array.shape for array in values.values()}) != 1:
-        raise ValueError(f"the {name} of its metrics are not equally many")
+        raise ValueError(f"the metrics have different numbers of {name}")
     return Series(int(arrays[f"{name}_start"]), values)

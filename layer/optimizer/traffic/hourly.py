@@ -1,8 +1,8 @@
-"""What CloudWatch is asked for by the hour only, brought to the minutes.
+"""Spread metrics that are read by the hour over the minutes of that hour.
 
-Calls are read by the minute, their duration and the largest concurrency by the hour: a third of the points, and points
-a second are what CloudWatch rations first. What an hour's concurrency adds to the calls of its minutes is little, as
-long as the calls come at random; `has_bursts` finds the functions where they come at once.
+Calls are read by the minute; their duration and the maximum of concurrency are read by the hour. That is a third of
+the points, and points a second are the first limit of CloudWatch. As long as calls arrive at random, the concurrency
+of each minute would add little; `has_bursts` finds the functions whose calls arrive at once.
 """
 
 import numpy as np
@@ -10,27 +10,29 @@ import numpy as np
 from optimizer.traffic.concurrency import littles_law
 from optimizer.traffic.history import Floats, History, Series
 
-# An hour with more concurrent calls than so many times what its calls and their duration explain has bursts.
+# An hour has bursts if its concurrency exceeds its estimate from calls and duration by more than this factor.
 _MOST_EXPLAINED = 2.0
 
 
 def repeat_by_minute(hours: Floats, minutes: int) -> Floats:
-    """A value of each hour, for so many minutes from the first hour's first on."""
+    """Return the value of each hour for each of its minutes, `minutes` in total."""
     return np.repeat(hours, 60)[:minutes]
 
 
 def has_bursts(history: History) -> bool:
-    """Whether calls come in bursts that one must know the minute of. The history as it is read, without any minute's
-    concurrency."""
+    """Return True if calls arrive in bursts, so that the concurrency of each minute must be read.
+
+    history: as it was read, without the concurrency of minutes.
+    """
     known, _, ratio = _compared(history)
     return bool((known & (ratio > _MOST_EXPLAINED)).any())
 
 
 def spread_concurrency(history: History) -> History:
-    """The history with a concurrency for each minute with calls of which none is known, in the hours of which it is.
+    """Return the history with a concurrency for each minute with calls, if that of its hour is known.
 
-    It is Little's estimate for the minute, times what the hour's largest is of its largest estimate: so the hour's
-    busiest minute has what CloudWatch reported. At least one and at most the calls.
+    The value is the estimate of the minute by Little's law, scaled so that the busiest minute of the hour has the
+    concurrency that CloudWatch reported for the hour; at least one, and at most the calls. Known values stay.
     """
     known, estimated, ratio = _compared(history)
     minutes = history.minutes
@@ -41,11 +43,14 @@ def spread_concurrency(history: History) -> History:
 
 
 def _compared(history: History) -> tuple[np.ndarray, Floats, Floats]:
-    """For each minute: whether it has calls and its hour a known largest concurrency, Little's estimate, and that
-    concurrency as a multiple of the hour's largest estimate."""
+    """Return three arrays with one value for each minute.
+
+    The first is True if the minute has calls and the concurrency of its hour is known. The second is the estimate by
+    Little's law. The third is the concurrency of the hour as a multiple of the largest estimate in the hour.
+    """
     minutes = history.minutes
     length, first_hour = len(minutes), minutes.start // 60
-    # Series begin with an hour; the last one may not be over.
+    # A series begins at a full hour; its last hour may not be over.
     hours = -(-length // 60)
     reported = history.hours.window(first_hour, first_hour + hours).values["concurrency"]
     calls = np.nan_to_num(minutes.values["invocations"])

@@ -1,4 +1,4 @@
-"""Minutes since 1970 and local civil time, for whole arrays."""
+"""Convert arrays of minutes since 1970 to local civil time."""
 
 from datetime import datetime
 from functools import lru_cache
@@ -11,19 +11,22 @@ from optimizer.traffic.history import DAY_MINUTES
 
 type Ints = NDArray[np.int64]
 
-# Clocks change on a quarter of an hour everywhere.
+# Everywhere, clocks change at a quarter of an hour.
 _QUARTER = 15
 
 
 def offsets_minutes(zone: ZoneInfo, minutes: Ints) -> Ints:
-    """What to add to each minute since 1970 for local civil time."""
+    """Return the minutes to add to each minute since 1970 to get local civil time."""
     quarters, where = np.unique(minutes // _QUARTER, return_inverse=True)
     return np.array([_offset(zone.key, int(quarter)) for quarter in quarters], np.int64)[where]
 
 
 def same_time_on_other_days(zone: ZoneInfo, minutes: Ints, days: int) -> Ints:
-    """The minutes with the same local time so many days later (negative: earlier). A local time that a day does
-    not have, because clocks went forward, is taken an hour later; one that it has twice, once."""
+    """Return the minutes with the same local time `days` days later (negative: earlier).
+
+    A local time that a day skips, because clocks go forward, becomes one hour later. A local time that a day has twice
+    is returned once.
+    """
     wanted = minutes + offsets_minutes(zone, minutes) + days * DAY_MINUTES
     guess = wanted - offsets_minutes(zone, minutes)
     return wanted - offsets_minutes(zone, guess)

@@ -1,5 +1,7 @@
-"""Taking the application's own pings out of what CloudWatch says of a function: they are calls like any other there,
-and a plan made for them would never end."""
+"""Remove the application's own pings from the metrics of a function.
+
+CloudWatch counts pings as calls. A plan made from them would keep planning for its own pings.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -11,16 +13,16 @@ from optimizer.traffic.history import Floats, History, Series
 if TYPE_CHECKING:
     from optimizer.core import Ping
 
-# Of an hour's calls: with more pings than this among them, its 95th percentile may be that of the pings.
+# If pings are more than this share of an hour's calls, the 95th percentile may be that of the pings.
 _PINGS_IN_P95 = 0.05
 
 
 def remove_pings(history: History, pings: Iterable["Ping"]) -> History:
-    """The newly read part of a history without the calls of the pings that came in it.
+    """Return a newly read history without the calls of the pings in it.
 
-    Calls are exact, and so is the mean duration of each hour's as far as the pings' own duration is the time they were
-    held. The largest concurrency of a minute or an hour with pings is not known any more, and neither is the p95 of an
-    hour of mostly pings.
+    Calls are exact. The mean duration of an hour is exact as far as a ping lasts as long as it was held. The
+    concurrency of a minute or hour with pings becomes unknown, and so does the p95 duration of an hour in which pings
+    are more than 5 % of the calls.
     """
     minutes = history.minutes
     calls, busy_ms = np.zeros(len(minutes)), np.zeros(len(minutes))
@@ -43,7 +45,7 @@ def remove_pings(history: History, pings: Iterable["Ping"]) -> History:
 
 
 def _durations_without(minutes: Series, calls: Floats, busy_ms: Floats, left: Floats) -> Floats:
-    """Mean durations of the calls that are left; in hours with pings one for all of the hour."""
+    """Return the mean durations of the remaining calls; an hour with pings has one mean for all its minutes."""
     hour = (minutes.start + np.arange(len(calls))) // 60 - minutes.start // 60
     duration_ms = minutes.values["duration_ms"]
 
@@ -62,9 +64,9 @@ def _hours_without(hours: Series, start_minute: int, calls: Floats) -> Series:
     inside = (hour >= 0) & (hour < len(hours))
     pings = np.bincount(hour[inside], weights=calls[inside], minlength=len(hours))
     seen = hours.values["invocations"]
-    # The hours that are read with minutes get their calls from the minutes.
-    mostly = (pings > 0) & ~(pings <= _PINGS_IN_P95 * np.nan_to_num(seen))
+    # The calls stay: hours that are read with minutes get them from the minutes.
+    many = (pings > 0) & ~(pings <= _PINGS_IN_P95 * np.nan_to_num(seen))
     values = dict(hours.values)
-    values["p95_duration_ms"] = np.where(mostly, np.nan, hours.values["p95_duration_ms"])
+    values["p95_duration_ms"] = np.where(many, np.nan, hours.values["p95_duration_ms"])
     values["concurrency"] = np.where(pings > 0, np.nan, hours.values["concurrency"])
     return Series(hours.start, values)

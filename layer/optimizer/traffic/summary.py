@@ -1,4 +1,4 @@
-"""What a history says in a few numbers: how much, how long, how many environments, and whether it repeats."""
+"""Summarise a history in a few numbers: calls, durations, needed environments, and how traffic repeats."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ _PEAKS = 3
 
 
 class Pattern(StrEnum):
-    """How the calls repeat. SPARSE: no season, and calls in fewer than a fifth of the hours."""
+    """The season of the calls. SPARSE: no season, and calls in fewer than 20 % of the hours."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -34,20 +34,21 @@ class Pattern(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A rise that is expected within a day after the history's end: its largest minute, local time."""
+    """A rise of traffic that is expected within a day after the end of the history."""
 
+    # The largest minute of the rise, in local time.
     at: str
     environments: int
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionTraffic:
-    """The traffic of one function. None and an empty list: not known.
+    """The traffic of one function. None, an empty list and an empty mapping mean unknown.
 
-    days: of minutes that are known, from the function's first call in them on. need: the quantiles `p50`, `p80`,
-    `p95` and `max` of the environments needed, over the known minutes with calls. pattern_strength: the share of
-    the variance of the hourly calls (square root) that the pattern explains of days it has not seen. ended_at: the
-    first minute that is not in the history. last_call_at: the last known minute with calls.
+    days: known minutes from the first call on, in days. need: the quantiles `p50`, `p80`, `p95` and `max` of the
+    environments needed in known minutes with calls. pattern_strength: the share of the variance (of the square root of
+    hourly calls) that the pattern explains on days it was not computed from. ended_at: the first minute after the
+    history. last_call_at: the last known minute with calls.
     """
 
     function_name: str
@@ -71,7 +72,7 @@ class FunctionTraffic:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "FunctionTraffic":
-        """Read the stored form back."""
+        """Read the stored form."""
         values = dict(document)
         values["pattern"] = Pattern(values["pattern"])
         values["peaks"] = tuple(Peak(**peak) for peak in values["peaks"])
@@ -81,8 +82,8 @@ class FunctionTraffic:
 def summarise(
     history: History, *, function_name: str, function_arn: str, alias: str, timezone: str, history_key: str
 ) -> FunctionTraffic:
-    """The summary of a settled history; `days` is 0 where nothing is known."""
-    nothing = FunctionTraffic(
+    """Return the summary of a settled history; `days` is 0 if nothing is known."""
+    unknown = FunctionTraffic(
         function_name=function_name,
         function_arn=function_arn,
         alias=alias,
@@ -92,7 +93,7 @@ def summarise(
     )
     known_from = first_known_minute(history)
     if known_from is None:
-        return nothing
+        return unknown
     zone = ZoneInfo(timezone)
     calls = history.minutes.values["invocations"]
     known = ~np.isnan(calls)
@@ -101,7 +102,7 @@ def summarise(
     busy = need[known & (calls > 0)]
     pattern, strength = pattern_of(history, zone)
     return replace(
-        nothing,
+        unknown,
         days=round(float(days), 3),
         unknown_minutes=int((~known[max(known_from - history.minutes.start, 0) :]).sum()),
         invocations_day=round(float(np.nansum(calls) / days), 3) if days else None,
@@ -123,17 +124,17 @@ def summarise(
 
 
 def pattern_of(history: History, zone: ZoneInfo) -> tuple[Pattern, float]:
-    """The season that predicts days it has not seen best, with the share of the variance that it explains.
+    """Return the season that best predicts days it was not computed from, and the share of the variance it explains.
 
-    Each hour is predicted by the mean of the other days' same hour (daily) or of the other weeks' same hour and
-    weekday (weekly); the weekly season needs two weeks and must be better by _WEEK_ADDS.
+    Each hour is predicted by the mean of the same hour of the other days (daily), or of the same hour and weekday of
+    the other weeks (weekly). The weekly season needs two weeks and must explain _WEEK_ADDS more.
     """
     hours = history.hours.window(max(history.hours.start, history.hours.end - _PATTERN_HOURS), history.hours.end)
     calls = hours.values["invocations"]
     known = ~np.isnan(calls)
     if not known.any() or np.nansum(calls) == 0:
         return Pattern.NONE, 0.0
-    # The variance of a count grows with the count; that of its square root does not.
+    # The variance of a count grows with the count; the variance of its square root does not.
     level = np.sqrt(calls[known])
     number = hours.start + np.flatnonzero(known)
     local = number + offsets_minutes(zone, number * 60) // 60
@@ -147,7 +148,7 @@ def pattern_of(history: History, zone: ZoneInfo) -> tuple[Pattern, float]:
 
 
 def _explained(values: Floats, group: NDArray[np.int64]) -> float:
-    """1 - squared error / variance, each value predicted by the mean of the others of its group."""
+    """Return 1 - squared error / variance, where each value is predicted by the mean of the others in its group."""
     sums, counts = np.bincount(group, weights=values), np.bincount(group)
     alone = counts[group] < 2
     others = np.where(alone, values.mean(), (sums[group] - values) / np.maximum(counts[group] - 1, 1))
@@ -156,7 +157,7 @@ def _explained(values: Floats, group: NDArray[np.int64]) -> float:
 
 
 def _peaks(need: Floats, history: History, zone: ZoneInfo) -> tuple[Peak, ...]:
-    """Up to three stretches of the next day in which the usual need is above half of its largest."""
+    """Return up to three stretches of the next day in which the usual need is above half of its maximum."""
     slots = history.end_minute + np.arange(0, DAY_MINUTES, _PEAK_SLOT)
     usual = np.nan_to_num(usual_need(need, history.minutes.start, slots, zone, (0.8,), after=_PEAK_SLOT)[0])
     if usual.max() <= 0:

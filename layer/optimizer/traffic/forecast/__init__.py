@@ -1,4 +1,4 @@
-"""Forecasts of traffic: calls per hour and environments per minute. Pure."""
+"""Forecast traffic: calls per hour and environments per minute. Pure."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What is known of a day before it begins: the usual week, and how far the last hours and days were from theirs."""
+"""Features of a day that are known before it begins: the usual week, and the latest differences from it."""
 
 from dataclasses import dataclass
 
@@ -10,24 +10,26 @@ from optimizer.traffic.local_time import Ints
 DAY = 24
 WEEK = 7 * DAY
 USUAL_WEEKS = 4
-# How long what the last hours were still tells: a quarter of a day.
+# The time constant with which the level of the last hours fades.
 MEMORY_HOURS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """24 hours from an origin, in logarithms. `usual`: mean of the same hour of the last four weeks. `features`:
-    [24, columns] differences from the usual that were known at the origin. NaN where nothing is known."""
+    """The 24 hours from an origin, in logarithms of calls; NaN if unknown."""
 
+    # The mean of the same hour in the last four weeks.
     usual: Reals
     yesterday: Reals
     last_week: Reals
+    # The mean difference of the last 24 hours from the usual ones.
     level: float
+    # [24, columns] differences from the usual hours that were known at the origin.
     features: Reals
 
 
 def day_at(logs: Reals, origin: int) -> Day:
-    """The day that begins at index `origin` of an hourly series, from what lies before it alone."""
+    """Return the day that begins at index `origin` of an hourly series, computed only from the hours before it."""
     ahead = np.arange(origin, origin + DAY)
     usual = _usual(logs, ahead)
     behind = np.arange(origin - WEEK, origin)

@@ -1,4 +1,4 @@
-"""What real traffic keeps warm by itself, and the levels at which environments are decided."""
+"""Environments that traffic itself keeps warm, and the levels at which further environments are decided."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 type Reals = NDArray[np.floating[Any]]
 
-# Up to here every environment is a level of its own; above, neighbours share one, so that the work stays bounded.
+# Up to this number each environment is a level of its own. Above, neighbours share a level to bound the work.
 EXACT_LEVELS = 8
 MOST_LEVELS = 20
 
 
 def kept_warm(needed: Reals, keep_alive_minutes: int) -> Reals:
-    """Environments that are still warm from the `keep_alive_minutes` minutes before each minute.
+    """Return the environments that are still warm in each minute from the `keep_alive_minutes` minutes before it.
 
-    The minutes before the first are taken as silent. Doubling windows: log2(keep-alive) passes.
+    Minutes before the first count as silent. The windows double, so this takes log2(keep-alive) passes.
     """
     warm = _later(needed, 1)
     width = 1
@@ -35,14 +35,14 @@ def _later(values: Reals, by: int) -> Reals:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Counts of environments that are decided together: a level is those above `low` up to `high`."""
+    """Groups of environments that are decided together. A level holds the environments above `low` up to `high`."""
 
     low: Reals
     high: Reals
 
     @classmethod
     def up_to(cls, most: int) -> "Levels":
-        """One level for each environment while there are few, then steps that grow in proportion."""
+        """Return levels for `most` environments: one for each of the first, then steps that grow in proportion."""
         high = np.arange(1, min(most, EXACT_LEVELS) + 1)
         if most > EXACT_LEVELS:
             steps = np.geomspace(EXACT_LEVELS, most, MOST_LEVELS - EXACT_LEVELS + 1)[1:]
@@ -50,10 +50,13 @@ class Levels:
         return cls(np.concatenate([[0], high[:-1]]).astype(np.float32), high.astype(np.float32))
 
     def cold(self, needed: Reals, warm: Reals) -> Reals:
-        """Environments of each level (new last axis) that are needed and not warm."""
-        lacking = np.clip(needed[..., None], self.low, self.high)
-        return lacking - np.clip(np.minimum(needed, warm)[..., None], self.low, self.high)
+        """Return the environments of each level (new last axis) that are needed and not warm."""
+        needed_here = np.clip(needed[..., None], self.low, self.high)
+        return needed_here - np.clip(np.minimum(needed, warm)[..., None], self.low, self.high)
 
     def unused(self, needed: Reals, warm: Reals) -> Reals:
-        """Environments of each level (new last axis) neither needed nor warm: to hold them is idle time."""
+        """Return the environments of each level (new last axis) that are neither needed nor warm.
+
+        Holding them warm is idle time.
+        """
         return self.high - np.clip(np.maximum(needed, warm)[..., None], self.low, self.high)

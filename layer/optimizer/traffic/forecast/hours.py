@@ -1,4 +1,4 @@
-"""Invocations per hour, one day ahead: several methods, of which a function's own past chooses, with quantiles."""
+"""Forecast invocations per hour for one day. A back-test on the function's own past chooses the method."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from optimizer.traffic.forecast.daily import DAY, WEEK, Day, day_at
 from optimizer.traffic.forecast.demand import Reals
 from optimizer.traffic.local_time import offsets_minutes
 
-# Four weeks make the usual hour of a week; without two of them there is no week to speak of.
+# The usual hour of a week is a mean of up to four weeks; less than two of them tell nothing about a week.
 LEAST_HOURS = 3 * WEEK
-# Ridge: as many days' worth of doubt as the features have variance.
+# The penalty of the ridge regression, as a multiple of the variance of the features.
 DOUBT = 10.0
 FOLDS = 7
 # How fast the level of a quantile follows: a day of misses alone moves it by a twentieth.
@@ -23,18 +23,19 @@ AT_LEVEL = "usual week at today's level"
 
 
 class TooLittleHistory(OptimizerError, ValueError):
-    """Fewer than three weeks of hours: no weekly season can be told from chance."""
+    """Fewer than three weeks of hours are known: too few to tell a weekly season from chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class HourForecast:
-    """Invocations of each hour ahead: `expected` (median), the quantile asked for and `lower`, as far from the other
-    end (0.1 beside 0.9); `method` that won the back-test, with each method's weighted absolute percentage error in it.
-    """
+    """The forecast of invocations for each hour ahead."""
 
+    # The median.
     expected: Reals
+    # The requested quantile, and its counterpart at the other end (0.1 for 0.9).
     quantile: Reals
     lower: Reals
+    # The method that was chosen, and the weighted absolute percentage error of each method in the back-test.
     method: str
     errors: dict[str, float]
 
@@ -42,10 +43,11 @@ class HourForecast:
 def forecast_hours(
     hours: Reals, start: datetime, time_zone: str, hours_ahead: int = DAY, quantile: float = 0.9
 ) -> HourForecast:
-    """Forecast `hours_ahead` (at most 24) from `hours`, invocations per hour up to `start`; NaN is not known.
+    """Forecast `hours_ahead` hours (1 to 24) from `hours`, the invocations per hour up to `start`; NaN is unknown.
 
-    Works in local civil time. Methods compete on the days of the last six weeks at the same hour of the day; each is
-    judged on days that it was not fitted to. TooLittleHistory below three weeks.
+    The forecast works in local civil time. The back-test forecasts past days from the same hour of the day, and judges
+    each method on days that it was not fitted to. Raises TooLittleHistory if less than three weeks are known, and
+    ValueError for another number of hours.
     """
     if not 1 <= hours_ahead <= DAY:
         raise ValueError(f"hours_ahead must be from 1 to {DAY}, not {hours_ahead}")
@@ -56,15 +58,15 @@ def forecast_hours(
     origins = range(len(logs) - DAY, LEAST_HOURS - WEEK - 1, -DAY)
     past = [day_at(logs, origin) for origin in origins]
     today = day_at(np.append(logs, np.full(DAY, np.nan)), len(logs))
-    came = np.stack([logs[origin : origin + DAY] for origin in origins])
-    tested = {name: method(past, came) for name, method in METHODS.items()}
-    errors = {name: _wape(np.exp(came), np.exp(_filled(forecast))) for name, forecast in tested.items()}
+    actual = np.stack([logs[origin : origin + DAY] for origin in origins])
+    tested = {name: method(past, actual) for name, method in METHODS.items()}
+    errors = {name: _wape(np.exp(actual), np.exp(_filled(forecast))) for name, forecast in tested.items()}
     best = min(errors, key=lambda name: errors[name])
-    if _shifted(today, past):
+    if _is_shifted(today, past):
         best = AT_LEVEL
-    expected = _filled(METHODS[best]([today, *past], np.vstack([np.full(DAY, np.nan), came]))[:1])[0]
-    missed = (came - _filled(tested[best]))[::-1]
-    above, below = (adaptive_quantile(missed, level) for level in (quantile, 1 - quantile))
+    expected = _filled(METHODS[best]([today, *past], np.vstack([np.full(DAY, np.nan), actual]))[:1])[0]
+    residuals = (actual - _filled(tested[best]))[::-1]
+    above, below = (adaptive_quantile(residuals, level) for level in (quantile, 1 - quantile))
     return HourForecast(
         expected=np.exp(expected[ahead]),
         quantile=np.exp(expected[ahead] + above),
@@ -75,10 +77,11 @@ def forecast_hours(
 
 
 def adaptive_quantile(errors: Reals, quantile: float) -> float:
-    """The error that is exceeded by 1 - `quantile` of what comes; `errors` is [days, hours], oldest first.
+    """Return the error that a share of 1 - `quantile` of future errors exceeds.
 
-    Adaptive conformal inference (Gibbs and Candes 2021): replayed over the days, the level asked of the errors so far
-    goes up after a day with more misses than promised and down after one with fewer. NaN is not known.
+    errors: [days, hours], oldest first; NaN is unknown. The method is adaptive conformal inference (Gibbs and Candes
+    2021): replayed over the days, the level rises after a day with more misses than promised and falls after a day
+    with fewer.
     """
     level = quantile
     for day in range(7, len(errors)):
@@ -94,8 +97,10 @@ def _quantile(errors: Reals, level: float) -> float:
 
 
 def _local(hours: Reals, start: datetime, zone: ZoneInfo, hours_ahead: int) -> tuple[Reals, Reals]:
-    """The series on local hours (a skipped hour is not known, of a repeated one the later counts), and for each
-    hour ahead its place in the local day ahead."""
+    """Return the series by local hours, and the index of each hour ahead in the local day ahead.
+
+    A skipped local hour is unknown; of a repeated one the later value is kept.
+    """
     first = int(start.timestamp()) // 3600 - len(hours)
     utc = first + np.arange(len(hours) + hours_ahead)
     local = utc + offsets_minutes(zone, utc * 60) // 60
@@ -106,46 +111,51 @@ def _local(hours: Reals, start: datetime, zone: ZoneInfo, hours_ahead: int) -> t
     return grid, np.clip(local[len(hours) :] - origin, 0, DAY - 1)
 
 
-def _shifted(today: Day, past: list[Day]) -> bool:
-    """Whether the level has moved further than ever in the back-test, and all through the last 24 hours (by more than
-    twice their spread): what won the back-test was not tried on that."""
+def _is_shifted(today: Day, past: list[Day]) -> bool:
+    """Return True if the level moved further than on any day of the back-test, and steadily.
+
+    Steadily means by more than twice the standard deviation of the last 24 hours. The back-test has not tried its
+    methods on such a shift.
+    """
     surprise = today.features[:, 0]
     steady = not np.isnan(surprise).all() and abs(today.level) > 2 * float(np.nanstd(surprise))
     return steady and abs(today.level) > max(abs(day.level) for day in past)
 
 
 def _filled(forecast: Reals) -> Reals:
-    """Hours that a method cannot tell take the mean of those it can."""
+    """Fill the hours that a method leaves unknown with the mean of the others."""
     usual = np.nanmean(forecast) if not np.isnan(forecast).all() else 0.0
     return np.where(np.isnan(forecast), usual, forecast)
 
 
-def _wape(came: Reals, forecast: Reals) -> float:
-    return float(np.nansum(np.abs(came - forecast)) / max(float(np.nansum(came)), 1.0))
+def _wape(actual: Reals, forecast: Reals) -> float:
+    return float(np.nansum(np.abs(actual - forecast)) / max(float(np.nansum(actual)), 1.0))
 
 
-def _yesterday(days: list[Day], _came: Reals) -> Reals:
+def _yesterday(days: list[Day], _actual: Reals) -> Reals:
     return np.stack([day.yesterday for day in days])
 
 
-def _last_week(days: list[Day], _came: Reals) -> Reals:
+def _last_week(days: list[Day], _actual: Reals) -> Reals:
     return np.stack([day.last_week for day in days])
 
 
-def _usual_at_level(days: list[Day], _came: Reals) -> Reals:
-    """The usual hour of the week, as far above or below as the last 24 hours were."""
+def _usual_at_level(days: list[Day], _actual: Reals) -> Reals:
+    """Forecast the usual hour of the week, shifted by the level of the last 24 hours."""
     return np.stack([day.usual + day.level for day in days])
 
 
-def _regression(days: list[Day], came: Reals) -> Reals:
-    """The usual hour of the week, corrected by what the last hours, day and week were beside theirs: ridge
-    regression with Huber's weights, fitted without the fold of days that it forecasts."""
+def _regression(days: list[Day], actual: Reals) -> Reals:
+    """Forecast the usual hour of the week, corrected by how the last hours, day and week differed from theirs.
+
+    A ridge regression with Huber's weights, fitted without the fold of days that it forecasts.
+    """
     features = np.stack([day.features for day in days])
-    target = came - np.stack([day.usual for day in days])
+    target = actual - np.stack([day.usual for day in days])
     known = ~(np.isnan(target) | np.isnan(features).any(axis=2))
-    out = np.full(came.shape, np.nan)
-    # Whole weeks are left out together: neighbouring days resemble each other. A day still to come is its own fold.
-    folds = np.where(np.isnan(came).all(axis=1), FOLDS, np.arange(len(days)) // 7 % FOLDS)
+    out = np.full(actual.shape, np.nan)
+    # Whole weeks are left out together, because neighbouring days resemble each other. A future day is its own fold.
+    folds = np.where(np.isnan(actual).all(axis=1), FOLDS, np.arange(len(days)) // 7 % FOLDS)
     for fold in range(FOLDS + 1):
         mine = folds == fold
         others = known & ~mine[:, None]
@@ -164,7 +174,7 @@ def _ridge(features: Reals, target: Reals) -> Reals:
         weighted = features * trust[:, None]
         weights = np.linalg.lstsq(weighted.T @ features + doubt, weighted.T @ target, rcond=None)[0]
         miss = np.abs(target - features @ weights)
-        # Huber's weights at 1.345 standard deviations, 0.6745 of which is the median of a normal error.
+        # Huber's weights at 1.345 standard deviations; the median of a normal error is 0.6745 of one.
         trust = np.minimum(1.0, 1.345 / 0.6745 * np.median(miss) / np.maximum(miss, 1e-12))
     return weights
 

@@ -1,25 +1,25 @@
-"""How busy each past day was when it began, beside today."""
+"""Compare how busy each past day was when it began with how busy it is now."""
 
 import numpy as np
 
 from optimizer.traffic.forecast.demand import Reals
 from optimizer.traffic.history import DAY_MINUTES
 
-# Counts below this differ by chance: the ratio of two of them is drawn towards one.
+# Counts below this differ by chance, so the ratio of two such counts is drawn towards one.
 FEW_CALLS = 20.0
-# Beyond four times up or down the past is no guide.
+# A past day that differs by more than a factor of four is no guide.
 LARGEST_RATIO = float(np.log(4.0))
-# Levels that differ by less than a tenth tell nothing of how differences last.
+# Levels that differ by less than 10 % do not show how long differences last.
 SMALL_DIFFERENCE = 0.1
 
 
 def level_factors(invocations: Reals, window_minutes: int) -> Reals:
-    """What each past minute's calls are multiplied by to be at today's level.
+    """Return the factor for each past minute that brings its calls to today's level.
 
-    A past day is the 24 hours that end a whole number of days before the end of the series. Its factor compares the
-    calls of the last `window_minutes` with those of as many minutes before that day began: what was known of its
-    level then as that of today is known now. A day with too little before it takes the factor of the day after.
-    How much of a difference lasts is learned from the past days: the ratio is raised to that power.
+    A past day is the 24 hours that end a whole number of days before the end of the series. Its factor is the ratio of
+    the calls in the last `window_minutes` to the calls in as many minutes before that day began. The ratio is raised
+    to a power that is learned from the past days: the share of a difference that lasts. A day with too little history
+    before it takes the factor of the next day.
     """
     end = len(invocations)
     days = -(-end // DAY_MINUTES)
@@ -40,8 +40,10 @@ def level_factors(invocations: Reals, window_minutes: int) -> Reals:
 
 
 def _lasting(before: Reals, after: Reals) -> float:
-    """The share of a difference in level (logarithms) that is still there in the window after: the slope of the
-    one on the other, drawn towards all of it where the past days hardly differ; from none to all."""
+    """Return the share (0 to 1) of a difference in level, in logarithms, that remains in the next window.
+
+    It is the slope of a regression of the later on the earlier level, drawn towards 1 if the past days hardly differ.
+    """
     before, after = before - before.mean(), after - after.mean()
     doubt = len(before) * SMALL_DIFFERENCE**2
     return float(np.clip((before @ after + doubt) / (before @ before + doubt), 0.0, 1.0))

@@ -1,10 +1,10 @@
-"""How likely every minute ahead is to be short of an environment, from the same function's past.
+"""Forecast for each minute ahead how likely it is short of an environment, from the past of the same function.
 
-A past minute is one observation: what it needed and what was still warm. Which past minutes speak for a minute ahead
-is the question, and different functions answer it differently: the very same minute of the day (a schedule), the
-minutes around it (a daily season), the same minute of neighbouring hours (a schedule that wanders) or any minute
-(no season). Each answer is a Neighbourhood. One more says how the time of day and the minute of the hour go together:
-as if each raised or lowered the chances by itself. A forecast is the weighted mean of these members.
+A past minute is one observation: the environments it needed and those that were still warm. Functions differ in which
+past minutes resemble a minute ahead: the same minute of the day (a schedule), the minutes around it (a daily season),
+the same minute of neighbouring hours (a schedule that drifts), or any minute (no season). Each of these choices is a
+Neighbourhood. One more member treats the time of day and the minute of the hour as independent. A forecast is the
+weighted mean of these members.
 """
 
 from dataclasses import dataclass
@@ -18,16 +18,17 @@ from optimizer.traffic.local_time import Ints
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """Minutes that speak for one: `reach` minutes around the same minute of up to `cycles` cycles of
-    `cycle_minutes` before and after the time of day. `cycles=None`: all through the day."""
+    """The minutes of the day that resemble a given minute."""
 
+    # Minutes before and after the same minute of a cycle.
     reach: int
     cycle_minutes: int = DAY_MINUTES
+    # Cycles before and after the time of day; None means all cycles of the day.
     cycles: int | None = 0
 
 
-# From the very minute to the whole day, each about three times as wide as the last; along the hour, because that
-# is what schedules are written in, and along the half hour, the commonest part of it.
+# From the single minute to the whole day, each about three times as wide as the one before. Hours and half hours have
+# neighbourhoods of their own, because most schedules are written in them.
 NEIGHBOURHOODS = (
     Neighbourhood(0),
     Neighbourhood(2),
@@ -40,35 +41,36 @@ NEIGHBOURHOODS = (
     Neighbourhood(DAY_MINUTES // 2),
 )
 
-# Of NEIGHBOURHOODS: the time of day, the minute of the hour, and neither.
+# Positions in NEIGHBOURHOODS of the time of day, the minute of the hour, and any minute.
 _SEASON, _PHASE, _ANY = 3, 5, 8
 MEMBERS = len(NEIGHBOURHOODS) + 1
 
-# The weight of a day halves every ten days.
+# The weight of a day halves in ten days.
 DAY_DECAY = 0.5 ** (1 / 10)
 BACK_TEST_DAYS = 4
-# Every eleventh minute is tested: no part of an hour is left out, since 11 and 60 have no factor in common.
+# Every eleventh minute is tested. 11 and 60 have no common factor, so every minute of the hour takes part.
 SAMPLE_MINUTES = 11
-# A forecast of never is one of a minute in a week.
+# The least probability of a forecast is about one minute in a week.
 LEAST_LIKELIHOOD = 1e-4
 ROUNDS = 60
-# What stays on all alike: the next days may differ from those tested, and it is the unlikely that is planned for.
+# This share of the weight is spread equally: the next days may differ from the tested ones, and plans are made for
+# unlikely minutes.
 KEPT_EQUAL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class PastDayTables:
-    """Observations by age in days and local minute of the day: [days, 1440], NaN where nothing is known.
-    Row 0 is the last 24 hours."""
+    """Observations by age in days and local minute of the day: [days, 1440], NaN if unknown. Row 0 is the last 24
+    hours."""
 
     needed: Reals
     warm: Reals
 
     @classmethod
     def of(cls, needed: Reals, warm: Reals, local_minutes: Ints, local_now: int) -> "PastDayTables":
-        """From a series and the local minute of each of its minutes; `local_now` follows the last.
+        """Return the tables of a series, given the local minute of each of its minutes and the one after the last.
 
-        An hour that clocks skip stays unknown; of one that they repeat, the later is kept.
+        An hour that clocks skip stays unknown; of a repeated hour the later values are kept.
         """
         age = (local_now - 1 - local_minutes) // DAY_MINUTES
         days = int(age.max()) + 1 if len(age) else 0
@@ -80,8 +82,11 @@ class PastDayTables:
 
 
 def day_tables(past: PastDayTables, levels: Levels) -> Reals:
-    """What every past minute says of every level: [days, 1440, 2 levels + 1] with the share of each level's
-    environments that were short, then the share that nothing used, then 1; all 0 where nothing is known."""
+    """Return the observation of each past minute for each level: [days, 1440, 2 levels + 1].
+
+    The columns are the share of each level's environments that were short, the share that nothing used, and 1. All
+    columns of an unknown minute are 0.
+    """
     known = ~(np.isnan(past.needed) | np.isnan(past.warm))
     needed, warm = np.nan_to_num(past.needed), np.nan_to_num(past.warm)
     size = levels.high - levels.low
@@ -98,8 +103,10 @@ def day_tables(past: PastDayTables, levels: Levels) -> Reals:
 
 
 def mean_tables(tables: Reals, weights: Reals, minutes: Ints) -> Reals:
-    """Forecast for local `minutes` of the day: the mean over all days (`tables`, newest first, each counting less
-    than the one after it) as each member sees it, mixed by `weights`, which sum to one. [minutes, 2 levels].
+    """Return the forecast for local `minutes` of the day: [minutes, 2 levels].
+
+    Each member takes a mean over all days of `tables` (newest first, older days weigh less). The means are mixed by
+    `weights`, which sum to one.
     """
     total = np.zeros(tables.shape[1:])
     for day in tables[::-1]:
@@ -112,11 +119,11 @@ def mean_tables(tables: Reals, weights: Reals, minutes: Ints) -> Reals:
 
 
 def fitted_weights(tables: Reals) -> Reals:
-    """How far to trust each member, from its forecasts of the last BACK_TEST_DAYS days by the days before.
+    """Return the weight of each member, from its forecasts of the last BACK_TEST_DAYS days by the days before them.
 
-    Each minute and level of a tested day came out short, unused or neither; the weights raise the likelihood of
-    that under the mixture, by expectation maximisation from equal weights. It stops after a few rounds: what a few
-    days cannot tell apart stays mixed. Equal weights where there are no two days.
+    Each minute and level of a tested day was short, unused or neither. Expectation maximisation from equal weights
+    raises the likelihood of these outcomes under the mixture. It stops after ROUNDS rounds, so members that a few days
+    cannot tell apart stay mixed. With fewer than two days the weights are equal.
     """
     count = MEMBERS
     levels = tables.shape[2] // 2
@@ -128,9 +135,9 @@ def fitted_weights(tables: Reals) -> Reals:
         total += tables[age]
         if age > BACK_TEST_DAYS:
             continue
-        came = tables[age - 1, minutes]
-        known = came[:, -1] > 0
-        short, unused = came[known, :levels], came[known, levels:-1]
+        actual = tables[age - 1, minutes]
+        known = actual[:, -1] > 0
+        short, unused = actual[known, :levels], actual[known, levels:-1]
         forecast = _members(total, minutes)[:, known]
         to_be_short, to_be_unused = forecast[:, :, :levels], forecast[:, :, levels:]
         neither = 1 - to_be_short - to_be_unused
@@ -147,30 +154,34 @@ def fitted_weights(tables: Reals) -> Reals:
 
 
 def _members(total: Reals, minutes: Ints) -> Reals:
-    """What each member says of `minutes` of the day: [members, minutes, columns - 1], from sums over days
-    [1440, columns] whose last column is the weight of what is known."""
-    # A minute of the day that was never seen is as the average minute.
+    """Return the forecast of each member for `minutes` of the day: [members, minutes, columns - 1].
+
+    total: sums over days [1440, columns]; the last column is the weight of the known days.
+    """
+    # A minute of the day that was never observed takes the average of all minutes.
     total = total + total.sum(axis=0) * (1e-6 / DAY_MINUTES)
-    said = np.empty((MEMBERS, len(minutes), total.shape[1] - 1), np.float32)
+    forecasts = np.empty((MEMBERS, len(minutes), total.shape[1] - 1), np.float32)
     for index, near in enumerate(NEIGHBOURHOODS):
         sums = _around(total, near, minutes)
-        np.divide(sums[:, :-1], np.maximum(sums[:, -1:], 1e-12), out=said[index], casting="same_kind")
-    said[-1] = _together(said[_SEASON], said[_PHASE], said[_ANY, :1])
-    return said
+        np.divide(sums[:, :-1], np.maximum(sums[:, -1:], 1e-12), out=forecasts[index], casting="same_kind")
+    forecasts[-1] = _independent(forecasts[_SEASON], forecasts[_PHASE], forecasts[_ANY, :1])
+    return forecasts
 
 
-def _together(season: Reals, phase: Reals, usual: Reals) -> Reals:
-    """Chances that the season and the phase raise or lower independently: p(season) p(phase) / p, scaled to sum to
-    one over short, unused and neither."""
+def _independent(season: Reals, phase: Reals, usual: Reals) -> Reals:
+    """Return the probabilities if season and phase act independently: p(season) p(phase) / p(usual).
+
+    They are scaled so that short, unused and neither sum to one.
+    """
     levels = season.shape[1] // 2
     raised = season * phase
     raised *= 1 / np.maximum(usual, 1e-9)
-    whole = _neither(season)
-    whole *= _neither(phase)
-    whole *= 1 / np.maximum(_neither(usual), 1e-9)
-    whole += raised[:, :levels]
-    whole += raised[:, levels:]
-    scale = 1 / np.maximum(whole, 1e-12)
+    total = _neither(season)
+    total *= _neither(phase)
+    total *= 1 / np.maximum(_neither(usual), 1e-9)
+    total += raised[:, :levels]
+    total += raised[:, levels:]
+    scale = 1 / np.maximum(total, 1e-12)
     raised[:, :levels] *= scale
     raised[:, levels:] *= scale
     return raised
@@ -184,7 +195,7 @@ def _neither(shares: Reals) -> Reals:
 
 
 def _around(total: Reals, near: Neighbourhood, minutes: Ints) -> Reals:
-    """Sums over the neighbourhood of each of `minutes` on the circle of the day."""
+    """Return the sums over the neighbourhood of each of `minutes`; the day is a circle."""
     if near.cycles is None:
         total = total.reshape(-1, near.cycle_minutes, total.shape[1]).sum(axis=0)
     length = len(total)

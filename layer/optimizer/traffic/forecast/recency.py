@@ -1,8 +1,8 @@
-"""What the last time says of the next: functions called every so many minutes, whatever the time of day.
+"""Correct a forecast by the time since the last call: rhythms without a time of day, and functions that have ended.
 
-A forecast by the time of day knows nothing of a schedule of 95 minutes, nor of a batch that comes about two hours after
-the one before. So the last cold start of each level is looked at, and the past times that were as long after one: how
-much more, or less, came after them than the time of day had said is expected now too.
+A forecast by the time of day misses a schedule of 95 minutes, or a batch that comes about two hours after the one
+before. This module takes the time since the last cold start of each level and finds past moments that were as long
+after a cold start. If they were followed by more or less than the time of day predicted, the forecast is scaled alike.
 """
 
 import numpy as np
@@ -12,30 +12,30 @@ from optimizer.traffic.forecast.demand import Reals
 from optimizer.traffic.history import DAY_MINUTES
 from optimizer.traffic.local_time import Ints
 
-# Later than this the last time tells little, and a plan is made again before.
+# The last cold start tells little about later minutes, and a new plan is made before them.
 LEAD_MINUTES = 360
-# Schedules start late by a minute or two.
+# Schedules start a minute or two late.
 EITHER_SIDE = 2
 LEAST_OCCASIONS, MOST_OCCASIONS = 4, 80
 LARGEST_RATIO = 8.0
-# However much the counts vary, a few of them prove little.
+# A few counts prove little, however much they vary.
 LEAST_PRIOR = 4.0
-# Functions live for months: one in a hundred ends on any day. Of those that seem to have ended, one in five is only
-# asleep and called again within a day.
+# Functions live for months: 1 % end on any day. Of those that seem to have ended, 20 % are only asleep and are called
+# again within a day.
 ENDS_A_DAY = 0.01
 RETURNS_A_DAY = 0.2
 
 
 def since_last_time(daily: Reals, tables: Reals, minutes: Ints, keep_alive_minutes: int) -> Reals:
-    """The forecast of the minutes ahead, [minutes, 2 levels], from that of each minute of the day.
+    """Return the forecast of the minutes ahead, [minutes, 2 levels], from the forecast of each minute of the day.
 
-    daily: [1440, 2 levels] shares to be short, then to be unused. tables: as of `day_tables`, newest first, by local
-    minute of the day. minutes: local minutes of the day, the first one follows the last that is known.
+    daily: [1440, 2 levels], the expected shares of short and then of unused environments. tables: the result of
+    `day_tables`, newest day first. minutes: local minutes of the day; the first one follows the last known minute.
     """
     ahead = daily[minutes]
     days, levels = len(tables), daily.shape[1] // 2
     leads = min(LEAD_MINUTES, len(minutes))
-    # From the oldest to the newest minute: a row is 24 hours that end where the plan begins.
+    # Minutes run from the oldest to the newest; each day is the 24 hours that end where the plan begins.
     seen = np.roll(tables[::-1], -int(minutes[0]), axis=1).reshape(days * DAY_MINUTES, -1)
     known = seen[:, -1]
     usual = np.roll(daily, -int(minutes[0]), axis=0)
@@ -54,11 +54,11 @@ def since_last_time(daily: Reals, tables: Reals, minutes: Ints, keep_alive_minut
 
 
 def chance_alive(needed: Reals) -> float:
-    """The chance that it will be called again as before, from [days, minutes], newest day first, NaN not known.
+    """Return the probability (0 to 1) that a function is called again as before.
 
-    Of the days from its first call to its last, some share had calls; what that share is, is a beta distribution by
-    Laplace's rule. That a function so busy is silent for so many days by chance is weighed against its having ended
-    on one of them, by Bayes' rule.
+    needed: [days, minutes], newest day first; NaN is unknown. The share of days with calls, from the first call to the
+    last, has a beta distribution by Laplace's rule. Bayes' rule weighs the probability that such a function is silent
+    for so many days by chance against the probability that it ended on one of them.
     """
     known = ~np.isnan(needed).all(axis=1)
     active = (np.nan_to_num(needed) > 0).any(axis=1)[known]
@@ -67,7 +67,7 @@ def chance_alive(needed: Reals) -> float:
     newest, oldest = int(np.argmax(active)), len(active) - int(np.argmax(active[::-1]))
     days, busy = oldest - newest, int(active.sum())
     silent = np.arange(newest)
-    # The chance of 1, 2, ... silent days in a row: each says something of the next.
+    # The probability of 1, 2, ... silent days in a row by chance. Each silent day makes the next one more likely.
     by_chance = np.cumprod((days - busy + 1 + silent) / (days + 2 + silent))
     lived = (1 - ENDS_A_DAY) ** (silent + 1)
     if not newest:
@@ -79,8 +79,10 @@ def chance_alive(needed: Reals) -> float:
 
 
 def _as_long_after(events: Ints, now: int, leads: int) -> Ints:
-    """The moments that were as long after an event, with no other since, as now is after the last; of those of which
-    all that followed is known, the latest."""
+    """Return the moments that were as long after an event, with no other event since, as `now` is after the last one.
+
+    Only moments whose following `leads` minutes are known count, and of these the latest MOST_OCCASIONS.
+    """
     if len(events) <= LEAST_OCCASIONS:
         return events[:0]
     age = now - events[-1]
@@ -88,14 +90,14 @@ def _as_long_after(events: Ints, now: int, leads: int) -> Ints:
     return np.asarray(starts[starts + leads <= now][-MOST_OCCASIONS:])
 
 
-def _ratio(came: Reals, expected: Reals, starts: Ints, leads: int, lasts_minutes: int) -> Reals:
-    """How much more came in each minute after `starts` than was expected, drawn towards as much.
+def _ratio(actual: Reals, expected: Reals, starts: Ints, leads: int, lasts_minutes: int) -> Reals:
+    """Return the ratio of actual to expected counts in each minute after `starts`, drawn towards 1.
 
-    Empirical Bayes: counts around a mean that itself varies as a gamma distribution does; its variance is what is left
-    of the differences after chance, where what is counted comes in runs of `lasts_minutes`.
+    Empirical Bayes: counts vary around a mean that itself has a gamma distribution. The variance of that mean is the
+    part of the differences that chance does not explain, given that counts come in runs of `lasts_minutes`.
     """
-    expected = expected * (came.sum() / max(float(expected.sum()), 1e-9))
-    counts, means = (_around(sliding_window_view(values, leads)[starts].sum(axis=0)) for values in (came, expected))
+    expected = expected * (actual.sum() / max(float(expected.sum()), 1e-9))
+    counts, means = (_around(sliding_window_view(values, leads)[starts].sum(axis=0)) for values in (actual, expected))
     beyond_chance = float(((counts - means) ** 2).sum() - lasts_minutes * means.sum())
     if beyond_chance <= 0:
         return np.ones(leads)
