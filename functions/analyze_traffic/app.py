@@ -1,4 +1,4 @@
-"""AnalyzeTraffic: what a batch of functions was asked to do, minute by minute, and what that says."""
+"""AnalyzeTraffic: reads the calls of a batch of functions minute by minute and summarises them."""
 
 from datetime import UTC, datetime
 from typing import Any

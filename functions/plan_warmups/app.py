@@ -1,4 +1,4 @@
-"""PlanWarmups: for each function of a batch the pings that are worth it, or why there are none."""
+"""PlanWarmups: proposes the pings that pay for each function of a batch, or says why there are none."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""WarmFunction: what the warm-up schedules call. So many environments of an alias are warm when it answers."""
+"""WarmFunction: warms a number of environments of an alias. The warm-up schedules call it."""
 
 import logging
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""REPORT lines of Lambda functions: reading, parsing, and what they show about memory and idle environments."""
+"""Read and parse the REPORT lines of Lambda functions, and learn from them about memory and idle environments."""
 
 from typing import TYPE_CHECKING
 

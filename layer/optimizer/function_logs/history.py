@@ -1,4 +1,4 @@
-"""What is known of a function at each memory size it ran at, from REPORT lines; adds up over runs. Pure."""
+"""The history of a function at each memory size it ran at, from REPORT lines. It grows from run to run. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from optimizer.core import Interval
 from optimizer.function_logs.keep_alive import IdleTrials, idle_trials
 from optimizer.function_logs.parse import LoggedReport
 
-# Bins of 2 %: a percentile is known to 1 %, and sketches of several runs can be added.
+# Bins of 2 % give a percentile to within 1 %, and sketches of several runs can be added.
 _BIN = math.log(1.02)
 _SURE = 1.96
 _TIMEOUT = "timeout"
@@ -18,7 +18,7 @@ _TIMEOUT = "timeout"
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """Durations in ms: their number, sum and sum of squares, and how many fall into each logarithmic bin."""
+    """Durations in ms: their number, sum, sum of squares, and the number in each logarithmic bin."""
 
     count: int = 0
     total: float = 0.0
@@ -26,21 +26,21 @@ class Sketch:
     bins: Mapping[int, int] = field(default_factory=dict)
 
     def add(self, values: Iterable[float]) -> "Sketch":
-        """A sketch with these durations too."""
+        """Return a sketch that also holds these durations."""
         count, total, squares, bins = self.count, self.total, self.squares, dict(self.bins)
         for value in values:
-            place = math.ceil(math.log(max(value, 0.01)) / _BIN)
-            bins[place] = bins.get(place, 0) + 1
+            bin_number = math.ceil(math.log(max(value, 0.01)) / _BIN)
+            bins[bin_number] = bins.get(bin_number, 0) + 1
             count, total, squares = count + 1, total + value, squares + value * value
         return Sketch(count, total, squares, bins)
 
     @property
     def mean(self) -> float:
-        """The mean; zero without values."""
+        """The mean in ms; zero without durations."""
         return self.total / self.count if self.count else 0.0
 
     def mean_interval(self) -> Interval:
-        """The mean with its 95 % interval."""
+        """Return the mean with its 95 % confidence interval."""
         if self.count < 2:
             return Interval(self.mean, 0.0, math.inf) if self.count == 0 else Interval(self.mean, 0.0, 2 * self.mean)
         variance = max(0.0, self.squares / self.count - self.mean**2) * self.count / (self.count - 1)
@@ -49,29 +49,34 @@ class Sketch:
 
     @property
     def variation(self) -> float:
-        """Standard deviation / mean; zero without values."""
+        """The coefficient of variation (standard deviation / mean); zero without durations."""
         if not self.count or not self.mean:
             return 0.0
         return math.sqrt(max(0.0, self.squares / self.count - self.mean**2)) / self.mean
 
     def quantile(self, share: float) -> float:
-        """The smallest duration that so many (0 to 1) do not exceed, to 1 %; zero without values."""
+        """Return the smallest duration in ms that a `share` (0 to 1) of calls does not exceed, to within 1 %.
+
+        It is zero without durations.
+        """
         seen, needed = 0, share * self.count
-        for place in sorted(self.bins):
-            seen += self.bins[place]
+        for bin_number in sorted(self.bins):
+            seen += self.bins[bin_number]
             if seen >= needed:
-                return math.exp((place - 0.5) * _BIN)
+                return math.exp((bin_number - 0.5) * _BIN)
         return 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SizeHistory:
-    """All that was seen at one memory size. Durations are of calls that succeeded; `inits` of cold ones."""
+    """The calls of a function at one memory size."""
 
     memory_mb: int
     first_at: datetime
     last_at: datetime
+    # Durations of calls that succeeded.
     durations: Sketch = field(default_factory=Sketch)
+    # INIT or restore durations of cold calls.
     inits: Sketch = field(default_factory=Sketch)
     calls: int = 0
     timeouts: int = 0
@@ -87,19 +92,21 @@ class SizeHistory:
 
 @dataclass(frozen=True, slots=True)
 class FunctionHistory:
-    """The sizes in the order in which they were first run; lines up to `read_until` are in it."""
+    """The history of a function at all its memory sizes."""
 
+    # By memory size, in the order in which the sizes first ran.
     sizes: Mapping[int, SizeHistory] = field(default_factory=dict)
+    # The history holds all lines up to this time.
     read_until: datetime | None = None
     idle: IdleTrials = field(default_factory=IdleTrials)
 
     @property
     def max_memory_used_mb(self) -> int:
-        """The most memory ever used, at any size."""
+        """The peak memory usage at any size."""
         return max((size.max_memory_used_mb for size in self.sizes.values()), default=0)
 
     def add(self, lines: Iterable[LoggedReport], read_until: datetime) -> "FunctionHistory":
-        """A history with the lines that are newer than what it already holds."""
+        """Return a history that also holds the lines after `self.read_until`, up to `read_until`."""
         new: dict[int, list[LoggedReport]] = {}
         for line in lines:
             if (self.read_until is None or line.at > self.read_until) and line.at <= read_until:
@@ -112,7 +119,7 @@ class FunctionHistory:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "FunctionHistory":
-        """Read the stored form back."""
+        """Read the stored form."""
         sizes = {}
         for item in document["sizes"].values():
             size = SizeHistory(
@@ -132,7 +139,7 @@ class FunctionHistory:
 
 
 def _sketch(document: Mapping[str, Any]) -> Sketch:
-    bins = {int(place): count for place, count in document["bins"].items()}
+    bins = {int(bin_number): count for bin_number, count in document["bins"].items()}
     return Sketch(document["count"], document["total"], document["squares"], bins)
 
 

@@ -1,8 +1,8 @@
-"""What REPORT lines tell of how long an idle environment lives. Pure.
+"""Learn from REPORT lines how long an idle environment lives. Pure.
 
-Each time that an environment idled is one trial. Called again after a gap without INIT, it outlived the gap. A cold
-start of the same version and size, on the other hand, would not have been while an environment was idle: all that were
-idle then, and were not heard of again, had died by then.
+Each idle time of an environment is one trial. An environment that is called again after a gap, without INIT, survived
+the gap. Lambda makes a cold start only if no environment of the same version and size is idle, so environments that
+were idle before a cold start and never ran again had died by then.
 """
 
 import math
@@ -16,16 +16,17 @@ from typing import Any
 
 from optimizer.function_logs.parse import LoggedReport
 
-# Longer gaps say nothing that is asked: no plan counts on an environment for longer.
+# Longer gaps are not needed, because no plan counts on an environment for longer.
 LONGEST_MINUTES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class IdleTrials:
-    """Trials by whole minutes. survived: gaps of at least so many that were outlived. died: environments that were
-    gone within so many."""
+    """The number of trials by whole minutes."""
 
+    # Gaps of at least so many minutes that an environment survived.
     survived: Mapping[int, int] = field(default_factory=dict)
+    # Environments that died within so many minutes.
     died: Mapping[int, int] = field(default_factory=dict)
 
     def __add__(self, other: "IdleTrials") -> "IdleTrials":
@@ -35,13 +36,16 @@ class IdleTrials:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "IdleTrials":
-        """Read the stored form back."""
+        """Read the stored form."""
         return cls(*({int(m): count for m, count in document[name].items()} for name in ("survived", "died")))
 
 
 def idle_trials(lines: Iterable[LoggedReport]) -> IdleTrials:
-    """Trials of the environments whose first call is among the lines and was cold: others, also those of provisioned
-    concurrency, may have been kept by something else. Lines without an environment are left out."""
+    """Return the trials of environments whose first call is among the lines and was cold.
+
+    Other environments, such as those of provisioned concurrency, may be kept alive by something else. Lines without an
+    environment are left out.
+    """
     by_kind: dict[tuple[str, int], dict[str, list[LoggedReport]]] = {}
     for line in sorted(lines, key=lambda line: line.at):
         if line.environment:
@@ -50,26 +54,26 @@ def idle_trials(lines: Iterable[LoggedReport]) -> IdleTrials:
     for environments in by_kind.values():
         cold_starts = sorted(_started(line) for calls in environments.values() for line in calls if line.report.is_cold)
         known = [calls for calls in environments.values() if calls[0].report.is_cold]
-        survived = Counter(gap for calls in known for gap in _outlived(calls))
-        died = Counter(gap for calls in known for gap in _not_outlived(calls, cold_starts))
+        survived = Counter(gap for calls in known for gap in _survived_gaps(calls))
+        died = Counter(gap for calls in known for gap in _fatal_gaps(calls, cold_starts))
         trials += IdleTrials(dict(survived), dict(died))
     return trials
 
 
-def _outlived(calls: Sequence[LoggedReport]) -> Iterator[int]:
+def _survived_gaps(calls: Sequence[LoggedReport]) -> Iterator[int]:
     for before, line in pairwise(calls):
         gap = int(_minutes(_started(line) - before.at))
         if gap >= 1 and not line.report.is_cold:
             yield min(gap, LONGEST_MINUTES)
 
 
-def _not_outlived(calls: Sequence[LoggedReport], cold_starts: Sequence[datetime]) -> Iterator[int]:
-    # A cold start in the same log stream means that the environment was made anew.
+def _fatal_gaps(calls: Sequence[LoggedReport], cold_starts: Sequence[datetime]) -> Iterator[int]:
+    # A cold start in the same log stream means that a new environment replaced the old one.
     ends = [before.at for before, line in pairwise(calls) if line.report.is_cold]
     for end in [*ends, calls[-1].at]:
-        place = bisect_left(cold_starts, end)
-        if place < len(cold_starts):
-            gap = max(1, math.ceil(_minutes(cold_starts[place] - end)))
+        index = bisect_left(cold_starts, end)
+        if index < len(cold_starts):
+            gap = max(1, math.ceil(_minutes(cold_starts[index] - end)))
             if gap <= LONGEST_MINUTES:
                 yield gap
 

@@ -1,4 +1,4 @@
-"""REPORT lines of Lambda, as text and as JSON (`platform.report`); one log group may hold both.
+"""Parse REPORT lines of Lambda, in text and in JSON (`platform.report`). One log group may hold both.
 
 Text:  REPORT RequestId: X<tab>Duration: 12.34 ms<tab>Billed Duration: 13 ms<tab>Memory Size: 128 MB<tab>...
 JSON:  {"type": "platform.report", "record": {"requestId", "status", "metrics": {"durationMs", ...}}}
@@ -14,7 +14,7 @@ from typing import Any
 
 from optimizer.core import OptimizerError
 
-# CloudWatch Logs accepts no longer event; anything beyond was not written by Lambda.
+# CloudWatch Logs accepts no longer event, so a longer line was not written by Lambda.
 _LONGEST_LINE = 1_048_576
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
 _TEXT_FIELDS = {
@@ -40,44 +40,47 @@ _STREAM_VERSION = re.compile(r"\[(\$LATEST|\d+)\]")
 
 
 class MalformedReport(OptimizerError, ValueError):
-    """The line says that it is a REPORT line, but a figure is missing or not a number."""
+    """A line looks like a REPORT line, but a value is missing or not a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """One call. `status`: success, or Lambda's own word for what went wrong (timeout, error, failure).
-    `init_ms` is None for a warm call, `restore_ms` without SnapStart."""
+    """One call of a function."""
 
     request_id: str
     duration_ms: float
     billed_ms: float
     memory_mb: int
     max_memory_used_mb: int
+    # None for a warm call.
     init_ms: float | None = None
+    # None without SnapStart.
     restore_ms: float | None = None
     billed_restore_ms: float | None = None
+    # "success", or Lambda's own word for the failure: timeout, error, failure.
     status: str = "success"
 
     @property
     def is_cold(self) -> bool:
-        """Whether the environment was new."""
+        """True if the call started a new environment."""
         return self.init_ms is not None or self.restore_ms is not None
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedReport:
-    """A REPORT line with when it was written, by which version (empty: the log stream does not say) and by which
-    environment (the name of its log stream: each has one of its own)."""
+    """A REPORT line and its origin."""
 
     at: datetime
+    # The version of the function; empty if the log stream does not tell.
     version: str
     report: ReportLine
+    # The log stream: each environment has one of its own.
     environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What a scan found: the calls, and how many lines were REPORT lines that could not be read."""
+    """The result of a scan: the calls, the number of damaged REPORT lines, and the number of other lines."""
 
     lines: tuple[LoggedReport, ...] = ()
     malformed: int = 0
@@ -85,7 +88,7 @@ class Reports:
 
 
 def parse(message: str) -> ReportLine | None:
-    """The call that the log message reports; None for any other message, MalformedReport for a damaged one."""
+    """Return the call that a log message reports; None for another message. Raise MalformedReport for a damaged one."""
     text = message.strip()
     if text.startswith("REPORT RequestId:"):
         return _from_text(text)
@@ -95,7 +98,7 @@ def parse(message: str) -> ReportLine | None:
 
 
 def parse_rows(rows: Iterable[tuple[datetime, str, str]]) -> Reports:
-    """Read rows of (time, log stream, message); damaged and foreign lines are counted."""
+    """Parse rows of (time, log stream, message). Damaged and other lines are counted."""
     lines: list[LoggedReport] = []
     malformed = others = 0
     for at, stream, message in rows:
@@ -112,7 +115,7 @@ def parse_rows(rows: Iterable[tuple[datetime, str, str]]) -> Reports:
 
 
 def version_of(stream: str) -> str:
-    """The version in the name of a log stream of Lambda, `2026/11/21/[7]0123abcd`; empty if there is none."""
+    """Return the version in the name of a Lambda log stream such as `2026/11/21/[7]0123abcd`; empty without one."""
     match = _STREAM_VERSION.search(stream)
     return match.group(1) if match else ""
 
@@ -144,7 +147,7 @@ def _from_json(text: str) -> ReportLine | None:
         event = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MalformedReport("not JSON") from error
-    # A function's own message may quote the words "platform.report".
+    # A message of the function itself may contain the words "platform.report".
     if not isinstance(event, Mapping) or event.get("type") != "platform.report":
         return None
     record = event.get("record")

@@ -1,4 +1,4 @@
-"""Reads REPORT lines with CloudWatch Logs Insights, within a bound on the bytes that are scanned (and paid)."""
+"""Read REPORT lines with CloudWatch Logs Insights, within a limit on the bytes that are scanned and paid for."""
 
 import time
 from collections.abc import Callable
@@ -22,21 +22,21 @@ _QUERY = (
 _MOST_ROWS = 10_000
 _MB = 1_000_000
 _LONGEST = timedelta(days=14)
-# A group so young or so empty that its rate is not known yet is asked for its last hour first, then for longer.
+# If a log group is too young or too empty to know its rate, its last hour is read first, then longer windows.
 _UNKNOWN = timedelta(hours=1)
 _LONGER = (timedelta(days=1), _LONGEST)
-# Log rates change; what a longer window will hold is taken twice as large as the shorter one says.
+# Log rates change, so a longer window is assumed to hold twice the rate of the shorter one.
 _CAUTION = 2.0
 _PAUSE_S = 0.5
 
 
 class LogsUnreadable(OptimizerError, RuntimeError):
-    """The lines could not be read; the message is one sentence for the report."""
+    """The lines could not be read. The message is one sentence for the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a scan found and cost. The window is [start, end)."""
+    """The lines of the window [start, end) and the bytes that were scanned for them."""
 
     reports: Reports
     start: datetime
@@ -45,7 +45,7 @@ class Scan:
 
     @property
     def usd(self) -> float:
-        """The price of the scan."""
+        """The price of the scan in US dollars."""
         return float(aws_lambda.log_scan_usd(self.scanned_bytes))
 
 
@@ -61,13 +61,15 @@ class LogGroup:
 def window_start(
     group: LogGroup, now: datetime, max_scan_mb: int, lines_day: float | None, read_until: datetime | None
 ) -> datetime:
-    """From when on to read: as far back as the budget of bytes, the query's row limit, and what was read before
-    allow. Equal to `now` where nothing may be read. Pure."""
+    """Return the time from which to read: as far back as the budget, the row limit of a query and `read_until` allow.
+
+    It is `now` if nothing may be read. Pure.
+    """
     if max_scan_mb <= 0:
         return now
     age = min(now - group.created_at, group.retention or _LONGEST * 1000)
     longest = _UNKNOWN
-    if _rate_known(group, now):
+    if _has_known_rate(group, now):
         longest = timedelta(seconds=min(_LONGEST / timedelta(seconds=1), _seconds_for(group, age, max_scan_mb)))
     if lines_day:
         longest = min(longest, timedelta(days=min(_MOST_ROWS / lines_day, _LONGEST.days)))
@@ -75,11 +77,13 @@ def window_start(
     return max(start, read_until) if read_until else start
 
 
-def longer_start(
+def extended_start(
     start: datetime, now: datetime, scanned_bytes: float, max_scan_mb: int, span: timedelta, oldest: datetime
 ) -> datetime:
-    """How far back from `start` a further query may reach, to a window of `span` at most, if [start, now) held so many
-    bytes; `start` itself where the budget is used up. Pure."""
+    """Return the time from which a further query may read, given that [start, now) held `scanned_bytes`.
+
+    The whole window is at most `span`. The result is `start` if the budget is used up. Pure.
+    """
     seconds = (now - start).total_seconds()
     if max_scan_mb <= 0 or seconds <= 0:
         return start
@@ -91,7 +95,7 @@ def longer_start(
 
 
 class ReportLog:
-    """The REPORT lines of functions."""
+    """Reads the REPORT lines of functions."""
 
     def __init__(self, logs: "CloudWatchLogsClient", sleep: Callable[[float], None] = time.sleep) -> None:
         self._logs = logs
@@ -107,17 +111,20 @@ class ReportLog:
         read_until: datetime | None,
         timeout_s: float = 60.0,
     ) -> Scan:
-        """The newest lines within the budget; LogsUnreadable if the group is missing or the query fails."""
+        """Return the newest lines within the budget. Raise LogsUnreadable if the group is missing or a query fails.
+
+        lines_day: expected lines a day, if known. read_until: lines up to this time were read before.
+        """
         group = self._group(group_name)
         start = window_start(group, now, max_scan_mb, lines_day, read_until)
         rows, scanned = self._rows(group_name, start, now, timeout_s)
-        if not _rate_known(group, now):
-            # Asking for a time before the group was made costs nothing.
+        if not _has_known_rate(group, now):
+            # Reading from before the creation of the group costs nothing.
             oldest = now - (group.retention or _LONGEST)
             if lines_day:
                 oldest = max(oldest, now - timedelta(days=_MOST_ROWS / lines_day))
             for span in _LONGER:
-                earlier = longer_start(start, now, scanned, max_scan_mb, span, max(oldest, read_until or oldest))
+                earlier = extended_start(start, now, scanned, max_scan_mb, span, max(oldest, read_until or oldest))
                 if earlier >= start:
                     break
                 more, cost = self._rows(group_name, earlier, start, timeout_s)
@@ -128,17 +135,17 @@ class ReportLog:
         return Scan(reports, start, now, scanned)
 
     def _rows(self, group: str, start: datetime, end: datetime, timeout_s: float) -> tuple[list[dict[str, str]], float]:
-        """The rows and the bytes that were scanned for them."""
+        """Return the rows and the bytes that were scanned for them."""
         if start >= end:
             return [], 0.0
         answer = self._query(group, start, end, timeout_s)
         rows = [{item["field"]: item["value"] for item in row} for row in answer["results"]]
-        # Where the service does not say what it scanned, it was at least what it returned.
+        # If the service does not report the scanned bytes, they are at least those of the returned messages.
         returned = sum(len(row.get("@message", "")) for row in rows)
         return rows, max(float(answer.get("statistics", {}).get("bytesScanned", 0.0)), float(returned))
 
     def _start(self, group: str, start: datetime, end: datetime, timeout_s: float) -> str:
-        """The query's id. An account runs few queries at once; others are waited for."""
+        """Start a query and return its id. An account runs few queries at once, so this waits for others to end."""
         for _ in range(max(1, int(timeout_s / _PAUSE_S))):
             try:
                 return self._logs.start_query(
@@ -150,9 +157,9 @@ class ReportLog:
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code != "LimitExceededException":
-                    raise LogsUnreadable(f"the query of {group} was refused: {code}") from error
+                    raise LogsUnreadable(f"CloudWatch Logs refused the query of {group}: {code}") from error
             self._sleep(_PAUSE_S)
-        raise LogsUnreadable(f"other queries of the account kept that of {group} waiting for {timeout_s:g} s")
+        raise LogsUnreadable(f"other queries of the account kept the query of {group} waiting for {timeout_s:g} s")
 
     def _group(self, name: str) -> LogGroup:
         found = self._logs.describe_log_groups(logGroupNamePrefix=name, limit=50)["logGroups"]
@@ -179,7 +186,7 @@ class ReportLog:
         raise LogsUnreadable(f"the query of {group} took longer than {timeout_s:g} s")
 
 
-def _rate_known(group: LogGroup, now: datetime) -> bool:
+def _has_known_rate(group: LogGroup, now: datetime) -> bool:
     return group.stored_bytes > 0 and now - group.created_at > _UNKNOWN
 
 

@@ -1,7 +1,7 @@
 """List prices of Lambda in us-east-1, in US dollars, exact to the last published digit.
 
-Source: https://aws.amazon.com/lambda/pricing/. Sums are Decimal; a caller that only compares prices turns the
-result into a float. The INIT phase is billed for every packaging since 2025-08-01, in one piece with the call.
+Source: https://aws.amazon.com/lambda/pricing/. Sums are Decimal; a caller that only compares prices converts them to
+float. Since 2025-08-01 Lambda bills the INIT phase of every package type together with the call.
 """
 
 import math
@@ -19,12 +19,12 @@ _PROVISIONED_STEP_S = 300
 
 
 class UnknownArchitecture(OptimizerError, ValueError):
-    """There is no price for this instruction set."""
+    """The architecture has no price."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Duration up to `up_to_gb_s` GB-seconds a month (None: without end) costs `gb_second_usd`."""
+    """The price of duration up to `up_to_gb_s` GB-seconds a month; None means no upper end."""
 
     up_to_gb_s: Decimal | None
     gb_second_usd: Decimal
@@ -32,7 +32,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a GB-second costs on one architecture."""
+    """The prices of a GB-second on one architecture: on demand by tier, provisioned, and running on provisioned."""
 
     tiers: tuple[Tier, ...]
     provisioned_usd: Decimal
@@ -64,7 +64,7 @@ RATES: Mapping[str, Rates] = MappingProxyType(
 
 
 def rates(architecture: str) -> Rates:
-    """The rates of `x86_64` or `arm64`; UnknownArchitecture for anything else."""
+    """Return the rates of `x86_64` or `arm64`; raise UnknownArchitecture for anything else."""
     try:
         return RATES[architecture]
     except KeyError:
@@ -72,44 +72,53 @@ def rates(architecture: str) -> Rates:
 
 
 def billed_ms(duration_ms: float, init_ms: float = 0.0) -> int:
-    """Milliseconds on the bill: INIT and duration together, rounded up to a whole millisecond."""
-    # The sum of two measured decimals (0.1 + 0.2) must not round up because of its binary spelling.
+    """Return the billed milliseconds: INIT and duration together, rounded up to a whole millisecond."""
+    # A sum of two measured decimals (0.1 + 0.2) must not round up because of its binary representation.
     return math.ceil(round(duration_ms + init_ms, 6))
 
 
 def gb_seconds(memory_mb: int, milliseconds: float | Decimal) -> Decimal:
-    """GB-seconds of one environment of `memory_mb` over so many milliseconds."""
+    """Return the GB-seconds of one environment of `memory_mb` for a duration in milliseconds."""
     return Decimal(memory_mb) * Decimal(milliseconds) / Decimal(1024 * 1000)
 
 
 def call_usd(
     architecture: str, memory_mb: int, duration_ms: float, init_ms: float = 0.0, gb_s_before: Decimal = Decimal(0)
 ) -> Decimal:
-    """One on-demand call, request included. `gb_s_before`: what the account used this month, for the tier."""
+    """Return the price of one on-demand call with its request.
+
+    gb_s_before: GB-seconds that the account has used this month, which decide the tier.
+    """
     tiers = rates(architecture).tiers
     rate = next(t.gb_second_usd for t in tiers if t.up_to_gb_s is None or gb_s_before < t.up_to_gb_s)
     return gb_seconds(memory_mb, billed_ms(duration_ms, init_ms)) * rate + REQUEST_USD
 
 
 def provisioned_call_usd(architecture: str, memory_mb: int, duration_ms: float) -> Decimal:
-    """One call that ran on provisioned concurrency, request included, the concurrency itself not."""
+    """Return the price of one call on provisioned concurrency with its request, without the concurrency itself."""
     used = gb_seconds(memory_mb, billed_ms(duration_ms))
     return used * rates(architecture).provisioned_duration_usd + REQUEST_USD
 
 
 def provisioned_usd(architecture: str, memory_mb: int, environments: int, seconds: float) -> Decimal:
-    """Provisioned concurrency held for so long; the time is rounded up to five minutes."""
+    """Return the price of provisioned concurrency held for `seconds`, rounded up to five minutes."""
     steps = math.ceil(seconds / _PROVISIONED_STEP_S)
     held_ms = Decimal(steps * _PROVISIONED_STEP_S * 1000)
     return gb_seconds(memory_mb, held_ms) * environments * rates(architecture).provisioned_usd
 
 
 def break_even_utilisation(architecture: str) -> Decimal:
-    """Share of its time that a provisioned environment must be busy to cost no more than on-demand (first tier)."""
+    """Return the share of time (0 to 1) that a provisioned environment must be busy to cost no more than on demand.
+
+    The comparison is with the first tier.
+    """
     rate = rates(architecture)
     return rate.provisioned_usd / (rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)
 
 
 def log_scan_usd(scanned_bytes: float) -> Decimal:
-    """What a CloudWatch Logs Insights query over so many bytes costs; a GB is 10^9 bytes here, the dearer reading."""
+    """Return the price of a CloudWatch Logs Insights query over `scanned_bytes`.
+
+    A GB is taken as 10^9 bytes, the more expensive reading.
+    """
     return Decimal(scanned_bytes) / Decimal(1_000_000_000) * LOG_SCAN_GB_USD

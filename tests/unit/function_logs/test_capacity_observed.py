@@ -6,7 +6,7 @@ import pytest
 from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory, Sketch
 from optimizer.function_logs.parse import LoggedReport, ReportLine
-from optimizer.function_logs.read import LogGroup, longer_start, window_start
+from optimizer.function_logs.read import LogGroup, extended_start, window_start
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -85,5 +85,5 @@ def test_a_group_of_unknown_size_is_read_further_back_only_as_the_last_hour_allo
     scanned_mb: float, max_mb: int, reach_h: float
 ) -> None:
     start, oldest = NOW - timedelta(hours=1), NOW - timedelta(days=30)
-    earlier = longer_start(start, NOW, scanned_mb * 1e6, max_mb, timedelta(days=1), oldest)
+    earlier = extended_start(start, NOW, scanned_mb * 1e6, max_mb, timedelta(days=1), oldest)
     assert NOW - earlier == timedelta(hours=reach_h)
