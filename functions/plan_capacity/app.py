@@ -1,4 +1,4 @@
-"""PlanCapacity: for each function of a batch a better memory size or provisioned concurrency, or why not."""
+"""PlanCapacity: propose a memory size and provisioned concurrency for each function of a batch."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from optimizer.store import Documents, NoSuchChange, RunStore
 
 @logged("plan_capacity", run_id=name, batch=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Event and answer: docs/architecture.md, plan_capacity."""
+    """Plan a batch; event and answer are in docs/architecture.md, plan_capacity."""
     run_id, batch = event["run_id"], event["batch"]
     environment = Environment.read()
     documents = Documents(clients.client("s3"), environment.bucket)

@@ -1,4 +1,4 @@
-"""ProvisionFunction: what the schedules of a timetable call; the alias then holds what the timetable says."""
+"""ProvisionFunction: set the provisioned concurrency that a timetable says for now; called by its schedules."""
 
 import logging
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 @logged("provision_function", function_name=name, alias=name, change_id=name, entry=place)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Event and answer: docs/architecture.md, provision_function."""
+    """Set the amount of now; event and answer are in docs/architecture.md, provision_function."""
     environment = Environment.read()
     documents = Documents(clients.client("s3"), environment.bucket)
 

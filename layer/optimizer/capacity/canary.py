@@ -1,8 +1,8 @@
-"""Whether a changed function does as well as before: errors, throttles, mean and 95th percentile of the duration,
-each by a test that fits the number of calls. Pure.
+"""Compare a changed function with the time before: errors, throttles, mean and 95th percentile of the duration. Pure.
 
-Several looks and several tests share one small chance of a false alarm (Bonferroni), so that a change without any
-effect is rarely taken back. No data is unhealthy; too little data to tell is, too, when there is no more time.
+Each is compared by a test that fits the number of calls. All looks and tests share one small chance of a false alarm
+(Bonferroni), so that a change without any effect is rarely rolled back. No data is unhealthy; at the last look, too
+little data to tell is unhealthy, too.
 """
 
 import math
@@ -11,24 +11,27 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import NormalDist
 
-# The chance that a change without effect is taken back by a test of all looks together.
+# The chance that a change without effect is rolled back by a test, over all looks.
 _FALSE_ALARM = 0.01
 _TESTS = 4
-# At the last look, what is worse with so small a chance of being alike is taken back: kept would be for good.
+# At the last look a change is rolled back if it is worse with at most this chance of being equal: keeping it is final.
 _LAST_ALARM = 0.005
 _SURE, _LIKELY = NormalDist().inv_cdf(1 - _LAST_ALARM), NormalDist().inv_cdf(0.95)
-# Where the policy allows no slowdown at all, a mean must still be known to so much.
+# Where the policy allows no slowdown at all, a mean must still be known this precisely.
 _LEAST_PRECISION = 0.05
 _LEAST_MINUTES = 5
-# Of fewer calls, the 90th, 95th and 99th percentile are hardly more than the slowest one.
+# With fewer calls, the 90th, 95th and 99th percentiles say little more than the slowest call.
 _LEAST_CALLS_P95 = 50
-# With so many calls expected, none at all has a chance of less than 1 %.
+# Where this many calls are expected, no call at all has a chance of less than 1 %.
 _SURELY_CALLED = 5.0
 
 
 class Look(Enum):
-    """EARLY: only what is surely worse ends the watch. DUE: what is known well enough is decided, the rest is watched
-    for longer. FINAL: it is decided, and what cannot be told is not kept."""
+    """The kind of a look, which says what it may decide.
+
+    EARLY: only a change that is surely worse ends the observation. DUE: a change that is known well enough is decided,
+    the others are observed for longer. FINAL: the change is decided, and without enough data it is not kept.
+    """
 
     EARLY = "early"
     DUE = "due"
@@ -45,8 +48,10 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One version in the window. `minutes`: one for each minute of the window, in order. `p90_ms`, `p95_ms`,
-    `p99_ms`: of the whole window, None without data."""
+    """One version in the window.
+
+    minutes: one for each minute of the window, in order. p90_ms, p95_ms, p99_ms: of the whole window, or None.
+    """
 
     minutes: Sequence[Minute] = ()
     errors: float = 0.0
@@ -57,16 +62,19 @@ class Side:
 
     @property
     def calls(self) -> float:
-        """All calls of the window."""
+        """Number of calls in the window."""
         return sum(minute.calls for minute in self.minutes)
 
 
 @dataclass(frozen=True, slots=True)
 class CanaryComparison:
-    """The two sides, minute by minute beside each other. `expected_ratio`: calls of the new side for each of the
-    old, by the weights of the alias. `max_slowdown`: largest duration, as a multiple of the old one; from `break_even`
-    on, the change no longer brings what it was made for. `max_p95_ms`: the latency that the policy promises.
-    `together`: the sides are of the same minutes; else the old one is of days before."""
+    """The two sides, minute by minute beside each other.
+
+    expected_ratio: calls of the new side for each call of the old, by the weights of the alias. max_slowdown: largest
+    duration as a multiple of the old one. break_even: from this multiple on, the change gains too little. max_p95_ms:
+    the latency that the policy promises. together: both sides are of the same minutes; else the old one is of earlier
+    days.
+    """
 
     old: Side
     new: Side
@@ -79,7 +87,7 @@ class CanaryComparison:
 
 @dataclass(frozen=True, slots=True)
 class CanaryHealth:
-    """The judgement, in one sentence for a person. `enough`: whether there is enough to keep it for good."""
+    """The judgement with its reason in words. enough: there is enough data to keep the change."""
 
     healthy: bool
     reason: str
@@ -95,8 +103,10 @@ class LogRatio:
 
 
 def judge(comparison: CanaryComparison, looks: int, look: Look) -> CanaryHealth:
-    """Whether to go on (healthy; if there is `enough` after the early looks: to keep) or to take the change back.
-    `looks`: how often the change is looked at in all, at the most."""
+    """Return healthy to go on, or unhealthy to roll back; healthy with `enough` after the early looks is to keep.
+
+    looks: the largest number of looks at the change.
+    """
     old, new = comparison.old, comparison.new
     if new.calls == 0:
         return _without_calls(comparison, final=look is Look.FINAL)
@@ -111,13 +121,13 @@ def judge(comparison: CanaryComparison, looks: int, look: Look) -> CanaryHealth:
         chance = more_often(round(bad_new), round(of_new), round(bad_old), round(of_old))
         if chance < (max(alpha, _LAST_ALARM) if last else alpha):
             return CanaryHealth(
-                False, f"{_share(bad_new, of_new)} of the calls {what}, {_share(bad_old, of_old)} of those before"
+                False, f"{_share(bad_new, of_new)} of the calls {what}, {_share(bad_old, of_old)} before"
             )
     worse = _slower(comparison, mean, alpha, last=last)
     if worse:
         return CanaryHealth(False, worse)
     if mean is None or not enough:
-        reason = f"{round(new.calls)} calls of the changed function are too few to tell"
+        reason = f"{round(new.calls)} calls of the changed function are too few to judge it"
         return CanaryHealth(look is not Look.FINAL, reason)
     return CanaryHealth(
         True,
@@ -127,10 +137,13 @@ def judge(comparison: CanaryComparison, looks: int, look: Look) -> CanaryHealth:
 
 
 def more_often(bad_new: int, calls_new: int, bad_old: int, calls_old: int) -> float:
-    """Fisher's exact test, one-sided: the chance of at least so many bad calls on the new side if both are alike."""
+    """Return the chance of at least so many bad calls on the new side if both sides are equal.
+
+    This is Fisher's exact test, one-sided.
+    """
     bad, calls = bad_new + bad_old, calls_new + calls_old
     most = min(bad, calls_new)
-    # More bad than calls can be reported while metrics are still coming in.
+    # While metrics are incomplete, CloudWatch may report more bad calls than calls.
     if bad_new <= 0 or bad > calls or bad_new > most:
         return 1.0 if bad_new <= 0 else 0.0
     total = _log_choose(calls, calls_new)
@@ -143,9 +156,11 @@ def more_often(bad_new: int, calls_new: int, bad_old: int, calls_old: int) -> fl
 
 
 def mean_ratio(old: Side, new: Side) -> LogRatio | None:
-    """Ratio of the mean durations. Its error comes from the differences minute by minute, in which what both sides
-    share (the time of day) cancels out; None with too few minutes. A ratio estimator, see Cochran, Sampling
-    Techniques, section 6."""
+    """Return the ratio of the mean durations; None with too few minutes.
+
+    Its error comes from the differences minute by minute, in which the time of day that both sides share cancels out. A
+    ratio estimator, see Cochran, Sampling Techniques, section 6.
+    """
     calls_old, calls_new = old.calls, new.calls
     pairs = [(a, b) for a, b in zip(old.minutes, new.minutes, strict=True) if a.calls or b.calls]
     filled = min(sum(a.calls > 0 for a, _ in pairs), sum(b.calls > 0 for _, b in pairs))
@@ -165,7 +180,7 @@ def mean_ratio(old: Side, new: Side) -> LogRatio | None:
 
 
 def p95_ratio(old: Side, new: Side) -> LogRatio | None:
-    """Ratio of the 95th percentiles; the density there is taken from the 90th and the 99th."""
+    """Return the ratio of the 95th percentiles; the density there is estimated from the 90th and the 99th."""
     parts = [_log_p95(side) for side in (old, new)]
     if parts[0] is None or parts[1] is None:
         return None
@@ -182,7 +197,7 @@ def _log_p95(side: Side) -> LogRatio | None:
 
 
 def _enough(comparison: CanaryComparison, mean: LogRatio | None) -> bool:
-    """Whether the mean is known as exactly as the limit asks, or is surely below it however little is known."""
+    """Return True where the mean is known as precisely as the limit asks, or is surely below the limit."""
     if mean is None:
         return False
     limit, least = math.log(comparison.max_slowdown), math.log(min(comparison.max_slowdown, comparison.break_even))
@@ -191,16 +206,18 @@ def _enough(comparison: CanaryComparison, mean: LogRatio | None) -> bool:
 
 
 def _slower(comparison: CanaryComparison, mean: LogRatio | None, alpha: float, *, last: bool) -> str:
-    """Why it is too slow; empty if it is not."""
+    """Return the reason that the change is too slow; empty if it is not."""
     limit, even = math.log(comparison.max_slowdown), math.log(comparison.break_even)
     certain = NormalDist().inv_cdf(1 - alpha)
-    for what, ratio in (("mean", mean), ("95th percentile", p95_ratio(comparison.old, comparison.new))):
+    for what, ratio in (
+        ("mean duration", mean),
+        ("95th percentile of the duration", p95_ratio(comparison.old, comparison.new)),
+    ):
         if ratio is None:
             continue
         if ratio.value > (_last_limit(limit, ratio.error) if last else limit + certain * ratio.error):
             return (
-                f"the {what} of the duration is {math.exp(ratio.value):.2f} times that before, "
-                f"{comparison.max_slowdown:g} is allowed"
+                f"the {what} is {math.exp(ratio.value):.2f} times that before; {comparison.max_slowdown:g} is allowed"
             )
     broken = _promise_broken(comparison, 0.0 if last else certain)
     if broken:
@@ -208,39 +225,43 @@ def _slower(comparison: CanaryComparison, mean: LogRatio | None, alpha: float, *
     if mean is not None and mean.value > even + (0.0 if last else certain * mean.error):
         return (
             f"the mean duration is {math.exp(mean.value):.2f} times that before; from {comparison.break_even:.2f} on "
-            f"too little is gained"
+            f"the change gains too little"
         )
     return ""
 
 
 def _promise_broken(comparison: CanaryComparison, certain: float) -> str:
-    """A promised latency that was missed by more before is not broken by the change."""
+    """Return the broken promise in words; a latency that was missed by more before is not broken by the change."""
     promised_ms, p95 = comparison.max_p95_ms, _log_p95(comparison.new)
     if promised_ms is None or p95 is None:
         return ""
     p95_ms, least_ms = math.exp(p95.value), math.exp(p95.value - certain * p95.error)
     if least_ms <= promised_ms or p95_ms <= (comparison.old.p95_ms or 0.0):
         return ""
-    return f"the 95th percentile is {p95_ms:.0f} ms, {promised_ms:g} ms is the most allowed"
+    return f"the 95th percentile of the duration is {p95_ms:.0f} ms; {promised_ms:g} ms is allowed (memory.max_p95_ms)"
 
 
 def _last_limit(limit: float, error: float) -> float:
-    """What is kept is kept for good: it must be likely to be within the limit. But where nothing speaks for its being
-    slower at all, it is not taken back for want of precision."""
+    """Return the limit for a change that would be kept for good: it must be likely to be within the policy's limit.
+
+    A change that shows no sign of being slower is not rolled back for lack of precision.
+    """
     likely_within = limit - _LIKELY * error
     return likely_within if limit < 0 else max(likely_within, _SURE * error)
 
 
 def calls_needed(variation: float, max_slowdown: float, share: float) -> float:
-    """Calls of the new side, which gets `share` of all, that a look needs to tell. `variation`: of the
-    durations, standard deviation / mean."""
+    """Return the calls of the new side, which gets `share` of all calls, that a look needs to judge it.
+
+    variation: of the durations, standard deviation / mean.
+    """
     enough = max(math.log(max_slowdown), _LEAST_PRECISION) / _SURE
     return max(_LEAST_MINUTES, (variation / enough) ** 2 * (1 + share / (1 - share)))
 
 
 def _without_calls(comparison: CanaryComparison, *, final: bool) -> CanaryHealth:
     expected = comparison.old.calls * comparison.expected_ratio
-    # That callers do not call as they did on another day says nothing of the change before its watch is over.
+    # Fewer calls than on another day say nothing about the change before its observation is over.
     if final or (comparison.together and expected >= _SURELY_CALLED):
         return CanaryHealth(False, f"no data: the changed function has no calls, {expected:.0f} were expected")
     return CanaryHealth(True, f"no calls yet, {expected:.0f} were expected")

@@ -1,4 +1,4 @@
-"""All that is known of one function when its capacity is decided."""
+"""The facts about one function on which its capacity is decided."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,10 +17,13 @@ type Proposal = Change | NoChange
 
 @dataclass(frozen=True, slots=True)
 class FunctionFacts:
-    """All that is known of one function. calls_day: None is not known. need_most: the most environments ever needed at
-    once, None if not known. scan: what reading its log cost, for the evidence. taken_back: sizes that were tried and
-    did worse. days: the same traffic by local day, None not known; level_ahead: what is forecast, as a multiple of it.
-    in_place: the Change whose timetable is in place, None without or where its record is not known."""
+    """The facts about one function.
+
+    calls_day: None where not known. need_most: the most environments ever needed at once, None where not known. scan:
+    cost of reading its log, for the evidence. taken_back: sizes that were rolled back. days: the traffic by local day,
+    None where not known. level_ahead: the forecast level as a multiple of that traffic. in_place: the Change whose
+    timetable is in place, None without one or where its record is not known.
+    """
 
     run_id: str
     target: str
@@ -43,5 +46,5 @@ class FunctionFacts:
 
 
 def owner_facts(owner: Obstacle | None) -> dict[str, str]:
-    """The evidence that a template owns the knob."""
+    """Return the evidence that a template owns the setting."""
     return {"owner": owner.rule, "template_line": owner.message} if owner else {}

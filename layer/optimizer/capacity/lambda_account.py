@@ -1,4 +1,4 @@
-"""Lambda functions of the account as they are now, and the few writes that change them."""
+"""Reads the Lambda functions of the account, and makes the few writes that change them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
-# Everything of a configuration that a version freezes and that a person decides, memory left out.
+# The parts of a configuration that a version freezes and that people decide, without the memory size.
 _CONTENT = (
     "CodeSha256", "Runtime", "Role", "Handler", "Timeout", "VpcConfig", "DeadLetterConfig", "Environment",
     "KMSKeyArn", "TracingConfig", "Layers", "PackageType", "ImageConfigResponse", "Architectures",
@@ -33,18 +33,18 @@ _CONTENT = (
 
 
 class Raced(OptimizerError, RuntimeError):
-    """Somebody else changed the function between our reading and our writing; nothing was written."""
+    """Somebody else changed the function between reading and writing; nothing was written."""
 
 
 class Timetables(Protocol):
-    """Where timetables are put in place."""
+    """The place that timetables are put into."""
 
     def read(self, function_arn: str, alias: str, *, scaled: bool) -> Placed:
-        """What is in place for an alias; `scaled`: Application Auto Scaling has a target for it."""
+        """Return what is in place for an alias. scaled: Application Auto Scaling has a target for it."""
 
 
 class LambdaAccount:
-    """The Lambda functions of the account, seen through their alias, and with `timetables` what is in place of them."""
+    """The Lambda functions of the account behind their alias; with `timetables`, those that are in place, too."""
 
     def __init__(
         self,
@@ -57,8 +57,11 @@ class LambdaAccount:
         self._timetables = timetables
 
     def read(self, function_name: str, alias: str, *, owners: bool = False, timetables: bool = False) -> LiveFunction:
-        """The live state. `alias`: `$LATEST` for a function that is called without one. `owners`: also tags and
-        reserved concurrency; `timetables`: also what is in place. NoSuchFunction, NoSuchAlias."""
+        """Return the live state; raise NoSuchFunction or NoSuchAlias.
+
+        alias: `$LATEST` for a function that is called without one. owners: read tags and reserved concurrency, too.
+        timetables: read the timetables in place, too.
+        """
         configuration = self._configuration(function_name, LATEST)
         arn = configuration["FunctionArn"].removesuffix(f":{LATEST}")
         log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function_name}"
@@ -108,15 +111,15 @@ class LambdaAccount:
         )
 
     def has_aliases(self, function_name: str) -> bool:
-        """Whether the function has any alias: one without is only called as $LATEST, or by the number of a version."""
+        """Return True for a function with an alias; one without is called as $LATEST or by the number of a version."""
         return bool(self._lambda.list_aliases(FunctionName=function_name, MaxItems=1)["Aliases"])
 
     def version(self, function_name: str, version: str) -> Version:
-        """One version; NoSuchFunction if it is gone."""
+        """Return one version; raise NoSuchFunction if it no longer exists."""
         return version_of(self._configuration(function_name, version))
 
     def find_version(self, function_name: str, description: str) -> str | None:
-        """The newest version published with this description."""
+        """Return the newest version published with this description, or None."""
         pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=function_name)
         found = [
             int(version["Version"])
@@ -127,14 +130,14 @@ class LambdaAccount:
         return str(max(found)) if found else None
 
     def set_memory(self, live: LiveFunction, memory_mb: int) -> None:
-        """Give $LATEST another memory size, if it is still as it was read; Raced if not."""
+        """Set the memory size of $LATEST; raise Raced if it is no longer as it was read."""
         with _Racing(live.function_name):
             self._lambda.update_function_configuration(
                 FunctionName=live.function_name, MemorySize=memory_mb, RevisionId=live.latest.revision
             )
 
     def publish(self, live: LiveFunction, description: str) -> str:
-        """Publish $LATEST as it was read; Raced if it changed since. Returns the version."""
+        """Publish $LATEST and return the version; raise Raced if it is no longer as it was read."""
         with _Racing(live.function_name):
             answer = self._lambda.publish_version(
                 FunctionName=live.function_name,
@@ -145,7 +148,7 @@ class LambdaAccount:
         return answer["Version"]
 
     def route(self, live: LiveFunction, version: str, weights: Mapping[str, float]) -> None:
-        """Point the alias at the version and weights, if it is still as it was read; Raced if not."""
+        """Point the alias at the version and weights; raise Raced if it is no longer as it was read."""
         with _Racing(live.function_name):
             self._lambda.update_alias(
                 FunctionName=live.function_name,
@@ -210,13 +213,13 @@ class LambdaAccount:
 
 
 def version_of(configuration: Mapping[str, Any]) -> Version:
-    """A Version from an answer of GetFunctionConfiguration."""
+    """Return the Version of an answer of GetFunctionConfiguration."""
     content = {name: configuration[name] for name in _CONTENT if configuration.get(name)}
-    # What Lambda itself adds at publishing time says nothing about what the team released.
+    # The rest of SnapStart is set by Lambda at publishing time and says nothing about what the team released.
     snap_start = (configuration.get("SnapStart") or {}).get("ApplyOn", "None")
     content["SnapStart"] = snap_start
     if "Error" in (configuration.get("Environment") or {}):
-        # Variables that cannot be read (their key is not ours) cannot be called the same as any others.
+        # Variables that cannot be read (their key is not ours) cannot be compared with any others.
         content["Unreadable"] = configuration["Version"]
     state, update = configuration.get("State", "Active"), configuration.get("LastUpdateStatus", "Successful")
     return Version(
@@ -235,7 +238,7 @@ def version_of(configuration: Mapping[str, Any]) -> Version:
 
 
 class _Racing:
-    """Turns Lambda's refusals of an outdated or colliding write into Raced."""
+    """Turns Lambda's rejection of an outdated or colliding write into Raced."""
 
     def __init__(self, function_name: str) -> None:
         self._function_name = function_name

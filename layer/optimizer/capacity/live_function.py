@@ -8,12 +8,12 @@ from optimizer.core import OptimizerError
 
 SCALABLE_DIMENSION: Literal["lambda:function:ProvisionedConcurrency"] = "lambda:function:ProvisionedConcurrency"
 
-# What a function is called as where it has no alias.
+# Stands for the alias of a function that has none.
 LATEST = "$LATEST"
 
 
 class NoSuchFunction(OptimizerError, LookupError):
-    """The function is gone."""
+    """The function does not exist."""
 
 
 class NoSuchAlias(OptimizerError, LookupError):
@@ -22,8 +22,11 @@ class NoSuchAlias(OptimizerError, LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version or $LATEST. `content`: hash of code and configuration without the memory size. `settled`: the
-    last update has ended and the version can be called; `failed`: it ended badly."""
+    """One version or $LATEST.
+
+    content: hash of code and configuration without the memory size. settled: the last update has ended and the version
+    can be called. failed: the last update failed.
+    """
 
     name: str
     memory_mb: int
@@ -57,9 +60,11 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What moves provisioned concurrency by the time of day. entries: numbers of the schedules in place, by the mark of
-    the Change whose timetable they are. team_actions: scheduled actions that are not ours. tracked: a scaling policy
-    gives back what is not used."""
+    """The schedules that move provisioned concurrency by the time of day.
+
+    entries: numbers of our schedules, by the mark of the Change that their timetable belongs to. team_actions:
+    scheduled actions that are not ours. tracked: a scaling policy gives back environments that are not used.
+    """
 
     entries: Mapping[str, frozenset[int]]
     team_actions: tuple[str, ...] = ()
@@ -68,8 +73,10 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class LiveFunction:
-    """A function behind an alias. `weights`: share of the calls by additional version. `placed`: None where nothing was
-    asked about timetables."""
+    """A function behind an alias.
+
+    weights: share of the calls (0 to 1) by additional version. placed: None where timetables were not read.
+    """
 
     function_name: str
     alias: str
@@ -92,5 +99,5 @@ class LiveFunction:
         return tuple(self.placed.entries) if self.placed else ()
 
     def entries_of(self, plan: str) -> frozenset[int]:
-        """Numbers of the schedules of one of them."""
+        """Return the numbers of the schedules of one timetable."""
         return self.placed.entries.get(plan, frozenset()) if self.placed else frozenset()

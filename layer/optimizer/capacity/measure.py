@@ -1,4 +1,4 @@
-"""Reads from CloudWatch what a comparison needs. One GetMetricData call for both sides (and its pages)."""
+"""Reads the metrics of a comparison from CloudWatch, with one GetMetricData call (and its pages) a side."""
 
 import math
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _LONGEST_PERIOD_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How versions of a function, or a function on two days, compare."""
+    """Reads the sides of a comparison: two versions of a function, or a function on two days."""
 
     cloudwatch: "CloudWatchClient"
 
@@ -45,14 +45,14 @@ class Measure:
         max_slowdown: float,
         weight: float,
     ) -> CanaryComparison:
-        """Two versions behind the alias in the same minutes. `weight`: the new version's share of the calls."""
+        """Compare two versions behind the alias in the same minutes. weight: the new version's share of the calls."""
         sides = [self._side(_dimensions(function_name, alias, version), start, end) for version in (old, new)]
         return CanaryComparison(sides[0], sides[1], max_slowdown, weight / (1 - weight) if weight < 1 else 1.0)
 
     def days(
         self, function_name: str, alias: str, start: datetime, end: datetime, max_slowdown: float
     ) -> CanaryComparison:
-        """The alias in the window beside the same hours a week before, or a day before if there were no calls."""
+        """Compare the alias in the window with the same hours a week before, or a day before if there were no calls."""
         dimensions = _dimensions(function_name, alias, None)
         new = self._side(dimensions, start, end)
         old = self._side(dimensions, start - _WEEK, end - _WEEK)
@@ -63,16 +63,16 @@ class Measure:
     def provisioned(
         self, function_name: str, alias: str, timetable: Timetable, start: datetime, end: datetime
     ) -> MeasuredUse:
-        """What the environments of a timetable were used for in the window."""
+        """Return the use of a timetable's environments in the window."""
         return read_use(self.cloudwatch, function_name, alias, timetable, start, end)
 
     def _side(self, dimensions: Mapping[str, str], start: datetime, end: datetime) -> Side:
-        # The minute in which the change was made has calls from before it, a whole burst of them at the worst.
+        # The minute in which the change was applied has calls from before it, possibly a whole burst of them.
         first = moment_of(math.ceil(start.timestamp() / 60))
         minutes = max(1, minute_of(end) - minute_of(first))
         last = first + timedelta(minutes=minutes)
         queries = [_query(name, dimensions, metric, statistic, 60) for name, metric, statistic in _SERIES]
-        # As few periods as may be; CloudWatch aligns them, so their edges may reach beyond the window by a little.
+        # As few periods as possible; CloudWatch aligns them, so their edges may lie slightly outside the window.
         period_s = min(minutes * 60, _LONGEST_PERIOD_S)
         queries += [_query(p, dimensions, "Duration", p, period_s) for p in _PERCENTILES]
         queries.append(_query("each", dimensions, "Duration", "SampleCount", period_s))
@@ -101,6 +101,6 @@ def _query(name: str, dimensions: Mapping[str, str], metric: str, statistic: str
 
 
 def _over_all(points: Mapping[datetime, float], calls: Mapping[datetime, float]) -> float | None:
-    """The mean of the periods by their calls, which a quantile of all calls is close to."""
+    """Return the mean of the periods weighted by calls, which is close to the quantile of all calls."""
     total = sum(calls.get(at, 0.0) for at in points)
     return sum(value * calls.get(at, 0.0) for at, value in points.items()) / total if total else None

@@ -1,4 +1,4 @@
-"""When a change is looked at after it was applied. Pure."""
+"""The times at which an applied change is looked at. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -8,15 +8,18 @@ from datetime import datetime, timedelta
 from optimizer.capacity.canary import Look
 from optimizer.policy import Memory
 
-# CloudWatch takes some minutes until the metrics of a minute are complete.
+# CloudWatch takes some minutes to complete the metrics of a minute.
 _LATE = timedelta(minutes=3)
 _DAY_MINUTES = 1440
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Ages in minutes, rising, at which a change that was applied at `applied_at` is looked at. From look number `due`
-    (from 0) on it is decided as soon as there is enough to tell."""
+    """The looks at a change.
+
+    minutes: ages at which it is looked at, rising. due: number of the look (from 0) from which on the change is decided
+    as soon as there is enough data.
+    """
 
     applied_at: datetime
     minutes: Sequence[int]
@@ -24,8 +27,7 @@ class Watch:
 
     @classmethod
     def of(cls, limits: Memory, applied_at: datetime) -> "Watch":
-        """The ages of the policy, and for functions with few calls twice the last one, again and again, up to the
-        longest watch."""
+        """Take the ages of the policy; for functions with few calls, go on doubling up to the longest observation."""
         minutes = list(limits.watch_minutes)
         due, longest = len(minutes) - 1, limits.longest_watch_hours * 60
         while minutes[-1] < longest:
@@ -33,31 +35,30 @@ class Watch:
         return cls(applied_at, tuple(minutes), due)
 
     def until_day(self, days: int) -> "Watch":
-        """The same for a change that shows only after so many days: looked at as often before, and a day later once
-        more."""
+        """Return the times for a change that shows its effect only after `days`: due then, and final a day later."""
         due = days * _DAY_MINUTES
         early = [minutes for minutes in self.minutes if minutes < due]
         return Watch(self.applied_at, (*early, due, due + _DAY_MINUTES), len(early))
 
     @property
     def looks(self) -> int:
-        """How often it is looked at, at the most."""
+        """Largest number of looks."""
         return len(self.minutes)
 
     def end(self, number: int) -> datetime:
-        """Where the window of look `number` (from 0) ends; after the last look, that of the last."""
+        """Return the end of the window of look `number` (from 0); after the last look, the end of the last."""
         return self.applied_at + timedelta(minutes=self.minutes[min(number, self.looks - 1)])
 
     def looked_at(self, number: int) -> datetime:
-        """When the metrics of that window are there."""
+        """Return the time at which the metrics of that window are complete."""
         return self.end(number) + _LATE
 
     def look(self, number: int) -> Look:
-        """What that look may decide."""
+        """Return what that look may decide."""
         if number >= self.looks - 1:
             return Look.FINAL
         return Look.EARLY if number < self.due else Look.DUE
 
     def wait_s(self, number: int, now: datetime) -> int:
-        """Seconds from `now` until that look."""
+        """Return the seconds from `now` until that look."""
         return max(1, math.ceil((self.looked_at(number) - now).total_seconds()))

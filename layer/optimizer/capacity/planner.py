@@ -1,4 +1,4 @@
-"""One batch of functions: read what each is and did, propose, and say of each what came of it."""
+"""Plans the capacity of a batch of functions: reads what each is and did, and proposes."""
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,14 +22,16 @@ from optimizer.store import Documents, NoSuchDocument, Proposals
 from optimizer.traffic import stored_history
 
 WEEK_HOURS = 7 * 24
-# Logs Insights runs 30 queries of an account at once; other people query, too.
+# Logs Insights runs 30 queries of an account at once, and people need some of them.
 _AT_ONCE = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityPlanner:
-    """Plans batches of a run. `taken_back`: sizes that were tried on a target and did worse. `change`: the record of a
-    Change, None where there is none."""
+    """Plans the batches of a run.
+
+    taken_back: returns the sizes of a function that were rolled back. change: returns the record of a Change, or None.
+    """
 
     documents: Documents
     account: LambdaAccount
@@ -41,7 +43,7 @@ class CapacityPlanner:
     change: Callable[[str], Change | None] = lambda _change_id: None
 
     def plan(self, batch: str) -> Proposals:
-        """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
+        """Return proposals for all functions whose traffic was analysed; functions that failed before stay failed."""
         document = self.documents.read(f"runs/{self.run_id}/batches/{batch}.json")
         if not is_asked(document, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY):
             return Proposals()
@@ -89,7 +91,7 @@ class CapacityPlanner:
         return list(plan_function(facts, self.policy))
 
     def _tell_warmups(self, facts: FunctionFacts) -> None:
-        """Keep what is provisioned in each hour of the week: there pings would find what is warm already."""
+        """Store what is provisioned in each hour of the week: pings in these hours would find warm environments."""
         now = facts.amount
         hours = now.timetable.hours() if now.timetable else (now.always,) * WEEK_HOURS
         document = {"timezone": now.timetable.timezone if now.timetable else facts.timezone, "hours": hours}

@@ -1,8 +1,8 @@
-"""Proposes for one function a memory size or an amount of provisioned concurrency, or says why neither. Pure.
+"""Proposes a memory size or an amount of provisioned concurrency for one function, or says why neither. Pure.
 
-Both are decided on one bill: the size changes the duration, the duration the environments needed, these whether
-provisioned concurrency pays. A function gets one change at a time, the one that saves more; the other waits until
-the first has been watched.
+Both are decided on one bill: the memory size changes the duration, the duration changes the environments needed, and
+those decide whether provisioned concurrency pays. A function gets one change at a time, the one that saves more; the
+other waits for the end of the observation.
 """
 
 from optimizer.capacity.function_facts import FunctionFacts, Proposal
@@ -16,12 +16,12 @@ __all__ = ["FunctionFacts", "Proposal", "memory_limits", "plan_function"]
 
 
 def plan_function(facts: FunctionFacts, policy: Policy) -> list[Proposal]:
-    """One proposal for the memory size and one for provisioned concurrency; at most one of them is a Change."""
+    """Return a proposal for the memory size and one for provisioned concurrency; at most one of them is a Change."""
     memory = plan_memory(facts, policy)
     provisioned = plan_provisioned(facts, policy)
     if not (isinstance(memory, Change) and isinstance(provisioned, Change)):
         return [memory, provisioned]
-    # An alias with provisioned concurrency refuses the canary that the size needs.
+    # An alias with provisioned concurrency does not allow the canary that a memory change needs.
     if memory.evidence["canary_weight"] > 0 or _saving(memory) >= _saving(provisioned):
         return [memory, _postponed(provisioned, facts, "memory size")]
     return [_postponed(memory, facts, "provisioned concurrency"), provisioned]

@@ -1,4 +1,4 @@
-"""Provisioned concurrency: amounts, timetables, and the steps of a change."""
+"""Provisioned concurrency: amounts, timetables, proposals, and the steps of a change."""
 
 from typing import TYPE_CHECKING
 

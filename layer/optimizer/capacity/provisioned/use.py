@@ -1,5 +1,4 @@
-"""What the environments of a timetable were used for since it was put in place: read from CloudWatch, judged against
-what was planned."""
+"""Use of a timetable's environments since it was put in place: read from CloudWatch, compared with the plan."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,14 +24,17 @@ _STATISTICS = {
 }
 _DAY = timedelta(days=1)
 _DAYS = 7
-# Fewer calls while environments were to be held say nothing.
+# Fewer calls in the hours to be held prove nothing.
 _LEAST_CALLS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Five minutes of an alias. held: environment-minutes that the timetable holds. in_use, utilisation: of the
-    provisioned environments, None where there is no such metric: none were there."""
+    """Five minutes of an alias.
+
+    held: environment-minutes that the timetable holds. in_use, utilisation: of the provisioned environments, None
+    without the metric, which is where none existed.
+    """
 
     held: float
     calls: float
@@ -45,8 +47,11 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredUse:
-    """Over a window: environment-hours that were to be held, that calls were busy on, and that were paid for (as far as
-    the metrics tell, None if they do not); calls while environments were to be held, on them, and spilled over."""
+    """The use in a window.
+
+    held_hours, busy_hours, paid_hours: environment-hours to be held, busy, and paid for (None where the metrics do not
+    show it). calls: in periods to be held. provisioned_calls: on the environments. spilled_calls: spilled over.
+    """
 
     held_hours: float
     busy_hours: float
@@ -57,11 +62,11 @@ class MeasuredUse:
 
     @property
     def utilisation(self) -> float:
-        """The share of the time to be held that was busy."""
+        """The share of the time to be held that was busy (0 to 1)."""
         return self.busy_hours / self.held_hours if self.held_hours else 0.0
 
     def words(self) -> str:
-        """One sentence for people."""
+        """Return the use as a phrase for people."""
         paid = "" if self.paid_hours is None else f", {self.paid_hours:.1f} were paid for"
         served = self.provisioned_calls + self.spilled_calls
         spilled = f", {self.spilled_calls / served:.1%} of the calls spilled over" if served else ""
@@ -69,20 +74,20 @@ class MeasuredUse:
 
 
 def measured(periods: Sequence[Period]) -> MeasuredUse:
-    """Sum up."""
+    """Return the use over all periods."""
     holding = [period for period in periods if period.held]
-    # In a period without calls CloudWatch has no utilisation; what was to be held was paid for then, too.
+    # In a period without calls CloudWatch has no utilisation, but the held environments were paid for.
     paid = [
         period.in_use / period.utilisation * PERIOD_S / 60
         if period.in_use is not None and period.utilisation
         else period.held
         for period in holding
     ]
-    told = any(period.utilisation for period in holding)
+    is_reported = any(period.utilisation for period in holding)
     return MeasuredUse(
         held_hours=sum(period.held for period in holding) / 60,
         busy_hours=sum(period.provisioned_calls * period.mean_ms for period in holding) / 3_600_000,
-        paid_hours=sum(paid) / 60 if told else None,
+        paid_hours=sum(paid) / 60 if is_reported else None,
         calls=sum(period.calls for period in holding),
         provisioned_calls=sum(period.provisioned_calls for period in holding),
         spilled_calls=sum(period.spilled_calls for period in holding),
@@ -90,23 +95,28 @@ def measured(periods: Sequence[Period]) -> MeasuredUse:
 
 
 def judge_use(use: MeasuredUse, *, least: float, worst_day: float, due: bool) -> CanaryHealth:
-    """least: the use from which on it is worth its price. worst_day: the least of the days that it was planned on.
-    `due`: a whole day's worth was held. Environments that were to be there and took no call at all are missing data."""
+    """Return the judgement of a timetable.
+
+    least: the use from which on holding is worth its price (0 to 1). worst_day: the lowest use of the days that it was
+    planned on. due: as much as on a mean day was held. Environments that took no call at all count as missing data.
+    """
     if use.calls >= _LEAST_CALLS and not use.provisioned_calls:
-        return CanaryHealth(False, f"no data: none of {use.calls:.0f} calls met the environments that were to be held")
+        return CanaryHealth(False, f"no data: none of {use.calls:.0f} calls ran on the environments to be held")
     if not due:
         return CanaryHealth(True, use.words())
-    # Below even the worst of the days it was planned on, the traffic is not what it was.
+    # Below even the worst of the days that it was planned on, the traffic has changed.
     if use.utilisation < min(least, worst_day):
         return CanaryHealth(
-            False, f"{use.words()}; {least:.0%} is the least worth paying for, {worst_day:.0%} was the worst day"
+            False, f"{use.words()}; {least:.0%} is worth its price, and {worst_day:.0%} was the worst day planned on"
         )
     return CanaryHealth(True, use.words(), enough=True)
 
 
 def days_to_watch(timetable: Timetable, applied_at: datetime) -> int:
-    """Whole days until as much was held as on a mean day that holds any: the weekend says nothing of a plan for
-    weekdays."""
+    """Return the whole days until as much was held as on a mean day that holds any.
+
+    A weekend says nothing about a timetable for weekdays.
+    """
     hours = timetable.hours()
     per_day = [sum(hours[24 * day : 24 * day + 24]) for day in range(_DAYS)]
     wanted = 60 * sum(per_day) / max(1, sum(held > 0 for held in per_day))
@@ -123,7 +133,7 @@ def read_use(
     start: datetime,
     end: datetime,
 ) -> MeasuredUse:
-    """The use of a window, in one GetMetricData call and its pages."""
+    """Return the use in a window, from one GetMetricData call and its pages."""
     first = math.ceil(start.timestamp() / PERIOD_S)
     last = math.floor(end.timestamp() / PERIOD_S)
     if last <= first:
