@@ -12,7 +12,7 @@ from local_account.servers.mysql_family import MysqlServer, quoted
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Action, Finding
 from optimizer.indexes.mysql.reader import read_catalog
-from optimizer.indexes.mysql.redundant import redundant
+from optimizer.indexes.mysql.redundant import find_redundant
 
 Get = Callable[[Installation[MysqlServer]], MysqlServer]
 PAIRS = Path(__file__).with_name("mysql_index_pairs.yaml")
@@ -70,7 +70,7 @@ def made(server: Get) -> Callable[[str], Made]:
                     for statement in [*case.make, *case.run]:
                         cursor.execute(statement)
             catalog = read_catalog(session)
-        return Made(running, catalog, redundant(catalog))
+        return Made(running, catalog, find_redundant(catalog))
 
     return make
 
@@ -103,7 +103,7 @@ def test_the_server_lets_all_that_is_claimed_be_dropped_and_made_again(
         for finding in claimed:
             table = f"{quoted(finding.schema)}.{quoted(finding.table)}"
             cursor.execute(f"ALTER TABLE {table} DROP INDEX {quoted(finding.index or '')}")
-        after = redundant(read_catalog(session))
+        after = find_redundant(read_catalog(session))
         assert [finding.reason for finding in after if finding.action is not Action.NONE] == []
         for finding in claimed:
             cursor.execute(finding.statement or "")

@@ -2,7 +2,7 @@
 
 import pytest
 from optimizer.indexes.mysql.create_table import index_clauses
-from optimizer.indexes.mysql.digests import TableQuery, wants
+from optimizer.indexes.mysql.digests import TableQuery, read_query
 from optimizer.indexes.mysql.hints import named_in_hints
 
 COLUMNS = ("id", "a", "b", "c d", "status", "é")
@@ -38,7 +38,7 @@ def asked(table: str = "t", **other: object) -> TableQuery:
     ],
 )
 def test_conditions_of_one_table_are_read(text: str, expected: TableQuery) -> None:
-    assert wants(text, COLUMNS) == expected
+    assert read_query(text, COLUMNS) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_conditions_of_one_table_are_read(text: str, expected: TableQuery) -> No
     ],
 )
 def test_what_is_not_that_simple_is_left_alone(text: str) -> None:
-    assert wants(text, COLUMNS) is None
+    assert read_query(text, COLUMNS) is None
 
 
 @pytest.mark.parametrize(

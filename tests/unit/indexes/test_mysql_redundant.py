@@ -17,8 +17,8 @@ from optimizer.indexes.model.catalog import (
     Table,
 )
 from optimizer.indexes.model.finding import Action
-from optimizer.indexes.mysql.cover import supports
-from optimizer.indexes.mysql.redundant import redundant
+from optimizer.indexes.mysql.cover import serves_foreign_key
+from optimizer.indexes.mysql.redundant import find_redundant
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NAMES = "abcd"
@@ -74,7 +74,7 @@ def catalog(engine: Engine, made: list[Index], children: list[list[str]]) -> Cat
 
 
 def left(before: Catalog) -> Catalog:
-    gone = {item.index for item in redundant(before) if item.action is not Action.NONE}
+    gone = {item.index for item in find_redundant(before) if item.action is not Action.NONE}
     return replace(before, indexes=tuple(index for index in before.indexes if index.name not in gone))
 
 
@@ -122,7 +122,7 @@ def test_dropping_all_that_is_superfluous_loses_nothing(
             assert any(other.is_unique and forbids(other, index) for other in after.indexes)
     assert searches(after) == searches(before)
     for key in before.foreign_keys:
-        served = [any(supports(index, key.columns, engine) for index in of.indexes) for of in (before, after)]
+        served = [any(serves_foreign_key(index, key.columns, engine) for index in of.indexes) for of in (before, after)]
         assert served[0] == served[1]
 
 

@@ -31,6 +31,19 @@ def about_index(
     )
 
 
+def kept_beside(catalog: Catalog, index: Index, other: Index, kept_because: str) -> Finding:
+    """Return the finding that an index looks superfluous beside another one, but is kept."""
+    return about_index(
+        catalog,
+        index,
+        Kind.DUPLICATE if len(index.keys) == len(other.keys) else Kind.REDUNDANT_PREFIX,
+        Action.NONE,
+        f"{index.name} looks superfluous beside {other.name}, but is kept because {kept_because}.",
+        kept_because=kept_because,
+        evidence={"beside": other.name, "definition": index.definition, "beside_definition": other.definition},
+    )
+
+
 def about_table(
     catalog: Catalog, table: Table, kind: Kind, action: Action, reason: str, risk: Risk = Risk.LOW, **more: Any
 ) -> Finding:

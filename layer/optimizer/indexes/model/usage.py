@@ -8,6 +8,7 @@ quarters, while its table was read; otherwise it is "used" or "unknown".
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from optimizer.indexes.model.catalog import Catalog
 
@@ -91,6 +92,18 @@ class IndexUsage:
     reads: int = 0
     writes: int = 0
     unknown_because: str | None = None
+
+    def evidence(self, definition: str) -> dict[str, Any]:
+        """Return the evidence of a finding on an index that has this definition and usage."""
+        return {
+            "scans": self.scans,
+            "days": round(self.days, 1),
+            "since": None if self.since is None else self.since.isoformat(),
+            "nodes": list(self.nodes),
+            "table_reads": self.reads,
+            "table_writes": self.writes,
+            "definition": definition,
+        }
 
 
 def take_snapshot(catalog: Catalog) -> UsageSnapshot:

@@ -1,5 +1,7 @@
-"""Reads what MySQL and MariaDB have counted of indexes and tables: sizes, statistics, use. What cannot be read is None
-and said; a count of zero is only given where the server really counts."""
+"""Reads the counters of MySQL and MariaDB: sizes, statistics and use of tables and indexes.
+
+What cannot be read is None and is listed; a count is zero only where the server really counts.
+"""
 
 import re
 from collections import defaultdict
@@ -17,12 +19,60 @@ type Name = tuple[str, str]
 
 _PARTITION = re.compile(r"#[pP]#.*\Z", re.DOTALL)
 
+# The queries that end with AND are completed by Session.scoped.
+_INDEX_STATISTICS = """
+SELECT database_name, table_name, index_name, stat_name, stat_value, stat_description
+FROM mysql.innodb_index_stats
+WHERE stat_name IN ('size', 'n_diff_pfx01')
+  AND
+"""
+_MYSQL_LIVE_ROWS = """
+SELECT s.name AS path, t.space_type, x.num_rows, x.modified_counter
+FROM information_schema.innodb_tables t
+LEFT JOIN information_schema.innodb_tablestats x USING (table_id)
+LEFT JOIN information_schema.innodb_tablespaces s ON s.space = t.space AND t.space_type = 'Single'
+"""
+# MariaDB encodes the names as in file names.
+_DECODED = "CONVERT(CONVERT(CAST({} AS BINARY) USING filename) USING utf8mb4)"
+_MARIADB_LIVE_ROWS = f"""
+SELECT {_DECODED.format("SUBSTRING_INDEX(t.name, '/', 1)")} AS table_schema,
+       {_DECODED.format("SUBSTRING_INDEX(SUBSTRING_INDEX(t.name, '/', -1), '#P#', 1)")} AS table_name,
+       t.space,
+       x.num_rows,
+       x.modified_counter
+FROM information_schema.innodb_sys_tables t
+JOIN information_schema.innodb_sys_tablestats x USING (table_id)
+"""  # noqa: S608 - constants
+_INDEX_USES = """
+SELECT object_schema, object_name, index_name, count_star
+FROM performance_schema.table_io_waits_summary_by_index_usage
+WHERE object_type = 'TABLE'
+  AND
+"""
+_TABLE_USES = """
+SELECT object_schema, object_name, count_read, count_insert, count_update, count_delete
+FROM performance_schema.table_io_waits_summary_by_table
+WHERE object_type = 'TABLE'
+  AND
+"""
+_COUNTED_OBJECTS = """
+SELECT object_schema, object_name, enabled
+FROM performance_schema.setup_objects
+WHERE object_type = 'TABLE'
+"""
+
 
 @dataclass(slots=True)
 class Counters:
-    """By (schema, table) or (schema, table, index). `tables`: n_rows, last_update, num_rows, modified,
-    shares_tablespace. `work`: scanned, by_index, inserted, updated, deleted (rows). `index_pages`: sizes in pages.
-    `distinct`: of a column (in lower case) that leads an index. `uses` is None where they are not counted."""
+    """The counters of a server, by (schema, table) or (schema, table, index).
+
+    tables: n_rows, last_update, num_rows, modified, shares_tablespace.
+    work: the rows that were scanned, read by_index, inserted, updated and deleted.
+    index_pages: the sizes of indexes in pages.
+    distinct: the number of different values in the first column (in lower case) of an index.
+    uses: the reads through each index; None where they are not counted.
+    uncounted: returns True for a table whose uses are not counted.
+    """
 
     page_bytes: int
     tables: dict[Name, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
@@ -33,7 +83,7 @@ class Counters:
     uncounted: Callable[[str, str], bool] = lambda _schema, _table: False
 
     def scans(self, schema: str, table: str, index: str) -> int | None:
-        """Reads through the index since the counters were cleared; None where they are not counted."""
+        """Return the number of reads through the index since the counters were reset; None if they are not counted."""
         if self.uses is None or self.uncounted(schema, table):
             return None
         return self.uses.get((schema, table, index), 0)
@@ -42,7 +92,7 @@ class Counters:
 def read_counters(
     session: Session, variables: Mapping[str, str], status: Mapping[str, str], not_read: dict[str, str]
 ) -> Counters:
-    """Everything that is counted; what is not is named in `not_read`: `sizes`, `table_statistics`, `usage`."""
+    """Return all counters; add those that cannot be read to `not_read`: `sizes`, `table_statistics`, `usage`."""
     counters = Counters(page_bytes=int(variables.get("innodb_page_size", 16384)))
 
     def attempt(name: str, read: Callable[[], None]) -> None:
@@ -66,7 +116,7 @@ def read_counters(
 
 
 def _owner(name: Name, names: Iterable[Name]) -> Name:
-    """The table that a partition belongs to; a table that is merely named like one is itself."""
+    """Return the table that a partition belongs to; a table that is only named like a partition is itself."""
     return name if name in names else (name[0], _PARTITION.sub("", name[1]))
 
 
@@ -76,10 +126,7 @@ def _sizes(session: Session, counters: Counters, names: set[Name]) -> None:
         table["n_rows"] = table.get("n_rows", 0) + int(row["n_rows"])
         updated = row["last_update"].replace(tzinfo=UTC)
         table["last_update"] = min(table.get("last_update", updated), updated)
-    query = """SELECT database_name, table_name, index_name, stat_name, stat_value, stat_description
-               FROM mysql.innodb_index_stats
-               WHERE stat_name IN ('size', 'n_diff_pfx01') AND"""
-    for row in session.scoped(query, "database_name"):
+    for row in session.scoped(_INDEX_STATISTICS, "database_name"):
         name = _owner((row["database_name"], row["table_name"]), names)
         if row["stat_name"] == "n_diff_pfx01":
             column = (*name, str(row["stat_description"]).lower())
@@ -89,33 +136,22 @@ def _sizes(session: Session, counters: Counters, names: set[Name]) -> None:
 
 
 def _innodb_tables(session: Session, counters: Counters, names: set[Name]) -> None:
-    """Rows counted live, and rows modified since the statistics were made. Needs PROCESS."""
+    """Read the live number of rows, and the rows modified since the last statistics. Needs PROCESS."""
     if session.engine is Engine.MYSQL:
-        # INNODB_TABLES has names as in file names; those of tablespaces are readable, and are the table's own.
-        rows = session.rows(
-            """SELECT s.name AS path, t.space_type, x.num_rows, x.modified_counter
-               FROM information_schema.innodb_tables t LEFT JOIN information_schema.innodb_tablestats x USING (table_id)
-               LEFT JOIN information_schema.innodb_tablespaces s ON s.space = t.space AND t.space_type = 'Single'"""
-        )
+        # INNODB_TABLES encodes its names as in file names; the names of tablespaces are plain and equal the table's.
         paths = {f"{schema}/{table}": (schema, table) for schema, table in names}
-        for row in rows:
+        for row in session.rows(_MYSQL_LIVE_ROWS):
             path = str(row["path"])
             name = paths.get(path) or paths.get(_PARTITION.sub("", path))
             if name is not None:
                 _add_live(counters, name, row, shares=False)
-        # Those of general tablespaces and of the system's cannot be told by name: what is left shares one.
+        # Tables in general tablespaces and in the system's cannot be found by name: all other tables share one.
         for name in names - counters.tables.keys():
             counters.tables[name]["shares_tablespace"] = True
         for name in names:
             counters.tables[name].setdefault("shares_tablespace", True)
         return
-    part = "CONVERT(CONVERT(CAST({} AS BINARY) USING filename) USING utf8mb4)"
-    schema = part.format("SUBSTRING_INDEX(t.name, '/', 1)")
-    table = part.format("SUBSTRING_INDEX(SUBSTRING_INDEX(t.name, '/', -1), '#P#', 1)")
-    query = f"""SELECT {schema} AS table_schema, {table} AS table_name, t.space, x.num_rows, x.modified_counter
-                FROM information_schema.innodb_sys_tables t
-                JOIN information_schema.innodb_sys_tablestats x USING (table_id)"""  # noqa: S608  constants
-    for row in session.rows(query):
+    for row in session.rows(_MARIADB_LIVE_ROWS):
         name = row["table_schema"], row["table_name"]
         if name in names:
             _add_live(counters, name, row, shares=int(row["space"]) == 0)
@@ -124,7 +160,7 @@ def _innodb_tables(session: Session, counters: Counters, names: set[Name]) -> No
 def _add_live(counters: Counters, name: Name, row: Mapping[str, Any], *, shares: bool) -> None:
     table = counters.tables[name]
     table["shares_tablespace"] = shares
-    # MySQL does not count those of partitions.
+    # MySQL does not count the rows of partitions.
     if row["num_rows"] is not None:
         table["num_rows"] = table.get("num_rows", 0) + int(row["num_rows"])
         table["modified"] = table.get("modified", 0) + int(row["modified_counter"])
@@ -149,19 +185,15 @@ def _usage(session: Session, counters: Counters) -> None:
         "SELECT enabled FROM performance_schema.setup_consumers WHERE name = 'global_instrumentation'"
     )
     if not all(row["enabled"] == "YES" for row in (*instruments, *consumers)):
-        raise MySQLError(0, "performance_schema does not watch tables: wait/io/table/sql/handler is off")
+        raise MySQLError(0, "performance_schema does not count reads of tables: wait/io/table/sql/handler is off")
     counters.uncounted = _objects(session)
-    query = """SELECT object_schema, object_name, index_name, count_star
-               FROM performance_schema.table_io_waits_summary_by_index_usage WHERE object_type = 'TABLE' AND"""
     counters.uses = {}
-    for row in session.scoped(query, "object_schema"):
+    for row in session.scoped(_INDEX_USES, "object_schema"):
         name, uses = (row["object_schema"], row["object_name"]), int(row["count_star"])
         if row["index_name"] is not None:
             counters.uses[*name, row["index_name"]] = uses
             counters.work[name]["by_index"] = counters.work[name].get("by_index", 0) + uses
-    query = """SELECT object_schema, object_name, count_read, count_insert, count_update, count_delete
-               FROM performance_schema.table_io_waits_summary_by_table WHERE object_type = 'TABLE' AND"""
-    for row in session.scoped(query, "object_schema"):
+    for row in session.scoped(_TABLE_USES, "object_schema"):
         work = counters.work[row["object_schema"], row["object_name"]]
         work["inserted"], work["updated"] = int(row["count_insert"]), int(row["count_update"])
         work["deleted"] = int(row["count_delete"])
@@ -169,10 +201,8 @@ def _usage(session: Session, counters: Counters) -> None:
 
 
 def _objects(session: Session) -> Callable[[str, str], bool]:
-    """Whether a table is left out of the counting: the setup row that fits most closely says so."""
-    rows = session.rows(
-        "SELECT object_schema, object_name, enabled FROM performance_schema.setup_objects WHERE object_type = 'TABLE'"
-    )
+    """Return a test for tables that are not counted, which the most specific row of the setup decides."""
+    rows = session.rows(_COUNTED_OBJECTS)
     enabled = {(row["object_schema"], row["object_name"]): row["enabled"] == "YES" for row in rows}
 
     def uncounted(schema: str, table: str) -> bool:
@@ -183,7 +213,7 @@ def _objects(session: Session) -> Callable[[str, str], bool]:
 
 
 def _userstat(session: Session, counters: Counters) -> None:
-    """MariaDB's own counters: an index that was never read has no row."""
+    """Read MariaDB's own counters, which have no row for an index that was never read."""
     query = "SELECT table_schema, table_name, index_name, rows_read FROM information_schema.index_statistics WHERE"
     rows = session.scoped(query, "table_schema")
     counters.uses = {(row["table_schema"], row["table_name"], row["index_name"]): int(row["rows_read"]) for row in rows}

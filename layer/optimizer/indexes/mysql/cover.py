@@ -1,19 +1,26 @@
-"""When one index of MySQL or MariaDB serves all that another does. Pure; every "no" is a reason for a person."""
+"""Decides when one index of MySQL or MariaDB serves everything that another one does. Pure.
+
+Every "no" is a reason for people to read.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optimizer.indexes.model.catalog import Constraint, Engine, ForeignKey, Index, KeyPart, Table
 
-# Storage engines whose indexes work as is assumed here.
+# The storage engines whose indexes work as this module assumes.
 KNOWN_ENGINES = frozenset({"innodb", "myisam", "aria", "memory"})
 _MULTI_VALUED = " array)"
 
 
 @dataclass(frozen=True, slots=True)
 class TableContext:
-    """A table with its indexes, the foreign keys of it and to it, the names (lower case) in hints, with where, and
-    the statements that sort its rows."""
+    """A table with all that decides about its indexes.
+
+    foreign_keys: those of the table; referencing: those of other tables that refer to it.
+    hints: the names (in lower case) of indexes in hints, and where each hint is.
+    sorting: the statements with ORDER BY that mention the table.
+    """
 
     engine: Engine
     table: Table
@@ -25,7 +32,7 @@ class TableContext:
 
     @property
     def is_innodb(self) -> bool:
-        """Whether each secondary index ends in the primary key."""
+        """True for InnoDB, where each secondary index ends with the primary key."""
         return (self.table.storage_engine or "").lower() == "innodb"
 
     @property
@@ -34,33 +41,36 @@ class TableContext:
         return next((index for index in self.indexes if index.constraint is Constraint.PRIMARY), None)
 
 
-def same_key(one: KeyPart, other: KeyPart) -> bool:
-    """The same column, whatever its length and direction, or the same expression."""
-    if one.column is not None and other.column is not None:
-        return one.column.lower() == other.column.lower()
-    return one.column is None and other.column is None and one.text == other.text
+def is_same_key(mine: KeyPart, other: KeyPart) -> bool:
+    """Return True for the same column, whatever its length and direction, or the same expression."""
+    if mine.column is not None and other.column is not None:
+        return mine.column.lower() == other.column.lower()
+    return mine.column is None and other.column is None and mine.text == other.text
 
 
-def same_keys(one: Index, other: Index) -> bool:
-    """The same columns in the same order with the same lengths and directions."""
-    return len(one.keys) == len(other.keys) and all(
-        same_key(mine, its) and mine.prefix_length == its.prefix_length and mine.descending == its.descending
-        for mine, its in zip(one.keys, other.keys, strict=True)
+def have_same_keys(index: Index, other: Index) -> bool:
+    """Return True for the same columns in the same order, with the same lengths and directions."""
+    return len(index.keys) == len(other.keys) and all(
+        is_same_key(mine, its) and mine.prefix_length == its.prefix_length and mine.descending == its.descending
+        for mine, its in zip(index.keys, other.keys, strict=True)
     )
 
 
 def looks_covered(narrow: Index, wide: Index) -> bool:
-    """Whether someone who looks at the columns alone would take `narrow` for superfluous."""
+    """Return True if `narrow` looks superfluous to a reader who compares only the columns."""
     if narrow.method == wide.method == "fulltext":
         return {key.text.lower() for key in narrow.keys} <= {key.text.lower() for key in wide.keys}
     return len(narrow.keys) <= len(wide.keys) and all(
-        same_key(mine, its) for mine, its in zip(narrow.keys, wide.keys, strict=False)
+        is_same_key(mine, its) for mine, its in zip(narrow.keys, wide.keys, strict=False)
     )
 
 
-def supports(index: Index, columns: Sequence[str], engine: Engine) -> bool:
-    """Whether a foreign key of, or to, the columns can use the index: they come first, in their order, whole; MySQL
-    does not take descending ones. Being hidden does not matter."""
+def serves_foreign_key(index: Index, columns: Sequence[str], engine: Engine) -> bool:
+    """Return True if a foreign key of, or to, the columns can use the index.
+
+    The columns come first in the index, in their order and in full length. MySQL does not accept descending ones. A
+    hidden index serves, too.
+    """
     return (
         index.method == "btree"
         and len(index.keys) >= len(columns)
@@ -75,10 +85,10 @@ def supports(index: Index, columns: Sequence[str], engine: Engine) -> bool:
 
 
 def implies_unique(unique: Index, index: Index) -> bool:
-    """Whether what `unique` forbids includes all that the unique `index` forbids."""
+    """Return True if `unique` forbids everything that the unique index `index` forbids."""
     return unique.is_unique and all(
         any(
-            same_key(mine, its)
+            is_same_key(mine, its)
             and (mine.prefix_length is None) <= (its.prefix_length is None)
             and (mine.prefix_length is None or its.prefix_length is None or mine.prefix_length <= its.prefix_length)
             for its in index.keys
@@ -87,44 +97,44 @@ def implies_unique(unique: Index, index: Index) -> bool:
     )
 
 
-def why_fixed(index: Index, of: TableContext) -> str | None:
-    """Why the index is never dropped, whatever else there is."""
+def why_never_dropped(index: Index, context: TableContext) -> str | None:
+    """Return why the index is never dropped, whatever other indexes there are; None if it may be."""
     if index.constraint is Constraint.PRIMARY:
         return "it is the primary key"
     if index.constraint is Constraint.EXCLUSION:
-        return "it keeps periods from overlapping"
-    if index.is_clustered and of.is_innodb:
-        return "the table has no primary key, and InnoDB keeps the rows in this index"
-    if (of.table.storage_engine or "").lower() not in KNOWN_ENGINES:
-        return f"nothing is known of the indexes of {of.table.storage_engine}"
-    where = of.hints.get(index.name.lower())
-    return f"{where} names it in a hint and would fail without it" if where else None
+        return "it prevents periods from overlapping"
+    if index.is_clustered and context.is_innodb:
+        return "the table has no primary key, and InnoDB stores the rows in this index"
+    if (context.table.storage_engine or "").lower() not in KNOWN_ENGINES:
+        return f"the rules for indexes of the storage engine {context.table.storage_engine} are unknown"
+    hint = context.hints.get(index.name.lower())
+    return f"{hint} names it in a hint and would fail without it" if hint else None
 
 
-def why_not_covered(narrow: Index, wide: Index, of: TableContext) -> str | None:
-    """Why `wide` does not serve everything that `narrow` does; None if it does."""
+def why_not_covered(narrow: Index, wide: Index, context: TableContext) -> str | None:
+    """Return why `wide` does not serve everything that `narrow` does; None if it does."""
     if not wide.is_visible:
         return f"{wide.name} is hidden from the optimizer"
     return (
         _method_differs(narrow, wide)
         or _keys_differ(narrow, wide)
-        or _not_as_unique(narrow, wide, of)
-        or _foreign_keys_need(narrow, wide, of)
+        or _loses_uniqueness(narrow, wide, context)
+        or _foreign_key_needs(narrow, wide, context)
     )
 
 
 def _method_differs(narrow: Index, wide: Index) -> str | None:
     if narrow.method != wide.method:
-        return f"it is a {narrow.method} index and {wide.name} a {wide.method} one"
+        return f"it is a {narrow.method} index and {wide.name} is a {wide.method} index"
     if narrow.method == "btree":
         return None
-    # MATCH wants an index on just its columns, in any order; a hash serves only the whole key.
+    # MATCH needs an index on exactly its columns, in any order; a hash index serves only the whole key.
     if narrow.method == "fulltext":
         mine, its = (sorted(key.text.lower() for key in index.keys) for index in (narrow, wide))
         if mine == its and _parser(narrow) == _parser(wide):
             return None
         return "a fulltext index serves only searches in just its columns with its parser"
-    if same_keys(narrow, wide):
+    if have_same_keys(narrow, wide):
         return None
     return f"a {narrow.method} index serves only its whole key"
 
@@ -141,11 +151,11 @@ def _keys_differ(narrow: Index, wide: Index) -> str | None:
         return f"{wide.name} has fewer keys"
     pairs = list(zip(narrow.keys, wide.keys, strict=False))
     for mine, its in pairs:
-        if not same_key(mine, its):
+        if not is_same_key(mine, its):
             return f"{wide.name} has other keys"
         if its.prefix_length is not None and (mine.prefix_length is None or mine.prefix_length > its.prefix_length):
-            whole = "whole" if mine.prefix_length is None else f"to {mine.prefix_length}"
-            return f"{wide.name} holds only {its.prefix_length} of {its.text}, and it {whole}"
+            held = "all of it" if mine.prefix_length is None else f"{mine.prefix_length}"
+            return f"{wide.name} holds only {its.prefix_length} characters of {its.text}, and this index holds {held}"
     if len({mine.descending != its.descending for mine, its in pairs}) > 1:
         return f"{wide.name} sorts its keys in other directions"
     if any(key.column is None and _MULTI_VALUED in key.text for key in wide.keys[len(narrow.keys) :]):
@@ -153,22 +163,24 @@ def _keys_differ(narrow: Index, wide: Index) -> str | None:
     return None
 
 
-def _not_as_unique(narrow: Index, wide: Index, of: TableContext) -> str | None:
+def _loses_uniqueness(narrow: Index, wide: Index, context: TableContext) -> str | None:
     if not narrow.is_unique or (wide.is_unique and implies_unique(wide, narrow)):
         return None
-    if any(other is not narrow and implies_unique(other, narrow) for other in of.indexes):
+    if any(other is not narrow and implies_unique(other, narrow) for other in context.indexes):
         return None
-    return "it is unique, and nothing else keeps its keys unique"
+    return "it is unique, and no other index ensures that its keys are unique"
 
 
-def _foreign_keys_need(narrow: Index, wide: Index, of: TableContext) -> str | None:
-    for key in of.foreign_keys:
-        if supports(narrow, key.columns, of.engine) and not supports(wide, key.columns, of.engine):
+def _foreign_key_needs(narrow: Index, wide: Index, context: TableContext) -> str | None:
+    for key in context.foreign_keys:
+        if serves_foreign_key(narrow, key.columns, context.engine) and not serves_foreign_key(
+            wide, key.columns, context.engine
+        ):
             return f"the foreign key {key.name} needs it and cannot use {wide.name}"
-    for key in of.referencing:
-        if not supports(narrow, key.parent_columns, of.engine):
+    for key in context.referencing:
+        if not serves_foreign_key(narrow, key.parent_columns, context.engine):
             continue
         exact = wide.is_unique and len(wide.keys) == len(narrow.keys)
-        if not supports(wide, key.parent_columns, of.engine) or (narrow.is_unique and not exact):
+        if not serves_foreign_key(wide, key.parent_columns, context.engine) or (narrow.is_unique and not exact):
             return f"the foreign key {key.name} of {key.table} refers to it"
     return None

@@ -1,4 +1,4 @@
-"""Takes what SHOW CREATE TABLE prints apart: pure, with the server's own quoting kept as it is."""
+"""Reads the indexes out of the output of SHOW CREATE TABLE, in the server's own quoting. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _PIECE = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|[(),]|[^`'(),]+", re.D
 
 
 def index_clauses(create_table: str) -> dict[str, str]:
-    """Name of each index (PRIMARY is PRIMARY) and its clause, ready to follow ALTER TABLE ... ADD."""
+    """Return the clause of each index by its name (PRIMARY for the primary key), to follow ALTER TABLE ... ADD."""
     clauses: dict[str, str] = {}
     for element in _elements(create_table):
         found = _INDEX.match(element)
@@ -22,7 +22,7 @@ def index_clauses(create_table: str) -> dict[str, str]:
 
 
 def _elements(create_table: str) -> Iterator[str]:
-    """What stands between the commas of the outermost parentheses."""
+    """Yield the elements that commas separate inside the outermost parentheses."""
     depth = 0
     element: list[str] = []
     for piece in _PIECE.findall(create_table):

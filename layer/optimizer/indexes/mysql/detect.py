@@ -1,4 +1,4 @@
-"""All that is found in databases of MySQL or MariaDB, settled against each other. Pure."""
+"""Combines all findings on databases of MySQL and MariaDB so that none contradicts another. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Finding
 from optimizer.indexes.model.usage import UsageLimits, UsageSnapshot
-from optimizer.indexes.mysql.missing import MysqlMissingLimits, missing
-from optimizer.indexes.mysql.redundant import redundant
-from optimizer.indexes.mysql.unused import unused
+from optimizer.indexes.mysql.missing import MysqlMissingLimits, find_missing
+from optimizer.indexes.mysql.redundant import find_redundant
+from optimizer.indexes.mysql.unused import find_unused
 from optimizer.indexes.mysql.upkeep import (
     MysqlUpkeepLimits,
-    foreign_keys_without_index,
-    hidden,
-    rewrites,
-    stale_statistics,
+    find_foreign_keys_without_index,
+    find_hidden,
+    find_rewrites,
+    find_stale_statistics,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class MysqlLimits:
-    """From where on something is worth doing."""
+    """The thresholds from which work is proposed."""
 
     usage: UsageLimits = field(default_factory=UsageLimits)
     missing: MysqlMissingLimits = field(default_factory=MysqlMissingLimits)
@@ -33,19 +33,23 @@ def find(
     nodes: Sequence[str] = (),
     limits: MysqlLimits | None = None,
 ) -> list[Finding]:
-    """Every finding. `snapshots` are earlier looks at the writer and all looks at its replicas, `nodes` all that answer
-    queries. An index that is dropped is not called unused or hidden as well, and one that stays in its place is not
-    dropped."""
+    """Return every finding.
+
+    An index that is dropped is not reported as unused or hidden, too, and one that replaces it is not dropped.
+
+    snapshots: earlier ones of the writer, and all of its replicas.
+    nodes: all nodes that execute queries.
+    """
     limits = limits or MysqlLimits()
-    superfluous = redundant(catalog)
-    going = {(item.schema, item.table, item.index or "") for item in superfluous if item.covered_by}
-    needed = {(item.schema, item.table, item.covered_by or "") for item in superfluous if item.covered_by}
+    redundant = find_redundant(catalog)
+    dropped = {(finding.schema, finding.table, finding.index or "") for finding in redundant if finding.covered_by}
+    needed = {(finding.schema, finding.table, finding.covered_by) for finding in redundant if finding.covered_by}
     return [
-        *superfluous,
-        *unused(catalog, snapshots, nodes=nodes, dropped=going, needed=needed, limits=limits.usage),
-        *hidden(catalog, going),
-        *foreign_keys_without_index(catalog),
-        *missing(catalog, limits.missing),
-        *stale_statistics(catalog),
-        *rewrites(catalog, limits.upkeep),
+        *redundant,
+        *find_unused(catalog, snapshots, nodes=nodes, dropped=dropped, needed=needed, limits=limits.usage),
+        *find_hidden(catalog, dropped),
+        *find_foreign_keys_without_index(catalog),
+        *find_missing(catalog, limits.missing),
+        *find_stale_statistics(catalog),
+        *find_rewrites(catalog, limits.upkeep),
     ]

@@ -1,6 +1,7 @@
-"""What a normalised statement of MySQL or MariaDB asks of one table: which columns it compares and sorts by. Pure.
+"""Reads which columns a normalised statement of MySQL or MariaDB compares and sorts by. Pure.
 
-Only what can be read without doubt is: one table, conditions joined by AND. Anything else is None."""
+Only unambiguous statements are read: one table, conditions joined by AND. Every other statement gives None.
+"""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from optimizer.indexes.mysql.identifiers import unquoted
 
 _PIECE = re.compile(r"`(?:[^`]|``)*`|/\*.*?\*/|[\w$@\x80-\U0010ffff]+|\.\.\.|<=>|[<>!]=|<>|\S", re.DOTALL)
 _CLAUSES = ("WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "FOR", "LOCK", "PROCEDURE", "INTO", "WINDOW")
-_TOO_MUCH = frozenset({"JOIN", "STRAIGHT_JOIN", "UNION", "EXCEPT", "INTERSECT", "OR", "||", "XOR", "WITH"})
+_NOT_SIMPLE = frozenset({"JOIN", "STRAIGHT_JOIN", "UNION", "EXCEPT", "INTERSECT", "OR", "||", "XOR", "WITH"})
 _AGGREGATES = frozenset({"COUNT", "SUM", "AVG", "MIN", "MAX", "GROUP_CONCAT", "DISTINCT", "GROUP", "LIMIT", "EXISTS"})
 _EQUAL = frozenset({"=", "<=>", "IN"})
 _RANGE = frozenset({"<", ">", "<=", ">=", "BETWEEN"})
@@ -18,9 +19,13 @@ _RANGE = frozenset({"<", ">", "<=", ">=", "BETWEEN"})
 
 @dataclass(frozen=True, slots=True)
 class TableQuery:
-    """`equal`: columns compared with a value, in the order written; `between`: compared with a range; `sorted_by`: of
-    ORDER BY, all in one direction. `counts_rows` is false where the rows sent are not those that the conditions choose:
-    aggregates, DISTINCT, LIMIT."""
+    """The demands of a statement on its one table.
+
+    equal: the columns that are compared with a value, in their order in the statement.
+    between: the columns that are compared with a range.
+    sorted_by: the columns of ORDER BY, all in one direction.
+    counts_rows: False where the rows sent are not those that the conditions choose (aggregates, DISTINCT, LIMIT).
+    """
 
     table: str
     equal: tuple[str, ...]
@@ -30,13 +35,13 @@ class TableQuery:
     counts_rows: bool
 
 
-def wants(text: str, columns: Sequence[str]) -> TableQuery | None:
-    """What the statement asks of its one table; `columns` are the table's. None if it is not that simple."""
+def read_query(text: str, columns: Sequence[str]) -> TableQuery | None:
+    """Return what the statement demands of its one table, which has these columns; None if it is not that simple."""
     pieces = _PIECE.findall(text)
     words = [piece.upper() for piece in pieces]
     if not words or words[0] not in ("SELECT", "UPDATE", "DELETE"):
         return None
-    if words.count("SELECT") > (words[0] == "SELECT") or _TOO_MUCH & set(words):
+    if words.count("SELECT") > (words[0] == "SELECT") or _NOT_SIMPLE & set(words):
         return None
     table = table_of(text)
     if table is None or ("WHERE" not in words and "ORDER" not in words):
@@ -61,7 +66,7 @@ def wants(text: str, columns: Sequence[str]) -> TableQuery | None:
 
 
 def table_of(text: str) -> str | None:
-    """The one table of a simple statement."""
+    """Return the only table of a simple statement; None for any other statement."""
     pieces = _PIECE.findall(text)
     words = [piece.upper() for piece in pieces]
     if words[:1] == ["UPDATE"]:
@@ -78,7 +83,7 @@ def table_of(text: str) -> str | None:
 
 
 def _clause(pieces: Sequence[str], words: Sequence[str], name: str) -> list[str]:
-    """What follows the word, up to the next clause, outside parentheses."""
+    """Return the part after the word, up to the next clause outside parentheses."""
     if name not in words:
         return []
     found: list[str] = []
@@ -92,7 +97,7 @@ def _clause(pieces: Sequence[str], words: Sequence[str], name: str) -> list[str]
 
 
 def _conditions(pieces: Sequence[str]) -> list[list[str]]:
-    """Split by AND, but not by that of BETWEEN."""
+    """Split at each AND, except the one of BETWEEN."""
     found: list[list[str]] = [[]]
     depth, in_between = 0, False
     for piece in pieces:
@@ -110,7 +115,7 @@ def _conditions(pieces: Sequence[str]) -> list[list[str]]:
 
 
 def _compared(condition: Sequence[str], known: dict[str, str]) -> tuple[str | None, str]:
-    """The column and the operator of `column operator value`; no column if it is anything else."""
+    """Return the column and the operator of `column operator value`; no column for any other condition."""
     left, rest = _name(condition)
     column = known.get(left.lower())
     if column is None or not rest:
@@ -118,14 +123,14 @@ def _compared(condition: Sequence[str], known: dict[str, str]) -> tuple[str | No
     operator = rest[0].upper()
     if operator == "IS" and [piece.upper() for piece in rest[1:]] == ["NULL"]:
         return column, "="
-    # A value is no other column: nothing in it may be a name.
+    # The other side is a value only if it contains no name of a column.
     if any(piece.startswith("`") or piece.lower() in known for piece in rest[1:]):
         return None, ""
     return column, operator
 
 
 def _name(pieces: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The last part of a name that may have its table before it, and what follows."""
+    """Return the last part of a name, which its table may precede, and the pieces after it."""
     position = 0
     while position + 2 < len(pieces) and pieces[position + 1] == ".":
         position += 2
@@ -133,6 +138,7 @@ def _name(pieces: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 
 def _sorted_by(pieces: Sequence[str], known: dict[str, str]) -> tuple[str, ...]:
+    """Return the columns of ORDER BY; nothing if it has expressions or several directions."""
     parts: list[list[str]] = [[]]
     for piece in pieces:
         if piece == ",":

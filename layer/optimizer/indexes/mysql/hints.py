@@ -1,5 +1,7 @@
-"""Which indexes are named in statements and stored code: hiding or dropping such an index makes them fail (error 1176)
-or lose their plan. Pure."""
+"""Finds the indexes that hints in statements and stored code name. Pure.
+
+Without such an index they fail (error 1176) or lose their plan, so it is neither hidden nor dropped.
+"""
 
 import re
 from collections import defaultdict
@@ -26,7 +28,7 @@ type Hints = Mapping[tuple[str, str], Mapping[str, str]]
 
 
 def named_in_hints(text: str) -> set[str]:
-    """The indexes, in lower case, that the hints of a statement or of stored code name."""
+    """Return the indexes, in lower case, that the hints of a statement or of stored code name."""
     lists = [found[1] for found in _TABLE_HINT.finditer(text)]
     for comment in _COMMENT.findall(text):
         lists += [found[1] for found in _OPTIMIZER_HINT.finditer(comment)]
@@ -34,29 +36,29 @@ def named_in_hints(text: str) -> set[str]:
 
 
 def names_in(text: str) -> set[str]:
-    """All that may be a name in the text, in lower case."""
+    """Return every word of the text that may be a name, in lower case."""
     return {unquoted(name).lower() for name in _ANY_NAME.findall(text)}
 
 
-def index_hints(catalog: Catalog) -> Hints:
-    """Of each table: name of an index in lower case, and where a hint names it."""
+def find_hinted_indexes(catalog: Catalog) -> Hints:
+    """Return, for each table, the names (in lower case) of indexes in hints, and where each hint is."""
     found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     by_name: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for index in catalog.indexes:
         by_name[index.name.lower()].add(index.qualified_table)
-    for schema, where, text in _texts(catalog):
+    for schema, source, text in _texts(catalog):
         hinted = named_in_hints(text)
         names = names_in(text) if hinted else set()
         for index_name in hinted:
             for table in by_name.get(index_name, ()):
                 in_scope = schema in (None, table[0]) or table[0].lower() in names
                 if in_scope and table[1].lower() in names:
-                    found[table].setdefault(index_name, where)
+                    found[table].setdefault(index_name, source)
     return found
 
 
-def statements_that_sort(catalog: Catalog) -> Mapping[tuple[str, str], Sequence[str]]:
-    """Of each table: the statements with ORDER BY that mention it."""
+def find_sorting_statements(catalog: Catalog) -> Mapping[tuple[str, str], Sequence[str]]:
+    """Return, for each table, the statements with ORDER BY that mention it."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     tables = {(table.schema, table.name.lower()): table.qualified for table in catalog.tables}
     for statement in catalog.statements:
@@ -70,6 +72,7 @@ def statements_that_sort(catalog: Catalog) -> Mapping[tuple[str, str], Sequence[
 
 
 def _texts(catalog: Catalog) -> Iterator[tuple[str | None, str, str]]:
+    """Yield (default schema, description, text) of each statement and each piece of stored code."""
     for statement in catalog.statements:
         if statement.text:
             yield statement.schema, f"a statement ({statement.text[:80]})", statement.text

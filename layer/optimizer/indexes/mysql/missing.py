@@ -1,4 +1,4 @@
-"""Indexes that statements of MySQL and MariaDB would use if they were there. Pure."""
+"""Finds indexes that would save statements of MySQL and MariaDB from reading whole tables. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +9,26 @@ from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_table
 from optimizer.indexes.model.workload import StatementStat
 from optimizer.indexes.mysql.cover import TableContext
-from optimizer.indexes.mysql.digests import TableQuery, table_of, wants
+from optimizer.indexes.mysql.digests import TableQuery, read_query, table_of
 from optimizer.indexes.mysql.identifiers import quoted
 from optimizer.indexes.mysql.redundant import gather_tables
 
 _MOST_KEYS = 4
 _LONGEST_NAME = 64
-# Columns of these types cannot be keys as a whole.
+# Columns of these types can be keys only with a prefix length.
 _NO_KEYS = tuple(f"{size}{kind}" for size in ("", "tiny", "medium", "long") for kind in ("text", "blob"))
 
 
 @dataclass(frozen=True, slots=True)
 class MysqlMissingLimits:
-    """A statement wants an index if it was called `min_calls` times, took `min_load_share` of all statements' time,
-    read `min_rows_examined` rows a call of a table of at least `min_table_rows`, and chose at most `max_chosen_share`
-    of the rows it read."""
+    """The thresholds from which a statement needs an index.
+
+    min_calls: the number of calls.
+    min_load_share: its share of the time of all statements (0 to 1).
+    min_rows_examined: the rows that it reads in a call.
+    min_table_rows: the rows of the table.
+    max_chosen_share: the share of the rows read that its conditions choose (0 to 1).
+    """
 
     min_calls: int = 10
     min_load_share: float = 0.01
@@ -33,40 +38,43 @@ class MysqlMissingLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    of: TableContext
+class _Candidate:
+    context: TableContext
     columns: tuple[str, ...]
     statement: StatementStat
     chosen_share: float | None
 
 
-def missing(catalog: Catalog, limits: MysqlMissingLimits | None = None) -> list[Finding]:
-    """A finding for each index that would save a statement from reading rows that it does not want; the shorter of two
-    wishes that one index grants is part of the longer. CREATE where the rows chosen are known to be few, else ASK."""
+def find_missing(catalog: Catalog, limits: MysqlMissingLimits | None = None) -> list[Finding]:
+    """Return a finding for each index that would save statements from reading rows that they do not need.
+
+    Where one index serves several statements there is one finding, with the longest list of columns. The action is
+    CREATE where the chosen rows are known to be few, else ASK.
+    """
     limits = limits or MysqlMissingLimits()
-    tables = {(of.table.schema, of.table.name.lower()): of for of in gather_tables(catalog)}
+    tables = {(context.table.schema, context.table.name.lower()): context for context in gather_tables(catalog)}
     total_ms = sum(statement.total_ms for statement in catalog.statements) or 1.0
-    wishes: list[_Wish] = []
+    candidates: list[_Candidate] = []
     for statement in catalog.statements:
-        of = tables.get((statement.schema or "", (table_of(statement.text or "") or "").lower()))
-        if of is None or not _is_costly(statement, of.table, total_ms, limits):
+        context = tables.get((statement.schema or "", (table_of(statement.text or "") or "").lower()))
+        if context is None or not _is_costly(statement, context.table, total_ms, limits):
             continue
-        asked = wants(statement.text or "", [column.name for column in of.table.columns])
-        columns = _columns(asked, of.table) if asked is not None else ()
-        if asked is None or not columns or _has_index(of, asked, columns):
+        query = read_query(statement.text or "", [column.name for column in context.table.columns])
+        columns = _columns(query, context.table) if query is not None else ()
+        if query is None or not columns or _has_index(context, query, columns):
             continue
-        share = _chosen_share(asked, statement, of.table)
+        share = _chosen_share(query, statement, context.table)
         if share is None or share <= limits.max_chosen_share:
-            wishes.append(_Wish(of, columns, statement, share))
-    wishes.sort(key=lambda wish: (-len(wish.columns), -wish.statement.total_ms))
-    granted: list[list[_Wish]] = []
-    for wish in wishes:
-        group = next((each for each in granted if _grants(each[0], wish)), None)
+            candidates.append(_Candidate(context, columns, statement, share))
+    candidates.sort(key=lambda candidate: (-len(candidate.columns), -candidate.statement.total_ms))
+    groups: list[list[_Candidate]] = []
+    for candidate in candidates:
+        group = next((each for each in groups if _serves(each[0], candidate)), None)
         if group is None:
-            granted.append([wish])
+            groups.append([candidate])
         else:
-            group.append(wish)
-    return [_finding(catalog, group, total_ms) for group in granted]
+            group.append(candidate)
+    return [_finding(catalog, group, total_ms) for group in groups]
 
 
 def _is_costly(statement: StatementStat, table: Table, total_ms: float, limits: MysqlMissingLimits) -> bool:
@@ -78,14 +86,17 @@ def _is_costly(statement: StatementStat, table: Table, total_ms: float, limits: 
     )
 
 
-def _columns(asked: TableQuery, table: Table) -> tuple[str, ...]:
-    """Those compared with values first, the most distinct foremost, then one range or the order."""
+def _columns(query: TableQuery, table: Table) -> tuple[str, ...]:
+    """Return the keys of the best index.
+
+    The columns that are compared with values come first, the most distinct one foremost; then one range or the order.
+    """
     columns = {column.name: column for column in table.columns}
-    equal = [name for name in asked.equal if _can_be_key(columns[name])]
+    equal = [name for name in query.equal if _can_be_key(columns[name])]
     equal.sort(key=lambda name: -(columns[name].distinct or 0.0))
-    after = [name for name in asked.between if _can_be_key(columns[name])][:1]
-    if not after and (equal or asked.has_limit) and len(equal) == len(asked.equal):
-        after = [name for name in asked.sorted_by if name not in equal and _can_be_key(columns[name])]
+    after = [name for name in query.between if _can_be_key(columns[name])][:1]
+    if not after and (equal or query.has_limit) and len(equal) == len(query.equal):
+        after = [name for name in query.sorted_by if name not in equal and _can_be_key(columns[name])]
     return tuple([*equal, *after][:_MOST_KEYS])
 
 
@@ -93,76 +104,83 @@ def _can_be_key(column: Column) -> bool:
     return column.data_type.split("(")[0].split()[0].lower() not in (*_NO_KEYS, "json", "geometry")
 
 
-def _has_index(of: TableContext, asked: TableQuery, columns: Sequence[str]) -> bool:
-    """Whether an index already begins with what is compared, in whatever order, or with the whole."""
-    count = len([name for name in columns if name in asked.equal]) or 1
+def _has_index(context: TableContext, query: TableQuery, columns: Sequence[str]) -> bool:
+    """Return True if an index already begins with the columns that are compared with values, in any order."""
+    count = len([name for name in columns if name in query.equal]) or 1
     wanted = {name.lower() for name in columns[:count]}
     return any(
         index.is_visible
         and index.method == "btree"
         and len(index.keys) >= count
         and {(key.column or "").lower() for key in index.keys[:count]} == wanted
-        for index in of.indexes
+        for index in context.indexes
     )
 
 
-def _chosen_share(asked: TableQuery, statement: StatementStat, table: Table) -> float | None:
-    """Of the rows read, those that the conditions choose; None if neither the rows sent nor the statistics tell."""
-    if asked.counts_rows:
+def _chosen_share(query: TableQuery, statement: StatementStat, table: Table) -> float | None:
+    """Return the share of the rows read that the conditions choose.
+
+    None if neither the rows sent nor the statistics tell.
+    """
+    if query.counts_rows:
         return statement.rows / max(statement.rows_examined or 0, 1)
-    distinct = [column.distinct for column in table.columns if column.name in asked.equal and column.distinct]
+    distinct = [column.distinct for column in table.columns if column.name in query.equal and column.distinct]
     return 1.0 / max(distinct) if distinct else None
 
 
-def _grants(wide: _Wish, narrow: _Wish) -> bool:
-    return wide.of is narrow.of and wide.columns[: len(narrow.columns)] == narrow.columns
+def _serves(wide: _Candidate, narrow: _Candidate) -> bool:
+    return wide.context is narrow.context and wide.columns[: len(narrow.columns)] == narrow.columns
 
 
-def _finding(catalog: Catalog, group: Sequence[_Wish], total_ms: float) -> Finding:
-    first, of = group[0], group[0].of
-    name = _name(of, first.columns)
-    table = f"{quoted(of.table.schema)}.{quoted(of.table.name)}"
+def _finding(catalog: Catalog, group: Sequence[_Candidate], total_ms: float) -> Finding:
+    first, context = group[0], group[0].context
+    name = _name(context, first.columns)
+    table = f"{quoted(context.table.schema)}.{quoted(context.table.name)}"
     keys = ", ".join(quoted(column) for column in first.columns)
-    known = all(wish.chosen_share is not None for wish in group)
-    share = sum(wish.statement.total_ms for wish in group) / total_ms
-    doubt = "" if known else " How many rows that would leave is not known: look at its plan first."
+    known = all(candidate.chosen_share is not None for candidate in group)
+    share = sum(candidate.statement.total_ms for candidate in group) / total_ms
+    doubt = "" if known else " It is unknown how many rows remain to be read: check the plan first."
     count = f"{len(group)} statements" if len(group) > 1 else "A statement"
     return about_table(
         catalog,
-        of.table,
+        context.table,
         Kind.MISSING_INDEX,
         Action.CREATE if known else Action.ASK,
-        f"{count} with {share:.0%} of all statements' time would find rows by {', '.join(first.columns)} instead of "
-        f"reading {of.table.name}.{doubt}",
+        f"{count} with {share:.0%} of the time of all statements would find rows by {', '.join(first.columns)} "
+        f"instead of reading the whole table {context.table.name}.{doubt}",
         Risk.MEDIUM,
         statement=f"ALTER TABLE {table} ADD INDEX {quoted(name)} ({keys})",
         evidence={
             "name": name,
             "columns": list(first.columns),
             "load_share": round(share, 4),
-            "table_rows": of.table.rows,
-            "table_writes": sum(value or 0 for value in (of.table.inserted, of.table.updated, of.table.deleted)),
+            "table_rows": context.table.rows,
+            "table_writes": sum(
+                value or 0 for value in (context.table.inserted, context.table.updated, context.table.deleted)
+            ),
             "statements": [
                 {
-                    "text": wish.statement.text,
-                    "calls": wish.statement.calls,
-                    "mean_ms": round(wish.statement.mean_ms, 3),
-                    "rows_examined_call": round((wish.statement.rows_examined or 0) / wish.statement.calls, 1),
-                    "rows_call": round(wish.statement.rows / wish.statement.calls, 1),
-                    "chosen_share": wish.chosen_share,
+                    "text": candidate.statement.text,
+                    "calls": candidate.statement.calls,
+                    "mean_ms": round(candidate.statement.mean_ms, 3),
+                    "rows_examined_call": round(
+                        (candidate.statement.rows_examined or 0) / candidate.statement.calls, 1
+                    ),
+                    "rows_call": round(candidate.statement.rows / candidate.statement.calls, 1),
+                    "chosen_share": candidate.chosen_share,
                 }
-                for wish in group
+                for candidate in group
             ],
         },
     )
 
 
-def _name(of: TableContext, columns: Sequence[str]) -> str:
-    """A name that the table does not have yet, of at most 64 characters."""
-    taken = {index.name.lower() for index in of.indexes}
+def _name(context: TableContext, columns: Sequence[str]) -> str:
+    """Return a name of at most 64 characters that no index of the table has yet."""
+    used_names = {index.name.lower() for index in context.indexes}
     base = "_".join(["idx", *columns])[:_LONGEST_NAME]
     name, number = base, 2
-    while name.lower() in taken:
+    while name.lower() in used_names:
         suffix = f"_{number}"
         name, number = base[: _LONGEST_NAME - len(suffix)] + suffix, number + 1
     return name

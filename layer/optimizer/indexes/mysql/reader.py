@@ -1,8 +1,8 @@
-"""Reads what MySQL 8 and 9 and MariaDB 10.6 and later say of their indexes; changes nothing.
+"""Reads the catalog of MySQL 8 and 9 and MariaDB 10.6 and later; changes nothing.
 
-The driver is PyMySQL: pure Python, small. Columns are taken by what the server has, not by its version. A reader needs
-SELECT on the tables to be looked at and, for sizes and counters, SELECT on mysql.innodb_table_stats,
-mysql.innodb_index_stats and performance_schema, and PROCESS; without them it says what it could not read.
+The driver is PyMySQL, which is small and pure Python. The columns that exist decide what is read, not the version. A
+reader needs SELECT on the tables and, for sizes and counters, SELECT on mysql.innodb_table_stats,
+mysql.innodb_index_stats and performance_schema, and PROCESS. Without these rights the catalog lists what was not read.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ _SETTINGS = (
 
 
 class NoSuchDatabase(OptimizerError, LookupError):
-    """The server has no database of this name, or the role may see nothing of it."""
+    """The server has no database of this name, or the role may not see it."""
 
 
 def read_catalog(
@@ -43,13 +43,17 @@ def read_catalog(
     statement_timeout_s: int = 60,
     most_statements: int = 500,
 ) -> Catalog:
-    """Everything that the decisions need, of `database`, or of all databases of the server if it is empty. `node` names
-    the server (its own id is taken if None). The connection's session settings are changed. Raises TooOld,
-    NoSuchDatabase, and PyMySQL's MySQLError where the catalog itself cannot be read."""
+    """Return the catalog of `database`, or of all databases of the server if it is empty.
+
+    node: the name of the server; its own id if None.
+
+    The settings of the connection's session are changed. Raise MysqlTooOld, NoSuchDatabase, and PyMySQL's MySQLError
+    where the catalog itself cannot be read.
+    """
     not_read: dict[str, str] = {}
     session = Session(connection, database, statement_timeout_s)
     if database and not session.rows("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [database]):
-        raise NoSuchDatabase(f"there is no database {database!r}, or the role may see nothing of it")
+        raise NoSuchDatabase(f"there is no database {database!r}, or the role may not see it")
     variables = session.names("SHOW GLOBAL VARIABLES")
     status = session.names("SHOW GLOBAL STATUS")
     counters = read_counters(session, variables, status, not_read)
@@ -70,7 +74,7 @@ def read_catalog(
     else:
         statements = optional("statements", lambda: workload.statements(session, most_statements))
         if "statements" not in not_read and not workload.statements_are_complete(session):
-            not_read["statements"] = "performance_schema had no room for all: those that came last are missing"
+            not_read["statements"] = "performance_schema was full: the most recent statements are missing"
     return Catalog(
         server=_server(session, variables, status, node, uses_userstat=variables.get("performance_schema") != "ON"),
         tables=tables,
@@ -103,7 +107,7 @@ def _server(
         is_replica=any(variables.get(name) == "ON" for name in ("read_only", "super_read_only", "innodb_read_only")),
         is_aurora="aurora_version" in variables,
         started_at=started_at,
-        # userstat can be switched on at any time, and then says nothing of the time before.
+        # userstat can be switched on at any time and has not counted before.
         counted_since=None if uses_userstat else started_at,
         block_bytes=int(variables.get("innodb_page_size", 16384)),
         settings={name: value for name, value in variables.items() if name.startswith(_SETTINGS)},

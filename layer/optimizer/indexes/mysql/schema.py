@@ -21,7 +21,7 @@ _OPTION = re.compile(r"([\w ]+)=(?:\"([^\"]*)\"|'([^']*)'|(\S+))")
 
 
 def tables(session: Session, counters: Counters) -> tuple[Table, ...]:
-    """The tables with their columns; views are none."""
+    """Read the tables with their columns, without views."""
     columns: dict[Name, list[Column]] = defaultdict(list)
     query = "SELECT * FROM information_schema.columns WHERE"
     for row in sorted(session.scoped(query, "table_schema"), key=lambda each: int(each["ordinal_position"])):
@@ -57,8 +57,8 @@ def _table(row: Mapping[str, Any], columns: Sequence[Column], counters: Counters
         storage_engine=row["engine"],
         columns=tuple(columns),
         size_bytes=_sum(row["data_length"], row["index_length"]),
-        free_bytes=_whole(row["data_free"]),
-        rows=statistics.get("n_rows", _whole(row["table_rows"])),
+        free_bytes=_int(row["data_free"]),
+        rows=statistics.get("n_rows", _int(row["table_rows"])),
         live_rows=statistics.get("num_rows"),
         modified_since_analyze=statistics.get("modified"),
         last_analyze_at=statistics.get("last_update"),
@@ -74,8 +74,10 @@ def _table(row: Mapping[str, Any], columns: Sequence[Column], counters: Counters
 
 
 def indexes(session: Session, counters: Counters, referenced: Mapping[Name, set[str]]) -> tuple[Index, ...]:
-    """The indexes, each table's in the order in which the server keeps them. `referenced`: of each table those that
-    foreign keys point at."""
+    """Read the indexes, those of each table in the order of the server.
+
+    referenced: for each table the names of the indexes that foreign keys refer to.
+    """
     parts: dict[Name, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     query = "SELECT * FROM information_schema.statistics WHERE"
     for row in session.scoped(query, "table_schema"):
@@ -95,7 +97,7 @@ def indexes(session: Session, counters: Counters, referenced: Mapping[Name, set[
 
 
 def _clauses(session: Session, name: Name) -> dict[str, str]:
-    """Empty if the table is gone meanwhile."""
+    """Return the clauses of the table's indexes; nothing if the table no longer exists."""
     with contextlib.suppress(MySQLError):
         rows = session.rows(f"SHOW CREATE TABLE {quoted(name[0])}.{quoted(name[1])}")
         return index_clauses(str(rows[0].get("create table", "")))
@@ -103,8 +105,10 @@ def _clauses(session: Session, name: Name) -> dict[str, str]:
 
 
 def _clustering(indexes_of_table: Sequence[Sequence[Mapping[str, Any]]], clauses: Mapping[str, str]) -> str | None:
-    """The index that InnoDB keeps the rows in: the primary key, else the first unique one without NULLs, in the order
-    in which the server keeps them."""
+    """Return the index in which InnoDB stores the rows.
+
+    It is the primary key, else the first unique index without NULLs in the order of the server.
+    """
     names = {rows[0]["index_name"]: rows for rows in indexes_of_table}
     if "PRIMARY" in names:
         return "PRIMARY"
@@ -119,7 +123,7 @@ def _clustering(indexes_of_table: Sequence[Sequence[Mapping[str, Any]]], clauses
 
 
 def _index(
-    rows: Sequence[Mapping[str, Any]], clause: str | None, counters: Counters, clusters: bool, referenced: bool
+    rows: Sequence[Mapping[str, Any]], clause: str | None, counters: Counters, is_clustered: bool, is_referenced: bool
 ) -> Index:
     first = rows[0]
     schema, table, name = first["table_schema"], first["table_name"], first["index_name"]
@@ -138,8 +142,8 @@ def _index(
         is_unique=is_unique,
         constraint=constraint,
         is_visible=first.get("is_visible", "YES") != "NO" and first.get("ignored", "NO") != "YES",
-        is_clustered=clusters,
-        is_referenced=referenced,
+        is_clustered=is_clustered,
+        is_referenced=is_referenced,
         size_bytes=None if pages is None else pages * counters.page_bytes,
         rows=None,
         scans=counters.scans(schema, table, name),
@@ -148,19 +152,19 @@ def _index(
 
 def _part(row: Mapping[str, Any]) -> KeyPart:
     expression = row.get("expression")
-    # The table escapes quotes and backslashes of an expression; both readings are as good for comparing.
+    # information_schema escapes quotes and backslashes in an expression; that makes no difference in a comparison.
     text = row["column_name"] if expression is None else expression
     return KeyPart(
         text=text,
         column=row["column_name"],
         descending=row["collation"] == "D",
         nulls_first=row["collation"] != "D",
-        prefix_length=_whole(row["sub_part"]),
+        prefix_length=_int(row["sub_part"]),
     )
 
 
 def foreign_keys(session: Session) -> tuple[tuple[ForeignKey, ...], dict[Name, set[str]]]:
-    """Those of and to the tables in scope; and of each referenced table the indexes that they point at."""
+    """Read the foreign keys of and to the tables in scope, and for each referenced table the indexes they refer to."""
     columns: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     query = "SELECT * FROM information_schema.key_column_usage WHERE referenced_table_name IS NOT NULL AND"
     for row in session.scoped(query, "table_schema", "referenced_table_schema"):
@@ -202,11 +206,11 @@ def _foreign_key(rows: Sequence[Mapping[str, Any]], rule: Mapping[str, Any]) -> 
 
 
 def in_utc(value: datetime | None) -> datetime | None:
-    """A time of a session that is in UTC."""
+    """Return the time, which comes from a session in UTC, with its time zone."""
     return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _whole(value: Any) -> int | None:
+def _int(value: Any) -> int | None:
     return None if value is None else int(value)
 
 

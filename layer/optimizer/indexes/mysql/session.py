@@ -1,4 +1,4 @@
-"""A connection to MySQL or MariaDB for looking: rows as dictionaries, short waits, times in UTC."""
+"""Reads from MySQL or MariaDB over a connection: rows as dictionaries, short waits, times in UTC."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,11 @@ class MysqlTooOld(OptimizerError, ValueError):
 
 
 class Session:
-    """Reads over `connection`, of one `database` or, if it is empty, of all that are not the server's own.
+    """A session that reads one database or, if `database` is empty, all databases except the server's own.
 
-    Raises TooOld, and PyMySQL's MySQLError where the server refuses or is gone."""
+    It raises MysqlTooOld for an unsupported version, and PyMySQL's MySQLError where the server rejects a query or
+    does not respond.
+    """
 
     def __init__(self, connection: "Connection[Any]", database: str, statement_timeout_s: int) -> None:
         self._connection = connection
@@ -38,20 +40,23 @@ class Session:
         if self.engine is Engine.MARIADB:
             self.rows(f"SET SESSION {settings}, max_statement_time = %s", [statement_timeout_s])
         else:
-            # Without it the sizes and numbers of rows are up to a day old.
+            # Without this setting the sizes and numbers of rows are up to a day old.
             own = "information_schema_stats_expiry = 0, max_execution_time = %s"
             self.rows(f"SET SESSION {settings}, {own}", [1000 * statement_timeout_s])
 
     def rows(self, query: str, arguments: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """The rows, their columns in lower case."""
+        """Return the rows, with their column names in lower case."""
         with self._connection.cursor() as cursor:
             cursor.execute(query, list(arguments) or None)
             names = [column[0].lower() for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def scoped(self, query: str, column: str, *more: str) -> list[dict[str, Any]]:
-        """The rows of `query`, which ends where the condition on the schema in `column` (or in one of `more`) is to
-        stand; nothing of it comes from outside this package."""
+        """Return the rows of `query` that belong to the session's databases.
+
+        The query ends where the condition on the schema follows, which is in `column` or in one of `more`. No part of
+        it comes from outside this package.
+        """
         names = [self.database] if self.database else list(SYSTEM_SCHEMAS)
         test = "IN" if self.database else "NOT IN"
         places = ", ".join(["%s"] * len(names))
@@ -59,16 +64,16 @@ class Session:
         return self.rows(f"{query} ({' OR '.join(conditions)})", names * len(conditions))
 
     def names(self, query: str) -> Mapping[str, str]:
-        """Rows of a name and a value, SHOW VARIABLES or SHOW STATUS, with the names in lower case."""
+        """Return the values that SHOW VARIABLES or SHOW STATUS gives, by name in lower case."""
         return {str(row["variable_name"]).lower(): str(row["value"]) for row in self.rows(query)}
 
 
 def message(error: MySQLError) -> str:
-    """The server's own message, with its code."""
+    """Return the server's own message, with its code."""
     return f"{error.args[1]} ({error.args[0]})" if len(error.args) > 1 else str(error)
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """Of `10.11.6-MariaDB-log`, also with the prefix 5.5.5- that replication needs, or `8.0.36-28`."""
+    """Return the numbers of `8.0.36-28` or `10.11.6-MariaDB-log`, without the prefix 5.5.5- of replication."""
     found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", text)
     return tuple(int(number) for number in found.groups()) if found else ()

@@ -1,18 +1,18 @@
-"""Indexes of MySQL and MariaDB that nothing reads, and those that only look so. Pure."""
+"""Finds indexes of MySQL and MariaDB that nothing reads, and those that only look unused. Pure."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Constraint, Index
+from optimizer.indexes.model.catalog import Catalog, Constraint, ForeignKey, Index
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
 from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, judge_usage, take_snapshot
-from optimizer.indexes.mysql.cover import TableContext, supports, why_fixed
+from optimizer.indexes.mysql.cover import TableContext, serves_foreign_key, why_never_dropped
 from optimizer.indexes.mysql.redundant import gather_tables
 
 
-def unused(
+def find_unused(
     catalog: Catalog,
     snapshots: Sequence[UsageSnapshot] = (),
     *,
@@ -21,85 +21,82 @@ def unused(
     needed: Collection[tuple[str, str, str]] = (),
     limits: UsageLimits | None = None,
 ) -> list[Finding]:
-    """A finding for each index without a read: to be dropped, or kept with the reason. `catalog` is of the writer;
-    `snapshots` are earlier looks at it and all looks at its replicas; `nodes` are all nodes that answer queries.
-    (schema, table, index): those in `dropped` go anyway, those in `needed` stay in the place of others."""
-    taken = [*snapshots, take_snapshot(catalog)]
-    asked = tuple(dict.fromkeys([catalog.server.node, *nodes]))
+    """Return a finding for each index without a read: to be dropped, or kept with the reason.
+
+    catalog: of the writer.
+    snapshots: earlier ones of the writer, and all of its replicas.
+    nodes: all nodes that execute queries.
+    dropped: (schema, table, index) that are dropped for another reason.
+    needed: (schema, table, index) that replace a dropped index.
+    """
+    snapshots = [*snapshots, take_snapshot(catalog)]
+    all_nodes = tuple(dict.fromkeys([catalog.server.node, *nodes]))
     found: list[Finding] = []
-    for of in gather_tables(catalog):
-        staying = [index for index in of.indexes if (*of.table.qualified, index.name) not in dropped]
+    for context in gather_tables(catalog):
+        qualified = context.table.qualified
+        staying = [index for index in context.indexes if (*qualified, index.name) not in dropped]
         for index in list(staying):
             if index.scans != 0 or not index.is_visible or index.constraint is Constraint.PRIMARY:
                 continue
-            use = judge_usage(IndexId(index.schema, index.table, index.name), taken, nodes=asked, limits=limits)
-            if use.scans:
+            index_id = IndexId(index.schema, index.table, index.name)
+            usage = judge_usage(index_id, snapshots, nodes=all_nodes, limits=limits)
+            if usage.scans:
                 continue
-            others = replace(of, indexes=tuple(other for other in staying if other is not index))
-            words = _why_kept(index, others, use, (*of.table.qualified, index.name) in needed)
-            found.append(_finding(catalog, index, use, words))
-            if words is None:
+            others = replace(context, indexes=tuple(other for other in staying if other is not index))
+            reason = _why_kept(index, others, usage, (*qualified, index.name) in needed)
+            found.append(_finding(catalog, index, usage, reason))
+            if reason is None:
                 staying.remove(index)
     return found
 
 
-def _why_kept(index: Index, others: TableContext, use: IndexUsage, in_place_of_another: bool) -> str | None:
+def _why_kept(index: Index, others: TableContext, usage: IndexUsage, replaces_another: bool) -> str | None:
     if index.method == "fulltext":
         return "the server does not count searches in fulltext indexes"
     if index.is_unique:
-        return "it keeps its keys unique, which is not counted as a read"
-    if in_place_of_another:
-        return "it stays in the place of another index that is superfluous"
-    own = why_fixed(index, others) or _foreign_key_needs(index, others) or _counter_needs(index, others)
-    if own is None and use.unknown_because is not None:
-        return f"that is not enough to go by: {use.unknown_because}"
-    return own
+        return "it is unique, and the server does not count checks of uniqueness as reads"
+    if replaces_another:
+        return "it replaces another index that is superfluous"
+    reason = why_never_dropped(index, others) or _foreign_key_needs(index, others) or _counter_needs(index, others)
+    if reason is None and usage.unknown_because is not None:
+        return f"the evidence is not enough: {usage.unknown_because}"
+    return reason
 
 
 def _foreign_key_needs(index: Index, others: TableContext) -> str | None:
-    for key in others.foreign_keys:
-        if supports(index, key.columns, others.engine) and not any(
-            supports(other, key.columns, others.engine) for other in others.indexes
-        ):
-            return f"the foreign key {key.name} needs it, and its checks are not counted as reads"
-    for key in others.referencing:
-        if supports(index, key.parent_columns, others.engine) and not any(
-            supports(other, key.parent_columns, others.engine) for other in others.indexes
-        ):
-            return f"the foreign key {key.name} of {key.table} refers to it"
-    return None
+    def is_alone(columns: Sequence[str]) -> bool:
+        return serves_foreign_key(index, columns, others.engine) and not any(
+            serves_foreign_key(other, columns, others.engine) for other in others.indexes
+        )
+
+    own: ForeignKey | None = next((key for key in others.foreign_keys if is_alone(key.columns)), None)
+    if own is not None:
+        return f"the foreign key {own.name} needs it, and its checks are not counted as reads"
+    referencing = next((key for key in others.referencing if is_alone(key.parent_columns)), None)
+    return f"the foreign key {referencing.name} of {referencing.table} refers to it" if referencing else None
 
 
 def _counter_needs(index: Index, others: TableContext) -> str | None:
     counting = {column.name.lower() for column in others.table.columns if column.auto_increment}
     first = (index.keys[0].column or "").lower()
-    led = {(other.keys[0].column or "").lower() for other in others.indexes}
-    return f"AUTO_INCREMENT of {first} needs it" if first in counting - led else None
+    leading = {(other.keys[0].column or "").lower() for other in others.indexes}
+    return f"AUTO_INCREMENT of {first} needs it" if first in counting - leading else None
 
 
-def _finding(catalog: Catalog, index: Index, use: IndexUsage, kept_because: str | None) -> Finding:
-    evidence = {
-        "scans": use.scans,
-        "days": round(use.days, 1),
-        "since": None if use.since is None else use.since.isoformat(),
-        "nodes": list(use.nodes),
-        "table_reads": use.reads,
-        "table_writes": use.writes,
-        "definition": index.definition,
-        "hints_known": "statements" not in catalog.not_read,
-    }
+def _finding(catalog: Catalog, index: Index, usage: IndexUsage, kept_because: str | None) -> Finding:
+    evidence = {**usage.evidence(index.definition), "hints_known": "statements" not in catalog.not_read}
     if kept_because is not None:
-        reason = f"Nothing has read {index.name}, which is kept because {kept_because}."
+        reason = f"No query has read {index.name}; it is kept because {kept_because}."
         return about_index(
             catalog, index, Kind.UNUSED, Action.NONE, reason, kept_because=kept_because, evidence=evidence
         )
-    where = "" if len(use.nodes) == 1 else f" on any of {len(use.nodes)} nodes"
+    nodes = "" if len(usage.nodes) == 1 else f" on any of {len(usage.nodes)} nodes"
     return about_index(
         catalog,
         index,
         Kind.UNUSED,
         Action.DROP,
-        f"Nothing has read {index.name} in {use.days:.0f} days{where}.",
+        f"No query has read {index.name} in {usage.days:.0f} days{nodes}.",
         Risk.MEDIUM,
         saves_bytes=index.size_bytes,
         evidence=evidence,

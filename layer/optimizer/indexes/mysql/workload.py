@@ -1,4 +1,4 @@
-"""Reads what MySQL and MariaDB are doing: statements counted by digest, and stored code."""
+"""Reads the workload of MySQL and MariaDB: statements counted by digest, and stored code."""
 
 import re
 from collections.abc import Mapping
@@ -7,10 +7,15 @@ from typing import Any
 from optimizer.indexes.model.workload import StatementStat, StoredCode
 from optimizer.indexes.mysql.session import Session
 
-_DIGESTS = "SELECT * FROM performance_schema.events_statements_summary_by_digest WHERE digest IS NOT NULL AND"
+_DIGESTS = """
+SELECT *
+FROM performance_schema.events_statements_summary_by_digest
+WHERE digest IS NOT NULL
+  AND
+"""
 _PICOSECONDS_A_MS = 1e9
-_ROWS = ("SELECT", "UPDATE", "DELETE", "INSERT", "REPLACE", "WITH", "CALL", "TABLE")
-_TELLING = re.compile(r"\b(?:INDEX|KEY|ORDER BY)\b|/\*\+", re.IGNORECASE)
+_READS_ROWS = ("SELECT", "UPDATE", "DELETE", "INSERT", "REPLACE", "WITH", "CALL", "TABLE")
+_NAMES_INDEX_OR_ORDER = re.compile(r"\b(?:INDEX|KEY|ORDER BY)\b|/\*\+", re.IGNORECASE)
 _CODE = (
     ("view", "views", "table_schema", "table_name", "view_definition"),
     ("routine", "routines", "routine_schema", "routine_name", "routine_definition"),
@@ -20,24 +25,32 @@ _CODE = (
 
 
 def statements(session: Session, most: int) -> tuple[StatementStat, ...]:
-    """The `most` that took the longest in total, and all whose text may hold an index hint or rely on an order; only
-    of those that read or write rows."""
+    """Read the statements that read or write rows.
+
+    These are the `most` statements with the highest total time, and all others whose text may contain an index hint
+    or depend on an order.
+    """
     rows = [row for row in session.scoped(_DIGESTS, "schema_name") if _reads_rows(str(row["digest_text"]))]
     rows.sort(key=lambda row: int(row["sum_timer_wait"]), reverse=True)
-    telling = [row for row in rows[most:] if _TELLING.search(str(row["digest_text"]))]
-    return tuple(_statement(row) for row in [*rows[:most], *telling])
+    others = [row for row in rows[most:] if _NAMES_INDEX_OR_ORDER.search(str(row["digest_text"]))]
+    return tuple(_statement(row) for row in [*rows[:most], *others])
 
 
 def _reads_rows(text: str) -> bool:
-    return text.lstrip("( ").upper().startswith(_ROWS)
+    return text.lstrip("( ").upper().startswith(_READS_ROWS)
 
 
 def statements_are_complete(session: Session) -> bool:
-    """Whether every statement since the start has a row of its own: where there is no more room, one without a digest
-    counts the rest."""
+    """Return True if every statement since the start has its own row.
+
+    A table that is full counts all other statements in a row without a digest.
+    """
     rows = session.rows(
-        """SELECT SUM(count_star) AS rest FROM performance_schema.events_statements_summary_by_digest
-           WHERE digest IS NULL"""
+        """
+        SELECT SUM(count_star) AS rest
+        FROM performance_schema.events_statements_summary_by_digest
+        WHERE digest IS NULL
+        """
     )
     return not rows[0]["rest"]
 
@@ -58,10 +71,10 @@ def _statement(row: Mapping[str, Any]) -> StatementStat:
 
 
 def stored_code(session: Session) -> tuple[StoredCode, ...]:
-    """Views, routines, triggers and events whose text speaks of an index; without those that the role may not see."""
+    """Read the views, routines, triggers and events that mention an index, as far as the role may see them."""
     found: list[StoredCode] = []
     for kind, table, schema, name, text in _CODE:
-        speaks = f"({text} LIKE '%%INDEX%%' OR {text} LIKE '%%KEY%%')"
-        query = f"SELECT {schema} AS s, {name} AS n, {text} AS t FROM information_schema.{table} WHERE {speaks} AND"  # noqa: S608
+        mentions = f"({text} LIKE '%%INDEX%%' OR {text} LIKE '%%KEY%%')"
+        query = f"SELECT {schema} AS s, {name} AS n, {text} AS t FROM information_schema.{table} WHERE {mentions} AND"  # noqa: S608
         found += [StoredCode(kind, row["s"], row["n"], row["t"]) for row in session.scoped(query, schema)]
     return tuple(found)

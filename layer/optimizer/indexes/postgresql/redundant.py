@@ -9,7 +9,8 @@ from datetime import timedelta
 from optimizer.core import Risk
 from optimizer.indexes.model.catalog import Catalog, Constraint, Index
 from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_index
+from optimizer.indexes.model.new_finding import about_index, kept_beside
+from optimizer.indexes.model.redundancy import choose_dropped
 from optimizer.indexes.postgresql.cover import have_same_keys, looks_covered, why_never_dropped, why_not_covered
 
 
@@ -52,15 +53,9 @@ def _of_table(
         ]
         for index in indexes
     }
-    dropped = {
-        index.name
-        for index in indexes
-        if why_never_dropped(index) is None
-        and any(
-            index.name not in {back.name for back in covering[other.name]} or _worth(other) > _worth(index)
-            for other in covering[index.name]
-        )
-    }
+    dropped = choose_dropped(
+        indexes, covering, is_never_dropped=lambda index: why_never_dropped(index) is not None, worth=_worth
+    )
     found: list[Finding] = []
     for index in indexes:
         staying = [other for other in covering[index.name] if other.name not in dropped]
@@ -153,8 +148,5 @@ def _kept(
         else:
             words = why_not_covered(index, other, not_null) or why_never_dropped(index)
         if words is not None:
-            kind = Kind.DUPLICATE if len(index.keys) == len(other.keys) else Kind.REDUNDANT_PREFIX
-            reason = f"{index.name} looks superfluous beside {other.name}, and is kept because {words}."
-            evidence = {"beside": other.name, "definition": index.definition, "beside_definition": other.definition}
-            return [about_index(catalog, index, kind, Action.NONE, reason, kept_because=words, evidence=evidence)]
+            return [kept_beside(catalog, index, other, words)]
     return []

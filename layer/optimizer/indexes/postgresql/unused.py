@@ -85,15 +85,7 @@ def _foreign_keys(catalog: Catalog) -> dict[int | None, list[ForeignKey]]:
 
 
 def _finding(catalog: Catalog, index: Index, usage: IndexUsage, kept: str | None, saves_bytes: int) -> Finding:
-    evidence = {
-        "scans": usage.scans,
-        "days": round(usage.days, 1),
-        "since": None if usage.since is None else usage.since.isoformat(),
-        "nodes": list(usage.nodes),
-        "table_reads": usage.reads,
-        "table_writes": usage.writes,
-        "definition": index.definition,
-    }
+    evidence = usage.evidence(index.definition)
     if kept is not None:
         reason = f"{index.name} was not used since its counters were cleared, and is kept because {kept}."
         return about_index(catalog, index, Kind.UNUSED, Action.NONE, reason, kept_because=kept, evidence=evidence)
