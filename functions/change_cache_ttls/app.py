@@ -6,7 +6,7 @@ from typing import Any
 from optimizer import guardrails
 from optimizer.aws import clients, logged
 from optimizer.caches import TtlHooks, read_use
-from optimizer.caches.publish import delivery_of
+from optimizer.caches.publish import publisher_of
 from optimizer.caches.tuning import RecordLog
 from optimizer.guardrails import cache_name
 from optimizer.lifecycle import FIELDS, Setting, handle
@@ -24,7 +24,7 @@ def _hooks(setting: Setting) -> TtlHooks:
     return TtlHooks(
         cache=cache,
         limits=policy.cache_ttls,
-        delivery=delivery_of(cache, clients.client),
+        publisher=publisher_of(cache, clients.client),
         recheck=lambda change, live, now: guardrails.recheck(change, live, policy, now),
         read_metrics=lambda start, end: log.metrics(cache.log_groups, start, end),
         read_server=lambda: read_use(cache.endpoint),

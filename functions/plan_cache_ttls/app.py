@@ -6,7 +6,7 @@ from typing import Any
 from optimizer.aws import Environment, clients, logged, name
 from optimizer.caches import CachePlanner
 from optimizer.caches.probe import Endpoint, ProbeLimits, probe_cache
-from optimizer.caches.publish import delivery_of
+from optimizer.caches.publish import publisher_of
 from optimizer.caches.tuning import RecordLog
 from optimizer.policy import Policy
 from optimizer.store import Documents, RunStore
@@ -31,6 +31,6 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         probe=lambda cache: probe_cache(Endpoint(cache.endpoint), _PROBE),
     )
     cache = limits.named(target)
-    proposals = planner.plan(cache, delivery_of(cache, clients.client))
+    proposals = planner.plan(cache, publisher_of(cache, clients.client))
     proposals.write(documents, run_id, f"cache_ttls-{target}")
     return proposals.answer(run_id, target=target)

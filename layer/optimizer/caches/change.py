@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from optimizer.caches.observe import ServerUse, Watched, judge
 from optimizer.caches.progress import TtlProgress
 from optimizer.caches.publish import document
-from optimizer.caches.publish.document import Ttls, UnusableDocument
-from optimizer.caches.publish.ssm import PublishOutcome, Reading, TtlPublisher
+from optimizer.caches.publish.document import PublishedTtls, PublishOutcome, Ttls, UnusableDocument
+from optimizer.caches.publish.publisher import TtlPublisher
 from optimizer.caches.tuning.usage import usages
 from optimizer.core import Change, OptimizerError, Status
 from optimizer.guardrails import CacheTtlState
@@ -61,7 +61,7 @@ class TtlHooks(Hooks[TtlProgress]):
 
     cache: Cache
     limits: CacheTtls
-    delivery: TtlPublisher
+    publisher: TtlPublisher
     recheck: Callable[[Change, CacheTtlState, datetime], Objection | None]
     read_metrics: Callable[[datetime, datetime], list[Mapping[str, Any]]]
     read_server: Callable[[], ServerUse | None]
@@ -82,7 +82,7 @@ class TtlHooks(Hooks[TtlProgress]):
         objection = self.recheck(change, CacheTtlState({**before.ttl_s, **in_force}), now)
         if objection is not None:
             return Blocked(objection.rule, objection.message)
-        longest, most = max(float(change.after["ttl_s"][n]) for n in _names(change)), self.delivery.most_ttl_s()
+        longest, most = max(float(change.after["ttl_s"][n]) for n in _names(change)), self.publisher.most_ttl_s()
         if longest > most:
             told = f"A deployment that bakes {2 * most:g} s cannot watch over a TTL of {longest:g} s."
             return Blocked("cache_ttls.bake", told)
@@ -92,7 +92,7 @@ class TtlHooks(Hooks[TtlProgress]):
     def advance(self, recorder: Recorder[TtlProgress], _now: datetime) -> Applied | Pending | End:
         """Publish the document."""
         progress = recorder.progress
-        match self.delivery.publish(progress.text or "", progress.revision or 0):
+        match self.publisher.publish(progress.text or "", progress.revision or 0):
             case PublishOutcome.PENDING:
                 return Pending(_PENDING_S, "the TTLs are being deployed")
             case PublishOutcome.LOST:
@@ -145,7 +145,7 @@ class TtlHooks(Hooks[TtlProgress]):
                 recorder.save(replace(progress, back_text=text, back_revision=live.revision))
         progress = recorder.progress
         if progress.back_text is not None:
-            outcome = self.delivery.take_back(progress.back_text, progress.back_revision or 0)
+            outcome = self.publisher.roll_back(progress.back_text, progress.back_revision or 0)
             if outcome is PublishOutcome.PENDING:
                 return Pending(_PENDING_S, "the former TTLs are being deployed")
             if outcome is PublishOutcome.LOST:
@@ -158,9 +158,9 @@ class TtlHooks(Hooks[TtlProgress]):
             return {}
         return {change.target: now + timedelta(days=self.limits.cool_down_days)}
 
-    def _live(self) -> Reading | None:
+    def _live(self) -> PublishedTtls | None:
         try:
-            return self.delivery.read()
+            return self.publisher.read()
         except UnusableDocument:
             return None
 

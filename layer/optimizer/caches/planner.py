@@ -8,7 +8,7 @@ from optimizer.caches.probe.errors import CacheFailed
 from optimizer.caches.probe.result import ProbeResult
 from optimizer.caches.propose import CacheFacts, propose
 from optimizer.caches.publish.document import UnusableDocument
-from optimizer.caches.publish.ssm import TtlPublisher
+from optimizer.caches.publish.publisher import TtlPublisher
 from optimizer.caches.tuning.read_log import RecordLog, RecordsUnreadable
 from optimizer.core import Tuner
 from optimizer.policy import Cache, CacheTtls
@@ -26,14 +26,14 @@ class CachePlanner:
     now: datetime
     probe: Callable[[Cache], ProbeResult]
 
-    def plan(self, cache: Cache, delivery: TtlPublisher) -> Proposals:
+    def plan(self, cache: Cache, publisher: TtlPublisher) -> Proposals:
         """Return the proposals for one cache, or the reason why it could not be read."""
         target = f"cache/{cache.name}"
         if self.limits.max_log_mb <= 0:
             return Proposals(failed={target: "the policy allows no records to be read (cache_ttls.max_log_mb is 0)"})
         start = self.now - timedelta(hours=self.limits.observe_hours)
         try:
-            published = delivery.read().ttls
+            published = publisher.read().ttls
             records = self.log.read(cache.log_groups, start, self.now, self.limits.max_log_mb)
             probed = self.probe(cache) if cache.endpoint else None
         except (RecordsUnreadable, CacheFailed) as unreadable:
@@ -46,7 +46,7 @@ class CachePlanner:
             metrics=records.metrics,
             probe=probed,
             rolled_back=self._rolled_back(target),
-            most_ttl_s=delivery.most_ttl_s(),
+            most_ttl_s=publisher.most_ttl_s(),
         )
         proposals = Proposals()
         for decision in propose(self.run_id, cache, self.limits, seen, self.now):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from optimizer.caches.publish.app_config import AppConfig
-from optimizer.caches.publish.ssm import PublishOutcome
+from optimizer.caches.publish.document import PublishOutcome
 from optimizer.policy.model import AppConfigProfile
 from optimizer_cache import Bounds, ParameterUnavailable, from_appconfig
 from optimizer_cache.ttl_parameter import TtlParameter
@@ -47,26 +47,26 @@ def until_settled(step: Callable[[], PublishOutcome]) -> PublishOutcome:
 
 def test_a_document_is_in_force_once_and_rolled_back_at_once(place: tuple[Any, AppConfigProfile]) -> None:
     client, ids = place
-    delivery = AppConfig(client, ids)
-    assert delivery.read().revision == 0
-    assert delivery.most_ttl_s() == 300
+    publisher = AppConfig(client, ids)
+    assert publisher.read().revision == 0
+    assert publisher.most_ttl_s() == 300
     first = document(1, 60)
-    assert until_settled(lambda: delivery.publish(first, 0)) is PublishOutcome.DONE
-    assert (delivery.read().text, delivery.read().revision) == (first, 1)
-    assert delivery.publish(first, 0) is PublishOutcome.DONE
+    assert until_settled(lambda: publisher.publish(first, 0)) is PublishOutcome.DONE
+    assert (publisher.read().text, publisher.read().revision) == (first, 1)
+    assert publisher.publish(first, 0) is PublishOutcome.DONE
     assert len(client.list_deployments(ApplicationId=ids.application, EnvironmentId=ids.environment)["Items"]) == 1
-    assert until_settled(lambda: delivery.take_back(document(2, 30), 1)) is PublishOutcome.DONE
-    assert delivery.take_back(document(2, 30), 1) is PublishOutcome.DONE
-    assert delivery.read().revision == 0
+    assert until_settled(lambda: publisher.roll_back(document(2, 30), 1)) is PublishOutcome.DONE
+    assert publisher.roll_back(document(2, 30), 1) is PublishOutcome.DONE
+    assert publisher.read().revision == 0
 
 
 def test_what_somebody_else_deployed_stays(place: tuple[Any, AppConfigProfile]) -> None:
     client, ids = place
-    delivery, others = AppConfig(client, ids), AppConfig(client, ids)
+    publisher, others = AppConfig(client, ids), AppConfig(client, ids)
     assert until_settled(lambda: others.publish(document(1, 77), 0)) is PublishOutcome.DONE
-    assert delivery.publish(document(1, 60), 0) is PublishOutcome.LOST
-    assert delivery.read().ttls.ttl_s == {"price": 77.0}
-    assert delivery.take_back(document(2, 30), 0) is PublishOutcome.LOST
+    assert publisher.publish(document(1, 60), 0) is PublishOutcome.LOST
+    assert publisher.read().ttls.ttl_s == {"price": 77.0}
+    assert publisher.roll_back(document(2, 30), 0) is PublishOutcome.LOST
 
 
 def test_while_another_deployment_goes_on_ours_waits(place: tuple[Any, AppConfigProfile]) -> None:
@@ -74,10 +74,10 @@ def test_while_another_deployment_goes_on_ours_waits(place: tuple[Any, AppConfig
     other = client.create_configuration_profile(ApplicationId=ids.application, Name="other", LocationUri="hosted")["Id"]
     profile = AppConfigProfile(ids.application, ids.environment, other, ids.strategy)
     assert until_settled(lambda: AppConfig(client, profile).publish(document(9, 9), 0)) is PublishOutcome.DONE
-    delivery = AppConfig(client, ids)
+    publisher = AppConfig(client, ids)
     for _ in range(3):
-        assert delivery.publish(document(1, 60), 0) is PublishOutcome.PENDING
-    assert delivery.read().revision == 0
+        assert publisher.publish(document(1, 60), 0) is PublishOutcome.PENDING
+    assert publisher.read().revision == 0
 
 
 class Data:

@@ -106,7 +106,7 @@ class World:
         hooks = TtlHooks(
             cache=CACHE,
             limits=LIMITS,
-            delivery=SsmParameter(self.ssm, CACHE.parameter),  # type: ignore[arg-type]
+            publisher=SsmParameter(self.ssm, CACHE.parameter),  # type: ignore[arg-type]
             recheck=lambda *_: self.refusal,
             read_metrics=self._read,
             read_server=self._server,

@@ -1,20 +1,19 @@
-"""TTLs published with AppConfig: a hosted profile, deployed step by step, baked, rolled back by the team's alarms."""
+"""Publish TTLs with AppConfig: in a hosted profile, deployed step by step, baked, rolled back by the team's alarms."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from optimizer.caches.publish.document import NOTHING, parse
-from optimizer.caches.publish.ssm import PublishOutcome, Reading
+from optimizer.caches.publish.document import NOTHING, PublishedTtls, PublishOutcome, parse
 from optimizer.policy import AppConfigProfile
 
 _ON_ITS_WAY = frozenset({"VALIDATING", "DEPLOYING"})
 _IN_FORCE = frozenset({"BAKING", "COMPLETE"})
 _GOING_BACK = frozenset({"ROLLING_BACK"})
-# Deployments of one environment that are looked through for those of the profile.
-_LOOKED_AT = 100
-# A TTL is watched for twice its length.
-_BAKED_TTLS = 2.0
+# This many deployments of one environment are searched for those of the profile.
+_MOST_SEARCHED = 100
+# A TTL is observed for twice its length.
+_OBSERVED_TTLS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,10 @@ class _Deployment:
 
 
 class AppConfig:
-    """A profile of AppConfig. The revision is the number of a deployment: an environment has one at a time."""
+    """Publishes in a profile of AppConfig.
+
+    The revision is the number of a deployment; an environment has one deployment at a time.
+    """
 
     def __init__(self, appconfig: Any, profile: AppConfigProfile) -> None:
         self._appconfig = appconfig
@@ -33,16 +35,16 @@ class AppConfig:
         self._environment = {"ApplicationId": profile.application, "EnvironmentId": profile.environment}
         self._hosted = {"ApplicationId": profile.application, "ConfigurationProfileId": profile.profile}
 
-    def read(self) -> Reading:
-        """What is in force, or about to be. Raises UnusableDocument."""
+    def read(self) -> PublishedTtls:
+        """Return the TTLs that are in force or about to be. Raises UnusableDocument."""
         for deployment in self._deployments():
             if deployment.state in _IN_FORCE | _ON_ITS_WAY:
                 text = self._text(deployment.version)
-                return Reading(parse(text), deployment.number, text)
-        return Reading(NOTHING, 0, "")
+                return PublishedTtls(parse(text), deployment.number, text)
+        return PublishedTtls(NOTHING, 0, "")
 
     def publish(self, text: str, after_revision: int) -> PublishOutcome:
-        """See Delivery. Asked again while it is on its way, it says how far that is."""
+        """See TtlPublisher. A repeated call returns the progress of the deployment."""
         mine: _Deployment | None = None
         theirs = False
         for deployment in self._deployments():
@@ -50,7 +52,7 @@ class AppConfig:
                 break
             if self._text(deployment.version) == text:
                 mine = mine or deployment
-            # What was rolled back leaves in force what was before it.
+            # A deployment that was rolled back leaves its predecessor in force.
             elif deployment.state in _IN_FORCE | _ON_ITS_WAY:
                 theirs = True
         if theirs:
@@ -71,14 +73,14 @@ class AppConfig:
                 Description="TTLs of a cache",
             )
         except self._appconfig.exceptions.ConflictException:
-            # Another deployment is going on in the environment; ours comes after it.
+            # Another deployment is running in the environment; ours comes after it.
             return PublishOutcome.PENDING
         return PublishOutcome.PENDING
 
-    def take_back(self, text: str, of_revision: int) -> PublishOutcome:
-        """Roll our deployment back at once; where that is too late, publish the former TTLs as a new version."""
+    def roll_back(self, text: str, revision: int) -> PublishOutcome:
+        """Roll our deployment back at once; if it is too late for that, publish the former TTLs as a new version."""
         for deployment in self._deployments():
-            if deployment.number == of_revision:
+            if deployment.number == revision:
                 if deployment.state in _GOING_BACK:
                     return PublishOutcome.PENDING
                 if deployment.state not in _IN_FORCE | _ON_ITS_WAY:
@@ -86,26 +88,26 @@ class AppConfig:
                 break
             if deployment.state in _IN_FORCE | _ON_ITS_WAY:
                 mine = self._text(deployment.version) == text
-                return self.publish(text, of_revision) if mine else PublishOutcome.LOST
+                return self.publish(text, revision) if mine else PublishOutcome.LOST
         try:
-            self._stop(of_revision)
+            self._stop(revision)
         except self._appconfig.exceptions.BadRequestException:
-            # Three days after it was completed a deployment cannot be reverted any more.
-            return self.publish(text, of_revision)
+            # AppConfig reverts no deployment later than three days after its end.
+            return self.publish(text, revision)
         return PublishOutcome.PENDING
 
     def most_ttl_s(self) -> float:
-        """Half of the time that the strategy bakes."""
+        """Return half of the time that the strategy bakes, in seconds."""
         strategy = self._appconfig.get_deployment_strategy(DeploymentStrategyId=self._profile.strategy)
-        return float(strategy["FinalBakeTimeInMinutes"]) * 60 / _BAKED_TTLS
+        return float(strategy["FinalBakeTimeInMinutes"]) * 60 / _OBSERVED_TTLS
 
     def _stop(self, number: int) -> None:
         self._appconfig.stop_deployment(**self._environment, DeploymentNumber=number, AllowRevert=True)
 
     def _deployments(self) -> Iterator[_Deployment]:
-        """Those of the profile, the newest first."""
+        """Yield the deployments of the profile, the newest first."""
         pages = self._appconfig.get_paginator("list_deployments").paginate(
-            **self._environment, PaginationConfig={"MaxItems": _LOOKED_AT}
+            **self._environment, PaginationConfig={"MaxItems": _MOST_SEARCHED}
         )
         numbers = sorted((item["DeploymentNumber"] for page in pages for item in page["Items"]), reverse=True)
         for number in numbers:
@@ -114,7 +116,7 @@ class AppConfig:
                 yield _Deployment(number, int(found["ConfigurationVersion"]), found["State"])
 
     def _hosted_version(self, text: str) -> int:
-        """The version with this content, made if there is none among the newest."""
+        """Return the version with this content; create it unless it is among the newest."""
         listed = self._appconfig.list_hosted_configuration_versions(**self._hosted, MaxResults=5)["Items"]
         for version in sorted((item["VersionNumber"] for item in listed), reverse=True):
             if self._text(version) == text:
