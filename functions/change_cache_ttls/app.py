@@ -5,7 +5,8 @@ from typing import Any
 
 from optimizer import guardrails
 from optimizer.aws import clients, logged
-from optimizer.caches import TtlHooks, read_use
+from optimizer.caches import TtlHooks
+from optimizer.caches.probe import read_use
 from optimizer.caches.publish import publisher_of
 from optimizer.caches.tuning import RecordLog
 from optimizer.guardrails import cache_name

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from optimizer.caches.planner import CachePlanner as CachePlanner
     from optimizer.caches.propose import MB as MB
     from optimizer.caches.propose import OVERHEAD_BYTES as OVERHEAD_BYTES
-    from optimizer.caches.server_use import read_use as read_use
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -20,6 +19,5 @@ else:
                 "MB",
                 "OVERHEAD_BYTES",
             ),
-            "server_use": ("read_use",),
         },
     )

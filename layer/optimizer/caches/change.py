@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from optimizer.caches.observe import ServerUse, Watched, judge
+from optimizer.caches.observe import Watched, judge
+from optimizer.caches.probe.errors import CacheFailed
+from optimizer.caches.probe.result import ServerUse
 from optimizer.caches.progress import TtlProgress
 from optimizer.caches.publish import document
 from optimizer.caches.publish.document import PublishedTtls, PublishOutcome, Ttls, UnusableDocument
 from optimizer.caches.publish.publisher import TtlPublisher
 from optimizer.caches.tuning.usage import usages
-from optimizer.core import Change, OptimizerError, Status
+from optimizer.core import Change, Status
 from optimizer.guardrails import CacheTtlState
 from optimizer.lifecycle import (
     Applied,
@@ -45,16 +47,12 @@ _PENDING_S = 30
 _OBSERVED_TTLS = 2.0
 
 
-class ServerUnreadable(OptimizerError, RuntimeError):
-    """The server that the policy names could not be looked at."""
-
-
 @dataclass(frozen=True, slots=True)
 class TtlHooks(Hooks[TtlProgress]):
     """Publish the TTLs of a cache.
 
     recheck: the guardrails on what is in force. read_metrics: the client's metrics records of a time. read_server: what
-    the cache's servers hold, None where the policy names none; raises ServerUnreadable.
+    the cache's servers hold, None where the policy names none; raises CacheFailed.
     """
 
     progress_type: ClassVar = TtlProgress
@@ -77,7 +75,7 @@ class TtlHooks(Hooks[TtlProgress]):
             return Outdated(f"version {live.ttls.version} of the TTLs is in force, not {before.version} as planned")
         try:
             server = self.read_server()
-        except ServerUnreadable as unreadable:
+        except CacheFailed as unreadable:
             return Blocked("cache_ttls.server", f"{unreadable}.")
         objection = self.recheck(change, CacheTtlState({**before.ttl_s, **in_force}), now)
         if objection is not None:
@@ -167,7 +165,7 @@ class TtlHooks(Hooks[TtlProgress]):
     def _server(self) -> ServerUse | None:
         try:
             return self.read_server()
-        except ServerUnreadable:
+        except CacheFailed:
             return None
 
     def _longest_ttl_s(self, change: Change) -> float:

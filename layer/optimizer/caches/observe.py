@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from optimizer.caches.probe.result import ServerUse
 from optimizer.caches.tuning.usage import NamespaceUsage
 from optimizer.core import data_size, figure
 from optimizer.policy import CacheTtls
@@ -14,14 +15,6 @@ _CERTAINTY = 2.0
 _MORE = 1.2
 _MEMORY_MARGIN = 0.1
 _FEW_EVICTIONS_PER_S = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class ServerUse:
-    """All servers of a cache at one moment: keys evicted since their start, bytes used."""
-
-    evicted: int
-    used_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from optimizer.caches.observe import ServerUse
+from optimizer.caches.probe.result import ServerUse
 from optimizer.lifecycle import ChangeProgress, shared_fields
 
 

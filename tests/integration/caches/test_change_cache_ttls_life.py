@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
-from optimizer.caches.change import ServerUnreadable, TtlHooks
-from optimizer.caches.observe import ServerUse
+from optimizer.caches.change import TtlHooks
+from optimizer.caches.probe.errors import CacheFailed
+from optimizer.caches.probe.result import ServerUse
 from optimizer.caches.progress import TtlProgress
 from optimizer.caches.publish.ssm import SsmParameter
 from optimizer.core.change import Change, Risk, Status, Tuner
@@ -250,8 +251,8 @@ def test_a_shorter_ttl_may_cost_the_hits_that_were_predicted_and_no_more() -> No
         (ServerUse(5, 10**6), ServerUse(5, 10**6), "kept"),
         (ServerUse(5, 10**6), ServerUse(5000, 10**6), "reverted"),
         (ServerUse(5, 10**6), ServerUse(5, 10**8), "reverted"),
-        (ServerUse(5, 10**6), ServerUnreadable("down"), "reverted"),
-        (ServerUnreadable("down"), ServerUse(5, 10**6), "refused"),
+        (ServerUse(5, 10**6), CacheFailed("down"), "reverted"),
+        (CacheFailed("down"), ServerUse(5, 10**6), "refused"),
     ],
 )
 def test_evictions_memory_and_a_server_that_cannot_be_looked_at_are_held_against_a_change(

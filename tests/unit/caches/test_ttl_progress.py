@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from optimizer.caches.observe import ServerUse
+from optimizer.caches.probe.result import ServerUse
 from optimizer.caches.progress import TtlProgress
 
 PUBLISHING = {"revision": 6, "text": '{"ttl_s":{"price":120.0},"version":7}'}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from optimizer.caches.probe.login import Keys as Keys
     from optimizer.caches.probe.probe import ProbeProgress as ProbeProgress
     from optimizer.caches.probe.probe import probe_cache as probe_cache
+    from optimizer.caches.probe.probe import read_use as read_use
     from optimizer.caches.probe.reader import ProbeLimits as ProbeLimits
     from optimizer.caches.probe.result import NamespaceProbe as NamespaceProbe
     from optimizer.caches.probe.result import NodeProbe as NodeProbe
@@ -37,6 +38,7 @@ else:
             "probe": (
                 "ProbeProgress",
                 "probe_cache",
+                "read_use",
             ),
             "reader": ("ProbeLimits",),
             "result": (

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from optimizer.caches.probe.errors import CacheFailed, UnusableEndpoint
 from optimizer.caches.probe.reader import ProbeLimits, Reader
-from optimizer.caches.probe.result import NodeProbe, ProbeResult, Stopped
-from optimizer.caches.probe.server import Endpoint, connect_nodes
+from optimizer.caches.probe.result import NodeProbe, ProbeResult, ServerUse, Stopped
+from optimizer.caches.probe.server import Endpoint, ask, connect_nodes
+from optimizer.caches.probe.server_info import parse_info
 from optimizer.caches.probe.summary import KeyReading, big_keys, summarise
 
 BIG_BYTES = 1_000_000
@@ -59,3 +61,19 @@ def probe_cache(
         for node in servers:
             node.client.close()
     return ProbeResult(tuple(found), summarise(readings, prefixes), big_keys(readings, BIG_BYTES))
+
+
+def read_use(url: str) -> ServerUse | None:
+    """Return the use of all servers of a cache, with one INFO each; None without an address. Raises CacheFailed."""
+    if not url:
+        return None
+    try:
+        nodes = connect_nodes(Endpoint(url))
+    except UnusableEndpoint as unusable:
+        raise CacheFailed(str(unusable)) from unusable
+    try:
+        servers = [parse_info(ask(node, node.client.info)) for node in nodes]
+    finally:
+        for node in nodes:
+            node.client.close()
+    return ServerUse(sum(server.evicted for server in servers), sum(server.used_bytes for server in servers))

@@ -132,3 +132,11 @@ class ProbeResult:
     def is_complete(self) -> bool:
         """Return True if every key of every node was read, so that no figure is an estimate."""
         return all(node.stopped == Stopped.COMPLETE for node in self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUse:
+    """The use of all servers of a cache at one moment: keys evicted since their start, bytes used."""
+
+    evicted: int
+    used_bytes: int
