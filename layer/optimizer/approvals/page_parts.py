@@ -8,7 +8,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-STYLE = Markup(Path(__file__).with_name("page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+from optimizer.report import BASE_STYLE
+
+_OWN_STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+STYLE = Markup(f"{BASE_STYLE}{_OWN_STYLE}")  # noqa: S704 - our own files
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 NOTHING = Markup()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from optimizer.report.message import Message as Message
     from optimizer.report.publish import publish_once as publish_once
     from optimizer.report.review_run import publish_review as publish_review
+    from optimizer.report.style import BASE_STYLE as BASE_STYLE
     from optimizer.report.summary import Line as Line
     from optimizer.report.summary import line as line
     from optimizer.report.text import reason as reason
@@ -37,6 +38,7 @@ else:
             "message": ("Message",),
             "publish": ("publish_once",),
             "review_run": ("publish_review",),
+            "style": ("BASE_STYLE",),
             "summary": (
                 "Line",
                 "line",
