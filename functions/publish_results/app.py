@@ -1,4 +1,4 @@
-"""PublishResults: tell people what a run did, or how the watch of one change ended."""
+"""PublishResults: publish the report of a run, the outcome of a change, or the review of a quarter."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,13 +21,13 @@ from optimizer.aws import (
 from optimizer.report import ReportLink, publish_change, publish_review, publish_run, signed_url
 from optimizer.store import Documents, RunStore
 
-# Those that failed and were tolerated, as the Map collects them.
+# The batches that failed and were tolerated, as the Map collects them.
 BATCHES = list_of(record(batch=optional(text), state=optional(text), error=optional(text), cause=optional(text)))
 
 
 @logged("publish_results", step=one_of("run", "change", "review"), run_id=name, failed_batches=optional(BATCHES))
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Event and answer: docs/architecture.md, publish_results."""
+    """Return the answer to an event: docs/architecture.md, publish_results."""
     environment, now = Environment.read(), datetime.now(UTC)
     store = RunStore(clients.client("dynamodb"), environment.table)
     sns, events = clients.client("sns"), clients.client("events")

@@ -1,4 +1,4 @@
-"""RenderReport: the pages of one batch of functions, or of all databases and caches."""
+"""RenderReport: write the pages of one batch of functions, or of all databases and caches."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from optimizer.store import Documents, RunStore
 
 @logged("render_report", run_id=name, part=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Event and answer: docs/architecture.md, render_report."""
+    """Return the answer to an event: docs/architecture.md, render_report."""
     environment = Environment.read()
     store = RunStore(clients.client("dynamodb"), environment.table)
     documents = Documents(clients.client("s3"), environment.bucket)

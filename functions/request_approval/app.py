@@ -1,4 +1,4 @@
-"""Ask people about changes (`step` "ask", answered through the task token), or record that they did not answer."""
+"""RequestApproval: send an approval request (`step` "ask"), or record that nobody responded (`step` "expire")."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,8 +23,7 @@ from optimizer.policy import Policy
 from optimizer.report import publish_once
 from optimizer.store import Documents, RunStore
 
-# What an event that asks must hold.
-QUESTION = {
+REQUEST_EVENT = {
     "plan_key": text,
     "digest": digest,
     "ask": list_of(record(change_id=name, tuner=name)),
@@ -38,28 +37,28 @@ TELL_RUN = run_teller(clients.client("stepfunctions"))
 
 @logged("request_approval", step=one_of("ask", "expire"), run_id=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """See docs/architecture.md for the events and answers."""
+    """Return the answer to an event: docs/architecture.md, request_approval."""
     now = datetime.now(UTC)
     if event["step"] == "expire":
         return expire(STORE, event["run_id"], now)
-    check_event(event, **QUESTION)
+    check_event(event, **REQUEST_EVENT)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
     return ask(STORE, policy, event, now, _send, TELL_RUN)
 
 
-def _send(asked: Approval, approver: str) -> None:
+def _send(approval: Approval, approver: str) -> None:
     signatures = LinkSigner(clients.client("kms"), ENVIRONMENT.approval_key)
-    link = ApprovalLink(asked.run_id, approver, asked.expires_at, asked.digest)
+    link = ApprovalLink(approval.run_id, approver, approval.expires_at, approval.digest)
     url = link.url(ENVIRONMENT.approval_url, signatures.sign(link))
-    # A run that waits anew gives out newer links, each of which is a message of its own.
-    about = f"APPROVAL#{asked.run_id}#{approver}#{int(asked.expires_at.timestamp())}"
+    # A run that waits anew sends newer links, and each is a message of its own.
+    about = f"APPROVAL#{approval.run_id}#{approver}#{int(approval.expires_at.timestamp())}"
     publish_once(
         clients.client("sns"),
         clients.client("events"),
         STORE,
         ENVIRONMENT.topic_arn,
         about,
-        approval_message(asked, approver, url, STORE.changes(asked.changes)),
-        asked.asked_at,
+        approval_message(approval, approver, url, STORE.changes(approval.changes)),
+        approval.asked_at,
     )

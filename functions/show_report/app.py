@@ -1,4 +1,4 @@
-"""ShowReport: a page of a report, for whoever has a link that has not expired."""
+"""ShowReport: return a page of a report for a link that has not expired."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ LOGGER = Logger(service="show_report")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A request of the function URL and its response. The path stays out of the log: it is the right to read."""
+    """Return the response to a request of the function URL. The path is not logged: it is the right to read."""
     check_event(event)
     signer = LinkSigner(clients.client("kms"), ENVIRONMENT.report_key)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)

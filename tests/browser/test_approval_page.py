@@ -28,10 +28,10 @@ def test_approving_with_the_keyboard_alone(pages: PageServer, window: Any) -> No
     pages.office.ask(*changes)
     page = window.page
     page.goto(pages.office.link())
-    window.comes_to("3 changes wait for your answer")
+    window.comes_to("3 changes wait for your approval")
     window.check("question")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to your response"
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
@@ -42,24 +42,24 @@ def test_approving_with_the_keyboard_alone(pages: PageServer, window: Any) -> No
     page.keyboard.type("Looks right")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    window.comes_to("Your answer is recorded")
+    window.comes_to("Your response is recorded")
     window.check("recorded")
     assert pages.office.statuses(*changes) == [Status.APPROVED] * 3
     assert [status for method, status in pages.log if method == "POST"] == [200]
 
 
-def test_approving_some_of_it(pages: PageServer, window: Any) -> None:
+def test_approving_some_changes(pages: PageServer, window: Any) -> None:
     changes = three(pages.office)
     pages.office.ask(*changes)
     page = window.page
     page.goto(pages.office.link())
-    page.get_by_text("The numbers behind it").first.click()
+    page.get_by_text("Evidence and values").first.click()
     page.get_by_label("Approve this one: orders").check()
-    page.get_by_label("Approve only those that are ticked above").check()
+    page.get_by_label("Approve only the changes ticked above").check()
     page.get_by_label("Your name").fill("Anna Berg")
     window.check("some-filled-in")
-    page.get_by_role("button", name="Send the answer").click()
-    window.comes_to("Your answer is recorded")
+    page.get_by_role("button", name="Send the response").click()
+    window.comes_to("Your response is recorded")
     assert page.get_by_role("listitem").count() == 3
     window.check("recorded-some")
     assert pages.office.statuses(*changes) == [Status.APPROVED, Status.REJECTED, Status.REJECTED]
@@ -75,12 +75,12 @@ def test_rejecting_the_only_change(pages: PageServer, window: Any) -> None:
     window.page.get_by_label("Reason (optional)").fill("Not before the sale")
     window.page.keyboard.press("Tab")
     window.page.keyboard.press("Enter")
-    window.comes_to("Your answer is recorded")
+    window.comes_to("Your response is recorded")
     window.check("rejected")
     assert pages.office.statuses(orders) == [Status.REJECTED]
 
 
-def test_what_is_missing_is_said_and_what_was_typed_is_kept(pages: PageServer, window: Any) -> None:
+def test_incomplete_form_says_what_is_missing_and_keeps_input(pages: PageServer, window: Any) -> None:
     changes = three(pages.office)
     pages.office.ask(*changes)
     page = window.page
@@ -88,12 +88,12 @@ def test_what_is_missing_is_said_and_what_was_typed_is_kept(pages: PageServer, w
     page.get_by_label("Approve this one: checkout-api").check()
     page.get_by_label("Approve all 3").check()
     page.get_by_label("Reason (optional)").fill('<b>"quoted"</b> & more')
-    page.get_by_role("button", name="Send the answer").click()
+    page.get_by_role("button", name="Send the response").click()
     alert = page.get_by_role("alert")
     alert.wait_for()
-    assert "ticked 1 of 3: which is it?" in alert.inner_text()
+    assert "ticked 1 of 3: choose one of the two." in alert.inner_text()
     assert "Enter your name." in alert.inner_text()
-    # The browser says in its console that the answer was refused; that is the point.
+    # The browser says in its console that the response was refused, which is expected.
     window.errors.clear()
     window.check("incomplete")
     assert page.get_by_label("Reason (optional)").input_value() == '<b>"quoted"</b> & more'
@@ -102,21 +102,21 @@ def test_what_is_missing_is_said_and_what_was_typed_is_kept(pages: PageServer, w
     assert page.evaluate("document.activeElement.id") == "by"
     page.keyboard.type("Anna")
     page.get_by_label("Approve this one: checkout-api").uncheck()
-    page.get_by_role("button", name="Send the answer").click()
-    window.comes_to("Your answer is recorded")
+    page.get_by_role("button", name="Send the response").click()
+    window.comes_to("Your response is recorded")
 
 
-def test_two_approvers_each_with_their_link(pages: PageServer, window: Any) -> None:
+def test_two_approvers_respond_with_own_links(pages: PageServer, window: Any) -> None:
     orders = pages.office.propose("orders")
     pages.office.ask(orders, approvals=TWO_OF_THREE)
-    for approver, says in (("anna", "The run waits for 1 more of ben, cleo."), ("cleo", "The run goes on.")):
+    for approver, says in (("anna", "The run waits for 1 more response of ben, cleo."), ("cleo", "The run goes on.")):
         window.page.goto(pages.office.link(approver))
         if approver == "cleo":
             window.check("second-approver")
         window.page.get_by_label("Approve it").check()
         window.page.get_by_label("Your name").fill(approver.title())
-        window.page.get_by_role("button", name="Send the answer").click()
-        window.comes_to("Your answer is recorded")
+        window.page.get_by_role("button", name="Send the response").click()
+        window.comes_to("Your response is recorded")
         assert says in window.page.inner_text("main")
     assert pages.office.statuses(orders) == [Status.APPROVED]
 
@@ -149,14 +149,14 @@ def interrupt(pages: PageServer) -> None:
 REFUSALS: dict[str, tuple[Any, str]] = {
     "altered": (None, "This link is not valid"),
     "expired": (lambda pages: setattr(pages, "now", NOW + timedelta(hours=24)), "This link has expired"),
-    "used": (lambda pages: pages.office.post(pages.office.link(), approve()), "This was answered"),
-    "withdrawn": (withdraw, "This question was withdrawn"),
+    "used": (lambda pages: pages.office.post(pages.office.link(), approve()), "This approval request is closed"),
+    "withdrawn": (withdraw, "This approval request was withdrawn"),
     "changed-plan": (replace_plan, "The plan has changed"),
 }
 
 
 @pytest.mark.parametrize("why", REFUSALS)
-def test_a_link_that_does_not_count_has_a_page_that_says_why(pages: PageServer, window: Any, why: str) -> None:
+def test_link_that_does_not_count_says_why(pages: PageServer, window: Any, why: str) -> None:
     pages.office.ask(pages.office.propose("orders"))
     link = pages.office.link()
     prepare, heading = REFUSALS[why]
@@ -169,20 +169,20 @@ def test_a_link_that_does_not_count_has_a_page_that_says_why(pages: PageServer, 
     window.check(why)
 
 
-def test_a_page_that_was_open_while_somebody_else_answered_says_so(pages: PageServer, window: Any) -> None:
+def test_page_says_that_somebody_else_has_responded(pages: PageServer, window: Any) -> None:
     orders = pages.office.propose("orders")
     pages.office.ask(orders)
     window.page.goto(pages.office.link())
     pages.office.post(pages.office.link(), approve("Ben", "none"))
     window.page.get_by_label("Approve it").check()
     window.page.get_by_label("Your name").fill("Anna")
-    window.page.get_by_role("button", name="Send the answer").click()
-    window.comes_to("This was answered")
-    assert "What you just sent changed nothing." in window.page.inner_text("main")
+    window.page.get_by_role("button", name="Send the response").click()
+    window.comes_to("This approval request is closed")
+    assert "Your response changed nothing." in window.page.inner_text("main")
     assert pages.office.statuses(orders) == [Status.REJECTED]
 
 
-def test_an_answer_that_was_interrupted_is_finished_with_one_button(pages: PageServer, window: Any) -> None:
+def test_interrupted_response_is_finished_with_one_button(pages: PageServer, window: Any) -> None:
     orders = pages.office.propose("orders")
     pages.office.ask(orders)
     interrupt(pages)
@@ -191,12 +191,12 @@ def test_an_answer_that_was_interrupted_is_finished_with_one_button(pages: PageS
     window.check("interrupted")
     pages.now = NOW + timedelta(minutes=2)
     window.page.get_by_role("button", name="Tell the run").click()
-    window.comes_to("This was answered")
+    window.comes_to("This approval request is closed")
     expect(window.page.get_by_role("button")).to_have_count(0)
     assert len(pages.office.told) == 1
 
 
-def test_a_form_on_another_site_cannot_answer(pages: PageServer, window: Any) -> None:
+def test_form_on_another_site_cannot_respond(pages: PageServer, window: Any) -> None:
     """Even one that knows the link: the browser says where the form was."""
     orders = pages.office.propose("orders")
     pages.office.ask(orders)
@@ -206,5 +206,5 @@ def test_a_form_on_another_site_cannot_answer(pages: PageServer, window: Any) ->
     window.page.route("http://localhost:1/**", lambda route: route.fulfill(body=body, content_type="text/html"))
     window.page.goto("http://localhost:1/")
     window.page.get_by_role("button").click()
-    window.comes_to("This was not understood")
+    window.comes_to("This request is not valid")
     assert pages.office.statuses(orders) == [Status.AWAITING_APPROVAL]

@@ -42,17 +42,17 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["index", "review", "functions/orders", "databases/shop", "caches/sessions"])
-def test_a_page_is_readable_by_everybody(window: Any, report: Path, name: str) -> None:
+def test_page_is_accessible(window: Any, report: Path, name: str) -> None:
     window.page.goto((report / f"{name}.html").as_uri())
     window.comes_to(pages()[name][0])
     window.check(f"report-{name.replace('/', '-')}")
 
 
-def test_the_way_from_the_run_to_a_target_and_back_needs_no_mouse(window: Any, report: Path) -> None:
+def test_pages_are_linked_for_the_keyboard(window: Any, report: Path) -> None:
     window.page.goto((report / "index.html").as_uri())
     window.page.get_by_role("link", name="orders", exact=True).first.focus()
     window.page.keyboard.press("Enter")
     window.comes_to("Function orders")
-    window.page.get_by_role("link", name="The whole run").focus()
+    window.page.get_by_role("link", name="All resources of this run").focus()
     window.page.keyboard.press("Enter")
     window.comes_to("What the optimizer did")

@@ -8,7 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 # The first that matches the path of a test's file names its group; any other file is a group of its own. A file in the
 # wrong group costs the start of a server more, and nothing else.
 _SHARED = (
-    (re.compile(r"tests/e2e/|/test_approval_way\.py"), "the deployed application"),
+    (re.compile(r"tests/e2e/|/test_deployed_approval\.py"), "the deployed application"),
     (re.compile(r"tests/browser/"), "a browser"),
     (re.compile(r"/test_(change_)?(cache|documented|index|inspect|mysql|plan_index|postgresql|servers)_"), "servers"),
 )

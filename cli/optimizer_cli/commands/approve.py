@@ -45,28 +45,28 @@ def command(
     plan has changed.
     """
     if reject and changes:
-        raise click.UsageError("--reject rejects everything: name no CHANGE with it.")
+        raise click.UsageError("--reject rejects all changes: name no CHANGE with it.")
     if as_json and not yes:
-        raise click.UsageError("--json asks nothing: say --yes with it.")
+        raise click.UsageError("--json needs --yes, because it cannot ask you to confirm.")
     function = f"{stack}-answer_approval"
     try:
-        asked = _invoke(function, {"step": "show", "run_id": run})
+        request = _invoke(function, {"step": "show", "run_id": run})
         principal = boto3.client("sts").get_caller_identity()["Arn"]
-        if asked["outcome"] != "shown":
-            raise click.ClickException(asked["message"])
-        approved = _approved(asked, changes, reject)
+        if request["outcome"] != "shown":
+            raise click.ClickException(request["message"])
+        approved = _approved(request, changes, reject)
         if not as_json:
-            _show(asked, approved)
+            _show(request, approved)
         if not yes:
-            click.confirm(f"Approve {len(approved)} of {len(asked['changes'])}, reject the others?", abort=True)
+            click.confirm(f"Approve {len(approved)} of {len(request['changes'])}, reject the others?", abort=True)
         answer = _invoke(
             function,
             {
                 "step": "answer",
                 "run_id": run,
-                # The answer counts only for the plan that was just shown.
-                "digest": asked["digest"],
-                "approver": _approver(asked, approver),
+                # The response counts only for the plan that was just shown.
+                "digest": request["digest"],
+                "approver": _approver(request, approver),
                 "by": by or principal.rpartition("/")[2].rpartition(":")[2],
                 "approved": approved,
                 "reason": reason,
@@ -74,7 +74,7 @@ def command(
             },
         )
     except (BotoCoreError, ClientError) as error:
-        raise AwsTrouble(f"{function} cannot be asked: {error}") from error
+        raise AwsTrouble(f"{function} could not be reached: {error}") from error
     click.echo(json.dumps(answer) if as_json else _words(answer))
     if answer["outcome"] not in _DONE:
         raise SystemExit(1)
@@ -88,32 +88,36 @@ def _invoke(function: str, event: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _approved(asked: Mapping[str, Any], named: Sequence[str], reject: bool) -> list[str]:
-    known = [change["change_id"] for change in asked["changes"]]
+def _approved(request: Mapping[str, Any], named: Sequence[str], reject: bool) -> list[str]:
+    known = [change["change_id"] for change in request["changes"]]
     unknown = sorted(set(named) - set(known))
     if unknown:
-        raise click.UsageError(f"{', '.join(unknown)}: not asked about; asked about: {', '.join(known)}.")
+        raise click.UsageError(f"{', '.join(unknown)}: not in this approval request, which has: {', '.join(known)}.")
     return [] if reject else list(named) or known
 
 
-def _approver(asked: Mapping[str, Any], approver: str | None) -> str:
-    approvers = asked["approvers"]
+def _approver(request: Mapping[str, Any], approver: str | None) -> str:
+    approvers = request["approvers"]
     if approver is None and len(approvers) > 1:
-        raise click.UsageError(f"Say for whom you answer: --as {' or --as '.join(approvers)}.")
+        raise click.UsageError(f"Name the approver for whom you respond: --as {' or --as '.join(approvers)}.")
     return approver or str(approvers[0])
 
 
-def _show(asked: Mapping[str, Any], approved: Sequence[str]) -> None:
+def _show(request: Mapping[str, Any], approved: Sequence[str]) -> None:
     table = Table(
-        "what", "why, price and risk", "your answer", title=f"Run {asked['run_id']}: {asked['status']}", show_lines=True
+        "change",
+        "reason, bill and risk",
+        "your response",
+        title=f"Run {request['run_id']}: {request['status']}",
+        show_lines=True,
     )
-    for change in asked["changes"]:
-        said = "approve" if change["change_id"] in approved else "reject"
+    for change in request["changes"]:
+        response = "approve" if change["change_id"] in approved else "reject"
         why = f"{change['reason']}\n{change['price']}\n{change['risk']}"
-        table.add_row(f"{change['title']}\n{change['change_id']}", why, said)
+        table.add_row(f"{change['title']}\n{change['change_id']}", why, response)
     console = Console(highlight=False, markup=False)
     console.print(table)
-    console.print(f"Plan {asked['digest']}, to be answered until {asked['expires_at']}.", soft_wrap=True)
+    console.print(f"Plan {request['digest']}. Respond until {request['expires_at']}.", soft_wrap=True)
 
 
 def _words(answer: Mapping[str, Any]) -> str:
@@ -121,8 +125,9 @@ def _words(answer: Mapping[str, Any]) -> str:
         case "answered":
             return f"Approved {len(answer['approved'])}, rejected {len(answer['rejected'])}. The run goes on."
         case "recorded":
-            return f"Recorded. The run waits for {answer['outstanding']} more."
+            more = answer["outstanding"]
+            return f"Recorded. The run waits for {more} more {'response' if more == 1 else 'responses'}."
         case "refused":
             return str(answer["message"])
         case other:
-            return f"The run waited no more: the question was {other}, and nothing of it is done."
+            return f"The run no longer waits: the approval request was {other}, and nothing is changed."

@@ -1,4 +1,4 @@
-"""Asking people: the approval request, its links, its page, and their responses."""
+"""The approval request of a run: its links, its mail, its page, and the responses to it."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What approvers read about a change, the same in mail, page and terminal. Pure."""
+"""A change in words for approvers, the same in mail, page and terminal. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -7,55 +7,56 @@ from zoneinfo import ZoneInfo
 
 from optimizer.capacity.provisioned import Timetable
 from optimizer.core import Approval, Interval, StoredChange, data_size, figure
-from optimizer.report import Line, line, reason, sentence, usd
+from optimizer.report import Line, line, reason, saves_or_costs, sentence
 
 _RISKS = {
-    "low": "low: little harm if the decision is wrong",
-    "medium": "medium: callers would notice if the decision is wrong",
-    "high": "high: real harm if the decision is wrong",
+    "low": "low: little harm if the change is wrong",
+    "medium": "medium: callers notice if the change is wrong",
+    "high": "high: real harm if the change is wrong",
 }
-# Words for the keys of what is changed; any other key is shown as it is, its unit with it.
+# Words for the keys of a change; any other key is shown as it is, with its unit.
 _LABELS = {
     "memory_mb": "memory, MB",
     "environments": "provisioned environments",
-    "min": "least provisioned environments",
-    "max": "most provisioned environments",
+    "min": "minimum of provisioned environments",
+    "max": "maximum of provisioned environments",
     "timetable": "provisioned by the hour",
     "floor": "provisioned environments that stay at all hours",
-    "plan": "change whose timetable is in place",
+    "plan": "change that set the timetable",
     "pings": "environments pinged, all pings together",
     "most_environments": "environments warmed at once",
-    "usd_day": "price, USD a day",
+    "usd_day": "cost, USD a day",
     "hold_ms": "each ping held, ms",
-    "schedule": "pings, each row its first minute, minutes between, how many, environments",
+    "schedule": "pings by row: first minute, minutes between, number, environments",
     "ttl_s": "TTL, s",
     "size_bytes": "size",
 }
 _LONGEST_VALUE = 300
+_NO_ESTIMATE = "no estimate"
 
 
 def shown(changes: Iterable[StoredChange]) -> list[Line]:
-    """The changes as they are shown, in the order of their targets."""
-    return sorted((line(change) for change in changes), key=lambda one: (one.target, one.change_id))
+    """Return the changes as they are shown, in the order of their resources."""
+    return sorted((line(change) for change in changes), key=lambda shown: (shown.target, shown.change_id))
 
 
 def title(change: Line) -> str:
-    """`orders: memory 512 -> 768 MB`."""
+    """Return resource and change: `orders: memory 512 -> 768 MB`."""
     return f"{change.target}: {change.what}"
 
 
 def why(change: Line) -> str:
-    """The reason as a sentence."""
+    """Return the reason as a sentence."""
     return sentence(reason(change))
 
 
 def price(change: Line) -> str:
-    """What it does to the bill."""
-    return f"{usd(change.usd_month)} a month" if change.usd_month else "not known"
+    """Return the estimated savings or cost: `saves $3.20 ($2.30 to $4.10) a month`."""
+    return f"{saves_or_costs(change.usd_month)} a month" if change.usd_month else _NO_ESTIMATE
 
 
 def effects(change: Line) -> list[tuple[str, str]]:
-    """What else it is expected to do, by name."""
+    """Return the other estimated effects as pairs of name and amount."""
     found: list[tuple[str, str]] = []
     if change.latency_ms:
         found.append(("Change of the mean duration", _amount(change.latency_ms, "ms")))
@@ -65,49 +66,49 @@ def effects(change: Line) -> list[tuple[str, str]]:
 
 
 def risk(change: Line) -> str:
-    """How bad it would be if the decision were wrong."""
+    """Return the risk level and what it means."""
     return _RISKS.get(change.risk, change.risk)
 
 
 def total(changes: Iterable[Line]) -> str:
-    """What all of them do to the bill together."""
+    """Return the estimated savings or cost of all changes together."""
     known = [change.usd_month for change in changes if change.usd_month]
     if not known:
-        return "not known"
+        return _NO_ESTIMATE
     together = Interval(sum(i.estimate for i in known), sum(i.low for i in known), sum(i.high for i in known))
-    return f"{usd(together)} a month"
+    return f"{saves_or_costs(together)} a month"
 
 
 def before_and_after(change: Line) -> list[tuple[str, str, str]]:
-    """What is there before and after, and differs: name, value now, value afterwards."""
+    """Return rows of name, value now and value afterwards for everything that differs."""
     before, after = change.before, change.after
     names = [name for name in after if name in before and before[name] != after[name]]
     return [(_label(name), _named(name, before[name]), _named(name, after[name])) for name in names]
 
 
-def put_in_place(change: Line) -> list[tuple[str, str]]:
-    """What is there only after it, by name. Long lists are counted, not listed."""
+def new_values(change: Line) -> list[tuple[str, str]]:
+    """Return pairs of name and value for everything that exists only after the change."""
     return [(_label(name), _named(name, found)) for name, found in change.after.items() if name not in change.before]
 
 
-def undo(record: Mapping[str, Any]) -> str:
-    """How it is taken back."""
+def roll_back(record: Mapping[str, Any]) -> str:
+    """Return how the change is rolled back, from the record that it keeps for that."""
     rest = {name: found for name, found in record.items() if name != "action"}
-    said = "; ".join(f"{_label(name)}: {_named(name, found)}" for name, found in rest.items())
+    values = "; ".join(f"{_label(name)}: {_named(name, found)}" for name, found in rest.items())
     if "action" in record:
-        return f"{str(record['action']).replace('_', ' ')}{f' ({said})' if said else ''}"
-    return f"back to {said}" if said else "not at all"
+        return f"{str(record['action']).replace('_', ' ')}{f' ({values})' if values else ''}"
+    return f"restores {values}" if values else "not possible"
 
 
 def table_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Numbers behind a change, by name; what is not known is left out."""
+    """Yield the evidence of a change as pairs of name and value, without values that are not known."""
     for name in sorted(facts):
         if facts[name] is not None:
             yield name, _named(name, facts[name])
 
 
 def value(found: object) -> str:
-    """A value in a cell."""
+    """Return a value as text for a cell; long lists are counted, not listed."""
     match found:
         case None:
             return "none"
@@ -128,28 +129,28 @@ def value(found: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
-def deadline(asked: Approval) -> str:
-    """`Sun 22 Nov 2026, 10:00 Europe/Berlin (09:00 UTC)`."""
-    return moment(asked.expires_at, asked.time_zone)
+def deadline(approval: Approval) -> str:
+    """Return the end of an approval request: `Sun 22 Nov 2026, 10:00 Europe/Berlin (Sun 09:00 UTC)`."""
+    return moment(approval.expires_at, approval.time_zone)
 
 
 def moment(at: datetime, time_zone: str) -> str:
-    """A time in the team's own zone, and in UTC where that is another."""
+    """Return a time in the policy's time zone, and in UTC if that differs."""
     utc, local = at.astimezone(ZoneInfo("UTC")), at.astimezone(ZoneInfo(time_zone))
     if local.utcoffset() == utc.utcoffset():
         return f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M} UTC"
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M} {time_zone} ({utc:%a %H:%M} UTC)"
 
 
-def agreement(asked: Approval) -> str:
-    """Who has to agree; empty where one answer is enough."""
-    if asked.needed == 1:
+def agreement(approval: Approval) -> str:
+    """Return how many approvers must approve; empty if one response is enough."""
+    if approval.needed == 1:
         return ""
-    return f"{asked.needed} of {len(asked.approvers)} approvers must approve a change; one of them rejects it alone."
+    return f"{approval.needed} of {len(approval.approvers)} approvers must approve a change; one rejection rejects it."
 
 
 def count(number: int, word: str) -> str:
-    """`1 change`, `2 changes`."""
+    """Return `1 change` or `2 changes`."""
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
@@ -158,15 +159,15 @@ def _label(name: str) -> str:
 
 
 def _named(name: str, found: object) -> str:
-    """A value whose name tells that it is an amount of data, as such."""
+    """Return a value as text, as an amount of data if its name ends with _bytes."""
     if name.endswith("_bytes") and isinstance(found, (int, float)):
         return data_size(found)
     return value(found)
 
 
 def _amount(found: Interval, unit: str) -> str:
-    def one(number: float) -> str:
+    def signed(number: float) -> str:
         return f"{number:+,.0f}" if abs(number) >= 100 else f"{number:+.2g}"
 
-    text = f"{one(found.estimate)} {unit}".rstrip()
-    return text if found.low == found.high else f"{text} ({one(found.low)} to {one(found.high)})"
+    text = f"{signed(found.estimate)} {unit}".rstrip()
+    return text if found.low == found.high else f"{text} ({signed(found.low)} to {signed(found.high)})"

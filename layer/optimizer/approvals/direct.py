@@ -1,4 +1,4 @@
-"""Answers of callers whom IAM lets invoke the Lambda: the same question, the same rules, without a page."""
+"""Responses of callers whom IAM lets invoke the Lambda: the same request and rules as on the page."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,11 +11,8 @@ from optimizer.aws import check_event, digest, list_of, name, one_of, optional, 
 from optimizer.core import AnswerRefused, Approval, NotAsked, Vote
 from optimizer.store import RunStore
 
-UNKNOWN = {"outcome": "unknown", "message": "This run asks nothing, or there is no such run."}
-
-
-# What an event that answers must hold.
-_ANSWER = {
+UNKNOWN = {"outcome": "unknown", "message": "This run has no approval request, or does not exist."}
+_RESPONSE_EVENT = {
     "digest": digest,
     "approver": name,
     "by": text,
@@ -26,23 +23,23 @@ _ANSWER = {
 
 
 def direct_step(event: Any) -> str:
-    """`show` or `answer`; InvalidEvent where the event cannot be handled."""
+    """Return `show` or `answer`; raises InvalidEvent if the event cannot be handled."""
     check_event(event, step=one_of("show", "answer"), run_id=name)
     if event["step"] == "answer":
-        check_event(event, **_ANSWER)
+        check_event(event, **_RESPONSE_EVENT)
     return str(event["step"])
 
 
 def show_approval_request(store: RunStore, run_id: str) -> dict[str, Any]:
-    """The question of a run with its answers, or `{"outcome": "unknown"}`. Never the task token."""
-    asked = store.approval(run_id)
-    if asked is None:
+    """Return the approval request of a run with its responses, or `{"outcome": "unknown"}`; never the task token."""
+    approval = store.approval(run_id)
+    if approval is None:
         return {**UNKNOWN, "run_id": run_id}
-    return {"outcome": "shown", **_document(asked), "changes": _changes(store, asked)}
+    return {"outcome": "shown", **_document(approval), "changes": _changes(store, approval)}
 
 
 def respond_directly(store: RunStore, event: Mapping[str, Any], now: datetime, tell_run: TellRun) -> dict[str, Any]:
-    """Take the answer in the event; docs/architecture.md, answer_approval."""
+    """Record the response in the event; docs/architecture.md, answer_approval."""
     vote = Vote(
         approver=str(event["approver"]),
         by=str(event["by"]),
@@ -53,35 +50,35 @@ def respond_directly(store: RunStore, event: Mapping[str, Any], now: datetime, t
         origin=str(event.get("principal") or "")[:300],
     )
     try:
-        asked = store.approval(event["run_id"])
-        if asked is None:
-            raise NotAsked(f"Run {event['run_id']} asks nothing.")
-        asked = record_response(store, asked, vote, event["digest"], tell_run)
+        approval = store.approval(event["run_id"])
+        if approval is None:
+            raise NotAsked(f"Run {event['run_id']} has no approval request.")
+        approval = record_response(store, approval, vote, event["digest"], tell_run)
     except AnswerRefused as refused:
         return {"outcome": "refused", "run_id": event["run_id"], "message": str(refused)}
-    outcome = "recorded" if asked.outstanding else asked.status.value
-    return {"outcome": outcome, **_document(asked)}
+    outcome = "recorded" if approval.outstanding else approval.status.value
+    return {"outcome": outcome, **_document(approval)}
 
 
-def _document(asked: Approval) -> dict[str, Any]:
-    answers = asked.answers() if asked.closed_at else {"approved": [], "rejected": []}
+def _document(approval: Approval) -> dict[str, Any]:
+    answers = approval.answers() if approval.closed_at else {"approved": [], "rejected": []}
     return {
-        "run_id": asked.run_id,
-        "status": asked.status.value,
-        "digest": asked.digest,
-        "expires_at": asked.expires_at.isoformat(),
-        "approvers": list(asked.approvers),
-        "needed": asked.needed,
-        "outstanding": asked.outstanding if asked.closed_at is None else 0,
+        "run_id": approval.run_id,
+        "status": approval.status.value,
+        "digest": approval.digest,
+        "expires_at": approval.expires_at.isoformat(),
+        "approvers": list(approval.approvers),
+        "needed": approval.needed,
+        "outstanding": approval.outstanding if approval.closed_at is None else 0,
         "votes": [
             {"approver": vote.approver, "by": vote.by, "approved": list(vote.approved), "at": vote.at.isoformat()}
-            for vote in asked.votes
+            for vote in approval.votes
         ],
         **{name: [pair["change_id"] for pair in pairs] for name, pairs in answers.items()},
     }
 
 
-def _changes(store: RunStore, asked: Approval) -> list[dict[str, str]]:
+def _changes(store: RunStore, approval: Approval) -> list[dict[str, str]]:
     return [
         {
             "change_id": line.change_id,
@@ -90,5 +87,5 @@ def _changes(store: RunStore, asked: Approval) -> list[dict[str, str]]:
             "price": describe.price(line),
             "risk": describe.risk(line),
         }
-        for line in describe.shown(store.changes(asked.changes))
+        for line in describe.shown(store.changes(approval.changes))
     ]

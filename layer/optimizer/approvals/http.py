@@ -1,4 +1,4 @@
-"""Requests of the function URL turned into pages. GET, HEAD and OPTIONS only read; POST answers, once."""
+"""The approval page behind the function URL. GET, HEAD and OPTIONS only read; POST records a response, once."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -32,16 +32,16 @@ HEADERS = {
 
 
 class Verifier(Protocol):
-    """Says whether a signature is the link's."""
+    """Verifies signatures of links."""
 
     def is_valid(self, link: ApprovalLink, signature: bytes) -> bool:
-        """Whether it is."""
+        """Return whether the signature is that of the link."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PageServices:
-    """What answering needs."""
+    """Services that the page needs."""
 
     store: RunStore
     signatures: Verifier
@@ -50,7 +50,7 @@ class PageServices:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer to a browser. `outcome` is one word for the log."""
+    """A page for a browser. `outcome` is one word for the log."""
 
     status: int
     outcome: str
@@ -58,7 +58,7 @@ class Page:
 
 
 def respond_to_page_request(event: dict[str, Any], services: PageServices, now: datetime) -> tuple[str, dict[str, Any]]:
-    """One word for the log, and the response to an event of a function URL (payload format 2.0)."""
+    """Return one word for the log, and the response to an event of a function URL (payload format 2.0)."""
     method = ""
     try:
         request = PageRequest.of(event)
@@ -67,8 +67,8 @@ def respond_to_page_request(event: dict[str, Any], services: PageServices, now: 
             return "options", {"statusCode": 204, "headers": {**HEADERS, "Allow": ", ".join(METHODS)}, "body": ""}
         found = _page(request, services, now)
     except BadRequest as bad:
-        said = [str(bad), "Nothing was changed. Open the link in the message again and send your answer from there."]
-        found = Page(bad.status, "bad_request", page.notice("This was not understood", said))
+        paragraphs = [str(bad), "Nothing was changed. Open the link in the message again and respond from there."]
+        found = Page(bad.status, "bad_request", page.notice("This request is not valid", paragraphs))
     except MalformedLink:
         found = _invalid()
     return found.outcome, _response(found, method)
@@ -76,12 +76,12 @@ def respond_to_page_request(event: dict[str, Any], services: PageServices, now: 
 
 def failure_response() -> dict[str, Any]:
     """Return the response that tells a person that something broke, and nothing about what."""
-    said = [
-        "It is not your fault, and it has been written to the log.",
-        "If you were sending an answer, open the link again: the page says whether the answer was recorded, and lets "
-        "you finish.",
+    paragraphs = [
+        "This is not your fault. The error is in the log.",
+        "If you were sending a response, open the link again: the page shows whether it was recorded, and lets you "
+        "finish.",
     ]
-    return _response(Page(500, "failed", page.notice("Something went wrong", said)), "GET")
+    return _response(Page(500, "failed", page.notice("Something went wrong", paragraphs)), "GET")
 
 
 def _response(found: Page, method: str) -> dict[str, Any]:
@@ -92,113 +92,127 @@ def _response(found: Page, method: str) -> dict[str, Any]:
 
 def _page(request: PageRequest, services: PageServices, now: datetime) -> Page:
     if request.method not in METHODS:
-        raise BadRequest(405, "This page is opened or answered, nothing else.")
+        raise BadRequest(405, "This page accepts GET, HEAD, OPTIONS and POST only.")
     if request.path != "/":
-        return Page(404, "not_found", page.notice("There is nothing here", ["Open the link in the message."]))
+        return Page(404, "not_found", page.notice("This page does not exist", ["Open the link in the message."]))
     if request.method == "POST":
         request.check_origin()
     link, signature = parse(request.query)
     if not services.signatures.is_valid(link, signature):
         return _invalid()
-    asked = services.store.approval(link.run_id)
-    if asked is None or asked.digest != link.digest or link.approver not in asked.approvers:
-        return _withdrawn("The question that this link is for is not asked any more.")
+    approval = services.store.approval(link.run_id)
+    if approval is None or approval.digest != link.digest or link.approver not in approval.approvers:
+        return _withdrawn("The approval request of this link is no longer open.")
     if request.method == "POST":
-        return _posted(request, link, asked, services, now)
-    return _state(link, asked, services, now)
+        return _posted(request, link, approval, services, now)
+    return _state(link, approval, services, now)
 
 
-def _posted(request: PageRequest, link: ApprovalLink, asked: Approval, services: PageServices, now: datetime) -> Page:
+def _posted(
+    request: PageRequest, link: ApprovalLink, approval: Approval, services: PageServices, now: datetime
+) -> Page:
     form = request.form()
-    # Whatever is sent after an answer was recorded finishes what it began, and changes nothing of it.
-    settled = settle(services.store, asked, now, services.tell_run)
+    # A request after the last response finishes telling the run, and changes nothing else.
+    settled = settle(services.store, approval, now, services.tell_run)
     if not _is_open(link, settled, now):
         return _state(link, settled, services, now, sent=form.decision != "finish")
-    wrong = errors_of(form, asked.changes)
+    wrong = errors_of(form, approval.changes)
     if wrong:
-        return _ask(link, asked, services, replace(form, errors=wrong), 422)
-    vote = Vote(link.approver, form.by, approved(form, asked.changes), form.reason, now, "link", request.source)
+        return _ask(link, approval, services, replace(form, errors=wrong), 422)
+    vote = Vote(link.approver, form.by, approved(form, approval.changes), form.reason, now, "link", request.source)
     try:
         answered = record_response(services.store, settled, vote, link.digest, services.tell_run)
     except DifferentPlan:
         return _different()
     except AnswerRefused:
-        # Somebody else was quicker between the two reads.
-        return _state(link, services.store.approval(link.run_id) or asked, services, now, sent=True)
+        # Somebody else responded between the load and the write.
+        return _state(link, services.store.approval(link.run_id) or approval, services, now, sent=True)
     if answered.status in (ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN):
         return _state(link, answered, services, now, sent=True)
     return _thanks(answered, services)
 
 
-def _is_open(link: ApprovalLink, asked: Approval, now: datetime) -> bool:
-    pending = asked.status is ApprovalStatus.PENDING and asked.vote_of(link.approver) is None
-    return pending and now < min(link.expires_at, asked.expires_at)
+def _is_open(link: ApprovalLink, approval: Approval, now: datetime) -> bool:
+    pending = approval.status is ApprovalStatus.PENDING and approval.vote_of(link.approver) is None
+    return pending and now < min(link.expires_at, approval.expires_at)
 
 
-def _state(link: ApprovalLink, asked: Approval, services: PageServices, now: datetime, *, sent: bool = False) -> Page:
-    """The page of a link as things stand. `sent`: an answer came with the request, and did not count."""
-    if _is_open(link, asked, now):
-        return _ask(link, asked, services, page.Form(), 200)
-    lost = ["What you just sent changed nothing."] if sent else []
-    match asked.status:
+def _state(
+    link: ApprovalLink, approval: Approval, services: PageServices, now: datetime, *, sent: bool = False
+) -> Page:
+    """Return the page of a link as things stand. `sent`: a response came with the request, and did not count."""
+    if _is_open(link, approval, now):
+        return _ask(link, approval, services, page.Form(), 200)
+    lost = ["Your response changed nothing."] if sent else []
+    match approval.status:
         case ApprovalStatus.ANSWERED:
-            changes = services.store.changes(asked.changes)
-            said = [*lost, "This link works once.", *page.votes(asked)]
-            return Page(409, "used", page.notice("This was answered", said, page.outcome(asked, changes)))
+            changes = services.store.changes(approval.changes)
+            paragraphs = [*lost, "This link works once.", *page.votes(approval)]
+            return Page(
+                409, "used", page.notice("This approval request is closed", paragraphs, page.outcome(approval, changes))
+            )
         case ApprovalStatus.WITHDRAWN:
-            return _withdrawn("The run that asked has ended and waits for no answer.", *lost)
-        case ApprovalStatus.PENDING if asked.vote_of(link.approver):
-            waits = f"The run still waits for {asked.outstanding} more of {', '.join(_missing(asked))}."
-            return Page(409, "used", page.notice("You have answered", [*lost, *page.votes(asked), waits]))
+            return _withdrawn("The run has ended and no longer waits for a response.", *lost)
+        case ApprovalStatus.PENDING if approval.vote_of(link.approver):
+            waits = f"The run waits for {_outstanding(approval)}."
+            return Page(409, "used", page.notice("You have responded", [*lost, *page.votes(approval), waits]))
         case _:
-            until = describe.moment(min(link.expires_at, asked.expires_at), asked.time_zone)
-            said = [
+            until = describe.moment(min(link.expires_at, approval.expires_at), approval.time_zone)
+            paragraphs = [
                 *lost,
-                f"An answer was possible until {until}.",
-                "What was asked about is rejected; nothing of it is done.",
+                f"A response was possible until {until}.",
+                "The changes are rejected; nothing was changed.",
             ]
-            if now < asked.expires_at and asked.status is ApprovalStatus.PENDING:
-                said = [*lost, f"This link was good until {until}.", "There is a newer message with a newer link."]
-            return Page(410, "expired", page.notice("This link has expired", said))
+            if now < approval.expires_at and approval.status is ApprovalStatus.PENDING:
+                paragraphs = [*lost, f"This link was valid until {until}.", "A newer message has a newer link."]
+            return Page(410, "expired", page.notice("This link has expired", paragraphs))
 
 
-def _ask(link: ApprovalLink, asked: Approval, services: PageServices, form: page.Form, status: int) -> Page:
-    changes = services.store.changes(asked.changes)
+def _ask(link: ApprovalLink, approval: Approval, services: PageServices, form: page.Form, status: int) -> Page:
+    changes = services.store.changes(approval.changes)
     try:
-        check_unchanged(asked, changes)
+        check_unchanged(approval, changes)
     except DifferentPlan:
         return _different()
-    return Page(status, "asked" if status == 200 else "incomplete", page.question(asked, link.approver, changes, form))
+    return Page(
+        status, "asked" if status == 200 else "incomplete", page.request_page(approval, link.approver, changes, form)
+    )
 
 
 def _thanks(answered: Approval, services: PageServices) -> Page:
     changes = services.store.changes(answered.changes)
     if answered.status is ApprovalStatus.PENDING:
-        waits = f"The run waits for {answered.outstanding} more of {', '.join(_missing(answered))}."
-        return Page(200, "answered", page.notice("Your answer is recorded", [*page.votes(answered), waits]))
-    goes_on = "The run goes on. What was approved is made now, watched, and taken back if it does harm."
-    nothing = "The run goes on without any of it."
-    said = [*page.votes(answered), goes_on if answered.approved else nothing, "You can close this page."]
+        waits = f"The run waits for {_outstanding(answered)}."
+        return Page(200, "answered", page.notice("Your response is recorded", [*page.votes(answered), waits]))
+    goes_on = "The run goes on. Approved changes are applied now, observed, and rolled back if they do harm."
+    nothing = "The run goes on without these changes."
+    paragraphs = [*page.votes(answered), goes_on if answered.approved else nothing, "You can close this page."]
     more = page.outcome(answered, changes)
-    return Page(200, "answered", page.notice("Your answer is recorded", said, more))
+    return Page(200, "answered", page.notice("Your response is recorded", paragraphs, more))
 
 
-def _missing(asked: Approval) -> list[str]:
-    return [approver for approver in asked.approvers if asked.vote_of(approver) is None]
+def _outstanding(approval: Approval) -> str:
+    missing = [approver for approver in approval.approvers if approval.vote_of(approver) is None]
+    return f"{describe.count(approval.outstanding, 'more response')} of {', '.join(missing)}"
 
 
 def _invalid() -> Page:
-    said = [
+    paragraphs = [
         "It is incomplete, was altered, or does not come from this application. Nothing was changed.",
-        "Copy the whole link from the message, or answer with the command that the message names.",
+        "Copy the whole link from the message, or respond with the command in the message.",
     ]
-    return Page(403, "invalid", page.notice("This link is not valid", said))
+    return Page(403, "invalid", page.notice("This link is not valid", paragraphs))
 
 
-def _withdrawn(*said: str) -> Page:
-    return Page(410, "withdrawn", page.notice("This question was withdrawn", [*said, "Nothing was changed."]))
+def _withdrawn(*paragraphs: str) -> Page:
+    return Page(
+        410, "withdrawn", page.notice("This approval request was withdrawn", [*paragraphs, "Nothing was changed."])
+    )
 
 
 def _different() -> Page:
-    said = ["What would be changed is not what was asked about. Nothing was changed.", "A new run asks anew."]
-    return Page(409, "different_plan", page.notice("The plan has changed", said))
+    paragraphs = [
+        "The changes differ from those of the approval request. Nothing was changed.",
+        "The next run sends a new request.",
+    ]
+    return Page(409, "different_plan", page.notice("The plan has changed", paragraphs))

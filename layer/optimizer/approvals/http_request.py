@@ -1,4 +1,4 @@
-"""A request of the function URL as plain data, and what of it is refused before anybody looks at the link. Pure."""
+"""A request of the function URL as plain data, with checks that come before that of the link. Pure."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from optimizer.approvals.page import Form
 from optimizer.core import LONGEST_NAME, LONGEST_REASON, OptimizerError
 
-# A plan of a few hundred changes, all ticked, is a fifth of it.
+# The form of a plan with a few hundred changes, all ticked, is a fifth of this.
 LARGEST_BODY = 64 * 1024
 LONGEST_QUERY = 2048
 _MOST_FIELDS = 1000
@@ -18,7 +18,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class BadRequest(OptimizerError, ValueError):
-    """The request is not one that the page sends; `status` is the HTTP status."""
+    """The page does not send such a request; `status` is the HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class BadRequest(OptimizerError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What a browser asked for. `headers` by lower-case name; `source` is where from: address and browser."""
+    """A request of a browser. `headers` by lower-case name; `source`: its address and the browser."""
 
     method: str
     path: str
@@ -39,15 +39,15 @@ class PageRequest:
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "PageRequest":
-        """Read an event of a function URL (payload format 2.0); BadRequest for what is too large or cannot be read."""
+        """Read an event of a function URL (payload format 2.0); raises BadRequest if it is too large or unreadable."""
         context = event["requestContext"]
         http: Any = context.get("http") if isinstance(context, dict) else None
         headers = event.get("headers") or {}
         if not isinstance(http, dict) or "method" not in http or not isinstance(headers, dict):
-            raise BadRequest(400, "This is no request of a browser.")
+            raise BadRequest(400, "This is not a request of a browser.")
         raw_query = str(event.get("rawQueryString") or "")
         if len(raw_query) > LONGEST_QUERY:
-            raise BadRequest(414, "The address is longer than any that was given out.")
+            raise BadRequest(414, f"The address has more than {LONGEST_QUERY} characters.")
         return cls(
             method=str(http["method"]).upper(),
             path=str(event.get("rawPath") or "/"),
@@ -59,24 +59,24 @@ class PageRequest:
         )
 
     def check_origin(self) -> None:
-        """BadRequest unless the browser says that the form was sent from the page itself.
+        """Raise BadRequest unless the browser says that the form was sent from the page itself.
 
-        Sec-Fetch-Site is sent by every browser since 2023; Origin is for older ones. A page that is not ours could not
-        know the link either: this is the second lock.
+        Every browser since 2023 sends Sec-Fetch-Site; Origin is for older ones. Another page cannot know the link
+        either: this is the second lock.
         """
         known_by_site = self.headers.get("sec-fetch-site") == "same-origin"
         known_by_origin = "sec-fetch-site" not in self.headers and self.headers.get("origin") == self.own_origin
         if not (known_by_site or known_by_origin):
-            raise BadRequest(403, "The answer did not come from the page itself.")
+            raise BadRequest(403, "The response did not come from the page itself.")
 
     def form(self) -> Form:
-        """What was filled in, not yet checked against the question; BadRequest if it is no form."""
+        """Return the form, not yet checked against the approval request; raises BadRequest if it is no form."""
         if self.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-            raise BadRequest(415, "The answer was not sent as a form.")
+            raise BadRequest(415, "The response was not sent as a form.")
         try:
             fields = parse_qs(self.body, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="replace")
         except ValueError as error:
-            raise BadRequest(413, "The form has more fields than the page.") from error
+            raise BadRequest(413, f"The form has more than {_MOST_FIELDS} fields.") from error
         return Form(
             decision=fields.get("decision", [""])[-1],
             ticked=frozenset(fields.get("change", [])),
@@ -85,26 +85,28 @@ class PageRequest:
         )
 
 
-def errors_of(form: Form, asked_about: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """What keeps a form from being an answer: pairs of field and message."""
+def errors_of(form: Form, requested: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return what is wrong with a form: pairs of field and message."""
     found: list[tuple[str, str]] = []
-    ticked = len(form.ticked & set(asked_about))
+    ticked = len(form.ticked & set(requested))
     first = "decision-all"
     match form.decision:
-        case "all" if 0 < ticked < len(asked_about):
-            found.append((first, f"You chose to approve all and ticked {ticked} of {len(asked_about)}: which is it?"))
+        case "all" if 0 < ticked < len(requested):
+            found.append(
+                (first, f"You chose to approve all, but ticked {ticked} of {len(requested)}: choose one of the two.")
+            )
         case "none" if ticked:
-            found.append((first, f"You chose to reject all and ticked {ticked}: which is it?"))
+            found.append((first, f"You chose to reject all, but ticked {ticked}: choose one of the two."))
         case "some" if not ticked:
             found.append(
-                ("change-1", "You chose to approve those that are ticked, and none is: tick some, or reject all.")
+                ("change-1", "You chose to approve the ticked changes, but none is ticked: tick some, or reject all.")
             )
         case "all" | "none" | "some":
             pass
         case _:
             found.append((first, "Choose what to approve."))
-    if form.ticked - set(asked_about):
-        found.append(("change-1", "Something was ticked that is not asked about."))
+    if form.ticked - set(requested):
+        found.append(("change-1", "A ticked change is not part of this approval request."))
     if not form.by:
         found.append(("by", "Enter your name."))
     elif len(form.by) > LONGEST_NAME:
@@ -114,13 +116,13 @@ def errors_of(form: Form, asked_about: Mapping[str, str]) -> tuple[tuple[str, st
     return tuple(found)
 
 
-def approved(form: Form, asked_about: Mapping[str, str]) -> tuple[str, ...]:
-    """The changes that a form without errors approves."""
-    return {"all": tuple(asked_about), "some": tuple(form.ticked)}.get(form.decision, ())
+def approved(form: Form, requested: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the changes that a form without errors approves."""
+    return {"all": tuple(requested), "some": tuple(form.ticked)}.get(form.decision, ())
 
 
 def _single(raw_query: str) -> dict[str, str]:
-    """The parameters that are there once: one that is there twice could mean either."""
+    """Return the parameters that occur once; one that occurs twice is ambiguous."""
     try:
         found = parse_qs(raw_query, keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:
@@ -132,10 +134,10 @@ def _body(event: Mapping[str, Any]) -> str:
     raw = str(event.get("body") or "")
     encoded = bool(event.get("isBase64Encoded"))
     if len(raw) > LARGEST_BODY * (4 / 3 if encoded else 1):
-        raise BadRequest(413, "The answer is larger than any that the page sends.")
+        raise BadRequest(413, f"The response has more than {LARGEST_BODY} bytes.")
     if not encoded:
         return raw
     try:
         return base64.b64decode(raw, validate=True).decode("utf-8", errors="replace")
     except binascii.Error as error:
-        raise BadRequest(400, "The answer cannot be read.") from error
+        raise BadRequest(400, "The response cannot be decoded.") from error

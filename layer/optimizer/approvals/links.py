@@ -1,7 +1,7 @@
-"""Links with which one approver answers one question: what they hold, what their signature covers. Pure.
+"""Links with which one approver responds to one approval request, and the bytes that their signature covers. Pure.
 
-A link holds no secret and no task token. It opens the question of one run, for one approver, for one plan, until one
-moment; each of the four is covered by the signature, so that changing any of them makes it another link without one.
+A link holds no secret and no task token. It opens the approval request of one run, for one approver and one plan, until
+one moment. The signature covers all four, so a link in which any of them is changed is not valid.
 """
 
 import binascii
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from optimizer.core import OptimizerError, canonical_json, decode_signature, encode_signature
 
 _PURPOSE = "optimizer approval link 1"
-# What Step Functions allows in the name of an execution.
+# Step Functions allows these characters in the name of an execution.
 _RUN = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff]{1,80}")
 _APPROVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _EXPIRES = re.compile(r"[0-9]{10,11}", re.ASCII)
@@ -23,12 +23,12 @@ _SIGNATURE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 class MalformedLink(OptimizerError, ValueError):
-    """What was opened is no link that this application gives out."""
+    """The address has another form than the links of this application."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalLink:
-    """What a link says, before anybody has looked at its signature."""
+    """The content of a link, whose signature is not verified yet."""
 
     run_id: str
     approver: str
@@ -36,13 +36,13 @@ class ApprovalLink:
     digest: str
 
     def signed_bytes(self) -> bytes:
-        """What the signature covers; one spelling for each link, whatever the names hold."""
+        """Return the bytes that the signature covers: one spelling for each link, whatever the names contain."""
         expires = int(self.expires_at.timestamp())
         return canonical_json.dumps([_PURPOSE, self.run_id, self.approver, expires, self.digest]).encode()
 
     def url(self, base: str, signature: bytes) -> str:
-        """The address to send to the approver. `base`: of the function URL."""
-        # None of AWS's own names: a parameter called Signature makes a request look signed with credentials.
+        """Return the address to send to the approver. `base` is the function URL."""
+        # AWS takes a request with a parameter called Signature for one signed with credentials, so none is called that.
         query = {
             "run": self.run_id,
             "approver": self.approver,
@@ -54,7 +54,7 @@ class ApprovalLink:
 
 
 def parse(query: Mapping[str, str]) -> tuple[ApprovalLink, bytes]:
-    """The link in the parameters of a query and the signature that came with it, or MalformedLink."""
+    """Return the link in the parameters of a query, and its signature; raises MalformedLink."""
     texts = {}
     for name, form in (
         ("run", _RUN),
@@ -64,7 +64,7 @@ def parse(query: Mapping[str, str]) -> tuple[ApprovalLink, bytes]:
         ("mac", _SIGNATURE),
     ):
         if not form.fullmatch(query.get(name, "")):
-            raise MalformedLink(f"the link's {name} is missing or has another form")
+            raise MalformedLink(f"the link's {name} is missing or malformed")
         texts[name] = query[name]
     try:
         signature = decode_signature(texts["mac"])

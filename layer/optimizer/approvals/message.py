@@ -1,4 +1,4 @@
-"""The message that asks one approver: in plain words, with the link that is theirs. Pure."""
+"""The message to one approver, with a link of their own. Pure."""
 
 import textwrap
 from collections.abc import Sequence
@@ -8,27 +8,30 @@ from optimizer.core import ANYONE, Approval, StoredChange, canonical_json
 from optimizer.report import Line, Message
 
 KIND = "Approval wanted"
-# A mail nobody scrolls through; the page has them all.
+# Nobody scrolls through more in a mail; the page has all changes.
 LONGEST_LIST = 20
 _WIDTH = 78
 _SUBJECT = 99
 
 
-def approval_message(asked: Approval, approver: str, url: str, changes: Sequence[StoredChange]) -> Message:
-    """The message with the approver's link. For everybody who gets the topic's messages, `approver` stays empty, so
-    that a filter policy tells it from the links of single people."""
+def approval_message(approval: Approval, approver: str, url: str, changes: Sequence[StoredChange]) -> Message:
+    """Return the message with the approver's link.
+
+    `approver` of the message stays empty if it is for everybody on the topic, so that a filter policy can tell it from
+    messages to single people.
+    """
     lines = describe.shown(changes)
     return Message(
         kind=KIND,
-        subject=subject(asked),
-        text=text(asked, approver, url, lines),
-        run_id=asked.run_id,
+        subject=subject(approval),
+        text=text(approval, approver, url, lines),
+        run_id=approval.run_id,
         outcome="waiting",
         severity="warning",
-        tuners=tuple(sorted(set(asked.changes.values()))),
+        tuners=tuple(sorted(set(approval.changes.values()))),
         details={
-            "digest": asked.digest,
-            "expires_at": asked.expires_at,
+            "digest": approval.digest,
+            "expires_at": approval.expires_at,
             "changes": [_document(line) for line in lines[:LONGEST_LIST]],
         },
         link=url,
@@ -36,38 +39,42 @@ def approval_message(asked: Approval, approver: str, url: str, changes: Sequence
     )
 
 
-def subject(asked: Approval) -> str:
-    """One ASCII line under 100 characters."""
-    waits = "waits" if len(asked.changes) == 1 else "wait"
-    until = describe.moment(asked.expires_at, asked.time_zone).partition(" (")[0]
-    line = f"Optimizer: {describe.count(len(asked.changes), 'change')} {waits} for your answer until {until}"
+def subject(approval: Approval) -> str:
+    """Return one ASCII line under 100 characters."""
+    waits = "waits" if len(approval.changes) == 1 else "wait"
+    until = describe.moment(approval.expires_at, approval.time_zone).partition(" (")[0]
+    line = f"Optimizer: {describe.count(len(approval.changes), 'change')} {waits} for your approval until {until}"
     return "".join(character if " " <= character <= "~" else "?" for character in line)[:_SUBJECT]
 
 
-def text(asked: Approval, approver: str, url: str, lines: Sequence[Line]) -> str:
-    """The mail."""
-    number = len(asked.changes)
+def text(approval: Approval, approver: str, url: str, lines: Sequence[Line]) -> str:
+    """Return the text of the mail."""
+    number = len(approval.changes)
     paragraphs = [
-        f"Run {asked.run_id} would make {describe.count(number, 'change')} that your policy wants a person to approve.",
-        f"Answer until {describe.deadline(asked)}. Without an answer nothing of it is done.",
+        f"Run {approval.run_id} proposes {describe.count(number, 'change')} that your policy wants people to approve.",
+        f"Respond until {describe.deadline(approval)}. If nobody responds in time, nothing is changed.",
     ]
-    if describe.agreement(asked):
-        paragraphs.append(describe.agreement(asked))
+    if describe.agreement(approval):
+        paragraphs.append(describe.agreement(approval))
     for place, line in enumerate(lines[:LONGEST_LIST], start=1):
-        facts = f"Price: {describe.price(line)}. Risk: {describe.risk(line)}."
+        facts = f"Bill: {describe.price(line)}. Risk: {describe.risk(line)}."
         paragraphs.append(f"{place}. {describe.title(line)}. {describe.why(line)} {facts}")
     if number > LONGEST_LIST:
-        paragraphs.append(f"And {number - LONGEST_LIST} more, on the page.")
-    paragraphs.append(f"Together: {describe.total(lines)}.")
-    whose = "" if approver == ANYONE else f" The link is for {approver} alone: do not pass it on."
-    paragraphs.append(f"To approve all, some or none of it, open this page. Opening it changes nothing.{whose}")
+        paragraphs.append(f"The page shows {number - LONGEST_LIST} more.")
+    paragraphs.append(f"All changes together: {describe.total(lines)}.")
+    whose = "" if approver == ANYONE else f" The link is for {approver} only: do not pass it on."
+    paragraphs.append(f"To approve or reject the changes, open this page. Opening it changes nothing.{whose}")
     as_whom = "" if approver == ANYONE else f" --as {approver}"
     body = "\n\n".join(_wrap(paragraph) for paragraph in paragraphs)
-    command = f"optimizer approve {asked.run_id}{as_whom}"
-    # Lines that are copied or clicked are never broken.
-    return (
-        f"{body}\n\n{url}\n\nOr with AWS credentials, from a terminal:\n{command}\n\nPlan (SHA-256):\n{asked.digest}\n"
+    command = f"optimizer approve {approval.run_id}{as_whom}"
+    # A line that is copied or clicked must not be broken.
+    parts = (
+        body,
+        url,
+        f"Or respond with AWS credentials, from a terminal:\n{command}",
+        f"Plan (SHA-256):\n{approval.digest}",
     )
+    return "\n\n".join(parts) + "\n"
 
 
 def _document(line: Line) -> dict[str, object]:

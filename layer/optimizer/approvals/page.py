@@ -1,6 +1,6 @@
-"""The page on which an approver reads the question and answers it: one HTML file without scripts or anything external.
+"""The page on which an approver responds to an approval request: one HTML file, no scripts, nothing external.
 
-Every value goes through markupsafe, which escapes whatever is not mark-up of this module and of `html`. Pure.
+Every value goes through markupsafe, which escapes all but the mark-up of this module and of page_parts. Pure.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
 <dl>
 {facts}</dl>
 {values}<details>
-<summary>The numbers behind it<span class="hidden"> for {target}</span></summary>
+<summary>Evidence and values<span class="hidden"> for {target}</span></summary>
 {evidence}</details>
 {tick}</article>
 """)
@@ -31,24 +31,24 @@ _RADIO = Markup("""<p class="choice">
 <label for="decision-{value}">{label}</label></p>
 """)
 _ANSWER = Markup("""<fieldset id="answer" tabindex="-1">
-<legend>Your answer</legend>
+<legend>Your response</legend>
 {choices}<label class="field" for="by">Your name</label>
-<p class="hint" id="by-hint">It is kept with the changes.</p>
+<p class="hint" id="by-hint">It is recorded with the changes.</p>
 <input type="text" id="by" name="by" value="{by}" maxlength="{longest_name}" autocomplete="name" required
 aria-describedby="by-hint"{by_state}>
 <label class="field" for="reason">Reason (optional)</label>
-<p class="hint" id="reason-hint">Whoever reads the record later will be glad of it.</p>
+<p class="hint" id="reason-hint">It helps those who read the record later.</p>
 <textarea id="reason" name="reason" rows="3" maxlength="{longest_reason}"
 aria-describedby="reason-hint">{reason}</textarea>
-<button type="submit">Send the answer</button>
-<p class="hint">It counts once. What you do not approve is rejected.</p>
+<button type="submit">Send the response</button>
+<p class="hint">A response counts once. Changes that you do not approve are rejected.</p>
 </fieldset>
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What somebody filled in; `errors` name the field and say what is wanted."""
+    """The content of the form; `errors` are pairs of field and message."""
 
     decision: str = ""
     ticked: frozenset[str] = frozenset()
@@ -57,66 +57,66 @@ class Form:
     errors: tuple[tuple[str, str], ...] = ()
 
 
-def question(asked: Approval, approver: str, changes: Sequence[StoredChange], form: Form) -> str:
-    """The page with the question."""
+def request_page(approval: Approval, approver: str, changes: Sequence[StoredChange], form: Form) -> str:
+    """Return the page of an open approval request."""
     ordered = sorted(changes, key=lambda stored: (line(stored).target, stored.change.id))
     number, lines = len(ordered), [line(stored) for stored in ordered]
-    title = f"{describe.count(number, 'change')} {'waits' if number == 1 else 'wait'} for your answer"
+    title = f"{describe.count(number, 'change')} {'waits' if number == 1 else 'wait'} for your approval"
     facts = [
-        ("Answer until", describe.deadline(asked)),
+        ("Respond until", describe.deadline(approval)),
         ("All together", describe.total(lines)),
-        ("Run", asked.run_id),
-        *([("This link is for", f"{approver} alone")] if approver != ANYONE else []),
-        *([("Who must agree", describe.agreement(asked))] if describe.agreement(asked) else []),
-        *((f"Answer of {vote.approver}", _said(vote.approved, number)) for vote in asked.votes),
+        ("Run", approval.run_id),
+        *([("This link is for", f"{approver} only")] if approver != ANYONE else []),
+        *([("Approvals needed", describe.agreement(approval))] if describe.agreement(approval) else []),
+        *((f"Response of {vote.approver}", _verdict(vote.approved, number)) for vote in approval.votes),
     ]
     articles = (_change(n, stored, form, tick=number > 1) for n, stored in enumerate(ordered, start=1))
     main = Markup(
-        "{errors}<p>Without an answer in time nothing of it is done.</p>\n<dl>\n{facts}</dl>\n"
+        "{errors}<p>If nobody responds in time, nothing is changed.</p>\n<dl>\n{facts}</dl>\n"
         '<form method="post" accept-charset="utf-8" novalidate>\n'
-        "<h2>What would be changed</h2>\n{articles}{answer}</form>\n"
-        "<footer><p>Plan, SHA-256: <code>{digest}</code>. Your answer counts for exactly this plan.</p></footer>\n"
+        "<h2>Changes</h2>\n{articles}{answer}</form>\n"
+        "<footer><p>Plan, SHA-256: <code>{digest}</code>. Your response counts for exactly this plan.</p></footer>\n"
     ).format(
         errors=_errors(form),
         facts=facts_list(facts),
         articles=Markup("").join(articles),
         answer=_answer(number, form),
-        digest=asked.digest,
+        digest=approval.digest,
     )
     return document(f"Not sent: {title}" if form.errors else title, main, skip=True)
 
 
 def notice(title: str, paragraphs: Iterable[str], more: Markup = NOTHING) -> str:
-    """A page that only says something."""
+    """Return a page with a heading and paragraphs."""
     return document(title, Markup("").join(Markup("<p>{}</p>\n").format(text) for text in paragraphs) + more)
 
 
-def outcome(asked: Approval, changes: Sequence[StoredChange]) -> Markup:
-    """What was answered, by whom, for a notice; with a way to finish what was interrupted."""
+def outcome(approval: Approval, changes: Sequence[StoredChange]) -> Markup:
+    """Return lists of approved and rejected changes, and a button to tell the run if that was interrupted."""
     lines = describe.shown(changes)
     parts = [
-        _list("Approved", [one for one in lines if one.change_id in asked.approved]),
-        _list("Rejected", [one for one in lines if one.change_id not in asked.approved]),
+        _list("Approved", [one for one in lines if one.change_id in approval.approved]),
+        _list("Rejected", [one for one in lines if one.change_id not in approval.approved]),
     ]
-    if asked.given_back_at is None:
+    if approval.given_back_at is None:
         parts.append(FINISH)
     return Markup("").join(parts)
 
 
-def votes(asked: Approval) -> list[str]:
-    """A sentence about each answer that was given."""
-    said = []
-    for vote in asked.votes:
+def votes(approval: Approval) -> list[str]:
+    """Return a sentence about each response."""
+    sentences = []
+    for vote in approval.votes:
         who = vote.by if vote.approver == ANYONE else f"{vote.by} (as {vote.approver})"
         why = f' with the reason "{vote.reason}"' if vote.reason else ""
-        at = describe.moment(vote.at, asked.time_zone)
-        said.append(f"{who} answered on {at}: {_said(vote.approved, len(asked.changes))}{why}.")
-    return said
+        at = describe.moment(vote.at, approval.time_zone)
+        sentences.append(f"{who} responded on {at}: {_verdict(vote.approved, len(approval.changes))}{why}.")
+    return sentences
 
 
 FINISH = Markup(
     "<h2>The run is being told</h2>\n"
-    "<p>The answer is recorded. If this page still says so in a minute, something broke off: press the button.</p>\n"
+    "<p>The response is recorded. If this page still shows this in a minute, press the button to tell the run.</p>\n"
     '<form method="post"><button name="decision" value="finish">Tell the run</button></form>\n'
 )
 
@@ -125,10 +125,10 @@ def _change(n: int, stored: StoredChange, form: Form, *, tick: bool) -> Markup:
     shown = line(stored)
     title = _arrow(describe.title(shown))
     facts = [
-        ("Price", describe.price(shown)),
+        ("Bill", describe.price(shown)),
         *describe.effects(shown),
         ("Risk", describe.risk(shown)),
-        ("How it is undone", describe.undo(stored.change.undo)),
+        ("Roll back", describe.roll_back(stored.change.undo)),
     ]
     rows = describe.before_and_after(shown)
     checked = _on(shown.change_id in form.ticked, "checked")
@@ -138,17 +138,17 @@ def _change(n: int, stored: StoredChange, form: Form, *, tick: bool) -> Markup:
         target=shown.target,
         why=describe.why(shown),
         facts=facts_list(facts),
-        values=table("Now and after it", ("", "Now", "After"), rows) if rows else "",
-        evidence=_evidence(stored, describe.put_in_place(shown)),
+        values=table("Now and after the change", ("", "Now", "After"), rows) if rows else "",
+        evidence=_evidence(stored, describe.new_values(shown)),
         tick=_TICK.format(id=shown.change_id, n=n, title=title, checked=checked) if tick else "",
     )
 
 
-def _evidence(stored: StoredChange, put_in_place: Sequence[tuple[str, str]]) -> Markup:
+def _evidence(stored: StoredChange, new_values: Sequence[tuple[str, str]]) -> Markup:
     rows = list(describe.table_of(stored.change.evidence))
     parts = [
-        table("What is put in place", ("What", "Value"), put_in_place) if put_in_place else NOTHING,
-        table("Evidence", ("What", "Value"), rows) if rows else Markup("<p>No evidence was given.</p>\n"),
+        table("New values", ("Name", "Value"), new_values) if new_values else NOTHING,
+        table("Evidence", ("Name", "Value"), rows) if rows else Markup("<p>This change has no evidence.</p>\n"),
     ]
     return NOTHING.join(parts) + Markup(
         "<p>Change <code>{}</code>, on <code>{}</code>, SHA-256 <code>{}</code></p>\n"
@@ -161,7 +161,7 @@ def _answer(number: int, form: Form) -> Markup:
     else:
         choices = [
             ("all", f"Approve all {number}"),
-            ("some", "Approve only those that are ticked above"),
+            ("some", "Approve only the changes ticked above"),
             ("none", f"Reject all {number}"),
         ]
     radios = (
@@ -184,7 +184,7 @@ def _errors(form: Form) -> Markup:
         return NOTHING
     items = (Markup('<li><a href="#{}">{}</a></li>\n').format(field, text) for field, text in form.errors)
     return Markup(
-        '<div class="alert" role="alert">\n<p><strong>Nothing was sent yet:</strong></p>\n<ul>\n{}</ul>\n</div>\n'
+        '<div class="alert" role="alert">\n<p><strong>Your response was not sent:</strong></p>\n<ul>\n{}</ul>\n</div>\n'
     ).format(Markup("").join(items))
 
 
@@ -195,7 +195,7 @@ def _list(heading: str, lines: Sequence[Line]) -> Markup:
     return Markup("<h2>{}</h2>\n<ul>\n{}</ul>\n").format(heading, Markup("").join(items))
 
 
-def _said(approved: Sequence[str], number: int) -> str:
+def _verdict(approved: Sequence[str], number: int) -> str:
     if len(approved) == number:
         return "approved all" if number > 1 else "approved"
     return f"approved {len(approved)} of {number}" if approved else "rejected all" if number > 1 else "rejected"

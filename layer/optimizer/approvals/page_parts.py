@@ -1,5 +1,4 @@
-"""Pieces of a page that hold no knowledge of what is on it. Every value goes through markupsafe, which escapes whatever
-is not mark-up. Pure."""
+"""Parts of a page, whatever its content. Every value goes through markupsafe, which escapes all but mark-up. Pure."""
 
 import base64
 import hashlib
@@ -32,21 +31,21 @@ _DOCUMENT = Markup("""<!doctype html>
 </body>
 </html>
 """)
-_SKIP = Markup('<a class="skip" href="#answer">Skip to the answer</a>\n')
+_SKIP = Markup('<a class="skip" href="#answer">Skip to your response</a>\n')
 
 
 def document(title: str, main: Markup, *, skip: bool = False) -> str:
-    """A whole page."""
+    """Return a whole page."""
     return str(_DOCUMENT.format(title=title, main=main, style=STYLE, skip=_SKIP if skip else ""))
 
 
 def facts_list(facts: Iterable[tuple[str, str]]) -> Markup:
-    """The inside of a description list."""
+    """Return the inside of a description list."""
     return Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>\n").format(name, text) for name, text in facts)
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
-    """The first cell of each row is its heading."""
+    """Return a table. The first cell of each row is its heading."""
     head = Markup("").join(
         Markup('<th scope="col">{}</th>').format(text) if text else Markup("<td></td>") for text in heads
     )

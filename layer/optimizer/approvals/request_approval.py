@@ -1,4 +1,4 @@
-"""Ask people about the changes of a run, and record it when they do not answer."""
+"""Send the approval request of a run, and record it when nobody responds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,30 +9,31 @@ from optimizer.core import Approval, ApprovalStatus, DifferentPlan, approvers_na
 from optimizer.policy import Policy
 from optimizer.store import RunStore
 
-# Sends one approver the link to the question.
+# Sends one approver the link to the approval request.
 type Send = Callable[[Approval, str], None]
 
 
 def ask(
     store: RunStore, policy: Policy, event: Mapping[str, Any], now: datetime, send: Send, tell_run: TellRun
 ) -> dict[str, Any]:
-    """Record the question, then send each approver a link. The run waits for its task token, which stays in the table.
+    """Record the approval request, then send each approver a link. The run waits for its task token, which stays in the
+    table.
 
-    Asked again by a run that waits anew, the newer token counts and whoever has not answered gets a newer link; a
-    question that is closed is answered at once, as it was before.
+    If the run waits anew, the newer token counts and approvers who have not responded get a newer link; the run is told
+    the result of a closed request at once.
     """
-    asked = _recorded(store, question(store, policy, event, now))
-    if asked.status is not ApprovalStatus.PENDING:
-        tell_run(event["task_token"], {"outcome": "answered", **asked.answers()})
-        return {"outcome": "answered", "run_id": asked.run_id}
-    waiting = [approver for approver in asked.approvers if not asked.vote_of(approver)]
+    approval = _recorded(store, request_of(store, policy, event, now))
+    if approval.status is not ApprovalStatus.PENDING:
+        tell_run(event["task_token"], {"outcome": "answered", **approval.answers()})
+        return {"outcome": "answered", "run_id": approval.run_id}
+    waiting = [approver for approver in approval.approvers if not approval.vote_of(approver)]
     for approver in waiting:
-        send(asked, approver)
-    return {"outcome": "asked", "run_id": asked.run_id, "approvers": len(waiting), "changes": len(asked.changes)}
+        send(approval, approver)
+    return {"outcome": "asked", "run_id": approval.run_id, "approvers": len(waiting), "changes": len(approval.changes)}
 
 
-def question(store: RunStore, policy: Policy, event: Mapping[str, Any], now: datetime) -> Approval:
-    """The question that an event of request_approval asks."""
+def request_of(store: RunStore, policy: Policy, event: Mapping[str, Any], now: datetime) -> Approval:
+    """Return the approval request of an event of request_approval."""
     pairs: Sequence[Mapping[str, str]] = event["ask"]
     changes = {pair["change_id"]: pair["tuner"] for pair in pairs}
     return Approval(
@@ -51,28 +52,28 @@ def question(store: RunStore, policy: Policy, event: Mapping[str, Any], now: dat
 
 
 def expire(store: RunStore, run_id: str, now: datetime) -> dict[str, Any]:
-    """Record that the run has stopped waiting, which rejects everything that was asked about."""
-    asked = store.approval(run_id)
-    if asked is None:
+    """Record that the run has stopped waiting, which rejects all changes of the approval request."""
+    approval = store.approval(run_id)
+    if approval is None:
         return {"outcome": "expired", "run_id": run_id, "rejected": reject(store, run_id, (), now, UNANSWERED)}
-    # An answer that came in the last second and did not reach the run counts no more.
-    close(store, asked, ApprovalStatus.EXPIRED, now, UNANSWERED)
-    return {"outcome": "expired", "run_id": run_id, "rejected": len(asked.changes)}
+    # A response of the last second that did not reach the run does not count.
+    close(store, approval, ApprovalStatus.EXPIRED, now, UNANSWERED)
+    return {"outcome": "expired", "run_id": run_id, "rejected": len(approval.changes)}
 
 
-def _recorded(store: RunStore, asked: Approval) -> Approval:
-    """The question as it is in the table, with the newer task token while it is open."""
+def _recorded(store: RunStore, approval: Approval) -> Approval:
+    """Return the request as it is in the table, with the newer task token while it is open."""
     for _ in range(5):
-        if store.put_approval(asked):
-            return asked
-        known = store.approval(asked.run_id)
+        if store.put_approval(approval):
+            return approval
+        known = store.approval(approval.run_id)
         if known is None:
             continue
-        if known.digest != asked.digest:
-            raise DifferentPlan(f"run {asked.run_id} has asked about another plan before")
+        if known.digest != approval.digest:
+            raise DifferentPlan(f"run {approval.run_id} has an approval request for another plan")
         if known.status is not ApprovalStatus.PENDING:
             return known
-        again = known.ask_again(asked.task_token, asked.asked_at, asked.expires_at)
+        again = known.ask_again(approval.task_token, approval.asked_at, approval.expires_at)
         if store.replace_approval(known, again):
             return again
-    raise ApprovalContended(f"the question of run {asked.run_id} changed again and again; try again")
+    raise ApprovalContended(f"The approval request of run {approval.run_id} changed at each of 5 attempts; try again.")

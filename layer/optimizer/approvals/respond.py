@@ -1,11 +1,11 @@
-"""Take the answer of one approver, whichever way it came."""
+"""Record the response of one approver, from the page or a direct call."""
 
 from optimizer.approvals.settle import ApprovalContended, TellRun, settle
 from optimizer.core import Approval, DifferentPlan, StoredChange, Vote
 from optimizer.store import RunStore
 
 
-def record_response(store: RunStore, asked: Approval, vote: Vote, digest: str, tell_run: TellRun) -> Approval:
+def record_response(store: RunStore, approval: Approval, vote: Vote, digest: str, tell_run: TellRun) -> Approval:
     """Record one approver's response to an approval request as it was loaded; return the request as it then is.
 
     The write is conditional on the request that was loaded; the request is loaded again only if somebody else changed
@@ -14,16 +14,16 @@ def record_response(store: RunStore, asked: Approval, vote: Vote, digest: str, t
     count.
     """
     for _ in range(5):
-        asked = settle(store, asked, vote.at, tell_run)
-        check_unchanged(asked, store.changes(asked.changes))
-        voted = asked.answer(vote, digest)
-        if store.replace_approval(asked, voted):
+        approval = settle(store, approval, vote.at, tell_run)
+        check_unchanged(approval, store.changes(approval.changes))
+        voted = approval.answer(vote, digest)
+        if store.replace_approval(approval, voted):
             return settle(store, voted, vote.at, tell_run)
-        asked = store.approval(asked.run_id) or asked
-    raise ApprovalContended(f"The approval request of run {asked.run_id} changed at each of 5 attempts; try again.")
+        approval = store.approval(approval.run_id) or approval
+    raise ApprovalContended(f"The approval request of run {approval.run_id} changed at each of 5 attempts; try again.")
 
 
-def check_unchanged(asked: Approval, changes: list[StoredChange]) -> None:
-    """DifferentPlan unless these changes are, to the last digit, those that were asked about."""
-    if not asked.shows({stored.change.id: stored.change.digest for stored in changes}):
-        raise DifferentPlan(f"The changes of run {asked.run_id} are not those that were asked about.")
+def check_unchanged(approval: Approval, changes: list[StoredChange]) -> None:
+    """Raise DifferentPlan unless these are exactly the changes of the approval request."""
+    if not approval.shows({stored.change.id: stored.change.digest for stored in changes}):
+        raise DifferentPlan(f"The changes of run {approval.run_id} differ from those of its approval request.")

@@ -1,4 +1,4 @@
-"""Carry out what people decided: record it with every change, then tell the run. Each step may be repeated."""
+"""Put the responses into effect: record them with every change, then tell the run. Each step may be repeated."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
@@ -7,26 +7,27 @@ from typing import Any
 from optimizer.core import Approval, ApprovalStatus, OptimizerError, Status
 from optimizer.store import RunStore
 
-UNANSWERED = "Nobody answered in time."
-TOO_LATE = "The run had stopped waiting when the answer came."
+UNANSWERED = "Nobody responded in time."
+TOO_LATE = "The run had stopped waiting when the response came."
 
-# Longer than answer_approval may run (template.yaml): whoever began to tell the run before that is done or dead.
+# Longer than the timeout of answer_approval (template.yaml): a call that began to tell the run before is done or dead.
 TELLING = timedelta(minutes=1)
 
-# Gives the answer to the run by its task token; False if the run waits no more.
+# Tells the run the result by its task token; False if the run no longer waits.
 type TellRun = Callable[[str, Mapping[str, Any]], bool]
 
 
 class ApprovalContended(OptimizerError, RuntimeError):
-    """The question was changed by others at every attempt to close it; a later attempt can succeed."""
+    """Others changed the approval request at every attempt to write it; a later attempt can succeed."""
 
 
 def settle(store: RunStore, answered: Approval, now: datetime, tell_run: TellRun) -> Approval:
-    """Record an answered question with its changes and tell the run; returns the question as it then is.
+    """Record the result of an approval request with its changes and tell the run; return the request as it then is.
 
-    One call at a time tells it, and records before that it is about to. If it dies in between, a later call cannot tell
-    a run that has gone on from one that has ended, and lets the answer stand. Where nobody had begun to tell it, a run
-    that waits no more has ended, and the answer is taken back.
+    A request that is still open, or whose run has been told, is returned unchanged. One call at a time tells the run,
+    and records first that it is about to. If that call dies, a later one cannot distinguish a run that has gone on from
+    one that has ended, and lets the responses stand. If nobody had begun to tell it, a run that no longer waits has
+    ended: its request is closed and its changes are rejected.
     """
     if answered.status is not ApprovalStatus.ANSWERED or answered.given_back_at is not None:
         return answered
@@ -38,7 +39,7 @@ def settle(store: RunStore, answered: Approval, now: datetime, tell_run: TellRun
         return answered
     telling = answered.giving_back(now)
     if not store.replace_approval(answered, telling):
-        # Another call settles the same answer, or the run's own time limit closed it.
+        # Another call settles the same request, or the run's own time limit closed it.
         return store.approval(answered.run_id) or answered
     told = tell_run(telling.task_token, {"outcome": "answered", **telling.answers()})
     if not told and first_time:
@@ -49,31 +50,33 @@ def settle(store: RunStore, answered: Approval, now: datetime, tell_run: TellRun
     return done
 
 
-def close(store: RunStore, asked: Approval, status: ApprovalStatus, now: datetime, message: str) -> Approval:
-    """Close a question whose run waits no more: nothing that it asked about is made."""
+def close(store: RunStore, approval: Approval, status: ApprovalStatus, now: datetime, message: str) -> Approval:
+    """Close an approval request whose run no longer waits, and reject its changes."""
     for _ in range(5):
-        if asked.status in (ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN):
+        if approval.status in (ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN):
             break
-        closed = asked.close(status, now)
-        if store.replace_approval(asked, closed):
-            asked = closed
+        closed = approval.close(status, now)
+        if store.replace_approval(approval, closed):
+            approval = closed
             break
-        asked = store.approval(asked.run_id) or asked
+        approval = store.approval(approval.run_id) or approval
     else:
-        raise ApprovalContended(f"the question of run {asked.run_id} changed again and again; try again")
-    reject(store, asked.run_id, asked.changes, now, message)
-    return asked
+        raise ApprovalContended(
+            f"The approval request of run {approval.run_id} changed at each of 5 attempts; try again."
+        )
+    reject(store, approval.run_id, approval.changes, now, message)
+    return approval
 
 
-def reject(store: RunStore, run_id: str, asked_about: Collection[str], now: datetime, message: str) -> int:
-    """Reject what waits for a person in this run, and of `asked_about` also what was approved. Returns how many."""
+def reject(store: RunStore, run_id: str, requested: Collection[str], now: datetime, message: str) -> int:
+    """Reject the changes of a run that wait for approval, and approved ones of `requested`; return how many."""
     waiting = {
         stored.change.id
         for stored in store.changes_of(run_id)
         if stored.status is Status.AWAITING_APPROVAL
-        or (stored.status is Status.APPROVED and stored.change.id in asked_about)
+        or (stored.status is Status.APPROVED and stored.change.id in requested)
     }
     for change_id in waiting:
-        frm = {Status.AWAITING_APPROVAL} | ({Status.APPROVED} if change_id in asked_about else set())
-        store.move(change_id, Status.REJECTED, now, frm=frm, message=message)
+        rejectable = {Status.AWAITING_APPROVAL} | ({Status.APPROVED} if change_id in requested else set())
+        store.move(change_id, Status.REJECTED, now, frm=rejectable, message=message)
     return len(waiting)

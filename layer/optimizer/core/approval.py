@@ -1,4 +1,4 @@
-"""The question that a run asks people, and what makes an answer to it valid. Pure: storing it is `runs.RunStore`."""
+"""The approval request of a run, and the rules by which a response to it counts. Pure: store.RunStore stores it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,16 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from optimizer.core.errors import OptimizerError
-
-# Whom the only link is for where the policy lists no approvers.
+# The approver of the only link if the policy lists none.
 ANYONE = "anyone"
 LONGEST_NAME = 80
 LONGEST_REASON = 500
 
 
 class ApprovalStatus(StrEnum):
-    """Where the question is; it is answered once."""
+    """The status of an approval request; it is answered once."""
 
     PENDING = "pending"
     ANSWERED = "answered"
@@ -24,29 +22,32 @@ class ApprovalStatus(StrEnum):
 
 
 class AnswerRefused(OptimizerError, ValueError):
-    """The answer does not count; the message says why."""
+    """A response does not count; the message says why."""
 
 
 class AlreadyAnswered(AnswerRefused):
-    """The question is closed, or this approver has answered it."""
+    """The approval request is closed, or this approver has responded."""
 
 
 class ApprovalExpired(AnswerRefused):
-    """The time to answer is over."""
+    """The time to respond is over."""
 
 
 class DifferentPlan(AnswerRefused):
-    """The answer was given to another plan than the one that is asked about."""
+    """The response is for another plan than that of the approval request."""
 
 
 class NotAsked(AnswerRefused):
-    """The answer names a change that the question does not hold, or comes from somebody who was not asked."""
+    """The response names a change outside of the approval request, or comes from somebody who is not an approver."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one approver said. `approver` is whose link or name it was, `by` the name that was typed, `channel` "link"
-    or "iam", `origin` where it came from (address and browser, or the ARN of the caller)."""
+    """The response of one approver.
+
+    `approver` is the name in the policy, `by` the name that was typed, `channel` "link" or "iam", `origin` the address
+    and browser or the ARN of the caller.
+    """
 
     approver: str
     by: str
@@ -59,9 +60,12 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Changes that wait for people. `digest` is the plan's: an answer counts for exactly that plan. `changes` maps each
-    change's id to its tuner, `change_digests` to its digest. `needed` of the `approvers` must approve a change; one of
-    them rejects it alone. `giving_back_at`: when the run was last about to be told; `given_back_at`: when it was."""
+    """The approval request of a run.
+
+    `digest` is that of the plan: a response counts for exactly that plan. `changes` maps each change's id to its tuner,
+    `change_digests` to its digest. `needed` of the `approvers` must approve a change; one rejection rejects it.
+    `giving_back_at`: when a call was last about to tell the run; `given_back_at`: when the run was told.
+    """
 
     run_id: str
     plan_key: str
@@ -81,20 +85,24 @@ class Approval:
     given_back_at: datetime | None = None
 
     def answer(self, vote: Vote, digest: str) -> "Approval":
-        """The question with one more answer: what an approver does not approve is rejected. AnswerRefused otherwise."""
+        """Return the request with one more response, which rejects what it does not approve; raises AnswerRefused."""
         if self.status is not ApprovalStatus.PENDING:
-            raise AlreadyAnswered(f"Run {self.run_id} waits for no answer any more: it was {self.status.value}.")
+            raise AlreadyAnswered(f"The approval request of run {self.run_id} is closed: {self.status.value}.")
         if vote.at >= self.expires_at:
-            raise ApprovalExpired(f"Run {self.run_id} could be answered until {self.expires_at:%Y-%m-%d %H:%M %Z}.")
+            raise ApprovalExpired(
+                f"The approval request of run {self.run_id} expired on {self.expires_at:%Y-%m-%d %H:%M %Z}."
+            )
         if digest != self.digest:
-            raise DifferentPlan(f"The plan of run {self.run_id} is not the one that was answered.")
+            raise DifferentPlan(f"The plan of run {self.run_id} is not the one that the response is for.")
         if vote.approver not in self.approvers:
-            raise NotAsked(f"Run {self.run_id} does not ask {vote.approver}; it asks {', '.join(self.approvers)}.")
+            raise NotAsked(
+                f"{vote.approver} is not an approver of run {self.run_id}; approvers: {', '.join(self.approvers)}."
+            )
         if self.vote_of(vote.approver):
-            raise AlreadyAnswered(f"{vote.approver} has answered run {self.run_id}; an answer counts once.")
+            raise AlreadyAnswered(f"{vote.approver} has responded to run {self.run_id}; a response counts once.")
         unknown = sorted(set(vote.approved) - set(self.changes))
         if unknown:
-            raise NotAsked(f"Run {self.run_id} does not ask about {', '.join(unknown)}.")
+            raise NotAsked(f"The approval request of run {self.run_id} does not contain {', '.join(unknown)}.")
         vote = _checked(vote)
         voted = replace(self, votes=(*self.votes, vote))
         if voted.outstanding == 0:
@@ -102,12 +110,12 @@ class Approval:
         return voted
 
     def vote_of(self, approver: str) -> Vote | None:
-        """What this approver said, if anything."""
+        """Return the response of this approver, or None."""
         return next((vote for vote in self.votes if vote.approver == approver), None)
 
     @property
     def outstanding(self) -> int:
-        """How many answers are still wanted: none once nothing is left that everybody so far has approved."""
+        """Return how many responses are still needed: none once no change is left that all responses approve."""
         return max(0, self.needed - len(self.votes)) if self._agreed else 0
 
     @property
@@ -116,34 +124,34 @@ class Approval:
 
     @property
     def approved(self) -> tuple[str, ...]:
-        """The changes that may be made: those that everybody who was needed has approved."""
+        """Return the changes that may be applied: those that all needed responses approve."""
         return tuple(sorted(self._agreed)) if self.status is ApprovalStatus.ANSWERED else ()
 
     def verdict_on(self, change_id: str) -> str:
-        """One sentence for the record of a change: who approved or rejected it, and why."""
+        """Return a sentence for the record of a change: who approved or rejected it, and why."""
         if change_id in self.approved:
-            return f"Approved by {'; '.join(_said(vote) for vote in self.votes)}."
-        against = [_said(vote) for vote in self.votes if change_id not in vote.approved]
-        return f"Rejected by {'; '.join(against)}." if against else "Not approved by as many as were needed."
+            return f"Approved by {'; '.join(_name_and_reason(vote) for vote in self.votes)}."
+        against = [_name_and_reason(vote) for vote in self.votes if change_id not in vote.approved]
+        return f"Rejected by {'; '.join(against)}." if against else "Approved by too few approvers."
 
     def ask_again(self, task_token: str, asked_at: datetime, expires_at: datetime) -> "Approval":
-        """The question of a run that waits anew, with the answers it has: the newer task token counts."""
+        """Return the request of a run that waits anew, with its responses and the newer task token."""
         return replace(self, task_token=task_token, asked_at=asked_at, expires_at=expires_at)
 
     def close(self, status: ApprovalStatus, now: datetime) -> "Approval":
-        """The question as it is when the run waits no more, for whatever reason: nothing is approved."""
+        """Return the request closed without approval, because the run no longer waits."""
         return replace(self, status=status, closed_at=now)
 
     def giving_back(self, now: datetime) -> "Approval":
-        """The run is about to be told."""
+        """Return the request with a record that the run is about to be told."""
         return replace(self, giving_back_at=now)
 
     def given_back(self, now: datetime) -> "Approval":
-        """The run has been told; its task token has served."""
+        """Return the request with a record that the run was told, without the task token."""
         return replace(self, given_back_at=self.given_back_at or now, task_token="")
 
     def answers(self) -> dict[str, list[dict[str, str]]]:
-        """`{"approved": [{"change_id", "tuner"}], "rejected": [...]}`, as the state machine reads it."""
+        """Return `{"approved": [{"change_id", "tuner"}], "rejected": [...]}`, as the state machine reads it."""
         pairs = [{"change_id": change_id, "tuner": tuner} for change_id, tuner in sorted(self.changes.items())]
         return {
             "approved": [pair for pair in pairs if pair["change_id"] in self.approved],
@@ -151,12 +159,12 @@ class Approval:
         }
 
     def shows(self, digests: Mapping[str, str]) -> bool:
-        """Whether changes with these digests are exactly those that are asked about."""
+        """Return whether changes with these digests are exactly those of the request."""
         return dict(digests) == dict(self.change_digests)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Approval":
-        """Read `canonical.plain(approval)` back."""
+        """Read `canonical_json.plain(approval)`."""
         times = {name: document[name] for name in ("closed_at", "giving_back_at", "given_back_at")}
         return cls(
             **{
@@ -174,13 +182,13 @@ class Approval:
 def _checked(vote: Vote) -> Vote:
     by, reason = " ".join(vote.by.split()), vote.reason.strip()
     if not by:
-        raise AnswerRefused("An answer needs the name of who gives it.")
+        raise AnswerRefused("A response needs the name of the person who gives it.")
     if len(by) > LONGEST_NAME or len(reason) > LONGEST_REASON:
         raise AnswerRefused(f"A name has at most {LONGEST_NAME} characters, a reason {LONGEST_REASON}.")
     return replace(vote, by=by, reason=reason, approved=tuple(sorted(set(vote.approved))))
 
 
-def _said(vote: Vote) -> str:
+def _name_and_reason(vote: Vote) -> str:
     who = vote.by if vote.approver == ANYONE else f"{vote.by} ({vote.approver})"
     return f"{who}: {vote.reason.rstrip('.')}" if vote.reason else who
 
@@ -191,5 +199,5 @@ def _vote(document: Mapping[str, Any]) -> Vote:
 
 
 def approvers_named(approvers: Collection[str]) -> tuple[str, ...]:
-    """Who is asked, where the policy lists these."""
+    """Return the approvers of a request if the policy lists these."""
     return tuple(approvers) or (ANYONE,)

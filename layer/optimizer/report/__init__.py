@@ -1,4 +1,4 @@
-"""What people are told: the report of a run, the outcome of a change, the review of a quarter."""
+"""Messages and pages for people: the report of a run, the outcome of a change, the review of a quarter."""
 
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from optimizer.report.summary import Line as Line
     from optimizer.report.summary import line as line
     from optimizer.report.text import reason as reason
+    from optimizer.report.text import saves_or_costs as saves_or_costs
     from optimizer.report.text import sentence as sentence
-    from optimizer.report.text import usd as usd
     from optimizer.report.write_pages import render_part as render_part
 else:
     __getattr__ = lazy_exports(
@@ -45,8 +45,8 @@ else:
             ),
             "text": (
                 "reason",
+                "saves_or_costs",
                 "sentence",
-                "usd",
             ),
             "write_pages": ("render_part",),
         },

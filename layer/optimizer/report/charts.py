@@ -1,6 +1,6 @@
 """Charts as inline SVG, drawn by pygal and coloured by the page's own style sheet; no script, nothing external.
 
-Each has a title and a description for those who cannot see it. Numbers that are not known (None) are left out.
+Each has a title for readers who cannot see it. Numbers that are not known (None) are left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ _OPTIONS: Mapping[str, Any] = {
     "legend_at_bottom": True,
     "legend_box_size": 10,
     "disable_xml_declaration": True,
-    "no_data_text": "nothing known",
+    "no_data_text": "no data",
     "include_x_axis": True,
     "truncate_legend": -1,
     "max_scale": 7,
@@ -45,20 +45,20 @@ _OPTIONS: Mapping[str, Any] = {
 
 
 def forecast(made: Mapping[str, Any], band: float) -> Markup:
-    """Calls an hour: the forecast with its band, and what came of it."""
+    """Draw calls an hour: the forecast with its prediction interval, and the actual calls where they are known."""
     chart = pygal.XY(**{**_OPTIONS, "x_labels": _hours(made["from"], len(made["expected"]), 3)})
     edges = [*enumerate(made["high"]), *reversed(list(enumerate(made["low"])))]
-    chart.add(f"{band:.0%} expected within", [*edges, edges[0]], fill=True)
+    chart.add(f"{band:.0%} prediction interval", [*edges, edges[0]], fill=True)
     chart.add("forecast", list(enumerate(made["expected"])))
-    came = _known(enumerate(made["came"]))
-    if came:
-        chart.add("came", came, show_dots=True, dots_size=3)
-    said = f"forecast from {made['from'][:16].replace('T', ' ')} on, by the hour"
-    return _svg(chart, f"Calls an hour: {said}", "band-chart")
+    actual = _known(enumerate(made["came"]))
+    if actual:
+        chart.add("actual", actual, show_dots=True, dots_size=3)
+    start = made["from"][:16].replace("T", " ")
+    return _svg(chart, f"Calls an hour: forecast from {start} on, by the hour", "band-chart")
 
 
 def need(week: Mapping[str, Any], held_before: Sequence[float] | None, held_after: Sequence[float] | None) -> Markup:
-    """Environments needed in each hour of the last week, and how many are provisioned in each."""
+    """Draw the environments needed and provisioned in each hour of the last week."""
     hours = len(week["mean"])
     chart = pygal.XY(**{**_OPTIONS, "x_labels": _hours(week["from"], hours, 24), "include_x_axis": True})
     chart.add("most needed at once", _known(enumerate(week["most"])))
@@ -75,7 +75,7 @@ def by_memory(
     value: str,
     marked: Sequence[tuple[str, float, float | None]],
 ) -> Markup:
-    """A quantity against memory: the sizes seen, with the interval of each where it is known, and those `marked`
+    """Draw a quantity against memory: the sizes seen, with the interval of each where it is known, and those `marked`
     (name, MB, value)."""
     options = {**_OPTIONS, "width": 380, "height": 280, "stroke": False, "show_dots": True, "dots_size": 5}
     xs = sorted({*(size["memory_mb"] for size in sizes), *(mb for _, mb, _ in marked)})
@@ -99,7 +99,7 @@ def by_memory(
 
 
 def bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> Markup:
-    """Horizontal bars, one group for each name."""
+    """Draw horizontal bars, one group for each name."""
     height = 90 + 26 * len(names) * max(1, len(series))
     chart = pygal.HorizontalBar(**{**_OPTIONS, "height": height, "x_labels": list(names), "truncate_label": 30})
     for name, values in series.items():
@@ -108,7 +108,7 @@ def bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float |
 
 
 def curve(title: str, points: Sequence[Point], marked: Mapping[str, Point], x_title: str) -> Markup:
-    """One quantity against another, with some points of it named."""
+    """Draw one quantity against another, with some points named."""
     chart = pygal.XY(**{**_OPTIONS, "x_title": x_title, "show_dots": True, "dots_size": 3})
     chart.add("hit ratio", list(points))
     for name, point in marked.items():
@@ -117,7 +117,7 @@ def curve(title: str, points: Sequence[Point], marked: Mapping[str, Point], x_ti
 
 
 def lines(title: str, labels: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> Markup:
-    """Values over time."""
+    """Draw values over time."""
     chart = pygal.Line(
         **{**_OPTIONS, "x_labels": list(labels), "show_dots": True, "dots_size": 3, "truncate_label": -1}
     )
@@ -129,19 +129,19 @@ def lines(title: str, labels: Sequence[str], series: Mapping[str, Sequence[float
 def _svg(chart: Any, title: str, kind: str) -> Markup:
     titles = [series for series in chart.raw_series if series[1].get("title") is not None]
     chart.show_legend = len(titles) > 1
-    # All in one row: pygal would leave no room for fewer than there are columns.
+    # pygal leaves no room for fewer legends than there are columns, so all are in one row.
     chart.legend_at_bottom_columns = max(1, len(titles))
     root = chart.render_tree()
     for comment in [child for child in root if not isinstance(child.tag, str)]:
         root.remove(comment)
-    # The page scrolls where it must; the picture itself follows the width.
+    # The picture follows the width of the page, which scrolls if it must.
     for name in ("width", "height"):
         root.attrib.pop(name, None)
     root.set("class", f"chart {kind}")
     root.set("role", "img")
     root.set("aria-label", title)
     for parent in list(root.iter()):
-        # Ids would be there once for each picture of the page.
+        # An id must be unique on the page, which has several pictures.
         parent.attrib.pop("id", None)
         for child in list(parent):
             # pygal's hints for its script, repeated labels and empty style sheets.
@@ -156,12 +156,12 @@ def _svg(chart: Any, title: str, kind: str) -> Markup:
 def _hours(start: str, hours: int, every: int) -> list[dict[str, Any]]:
     first = datetime.fromisoformat(start)
     moments = [(hour, first + timedelta(hours=hour)) for hour in range(hours)]
-    said = [(hour, at) for hour, at in moments if (at.hour == 0 if every == 24 else at.hour % every == 0)]
-    return [{"value": hour, "label": f"{at:%a}" if at.hour == 0 else f"{at:%H:%M}"} for hour, at in said]
+    labelled = [(hour, at) for hour, at in moments if (at.hour == 0 if every == 24 else at.hour % every == 0)]
+    return [{"value": hour, "label": f"{at:%a}" if at.hour == 0 else f"{at:%H:%M}"} for hour, at in labelled]
 
 
 def _apart(values: Sequence[float], least: float) -> list[float]:
-    """Those far enough from the one before to be read."""
+    """Return the values that are far enough apart for their labels."""
     kept: list[float] = []
     for value in values:
         if not kept or value - kept[-1] >= least:

@@ -1,4 +1,4 @@
-"""Collect what a run or a change did, store it as a report, and publish it."""
+"""Collect the facts about a run or a change, store the report and publish the message."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sns import SNSClient
 
-# Of the JSON in which Lambda says how a function failed, cut after 300 characters.
-_SAID = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')
+# The message in the JSON in which Lambda says how a function failed, cut after 300 characters.
+_ERROR_MESSAGE = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')
 _MOST_ENDED = 500
 HTML = "text/html; charset=utf-8"
 _SEVERITY = {Status.KEPT: "info", Status.FAILED: "error"}
@@ -36,14 +36,14 @@ _COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The message's id, and what is to be counted because of it: nothing where it had been sent before."""
+    """A published message: its id, and metrics to count; none if it had been sent before."""
 
     message_id: str
     counts: Mapping[str, float]
 
 
 def counted(report: Report) -> dict[str, float]:
-    """The metrics of a run."""
+    """Return the metrics of a run."""
     return {
         "RunsSucceeded": 1.0,
         "ChangesMade": float(len(report.changed)),
@@ -63,34 +63,34 @@ def publish_run(
     now: datetime,
     link: Callable[[str], tuple[str, datetime]] | None = None,
 ) -> Published:
-    """Write the report, publish it, record the run's end. `link`: the address at which the
-    report of a run can be read, and until when.
+    """Write the report, publish the message and record the run's end.
 
-    Run again it sends no second message, and leaves the report as the message said it.
+    `link` returns the address of a run's report and until when it can be read. Called again, this sends no second
+    message and does not write the report again.
     """
-    seen = seen_by(documents, run_id)
+    findings = read_findings(documents, run_id)
     ended = store.ended_since(now - timedelta(days=Proved().days), _MOST_ENDED)
     run = store.run(run_id)
     report = summarise(
         run,
         store.changes_of(run_id),
-        seen.no_changes,
-        {**run.get("left_out", {}), **seen.failed},
+        findings.no_changes,
+        {**run.get("left_out", {}), **findings.failed},
         now,
-        without_metrics=seen.without_metrics,
+        without_metrics=findings.without_metrics,
         notes=[_batch(failed) for failed in failed_batches],
-        proved=prove(ended, seen.facts(), now),
+        proved=prove(ended, findings.facts(), now),
     )
     published = store.start_publication(f"RUN#{run_id}", now)
     found = link(run_id) if link else None
     message = text.body(report, *(found or ()))
     if not published.message_id:
         documents.write(f"runs/{run_id}/report.json", report)
-        # Whoever may read the bucket needs no link, and nobody is to find one there.
+        # Nobody may find a link in the bucket: it would give others the right to read the report.
         kept = text.body(report).encode()
         documents.write_bytes(f"runs/{run_id}/report.txt", kept, "text/plain; charset=utf-8")
         documents.write_bytes(f"runs/{run_id}/report/index.html", run_page(report).encode(), HTML)
-    said = Message(
+    finished = Message(
         "Run finished",
         text.subject(report),
         message,
@@ -100,20 +100,20 @@ def publish_run(
         report.tuners,
         {**message_attributes.of_run(report), **(link_details(*found) if found else {})},
     )
-    message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", said, now)
+    message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", finished, now)
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
     return Published(message_id, {} if published.message_id else counted(report))
 
 
 def link_details(url: str, ends: datetime) -> dict[str, str]:
-    """What programs are told of a link."""
+    """Return the fields of a link for programs."""
     return {"report_url": url, "report_url_expires_at": ends.isoformat()}
 
 
 def publish_change(
     store: RunStore, sns: "SNSClient", events: "EventBridgeClient", topic_arn: str, change_id: str, now: datetime
 ) -> Published:
-    """Publish how the watch of a change ended."""
+    """Publish the outcome of a change."""
     stored = store.change(change_id)
     shown = line(stored)
     severity = _SEVERITY.get(stored.status, "warning")
@@ -127,19 +127,22 @@ def publish_change(
         (stored.change.tuner.value,),
         message_attributes.of_change(shown),
     )
-    # A change that was kept may be taken back later, which is news once more.
+    # A change that was kept may be rolled back later, which is a message of its own.
     again = "#REVERTED" if stored.status is Status.REVERTED and Status.KEPT in stored.times else ""
     about = f"CHANGE#{change_id}{again}"
-    told_before = bool(store.start_publication(about, now).message_id)
+    sent_before = bool(store.start_publication(about, now).message_id)
     message_id = publish_once(sns, events, store, topic_arn, about, message, now)
     counts = _COUNTED.get(stored.status)
-    return Published(message_id, {counts: 1.0} if counts and not told_before else {})
+    return Published(message_id, {counts: 1.0} if counts and not sent_before else {})
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What the planners left alone, what they or the analysis could not look at, functions without any metrics; the
-    evidence of every decision by target and tuner, and the calls a day by function."""
+class _Findings:
+    """Findings of a run's analysis and planners.
+
+    `no_changes`: where no change was proposed. `failed`: resources that could not be checked, with the reason.
+    `evidence`: by target and tuner. `calls_day`: by function.
+    """
 
     no_changes: list[Mapping[str, Any]] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -148,23 +151,23 @@ class _Seen:
     calls_day: dict[str, float | None] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Facts]:
-        """By target."""
+        """Return the facts by target."""
         return {target: Facts(self.calls_day.get(target), found) for target, found in self.evidence.items()}
 
 
-def seen_by(documents: Documents, run_id: str) -> _Seen:
-    """What the planners of a run wrote."""
-    seen = _Seen()
+def read_findings(documents: Documents, run_id: str) -> _Findings:
+    """Read the findings of a run's analysis and planners."""
+    findings = _Findings()
     for folder in ("traffic", "proposals"):
         for document in at_once(documents.read, documents.keys(f"runs/{run_id}/{folder}/")):
-            seen.no_changes += document.get("no_changes", [])
-            seen.failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
+            findings.no_changes += document.get("no_changes", [])
+            findings.failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
             for item in (*document.get("no_changes", []), *document.get("changes", [])):
-                seen.evidence.setdefault(item["target"], {})[item["tuner"]] = item.get("evidence") or {}
+                findings.evidence.setdefault(item["target"], {})[item["tuner"]] = item.get("evidence") or {}
             functions = document.get("functions", {})
-            seen.without_metrics += [name for name, traffic in functions.items() if not traffic["days"]]
-            seen.calls_day |= {found["function_arn"]: found["invocations_day"] for found in functions.values()}
-    return seen
+            findings.without_metrics += [name for name, traffic in functions.items() if not traffic["days"]]
+            findings.calls_day |= {found["function_arn"]: found["invocations_day"] for found in functions.values()}
+    return findings
 
 
 def _name(target: str) -> str:
@@ -173,6 +176,6 @@ def _name(target: str) -> str:
 
 def _batch(failed: Mapping[str, Any]) -> str:
     where = f" in {failed['state']}" if failed.get("state") else ""
-    said = _SAID.search(str(failed.get("cause") or ""))
-    why = ": " + said[1].replace("\\n", " ").replace('\\"', '"') if said else "."
+    message = _ERROR_MESSAGE.search(str(failed.get("cause") or ""))
+    why = ": " + message[1].replace("\\n", " ").replace('\\"', '"') if message else "."
     return f"Batch {failed.get('batch', '?')} failed{where}: {failed.get('error') or 'unknown error'}{why}"

@@ -10,14 +10,14 @@ from optimizer.warmups import count_pings
 
 
 def what(change: Change) -> str:
-    """`memory 512 -> 768 MB`: the numbers that its guardrails read."""
+    """Return a change as a phrase, such as `memory 512 -> 768 MB`: the numbers that its guardrails read."""
     before, after = change.before, change.after
     match change.tuner:
         case Tuner.MEMORY:
             return f"memory {_value(before.get('memory_mb'))} -> {_value(after.get('memory_mb'))} MB"
         case Tuner.WARMUPS:
             if not after.get("pings"):
-                return "warm-ups taken away"
+                return "warm-ups removed"
             most = after.get("most_environments")
             environments = "one environment" if most == 1 else f"at most {_value(most)} environments"
             return f"{_pings(after)} of {environments}"
@@ -35,13 +35,13 @@ def what(change: Change) -> str:
 
 
 def _pings(after: Mapping[str, Any]) -> str:
-    """`82 warm-up pings`; a ping of several environments is one."""
+    """Return the number of pings, such as `82 warm-up pings`; a ping of several environments counts once."""
     pings = count_pings(after["schedule"]) if after.get("schedule") else after["pings"]
     return f"{_value(pings)} warm-up {'ping' if pings == 1 else 'pings'}"
 
 
 def _held(part: Mapping[str, Any]) -> str:
-    """`3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin`, or the number of environments."""
+    """Return the environments: `3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin`, or their number."""
     if part.get("timetable"):
         return Timetable.from_document(part["timetable"]).words()
     return f"{_value(part.get('environments'))} environments at all times"

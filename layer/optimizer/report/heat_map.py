@@ -10,15 +10,15 @@ _LEVELS = 7
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """For each day its name and its 24 cells: the level, 0 to 6 or `n` where nothing is known, and the calls in words.
-    most: the largest number of calls in an hour."""
+    """Days with their 24 cells: the level, 0 to 6 or `n` for no data, and the calls in words. `most`: the most calls in
+    an hour."""
 
     rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     most: str
 
 
 def levels(week: Sequence[Sequence[float | None]]) -> Heat | None:
-    """Levels by the square root, so that the small differ too; None where nothing at all is known."""
+    """Return levels by the square root, so that small numbers differ too; None if there is no data at all."""
     known = [calls for day in week for calls in day if calls is not None]
     if not known:
         return None
@@ -39,4 +39,4 @@ def _level(calls: float | None, most: float) -> str:
 
 
 def _words(calls: float | None) -> str:
-    return "not known" if calls is None else f"{calls:g}"
+    return "no data" if calls is None else f"{calls:g}"

@@ -1,4 +1,4 @@
-"""Answers of show_report: a page of a report for whoever has a link to it."""
+"""Responses of show_report: a page of a report for whoever has a link to it."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -26,29 +26,32 @@ _PLAIN = (
 def respond_to_report_request(
     event: Mapping[str, Any], documents: Documents, is_valid: Callable[[ReportLink, bytes], bool], now: datetime
 ) -> dict[str, Any]:
-    """The answer to a request of the function URL (payload format 2.0). Nothing is read before the link is verified."""
+    """Return the response to a request of the function URL (payload format 2.0).
+
+    Nothing is read before the link is verified.
+    """
     context = event.get("requestContext")
     http = context.get("http") if isinstance(context, dict) else None
     method = http.get("method") if isinstance(http, dict) else None
     if method not in ("GET", "HEAD"):
-        return _refusal(405, "Not possible", "This page can only be read.", {"Allow": "GET, HEAD"})
+        return _error_page(405, "Method not allowed", "This page can only be read.", {"Allow": "GET, HEAD"})
     asked = parse(str(event.get("rawPath") or ""))
     if asked is None:
-        return _refusal(404, "No such page", "The address is not complete. Open the link of the message once more.")
+        return _error_page(404, "No such page", "The address is incomplete. Open the link of the message again.")
     if asked.link.expires_at <= now.timestamp():
-        return _refusal(410, "This link has expired", "Ask for the report with: optimizer report RUN")
+        return _error_page(410, "This link has expired", "Fetch the report with: optimizer report RUN")
     if not is_valid(asked.link, asked.mac):
-        return _refusal(403, "This link is not valid", "Open the link of the message once more.")
+        return _error_page(403, "This link is not valid", "Open the link of the message again.")
     folder = f"runs/{asked.link.run_id}"
     try:
         key = f"{folder}/report.json" if asked.file == "report.json" else f"{folder}/report/{asked.file}"
         body = documents.read_bytes(key).decode()
     except NoSuchDocument:
-        return _refusal(404, "No such page", "There is no page of this name in the report of the run.")
+        return _error_page(404, "No such page", "The report of the run has no page of this name.")
     kind = _TYPES[asked.file.rpartition(".")[2]]
     return {"statusCode": 200, "headers": {**_HEADERS, "Content-Type": kind}, "body": body if method == "GET" else ""}
 
 
-def _refusal(status: int, title: str, text: str, more: Mapping[str, str] | None = None) -> dict[str, Any]:
+def _error_page(status: int, title: str, text: str, more: Mapping[str, str] | None = None) -> dict[str, Any]:
     headers = {**_HEADERS, "Content-Type": _TYPES["html"], **(more or {})}
     return {"statusCode": status, "headers": headers, "body": _PLAIN.format(title=title, text=text)}

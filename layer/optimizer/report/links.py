@@ -1,6 +1,6 @@
 """Links to the report of a run: whoever has one can read that run's pages, until it expires.
 
-A link of S3 itself would end with the credentials that signed it, hours later and without a word. This one names its
+A presigned link of S3 would end with the credentials that signed it, hours later and without notice. This one names its
 end and is signed inside KMS; publish_results may only sign, show_report may only verify.
 """
 
@@ -19,32 +19,32 @@ _PATH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReportLink:
-    """Leave to read the report of a run until `expires_at` (Unix time, seconds)."""
+    """The right to read the report of a run until `expires_at` (Unix time, seconds)."""
 
     run_id: str
     expires_at: int
 
     def signed_bytes(self) -> bytes:
-        """What the signature covers."""
+        """Return the bytes that the signature covers."""
         return f"report {self.run_id} {self.expires_at}".encode()
 
     @property
     def ends(self) -> datetime:
-        """As a time."""
+        """Return the end as a time."""
         return datetime.fromtimestamp(self.expires_at, UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody asks for with a link: a file below the report, as yet unverified."""
+class ReportRequest:
+    """A request for a file of a report; its link is not verified yet."""
 
     link: ReportLink
     mac: bytes
     file: str
 
 
-def parse(path: str) -> Asked | None:
-    """The path of a request; None where it is not one of ours."""
+def parse(path: str) -> ReportRequest | None:
+    """Read the path of a request; return None if it has another form than the links of this application."""
     match = _PATH.fullmatch(path)
     if match is None:
         return None
@@ -52,7 +52,7 @@ def parse(path: str) -> Asked | None:
         mac = decode_signature(match["mac"])
     except binascii.Error:
         return None
-    return Asked(ReportLink(match["run"], int(match["expires"])), mac, match["file"])
+    return ReportRequest(ReportLink(match["run"], int(match["expires"])), mac, match["file"])
 
 
 def signed_url(base: str, link: ReportLink, signature: bytes) -> str:

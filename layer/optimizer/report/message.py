@@ -7,9 +7,9 @@ from typing import Any
 
 from optimizer.core import canonical_json
 
-# Programs read JSON; everything else that a topic can deliver to gets one line.
+# Programs get JSON, mail gets text, and all other protocols of a topic get one line.
 _PROGRAMS = ("sqs", "lambda", "http", "https", "firehose")
-# SNS takes 256 KiB for all protocols together; the text is there for each program and for mail.
+# SNS takes 256 KiB for all protocols together, and each of them contains the text.
 LONGEST_TEXT = 16_000
 _LARGEST_MESSAGE = 250_000
 
@@ -18,8 +18,8 @@ _LARGEST_MESSAGE = 250_000
 class Message:
     """A message: the text for mail, and for programs `details` beside the fields that filters can use.
 
-    `kind`: what it is about, the detail type of its event, for example "Run finished". `link` goes to whoever gets the
-    message and never on the bus; `approver` is whom it is for, where it is for one person only.
+    `kind` is the detail type of its event, for example "Run finished". `link` is in the message and never on the bus.
+    `approver` names the one person that the message is for, if it is for one only.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Message:
     approver: str = ""
 
     def document(self) -> dict[str, Any]:
-        """What programs get; docs/architecture.md, Messages."""
+        """Return the message for programs; docs/architecture.md, Messages."""
         return {
             "version": 1,
             "kind": self.kind,
@@ -50,18 +50,18 @@ class Message:
         }
 
     def by_protocol(self) -> str:
-        """The message with `MessageStructure` json: mail gets text, programs get JSON, the rest the subject."""
+        """Return the message with `MessageStructure` json: mail gets text, programs get JSON, the rest the subject."""
         document = self.document()
         program = json.dumps(document)
         if len(program) * len(_PROGRAMS) > _LARGEST_MESSAGE - LONGEST_TEXT * 2:
-            # The report has them all.
+            # The report has all changes.
             program = json.dumps({**document, "changes": [], "changes_left_out": True})
-        said = {"default": self.subject, "email": document["text"], **dict.fromkeys(_PROGRAMS, program)}
-        return json.dumps(said)
+        texts = {"default": self.subject, "email": document["text"], **dict.fromkeys(_PROGRAMS, program)}
+        return json.dumps(texts)
 
 
 def shortened(text: str) -> str:
-    """The text, cut at a line where it would be longer than a mail may be."""
+    """Return the text, cut at a line if it is longer than a mail may be."""
     if len(text.encode()) <= LONGEST_TEXT:
         return text
     cut = text.encode()[:LONGEST_TEXT].decode(errors="ignore").rpartition("\n")[0]

@@ -1,4 +1,4 @@
-"""What programs are told of a run or a change beside the text: ids, counts and amounts, few enough for one message."""
+"""Fields of a message for programs: ids, counts and amounts, few enough for one message. Pure."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _MOST_CHANGES = 100
 
 
 def of_run(report: Report) -> dict[str, Any]:
-    """`counts` by section, the amounts of the report, and the first changes of each section."""
+    """Return counts by section, the amounts of the report, and the first changes of each section."""
     lines = [line for name in SECTIONS for line in getattr(report, name)]
     return {
         "targets": report.targets,
@@ -25,7 +25,7 @@ def of_run(report: Report) -> dict[str, Any]:
 
 
 def of_change(line: Line) -> dict[str, Any]:
-    """Which change, where it is, and what it is expected to do a month (null: not known)."""
+    """Return the change, its status and its estimated effect a month (null: not known)."""
     return {
         "change_id": line.change_id,
         "tuner": line.tuner,

@@ -1,4 +1,4 @@
-"""The report as HTML: a page for the run and one for each target, each a single file without anything external."""
+"""The report as HTML: a page for the run and one for each resource, each a single file without anything external."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -14,24 +14,24 @@ from optimizer.report.resource_document import kind_of, name_of, page_name
 from optimizer.report.review import Review
 from optimizer.report.summary import Line, Report
 
-# A table that nobody scrolls through; report.json has the rest.
+# Nobody scrolls through more; report.json has the rest.
 _MOST = 200
 _LARGEST = 12
 _SECTIONS = (
-    ("Changed, and now watched", "changed"),
-    ("Taken back", "taken_back"),
+    ("Applied, now under observation", "changed"),
+    ("Rolled back", "taken_back"),
     ("Failed", "failed"),
     ("Started and not finished", "unfinished"),
-    ("Waiting for an answer", "waiting"),
+    ("Waiting for approval", "waiting"),
     ("Recommended", "recommended"),
     ("Rejected", "rejected"),
-    ("Refused by a guardrail", "refused"),
+    ("Blocked by a guardrail", "refused"),
 )
 _TONES = {"kept": "good", "watching": "good", "failed": "bad", "reverted": "bad", "refused": "wait", "stale": "wait"}
 
 
 def run_page(report: Report) -> str:
-    """The page of a run."""
+    """Return the page of a run."""
     sections = [(title, lines) for title, name in _SECTIONS if (lines := getattr(report, name))]
     return _ENVIRONMENT.get_template("run.html").render(
         report=report, sections=sections, picture=_amounts(report), most=_MOST
@@ -39,20 +39,23 @@ def run_page(report: Report) -> str:
 
 
 def review_page(made: Review) -> str:
-    """The page of a review."""
+    """Return the page of a review."""
     weeks = [week.week for week in made.weeks]
     pictures = [
         (charts.lines(caption, weeks, {caption: values}), caption)
         for caption, values in (
             ("Calls a day", [week.calls_day for week in made.weeks]),
-            ("Environments if all needed their most at once", [float(week.environments) for week in made.weeks]),
+            (
+                "Environments, if all functions had their peak at once",
+                [float(week.environments) for week in made.weeks],
+            ),
         )
     ]
     return _ENVIRONMENT.get_template("review.html").render(made=made, pictures=pictures)
 
 
 def target_page(document: Mapping[str, Any]) -> str:
-    """The page of a function, database or cache, from its document (see `target`)."""
+    """Return the page of a function, database or cache from its document (resource_document)."""
     picture = document["picture"] or {}
     return _ENVIRONMENT.get_template("target.html").render(
         page=document,
@@ -73,31 +76,28 @@ def _amounts(report: Report) -> Markup | None:
     if not largest:
         return None
     names = [f"{line.target}, {_words(line.tuner)}" for line in largest]
-    amounts = [line.usd_month.estimate if line.usd_month else None for line in largest]
-    return charts.bars("USD a month, of the largest changes and recommendations", names, {"USD a month": amounts})
+    amounts = [-line.usd_month.estimate if line.usd_month else None for line in largest]
+    title = "Estimated and potential savings in USD a month: the largest changes"
+    return charts.bars(title, names, {"savings, USD a month": amounts})
 
 
 def _forecast_caption(made: Mapping[str, Any]) -> str:
     at = datetime.fromisoformat(made["from"])
     ahead = all(value is None for value in made["came"])
-    what = (
-        "The next 24 hours, as forecast now"
+    period = (
+        "The next 24 hours: forecast"
         if ahead
-        else "The last 24 hours: the forecast made before them, and what came"
+        else "The last 24 hours: the forecast made before them, and the actual calls"
     )
-    return f"{what}. From {at:%A} {at:%H:%M} on; method: {made['method']}."
+    return f"{period}. From {at:%A} {at:%H:%M} on; method: {made['method']}."
 
 
 def _memory(memory: Mapping[str, Any] | None) -> list[tuple[Markup, str]]:
     if not memory:
         return []
     drawn = []
-    for value, caption in (("mean_ms", "Mean duration in ms"), ("usd_million", "USD for a million calls")):
-        marked = [
-            (name, memory[key]["memory_mb"], memory[key][value])
-            for name, key in (("now", "now"), ("chosen", "chosen"))
-            if memory[key]
-        ]
+    for value, caption in (("mean_ms", "Mean duration in ms"), ("usd_million", "USD a million calls")):
+        marked = [(key, memory[key]["memory_mb"], memory[key][value]) for key in ("now", "chosen") if memory[key]]
         drawn.append((charts.by_memory(f"{caption}, by memory size", memory["sizes"], value, marked), caption))
     return drawn
 
@@ -114,7 +114,7 @@ def _need(document: Mapping[str, Any]) -> Markup | None:
 
 
 def _by_hour(week: Mapping[str, Any], timetable: Mapping[str, Any] | None, held: float | None) -> list[float] | None:
-    """Environments provisioned in each hour of the picture."""
+    """Return the environments provisioned in each hour of the chart."""
     if timetable is None:
         return None if held is None else [held] * len(week["mean"])
     start, read = datetime.fromisoformat(week["from"]), Timetable.from_document(timetable)
@@ -148,19 +148,17 @@ def _nearest(points: list[tuple[float, float]], at: float) -> float:
 
 
 def _words(name: str) -> str:
-    """`cache_ttls` as people read it."""
+    """Return a key as words: `cache_ttls` as "cache ttls"."""
     return name.replace("_", " ")
 
 
 def _number(value: float | None) -> str:
-    """Three significant digits or more, and no exponent."""
-    if value is None:
-        return "not known"
-    return figure(value)
+    """Return a number with three significant digits or more and no exponent; "-" if it is not known."""
+    return "-" if value is None else figure(value)
 
 
 def _page(item: Line | Mapping[str, Any]) -> str:
-    """Where the page of a decision's target lies, from the run's page."""
+    """Return the path of the page of a change's resource, relative to the run's page."""
     target, tuner = (item.target, item.tuner) if isinstance(item, Line) else (item["target"], item["tuner"])
     return f"{page_name(kind_of(tuner), name_of(target))}.html"
 
@@ -180,12 +178,15 @@ def _environment() -> Environment:
         "number": _number,
         "page": _page,
         "reason": text.reason,
-        "said": text.message,
+        "message": text.message,
         "share": lambda share: f"{share:.0%}",
         "short": lambda target: target.rsplit(":function:", 1)[-1],
         "by_hour": lambda timetable: Timetable.from_document(timetable).words(),
-        "signed": lambda amount: f"{amount:+.2f}",
+        "dollars": text.dollars,
+        "exactly": text.exactly,
+        "savings": text.saves_or_costs,
         "tone": lambda status: _TONES.get(status, "soft"),
+        "status": text.status_words,
         "words": _words,
     }
     environment.filters |= filters

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 SOURCE = "optimizer"
-# Whoever may read the bus may not therefore answer for an approver; the text holds the link too.
+# Readers of the bus must not be able to respond for an approver; the text contains the link, too.
 _NOT_ON_THE_BUS = ("text", "link", "report_url")
 
 
-class EventRefused(OptimizerError, RuntimeError):
-    """EventBridge did not take an event; a later attempt can succeed."""
+class EventNotAccepted(OptimizerError, RuntimeError):
+    """EventBridge did not accept an event; a later attempt can succeed."""
 
 
 def publish_once(
@@ -30,11 +30,10 @@ def publish_once(
     message: Message,
     now: datetime,
 ) -> str:
-    """Publish the message about `RUN#<id>` or `CHANGE#<id>`, and the event of the same, unless they were; returns the
-    message's id.
+    """Publish the message about `RUN#<id>` or `CHANGE#<id>` and its event, once; return the message's id.
 
-    It is recorded before and after. If the Lambda dies between the topic's taking it and the second record, both are
-    sent again: twice is better than never.
+    The publication is recorded before and after. If the Lambda dies between the topic's acceptance and the second
+    record, both are sent again: twice is better than never.
     """
     known = store.start_publication(about, now)
     if known.message_id:
@@ -63,4 +62,6 @@ def _put_event(events: "EventBridgeClient", message: Message, now: datetime) -> 
     )
     if answer.get("FailedEntryCount"):
         (entry,) = answer["Entries"]
-        raise EventRefused(f"EventBridge did not take the event: {entry.get('ErrorCode')} {entry.get('ErrorMessage')}")
+        raise EventNotAccepted(
+            f"EventBridge did not accept the event: {entry.get('ErrorCode')} {entry.get('ErrorMessage')}"
+        )

@@ -1,4 +1,4 @@
-"""Everything that a run knows of one function, database or cache, as one document: what its page shows. Pure."""
+"""The document of one function, database or cache in a run, from which its page is made. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -16,26 +16,26 @@ _MILLION = 1_000_000
 
 
 def kind_of(tuner: str) -> str:
-    """`function`, `database` or `cache`: whose page a tuner's decisions are on."""
+    """Return the kind of resource that a tuner changes: `function`, `database` or `cache`."""
     return _KINDS.get(Tuner(tuner), "function")
 
 
 def kind_of_target(target: str) -> str:
-    """The same, of a target that nothing was proposed for."""
+    """Return the kind of resource of a target without a tuner: `function`, `database` or `cache`."""
     if ":function:" in target:
         return "function"
     return "cache" if target.startswith("cache/") else "database"
 
 
 def name_of(target: str) -> str:
-    """The function's name in an ARN, the database's in `NAME/SCHEMA.TABLE.INDEX`, the cache's in `cache/NAME`."""
+    """Return the name of the function, database or cache in an ARN, `NAME/SCHEMA.TABLE.INDEX` or `cache/NAME`."""
     if ":function:" in target:
         return target.rsplit(":function:", 1)[-1]
     return target.split("/")[1] if target.startswith("cache/") else target.partition("/")[0]
 
 
 def page_name(kind: str, name: str) -> str:
-    """Where the page of a target lies below the run's report, without its ending."""
+    """Return the path of a resource's page below the run's report, without its ending."""
     return f"{kind}s/{name}"
 
 
@@ -48,7 +48,7 @@ def function_document(
     no_changes: Sequence[Json],
     failed: Sequence[str],
 ) -> dict[str, Any]:
-    """`changes`, `no_changes` and `failed` (reasons) are those of this function."""
+    """Return the document of a function. `changes`, `no_changes` and `failed` (reasons) are those of this function."""
     decided = {change.change.tuner: change for change in changes}
     alone = {Tuner(item["tuner"]): item for item in no_changes}
     return {
@@ -65,8 +65,10 @@ def function_document(
 def database_document(
     run_id: str, name: str, changes: Sequence[StoredChange], no_changes: Sequence[Json], failed: Sequence[str]
 ) -> dict[str, Any]:
-    """Sizes of the indexes that something was said of, before and after: as the server said afterwards where it was
-    done, else as expected."""
+    """Return the document of a database, with the sizes of its changed indexes before and after.
+
+    The size afterwards is the server's if the change was applied, else the expected one.
+    """
     sizes = []
     for stored in changes:
         change = stored.change
@@ -84,7 +86,7 @@ def database_document(
 def cache_document(
     run_id: str, name: str, changes: Sequence[StoredChange], no_changes: Sequence[Json], failed: Sequence[str]
 ) -> dict[str, Any]:
-    """For each namespace whose evidence has one, the hit ratio that each TTL would reach."""
+    """Return the document of a cache, with the hit ratio by TTL of each namespace whose evidence has it."""
     curves = []
     for change in (stored.change for stored in changes):
         for namespace, evidence in change.evidence.get("namespaces", {}).items():
@@ -139,7 +141,7 @@ def _common(
 
 
 def _memory(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] | None:
-    """Sizes seen with duration and price of a million calls, and the choice, if one was made."""
+    """Return the sizes seen with duration and price of a million calls, and the chosen size, if there is one."""
     evidence = decided.change.evidence if decided else (alone or {}).get("evidence") or {}
     sizes = evidence.get("sizes")
     if not sizes:
@@ -172,14 +174,14 @@ def _memory(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] 
 
 
 def million_usd(architecture: str, memory_mb: int, mean_ms: float) -> float:
-    """Duration of a million calls at the first tier's price, and the calls themselves."""
+    """Return the price of a million calls: their duration at the first tier's price, and the requests."""
     rate = aws_lambda.rates(architecture).tiers[0].gb_second_usd
     duration = aws_lambda.gb_seconds(memory_mb, Decimal(str(mean_ms))) * rate
     return round(float((duration + aws_lambda.REQUEST_USD) * _MILLION), 4)
 
 
 def _provisioned(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] | None:
-    """Environments held and what they cost, now and as proposed."""
+    """Return the provisioned environments and their price, now and as proposed."""
     if decided:
         change = decided.change
         return {

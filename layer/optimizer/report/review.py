@@ -1,4 +1,4 @@
-"""The review of a quarter: how traffic grew and what it will need, what tuners brought, what rules refused. Pure."""
+"""The review of a quarter: traffic and its forecast, outcomes by tuner, blocked changes by rule. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,15 +12,15 @@ from optimizer.report.savings import Proved
 
 DAYS = 91
 WEEKS_AHEAD = 13
-# Fewer weeks tell no trend from chance.
+# In fewer weeks a trend cannot be told from chance.
 _LEAST_WEEKS = 4
 _MADE = frozenset({Status.WATCHING, Status.KEPT, Status.REVERTED, Status.FAILED, Status.APPLYING, Status.REVERTING})
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewWeek:
-    """What the last good run of a week saw: `calls_day` and `environments` (the most each needed at once) of all
-    `functions` together."""
+    """Traffic of a week, as its last good run saw it: `calls_day` and `environments` (the sum of the peaks) of all
+    `functions`."""
 
     week: str
     functions: int
@@ -30,7 +30,7 @@ class ReviewWeek:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What became of one tuner's proposals."""
+    """Outcomes of one tuner's proposals, counted."""
 
     tuner: str
     proposed: int
@@ -42,8 +42,8 @@ class Tuned:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A quarter. `calls_day_ahead` and `environments_ahead`: in a quarter, if it goes on like this; None where too few
-    weeks are known. `rules`: how often each refused, most first. `advice`: what to look at, in sentences."""
+    """A quarter. `calls_day_ahead` and `environments_ahead` are forecasts for the end of the next one; None: too few
+    weeks. `rules` counts blocked changes by rule, most first. `advice` holds suggestions, a sentence each."""
 
     run_id: str
     since: datetime
@@ -67,7 +67,7 @@ def review(
     changes: Sequence[StoredChange],
     proved: Proved,
 ) -> Review:
-    """`weeks`: oldest first. `runs` and `changes`: those since then."""
+    """Return the review of the quarter from `since` to `until`. `weeks` come oldest first."""
     tuners = tuple(_tuned(tuner, changes) for tuner in sorted({stored.change.tuner.value for stored in changes}))
     rules = Counter(stored.rule for stored in changes if stored.status is Status.REFUSED and stored.rule)
     ended = Counter(str(run["status"]) for run in runs)
@@ -87,13 +87,15 @@ def review(
 
 
 def ahead(values: Sequence[float], digits: int) -> Interval | None:
-    """The value a quarter later on the line through the weeks, never below zero. The slope is the median of those
-    between all pairs (Theil 1950, Sen 1968), which a few odd weeks do not move; its quartiles give the range."""
+    """Return the value a quarter later on the line through the weeks, never below zero; None after too few weeks.
+
+    The slope is the median of those between all pairs (Theil 1950, Sen 1968), which a few odd weeks do not move; its
+    quartiles give the range."""
     count = len(values)
     if count < _LEAST_WEEKS:
         return None
     slopes = sorted((values[b] - values[a]) / (b - a) for a in range(count) for b in range(a + 1, count))
-    # Of the whole line, not of the last week alone, which may be an odd one.
+    # The last week alone may be an odd one, so the level is that of the whole line.
     level = median(values[at] - median(slopes) * (at - (count - 1)) for at in range(count))
     found = [slopes[len(slopes) // 4], median(slopes), slopes[3 * len(slopes) // 4]]
     low, middle, high = (round(max(0.0, level + slope * WEEKS_AHEAD), digits) for slope in found)
@@ -117,14 +119,14 @@ def _advice(tuners: Iterable[Tuned], rules: Counter[str], runs: Counter[str]) ->
         ended, name = tuned.kept + tuned.taken_back, tuned.tuner.replace("_", " ")
         if ended >= 5 and tuned.taken_back > ended / 3:
             yield (
-                f"{tuned.taken_back} of {ended} changes of {name} were taken back: a smaller step or a longer watch "
-                f"would cost less than trying."
+                f"{tuned.taken_back} of {ended} changes of {name} were rolled back: allow smaller steps or a longer "
+                f"observation in the policy."
             )
         if tuned.proposed >= 10 and not tuned.made:
-            yield f"None of {tuned.proposed} proposals of {name} was made: allow some, or turn the tuner off."
+            yield f"None of {tuned.proposed} proposals of {name} was applied: allow some, or turn the tuner off."
     proposed = sum(tuned.proposed for tuned in tuners)
     for rule, times in rules.most_common(3):
         if proposed and times > proposed / 5:
-            yield f"{rule} refused {times} of {proposed} proposals: look whether its threshold still is what you want."
+            yield f"{rule} blocked {times} of {proposed} proposals: check whether its threshold still is what you want."
     if runs["failed"]:
         yield f"{runs['failed']} runs failed: see docs/operations.md, Failed runs."

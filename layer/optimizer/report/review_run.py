@@ -30,11 +30,11 @@ def publish_review(
     now: datetime,
     link: Callable[[str], tuple[str, datetime]] | None = None,
 ) -> str:
-    """Write report.json, report.txt and the page, publish the text, record the run's end; returns the message's id."""
+    """Write report.json, report.txt and the page, publish the mail, record the run's end; return the message's id."""
     since = now - timedelta(days=DAYS)
     runs = [run for run in store.runs(since, _MOST) if run["run_id"] != run_id]
     good = [run for run in runs if run["status"] == "succeeded" and run.get("targets")]
-    facts = collect.seen_by(documents, good[0]["run_id"]).facts() if good else {}
+    facts = collect.read_findings(documents, good[0]["run_id"]).facts() if good else {}
     made = review(
         run_id,
         since,
@@ -74,7 +74,7 @@ def publish_review(
 
 
 def _by_week(runs: Iterable[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The last run of each week, oldest first; `runs` come newest first."""
+    """Return the last run of each week, oldest first; `runs` come newest first."""
     found: dict[str, Mapping[str, Any]] = {}
     for run in runs:
         year, week, _ = run["started_at"].isocalendar()

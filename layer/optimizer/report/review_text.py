@@ -1,49 +1,50 @@
-"""The review of a quarter in plain words, for mail."""
+"""The mail about the review of a quarter."""
 
 from datetime import datetime
 
 from optimizer.core import Interval
 from optimizer.report.review import Review
-from optimizer.report.text import wrap
+from optimizer.report.text import exactly, saves_or_costs, wrap
 
 
 def subject(made: Review) -> str:
-    """One ASCII line under 100 characters."""
-    return f"Optimizer: review of {made.since:%Y-%m-%d} to {made.until:%Y-%m-%d}, {len(made.advice)} things to look at"
+    """Return one ASCII line under 100 characters."""
+    return f"Optimizer: review of {made.since:%Y-%m-%d} to {made.until:%Y-%m-%d}, {len(made.advice)} suggestions"
 
 
 def body(made: Review, url: str = "", ends: datetime | None = None) -> str:
-    """The whole message. `url`: of the page, which can be read until `ends`."""
+    """Return the text of the mail. `url` leads to the page, which can be read until `ends`."""
     runs = ", ".join(f"{number} {status}" for status, number in sorted(made.runs.items())) or "none"
-    parts = [f"What the optimizer did from {made.since:%Y-%m-%d} to {made.until:%Y-%m-%d}. Runs: {runs}."]
+    parts = [f"Review of {made.since:%Y-%m-%d} to {made.until:%Y-%m-%d}. Runs: {runs}."]
     if made.weeks:
         last = made.weeks[-1]
         parts.append(
             f"Now: {last.functions} functions, {last.calls_day:.0f} calls a day, {last.environments} environments if "
-            f"all needed their most at once."
+            f"all functions had their peak at once."
         )
     if made.calls_day_ahead and made.environments_ahead:
         parts.append(
-            f"In a quarter, if it goes on like this: {_range(made.calls_day_ahead)} calls a day, "
+            f"Forecast for the end of the next quarter: {_range(made.calls_day_ahead)} calls a day, "
             f"{_range(made.environments_ahead)} environments."
         )
     else:
-        parts.append("Too few weeks are known to say what the next quarter will need.")
+        parts.append("There are too few weeks of history for a forecast of the next quarter.")
     if made.proved.measured:
         parts.append(
-            f"Measured, of {made.proved.measured} changes: {made.proved.measured_usd_month:+.2f} USD a month; "
-            f"claimed were {made.proved.claimed_usd_month:+.2f} USD."
+            f"Verified, of {made.proved.measured} changes: "
+            f"{saves_or_costs(exactly(made.proved.measured_usd_month))} a month "
+            f"(estimate: {saves_or_costs(exactly(made.proved.claimed_usd_month))})."
         )
     if url and ends:
         parts += ["", f"With pictures, until {ends:%Y-%m-%d %H:%M} UTC for whoever has this link:", url]
-    parts += ["", f"To look at: {len(made.advice)}", *(f"- {line}" for line in made.advice)]
-    parts += ["", "What became of proposals:"]
+    parts += ["", f"Suggestions: {len(made.advice)}", *(f"- {line}" for line in made.advice)]
+    parts += ["", "Proposals by tuner:"]
     parts += [
-        f"- {tuned.tuner.replace('_', ' ')}: {tuned.proposed} proposed, {tuned.refused} refused, {tuned.made} made, "
-        f"{tuned.kept} kept, {tuned.taken_back} taken back"
+        f"- {tuned.tuner.replace('_', ' ')}: {tuned.proposed} proposed, {tuned.refused} blocked, {tuned.made} applied, "
+        f"{tuned.kept} kept, {tuned.taken_back} rolled back"
         for tuned in made.tuners
     ]
-    parts += ["", "Refused by rule:", *(f"- {rule}: {times}" for rule, times in made.rules)]
+    parts += ["", "Blocked by rule:", *(f"- {rule}: {times}" for rule, times in made.rules)]
     return "\n".join(wrap(part) for part in parts) + "\n"
 
 

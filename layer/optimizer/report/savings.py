@@ -1,4 +1,8 @@
-"""What earlier changes brought: what was claimed beside what was measured, never added up with each other. Pure."""
+"""Estimated and verified savings of earlier changes, never added up with each other. Pure.
+
+The fields keep the spelling of report.json: `claimed_usd_month` is the estimate and `measured_usd_month` the verified
+change of the bill, each negative if the bill falls.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +15,14 @@ from optimizer.prices import aws_lambda
 
 _DAYS = 35
 _DAYS_A_MONTH = 365 / 12
-# Fewer calls with the new size say too little of its mean.
+# The mean of fewer calls with the new size is too uncertain.
 _LEAST_CALLS = 100
 _ENDED = (Status.KEPT, Status.REVERTED)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedOutcome:
-    """A change whose watch is over. None: not known, and `how` says why."""
+    """A change whose observation is over. None is not known; `how` says why."""
 
     change_id: str
     tuner: str
@@ -31,7 +35,7 @@ class VerifiedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """The changes of the last `days` days whose watch is over; the sums are over the `measured` ones alone."""
+    """The changes of the last `days` days whose observation is over. The sums are over the `measured` ones alone."""
 
     changes: tuple[VerifiedOutcome, ...] = field(default_factory=tuple)
     measured: int = 0
@@ -42,20 +46,20 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a run found of a function: its calls a day, and the evidence of its decisions by tuner."""
+    """Facts about a resource from a run: its calls a day, and the evidence of its proposals by tuner."""
 
     invocations_day: float | None = None
     evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def prove(changes: Iterable[StoredChange], facts: Mapping[str, Facts], now: datetime, days: int = _DAYS) -> Proved:
-    """`facts` by the target of the changes."""
+    """Return the outcomes of changes that ended in the last `days` days. `facts` are keyed by target."""
     outcomes = tuple(
         _outcome(stored, facts.get(stored.change.target, Facts()))
         for stored in changes
         if stored.status in _ENDED and now - stored.times[stored.status.value] <= timedelta(days=days)
     )
-    # What was claimed without a number cannot be held against what was measured.
+    # Without an estimate there is nothing to compare a verified amount with.
     both = [o for o in outcomes if o.measured_usd_month is not None and o.claimed_usd_month is not None]
     return Proved(
         changes=outcomes,
@@ -70,7 +74,7 @@ def _outcome(stored: StoredChange, facts: Facts) -> VerifiedOutcome:
     change = stored.change
     claimed = change.effect.usd_month
     measured, how = (
-        (0.0, "taken back, so nothing changed") if stored.status is Status.REVERTED else _measured(change, facts)
+        (0.0, "rolled back, so nothing changed") if stored.status is Status.REVERTED else _measured(change, facts)
     )
     return VerifiedOutcome(
         change_id=change.id,
@@ -90,16 +94,16 @@ def _measured(change: Change, facts: Facts) -> tuple[float | None, str]:
         case Tuner.PROVISIONED_CONCURRENCY:
             return _provisioned(change, facts)
         case _:
-            return None, "nothing of it is on a bill that could be read"
+            return None, "the bill does not show this kind of change"
 
 
 def _memory(change: Change, facts: Facts) -> tuple[float | None, str]:
-    """Calls a month at the mean billed duration with each of the two sizes, as REPORT lines told."""
+    """Return calls a month at the mean billed duration of the REPORT lines, with each of the two sizes."""
     evidence = facts.evidence.get(Tuner.MEMORY, {})
     sizes, calls_day = evidence.get("sizes") or {}, facts.invocations_day
     before, after = (sizes.get(str(side["memory_mb"])) for side in (change.before, change.after))
     if not before or not after or calls_day is None or after["calls"] < _LEAST_CALLS:
-        return None, f"fewer than {_LEAST_CALLS} calls were seen with the new size"
+        return None, f"fewer than {_LEAST_CALLS} calls with the new size were seen"
     rate = aws_lambda.rates(evidence["architecture"]).tiers[0].gb_second_usd
     usd = [
         aws_lambda.gb_seconds(side["memory_mb"], Decimal(str(size["mean_ms"]))) * rate
@@ -110,10 +114,10 @@ def _memory(change: Change, facts: Facts) -> tuple[float | None, str]:
 
 
 def _provisioned(change: Change, facts: Facts) -> tuple[float | None, str]:
-    """What is paid for environments now beside what was paid before."""
+    """Return the difference between the price of environments now and before."""
     found = facts.evidence.get(Tuner.PROVISIONED_CONCURRENCY, {})
     paid = found.get("usd_month_before", found.get("usd_month"))
     before = change.evidence.get("usd_month_before")
     if paid is None or before is None:
-        return None, "what is provisioned now could not be read"
-    return paid - before, f"{paid:.2f} USD a month is paid for environments, {before:.2f} before"
+        return None, "the provisioned environments could not be read"
+    return paid - before, f"environments cost ${paid:.2f} a month, ${before:.2f} before"

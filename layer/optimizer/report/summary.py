@@ -1,4 +1,4 @@
-"""What a run did, as one document: every number that a message, a page or the terminal shows is taken from here."""
+"""The report of a run as one document: the source of every number in its message, its page and the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from optimizer.core import Interval, Status, StoredChange
 from optimizer.report.describe import what
 from optimizer.report.savings import Proved
 
-# Where a change of each status is listed. A change that is being watched has been made. When a run is reported, every
-# change that it started has answered, unless it failed in a way that it could not record.
+# The section of each status. A change under observation has been applied. When a run is reported, every change that it
+# started has answered, unless it failed in a way that it could not record.
 _SECTION = {
     Status.APPLYING: "unfinished",
     Status.WATCHING: "changed",
@@ -31,8 +31,8 @@ SECTIONS = ("changed", "taken_back", "recommended", "waiting", "rejected", "refu
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One change as it is shown. `target` is the last part of the ARN, `what` the change in one phrase; `rule` refused
-    it, if one did."""
+    """One change as it is shown. `target` is the last part of the ARN, `what` the change in one phrase, `rule` the
+    guardrail that blocked it, if one did."""
 
     change_id: str
     tuner: str
@@ -52,9 +52,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. `expected_usd_month` is the sum over what was changed, negative where the bill falls;
-    `possible_usd_month` the same over what was only recommended. Both are claims; `proved` says what became of
-    earlier ones."""
+    """The report of a run. `expected_usd_month` is the estimated change of the bill by applied changes, negative if the
+    bill falls; `possible_usd_month` the potential one of recommended changes. `proved` holds verified savings."""
 
     run_id: str
     started_at: datetime
@@ -79,13 +78,13 @@ class Report:
 
     @property
     def severity(self) -> str:
-        """`warning` where somebody should look: something failed, was taken back or could not be looked at."""
+        """Return `warning` if something failed, was rolled back or could not be checked, else `info`."""
         attention = self.failed or self.unfinished or self.taken_back or self.not_looked_at or self.notes
         return "warning" if attention else "info"
 
     @property
     def tuners(self) -> tuple[str, ...]:
-        """The tuners that proposed something."""
+        """Return the tuners that proposed something."""
         return tuple(sorted({line.tuner for name in SECTIONS for line in getattr(self, name)}))
 
 
@@ -99,7 +98,7 @@ def summarise(
     notes: Sequence[str] = (),
     proved: Proved | None = None,
 ) -> Report:
-    """The report of a run from its record, its changes as they are now, and what was left alone or failed."""
+    """Return the report of a run from its record, its changes as they are now, and what was not changed or failed."""
     sections: dict[str, list[Line]] = {name: [] for name in SECTIONS}
     for stored in changes:
         sections[_SECTION[stored.status]].append(line(stored))
@@ -121,7 +120,7 @@ def summarise(
 
 
 def line(stored: StoredChange) -> Line:
-    """One change as it is shown."""
+    """Return a change as it is shown."""
     change = stored.change
     return Line(
         change_id=change.id,
@@ -142,8 +141,8 @@ def line(stored: StoredChange) -> Line:
 
 
 def _sum(intervals: Iterable[Interval | None]) -> Interval:
-    """Sum of the estimates. Low and high are added too: wider than needed if the errors are independent, which
-    nobody has shown."""
+    """Return the sum of the estimates. Low and high are added, too: that is wider than needed if the errors are
+    independent, which nobody has shown."""
     known = [interval for interval in intervals if interval is not None]
     return Interval(
         estimate=sum(i.estimate for i in known), low=sum(i.low for i in known), high=sum(i.high for i in known)

@@ -1,4 +1,4 @@
-"""A report in plain words, for mail: short lines, the most important first, no mark-up."""
+"""The mail about a run or a change: short lines, the most important first, no mark-up."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -8,86 +8,111 @@ from typing import Any
 from optimizer.core import Interval
 from optimizer.report.summary import Line, Report
 
-# SNS takes 256 KiB; a mail nobody scrolls through is shorter, and the report has the rest.
+# SNS takes 256 KiB, but nobody scrolls through that; the report has the rest.
 LONGEST_SECTION = 20
 _WIDTH = 78
 _SUBJECT = 99
+_STATUS_WORDS = {
+    "awaiting_approval": "waiting for approval",
+    "refused": "blocked",
+    "reverted": "rolled back",
+    "reverting": "rolling back",
+    "stale": "outdated",
+    "watching": "under observation",
+}
 
 
 def subject(report: Report) -> str:
-    """One ASCII line under 100 characters."""
+    """Return one ASCII line under 100 characters."""
     counts = [
-        (len(report.changed), "changed"),
-        (len(report.taken_back), "taken back"),
-        (len(report.waiting), "waiting"),
+        (len(report.changed), "applied"),
+        (len(report.taken_back), "rolled back"),
+        (len(report.waiting), "waiting for approval"),
         (len(report.recommended), "recommended"),
-        (len(report.refused), "refused"),
+        (len(report.refused), "blocked"),
         (len(report.failed), "failed"),
         (len(report.unfinished), "unfinished"),
     ]
-    said = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to change"
-    return _ascii(f"Optimizer: {said} ({report.targets} functions looked at)")
+    summary = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to change"
+    return _ascii(f"Optimizer: {summary} ({report.targets} functions checked)")
 
 
 def change_subject(shown: Line) -> str:
-    """One ASCII line about how a single change ended."""
-    return _ascii(f"Optimizer: {shown.tuner.replace('_', ' ')} of {shown.target} {shown.status}")
+    """Return one ASCII line about the outcome of a single change."""
+    return _ascii(f"Optimizer: {shown.tuner.replace('_', ' ')} of {shown.target} {status_words(shown.status)}")
 
 
 def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
-    """The whole message about a run. `url`: of its report, which can be read until `ends`."""
+    """Return the text of the mail about a run. `url` leads to its report, which can be read until `ends`."""
     parts = [
         f"Run {report.run_id}, {report.started_at:%Y-%m-%d %H:%M} to {report.finished_at:%H:%M} UTC.",
-        f"{report.targets} functions looked at, {len(report.left_alone)} decisions to leave something as it is.",
+        f"{report.targets} functions checked; no change needed or possible in {len(report.left_alone)} cases.",
     ]
     if report.changed:
         parts.append(
-            f"Expected from what was changed: {usd(report.expected_usd_month)} a month"
+            f"Estimated, of the changes applied in this run: {saves_or_costs(report.expected_usd_month)} a month"
             f"{_cold_starts(report.expected_cold_starts_month)}."
         )
     if report.proved.measured:
         proved = report.proved
         parts.append(
-            f"Measured, of {proved.measured} change{'' if proved.measured == 1 else 's'} whose watch ended in the last "
-            f"{proved.days} days: "
-            f"{proved.measured_usd_month:+.2f} USD a month; claimed were {proved.claimed_usd_month:+.2f} USD."
+            f"Verified, of {proved.measured} change{'' if proved.measured == 1 else 's'} whose observation ended in "
+            f"the last {proved.days} days: {saves_or_costs(exactly(proved.measured_usd_month))} a month "
+            f"(estimate: {saves_or_costs(exactly(proved.claimed_usd_month))})."
         )
     if report.recommended:
-        parts.append(f"Possible, if you agree: {usd(report.possible_usd_month)} a month.")
+        parts.append(f"Potential, of the recommended changes: {saves_or_costs(report.possible_usd_month)} a month.")
     if report.without_metrics:
         parts.append(f"No metrics at all (never called, or not for weeks): {_names(report.without_metrics)}.")
     parts += report.notes
     if url and ends:
         parts += ["", f"With pictures, until {ends:%Y-%m-%d %H:%M} UTC for whoever has this link:", url]
-    parts += _section("Changed, and now watched", report.changed)
-    parts += _section("Taken back", report.taken_back)
+    parts += _section("Applied, now under observation", report.changed)
+    parts += _section("Rolled back", report.taken_back)
     parts += _section("Failed", report.failed)
-    parts += _section("Started and not finished; a message about each says why", report.unfinished)
-    parts += _section("Waiting for an answer", report.waiting)
-    parts += _section("Recommended (your policy lets nothing of this happen by itself)", report.recommended)
+    parts += _section("Started and not finished; a message about each gives the reason", report.unfinished)
+    parts += _section("Waiting for approval", report.waiting)
+    parts += _section("Recommended (your policy does not apply these changes automatically)", report.recommended)
     parts += _section("Rejected", report.rejected)
-    parts += _section("Refused by a guardrail", report.refused)
+    parts += _section("Blocked by a guardrail", report.refused)
     notices = [f"- {item['target']}: {item['reason']}" for item in report.left_alone if _is_notice(item)]
     if notices:
-        parts += ["", f"Left as it is, and worth knowing: {len(notices)}", *_cut(notices)]
+        parts += ["", f"Not changed, and worth knowing: {len(notices)}", *_cut(notices)]
     if report.not_looked_at:
         failed = [f"- {target}: {reason}" for target, reason in sorted(report.not_looked_at.items())]
-        parts += ["", f"Could not be looked at: {len(failed)}", *_cut(failed)]
+        parts += ["", f"Could not be checked: {len(failed)}", *_cut(failed)]
     return "\n".join(wrap(part) for part in parts) + "\n"
 
 
 def change_body(shown: Line) -> str:
-    """The message about how a single change ended."""
-    outcome = f"Outcome: {shown.status}. {message(shown)}".rstrip()
-    parts = [f"{shown.target}: {shown.what}.", sentence(reason(shown)), outcome]
+    """Return the text of the mail about the outcome of a single change."""
+    outcome = f"Outcome: {status_words(shown.status)}. {capitalized(message(shown))}".rstrip()
+    parts = [f"{shown.target}: {shown.what}.", sentence(reason(shown)), sentence(outcome)]
     return "\n".join(wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
 
-def usd(amount: Interval) -> str:
-    """`-3.20 USD (-4.10 to -2.30)`."""
-    if amount.low == amount.high:
-        return f"{amount.estimate:+.2f} USD"
-    return f"{amount.estimate:+.2f} USD ({amount.low:+.2f} to {amount.high:+.2f})"
+def saves_or_costs(bill: Interval) -> str:
+    """Return what a change of the bill saves or costs: `saves $3.20 ($2.30 to $4.10)`, `costs $0.06`."""
+    saves = bill.estimate <= 0
+    sign = -1 if saves else 1
+    amount, ends = dollars(sign * bill.estimate), sorted((sign * bill.low, sign * bill.high))
+    interval = "" if bill.low == bill.high else f" ({dollars(ends[0])} to {dollars(ends[1])})"
+    return f"{'saves' if saves else 'costs'} {amount}{interval}"
+
+
+def dollars(amount: float) -> str:
+    """Return an amount with its sign before the dollar sign: `-$0.20`."""
+    return f"{'-' if round(amount, 2) < 0 else ''}${abs(amount):,.2f}"
+
+
+def exactly(usd: float) -> Interval:
+    """Return an amount that is known as an interval without width."""
+    return Interval(usd, usd, usd)
+
+
+def status_words(status: str) -> str:
+    """Return a status in the words of the glossary; stored values keep their spelling."""
+    return _STATUS_WORDS.get(status, status.replace("_", " "))
 
 
 def _cold_starts(number: Interval) -> str:
@@ -116,27 +141,30 @@ def _cut(lines: list[str]) -> list[str]:
 
 def _item(shown: Line) -> str:
     parts = [f"{shown.target}: {shown.what}"]
-    parts += [f"{usd(shown.usd_month)} a month"] if shown.usd_month else []
-    parts += [reason(shown), message(shown)]
+    parts += [capitalized(f"{saves_or_costs(shown.usd_month)} a month")] if shown.usd_month else []
+    parts += [reason(shown), capitalized(message(shown))]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
     return f"- {' '.join(sentence(part) for part in parts if part)}{rule}"
 
 
 def reason(shown: Line) -> str:
-    """The reason without the name of its target, with which the line begins."""
-    said = shown.reason.removeprefix(f"{shown.target}: ")
-    # A name is written as it is.
-    is_word = said.partition(" ")[0].strip(",;:").isalpha()
-    return said[:1].upper() + said[1:] if is_word else said
+    """Return the reason without the name of its resource, with which the line begins."""
+    return capitalized(shown.reason.removeprefix(f"{shown.target}: "))
+
+
+def capitalized(text: str) -> str:
+    """Return the text with a capital, unless it begins with an identifier, which keeps its spelling."""
+    is_word = text.partition(" ")[0].strip(",;").isalpha()
+    return text[:1].upper() + text[1:] if is_word else text
 
 
 def message(shown: Line) -> str:
-    """What was said of the change last; that the policy allowed it is no news once it was made."""
+    """Return the last message about a change; that the policy allowed it is no news once it is applied."""
     return "" if shown.message.startswith("Within every guardrail") else shown.message
 
 
 def sentence(part: str) -> str:
-    """The part with a full stop, unless it ends with a mark of its own."""
+    """Return the part with a full stop, unless it ends with a mark of its own."""
     return part if part.endswith((".", "!", "?")) else f"{part}."
 
 
@@ -145,7 +173,7 @@ def _is_notice(no_change: Mapping[str, Any]) -> bool:
 
 
 def wrap(part: str) -> str:
-    """The part in lines for mail."""
+    """Return the part in lines for mail."""
     return textwrap.fill(
         part,
         _WIDTH,

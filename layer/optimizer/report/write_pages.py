@@ -1,4 +1,4 @@
-"""Write the pages of the targets of a run, each beside the document that it was made of."""
+"""Write the pages of the resources of a run, each beside the document that it is made from."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from optimizer.report.pages import target_page
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
 HTML = "text/html; charset=utf-8"
-# All databases and caches; the functions come in the batches of the run.
+# Databases and caches; functions come in the batches of the run.
 OTHERS = "others"
 
 
 @dataclass(slots=True)
-class _Decided:
-    """What the planners said of one target."""
+class _Proposed:
+    """Proposals of the planners for one resource, and why there are none."""
 
     change_ids: list[str] = field(default_factory=list)
     no_changes: list[Mapping[str, Any]] = field(default_factory=list)
@@ -24,7 +24,7 @@ class _Decided:
 
 
 def render_part(store: RunStore, documents: Documents, run_id: str, part: str) -> int:
-    """Write the pages of a batch of functions, or of all that are none (`others`); returns how many."""
+    """Write the pages of a batch of functions, or of all other resources (`others`); return the number of pages."""
     return _others(store, documents, run_id) if part == OTHERS else _batch(store, documents, run_id, part)
 
 
@@ -39,7 +39,7 @@ def _batch(store: RunStore, documents: Documents, run_id: str, batch: str) -> in
     stored = _stored(store, decided.values())
     for function in functions:
         name = function["function_name"]
-        found = decided.get(("function", name), _Decided())
+        found = decided.get(("function", name), _Proposed())
         unread = traffic.get("failed", {}).get(name)
         document = resource_document.function_document(
             run_id,
@@ -67,11 +67,11 @@ def _others(store: RunStore, documents: Documents, run_id: str) -> int:
     return len(decided)
 
 
-def _by_page(proposals: Iterable[Mapping[str, Any]], kinds: Sequence[str]) -> dict[tuple[str, str], _Decided]:
-    pages: dict[tuple[str, str], _Decided] = {}
+def _by_page(proposals: Iterable[Mapping[str, Any]], kinds: Sequence[str]) -> dict[tuple[str, str], _Proposed]:
+    pages: dict[tuple[str, str], _Proposed] = {}
 
-    def page(kind: str, where: str) -> _Decided:
-        return pages.setdefault((kind, resource_document.name_of(where)), _Decided())
+    def page(kind: str, where: str) -> _Proposed:
+        return pages.setdefault((kind, resource_document.name_of(where)), _Proposed())
 
     for document in proposals:
         for change in document["changes"]:
@@ -83,12 +83,12 @@ def _by_page(proposals: Iterable[Mapping[str, Any]], kinds: Sequence[str]) -> di
     return {key: found for key, found in pages.items() if key[0] in kinds}
 
 
-def _stored(store: RunStore, decided: Iterable[_Decided]) -> dict[str, StoredChange]:
+def _stored(store: RunStore, decided: Iterable[_Proposed]) -> dict[str, StoredChange]:
     found = store.changes(change_id for one in decided for change_id in one.change_ids)
     return {stored.change.id: stored for stored in found}
 
 
-def _of(stored: Mapping[str, StoredChange], found: _Decided) -> list[StoredChange]:
+def _of(stored: Mapping[str, StoredChange], found: _Proposed) -> list[StoredChange]:
     return [stored[change_id] for change_id in found.change_ids if change_id in stored]
 
 
@@ -96,7 +96,7 @@ def _read(documents: Documents, key: str) -> dict[str, Any]:
     try:
         return dict(documents.read(key))
     except NoSuchDocument:
-        # A batch that failed has nothing; its functions still have a page that says so.
+        # A batch that failed has no document; its functions still get a page that says so.
         return {}
 
 

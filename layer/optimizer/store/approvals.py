@@ -11,7 +11,7 @@ class ApprovalRecords:
     _table: ItemTable
 
     def put_approval(self, approval: Approval) -> bool:
-        """Record the question of a run; False if one is recorded already."""
+        """Record the approval request of a run; return False if there is one already."""
         item: Item = {
             "pk": f"RUN#{approval.run_id}",
             "sk": "APPROVAL",
@@ -22,12 +22,12 @@ class ApprovalRecords:
         return self._table.write(table.put(item, "attribute_not_exists(pk)"))
 
     def approval(self, run_id: str) -> Approval | None:
-        """The question that was asked for a run, with the answers there are."""
+        """Return the approval request of a run with its responses, or None."""
         item = self._table.get(f"RUN#{run_id}", "APPROVAL")
         return Approval.from_document(table.read_json(item, "document")) if item else None
 
     def replace_approval(self, before: Approval, after: Approval) -> bool:
-        """Store what became of the question; False if it is not as it was in `before` any more, and nothing was."""
+        """Replace the stored approval request; return False, without a write, if it no longer equals `before`."""
         documents = [table.json_text(canonical_json.plain(approval)) for approval in (before, after)]
         values: Item = {"document": documents[1], "digest": after.digest, "status": after.status.value}
         return self._table.write(

@@ -1,4 +1,4 @@
-"""What anybody on the internet may try on the function URL: nothing acts, nothing is told that should not be."""
+"""Attacks on the function URL: none changes anything, and none reveals anything."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
 
 @pytest.fixture
 def asked(office: Asking) -> Change:
-    """One change that is asked about, for everybody."""
+    """A change with an approval request to everybody."""
     change = office.propose("orders")
     office.ask(change)
     return change
@@ -48,7 +48,7 @@ def changed(url: str, **parameters: str) -> str:
 
 
 def untouched(office: Asking, change: Change) -> bool:
-    """Whether the question is as if nobody had come."""
+    """Return whether the approval request is as if nobody had come."""
     asked = office.store.approval("run-1")
     assert asked is not None
     waiting = office.statuses(change) == [Status.AWAITING_APPROVAL]
@@ -71,9 +71,7 @@ def harmless(answer: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_a_mail_scanner_that_opens_the_link_again_and_again_changes_nothing(
-    office: Asking, asked: Change, method: str
-) -> None:
+def test_mail_scanner_that_opens_the_link_changes_nothing(office: Asking, asked: Change, method: str) -> None:
     for _ in range(20):
         answer = office.request(office.link(), method)
         harmless(answer)
@@ -84,20 +82,20 @@ def test_a_mail_scanner_that_opens_the_link_again_and_again_changes_nothing(
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "QUERY"])
-def test_other_methods_are_refused(office: Asking, asked: Change, method: str) -> None:
+def test_other_methods_are_not_allowed(office: Asking, asked: Change, method: str) -> None:
     answer = office.request(office.link(), method, body=urlencode(approve()), headers=FROM_PAGE)
     harmless(answer)
     assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
     assert untouched(office, asked)
 
 
-def test_an_answer_that_is_sent_again_acts_once(office: Asking, asked: Change) -> None:
+def test_response_that_is_sent_again_counts_once(office: Asking, asked: Change) -> None:
     assert office.post(office.link(), approve())["statusCode"] == 200
     for decision in ("all", "none"):
         replayed = office.post(office.link(), approve("Mallory", decision))
         harmless(replayed)
         assert replayed["statusCode"] == 409
-        assert "Anna Berg answered on" in replayed["body"]
+        assert "Anna Berg responded on" in replayed["body"]
         assert "Mallory" not in replayed["body"]
     assert len(office.told) == 1
     assert office.statuses(asked) == [Status.APPROVED]
@@ -116,9 +114,7 @@ def test_an_answer_that_is_sent_again_acts_once(office: Asking, asked: Change) -
         {"mac": "A" * 10_000},
     ],
 )
-def test_a_link_of_which_anything_was_changed_is_not_valid(
-    office: Asking, asked: Change, parameters: dict[str, str]
-) -> None:
+def test_altered_link_is_not_valid(office: Asking, asked: Change, parameters: dict[str, str]) -> None:
     url = changed(office.link(), **parameters)
     for answer in (office.request(url), office.post(url, approve())):
         harmless(answer)
@@ -127,18 +123,18 @@ def test_a_link_of_which_anything_was_changed_is_not_valid(
     assert untouched(office, asked)
 
 
-def test_a_parameter_that_is_there_twice_counts_as_none(office: Asking, asked: Change) -> None:
+def test_repeated_parameter_makes_the_link_invalid(office: Asking, asked: Change) -> None:
     assert office.request(f"{office.link()}&approver=ben")["statusCode"] == 403
     assert untouched(office, asked)
 
 
-def test_a_run_that_exists_and_one_that_does_not_look_the_same_to_who_guesses(office: Asking, asked: Change) -> None:
+def test_guesses_do_not_reveal_which_runs_exist(office: Asking, asked: Change) -> None:
     guesses = [changed(office.link(), run=run, mac="B" * 43) for run in ("run-1", "run-2", asked.id, "RUN#run-1", "..")]
     answers = [office.request(url) for url in guesses]
     assert {(answer["statusCode"], answer["body"]) for answer in answers} == {(403, answers[0]["body"])}
 
 
-def test_a_signature_of_another_key_is_not_valid(office: Asking, asked: Change) -> None:
+def test_signature_of_another_key_is_not_valid(office: Asking, asked: Change) -> None:
     kms = boto3.client("kms")
     other = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
     link = ApprovalLink("run-1", "anyone", NOW + timedelta(hours=24), DIGEST)
@@ -147,7 +143,7 @@ def test_a_signature_of_another_key_is_not_valid(office: Asking, asked: Change) 
     assert untouched(office, asked)
 
 
-def test_the_link_of_one_approver_does_not_answer_for_another(office: Asking) -> None:
+def test_link_responds_only_for_its_own_approver(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders, approvals=TWO_OF_THREE)
     of_anna = office.link("anna")
@@ -162,7 +158,7 @@ def test_the_link_of_one_approver_does_not_answer_for_another(office: Asking) ->
     assert office.told == []
 
 
-def test_an_approver_whom_the_policy_no_longer_asks_has_a_withdrawn_link(office: Asking, asked: Change) -> None:
+def test_link_of_a_former_approver_is_withdrawn(office: Asking, asked: Change) -> None:
     link = ApprovalLink("run-1", "dora", NOW + timedelta(hours=24), DIGEST)
     answer = office.post(link.url(office.base, office.signatures.sign(link)), approve())
     assert (answer["statusCode"], "withdrawn" in answer["body"]) == (410, True)
@@ -170,7 +166,7 @@ def test_an_approver_whom_the_policy_no_longer_asks_has_a_withdrawn_link(office:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_expired_link_says_so_and_does_nothing(office: Asking, asked: Change, method: str) -> None:
+def test_expired_link_says_so_and_does_nothing(office: Asking, asked: Change, method: str) -> None:
     late = NOW + timedelta(hours=24)
     answer = office.request(office.link(), method, late, body=urlencode(approve()), headers=FROM_PAGE)
     harmless(answer)
@@ -180,7 +176,7 @@ def test_an_expired_link_says_so_and_does_nothing(office: Asking, asked: Change,
 
 
 @pytest.mark.usefixtures("asked")
-def test_changes_that_are_not_those_that_were_asked_about_are_not_approved(office: Asking) -> None:
+def test_changes_outside_the_request_are_not_approved(office: Asking) -> None:
     question = office.store.approval("run-1")
     assert question is not None
     other = office.propose("carts")
@@ -205,7 +201,7 @@ def test_changes_that_are_not_those_that_were_asked_about_are_not_approved(offic
         {},
     ],
 )
-def test_an_answer_sent_from_another_origin_is_refused(office: Asking, asked: Change, headers: dict[str, str]) -> None:
+def test_response_from_another_origin_does_not_count(office: Asking, asked: Change, headers: dict[str, str]) -> None:
     sent = {"content-type": FROM_PAGE["content-type"], **headers}
     answer = office.request(office.link(), "POST", body=urlencode(approve()), headers=sent)
     harmless(answer)
@@ -213,9 +209,7 @@ def test_an_answer_sent_from_another_origin_is_refused(office: Asking, asked: Ch
     assert untouched(office, asked)
 
 
-def test_an_older_browser_shows_by_its_origin_that_the_answer_comes_from_the_page(
-    office: Asking, asked: Change
-) -> None:
+def test_older_browser_is_recognised_by_its_origin(office: Asking, asked: Change) -> None:
     sent = {"content-type": FROM_PAGE["content-type"], "origin": f"https://{HOST}"}
     body = base64.b64encode(urlencode(approve()).encode()).decode()
     answer = office.request(office.link(), "POST", body=body, base64=True, headers=sent)
@@ -226,7 +220,7 @@ def test_an_older_browser_shows_by_its_origin_that_the_answer_comes_from_the_pag
 HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{style}{0}"
 
 
-def test_html_in_names_tags_reasons_and_values_is_text(office: Asking) -> None:
+def test_html_in_names_reasons_and_values_is_text(office: Asking) -> None:
     asked = office.propose(
         "orders",
         target=f"arn:aws:lambda:eu-west-1:123456789012:function:{HTML}",
@@ -271,7 +265,7 @@ def test_html_in_names_tags_reasons_and_values_is_text(office: Asking) -> None:
         ("", 422),
     ],
 )
-def test_a_body_that_is_giant_or_no_answer_is_refused(office: Asking, asked: Change, body: str, status: int) -> None:
+def test_body_that_is_no_valid_response_is_not_accepted(office: Asking, asked: Change, body: str, status: int) -> None:
     answer = office.post(office.link(), body)
     harmless(answer)
     assert answer["statusCode"] == status
@@ -280,19 +274,19 @@ def test_a_body_that_is_giant_or_no_answer_is_refused(office: Asking, asked: Cha
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
-def test_what_is_not_a_form_is_refused(office: Asking, asked: Change, kind: str) -> None:
+def test_body_that_is_no_form_is_not_accepted(office: Asking, asked: Change, kind: str) -> None:
     assert office.post(office.link(), urlencode(approve()), **{"content-type": kind})["statusCode"] == 415
     assert untouched(office, asked)
 
 
-def test_a_body_that_is_no_base64_is_refused(office: Asking, asked: Change) -> None:
+def test_body_that_is_no_base64_is_not_accepted(office: Asking, asked: Change) -> None:
     answer = office.request(office.link(), "POST", body="%%%", base64=True, headers=FROM_PAGE)
     assert answer["statusCode"] == 400
     assert untouched(office, asked)
 
 
 @pytest.mark.parametrize("path", ["/favicon.ico", "/robots.txt", "/admin", "//", "/../", "/?/"])
-def test_there_is_one_page(office: Asking, asked: Change, path: str) -> None:
+def test_no_other_path_exists(office: Asking, asked: Change, path: str) -> None:
     answer = office.request(f"https://{HOST}{path}")
     harmless(answer)
     assert answer["statusCode"] in (403, 404)
@@ -312,7 +306,7 @@ def app(monkeypatch: pytest.MonkeyPatch, office: Asking) -> ModuleType:
     return module
 
 
-def test_what_breaks_is_not_shown(app: ModuleType, office: Asking, asked: Change, monkeypatch: Any) -> None:
+def test_failure_page_reveals_nothing(app: ModuleType, office: Asking, asked: Change, monkeypatch: Any) -> None:
     def broken(*_: Any) -> None:
         raise RuntimeError(f"the secret is {TOKEN}")
 
@@ -324,7 +318,7 @@ def test_what_breaks_is_not_shown(app: ModuleType, office: Asking, asked: Change
     assert untouched(office, asked)
 
 
-def test_a_request_cannot_pretend_to_be_an_invocation(app: ModuleType, office: Asking, asked: Change) -> None:
+def test_request_cannot_look_like_a_direct_call(app: ModuleType, office: Asking, asked: Change) -> None:
     direct = {
         "step": "answer",
         "run_id": "run-1",
@@ -338,7 +332,7 @@ def test_a_request_cannot_pretend_to_be_an_invocation(app: ModuleType, office: A
     assert untouched(office, asked)
 
 
-def test_a_flood_of_every_kind_is_answered_and_acts_on_nothing(app: ModuleType, office: Asking, asked: Change) -> None:
+def test_flood_of_requests_changes_nothing(app: ModuleType, office: Asking, asked: Change) -> None:
     """More than a thousand requests a second reach the handler; what is forged is refused before the table is read."""
     good = office.link()
     kinds: list[Callable[[int], dict[str, Any]]] = [
@@ -378,7 +372,7 @@ class Local:
         return link.url(f"https://{HOST}/", signature) == self.good
 
 
-def test_of_many_who_answer_at_once_one_does(
+def test_one_of_many_concurrent_responses_counts(
     app: ModuleType, office: Asking, asked: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_write, send = threading.Lock(), ItemTable._send

@@ -45,13 +45,13 @@ def optimizer(*words: str, answer: str = "") -> Result:
     return CliRunner().invoke(main, ["approve", *words], input=answer)
 
 
-def test_it_shows_what_is_asked_and_asks_before_it_answers(office: Asking) -> None:
+def test_approve_shows_changes_and_asks_to_confirm(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     declined = optimizer("run-1", answer="n\n")
     assert declined.exit_code == 1
     assert "orders" in declined.output
-    assert "-3.20 USD" in declined.output
+    assert "saves $3.20" in " ".join(declined.output.split())
     assert office.told == []
     agreed = optimizer("run-1", "--reason", "fine", answer="y\n")
     assert (agreed.exit_code, agreed.output.splitlines()[-1]) == (0, "Approved 1, rejected 0. The run goes on.")
@@ -67,31 +67,31 @@ def test_changes_that_are_not_named_are_rejected(office: Asking) -> None:
     assert "Rejected by Anna." in office.store.change(orders.id).message
 
 
-def test_everything_can_be_rejected(office: Asking) -> None:
+def test_reject_rejects_everything(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     assert optimizer("run-1", "--reject", "--yes").exit_code == 0
     assert office.statuses(orders) == [Status.REJECTED]
 
 
-def test_where_several_are_asked_it_must_be_said_for_whom(office: Asking) -> None:
+def test_approver_must_be_named_if_there_are_several(office: Asking) -> None:
     office.ask(office.propose("orders"), approvals=TWO_OF_THREE)
     assert "--as anna or --as ben or --as cleo" in optimizer("run-1", "--yes").output
-    assert "The run waits for 1 more." in optimizer("run-1", "--yes", "--as", "ben").output
+    assert "The run waits for 1 more response." in optimizer("run-1", "--yes", "--as", "ben").output
     again = optimizer("run-1", "--yes", "--as", "ben")
-    assert (again.exit_code, "ben has answered run run-1" in again.output) == (1, True)
+    assert (again.exit_code, "ben has responded to run run-1" in again.output) == (1, True)
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("run-2", "--yes"), "This run asks nothing"),
-        (("run-1", "memory-9", "--yes"), "memory-9: not asked about; asked about: memory-"),
-        (("run-1", "memory-9", "--reject"), "--reject rejects everything"),
-        (("run-1", "--json"), "--json asks nothing: say --yes with it."),
+        (("run-2", "--yes"), "This run has no approval request"),
+        (("run-1", "memory-9", "--yes"), "memory-9: not in this approval request, which has: memory-"),
+        (("run-1", "memory-9", "--reject"), "--reject rejects all changes"),
+        (("run-1", "--json"), "--json needs --yes, because it cannot ask you to confirm."),
     ],
 )
-def test_a_mistake_is_said_in_one_sentence(office: Asking, words: tuple[str, ...], says: str) -> None:
+def test_mistake_is_reported_in_one_sentence(office: Asking, words: tuple[str, ...], says: str) -> None:
     office.ask(office.propose("orders"))
     result = optimizer(*words)
     assert result.exit_code in (1, 2)
@@ -99,12 +99,12 @@ def test_a_mistake_is_said_in_one_sentence(office: Asking, words: tuple[str, ...
     assert "Traceback" not in result.output
 
 
-def test_mail_page_and_terminal_say_the_same_numbers(office: Asking) -> None:
+def test_mail_page_and_terminal_show_the_same_numbers(office: Asking) -> None:
     office.ask(office.propose("orders"))
     mail = " ".join(office.sent[0].text.split())
     page = office.request(office.link())["body"]
     terminal = optimizer("run-1", answer="n\n").output
-    price = "-3.20 USD (-4.10 to -2.30) a month"
+    price = "saves $3.20 ($2.30 to $4.10) a month"
     assert price in mail
     assert price in page
     assert price in show_approval_request(office.store, "run-1")["changes"][0]["price"]

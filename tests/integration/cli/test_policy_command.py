@@ -27,7 +27,7 @@ def policy(*arguments: str, given: str | None = None) -> Result:
     return CliRunner().invoke(main, ["policy", *arguments], input=given)
 
 
-def test_a_valid_policy_ends_with_0_and_a_wrong_one_with_1_and_every_error(tmp_path: Path) -> None:
+def test_check_ends_with_1_and_lists_every_error(tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
     file.write_text('{"version": 1}')
     assert policy("check", str(file)).exit_code == 0
@@ -38,7 +38,7 @@ def test_a_valid_policy_ends_with_0_and_a_wrong_one_with_1_and_every_error(tmp_p
     assert "2 errors." in result.stderr
 
 
-def test_a_program_gets_the_errors_as_json() -> None:
+def test_check_prints_errors_as_json() -> None:
     result = policy("check", "-", "--json", given='{"version": 2}')
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {
@@ -47,7 +47,7 @@ def test_a_program_gets_the_errors_as_json() -> None:
     }
 
 
-def test_what_was_put_is_shown(s3: Any, tmp_path: Path) -> None:
+def test_stored_policy_is_shown(s3: Any, tmp_path: Path) -> None:
     assert s3 is not None
     file = tmp_path / "policy.json"
     file.write_text('{"version": 1, "mode": "approve"}')
@@ -57,21 +57,21 @@ def test_what_was_put_is_shown(s3: Any, tmp_path: Path) -> None:
     assert shown["memory"]["headroom"] == 1.3
 
 
-def test_a_wrong_policy_is_not_put(s3: Any, tmp_path: Path) -> None:
+def test_invalid_policy_is_not_stored(s3: Any, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
     file.write_text('{"version": 2}')
     assert policy("put", str(file), "--bucket", "optimizer").exit_code == 1
     assert "Contents" not in s3.list_objects_v2(Bucket="optimizer")
 
 
-def test_without_a_policy_the_defaults_are_shown(s3: Any) -> None:
+def test_defaults_are_shown_without_a_policy(s3: Any) -> None:
     assert s3 is not None
     result = policy("show", "--bucket", "optimizer")
     assert json.loads(result.stdout)["mode"] == "recommend"
     assert "No policy is stored" in result.stderr
 
 
-def test_a_bucket_that_cannot_be_reached_is_said_in_one_line(s3: Any) -> None:
+def test_unreachable_bucket_is_one_line(s3: Any) -> None:
     assert s3 is not None
     result = policy("show", "--bucket", "missing")
     assert result.exit_code == 4

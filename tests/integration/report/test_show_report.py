@@ -1,4 +1,4 @@
-"""Links to reports: who has one may read that run's pages until it expires, and nothing else."""
+"""A link to a report opens that run's pages until it expires, and nothing else."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports]:
         yield Reports(monkeypatch)
 
 
-def test_a_link_shows_the_run_and_every_page_below_it(reports: Reports) -> None:
+def test_link_opens_every_page_of_its_run(reports: Reports) -> None:
     path = reports.path()
     for file in ("index.html", "functions/orders.html", "report.json"):
         answer = reports.ask(path.replace("index.html", file))
@@ -62,29 +62,29 @@ def test_a_link_shows_the_run_and_every_page_below_it(reports: Reports) -> None:
     assert reports.ask(path, "HEAD")["body"] == ""
 
 
-def test_a_page_may_load_and_run_nothing_and_is_kept_by_nobody(reports: Reports) -> None:
+def test_page_loads_nothing_and_is_not_cached(reports: Reports) -> None:
     headers = reports.ask(reports.path())["headers"]
     assert headers["Content-Security-Policy"].startswith("default-src 'none';")
     assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("private, no-store", "no-referrer")
 
 
-def test_an_expired_link_says_so(reports: Reports) -> None:
+def test_expired_link_says_so(reports: Reports) -> None:
     answer = reports.ask(reports.path(hours=-0.01))
     assert answer["statusCode"] == 410
     assert "has expired" in answer["body"]
 
 
-def test_a_link_of_one_run_shows_no_other(reports: Reports) -> None:
+def test_link_opens_no_other_run(reports: Reports) -> None:
     assert reports.ask(reports.path().replace("/monday/", "/tuesday/"))["statusCode"] == 403
 
 
-def test_an_end_that_was_put_off_is_not_signed(reports: Reports) -> None:
+def test_link_with_a_later_end_is_not_valid(reports: Reports) -> None:
     path = reports.path()
     expires = path.split("/")[2].partition(".")[0]
     assert reports.ask(path.replace(expires, str(int(expires) + 86_400)))["statusCode"] == 403
 
 
-def test_another_keys_signature_is_none(reports: Reports) -> None:
+def test_signature_of_another_key_is_not_valid(reports: Reports) -> None:
     assert reports.ask(reports.path(signer=reports.other))["statusCode"] == 403
 
 
@@ -100,14 +100,14 @@ def test_another_keys_signature_is_none(reports: Reports) -> None:
         "a/b.html",
     ],
 )
-def test_nothing_but_the_report_can_be_read(reports: Reports, file: str) -> None:
+def test_link_opens_no_file_outside_the_report(reports: Reports, file: str) -> None:
     answer = reports.ask(reports.path().replace("index.html", file))
     assert answer["statusCode"] == 404
     assert "secret" not in answer["body"]
 
 
 @pytest.mark.parametrize("path", ["/", "", "/monday/index.html", "/<script>/1.x/index.html", "/" + "a" * 10_000])
-def test_what_is_no_link_is_answered_without_asking_anybody(reports: Reports, path: str) -> None:
+def test_malformed_path_is_not_found(reports: Reports, path: str) -> None:
     assert parse(path) is None
     answer = reports.ask(path)
     assert answer["statusCode"] == 404
@@ -115,5 +115,5 @@ def test_what_is_no_link_is_answered_without_asking_anybody(reports: Reports, pa
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_a_report_can_only_be_read(reports: Reports, method: str) -> None:
+def test_only_get_and_head_are_allowed(reports: Reports, method: str) -> None:
     assert reports.ask(reports.path(), method)["statusCode"] == 405

@@ -17,7 +17,7 @@ def query_of(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
-def test_a_link_is_read_back_as_it_was_given_out() -> None:
+def test_link_survives_the_address() -> None:
     url = LINK.url("https://abc.lambda-url.eu-central-1.on.aws/", SIGNATURE)
     assert url.startswith("https://abc.lambda-url.eu-central-1.on.aws/?run=run-1&approver=anna&")
     assert parse(query_of(url)) == (LINK, SIGNATURE)
@@ -28,12 +28,12 @@ def test_a_link_is_read_back_as_it_was_given_out() -> None:
         st.characters(codec="ascii", categories=["L", "N"]) | st.sampled_from("-_.+!@()='"), min_size=1, max_size=80
     )
 )
-def test_whatever_an_execution_may_be_called_survives_the_link(run_id: str) -> None:
+def test_every_run_id_survives_the_link(run_id: str) -> None:
     link = replace(LINK, run_id=run_id)
     assert parse(query_of(link.url("https://x.example", SIGNATURE))) == (link, SIGNATURE)
 
 
-def test_the_signature_covers_run_approver_expiry_and_digest() -> None:
+def test_signature_covers_run_approver_expiry_and_digest() -> None:
     others = [
         replace(LINK, run_id="run-2"),
         replace(LINK, approver="ben"),
@@ -44,7 +44,7 @@ def test_the_signature_covers_run_approver_expiry_and_digest() -> None:
     assert len({link.signed_bytes() for link in [LINK, *others]}) == 6
 
 
-def test_the_task_token_is_no_part_of_a_link() -> None:
+def test_link_does_not_contain_the_task_token() -> None:
     assert set(query_of(LINK.url("https://x.example", SIGNATURE))) == {
         "run",
         "approver",
@@ -56,7 +56,7 @@ def test_the_task_token_is_no_part_of_a_link() -> None:
 
 @pytest.mark.parametrize("name", ["run", "approver", "until", "digest", "mac"])
 @pytest.mark.parametrize("value", [None, "", " ", "a b", "<b>", "1\n", "x" * 200, "\N{FULLWIDTH DIGIT ONE}" * 90])
-def test_a_link_of_another_form_is_none(name: str, value: str | None) -> None:
+def test_malformed_link_raises_malformed_link(name: str, value: str | None) -> None:
     query = query_of(LINK.url("https://x.example", SIGNATURE))
     changed = {**query, name: value} if value is not None else {key: query[key] for key in query if key != name}
     with pytest.raises(MalformedLink):

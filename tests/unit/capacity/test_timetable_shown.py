@@ -37,5 +37,5 @@ def test_in_a_question() -> None:
 def test_on_the_page_of_the_function() -> None:
     stored = StoredChange(CHANGE, Status.WATCHING, {}, "", "", "", {})
     page = target_page(function_document("run", "orders", *traffic(), [stored], [], []))
-    assert f"at the most: {WORDS}" in page
+    assert f"at most: {WORDS}" in page
     assert "proposed" in page

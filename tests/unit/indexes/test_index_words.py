@@ -65,7 +65,7 @@ def test_what_was_done_is_said_with_the_sizes_before_and_now() -> None:
 
 
 def test_how_it_is_undone_is_said_in_words() -> None:
-    assert describe.undo({"action": "dropped again"}) == "dropped again"
-    assert describe.undo({"action": "made visible or built again", "definition": MADE}) == (
+    assert describe.roll_back({"action": "dropped again"}) == "dropped again"
+    assert describe.roll_back({"action": "made visible or built again", "definition": MADE}) == (
         f"made visible or built again (definition: {MADE})"
     )

@@ -1,4 +1,4 @@
-"""The whole way, deployed, with IAM on: the run waits, the message comes, the page opens, the answer moves it on."""
+"""Deployed, with IAM on: the run waits, the message comes, the page opens, and the responses let the run go on."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def links(inbox: Inbox, run: str) -> dict[str, str]:
     return {message.attributes["approver"]: LINK.findall(message.text)[0] for message in said}
 
 
-def test_from_the_message_to_a_run_that_goes_on(running: Running, windows: Any) -> None:
+def test_approvers_let_a_deployed_run_go_on(running: Running, windows: Any) -> None:
     """One approver answers on a phone, the other at a desk, both with the keyboard alone."""
     account: LocalAccount = running.account
     run = "answered-by-page"
@@ -58,13 +58,13 @@ def test_from_the_message_to_a_run_that_goes_on(running: Running, windows: Any) 
         for change in shown["changes"]:
             assert change["price"] in window.page.inner_text("main")
         by_keyboard(window, approver.title())
-        window.comes_to("Your answer is recorded")
+        window.comes_to("Your response is recorded")
         window.check("deployed-recorded")
     ended = running.ended(arn)
     assert ended.status == "SUCCEEDED"
     assert ended.states.count("StartChange") == number > 0
     windows["phone"].page.goto(found["anna"])
-    windows["phone"].comes_to("This was answered")
+    windows["phone"].comes_to("This approval request is closed")
     answered = running.asked(run)
     assert (answered["status"], len(answered["approved"])) == ("answered", number)
     assert [vote["by"] for vote in answered["votes"]] == ["Anna", "Ben"]

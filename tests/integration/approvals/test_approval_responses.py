@@ -1,4 +1,4 @@
-"""From the question to the run that is told: what is recorded, what is sent, what a death in between leaves."""
+"""From the approval request to the run that is told: records, messages, and crashes in between."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -26,31 +26,31 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
         yield found
 
 
-def test_the_run_waits_and_the_message_has_what_an_approver_needs_but_no_task_token(office: Asking) -> None:
+def test_message_has_changes_and_link_but_no_task_token(office: Asking) -> None:
     orders = office.propose("orders")
     assert office.ask(orders)["outcome"] == "asked"
     assert office.told == []
     (said,) = office.received()
     program = json.loads(said["Message"])
     text = " ".join(program["text"].split())
-    assert said["Subject"] == "Optimizer: 1 change waits for your answer until Tue 3 Nov 2026, 10:00 Europe/Berlin"
+    assert said["Subject"] == "Optimizer: 1 change waits for your approval until Tue 3 Nov 2026, 10:00 Europe/Berlin"
     assert "orders: memory 512 -> 768 MB. It is faster with more memory" in text
-    assert "Price: -3.20 USD (-4.10 to -2.30) a month. Risk: medium:" in text
-    assert "Answer until Tue 3 Nov 2026, 10:00 Europe/Berlin (Tue 09:00 UTC)." in text
+    assert "Bill: saves $3.20 ($2.30 to $4.10) a month. Risk: medium:" in text
+    assert "Respond until Tue 3 Nov 2026, 10:00 Europe/Berlin (Tue 09:00 UTC)." in text
     assert program["link"] in program["text"].splitlines()
     assert DIGEST in program["text"].splitlines()
     assert "approver" not in said["MessageAttributes"]
     assert TOKEN not in json.dumps(said)
 
 
-def test_each_approver_gets_a_link_of_their_own(office: Asking) -> None:
+def test_each_approver_gets_an_own_link(office: Asking) -> None:
     office.ask(office.propose("orders"), approvals=TWO_OF_THREE)
     said = office.received()
     assert sorted(one["MessageAttributes"]["approver"]["Value"] for one in said) == ["anna", "ben", "cleo"]
     assert len({json.loads(one["Message"])["link"] for one in said}) == 3
 
 
-def test_what_is_approved_goes_to_the_run_and_the_rest_is_rejected(office: Asking) -> None:
+def test_run_is_told_approved_and_rejected_changes(office: Asking) -> None:
     orders, carts = office.propose("orders"), office.propose("carts")
     office.ask(orders, carts)
     answer = office.post(office.link(), approve(decision="some", change=[orders.id], reason="as we said"))
@@ -68,10 +68,10 @@ def test_what_is_approved_goes_to_the_run_and_the_rest_is_rejected(office: Askin
     assert (recorded.task_token, recorded.votes[0].origin) == ("", "203.0.113.5 test")
 
 
-def test_two_persons_are_needed_where_the_policy_says_so(office: Asking) -> None:
+def test_two_approvers_are_needed_if_the_policy_says_so(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders, approvals=TWO_OF_THREE)
-    assert "1 more of ben, cleo" in office.post(office.link("anna"), approve())["body"]
+    assert "1 more response of ben, cleo" in office.post(office.link("anna"), approve())["body"]
     assert office.told == []
     assert office.post(office.link("anna"), approve("Ben"))["statusCode"] == 409
     assert office.told == []
@@ -80,7 +80,7 @@ def test_two_persons_are_needed_where_the_policy_says_so(office: Asking) -> None
     assert len(office.told) == 1
 
 
-def test_a_death_before_the_run_was_told_is_healed_by_the_next_who_comes(office: Asking) -> None:
+def test_next_request_tells_the_run_after_a_crash(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     office.broken = ConnectionError("gone")
@@ -93,12 +93,12 @@ def test_a_death_before_the_run_was_told_is_healed_by_the_next_who_comes(office:
     office.post(office.link(), approve("Mallory", "none"), now=NOW + timedelta(seconds=59))
     assert office.told == []
     again = office.post(office.link(), approve("Mallory", "none"), now=LATER)
-    assert "Anna Berg answered on" in again["body"]
+    assert "Anna Berg responded on" in again["body"]
     assert [answer["approved"] for _, answer in office.told] == [[{"change_id": orders.id, "tuner": "memory"}]]
     assert office.statuses(orders) == [Status.APPROVED]
 
 
-def test_of_two_who_settle_at_once_one_tells_the_run_and_neither_takes_it_back(office: Asking) -> None:
+def test_one_of_two_concurrent_calls_tells_the_run(office: Asking) -> None:
     """The second comes while the first is about to tell the run, and while it has told it and not recorded that."""
     orders = office.propose("orders")
     office.ask(orders)
@@ -121,7 +121,7 @@ def test_of_two_who_settle_at_once_one_tells_the_run_and_neither_takes_it_back(o
     assert len(office.told) == 1
 
 
-def test_a_death_after_the_run_was_told_lets_the_answer_stand(office: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_response_stands_after_a_crash_that_told_the_run(office: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     told = office.tell_run
@@ -139,7 +139,7 @@ def test_a_death_after_the_run_was_told_lets_the_answer_stand(office: Asking, mo
     assert len(office.told) == 1
 
 
-def test_an_answer_to_a_run_that_has_ended_is_taken_back_and_said(office: Asking) -> None:
+def test_response_to_an_ended_run_rejects_the_changes(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     office.waits = False
@@ -149,7 +149,7 @@ def test_an_answer_to_a_run_that_has_ended_is_taken_back_and_said(office: Asking
     assert office.request(office.link())["statusCode"] == 410
 
 
-def test_an_unanswered_question_rejects_what_it_asked_about_and_nothing_else(office: Asking) -> None:
+def test_expired_request_rejects_only_its_changes(office: Asking) -> None:
     orders = office.propose("orders")
     automatic = office.propose("carts")
     office.store.move(automatic.id, Status.APPROVED, NOW, frm={Status.AWAITING_APPROVAL})
@@ -159,7 +159,7 @@ def test_an_unanswered_question_rejects_what_it_asked_about_and_nothing_else(off
     assert "expired" in office.request(office.link(), now=TOO_LATE)["body"]
 
 
-def test_an_answer_that_did_not_reach_the_run_before_its_time_was_over_counts_no_more(office: Asking) -> None:
+def test_response_that_reached_the_run_too_late_is_void(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     office.broken = ConnectionError("gone")
@@ -172,14 +172,14 @@ def test_an_answer_that_did_not_reach_the_run_before_its_time_was_over_counts_no
     assert office.told == []
 
 
-def test_a_question_that_was_never_recorded_rejects_all_the_same(office: Asking) -> None:
+def test_expiry_without_a_request_rejects_waiting_changes(office: Asking) -> None:
     orders = office.propose("orders")
     assert expire(office.store, "run-1", LATER)["rejected"] == 1
     assert expire(office.store, "run-1", LATER)["rejected"] == 0
     assert office.statuses(orders) == [Status.REJECTED]
 
 
-def test_a_run_that_waits_anew_sends_new_links_and_the_newer_token_counts(office: Asking) -> None:
+def test_run_that_waits_anew_sends_newer_links(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     office.ask(orders, now=LATER, token="token-2")
@@ -192,14 +192,14 @@ def test_a_run_that_waits_anew_sends_new_links_and_the_newer_token_counts(office
     assert office.told[0][1] == office.told[1][1]
 
 
-def test_the_same_message_is_sent_once(office: Asking) -> None:
+def test_message_is_sent_once(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     office.ask(orders)
     assert len(office.received()) == 1
 
 
-def test_the_same_answer_can_be_given_with_iam(office: Asking) -> None:
+def test_response_with_iam_counts_like_one_on_the_page(office: Asking) -> None:
     orders, carts = office.propose("orders"), office.propose("carts")
     office.ask(orders, carts, approvals=TWO_OF_THREE)
     shown = show_approval_request(office.store, "run-1")
@@ -225,12 +225,14 @@ def test_the_same_answer_can_be_given_with_iam(office: Asking) -> None:
     assert recorded.status is ApprovalStatus.ANSWERED
 
 
-def test_an_answer_with_iam_to_another_plan_or_no_question_is_refused_in_words(office: Asking) -> None:
+def test_response_with_iam_that_does_not_count_says_why(office: Asking) -> None:
     event = {"run_id": "run-1", "digest": "e" * 64, "approved": [], "by": "Ben", "approver": "anyone"}
-    assert respond_directly(office.store, event, NOW, office.tell_run)["message"] == "Run run-1 asks nothing."
+    assert (
+        respond_directly(office.store, event, NOW, office.tell_run)["message"] == "Run run-1 has no approval request."
+    )
     office.ask(office.propose("orders"))
     refused = respond_directly(office.store, event, NOW, office.tell_run)
-    assert refused["message"] == "The plan of run run-1 is not the one that was answered."
+    assert refused["message"] == "The plan of run run-1 is not the one that the response is for."
     assert show_approval_request(office.store, "run-2")["outcome"] == "unknown"
 
 
