@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from optimizer.core.errors import OptimizerError
+
 # The approver of the only link if the policy lists none.
 ANYONE = "anyone"
 LONGEST_NAME = 80

@@ -328,7 +328,7 @@ def test_a_run_without_proposals_is_checked_and_reported(account: Account) -> No
     assert (answer["automatic"], answer["ask"], answer["recommended"], answer["refused"]) == ([], [], 0, 0)
     account.call("publish_results")
     (message,) = account.messages()
-    assert message["Subject"] == "Optimizer: nothing to change (1 functions looked at)"
+    assert message["Subject"] == "Optimizer: nothing to change (1 functions checked)"
 
 
 def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: Account) -> None:
@@ -352,7 +352,7 @@ def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: A
     assert (attributes["outcome"], attributes["severity"]) == ("succeeded", "warning")
     assert json.loads(attributes["tuner"]) == ["memory"]
     text = " ".join(message["Message"].split())
-    for said in ("-3.20 USD", "[memory.step]", "f7: it has no alias live", "gone: there is no function"):
+    for said in ("saves $3.20 ", "[memory.step]", "f7: it has no alias live", "gone: there is no function"):
         assert said in text
     assert 'Batch 0003 failed in AnalyzeTraffic: ClientError: no "table"' in text
     report = account.documents.read(f"runs/{RUN}/report.json")
@@ -378,7 +378,7 @@ def test_the_outcome_of_a_change_is_published_once(account: Account) -> None:
     first = account.call("publish_results", payload)
     assert account.call("publish_results", payload) == first
     (message,) = account.messages()
-    assert message["Subject"] == "Optimizer: memory of orders reverted"
+    assert message["Subject"] == "Optimizer: memory of orders rolled back"
     assert "Errors rose from 0 to 3 %." in message["Message"]
     assert message["MessageAttributes"]["severity"]["Value"] == "warning"
 
@@ -418,7 +418,7 @@ def test_a_review_is_a_report_over_the_quarter_and_takes_no_lock(account: Accoun
     assert review["calls_day_ahead"] == {"estimate": 1600.0, "low": 1600.0, "high": 1600.0}
     assert review["environments_ahead"]["estimate"] == 4.0
     assert review["rules"] == [["memory.step", 12]]
-    assert any("memory.step refused 12 of 12 proposals" in line for line in review["advice"])
+    assert any("memory.step blocked 12 of 12 proposals" in line for line in review["advice"])
     page = account.documents.read_bytes(f"runs/{RUN}/report/index.html").decode()
     text = " ".join(message["Message"].split())
     for said in ("950", "1,600", "memory.step"):
