@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 from local_account.memory_run_store import MemoryRunStore
-from local_account.servers.mysql_family import PASSWORD as MYSQL_PASSWORD
-from local_account.servers.mysql_family import USER
+from local_account.servers.mysql_family import PASSWORD as MYSQL_PASSWORD, USER
 from local_account.servers.postgresql import PASSWORD, SUPERUSER
 from optimizer import guardrails
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails import calendar
-from optimizer.indexes.change import job as jobs
-from optimizer.indexes.change import server_for
+from optimizer.indexes.change import job as jobs, server_for
 from optimizer.indexes.change.change import ChangeIndexes
 from optimizer.indexes.change.server import Job, Machine
 from optimizer.indexes.connect import drivers

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from local_account.servers import Installation, mariadb, postgresql
 from optimizer.indexes import read_nodes as nodes
 from optimizer.indexes.detect import find

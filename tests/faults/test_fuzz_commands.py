@@ -10,8 +10,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from local_account.traces import read_traces
 from optimizer_cli.backtests import trace_files
 from optimizer_cli.json_lines import serve

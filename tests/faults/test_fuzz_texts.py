@@ -5,8 +5,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.caches.probe.result import ServerFacts
 from optimizer.caches.probe.server_info import parse_info
 from optimizer.caches.tuning.read_log import _parsed

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from local_account.servers import mariadb, mysql
 from optimizer.core.change import Change, Status
-from optimizer.indexes.change import job
-from optimizer.indexes.change import session as worker
+from optimizer.indexes.change import job, session as worker
 
 SERVERS = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.PLAIN], ids=["MySQL", "MariaDB"])
 LEFT = "SELECT NAME AS name FROM information_schema.INNODB_{}TABLES WHERE NAME LIKE '%%#sql%%'"

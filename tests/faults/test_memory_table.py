@@ -6,8 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 from moto import mock_aws
 from optimizer.store import table
 from optimizer.store.table import ItemTable

@@ -5,16 +5,19 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.approvals.direct import direct_step as direct_step
-    from optimizer.approvals.direct import respond_directly as respond_directly
-    from optimizer.approvals.direct import show_approval_request as show_approval_request
-    from optimizer.approvals.http import PageServices as PageServices
-    from optimizer.approvals.http import failure_response as failure_response
-    from optimizer.approvals.http import respond_to_page_request as respond_to_page_request
+    from optimizer.approvals.direct import (
+        direct_step as direct_step,
+        respond_directly as respond_directly,
+        show_approval_request as show_approval_request,
+    )
+    from optimizer.approvals.http import (
+        PageServices as PageServices,
+        failure_response as failure_response,
+        respond_to_page_request as respond_to_page_request,
+    )
     from optimizer.approvals.links import ApprovalLink as ApprovalLink
     from optimizer.approvals.message import approval_message as approval_message
-    from optimizer.approvals.request_approval import ask as ask
-    from optimizer.approvals.request_approval import expire as expire
+    from optimizer.approvals.request_approval import ask as ask, expire as expire
     from optimizer.approvals.tell_run import run_teller as run_teller
 else:
     __getattr__ = lazy_exports(

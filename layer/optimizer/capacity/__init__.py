@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.capacity.backtest import MemoryBacktestRow as MemoryBacktestRow
-    from optimizer.capacity.backtest import Try as Try
-    from optimizer.capacity.backtest import document as document
-    from optimizer.capacity.backtest import month_of_days as month_of_days
-    from optimizer.capacity.backtest import rows_of as rows_of
-    from optimizer.capacity.backtest import together as together
+    from optimizer.capacity.backtest import (
+        MemoryBacktestRow as MemoryBacktestRow,
+        Try as Try,
+        document as document,
+        month_of_days as month_of_days,
+        rows_of as rows_of,
+        together as together,
+    )
     from optimizer.capacity.change import CapacityHooks as CapacityHooks
     from optimizer.capacity.lambda_account import LambdaAccount as LambdaAccount
     from optimizer.capacity.live_function import LiveFunction as LiveFunction

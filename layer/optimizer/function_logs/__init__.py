@@ -5,19 +5,15 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.function_logs.history import FunctionHistory as FunctionHistory
-    from optimizer.function_logs.history import SizeHistory as SizeHistory
-    from optimizer.function_logs.keep_alive import LONGEST_MINUTES as LONGEST_MINUTES
-    from optimizer.function_logs.keep_alive import IdleTrials as IdleTrials
-    from optimizer.function_logs.parse import LoggedReport as LoggedReport
-    from optimizer.function_logs.parse import ReportLine as ReportLine
-    from optimizer.function_logs.parse import Reports as Reports
-    from optimizer.function_logs.read import LogsUnreadable as LogsUnreadable
-    from optimizer.function_logs.read import ReportLog as ReportLog
-    from optimizer.function_logs.read import Scan as Scan
-    from optimizer.function_logs.used_memory import UsedMemory as UsedMemory
-    from optimizer.function_logs.used_memory import memory_shortage as memory_shortage
-    from optimizer.function_logs.used_memory import read_used_memory as read_used_memory
+    from optimizer.function_logs.history import FunctionHistory as FunctionHistory, SizeHistory as SizeHistory
+    from optimizer.function_logs.keep_alive import LONGEST_MINUTES as LONGEST_MINUTES, IdleTrials as IdleTrials
+    from optimizer.function_logs.parse import LoggedReport as LoggedReport, ReportLine as ReportLine, Reports as Reports
+    from optimizer.function_logs.read import LogsUnreadable as LogsUnreadable, ReportLog as ReportLog, Scan as Scan
+    from optimizer.function_logs.used_memory import (
+        UsedMemory as UsedMemory,
+        memory_shortage as memory_shortage,
+        read_used_memory as read_used_memory,
+    )
 else:
     __getattr__ = lazy_exports(
         __name__,

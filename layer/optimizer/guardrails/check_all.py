@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.core import Change, MalformedChange, Tuner, function_name
-from optimizer.guardrails import cache_ttls, calendar, indexes, memory, warmups
-from optimizer.guardrails import provisioned_concurrency as pc
+from optimizer.guardrails import cache_ttls, calendar, indexes, memory, provisioned_concurrency as pc, warmups
 from optimizer.guardrails.run import OF_FUNCTIONS, Account, Budget, best_first
 from optimizer.guardrails.verdict import Decision, MissingNumber, Refusal, Verdict, number
 from optimizer.policy import Mode, Permission, Policy

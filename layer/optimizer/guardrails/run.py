@@ -6,8 +6,7 @@ from datetime import datetime
 from itertools import chain
 
 from optimizer.core import Change, Risk, Tuner, function_name
-from optimizer.guardrails import indexes, warmups
-from optimizer.guardrails import provisioned_concurrency as pc
+from optimizer.guardrails import indexes, provisioned_concurrency as pc, warmups
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
 from optimizer.policy import Policy
 

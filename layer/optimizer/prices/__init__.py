@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.prices.aws_lambda import REQUEST_USD as REQUEST_USD
-    from optimizer.prices.aws_lambda import UnknownArchitecture as UnknownArchitecture
-    from optimizer.prices.aws_lambda import billed_ms as billed_ms
-    from optimizer.prices.aws_lambda import rates as rates
+    from optimizer.prices.aws_lambda import (
+        REQUEST_USD as REQUEST_USD,
+        UnknownArchitecture as UnknownArchitecture,
+        billed_ms as billed_ms,
+        rates as rates,
+    )
 else:
     __getattr__ = lazy_exports(
         __name__,

@@ -7,13 +7,13 @@ from optimizer.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from optimizer.run.check import check_run as check_run
     from optimizer.run.health import run_health as run_health
-    from optimizer.run.leave import Leaving as Leaving
-    from optimizer.run.leave import Left as Left
-    from optimizer.run.start import RunRequest as RunRequest
-    from optimizer.run.start import start_run as start_run
-    from optimizer.run.targets import Targets as Targets
-    from optimizer.run.targets import choose_targets as choose_targets
-    from optimizer.run.targets import tagged_functions as tagged_functions
+    from optimizer.run.leave import Leaving as Leaving, Left as Left
+    from optimizer.run.start import RunRequest as RunRequest, start_run as start_run
+    from optimizer.run.targets import (
+        Targets as Targets,
+        choose_targets as choose_targets,
+        tagged_functions as tagged_functions,
+    )
 else:
     __getattr__ = lazy_exports(
         __name__,

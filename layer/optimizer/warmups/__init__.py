@@ -5,23 +5,22 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.warmups.backtest import Strategy as Strategy
-    from optimizer.warmups.backtest import Subject as Subject
-    from optimizer.warmups.backtest import WarmupBacktest as WarmupBacktest
-    from optimizer.warmups.backtest import WarmupOutcome as WarmupOutcome
-    from optimizer.warmups.backtest import backtest_warmups as backtest_warmups
-    from optimizer.warmups.backtest import plan_starts as plan_starts
-    from optimizer.warmups.backtest import total_outcomes as total_outcomes
+    from optimizer.warmups.backtest import (
+        Strategy as Strategy,
+        Subject as Subject,
+        WarmupBacktest as WarmupBacktest,
+        WarmupOutcome as WarmupOutcome,
+        backtest_warmups as backtest_warmups,
+        plan_starts as plan_starts,
+        total_outcomes as total_outcomes,
+    )
     from optimizer.warmups.change import WarmupHooks as WarmupHooks
-    from optimizer.warmups.live_function import read_calls as read_calls
-    from optimizer.warmups.live_function import read_target as read_target
+    from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
     from optimizer.warmups.ping_rows import count_pings as count_pings
-    from optimizer.warmups.plan import WarmupRequest as WarmupRequest
-    from optimizer.warmups.plan import plan_warmups as plan_warmups
+    from optimizer.warmups.plan import WarmupRequest as WarmupRequest, plan_warmups as plan_warmups
     from optimizer.warmups.planner import plan_batch as plan_batch
     from optimizer.warmups.propose import USUAL_INIT_MS as USUAL_INIT_MS
-    from optimizer.warmups.send_pings import ping_client as ping_client
-    from optimizer.warmups.send_pings import warm_environments as warm_environments
+    from optimizer.warmups.send_pings import ping_client as ping_client, warm_environments as warm_environments
 else:
     __getattr__ = lazy_exports(
         __name__,

@@ -5,8 +5,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 
 # The same examples each time, so that a run of CI breaks on what was changed and not on luck; more of them by hand.
 EXAMPLES = settings(

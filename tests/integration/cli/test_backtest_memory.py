@@ -9,8 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from moto import mock_aws
 from optimizer.capacity.backtest import month_of_days, together
 from optimizer.core.change import Interval

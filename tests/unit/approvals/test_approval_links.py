@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.approvals.links import ApprovalLink, MalformedLink, parse
 
 LINK = ApprovalLink("run-1", "anna", datetime(2026, 11, 3, 9, 0, tzinfo=UTC), "d" * 64)

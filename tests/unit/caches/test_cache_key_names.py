@@ -1,8 +1,7 @@
 """Namespaces from the names of keys."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.caches.probe.key_names import OTHER, UNNAMED, assign_namespaces, is_version_key
 from optimizer.caches.probe.summary import KeyReading, summarise
 

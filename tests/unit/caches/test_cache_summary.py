@@ -1,8 +1,7 @@
 """What a sample of keys says of a namespace, and INFO of a server."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.caches.probe.pace import WINDOW, Guard, Pace, reached_limit
 from optimizer.caches.probe.result import Quantiles, Stopped
 from optimizer.caches.probe.server_info import parse_info

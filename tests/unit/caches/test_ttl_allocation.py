@@ -4,8 +4,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate_ttls
 from optimizer.caches.tuning.curves import HitCurve
 from optimizer.caches.tuning.limits import (

@@ -3,8 +3,7 @@
 import random
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from optimizer.caches.tuning.curves import hit_curve
 from optimizer.caches.tuning.forecast import Outlook, cautious, outlook, outlooks
 from optimizer.caches.tuning.replay import Accesses

@@ -8,8 +8,7 @@ from functools import cache as remembered
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 from local_account.cache_traffic import Application, Memory, Stream, reads
 from optimizer import guardrails
 from optimizer.caches.probe.result import NodeProbe, ProbeResult, ServerFacts, Stopped

@@ -3,8 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.caches.tuning.curves import hit_curve, infeasible, knee, ttl_grid
 from optimizer.caches.tuning.replay import Accesses, NoAccesses, TtlReplay
 from optimizer.caches.tuning.sample import KeySample

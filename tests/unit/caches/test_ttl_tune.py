@@ -3,8 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.caches.tuning.limits import TtlLimits
 from optimizer.caches.tuning.records import Observation
 from optimizer.caches.tuning.replay import Accesses

@@ -3,8 +3,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.capacity.canary import CanaryComparison, Look, Minute, Side, judge, mean_ratio, more_often
 
 MINUTES = 360

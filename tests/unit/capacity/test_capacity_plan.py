@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
 from optimizer.capacity.live_function import LATEST, LiveFunction, ProvisionedConfig, Scaling, Version
 from optimizer.capacity.memory import model as memory_model

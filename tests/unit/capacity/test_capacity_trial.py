@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.capacity.memory.trial import break_even, expected, outcome
 from optimizer.core.change import Interval
 

@@ -1,8 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.capacity.memory.belief import Belief
 from optimizer.capacity.memory.model import DURATION_POWER, NothingObserved, SizeSeen, UnknownGoal, believe, choose
 from optimizer.capacity.memory.value import Objective, usd_per_gb_s

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
 from optimizer.capacity.function_facts import FunctionFacts
 from optimizer.capacity.live_function import LiveFunction, Placed, ProvisionedConfig, Scaling, Version

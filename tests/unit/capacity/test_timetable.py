@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.capacity.provisioned.timetable import MalformedTimetable, Timetable
 from optimizer.prices import aws_lambda
 

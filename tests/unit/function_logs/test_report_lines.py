@@ -3,8 +3,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.function_logs import parse as report_lines
 from optimizer.function_logs.parse import MalformedReport, ReportLine
 

@@ -6,13 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
 from optimizer.core.change import Change, Effect, Interval, Risk, Tuner
-from optimizer.guardrails import memory as memory_rules
-from optimizer.guardrails import provisioned_concurrency as pc_rules
-from optimizer.guardrails import warmups as warmup_rules
+from optimizer.guardrails import memory as memory_rules, provisioned_concurrency as pc_rules, warmups as warmup_rules
 from optimizer.guardrails.run import Account, Held
 from optimizer.guardrails.verdict import Decision
 from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, Warmups, Window

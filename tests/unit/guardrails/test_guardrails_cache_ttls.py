@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer import guardrails
 from optimizer.core.change import Change, Risk, Tuner
 from optimizer.guardrails.cache_ttls import CacheTtlState

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.indexes.model.usage import IndexId, IndexUsage, TableUse, UsageLimits, UsageSnapshot, judge_usage
 
 INDEX = IndexId("public", "t", "i", 7)

@@ -1,8 +1,7 @@
 """Statements with parameters where their constants were, made so that a server can prepare them."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.indexes.postgresql.generic_plan import is_planned, make_plannable
 
 

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Constraint, Engine, Index, KeyPart
 from optimizer.indexes.model.finding import Action
 from optimizer.indexes.postgresql.cover import why_never_dropped, why_not_covered

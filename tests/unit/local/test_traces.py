@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from local_account.traces import MINUTE, NoTraces, Trace, move_to_now, read_traces
 
 DAY = 1440

@@ -6,8 +6,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer_cache.early import Entry, ForeignValue, jittered_ms, recompute_early
 from optimizer_cache.measure import NamespaceMeasure, fingerprint, lines
 from optimizer_cache.sketch import SpaceSaving

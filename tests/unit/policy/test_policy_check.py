@@ -5,8 +5,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.core import canonical_json
 from optimizer.policy.check import InvalidPolicy, find_errors, parse_json, policy_schema, read_policy
 from optimizer.policy.model import Approver, Cache, Database, Freeze, Policy, Window

@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.core.recorded_change import StoredChange
 from optimizer.report import text

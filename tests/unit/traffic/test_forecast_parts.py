@@ -1,8 +1,7 @@
 """The parts of a forecast: what stays warm, levels, how busy past days were, whose past counts."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels, kept_warm
 from optimizer.traffic.forecast.level import level_factors
 from optimizer.traffic.forecast.mixture import (

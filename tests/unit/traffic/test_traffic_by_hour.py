@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 from optimizer.traffic.concurrency import environments_needed
 from optimizer.traffic.history import HOUR_METRICS, Floats, History, Series

@@ -5,8 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.traffic.concurrency import environments_needed, littles_law, usual_need, weighted_quantiles
 from optimizer.traffic.gaps import settle

@@ -7,8 +7,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.validate import validate_parameters
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.aws.scheduler import ScheduleTarget, function_prefix
 from optimizer.core.clock import minute_of
 from optimizer.core.ping import Warmup

@@ -5,8 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.core.ping import Ping
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.observe import Calls, judge

@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.replay import replay
 

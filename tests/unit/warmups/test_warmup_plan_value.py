@@ -3,8 +3,7 @@
 from itertools import product
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.warmups.plan_value import best_cover, ping_counts
 
 

@@ -1,8 +1,7 @@
 """Pings in rows of equal intervals."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from optimizer.warmups.ping_rows import count_pings, pack, unpack
 
 # Few gaps and few sizes, so that many are equal.

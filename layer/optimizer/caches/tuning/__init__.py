@@ -5,24 +5,26 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.caches.tuning.allocate import BudgetTooSmall as BudgetTooSmall
-    from optimizer.caches.tuning.allocate import Space as Space
-    from optimizer.caches.tuning.allocate import allocate_ttls as allocate_ttls
-    from optimizer.caches.tuning.backtest import Prices as Prices
-    from optimizer.caches.tuning.backtest import TtlBacktestRow as TtlBacktestRow
-    from optimizer.caches.tuning.backtest import backtest_ttls as backtest_ttls
-    from optimizer.caches.tuning.curves import hit_curve as hit_curve
-    from optimizer.caches.tuning.curves import ttl_grid as ttl_grid
-    from optimizer.caches.tuning.forecast import cautious as cautious
-    from optimizer.caches.tuning.forecast import outlooks as outlooks
+    from optimizer.caches.tuning.allocate import (
+        BudgetTooSmall as BudgetTooSmall,
+        Space as Space,
+        allocate_ttls as allocate_ttls,
+    )
+    from optimizer.caches.tuning.backtest import (
+        Prices as Prices,
+        TtlBacktestRow as TtlBacktestRow,
+        backtest_ttls as backtest_ttls,
+    )
+    from optimizer.caches.tuning.curves import hit_curve as hit_curve, ttl_grid as ttl_grid
+    from optimizer.caches.tuning.forecast import cautious as cautious, outlooks as outlooks
     from optimizer.caches.tuning.limits import TtlLimits as TtlLimits
-    from optimizer.caches.tuning.read_log import RecordLog as RecordLog
-    from optimizer.caches.tuning.read_log import RecordsUnreadable as RecordsUnreadable
-    from optimizer.caches.tuning.records import Observation as Observation
-    from optimizer.caches.tuning.records import UnusableRecord as UnusableRecord
-    from optimizer.caches.tuning.records import observations as observations
-    from optimizer.caches.tuning.replay import Accesses as Accesses
-    from optimizer.caches.tuning.replay import NoAccesses as NoAccesses
+    from optimizer.caches.tuning.read_log import RecordLog as RecordLog, RecordsUnreadable as RecordsUnreadable
+    from optimizer.caches.tuning.records import (
+        Observation as Observation,
+        UnusableRecord as UnusableRecord,
+        observations as observations,
+    )
+    from optimizer.caches.tuning.replay import Accesses as Accesses, NoAccesses as NoAccesses
     from optimizer.caches.tuning.sample import KeySample as KeySample
     from optimizer.caches.tuning.tune import NamespaceState as NamespaceState
     from optimizer.caches.tuning.usage import usages as usages

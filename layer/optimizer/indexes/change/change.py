@@ -13,8 +13,7 @@ from typing import Any
 from optimizer.core import FINAL, Change, Status, StoredChange, Tuner
 from optimizer.guardrails import ALTERS, IndexState, Refusal, table_of
 from optimizer.indexes import describe
-from optimizer.indexes.change import observe
-from optimizer.indexes.change import steps as stages
+from optimizer.indexes.change import observe, steps as stages
 from optimizer.indexes.change.job import JobOutcome, JobResult
 from optimizer.indexes.change.job_runner import TRY_AGAIN_S, Working
 from optimizer.indexes.change.server import DatabaseServer, Job, Machine

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.indexes.connect.drivers import AccessDenied as AccessDenied
-    from optimizer.indexes.connect.drivers import Address as Address
-    from optimizer.indexes.connect.drivers import DatabaseUnreachable as DatabaseUnreachable
-    from optimizer.indexes.connect.drivers import Login as Login
-    from optimizer.indexes.connect.drivers import close as close
-    from optimizer.indexes.connect.drivers import connect as connect
+    from optimizer.indexes.connect.drivers import (
+        AccessDenied as AccessDenied,
+        Address as Address,
+        DatabaseUnreachable as DatabaseUnreachable,
+        Login as Login,
+        close as close,
+        connect as connect,
+    )
     from optimizer.indexes.connect.pool import from_environment as from_environment
     from optimizer.indexes.connect.slots import TooManyConnections as TooManyConnections
 else:

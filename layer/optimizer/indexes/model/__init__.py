@@ -6,8 +6,7 @@ from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from optimizer.indexes.model.catalog import Catalog as Catalog
-    from optimizer.indexes.model.finding import Action as Action
-    from optimizer.indexes.model.finding import Finding as Finding
+    from optimizer.indexes.model.finding import Action as Action, Finding as Finding
 else:
     __getattr__ = lazy_exports(
         __name__,
