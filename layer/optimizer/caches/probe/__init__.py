@@ -5,22 +5,22 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.caches.probe.advice import Advice as Advice
-    from optimizer.caches.probe.advice import Weight as Weight
-    from optimizer.caches.probe.advice import advise as advise
-    from optimizer.caches.probe.errors import CacheFailed as CacheFailed
-    from optimizer.caches.probe.errors import UnusableEndpoint as UnusableEndpoint
+    from optimizer.caches.probe.advice import Advice as Advice, Weight as Weight, advise as advise
+    from optimizer.caches.probe.errors import CacheFailed as CacheFailed, UnusableEndpoint as UnusableEndpoint
     from optimizer.caches.probe.login import Keys as Keys
-    from optimizer.caches.probe.probe import ProbeProgress as ProbeProgress
-    from optimizer.caches.probe.probe import probe_cache as probe_cache
-    from optimizer.caches.probe.probe import read_use as read_use
+    from optimizer.caches.probe.probe import (
+        ProbeProgress as ProbeProgress,
+        probe_cache as probe_cache,
+        read_use as read_use,
+    )
     from optimizer.caches.probe.reader import ProbeLimits as ProbeLimits
-    from optimizer.caches.probe.result import NamespaceProbe as NamespaceProbe
-    from optimizer.caches.probe.result import NodeProbe as NodeProbe
-    from optimizer.caches.probe.result import ProbeResult as ProbeResult
-    from optimizer.caches.probe.result import Stopped as Stopped
-    from optimizer.caches.probe.server import Endpoint as Endpoint
-    from optimizer.caches.probe.server import IamLogin as IamLogin
+    from optimizer.caches.probe.result import (
+        NamespaceProbe as NamespaceProbe,
+        NodeProbe as NodeProbe,
+        ProbeResult as ProbeResult,
+        Stopped as Stopped,
+    )
+    from optimizer.caches.probe.server import Endpoint as Endpoint, IamLogin as IamLogin
 else:
     __getattr__ = lazy_exports(
         __name__,
