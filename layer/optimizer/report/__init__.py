@@ -5,21 +5,16 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.report.collect import publish_change as publish_change
-    from optimizer.report.collect import publish_run as publish_run
+    from optimizer.report.collect import publish_change as publish_change, publish_run as publish_run
     from optimizer.report.describe import what as what
     from optimizer.report.http import respond_to_report_request as respond_to_report_request
-    from optimizer.report.links import ReportLink as ReportLink
-    from optimizer.report.links import signed_url as signed_url
+    from optimizer.report.links import ReportLink as ReportLink, signed_url as signed_url
     from optimizer.report.message import Message as Message
     from optimizer.report.publish import publish_once as publish_once
     from optimizer.report.review_run import publish_review as publish_review
     from optimizer.report.style import BASE_STYLE as BASE_STYLE
-    from optimizer.report.summary import Line as Line
-    from optimizer.report.summary import line as line
-    from optimizer.report.text import reason as reason
-    from optimizer.report.text import saves_or_costs as saves_or_costs
-    from optimizer.report.text import sentence as sentence
+    from optimizer.report.summary import Line as Line, line as line
+    from optimizer.report.text import reason as reason, saves_or_costs as saves_or_costs, sentence as sentence
     from optimizer.report.write_pages import render_part as render_part
 else:
     __getattr__ = lazy_exports(
