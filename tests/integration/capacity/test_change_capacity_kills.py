@@ -299,7 +299,7 @@ def is_new(case: str, world: World) -> bool:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_change_that_does_well_ends_in_the_new_state(case: str) -> None:
+def test_good_change_ends_in_the_new_state(case: str) -> None:
     change, twin = CASES[case]
     world = make(change(), twin())
     assert world.until_final() == "kept"
@@ -308,7 +308,7 @@ def test_a_change_that_does_well_ends_in_the_new_state(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_change_that_does_badly_ends_in_the_old_state(case: str) -> None:
+def test_bad_change_ends_in_the_old_state(case: str) -> None:
     change, twin = CASES[case]
     world = make(change(), twin())
     world.compared.slower = 1.5
@@ -318,7 +318,7 @@ def test_a_change_that_does_badly_ends_in_the_old_state(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_change_that_was_kept_can_be_taken_back(case: str) -> None:
+def test_kept_change_can_be_rolled_back(case: str) -> None:
     change, twin = CASES[case]
     world = make(change(), twin())
     world.until_final()
@@ -328,7 +328,8 @@ def test_a_change_that_was_kept_can_be_taken_back(case: str) -> None:
 
 @pytest.mark.parametrize("slower", [1.0, 1.5])
 @pytest.mark.parametrize("case", CASES)
-def test_a_kill_after_any_call_and_a_replay_end_in_the_old_or_the_new_state(case: str, slower: float) -> None:
+def test_kill_and_replay_end_in_the_old_or_new_state(case: str, slower: float) -> None:
+    """A kill after any call and a replay end in the old or the new state."""
     change, twin = CASES[case]
     calm = make(change(), twin())
     calm.compared.slower = slower
@@ -343,7 +344,8 @@ def test_a_kill_after_any_call_and_a_replay_end_in_the_old_or_the_new_state(case
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_kill_after_any_call_without_a_replay_is_put_back_by_revert(case: str) -> None:
+def test_kill_without_replay_is_rolled_back_by_revert(case: str) -> None:
+    """A kill after any call without a replay is rolled back by revert."""
     change, twin = CASES[case]
     calm = make(change(), twin())
     calm.until_final()
@@ -359,7 +361,8 @@ def test_a_kill_after_any_call_without_a_replay_is_put_back_by_revert(case: str)
 
 
 @pytest.mark.parametrize(("minute", "waits"), [(58 - 1, False), (58, True), (58 + 16, True), (58 + 17, False)])
-def test_a_timetable_is_not_put_back_while_a_step_of_it_may_be_under_way(minute: int, waits: bool) -> None:
+def test_roll_back_waits_for_a_step_under_way(minute: int, waits: bool) -> None:
+    """A timetable is not rolled back while one of its steps may be under way."""
     world = make(first_timetable(), Twin())
     world.until_final()
     world.now = NOW.replace(hour=7) + timedelta(minutes=minute)
@@ -375,7 +378,8 @@ def test_a_timetable_is_not_put_back_while_a_step_of_it_may_be_under_way(minute:
 
 
 @pytest.mark.parametrize("change", ["timetable", "timetable scaled"])
-def test_a_timetable_is_refused_where_the_team_has_scheduled_actions_of_its_own(change: str) -> None:
+def test_timetable_is_blocked_by_scheduled_actions(change: str) -> None:
+    """A timetable is blocked where the team has scheduled actions of its own."""
     make_change, twin = CASES[change]
     world = make(make_change(), twin())
     world.twin.bounds = world.twin.bounds or [0, 4]
@@ -387,7 +391,7 @@ def test_a_timetable_is_refused_where_the_team_has_scheduled_actions_of_its_own(
 
 
 @pytest.mark.parametrize("case", ["timetable", "other timetable", "timetable scaled"])
-def test_a_timetable_that_calls_do_not_meet_is_taken_back(case: str) -> None:
+def test_timetable_that_calls_do_not_meet_is_rolled_back(case: str) -> None:
     change, twin = CASES[case]
     world = make(change(), twin())
     world.compared.use = MeasuredUse(20.0, 0.0, None, 1000.0, 0.0, 0.0)
@@ -396,7 +400,7 @@ def test_a_timetable_that_calls_do_not_meet_is_taken_back(case: str) -> None:
     assert is_old(case, world)
 
 
-def test_the_schedules_of_a_function_that_is_gone_go_too() -> None:
+def test_schedules_of_a_deleted_function_are_deleted() -> None:
     world = make(first_timetable(), Twin())
     world.until_final()
     world.twin.alias_name = ""
@@ -407,7 +411,7 @@ def test_the_schedules_of_a_function_that_is_gone_go_too() -> None:
 @pytest.mark.parametrize("deploy", ["team_updates_code", "team_deploys", "team_sets_timeout"])
 @pytest.mark.parametrize("kill", [False, True])
 @pytest.mark.parametrize("case", ["canary", "direct"])
-def test_a_deploy_by_the_team_at_any_point_is_left_as_it_is(case: str, deploy: str, kill: bool) -> None:
+def test_deployment_by_the_team_stays_at_any_point(case: str, deploy: str, kill: bool) -> None:
     change, twin = CASES[case]
     calm = make(change(), twin())
     calm.until_final()
@@ -441,7 +445,8 @@ def test_a_deploy_by_the_team_at_any_point_is_left_as_it_is(case: str, deploy: s
 
 
 @pytest.mark.parametrize("deploy", ["team_updates_code", "team_sets_timeout"])
-def test_a_deploy_of_a_function_without_alias_keeps_its_code_and_never_half_a_change(deploy: str) -> None:
+def test_deployment_without_alias_keeps_its_code(deploy: str) -> None:
+    """A deployment of a function without alias keeps its code, and never half a change."""
     calm = make(latest_change(), without_alias())
     calm.until_final()
     for place in range(1, len(calm.twin.calls) + 1):
@@ -453,7 +458,7 @@ def test_a_deploy_of_a_function_without_alias_keeps_its_code_and_never_half_a_ch
         assert world.twin.versions.keys() == {"1"}
 
 
-def test_provisioned_concurrency_that_cannot_be_allocated_is_put_back() -> None:
+def test_failed_allocation_is_rolled_back() -> None:
     twin = with_provisioned()
     twin.allocation_fails_from = 5
     world = make(provisioned_change({"environments": 3}, {"environments": 5}), twin)
@@ -476,9 +481,7 @@ def test_provisioned_concurrency_that_cannot_be_allocated_is_put_back() -> None:
         (lambda twin: twin.versions["1"].update(PackageType="Image"), "refused", "container image"),
     ],
 )
-def test_what_stands_in_the_way_is_named_and_nothing_is_written(
-    spoil: Callable[[Twin], object], outcome: str, words: str
-) -> None:
+def test_obstacle_is_named_and_nothing_is_written(spoil: Callable[[Twin], object], outcome: str, words: str) -> None:
     world = make(memory_change())
     spoil(world.twin)
     answer = world.life().apply(world.change.id, NOW)
@@ -487,14 +490,14 @@ def test_what_stands_in_the_way_is_named_and_nothing_is_written(
     assert not [call for call in world.twin.calls if call.startswith(("update", "publish", "put", "delete"))]
 
 
-def test_a_change_nobody_approved_is_not_made() -> None:
+def test_change_nobody_approved_is_not_applied() -> None:
     world = make(memory_change())
     world.store.move(world.change.id, Status.REJECTED, NOW, frm={Status.APPROVED})
     assert world.life().apply(world.change.id, NOW)["outcome"] == "refused"
     assert world.twin.calls == ["move"]
 
 
-def test_the_watch_waits_for_its_ages_where_nobody_counts() -> None:
+def test_observation_waits_for_its_ages_without_a_count() -> None:
     world = make(memory_change())
     applied = world.life().apply(world.change.id, NOW)
     assert applied == {"outcome": "applied", "change_id": world.change.id, "wait_s": 18 * 60}

@@ -33,16 +33,17 @@ def result(loop: ClosedLoop) -> Result:
     return judge_loop(loop)
 
 
-def test_the_bill_falls_by_what_the_curves_allow_less_at_most_five_points(result: Result) -> None:
+def test_bill_falls_by_what_the_curves_allow(result: Result) -> None:
+    """The bill falls by what the curves allow, less at most five points."""
     assert result.allowed > 0.1
     assert result.saved >= result.allowed - 0.05
 
 
-def test_no_function_is_left_slower_than_the_policy_allows(result: Result) -> None:
+def test_no_function_ends_slower_than_allowed(result: Result) -> None:
     assert result.too_slow == {}
 
 
-def test_every_change_that_made_things_worse_is_taken_back(result: Result) -> None:
+def test_every_harmful_change_is_rolled_back(result: Result) -> None:
     assert result.worse
     assert result.worse_kept == []
 
@@ -52,7 +53,7 @@ def test_good_changes_are_mostly_kept(result: Result) -> None:
     assert result.unfinished == []
 
 
-def test_a_size_that_did_worse_is_not_tried_again(loop: ClosedLoop) -> None:
+def test_size_that_was_rolled_back_is_not_tried_again(loop: ClosedLoop) -> None:
     tried = Counter(
         (end.change.target, end.change.after["memory_mb"])
         for end in loop.ended
@@ -61,7 +62,8 @@ def test_a_size_that_did_worse_is_not_tried_again(loop: ClosedLoop) -> None:
     assert max(tried.values()) == 1
 
 
-def test_each_function_ends_at_a_version_of_its_own_code_with_its_size_in_latest(loop: ClosedLoop) -> None:
+def test_functions_end_with_their_own_code_and_size(loop: ClosedLoop) -> None:
+    """Each function ends at a version of its own code, with its size in $LATEST."""
     for twin in loop.twins.values():
         version = twin.versions[twin.alias["version"]]
         assert not twin.alias["weights"]
@@ -69,7 +71,7 @@ def test_each_function_ends_at_a_version_of_its_own_code_with_its_size_in_latest
         assert version["MemorySize"] == twin.latest["MemorySize"]
 
 
-def test_a_function_is_changed_again_only_after_its_cool_down(loop: ClosedLoop) -> None:
+def test_cool_down_separates_changes_of_a_function(loop: ClosedLoop) -> None:
     ended: dict[str, datetime] = {}
     for end in loop.ended:
         if end.change.tuner is Tuner.MEMORY:
@@ -80,7 +82,7 @@ def test_a_function_is_changed_again_only_after_its_cool_down(loop: ClosedLoop) 
 
 
 @pytest.mark.parametrize("limit", [Memory(max_step_ratio=0.0), Memory(ceiling_mb=0), Memory(max_slowdown=0.01)])
-def test_a_policy_that_allows_no_step_changes_no_size(limit: Memory) -> None:
+def test_policy_without_steps_changes_no_size(limit: Memory) -> None:
     policy = replace(POLICY, memory=limit)
     loop = ClosedLoop(simulated_fleet(6, BEGIN, 1, (), seed=2), policy, BEGIN, most_lines=500)
     loop.run(1)

@@ -85,7 +85,7 @@ def world() -> Iterator[World]:
         yield World(local, documents, RunStore(client("dynamodb"), TABLE), planner, planner.plan("0000"), now)
 
 
-def test_every_target_is_proposed_for_left_alone_or_failed_with_a_reason(world: World) -> None:
+def test_every_function_gets_a_proposal_or_a_reason(world: World) -> None:
     batch = world.documents.read(f"runs/{RUN}/batches/0000.json")["functions"]
     told = [change.target for change in world.proposals.changes]
     told += [unchanged.target for unchanged in world.proposals.no_changes]
@@ -94,7 +94,7 @@ def test_every_target_is_proposed_for_left_alone_or_failed_with_a_reason(world: 
     assert all(unchanged.reason for unchanged in world.proposals.no_changes)
 
 
-def test_sizes_are_proposed_from_the_report_lines_that_production_left(world: World) -> None:
+def test_sizes_are_proposed_from_report_lines(world: World) -> None:
     sizes = [change for change in world.proposals.changes if change.action == "set_memory"]
     assert sizes, [u.reason for u in world.proposals.no_changes if u.tuner == "memory"]
     for change in sizes:
@@ -103,14 +103,14 @@ def test_sizes_are_proposed_from_the_report_lines_that_production_left(world: Wo
         assert change.after["memory_mb"] >= POLICY.memory.headroom * change.evidence["max_memory_used_mb"]
 
 
-def test_a_second_plan_of_the_same_hour_learns_nothing_twice(world: World) -> None:
+def test_second_plan_learns_nothing_twice(world: World) -> None:
     again = world.planner.plan("0000")
     assert [_key(c) for c in again.changes] == [_key(c) for c in world.proposals.changes]
     for first, second in zip(world.proposals.changes, again.changes, strict=True):
         assert first.evidence.get("samples") == second.evidence.get("samples")
 
 
-def test_a_change_of_memory_lives_its_life_in_the_account(world: World) -> None:
+def test_memory_change_runs_through_the_account(world: World) -> None:
     change = next(change for change in world.proposals.changes if change.evidence.get("canary_weight"))
     world.store.record_change(change, Status.APPROVED, world.now)
     applied = world.life().apply(change.id, world.now)

@@ -80,7 +80,8 @@ class World:
         return (self.twin.provisioned or {}).get("requested", 0)
 
 
-def test_a_step_sets_what_the_timetable_says_of_its_moment_however_late_it_comes() -> None:
+def test_late_step_sets_the_amount_of_its_moment() -> None:
+    """A step sets what the timetable says for the moment in which it comes, however late that is."""
     world = World()
     for at, wanted in ((NINE, 3), (NINE + timedelta(hours=9), 0), (NINE + timedelta(days=1), 3), (NINE, 3)):
         assert world.fires(at) == {"outcome": "held", "change_id": CHANGE.id, "environments": wanted}
@@ -90,7 +91,7 @@ def test_a_step_sets_what_the_timetable_says_of_its_moment_however_late_it_comes
     assert world.environments == 0
 
 
-def test_a_step_that_comes_twice_writes_once() -> None:
+def test_step_that_comes_twice_writes_once() -> None:
     world = World()
     world.fires(NINE)
     world.fires(NINE)
@@ -147,7 +148,7 @@ def no_alias(world: World) -> None:
         (no_alias, "no alias"),
     ],
 )
-def test_what_is_not_the_timetables_to_set_is_left_with_the_reason(what: Any, words: str) -> None:
+def test_step_leaves_the_alias_and_tells_the_reason(what: Any, words: str) -> None:
     world = World()
     what(world)
     before = world.environments
@@ -158,7 +159,7 @@ def test_what_is_not_the_timetables_to_set_is_left_with_the_reason(what: Any, wo
 
 
 @pytest.mark.parametrize("what", [none_allowed, no_budget, only_recommends, weighted])
-def test_environments_are_given_back_whatever_the_policy_says_today(what: Any) -> None:
+def test_environments_are_given_back_under_any_policy(what: Any) -> None:
     world = World()
     world.fires(NINE)
     what(world)
@@ -190,9 +191,8 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlacedTimetables]:
 
 
 @pytest.mark.parametrize("scaling", [None, Scaling(1, 5)])
-def test_entries_are_put_read_and_removed_and_those_of_others_stay(
-    placed: PlacedTimetables, scaling: Scaling | None
-) -> None:
+def test_entries_of_others_are_never_touched(placed: PlacedTimetables, scaling: Scaling | None) -> None:
+    """Entries are created, read and deleted; those of others stay."""
     function, mark = live(scaling), mark_of(CHANGE.id)
     placed.scaling.put_scheduled_action(
         ServiceNamespace="lambda",
@@ -229,7 +229,8 @@ def period(held: float = 15.0, calls: float = 100.0, on_them: float = 95.0, use:
     return Period(held, calls, 5400.0, on_them, calls - on_them, None if use is None else 3 * use, use)
 
 
-def test_a_timetable_that_is_used_as_planned_is_kept_once_a_day_of_it_has_passed() -> None:
+def test_timetable_used_as_planned_is_kept() -> None:
+    """It is kept once a day of it has passed."""
     use = measured([period()] * 120 + [period(held=0.0, calls=5.0, on_them=0.0, use=None)] * 168)
     assert (use.held_hours, use.paid_hours) == pytest.approx((30.0, 30.0))
     assert use.utilisation == pytest.approx(120 * 95 * 5.4 / 3600 / 30)
@@ -239,7 +240,8 @@ def test_a_timetable_that_is_used_as_planned_is_kept_once_a_day_of_it_has_passed
     assert "5.0% of the calls spilled over" in due.reason
 
 
-def test_environments_that_are_not_there_or_used_less_than_on_the_worst_day_are_taken_back() -> None:
+def test_unused_timetable_is_rolled_back() -> None:
+    """Environments that are missing, or used less than on the worst day planned on, are rolled back."""
     missing = measured([period(on_them=0.0, use=None)] * 12)
     assert "no data" in judge_use(missing, least=0.6, worst_day=0.5, due=False).reason
     idle = measured([period(calls=40.0, on_them=40.0, use=0.24)] * 120)
@@ -252,5 +254,5 @@ def test_environments_that_are_not_there_or_used_less_than_on_the_worst_day_are_
 @pytest.mark.parametrize(
     ("applied", "days"), [(NINE, 1), (NINE + timedelta(days=5), 3), (NINE + timedelta(days=4, hours=3), 3)]
 )
-def test_a_plan_for_weekdays_is_watched_until_a_weekday_has_passed(applied: datetime, days: int) -> None:
+def test_weekday_timetable_is_observed_past_a_weekday(applied: datetime, days: int) -> None:
     assert days_to_watch(OFFICE, applied) == days

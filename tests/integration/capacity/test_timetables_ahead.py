@@ -46,7 +46,7 @@ def invoice_run() -> TargetFunction:
     return next(target for target in make_fleet(FleetSource(NOW)) if target.name == "invoice-run")
 
 
-def test_what_schedules_will_set_is_known_days_before(ahead: TimetablesAhead) -> None:
+def test_future_schedules_are_known_days_before(ahead: TimetablesAhead) -> None:
     monday = datetime(2026, 11, 23, tzinfo=UTC)
     assert ahead.of("invoice-run", NOW) == [
         (monday + timedelta(hours=5, minutes=58), 2),
@@ -58,7 +58,7 @@ def test_what_schedules_will_set_is_known_days_before(ahead: TimetablesAhead) ->
 
 
 @pytest.mark.parametrize("in_place", [True, False])
-def test_a_timetable_is_judged_by_the_days_it_will_hold(ahead: TimetablesAhead, in_place: bool) -> None:
+def test_timetable_is_judged_by_the_days_it_will_hold(ahead: TimetablesAhead, in_place: bool) -> None:
     target = invoice_run()
     now = Routing(target.traffic.start, (Share("1", 1.0, target.memory_mb),))
     later = [replace(now, since=at, provisioned=n) for at, n in ahead.of(target.name, NOW)] if in_place else []

@@ -43,7 +43,7 @@ def curves(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_function_that_only_waits_is_tried_smaller_and_what_is_kept_saves(traces: Path, curves: Path) -> None:
+def test_waiting_function_gets_smaller_and_saves(traces: Path, curves: Path) -> None:
     policy = traces / "policy.json"
     policy.write_text('{"version": 1, "run": {"max_changes_share": 1.0}}')
     result = backtest(
@@ -60,7 +60,7 @@ def test_a_function_that_only_waits_is_tried_smaller_and_what_is_kept_saves(trac
     assert said["total"]["saving_usd_month"]["estimate"] == pytest.approx(busy["saving"]["estimate"])
 
 
-def test_people_get_a_table_with_the_total(traces: Path) -> None:
+def test_table_shows_the_total(traces: Path) -> None:
     result = backtest("--traces", str(traces), "--days", "1")
     assert result.exit_code == 0, result.output
     assert "all together" in result.stdout
@@ -74,7 +74,7 @@ def test_people_get_a_table_with_the_total(traces: Path) -> None:
         (["--policy", "{bad}"], "max_slowdown"),
     ],
 )
-def test_what_cannot_be_played_is_named(traces: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_unplayable_input_is_named(traces: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text('{"version": 1, "memory": {"max_slowdown": "no"}}')
     result = backtest("--traces", str(traces), *(argument.format(bad=bad) for argument in arguments))
@@ -82,11 +82,11 @@ def test_what_cannot_be_played_is_named(traces: Path, tmp_path: Path, arguments:
     assert words in result.output
 
 
-def test_curves_without_traces_are_refused(curves: Path) -> None:
+def test_curves_without_traces_are_rejected(curves: Path) -> None:
     assert backtest("--curves", str(curves)).exit_code == 2
 
 
-def test_an_account_without_tagged_functions_is_said_to_have_nothing_to_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_account_without_tagged_functions_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -98,12 +98,13 @@ def test_an_account_without_tagged_functions_is_said_to_have_nothing_to_test(mon
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=40))
-def test_a_month_is_thirty_days_of_the_mean_day_and_its_interval_holds_it(days: list[float]) -> None:
+def test_month_is_a_multiple_of_the_mean_day(days: list[float]) -> None:
+    """Its interval holds the estimate."""
     month = month_of_days(days)
     assert month.estimate == pytest.approx(sum(days) / len(days) * 365 / 12, abs=1e-6)
     assert month.low <= month.estimate <= month.high
 
 
-def test_independent_savings_add_up_with_less_than_the_sum_of_their_doubts() -> None:
+def test_independent_savings_add_up_with_less_doubt() -> None:
     total = together([Interval(10, 7, 13), Interval(20, 16, 24)])
     assert (total.estimate, total.low, total.high) == pytest.approx((30, 25, 35))

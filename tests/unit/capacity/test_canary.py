@@ -41,16 +41,17 @@ def verdicts(trials: int, slower: float, errors: float = 0.0, calls: float = 30.
     return kept / trials
 
 
-def test_a_change_without_effect_is_taken_back_in_under_two_percent() -> None:
+def test_change_without_effect_is_rarely_rolled_back() -> None:
+    """At most two percent of the changes without any effect are rolled back."""
     assert verdicts(150, slower=1.0) >= 0.98
 
 
 @pytest.mark.parametrize(("slower", "errors"), [(1.25, 0.0), (1.0, 0.05)])
-def test_a_change_that_is_clearly_worse_is_taken_back(slower: float, errors: float) -> None:
+def test_clearly_worse_change_is_rolled_back(slower: float, errors: float) -> None:
     assert verdicts(30, slower, errors) == 0.0
 
 
-def test_what_both_versions_share_does_not_blur_the_ratio() -> None:
+def test_ratio_ignores_what_both_versions_share() -> None:
     rng = random.Random(1)
     old, new = side(rng, 90, 50.0, spread=0.05), side(rng, 10, 50.0, spread=0.05)
     ratio = mean_ratio(old, new)
@@ -69,13 +70,14 @@ def test_what_both_versions_share_does_not_blur_the_ratio() -> None:
         (0, Look.FINAL, False),
     ],
 )
-def test_no_data_is_unhealthy_as_soon_as_some_was_due(old_calls: int, look: Look, healthy: bool) -> None:
+def test_no_data_is_unhealthy_once_some_was_due(old_calls: int, look: Look, healthy: bool) -> None:
     comparison = compare(Side((Minute(old_calls, 50.0),)), Side((Minute(0, 0.0),)))
     assert judge(comparison, 3, look).healthy is healthy
 
 
 @pytest.mark.parametrize(("look", "healthy"), [(Look.EARLY, True), (Look.DUE, True), (Look.FINAL, False)])
-def test_too_few_calls_to_tell_are_watched_on_and_at_last_taken_back(look: Look, healthy: bool) -> None:
+def test_too_few_calls_prolong_the_observation(look: Look, healthy: bool) -> None:
+    """Too few calls to judge prolong the observation; at the last look the change is rolled back."""
     old = Side(tuple(Minute(1, 50.0 + 20 * (n % 3)) for n in range(6)))
     new = Side(tuple(Minute(1, 90.0 - 20 * (n % 3)) for n in range(6)))
     health = judge(compare(old, new), 3, look)
@@ -84,7 +86,8 @@ def test_too_few_calls_to_tell_are_watched_on_and_at_last_taken_back(look: Look,
     assert "too few" in health.reason
 
 
-def test_a_worse_95th_percentile_is_taken_back_though_the_mean_is_not_worse() -> None:
+def test_worse_95th_percentile_is_rolled_back() -> None:
+    """A change with a worse 95th percentile is rolled back even where the mean is no worse."""
     side = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)), 0, 0, 80.0, 100.0, 140.0)
     worse = replace(side, p90_ms=120.0, p95_ms=150.0, p99_ms=200.0)
     assert not judge(compare(side, worse), 3, Look.EARLY).healthy
@@ -93,16 +96,15 @@ def test_a_worse_95th_percentile_is_taken_back_though_the_mean_is_not_worse() ->
 @pytest.mark.parametrize(
     ("promised", "old_ms", "healthy"), [(120.0, 100.0, True), (101.0, 100.0, False), (90.0, 110.0, True)]
 )
-def test_the_promised_95th_percentile_is_kept_unless_it_was_missed_by_more_before(
-    promised: float, old_ms: float, healthy: bool
-) -> None:
+def test_promised_latency_counts_unless_missed_before(promised: float, old_ms: float, healthy: bool) -> None:
+    """The promised 95th percentile must hold, unless it was missed by more before the change."""
     old = Side(tuple(Minute(1000, 50.0 + n % 2) for n in range(60)), 0, 0, 0.8 * old_ms, old_ms, 1.4 * old_ms)
     new = replace(old, p90_ms=82.0, p95_ms=102.0, p99_ms=142.0)
     comparison = replace(compare(old, new), max_p95_ms=promised)
     assert judge(comparison, 3, Look.FINAL).healthy is healthy
 
 
-def test_throttles_that_were_not_there_are_taken_back() -> None:
+def test_new_throttles_are_rolled_back() -> None:
     calm = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)))
     health = judge(compare(calm, replace(calm, throttles=60)), 3, Look.EARLY)
     assert not health.healthy
@@ -113,12 +115,12 @@ def test_throttles_that_were_not_there_are_taken_back() -> None:
     ("bad_new", "new", "bad_old", "old", "chance"),
     [(0, 10, 5, 10, 1.0), (1, 10, 0, 10, 0.5), (2, 2, 0, 2, 1 / 6), (3, 10, 0, 90, 120 / 161700)],
 )
-def test_the_chance_of_so_many_errors_is_fishers(bad_new: int, new: int, bad_old: int, old: int, chance: float) -> None:
+def test_error_chance_follows_fishers_exact_test(bad_new: int, new: int, bad_old: int, old: int, chance: float) -> None:
     assert more_often(bad_new, new, bad_old, old) == pytest.approx(chance)
 
 
 @given(*[st.integers(0, 200)] * 4)
-def test_the_chance_is_a_chance_whatever_metrics_say(bad_new: int, new: int, bad_old: int, old: int) -> None:
+def test_error_chance_stays_between_zero_and_one(bad_new: int, new: int, bad_old: int, old: int) -> None:
     assert 0.0 <= more_often(bad_new, new, bad_old, old) <= 1.0
 
 
@@ -132,7 +134,7 @@ def test_the_chance_is_a_chance_whatever_metrics_say(bad_new: int, new: int, bad
         (False, Look.FINAL, False),
     ],
 )
-def test_a_side_without_calls(together: bool, look: Look, healthy: bool) -> None:
+def test_side_without_calls_ends_unhealthy(together: bool, look: Look, healthy: bool) -> None:
     silent = Side(tuple(Minute(0, 0.0) for _ in range(MINUTES)), 0.0, 0.0, None, None, None)
     comparison = replace(compare(side(random.Random(1), 30, 50.0), silent), together=together)
     judged = judge(comparison, 3, look)

@@ -29,16 +29,19 @@ def outcomes(bench: ModuleType, slower: float, calls_a_minute: float, trials: in
     return Counter(bench.trial(rng, case)[0] for _ in range(trials))
 
 
-def test_under_two_percent_of_a_thousand_changes_without_effect_are_taken_back(bench: ModuleType) -> None:
+def test_false_alarms_stay_under_two_percent(bench: ModuleType) -> None:
+    """Under two percent of a thousand changes without effect are rolled back."""
     found = outcomes(bench, 1.0, 100.0, 1000)
     assert found.total() == 1000
     assert found["kept"] > 980
 
 
-def test_under_two_percent_of_changes_that_are_too_slow_are_kept(bench: ModuleType) -> None:
+def test_slow_changes_kept_stay_under_two_percent(bench: ModuleType) -> None:
+    """Under two percent of the changes that are too slow are kept."""
     assert outcomes(bench, 1.15, 100.0, 300)["kept"] < 6
 
 
 @pytest.mark.parametrize(("variation", "needed"), [(0.25, 50), (0.5, 203), (1.0, 811)])
-def test_the_calls_that_a_canary_needs_grow_with_the_square_of_the_variation(variation: float, needed: int) -> None:
+def test_calls_needed_grow_with_the_square_of_variation(variation: float, needed: int) -> None:
+    """The calls that a canary needs grow with the square of the variation of the durations."""
     assert round(calls_needed(variation, 1.1, 0.1)) == pytest.approx(needed, rel=0.02)

@@ -59,7 +59,7 @@ def provisioned_of(proposals: list[Change | NoChange]) -> Change | NoChange:
     return next(proposal for proposal in proposals if proposal.tuner is Tuner.PROVISIONED_CONCURRENCY)
 
 
-def test_a_size_is_proposed_with_its_evidence_undo_and_interval() -> None:
+def test_memory_proposal_has_evidence_undo_and_interval() -> None:
     policy = Policy(memory=Memory(max_slowdown=3.0))
     change = memory_of(plan_function(seen(), policy))
     assert isinstance(change, Change)
@@ -84,7 +84,7 @@ def test_a_size_is_proposed_with_its_evidence_undo_and_interval() -> None:
         ({"live": live(alias_version="$LATEST")}, "points at $LATEST"),
     ],
 )
-def test_nothing_is_proposed_without_data_or_against_an_obstacle(changes: dict[str, Any], words: str) -> None:
+def test_memory_needs_data_and_no_obstacle(changes: dict[str, Any], words: str) -> None:
     proposal = memory_of(plan_function(seen(**changes), Policy(memory=Memory(max_slowdown=3.0))))
     assert isinstance(proposal, NoChange)
     assert words in proposal.reason
@@ -97,7 +97,8 @@ def test_nothing_is_proposed_without_data_or_against_an_obstacle(changes: dict[s
         ({"managed-by": "terraform"}, "memory_size = "),
     ],
 )
-def test_what_a_template_owns_is_only_recommended_with_the_line_to_change(tags: dict[str, str], line: str) -> None:
+def test_size_owned_by_a_template_is_only_recommended(tags: dict[str, str], line: str) -> None:
+    """A size that a template owns is only recommended, with the line of the template to change."""
     owned = seen(live=live(tags=tags))
     limits = Memory(max_slowdown=3.0)
     recommended = memory_of(plan_function(owned, Policy(memory=limits)))
@@ -111,7 +112,8 @@ def test_what_a_template_owns_is_only_recommended_with_the_line_to_change(tags: 
 WITHOUT_ALIAS = live(alias=LATEST, alias_version=LATEST, version=version(LATEST))
 
 
-def test_a_function_without_alias_is_changed_at_once_and_only_within_what_is_expected() -> None:
+def test_function_without_alias_is_changed_at_once() -> None:
+    """Without an alias there is no canary: only a size that is expected to be within the limits is applied."""
     policy = Policy(memory=Memory(max_slowdown=3.0))
     change = memory_of(plan_function(seen(live=WITHOUT_ALIAS), policy))
     assert isinstance(change, Change)
@@ -120,30 +122,30 @@ def test_a_function_without_alias_is_changed_at_once_and_only_within_what_is_exp
     assert change.evidence["duration_ratio"] <= change.evidence["max_duration_ratio"]
 
 
-def test_a_function_without_alias_gets_no_provisioned_concurrency() -> None:
+def test_function_without_alias_is_not_provisioned() -> None:
     proposal = provisioned_of(plan_function(seen(live=WITHOUT_ALIAS, busy=3.0), Policy()))
     assert isinstance(proposal, NoChange)
     assert "without an alias" in proposal.reason
 
 
-def test_a_function_short_of_memory_gets_more() -> None:
+def test_function_short_of_memory_gets_more() -> None:
     change = memory_of(plan_function(seen(used_mb=1000), Policy()))
     assert isinstance(change, Change)
     assert change.after["memory_mb"] >= 1000 * 1.3
 
 
-def test_no_goal_of_the_policy_is_unknown() -> None:
+def test_every_goal_of_the_policy_is_known() -> None:
     for goal in ("cost", "cost_guarded", "balanced"):
         assert plan_function(seen(), Policy(memory=Memory(goal=goal)))
 
 
-def test_an_environment_is_held_only_if_it_is_busy_above_the_break_even() -> None:
+def test_environment_is_held_only_above_the_break_even() -> None:
     assert worth_holding(Demand(np.full(1440, 0.55)), "x86_64", 512, GENEROUS) == 0
     assert worth_holding(Demand(np.full(1440, 0.65)), "x86_64", 512, GENEROUS) == 1
     assert worth_holding(Demand(np.full(1440, 2.7)), "arm64", 512, GENEROUS) == 3
 
 
-def test_latency_is_bought_where_the_policy_accepts_less_use() -> None:
+def test_latency_is_bought_where_the_policy_accepts_it() -> None:
     assert worth_holding(Demand(np.full(1440, 0.3)), "x86_64", 512, replace(GENEROUS, min_utilisation=0.2)) == 1
 
 
@@ -155,11 +157,12 @@ def test_latency_is_bought_where_the_policy_accepts_less_use() -> None:
         ProvisionedConcurrency(max_usd_month=0.0),
     ],
 )
-def test_zero_means_none(limits: ProvisionedConcurrency) -> None:
+def test_limit_of_zero_means_no_environment(limits: ProvisionedConcurrency) -> None:
     assert worth_holding(Demand(np.full(1440, 9.0)), "x86_64", 512, limits) == 0
 
 
-def test_provisioned_concurrency_that_pays_is_proposed_with_what_it_saves() -> None:
+def test_provisioned_concurrency_that_pays_is_proposed() -> None:
+    """The proposal tells its savings and its utilisation."""
     policy = Policy(provisioned_concurrency=GENEROUS, memory=Memory(min_invocations=10**6))
     change = provisioned_of(plan_function(seen(busy=1.8), policy))
     assert isinstance(change, Change)
@@ -169,7 +172,7 @@ def test_provisioned_concurrency_that_pays_is_proposed_with_what_it_saves() -> N
     assert change.evidence["utilisation"] == 0.9
 
 
-def test_a_scaling_target_keeps_its_say_over_the_most() -> None:
+def test_scaling_target_keeps_its_largest_size() -> None:
     policy = Policy(provisioned_concurrency=GENEROUS, memory=Memory(min_invocations=10**6))
     owned = seen(busy=1.8, live=live(scaling=Scaling(1, 10)))
     change = provisioned_of(plan_function(owned, policy))
@@ -178,7 +181,8 @@ def test_a_scaling_target_keeps_its_say_over_the_most() -> None:
     assert change.after == {"environments": 10, "min": 2, "max": 10}
 
 
-def test_what_was_bought_for_latency_stays_down_to_the_most_ever_needed() -> None:
+def test_environments_stay_down_to_the_most_ever_needed() -> None:
+    """Environments that the team bought for latency stay, down to the most that were ever needed."""
     held = live(provisioned=ProvisionedConfig(9, "READY"))
     policy = Policy(memory=Memory(min_invocations=10**6))
     change = provisioned_of(plan_function(seen(busy=0.1, live=held, need_most=4), policy))
@@ -186,14 +190,14 @@ def test_what_was_bought_for_latency_stays_down_to_the_most_ever_needed() -> Non
     assert change.after == {"environments": 4}
 
 
-def test_reserved_concurrency_is_never_provisioned_to_the_last() -> None:
+def test_reserved_concurrency_is_never_used_up() -> None:
     policy = Policy(provisioned_concurrency=GENEROUS, memory=Memory(min_invocations=10**6))
     proposal = provisioned_of(plan_function(seen(busy=1.8, live=live(reserved=2)), policy))
     assert isinstance(proposal, NoChange)
     assert "reserved" in proposal.reason
 
 
-def test_a_function_gets_one_change_at_a_time() -> None:
+def test_function_gets_one_change_at_a_time() -> None:
     policy = Policy(provisioned_concurrency=GENEROUS, memory=Memory(max_slowdown=3.0))
     proposals = plan_function(seen(busy=1.8), policy)
     assert sum(isinstance(proposal, Change) for proposal in proposals) == 1
@@ -213,7 +217,7 @@ def test_a_function_gets_one_change_at_a_time() -> None:
         headroom=st.floats(1.0, 3.0),
     ),
 )
-def test_no_size_is_ever_considered_that_a_guardrail_forbids(used: int, current: int, limits: Memory) -> None:
+def test_sizes_are_within_the_guardrails(used: int, current: int, limits: Memory) -> None:
     for size in memory_limits(used, current, limits):
         assert limits.floor_mb <= size <= limits.ceiling_mb
         assert size >= used * limits.headroom
@@ -229,7 +233,7 @@ def test_no_size_is_ever_considered_that_a_guardrail_forbids(used: int, current:
     gain=st.floats(0.0, 0.5),
     step=st.floats(1.0, 4.0),
 )
-def test_what_is_proposed_passes_the_guardrails(
+def test_memory_proposal_passes_the_guardrails(
     used: int, ms: float, goal: str, slowdown: float, gain: float, step: float
 ) -> None:
     policy = Policy(memory=Memory(goal=goal, max_slowdown=slowdown, min_gain=gain, max_step_ratio=step))
@@ -238,7 +242,8 @@ def test_what_is_proposed_passes_the_guardrails(
         assert guardrails.recheck(proposal, memory_guardrail.MemoryState(1024), policy, NOW) is None
 
 
-def test_a_size_that_is_only_worth_a_try_says_how_likely_it_is_kept_and_to_what_it_is_held() -> None:
+def test_try_tells_its_chance_and_its_limit() -> None:
+    """A size that is only worth a try tells how likely it is to be kept, and the limit it must meet."""
     change = memory_of(plan_function(seen(), Policy()))
     assert isinstance(change, Change)
     assert 0 < change.evidence["chance_kept"] < 1
@@ -251,7 +256,7 @@ def test_a_size_that_is_only_worth_a_try_says_how_likely_it_is_kept_and_to_what_
     assert usd.low < usd.estimate < 0 == usd.high
 
 
-def test_a_size_that_did_worse_is_not_proposed_again() -> None:
+def test_size_that_was_rolled_back_is_not_proposed() -> None:
     first = memory_of(plan_function(seen(), Policy()))
     assert isinstance(first, Change)
     tried = first.after["memory_mb"]
@@ -259,19 +264,21 @@ def test_a_size_that_did_worse_is_not_proposed_again() -> None:
     assert isinstance(second, NoChange) or second.after["memory_mb"] != tried
 
 
-def test_a_canary_that_would_get_too_few_calls_to_be_judged_is_not_begun() -> None:
+def test_canary_with_too_few_calls_is_not_proposed() -> None:
+    """A canary that would get too few calls to be judged is not proposed."""
     reason = memory_of(plan_function(seen(calls_day=10.0), Policy())).reason
     assert "are needed to judge it" in reason
 
 
-def test_without_a_canary_nothing_is_tried_that_is_not_expected_to_be_within_the_limits() -> None:
+def test_no_canary_means_no_risky_size() -> None:
+    """Without a canary, a size is only proposed where it is expected to be within the limits."""
     held = live(provisioned=ProvisionedConfig(1, "READY"))
     unchanged = memory_of(plan_function(seen(live=held), Policy()))
     assert isinstance(unchanged, NoChange)
     assert "is not tried" in unchanged.reason
 
 
-def test_a_memory_candidate_takes_one_belief_and_one_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_candidate_takes_one_belief_one_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = Counter[str]()
 
     def count(owner: Any, name: str) -> None:

@@ -42,9 +42,7 @@ class CloudWatch:
         (NINE + timedelta(seconds=5), NINE + timedelta(seconds=20), NINE + timedelta(minutes=1), 1),
     ],
 )
-def test_a_watch_begins_with_the_first_whole_minute(
-    start: datetime, end: datetime, first: datetime, minutes: int
-) -> None:
+def test_observation_begins_with_a_whole_minute(start: datetime, end: datetime, first: datetime, minutes: int) -> None:
     cloudwatch: Any = CloudWatch()
     comparison = Measure(cloudwatch).versions("orders", "live", "1", "2", start, end, 1.1, 0.1)
     assert cloudwatch.asked == [(first, first + timedelta(minutes=minutes))] * 2

@@ -53,7 +53,8 @@ def situations(draw):
 
 @settings(deadline=None, max_examples=60)
 @given(situations())
-def test_the_answer_is_an_allowed_size_and_an_observed_one_when_no_change_is_left(situation):
+def test_chosen_size_is_allowed(situation):
+    """With no change left, the chosen size is an observed one as well."""
     decision = choose(**situation)
     assert decision.memory_mb in situation["allowed_mb"]
     if situation["changes_left"] == 0:
@@ -62,7 +63,8 @@ def test_the_answer_is_an_allowed_size_and_an_observed_one_when_no_change_is_lef
 
 @settings(deadline=None, max_examples=60)
 @given(situations())
-def test_an_observed_size_that_is_kept_is_the_best_of_those_within_the_slowdown(situation):
+def test_observed_size_that_stays_is_the_best(situation):
+    """It is the best of the observed sizes within the allowed slowdown."""
     observed = situation["observed"]
     decision = choose(**{**situation, "changes_left": 0})
     first_ms = next(iter(observed.values())).mean_duration_ms
@@ -81,7 +83,7 @@ def test_an_observed_size_that_is_kept_is_the_best_of_those_within_the_slowdown(
 
 @settings(deadline=None, max_examples=30)
 @given(situations())
-def test_the_same_situation_gets_the_same_answer(situation):
+def test_same_situation_gets_the_same_answer(situation):
     assert choose(**situation) == choose(**situation)
 
 
@@ -95,41 +97,41 @@ def test_more_memory_and_longer_calls_never_cost_less(architecture, memory_mb, d
 
 
 @given(st.sampled_from(("x86_64", "arm64")), st.sampled_from(SIZES), st.floats(0.1, 1e5))
-def test_a_measured_size_is_priced_as_the_price_list_says(architecture, memory_mb, duration_ms):
+def test_measured_size_is_priced_by_the_price_list(architecture, memory_mb, duration_ms):
     price = Objective(usd_per_gb_s(architecture), 0).value(memory_mb, duration_ms)
     assert price == pytest.approx(float(call_usd(architecture, memory_mb, duration_ms)), rel=1e-9)
 
 
-def test_a_function_that_only_waits_ends_at_the_smallest_size():
+def test_waiting_function_ends_at_the_smallest_size():
     assert ends_at(waiting, "cost", 2)[0] == 128
 
 
-def test_a_function_that_only_computes_keeps_its_duration_under_a_slowdown_limit():
+def test_computing_function_keeps_the_slowdown_limit():
     kept, _ = ends_at(busy, "cost", 3, slowdown=1.1)
     assert busy(kept) <= 1.1 * busy(1024)
 
 
-def test_a_balanced_function_that_only_computes_ends_at_one_vcpu():
+def test_balanced_computing_function_ends_at_one_vcpu():
     assert ends_at(busy, "balanced", 2)[0] == 1769
 
 
-def test_where_duration_counts_the_first_step_goes_up():
+def test_first_step_goes_up_where_duration_counts():
     decision = choose(seen(waiting, 1024), "x86_64", SIZES, 1024, "balanced", None, 2)
     assert decision.memory_mb > 1024
 
 
-def test_when_every_size_was_seen_nothing_more_is_tried():
+def test_nothing_is_tried_once_every_size_ran():
     decision = choose(seen(busy, *SIZES), "x86_64", SIZES, 1024, "balanced", None, 5)
     assert decision.memory_mb == 1769
     assert "no other size" in decision.reason
 
 
-def test_a_curve_that_is_known_is_not_tried_further():
+def test_known_curve_is_not_tried_further():
     decision = choose(seen(waiting, 1024, 128), "x86_64", SIZES, 128, "cost", None, 2)
     assert decision.memory_mb == 128
 
 
-def test_an_observation_narrows_what_is_expected_of_the_other_sizes():
+def test_observation_narrows_the_other_sizes():
     wide = choose(seen(busy, 1024), "x86_64", SIZES, 1024, "cost", None, 0).predicted[512]
     narrow = choose(seen(busy, 1024, 256), "x86_64", SIZES, 1024, "cost", None, 0).predicted[512]
     assert narrow.high / narrow.low < wide.high / wide.low
@@ -143,7 +145,7 @@ def test_few_calls_leave_more_doubt_than_many():
     assert few[:, at].std() > 5 * many[:, at].std()
 
 
-def test_the_weights_of_a_belief_sum_to_one():
+def test_weights_of_a_belief_sum_to_one():
     belief = Belief.prior(SIZES).observe(1024, math.log(100.0), 0.01).observe(128, math.log(700.0), 0.01)
     assert belief.weights.sum() == pytest.approx(1.0)
 
@@ -156,7 +158,7 @@ def test_the_weights_of_a_belief_sum_to_one():
         ({"architecture": "mips"}, UnknownArchitecture),
     ],
 )
-def test_what_cannot_be_answered_is_refused_by_its_cause(changed, error):
+def test_unusable_situation_raises_its_cause(changed, error):
     situation = {
         "observed": seen(busy, 1024),
         "architecture": "x86_64",

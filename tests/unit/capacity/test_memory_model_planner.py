@@ -14,7 +14,7 @@ REQUEST = {
 }
 
 
-def test_an_answer_names_a_size_its_reason_and_what_each_size_is_expected_to_take():
+def test_answer_has_size_reason_and_predictions():
     reply = answer(REQUEST)
     assert reply["memory_mb"] in REQUEST["allowed_mb"]
     assert str(reply["memory_mb"]) in reply["reason"]
@@ -45,6 +45,6 @@ def test_an_answer_names_a_size_its_reason_and_what_each_size_is_expected_to_tak
         ("changes_left", True),
     ],
 )
-def test_a_request_that_cannot_be_read_is_refused(field, value):
+def test_unreadable_request_is_rejected(field, value):
     with pytest.raises(UnusableRequest):
         answer({**REQUEST, field: value})

@@ -70,7 +70,8 @@ def proposed(what: FunctionFacts, policy: Policy | None = None) -> Change | NoCh
     return next(p for p in plan_function(what, policy) if p.tuner is Tuner.PROVISIONED_CONCURRENCY)
 
 
-def test_a_function_that_is_busy_in_office_hours_is_provisioned_in_office_hours() -> None:
+def test_office_hours_get_a_timetable() -> None:
+    """A function that is busy in office hours is provisioned in office hours."""
     change = proposed(seen(office(zone_hours=1), "Europe/Berlin"))
     assert isinstance(change, Change)
     assert change.action == ACTION
@@ -88,7 +89,7 @@ def test_a_function_that_is_busy_in_office_hours_is_provisioned_in_office_hours(
     assert Change.from_document(change.to_document()) == change
 
 
-def test_what_is_saved_is_the_cheaper_duration_less_what_is_held() -> None:
+def test_savings_are_cheaper_calls_less_held_time() -> None:
     change = proposed(seen(office(noise=0.0)))
     assert isinstance(change, Change)
     assert change.effect.usd_month is not None
@@ -111,11 +112,12 @@ def test_what_is_saved_is_the_cheaper_duration_less_what_is_held() -> None:
         np.random.default_rng(3).permutation(np.repeat([0.0, 1.4], 15 * 12)).repeat(60),
     ],
 )
-def test_nothing_is_held_where_no_hour_is_busy_enough_on_days_that_were_not_planned_with(busy: np.ndarray) -> None:
+def test_nothing_is_held_where_no_hour_is_busy_enough(busy: np.ndarray) -> None:
+    """No hour is busy enough on the days that were left out of the timetable."""
     assert isinstance(proposed(seen(busy)), NoChange)
 
 
-def test_a_function_that_is_busy_at_all_times_keeps_the_same_amount_at_all_times() -> None:
+def test_steady_load_gets_one_amount_at_all_times() -> None:
     change = proposed(seen(np.random.default_rng(1).uniform(1.8, 2.0, 15 * 1440)))
     assert isinstance(change, Change)
     assert change.after == {"environments": 2}
@@ -131,13 +133,14 @@ def test_a_function_that_is_busy_at_all_times_keeps_the_same_amount_at_all_times
         ({"tags": {"aws:cloudformation:stack-name": "shop"}, "provisioned": ProvisionedConfig(1, "READY")}, ""),
     ],
 )
-def test_no_timetable_is_proposed_where_another_moves_the_number(changes: dict[str, Any], words: str) -> None:
+def test_no_timetable_where_another_moves_the_number(changes: dict[str, Any], words: str) -> None:
     proposal = proposed(seen(office(), live=live(**changes)))
     assert isinstance(proposal, NoChange) or proposal.action != ACTION
     assert words in proposal.reason
 
 
-def test_a_scaling_target_is_given_scheduled_minima_never_below_its_own() -> None:
+def test_scheduled_minima_stay_above_the_targets_own() -> None:
+    """A scaling target is given scheduled minima that are never below its own."""
     owned = live(scaling=Scaling(1, 2), placed=Placed({}, (), tracked=True))
     change = proposed(seen(office(), live=owned))
     assert isinstance(change, Change)
@@ -153,7 +156,7 @@ def in_place(change: Change, environments: int = 0) -> dict[str, Any]:
     return {"in_place": change, "live": live(placed=there, provisioned=provisioned)}
 
 
-def test_a_timetable_in_place_that_is_right_stays() -> None:
+def test_fitting_timetable_stays() -> None:
     first = proposed(seen(office()))
     assert isinstance(first, Change)
     for environments in (0, 3):
@@ -164,7 +167,8 @@ def test_a_timetable_in_place_that_is_right_stays() -> None:
         assert second.evidence["usd_dearest_day"] == first.evidence["usd_dearest_day"]
 
 
-def test_a_timetable_in_place_is_replaced_by_a_better_and_ended_where_nothing_is_busy_any_more() -> None:
+def test_timetable_is_replaced_or_ended() -> None:
+    """A better timetable replaces the one in place; where nothing is busy any more, it ends."""
     first = proposed(seen(office()))
     assert isinstance(first, Change)
     larger = proposed(seen(office(7.0), **in_place(first)))
@@ -179,7 +183,8 @@ def test_a_timetable_in_place_is_replaced_by_a_better_and_ended_where_nothing_is
     assert Amount.of(ended.before).plan == mark_of(first.id)
 
 
-def test_what_somebody_set_beside_a_timetable_or_an_unknown_one_is_left_alone() -> None:
+def test_amount_set_by_somebody_else_stays() -> None:
+    """An amount that somebody set beside a timetable stays, and so does an unknown timetable."""
     first = proposed(seen(office()))
     assert isinstance(first, Change)
     assert "somebody else" in proposed(seen(office(), **in_place(first, 7))).reason
@@ -187,7 +192,8 @@ def test_what_somebody_set_beside_a_timetable_or_an_unknown_one_is_left_alone() 
     assert change_id_of("0123456789abcdef") in proposed(seen(office(), live=unknown)).reason
 
 
-def test_without_timetables_in_the_policy_none_is_proposed_kept_or_followed() -> None:
+def test_policy_without_timetables_ends_them() -> None:
+    """Without timetables in the policy none is proposed, kept or followed."""
     first = proposed(seen(office()))
     assert isinstance(first, Change)
     policy = Policy(mode=Mode.AUTO, provisioned_concurrency=replace(GENEROUS, by_the_hour=False))
@@ -200,7 +206,7 @@ def test_without_timetables_in_the_policy_none_is_proposed_kept_or_followed() ->
     assert refusal.rule == "provisioned_concurrency.by_the_hour"
 
 
-def test_the_level_ahead_stays_between_what_the_last_two_weeks_were() -> None:
+def test_level_ahead_stays_between_the_last_two_weeks() -> None:
     rng = np.random.default_rng(1)
     weeks = np.tile(100 + 50 * np.sin(np.arange(168) / 24 * 2 * np.pi), 6) * rng.uniform(0.95, 1.05, 6 * 168)
     weeks[-168:] *= 1.2
@@ -223,9 +229,10 @@ LIMITS = st.builds(
 
 @settings(max_examples=40, deadline=None)
 @given(LIMITS, st.floats(0.2, 6), st.sampled_from([None, 2, 50]))
-def test_no_timetable_passes_a_guardrail_and_zero_means_none(
+def test_timetable_stays_within_the_guardrails(
     limits: ProvisionedConcurrency, environments: float, reserved: int | None
 ) -> None:
+    """No timetable exceeds a guardrail, and a limit of zero means no timetable."""
     policy = Policy(provisioned_concurrency=limits)
     change = proposed(seen(office(environments), live=live(reserved=reserved)), policy)
     if isinstance(change, NoChange) or change.action != ACTION:

@@ -17,37 +17,39 @@ def held(busy: dict[int, float], *, least: float = 0.6, most: int = 10, floor: i
     return scheduled_minimum(used, least_utilisation=least, floor=floor)
 
 
-def test_environments_are_held_through_the_hours_in_which_they_are_busy() -> None:
+def test_environments_are_held_through_busy_hours() -> None:
     assert held({9: 3.0, 10: 3.0}) == tuple(3 if hour in (9, 10) else 0 for hour in range(24))
 
 
-def test_an_environment_that_is_busy_for_less_than_is_worth_its_price_is_not_held() -> None:
+def test_environment_not_worth_its_price_is_not_held() -> None:
     # The fourth would be busy for half of the time.
     assert held({9: 3.5})[9] == 3
     assert held({9: 3.5}, least=0.4)[9] == 4
 
 
-def test_no_more_than_the_limit_is_held_and_zero_means_none() -> None:
+def test_limit_is_held_and_zero_means_none() -> None:
     assert max(held({9: 8.0}, most=2)) == 2
     assert sum(held({9: 8.0}, most=0)) == 0
 
 
-def test_what_is_held_is_not_given_back_for_an_hour_that_is_nearly_worth_it() -> None:
+def test_environment_is_held_through_a_nearly_busy_hour() -> None:
+    """An environment is not given back for an hour that is nearly worth its price."""
     assert held({8: 1.0, 9: 0.59, 10: 1.0})[8:11] == (1, 1, 1)
     assert sum(held({9: 0.59})) == 0
 
 
-def test_the_floor_is_held_at_all_hours_and_what_is_above_it_is_decided() -> None:
+def test_floor_is_held_at_all_hours() -> None:
+    """The environments above the floor are decided hour by hour."""
     assert held({9: 3.0}, floor=1) == tuple(3 if hour == 9 else 1 for hour in range(24))
 
 
-def test_hours_of_which_nothing_is_known_hold_nothing() -> None:
+def test_unknown_hours_hold_nothing() -> None:
     assert sum(scheduled_minimum(np.full((5, 24), np.nan), least_utilisation=0.6)) == 0
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=7))
-def test_no_other_hours_of_one_environment_are_worth_more(busy: list[float]) -> None:
+def test_no_other_hours_are_worth_more(busy: list[float]) -> None:
     least = 0.6
     cost = least * READY_MINUTES / 60
 

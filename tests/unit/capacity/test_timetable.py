@@ -12,14 +12,14 @@ BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = Timetable.of_hours([3 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)], "Europe/Berlin")
 
 
-def test_more_is_asked_for_before_its_hour_and_less_at_it() -> None:
+def test_more_is_requested_early_and_less_on_the_hour() -> None:
     assert [(entry.at, entry.environments, entry.cron) for entry in OFFICE.entries] == [
         ("07:58", 3, "cron(58 7 ? * MON,TUE,WED,THU,FRI *)"),
         ("18:00", 0, "cron(0 18 ? * MON,TUE,WED,THU,FRI *)"),
     ]
 
 
-def test_what_begins_at_midnight_is_asked_for_the_day_before() -> None:
+def test_midnight_start_is_requested_the_day_before() -> None:
     night = Timetable.of_hours(([2, 2] + [0] * 22) * 7, "UTC")
     assert [(entry.at, entry.days) for entry in night.entries] == [
         ("02:00", tuple(range(7))),
@@ -29,7 +29,7 @@ def test_what_begins_at_midnight_is_asked_for_the_day_before() -> None:
     assert [(entry.at, entry.days) for entry in monday.entries] == [("01:00", (0,)), ("23:58", (6,))]
 
 
-def test_people_read_when_how_many_are_held() -> None:
+def test_timetable_reads_as_a_phrase() -> None:
     assert OFFICE.words() == "3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin"
     two = [2 if h % 24 == 9 else 1 if h // 24 in (5, 6) and h % 24 == 12 else 0 for h in range(168)]
     assert Timetable.of_hours(two, "UTC").words() == (
@@ -50,11 +50,11 @@ def test_people_read_when_how_many_are_held() -> None:
         (datetime(2026, 7, 6, 5, 58, tzinfo=UTC), 3),
     ],
 )
-def test_what_is_held_follows_the_local_clock(at: datetime, environments: int) -> None:
+def test_timetable_follows_the_local_clock(at: datetime, environments: int) -> None:
     assert OFFICE.held_at(at) == environments
 
 
-def test_a_month_costs_the_minutes_held_rounded_up_to_five() -> None:
+def test_month_costs_minutes_rounded_up_to_five() -> None:
     # 07:58 to 18:00 are 602 minutes, billed as 605.
     day = aws_lambda.provisioned_usd("x86_64", 1024, 3, 605 * 60)
     assert OFFICE.usd_month("x86_64", 1024) == pytest.approx(float(day) * 5 * 730 / 168)
@@ -64,7 +64,7 @@ def test_a_month_costs_the_minutes_held_rounded_up_to_five() -> None:
 @given(
     st.lists(st.integers(0, 4), min_size=168, max_size=168), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"])
 )
-def test_hours_become_entries_and_entries_the_same_hours(hours: list[int], timezone: str) -> None:
+def test_hours_survive_the_way_through_entries(hours: list[int], timezone: str) -> None:
     made = Timetable.of_hours(hours, timezone)
     if len(set(hours)) == 1:
         assert made.entries == ()
@@ -88,6 +88,6 @@ def test_hours_become_entries_and_entries_the_same_hours(hours: list[int], timez
         {"timezone": "UTC", "entries": [{"days": ["MON"], "at": "08:00", "environments": n} for n in (1, 2)]},
     ],
 )
-def test_a_record_that_is_no_timetable_is_refused(document: dict) -> None:
+def test_malformed_timetable_is_rejected(document: dict) -> None:
     with pytest.raises(MalformedTimetable):
         Timetable.from_document(document)

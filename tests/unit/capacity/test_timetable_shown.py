@@ -26,15 +26,15 @@ CHANGE = Change(
 )
 
 
-def test_in_a_message() -> None:
+def test_message_shows_the_timetable_in_words() -> None:
     assert what(CHANGE) == f"provisioned concurrency, 0 environments at all times -> {WORDS}"
 
 
-def test_in_a_question() -> None:
+def test_approval_request_shows_the_timetable_in_words() -> None:
     assert value(CHANGE.after["timetable"]) == WORDS
 
 
-def test_on_the_page_of_the_function() -> None:
+def test_function_page_shows_the_timetable_in_words() -> None:
     stored = StoredChange(CHANGE, Status.WATCHING, {}, "", "", "", {})
     page = target_page(function_document("run", "orders", *traffic(), [stored], [], []))
     assert f"at most: {WORDS}" in page
