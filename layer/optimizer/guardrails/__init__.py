@@ -41,6 +41,7 @@ else:
             ),
             "verdict": (
                 "Decision",
+                "PASSES",
                 "Refusal",
                 "Verdict",
             ),

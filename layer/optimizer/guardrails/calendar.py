@@ -1,4 +1,4 @@
-"""When changes may start: freezes and windows, in the policy's time zone."""
+"""Freezes and windows, in the policy's time zone: the times at which changes may start."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,8 +12,10 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def closed(policy: Policy, now: datetime, tuner: Tuner | None = None) -> Refusal | None:
-    """Why nothing of the tuner may start now, or None. Local wall-clock times decide, so a window keeps its hours in
-    summer and winter; an hour that the clock shows twice is in the window twice."""
+    """Return the freeze or window that keeps changes of the tuner from starting now, or None.
+
+    Local wall-clock times decide, so a window keeps its hours in summer and winter; an hour that the clock shows twice
+    is in the window twice."""
     local = now.astimezone(ZoneInfo(policy.time_zone))
     refusal = frozen(policy.run, local) or outside_windows(policy.run.windows, local, "run.window")
     if refusal is None and tuner is Tuner.INDEXES:
@@ -22,19 +24,19 @@ def closed(policy: Policy, now: datetime, tuner: Tuner | None = None) -> Refusal
 
 
 def frozen(limits: RunLimits, local: datetime) -> Refusal | None:
-    """Within the days of a freeze, first and last included."""
+    """Refuse changes on the days of a freeze, including its first and last day."""
     for freeze in limits.freezes:
         if freeze.first <= local.date() <= freeze.last:
-            return Refusal("run.freeze", f"Nothing is changed from {freeze.first} to {freeze.last}: {freeze.reason}.")
+            return Refusal("run.freeze", f"Changes are frozen from {freeze.first} to {freeze.last}: {freeze.reason}.")
     return None
 
 
 def outside_windows(windows: Sequence[Window], local: datetime, rule: str) -> Refusal | None:
-    """Outside every window; no window at all means any hour."""
+    """Refuse changes outside every window; without windows any hour is fine."""
     if not windows or any(_is_open(window, local) for window in windows):
         return None
     hours = "; ".join(f"{', '.join(window.days)} {window.start} to {window.until}" for window in windows)
-    return Refusal(rule, f"{local:%a %H:%M} is outside the windows for changes ({hours}).")
+    return Refusal(rule, f"{local:%a %H:%M %Z} is outside the windows for changes ({hours}).")
 
 
 def _is_open(window: Window, local: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""All guardrails in order: those of each change, then those of the run."""
+"""All guardrails in their order: those of each change, then those of the run."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -7,10 +7,12 @@ from typing import Any
 from optimizer.core import Change, MalformedChange, Tuner, function_name
 from optimizer.guardrails import cache_ttls, calendar, indexes, memory, provisioned_concurrency as pc, warmups
 from optimizer.guardrails.run import OF_FUNCTIONS, Account, Budget, best_first
-from optimizer.guardrails.verdict import Decision, MissingNumber, Refusal, Verdict, number
+from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict, number
 from optimizer.policy import Mode, Permission, Policy
 
-Live = memory.MemoryState | pc.ProvisionedState | warmups.WarmupState | indexes.IndexState | cache_ttls.CacheTtlState
+type LiveState = (
+    memory.MemoryState | pc.ProvisionedState | warmups.WarmupState | indexes.IndexState | cache_ttls.CacheTtlState
+)
 
 _DECISIONS = {Mode.AUTO: Decision.AUTOMATIC, Mode.APPROVE: Decision.ASK, Mode.RECOMMEND: Decision.RECOMMENDED}
 _STRICTER = {
@@ -18,15 +20,16 @@ _STRICTER = {
     Permission.RECOMMEND: {Decision.AUTOMATIC: Decision.RECOMMENDED, Decision.ASK: Decision.RECOMMENDED},
 }
 _MESSAGES = {
-    Decision.AUTOMATIC: "Within every guardrail; the policy lets it happen by itself.",
-    Decision.ASK: "Within every guardrail; the policy asks a person.",
-    Decision.RECOMMENDED: "Within every guardrail; the policy only recommends.",
+    Decision.AUTOMATIC: f"{PASSES}; the policy applies it automatically.",
+    Decision.ASK: f"{PASSES}; the policy requires approval.",
+    Decision.RECOMMENDED: f"{PASSES}; the policy only recommends it.",
 }
 
 
 def check(proposals: Sequence[Change], policy: Policy, account: Account, now: datetime) -> list[Verdict]:
-    """A verdict for every proposal, in the order of the proposals; their order does not decide. docs/architecture.md
-    says in which order the rules apply."""
+    """Return a verdict for every proposal, in the order of the proposals, which has no influence on the verdicts.
+
+    docs/architecture.md gives the order in which the rules apply."""
     verdicts: dict[str, Verdict] = {}
     acting: list[Change] = []
     for change in proposals:
@@ -43,22 +46,25 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
     return [verdicts[change.id] for change in proposals]
 
 
-def recheck(change: Change, live: Live, policy: Policy, now: datetime) -> Refusal | None:
-    """The rules of one change again, on what the acting Lambda just read; also freezes and windows. None: go on."""
+def recheck(change: Change, live: LiveState, policy: Policy, now: datetime) -> Refusal | None:
+    """Check one change again just before it is applied, on the live state, with freezes and windows.
+
+    Return None if it may be applied."""
     return calendar.closed(policy, now, change.tuner) or _rules(change, live, policy)
 
 
-def still_allowed(change: Change, live: Live, policy: Policy) -> Refusal | None:
-    """Whether what a change put in place may go on acting under today's policy. Freezes and windows are about making
-    changes, and not asked."""
+def still_allowed(change: Change, live: LiveState, policy: Policy) -> Refusal | None:
+    """Check an applied change that keeps acting (a plan of pings, a timetable) against the current policy.
+
+    Freezes and windows do not matter here: they limit when changes start. Return None if it may go on."""
     if policy.mode_of(change.tuner) is Mode.RECOMMEND:
-        return Refusal(f"{change.tuner.value}.mode", "Today's policy only recommends.")
+        return Refusal(f"{change.tuner.value}.mode", "The current policy only recommends.")
     return _rules(change, live, policy)
 
 
 def _decision(change: Change, policy: Policy) -> Decision:
-    """By the tuner's mode; what is done to indexes also by its kind, a memory size without a canary also by the mode
-    for that, and the stricter of the two holds."""
+    """Return the decision by the tuner's mode, or a stricter one: of the action's permission for index changes, of
+    `latest_mode` for a memory size of $LATEST, which has no canary."""
     decision = _DECISIONS[policy.mode_of(change.tuner)]
     if change.tuner is Tuner.MEMORY and change.evidence.get("alias") == "$LATEST":
         careful = min(policy.mode_of(change.tuner), policy.memory.latest_mode, key=list(Mode).index)
@@ -72,18 +78,18 @@ def _alone(change: Change, policy: Policy, account: Account, now: datetime) -> R
     until = account.cool_downs.get((change.target, change.tuner))
     if until is not None and now < until:
         return Refusal(
-            f"{change.tuner.value}.cool_down", f"Its last change is still settling, until {until:%Y-%m-%d %H:%M %Z}."
+            f"{change.tuner.value}.cool_down", f"In cool-down after its last change until {until:%Y-%m-%d %H:%M %Z}."
         )
     try:
         if change.tuner in OF_FUNCTIONS:
             function_name(change.target)
         live = _live_before(change, account)
     except (MissingNumber, MalformedChange) as wrong:
-        return Refusal("evidence", f"{wrong}.")
+        return _unusable(wrong)
     return _rules(change, live, policy)
 
 
-def _live_before(change: Change, account: Account) -> Live:
+def _live_before(change: Change, account: Account) -> LiveState:
     if change.tuner is Tuner.MEMORY:
         return memory.MemoryState(int(number(change.before, "memory_mb")))
     if change.tuner is Tuner.WARMUPS:
@@ -100,14 +106,18 @@ def _live_before(change: Change, account: Account) -> Live:
     return cache_ttls.live_before(change)
 
 
-def _rules(change: Change, live: Live, policy: Policy) -> Refusal | None:
+def _rules(change: Change, live: LiveState, policy: Policy) -> Refusal | None:
     try:
         return _first(_refusals(change, live, policy))
-    except (MissingNumber, MalformedChange) as missing:
-        return Refusal("evidence", f"{missing}.")
+    except (MissingNumber, MalformedChange) as wrong:
+        return _unusable(wrong)
 
 
-def _refusals(change: Change, live: Live, policy: Policy) -> Iterable[Refusal | None]:
+def _unusable(wrong: Exception) -> Refusal:
+    return Refusal("evidence", f"The proposal cannot be checked: {wrong}.")
+
+
+def _refusals(change: Change, live: LiveState, policy: Policy) -> Iterable[Refusal | None]:
     given: Any = (change.tuner, live)
     match given:
         case (Tuner.MEMORY, memory.MemoryState()):
@@ -117,7 +127,7 @@ def _refusals(change: Change, live: Live, policy: Policy) -> Iterable[Refusal | 
                 return ()
             return (rule(change, given[1], policy.provisioned_concurrency) for rule in pc.RULES)
         case (Tuner.WARMUPS, warmups.WarmupState()):
-            if warmups.takes_away(change):
+            if warmups.removes_pings(change):
                 return ()
             return (rule(change, given[1], policy.warmups) for rule in warmups.RULES)
         case (Tuner.INDEXES, indexes.IndexState()):

@@ -1,4 +1,4 @@
-"""Guardrails of one change of indexes, and what the policy says of its kind. Each rule gives a Refusal or None."""
+"""Guardrails of one index change, and the policy's permission for its kind. Each rule returns a Refusal or None."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from optimizer.policy import Indexes, Permission
 MIB = 1 << 20
 BUILDS = frozenset({"rebuild", "create_index", "optimize_table"})
 DROPS = frozenset({"drop_index", "drop_leftover"})
-# What alters the indexes of a table; statistics and dead rows are none of a table's structure.
+# Actions on the structure of a table; statistics and dead rows are not part of it.
 ALTERS = BUILDS | DROPS
 _PLAIN = {
     "analyze": "analyze",
@@ -24,16 +24,16 @@ _DROPPED_FOR = {"duplicate": "drop_duplicate", "redundant_prefix": "drop_redunda
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """The index or table as it is just before the change. `protected`: why it must not be touched; empty if nothing
-    stands against it."""
+    """The index or table just before the change. `protected`: why it must not be changed, or empty."""
 
     size_bytes: float
     protected: str = ""
 
 
 def kind_of(change: Change) -> str:
-    """Which field of the policy's `indexes.actions` decides on the change; MissingNumber where its evidence does not
-    say."""
+    """Return the field of the policy's `indexes.actions` that applies to the change.
+
+    Raise MissingNumber if neither its action nor its finding tells."""
     finding = change.evidence.get("finding")
     if change.action == "rebuild":
         plain = change.evidence.get("special") is False and finding == "bloated"
@@ -48,30 +48,30 @@ def kind_of(change: Change) -> str:
 
 
 def permission(change: Change, limits: Indexes) -> Permission:
-    """What the policy says of this kind of action; a build larger than may go by itself is asked about."""
+    """Return the policy's permission for this kind of action; a build above `automatic_build_mb` needs approval."""
     given: Permission = getattr(limits.actions, kind_of(change))
     large = change.action in BUILDS and number(change.before, "size_bytes") > limits.automatic_build_mb * MIB
     return Permission.ASK if given is Permission.AUTOMATIC and large else given
 
 
 def allowed(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
-    """Not what the policy never allows."""
+    """Refuse an action that the policy never allows."""
     if permission(change, limits) is Permission.NEVER:
-        return Refusal("indexes.action", f"The policy never allows {kind_of(change)}.")
+        return Refusal("indexes.action", f"Blocked: indexes.actions.{kind_of(change)} is never.")
     return None
 
 
 def protected(_change: Change, live: IndexState, _limits: Indexes) -> Refusal | None:
-    """Nothing that a constraint, replication, an extension or the server itself needs."""
-    return Refusal("indexes.protected", f"It must stay as it is: {live.protected}.") if live.protected else None
+    """Refuse to touch an index that a constraint, replication, an extension or the server itself needs."""
+    return Refusal("indexes.protected", f"It is protected: {live.protected}.") if live.protected else None
 
 
 def size(change: Change, live: IndexState, limits: Indexes) -> Refusal | None:
-    """Not larger than may be built at all."""
+    """Refuse a build that is larger than allowed."""
     if change.action in BUILDS and live.size_bytes > limits.max_build_mb * MIB:
         return Refusal(
             "indexes.size",
-            f"{data_size(live.size_bytes)} are more than the {limits.max_build_mb} MiB that may be built.",
+            f"It has {data_size(live.size_bytes)}; indexes.max_build_mb allows builds of {limits.max_build_mb} MiB.",
         )
     return None
 
@@ -81,46 +81,48 @@ def _is_bloated(change: Change) -> bool:
 
 
 def bloat(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
-    """A rebuild frees enough to be worth its reading and writing."""
+    """Refuse a rebuild that frees too little for what it reads and writes."""
     if not _is_bloated(change):
         return None
     frees, share = number(change.evidence, "saves_bytes"), number(change.evidence, "bloat_share")
     if share < limits.min_bloat_share or frees < limits.min_bloat_mb * MIB:
         return Refusal(
             "indexes.bloat",
-            f"It would free {data_size(frees)}, {share:.0%}; {limits.min_bloat_mb} MiB and "
-            f"{limits.min_bloat_share:.0%} are the least worth a rebuild.",
+            f"A rebuild would free {data_size(frees)} ({share:.0%}); indexes.min_bloat_mb requires "
+            f"{limits.min_bloat_mb} MiB and indexes.min_bloat_share {limits.min_bloat_share:.0%}.",
         )
     return None
 
 
 def seen_before(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
-    """Bloat that was there in several runs: free pages are used again."""
+    """Refuse to rebuild for bloat that too few runs have found: free pages are used again."""
     if not _is_bloated(change):
         return None
     runs = number(change.evidence, "runs_seen")
     if runs < limits.rebuild_after_runs:
         return Refusal(
-            "indexes.seen_before", f"{runs:g} runs have found the bloat; {limits.rebuild_after_runs} are needed."
+            "indexes.seen_before",
+            f"{runs:g} runs have found the bloat; indexes.rebuild_after_runs requires {limits.rebuild_after_runs}.",
         )
     return None
 
 
 def observation(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
-    """An index counts as unused only after it was watched long enough."""
+    """Refuse to drop an unused index before its use was observed long enough."""
     if change.action != "drop_index" or change.evidence.get("finding") != "unused":
         return None
     days = number(change.evidence, "observed_days")
     if days < limits.min_observation_days:
         return Refusal(
             "indexes.observation",
-            f"Its use was watched for {days:.1f} days; {limits.min_observation_days} are needed.",
+            f"Its use was observed for {days:.1f} days; indexes.min_observation_days requires "
+            f"{limits.min_observation_days}.",
         )
     return None
 
 
 def table_of(change: Change) -> str:
-    """The table that a change is on, as one text with its database."""
+    """Return the table of a change as `database/schema.table`."""
     return f"{change.before.get('database')}/{change.before.get('schema')}.{change.before.get('table')}"
 
 
@@ -135,7 +137,7 @@ RULES: tuple[Callable[[Change, IndexState, Indexes], Refusal | None], ...] = (
 
 
 class IndexRunLimits:
-    """What is left of a run's limits for each database while changes are admitted one after another."""
+    """The rest of a run's limits for each database while changes are admitted one after another."""
 
     def __init__(self, limits: Indexes) -> None:
         self._limits = limits
@@ -144,28 +146,31 @@ class IndexRunLimits:
         self._built_bytes: dict[str, float] = {}
 
     def refusal(self, change: Change) -> Refusal | None:
-        """Which limit the change does not fit in."""
+        """Return the limit that the change exceeds, or None."""
         database = str(change.before.get("database"))
         if change.action in ALTERS and table_of(change) in self._tables:
             other = self._tables[table_of(change)]
             return Refusal(
                 "indexes.one_per_table",
-                f"{other} changes the same table in this run; the effects of both could not be told apart.",
+                f"{other} changes the same table in this run; their effects could not be told apart.",
             )
         if change.action in DROPS and self._drops.get(database, 0) + 1 > self._limits.max_drops:
             return Refusal(
-                "indexes.max_drops", f"A run may drop {self._limits.max_drops} indexes of a database; others go first."
+                "indexes.max_drops",
+                f"Blocked: indexes.max_drops allows {self._limits.max_drops} drops in {database}; "
+                f"{self._drops.get(database, 0)} with a higher benefit come first.",
             )
         built = self._built_bytes.get(database, 0.0) + number(change.before, "size_bytes")
         if change.action in BUILDS and built > self._limits.max_build_mb_run * MIB:
             return Refusal(
                 "indexes.max_build_mb_run",
-                f"A run may build {self._limits.max_build_mb_run} MiB of a database; others go first.",
+                f"Blocked: indexes.max_build_mb_run allows {self._limits.max_build_mb_run} MiB of builds in "
+                f"{database}; this one would make it {data_size(built)}.",
             )
         return None
 
     def take(self, change: Change) -> None:
-        """Count the change."""
+        """Count the change against the limits."""
         database = str(change.before.get("database"))
         if change.action in ALTERS:
             self._tables[table_of(change)] = change.id

@@ -1,4 +1,4 @@
-"""Guardrails of one memory change. Each rule gives a Refusal or None."""
+"""Guardrails of one memory change. Each rule returns a Refusal, or None if the change passes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,61 +10,64 @@ from optimizer.policy import Memory
 
 @dataclass(frozen=True, slots=True)
 class MemoryState:
-    """The function as it is just before the change."""
+    """The function just before the change."""
 
     memory_mb: int
 
 
 def floor(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Not below the policy's floor."""
+    """Refuse a size below the policy's floor."""
     memory_mb = number(change.after, "memory_mb")
     if memory_mb < limits.floor_mb:
-        return Refusal("memory.floor", f"{memory_mb:g} MB is below the floor of {limits.floor_mb} MB.")
+        return Refusal("memory.floor", f"{memory_mb:g} MB is below memory.floor_mb ({limits.floor_mb} MB).")
     return None
 
 
 def ceiling(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Not above the policy's ceiling."""
+    """Refuse a size above the policy's ceiling."""
     memory_mb = number(change.after, "memory_mb")
     if memory_mb > limits.ceiling_mb:
-        return Refusal("memory.ceiling", f"{memory_mb:g} MB is above the ceiling of {limits.ceiling_mb} MB.")
+        return Refusal("memory.ceiling", f"{memory_mb:g} MB is above memory.ceiling_mb ({limits.ceiling_mb} MB).")
     return None
 
 
 def step(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
-    """Not more than the largest factor up or down at once."""
+    """Refuse a step, up or down, by more than the largest allowed factor."""
     before, after = float(live.memory_mb), number(change.after, "memory_mb")
     if min(before, after) <= 0 or max(after / before, before / after) > limits.max_step_ratio:
         return Refusal(
             "memory.step",
-            f"From {before:g} to {after:g} MB is a larger step than a factor of {limits.max_step_ratio:g}.",
+            f"{before:g} to {after:g} MB is more than the factor of {limits.max_step_ratio:g} that "
+            "memory.max_step_ratio allows.",
         )
     return None
 
 
 def samples(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """The evidence rests on enough invocations."""
+    """Refuse a change that rests on too few invocations."""
     count = number(change.evidence, "samples")
     if count < limits.min_invocations:
         return Refusal(
-            "memory.samples", f"{count:g} invocations were seen; {limits.min_invocations} are needed to decide."
+            "memory.samples",
+            f"{count:g} invocations were observed; memory.min_invocations requires {limits.min_invocations}.",
         )
     return None
 
 
 def headroom(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Never below the most memory ever used times the headroom."""
+    """Refuse a size below the peak usage times the headroom."""
     used, after = number(change.evidence, "max_memory_used_mb"), number(change.after, "memory_mb")
     if used <= 0 or after < used * limits.headroom:
         return Refusal(
             "memory.headroom",
-            f"{after:g} MB is less than {limits.headroom:g} times the {used:g} MB that were used at most.",
+            f"{after:g} MB is below the required {used * limits.headroom:g} MB "
+            f"({limits.headroom:g} x the peak usage of {used:g} MB).",
         )
     return None
 
 
 def gain(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
-    """Worth it. A function that runs with less than its headroom may be given more for safety alone."""
+    """Refuse a change that saves too little. A function below its headroom may get more memory for safety alone."""
     after, price = number(change.after, "memory_mb"), number(change.evidence, "price_ratio")
     used = number(change.evidence, "max_memory_used_mb")
     if after > live.memory_mb and live.memory_mb < used * limits.headroom:
@@ -72,33 +75,34 @@ def gain(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
     balanced = limits.goal == "balanced"
     saved = 1 - price * (number(change.evidence, "duration_ratio") if balanced else 1.0)
     if saved < limits.min_gain:
-        what = "price times duration" if balanced else "the price"
+        what = "price x duration" if balanced else "the price"
         return Refusal(
-            "memory.gain", f"It would save {saved:.1%} of {what}; {limits.min_gain:.1%} is the least worth a change."
+            "memory.gain", f"It would save {saved:.1%} of {what}; memory.min_gain requires {limits.min_gain:.1%}."
         )
     return None
 
 
 def slowdown(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Not slower than the policy bears, neither on average nor at the 95th percentile."""
+    """Refuse a change that slows calls down too much, on average or at the 95th percentile."""
     mean, p95 = number(change.evidence, "duration_ratio"), optional_number(change.evidence, "p95_ratio")
     slower = max(mean, p95 or 0.0)
     if slower > limits.max_slowdown:
         return Refusal(
             "memory.slowdown",
-            f"Calls would take {slower:.2f} times as long; {limits.max_slowdown:g} times is the most allowed.",
+            f"Calls would take {slower - 1:.1%} longer; memory.max_slowdown allows {limits.max_slowdown - 1:.1%}.",
         )
     return None
 
 
 def p95(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Within the latency that the policy promises, if it names one."""
+    """Refuse a 95th percentile above the limit that the policy sets, if it sets one."""
     if limits.max_p95_ms is None:
         return None
     p95_ms = number(change.evidence, "p95_ms")
     if p95_ms > limits.max_p95_ms:
         return Refusal(
-            "memory.p95", f"The 95th percentile would be {p95_ms:g} ms; {limits.max_p95_ms:g} ms is the most allowed."
+            "memory.p95",
+            f"The 95th percentile would be {p95_ms:g} ms; memory.max_p95_ms allows {limits.max_p95_ms:g} ms.",
         )
     return None
 

@@ -1,4 +1,4 @@
-"""Guardrails of the whole run: what all changes that would act may take together."""
+"""Guardrails of the whole run: limits on all changes together that would be applied."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,18 +17,20 @@ _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Provisioned concurrency that a function has and that no proposal is about. None: not known."""
+    """Provisioned concurrency of a function without a proposal; None means not known."""
 
     environments: int | None
     usd_month: float | None
-    # Of a timetable, on its dearest day; None: every day is alike.
     usd_day: float | None = None
+    """Cost of a timetable's most expensive day; None if every day costs the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the plan is checked against. `targets`: how many were looked at. `cool_downs`: until when each target is
-    left alone, by tuner. `unreserved_concurrency`: None if it could not be read, which refuses what needs it."""
+    """Facts of the account that the plan is checked against.
+
+    `targets`: number of functions that were checked. `unreserved_concurrency`: None if it could not be read; changes
+    that need it are then refused. `cool_downs`: end of the cool-down by resource and tuner. `held`: by resource."""
 
     targets: int
     unreserved_concurrency: int | None = None
@@ -37,8 +39,9 @@ class Account:
 
 
 def best_first(changes: Iterable[Change]) -> list[Change]:
-    """Most USD saved, then most cold starts avoided, then most latency saved, then the lower risk, then the id. What
-    is not known counts as nothing gained."""
+    """Return the changes by USD saved, cold starts avoided, latency saved, lower risk, and id.
+
+    An effect that is not known counts as zero."""
 
     def key(change: Change) -> tuple[float, float, float, int, str]:
         effect = change.effect
@@ -50,7 +53,7 @@ def best_first(changes: Iterable[Change]) -> list[Change]:
 
 
 class Budget:
-    """What is left of the run's limits while changes are admitted one after another."""
+    """The rest of the run's limits while changes are admitted one after another."""
 
     def __init__(self, policy: Policy, account: Account, proposals: Iterable[Change]) -> None:
         self._policy = policy
@@ -73,7 +76,7 @@ class Budget:
             self._usd_day += max(held.usd_day or 0.0, (held.usd_month or 0.0) / pc.DAYS_A_MONTH)
 
     def admit(self, change: Change) -> Refusal | None:
-        """Take the change out of the budget, or say which limit it does not fit in (and take nothing)."""
+        """Deduct the change from the budget; return the limit that it exceeds instead, and deduct nothing."""
         refusal = self._count(change) or self._one_configuration(change) or self._totals(change)
         if refusal is None:
             self._take(change)
@@ -82,13 +85,18 @@ class Budget:
     def _count(self, change: Change) -> Refusal | None:
         limits, targets = self._policy.run, self._account.targets
         if self._admitted + 1 > limits.max_changes:
-            return Refusal("run.max_changes", f"A run may make {limits.max_changes} changes; better ones come first.")
-        # The share is one of functions: of two databases or one cache no share would leave a whole one.
+            return Refusal(
+                "run.max_changes",
+                f"Blocked: run.max_changes allows {limits.max_changes} changes; "
+                f"{self._admitted} with a higher benefit come first.",
+            )
+        # The share counts functions only: a share of two databases or of one cache would be less than one.
         if change.tuner in OF_FUNCTIONS and self._functions + 1 > limits.max_changes_share * targets:
             return Refusal(
                 "run.max_changes_share",
-                f"A run may change {limits.max_changes_share:.0%} of its {targets} targets, "
-                f"which is {int(limits.max_changes_share * targets)}; better ones come first.",
+                f"Blocked: run.max_changes_share allows changes of {limits.max_changes_share:.0%} of {targets} "
+                f"functions ({int(limits.max_changes_share * targets)}); {self._functions} with a higher benefit "
+                "come first.",
             )
         return None
 
@@ -98,11 +106,11 @@ class Budget:
             return None
         return Refusal(
             "run.one_configuration_change",
-            f"{other} changes the same function in this run; the effects of both could not be told apart.",
+            f"{other} changes the same function in this run; their effects could not be told apart.",
         )
 
     def _totals(self, change: Change) -> Refusal | None:
-        if change.tuner is Tuner.WARMUPS and not warmups.takes_away(change):
+        if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
             limits = self._policy.warmups
             environments = self._warm_environments + number(change.after, "most_environments")
             usd_day = self._warm_usd_day + number(change.after, "usd_day")
@@ -117,24 +125,20 @@ class Budget:
         limits = self._policy.provisioned_concurrency
         more, usd_more, usd_day_more = _more(change)
         if not self._all_is_known:
-            return Refusal("evidence", "What some other function holds or costs is not known, so neither is the total.")
+            return Refusal(
+                "evidence",
+                "The provisioned concurrency of another function, or its cost, is not known, so neither is the total.",
+            )
         if self._environments + more > limits.max_total:
             return Refusal(
                 "provisioned_concurrency.total",
-                f"{self._environments + more} provisioned environments in all are more than the "
-                f"{limits.max_total} allowed.",
+                f"{self._environments + more} environments would be provisioned in total; "
+                f"provisioned_concurrency.max_total allows {limits.max_total}.",
             )
         refusal = pc.over_budget(self._usd_month + usd_more, self._usd_day + usd_day_more, limits)
         if refusal or change.evidence.get("reserved_concurrency") is not None:
             return refusal
-        free = (self._account.unreserved_concurrency or 0) - self._environments - more
-        if free < limits.account_concurrency_free:
-            return Refusal(
-                "provisioned_concurrency.account",
-                f"It would leave {free} of the account's concurrency free; "
-                f"{limits.account_concurrency_free} must stay free.",
-            )
-        return None
+        return pc.over_account((self._account.unreserved_concurrency or 0) - self._environments - more, limits)
 
     def _take(self, change: Change) -> None:
         self._admitted += 1
@@ -144,11 +148,11 @@ class Budget:
             self._indexes.take(change)
         if change.tuner in CONFIGURATION:
             self._configured[function_name(change.target)] = change.id
-        if change.tuner is Tuner.WARMUPS and not warmups.takes_away(change):
+        if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
             self._warm_environments += number(change.after, "most_environments")
             self._warm_usd_day += number(change.after, "usd_day")
         if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-            # What others give back is not spent again in the same run: it may be rejected or taken back.
+            # A reduction of another function is not spent again in this run: it may be rejected or rolled back.
             more, usd_more, usd_day_more = _more(change)
             self._environments += max(0, more)
             self._usd_month += max(0.0, usd_more)

@@ -1,4 +1,4 @@
-"""What guardrails answer, and how they read the numbers of a Change."""
+"""Answers of the guardrails, and how they read the numbers of a Change."""
 
 import math
 from collections.abc import Mapping
@@ -8,9 +8,12 @@ from typing import Any
 
 from optimizer.core import OptimizerError
 
+# First words of the message on a change that no rule blocks.
+PASSES = "All guardrails pass"
+
 
 class Decision(StrEnum):
-    """What becomes of a proposal."""
+    """The decision on a proposal: applied automatically, sent for approval, only recommended, or refused."""
 
     AUTOMATIC = "automatic"
     ASK = "ask"
@@ -20,7 +23,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The rule that a change would break, and one sentence with the numbers."""
+    """The rule that blocks a change, and one sentence with the numbers."""
 
     rule: str
     message: str
@@ -28,7 +31,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a change; `rule` is what refused it, or `mode`."""
+    """The decision on a change; `rule` is the rule that refused it, or `mode`."""
 
     change_id: str
     verdict: Decision
@@ -37,17 +40,17 @@ class Verdict:
 
 
 class MissingNumber(OptimizerError, ValueError):
-    """A number that a guardrail needs is not there or is none; the message names it."""
+    """A value that a guardrail needs is missing or not a number; the message names it."""
 
 
 def number(part: Mapping[str, Any], name: str) -> float:
-    """A finite number that is not negative; MissingNumber otherwise."""
+    """Return a finite number that is not negative; raise MissingNumber otherwise."""
     value = part.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise MissingNumber(f"the guardrails need the number {name}, and the proposal has {value!r}")
+        raise MissingNumber(f"the guardrails need the number {name}; the proposal has {value!r}")
     return float(value)
 
 
 def optional_number(part: Mapping[str, Any], name: str) -> float | None:
-    """The number, or None if it is not given."""
+    """Return the number, or None if it is not given."""
     return None if part.get(name) is None else number(part, name)

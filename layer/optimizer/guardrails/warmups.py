@@ -1,4 +1,4 @@
-"""Guardrails of one plan of warm-up pings. A plan without pings takes them away and is always allowed."""
+"""Guardrails of one plan of warm-up pings. A plan without pings removes them and is always allowed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,11 @@ DAYS_A_MONTH = 365 / 12
 
 @dataclass(frozen=True, slots=True)
 class WarmupState:
-    """schedules: in place for the function; the new plan replaces them. The rest: what the plans in place of all
-    other functions keep warm and cost, which the acting Lambda reads; the plan of a run has a budget of its own."""
+    """Warm-ups in place just before the change.
+
+    `schedules`: those of the function, which the new plan replaces. `environments_elsewhere`, `usd_day_elsewhere`:
+    what the plans of all other functions keep warm, and their cost. Only the acting Lambda reads these two; a run has
+    a budget of its own."""
 
     schedules: int
     environments_elsewhere: int = 0
@@ -21,50 +24,56 @@ class WarmupState:
 
 
 def per_function(change: Change, _live: WarmupState, limits: Warmups) -> Refusal | None:
-    """Not more environments kept warm than one function may have."""
+    """Refuse more warm environments than one function may have."""
     most = number(change.after, "most_environments")
     if most > limits.max_environments_per_function:
         return Refusal(
             "warmups.per_function",
-            f"{most:g} environments at once are more than the {limits.max_environments_per_function} allowed.",
+            f"{most:g} environments would be kept warm; warmups.max_environments_per_function allows "
+            f"{limits.max_environments_per_function}.",
         )
     return None
 
 
 def in_all(change: Change, live: WarmupState, limits: Warmups) -> Refusal | None:
-    """Not more environments kept warm than all functions together may have."""
+    """Refuse more warm environments than all functions together may have."""
     return over_total(live.environments_elsewhere + number(change.after, "most_environments"), limits)
 
 
 def cost(change: Change, live: WarmupState, limits: Warmups) -> Refusal | None:
-    """The plan must fit the budget of a day and of a month, with those in place elsewhere."""
+    """Refuse a plan that, with those of other functions, exceeds the budget of a day or of a month."""
     return over_budget(live.usd_day_elsewhere + number(change.after, "usd_day"), limits)
 
 
 def over_total(environments: float, limits: Warmups) -> Refusal | None:
-    """Whether that many environments are too many for all functions together."""
+    """Refuse this many warm environments if all functions together may not have them."""
     if environments > limits.max_environments_total:
         return Refusal(
             "warmups.total",
-            f"{environments:g} warm environments in all are more than the {limits.max_environments_total} allowed.",
+            f"{environments:g} environments would be kept warm in total; warmups.max_environments_total allows "
+            f"{limits.max_environments_total}.",
         )
     return None
 
 
 def over_budget(usd_day: float, limits: Warmups) -> Refusal | None:
-    """Whether that much a day breaks the budget of a day or of a month."""
+    """Refuse this cost a day if it exceeds the budget of a day or of a month."""
     if usd_day > limits.max_usd_day:
-        return Refusal("warmups.usd_day", f"{usd_day:.4f} USD a day is more than the {limits.max_usd_day:.4f} allowed.")
+        return Refusal(
+            "warmups.usd_day",
+            f"Warm-ups would cost {usd_day:.4f} USD a day; warmups.max_usd_day allows {limits.max_usd_day:.4f} USD.",
+        )
     if usd_day * DAYS_A_MONTH > limits.max_usd_month:
         return Refusal(
             "warmups.usd_month",
-            f"{usd_day * DAYS_A_MONTH:.2f} USD a month is more than the {limits.max_usd_month:.2f} allowed.",
+            f"Warm-ups would cost {usd_day * DAYS_A_MONTH:.2f} USD a month; warmups.max_usd_month allows "
+            f"{limits.max_usd_month:.2f} USD.",
         )
     return None
 
 
-def takes_away(change: Change) -> bool:
-    """Whether the plan has no pings."""
+def removes_pings(change: Change) -> bool:
+    """Return True if the plan has no pings."""
     return number(change.after, "pings") == 0
 
 

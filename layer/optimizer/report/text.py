@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.core import Interval
+from optimizer.guardrails import PASSES
 from optimizer.report.summary import Line, Report
 
 # SNS takes 256 KiB, but nobody scrolls through that; the report has the rest.
@@ -160,7 +161,8 @@ def capitalized(text: str) -> str:
 
 def message(shown: Line) -> str:
     """Return the last message about a change; that the policy allowed it is no news once it is applied."""
-    return "" if shown.message.startswith("Within every guardrail") else shown.message
+    # Records of an earlier version begin with the second text.
+    return "" if shown.message.startswith((PASSES, "Within every guardrail")) else shown.message
 
 
 def sentence(part: str) -> str:

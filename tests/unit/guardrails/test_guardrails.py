@@ -264,6 +264,46 @@ def test_the_best_changes_come_first_when_the_number_is_limited() -> None:
     assert verdicts[saves_little.id].rule == "run.max_changes"
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            memory(before=1024, after=512, max_memory_used_mb=480),
+            "512 MB is below the required 624 MB (1.3 x the peak usage of 480 MB).",
+        ),
+        (memory(after=64, before=128), "64 MB is below memory.floor_mb (128 MB)."),
+        (
+            memory(before=128, after=512),
+            "128 to 512 MB is more than the factor of 2 that memory.max_step_ratio allows.",
+        ),
+        (memory(price_ratio=0.98), "It would save 2.0% of the price; memory.min_gain requires 5.0%."),
+        (memory(duration_ratio=1.25), "Calls would take 25.0% longer; memory.max_slowdown allows 10.0%."),
+        (pc(after=8), "It would have 8 environments; provisioned_concurrency.max_per_function allows 5."),
+        (
+            warmups(usd_day=1.2),
+            "Warm-ups would cost 1.2000 USD a day; warmups.max_usd_day allows 1.0000 USD.",
+        ),
+        (
+            memory(samples=...),
+            "The proposal cannot be checked: the guardrails need the number samples; the proposal has None.",
+        ),
+    ],
+)
+def test_a_message_gives_the_fact_and_the_limit(change: Change, message: str) -> None:
+    (verdict,) = guardrails.check([change], AUTO, ACCOUNT, NOW)
+    assert verdict.message == message
+
+
+def test_a_change_beyond_the_limit_is_told_what_comes_first() -> None:
+    policy = replace(AUTO, run=replace(AUTO.run, max_changes=2))
+    proposals = [replace(memory(f"f{n}"), effect=usd(n - 9)) for n in range(3)]
+    assert [verdict.message for verdict in guardrails.check(proposals, policy, ACCOUNT, NOW)] == [
+        "All guardrails pass; the policy applies it automatically.",
+        "All guardrails pass; the policy applies it automatically.",
+        "Blocked: run.max_changes allows 2 changes; 2 with a higher benefit come first.",
+    ]
+
+
 @pytest.mark.parametrize(("targets", "allowed"), [(3, 0), (4, 1), (7, 1), (8, 2), (0, 0)])
 def test_no_more_than_the_share_of_the_targets_is_changed(targets: int, allowed: int) -> None:
     policy = replace(AUTO, run=replace(AUTO.run, max_changes_share=0.25))
