@@ -14,7 +14,12 @@ if TYPE_CHECKING:
         table_of as table_of,
     )
     from optimizer.guardrails.run import Account as Account, Held as Held
-    from optimizer.guardrails.verdict import Decision as Decision, Refusal as Refusal, Verdict as Verdict
+    from optimizer.guardrails.verdict import (
+        PASSES as PASSES,
+        Decision as Decision,
+        Refusal as Refusal,
+        Verdict as Verdict,
+    )
     from optimizer.guardrails.warmups import WarmupState as WarmupState
 else:
     __getattr__ = lazy_exports(
