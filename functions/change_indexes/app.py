@@ -7,7 +7,7 @@ from optimizer import guardrails
 from optimizer.aws import Environment, clients, logged
 from optimizer.core import Tuner
 from optimizer.guardrails import calendar
-from optimizer.indexes import database_of
+from optimizer.indexes import find_database
 from optimizer.indexes.change import ChangeIndexes, read_machine, server_for
 from optimizer.indexes.connect import from_environment
 from optimizer.lifecycle import FIELDS, take
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     documents = Documents(clients.client("s3"), environment.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
     store = RunStore(clients.client("dynamodb"), environment.table)
-    database = database_of(policy, str(store.change(event["change_id"]).change.before["database"]))
+    database = find_database(policy, str(store.change(event["change_id"]).change.before["database"]))
     life = ChangeIndexes(
         store=store,
         records=ActingRecords(clients.client("dynamodb"), environment.table),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optimizer.aws import Environment, clients, logged, name
-from optimizer.indexes import Planner, UnsupportedServer, database_of
+from optimizer.indexes import Planner, UnsupportedServer, find_database
 from optimizer.indexes.change import server_for
 from optimizer.indexes.connect import AccessDenied, DatabaseUnreachable, TooManyConnections, from_environment
 from optimizer.indexes.read_nodes import read_nodes
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     environment = Environment.read()
     documents = Documents(clients.client("s3"), environment.bucket)
     policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
-    database = database_of(policy, target)
+    database = find_database(policy, target)
     planner = Planner(
         store=RunStore(clients.client("dynamodb"), environment.table),
         records=ActingRecords(clients.client("dynamodb"), environment.table),

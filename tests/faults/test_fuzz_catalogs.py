@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 from local_account.servers import Installation, mariadb, postgresql
 from optimizer.indexes import read_nodes as nodes
-from optimizer.indexes.detect import find
+from optimizer.indexes.detect import detect_findings
 from optimizer.indexes.mysql.session import Session
 from optimizer.policy.model import Database, Indexes
 
@@ -50,7 +50,7 @@ def understands(database: Database, connection: Any) -> None:
     failure, found = failure_of(lambda: nodes.read_nodes(database, Pool(connection)))  # type: ignore[arg-type]
     assert failure is None or is_ours(failure), f"{type(failure).__name__}: {failure}"
     if failure is None:
-        failure, _ = failure_of(lambda: find(found, Indexes()))
+        failure, _ = failure_of(lambda: detect_findings(found, Indexes()))
         assert failure is None or is_ours(failure), f"find: {type(failure).__name__}: {failure}"
 
 

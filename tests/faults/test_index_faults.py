@@ -44,7 +44,7 @@ def patient(one: Any) -> None:
     one.limits = replace(one.limits, lock_timeout_ms=20_000, max_transaction_s=3600)
 
 
-def test_three_lock_timeouts_fail_the_change_and_leave_nothing(either_way: Any) -> None:
+def test_three_lock_timeouts_fail_the_change_without_leftovers(either_way: Any) -> None:
     one = either_way(postgresql.WHEEL_18, rows=200)
     one.limits = replace(one.limits, lock_timeout_ms=150)
     before = one.look()
@@ -72,7 +72,7 @@ def test_three_lock_timeouts_fail_the_change_and_leave_nothing(either_way: Any) 
     assert one.look() == before
 
 
-def test_a_build_goes_on_when_the_client_connection_is_cut(scene: Any) -> None:
+def test_build_continues_when_its_connection_is_cut(scene: Any) -> None:
     one = scene(postgresql.WHEEL_18, rows=200)
     patient(one)
     before = one.look()
@@ -87,7 +87,7 @@ def test_a_build_goes_on_when_the_client_connection_is_cut(scene: Any) -> None:
     assert one.invalid() == []
 
 
-def test_a_build_goes_on_when_its_process_is_killed(scene: Any, tmp_path: Path) -> None:
+def test_build_continues_when_its_process_is_killed(scene: Any, tmp_path: Path) -> None:
     """The process itself, with SIGKILL; what it had recorded until then is all that the next one knows."""
     one = scene(postgresql.WHEEL_18, rows=200)
     patient(one)
@@ -117,7 +117,7 @@ def test_a_build_goes_on_when_its_process_is_killed(scene: Any, tmp_path: Path) 
     assert one.store.change(change.id).progress["job"]["attempt"] == 1
 
 
-def test_a_table_that_is_dropped_meanwhile_ends_the_change_truly(scene: Any) -> None:
+def test_dropped_table_fails_the_change(scene: Any) -> None:
     one = scene(postgresql.WHEEL_18, rows=200)
     patient(one)
     change = one.change("rebuild")
@@ -133,7 +133,7 @@ def test_a_table_that_is_dropped_meanwhile_ends_the_change_truly(scene: Any) -> 
     assert one.invalid() == []
 
 
-def test_a_build_is_begun_again_after_the_server_restarted(scene: Any) -> None:
+def test_build_is_repeated_after_a_server_restart(scene: Any) -> None:
     one = scene(postgresql.WHEEL_18, rows=200)
     patient(one)
     before = one.look()
@@ -150,7 +150,7 @@ def test_a_build_is_begun_again_after_the_server_restarted(scene: Any) -> None:
     assert one.store.change(change.id).progress["job"]["attempt"] == 2
 
 
-def test_a_server_that_is_away_is_waited_for(scene: Any) -> None:
+def test_change_waits_for_an_unreachable_server(scene: Any) -> None:
     one = scene(postgresql.WHEEL_18, rows=200)
     change = one.change("rebuild")
     real, one.database = one.database, replace(one.database, port=1)
@@ -161,7 +161,7 @@ def test_a_server_that_is_away_is_waited_for(scene: Any) -> None:
     assert one.until("apply", change)["outcome"] == "applied"
 
 
-def test_a_build_that_takes_too_long_is_cancelled_and_cleaned_up(either_way: Any) -> None:
+def test_build_that_takes_too_long_is_cancelled(either_way: Any) -> None:
     one = either_way(postgresql.WHEEL_18, rows=200)
     patient(one)
     one.limits = replace(one.limits, max_build_minutes=1)
@@ -181,7 +181,7 @@ def test_a_build_that_takes_too_long_is_cancelled_and_cleaned_up(either_way: Any
     assert one.invalid() == []
 
 
-def test_a_change_that_is_taken_back_while_it_is_built_is_stopped(either_way: Any) -> None:
+def test_rolling_back_a_running_build_stops_it(either_way: Any) -> None:
     one = either_way(postgresql.WHEEL_18, rows=200)
     patient(one)
     change = one.change(
@@ -198,7 +198,7 @@ def test_a_change_that_is_taken_back_while_it_is_built_is_stopped(either_way: An
     assert one.invalid() == []
 
 
-def test_nobody_queues_behind_a_change_that_waits_for_a_lock(scene: Any) -> None:
+def test_waiting_change_delays_no_other_statement(scene: Any) -> None:
     """MariaDB's ALTER wants the table for itself at its end: while it waits, everybody behind it waits, too."""
     one = scene(mariadb.PLAIN, rows=200)
     one.limits = replace(one.limits, lock_timeout_ms=1000, lock_attempts=1)

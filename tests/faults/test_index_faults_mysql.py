@@ -73,7 +73,7 @@ def ended_well(one: Any, change: Change, attempts: int | None = None) -> None:
 
 
 @SERVERS
-def test_a_build_whose_client_is_cut_off_is_there_in_the_end(patient: Any) -> None:
+def test_build_survives_a_cut_connection(patient: Any) -> None:
     change = build(patient)
     with reader(patient):
         started(patient, change)
@@ -84,7 +84,7 @@ def test_a_build_whose_client_is_cut_off_is_there_in_the_end(patient: Any) -> No
 
 
 @SERVERS
-def test_a_build_is_begun_again_after_the_server_crashed(patient: Any) -> None:
+def test_build_is_repeated_after_a_server_crash(patient: Any) -> None:
     change = build(patient)
     with reader(patient):
         started(patient, change)
@@ -93,7 +93,7 @@ def test_a_build_is_begun_again_after_the_server_crashed(patient: Any) -> None:
 
 
 @SERVERS
-def test_three_lock_timeouts_fail_the_build_and_leave_nothing(scene: Callable[..., Any], installation: Any) -> None:
+def test_three_lock_timeouts_fail_the_build_without_leftovers(scene: Callable[..., Any], installation: Any) -> None:
     one = scene(installation, rows=200)
     change = build(one)
     with reader(one):
@@ -105,7 +105,7 @@ def test_three_lock_timeouts_fail_the_build_and_leave_nothing(scene: Callable[..
 
 
 @SERVERS
-def test_a_table_that_is_dropped_meanwhile_ends_the_build_truly(patient: Any) -> None:
+def test_dropped_table_fails_the_build(patient: Any) -> None:
     change = build(patient)
     with reader(patient):
         pid = started(patient, change)

@@ -90,7 +90,7 @@ def deaths(
     raise AssertionError("it never ends")
 
 
-def test_a_rebuild_ends_well_wherever_it_is_killed(scene: Any, dying: Any) -> None:
+def test_rebuild_succeeds_wherever_it_is_killed(scene: Any, dying: Any) -> None:
     one = scene(postgresql.WHEEL_18, rows=200)
     marks = {one.look().mark}
 
@@ -104,7 +104,7 @@ def test_a_rebuild_ends_well_wherever_it_is_killed(scene: Any, dying: Any) -> No
 
 
 @on(postgresql.WHEEL_18, mariadb.PLAIN)
-def test_a_new_index_is_there_once_wherever_it_is_killed(scene: Any, dying: Any, installation: Any) -> None:
+def test_new_index_exists_once_wherever_it_is_killed(scene: Any, dying: Any, installation: Any) -> None:
     one = scene(installation, rows=200)
 
     def make(number: int) -> Change:
@@ -120,7 +120,7 @@ def test_a_new_index_is_there_once_wherever_it_is_killed(scene: Any, dying: Any,
 
 
 @on(postgresql.WHEEL_18)
-def test_an_index_is_dropped_wherever_it_is_killed(scene: Any, dying: Any, installation: Any) -> None:
+def test_drop_succeeds_wherever_it_is_killed(scene: Any, dying: Any, installation: Any) -> None:
     one = scene(installation, rows=200)
 
     def make(number: int) -> Change:
@@ -136,7 +136,7 @@ def test_an_index_is_dropped_wherever_it_is_killed(scene: Any, dying: Any, insta
 
 
 @on(postgresql.WHEEL_18, mysql.MYSQL, mariadb.PLAIN)
-def test_a_drop_is_taken_back_wherever_it_is_killed(scene: Any, dying: Any, installation: Any) -> None:
+def test_drop_is_rolled_back_wherever_it_is_killed(scene: Any, dying: Any, installation: Any) -> None:
     one = scene(installation, rows=200)
     before = one.look()
     for after in range(1, 100):

@@ -9,7 +9,7 @@ SERVERS = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.PLAIN], 
 
 
 @SERVERS
-def test_an_index_is_hidden_for_days_before_it_is_dropped(scene: Any, installation: Any) -> None:
+def test_index_is_hidden_for_days_before_its_drop(scene: Any, installation: Any) -> None:
     one = scene(installation, rows=200)
     change = one.change("drop_index")
     applied = one.until("apply", change)
@@ -23,7 +23,7 @@ def test_an_index_is_hidden_for_days_before_it_is_dropped(scene: Any, installati
 
 
 @SERVERS
-def test_statistics_and_tables_are_made_new(scene: Any, installation: Any) -> None:
+def test_analyze_and_rewrite_are_applied(scene: Any, installation: Any) -> None:
     one = scene(installation, rows=200)
     for action in ("analyze", "optimize_table"):
         assert one.whole(one.change(action, index=""))["outcome"] == "kept"
@@ -31,7 +31,7 @@ def test_statistics_and_tables_are_made_new(scene: Any, installation: Any) -> No
 
 
 @SERVERS
-def test_what_a_key_or_a_rule_needs_is_refused(scene: Any, installation: Any) -> None:
+def test_drop_of_a_needed_index_is_blocked(scene: Any, installation: Any) -> None:
     one = scene(installation, rows=200)
     one.run("CREATE UNIQUE INDEX u ON `Ta ble` (id, a)")
     one.run("CREATE TABLE other (x int, INDEX by_x (x), FOREIGN KEY (x) REFERENCES `Ta ble` (id))")
@@ -45,7 +45,7 @@ def test_what_a_key_or_a_rule_needs_is_refused(scene: Any, installation: Any) ->
     assert "foreign key" in answer["message"]
 
 
-def test_an_index_that_would_copy_the_table_is_not_built(scene: Any) -> None:
+def test_index_that_needs_a_table_copy_is_not_built(scene: Any) -> None:
     """The server refuses what it cannot do while others write; nothing is tried again, and nothing is left."""
     one = scene(mariadb.PLAIN, rows=200)
     change = one.change("create_index", index="f", after={"definition": "FULLTEXT INDEX `f` (`b`)"})

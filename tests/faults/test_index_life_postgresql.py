@@ -18,7 +18,7 @@ SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS[:2], 
 
 
 @SERVERS
-def test_a_rebuild_gives_a_new_file_and_leaves_nothing(either_way: Any, installation: Any) -> None:
+def test_rebuild_creates_a_new_file_without_leftovers(either_way: Any, installation: Any) -> None:
     one = either_way(installation)
     before = one.look()
     change = one.change("rebuild")
@@ -35,7 +35,7 @@ def test_a_rebuild_gives_a_new_file_and_leaves_nothing(either_way: Any, installa
     assert "nothing is known of their times" in stored.message
 
 
-def test_analyze_and_vacuum_are_done_and_kept_at_once(either_way: Any) -> None:
+def test_analyze_and_vacuum_are_kept_at_once(either_way: Any) -> None:
     one = either_way(postgresql.WHEEL_16)
     for action in ("analyze", "vacuum"):
         change = one.change(action, index="")
@@ -44,7 +44,7 @@ def test_analyze_and_vacuum_are_done_and_kept_at_once(either_way: Any) -> None:
     assert rows == [{"analyze_count": 1, "vacuum_count": 1}]
 
 
-def test_a_created_index_is_kept_and_can_be_taken_back(either_way: Any) -> None:
+def test_created_index_is_kept_and_can_be_rolled_back(either_way: Any) -> None:
     one = either_way(postgresql.WHEEL_16)
     definition = 'CREATE INDEX "Ne w" ON "Shop""s"."Ta ble" USING btree (b)'
     change = one.change("create_index", index="Ne w", after={"definition": definition})
@@ -54,7 +54,7 @@ def test_a_created_index_is_kept_and_can_be_taken_back(either_way: Any) -> None:
     assert one.look("Ne w") is None
 
 
-def test_a_drop_waits_for_its_days_and_can_be_taken_back(either_way: Any) -> None:
+def test_drop_waits_for_its_days_and_can_be_rolled_back(either_way: Any) -> None:
     one = either_way(postgresql.WHEEL_16)
     before = one.look()
     change = one.change("drop_index")
@@ -67,7 +67,7 @@ def test_a_drop_waits_for_its_days_and_can_be_taken_back(either_way: Any) -> Non
     assert one.look().definition == before.definition
 
 
-def test_an_index_that_is_used_while_it_is_watched_is_not_dropped(scene: Any) -> None:
+def test_index_used_under_observation_is_not_dropped(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16)
     change = one.change("drop_index", evidence={"finding": "unused"})
     applied = one.until("apply", change)
@@ -82,7 +82,7 @@ def test_an_index_that_is_used_while_it_is_watched_is_not_dropped(scene: Any) ->
     assert one.look() is not None
 
 
-def test_what_a_constraint_or_replication_needs_is_refused(either_way: Any) -> None:
+def test_drop_of_a_constraint_or_replica_identity_is_blocked(either_way: Any) -> None:
     one = either_way(postgresql.WHEEL_16)
     one.run('CREATE UNIQUE INDEX u ON "Shop""s"."Ta ble" (id)')
     one.run('ALTER TABLE "Shop""s"."Ta ble" REPLICA IDENTITY USING INDEX u')
@@ -101,7 +101,7 @@ def test_what_a_constraint_or_replication_needs_is_refused(either_way: Any) -> N
         ('DROP TABLE "Shop""s"."Ta ble"', "gone"),
     ],
 )
-def test_what_changed_since_it_was_decided_is_stale(scene: Any, meanwhile: str, reason: str) -> None:
+def test_index_changed_since_the_decision_is_outdated(scene: Any, meanwhile: str, reason: str) -> None:
     one = scene(postgresql.WHEEL_16)
     change = one.change("rebuild")
     for statement in meanwhile.split("; "):
@@ -112,14 +112,14 @@ def test_what_changed_since_it_was_decided_is_stale(scene: Any, meanwhile: str, 
     assert one.status(change) is Status.STALE
 
 
-def test_a_failure_keeps_others_of_the_run_from_the_same_database(scene: Any) -> None:
+def test_failure_blocks_the_database_for_the_rest_of_the_run(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16)
     failed, other = one.change("rebuild"), one.change("analyze", index="")
     one.store.move(failed.id, Status.FAILED, one.now, frm={Status.APPROVED})
     assert one.step("apply", other)["rule"] == "indexes.breaker"
 
 
-def test_an_old_transaction_delays_a_rebuild_until_patience_ends(scene: Any) -> None:
+def test_old_transaction_delays_and_then_blocks_a_rebuild(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16)
     one.limits = replace(one.limits, max_transaction_s=0.0)
     change = one.change("rebuild")
@@ -132,7 +132,7 @@ def test_an_old_transaction_delays_a_rebuild_until_patience_ends(scene: Any) -> 
     assert one.invalid() == []
 
 
-def test_a_build_waits_for_storage_and_for_a_quieter_machine(scene: Any) -> None:
+def test_build_waits_for_storage_and_processor(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16)
     change = one.change("rebuild")
     for machine, words in (
@@ -148,7 +148,7 @@ def test_a_build_waits_for_storage_and_for_a_quieter_machine(scene: Any) -> None
     assert one.until("poll", change)["outcome"] == "applied"
 
 
-def test_what_is_taken_back_asks_for_no_quiet_machine(scene: Any) -> None:
+def test_rolling_back_ignores_the_load_of_the_machine(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16)
     change = one.change("drop_index")
     assert one.whole(change)["outcome"] == "kept"
@@ -158,7 +158,7 @@ def test_what_is_taken_back_asks_for_no_quiet_machine(scene: Any) -> None:
     assert one.look() is not None
 
 
-def test_sessions_at_work_delay_a_rebuild(scene: Any) -> None:
+def test_active_sessions_delay_a_rebuild(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16)
     one.limits = replace(one.limits, max_active_sessions=0)
     change = one.change("rebuild")
@@ -200,7 +200,7 @@ STAND_IN = (
 
 
 @pytest.mark.parametrize("can_hide", [True, False])
-def test_a_drop_that_the_planner_would_mind_is_refused(either_way: Any, can_hide: bool) -> None:
+def test_drop_with_costlier_plans_is_blocked(either_way: Any, can_hide: bool) -> None:
     one = either_way(postgresql.DEBIAN_15, rows=20_000)
     for statement in (
         "CREATE EXTENSION pg_stat_statements",
@@ -216,7 +216,7 @@ def test_a_drop_that_the_planner_would_mind_is_refused(either_way: Any, can_hide
         assert "times as much" in answer["message"]
 
 
-def test_a_drop_that_something_keeps_from_its_turn_is_no_failure(scene: Any) -> None:
+def test_drop_that_never_gets_its_turn_does_not_fail(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16, rows=200)
     change = one.change("drop_index")
     assert one.until("apply", change)["outcome"] == "applied"
@@ -229,7 +229,7 @@ def test_a_drop_that_something_keeps_from_its_turn_is_no_failure(scene: Any) -> 
     assert one.turns.holder == {"127.0.0.1": "another"}
 
 
-def test_a_drop_whose_days_end_outside_the_windows_waits_for_the_next_one(scene: Any) -> None:
+def test_drop_waits_for_the_next_window_after_its_days(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16, rows=200)
     sunday = Window(days=("sun",), start="02:00", until="04:00")
     one.limits = replace(one.limits, windows=(sunday,))

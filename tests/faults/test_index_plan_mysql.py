@@ -14,7 +14,7 @@ from tests.helpers.memory_bucket import MemoryBucket
 
 
 @pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=lambda known: known.name)
-def test_what_is_proposed_can_be_carried_out(scene: Any, installation: Any) -> None:
+def test_proposals_can_be_applied(scene: Any, installation: Any) -> None:
     one = scene(installation, rows=2000)
     one.run("CREATE INDEX `I again` ON `Ta ble` (a, b)")
     one.run("CREATE INDEX `short` ON `Ta ble` (a)")

@@ -89,7 +89,7 @@ def team(scene: Callable[..., Any], installation: Any) -> Iterator[Team]:
 @pytest.mark.parametrize(
     "installation", [postgresql.DEBIAN_15, mysql.MYSQL, mariadb.COUNTING], ids=["PostgreSQL", "MySQL", "MariaDB"]
 )
-def test_the_rights_of_the_documentation_are_enough_and_no_more(team: Team) -> None:
+def test_documented_rights_are_sufficient_and_minimal(team: Team) -> None:
     one = team.one
     if one.is_postgresql:
         one.run("CREATE EXTENSION pgstattuple")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 from optimizer.core import canonical_json
-from optimizer.indexes import find
+from optimizer.indexes import detect_findings
 from optimizer.indexes.connect import AccessDenied, DatabaseUnreachable, Login, close, connect
 from optimizer.indexes.model import Action, Catalog
 from optimizer.policy import Indexes
@@ -79,7 +79,7 @@ def command(
         if as_json:
             click.echo(json.dumps({"error": str(error)}))
         raise click.ClickException(str(error)) from error
-    findings = find(nodes, replace(Indexes(), min_observation_days=days, rebuild_after_runs=1))
+    findings = detect_findings(nodes, replace(Indexes(), min_observation_days=days, rebuild_after_runs=1))
     if as_json:
         click.echo(json.dumps(_document(nodes, findings), ensure_ascii=False))
     else:

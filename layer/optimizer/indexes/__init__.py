@@ -6,18 +6,19 @@ from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from optimizer.indexes.describe import phrase as phrase
-    from optimizer.indexes.detect import find as find
-    from optimizer.indexes.planner import Planner as Planner, database_of as database_of
+    from optimizer.indexes.detect import detect_findings as detect_findings
+    from optimizer.indexes.planner import Planner as Planner
+    from optimizer.indexes.planner import find_database as find_database
     from optimizer.indexes.read_nodes import UnsupportedServer as UnsupportedServer
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
             "describe": ("phrase",),
-            "detect": ("find",),
+            "detect": ("detect_findings",),
             "planner": (
                 "Planner",
-                "database_of",
+                "find_database",
             ),
             "read_nodes": ("UnsupportedServer",),
         },

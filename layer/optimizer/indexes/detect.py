@@ -1,4 +1,4 @@
-"""Everything that is found in a database, whatever its engine. Pure."""
+"""Finds everything that is to be done in a database, whatever its engine. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from optimizer.policy import Indexes
 
 
 def bloat_limits(limits: Indexes) -> BloatLimits:
-    """From where on a rebuild is worth it."""
+    """Return the thresholds of the policy from which a rebuild is proposed."""
     return BloatLimits(
         least_share=limits.min_bloat_share,
         least_bytes=limits.min_bloat_mb * MIB,
@@ -20,29 +20,38 @@ def bloat_limits(limits: Indexes) -> BloatLimits:
     )
 
 
-def find(
+def detect_findings(
     nodes: Sequence[Catalog],
     limits: Indexes,
     snapshots: Sequence[UsageSnapshot] = (),
     bloat: Sequence[Mapping[int, float]] = (),
 ) -> list[Finding]:
-    """All findings on what one look has read: the writer first, then its replicas. `snapshots` are of earlier looks,
-    `bloat` the shares that runs before found, by file node. The modules of each engine say how they come about."""
+    """Return all findings on a database. The modules of each engine contain the rules.
+
+    nodes: the catalogs of the writer, which comes first, and of its replicas.
+    snapshots: the uses that earlier runs have read.
+    bloat: the shares of bloat that earlier runs have found, by file node.
+    """
     catalog, replicas = nodes[0], nodes[1:]
-    taken = [*snapshots, *(take_snapshot(replica) for replica in replicas)]
+    all_snapshots = [*snapshots, *(take_snapshot(replica) for replica in replicas)]
     names = [replica.server.node for replica in replicas]
     usage = UsageLimits(days=float(limits.min_observation_days))
     if catalog.server.engine is Engine.POSTGRESQL:
         from optimizer.indexes.postgresql import detect as postgresql
 
-        wants = {(one.schema, one.table, one.statement): one for node in reversed(nodes) for one in node.further}
-        history = postgresql.PostgresqlHistory(snapshots=taken, nodes=names, bloat=bloat)
-        whole = replace(catalog, further=tuple(wants.values()))
-        return postgresql.find(whole, history, postgresql.PostgresqlLimits(usage=usage, bloat=bloat_limits(limits)))
+        further = {
+            (finding.schema, finding.table, finding.statement): finding
+            for node in reversed(nodes)
+            for finding in node.further
+        }
+        history = postgresql.PostgresqlHistory(snapshots=all_snapshots, nodes=names, bloat=bloat)
+        postgresql_limits = postgresql.PostgresqlLimits(usage=usage, bloat=bloat_limits(limits))
+        return postgresql.find(replace(catalog, further=tuple(further.values())), history, postgresql_limits)
     from optimizer.indexes.mysql import detect as mysql
     from optimizer.indexes.mysql.upkeep import MysqlUpkeepLimits
 
-    # What only replicas are asked may name an index in a hint, or want one.
-    said = tuple(statement for node in nodes for statement in node.statements)
+    # Statements that only replicas execute may need an index, or name one in a hint.
+    statements = tuple(statement for node in nodes for statement in node.statements)
     upkeep = MysqlUpkeepLimits(min_free_share=limits.min_bloat_share, min_free_bytes=limits.min_bloat_mb * MIB)
-    return mysql.find(replace(catalog, statements=said), taken, names, mysql.MysqlLimits(usage=usage, upkeep=upkeep))
+    mysql_limits = mysql.MysqlLimits(usage=usage, upkeep=upkeep)
+    return mysql.find(replace(catalog, statements=statements), all_snapshots, names, mysql_limits)

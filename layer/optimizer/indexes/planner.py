@@ -1,4 +1,4 @@
-"""One database of a run: looked at through its reader, what was found looked at once more, proposals written."""
+"""Plans the changes of one database: reads its catalog, checks each finding on the writer, writes the proposals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,32 +7,32 @@ from datetime import datetime
 from optimizer.core import Change, NoChange, OptimizerError, Tuner
 from optimizer.guardrails import ALTERS
 from optimizer.indexes.change.server import DatabaseServer, Job, State
-from optimizer.indexes.detect import find
+from optimizer.indexes.detect import detect_findings
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Finding
 from optimizer.indexes.model.history import Past
 from optimizer.indexes.model.usage import take_snapshot
 from optimizer.indexes.postgresql.bloat import bloat_shares
-from optimizer.indexes.propose import DatabaseFacts, action_of, job_of, propose, target_of
+from optimizer.indexes.propose import DatabaseFacts, action_for, job_for, propose, target_for
 from optimizer.policy import Database, Indexes, Policy
 from optimizer.store import ActingRecords, Documents, NoSuchDocument, Proposals, RunStore
 
 
-class NoSuchTarget(OptimizerError, LookupError):
-    """The run's policy names no database of this name."""
+class UnknownDatabase(OptimizerError, LookupError):
+    """The policy of the run contains no database of this name."""
 
 
-def database_of(policy: Policy, name: str) -> Database:
-    """The database of this name; NoSuchTarget."""
+def find_database(policy: Policy, name: str) -> Database:
+    """Return the database of the policy that has this name; raise UnknownDatabase."""
     for database in policy.indexes.databases:
         if database.name == name:
             return database
-    raise NoSuchTarget(f"the policy of the run names no database {name!r}")
+    raise UnknownDatabase(f"the policy of the run contains no database {name!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """read: the catalogs of all nodes, the writer first."""
+    """The planner of one database; `read` returns the catalogs of all nodes, the writer first."""
 
     store: RunStore
     records: ActingRecords
@@ -43,37 +43,37 @@ class Planner:
     limits: Indexes
 
     def plan(self, run_id: str, now: datetime) -> Proposals:
-        """Proposals, what is left alone and why; remembers what was found for the next run."""
+        """Return the proposals, and the reasons for findings without one; store the history for later runs."""
         key = f"history/indexes/{self.database.name}.json"
         past = self._past(key, run_id)
         nodes = self.read()
-        findings = find(nodes, self.limits, past.snapshots, past.bloat)
+        findings = detect_findings(nodes, self.limits, past.snapshots, past.bloat)
         cooling = self._cooling(findings, now)
         proposals, known = Proposals(), set[str]()
         for finding in findings:
-            one = self._propose(run_id, finding, cooling)
-            if isinstance(one, Change):
-                if one.id in known:
+            proposal = self._propose(run_id, finding, cooling)
+            if isinstance(proposal, Change):
+                if proposal.id in known:
                     continue
-                known.add(one.id)
-            proposals.add(one)
+                known.add(proposal.id)
+            proposals.add(proposal)
         proposals.write(self.documents, run_id, f"indexes-{self.database.name}")
-        taken = [take_snapshot(node) for node in nodes]
-        self.documents.write(key, past.with_run(run_id, taken, bloat_shares(nodes[0], nodes[0].pages)))
+        snapshots = [take_snapshot(node) for node in nodes]
+        self.documents.write(key, past.with_run(run_id, snapshots, bloat_shares(nodes[0], nodes[0].pages)))
         return proposals
 
     def _propose(self, run_id: str, finding: Finding, cooling: dict[str, datetime]) -> Change | NoChange:
-        name, action = self.database.name, action_of(finding)
+        name, action = self.database.name, action_for(finding)
         table = f"{name}/{finding.schema}.{finding.table}"
         if action in ALTERS and table in cooling:
             until = f"{cooling[table]:%Y-%m-%d %H:%M %Z}"
-            reason = f"{finding.reason} Its table's indexes were changed a short while ago and rest until {until}."
-            return NoChange(run_id, Tuner.INDEXES, target_of(name, finding), reason)
+            reason = f"{finding.reason} An index of this table was changed recently; its cool-down ends on {until}."
+            return NoChange(run_id, Tuner.INDEXES, target_for(name, finding), reason)
         live = cover = None
         own = False
         if action:
             index = "" if action == "create_index" else finding.index or ""
-            live = self.server.look(finding.schema, finding.table, index, job_of(finding))
+            live = self.server.look(finding.schema, finding.table, index, job_for(finding))
             if finding.covered_by:
                 cover = self.server.look(finding.schema, finding.table, finding.covered_by, Job.ANALYZE)
             own = action == "drop_leftover" and self._is_own(live)

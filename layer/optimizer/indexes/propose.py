@@ -1,4 +1,4 @@
-"""From what was found in a database to what is proposed. Pure."""
+"""Turns the findings on a database into proposed changes. Pure."""
 
 import hashlib
 import re
@@ -28,42 +28,48 @@ _ADDED = re.compile(r".* ADD ((?:UNIQUE |FULLTEXT |SPATIAL )?INDEX `((?:[^`]|``)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """What the database itself says of a finding's index, or table, before it is proposed. `cover`: the index that
-    serves instead. `own`: left by a build of this application."""
+    """The live state behind a finding just before it is proposed.
+
+    live: the index, or the table; None if it no longer exists.
+    cover: the index that serves the same queries.
+    own: True if a build of this application left the index.
+    """
 
     live: State | None = None
     cover: State | None = None
     own: bool = False
 
 
-def action_of(finding: Finding) -> str:
-    """The action of the change that a finding leads to; empty where there is nothing to do."""
+def action_for(finding: Finding) -> str:
+    """Return the action of the change that the finding leads to; an empty string if there is nothing to do."""
     if finding.action is Action.DROP and finding.kind in _LEFT:
         return "drop_leftover"
     return _ACTIONS.get(finding.action, "")
 
 
-def job_of(finding: Finding) -> Job:
-    """As what the index or table is looked at."""
-    return _JOBS.get(action_of(finding), Job.ANALYZE)
+def job_for(finding: Finding) -> Job:
+    """Return the job whose protections apply to the finding."""
+    return _JOBS.get(action_for(finding), Job.ANALYZE)
 
 
-def target_of(database: str, finding: Finding, index: str = "") -> str:
-    """DATABASE/SCHEMA.TABLE.INDEX, or without the index."""
+def target_for(database: str, finding: Finding, index: str = "") -> str:
+    """Return DATABASE/SCHEMA.TABLE.INDEX, without the index for a finding on a table."""
     name = index or finding.index or ""
     return f"{database}/{finding.schema}.{finding.table}{'.' if name else ''}{name}"
 
 
 def propose(run_id: str, database: str, finding: Finding, seen: DatabaseFacts) -> Change | NoChange:
-    """A change, or why there is none. `database` is its name in the policy."""
-    action = action_of(finding)
+    """Return a change, or the reason why there is none. `database` is its name in the policy."""
+    action = action_for(finding)
     evidence = _evidence(finding, seen)
+
+    def no_change(reason: str) -> NoChange:
+        return NoChange(run_id, Tuner.INDEXES, target_for(database, finding), reason, evidence)
+
     if not action:
-        reason = finding.reason
-        return NoChange(run_id, Tuner.INDEXES, target_of(database, finding), reason, evidence)
+        return no_change(finding.reason)
     if seen.live is None:
-        gone = "It was gone when it was looked at once more."
-        return NoChange(run_id, Tuner.INDEXES, target_of(database, finding), gone, evidence)
+        return no_change("It no longer exists: it was dropped after the catalog had been read.")
     index, definition = finding.index or "", seen.live.definition
     after: dict[str, Any] = {}
     if action == "create_index":
@@ -82,8 +88,7 @@ def propose(run_id: str, database: str, finding: Finding, seen: DatabaseFacts) -
         before |= {"oid": seen.live.oid, "definition": definition, "mark": seen.live.mark}
     if action == "drop_index" and finding.covered_by:
         if seen.cover is None:
-            gone = f"{finding.covered_by}, which would serve instead, was gone when it was looked at once more."
-            return NoChange(run_id, Tuner.INDEXES, target_of(database, finding), gone, evidence)
+            return no_change(f"{finding.covered_by}, which serves its queries, no longer exists.")
         before["covered_by"] = {"index": finding.covered_by, "definition": seen.cover.definition}
     if action in ("rebuild", "optimize_table") and finding.saves_bytes is not None:
         after = {"size_bytes": max(0, seen.live.size_bytes - finding.saves_bytes)}
@@ -91,7 +96,7 @@ def propose(run_id: str, database: str, finding: Finding, seen: DatabaseFacts) -
         run_id=run_id,
         tuner=Tuner.INDEXES,
         action=action,
-        target=target_of(database, finding, index),
+        target=target_for(database, finding, index),
         before=before,
         after=after,
         reason=finding.reason,
@@ -102,12 +107,12 @@ def propose(run_id: str, database: str, finding: Finding, seen: DatabaseFacts) -
 
 
 def _undo(action: str, definition: str) -> dict[str, Any]:
-    """`action` in words; with the definition where it takes an index to be made again."""
+    """Return how the change is rolled back: in words, and with the definition of an index to be created again."""
     if action == "drop_index":
         return {"action": "made visible or built again", "definition": definition}
     if action == "create_index":
         return {"action": "dropped again"}
-    nothing = "nothing to undo: the data and every definition stay the same"
+    nothing = "nothing to roll back: the data and all definitions stay the same"
     return {"action": nothing, **({"definition": definition} if definition else {})}
 
 
@@ -131,23 +136,21 @@ def _evidence(finding: Finding, seen: DatabaseFacts) -> dict[str, Any]:
 
 
 def _new_index(finding: Finding) -> tuple[str, str]:
-    """Name and definition of an index to be made: MySQL's statements bring a name, PostgreSQL's get one here."""
+    """Return the name and definition of a new index; a statement of PostgreSQL without a name gets one here."""
     statement = finding.statement or ""
     added = _ADDED.match(statement)
     if added is not None:
         return added.group(2).replace("``", "`"), added.group(1)
-    match = re.match(
-        r"CREATE (UNIQUE )?INDEX (?:CONCURRENTLY )?(?P<name>\"(?:[^\"]|\"\")+\" |[a-z_0-9]+ )?ON ", statement
-    )
+    match = _CREATED.match(statement)
     if match is None:
-        raise ValueError(f"{statement!r} does not make an index")
+        raise ValueError(f"{statement!r} does not create an index")
     name = (match.group("name") or "").strip().strip('"').replace('""', '"') or _name(finding)
     quoted = '"' + name.replace('"', '""') + '"'
     return name, f"CREATE {match.group(1) or ''}INDEX {quoted} ON {statement[match.end() :]}"
 
 
 def _name(finding: Finding) -> str:
-    """Says what it is for; the same finding gets the same name."""
+    """Return a name made of the table and its columns, the same for the same finding."""
     columns = [str(column) for column in finding.evidence.get("columns", ())]
     words = re.sub(r"[^a-z0-9]+", "_", "_".join([finding.table, *columns]).lower()).strip("_")
     if words and len(words) + 4 <= _LONGEST_NAME:

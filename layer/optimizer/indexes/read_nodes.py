@@ -1,4 +1,4 @@
-"""Reads the catalogs of all nodes of a database: the writer, through its reading endpoint, and every replica."""
+"""Reads the catalogs of all nodes of a database: of the writer, through its reading endpoint, and of each replica."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,15 @@ from optimizer.policy import Database
 
 
 class UnsupportedServer(OptimizerError, ValueError):
-    """The server is too old, or has no such database."""
+    """The server is too old, lacks the database, or describes its tables in an unknown way."""
 
 
 def read_nodes(database: Database, pool: Connections) -> Sequence[Catalog]:
-    """The writer's catalog first. A replica that cannot be asked raises Unreachable: what it uses is not known, and
-    nothing may be concluded from the others."""
+    """Return the catalogs of all nodes, the writer first.
+
+    Raise DatabaseUnreachable if a replica does not respond: its use of indexes is unknown, so nothing may be concluded
+    from the other nodes.
+    """
     hosts = [database.read_host, *database.readers]
     return [_read(database, pool.get(database, host), host or database.host) for host in hosts]
 
@@ -26,12 +29,12 @@ def _read(database: Database, connection: Any, node: str) -> Catalog:
         found = _catalog(database, connection, node)
     except UnsupportedServer:
         raise
-    except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as odd:
-        # Catalogs differ between versions, forks and what a role may see. Nothing is concluded from half of one.
-        raise UnsupportedServer(f"{node} says of its tables and indexes what is not understood: {odd!r}") from odd
+    except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as error:
+        # Catalogs differ between versions, forks and roles. Nothing is concluded from an incomplete one.
+        raise UnsupportedServer(f"{node} describes its tables and indexes in an unknown way: {error!r}") from error
     missing = first_missing_field(found)
     if missing:
-        raise UnsupportedServer(f"{node} says nothing of {missing}, which every server is known to say")
+        raise UnsupportedServer(f"{node} does not report {missing}, which every known server reports")
     return found
 
 

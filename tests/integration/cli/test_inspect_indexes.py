@@ -30,7 +30,7 @@ def inspect(*arguments: str, **environment: str) -> Result:
 
 
 @EVERY
-def test_people_get_what_to_do_and_why_the_rest_is_kept(server: Get, installation: Installation[Any]) -> None:
+def test_inspect_prints_findings_and_reasons_to_keep(server: Get, installation: Installation[Any]) -> None:
     running = server(installation)
     with running.database(*MAKE) as name:
         shown = inspect("--url", running.dsn(name))
@@ -43,7 +43,7 @@ def test_people_get_what_to_do_and_why_the_rest_is_kept(server: Get, installatio
 
 
 @EVERY
-def test_programs_get_one_document(server: Get, installation: Installation[Any]) -> None:
+def test_inspect_json_prints_one_document(server: Get, installation: Installation[Any]) -> None:
     running = server(installation)
     with running.database(*MAKE) as name:
         shown = inspect("--json", "--replica", f"{HOST}:{running.port}", OPTIMIZER_DATABASE_URL=running.dsn(name))
@@ -58,9 +58,7 @@ def test_programs_get_one_document(server: Get, installation: Installation[Any])
 
 
 @pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING, postgresql.WHEEL_16])
-def test_what_cannot_work_is_said_in_one_line_without_the_password(
-    server: Get, installation: Installation[Any]
-) -> None:
+def test_inspect_error_is_one_line_without_password(server: Get, installation: Installation[Any]) -> None:
     running = server(installation)
     url = running.dsn("nosuch")
     scheme, _, rest = url.partition("://")
@@ -86,7 +84,7 @@ def test_what_cannot_work_is_said_in_one_line_without_the_password(
 
 
 @pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=["mysql", "mariadb"])
-def test_what_a_role_may_not_see_is_said(server: Get, installation: Installation[Any]) -> None:
+def test_inspect_names_what_the_role_may_not_read(server: Get, installation: Installation[Any]) -> None:
     running = server(installation)
     with running.database(*MAKE) as name, running.session() as session, session.cursor() as cursor:
         cursor.execute(f"CREATE USER 'few'@'{HOST}' IDENTIFIED BY '{PASSWORD}'")
@@ -103,7 +101,7 @@ def test_what_a_role_may_not_see_is_said(server: Get, installation: Installation
     assert "how often indexes are used" in something.output
 
 
-def test_without_a_url_the_option_is_asked_for() -> None:
+def test_inspect_requires_a_url() -> None:
     shown = inspect()
     assert shown.exit_code == 2
     assert "--url" in shown.output

@@ -28,9 +28,7 @@ def compression(running: PostgresServer, user: str) -> str:
 
 
 @SERVERS
-def test_a_build_compresses_what_it_writes_to_the_log_where_it_may(
-    server: Callable[[Any], PostgresServer], installation: Any
-) -> None:
+def test_build_compresses_its_log_where_allowed(server: Callable[[Any], PostgresServer], installation: Any) -> None:
     running = server(installation)
     with running.session() as session:
         session.run(f"CREATE ROLE builder LOGIN PASSWORD {literal(PASSWORD)}")

@@ -48,9 +48,7 @@ def of_kind(findings: list[Finding], kind: Kind) -> dict[str | None, Finding]:
 
 
 @COUNTING
-def test_an_index_is_unused_only_where_reads_are_counted_and_nothing_else_needs_it(
-    server: Get, installation: Installation[MysqlServer]
-) -> None:
+def test_index_is_unused_only_if_counted_and_not_needed(server: Get, installation: Installation[MysqlServer]) -> None:
     running = server(installation)
     make = [
         "CREATE TABLE p (id int PRIMARY KEY)",
@@ -72,7 +70,7 @@ def test_an_index_is_unused_only_where_reads_are_counted_and_nothing_else_needs_
         assert "0.0 of the required 35 days" in (of_kind(find(catalog), Kind.UNUSED)["idle"].kept_because or "")
 
 
-def test_without_counters_nothing_is_called_unused(server: Get) -> None:
+def test_without_counters_no_index_is_unused(server: Get) -> None:
     running = server(mariadb.PLAIN)
     with running.database("CREATE TABLE t (a int, KEY idle (a))") as name:
         catalog = look(running, name)
@@ -81,7 +79,7 @@ def test_without_counters_nothing_is_called_unused(server: Get) -> None:
     assert of_kind(find(catalog, limits=AT_ONCE), Kind.UNUSED) == {}
 
 
-def test_altering_a_table_of_mysql_starts_its_counters_and_its_observation_again(server: Get) -> None:
+def test_altering_a_mysql_table_restarts_its_usage(server: Get) -> None:
     running = server(mysql.MYSQL)
     with running.database("CREATE TABLE t (a int, b int, KEY ka (a))") as name:
         run(running, name, "INSERT INTO t VALUES (1, 1)", "SELECT * FROM t FORCE INDEX (ka) WHERE a = 1")
@@ -102,9 +100,7 @@ def test_altering_a_table_of_mysql_starts_its_counters_and_its_observation_again
 
 
 @COUNTING
-def test_statistics_that_may_not_be_made_anew_are_found_stale(
-    server: Get, installation: Installation[MysqlServer]
-) -> None:
+def test_statistics_without_recalculation_are_stale(server: Get, installation: Installation[MysqlServer]) -> None:
     running = server(installation)
     with running.database(f"{BIG} STATS_AUTO_RECALC=0", "CREATE TABLE fresh (a int)") as name:
         run(running, name, "ANALYZE TABLE t", ROWS)
@@ -114,7 +110,7 @@ def test_statistics_that_may_not_be_made_anew_are_found_stale(
         assert not [item for item in find(look(running, name)) if item.kind is Kind.STALE_STATISTICS]
 
 
-def test_a_foreign_key_that_lost_its_index_is_found_and_the_index_can_be_made(server: Get) -> None:
+def test_foreign_key_without_index_is_found_and_repaired(server: Get) -> None:
     running = server(mariadb.COUNTING)
     make = [
         "CREATE TABLE `Par``ent` (a int, b int, PRIMARY KEY (a, b))",
@@ -130,9 +126,7 @@ def test_a_foreign_key_that_lost_its_index_is_found_and_the_index_can_be_made(se
 
 
 @COUNTING
-def test_a_statement_that_reads_a_table_for_a_few_rows_wants_an_index_that_the_server_then_uses(
-    server: Get, installation: Installation[MysqlServer]
-) -> None:
+def test_missing_index_is_proposed_and_used_by_the_server(server: Get, installation: Installation[MysqlServer]) -> None:
     running = server(installation)
     with running.database(BIG, ROWS, "ANALYZE TABLE t") as name:
         wanting = "SELECT * FROM t WHERE a = {} AND b = 1"
@@ -149,7 +143,7 @@ def test_a_statement_that_reads_a_table_for_a_few_rows_wants_an_index_that_the_s
 
 
 @COUNTING
-def test_a_file_that_is_mostly_free_is_worth_rewriting_unless_it_will_be_filled_again(
+def test_mostly_free_file_is_rewritten_unless_it_will_fill(
     server: Get, installation: Installation[MysqlServer]
 ) -> None:
     running = server(installation)
@@ -186,7 +180,7 @@ def test_a_file_that_is_mostly_free_is_worth_rewriting_unless_it_will_be_filled_
 
 
 @pytest.mark.parametrize(("installation", "hide"), [(mysql.MYSQL, "INVISIBLE"), (mariadb.COUNTING, "IGNORED")])
-def test_a_hidden_index_is_a_drop_left_half_done(
+def test_hidden_index_is_reported_as_half_dropped(
     server: Get, installation: Installation[MysqlServer], hide: str
 ) -> None:
     running = server(installation)
@@ -197,9 +191,7 @@ def test_a_hidden_index_is_a_drop_left_half_done(
 
 
 @COUNTING
-def test_a_role_without_rights_reads_the_schema_and_says_what_it_could_not_read(
-    server: Get, installation: Installation[MysqlServer]
-) -> None:
+def test_role_without_rights_lists_what_it_cannot_read(server: Get, installation: Installation[MysqlServer]) -> None:
     running = server(installation)
     with running.database("CREATE TABLE t (a int, KEY one (a), KEY two (a))") as name:
         user = f"'small'@'{HOST}'"

@@ -76,7 +76,7 @@ def made(server: Get) -> Callable[[str], Made]:
 
 
 @pytest.mark.parametrize(("engine", "number"), RUNS)
-def test_each_pair_is_judged_rightly(made: Callable[[str], Made], engine: str, number: int) -> None:
+def test_each_pair_is_judged_correctly(made: Callable[[str], Made], engine: str, number: int) -> None:
     case, found = CASES[number], made(engine)
     findings = [finding for finding in found.findings if finding.schema == schema(number)]
     assert {item.index: item.covered_by for item in findings if item.action is not Action.NONE} == case.drops
@@ -93,9 +93,7 @@ def test_at_least_half_of_the_pairs_are_traps(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", INSTALLATIONS)
-def test_the_server_lets_all_that_is_claimed_be_dropped_and_made_again(
-    made: Callable[[str], Made], engine: str
-) -> None:
+def test_found_indexes_can_be_dropped_and_created_again(made: Callable[[str], Made], engine: str) -> None:
     found = made(engine)
     claimed = [finding for finding in found.findings if finding.action is not Action.NONE]
     assert claimed

@@ -109,7 +109,7 @@ def team(server: Any) -> Iterator[Team]:
         yield Team(database, secrets)
 
 
-def test_each_known_fault_is_found_and_nothing_else(team: Team) -> None:
+def test_plan_finds_exactly_the_known_faults(team: Team) -> None:
     proposed = team.plan()
     assert {(change.action, change.target) for change in proposed.changes} == {
         ("rebuild", f"{NAME}/public.event.event_at_idx"),
@@ -129,7 +129,7 @@ def test_each_known_fault_is_found_and_nothing_else(team: Team) -> None:
     }
 
 
-def test_the_same_run_planned_twice_proposes_and_remembers_the_same(team: Team) -> None:
+def test_planning_a_run_twice_gives_the_same_result(team: Team) -> None:
     first = team.plan("run-2")
     remembered = json.loads(team.bucket[f"history/indexes/{NAME}.json"])
     assert [change.id for change in team.plan("run-2").changes] == [change.id for change in first.changes]
@@ -139,12 +139,12 @@ def test_the_same_run_planned_twice_proposes_and_remembers_the_same(team: Team) 
     assert [change["id"] for change in written["changes"]]
 
 
-def test_a_replica_that_cannot_be_asked_fails_the_look(team: Team) -> None:
+def test_unreachable_replica_fails_the_plan(team: Team) -> None:
     with pytest.raises(DatabaseUnreachable):
         team.plan("run-3", readers=("127.0.0.1:1",))
 
 
-def test_what_is_carried_out_repairs_the_faults(team: Team) -> None:
+def test_applied_changes_repair_the_faults(team: Team) -> None:
     before = team.running.indexes()
     for change in team.plan("run-4").changes:
         if change.action != "drop_index":

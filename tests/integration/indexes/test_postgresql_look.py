@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
-from optimizer.indexes.detect import find
+from optimizer.indexes.detect import detect_findings
 from optimizer.indexes.model.finding import Action, Kind
 from optimizer.indexes.postgresql.bloat import BloatLimits
 from optimizer.indexes.postgresql.look import look
@@ -34,8 +34,10 @@ def test_bloat_is_counted_from_pages_and_missing_indexes_are_proved(server: Get)
         catalog = look(session, limits=BloatLimits(least_bytes=2**20))
         assert not {"pages", "plans"} & catalog.not_read.keys()
         once = Indexes(min_bloat_mb=1, rebuild_after_runs=1)
-        found = {(item.kind, item.index): item for item in find([catalog], once)}
-        waits = {(item.kind, item.index): item for item in find([catalog], replace(once, rebuild_after_runs=2))}
+        found = {(item.kind, item.index): item for item in detect_findings([catalog], once)}
+        waits = {
+            (item.kind, item.index): item for item in detect_findings([catalog], replace(once, rebuild_after_runs=2))
+        }
     worn = found[Kind.BLOATED, "worn"]
     assert (worn.action, worn.evidence["method"]) == (Action.REINDEX, "pgstatindex")
     assert waits[Kind.BLOATED, "worn"].action is Action.NONE

@@ -11,9 +11,7 @@ INSTALLATIONS = (*mysql.INSTALLATIONS, *mariadb.INSTALLATIONS)
 
 
 @pytest.mark.parametrize("installation", INSTALLATIONS, ids=lambda known: known.name)
-def test_each_server_serves_a_database_of_its_own_and_drops_it(
-    server: Get, installation: Installation[MysqlServer]
-) -> None:
+def test_server_creates_and_drops_its_own_database(server: Get, installation: Installation[MysqlServer]) -> None:
     running = server(installation)
     with running.database("CREATE TABLE `Tä ble` (a int)") as name, running.session(name) as session:
         cursor = session.cursor()
@@ -24,7 +22,7 @@ def test_each_server_serves_a_database_of_its_own_and_drops_it(
 
 
 @pytest.mark.parametrize(("installation", "word"), [(mysql.MYSQL, "MySQL"), (mariadb.PLAIN, "MariaDB")])
-def test_each_server_is_what_its_name_says(server: Get, installation: Installation[MysqlServer], word: str) -> None:
+def test_server_is_the_one_its_name_says(server: Get, installation: Installation[MysqlServer], word: str) -> None:
     with server(installation).session() as session, session.cursor() as cursor:
         cursor.execute("SELECT VERSION()")
         (version,) = cursor.fetchone()
@@ -33,7 +31,7 @@ def test_each_server_is_what_its_name_says(server: Get, installation: Installati
         assert cursor.fetchone()[1] == ("ON" if word == "MySQL" else "OFF")
 
 
-def test_a_server_that_crashed_starts_again_with_its_data(server: Get) -> None:
+def test_crashed_server_restarts_with_its_data(server: Get) -> None:
     server(mariadb.PLAIN)
     with mariadb.start_mariadb() as running:
         with running.session() as session, session.cursor() as cursor:

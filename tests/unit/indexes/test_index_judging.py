@@ -39,14 +39,14 @@ def after(before: StatementTimes, calls: int, mean_ms: float, sd_ms: float | Non
         (times(1000, 10, 2), -900, 10, 2, False, 0),
     ],
 )
-def test_a_statement_is_slower_only_by_enough_and_for_certain(
+def test_statement_is_slower_only_if_significantly(
     before: StatementTimes, calls: int, mean_ms: float, sd_ms: float | None, slower: bool, compared: int
 ) -> None:
     seen = compare({"q": before}, {"q": after(before, calls, mean_ms, sd_ms)}, 1.1)
     assert (bool(seen.slower), seen.compared) == (slower, compared)
 
 
-def test_a_statement_that_is_not_counted_any_more_says_nothing() -> None:
+def test_statement_without_new_counters_is_not_compared() -> None:
     assert compare({"q": times(1000, 10)}, {}, 1.1).compared == 0
 
 
@@ -67,7 +67,7 @@ def test_a_statement_that_is_not_counted_any_more_says_nothing() -> None:
         (Job.DROP, Conditions(), ""),
     ],
 )
-def test_what_stands_in_the_way_is_named(job: Job, conditions: Conditions, word: str) -> None:
+def test_obstacle_names_the_condition(job: Job, conditions: Conditions, word: str) -> None:
     found = obstacle(job, conditions, Indexes())
     assert word in found
     assert bool(word) == bool(found)
@@ -80,7 +80,7 @@ def look(days_ago: float, scans: int = 0) -> UsageSnapshot:
     )
 
 
-def test_looks_are_remembered_as_they_were_and_thinned_with_age() -> None:
+def test_history_keeps_snapshots_and_thins_old_ones() -> None:
     document: dict[str, object] = {}
     for day in range(100, -1, -1):
         document = Past.read(document, f"run-{day}").with_run(f"run-{day}", [look(day, 100 - day)], {7: 0.5})
@@ -93,7 +93,7 @@ def test_looks_are_remembered_as_they_were_and_thinned_with_age() -> None:
     assert past.bloat == ({7: 0.5},) * 10
 
 
-def test_a_run_that_is_repeated_does_not_count_its_own_look() -> None:
+def test_repeated_run_ignores_its_own_snapshot() -> None:
     document = Past().with_run("run-1", [look(0)], {7: 0.5})
     assert Past.read(document, "run-1") == Past()
     assert len(Past.read(document, "run-2").snapshots) == 1

@@ -43,7 +43,7 @@ def database(host: str = f"shop.c0ffee.{_RDS}", **parts: Any) -> Database:
         ),
     ],
 )
-def test_the_writer_is_found_by_its_endpoint_or_by_the_policy(given: Database, dimensions: dict[str, str]) -> None:
+def test_writer_is_found_by_endpoint_or_policy(given: Database, dimensions: dict[str, str]) -> None:
     assert cloudwatch_dimensions(given) == dimensions
 
 
@@ -63,14 +63,14 @@ def put(cloudwatch: Any, metric: str, values: dict[int, float]) -> None:
     cloudwatch.put_metric_data(Namespace="AWS/RDS", MetricData=data)
 
 
-def test_the_mean_of_the_last_minutes_and_the_latest_free_storage_are_read(cloudwatch: Any) -> None:
+def test_machine_has_mean_load_and_latest_free_storage(cloudwatch: Any) -> None:
     put(cloudwatch, "CPUUtilization", {12: 99, 7: 99, 6: 30, 5: 20, 4: 30, 3: 20, 2: 50})
     put(cloudwatch, "FreeStorageSpace", {9: 900 * MB, 2: 500 * MB})
     found = read_machine(lambda: cloudwatch, database(), NOW)
     assert found == Machine("shop", cpu_percent=30.0, free_bytes=500.0 * MB)
 
 
-def test_what_is_too_old_is_not_known(cloudwatch: Any) -> None:
+def test_old_metrics_are_unknown(cloudwatch: Any) -> None:
     put(cloudwatch, "CPUUtilization", {2: 10})
     put(cloudwatch, "FreeStorageSpace", {40: 500 * MB})
     found = read_machine(lambda: cloudwatch, database(), NOW)
@@ -78,7 +78,7 @@ def test_what_is_too_old_is_not_known(cloudwatch: Any) -> None:
     assert found.problem == "CloudWatch has no data of shop for the last 15 minutes"
 
 
-def test_a_server_that_is_not_of_rds_is_not_asked_about() -> None:
+def test_server_outside_rds_is_not_looked_up() -> None:
     def nobody() -> Any:
         raise AssertionError("CloudWatch was asked")
 
@@ -92,7 +92,7 @@ def test_a_server_that_is_not_of_rds_is_not_asked_about() -> None:
         EndpointConnectionError(endpoint_url="https://monitoring.eu-central-1.amazonaws.com"),
     ],
 )
-def test_where_cloudwatch_cannot_be_asked_the_reason_is_kept(error: Exception) -> None:
+def test_cloudwatch_error_is_reported_as_problem(error: Exception) -> None:
     def refuse(**_: Any) -> Any:
         raise error
 
@@ -126,5 +126,5 @@ def test_where_cloudwatch_cannot_be_asked_the_reason_is_kept(error: Exception) -
         ),
     ],
 )
-def test_load_and_storage_hold_a_build_back(machine: Machine, words: str) -> None:
+def test_load_and_storage_delay_a_build(machine: Machine, words: str) -> None:
     assert obstacle_of_machine(machine, 1024 * MB, Indexes()) == words

@@ -21,7 +21,7 @@ class Failing:
     def run(self, *_: Any, **__: Any) -> Any:
         raise self._error
 
-    records = go_on = run
+    records = run_long = run
 
     def close(self) -> None:
         raise self._error
@@ -49,7 +49,7 @@ WAYS: list[tuple[Callable[..., None], Callable[..., Any]]] = [
 
 
 @pytest.mark.parametrize(("use", "made"), WAYS, ids=["PostgreSQL", "MySQL", "session", "Data API"])
-def test_a_mistake_is_not_taken_for_a_broken_connection(use: Callable[..., None], made: Callable[..., Any]) -> None:
+def test_programming_error_is_not_a_broken_connection(use: Callable[..., None], made: Callable[..., Any]) -> None:
     with pytest.raises(DatabaseUnreachable, match="the connection broke: cut"):
         use(made, OSError("cut"))
     with pytest.raises(KeyError, match="ours"):

@@ -24,7 +24,7 @@ MADE = "CREATE INDEX event_kind_idx ON public.event USING btree (kind)"
             "drop_index",
             {**EVENT, "covered_by": {"index": "wide"}},
             {},
-            "drop event_at_idx of public.event, 1.3 MiB; wide serves instead",
+            "drop event_at_idx of public.event, 1.3 MiB; wide serves its queries",
         ),
         (
             "drop_leftover",
@@ -42,7 +42,7 @@ MADE = "CREATE INDEX event_kind_idx ON public.event USING btree (kind)"
             "analyze",
             {"schema": "public", "table": "event", "size_bytes": 8192},
             {},
-            "take new statistics of public.event (ANALYZE), 8 KiB",
+            "recalculate the statistics of public.event (ANALYZE), 8 KiB",
         ),
         (
             "optimize_table",
@@ -52,19 +52,17 @@ MADE = "CREATE INDEX event_kind_idx ON public.event USING btree (kind)"
         ),
     ],
 )
-def test_what_is_done_is_said_with_its_size(
-    action: str, before: dict[str, Any], after: dict[str, Any], said: str
-) -> None:
+def test_phrase_contains_action_and_size(action: str, before: dict[str, Any], after: dict[str, Any], said: str) -> None:
     assert phrase(action, before, after) == said
 
 
-def test_what_was_done_is_said_with_the_sizes_before_and_now() -> None:
+def test_outcome_contains_sizes_before_and_after() -> None:
     assert outcome("rebuild", 1_359_872, 286_720) == "The index was rebuilt: 1.3 MiB before, 280 KiB now."
     assert outcome("create_index", None, 491_520) == "The index was built: 480 KiB."
-    assert outcome("analyze", 8192, 8192) == "The statistics are new."
+    assert outcome("analyze", 8192, 8192) == "The statistics were recalculated."
 
 
-def test_how_it_is_undone_is_said_in_words() -> None:
+def test_rollback_is_described_in_words() -> None:
     assert describe.roll_back({"action": "dropped again"}) == "dropped again"
     assert describe.roll_back({"action": "made visible or built again", "definition": MADE}) == (
         f"made visible or built again (definition: {MADE})"

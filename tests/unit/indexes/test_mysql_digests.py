@@ -37,7 +37,7 @@ def asked(table: str = "t", **other: object) -> TableQuery:
         ("SELECT * FROM `t` WHERE `a` = ? FOR UPDATE", asked(equal=("a",))),
     ],
 )
-def test_conditions_of_one_table_are_read(text: str, expected: TableQuery) -> None:
+def test_query_on_one_table_is_read(text: str, expected: TableQuery) -> None:
     assert read_query(text, COLUMNS) == expected
 
 
@@ -56,7 +56,7 @@ def test_conditions_of_one_table_are_read(text: str, expected: TableQuery) -> No
         "",
     ],
 )
-def test_what_is_not_that_simple_is_left_alone(text: str) -> None:
+def test_complex_statement_is_not_read(text: str) -> None:
     assert read_query(text, COLUMNS) is None
 
 
@@ -71,11 +71,11 @@ def test_what_is_not_that_simple_is_left_alone(text: str) -> None:
         ("SELECT `index` (`a`) FROM `t`", set()),
     ],
 )
-def test_indexes_named_in_hints_are_seen(text: str, names: set[str]) -> None:
+def test_index_names_in_hints_are_found(text: str, names: set[str]) -> None:
     assert named_in_hints(text) == names
 
 
-def test_the_clause_of_each_index_is_taken_out_of_a_definition_that_tries_to_deceive() -> None:
+def test_index_clauses_of_a_misleading_definition_are_read() -> None:
     text = """CREATE TABLE `t` (
   `a` int DEFAULT NULL COMMENT 'it''s, KEY `x` (`y`),\\'',
   `KEY ``b` varchar(9) DEFAULT ',\\n KEY `z` (`a`)',

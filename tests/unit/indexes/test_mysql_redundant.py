@@ -110,9 +110,7 @@ def forbids(unique: Index, other: Index) -> bool:
 
 @settings(max_examples=100, deadline=None)
 @given(engines, indexes, foreign_keys)
-def test_dropping_all_that_is_superfluous_loses_nothing(
-    engine: Engine, made: list[Index], children: list[list[str]]
-) -> None:
+def test_dropping_redundant_indexes_loses_nothing(engine: Engine, made: list[Index], children: list[list[str]]) -> None:
     before = catalog(engine, made, children)
     after = left(before)
     assert all_reads(after) == all_reads(before)
@@ -127,16 +125,14 @@ def test_dropping_all_that_is_superfluous_loses_nothing(
 
 @settings(max_examples=100, deadline=None)
 @given(engines, indexes, foreign_keys)
-def test_when_it_is_dropped_nothing_more_is_superfluous(
-    engine: Engine, made: list[Index], children: list[list[str]]
-) -> None:
+def test_after_the_drops_no_index_is_redundant(engine: Engine, made: list[Index], children: list[list[str]]) -> None:
     once = left(catalog(engine, made, children))
     assert left(once) == once
 
 
 @settings(max_examples=100, deadline=None)
 @given(engines, indexes)
-def test_nothing_superfluous_is_missed(engine: Engine, made: list[Index]) -> None:
+def test_every_redundant_index_is_found(engine: Engine, made: list[Index]) -> None:
     after = left(catalog(engine, made, []))
     for index in after.indexes:
         if index.is_unique or index.method != "btree":

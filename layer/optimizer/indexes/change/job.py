@@ -251,7 +251,7 @@ class Jobs:
 def _pause_s(record: Mapping[str, Any], now: datetime) -> float:
     """Return the seconds until the next attempt.
 
-    A pause that is longer than the longest possible one means that the clock was set back in the meantime.
+    A pause that is longer than the longest possible one means that the clock was moved backwards in the meantime.
     """
     if "not_before" not in record:
         return 0.0
