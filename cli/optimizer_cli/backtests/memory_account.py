@@ -1,4 +1,4 @@
-"""Memory planning on the functions of the account, from their own metrics and logs. Reads only."""
+"""Memory planning on the functions of the account, from their own metrics and logs. Read-only."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -18,7 +18,7 @@ _RUN = "backtest"
 
 
 def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[MemoryBacktestRow], Interval]:
-    """What a run would propose now, with the expected saving. Log scans cost money and stay within the policy."""
+    """Return what a run would propose now, and the total savings. Log scans cost money and stay within the policy."""
     targets = own_functions.found(boto3.client("resourcegroupstaggingapi"), policy, only)
     rows = [MemoryBacktestRow(name, None, None, (), None, note=why) for name, why in targets.left_out.items()]
     documents = MemoryDocuments()

@@ -13,19 +13,21 @@ from optimizer.capacity import MemoryBacktestRow, Try, month_of_days
 from optimizer.core import Interval, Tuner, function_name
 from optimizer.policy import Mode, Policy
 
-# Traces are moved to the weekdays before this moment; a fixed one, so that the same files always give the same answer.
+# Traces are moved to the weekdays before this moment, which is fixed so that the same files give the same result.
 _NOW = datetime(2026, 11, 16, 9, tzinfo=UTC)
 
 
 class NoSuchSeries(LookupError):
-    """None of the series has one of the names asked for."""
+    """None of the series has one of the requested names."""
 
 
 def play(
     traces: Path, curves: Path | None, policy: Policy, days: int, only: Collection[str], day_is_over: Callable[[], None]
 ) -> tuple[list[MemoryBacktestRow], Interval]:
-    """One row for each series and the saving of all together. One plan a day, each with what was known by then; what
-    the policy would ask a person about counts as approved. NoTraces, NoCurves, NoSuchSeries."""
+    """Return one row for each series, and the total savings; raise NoTraces, NoCurves or NoSuchSeries.
+
+    There is one plan a day, from what was known by then; a change that would need an approval counts as approved.
+    """
     source = FleetSource(_NOW, traces, curves, functions=len(read_traces(traces)))
     targets = [_played(target) for target in make_fleet(source) if not only or target.name in only]
     if not targets:

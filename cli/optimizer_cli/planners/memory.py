@@ -1,7 +1,7 @@
 """Memory requests: `{"architecture", "memory_mb", "observed": {"1024": {"mean_duration_ms", "invocations"}},
 "allowed_mb", "goal", "max_slowdown", "changes_left"}` to `{"memory_mb", "reason", "predicted"}`.
 
-`observed` holds the sizes in the order in which the function ran at them: `max_slowdown` is against the first.
+`observed` holds the sizes in the order in which the function ran at them; `max_slowdown` is relative to the first.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,11 @@ LARGEST_MB = 10_240
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The size to run at next, or the best of those seen, with the reason and the mean duration in ms that each size
-    is expected to have (80 % interval). UnusableRequest names the field that cannot be read."""
+    """Return the size to run at next, or the best one so far, with the reason and the predicted durations.
+
+    A prediction is the median of the mean duration in ms with its 80 % interval. UnusableRequest names the field that
+    cannot be read.
+    """
     allowed = request.get("allowed_mb")
     if not isinstance(allowed, list) or not allowed:
         raise UnusableRequest("allowed_mb: a list of memory sizes is needed")
