@@ -1,4 +1,4 @@
-"""The warm-up tuner: plans pings before the peaks, schedules them, observes them."""
+"""The warm-up tuner: plans pings before peaks of traffic, schedules them and observes their effect."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What warm-up plans would have done on traffic that is known, beside what else could have been done. Pure."""
+"""Back-test warm-up plans on known traffic, compared with the usual alternatives. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,22 +12,23 @@ from optimizer.traffic import DAY_MINUTES, MINUTES_KEPT, Floats, Series, environ
 from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.propose import HOLD_MS, adjust_policy, warmup_request
-from optimizer.warmups.replay import WarmupReplay, replay
+from optimizer.warmups.replay import Pings, WarmupReplay, replay
 from optimizer.warmups.target_tracking import track_utilisation
 
-type Pings = Sequence[tuple[int, int]]
-
-# What most warmers do if nobody tells them otherwise.
+# The default of most warmers.
 FLAT_ENVIRONMENTS = 2
 FLAT_EVERY_MINUTES = 5
-# CloudWatch's newest minutes are not complete, and a plan begins two minutes after it was asked for.
+# CloudWatch's newest minutes are not complete, and a plan begins two minutes after it is made.
 _UNKNOWN_MINUTES = 5
 _LEARNING_DAYS = 14
 
 
 class Strategy(StrEnum):
-    """What is compared. PLANNED: the pings of the shipped plans. FLAT: FLAT_ENVIRONMENTS every FLAT_EVERY_MINUTES.
-    TARGET_TRACKING: provisioned concurrency that follows its utilisation."""
+    """The strategies that are compared.
+
+    PLANNED: the pings of the shipped plans. FLAT: FLAT_ENVIRONMENTS every FLAT_EVERY_MINUTES. TARGET_TRACKING:
+    provisioned concurrency that follows its utilisation.
+    """
 
     NOTHING = "nothing"
     PLANNED = "planned"
@@ -37,9 +38,10 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A function and its minutes (`invocations`, `duration_ms`, `concurrency`; NaN is not known)."""
+    """A function that is back-tested."""
 
     name: str
+    # `invocations`, `duration_ms` and `concurrency`; NaN is unknown.
     minutes: Series
     timezone: str
     memory_mb: int
@@ -49,13 +51,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class WarmupOutcome:
-    """Totals of the tested minutes. idle_minutes: environment-minutes beyond those of doing nothing. pings: calls of
-    the function made by pings. usd: what is added to the bill: pings with their INIT, or provisioned concurrency
-    with its INIT less what calls on it save; INIT that is avoided is not taken off."""
+    """Totals of the tested minutes under one strategy."""
 
     cold_starts: float = 0.0
+    # Environment-minutes beyond those of doing nothing.
     idle_minutes: float = 0.0
+    # Calls of the function made by pings.
     pings: int = 0
+    # Added to the bill: pings with their INIT, or provisioned concurrency with its INIT minus the savings of calls on
+    # it. Avoided INIT is not subtracted.
     usd: float = 0.0
 
     def __add__(self, other: "WarmupOutcome") -> "WarmupOutcome":
@@ -69,17 +73,21 @@ class WarmupOutcome:
 
 @dataclass(frozen=True, slots=True)
 class WarmupBacktest:
-    """One function: days tested, the most environments needed in them, and what each way comes to. days 0: too
-    little is known to test anything."""
+    """The result of one function."""
 
     name: str
+    # Tested days; 0 if too little is known to test anything.
     days: float
+    # The most environments needed in a tested minute.
     most_needed: int
     outcomes: Mapping[Strategy, WarmupOutcome]
 
 
 def plan_starts(subject: Subject, hours_between_plans: int) -> range:
-    """The places in the minutes at which a new plan begins: after 14 days to learn from, or half of what is known."""
+    """Return the indices of the minutes at which a new plan begins.
+
+    The first plan begins after 14 days to learn from, or after half of the known days if these are fewer.
+    """
     known = np.flatnonzero(~np.isnan(subject.minutes.values["invocations"]))
     if not len(known):
         return range(0)
@@ -89,17 +97,20 @@ def plan_starts(subject: Subject, hours_between_plans: int) -> range:
 
 
 def backtest_warmups(
-    subject: Subject, policy: Warmups, hours_between_plans: int, planned_one: Callable[[], None] = lambda: None
+    subject: Subject, policy: Warmups, hours_between_plans: int, report_plan: Callable[[], None] = lambda: None
 ) -> WarmupBacktest:
-    """Play every way over the tested minutes. Each plan is made from what was known when it was made, with the
-    policy's horizon, and is replaced by the next. `planned_one` is called after each plan."""
+    """Play each strategy over the tested minutes.
+
+    Each plan uses only what was known when it was made and the policy's horizon, and the next plan replaces it.
+    `report_plan` is called after each plan.
+    """
     policy = adjust_policy(policy, policy.keep_alive_minutes, subject.init_ms)
     starts = plan_starts(subject, hours_between_plans)
     if not starts:
         return WarmupBacktest(subject.name, 0.0, 0, dict.fromkeys(Strategy, WarmupOutcome()))
     calls, duration_ms = subject.minutes.values["invocations"], subject.minutes.values["duration_ms"]
     most = policy.max_environments_per_function
-    planned = planned_pings(subject, policy, starts, planned_one)
+    planned = planned_pings(subject, policy, starts, report_plan)
     flat = _flat(starts, len(calls), min(FLAT_ENVIRONMENTS, most))
     busy = np.where(calls > 0, np.nan_to_num(calls * duration_ms) / 60_000, 0.0)
     held = track_utilisation(busy, most) if most else np.zeros(len(busy))
@@ -136,14 +147,14 @@ def backtest_warmups(
 
 
 def total_outcomes(results: Sequence[WarmupBacktest]) -> dict[Strategy, WarmupOutcome]:
-    """All functions together."""
-    return {way: sum((result.outcomes[way] for result in results), WarmupOutcome()) for way in Strategy}
+    """Return the sum over all functions for each strategy."""
+    return {each: sum((result.outcomes[each] for result in results), WarmupOutcome()) for each in Strategy}
 
 
 def planned_pings(
-    subject: Subject, policy: Warmups, starts: range, planned_one: Callable[[], None] = lambda: None
+    subject: Subject, policy: Warmups, starts: range, report_plan: Callable[[], None] = lambda: None
 ) -> Pings:
-    """The pings (place of the minute, environments) of the plans made at `starts`, each until the next."""
+    """Return the pings (index of the minute, environments) of the plans made at `starts`, each until the next one."""
     pings: list[tuple[int, int]] = []
     for start in starts:
         known = _known_at(subject.minutes, start)
@@ -151,7 +162,7 @@ def planned_pings(
         # Minutes until the next plan takes over.
         span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
         pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)
-        planned_one()
+        report_plan()
     return pings
 
 

@@ -1,37 +1,39 @@
-"""What a function's own REPORT lines say for its warm-ups: how long INIT takes, how often it happens, how long an idle
-environment lives. Pure."""
+"""Learn from a function's REPORT lines how long INIT takes, how often it happens, and how long an idle environment
+lives. Pure."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from optimizer.function_logs import LONGEST_MINUTES, FunctionHistory, IdleTrials
 
-# An idle environment is counted on for as long as so many of them live.
+# A plan counts on an idle environment as long as this share of them lives.
 ALIVE_SHARE = 0.9
-# With fewer than 8 the rule of succession cannot reach that share, even if all lived.
+# With fewer than 8 trials the rule of succession cannot reach ALIVE_SHARE, even if all environments lived.
 FEWEST_TRIALS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """Minutes that an idle environment is counted on. learnt: whether the function's own lines say so, and not the
-    policy; trials: how many idle times they told of."""
+    """How long a plan counts on an idle environment."""
 
     minutes: int
+    # True if the function's own lines decided, False if the policy did.
     learnt: bool
+    # The number of idle times in the lines.
     trials: int
 
 
 @dataclass(frozen=True, slots=True)
 class LearntFacts:
-    """None: the lines do not say. cold_share: cold starts per call."""
+    """The facts that REPORT lines tell about a function; None if they do not."""
 
     keep_alive: KeepAlive
     init_ms: float | None = None
+    # Cold starts per call.
     cold_share: float | None = None
 
     def evidence(self) -> dict[str, Any]:
-        """For the Change."""
+        """Return the facts as evidence of a change."""
         return {
             "keep_alive_minutes": self.keep_alive.minutes,
             "keep_alive_from": "report_lines" if self.keep_alive.learnt else "policy",
@@ -41,7 +43,10 @@ class LearntFacts:
 
 
 def learn_from_reports(history: FunctionHistory, memory_mb: int, policy_minutes: int) -> LearntFacts:
-    """From all that is kept of the function; INIT at its present size where it was seen, else at all sizes."""
+    """Learn from the stored history of a function.
+
+    INIT is taken at the present memory size if a cold start was seen there, otherwise at all sizes.
+    """
     sizes = list(history.sizes.values())
     calls, inits = sum(size.calls for size in sizes), sum(size.inits.count for size in sizes)
     here = history.sizes.get(memory_mb)
@@ -57,18 +62,18 @@ def learn_from_reports(history: FunctionHistory, memory_mb: int, policy_minutes:
 
 
 def keep_alive(trials: IdleTrials, policy_minutes: int) -> KeepAlive:
-    """The policy's value as far as it lies between the longest gap that enough environments outlived and the shortest
-    that too few did.
+    """Return the policy's value, limited by the longest gap that enough environments survived and the shortest gap
+    that too few survived.
 
-    Trials of current status: what is alive after a longer gap was alive before, so the share alive after `m` minutes
-    is at least that among the trials of gaps from `m` on; of these the FEWEST_TRIALS with the shortest gaps are
-    taken, by the rule of succession. Where fewer are left, nothing is said.
+    An environment that is alive after a longer gap was alive before. So the share that is alive after `m` minutes is
+    at least the share among the trials of gaps from `m` on. The FEWEST_TRIALS trials with the shortest of these gaps
+    decide, by the rule of succession. Gaps with fewer trials decide nothing.
     """
     minutes = sorted({*trials.survived, *trials.died})
     alive, dead = 0, LONGEST_MINUTES + 1
-    for place, minute in enumerate(minutes):
+    for index, minute in enumerate(minutes):
         survived = total = 0
-        for later in minutes[place:]:
+        for later in minutes[index:]:
             survived += trials.survived.get(later, 0)
             total += trials.survived.get(later, 0) + trials.died.get(later, 0)
             if total >= FEWEST_TRIALS:
@@ -80,5 +85,5 @@ def keep_alive(trials: IdleTrials, policy_minutes: int) -> KeepAlive:
             break
         alive = minute
     kept = max(1, min(max(policy_minutes, alive), dead - 1))
-    said = alive >= policy_minutes or dead <= policy_minutes
-    return KeepAlive(kept, said, sum(trials.survived.values()) + sum(trials.died.values()))
+    learnt = alive >= policy_minutes or dead <= policy_minutes
+    return KeepAlive(kept, learnt, sum(trials.survived.values()) + sum(trials.died.values()))

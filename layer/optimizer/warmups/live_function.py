@@ -1,4 +1,4 @@
-"""What the acting Lambda reads of a target just before it acts and while it watches."""
+"""Read the live state of a function just before a change is applied and while it is under observation."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_target(lambda_: "LambdaClient", function_name: str, alias: str, ready_tag: str) -> Target:
-    """Whether the alias exists and whether the function is tagged as understanding pings."""
+    """Read if the alias exists and if the function is tagged as ready for pings."""
     try:
         arn = lambda_.get_function_configuration(FunctionName=function_name, Qualifier=alias)["FunctionArn"]
         tags = lambda_.list_tags(Resource=arn.removesuffix(f":{alias}"))["Tags"]
@@ -27,7 +27,7 @@ def read_target(lambda_: "LambdaClient", function_name: str, alias: str, ready_t
 
 
 def read_calls(cloudwatch: "CloudWatchClient", function_name: str, first_minute: int, end_minute: int) -> Calls:
-    """Calls and errors of a function in the minutes first..end, end not included."""
+    """Return the calls and errors of a function from `first_minute` to `end_minute` (not included)."""
     queries = [
         MetricQuery(metric.lower(), "AWS/Lambda", metric, "Sum", 60, {"FunctionName": function_name})
         for metric in ("Invocations", "Errors")

@@ -1,15 +1,15 @@
-"""Pings as rows of those at equal intervals: most plans repeat a keep-alive for hours, and a row of them is read by a
-person and stored at the price of one. Pure."""
+"""Pack pings at equal intervals into rows. Most plans repeat one interval for hours, so a row is short to store and
+easy to read. Pure."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-# First minute, minutes to the next (0 where there is no next), how many, environments of each.
+# The first minute, minutes to the next ping (0 if there is none), number of pings, environments of each ping.
 type Row = Sequence[int]
 
 
 def pack(pings: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """The rows of pings (minute, environments) in rising order."""
+    """Return the rows of pings (minute, environments), which are in rising order."""
     rows: list[list[int]] = []
     for minute, environments in pings:
         if rows and rows[-1][3] == environments:
@@ -22,7 +22,7 @@ def pack(pings: Iterable[tuple[int, int]]) -> list[list[int]]:
 
 
 def unpack(rows: Iterable[Row]) -> list[tuple[int, int]]:
-    """The pings of the rows. ValueError where they are not in rising order."""
+    """Return the pings of the rows; raise ValueError if they are not in rising order."""
     pings = [
         (first + interval * number, environments)
         for first, interval, times, environments in rows
@@ -34,5 +34,5 @@ def unpack(rows: Iterable[Row]) -> list[tuple[int, int]]:
 
 
 def count_pings(rows: Iterable[Row]) -> int:
-    """How many pings the rows are."""
+    """Return the number of pings in the rows."""
     return sum(times for _, _, times, _ in rows)

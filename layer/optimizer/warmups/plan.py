@@ -1,4 +1,4 @@
-"""The warm-up plan of one function: for every stretch of time the environments that are worth holding warm."""
+"""Plan the warm-ups of one function: the environments that are worth holding warm in each stretch of time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,63 +26,65 @@ LEAST_KNOWN_MINUTES = DAY_MINUTES
 
 @dataclass(frozen=True, slots=True)
 class WarmupRequest:
-    """What is known of a function at `start` (aware, a whole minute).
+    """The facts about a function from which its warm-ups are planned."""
 
-    minutes: invocations per minute, the last one just before `start`, up to 15 days; NaN where nothing is known.
-    needed: environments in each of `minutes` where they were measured; else they follow from the calls and
-    `duration_ms`. max_environments: None is no limit but the need.
-    """
-
+    # With a time zone, at a whole minute.
     start: datetime
     hours_ahead: int
     time_zone: str
     duration_ms: float
     keep_alive_minutes: int
+    # The idle environment-minutes that one avoided cold start is worth.
     idle_minutes_per_cold_start: float
+    # Invocations per minute for up to 15 days, the last one just before `start`; NaN is unknown.
     minutes: Reals
     may_ping: bool = True
     may_provision: bool = True
+    # None means no limit.
     max_environments: int | None = None
+    # Environments in each of `minutes` if they were measured; None computes them from calls and `duration_ms`.
     needed: Reals | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WarmupPlan:
-    """Pings (minute after the start, environments) and provisioned concurrency (first minute, end minute not
-    included, environments), the reason in one sentence, and what is expected over the hours ahead.
-    expected_idle_minutes: environment-minutes beyond those of real traffic's own keep-alive."""
+    """A plan for the hours ahead."""
 
+    # (minute after the start, environments).
     pings: tuple[tuple[int, int], ...]
+    # (first minute, end minute not included, environments).
     provisioned: tuple[tuple[int, int, int], ...]
+    # One sentence.
     reason: str
     expected_cold_starts: float
     expected_cold_starts_unwarmed: float
+    # Environment-minutes beyond those that traffic itself keeps idle.
     expected_idle_minutes: float
 
 
 def plan_warmups(request: WarmupRequest) -> WarmupPlan:
-    """Hold an environment through a stretch of minutes when the cold starts it should avoid are worth more than the
-    minutes it should idle, counting what real traffic keeps warm anyway.
+    """Plan to hold an environment warm through a stretch of minutes if the cold starts that this avoids are worth more
+    than its idle minutes. Environments that traffic itself keeps warm are taken into account.
 
-    By pings where they are allowed: one ping holds an environment for the keep-alive at the price of some hundred
-    milliseconds, while provisioned concurrency is paid for every second that it is held.
+    Pings are preferred if they are allowed: one ping holds an environment for the keep-alive time at the price of a few
+    hundred milliseconds, while provisioned concurrency is billed for each second.
     """
     needed = request.needed
     if needed is None:
         needed = littles_law(request.minutes.astype(np.float64), request.duration_ms)
     needed = needed.astype(np.float32)
-    quiet = _nothing_to_plan(request, needed)
-    if quiet:
-        return WarmupPlan((), (), quiet, 0.0, 0.0, 0.0)
+    obstacle = _obstacle(request, needed)
+    if obstacle:
+        return WarmupPlan((), (), obstacle, 0.0, 0.0, 0.0)
     keep_alive = request.keep_alive_minutes
     minutes = request.hours_ahead * 60
     zone = ZoneInfo(request.time_zone)
     now = int(request.start.timestamp()) // 60
     ahead = now + np.arange(minutes + keep_alive)
-    behind = now - len(needed) + np.arange(len(needed))
-    local_behind, local_ahead = behind + offsets_minutes(zone, behind), ahead + offsets_minutes(zone, ahead)
-    # As they were, at the level of the last hour, and at that of as long as lies ahead: which of them holds is not
-    # known, and a mean of forecasts is better than most of its parts.
+    past = now - len(needed) + np.arange(len(needed))
+    local_past, local_ahead = past + offsets_minutes(zone, past), ahead + offsets_minutes(zone, ahead)
+    # The past days as they were, at the level of the last hour, and at the level of as many minutes as lie ahead. It
+    # is unknown which of them holds, and a mean of forecasts is better than most of its parts.
     views = [needed, *(_at_todays_level(request, needed, window) for window in (60, min(minutes, DAY_MINUTES)))]
     most = int(np.nanmax(views))
     if request.max_environments is not None:
@@ -90,21 +92,19 @@ def plan_warmups(request: WarmupRequest) -> WarmupPlan:
     levels = Levels.up_to(most)
 
     local_now, of_day = int(local_ahead[0]), local_ahead % DAY_MINUTES
-    seen = [PastDayTables.of(*_with_warmth(view, keep_alive), local_behind, local_now) for view in views]
-    tables, *levelled = (day_tables(past, levels) for past in seen)
+    observed = [PastDayTables.of(*_with_warmth(view, keep_alive), local_past, local_now) for view in views]
+    tables, *levelled = (day_tables(days, levels) for days in observed)
     weights = fitted_weights(tables)
     summed = sum(levelled, tables)
     daily = mean_tables(summed, weights, np.arange(DAY_MINUTES))
     short, unused = np.split(since_last_time(daily, tables, of_day, keep_alive), 2, axis=1)
-    alive = chance_alive(seen[0].needed)
+    alive = chance_alive(observed[0].needed)
     size = levels.high - levels.low
     cold, unused = short * alive * size, (1 - (1 - unused) * alive) * size
 
-    # What the last minutes used is still warm for a while: nothing can be gained or lost there.
-    still = kept_warm(
-        np.concatenate([np.nan_to_num(needed[-keep_alive:]), np.zeros(keep_alive, np.float32)]), keep_alive
-    )
-    still_warm = still[-keep_alive:, None] >= levels.high
+    # Environments of the last minutes are still warm for a while, so a plan can neither gain nor lose there.
+    recent = np.concatenate([np.nan_to_num(needed[-keep_alive:]), np.zeros(keep_alive, np.float32)])
+    still_warm = kept_warm(recent, keep_alive)[-keep_alive:, None] >= levels.high
     cold[:keep_alive][still_warm] = 0
     unused[:keep_alive][still_warm] = 0
 
@@ -120,14 +120,14 @@ def plan_warmups(request: WarmupRequest) -> WarmupPlan:
     until = f"{(request.start + timedelta(hours=request.hours_ahead)).astimezone(zone):%a %H:%M}"
     means = f"{len(pings)} pings" if pings else f"{len(provisioned)} stretches of provisioned concurrency"
     reason = (
-        f"until {until} {before:.1f} cold starts are expected; {means}, of at most {int(warmed.max())} environments, "
-        f"should leave {after:.1f} of them for {idle:.0f} idle environment-minutes"
+        f"{before:.1f} cold starts are expected until {until}; {means} for up to {int(warmed.max())} environments "
+        f"should reduce them to {after:.1f} at the cost of {idle:.0f} idle environment-minutes"
     )
     return WarmupPlan(pings, provisioned, reason, after, before, idle)
 
 
 def _at_todays_level(request: WarmupRequest, needed: Reals, window_minutes: int) -> Reals:
-    """What the past days would need if each had begun at the level of the last `window_minutes` minutes."""
+    """Return the need of the past days as if each had begun at the level of the last `window_minutes` minutes."""
     factors = level_factors(np.nan_to_num(request.minutes), window_minutes)
     if request.needed is not None:
         return np.ceil(needed * factors - 1e-6)
@@ -136,20 +136,21 @@ def _at_todays_level(request: WarmupRequest, needed: Reals, window_minutes: int)
 
 def _with_warmth(needed: Reals, keep_alive: int) -> tuple[Reals, Reals]:
     warm = kept_warm(np.nan_to_num(needed), keep_alive)
-    # What was warm when the history begins is not known.
+    # It is unknown which environments were warm when the history begins.
     warm[:keep_alive] = np.nan
     return needed, warm
 
 
-def _nothing_to_plan(request: WarmupRequest, needed: Reals) -> str:
+def _obstacle(request: WarmupRequest, needed: Reals) -> str:
+    """Return the reason why nothing can be planned, or an empty string."""
     if not len(needed) or np.isnan(needed).all():
-        return "nothing is known of its traffic"
+        return "nothing is known about its traffic"
     if np.count_nonzero(~np.isnan(needed)) < LEAST_KNOWN_MINUTES:
-        return "less than a day of its traffic is known: too little to tell when it is called"
+        return "less than a day of its traffic is known, which is too little to tell when it is called"
     if not np.nanmax(needed) > 0:
-        return "it was not called at all in the time that is known"
+        return "it was not called in the time that is known"
     if request.max_environments == 0:
-        return "no environments may be warmed"
+        return "the limit of environments to keep warm is 0"
     if not (request.may_ping or request.may_provision):
         return "neither pings nor provisioned concurrency are allowed"
     return ""
@@ -157,8 +158,8 @@ def _nothing_to_plan(request: WarmupRequest, needed: Reals) -> str:
 
 def _not_worth_it(before: float, request: WarmupRequest) -> str:
     if before < 0.05:
-        return "its own traffic keeps it warm: no cold start is expected"
+        return "its own traffic keeps it warm, so no cold start is expected"
     return (
-        f"{before:.1f} cold starts are expected, but none at a time so certain that it is worth "
-        f"{request.idle_minutes_per_cold_start:g} idle minutes"
+        f"{before:.1f} cold starts are expected, but avoiding any of them would take more than the "
+        f"{request.idle_minutes_per_cold_start:g} idle minutes that it is worth"
     )

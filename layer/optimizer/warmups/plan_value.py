@@ -1,4 +1,4 @@
-"""Which stretches of time are worth holding an environment warm, and the pings that do it."""
+"""Find the stretches of time in which holding environments warm is worth most, and the fewest pings that do so."""
 
 import itertools
 
@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 
 def best_cover(value: NDArray[np.floating], keep_alive_minutes: int, plan_minutes: int) -> NDArray[np.bool_]:
-    """The stretches that add up to the most value, for each level by itself.
+    """Return the stretches with the highest total value for each level: [minutes, levels], True if held.
 
-    `value` is [minutes, levels]: what holding a level through a minute gains (negative: costs). It reaches
-    `keep_alive_minutes` beyond the `plan_minutes` in which pings may start, since a ping holds its environments
-    through its own minute and the keep-alive after it. A stretch is therefore at least keep-alive + 1 minutes and
-    may be any longer. Exact, by dynamic programming backwards from the end. Returns [minutes, levels]: held or not.
+    value: [minutes, levels], the gain of holding a level through a minute (negative: a cost). It reaches
+    `keep_alive_minutes` beyond the `plan_minutes` in which pings may start, because a ping holds its environments
+    through its own minute and the keep-alive time after it. A stretch is therefore at least keep-alive + 1 minutes
+    long. The result is exact, by dynamic programming backwards from the end.
     """
     shortest = keep_alive_minutes + 1
     cover = np.zeros(value.shape, bool)
@@ -22,7 +22,7 @@ def best_cover(value: NDArray[np.floating], keep_alive_minutes: int, plan_minute
     total = np.zeros((minutes + 1, levels))
     np.cumsum(value, axis=0, out=total[1:])
     stretch = total[shortest:] - total[:-shortest]
-    # Best total of the minutes from t on: when nothing is held at t, and when a stretch may go on.
+    # The best total of the minutes from t on if nothing is held at t, and if a stretch may continue.
     free, held = np.zeros((2, minutes + 1, levels))
     begins = np.zeros((minutes + 1, levels), bool)
     goes_on = np.zeros((minutes + 1, levels), bool)
@@ -42,7 +42,7 @@ def best_cover(value: NDArray[np.floating], keep_alive_minutes: int, plan_minute
 
 
 def _walk(begins: NDArray[np.bool_], goes_on: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
-    """Follow the choices forwards, jumping from one to the next: few stretches, so plain Python is quick."""
+    """Follow the choices forwards from stretch to stretch. Stretches are few, so plain Python is fast enough."""
     cover = np.zeros_like(begins)
     minutes = len(begins)
     ends = _next_true(~goes_on)
@@ -58,29 +58,31 @@ def _walk(begins: NDArray[np.bool_], goes_on: NDArray[np.bool_], shortest: int) 
 
 
 def _next_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each row the first at or after it that is true, by column; the number of rows where there is none."""
+    """Return for each row and column the first row from there on that is true; the number of rows if there is none."""
     rows = len(flags)
-    where = np.where(flags, np.arange(rows)[:, None], rows)
-    return np.minimum.accumulate(where[::-1], axis=0)[::-1]
+    row_numbers = np.where(flags, np.arange(rows)[:, None], rows)
+    return np.minimum.accumulate(row_numbers[::-1], axis=0)[::-1]
 
 
 def ping_counts(held: NDArray[np.floating], keep_alive_minutes: int) -> list[tuple[int, int]]:
-    """Fewest pings (minute, environments) that hold at least `held` environments in every minute and no more than
-    its stretches allow: a ping of n holds n through its minute and the keep-alive after it."""
+    """Return the fewest pings (minute, environments) that hold exactly `held` environments in each minute.
+
+    A ping of n environments holds n of them through its minute and the keep-alive time after it.
+    """
     window = np.lib.stride_tricks.sliding_window_view(held, keep_alive_minutes + 1)
     allowed = window.min(axis=1)
     pings: list[tuple[int, int]] = []
     for minute in np.flatnonzero(allowed):
         count = int(allowed[minute])
-        lately = max((n for at, n in pings[-keep_alive_minutes - 1 :] if at >= minute - keep_alive_minutes), default=0)
-        # Needed now, or this is the last ping that can still reach the end of the stretch.
+        recent = max((n for at, n in pings[-keep_alive_minutes - 1 :] if at >= minute - keep_alive_minutes), default=0)
+        # The ping is needed now, or it is the last one that still reaches the end of the stretch.
         next_allowed = allowed[minute + 1] if minute + 1 < len(allowed) else 0
-        if count > lately or next_allowed < count:
+        if count > recent or next_allowed < count:
             pings.append((int(minute), count))
     return pings
 
 
 def provisioned_intervals(held: NDArray[np.floating]) -> list[tuple[int, int, int]]:
-    """The same stretches as (first minute, end minute not included, environments)."""
+    """Return the stretches of `held` as (first minute, end minute not included, environments)."""
     edges = [0, *(np.flatnonzero(np.diff(held)) + 1).tolist(), len(held)]
     return [(first, end, int(held[first])) for first, end in itertools.pairwise(edges) if held[first]]

@@ -1,4 +1,4 @@
-"""One batch of functions: read what each is now, propose, and say of each what came of it."""
+"""Plan the warm-ups of one batch of functions: read their live state and propose a change for each."""
 
 import logging
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class TargetUnusable(OptimizerError, RuntimeError):
-    """A target cannot be looked at as it is; the message is one sentence for the report."""
+    """The live state of a function cannot be read. The message is one sentence for the report."""
 
 
 def plan_batch(
@@ -40,7 +40,7 @@ def plan_batch(
     batch: str,
     now: datetime,
 ) -> Proposals:
-    """Proposals for all functions whose traffic was analysed; those that failed before stay failed."""
+    """Return proposals for all functions whose traffic was analysed. Functions that failed before stay failed."""
     policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
     document = documents.read(f"runs/{run_id}/batches/{batch}.json")
     if not is_asked(document, Tuner.WARMUPS):
@@ -75,24 +75,24 @@ def plan_batch(
 
 
 def _report_history(documents: Documents, function_name: str) -> FunctionHistory:
-    """What plan_capacity kept of the REPORT lines; nothing where there is nothing that can be read."""
+    """Return the history of REPORT lines that plan_capacity stored; an empty one if there is none or it is damaged."""
     try:
         return FunctionHistory.from_document(documents.read(f"history/capacity/{function_name}.json"))
     except NoSuchDocument:
         return FunctionHistory()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        _log.warning("what REPORT lines told of %s cannot be read: %r", function_name, error)
+        _log.warning("The history of REPORT lines of %s cannot be read: %r", function_name, error)
         return FunctionHistory()
 
 
 def _provisioned(documents: Documents, function_name: str) -> ProvisionedHours | None:
-    """What plan_capacity found provisioned when it last looked."""
+    """Return the provisioned concurrency by the hour as plan_capacity last found it; None if unknown."""
     try:
         return ProvisionedHours.from_document(documents.read(f"history/capacity/{function_name}.provisioned.json"))
     except NoSuchDocument:
         return None
     except (KeyError, TypeError, ValueError) as error:
-        _log.warning("what is provisioned for %s cannot be read: %r", function_name, error)
+        _log.warning("The provisioned hours of %s cannot be read: %r", function_name, error)
         return None
 
 
@@ -109,11 +109,11 @@ def _live(
                 f"function {name} has no alias {alias}; create it, or tag the function optimizer:alias"
             ) from error
         raise TargetUnusable(f"function {name} cannot be read: {code}") from error
-    there = list(schedules.listed(scheduler, group, target["function_arn"]))
+    present = list(schedules.listed(scheduler, group, target["function_arn"]))
     return WarmupFacts(
         memory_mb=configuration["MemorySize"],
         architecture=configuration["Architectures"][0],
         warmup_ready=bool(target["warmup_ready"]),
-        schedules=len(there),
-        plans=tuple(sorted({schedule.plan for schedule in there})),
+        schedules=len(present),
+        plans=tuple(sorted({schedule.plan for schedule in present})),
     )

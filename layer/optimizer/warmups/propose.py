@@ -1,4 +1,4 @@
-"""The warm-up proposal for one function: a Change that puts a day's pings in place, or why there is none."""
+"""Propose the warm-ups of one function: a change that schedules its pings, or the reason why none is needed. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,27 +18,29 @@ from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.replay import Pings, replay_past_days
 
 ACTION = "schedule_warmups"
-# Calls of one ping are sent within this time or warm_function holds them longer in a second round.
+# The calls of one ping are sent within this time; otherwise warm_function holds them longer in a second round.
 HOLD_MS = 200
-# Of an ordinary managed runtime with its dependencies; a cold start of this length is worth what the policy says.
+# INIT of an ordinary managed runtime with its dependencies. A cold start of this length is worth the policy's value.
 USUAL_INIT_MS = 500.0
 _DAYS_A_MONTH = 365 / 12
 
 
 @dataclass(frozen=True, slots=True)
 class WarmupFacts:
-    """What the function is now. schedules: pings already in place, of `plans` (their marks). provisioned: by the hour,
-    as plan_capacity found it last; None: not known."""
+    """The live state of a function."""
 
     memory_mb: int
     architecture: str
+    # True if the function is tagged as ready for pings.
     warmup_ready: bool
+    # The number of scheduled pings, and the marks of their plans.
     schedules: int
     plans: tuple[str, ...]
+    # As plan_capacity last found it; None if unknown.
     provisioned: ProvisionedHours | None = None
 
     def need(self, minutes: Series, hours_ahead: int) -> Floats:
-        """Environments needed in each minute that are not provisioned at its time of the day in the hours ahead."""
+        """Return the environments needed in each minute that will not be provisioned at its time of day."""
         need = environments_needed(minutes)
         return need if self.provisioned is None else self.provisioned.unmet_need(need, minutes.start, hours_ahead)
 
@@ -52,10 +54,13 @@ def propose(
     now_minute: int,
     learnt: LearntFacts,
 ) -> Change | NoChange:
-    """Decide. `history`: settled. The plan begins in the minute after the next one. What was learnt of the function
-    takes the place of the policy's assumptions."""
+    """Propose a change, or none with the reason.
+
+    history: settled. The plan begins in the minute after the next one. Facts learnt about the function replace the
+    assumptions of the policy.
+    """
     policy = adjust_policy(policy, learnt.keep_alive.minutes, learnt.init_ms)
-    reason = _why_not(traffic, policy)
+    reason = _obstacle(traffic, policy)
     if reason:
         return _without(run_id, traffic, live, policy, reason, {})
     first = now_minute + 2
@@ -69,7 +74,7 @@ def propose(
 
 
 def adjust_policy(policy: Warmups, keep_alive_minutes: int, init_ms: float | None) -> Warmups:
-    """The policy for one function: the longer its INIT takes, the more it is worth to avoid it."""
+    """Return the policy for one function: its keep-alive time, and a worth in proportion to its INIT time."""
     worth = policy.idle_minutes_per_cold_start * (init_ms or USUAL_INIT_MS) / USUAL_INIT_MS
     return replace(policy, keep_alive_minutes=keep_alive_minutes, idle_minutes_per_cold_start=worth)
 
@@ -101,11 +106,12 @@ def warmup_request(
     )
 
 
-def _why_not(traffic: FunctionTraffic, policy: Warmups) -> str:
+def _obstacle(traffic: FunctionTraffic, policy: Warmups) -> str:
+    """Return the reason why nothing can be planned, or an empty string."""
     if not traffic.days:
-        return "no metrics: CloudWatch knows no call of the function"
+        return "no metrics: CloudWatch has no calls of the function"
     if traffic.days < 1:
-        return f"only {traffic.days * 24:.0f} hours of history; a plan needs at least a day"
+        return f"only {traffic.days * 24:.0f} hours of history are known; a plan needs at least 24"
     if policy.max_environments_per_function <= 0:
         return "the policy allows no environment to be kept warm (warmups.max_environments_per_function is 0)"
     return ""
@@ -114,7 +120,7 @@ def _why_not(traffic: FunctionTraffic, policy: Warmups) -> str:
 def _without(
     run_id: str, traffic: FunctionTraffic, live: WarmupFacts, policy: Warmups, reason: str, evidence: dict[str, Any]
 ) -> Change | NoChange:
-    """No pings: nothing to change, unless those of a former plan are still in place."""
+    """Propose no pings: no change is needed, unless pings of a former plan are still scheduled."""
     if not live.schedules:
         return NoChange(run_id, Tuner.WARMUPS, traffic.function_arn, reason, evidence)
     return Change(
@@ -124,7 +130,7 @@ def _without(
         target=traffic.function_arn,
         before={"schedules": live.schedules, "plans": list(live.plans)},
         after=_after(traffic, (), 0.0, policy),
-        reason=f"{traffic.function_name}: the {live.schedules} pings in place are taken away, because {reason}",
+        reason=f"{traffic.function_name}: {live.schedules} scheduled pings are removed, because {reason}",
         undo={"action": "none", "reason": "the next run plans anew"},
         risk=Risk.LOW,
         evidence={**evidence, "cold_starts_avoided": 0.0},
@@ -181,8 +187,8 @@ def _change(
     }
     if not live.warmup_ready:
         reason = (
-            f"about {avoided:.1f} cold starts a day could be avoided for ${usd_day:.4f}, but the function is not "
-            f"tagged {policy.ready_tag}=ready: decorate its handler first"
+            f"pings could avoid about {avoided:.1f} cold starts a day for ${usd_day:.4f} a day, but the function is "
+            f"not tagged {policy.ready_tag}=ready; decorate its handler, then set the tag"
         )
         return _without(run_id, traffic, live, policy, reason, evidence)
     return Change(
@@ -192,7 +198,7 @@ def _change(
         target=traffic.function_arn,
         before={"schedules": live.schedules, "plans": list(live.plans)},
         after=_after(traffic, pings, usd_day, policy),
-        reason=f"{traffic.function_name}: {planned.reason}{_held_back(pings, need, policy)}",
+        reason=f"{traffic.function_name}: {planned.reason}{_limit_note(pings, need, policy)}",
         undo={"action": "delete_schedules", "schedules": len(pings)},
         risk=Risk.LOW,
         evidence=evidence,
@@ -200,12 +206,15 @@ def _change(
     )
 
 
-def _held_back(pings: Pings, need: Floats, policy: Warmups) -> str:
-    """Said where the plan would be larger without the policy's limit."""
+def _limit_note(pings: Pings, need: Floats, policy: Warmups) -> str:
+    """Return a note if the limit of the policy makes the plan smaller, otherwise an empty string."""
     limit, most = policy.max_environments_per_function, int(np.nanmax(need))
     if most <= limit or max(environments for _, environments in pings) < limit:
         return ""
-    return f"; up to {most} environments were needed, but the policy lets {limit} be kept warm"
+    return (
+        f"; up to {most} environments were needed, but warmups.max_environments_per_function allows {limit} "
+        "to be kept warm"
+    )
 
 
 def _known(traffic: FunctionTraffic, live: WarmupFacts, policy: Warmups, learnt: LearntFacts) -> dict[str, Any]:
@@ -240,13 +249,13 @@ def _after(traffic: FunctionTraffic, pings: Pings, usd_day: float, policy: Warmu
 
 
 def _effect(expected: float, past: Floats, usd_day: float, init_ms: float, traffic: FunctionTraffic) -> Effect:
-    """What the plan expects, between the worst and the best of the past days."""
+    """Return the expected effect; its range spans the worst and the best of the past days."""
     low, high = min(expected, float(past.min())), max(expected, float(past.max()))
     per_call = init_ms / traffic.invocations_day if traffic.invocations_day else 0.0
     usd_month = usd_day * _DAYS_A_MONTH
     return Effect(
         cold_starts_month=Interval(-expected * _DAYS_A_MONTH, -high * _DAYS_A_MONTH, -low * _DAYS_A_MONTH),
         latency_ms=Interval(-expected * per_call, -high * per_call, -low * per_call),
-        # Within how much INIT the pings really pay for.
+        # The cost varies with the number of pings that pay for INIT.
         usd_month=Interval(usd_month, 0.8 * usd_month, 1.2 * usd_month),
     )

@@ -1,6 +1,6 @@
-"""What warming does, replayed minute by minute over a need that is known."""
+"""Replay pings minute by minute over a known need of environments. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -9,26 +9,29 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from optimizer.traffic import DAY_MINUTES, Floats, same_time_on_other_days
 
-type Pings = tuple[tuple[int, int], ...]
+# (minute, environments); the caller decides from where minutes count.
+type Pings = Sequence[tuple[int, int]]
 
 _REPLAYED_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
 class WarmupReplay:
-    """For each minute: environments that had to be started for calls, that were warm without being needed, and
-    that a ping had to start."""
+    """Numbers of environments in each minute."""
 
+    # Started by calls.
     cold: Floats
+    # Warm and not needed.
     idle: Floats
+    # Started by pings.
     cold_pings: Floats
 
 
-def replay(need: Floats, pings: Iterable[tuple[int, int]], keep_alive_minutes: int) -> WarmupReplay:
-    """need: environments a minute, NaN (not known) taken as none. pings: (index of the minute, environments).
+def replay(need: Floats, pings: Pings, keep_alive_minutes: int) -> WarmupReplay:
+    """Replay the pings over a need.
 
-    An environment stays warm for `keep_alive_minutes` after its last use or ping. A ping comes before the calls of
-    its minute.
+    need: environments in each minute; NaN (unknown) counts as none. An environment stays warm for `keep_alive_minutes`
+    after its last use or ping. A ping arrives before the calls of its minute.
     """
     needed = np.nan_to_num(need)
     pinged = np.zeros(len(needed))
@@ -36,7 +39,7 @@ def replay(need: Floats, pings: Iterable[tuple[int, int]], keep_alive_minutes: i
         if 0 <= minute < len(pinged):
             pinged[minute] = max(pinged[minute], environments)
     used = np.maximum(needed, pinged)
-    # Warm from before: the most that were used in any of the last minutes.
+    # Environments are warm from before up to the most that were used in any of the last minutes.
     before = np.concatenate((np.zeros(keep_alive_minutes), used))[: len(used) + keep_alive_minutes - 1]
     kept = sliding_window_view(before, keep_alive_minutes).max(1) if len(used) else used
     warm = np.maximum(kept, pinged)
@@ -47,7 +50,7 @@ def replay(need: Floats, pings: Iterable[tuple[int, int]], keep_alive_minutes: i
 
 @dataclass(frozen=True, slots=True)
 class PastDays:
-    """The plan's pings played on each of the past days: totals of each day."""
+    """The pings of a plan replayed on past days: one total for each day."""
 
     cold_without: Floats
     cold_with: Floats
@@ -56,14 +59,14 @@ class PastDays:
 
     @property
     def days(self) -> int:
-        """How many days were known well enough."""
+        """The number of days that were known well enough to replay."""
         return len(self.cold_without)
 
 
 def replay_past_days(
     need: Floats, start: int, pings: Pings, zone: ZoneInfo, horizon_minutes: int, keep_alive_minutes: int
 ) -> PastDays:
-    """As if the same pings, at the same local times, had been sent on earlier days."""
+    """Replay the same pings at the same local times on up to 14 earlier days."""
     at = np.array([minute for minute, _ in pings])
     counts = [environments for _, environments in pings]
     rows = []
@@ -75,14 +78,11 @@ def replay_past_days(
             break
         if end > len(need) or np.isnan(need[begin:end]).mean() > 0.5:
             continue
-        # The minutes before, so that what was warm already counts.
+        # The window begins earlier, so that environments that were already warm count.
         window = need[begin - keep_alive_minutes : end]
         moved = list(zip((then - start - begin + keep_alive_minutes).tolist(), counts, strict=True))
         day = slice(keep_alive_minutes, None)
-        without, with_pings = (
-            replay(window, (), keep_alive_minutes),
-            replay(window, moved, keep_alive_minutes),
-        )
+        without, with_pings = (replay(window, sent, keep_alive_minutes) for sent in ((), moved))
         rows.append(
             (
                 without.cold[day].sum(),

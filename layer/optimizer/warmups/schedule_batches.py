@@ -1,4 +1,4 @@
-"""The schedules of a plan are put in place or taken away, many at once and for as long as there is time."""
+"""Create and delete the schedules of a plan, several at once, for as long as there is time."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +19,13 @@ _CHUNK = 64
 
 
 def planned(change: Change) -> list[tuple[int, int]]:
-    """The pings of the plan: minutes since 1970 and environments."""
+    """Return the pings of the plan: minutes since 1970 and environments."""
     first = minute_of(datetime.fromisoformat(change.after["from"]))
     return [(first + minute, environments) for minute, environments in unpack(change.after["schedule"])]
 
 
 def warmup_of(change: Change, minute: int, environments: int) -> Warmup:
-    """The ping of one minute."""
+    """Return the ping of one minute."""
     return Warmup(
         function_name=change.target.rpartition(":")[2],
         alias=change.after["alias"],
@@ -46,8 +46,10 @@ def create(
     about_to_create: Callable[[int], None],
     time_left: Callable[[], bool],
 ) -> bool:
-    """Create the schedules from number `start` on, those in the past left out; False if the time ran out.
-    `about_to_create` is told the number of the next one before it is made."""
+    """Create the schedules from number `start` on, except those in the past. Return False if time runs out.
+
+    `about_to_create` receives the number of the next schedule before it is created.
+    """
     pings = planned(change)
     for at in range(start, len(pings), _CHUNK):
         if not time_left():
@@ -72,7 +74,7 @@ def remove(
     unwanted: Callable[[Scheduled], bool],
     time_left: Callable[[], bool],
 ) -> bool:
-    """Delete until a listing shows nothing new to delete; False if the time ran out."""
+    """Delete schedules until a listing shows nothing new to delete. Return False if time runs out."""
     deleted: set[str] = set()
     while True:
         names = [

@@ -1,8 +1,8 @@
-"""One-time schedules of EventBridge Scheduler: the form of a ping that is to come, and the group they live in.
+"""One-time schedules of EventBridge Scheduler, one for each ping.
 
-A name tells the function, the plan and the minute: FUNCTION-DIGEST-PLAN-YYYYmmddTHHMM-ENVIRONMENTS, at most 64
-characters, the minute in UTC. So applying a plan twice creates each schedule once, and a listing by prefix says
-what is there without reading each.
+The name of a schedule holds the function, the plan and the minute in UTC:
+FUNCTION-DIGEST-PLAN-YYYYmmddTHHMM-ENVIRONMENTS, at most 64 characters. So applying a plan twice creates each schedule
+once, and a listing by prefix tells which schedules exist without reading each of them.
 """
 
 import json
@@ -23,32 +23,34 @@ _ID_PREFIX = "warmups-"
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A schedule as its name tells it. plan: `plan_mark` of its Change. minute: since 1970."""
+    """A schedule, described by its name."""
 
     name: str
+    # The `plan_mark` of its change.
     plan: str
+    # Since 1970.
     minute: int
     environments: int
 
 
 def plan_mark(change_id: str) -> str:
-    """What stands for a Change of this tuner in the names of its schedules."""
+    """Return the mark of a warm-up change in the names of its schedules."""
     return change_id.removeprefix(_ID_PREFIX)
 
 
 def change_id_of(plan: str) -> str:
-    """`plan_mark` read back."""
+    """Return the id of the change with this `plan_mark`."""
     return _ID_PREFIX + plan
 
 
 def schedule_name(target: str, change_id: str, minute: int, environments: int) -> str:
-    """Deterministic, at most 64 characters."""
+    """Return the name of a ping's schedule: the same for the same ping, at most 64 characters."""
     at = moment_of(minute).strftime("%Y%m%dT%H%M")
     return f"{function_prefix(target)}{plan_mark(change_id)}-{at}-{environments}"
 
 
 def read_name(name: str, prefix: str) -> Scheduled | None:
-    """What the name of a schedule tells, or None if it is not one of this application's."""
+    """Return the schedule that a name describes, or None if it is not one of this application's."""
     parts = name.removeprefix(prefix).split("-")
     if not name.startswith(prefix) or len(parts) != 3 or not parts[2].isdigit():
         return None
@@ -60,16 +62,19 @@ def read_name(name: str, prefix: str) -> Scheduled | None:
 
 
 def expression(minute: int, timezone: str) -> tuple[str, str]:
-    """ScheduleExpression and its time zone: the target's own, so that people read local times; UTC for a local time
-    that the day has twice, because clocks go back."""
+    """Return the ScheduleExpression and its time zone.
+
+    The time zone is that of the function, so that people read local times. It is UTC for a local time that the day has
+    twice because clocks go back.
+    """
     local = moment_of(minute, ZoneInfo(timezone))
-    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
-    at, zone = (local.astimezone(UTC), "UTC") if twice else (local, timezone)
+    is_ambiguous = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    at, zone = (local.astimezone(UTC), "UTC") if is_ambiguous else (local, timezone)
     return f"at({at.strftime('%Y-%m-%dT%H:%M:%S')})", zone
 
 
 def request(schedules: ScheduleTarget, target: str, warmup: Warmup, timezone: str) -> dict[str, Any]:
-    """The CreateSchedule request of a ping of the plan."""
+    """Return the CreateSchedule request of a ping; raise ValueError if the ping has no minute."""
     if warmup.minute is None:
         raise ValueError("a scheduled ping needs its minute")
     when, zone = expression(warmup.minute, timezone)
@@ -89,14 +94,14 @@ def request(schedules: ScheduleTarget, target: str, warmup: Warmup, timezone: st
         zone,
         f"Warm-up of {warmup.function_name}:{warmup.alias}, {warmup.change_id}",
         json.dumps(event, sort_keys=True),
-        # A ping that comes minutes late is of no use.
+        # A ping that arrives minutes late is of no use.
         {"MaximumEventAgeInSeconds": 120, "MaximumRetryAttempts": 1},
     )
     return wanted | {"ActionAfterCompletion": "DELETE"}
 
 
 def listed(scheduler: "EventBridgeSchedulerClient", group: str, target: str) -> Iterator[Scheduled]:
-    """The schedules of the target in the group, of all plans."""
+    """Yield the schedules of a function in the group, of all its plans."""
     prefix = function_prefix(target)
     for name in schedule_names(scheduler, group, prefix):
         found = read_name(name, prefix)

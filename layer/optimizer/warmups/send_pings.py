@@ -1,9 +1,9 @@
-"""Warming N environments at once: N calls that overlap.
+"""Warm N environments at once by N overlapping calls.
 
-An environment that answers is free for the next call, so calls overlap only if each is held until the last one has
-been sent. A slow cold start does no harm: what must be shorter than the hold is the time over which the calls are
-sent, which is measured. If fewer environments answered than were asked for, the hold was too short for that and one
-second round, held longer, sends all calls again.
+An environment that has answered is free for the next call, so calls overlap only if each is held until the last one
+has been sent. The hold must be longer than the time over which the calls are sent, which is measured; a slow cold start
+does no harm. If fewer environments answer than were requested, the hold was too short, and a second round sends all
+calls again with a longer hold.
 """
 
 import threading
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 _HOLD_OVER_SPREAD = 2.0
-# What the network and the service add to the spread of the calls cannot be seen from here.
+# The network and the service spread the calls further, by an amount that cannot be measured from here.
 _HOLD_AGAIN = 4.0
 _ROUNDS = 2
 
 
 class PingFailed(OptimizerError, RuntimeError):
-    """One call of a warm-up got no answer of the protocol; the message says why."""
+    """A call of a warm-up got no valid answer. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,10 @@ class _Round:
 
 
 def ping_client(environments: int) -> "LambdaClient":
-    """A client with a connection for each call. It does not retry: a ping that comes later overlaps with nothing,
-    and a throttled one would take concurrency from real calls."""
+    """Return a client with a connection for each call.
+
+    It does not retry: a later ping overlaps with no other, and a throttled one would take concurrency from real calls.
+    """
     config = Config(
         max_pool_connections=environments,
         retries={"mode": "standard", "total_max_attempts": 1},
@@ -61,7 +63,7 @@ def ping_client(environments: int) -> "LambdaClient":
 
 
 def warm_environments(client: "LambdaClient", warmup: Warmup, clock: Callable[[], float] = time.perf_counter) -> Warmed:
-    """Warm the environments and say what was met. Never raises for a call that failed: it is counted."""
+    """Warm the environments and return what the calls met. A failed call is counted and raises nothing."""
     instances: dict[str, bool] = {}
     hold_ms, calls, failed, busy_ms, errors = float(warmup.hold_ms), 0, 0, 0.0, [""]
     for number in range(1, _ROUNDS + 1):
@@ -106,8 +108,9 @@ def _round(client: "LambdaClient", warmup: Warmup, hold_ms: float, clock: Callab
     with ThreadPoolExecutor(warmup.environments) as pool:
         results = list(pool.map(call, range(warmup.environments)))
     sent = [moment for moment, _ in results]
-    answers = [said for _, said in results if isinstance(said, Answer)]
-    return _Round(answers, [said for _, said in results if isinstance(said, str)], (max(sent) - min(sent)) * 1000)
+    answers = [result for _, result in results if isinstance(result, Answer)]
+    errors = [result for _, result in results if isinstance(result, str)]
+    return _Round(answers, errors, (max(sent) - min(sent)) * 1000)
 
 
 def _ping(client: "LambdaClient", warmup: Warmup, payload: bytes) -> Answer:
@@ -122,7 +125,7 @@ def _ping(client: "LambdaClient", warmup: Warmup, payload: bytes) -> Answer:
     except ClientError as error:
         raise PingFailed(f"{error.response['Error'].get('Code')}: {error.response['Error'].get('Message')}") from error
     except BotoCoreError as error:
-        raise PingFailed(f"the call could not be made: {error}") from error
+        raise PingFailed(f"the call failed: {error}") from error
     if "FunctionError" in response:
         raise PingFailed(f"the function failed: {content[:200].decode(errors='replace')}")
     try:

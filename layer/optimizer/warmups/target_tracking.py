@@ -1,9 +1,9 @@
-"""What Application Auto Scaling's target tracking would hold of provisioned concurrency: the usual alternative to
-planning, which follows the traffic instead of going before it. Pure.
+"""Simulate provisioned concurrency under target tracking by Application Auto Scaling. Pure.
 
-Source: https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html. The high alarm takes three minutes
-above the target, the low one fifteen below nine tenths of it, both on the average utilisation of a minute. In its
-favour: what it asks for is there in the next minute, and it never waits between two steps.
+This is the usual alternative to planning: it follows traffic instead of preceding it. Source:
+https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html. The high alarm needs three minutes above the
+target, the low alarm fifteen minutes below 90 % of it, both on the average utilisation of a minute. Two assumptions
+favour it: requested concurrency is ready in the next minute, and there is no pause between two steps.
 """
 
 import math
@@ -19,15 +19,17 @@ _LOW_MINUTES = 15
 
 
 def track_utilisation(busy: Floats, most: int) -> Floats:
-    """Provisioned environments in each minute, from 1 to `most`. busy: environments at work on average in each minute
-    (Little's law), NaN taken as none."""
+    """Return the provisioned environments in each minute, from 1 to `most`.
+
+    busy: average busy environments in each minute (Little's law); NaN counts as none.
+    """
     held, high, low = 1, 0, 0
-    out = np.empty(len(busy))
+    provisioned = np.empty(len(busy))
     for minute, at_work in enumerate(np.nan_to_num(busy).tolist()):
-        out[minute] = held
+        provisioned[minute] = held
         used = min(at_work / held, 1.0)
         high = high + 1 if used > TARGET else 0
         low = low + 1 if used < LOW else 0
         if high >= _HIGH_MINUTES or low >= _LOW_MINUTES:
             held = max(1, min(most, math.ceil(held * used / TARGET - 1e-9)))
-    return out
+    return provisioned

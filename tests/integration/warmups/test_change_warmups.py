@@ -266,7 +266,7 @@ def test_a_verify_that_comes_too_early_misses_no_ping_that_is_still_to_come(worl
 @pytest.mark.parametrize(
     ("different", "calls", "said"),
     [
-        (None, Calls(1000.0, 1.0), "did not come"),
+        (None, Calls(1000.0, 1.0), "did not arrive"),
         ({"failed": 2, "error": "the function failed"}, Calls(1000.0, 1.0), "failed"),
         ({"environments": 0}, Calls(1000.0, 1.0), "do not overlap"),
         ({}, Calls(1000.0, 40.0), "failed 40 times"),

@@ -204,4 +204,4 @@ def test_a_plan_that_the_limit_holds_back_says_so(account: Account, limit: int, 
     _, proposals = account.plan()
     change = proposals["changes"][0]
     assert (change["after"]["most_environments"] == limit) is said
-    assert (f"but the policy lets {limit} be kept warm" in change["reason"]) is said
+    assert (f"warmups.max_environments_per_function allows {limit} to be kept warm" in change["reason"]) is said

@@ -168,7 +168,7 @@ def test_a_function_that_died_is_not_kept_warm(days_ago: int) -> None:
 def test_a_function_that_was_never_called_is_said_to_be_unknown_or_quiet() -> None:
     now = datetime(2026, 11, 20, 0, tzinfo=BERLIN)
     assert "nothing is known" in planned(np.full(15 * DAY_MINUTES, np.nan), now).reason
-    assert "not called at all" in planned(np.zeros(15 * DAY_MINUTES), now).reason
+    assert "it was not called in the time that is known" in planned(np.zeros(15 * DAY_MINUTES), now).reason
 
 
 def test_a_function_that_doubled_overnight_is_held_at_its_new_level() -> None:

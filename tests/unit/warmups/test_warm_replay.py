@@ -69,8 +69,8 @@ def ping(minute: int, **different: Any) -> Ping:
     [
         (range(20), [ping(m) for m in range(20)], Calls(500, 1), 0.002, ""),
         (range(20), [ping(m) for m in range(19)], Calls(500, 1), 0.002, ""),
-        (range(20), [ping(m) for m in range(17)], Calls(500, 1), 0.002, "3 of 20 pings did not come"),
-        (range(1), [], Calls(500, 1), 0.002, "1 of 1 pings did not come"),
+        (range(20), [ping(m) for m in range(17)], Calls(500, 1), 0.002, "3 of 20 pings did not arrive"),
+        (range(1), [], Calls(500, 1), 0.002, "1 of 1 pings did not arrive"),
         (range(0), [], Calls(None, None), None, ""),
         (range(2), [ping(m, failed=1, error="boom") for m in range(2)], Calls(None, None), None, "boom"),
         (range(2), [ping(m, asked=9, environments=2) for m in range(2)], Calls(None, None), None, "do not overlap"),
