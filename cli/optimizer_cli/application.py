@@ -1,4 +1,4 @@
-"""The deployed application that a command works on, found by the name of its stack; and errors as people read them."""
+"""The deployed application that a command uses, found by the name of its stack; and errors in one sentence."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from optimizer.store import Documents, NoSuchChange, NoSuchRun, RunStore
 
 
 class NotFound(click.ClickException):
-    """What was named does not exist."""
+    """The named run, change or stack does not exist."""
 
     exit_code = 3
 
@@ -26,7 +26,7 @@ class AwsTrouble(click.ClickException):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the stack's outputs name."""
+    """Resources named in the outputs of the stack."""
 
     table: str
     bucket: str
@@ -35,12 +35,14 @@ class Application:
 
     @classmethod
     def find(cls, stack: str) -> "Application":
-        """Read the outputs; NotFound where there is no such stack, or one of something else."""
+        """Read the outputs of the stack; raises NotFound if it does not exist or is not this application."""
         try:
             described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationError":
-                raise NotFound(f"There is no stack {stack} here; name it with --stack or OPTIMIZER_STACK.") from error
+                raise NotFound(
+                    f"There is no stack {stack} in this account and region; name yours with --stack or OPTIMIZER_STACK."
+                ) from error
             raise
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
         try:
@@ -55,12 +57,12 @@ class Application:
 
     @property
     def store(self) -> RunStore:
-        """Its table."""
+        """Return the store on the application's table."""
         return RunStore(boto3.client("dynamodb"), self.table)
 
     @property
     def documents(self) -> Documents:
-        """Its bucket."""
+        """Return the documents in the application's bucket."""
         return Documents(boto3.client("s3"), self.bucket)
 
 
@@ -70,8 +72,8 @@ STACK = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-def said_plainly[**P, T](command: Callable[P, T]) -> Callable[P, T]:
-    """What a person or AWS did wrong becomes one sentence; anything else is a fault of ours and keeps its traceback."""
+def errors_in_one_sentence[**P, T](command: Callable[P, T]) -> Callable[P, T]:
+    """Turn errors of people and of AWS into one sentence; any other error is ours and keeps its traceback."""
 
     @wraps(command)
     def with_errors(*arguments: P.args, **options: P.kwargs) -> T:
@@ -90,9 +92,9 @@ def _errors() -> Iterator[None]:
     except ClientError as error:
         raise AwsTrouble(f"AWS refused {error.operation_name}: {_detail(error)}") from error
     except BotoCoreError as error:
-        raise AwsTrouble(f"AWS could not be asked: {error}") from error
+        raise AwsTrouble(f"AWS could not be reached: {error}") from error
 
 
 def _detail(error: ClientError) -> str:
-    found: dict[str, Any] = dict(error.response["Error"])
-    return f"{found.get('Code')}: {found.get('Message') or 'no reason given'}"
+    details: dict[str, Any] = dict(error.response["Error"])
+    return f"{details.get('Code')}: {details.get('Message') or 'no reason given'}"

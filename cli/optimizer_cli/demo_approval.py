@@ -1,4 +1,4 @@
-"""Answer the question of a demo run as an approver would: from the link in the message, on the page."""
+"""Respond to the approval request of a demo run as an approver would: with the link in the message, on the page."""
 
 import json
 import re
@@ -12,30 +12,32 @@ from rich.console import Console
 
 _WITHIN_S = 60.0
 _TITLE = re.compile(r"<h1>(.*?)</h1>", re.DOTALL)
-# What a browser says of a form that is sent from the page itself.
+# A browser sends these headers with a form of the page itself.
 _FROM_THE_PAGE = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
 
 
-class NoQuestion(TimeoutError):
-    """The run waits, and no message with a link has come."""
+class NoApprovalRequest(TimeoutError):
+    """The run waits for approval, but no message with a link has arrived."""
 
 
-def when_asked(sqs: Any, queue: str, approve: bool, progress: Console, taken: list[Any]) -> Callable[[], None]:
-    """What to do when the run begins to wait: show the link and, with `approve`, open it and approve everything.
-    Messages that are taken from the queue on the way are added to `taken`."""
+def responder(sqs: Any, queue: str, approve: bool, progress: Console, taken: list[Any]) -> Callable[[], None]:
+    """Return what to do when the run begins to wait: show the link and, with `approve`, approve everything.
 
-    def answer() -> None:
+    Messages that are taken from the queue are added to `taken`.
+    """
+
+    def respond() -> None:
         link = _link(sqs, queue, taken)
-        progress.print(f"  The run waits for an answer: {link}", soft_wrap=True, markup=False)
+        progress.print(f"  The run waits for approval: {link}", soft_wrap=True, markup=False)
         if not approve:
-            progress.print("  Open the link to answer; or start the demo with --approve.")
+            progress.print("  Open the link to respond, or start the demo with --approve.")
             return
         progress.print(f"  Opened: {_heading(urllib.request.Request(link))}")  # noqa: S310 - the account's own link
         form = {"decision": "all", "by": "optimizer demo", "reason": "unattended demo"}
         request = urllib.request.Request(link, urlencode(form).encode(), _FROM_THE_PAGE)  # noqa: S310 - as above
-        progress.print(f"  Answered: {_heading(request)}")
+        progress.print(f"  Responded: {_heading(request)}")
 
-    return answer
+    return respond
 
 
 def _link(sqs: Any, queue: str, taken: list[Any]) -> str:
@@ -45,10 +47,10 @@ def _link(sqs: Any, queue: str, taken: list[Any]) -> str:
         for message in received.get("Messages", []):
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             taken.append(message)
-            said = json.loads(json.loads(message["Body"])["Message"])
-            if said.get("link"):
-                return str(said["link"])
-    raise NoQuestion("the run waits for an answer, and no message with a link has come")
+            content = json.loads(json.loads(message["Body"])["Message"])
+            if content.get("link"):
+                return str(content["link"])
+    raise NoApprovalRequest(f"the run waits for approval, but no message with a link arrived within {_WITHIN_S:.0f} s")
 
 
 def _heading(request: urllib.request.Request) -> str:

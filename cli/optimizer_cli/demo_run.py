@@ -1,4 +1,4 @@
-"""The steps of the demo: account, deploy, policy, run, and what can be seen in the account afterwards."""
+"""The steps of the demo: account, deployment, policy, run, and the state of the account afterwards."""
 
 import json
 import signal
@@ -20,18 +20,21 @@ from rich.console import Console
 from optimizer_cli import demo_approval, follow
 
 DEMO_POLICY = Path(__file__).parents[2] / "local" / "local_account" / "demo_policy.json"
-# The waits between applying a change and looking at what it did are hours; here they are seconds.
+# Observations take hours; here they take seconds.
 WAIT_SCALE = 0.001
 RUN_LIMIT = timedelta(minutes=5)
-# A person who tries the page takes longer than the demo.
+# People who try the page need longer than the demo.
 PERSON_LIMIT = timedelta(hours=1)
 CHANGES_LIMIT = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a demo run did. `plan` and `report` are the run's own documents; the rest is read from the account
-    and the database: `indexes` are sizes in bytes before and after, -1 for invalid ones."""
+    """The result of a demo run.
+
+    `plan` and `report` are the run's own documents; the rest is read from the account and the database. `indexes` are
+    sizes in bytes before and after, -1 for invalid ones.
+    """
 
     run_id: str
     status: str
@@ -47,7 +50,7 @@ class Result:
     folder: Path
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the result as JSON."""
         return {
             "run_id": self.run_id,
             "status": self.status,
@@ -66,7 +69,7 @@ class Result:
 
 @contextmanager
 def account(traces: Path | None, curves: Path | None, now: datetime, progress: Console) -> Iterator[LocalAccount]:
-    """A running local account with its targets."""
+    """Yield a running local account with its functions."""
     source = FleetSource(now=now, traces=traces, curves=curves)
     with _step(progress, f"Local account ({source.says})"):
         running = LocalAccount(source, wait_scale=WAIT_SCALE).start()
@@ -78,7 +81,7 @@ def account(traces: Path | None, curves: Path | None, now: datetime, progress: C
 
 
 def deploy(account: LocalAccount, progress: Console) -> Application:
-    """The application, built and deployed with the SAM CLI."""
+    """Build and deploy the application with the SAM CLI."""
     with _step(progress, "sam build, sam deploy"):
         return deploy_application(account)
 
@@ -92,8 +95,8 @@ def put_policy(
     progress: Console,
     ask: bool,
 ) -> None:
-    """Store the policy where the application reads it; the demo's own one names its caches and database,
-    and with `ask` it asks before every change."""
+    """Store the policy for the application. The demo's own policy names its caches and database, and with `ask` every
+    change needs approval."""
     policy = json.loads((policy_file or DEMO_POLICY).read_bytes())
     with _step(progress, "Two hours of reads through the cache client"):
         caches.ready()
@@ -121,7 +124,7 @@ def run(
     progress: Console,
     approve: bool,
 ) -> Result:
-    """Run the state machine, follow it, and collect what it left behind. Where it asks people, show the link, and with
+    """Run the state machine, follow it, and collect the result. If the run waits for approval, show the link, and with
     `approve` open it and approve everything."""
     sfn, sqs = account.session.client("stepfunctions"), account.session.client("sqs")
     queue = _subscribe(account, application)
@@ -131,12 +134,12 @@ def run(
     progress.print(f"Run {run_id}")
     entered: dict[str, float] = {}
     taken: list[Any] = []
-    answer = demo_approval.when_asked(sqs, queue, approve, progress, taken)
+    respond = demo_approval.responder(sqs, queue, approve, progress, taken)
     for event in follow.states(sfn, execution, RUN_LIMIT if approve else PERSON_LIMIT):
         if event.entered:
             entered[event.state] = event.after_s
             if event.state == "AwaitApproval":
-                answer()
+                respond()
         else:
             took_s = event.after_s - entered.get(event.state, event.after_s)
             progress.print(f"  {event.after_s:6.1f} s  {event.state} ({took_s:.1f} s)")
@@ -145,7 +148,7 @@ def run(
     if ended.get("cause"):
         progress.print(f"  {ended.get('error')}: {ended['cause']}", markup=False)
     plan = _document(account, application, f"runs/{run_id}/plan.json")
-    outcomes = _await_changes(account, application, progress, _watched_for_days(plan))
+    outcomes = _await_changes(account, application, progress, _observed_for_days(plan))
     after = _memory_mb(account)
     report = _document(account, application, f"runs/{run_id}/report.json")
     return Result(
@@ -165,7 +168,7 @@ def run(
 
 
 def wait_for_interrupt() -> None:
-    """Until Ctrl-C or a request to end."""
+    """Wait for Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while True:
@@ -183,7 +186,7 @@ def _step(progress: Console, title: str) -> Iterator[None]:
 
 
 def _subscribe(account: LocalAccount, application: Application) -> str:
-    """A queue that gets every message of the topic; returns its URL."""
+    """Create a queue that gets every message of the topic; return its URL."""
     sqs, sns = account.session.client("sqs"), account.session.client("sns")
     url = sqs.create_queue(QueueName="demo-messages")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -205,22 +208,22 @@ def _subscribe(account: LocalAccount, application: Application) -> str:
 
 
 def _messages(sqs: Any, queue: str, taken: list[Any]) -> list[dict[str, str]]:
-    """What the topic sent: what was taken from the queue before, and what is in it now."""
+    """Return all messages of the topic: those taken from the queue before, and those in it now."""
     while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
         for message in batch:
             taken.append(message)
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    said = [json.loads(message["Body"]) for message in taken]
-    return [{"subject": one.get("Subject", ""), "message": _text(one["Message"])} for one in said]
+    sent = [json.loads(message["Body"]) for message in taken]
+    return [{"subject": message.get("Subject", ""), "message": _text(message["Message"])} for message in sent]
 
 
 def _text(message: str) -> str:
-    """What a mail would hold."""
+    """Return the text of a mail."""
     return str(json.loads(message)["text"])
 
 
-def _watched_for_days(plan: dict[str, Any]) -> set[str]:
-    """Changes that are watched until a day of their timetable is over, which is too long to wait for."""
+def _observed_for_days(plan: dict[str, Any]) -> set[str]:
+    """Return the changes that are under observation until a day of their timetable is over, too long to wait for."""
     changes = [item["change"] for item in plan.get("proposals", ())]
     return {change["id"] for change in changes if change["action"] == "schedule_provisioned_concurrency"}
 
@@ -228,10 +231,10 @@ def _watched_for_days(plan: dict[str, Any]) -> set[str]:
 def _await_changes(
     account: LocalAccount, application: Application, progress: Console, not_for: set[str]
 ) -> dict[str, str]:
-    """How each change's own execution ended: change id to the status of its execution. `not_for`: may still run."""
+    """Return the status of each change's execution by change id. Executions in `not_for` may still run."""
     sfn = account.session.client("stepfunctions")
     deadline = time.monotonic() + CHANGES_LIMIT.total_seconds()
-    with _step(progress, "Watching what the changes did"):
+    with _step(progress, "Observing the changes"):
         while True:
             pages = sfn.get_paginator("list_executions").paginate(stateMachineArn=application.change_arn)
             found = {e["name"]: e["status"] for page in pages for e in page["executions"]}
@@ -242,7 +245,7 @@ def _await_changes(
 
 
 def _memory_mb(account: LocalAccount) -> dict[str, int]:
-    """Memory size behind the alias of each target that has one."""
+    """Return the memory size behind the alias of each function that has one."""
     client = account.session.client("lambda")
     return {
         target.name: client.get_function_configuration(FunctionName=target.name, Qualifier=ALIAS)["MemorySize"]
@@ -252,10 +255,12 @@ def _memory_mb(account: LocalAccount) -> dict[str, int]:
 
 
 def _timetables(account: LocalAccount, group: str) -> list[str]:
-    """What each schedule of a timetable will do, and when."""
+    """Return what each schedule of a timetable does, and when."""
     scheduler = account.session.client("scheduler")
     made = [scheduler.get_schedule(GroupName=group, Name=name) for name in _schedules(account, group)]
-    return [f"{one['Description']}: {one['ScheduleExpression']} {one['ScheduleExpressionTimezone']}" for one in made]
+    return [
+        f"{each['Description']}: {each['ScheduleExpression']} {each['ScheduleExpressionTimezone']}" for each in made
+    ]
 
 
 def _schedules(account: LocalAccount, group: str) -> list[str]:

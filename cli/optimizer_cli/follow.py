@@ -13,12 +13,12 @@ RUNNING = "RUNNING"
 
 
 class StillRunning(TimeoutError):
-    """The execution did not end in the time given; it goes on by itself."""
+    """The execution did not end in time; it goes on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateEvent:
-    """A state was entered or left, so long after the execution began."""
+    """A state that was entered or left, `after_s` seconds after the execution began."""
 
     state: str
     entered: bool
@@ -26,12 +26,12 @@ class StateEvent:
 
 
 def states(sfn: "SFNClient", execution_arn: str, limit: timedelta, pause_s: float = 0.5) -> Iterator[StateEvent]:
-    """Each state as it is entered and left, until the execution ends. StillRunning after `limit`."""
+    """Yield each state as it is entered and left, until the execution ends; raises StillRunning after `limit`."""
     deadline = datetime.now(UTC) + limit
     seen = 0
     started: datetime | None = None
     while True:
-        # The status is read before the history, so that nothing is missed between the two.
+        # If the history were read first, events between the two reads would be missed.
         running = sfn.describe_execution(executionArn=execution_arn)["status"] == RUNNING
         events = _history(sfn, execution_arn)
         for event in events[seen:]:

@@ -1,4 +1,4 @@
-"""Programs talk to `optimizer plan`: one JSON object per line in, one answer per line out, in order."""
+"""The protocol of `optimizer plan` for programs: one JSON object a line in, one answer a line out, in order."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -6,11 +6,11 @@ from typing import Any, TextIO
 
 
 class UnusableRequest(ValueError):
-    """A request that the planner cannot read; the message says which field and why."""
+    """The planner cannot read a request; the message names the field and the reason."""
 
 
 def serve(lines: Iterable[str], out: TextIO, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
-    """Answer each line; a request that cannot be read gets `{"error": ...}` with its line. Returns how many did."""
+    """Answer each line; an unreadable request gets `{"error": ...}` with its line. Return the number of those."""
     unreadable = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip():

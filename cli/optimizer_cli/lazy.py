@@ -16,11 +16,11 @@ class Lazy(click.Group):
         self._purposes = purposes
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All names, in the order given."""
+        """Return all names, in the order given."""
         return list(self._purposes)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command, imported now; None if there is none of this name."""
+        """Import and return the command, or None if there is none of this name."""
         if cmd_name not in self._purposes:
             return None
         command = importlib.import_module(f"{self._package}.{cmd_name}").command
@@ -28,6 +28,6 @@ class Lazy(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """From the purposes alone."""
+        """Write the list of commands from the purposes, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self._purposes.items()))

@@ -17,13 +17,13 @@ _TABLE = "| key | value | default | what it is |\n| --- | --- | --- | --- |"
 
 
 def markdown(schema: Mapping[str, Any]) -> str:
-    """The whole reference. schema: a JSON Schema (2020-12) of objects, lists and plain values."""
+    """Return the reference in Markdown. `schema`: a JSON Schema (2020-12) of objects, lists and plain values."""
     parts = [_HEAD.format(about=schema["description"]), *_sections(schema, "")]
     return "\n".join(parts)
 
 
 def _sections(schema: Mapping[str, Any], path: str) -> Iterator[str]:
-    """The object's own keys, then each object in it, then those in its lists."""
+    """Yield the object's own keys, then each object in it, then those in its lists."""
     properties: Mapping[str, Any] = schema["properties"]
     inner = {name: part for name, part in properties.items() if _object(part)}
     plain = [name for name in properties if name not in inner or "default" in properties[name] or _listed(inner[name])]
@@ -40,7 +40,7 @@ def _sections(schema: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _object(part: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The schema of the object that a value is, or that its list holds; None for a plain value."""
+    """Return the schema of an object, or of the objects in a list; None for a plain value."""
     kind = part.get("items", part) if _listed(part) else part
     return kind if "properties" in kind else None
 

@@ -13,21 +13,24 @@ from optimizer_cli.demo_run import Result
 
 
 def result(demo: Result, out: Console) -> None:
-    """What was proposed, refused and changed, the messages, and where the report is."""
+    """Print what was proposed, blocked and changed, the messages, and the path of the report."""
     proposals = [dict(item) for item in demo.plan.get("proposals", [])]
-    acting = [item for item in proposals if item["verdict"] != "refused"]
-    refused = [item for item in proposals if item["verdict"] == "refused"]
+    allowed = [item for item in proposals if item["verdict"] != "refused"]
+    blocked = [item for item in proposals if item["verdict"] == "refused"]
     _table(
         out,
-        f"Proposed: {len(acting)}",
-        ("target", "what and why"),
-        [(_words(item["change"], item["verdict"]), _what(item["change"], item["change"]["reason"])) for item in acting],
+        f"Proposed: {len(allowed)}",
+        ("resource", "change and reason"),
+        [
+            (_words(item["change"], item["verdict"]), _what(item["change"], item["change"]["reason"]))
+            for item in allowed
+        ],
     )
     _table(
         out,
-        f"Refused: {len(refused)}",
-        ("target", "what and why not"),
-        [(_words(item["change"], item["rule"]), _what(item["change"], item["message"])) for item in refused],
+        f"Blocked by a guardrail: {len(blocked)}",
+        ("resource", "change and reason for the block"),
+        [(_words(item["change"], item["rule"]), _what(item["change"], item["message"])) for item in blocked],
     )
     _table(
         out,
@@ -54,7 +57,7 @@ def result(demo: Result, out: Console) -> None:
     )
     out.print(f"Warm-up schedules in the account: {len(demo.schedules)}")
     if demo.timetables:
-        out.print("Schedules of provisioned concurrency by the hour in the account:")
+        out.print("Schedules of provisioned concurrency in the account:")
         for schedule in demo.timetables:
             out.print(f"  {schedule}", markup=False)
     for message in demo.messages:
@@ -62,12 +65,12 @@ def result(demo: Result, out: Console) -> None:
         out.print(message["message"], markup=False)
     out.rule()
     out.print(f"Report and evidence: {demo.folder}/")
-    out.print(f"Its page, with pictures: {demo.folder}/report/index.html")
+    out.print(f"Page with charts: {demo.folder}/report/index.html")
 
 
 def running(environment: Mapping[str, str], out: Console) -> None:
-    """How to reach the account that was left running."""
-    out.print("\nThe account goes on until Ctrl-C. In another terminal:")
+    """Print how to reach the account that keeps running."""
+    out.print("\nThe account runs until Ctrl-C. In another terminal:")
     for name, value in environment.items():
         out.print(f"  export {name}={value}", markup=False, soft_wrap=True)
 
@@ -84,9 +87,9 @@ def _table(out: Console, title: str, columns: tuple[str, ...], rows: list[tuple[
     out.print(table)
 
 
-def _words(change: Mapping[str, Any], said: str) -> str:
-    """The target, what was said of the change, and its id."""
-    return f"{_short(change['target'])}\n{said.replace('_', ' ')}\n{change['id']}"
+def _words(change: Mapping[str, Any], verdict: str) -> str:
+    """Return the resource, the verdict or rule, and the id of the change."""
+    return f"{_short(change['target'])}\n{verdict.replace('_', ' ')}\n{change['id']}"
 
 
 def _what(change: Mapping[str, Any], why: str) -> str:
@@ -104,5 +107,5 @@ def _index(size_bytes: int | None) -> str:
 
 
 def _short(target: str) -> str:
-    """The last part of an ARN."""
+    """Return the last part of an ARN."""
     return target.rsplit(":function:", 1)[-1]

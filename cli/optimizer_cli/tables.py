@@ -8,7 +8,7 @@ from rich.table import Table
 
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A table; columns named in `right` hold numbers. On a pipe it is as wide as it needs to be."""
+    """Print a table; columns named in `right` hold numbers. On a pipe the table is as wide as it needs to be."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=240)
@@ -21,5 +21,5 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], righ
 
 
 def moment(at: datetime | None) -> str:
-    """Local time, to the minute."""
+    """Return local time to the minute."""
     return f"{at.astimezone():%Y-%m-%d %H:%M}" if at else "-"

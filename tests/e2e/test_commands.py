@@ -119,7 +119,7 @@ def test_what_was_never_made_cannot_be_taken_back(done: Done) -> None:
     recommended = next(item for item in done.json("changes", RUN) if item["status"] in ("recommended", "refused"))
     refused = done.command("revert", recommended["change_id"])
     assert refused.exit_code == 1
-    assert "it was never made" in refused.output
+    assert "it was never applied" in refused.output
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_what_was_never_made_cannot_be_taken_back(done: Done) -> None:
         (("changes", "no-such-run"), 3, "No run no-such-run is recorded"),
         (("report", "no-such-run"), 3, "No run no-such-run is recorded"),
         (("revert", "no-such-change"), 3, "No change no-such-change is recorded"),
-        (("runs", "--stack", "other"), 3, "There is no stack other here"),
+        (("runs", "--stack", "other"), 3, "There is no stack other in this account and region"),
         (("runs", "--days", "0"), 2, "--days"),
     ],
 )

@@ -1,1 +1,1 @@
-"""The back-tests: each reads the past, plays it and shows what came of it."""
+"""The back-tests: each reads recorded history, plays it and shows the result."""

@@ -50,7 +50,7 @@ def command(
     Read-only. Prints a table: memory before and after, sizes tried, savings a month with a 95 % interval.
     """
     if curves and not traces:
-        raise click.UsageError("--curves goes with --traces: an account's functions have curves of their own")
+        raise click.UsageError("--curves needs --traces: functions of an account have their own durations")
     policy = _policy(policy_file)
     try:
         rows, total = _traces(traces, curves, policy, days, only) if traces else _account(policy, only)

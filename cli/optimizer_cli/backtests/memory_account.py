@@ -19,7 +19,7 @@ _RUN = "backtest"
 
 def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[MemoryBacktestRow], Interval]:
     """Return what a run would propose now, and the total savings. Log scans cost money and stay within the policy."""
-    targets = own_functions.found(boto3.client("resourcegroupstaggingapi"), policy, only)
+    targets = own_functions.choose(boto3.client("resourcegroupstaggingapi"), policy, only)
     rows = [MemoryBacktestRow(name, None, None, (), None, note=why) for name, why in targets.left_out.items()]
     documents = MemoryDocuments()
     account = LambdaAccount(boto3.client("lambda"), boto3.client("application-autoscaling"))

@@ -1,4 +1,4 @@
-"""The functions of the account that the policy looks at, and what CloudWatch knows of them. Reads only."""
+"""The functions of the account that the policy selects, and their history in CloudWatch. Reads only."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
 
-def found(tagging: "ResourceGroupsTaggingAPIClient", policy: Policy, only: Collection[str]) -> Targets:
-    """What a run with this policy would look at. `only`: names, empty for all."""
+def choose(tagging: "ResourceGroupsTaggingAPIClient", policy: Policy, only: Collection[str]) -> Targets:
+    """Return the functions that a run with this policy checks. `only`: names, empty for all."""
     return choose_targets(tagged_functions(tagging, policy.functions.tags), policy, only or None)
 
 
 def histories(
     cloudwatch: "CloudWatchClient", names: Collection[str], now: datetime
 ) -> dict[str, History | cloudwatch_history.MetricsUnavailable]:
-    """All that CloudWatch has of each function, or why there is nothing; nothing is stored."""
+    """Return the history of each function in CloudWatch, or why there is none; nothing is stored."""
     windows = {name: cloudwatch_history.missing_window(History.empty(), minute_of(now)) for name in names}
     read_now = dict(cloudwatch_history.read_missing(cloudwatch, windows))
     known = {name: spread_concurrency(history) for name, history in read_now.items() if isinstance(history, History)}
@@ -39,7 +39,7 @@ def read(
     now: datetime,
     init_ms: float,
 ) -> Iterator[tuple[str, Subject | str]]:
-    """Each function of a batch by name, or in one sentence why it cannot be played."""
+    """Yield each function of a batch by name, or a sentence why it cannot be played."""
     read_now = histories(cloudwatch, [target.function_name for target in batch], now)
     for target in batch:
         name = target.function_name
@@ -50,7 +50,7 @@ def read(
         try:
             configuration = lambda_.get_function_configuration(FunctionName=name)
         except ClientError as error:
-            yield name, f"GetFunctionConfiguration was refused: {error.response['Error'].get('Code', '?')}"
+            yield name, f"AWS refused GetFunctionConfiguration: {error.response['Error'].get('Code', '?')}"
             continue
         yield (
             name,

@@ -1,4 +1,4 @@
-"""Traffic in a folder: `series.json` and one `NAME.csv.gz` for each series, of which those by the minute are read.
+"""Traffic in a folder: `series.json` and one `NAME.csv.gz` for each series; only series by the minute are read.
 
 series.json: for each name `period_s`, `timezone` and `duration_ms` (of all calls, or null where each minute has its
 own). CSV: `timestamp` (ISO 8601, the start of the minute), `invocations` (empty: not known), `duration_ms`.
@@ -24,24 +24,24 @@ _MOST_MINUTES = 5_256_000
 
 
 class UnreadableTraces(ValueError):
-    """The folder or one of its files is not what it should be; the message says which and why."""
+    """The folder or one of its files is not valid; the message names it and the reason."""
 
 
 def read(
     folder: Path, only: Collection[str], *, memory_mb: int, architecture: str, init_ms: float
 ) -> Iterator[Subject]:
-    """The series by the minute as functions of one size, in the order of their names. `only`: empty for all."""
+    """Yield the series by the minute as functions of one size, in the order of their names. `only`: empty for all."""
     try:
         facts: dict[str, dict[str, Any]] = json.loads((folder / "series.json").read_text())
     except FileNotFoundError as error:
         raise UnreadableTraces(f"{folder} has no series.json") from error
     except ValueError as error:
         raise UnreadableTraces(f"{folder}/series.json is not JSON: {error}") from error
-    if not isinstance(facts, dict) or not all(isinstance(one, dict) for one in facts.values()):
+    if not isinstance(facts, dict) or not all(isinstance(fact, dict) for fact in facts.values()):
         raise UnreadableTraces(f"{folder}/series.json is not an object of objects, one for each series")
     missing = sorted(set(only) - set(facts))
     if missing:
-        raise UnreadableTraces(f"{folder}/series.json knows no {', '.join(missing)}")
+        raise UnreadableTraces(f"{folder}/series.json has no {', '.join(missing)}")
     for name in sorted(only or facts):
         if facts[name].get("period_s") == 60:
             duration_ms, time_zone = facts[name].get("duration_ms"), facts[name].get("timezone") or "UTC"

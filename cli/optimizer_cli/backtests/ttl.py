@@ -1,4 +1,4 @@
-"""`optimizer backtest ttl`: TTLs learnt from one half of the reads, judged on the other."""
+"""`optimizer backtest ttl`: TTLs learnt from the first half of the reads, tested on the second."""
 
 import json
 from datetime import UTC, datetime
@@ -87,7 +87,7 @@ def command(
     are assumptions: give your own.
     """
     if bool(traces) == bool(policy_file):
-        raise click.UsageError("give either --trace, or --policy to read the account's own caches")
+        raise click.UsageError("give either --trace, or --policy to read the caches of the account")
     if not min_ttl <= ttl_s <= max_ttl:
         raise click.UsageError(f"--ttl {ttl_s:g} lies outside --min-ttl {min_ttl:g} to --max-ttl {max_ttl:g}")
     prices = Prices(usd_gb_month, usd_million_misses)
@@ -118,7 +118,7 @@ def _limits(policy_file: Any) -> CacheTtls:
 
 
 def _show(out: Console, name: str, rows: list[TtlBacktestRow]) -> None:
-    title = f"{name}: on the half that was not seen"
+    title = f"{name}: tested on the second half"
     table = Table(title=title, title_justify="left")
     for column in ("namespace", "TTL", "steps", "hit ratio", "predicted", "reachable", "memory", "USD a month"):
         table.add_column(column, justify="left" if column == "namespace" else "right")
@@ -140,7 +140,7 @@ def _show(out: Console, name: str, rows: list[TtlBacktestRow]) -> None:
     out.print(
         f"In all {_size(memory[0])} -> {_size(memory[1])}, {total[0]:.2f} -> {total[1]:.2f} USD a month"
         if rows
-        else "Nothing was read in both halves."
+        else "No namespace was read in both halves."
     )
 
 

@@ -1,4 +1,4 @@
-"""Two halves of what was read of caches: from a trace file, or from what the cache client logged in the account."""
+"""Reads of caches in two halves, from a trace file or from the logs of the cache client in the account."""
 
 import csv
 import gzip
@@ -25,12 +25,12 @@ type Rows = list[tuple[float, str]]
 
 
 class UnreadableTrace(ValueError):
-    """The file is no trace of reads; the message says why."""
+    """The file is no trace of reads; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """A cache: the first half to learn from, the second to be judged on."""
+    """A cache: `states` from the first half to learn from, `later` from the second to test on."""
 
     name: str
     states: Mapping[str, NamespaceState]
@@ -39,7 +39,7 @@ class Halves:
 
 
 def of_trace(path: Path, ttl_s: float, memory_mb: float, value_bytes: float, limits: TtlLimits) -> Halves:
-    """All namespaces of a CSV with time_s, namespace and key, with one TTL so far. Raises UnreadableTrace."""
+    """Return all namespaces of a CSV with time_s, namespace and key, with one current TTL; raises UnreadableTrace."""
     rows = _rows(path)
     times = [at for found in rows.values() for at, _ in found]
     if not times:
@@ -58,7 +58,7 @@ def of_trace(path: Path, ttl_s: float, memory_mb: float, value_bytes: float, lim
 
 
 def of_account(logs: Any, limits: CacheTtls, now: datetime) -> Iterator[Halves]:
-    """Each cache of the policy, from its log groups. Raises RecordsUnreadable, UnusableRecord."""
+    """Yield each cache of the policy from its log groups; raises RecordsUnreadable and UnusableRecord."""
     start = now - timedelta(hours=limits.observe_hours)
     for cache in limits.caches:
         records = RecordLog(logs).read(cache.log_groups, start, now, limits.max_log_mb)

@@ -87,11 +87,11 @@ def command(
     """Compare cold starts, idle time and dollars with warm-ups and without.
 
     Play trace files, or the CloudWatch history of your functions. Each plan is made from what was known by then, as
-    the deployed application makes it, and replaced by the next. Beside it: doing nothing, a warmer that pings two
-    environments every five minutes, and provisioned concurrency that Application Auto Scaling holds at 70 %.
+    the deployed application makes it, and replaced by the next. For comparison: doing nothing, a warmer that pings
+    two environments every five minutes, and provisioned concurrency that Application Auto Scaling holds at 70 %.
 
-    Read-only. Prints a table with one row a function and way. Pings that are sent already count as traffic. Ends with
-    1 if nothing could be played.
+    Read-only. Prints a table with one row a function and strategy. Pings that are sent already count as traffic. Ends
+    with 1 if nothing could be played.
     """
     policy = _policy(policy_file)
     if worth is not None:
@@ -115,7 +115,7 @@ def command(
         click.echo(json.dumps(_document(results, failed, policy, hours_between_plans), indent=1))
     else:
         _show(results, failed, policy, hours_between_plans)
-    # Nothing that was asked for could be played.
+    # No requested function could be played.
     if not any(result.days for result in results):
         raise SystemExit(1)
 
@@ -131,7 +131,7 @@ def _policy(file: Any) -> Policy:
 
 def _own(policy: Policy, only: Collection[str], init_ms: float, failed: dict[str, str]) -> Iterator[Subject]:
     cloudwatch, lambda_ = boto3.client("cloudwatch"), boto3.client("lambda")
-    targets = own_functions.found(boto3.client("resourcegroupstaggingapi"), policy, only)
+    targets = own_functions.choose(boto3.client("resourcegroupstaggingapi"), policy, only)
     failed.update(targets.left_out)
     for batch in targets.batches():
         for name, subject in own_functions.read(cloudwatch, lambda_, batch, datetime.now(UTC), init_ms):

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import click
 from optimizer.core import Status, StoredChange, canonical_json
-from optimizer.report import line, text
+from optimizer.report import last_message, line, reason, status_words
 
 from optimizer_cli import tables
-from optimizer_cli.application import JSON, STACK, Application, said_plainly
+from optimizer_cli.application import JSON, STACK, Application, errors_in_one_sentence
 
 _STATUS = f"Only changes with this status: {', '.join(status.value for status in Status)}."
 
@@ -35,9 +35,9 @@ Read-only.
 )
 @STACK
 @JSON
-@said_plainly
+@errors_in_one_sentence
 def command(run: str | None, status: str | None, days: int, limit: int, stack: str, as_json: bool) -> None:
-    """List them."""
+    """Print the changes."""
     store = Application.find(stack).store
     if run is not None:
         store.run(run)
@@ -50,9 +50,9 @@ def command(run: str | None, status: str | None, days: int, limit: int, stack: s
         return
     tables.show(
         f"Changes of run {run}: {len(found)}" if run else f"Changes of the last {days} days: {len(found)}",
-        ("change", "target", "what", "status", "USD a month", "why"),
+        ("change", "resource", "what", "status", "saves USD a month", "reason"),
         [_row(stored) for stored in found],
-        right=("USD a month",),
+        right=("saves USD a month",),
     )
 
 
@@ -64,7 +64,7 @@ def _document(stored: StoredChange) -> dict[str, object]:
 
 def _row(stored: StoredChange) -> tuple[str, ...]:
     shown = line(stored)
-    usd = f"{shown.usd_month.estimate:+.2f}" if shown.usd_month else "-"
-    said = " ".join(part for part in (text.reason(shown), text.message(shown)) if part)
+    saved = f"{-shown.usd_month.estimate:.2f}" if shown.usd_month else "-"
+    why = " ".join(part for part in (reason(shown), last_message(shown)) if part)
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
-    return (shown.change_id, shown.target, shown.what, shown.status, usd, f"{said}{rule}")
+    return (shown.change_id, shown.target, shown.what, status_words(shown.status), saved, f"{why}{rule}")

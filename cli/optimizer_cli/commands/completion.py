@@ -18,7 +18,7 @@ Add the line of your shell to its configuration file.
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print it."""
+    """Print the script."""
     found = get_completion_class(shell)
-    assert found is not None  # noqa: S101 - one of click's own
+    assert found is not None  # noqa: S101 - click knows these shells
     click.echo(found(context.find_root().command, {}, "optimizer", "_OPTIMIZER_COMPLETE").source())

@@ -17,16 +17,16 @@ from local_account.traces import NoTraces
 from rich.console import Console
 
 from optimizer_cli import demo_run, show
-from optimizer_cli.demo_approval import NoQuestion
+from optimizer_cli.demo_approval import NoApprovalRequest
 from optimizer_cli.follow import StillRunning
 
 FOLDER = Path(".demo")
-# What a person at this machine can put right; anything else is a fault of ours and keeps its traceback.
+# People can correct these at their machine; any other error is ours and keeps its traceback.
 USER_ERRORS = (
     DidNotStart,
     EmulatorMissing,
     NoCurves,
-    NoQuestion,
+    NoApprovalRequest,
     NotReady,
     NoTraces,
     PortInUse,

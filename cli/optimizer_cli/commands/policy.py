@@ -12,7 +12,7 @@ from optimizer.core import canonical_json
 from optimizer.policy import InvalidPolicy, Policy, PolicyError, policy_schema, read_policy
 from optimizer.store import Documents, NoSuchDocument
 
-from optimizer_cli.application import STACK, Application, AwsTrouble, said_plainly
+from optimizer_cli.application import STACK, Application, AwsTrouble, errors_in_one_sentence
 from optimizer_cli.policy_reference import markdown
 
 POLICY_KEY = "policy/policy.json"
@@ -55,7 +55,7 @@ def reference() -> None:
 @STACK
 @_BUCKET
 @_JSON
-@said_plainly
+@errors_in_one_sentence
 def put(file: Path, stack: str, bucket: str | None, as_json: bool) -> None:
     """Store the policy in FILE (- for standard input).
 
@@ -77,7 +77,7 @@ def put(file: Path, stack: str, bucket: str | None, as_json: bool) -> None:
 @_BUCKET
 @click.option("--defaults", is_flag=True, help="Include the keys that the policy leaves to their defaults.")
 @_JSON
-@said_plainly
+@errors_in_one_sentence
 def show(stack: str, bucket: str | None, defaults: bool, as_json: bool) -> None:
     """Print the policy that the next run uses.
 

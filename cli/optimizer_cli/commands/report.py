@@ -6,7 +6,7 @@ import click
 from optimizer.store import Documents, NoSuchDocument
 from rich.console import Console
 
-from optimizer_cli.application import JSON, STACK, Application, NotFound, said_plainly
+from optimizer_cli.application import JSON, STACK, Application, NotFound, errors_in_one_sentence
 
 _PAGES = "report"
 
@@ -33,9 +33,9 @@ Read-only. Print the message that was sent, and the path of the pages. Ends with
 @click.option("--open", "open_it", is_flag=True, help="Open the pages in a browser.")
 @STACK
 @JSON
-@said_plainly
+@errors_in_one_sentence
 def command(run: str, folder: Path, open_it: bool, stack: str, as_json: bool) -> None:
-    """Show it."""
+    """Print the report and download its pages."""
     application = Application.find(stack)
     application.store.run(run)
     documents = application.documents
@@ -45,7 +45,7 @@ def command(run: str, folder: Path, open_it: bool, stack: str, as_json: bool) ->
             return
         click.echo(documents.read_bytes(f"runs/{run}/report.txt").decode())
     except NoSuchDocument as missing:
-        raise NotFound(f"Run {run} has no report (yet): it failed or still runs. See optimizer runs.") from missing
+        raise NotFound(f"Run {run} has no report: it failed or still runs. See optimizer runs.") from missing
     page = _download(documents, run, folder)
     click.echo(f"Pages: {page}")
     if open_it:

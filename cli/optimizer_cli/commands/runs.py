@@ -1,4 +1,4 @@
-"""`optimizer runs`: recent runs and how they ended."""
+"""`optimizer runs`: recent runs and their results."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 from optimizer.core import canonical_json
+from optimizer.report import status_words
 
 from optimizer_cli import tables
-from optimizer_cli.application import JSON, STACK, Application, said_plainly
+from optimizer_cli.application import JSON, STACK, Application, errors_in_one_sentence
 
 
 @click.command(
@@ -26,30 +27,30 @@ Read-only.
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Largest number of runs.")
 @STACK
 @JSON
-@said_plainly
+@errors_in_one_sentence
 def command(days: int, limit: int, stack: str, as_json: bool) -> None:
-    """List them."""
+    """Print the runs."""
     found = Application.find(stack).store.runs(datetime.now(UTC) - timedelta(days=days), limit)
     if as_json:
         click.echo(json.dumps(canonical_json.plain(found), indent=1))
         return
     tables.show(
         f"Runs of the last {days} days: {len(found)}",
-        ("run", "started", "took", "status", "looked at", "what became of it"),
+        ("run", "started", "took", "status", "functions", "result"),
         [_row(run) for run in found],
-        right=("looked at",),
+        right=("functions",),
     )
 
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
     started, finished = run.get("started_at"), run.get("finished_at")
     took = f"{(finished - started).total_seconds() / 60:.0f} min" if started and finished else "-"
-    return (run["run_id"], tables.moment(started), took, run["status"], str(run.get("targets", "-")), _said(run))
+    return (run["run_id"], tables.moment(started), took, run["status"], str(run.get("targets", "-")), _result(run))
 
 
-def _said(run: dict[str, Any]) -> str:
+def _result(run: dict[str, Any]) -> str:
     failure = run.get("failure")
     if failure:
         return f"{failure['state']}: {failure['error']}"
-    counts = [f"{number} {verdict}" for verdict, number in (run.get("verdicts") or {}).items() if number]
+    counts = [f"{number} {status_words(verdict)}" for verdict, number in (run.get("verdicts") or {}).items() if number]
     return ", ".join(counts) or "-"

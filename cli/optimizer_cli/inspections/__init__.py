@@ -1,1 +1,1 @@
-"""What `optimizer inspect` looks at, a module each."""
+"""The inspections of `optimizer inspect`, a module each."""

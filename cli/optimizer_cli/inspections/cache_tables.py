@@ -1,4 +1,4 @@
-"""What a probe of a cache found, as tables for people."""
+"""The result of a probe of a cache as tables."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ _STOPPED = {
     Stopped.COMPLETE: "all keys",
     Stopped.ENOUGH_KEYS: "a sample",
     Stopped.OUT_OF_TIME: "a sample, out of time",
-    Stopped.SLOWER: "a sample, left alone because it became slower",
+    Stopped.SLOWER: "a sample; stopped because it became slower",
 }
 _COLOUR = {Weight.WRONG: "red", Weight.COSTLY: "yellow", Weight.NOTE: "dim"}
 
 
-def show(found: ProbeResult, told: Sequence[Advice], out: Console) -> None:
-    """Servers, namespaces and advice."""
+def show(found: ProbeResult, advice: Sequence[Advice], out: Console) -> None:
+    """Print servers, namespaces and advice."""
     servers = Table(
         "server", "role", "memory", "policy", "keys", "hits", "read", "ping", title="Servers", title_justify="left"
     )
@@ -42,12 +42,12 @@ def show(found: ProbeResult, told: Sequence[Advice], out: Console) -> None:
     for name, space in found.namespaces.items():
         spaces.add_row(escape(name), *_namespace(space))
     out.print(spaces)
-    refused = sorted({command for node in found.nodes for command in node.refused})
-    if refused:
-        out.print(f"Not permitted or not known there, so left out: {', '.join(refused)}.")
-    if not told:
-        out.print("Nothing to advise.")
-    for item in told:
+    unavailable = sorted({command for node in found.nodes for command in node.refused})
+    if unavailable:
+        out.print(f"Not read, because the server does not permit or know these commands: {', '.join(unavailable)}.")
+    if not advice:
+        out.print("No recommendations.")
+    for item in advice:
         out.print(f"[{_COLOUR[item.weight]}]{item.weight.value}[/] {escape(item.about)}: {escape(item.message)}")
 
 
@@ -87,7 +87,7 @@ def _namespace(space: NamespaceProbe) -> tuple[str, ...]:
 
 
 def size(count: float) -> str:
-    """Bytes, in a unit that fits."""
+    """Return bytes in a unit that fits."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000 or unit == "GB":
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -96,7 +96,7 @@ def size(count: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """Seconds, in a unit that fits."""
+    """Return seconds in a unit that fits."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

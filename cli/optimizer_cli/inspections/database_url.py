@@ -1,4 +1,4 @@
-"""Where a database is and how to log in, from a URL."""
+"""The address of a database and its log-in, from a URL."""
 
 import ipaddress
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ _UNENCRYPTED = ("disable", "disabled", "off", "false")
 
 
 class BadUrl(ValueError):
-    """The URL does not say which database is meant; the message does not repeat it, as it may hold a password."""
+    """The URL does not identify a database; the message does not repeat it, because it may contain a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,15 @@ class DatabaseUrl:
 
     @classmethod
     def parse(cls, url: str, tls: str | None = None) -> "DatabaseUrl":
-        """Of `scheme://[user[:password]@]host[:port][/database][?sslmode=disable]`; BadUrl. `tls`: verify or off;
-        None: as the URL says, else verify unless the host is this machine."""
+        """Read `scheme://[user[:password]@]host[:port][/database][?sslmode=disable]`; raises BadUrl.
+
+        `tls`: verify or off; None: as in the URL, else verify unless the host is this machine.
+        """
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as wrong:
-            raise BadUrl(f"that is no URL of a database: {wrong}") from wrong
+            raise BadUrl(f"this is no URL of a database: {wrong}") from wrong
         if parts.scheme not in _ENGINES:
             raise BadUrl("the URL must begin with postgresql://, mysql:// or mariadb://")
         if not host:
@@ -47,17 +49,17 @@ class DatabaseUrl:
         user = unquote(parts.username or ("postgres" if engine == "postgresql" else "root"))
         database = unquote(parts.path.removeprefix("/")) or (user if engine == "postgresql" else "")
         query = parse_qs(parts.query)
-        asked = (query.get("sslmode") or query.get("ssl-mode") or query.get("ssl") or [""])[0].lower()
-        encrypted = tls == "verify" if tls else not (asked in _UNENCRYPTED or (not asked and _is_here(host)))
+        mode = (query.get("sslmode") or query.get("ssl-mode") or query.get("ssl") or [""])[0].lower()
+        encrypted = tls == "verify" if tls else not (mode in _UNENCRYPTED or (not mode and _is_here(host)))
         return cls(engine, Address(host, port or usual_port), user, unquote(parts.password or ""), database, encrypted)
 
     @property
     def where(self) -> str:
-        """Host and port."""
+        """Return host and port."""
         return f"{self.address.host}:{self.address.port}"
 
     def at(self, host: str) -> "DatabaseUrl":
-        """The same at `host` or `host:port`; BadUrl."""
+        """Return the same database at `host` or `host:port`; raises BadUrl."""
         try:
             parts = urlsplit(f"//{host}")
             name, port = parts.hostname, parts.port

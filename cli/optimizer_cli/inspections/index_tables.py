@@ -1,4 +1,4 @@
-"""What was found in a database, as tables for people."""
+"""The findings in a database as tables."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _WORDS = {Action.ASK: "decide", Action.OPTIMIZE_TABLE: "optimize", Action.CLEAN_
 _COLOUR = {"low": "green", "medium": "yellow", "high": "red"}
 _NOT_READ = {
     "usage": "how often indexes are used",
-    "statements": "which statements there are",
+    "statements": "statements",
     "sizes": "sizes and statistics of indexes",
     "table_statistics": "how much tables have changed",
     "column_statistics": "statistics of columns",
@@ -22,7 +22,7 @@ _NOT_READ = {
 
 
 def show(nodes: Sequence[Catalog], findings: Sequence[Finding], out: Console) -> None:
-    """What to do, what is kept and why, and what could not be read."""
+    """Print proposed changes, kept indexes with the reason, and facts that could not be read."""
     server = nodes[0].server
     version = ".".join(map(str, server.version))
     count = f"{len(nodes[0].indexes):,} indexes of {len(nodes[0].tables):,} tables"
@@ -32,7 +32,7 @@ def show(nodes: Sequence[Catalog], findings: Sequence[Finding], out: Console) ->
     if todo:
         freed = sum(finding.saves_bytes or 0 for finding in todo if finding.action is not Action.CREATE)
         title = f"To do: {len(todo)}" + (f", {size(freed)} to be freed" if freed else "")
-        table = Table("what", "where", "size", "risk", "why", title=title, title_justify="left")
+        table = Table("change", "table and index", "size", "risk", "reason", title=title, title_justify="left")
         for finding in todo:
             risk = f"[{_COLOUR[finding.risk.value]}]{finding.risk.value}[/]"
             what = _WORDS.get(finding.action, finding.action.value)
@@ -42,7 +42,9 @@ def show(nodes: Sequence[Catalog], findings: Sequence[Finding], out: Console) ->
         out.print("Nothing to do.")
     kept = [finding for finding in findings if finding.action is Action.NONE]
     if kept:
-        table = Table("what", "where", "size", "why it is kept", title=f"Kept: {len(kept)}", title_justify="left")
+        table = Table(
+            "finding", "table and index", "size", "reason to keep it", title=f"Kept: {len(kept)}", title_justify="left"
+        )
         for finding in kept:
             words = finding.kept_because or finding.reason
             kind = finding.kind.value.replace("_", " ")
@@ -51,7 +53,7 @@ def show(nodes: Sequence[Catalog], findings: Sequence[Finding], out: Console) ->
     for node in nodes:
         for name, why in node.not_read.items():
             what = _NOT_READ.get(name, name)
-            out.print(f"Not known of {node.server.node}: {what} ({why}).", markup=False, highlight=False)
+            out.print(f"Not read on {node.server.node}: {what} ({why}).", markup=False, highlight=False)
 
 
 def _where(finding: Finding) -> str:
@@ -65,5 +67,5 @@ def _why(finding: Finding) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes for people."""
+    """Return a size as text, empty if it is not known."""
     return "" if count is None else data_size(count)

@@ -1,4 +1,4 @@
-"""`optimizer inspect indexes`: what is superfluous, missing or worn in a database, and why the rest is kept."""
+"""`optimizer inspect indexes`: superfluous, unused, missing and bloated indexes, and reasons to keep the others."""
 
 import json
 import ssl
@@ -24,13 +24,11 @@ FOUND = 3
 _READ_WITHIN_S = 120.0
 
 
-class CannotLook(RuntimeError):
-    """Why a database could not be looked at, in one line."""
+class CannotRead(RuntimeError):
+    """A database cannot be read; the message is one line."""
 
 
-@click.command(
-    epilog="Ends with 1 if the database cannot be looked at, and with --check with 3 if something is to be done."
-)
+@click.command(epilog="Ends with 1 if the database cannot be read, and with --check with 3 if a change is recommended.")
 @click.option(
     "--url",
     "--dsn",
@@ -47,7 +45,9 @@ class CannotLook(RuntimeError):
     metavar="HOST[:PORT]",
     help="A replica, same user and database: an index that only it uses is in use. Repeat it for each.",
 )
-@click.option("--tls", type=click.Choice(["verify", "off"]), help="Default: verify, off for this machine.")
+@click.option(
+    "--tls", type=click.Choice(["verify", "off"]), help="TLS of the connection. Default: verify; off for this machine."
+)
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Certificates to trust (PEM).")
 @click.option(
     "--days",
@@ -56,7 +56,7 @@ class CannotLook(RuntimeError):
     show_default=True,
     help="Days without a read on every node before an index counts as unused.",
 )
-@click.option("--check", is_flag=True, help="End with 3 if something is to be done.")
+@click.option("--check", is_flag=True, help="End with 3 if a change is recommended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     url: str,
@@ -67,15 +67,15 @@ def command(
     check: bool,
     as_json: bool,
 ) -> None:
-    """Look at the indexes of a database: what is superfluous, unused, missing or worn, and why the rest is kept.
+    """Show superfluous, unused, missing and bloated indexes, and the reasons to keep the others.
 
-    Reads the catalog and the server's statistics, with PostgreSQL's pgstattuple also the pages of indexes that seem
-    bloated; no rows of a table; with short waits. Nothing is changed.
+    Read the catalog and the statistics of the server, and with PostgreSQL's pgstattuple the pages of indexes that seem
+    bloated; no rows of tables. Queries wait for locks only briefly. Read-only.
     """
     try:
         writer = DatabaseUrl.parse(url, tls)
         nodes = [_read(node, ca_file) for node in (writer, *(writer.at(host) for host in replicas))]
-    except (BadUrl, CannotLook) as error:
+    except (BadUrl, CannotRead) as error:
         if as_json:
             click.echo(json.dumps({"error": str(error)}))
         raise click.ClickException(str(error)) from error
@@ -88,24 +88,24 @@ def command(
 
 
 def _read(node: DatabaseUrl, ca_file: str | None) -> Catalog:
-    """CannotLook, whatever the cause, in one line and without the password."""
+    """Read the catalog; raises CannotRead for any cause, in one line and without the password."""
     context = _tls(node, ca_file)
     try:
         connection: Any = connect(
             Login(node.engine, node.database, node.address, node.user, node.password, context, _READ_WITHIN_S)
         )
-    except (DatabaseUnreachable, AccessDenied) as refused:
-        raise CannotLook(_one_line(refused)) from refused
+    except (DatabaseUnreachable, AccessDenied) as failed:
+        raise CannotRead(_one_line(failed)) from failed
     try:
         return _catalog(node, connection)
     except (DatabaseError, InterfaceError, MySQLError, OSError, ValueError, LookupError) as failed:
-        raise CannotLook(f"{node.where} cannot be looked at: {_one_line(failed)}") from failed
+        raise CannotRead(f"{node.where} cannot be read: {_one_line(failed)}") from failed
     finally:
         close(connection)
 
 
 def _catalog(node: DatabaseUrl, connection: Any) -> Catalog:
-    """Only the driver and reader of this engine are loaded."""
+    """Read the catalog, loading only the driver and reader of its engine."""
     if node.engine == "postgresql":
         from optimizer.indexes.postgresql.look import look
 
@@ -121,11 +121,11 @@ def _tls(node: DatabaseUrl, ca_file: str | None) -> ssl.SSLContext | None:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (ssl.SSLError, OSError) as unusable:
-        raise CannotLook(f"{ca_file} holds no certificates: {unusable}") from unusable
+        raise CannotRead(f"{ca_file} holds no certificates: {unusable}") from unusable
 
 
 def _one_line(error: BaseException) -> str:
-    """The server's own words: PostgreSQL's driver gives a dictionary, MySQL's a number and a text."""
+    """Return the server's message: PostgreSQL's driver gives a dictionary, MySQL's a number and a text."""
     first = error.args[0] if error.args else ""
     if isinstance(first, dict):
         return f"{first.get('M')} ({first.get('C')})"

@@ -1,4 +1,4 @@
-"""Memory requests: `{"architecture", "memory_mb", "observed": {"1024": {"mean_duration_ms", "invocations"}},
+"""Plans of memory sizes: `{"architecture", "memory_mb", "observed": {"1024": {"mean_duration_ms", "invocations"}},
 "allowed_mb", "goal", "max_slowdown", "changes_left"}` to `{"memory_mb", "reason", "predicted"}`.
 
 `observed` holds the sizes in the order in which the function ran at them; `max_slowdown` is relative to the first.

@@ -1,4 +1,4 @@
-"""`optimizer plan ttl`: what a TTL would give, and TTLs for a memory budget, from accesses seen so far."""
+"""`optimizer plan ttl`: hit ratios of TTLs, and TTLs for a memory budget, from recorded accesses."""
 
 import math
 from typing import Any, TypeGuard
@@ -20,7 +20,10 @@ from optimizer_cli.json_lines import UnusableRequest
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """`predict`: hit ratio of each of `ttls_s`. `allocate`: a TTL for each namespace. Raises UnusableRequest."""
+    """Return the hit ratio of each of `ttls_s` (`predict`) or a TTL for each namespace (`allocate`).
+
+    Raises UnusableRequest.
+    """
     kind = request.get("kind")
     if kind == "predict":
         return _predict(request)

@@ -1,4 +1,4 @@
-"""Warm-up plans over JSON lines: the protocol of a planner that is asked every few hours."""
+"""Warm-up plans over JSON lines, for a planner that is called every few hours."""
 
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ LONGEST_HOURS = 48
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The plan for one request, as `{"pings": [[minute, count]], "provisioned": [[first, end, count]], "reason",
+    """Return the plan for one request, as `{"pings": [[minute, count]], "provisioned": [[first, end, count]], "reason",
     "expected_cold_starts", "expected_cold_starts_unwarmed", "expected_idle_minutes"}`, minutes after `from`.
 
-    UnusableRequest where a field is missing or cannot be read.
+    Raises UnusableRequest if a field is missing or cannot be read.
     """
     most = request.get("max_environments")
     made = plan_warmups(
@@ -73,7 +73,7 @@ def _number(request: dict[str, Any], field: str, least: float, most: float) -> f
 
 
 def _series(request: dict[str, Any], field: str) -> Floats:
-    """Counts; null is a period of which nothing is known."""
+    """Read counts; null is a period without data."""
     values = request.get(field, [])
     try:
         series = np.array(values, np.float64)

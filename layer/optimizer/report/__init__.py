@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from optimizer.report.review_run import publish_review as publish_review
     from optimizer.report.style import BASE_STYLE as BASE_STYLE
     from optimizer.report.summary import Line as Line, line as line
-    from optimizer.report.text import reason as reason, saves_or_costs as saves_or_costs, sentence as sentence
+    from optimizer.report.text import (
+        last_message as last_message,
+        reason as reason,
+        saves_or_costs as saves_or_costs,
+        sentence as sentence,
+        status_words as status_words,
+    )
     from optimizer.report.write_pages import render_part as render_part
 else:
     __getattr__ = lazy_exports(
@@ -39,9 +45,11 @@ else:
                 "line",
             ),
             "text": (
+                "last_message",
                 "reason",
                 "saves_or_costs",
                 "sentence",
+                "status_words",
             ),
             "write_pages": ("render_part",),
         },

@@ -178,7 +178,7 @@ def _environment() -> Environment:
         "number": _number,
         "page": _page,
         "reason": text.reason,
-        "message": text.message,
+        "message": text.last_message,
         "share": lambda share: f"{share:.0%}",
         "short": lambda target: target.rsplit(":function:", 1)[-1],
         "by_hour": lambda timetable: Timetable.from_document(timetable).words(),

@@ -87,7 +87,7 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
 
 def change_body(shown: Line) -> str:
     """Return the text of the mail about the outcome of a single change."""
-    outcome = f"Outcome: {status_words(shown.status)}. {capitalized(message(shown))}".rstrip()
+    outcome = f"Outcome: {status_words(shown.status)}. {capitalized(last_message(shown))}".rstrip()
     parts = [f"{shown.target}: {shown.what}.", sentence(reason(shown)), sentence(outcome)]
     return "\n".join(wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
@@ -143,7 +143,7 @@ def _cut(lines: list[str]) -> list[str]:
 def _item(shown: Line) -> str:
     parts = [f"{shown.target}: {shown.what}"]
     parts += [capitalized(f"{saves_or_costs(shown.usd_month)} a month")] if shown.usd_month else []
-    parts += [reason(shown), capitalized(message(shown))]
+    parts += [reason(shown), capitalized(last_message(shown))]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
     return f"- {' '.join(sentence(part) for part in parts if part)}{rule}"
 
@@ -159,7 +159,7 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:] if is_word else text
 
 
-def message(shown: Line) -> str:
+def last_message(shown: Line) -> str:
     """Return the last message about a change; that the policy allowed it is no news once it is applied."""
     # Records of an earlier version begin with the second text.
     return "" if shown.message.startswith((PASSES, "Within every guardrail")) else shown.message
