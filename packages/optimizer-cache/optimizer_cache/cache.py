@@ -1,4 +1,4 @@
-"""Cache-aside and write-through by namespace. A failing cache costs time, never an answer."""
+"""Cache-aside and write-through by namespace. A failing cache delays an answer, and never prevents it."""
 
 import json
 import random
@@ -21,7 +21,7 @@ _CACHE_FAILED = (redis.RedisError, OSError)
 
 
 class NoTimeout(ValueError):
-    """The client waits for the cache without a limit, so no call could be answered in time."""
+    """The client has no socket_timeout, so no call could be sure of an answer in time."""
 
 
 def _encode(value: Any) -> bytes:
@@ -30,8 +30,12 @@ def _encode(value: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """How one kind of value is kept. jitter: share by which TTLs are shortened at random; beta: eagerness of early
-    recomputation (0 for none); local_age_s: how long a value may also be kept in the process (0 for not at all)."""
+    """The way in which one kind of value is kept.
+
+    `jitter` is the share by which TTLs are shortened at random. `beta` is the eagerness of early recomputation, 0 for
+    none. A value may also be kept in the process for `local_age_s` seconds, 0 for not at all; `local_entries` limits
+    the number of these.
+    """
 
     bounds: Bounds
     jitter: float = 0.1
@@ -43,16 +47,18 @@ class Namespace:
 
 
 def connect(url: str, timeout_s: float = 0.1, **options: Any) -> redis.Redis:
-    """A redis-py client for `Cache`, by which a read is late by at most `timeout_s`: one wait (to connect, for a reply)
-    gets a quarter of it, and after two waits' worth a read asks the cache nothing more. A connection that the server
-    closed is opened again once, a timeout is not repeated."""
+    """Return a redis-py client for `Cache`, with which the cache delays a read by at most `timeout_s`.
+
+    One wait, to connect or for a reply, gets a quarter of it. After the time of two waits a read asks the cache nothing
+    more. A connection that the server closed is opened again once; a timeout is not repeated.
+    """
     wait = timeout_s / 4
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     settings: dict[str, Any] = {
         "socket_timeout": wait,
         "socket_connect_timeout": wait,
         "retry": retry,
-        # Naming the library and choosing the protocol would be waits of their own on each new connection.
+        # Naming the library and choosing the protocol would cost waits of their own on each new connection.
         "protocol": 2,
         "driver_info": None,
         **options,
@@ -87,10 +93,12 @@ class Cache:
         pause_s: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """fetch: reads the published TTLs (see `from_ssm`). The client must give bytes. Raises NoTimeout."""
+        """`fetch` reads the published TTLs (see `from_ssm`). The client must return bytes. Raises NoTimeout."""
         wait_s = client.connection_pool.connection_kwargs.get("socket_timeout")
         if wait_s is None:
-            raise NoTimeout("give the client a socket_timeout, or make it with optimizer_cache.connect")
+            raise NoTimeout(
+                "the client has no socket_timeout: set one, or create the client with optimizer_cache.connect"
+            )
         self.parameter = TtlParameter({name: space.bounds for name, space in namespaces.items()}, fetch)
         self._client = client
         self._version_age_s = version_age_s
@@ -104,7 +112,10 @@ class Cache:
         }
 
     def read(self, namespace: str, key: str, load: Callable[[], Any]) -> Any:
-        """The value from the process, the cache, or `load`, which is then stored. What `load` raises is raised."""
+        """Return the value from the process, the cache, or `load`, and store a loaded value.
+
+        An exception of `load` reaches the caller.
+        """
         space = self._spaces[namespace]
         now = self._clock()
         if space.local is not None:
@@ -127,18 +138,21 @@ class Cache:
                 return value
         started = time.perf_counter()
         if started - asked > 2 * self._wait_s:
-            # Slow, though it answers: this call has waited enough.
+            # The cache answers, but slowly: this call has waited long enough.
             name = None
         value = load()
         compute_s = time.perf_counter() - started
         payload = space.namespace.encode(value)
         space.measure.loaded(key, compute_s, payload, early=early)
-        # Under the name from before the load: a value that a `forget_all` overtook must not enter the new version.
+        # The name is from before the load, so that a value that `forget_all` overtook does not enter the new version.
         self._store(namespace, space, key, name, value, payload, compute_s)
         return value
 
     def write(self, namespace: str, key: str, value: Any, store: Callable[[Any], None]) -> None:
-        """Store at the origin with `store`, then in the cache. What `store` raises is raised, the cache untouched."""
+        """Store at the origin with `store`, then in the cache.
+
+        An exception of `store` reaches the caller and leaves the cache untouched.
+        """
         space = self._spaces[namespace]
         started = time.perf_counter()
         store(value)
@@ -149,7 +163,7 @@ class Cache:
         self._store(namespace, space, key, name, value, space.namespace.encode(value), compute_s)
 
     def forget(self, namespace: str, key: str) -> bool:
-        """Drop one value; False when the cache could not be told, so that its TTL has to end it."""
+        """Drop one value. Return False if the cache could not be reached; the value then stays until its TTL ends."""
         space = self._spaces[namespace]
         if space.local is not None:
             space.local.drop(key)
@@ -157,7 +171,10 @@ class Cache:
         return name is not None and self._try(space, lambda: self._client.delete(name), force=True) is not ABSENT
 
     def forget_all(self, namespace: str) -> bool:
-        """Give the namespace a new version, so that nothing stored before is read again; False as for `forget`."""
+        """Give the namespace a new version, so that nothing stored before is read again.
+
+        Return False if the cache could not be reached.
+        """
         space = self._spaces[namespace]
         version = secrets.token_hex(6)
         if self._try(space, lambda: self._client.set(space.prefix + "version", version), force=True) is ABSENT:
@@ -166,11 +183,13 @@ class Cache:
         return True
 
     def flush(self, every_s: float = 60.0) -> list[str]:
-        """Lines for the log: metrics and samples of the namespaces whose last flush was `every_s` ago (a busy one's
-        sooner). Call it at the end of every invocation; 0 flushes now."""
+        """Return lines for the log: metrics and samples of the namespaces whose last flush was `every_s` ago.
+
+        A busy namespace is flushed sooner, and `every_s` of 0 flushes now. Call this at the end of every invocation.
+        """
         now = self._clock()
         due = [(name, space) for name, space in self._spaces.items() if space.measure.due(now, every_s)]
-        # Read here too: a process that meets hits alone stores nothing, and would name its old version for ever.
+        # A process with hits alone stores nothing, so without this read it would report its old version for ever.
         ttls = self.parameter.ttls() if due else self.parameter.current
         found = []
         for name, space in due:
@@ -178,7 +197,7 @@ class Cache:
         return found
 
     def _look_up(self, space: _Space, name: str | None) -> tuple[Entry | None, Any]:
-        # The hot path: `_try` without its closure.
+        # This is the hot path, so it does the work of `_try` without a closure.
         if name is None or (self._paused_until and time.monotonic() < self._paused_until):
             return None, None
         try:
@@ -192,7 +211,7 @@ class Cache:
             entry = Entry.unpack(stored)
             return entry, space.namespace.decode(entry.payload)
         except ValueError:
-            # Another writer's value, or one of an older format of this application: load it anew.
+            # Another writer or an older format of this application stored the value, so it is loaded again.
             return None, None
 
     def _store(
@@ -210,7 +229,7 @@ class Cache:
             space.local.put(key, value, self._clock() + min(space.namespace.local_age_s, left_s))
 
     def _name(self, space: _Space, key: str, *, force: bool = False) -> str | None:
-        """The key's name in the cache, or None when the namespace's version cannot be read."""
+        """Return the key's name in the cache, or None if the namespace's version cannot be read."""
         if (
             time.monotonic() >= space.version_until
             and self._try(space, lambda: self._read_version(space), force=force) is ABSENT
@@ -219,7 +238,7 @@ class Cache:
         return f"{space.prefix}{space.version}:{key}"
 
     def _read_version(self, space: _Space) -> None:
-        # A version that was lost (flushed, evicted) is replaced by a new one, so that no older entry comes back.
+        # A lost version (flushed, evicted) is replaced by a new one, so that no older entry comes back.
         found = self._client.get(space.prefix + "version")
         if found is None:
             self._client.set(space.prefix + "version", secrets.token_hex(6), nx=True)
@@ -233,8 +252,11 @@ class Cache:
         space.version_until = time.monotonic() + self._version_age_s
 
     def _try(self, space: _Space, call: Callable[[], Any], *, force: bool = False) -> Any:
-        """What the cache answers, or ABSENT when it fails; it is then left alone for a while (unless forced), so that
-        a slow cache delays one call and not every one."""
+        """Return the cache's answer, or ABSENT if it fails.
+
+        After a failure the cache is not asked for `pause_s` (unless forced), so that a slow cache delays one call and
+        not every one.
+        """
         if not force and self._paused_until and time.monotonic() < self._paused_until:
             return ABSENT
         try:

@@ -1,4 +1,4 @@
-"""When to store, for how long, and when to compute a value again before it expires."""
+"""Pack stored values, shorten their TTLs at random, and recompute hot ones before they expire."""
 
 import math
 import struct
@@ -9,24 +9,26 @@ _MAGIC = b"o1"
 
 
 class ForeignValue(ValueError):
-    """What lies under the key was not stored by this library."""
+    """The value under the key was not stored by this library."""
 
 
 class Entry(NamedTuple):
-    """A stored value: when it expires (Unix time) and how long it took to compute. A tuple, because one is made for
-    every hit and a frozen dataclass takes four times as long."""
+    """A stored value with the Unix time at which it expires and the seconds that it took to compute.
+
+    It is a tuple, because one is made for every hit and a frozen dataclass takes four times as long.
+    """
 
     expires_at: float
     compute_s: float
     payload: bytes
 
     def pack(self) -> bytes:
-        """As stored."""
+        """Return the bytes to store."""
         return _HEADER.pack(_MAGIC, self.expires_at, self.compute_s) + self.payload
 
     @classmethod
     def unpack(cls, stored: bytes) -> "Entry":
-        """From what was stored. Raises ForeignValue."""
+        """Return the entry from its stored bytes. Raises ForeignValue."""
         if len(stored) < _HEADER.size or stored[:2] != _MAGIC:
             raise ForeignValue("the value under this key has another format")
         _, expires_at, compute_s = _HEADER.unpack_from(stored)
@@ -34,17 +36,19 @@ class Entry(NamedTuple):
 
 
 def jittered_ms(ttl_s: float, jitter: float, draw: float) -> int:
-    """Milliseconds to store for: the TTL, shortened by up to the share `jitter`. Never longer, so that the TTL stays
-    the oldest age that is served. draw: uniform in [0, 1)."""
+    """Return the milliseconds to store a value for: the TTL, shortened by up to the share `jitter`.
+
+    It is never longer, so that the TTL stays the oldest age that is served. `draw` is uniform in [0, 1).
+    """
     return max(1, round(ttl_s * (1 - jitter * draw) * 1000))
 
 
 def recompute_early(left_s: float, compute_s: float, beta: float, draw: float) -> bool:
-    """Whether this reader computes the value again although `left_s` are left.
+    """Return True if this reader computes the value again although `left_s` are left.
 
     XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): now - delta * beta * ln(draw) >= expiry, which happens with
-    probability exp(-left / (beta * delta)). draw: uniform in (0, 1].
+    probability exp(-left / (beta * delta)). `draw` is uniform in (0, 1].
     """
-    # A draw is at least 2^-53, whose logarithm is above -37: most hits need no logarithm.
+    # A draw is at least 2^-53, whose logarithm is above -37, so most hits need no logarithm.
     eager_s = compute_s * beta
     return left_s <= 37 * eager_s and left_s <= -eager_s * math.log(draw)

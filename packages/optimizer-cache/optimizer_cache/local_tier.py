@@ -1,4 +1,4 @@
-"""Values kept in the process, for a bounded time and in a bounded number."""
+"""Keep values in the process, for a bounded time and in a bounded number."""
 
 import threading
 from collections import OrderedDict
@@ -8,7 +8,7 @@ ABSENT = object()
 
 
 class LocalTier:
-    """The most recently used values, each until its own end. Safe to share between threads."""
+    """Keeps the most recently used values, each until its own end. Threads may share it."""
 
     def __init__(self, entries: int) -> None:
         self._entries = entries
@@ -16,7 +16,7 @@ class LocalTier:
         self._lock = threading.Lock()
 
     def get(self, key: str, now: float) -> Any:
-        """The value, or ABSENT."""
+        """Return the value, or ABSENT."""
         with self._lock:
             found = self._values.get(key)
             if found is None:
@@ -36,6 +36,6 @@ class LocalTier:
                 self._values.popitem(last=False)
 
     def drop(self, key: str) -> None:
-        """Forget one."""
+        """Forget one value."""
         with self._lock:
             self._values.pop(key, None)

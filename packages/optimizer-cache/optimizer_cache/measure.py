@@ -1,4 +1,4 @@
-"""What each namespace does: counters, and the reads of a sample of its keys from which any TTL can be replayed."""
+"""Measure each namespace: counters, and the reads of a sample of its keys, from which any TTL can be replayed."""
 
 import json
 import threading
@@ -8,28 +8,28 @@ from typing import Any
 from optimizer_cache.sketch import SpaceSaving
 
 _FULL = 2**64
-# Reads that are worked off together; few enough that the call that does it is late by a fraction of a millisecond.
+# This many reads are digested together: few enough to delay the call that does it by a fraction of a millisecond.
 _TOGETHER = 128
-# In every record, so that one filter finds them all in a log.
+# Every record holds this word, so that one filter finds them all in a log.
 _SOURCE = "OptimizerCache"
 
 
 def fingerprint(key: str) -> int:
-    """64 bits that stand for a key; uniform, the same in every process, and not the key's name."""
+    """Return 64 bits that stand for a key: uniform, the same in every process, and not the key's name."""
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
 
 
 class NamespaceMeasure:
-    """One namespace between two flushes.
+    """Measures one namespace between two flushes.
 
-    All reads are kept until there are `most_reads` or the flush comes. Only then is it decided which keys are the
-    busiest, and of the others those are kept whose fingerprint lies below `rate` (halved as often as it takes).
-    So a sample is complete for its keys from its beginning, however young the process is.
+    All reads are kept until there are `most_reads` of them or the flush comes. Only then the busiest keys are chosen.
+    Of the other keys, those stay whose fingerprint lies below `rate`, which is halved as often as needed. A sample is
+    therefore complete for its keys from its beginning, however young the process is.
     """
 
     def __init__(self, now: float, rate: float = 0.1, busiest: int = 100, most_reads: int = 5000) -> None:
         if not 0 < rate <= 1:
-            raise ValueError(f"a rate lies in (0, 1], not {rate}")
+            raise ValueError(f"rate must lie in (0, 1], not {rate}")
         self._lock = threading.Lock()
         self._rate, self._busiest, self._most_reads = rate, busiest, most_reads
         self._sketch: SpaceSaving[int] = SpaceSaving(4 * busiest)
@@ -49,7 +49,7 @@ class NamespaceMeasure:
         self.load_s = 0.0
 
     def read(self, key: str, now: float, *, hit: bool, local: bool = False) -> None:
-        """One read, and whether the cache (or the process's own tier) had the value."""
+        """Count one read, a hit if the cache or (`local`) the process itself had the value."""
         with self._lock:
             if hit:
                 self.hits += 1
@@ -61,15 +61,17 @@ class NamespaceMeasure:
                 self._digest()
 
     def _digest(self) -> None:
-        """Sketch and log of the reads since the last time. Many together cost less than one by one, and a key that is
-        read more than once among them is hashed once."""
+        """Add the latest reads to the sketch and to the log.
+
+        Many together cost less than one by one, and a key that is read more than once among them is hashed once.
+        """
         marks: dict[str, int] = {}
         sketch, turn = self._sketch, self._turn
         for now, key in self._reads:
             mark = marks.get(key)
             if mark is None:
                 mark = marks[key] = fingerprint(key)
-            # One in four is enough to know the busiest, and keeps a read under its budget of microseconds.
+            # One read in four is enough to know the busiest keys, and keeps a read within its budget of microseconds.
             turn = (turn + 1) & 3
             if not turn:
                 sketch.add(mark)
@@ -81,7 +83,7 @@ class NamespaceMeasure:
         self._reads.clear()
 
     def loaded(self, key: str, load_s: float, payload: bytes, *, early: bool) -> None:
-        """One value computed at the origin."""
+        """Count one value that was computed at the origin."""
         mark = fingerprint(key)
         with self._lock:
             self.loads += 1
@@ -99,7 +101,7 @@ class NamespaceMeasure:
                 self._payloads[mark] = digest
 
     def failed(self) -> None:
-        """One call of the cache that failed."""
+        """Count one failed call of the cache."""
         with self._lock:
             self.failures += 1
 
@@ -111,13 +113,15 @@ class NamespaceMeasure:
         while len(self._log) > self._most_reads // 2 and self._below > 1:
             self._below //= 2
             if self._below < self._rate * _FULL / 8:
-                # The busiest alone are too many: they become keys like any other.
+                # The busiest keys alone are too many, so they become keys like any other.
                 self._exact = frozenset()
             self._drop_above()
 
     def _follow(self) -> None:
-        """Those followed before, as long as they are still seen, and then the busiest: a key that is followed now and
-        then is worth nothing to who puts the samples together."""
+        """Follow the keys followed before, as long as they are still seen, and then the busiest.
+
+        A key that is followed only now and then is of no use when the samples of many processes are merged.
+        """
         still = [mark for mark in self._exact if mark in self._sketch]
         busiest = [mark for mark, _ in self._sketch.top(self._busiest) if mark not in self._exact]
         self._exact = frozenset([*still, *busiest][: self._busiest])
@@ -126,14 +130,18 @@ class NamespaceMeasure:
         self._log = [row for row in self._log if row[1] < self._below or row[1] in self._exact]
 
     def due(self, now: float, every_s: float) -> bool:
-        """Whether to flush: after `every_s`, or after a sixth of it when the log has filled up, because then the
-        sample gets thinner the longer it waits."""
+        """Return True if it is time to flush: after `every_s`, or after a sixth of it once the log has filled up.
+
+        From then on the sample gets thinner the longer it waits.
+        """
         waited = now - self._since
         return waited >= every_s or (self._thinned and waited >= every_s / 6)
 
     def flush(self, name: str, ttl_version: int, ttl_s: float, now: float) -> list[dict[str, Any]]:
-        """The metrics (CloudWatch embedded metric format) and the sample since the last flush; nothing for nothing.
-        ttl_version, ttl_s: the TTL in force, within the bounds compiled in."""
+        """Return the metrics (CloudWatch embedded metric format) and the sample since the last flush, if any.
+
+        `ttl_version` and `ttl_s` describe the TTL in force, within the bounds compiled in.
+        """
         with self._lock:
             if not (self.hits or self.misses or self.loads or self.failures):
                 return []
@@ -144,7 +152,7 @@ class NamespaceMeasure:
                     self._follow()
                     self._drop_above()
                 records.append({"source": _SOURCE, "cache_sample": self._sample(name, ttl_version, ttl_s, now)})
-            # What was busy long ago gives way, and what is busy stays, so that windows and processes follow the same.
+            # Formerly busy keys give way and busy keys stay, so that windows and processes follow the same keys.
             self._sketch.halve()
             self._clear(now)
             return records
@@ -196,5 +204,5 @@ class NamespaceMeasure:
 
 
 def lines(records: list[dict[str, Any]]) -> list[str]:
-    """Each record as one line of JSON for the log."""
+    """Return each record as one line of JSON for the log."""
     return [json.dumps(record, separators=(",", ":")) for record in records]

@@ -1,15 +1,18 @@
-"""The busiest keys in bounded memory."""
+"""Find the busiest keys in bounded memory."""
 
 from collections.abc import Hashable
 
 
 class SpaceSaving[K: Hashable]:
-    """Space-Saving (Metwally, Agrawal, El Abbadi, ICDT 2005): any key with more than accesses / capacity is held, and
-    each count is at most the smallest count too high. O(1) a key: keys lie in buckets of equal counts."""
+    """Space-Saving (Metwally, Agrawal, El Abbadi, ICDT 2005).
+
+    Any key with more than accesses / capacity is held, and each count is too high by at most the smallest count. An
+    access costs O(1), because keys lie in buckets of equal counts.
+    """
 
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
-            raise ValueError(f"a sketch holds at least 1 key, not {capacity}")
+            raise ValueError(f"the capacity of a sketch must be at least 1 key, not {capacity}")
         self._capacity = capacity
         self._count: dict[K, int] = {}
         self._buckets: dict[int, dict[K, None]] = {}
@@ -37,11 +40,11 @@ class SpaceSaving[K: Hashable]:
         return key in self._count
 
     def top(self, n: int) -> list[tuple[K, int]]:
-        """The n keys with the highest counts, busiest first."""
+        """Return the n keys with the highest counts, busiest first."""
         return sorted(self._count.items(), key=lambda item: -item[1])[:n]
 
     def halve(self) -> None:
-        """Let the past count half; what comes to nothing goes."""
+        """Halve all counts, and drop the keys whose count becomes 0."""
         counts = {key: count // 2 for key, count in self._count.items() if count > 1}
         self._count, self._buckets = {}, {}
         for key, count in counts.items():

@@ -1,10 +1,10 @@
-"""The TTLs that are published from outside: read now and then, checked, bounded, and kept when they cannot be read.
+"""Read the TTLs that are published from outside, check and bound them, and keep the last good ones.
 
 The document, in SSM Parameter Store or AppConfig:
 
     {"version": 7, "ttl_s": {"price": 120, "stock": 15}, "previous": {"version": 6, "ttl_s": {...}}}
 
-`previous` is for people and for taking a change back; nothing here reads it.
+`previous` is for people and for rolling a change back; this library does not read it.
 """
 
 import json
@@ -27,12 +27,12 @@ class ParameterUnavailable(Exception):
 
 
 class UnusableParameter(ValueError):
-    """What was published is no TTL document."""
+    """The published text is not a TTL document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A namespace as its team compiled it in: the TTL until another is published, and what none may pass."""
+    """The TTL of a namespace until one is published, and the bounds of every TTL, as its team compiled them in."""
 
     ttl_s: float
     min_ttl_s: float
@@ -40,29 +40,35 @@ class Bounds:
 
     def __post_init__(self) -> None:
         if not 0 < self.min_ttl_s <= self.ttl_s <= self.max_ttl_s < math.inf:
-            raise ValueError(f"0 < {self.min_ttl_s} <= {self.ttl_s} <= {self.max_ttl_s} < infinity does not hold")
+            raise ValueError(
+                "0 < min_ttl_s <= ttl_s <= max_ttl_s < infinity must hold, "
+                f"not {self.min_ttl_s}, {self.ttl_s} and {self.max_ttl_s}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Ttls:
-    """One version of all TTLs, within their bounds. Version 0 is the compiled-in one."""
+    """One version of all TTLs, within their bounds. Version 0 holds those compiled in."""
 
     version: int
     ttl_s: Mapping[str, float]
 
 
 def parse(document: "str | bytes", bounds: Mapping[str, Bounds]) -> Ttls:
-    """TTLs of the known namespaces, each brought within its bounds; one that the document does not name keeps its
-    compiled-in TTL. Raises UnusableParameter for anything that is not a TTL document."""
+    """Return the TTLs of the known namespaces, each brought within its bounds.
+
+    A namespace that the document does not name keeps its compiled-in TTL. Raises UnusableParameter for anything but a
+    TTL document.
+    """
     try:
         read = json.loads(document)
     except ValueError as error:
-        raise UnusableParameter(f"not JSON: {error}") from error
+        raise UnusableParameter(f"the document is not JSON: {error}") from error
     if not isinstance(read, dict) or not isinstance(read.get("ttl_s"), dict):
-        raise UnusableParameter("ttl_s is an object of namespaces and seconds")
+        raise UnusableParameter("ttl_s must be an object of namespaces and seconds")
     version = read.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise UnusableParameter(f"version is a whole number above 0, not {version!r}")
+        raise UnusableParameter(f"version must be a whole number above 0, not {version!r}")
     return Ttls(version, {name: _bounded(name, read["ttl_s"].get(name), limit) for name, limit in bounds.items()})
 
 
@@ -70,13 +76,15 @@ def _bounded(name: str, ttl_s: Any, limit: Bounds) -> float:
     if ttl_s is None:
         return limit.ttl_s
     if not isinstance(ttl_s, (int, float)) or isinstance(ttl_s, bool) or not math.isfinite(ttl_s):
-        raise UnusableParameter(f"ttl_s.{name} is a number of seconds, not {ttl_s!r}")
+        raise UnusableParameter(f"ttl_s.{name} must be a number of seconds, not {ttl_s!r}")
     return min(limit.max_ttl_s, max(limit.min_ttl_s, float(ttl_s)))
 
 
 class TtlParameter:
-    """The TTLs in force. Read again at most once in `poll_s` (plus up to a tenth, so that environments spread), by one
-    thread, inside a call of the application: a function that is frozen between calls has no background to poll in.
+    """Holds the TTLs in force.
+
+    They are read again at most once in `poll_s`, plus up to a tenth so that environments spread. One thread reads them
+    inside a call of the application, because a function that is frozen between calls has no background to poll in.
     """
 
     def __init__(
@@ -87,7 +95,7 @@ class TtlParameter:
         poll_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """fetch: gives the document, or nothing when it has not changed; raises ParameterUnavailable or OSError."""
+        """`fetch` returns the document, or None if it has not changed; it raises ParameterUnavailable or OSError."""
         self.bounds = dict(bounds)
         self.current = Ttls(0, {name: limit.ttl_s for name, limit in self.bounds.items()})
         self.failures = 0
@@ -98,7 +106,7 @@ class TtlParameter:
         self._reading = threading.Lock()
 
     def ttls(self) -> Ttls:
-        """The TTLs in force, read again first when it is time."""
+        """Return the TTLs in force, read again first if it is time."""
         if self._clock() >= self._next and self._reading.acquire(blocking=False):
             try:
                 self._read()
@@ -116,14 +124,14 @@ class TtlParameter:
                 self.current = parse(document, self.bounds)
         except (ParameterUnavailable, UnusableParameter, OSError) as error:
             self.failures += 1
-            logger.warning("TTLs of version %d stay in force: %s", self.current.version, error)
+            logger.warning("the TTLs of version %d stay in force: %s", self.current.version, error)
 
 
 def from_ssm(client: Any, name: str) -> Fetch:
-    """Reads an SSM parameter with a boto3 client. Needs ssm:GetParameter on it."""
+    """Return a fetch of an SSM parameter with a boto3 client. It needs ssm:GetParameter."""
 
     def fetch() -> str:
-        # Only who passes a boto3 client has botocore, so the package does not depend on it.
+        # A caller with a boto3 client has botocore, so the package does not depend on it.
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -135,8 +143,11 @@ def from_ssm(client: Any, name: str) -> Fetch:
 
 
 def from_appconfig(client: Any, application: str, environment: str, profile: str) -> Fetch:
-    """Reads an AppConfig profile with a boto3 `appconfigdata` client. Needs appconfig:StartConfigurationSession and
-    appconfig:GetLatestConfiguration on it. Polls as TtlParameter does, no more often than AppConfig allows."""
+    """Return a fetch of an AppConfig profile with a boto3 `appconfigdata` client.
+
+    It needs appconfig:StartConfigurationSession and appconfig:GetLatestConfiguration. TtlParameter polls no more often
+    than AppConfig allows.
+    """
     session: dict[str, str] = {}
 
     def fetch() -> "bytes | None":
@@ -151,10 +162,10 @@ def from_appconfig(client: Any, application: str, environment: str, profile: str
                 )["InitialConfigurationToken"]
             answer = client.get_latest_configuration(ConfigurationToken=session.pop("token"))
             session["token"] = answer["NextPollConfigurationToken"]
-            # Nothing means that it has not changed since the last time.
+            # An empty answer means that the document has not changed since the last one.
             return bytes(answer["Configuration"].read()) or None
         except (BotoCoreError, ClientError) as error:
-            # A token can be used once and lives for a day: the next read begins a session of its own.
+            # A token can be used once and lives for a day, so the next read begins a new session.
             session.clear()
             raise ParameterUnavailable(f"{application}/{environment}/{profile}: {error}") from error
 

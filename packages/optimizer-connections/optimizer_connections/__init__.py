@@ -1,8 +1,8 @@
 """One database connection of a Lambda function, opened once and reused by warm invocations.
 
-Opening a connection costs a TCP and a TLS handshake, a login and, on PostgreSQL, a process on the server. Kept in
-module scope it is opened once for each execution environment; checked before use it does not surprise a caller when the
-server, a proxy or the network has dropped it meanwhile; replaced when old it follows a failover or a rotated password.
+Opening a connection costs a TCP and a TLS handshake, a login and, on PostgreSQL, a process on the server. A connection
+in module scope is opened once for each execution environment. It is checked before use, because the server, a proxy or
+the network may have dropped it meanwhile. An old one is replaced, which follows a failover or a rotated password.
 """
 
 import contextlib
@@ -15,18 +15,18 @@ __all__ = ["Closable", "ReusedConnection"]
 
 
 class Closable(Protocol):
-    """What every driver's connection is."""
+    """The connection of any driver."""
 
     def close(self) -> object:
-        """Hang up."""
+        """Close the connection."""
         ...
 
 
 class ReusedConnection[C: Closable]:
-    """Keep one in module scope.
+    """Keeps one connection; create it in module scope.
 
-    `connect` opens a connection. `check` raises if the connection given to it is broken, for example by `SELECT 1`.
-    `max_age_s`: it is replaced when it is older. `check_after_s`: one used a moment ago is not checked again.
+    `connect` opens a connection. `check` raises if the connection given to it is broken, for example by `SELECT 1`. A
+    connection older than `max_age_s` is replaced. One that was used less than `check_after_s` ago is not checked again.
     """
 
     def __init__(
@@ -48,8 +48,10 @@ class ReusedConnection[C: Closable]:
         self._opened_at = self._used_at = float("-inf")
 
     def run[T](self, work: Callable[[C], T]) -> T:
-        """What `work` returns of a healthy connection; one caller at a time. If `work` raises, the connection is given
-        up, because nobody knows in which state it was left."""
+        """Call `work` with a healthy connection and return its result; one caller at a time.
+
+        If `work` raises, the connection is closed, because its state is unknown.
+        """
         with self._lock:
             connection = self._healthy()
             try:
@@ -61,7 +63,7 @@ class ReusedConnection[C: Closable]:
             return answer
 
     def close(self) -> None:
-        """Hang up; the next `run` opens a new one."""
+        """Close the connection; the next `run` opens a new one."""
         with self._lock:
             self._give_up()
 
@@ -72,7 +74,7 @@ class ReusedConnection[C: Closable]:
         if self._connection is not None and now - self._used_at >= self._check_after_s:
             try:
                 self._check(self._connection)
-            except Exception:  # noqa: BLE001 - whatever the driver says: it is replaced
+            except Exception:  # noqa: BLE001 - drivers raise errors of their own, and any of them means a broken connection
                 self._give_up()
         if self._connection is None:
             self._connection = self._connect()
@@ -82,6 +84,6 @@ class ReusedConnection[C: Closable]:
     def _give_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            # It was given up because it may be broken.
+            # The connection may be broken, so closing it may fail.
             with contextlib.suppress(Exception):
                 connection.close()
