@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "packages" / "optimizer-cache
 from local_account.servers import redis_debian, valkey
 from optimizer.caches.tuning.allocate import Space, allocate_ttls
 from optimizer.caches.tuning.curves import hit_curve, ttl_grid
-from optimizer.caches.tuning.forecast import cautious, outlooks
-from optimizer.caches.tuning.records import observations
+from optimizer.caches.tuning.forecast import add_reserve, outlooks
+from optimizer.caches.tuning.records import merge_samples
 from optimizer_cache import Bounds, Cache, Namespace, connect
 
 LIMIT_PP = 2.0
@@ -94,11 +94,11 @@ def main() -> None:
         )
         print(f"first half: {len(first)} reads, {len(samples)} records, at most {late_s:.2f} s late")
         spaces = {}
-        for name, seen in observations(samples).items():
+        for name, seen in merge_samples(samples).items():
             span = (seen.from_s, seen.to_s)
             grid = [ttl / args.speed for ttl in ttl_grid(1, 3600)]
             curve = hit_curve(seen.accesses, grid, sample=seen.sample, span_s=span)
-            spaces[name] = Space(cautious(curve, outlooks(seen.accesses, span, grid)), grid[0], grid[-1])
+            spaces[name] = Space(add_reserve(curve, outlooks(seen.accesses, span, grid)), grid[0], grid[-1])
         budget = args.memory_share * sum(space.curve.live_entries[-1] for space in spaces.values())
         chosen = allocate_ttls(spaces, budget).ttl_s
         ttls = {name: chosen[name] * args.speed if name in chosen else START_S for name in names}

@@ -13,11 +13,11 @@ from optimizer.caches.tuning import (
     Accesses,
     KeySample,
     NamespaceState,
-    Observation,
     RecordLog,
+    SampledReads,
     TtlLimits,
-    observations,
-    usages,
+    merge_samples,
+    sum_usage,
 )
 from optimizer.policy import Cache, CacheTtls
 
@@ -34,7 +34,7 @@ class Halves:
 
     name: str
     states: Mapping[str, NamespaceState]
-    later: Mapping[str, Observation]
+    later: Mapping[str, SampledReads]
     memory_bytes: float
 
 
@@ -67,12 +67,12 @@ def of_account(logs: Any, limits: CacheTtls, now: datetime) -> Iterator[Halves]:
         first = [sample for sample in records.samples if sample["to_s"] <= middle]
         second = [sample for sample in records.samples if sample["to_s"] > middle]
         yield Halves(
-            cache.name, _states(cache, limits, first, records.metrics), observations(second), cache.memory_mb * MB
+            cache.name, _states(cache, limits, first, records.metrics), merge_samples(second), cache.memory_mb * MB
         )
 
 
 def _states(cache: Cache, limits: CacheTtls, samples: list[Any], metrics: Any) -> dict[str, NamespaceState]:
-    seen, used = observations(samples), usages(metrics)
+    seen, used = merge_samples(samples), sum_usage(metrics)
     states = {}
     for space in cache.namespaces:
         if space.name not in seen:
@@ -106,7 +106,7 @@ def _rows(path: Path) -> dict[str, Rows]:
     return found
 
 
-def _all_keys(rows: Rows, start_s: float, end_s: float) -> Observation | None:
+def _all_keys(rows: Rows, start_s: float, end_s: float) -> SampledReads | None:
     if not rows:
         return None
-    return Observation(Accesses.of(rows), KeySample(1.0, frozenset(), len(rows)), start_s, end_s)
+    return SampledReads(Accesses.of(rows), KeySample(1.0, frozenset(), len(rows)), start_s, end_s)

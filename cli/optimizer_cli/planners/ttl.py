@@ -9,8 +9,8 @@ from optimizer.caches.tuning import (
     KeySample,
     NoAccesses,
     Space,
+    add_reserve,
     allocate_ttls,
-    cautious,
     hit_curve,
     outlooks,
     ttl_grid,
@@ -63,7 +63,7 @@ def _allocate(request: dict[str, Any]) -> dict[str, Any]:
     spaces = {}
     for name, namespace in reads.items():
         ahead = outlooks(namespace, span, grid)
-        spaces[name] = Space(cautious(hit_curve(namespace, grid, span_s=span), ahead), shortest, longest)
+        spaces[name] = Space(add_reserve(hit_curve(namespace, grid, span_s=span), ahead), shortest, longest)
     try:
         chosen = allocate_ttls(spaces, budget).ttl_s
     except BudgetTooSmall:

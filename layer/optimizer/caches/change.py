@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from optimizer.caches.observe import Watched, judge
+from optimizer.caches.observe import CacheUse, judge
 from optimizer.caches.probe.errors import CacheFailed
 from optimizer.caches.probe.result import ServerUse
 from optimizer.caches.progress import TtlProgress
 from optimizer.caches.publish import document
 from optimizer.caches.publish.document import PublishedTtls, PublishOutcome, Ttls, UnusableDocument
 from optimizer.caches.publish.publisher import TtlPublisher
-from optimizer.caches.tuning.usage import usages
+from optimizer.caches.tuning.usage import sum_usage
 from optimizer.core import Change, Status
 from optimizer.guardrails import CacheTtlState
 from optimizer.lifecycle import (
@@ -112,14 +112,14 @@ class TtlHooks(Hooks[TtlProgress]):
         start = since + timedelta(seconds=self._settle_s(change))
         end = since + timedelta(seconds=self._watch_s(change) + _LATE_S)
         records = self.read_metrics(start, end)
-        watched = Watched(
-            new=usages(records, int(change.after["version"])),
-            any=usages(records),
+        use = CacheUse(
+            new=sum_usage(records, int(change.after["version"])),
+            any=sum_usage(records),
             seconds=max(1.0, (look.now - since).total_seconds()),
             server_then=progress.server,
             server_now=self._server(),
         )
-        health = judge(change.evidence, self.cache.memory_mb, watched, self.limits)
+        health = judge(change.evidence, self.cache.memory_mb, use, self.limits)
         if health.problems:
             recorder.save(replace(progress, unhealthy=dict(health.problems)))
             return RollBack(health.summary)

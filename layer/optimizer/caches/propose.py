@@ -10,11 +10,11 @@ from typing import Any
 from optimizer.caches.probe.advice import Weight, advise
 from optimizer.caches.probe.result import ProbeResult, ServerFacts
 from optimizer.caches.publish.document import Ttls
-from optimizer.caches.tuning.effect import effect_of
+from optimizer.caches.tuning.effect import expected_effect
 from optimizer.caches.tuning.limits import TtlLimits
-from optimizer.caches.tuning.records import Observation, UnusableRecord, observations
+from optimizer.caches.tuning.records import SampledReads, UnusableRecord, merge_samples
 from optimizer.caches.tuning.tune import NamespaceState, TtlDecision, tune
-from optimizer.caches.tuning.usage import NamespaceUsage, usages
+from optimizer.caches.tuning.usage import NamespaceUsage, sum_usage
 from optimizer.core import Change, NoChange, Risk, Tuner
 from optimizer.policy import Cache, CacheNamespace, CacheTtls
 
@@ -66,8 +66,8 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, facts: CacheFacts, now
     if unusable:
         return [*results, NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), unusable, {"notice": True})]
     names = {space.name for space in cache.namespaces}
-    observed = observations(sample for sample in facts.samples if sample.get("namespace") in names)
-    used = {name: usage for name, usage in usages(facts.metrics).items() if name in names}
+    observed = merge_samples(sample for sample in facts.samples if sample.get("namespace") in names)
+    used = {name: usage for name, usage in sum_usage(facts.metrics).items() if name in names}
     states: dict[str, NamespaceState] = {}
     obstacles: dict[str, str] = {}
     for space in cache.namespaces:
@@ -104,7 +104,7 @@ def _unusable(cache: Cache, facts: CacheFacts, now: datetime) -> str:
     if not samples or not facts.metrics:
         return f"The cache client logged nothing to {groups}; nothing is changed on missing data."
     try:
-        observations(samples)
+        merge_samples(samples)
     except UnusableRecord as error:
         return f"A record in {groups} cannot be used: {error}."
     newest = max(float(sample["to_s"]) for sample in samples)
@@ -114,7 +114,7 @@ def _unusable(cache: Cache, facts: CacheFacts, now: datetime) -> str:
             f"The newest record in {groups} is {minutes:.0f} minutes old (limit {_STALE.seconds // 60}); "
             "nothing is changed on missing data."
         )
-    used = usages(facts.metrics).values()
+    used = sum_usage(facts.metrics).values()
     failures, reads = sum(usage.failures for usage in used), sum(usage.reads for usage in used)
     if failures > _MOST_FAILURES * reads:
         return (
@@ -149,7 +149,7 @@ def _in_force(name: str, facts: CacheFacts) -> tuple[float, str]:
 def _state(
     space: CacheNamespace,
     ttl_s: float,
-    observed: Observation,
+    observed: SampledReads,
     usage: NamespaceUsage | None,
     limits: CacheTtls,
     facts: CacheFacts,
@@ -172,7 +172,7 @@ def _state(
             eviction_age_s=ttl_s if _is_evicting(facts.probe) else math.inf,
             max_step_ratio=limits.max_step_ratio,
         ),
-        observation=observed,
+        sampled=observed,
         entry_bytes=_entry_bytes(space.name, payload, facts.probe),
         sliding=space.sliding,
         target_hit_ratio=space.target_hit_ratio,
@@ -222,7 +222,7 @@ def _change(
             "memory_bytes_after": planned["after"],
             "server": _server(facts.probe),
         },
-        effect=effect_of(spaces, limits),
+        effect=expected_effect(spaces, limits),
     )
 
 

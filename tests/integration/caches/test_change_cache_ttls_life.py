@@ -190,7 +190,7 @@ def test_what_goes_well_is_kept_and_the_target_left_alone_for_a_while() -> None:
         "change_id": world.change.id,
     }
     assert world.store.cool_downs(["cache/shop"], Tuner.CACHE_TTLS) == {"cache/shop": NOW + timedelta(days=1)}
-    assert "price: 80.0% of 1000 reads hit, 70.0% did before" in world.message
+    assert "price: 80.0% of 1000 reads hit, 70.0% before" in world.message
 
 
 def test_the_watch_is_at_least_twice_the_longest_ttl_and_skips_the_time_of_old_entries() -> None:
@@ -217,13 +217,13 @@ def test_the_first_document_is_made_and_taken_back_as_a_newer_version() -> None:
 @pytest.mark.parametrize(
     ("records", "says"),
     [
-        ([metrics("price", ratio=0.5), metrics("stock")], "price: 50.0% of the reads hit, 70.0% did before"),
+        ([metrics("price", ratio=0.5), metrics("stock")], "price: 50.0% of the reads hit, 70.0% before; at least"),
         ([metrics("stock")], "price: no read was reported since the change"),
         ([], "missing data counts as unhealthy"),
         ([metrics("price"), metrics("price", version=6, reads=2000), metrics("stock")], "only 33% of the reads used"),
         ([{**metrics("price"), "CacheFailures": 100}, metrics("stock")], "the cache failed 100 times"),
         ([{**metrics("price"), "LoadTime": 90.0}, metrics("stock")], "18 ms at the origin for each read, 12 ms before"),
-        ([{**metrics("price"), "LoadTime": None}, metrics("stock")], "is not reported any more"),
+        ([{**metrics("price"), "LoadTime": None}, metrics("stock")], "is no longer reported"),
     ],
 )
 def test_what_did_worse_or_is_not_reported_is_taken_back_and_not_tried_again(records: list[Any], says: str) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from local_account.servers import redis_debian, valkey
 from optimizer.caches.tuning.limits import TtlLimits
-from optimizer.caches.tuning.records import UnusableRecord, observations
+from optimizer.caches.tuning.records import UnusableRecord, merge_samples
 from optimizer.caches.tuning.tune import NamespaceState, tune
 from optimizer_cache import Bounds, Cache, Namespace, connect
 
@@ -79,7 +79,7 @@ def predicted_and_measured(url, pace):
     limits = TtlLimits(bounds(pace).min_ttl_s, bounds(pace).max_ttl_s, max_step_ratio=5)
     states = {
         name: NamespaceState(bounds(pace).ttl_s, limits, seen, target_hit_ratio=0.99)
-        for name, seen in observations(records).items()
+        for name, seen in merge_samples(records).items()
     }
     decisions = {decision.namespace: decision for decision in tune(states, 1300)}
     assert {name for name, decision in decisions.items() if decision.after_s} == set(TRAFFIC)
@@ -126,9 +126,9 @@ def test_a_record_that_is_no_sample_is_refused(change):
         "keys": ["00000000000000ff"],
         "reads_ms": [[0, 0]],
     }
-    assert observations([good])["page"].sample.total_accesses == 2
+    assert merge_samples([good])["page"].sample.total_accesses == 2
     with pytest.raises(UnusableRecord):
-        observations([good | change])
+        merge_samples([good | change])
 
 
 def test_samples_of_different_rates_are_put_together_at_the_lowest():
@@ -147,7 +147,7 @@ def test_samples_of_different_rates_are_put_together_at_the_lowest():
         }
 
     low, middle, hot, hotter = "0" * 16, "4" + "0" * 15, "f" * 16, "e" * 16
-    seen = observations([record(0.5, 2, [hot, hotter, middle, low]), record(0.1, 1, [hot, low])])["page"]
+    seen = merge_samples([record(0.5, 2, [hot, hotter, middle, low]), record(0.1, 1, [hot, low])])["page"]
     assert seen.sample.rate == 0.1
     assert seen.sample.exact_keys == {hot}
     assert seen.sample.total_accesses == 100
@@ -172,9 +172,9 @@ def test_a_key_that_was_followed_for_a_time_counts_for_that_time():
 
     hot, new = "f" * 16, "e" * 16
     stays, goes = [record(0, [hot]), record(10, [hot, new])], record(30, [hot])
-    seen = observations([*stays, record(20, [hot, new]), goes])["page"]
+    seen = merge_samples([*stays, record(20, [hot, new]), goes])["page"]
     assert seen.sample.exact_keys == {hot, f"{new}-0!"}
     assert len(seen.accesses.time_us) == 72
     # Followed for a few reads only, it is one of the others, and not of the sample by its hash.
-    seen = observations([*stays, record(20, [hot]), goes])["page"]
+    seen = merge_samples([*stays, record(20, [hot]), goes])["page"]
     assert seen.accesses.keys == (hot,)

@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import example, given, strategies as st
 from optimizer.caches.tuning.curves import hit_curve
-from optimizer.caches.tuning.forecast import Outlook, cautious, outlook, outlooks
+from optimizer.caches.tuning.forecast import Outlook, add_reserve, outlook, outlooks
 from optimizer.caches.tuning.replay import Accesses
 
 CURVE = hit_curve([(float(t), str(t % 9)) for t in range(100)], [2.0, 20.0])
@@ -38,13 +38,13 @@ def test_too_few_windows_say_nothing():
 @given(st.lists(st.floats(0, 1e6), min_size=4, max_size=12))
 @example([0.0, 1.0, 1.0, 2.2e-259])
 def test_never_less_memory_is_planned_for_than_was_used(series):
-    planned = cautious(CURVE, {5.0: outlook(series)})
+    planned = add_reserve(CURVE, {5.0: outlook(series)})
     assert all(p >= n for p, n in zip(planned.live_entries, CURVE.live_entries, strict=True))
     assert planned.hit_ratio == CURVE.hit_ratio
 
 
 def test_noise_alone_adds_no_more_than_its_share():
-    planned = cautious(CURVE, {2.0: Outlook(0.0, 5.0)}, most=0.25)
+    planned = add_reserve(CURVE, {2.0: Outlook(0.0, 5.0)}, most=0.25)
     assert planned.live_entries == pytest.approx([1.25 * n for n in CURVE.live_entries])
 
 

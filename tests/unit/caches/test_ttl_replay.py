@@ -4,7 +4,7 @@ import random
 
 import pytest
 from hypothesis import given, strategies as st
-from optimizer.caches.tuning.curves import hit_curve, infeasible, knee, ttl_grid
+from optimizer.caches.tuning.curves import find_knee, hit_curve, is_infeasible, ttl_grid
 from optimizer.caches.tuning.replay import Accesses, NoAccesses, TtlReplay
 from optimizer.caches.tuning.sample import KeySample
 
@@ -104,14 +104,14 @@ def test_a_sample_without_a_rate_is_refused(rate):
 
 def test_the_knee_is_where_longer_ttls_stop_paying():
     pairs = [(float(t), "a") for t in range(0, 100, 2)] + [(float(t), "b") for t in range(0, 100, 10)]
-    assert knee(hit_curve(pairs, [1.0, 3.0, 30.0, 90.0, 99.0]), share=0.85) == 30.0
+    assert find_knee(hit_curve(pairs, [1.0, 3.0, 30.0, 90.0, 99.0]), share=0.85) == 30.0
 
 
 def test_a_target_above_what_endless_entries_give_is_infeasible():
     curve = hit_curve([(float(t), str(t % 7)) for t in range(14)], [100.0])
     assert curve.reachable_hit_ratio == 0.5
-    assert infeasible(curve, 0.85)
-    assert not infeasible(curve, 0.5)
+    assert is_infeasible(curve, 0.85)
+    assert not is_infeasible(curve, 0.5)
 
 
 @given(st.floats(0.05, 100), st.floats(1, 1000))

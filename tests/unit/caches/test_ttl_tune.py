@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer.caches.tuning.limits import TtlLimits
-from optimizer.caches.tuning.records import Observation
+from optimizer.caches.tuning.records import SampledReads
 from optimizer.caches.tuning.replay import Accesses
 from optimizer.caches.tuning.sample import KeySample
 from optimizer.caches.tuning.tune import NamespaceState, tune
@@ -20,7 +20,7 @@ def observed(seed, keys=200, reads=3000, span_s=900.0):
         (generator.uniform(0, span_s), k)
         for k in generator.choices([f"{i:016x}" for i in range(keys)], weights, k=reads)
     ]
-    return Observation(Accesses.of(pairs), KeySample(1.0, frozenset(), len(pairs)), 0.0, span_s)
+    return SampledReads(Accesses.of(pairs), KeySample(1.0, frozenset(), len(pairs)), 0.0, span_s)
 
 
 SEEN = [observed(seed, keys) for seed, keys in enumerate((20, 200, 2000))]
@@ -39,7 +39,7 @@ def states(draw):
     return NamespaceState(
         current_ttl_s=draw(st.floats(0.5, 300)),
         limits=limits,
-        observation=draw(st.sampled_from([None, *SEEN])),
+        sampled=draw(st.sampled_from([None, *SEEN])),
         miss_cost=draw(st.floats(0.1, 10)),
         entry_bytes=draw(st.floats(10, 5000)),
         sliding=draw(st.booleans()),
@@ -60,7 +60,7 @@ def test_no_decision_passes_a_bound_a_step_or_the_budget_and_no_sliding_ttl_is_t
             memory += decision.evidence.get("memory_bytes_before", 0.0)  # of the untunable, nothing is shown
             continue
         assert not state.sliding
-        assert state.observation is not None
+        assert state.sampled is not None
         assert max(after / before, before / after) <= limits.max_step_ratio * (1 + 1e-9)
         ceiling = min(limits.max_ttl_s, limits.max_age_s / (1 + limits.jitter))
         if limits.min_ttl_s <= before <= ceiling:

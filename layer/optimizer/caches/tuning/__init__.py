@@ -16,18 +16,18 @@ if TYPE_CHECKING:
         backtest_ttls as backtest_ttls,
     )
     from optimizer.caches.tuning.curves import hit_curve as hit_curve, ttl_grid as ttl_grid
-    from optimizer.caches.tuning.forecast import cautious as cautious, outlooks as outlooks
+    from optimizer.caches.tuning.forecast import add_reserve as add_reserve, outlooks as outlooks
     from optimizer.caches.tuning.limits import TtlLimits as TtlLimits
     from optimizer.caches.tuning.read_log import RecordLog as RecordLog, RecordsUnreadable as RecordsUnreadable
     from optimizer.caches.tuning.records import (
-        Observation as Observation,
+        SampledReads as SampledReads,
         UnusableRecord as UnusableRecord,
-        observations as observations,
+        merge_samples as merge_samples,
     )
     from optimizer.caches.tuning.replay import Accesses as Accesses, NoAccesses as NoAccesses
     from optimizer.caches.tuning.sample import KeySample as KeySample
     from optimizer.caches.tuning.tune import NamespaceState as NamespaceState
-    from optimizer.caches.tuning.usage import usages as usages
+    from optimizer.caches.tuning.usage import sum_usage as sum_usage
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -47,7 +47,7 @@ else:
                 "ttl_grid",
             ),
             "forecast": (
-                "cautious",
+                "add_reserve",
                 "outlooks",
             ),
             "limits": ("TtlLimits",),
@@ -56,9 +56,9 @@ else:
                 "RecordsUnreadable",
             ),
             "records": (
-                "Observation",
+                "SampledReads",
                 "UnusableRecord",
-                "observations",
+                "merge_samples",
             ),
             "replay": (
                 "Accesses",
@@ -66,6 +66,6 @@ else:
             ),
             "sample": ("KeySample",),
             "tune": ("NamespaceState",),
-            "usage": ("usages",),
+            "usage": ("sum_usage",),
         },
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from optimizer.caches.tuning.curves import HitCurve, hit_curve
-from optimizer.caches.tuning.records import Observation
+from optimizer.caches.tuning.records import SampledReads
 from optimizer.caches.tuning.replay import NoAccesses
 from optimizer.caches.tuning.tune import NamespaceState, tune
 
@@ -53,9 +53,9 @@ class TtlBacktestRow:
 
 
 def backtest_ttls(
-    states: Mapping[str, NamespaceState], later: Mapping[str, Observation], memory_bytes: float, prices: Prices
+    states: Mapping[str, NamespaceState], later: Mapping[str, SampledReads], memory_bytes: float, prices: Prices
 ) -> list[TtlBacktestRow]:
-    """Tune on the observations of `states`, then replay `later` with the former and with the tuned TTLs.
+    """Tune on the sampled reads of `states`, then replay `later` with the former and with the tuned TTLs.
 
     Tuning takes one limited step after another until nothing changes. A namespace that was not read in both halves is
     left out.
@@ -76,7 +76,7 @@ def backtest_ttls(
             break
     rows = []
     for name, state in states.items():
-        seen, held_out = state.observation, later.get(name)
+        seen, held_out = state.sampled, later.get(name)
         if seen is None or held_out is None:
             continue
         before_s, after_s = state.current_ttl_s, now[name].current_ttl_s
@@ -101,7 +101,7 @@ def backtest_ttls(
     return rows
 
 
-def _curve(seen: Observation, ttls_s: tuple[float, ...]) -> HitCurve:
+def _curve(seen: SampledReads, ttls_s: tuple[float, ...]) -> HitCurve:
     return hit_curve(seen.accesses, ttls_s, sample=seen.sample, span_s=(seen.from_s, seen.to_s))
 
 

@@ -71,13 +71,13 @@ def hit_curve(
     )
 
 
-def knee(curve: HitCurve, share: float = 0.99) -> float:
+def find_knee(curve: HitCurve, share: float = 0.99) -> float:
     """Return the smallest TTL with this share of the curve's highest hit ratio; longer ones gain almost nothing."""
     enough = share * max(curve.hit_ratio)
     return next(ttl for ttl, ratio in zip(curve.ttl_s, curve.hit_ratio, strict=True) if ratio >= enough)
 
 
-def infeasible(curve: HitCurve, target_hit_ratio: float, *, certainty: float = 2.0) -> bool:
+def is_infeasible(curve: HitCurve, target_hit_ratio: float, *, certainty: float = 2.0) -> bool:
     """Return True if no TTL reaches the target.
 
     Even entries that never expire then stay below it by more than `certainty` standard errors.

@@ -10,7 +10,7 @@ _MONTH_S = 365 / 12 * 86_400
 _GB = 1e9
 
 
-def effect_of(namespaces: Mapping[str, Mapping[str, Any]], limits: CacheTtls) -> Effect:
+def expected_effect(namespaces: Mapping[str, Mapping[str, Any]], limits: CacheTtls) -> Effect:
     """Return the expected effect, from the evidence of each namespace that changes.
 
     `latency_ms` is the change of a read's latency, over all reads of these namespaces. The interval spans two standard

@@ -64,7 +64,7 @@ def outlooks(accesses: Accesses, span_s: tuple[float, float], ttls_s: Sequence[f
     return found
 
 
-def cautious(
+def add_reserve(
     curve: HitCurve,
     ahead: Mapping[float, Outlook],
     *,

@@ -20,7 +20,7 @@ class UnusableRecord(OptimizerError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class SampledReads:
     """The sampled reads of one namespace from `from_s` to `to_s` (Unix time).
 
     Keys are fingerprints of 16 hexadecimal digits. A key that was not followed all the time has the number of the
@@ -33,7 +33,7 @@ class Observation:
     to_s: float
 
 
-def observations(records: Iterable[Mapping[str, Any]]) -> dict[str, Observation]:
+def merge_samples(records: Iterable[Mapping[str, Any]]) -> dict[str, SampledReads]:
     """Return the observation of each namespace from `cache_sample` records. Raises UnusableRecord.
 
     Processes sample at their own rates and follow their own busiest keys, and these change. The reads kept are those
@@ -68,7 +68,7 @@ def observations(records: Iterable[Mapping[str, Any]]) -> dict[str, Observation]
                 continue
             reads.append((at, label))
         if reads:
-            found[name] = Observation(
+            found[name] = SampledReads(
                 Accesses.of(reads),
                 KeySample(rate, frozenset(exact), sum(part["total_accesses"] for part in parts)),
                 min(part["from_s"] for part in parts),

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate_ttls
-from optimizer.caches.tuning.curves import HitCurve, hit_curve, infeasible, knee, ttl_grid
-from optimizer.caches.tuning.forecast import cautious, outlooks
+from optimizer.caches.tuning.curves import HitCurve, find_knee, hit_curve, is_infeasible, ttl_grid
+from optimizer.caches.tuning.forecast import add_reserve, outlooks
 from optimizer.caches.tuning.limits import NoRoom, SlidingTtl, TtlLimits, allowed_range
-from optimizer.caches.tuning.records import Observation
+from optimizer.caches.tuning.records import SampledReads
 from optimizer.caches.tuning.replay import NoAccesses
 from optimizer.core import OptimizerError, data_size
 
@@ -32,7 +32,7 @@ class NamespaceState:
 
     current_ttl_s: float
     limits: TtlLimits
-    observation: Observation | None
+    sampled: SampledReads | None
     miss_cost: float = 1.0
     entry_bytes: float = 1.0
     sliding: bool = False
@@ -110,7 +110,7 @@ class _TooFewReads(OptimizerError):
 
 def _candidate(state: NamespaceState) -> _Candidate:
     low, high = allowed_range(state.current_ttl_s, state.limits, sliding=state.sliding)
-    seen = state.observation
+    seen = state.sampled
     if seen is None or len(seen.accesses.time_us) < _LEAST_READS:
         count = 0 if seen is None else len(seen.accesses.time_us)
         raise _TooFewReads(f"{count} reads in the sample; at least {_LEAST_READS} are needed")
@@ -129,12 +129,12 @@ def _candidate(state: NamespaceState) -> _Candidate:
         span_s=(seen.from_s, seen.to_s),
         warm_up_s=min(judged, max(high, state.current_ttl_s)),
     )
-    planned = cautious(curve, outlooks(seen.accesses, (seen.from_s, seen.to_s), ttls))
-    return _Candidate(state, curve, planned, low, max(low, min(high, knee(curve, _KNEE))))
+    planned = add_reserve(curve, outlooks(seen.accesses, (seen.from_s, seen.to_s), ttls))
+    return _Candidate(state, curve, planned, low, max(low, min(high, find_knee(curve, _KNEE))))
 
 
 def _bytes_now(state: NamespaceState) -> float:
-    seen = state.observation
+    seen = state.sampled
     if seen is None:
         return 0.0
     try:
@@ -169,13 +169,13 @@ def _decision(name: str, candidate: _Candidate, ttl_s: float, *, change: bool, c
     before_s, target = state.current_ttl_s, state.target_hit_ratio
     now, then = _at(curve, before_s), _at(curve, ttl_s)
     before_bytes, after_bytes = (curve.live_entries[i] * state.entry_bytes for i in (now, then))
-    unreachable = target is not None and infeasible(curve, target)
+    unreachable = target is not None and is_infeasible(curve, target)
     evidence = {
         "hit_ratio_before": curve.hit_ratio[now],
         "hit_ratio_after": curve.hit_ratio[then],
         "hit_ratio_error": curve.hit_ratio_error[then],
         "reachable_hit_ratio": curve.reachable_hit_ratio,
-        "knee_s": knee(curve, _KNEE),
+        "knee_s": find_knee(curve, _KNEE),
         "memory_bytes_before": before_bytes,
         "memory_bytes_after": after_bytes,
         "planned_bytes_before": _planned_bytes(candidate, before_s),

@@ -44,7 +44,7 @@ class NamespaceUsage:
         return self.changes / self.refills if self.refills else None
 
 
-def usages(records: Iterable[Mapping[str, Any]], version: int | None = None) -> dict[str, NamespaceUsage]:
+def sum_usage(records: Iterable[Mapping[str, Any]], version: int | None = None) -> dict[str, NamespaceUsage]:
     """Return the use of each namespace, from the records of one TTL version or of all.
 
     Other records are left out, because other software writes to the same log.
