@@ -1,5 +1,8 @@
-"""How much of an index of PostgreSQL a rebuild would free, in two steps: from the planner's statistics for every btree,
-and, before anything is rebuilt, from the pages themselves (pgstatindex) for a shortlist under a byte budget."""
+"""Bloat of PostgreSQL indexes: the space that a rebuild frees.
+
+It is found in two steps: an estimate from the planner's statistics for every btree and, before anything is rebuilt, a
+count of the pages (pgstatindex) for a shortlist within a budget of bytes.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +15,17 @@ from optimizer.indexes.model.new_finding import about_index
 from optimizer.indexes.postgresql.layout import distinct_is_certain, fresh_pages
 
 _DEFAULT_FILLFACTOR = 90
-# Autovacuum analyses a table from there on.
+# The share of changed rows from which autovacuum analyses a table.
 _STALE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Bloat:
-    """The share of an index (0 to 1) that a rebuild frees, and the bytes. `method` is `pgstatindex` or `statistics`;
-    `is_lower_bound`: it may be more, because columns that go together share more entries than is known."""
+    """The share of an index (0 to 1) and the bytes that a rebuild frees.
+
+    `method` is `pgstatindex` or `statistics`. `is_lower_bound` is true if correlated columns may share more entries
+    than the statistics show, so that a rebuild may free more.
+    """
 
     share: float
     saves_bytes: int
@@ -29,17 +35,20 @@ class Bloat:
 
 @dataclass(frozen=True, slots=True)
 class BloatLimits:
-    """What is worth a rebuild, and only when it was so in `looks` runs, because freed pages are used again."""
+    """The limits from which an index is worth a rebuild."""
 
+    # Both must be exceeded, and in so many runs in a row, because the server reuses freed pages.
     least_share: float = 0.5
     least_bytes: int = 100 * 2**20
     looks: int = 2
+    # The pages of indexes up to this total size are counted in a run.
     measured_bytes: int = 4 * 2**30
+    # A longer pending list of a GIN index is cleaned.
     pending_list_bytes: int = 4 * 2**20
 
 
 def estimate_bloat(index: Index, block_bytes: int, measured: IndexPages | None = None) -> Bloat | None:
-    """The bloat of a btree; None where it cannot be known: not analysed, not a btree, or not readable."""
+    """Return the bloat of a btree, or None if it is unknown: not a btree, not analysed, or not readable."""
     if index.method != "btree" or not index.size_bytes or index.is_partitioned:
         return None
     if measured is not None and measured.file_node == index.file_node:
@@ -51,8 +60,8 @@ def estimate_bloat(index: Index, block_bytes: int, measured: IndexPages | None =
 
 
 def choose_indexes_to_measure(catalog: Catalog, limits: BloatLimits | None = None) -> list[Index]:
-    """The indexes whose pages are worth counting, most wasted bytes first, as many as the byte budget allows; and GIN
-    indexes, of which only one page is read."""
+    """Return the indexes whose pages are worth counting: those with the most bloat within the budget of bytes, and all
+    GIN indexes, because only one page of them is read."""
     limits = limits or BloatLimits()
     budget, chosen = limits.measured_bytes, []
     for index, bloat in sorted(_estimated(catalog), key=lambda pair: -pair[1].saves_bytes):
@@ -71,8 +80,11 @@ def find_bloated(
     earlier: Sequence[Mapping[int, float]] = (),
     limits: BloatLimits | None = None,
 ) -> list[Finding]:
-    """A finding for each index with bloat worth a rebuild. `measured` by oid; `earlier` the shares that runs before
-    found, by file node, newest last: a rebuild is proposed once `limits.looks` runs in a row agree."""
+    """Return a finding for each index whose bloat is worth a rebuild, and for each long pending list.
+
+    `measured` holds page counts by oid. `earlier` holds the shares of bloat that earlier runs found, by file node,
+    newest last: a rebuild is proposed once `limits.looks` runs in a row agree.
+    """
     measured, limits = measured or {}, limits or BloatLimits()
     found = []
     for index in catalog.indexes:
@@ -88,14 +100,14 @@ def find_bloated(
 
 
 def bloat_shares(catalog: Catalog, measured: Mapping[int, IndexPages] | None = None) -> dict[int, float]:
-    """The share of bloat of each index by its file node: to be kept for later runs."""
+    """Return the share of bloat of each index by its file node, for later runs."""
     pairs = ((index, estimate_bloat(index, catalog.server.block_bytes, (measured or {}).get(index.oid or 0)))
              for index in catalog.indexes)  # fmt: skip
     return {index.file_node: bloat.share for index, bloat in pairs if bloat is not None and index.file_node is not None}
 
 
 def _from_pages(index: Index, block_bytes: int, measured: IndexPages) -> Bloat:
-    """Live entries packed to the fillfactor; deleted and empty pages count as free."""
+    """Return the bloat from page counts: live entries packed to the fillfactor, deleted and empty pages free."""
     fillfactor = float(index.options.get("fillfactor", _DEFAULT_FILLFACTOR))
     density = measured.average_leaf_density or 0.0
     leaves = measured.leaf_pages * min(density / fillfactor, 1.0)
@@ -120,8 +132,8 @@ def _finding(
     seen = 1 + sum(run.get(index.file_node or 0, 0.0) >= limits.least_share for run in runs)
     size = index.size_bytes or 0
     reason = (
-        f"{bloat.share:.0%} of {index.name} ({data_size(bloat.saves_bytes)} of {data_size(size)}) is space that "
-        f"a rebuild would free, by {'its pages' if bloat.method == 'pgstatindex' else 'an estimate from statistics'}"
+        f"A rebuild of {index.name} frees {data_size(bloat.saves_bytes)} of {data_size(size)} ({bloat.share:.0%}), "
+        f"{'counted in its pages' if bloat.method == 'pgstatindex' else 'estimated from statistics'}"
     )
     evidence: dict[str, Any] = {
         "share": round(bloat.share, 3),
@@ -132,9 +144,9 @@ def _finding(
     }
     blocked = _why_no_rebuild(catalog, index, bloat)
     if blocked is None and seen < limits.looks:
-        blocked = f"it was so in {seen} of the last {limits.looks} runs, and freed pages may be used again"
+        blocked = f"{seen} of the last {limits.looks} runs found it, and the server may reuse freed pages"
     if blocked is not None:
-        reason += f". Nothing is done now, because {blocked}"
+        reason += f". Nothing is proposed now, because {blocked}"
     return about_index(
         catalog,
         index,
@@ -149,16 +161,16 @@ def _finding(
 
 def _why_no_rebuild(catalog: Catalog, index: Index, bloat: Bloat) -> str | None:
     if index.constraint is Constraint.EXCLUSION:
-        return "an index of an exclusion constraint cannot be rebuilt while the table is written to"
+        return "PostgreSQL cannot rebuild an index of an exclusion constraint while the table is written to"
     table = next((table for table in catalog.tables if table.oid == index.table_oid), None)
     changed = None if table is None else table.modified_since_analyze
     if bloat.method == "statistics" and (changed or 0) > _STALE_SHARE * (index.rows or 0.0):
-        return "much of the table changed since it was last analysed: analyse it, then look again"
+        return f"more than {_STALE_SHARE:.0%} of the table changed since the last ANALYZE, which must come first"
     return None
 
 
 def _pending(catalog: Catalog, index: Index, pages: IndexPages) -> Finding:
     size = (pages.pending_pages or 0) * catalog.server.block_bytes
-    reason = f"{index.name} has {data_size(size)} of entries that each search reads one by one until they are merged."
+    reason = f"The pending list of {index.name} holds {data_size(size)} that each search reads until it is merged."
     evidence = {"pending_pages": pages.pending_pages}
     return about_index(catalog, index, Kind.PENDING_LIST, Action.CLEAN_PENDING_LIST, reason, evidence=evidence)

@@ -1,7 +1,8 @@
-"""Whether one PostgreSQL index can do all that another does.
+"""Compare PostgreSQL indexes: decide if one can replace another.
 
-A btree serves what a btree on a prefix of its keys serves, in either direction as a whole; of every other kind only an
-equal one does. What an index does beside serving scans (uniqueness, being a constraint) is part of it.
+A btree replaces a btree on a prefix of its keys if all keys have the same order or all have the reversed order. An
+index of another method replaces only an equal one. Everything an index does besides scans (uniqueness, constraints)
+counts.
 """
 
 from collections.abc import Mapping
@@ -9,13 +10,15 @@ from collections.abc import Mapping
 from optimizer.indexes.model.catalog import Constraint, Index
 
 _BTREE = "btree"
-# Storage parameters that change how an index is stored, and not what it can find.
+# Storage parameters that change how an index is stored, and not which conditions it serves.
 _STORAGE_ONLY = {"fillfactor", "deduplicate_items", "buffering", "fastupdate", "gin_pending_list_limit"}
 
 
 def why_never_dropped(index: Index) -> str | None:
-    """Why the index may never be dropped for being redundant or unused, as words after "it is kept because"; None if it
-    is a plain index."""
+    """Return the reason why the index is never dropped as redundant or unused, or None if it is a plain index.
+
+    The reason continues a sentence that ends in "because".
+    """
     reasons = (
         (index.constraint is Constraint.PRIMARY, "it is the table's primary key"),
         (index.constraint is Constraint.EXCLUSION, "it enforces an exclusion constraint"),
@@ -30,23 +33,24 @@ def why_never_dropped(index: Index) -> str | None:
 
 
 def looks_covered(narrow: Index, wide: Index) -> bool:
-    """Whether the keys alone, read as a person would, make `narrow` look superfluous beside `wide`."""
+    """Tell whether `narrow` looks superfluous beside `wide` to people who compare the keys alone."""
     names = [key.text for key in narrow.keys]
     return names == [key.text for key in wide.keys[: len(names)]]
 
 
 def why_not_covered(narrow: Index, wide: Index, not_null: Mapping[tuple[str, str, str], bool]) -> str | None:
-    """What `narrow` does that `wide` does not, as words after "it is kept because"; None if `wide` does all of it.
+    """Return the reason why `wide` cannot replace `narrow`, or None if it can.
 
-    `not_null` tells of (schema, table, column) whether it may not be NULL.
+    The reason continues a sentence that ends in "because". `not_null` maps (schema, table, column) to True if the
+    column has NOT NULL.
     """
     checks = (_method(narrow, wide), _predicate(narrow, wide), _keys(narrow, wide), _include(narrow, wide))
     return next((words for words in checks if words is not None), None) or _uniqueness(narrow, wide, not_null)
 
 
-def have_same_keys(one: Index, other: Index) -> bool:
-    """Whether both have the same keys in the same or exactly the reversed order."""
-    return len(one.keys) == len(other.keys) and _keys(one, other) is None
+def have_same_keys(first: Index, second: Index) -> bool:
+    """Tell whether both have the same keys in the same or exactly the reversed order."""
+    return len(first.keys) == len(second.keys) and _keys(first, second) is None
 
 
 def _method(narrow: Index, wide: Index) -> str | None:
@@ -57,9 +61,9 @@ def _method(narrow: Index, wide: Index) -> str | None:
     if narrow.method == _BTREE:
         return None
     if len(narrow.keys) != len(wide.keys):
-        return f"a {narrow.method} index is not served by a prefix of another"
+        return f"a {narrow.method} index cannot be replaced by one with more keys"
     if _parameters(narrow) != _parameters(wide):
-        return f"its storage parameters differ from those of {wide.name}, and with them what it can find"
+        return f"its storage parameters differ from those of {wide.name}, and with them the conditions that it serves"
     return None
 
 
@@ -71,29 +75,29 @@ def _predicate(narrow: Index, wide: Index) -> str | None:
     if narrow.predicate == wide.predicate:
         return None
     if wide.predicate is None:
-        return f"it is partial (WHERE {narrow.predicate}), usually on purpose: it is smaller than {wide.name}"
+        return f"it is partial (WHERE {narrow.predicate}) and smaller than {wide.name}, usually on purpose"
     if narrow.predicate is None:
-        return f"{wide.name} only has the rows WHERE {wide.predicate}"
-    return f"it and {wide.name} are partial on different conditions"
+        return f"{wide.name} contains only rows WHERE {wide.predicate}"
+    return f"it and {wide.name} are partial with different conditions"
 
 
 def _keys(narrow: Index, wide: Index) -> str | None:
     if not looks_covered(narrow, wide):
         return f"its keys are not the first keys of {wide.name}"
     pairs = list(zip(narrow.keys, wide.keys, strict=False))
-    for one, other in pairs:
-        if one.opclass != other.opclass:
-            return f"its operator class on {one.text} is {one.opclass}, that of {wide.name} is {other.opclass}"
-        if one.collation != other.collation:
-            return f"its collation on {one.text} is {one.collation}, that of {wide.name} is {other.collation}"
+    for key, wide_key in pairs:
+        if key.opclass != wide_key.opclass:
+            return f"its operator class on {key.text} is {key.opclass}, that of {wide.name} is {wide_key.opclass}"
+        if key.collation != wide_key.collation:
+            return f"its collation on {key.text} is {key.collation}, that of {wide.name} is {wide_key.collation}"
     orders = [
-        (one.descending == other.descending, one.nulls_first == other.nulls_first)
-        for one, other in pairs
+        (key.descending == wide_key.descending, key.nulls_first == wide_key.nulls_first)
+        for key, wide_key in pairs
         if narrow.method == _BTREE
     ]
     if all(same == (True, True) for same in orders) or all(same == (False, False) for same in orders):
         return None
-    return f"it sorts in an order that {wide.name} gives in neither direction"
+    return f"it sorts in an order that {wide.name} has in neither direction"
 
 
 def _include(narrow: Index, wide: Index) -> str | None:
@@ -109,10 +113,10 @@ def _uniqueness(narrow: Index, wide: Index, not_null: Mapping[tuple[str, str, st
     if len(narrow.keys) != len(wide.keys):
         return f"it is unique on fewer keys than {wide.name}"
     if wide.is_deferrable and not narrow.is_deferrable:
-        return f"it is checked at once, and {wide.name} may be checked at the end of the transaction"
+        return f"it is checked immediately, and {wide.name} may be checked at the end of the transaction"
     if narrow.nulls_not_distinct != wide.nulls_not_distinct:
         columns = [key.column for key in narrow.keys]
         table = narrow.qualified_table
         if not all(column is not None and not_null.get((*table, column), False) for column in columns):
-            return f"it and {wide.name} differ in whether NULLs are equal"
+            return f"only one of it and {wide.name} treats NULLs as equal"
     return None

@@ -1,4 +1,4 @@
-"""All that is found in one PostgreSQL database, settled against each other. Pure: the same data, the same findings."""
+"""Find all problems of one PostgreSQL database, without contradictions between the findings. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from optimizer.indexes.postgresql.upkeep import PostgresqlUpkeepLimits, find_upk
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlLimits:
-    """From where on something is worth doing."""
+    """The limits from which a finding is worth an action."""
 
     redundancy: RedundancyLimits = field(default_factory=RedundancyLimits)
     bloat: BloatLimits = field(default_factory=BloatLimits)
@@ -27,8 +27,11 @@ class PostgresqlLimits:
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlHistory:
-    """What earlier runs and other nodes told: looks at the writer and its replicas, all nodes that answer queries, and
-    the shares of bloat of earlier runs by file node, newest last."""
+    """Data of earlier runs and other nodes.
+
+    `snapshots` are of the writer and its replicas, `nodes` are all nodes that answer queries, and `bloat` holds the
+    shares of bloat that earlier runs found, by file node, newest last.
+    """
 
     snapshots: Sequence[UsageSnapshot] = ()
     nodes: Sequence[str] = ()
@@ -38,22 +41,25 @@ class PostgresqlHistory:
 def find(
     catalog: Catalog, history: PostgresqlHistory | None = None, limits: PostgresqlLimits | None = None
 ) -> list[Finding]:
-    """Every finding. An index that is dropped is neither rebuilt nor called unused as well, and one that stays in its
-    place is not dropped; one that a foreign key and statements want is proposed once."""
+    """Return all findings.
+
+    An index that is dropped is neither rebuilt nor reported as unused, and the index that replaces it is not dropped.
+    An index that a foreign key and statements need is proposed once.
+    """
     history, limits = history or PostgresqlHistory(), limits or PostgresqlLimits()
-    superfluous = find_redundant(catalog, limits.redundancy)
-    going = {_name(finding) for finding in superfluous if finding.action is Action.DROP}
-    needed = {(finding.index_schema or "", finding.covered_by or "") for finding in superfluous if finding.covered_by}
-    idle = find_unused(catalog, history.snapshots, nodes=history.nodes, needed=needed, limits=limits.usage)
-    idle = [finding for finding in idle if _name(finding) not in going]
-    going |= {_name(finding) for finding in idle if finding.action is Action.DROP}
-    swollen = find_bloated(catalog, catalog.pages, history.bloat, limits.bloat)
+    redundant = find_redundant(catalog, limits.redundancy)
+    dropped = {_name(finding) for finding in redundant if finding.action is Action.DROP}
+    needed = {(finding.index_schema or "", finding.covered_by or "") for finding in redundant if finding.covered_by}
+    unused = find_unused(catalog, history.snapshots, nodes=history.nodes, needed=needed, limits=limits.usage)
+    unused = [finding for finding in unused if _name(finding) not in dropped]
+    dropped |= {_name(finding) for finding in unused if finding.action is Action.DROP}
+    bloated = find_bloated(catalog, catalog.pages, history.bloat, limits.bloat)
     keys = find_foreign_keys_without_index(catalog, limits.foreign_keys)
     return [
         *find_invalid(catalog),
-        *superfluous,
-        *idle,
-        *(finding for finding in swollen if _name(finding) not in going),
+        *redundant,
+        *unused,
+        *(finding for finding in bloated if _name(finding) not in dropped),
         *keys,
         *(finding for finding in catalog.further if not any(_same_index(finding, key) for key in keys)),
         *find_upkeep(catalog, limits.upkeep),
@@ -65,7 +71,7 @@ def _name(finding: Finding) -> tuple[str, str]:
 
 
 def _same_index(finding: Finding, key: Finding) -> bool:
-    """Whether the index that statements want is the one that a foreign key wants, too."""
+    """Tell whether statements need the same index as a foreign key."""
     columns = list(finding.evidence["columns"])
     same_table = (finding.schema, finding.table) == (key.schema, key.table)
     return key.action is Action.CREATE and same_table and key.evidence["columns"] == columns

@@ -1,7 +1,7 @@
-"""Foreign keys of PostgreSQL whose referencing side has no index.
+"""Find PostgreSQL foreign keys without an index on the referencing side.
 
-Deleting or re-keying a parent row looks for its children by equality on all columns of the key, in any order: a btree
-whose first keys are those columns serves, also one that is partial only in that the columns are not NULL.
+To delete or re-key a parent row PostgreSQL looks for its children by equality on all columns of the key. A btree whose
+first keys are those columns in any order serves this lookup, also if it is partial on the columns being not NULL.
 """
 
 from collections import defaultdict
@@ -13,21 +13,20 @@ from optimizer.indexes.model.catalog import Catalog, ForeignKey, Index, KeyPart,
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_table
 
-_REWRITES_CHILDREN = {"CASCADE", "SET NULL", "SET DEFAULT"}
-
 
 @dataclass(frozen=True, slots=True)
 class ForeignKeyLimits:
-    """A child table of fewer than `child_rows` rows is read as a whole faster than it is worth an index; an index on
-    some of the columns does, if it leaves no more than `rows_a_value` rows to look through."""
+    """The limits from which a foreign key needs an index."""
 
+    # A smaller child table is read quickly without an index.
     child_rows: float = 10_000
+    # An index on some of the columns is enough if no more rows share a value.
     rows_a_value: float = 100
 
 
 def find_foreign_keys_without_index(catalog: Catalog, limits: ForeignKeyLimits | None = None) -> list[Finding]:
-    """A finding for each foreign key whose columns no index leads with; its action is NONE where an index would not pay
-    now, with the reason."""
+    """Return a finding for each foreign key whose columns lead no index; its action is NONE, with the reason, if an
+    index would not pay now."""
     limits = limits or ForeignKeyLimits()
     tables = {table.oid: table for table in catalog.tables}
     found = []
@@ -46,7 +45,7 @@ def find_foreign_keys_without_index(catalog: Catalog, limits: ForeignKeyLimits |
 
 
 def serves(index: Index, key: ForeignKey, child: Table) -> bool:
-    """Whether looking up the children of one parent row uses the index on all columns of the key."""
+    """Tell whether the lookup of the children of one parent row can use the index on all columns of the key."""
     columns = set(key.columns[:-1] if key.has_period else key.columns)
     if index.method not in ("btree", *(("gist",) if key.has_period else ())):
         return False
@@ -55,14 +54,16 @@ def serves(index: Index, key: ForeignKey, child: Table) -> bool:
 
 
 def find_supported_foreign_key(index: Index, keys: Iterable[ForeignKey]) -> ForeignKey | None:
-    """One of the foreign keys of the index's table whose columns, or the first of them, the index leads with: it then
-    also serves the checks on the parent, which may be rare."""
+    """Return a foreign key of the table whose columns include the first key of the index, or None.
+
+    Such an index also serves the checks on the parent, which may be rare.
+    """
     first = index.keys[0].column if index.keys else None
     return next((key for key in keys if first in key.columns), None)
 
 
 def _collates(leading: tuple[KeyPart, ...], child: Table) -> bool:
-    """Equality is looked up in the column's own collation."""
+    """Tell whether the keys have the collations of their columns, in which the lookup compares."""
     collations = {column.name: column.collation for column in child.columns}
     return all(part.column is None or part.collation == collations.get(part.column) for part in leading)
 
@@ -70,9 +71,9 @@ def _collates(leading: tuple[KeyPart, ...], child: Table) -> bool:
 def _has_all_rows(index: Index, key: ForeignKey) -> bool:
     if index.predicate is None:
         return True
-    wanted = {f"{part.text} IS NOT NULL" for part in index.keys if part.column in key.columns}
+    allowed = {f"{part.text} IS NOT NULL" for part in index.keys if part.column in key.columns}
     conditions = {condition.strip("() ") for condition in index.predicate.split(" AND ")}
-    return conditions <= wanted
+    return conditions <= allowed
 
 
 def _finding(
@@ -86,8 +87,10 @@ def _finding(
     columns = ", ".join(key.columns)
     changes = None if parent is None else (parent.deleted or 0) + (parent.updated or 0)
     because = _why_not_now(key, child, changes, indexes, limits)
-    scans = "each deleted or re-keyed row of it makes PostgreSQL read this whole table"
-    reason = f"The foreign key {key.name} ({columns}) to {key.parent_table} has no index that begins with its columns: "
+    reason = (
+        f"No index begins with the columns of the foreign key {key.name} ({columns}): PostgreSQL reads the whole table "
+        f"for each row of {key.parent_table} that is deleted or re-keyed"
+    )
     evidence = {
         "foreign_key": key.name,
         "columns": list(key.columns),
@@ -102,7 +105,7 @@ def _finding(
         child,
         Kind.FOREIGN_KEY_WITHOUT_INDEX,
         Action.NONE if because else Action.CREATE,
-        reason + scans + (f". Nothing is proposed now, because {because}." if because else "."),
+        reason + (f". Nothing is proposed now, because {because}." if because else "."),
         Risk.LOW if because else Risk.MEDIUM,
         evidence=evidence,
         statement=key.index_statement,
@@ -114,17 +117,17 @@ def _why_not_now(
 ) -> str | None:
     partly = _partly(key, child, indexes, limits)
     if partly is not None:
-        return f"{partly.name} finds all but a few rows of it"
+        return f"{partly.name} leaves only a few rows to read for each lookup"
     rows = child.rows if child.rows is not None else child.live_rows
     if rows is not None and rows < limits.child_rows:
-        return f"the table has {rows:.0f} rows only"
+        return f"the table has {rows:,.0f} rows, fewer than {limits.child_rows:,.0f}"
     if changes == 0:
         return "no row of the parent was changed or deleted since the counters were cleared"
     return None
 
 
 def _partly(key: ForeignKey, child: Table, indexes: list[Index], limits: ForeignKeyLimits) -> Index | None:
-    """An index on the first of its own keys only, or a hash, which leaves few enough rows to look through."""
+    """Return an index (btree or hash) whose first key alone leaves few enough rows to read, or None."""
     distinct = {column.name: column.distinct for column in child.columns}
     for index in indexes:
         column = index.keys[0].column if index.keys else None

@@ -1,11 +1,11 @@
-"""Generic plans of statements as pg_stat_statements has them: with parameters where their constants were. Nothing is
-executed and nothing is written.
+"""Get the generic plans of statements from pg_stat_statements, which have parameters in place of their constants.
 
-A statement's text is somebody else's: it goes to the server as one prepared statement in a read-only transaction, so
-that nothing that it holds can run. Only while it is prepared and planned is the search path its own: the statements
-around it look names up in pg_catalog alone. Two things keep such a text from being prepared as it is, and are mended
-here. Where the grammar wants a constant (`interval '1 day'`, `extract(epoch FROM ...)`) it takes no parameter. And a
-constant has a type of its own (text, if nothing else says otherwise) where a parameter may have none.
+Nothing is executed and nothing is written. The text of a statement is not trusted: it is sent as one prepared statement
+in a read-only transaction, so that nothing in it can run. Only while it is prepared and planned does the search path
+include its own schemas: the statements around it look up names in pg_catalog alone. This module solves two problems
+that keep a text from being prepared. Where the grammar requires a constant (`interval '1 day'`, `extract(epoch FROM
+...)`) it accepts no parameter. And a constant has a type (text unless the context decides) where a parameter may have
+none.
 """
 
 import re
@@ -17,12 +17,12 @@ from pg8000.native import Connection
 
 from optimizer.indexes.connect import search_path
 
-# Without going back: comments that are looked at in every way they could end would take for ever.
+# Atomic groups prevent backtracking: a text with many comments would take exponential time.
 _PLANNED = re.compile(
     r"(?>[\s(]|/\*.*?\*/|--[^\n]*\n)*+(?:SELECT|UPDATE|DELETE|WITH|MERGE)\b", re.IGNORECASE | re.DOTALL
 )
 _EXTRACT = re.compile(r"\bEXTRACT\s*\(\s*(\$\d+)\s+FROM\b", re.IGNORECASE)
-# Before a parameter these can only be the type of the constant that was there.
+# A type before a parameter is the type of the constant in whose place the parameter stands.
 _TYPED = re.compile(
     r"""(?<!["\w.$])(?P<type>
       (?:TIME|TIMESTAMP)(?:\s*\(\s*\d+\s*\))?(?:\s+WITH(?:OUT)?\s+TIME\s+ZONE)? | INTERVAL(?:\s*\(\s*\d+\s*\))?
@@ -35,28 +35,31 @@ _TYPED = re.compile(
 )
 _INDETERMINATE = "42P18"
 _NAME = "optimizer_look"
-# Qualified throughout, operators as well: the path is lent to the text that was prepared.
+# All names have their schema, operators too, because the search path is lent to the prepared text.
 _PARAMETERS = """
 SELECT coalesce(pg_catalog.cardinality(p.parameter_types), 0)
-FROM pg_catalog.pg_prepared_statements p WHERE p.name OPERATOR(pg_catalog.=) :name"""
+FROM pg_catalog.pg_prepared_statements p
+WHERE p.name OPERATOR(pg_catalog.=) :name"""
 
 
 def is_planned(text: str) -> bool:
-    """Whether a statement is of the kinds that have a plan."""
+    """Tell whether the statement is of a kind that has a plan."""
     return _PLANNED.match(text) is not None
 
 
 def make_plannable(text: str) -> str:
-    """The text with parameters only where the grammar takes them."""
-    # The function of EXTRACT has another name before version 14, and both know this one.
+    """Return the text with parameters only where the grammar accepts them."""
+    # Versions before and after 14 implement EXTRACT by different functions, and all have date_part.
     return _TYPED.sub(r"CAST(\g<parameter> AS \g<type>)", _EXTRACT.sub(r"pg_catalog.date_part(\1,", text))
 
 
 def explain_generically(connection: Connection, text: str) -> Mapping[str, Any]:
-    """The generic plan of a statement with parameters, as EXPLAIN (VERBOSE, FORMAT JSON) gives it; in the transaction
-    that `looking` has open, which an error ends. EXPLAIN (GENERIC_PLAN) would want a value for each parameter in the
-    extended protocol; a prepared statement says itself how many it has. DatabaseError if the statement cannot be
-    planned so."""
+    """Return the generic plan of a statement with parameters, as EXPLAIN (VERBOSE, FORMAT JSON) prints it.
+
+    It runs in the open transaction of `read_only_snapshot`, which an error ends. EXPLAIN (GENERIC_PLAN) would require a
+    value for each parameter in the extended protocol; a prepared statement reports how many it has. Raise DatabaseError
+    if the statement cannot be planned in this way.
+    """
     connection.run("SET LOCAL plan_cache_mode = force_generic_plan")
     connection.run(search_path.LEND)
     _prepare(connection, make_plannable(text))
@@ -71,7 +74,7 @@ def explain_generically(connection: Connection, text: str) -> Mapping[str, Any]:
 
 
 def _prepare(connection: Connection, text: str) -> None:
-    """A parameter that could be of any type is one of text, as the constant was; the server names them one by one."""
+    """Prepare the text; give type text, which the constant had, to each parameter that the server cannot type."""
     types: dict[int, str] = {}
     connection.run(f"SAVEPOINT {_NAME}")
     while True:
@@ -83,20 +86,22 @@ def _prepare(connection: Connection, text: str) -> None:
             if number is None or number in types:
                 raise
             types[number] = "pg_catalog.text"
-            # As one statement: to the Data API the word is the end of the transaction.
+            # Not through `run`: there ROLLBACK ends the whole transaction of the Data API.
             run_one(connection, f"ROLLBACK TO SAVEPOINT {_NAME}")
         else:
             return
 
 
 def _indeterminate(error: DatabaseError) -> int | None:
-    """The number of the parameter whose type the server could not tell, in whatever language it says so."""
-    says = error.args[0]
-    found = re.search(r"\$(\d+)", says["M"]) if says["C"] == _INDETERMINATE else None
+    """Return the number of the parameter that the server cannot type, or None; the message may be in any language."""
+    fields = error.args[0]
+    found = re.search(r"\$(\d+)", fields["M"]) if fields["C"] == _INDETERMINATE else None
     return int(found[1]) if found else None
 
 
 def run_one(connection: Connection, text: str) -> Sequence[Sequence[Any]]:
-    """Run a text as exactly one statement, and return its rows: the extended protocol takes no more, whatever the text
-    holds."""
+    """Run a text as exactly one statement and return its rows.
+
+    The extended protocol rejects a text with more than one statement.
+    """
     return connection.execute_unnamed(text).rows or []

@@ -1,4 +1,4 @@
-"""A row of the PostgreSQL reader's question on indexes, as an Index."""
+"""Convert rows of the PostgreSQL reader's query for indexes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _CONSTRAINTS = {"p": Constraint.PRIMARY, "u": Constraint.UNIQUE, "x": Constraint
 _ALIGNMENTS = {"c": 1, "s": 2, "i": 4, "d": 8}
 _DESCENDING, _NULLS_FIRST = 1, 2
 _DEFAULT_COLLATION = "pg_catalog.default"
-# As they are; the others need work.
+# These values are copied unchanged.
 _PLAIN = (
     "schema", "table_schema", "table", "name", "method", "oid", "table_oid", "file_node", "is_partitioned",
     "is_partition", "parent_oid", "is_unique", "nulls_not_distinct", "is_valid", "is_ready", "is_live",
@@ -19,7 +19,7 @@ _PLAIN = (
 
 
 def to_index(row: Mapping[str, Any], table_rows: float | None, *, database_collation_differs: bool) -> Index:
-    """`table_rows` makes shares of distinct values into numbers (None: not analysed)."""
+    """Return the index in a row; `table_rows` converts shares of distinct values (None if not analysed)."""
     parts = row["parts"]
     keys, include = parts[: row["key_count"]], parts[row["key_count"] :]
     equal_image = all(part["equal_image"] and part["deterministic"] is not False for part in keys)

@@ -1,6 +1,6 @@
-"""Invalid indexes of PostgreSQL: leftovers of interrupted rebuilds, and builds that failed.
+"""Find invalid indexes of PostgreSQL: leftovers of interrupted rebuilds, and failed builds.
 
-An index is invalid while it is built, too: one that a running build works on is left alone, and so is a partitioned
+An index is also invalid while it is being built. One whose table has a running build is kept, and so is a partitioned
 index whose parts are not all attached yet.
 """
 
@@ -13,12 +13,12 @@ from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.new_finding import about_index
 from optimizer.indexes.postgresql.cover import why_never_dropped
 
-# REINDEX CONCURRENTLY builds NAME_ccnew and renames the old one to NAME_ccold; a number follows where one exists.
+# REINDEX CONCURRENTLY builds NAME_ccnew and renames the old index to NAME_ccold, with a number if that name exists.
 _LEFTOVER = re.compile(r"_cc(new|old)[0-9]*$")
 
 
 def find_invalid(catalog: Catalog) -> list[Finding]:
-    """A finding for each index that is not valid."""
+    """Return a finding for each index that is not valid."""
     return [_finding(catalog, index) for index in catalog.indexes if not index.is_valid or not index.is_live]
 
 
@@ -30,10 +30,10 @@ def _finding(catalog: Catalog, index: Index) -> Finding:
     if running:
         words = "an index of its table is being built right now"
         if "builds" in catalog.not_read:
-            words = "it could not be read whether a build is running"
-        return _stays(catalog, index, words, evidence)
+            words = "the running index builds could not be read"
+        return _kept(catalog, index, words, evidence)
     if index.is_partitioned:
-        return _stays(catalog, index, "it is a partitioned index that still waits for parts to be attached", evidence)
+        return _kept(catalog, index, "it is a partitioned index whose parts are not all attached yet", evidence)
     fixed = why_never_dropped(index)
     twin = _twin(catalog, index)
     if _LEFTOVER.search(index.name) and twin is not None and fixed is None:
@@ -42,38 +42,38 @@ def _finding(catalog: Catalog, index: Index) -> Finding:
             index,
             Kind.BUILD_LEFTOVER,
             Action.DROP,
-            f"{index.name} is what an interrupted rebuild of {twin.name} left behind: no query uses it"
-            f"{', and every write still pays for it' if index.is_ready else ''}.",
+            f"{index.name} is a leftover of an interrupted rebuild of {twin.name}: no query uses it"
+            f"{', and every write still updates it' if index.is_ready else ''}.",
             covered_by=twin.name,
             saves_bytes=index.size_bytes,
             evidence={**evidence, "covered_by_definition": twin.definition},
         )
     if not index.is_live and fixed is None:
-        reason = f"{index.name} was being dropped when that was interrupted; dropping it again ends it."
+        reason = f"A drop of {index.name} was interrupted; dropping it again completes the drop."
         return about_index(catalog, index, Kind.INVALID, Action.DROP, reason, evidence=evidence)
-    unique = ", which fails as long as the table holds duplicates," if index.is_unique else ""
+    unique = " (which fails while the table contains duplicates)" if index.is_unique else ""
     reason = (
-        f"{index.name} is invalid: a build of it failed or was stopped, and no query uses it. "
-        f"Rebuild it{unique} if it is wanted, else drop it."
+        f"{index.name} is invalid: its build failed or was stopped, and no query uses it. "
+        f"Rebuild it{unique} if it is needed, or drop it."
     )
     if fixed is not None:
-        reason = f"{index.name} is invalid, and stays because {fixed}: rebuild it."
+        reason = f"{index.name} is invalid and may not be dropped, because {fixed}: rebuild it."
     return about_index(catalog, index, Kind.INVALID, Action.ASK, reason, Risk.MEDIUM, evidence=evidence)
 
 
-def _stays(catalog: Catalog, index: Index, words: str, evidence: dict[str, object]) -> Finding:
+def _kept(catalog: Catalog, index: Index, words: str, evidence: dict[str, object]) -> Finding:
     reason = f"{index.name} is not valid, and is kept because {words}."
     return about_index(catalog, index, Kind.INVALID, Action.NONE, reason, kept_because=words, evidence=evidence)
 
 
 def _twin(catalog: Catalog, index: Index) -> Index | None:
-    """A valid index of the same table with the same definition but for the name."""
+    """Return a valid index of the same table with the same definition except for the name, or None."""
     for other in catalog.indexes:
         same_table = other.table_oid == index.table_oid and other.qualified_table == index.qualified_table
         if other.is_valid and same_table and _definition(other) == _definition(index):
             return other
     if index.qualified_table[0] == "pg_toast":
-        # The valid index of a TOAST table is not read; there is exactly one, and it is always this one's twin.
+        # The reader skips valid indexes of TOAST tables. There is exactly one, which is always the twin of this one.
         return replace(index, name=_LEFTOVER.sub("", index.name), is_valid=True)
     return None
 

@@ -1,7 +1,7 @@
-"""How many pages a btree of PostgreSQL takes when it is built afresh: the arithmetic of nbtsort.c and nbtdedup.c.
+"""Compute the pages of a newly built PostgreSQL btree, with the arithmetic of nbtsort.c and nbtdedup.c.
 
-From version 13 on a build puts rows of equal keys into one entry (a posting list of 6 bytes a row, up to a tenth of a
-page long), but not in unique indexes, nor with INCLUDE columns, nor where equal values may differ (numeric, say).
+From version 13 on a build stores rows of equal keys in one entry (a posting list of 6 bytes a row, up to a tenth of a
+page), except in unique indexes, with INCLUDE columns, and for types whose equal values may differ, such as numeric.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _PACES = (1, 3, 7, 9, 11, 13, 17, 19)
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Index entries of one size: how many, and the bytes of each with and without its list of rows."""
+    """Index entries of one size: their number, and the bytes of each with and without its posting list."""
 
     count: float
     size: float
@@ -29,7 +29,7 @@ class Entries:
 
 
 def fresh_pages(index: Index, block_bytes: int) -> float | None:
-    """The pages of the index after a rebuild; None if it is no btree, or rows or widths are not known."""
+    """Return the pages of the index after a rebuild, or None if it is not a btree or rows or widths are unknown."""
     rows = index.rows
     if index.method != "btree" or index.is_partitioned or rows is None:
         return None
@@ -48,8 +48,11 @@ def fresh_pages(index: Index, block_bytes: int) -> float | None:
 
 
 def _a_page(size: float, list_bytes: float, fillfactor: int, block_bytes: int, *, even: bool) -> float:
-    """Entries that fit on a leaf page. The entry that begins the next page is also this page's high key, without its
-    list; a page is closed once less than the fillfactor leaves free, or the next entry, does not fit."""
+    """Return the number of entries that fit on a leaf page.
+
+    The first entry of the next page, without its posting list, is also the high key of this page. A page is full when
+    the free space would fall below what the fillfactor reserves, or when the next entry does not fit.
+    """
     free = block_bytes - _PAGE_HEADER - _SPECIAL - 2 * _LINE_POINTER
     reserve = block_bytes * (100 - fillfactor) / 100
     entries = (free - max(reserve - list_bytes, size)) / (size + _LINE_POINTER)
@@ -71,16 +74,17 @@ def _entries(index: Index, rows: float, block_bytes: int) -> Iterator[Entries]:
         size, left = _key_bytes(parts) + bitmap, share * rows
         groups = min(_distinct(parts, left), left)
         if len(parts) == 1:
-            # Of a single column it is known how many rows the most common values have.
+            # For a single column the statistics contain the numbers of rows of the most common values.
             for frequency in parts[0].common_frequencies:
-                yield from _of_groups(index, 1.0, frequency * rows, size, block_bytes)
+                yield from _entries_of_groups(index, 1.0, frequency * rows, size, block_bytes)
                 left, groups = left - frequency * rows, groups - 1
         if left >= 1:
-            yield from _of_groups(index, max(min(groups, left), 1.0), left, size, block_bytes)
+            yield from _entries_of_groups(index, max(min(groups, left), 1.0), left, size, block_bytes)
 
 
 def _strata(parts: tuple[KeyStatistics, ...]) -> Iterator[tuple[float, tuple[KeyStatistics, ...]]]:
-    """The shares of the rows by which columns are not NULL, the columns taken as independent."""
+    """Yield each combination of columns that are not NULL with its share of the rows, as if columns were
+    independent."""
     if not parts:
         yield 1.0, ()
         return
@@ -93,7 +97,7 @@ def _strata(parts: tuple[KeyStatistics, ...]) -> Iterator[tuple[float, tuple[Key
 
 
 def distinct_is_certain(index: Index) -> bool:
-    """Whether how many rows share an entry is known, and not guessed from columns taken as independent."""
+    """Tell whether the number of rows that share an entry is known, without assuming independent columns."""
     if not index.deduplicates or index.is_unique:
         return True
     distinct = [part.distinct for part in index.statistics]
@@ -103,14 +107,16 @@ def distinct_is_certain(index: Index) -> bool:
 
 
 def _distinct(parts: tuple[KeyStatistics, ...], rows: float) -> float:
-    """Distinct keys, the columns taken as independent: more than there are where they are not."""
+    """Return the number of distinct keys as if columns were independent, which is too many if they are correlated."""
     if any(part.distinct is None for part in parts):
         return rows
     return max(prod(part.distinct or 1.0 for part in parts), 1.0)
 
 
-def _of_groups(index: Index, groups: float, rows: float, key_size: float, block_bytes: int) -> Iterator[Entries]:
-    """The entries of `rows` rows that fall evenly into `groups` equal keys."""
+def _entries_of_groups(
+    index: Index, groups: float, rows: float, key_size: float, block_bytes: int
+) -> Iterator[Entries]:
+    """Yield the entries of `rows` rows that are spread evenly over `groups` distinct keys."""
     longest = (block_bytes // 10) // 8 * 8 - _LINE_POINTER
     in_list = floor((longest // 8 * 8 - key_size) / _ROW_POINTER)
     shares = index.deduplicates and not index.is_unique and in_list >= 2
@@ -118,9 +124,9 @@ def _of_groups(index: Index, groups: float, rows: float, key_size: float, block_
     if not shares or a_group <= 1:
         yield Entries(rows, key_size, key_size)
         return
-    # A share of the groups has one row more than the others.
-    more = a_group - floor(a_group)
-    for size, number in ((floor(a_group), groups * (1 - more)), (floor(a_group) + 1, groups * more)):
+    # The mean is not a whole number: some groups have one row more than the others.
+    larger = a_group - floor(a_group)
+    for size, number in ((floor(a_group), groups * (1 - larger)), (floor(a_group) + 1, groups * larger)):
         full, left = divmod(size, in_list)
         if full:
             yield Entries(number * full, _aligned(key_size + _ROW_POINTER * in_list), key_size)
@@ -131,13 +137,13 @@ def _of_groups(index: Index, groups: float, rows: float, key_size: float, block_
 
 
 def _key_bytes(parts: tuple[KeyStatistics, ...]) -> float:
-    """The mean size of an entry without its list of rows, over samples of the values' lengths."""
+    """Return the mean size of an entry without its posting list, over samples of the lengths of the values."""
     lengths = [list(islice(cycle(_lengths(part)), _SAMPLES)) for part in parts]
     total = 0.0
     for sample in range(_SAMPLES):
         end = 0.0
         for part, widths, pace in zip(parts, lengths, cycle(_PACES), strict=False):
-            # Each column walks its samples at its own pace, so that lengths are not paired.
+            # Each column steps through its samples at its own pace, so that the lengths of columns are not paired.
             width = widths[sample * pace % _SAMPLES]
             start = end
             if part.fixed_bytes is not None or width >= _LONG_HEADER_FROM:
@@ -149,7 +155,7 @@ def _key_bytes(parts: tuple[KeyStatistics, ...]) -> float:
 
 
 def _lengths(part: KeyStatistics) -> list[float]:
-    """Lengths of values, each as often among a hundred as among the rows."""
+    """Return about a hundred lengths of values, in proportion to the rows that have them."""
     if part.fixed_bytes is not None:
         return [float(part.fixed_bytes)]
     common = list(zip(part.common_bytes, part.common_frequencies, strict=False))

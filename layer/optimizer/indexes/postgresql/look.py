@@ -1,5 +1,5 @@
-"""One look at a PostgreSQL database: its catalog, the pages of indexes that seem bloated, and what its planner says of
-indexes that statements want. Changes nothing."""
+"""Read a PostgreSQL database: its catalog, the pages of indexes that seem bloated, and the indexes that its planner
+would use for frequent statements. Changes nothing."""
 
 from dataclasses import replace
 
@@ -13,10 +13,11 @@ from optimizer.indexes.postgresql.reader import read_catalog
 
 
 def look(connection: Connection, *, node: str | None = None, limits: BloatLimits | None = None) -> Catalog:
-    """The catalog with `pages` and `further`; `not_read` says what could not be found out. Errors: read_catalog's."""
+    """Return the catalog with `pages` and `further`; `not_read` says what is missing. Raise what read_catalog
+    raises."""
     catalog = read_catalog(connection, node=node)
     not_read = dict(catalog.not_read)
-    # A replica has the same pages as its writer.
+    # A replica has the same pages as its writer, where they are counted.
     chosen = [] if catalog.server.is_replica else choose_indexes_to_measure(catalog, limits)
     pages, uncounted = measure_pages(connection, chosen)
     further, unplanned = find_missing_indexes(connection, catalog)
@@ -28,7 +29,7 @@ def look(connection: Connection, *, node: str | None = None, limits: BloatLimits
 
 
 def _first(failed: dict[str, str]) -> str:
-    """The first reason, and for how many things there is one."""
+    """Return the first reason and the number of the others."""
     name, reason = next(iter(failed.items()))
     others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     return f"{name}: {reason}{others}"

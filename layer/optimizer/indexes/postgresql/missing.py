@@ -1,5 +1,8 @@
-"""Statements of PostgreSQL that want an index: their generic plans are asked for, and with HypoPG each candidate is put
-to the planner, as an index that is not built, before it is proposed. Nothing is executed and nothing is written."""
+"""Find indexes that statements of PostgreSQL need, from their generic plans.
+
+With HypoPG each candidate is shown to the planner as a hypothetical index before it is proposed. No statement is
+executed, and nothing is written.
+"""
 
 import time
 from collections import defaultdict
@@ -19,29 +22,39 @@ from optimizer.indexes.postgresql.plans import Wanted, find_wanted, index_names,
 from optimizer.indexes.postgresql.reader import extension_schema, message, read_only_snapshot
 
 _DEFINITION = """
-SELECT format(CASE WHEN CAST(:concurrently AS boolean) THEN 'CREATE INDEX CONCURRENTLY ON %I.%I (%s)'
-  ELSE 'CREATE INDEX ON %I.%I (%s)' END, CAST(:schema AS text), CAST(:table AS text),
-  (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number)
-    FROM unnest(CAST(:columns AS text[])) WITH ORDINALITY c(name, number)))"""
+SELECT format(
+  CASE WHEN CAST(:concurrently AS boolean)
+    THEN 'CREATE INDEX CONCURRENTLY ON %I.%I (%s)'
+    ELSE 'CREATE INDEX ON %I.%I (%s)'
+  END,
+  CAST(:schema AS text),
+  CAST(:table AS text),
+  (
+    SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number)
+    FROM unnest(CAST(:columns AS text[])) WITH ORDINALITY c(name, number)
+  )
+)"""
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlMissingLimits:
-    """Which statements are looked at and what an index must gain: the `statements` with the most time, of at least
-    `least_share` of all time and `least_calls` calls, on tables of `least_rows` rows; a plan that costs `least_gain`
-    less (0 to 1)."""
+    """The limits from which a statement is planned and an index is proposed."""
 
+    # So many statements are planned, those with the most time first.
     statements: int = 50
+    # A statement must take this share of the time of all statements, so many calls and so long a call.
     least_share: float = 0.005
     least_calls: int = 20
     least_mean_ms: float = 1.0
+    # The table must have so many rows.
     least_rows: float = 10_000
+    # The index must reduce the cost of the plan by this share (0 to 1).
     least_gain: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What one statement would gain from one index: the planner's costs without and with it."""
+    """The gain of one statement from one index: the planner's costs without and with it."""
 
     statement: StatementStat
     cost: float
@@ -57,8 +70,10 @@ def find_missing_indexes(
     statement_timeout_s: int = 10,
     within_s: float = 60.0,
 ) -> tuple[list[Finding], dict[str, str]]:
-    """A finding for each index that statements want, and for each statement that could not be planned why, by its key.
-    Without HypoPG a candidate is a question to a person (ASK), because nothing proves that the planner would use it."""
+    """Return a finding for each index that statements need, and the reasons, by key, for statements without a plan.
+
+    Without HypoPG people must decide (ASK), because nothing shows that the planner would use the index.
+    """
     limits = limits or PostgresqlMissingLimits()
     gains: dict[Wanted, list[Gain]] = defaultdict(list)
     failed: dict[str, str] = {}
@@ -68,7 +83,7 @@ def find_missing_indexes(
         hypopg = extension_schema(connection, "hypopg")
     for statement in choose_statements(catalog.statements, limits):
         if time.monotonic() > deadline:
-            failed[statement.key] = f"not planned: the others took {within_s:.0f} s"
+            failed[statement.key] = f"not planned: the other statements took the whole {within_s:.0f} s"
             continue
         try:
             with read_only_snapshot(connection, statement_timeout_s):
@@ -76,21 +91,22 @@ def find_missing_indexes(
                 found = _candidates(connection, catalog, statement, share, limits, hypopg)
         except DatabaseError as error:
             failed[statement.key] = message(error)
-            # A prepared statement and pretended indexes outlive the transaction.
+            # A prepared statement outlives the transaction; hypothetical indexes are reset before the next statement.
             connection.run("DEALLOCATE ALL")
             continue
         for want, gain in found:
             gains[want].append(gain)
     with read_only_snapshot(connection, statement_timeout_s):
-        return [_finding(connection, catalog, want, of) for want, of in _without_prefixes(gains).items()], failed
+        merged = _without_prefixes(gains).items()
+        return [_finding(connection, catalog, want, want_gains) for want, want_gains in merged], failed
 
 
 def choose_statements(statements: Sequence[StatementStat], limits: PostgresqlMissingLimits) -> list[StatementStat]:
-    """The statements that take the most time, are called often, and can be planned."""
+    """Return the statements that take the most time, are called often and can be planned."""
     total = sum(statement.total_ms for statement in statements) or 1.0
     chosen = [
         statement
-        for statement in sorted(statements, key=lambda one: -one.total_ms)
+        for statement in sorted(statements, key=lambda each: -each.total_ms)
         if statement.text is not None
         and is_planned(statement.text)
         and statement.total_ms / total >= limits.least_share
@@ -108,8 +124,10 @@ def _candidates(
     limits: PostgresqlMissingLimits,
     hypopg: str,
 ) -> list[tuple[Wanted, Gain]]:
-    """The one index that gains most for the statement, if it gains enough; all of them without HypoPG, whose
-    schema is `hypopg`."""
+    """Return the index that gains most for the statement, if it gains enough. `hypopg` is the schema of HypoPG.
+
+    Without HypoPG (empty schema) return the candidate with the most columns.
+    """
     text = statement.text or ""
     if hypopg:
         run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
@@ -118,23 +136,23 @@ def _candidates(
     cost = total_cost(plan)
     wants = [want for want in find_wanted(plan, rows, limits.least_rows) if not _exists(catalog, want)]
     if not hypopg:
-        # The widest says most of what the statement looks for.
+        # The widest index shows most of the conditions of the statement.
         return [(want, Gain(statement, cost, None, share)) for want in sorted(wants, key=_width)[-1:]]
     tried = []
     for want in wants:
-        name = _pretend(connection, want, hypopg)
+        name = _add_hypothetical(connection, want, hypopg)
         with_it = explain_generically(connection, text)
         run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
         if name in index_names(with_it) and total_cost(with_it) <= cost * (1 - limits.least_gain):
             tried.append((want, Gain(statement, cost, total_cost(with_it), share)))
-    # Of indexes that gain about the same the narrower one is cheaper to keep.
+    # If two indexes gain about the same, the narrower one is cheaper to maintain.
     tried.sort(key=lambda pair: (round((pair[1].cost_with or 0.0) / cost, 1), len(pair[0].columns)))
     return tried[:1]
 
 
-def _pretend(connection: Connection, want: Wanted, hypopg: str) -> str:
+def _add_hypothetical(connection: Connection, want: Wanted, hypopg: str) -> str:
     definition = _definition(connection, want, concurrently=False)
-    # Cast, because a function of the same name may take the type that a value would have without it.
+    # The cast selects the function: one of the same name may accept the type of an uncast value.
     query = f"SELECT indexname FROM {hypopg}.hypopg_create_index(CAST(:definition AS text))"  # noqa: S608 - quoted
     rows = connection.run(query, definition=definition)
     return str(rows[0][0])
@@ -158,10 +176,10 @@ def _exists(catalog: Catalog, want: Wanted) -> bool:
 
 
 def _without_prefixes(gains: Mapping[Wanted, list[Gain]]) -> dict[Wanted, list[Gain]]:
-    """One index where a wider one that is proposed as well serves both."""
+    """Merge an index into a wider one that is also proposed and serves both."""
     merged: dict[Wanted, list[Gain]] = {}
     for want in sorted(gains, key=_width, reverse=True):
-        wider = next((one for one in merged if _leads(want, one)), None)
+        wider = next((other for other in merged if _leads(want, other)), None)
         merged.setdefault(wider or want, []).extend(gains[want])
     return merged
 
@@ -176,19 +194,19 @@ def _width(want: Wanted) -> tuple[int, tuple[str, ...]]:
 
 
 def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequence[Gain]) -> Finding:
-    table = next((one for one in catalog.tables if one.qualified == (want.schema, want.table)), None)
-    table = table or Table(want.schema, want.table)
+    tables = {table.qualified: table for table in catalog.tables}
+    table = tables.get((want.schema, want.table)) or Table(want.schema, want.table)
     worst = max(gains, key=lambda gain: gain.statement.total_ms)
     share = sum(gain.share for gain in gains)
-    proved = worst.cost_with is not None
-    said = (
-        f"the planner's cost of the worst falls from {worst.cost:,.0f} to {worst.cost_with:,.0f}"
-        if proved
-        else "HypoPG is not installed, so whether the planner would use it is not proved"
+    is_proved = worst.cost_with is not None
+    proof = (
+        f"It reduces the planner's cost of the longest one from {worst.cost:,.0f} to {worst.cost_with:,.0f}"
+        if is_proved
+        else "HypoPG is not installed, so it is not proved that the planner would use it"
     )
     reason = (
-        f"{len(gains)} {'statement reads' if len(gains) == 1 else 'statements read'} {want.table} from end to end, "
-        f"with {share:.0%} of all time; an index on {', '.join(want.columns)} would serve: {said}."
+        f"{len(gains)} {'statement reads' if len(gains) == 1 else 'statements read'} the whole table {want.table}, "
+        f"in {share:.0%} of the time of all statements; an index on {', '.join(want.columns)} can serve. {proof}."
     )
     evidence = {
         "columns": list(want.columns),
@@ -210,7 +228,7 @@ def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequ
         catalog,
         table,
         Kind.MISSING_INDEX,
-        Action.CREATE if proved else Action.ASK,
+        Action.CREATE if is_proved else Action.ASK,
         reason,
         Risk.MEDIUM,
         evidence=evidence,

@@ -1,9 +1,8 @@
-"""Which indexes a query plan of PostgreSQL asks for: read from the plan, not from the text of the statement, so that
-views, joins and sub-queries need no parser.
+"""Find the indexes that a query plan of PostgreSQL would use if they existed.
 
-Where the plan reads a large table from end to end and keeps few of its rows, the columns that its condition compares
-are candidates: those compared for equality first, then one that is compared with a range, or that the result is
-sorted by.
+They are read from the plan, not from the text of the statement, so that views, joins and sub-queries need no parser.
+Where the plan reads a whole large table, the columns in its condition are candidates: first those compared for
+equality, then one that is compared with a range, or those that the result is sorted by.
 """
 
 import re
@@ -19,7 +18,7 @@ _EQUAL, _RANGE = {"="}, {"<", ">", "<=", ">="}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An index that a plan would use: the columns in the order of the keys, and what the plan costs without it."""
+    """An index that a plan would use, with its columns in the order of the keys."""
 
     schema: str
     table: str
@@ -27,13 +26,15 @@ class Wanted:
 
 
 def total_cost(plan: Mapping[str, Any]) -> float:
-    """The planner's cost of a plan as EXPLAIN (FORMAT JSON) gives it."""
+    """Return the planner's cost of a plan from EXPLAIN (FORMAT JSON)."""
     return float(plan["Plan"]["Total Cost"])
 
 
 def find_wanted(plan: Mapping[str, Any], rows: Mapping[tuple[str, str], float], least_rows: float) -> list[Wanted]:
-    """Candidates for a plan from EXPLAIN (VERBOSE, FORMAT JSON); `rows` of each (schema, table). Tables of fewer than
-    `least_rows` rows are left out."""
+    """Return the candidates for a plan from EXPLAIN (VERBOSE, FORMAT JSON).
+
+    `rows` maps (schema, table) to a number of rows; tables with fewer than `least_rows` are left out.
+    """
     found: dict[Wanted, None] = {}
     for node, joins, sort in _nodes(plan["Plan"], (), ()):
         key = (node.get("Schema", ""), node.get("Relation Name", ""))
@@ -51,14 +52,14 @@ def find_wanted(plan: Mapping[str, Any], rows: Mapping[tuple[str, str], float], 
 
 
 def index_names(plan: Mapping[str, Any]) -> set[str]:
-    """The indexes that the plan uses."""
+    """Return the names of the indexes that the plan uses."""
     return {node["Index Name"] for node, _, _ in _nodes(plan["Plan"], (), ()) if "Index Name" in node}
 
 
 def _nodes(
     node: Mapping[str, Any], joins: tuple[str, ...], sort: tuple[str, ...]
 ) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...], tuple[str, ...]]]:
-    """Every node with the conditions of the joins above it, and the keys of the nearest sort above it."""
+    """Yield every node with the conditions of the joins above it and the keys of the nearest sort above it."""
     yield node, joins, sort
     conditions = [node[name] for name in ("Hash Cond", "Merge Cond", "Join Filter") if name in node]
     order = tuple(node["Sort Key"]) if "Sort Key" in node else sort
@@ -69,7 +70,7 @@ def _nodes(
 
 
 def _compared(condition: str | None, alias: str) -> tuple[list[str], list[str]]:
-    """Columns of `alias` compared for equality, and those compared with a range."""
+    """Return the columns of `alias` that are compared for equality, and those compared with a range."""
     equal: list[str] = []
     ranged: list[str] = []
     for part in _conjuncts(condition or ""):
@@ -77,7 +78,7 @@ def _compared(condition: str | None, alias: str) -> tuple[list[str], list[str]]:
         if match is None:
             continue
         sides = {side: _columns([match[side]], alias) for side in ("left", "right")}
-        # A column compared with one of the same table is no look-up.
+        # An index cannot look up a column that is compared with one of the same table.
         if bool(sides["left"]) == bool(sides["right"]):
             continue
         column = (sides["left"] or sides["right"])[0]
@@ -89,7 +90,7 @@ def _compared(condition: str | None, alias: str) -> tuple[list[str], list[str]]:
 
 
 def _conjuncts(condition: str) -> list[str]:
-    """The parts of a condition that must all be true; a part with OR stays whole and matches nothing."""
+    """Return the parts of a condition that must all be true; a part with OR is not split, and matches nothing."""
     text = condition.strip()
     while text.startswith("(") and _closing(text) == len(text) - 1:
         text = text[1:-1].strip()
@@ -111,7 +112,7 @@ def _conjuncts(condition: str) -> list[str]:
 
 
 def _closing(text: str) -> int:
-    """Where the parenthesis that the text begins with closes."""
+    """Return the position of the parenthesis that closes the first character of the text, or -1."""
     depth, quoted = 0, ""
     for at, character in enumerate(text):
         if quoted:

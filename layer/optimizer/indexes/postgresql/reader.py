@@ -1,8 +1,8 @@
-"""Reads what PostgreSQL 13 to 18 says of one database; changes nothing.
+"""Read the catalog and statistics of one database of PostgreSQL 13 to 18; change nothing.
 
-The driver is pg8000: pure Python, small, the same for every processor, and `native.Connection` is in autocommit, which
-concurrent builds need. A reader needs the role pg_monitor (or pg_read_all_stats) to see other users' statements, and
-SELECT on a table to see the planner's statistics on it; without them it says what it could not read.
+The driver is pg8000: small, pure Python for every processor, and `native.Connection` is in autocommit, which concurrent
+builds need. The role pg_monitor (or pg_read_all_stats) shows the statements of other users, and SELECT on a table shows
+the planner's statistics on it; without them the catalog says what could not be read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +16,11 @@ from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
 from optimizer.indexes.model.workload import BuildInProgress
-from optimizer.indexes.postgresql import sql as sql
+from optimizer.indexes.postgresql import sql
 from optimizer.indexes.postgresql.index_rows import to_index
 from optimizer.indexes.postgresql.workload import to_statement
 
-_ON = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_REFERENTIAL_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _KINDS = {"r": "table", "p": "partitioned", "m": "materialized_view", "f": "foreign"}
 _OLDEST = 130000
 
@@ -33,15 +33,18 @@ class Queries(Protocol):
     """A connection in autocommit that runs one statement; pg8000.native.Connection is one."""
 
     def run(self, sql: str, **params: Any) -> Sequence[Sequence[Any]] | None:
-        """The rows."""
+        """Run a statement with `:name` for values and return its rows."""
         ...
 
 
 def read_catalog(
     connection: Queries, *, node: str | None = None, statement_timeout_s: int = 60, most_statements: int = 500
 ) -> Catalog:
-    """Everything that the decisions need, of the database that the connection is to. `node` names the server (its
-    address is taken if None). Raises TooOld, and pg8000's DatabaseError where the catalog itself cannot be read."""
+    """Return the catalog of the database that the connection is to.
+
+    `node` names the server; its address is used if None. Raise PostgresqlTooOld, and pg8000's DatabaseError if the
+    catalog itself cannot be read.
+    """
     not_read: dict[str, str] = {}
     with read_only_snapshot(connection, statement_timeout_s):
         facts = _rows(connection, sql.SERVER)[0]
@@ -92,15 +95,17 @@ def read_catalog(
 
 
 def message(error: DatabaseError) -> str:
-    """The server's own message, with its code."""
+    """Return the server's message with its code."""
     fields = error.args[0] if error.args else None
     return f"{fields.get('M')} ({fields.get('C')})" if isinstance(fields, dict) else str(error)
 
 
 @contextmanager
 def read_only_snapshot(connection: Queries, statement_timeout_s: int) -> Iterator[None]:
-    """One read-only snapshot with short waits, and no schema but pg_catalog in the search path, so that the server
-    prints every other name with its schema."""
+    """Open a read-only snapshot with short waits and only pg_catalog in the search path.
+
+    With this path the server prints every other name with its schema.
+    """
     connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     try:
         connection.run(search_path.CLOSE_IN_TRANSACTION)
@@ -117,7 +122,7 @@ def read_only_snapshot(connection: Queries, statement_timeout_s: int) -> Iterato
 
 
 def extension_schema(connection: Queries, extension: str) -> str:
-    """The schema that an extension lies in, quoted by the server; empty if it is not installed in this database."""
+    """Return the schema of an extension, quoted by the server, or "" if it is not installed in this database."""
     rows = connection.run(sql.EXTENSION_SCHEMA, extension=extension)
     return str(rows[0][0]) if rows else ""
 
@@ -132,7 +137,7 @@ def _scalar(connection: Queries, text: str) -> Any:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """A time as the server writes it into JSON."""
+    """Return a time from the text that the server writes into JSON."""
     return None if text is None else datetime.fromisoformat(text)
 
 
@@ -177,19 +182,19 @@ def _table(row: dict[str, Any]) -> Table:
 
 
 def distinct_values(n_distinct: float | None, rows: float | None) -> float | None:
-    """pg_stats.n_distinct as a number: negative it is a share of the rows."""
+    """Return pg_stats.n_distinct as a number of values; a negative one is a share of the rows."""
     if n_distinct is None or (n_distinct < 0 and rows is None):
         return None
     return n_distinct if n_distinct >= 0 else -n_distinct * (rows or 0.0)
 
 
 def parse_options(texts: Sequence[str]) -> dict[str, str]:
-    """Storage parameters, `name=value` each, as a mapping."""
+    """Return storage parameters, each `name=value`, as a mapping."""
     return dict(text.split("=", 1) for text in texts)
 
 
 def _foreign_key(row: dict[str, Any]) -> ForeignKey:
-    rules = {name: _ON[row[name]] for name in ("on_delete", "on_update")}
+    rules = {name: _REFERENTIAL_ACTIONS[row[name]] for name in ("on_delete", "on_update")}
     return ForeignKey(
         **{**row, **rules, "columns": tuple(row["columns"]), "parent_columns": tuple(row["parent_columns"])}
     )

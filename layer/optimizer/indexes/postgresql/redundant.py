@@ -1,5 +1,7 @@
-"""Duplicate and redundant indexes of PostgreSQL, settled together for each table so that of two that cover each other
-one always stays."""
+"""Find duplicate and redundant indexes of PostgreSQL.
+
+The indexes of a table are judged together, so that one of two indexes that cover each other always stays.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,16 +18,17 @@ from optimizer.indexes.postgresql.cover import have_same_keys, looks_covered, wh
 
 @dataclass(frozen=True, slots=True)
 class RedundancyLimits:
-    """When a narrow index earns its place beside a wide one: it is used at least `hot_scans_day` times a day, and the
-    wide one is `times_wider` larger and at least `wide_bytes`."""
+    """The limits from which a narrow index is worth keeping beside a wide one that covers it."""
 
+    # The narrow index must be used so often a day.
     hot_scans_day: float = 1000.0
+    # The wide index must be so many times larger, and at least of this size.
     times_wider: float = 5.0
     wide_bytes: int = 64 * 2**20
 
 
 def find_redundant(catalog: Catalog, limits: RedundancyLimits | None = None) -> list[Finding]:
-    """A finding for each index that another covers, and one for each that looks so and is kept."""
+    """Return a finding for each index that another covers, and for each that looks covered and is kept."""
     limits = limits or RedundancyLimits()
     not_null = {
         (table.schema, table.name, column.name): column.not_null for table in catalog.tables for column in table.columns
@@ -54,20 +57,20 @@ def _of_table(
         for index in indexes
     }
     dropped = choose_dropped(
-        indexes, covering, is_never_dropped=lambda index: why_never_dropped(index) is not None, worth=_worth
+        indexes, covering, is_never_dropped=lambda index: why_never_dropped(index) is not None, worth=_rank
     )
     found: list[Finding] = []
     for index in indexes:
         staying = [other for other in covering[index.name] if other.name not in dropped]
         if index.name in dropped:
-            found.append(_superfluous(catalog, index, min(staying, key=lambda other: _closeness(index, other))))
+            found.append(_dropped(catalog, index, min(staying, key=lambda other: _closeness(index, other))))
         else:
             found += _kept(catalog, index, indexes, dropped, not_null, limits)
     return found
 
 
-def _worth(index: Index) -> tuple[bool, bool, bool, bool, bool, bool, int, int]:
-    """Which of two equal indexes stays: the greater."""
+def _rank(index: Index) -> tuple[bool, bool, bool, bool, bool, bool, int, int]:
+    """Return a key by which equal indexes are compared: the greatest stays."""
     return (
         why_never_dropped(index) is not None,
         index.constraint is Constraint.PRIMARY,
@@ -93,35 +96,35 @@ def _earns_its_place(catalog: Catalog, narrow: Index, wide: Index, limits: Redun
     return much_wider and narrow.scans / days >= limits.hot_scans_day
 
 
-def _superfluous(catalog: Catalog, index: Index, by: Index) -> Finding:
-    equal = have_same_keys(index, by)
-    words = "has the same keys as" if equal else "is a prefix of"
-    also = ", and both are unique" if index.is_unique else ""
-    how = "" if not index.is_partitioned else "; a partitioned index can only be dropped with its table locked"
+def _dropped(catalog: Catalog, index: Index, cover: Index) -> Finding:
+    is_equal = have_same_keys(index, cover)
+    keys = "the same keys as" if is_equal else "the first keys of"
+    unique = ", and both are unique" if index.is_unique else ""
+    lock = " A drop of a partitioned index locks its table." if index.is_partitioned else ""
     return about_index(
         catalog,
         index,
-        Kind.DUPLICATE if equal else Kind.REDUNDANT_PREFIX,
+        Kind.DUPLICATE if is_equal else Kind.REDUNDANT_PREFIX,
         Action.DROP,
-        f"{index.name} {words} {by.name}{also}: what it serves, {by.name} serves{how}.",
-        _risk(index, equal=equal),
-        covered_by=by.name,
+        f"{index.name} has {keys} {cover.name}{unique}: {cover.name} serves every query of it.{lock}",
+        _risk(index, is_equal=is_equal),
+        covered_by=cover.name,
         saves_bytes=index.size_bytes,
         evidence={
             "definition": index.definition,
-            "covered_by_definition": by.definition,
+            "covered_by_definition": cover.definition,
             "scans": index.scans,
-            "covered_by_scans": by.scans,
-            "covered_by_bytes": by.size_bytes,
+            "covered_by_scans": cover.scans,
+            "covered_by_bytes": cover.size_bytes,
             "concurrently": not index.is_partitioned,
         },
     )
 
 
-def _risk(index: Index, *, equal: bool) -> Risk:
+def _risk(index: Index, *, is_equal: bool) -> Risk:
     if index.is_partitioned:
         return Risk.HIGH
-    return Risk.LOW if equal and not index.is_unique else Risk.MEDIUM
+    return Risk.LOW if is_equal and not index.is_unique else Risk.MEDIUM
 
 
 def _kept(
@@ -132,19 +135,21 @@ def _kept(
     not_null: Mapping[tuple[str, str, str], bool],
     limits: RedundancyLimits,
 ) -> list[Finding]:
-    """The reason why an index that looks covered stays; none where the one that looks covering goes itself."""
+    """Return a finding with the reason why an index that looks covered is kept, unless the wider one is dropped."""
     if index.constraint is Constraint.PRIMARY:
         return []
     for other in indexes:
         if other is index or other.name in dropped or not looks_covered(index, other):
             continue
-        # Of two with equal keys the one worth more is no finding of its own; parts are judged with their parents.
-        if len(index.keys) == len(other.keys) and _worth(index) > _worth(other):
+        # The index that stays of two with equal keys is no finding. Parts are judged with their parents.
+        if len(index.keys) == len(other.keys) and _rank(index) > _rank(other):
             continue
         if index.is_partition and other.is_partition:
             continue
         if _earns_its_place(catalog, index, other, limits):
-            words: str | None = f"it is used often and {other.name} is much larger"
+            words: str | None = (
+                f"it is used at least {limits.hot_scans_day:,.0f} times a day and {other.name} is much larger"
+            )
         else:
             words = why_not_covered(index, other, not_null) or why_never_dropped(index)
         if words is not None:

@@ -1,4 +1,4 @@
-"""Indexes of PostgreSQL that no query used for weeks on any node."""
+"""Find indexes of PostgreSQL that no query used for weeks on any node."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,9 +21,11 @@ def find_unused(
     needed: Collection[tuple[str, str]] = (),
     limits: UsageLimits | None = None,
 ) -> list[Finding]:
-    """A finding for each index without scans: to be dropped, or kept with the reason. `catalog` is of the writer;
-    `snapshots` are earlier looks at it and all looks at its replicas; `nodes` are all nodes that answer queries;
-    `needed` are (schema, index) that stay in the place of others that are dropped."""
+    """Return a finding for each index without scans: drop it, or keep it with the reason.
+
+    `catalog` is of the writer. `snapshots` are earlier ones of the writer and all of its replicas. `nodes` are all
+    nodes that answer queries. `needed` holds (schema, index) of the indexes that replace others that are dropped.
+    """
     taken = [*snapshots, take_snapshot(catalog)]
     asked = tuple(dict.fromkeys([catalog.server.node, *nodes]))
     parts: dict[int | None, list[Index]] = defaultdict(list)
@@ -37,29 +39,30 @@ def find_unused(
         if index.constraint in (Constraint.PRIMARY, Constraint.UNIQUE) or (index.is_partition and index.parent_oid):
             continue
         stored = _stored(index, parts)
-        if not stored or any(one.scans != 0 for one in stored):
+        if not stored or any(part.scans != 0 for part in stored):
             continue
-        usages = [
-            judge_usage(IndexId(one.schema, one.table, one.name, one.oid), taken, nodes=asked, limits=limits)
-            for one in stored
-        ]
-        usage = _together(usages)
+        usage = _combined(
+            [
+                judge_usage(IndexId(part.schema, part.table, part.name, part.oid), taken, nodes=asked, limits=limits)
+                for part in stored
+            ]
+        )
         if usage.scans == 0:
             key = find_supported_foreign_key(index, supported[index.table_oid])
             kept = _why_kept(catalog, index, usage, needed, key, readers_known=bool(nodes))
-            found.append(_finding(catalog, index, usage, kept, sum(one.size_bytes or 0 for one in stored)))
+            found.append(_finding(catalog, index, usage, kept, sum(part.size_bytes or 0 for part in stored)))
     return found
 
 
 def _stored(index: Index, parts: Mapping[int | None, list[Index]]) -> list[Index]:
-    """The index itself, or the parts with storage of a partitioned one: only they are counted."""
+    """Return the index itself or, for a partitioned one, its parts with storage, which alone have counters."""
     if not index.is_partitioned:
         return [index]
     return [stored for part in parts[index.oid] for stored in _stored(part, parts)]
 
 
-def _together(usages: Sequence[IndexUsage]) -> IndexUsage:
-    """Usage of all parts, as known as that of the part of which least is known."""
+def _combined(usages: Sequence[IndexUsage]) -> IndexUsage:
+    """Return the use of all parts; it is as certain as that of the least certain part."""
     least = min(usages, key=lambda usage: (usage.unknown_because is None, usage.days))
     return replace(
         least,
@@ -70,7 +73,7 @@ def _together(usages: Sequence[IndexUsage]) -> IndexUsage:
 
 
 def _foreign_keys(catalog: Catalog) -> dict[int | None, list[ForeignKey]]:
-    """The foreign keys of each table, a partition's with those of its parents."""
+    """Return the foreign keys of each table; a partition also has those of its parents."""
     own: dict[int | None, list[ForeignKey]] = defaultdict(list)
     for key in catalog.foreign_keys:
         own[key.table_oid].append(key)
@@ -90,7 +93,7 @@ def _finding(catalog: Catalog, index: Index, usage: IndexUsage, kept: str | None
         reason = f"{index.name} was not used since its counters were cleared, and is kept because {kept}."
         return about_index(catalog, index, Kind.UNUSED, Action.NONE, reason, kept_because=kept, evidence=evidence)
     reason = (
-        f"{index.name} was used by no query in {usage.days:.0f} days on {len(usage.nodes)} "
+        f"No query used {index.name} in {usage.days:.0f} days on {len(usage.nodes)} "
         f"{'node' if len(usage.nodes) == 1 else 'nodes'}, while its table was read {usage.reads:,} times and "
         f"{usage.writes:,} of its rows were written."
     )
@@ -115,15 +118,15 @@ def _why_kept(
     *,
     readers_known: bool,
 ) -> str | None:
-    """Scans are not all that an index is for."""
+    """Return the reason why an index without scans is kept, or None."""
     server = catalog.server
     reasons = (
-        (server.is_replica, "this is a replica, and the writer was not asked"),
+        (server.is_replica, "this is a replica, and the writer was not read"),
         (server.is_aurora and len(usage.nodes) < 2 and not readers_known, "Aurora's readers were not listed"),
-        (index.is_unique, "it is unique, and checks of uniqueness are not counted as scans"),
-        ((index.schema, index.name) in needed, "it stays in the place of another index that is superfluous"),
-        (key is not None, f"it serves the foreign key {key.name if key else ''}, whose parent may seldom change"),
-        (usage.unknown_because is not None, f"that is not enough to go by: {usage.unknown_because}"),
+        (index.is_unique, "it is unique, and PostgreSQL does not count uniqueness checks as scans"),
+        ((index.schema, index.name) in needed, "it replaces another index that is superfluous"),
+        (key is not None, f"it serves the foreign key {key.name if key else ''}, whose parent may rarely change"),
+        (usage.unknown_because is not None, f"that is not enough: {usage.unknown_because}"),
         (any(part.column is None for part in index.keys), "the planner uses the statistics of its expression"),
     )
     return why_never_dropped(index) or next((words for applies, words in reasons if applies), None)

@@ -1,5 +1,8 @@
-"""Tables of PostgreSQL that want ANALYZE or VACUUM: the thresholds of autovacuum itself, with each table's own storage
-parameters (documentation of PostgreSQL, Routine Vacuuming), and the age of the oldest transaction ids."""
+"""Find tables of PostgreSQL that need ANALYZE, VACUUM or freezing, and indexes with an outdated collation version.
+
+The limits are the thresholds of autovacuum with each table's own storage parameters (PostgreSQL documentation, "Routine
+Vacuuming").
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -16,18 +19,19 @@ _STORED = ("table", "materialized_view")
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlUpkeepLimits:
-    """A table is due when autovacuum should have come `late` times over (1: at once); statistics of a partitioned
-    table, which autovacuum leaves alone, after `partitioned_days`; ids are old from `wraparound_share` of the age at
-    which autovacuum is forced."""
+    """The limits from which a table needs upkeep."""
 
+    # A table is due at so many times the threshold of autovacuum.
     late: float = 1.0
+    # Autovacuum never analyses a partitioned table, which is due after so many days.
     partitioned_days: float = 7.0
+    # Transaction ids are old from this share of the age at which the server forces a freeze.
     wraparound_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From how many rows on autovacuum comes; None: it never does for this reason."""
+    """The numbers of rows, and the ages, from which autovacuum processes a table; None disables a reason."""
 
     dead: float
     inserted: float | None
@@ -38,32 +42,32 @@ class Thresholds:
 
 
 def autovacuum_thresholds(table: Table, settings: Mapping[str, str]) -> Thresholds:
-    """Those of one table: its storage parameters before the server's settings."""
+    """Return the thresholds of one table: its storage parameters override the settings of the server."""
 
     def value(name: str, default: float) -> float:
         return float(table.options.get(name, settings.get(name, default)))
 
     rows = max(table.rows or 0.0, 0.0)
     dead = value("autovacuum_vacuum_threshold", 50) + value("autovacuum_vacuum_scale_factor", 0.2) * rows
-    most = value("autovacuum_vacuum_max_threshold", -1)
+    max_dead = value("autovacuum_vacuum_max_threshold", -1)
     inserts = value("autovacuum_vacuum_insert_threshold", 1000)
     inserted = inserts + value("autovacuum_vacuum_insert_scale_factor", 0.2) * rows
     server_age = float(settings.get("autovacuum_freeze_max_age", 200e6))
     server_multixact = float(settings.get("autovacuum_multixact_freeze_max_age", 400e6))
-    on = settings.get("autovacuum", "on") == "on" and settings.get("track_counts", "on") == "on"
+    is_on = settings.get("autovacuum", "on") == "on" and settings.get("track_counts", "on") == "on"
     return Thresholds(
-        dead=min(dead, most) if most >= 0 else dead,
+        dead=min(dead, max_dead) if max_dead >= 0 else dead,
         inserted=None if inserts < 0 else inserted,
         modified=value("autovacuum_analyze_threshold", 50) + value("autovacuum_analyze_scale_factor", 0.1) * rows,
-        # A table may only be stricter than the server.
+        # A table can only lower the limit of the server.
         freeze_age=min(value("autovacuum_freeze_max_age", server_age), server_age),
         multixact_age=min(value("autovacuum_multixact_freeze_max_age", server_multixact), server_multixact),
-        enabled=on and table.options.get("autovacuum_enabled", "true").lower() in ("true", "on", "yes", "1"),
+        enabled=is_on and table.options.get("autovacuum_enabled", "true").lower() in ("true", "on", "yes", "1"),
     )
 
 
 def find_upkeep(catalog: Catalog, limits: PostgresqlUpkeepLimits | None = None) -> list[Finding]:
-    """A finding for each table that wants ANALYZE, VACUUM or freezing, and each index of another collation version."""
+    """Return a finding for each table that needs ANALYZE, VACUUM or freezing, and for each outdated collation."""
     limits = limits or PostgresqlUpkeepLimits()
     found: list[Finding] = []
     parts: dict[int | None, list[Table]] = defaultdict(list)
@@ -81,27 +85,27 @@ def _of_table(catalog: Catalog, table: Table, parts: list[Table], limits: Postgr
     if table.kind not in _STORED:
         return
     due = autovacuum_thresholds(table, catalog.server.settings)
-    off = "" if due.enabled else "; autovacuum is switched off for it"
-    age = _aged(table, due, limits)
+    off = "" if due.enabled else "; autovacuum is off for this table"
+    age = _age_reason(table, due, limits)
     if age is not None:
         yield about_table(
-            catalog, table, Kind.WRAPAROUND, Action.VACUUM, age + off, Risk.MEDIUM, evidence=_ages(table, due)
+            catalog, table, Kind.WRAPAROUND, Action.VACUUM, f"{age}{off}.", Risk.MEDIUM, evidence=_ages(table, due)
         )
     evidence = {"rows": table.rows, "dead_rows": table.dead_rows, "threshold": due.dead}
     if table.dead_rows is not None and table.dead_rows > due.dead * limits.late:
-        reason = f"{table.name} holds {table.dead_rows} dead rows, autovacuum is due from {due.dead:.0f} on{off}."
+        reason = f"{table.name} has {table.dead_rows:,} dead rows; autovacuum is due from {due.dead:,.0f}{off}."
         yield about_table(catalog, table, Kind.VACUUM_DUE, Action.VACUUM, reason, evidence=evidence)
-    elif _inserted(table, due, limits):
+    elif _has_many_inserts(table, due, limits):
         reason = (
-            f"{table.name} has {table.inserted_since_vacuum} rows inserted since it was last vacuumed, "
-            f"autovacuum is due from {due.inserted:.0f} on: index-only scans read the table for each of them{off}."
+            f"{table.inserted_since_vacuum:,} rows of {table.name} were inserted since the last VACUUM, so that "
+            f"index-only scans read the table for each of them; autovacuum is due from {due.inserted:,.0f}{off}."
         )
         evidence = {"rows": table.rows, "inserted": table.inserted_since_vacuum, "threshold": due.inserted}
         yield about_table(catalog, table, Kind.VACUUM_DUE, Action.VACUUM, reason, evidence=evidence)
     yield from _statistics(catalog, table, due, limits, off)
 
 
-def _inserted(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> bool:
+def _has_many_inserts(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> bool:
     if table.inserted_since_vacuum is None or due.inserted is None:
         return False
     return table.inserted_since_vacuum > due.inserted * limits.late
@@ -114,12 +118,12 @@ def _statistics(
     evidence = {"rows": table.rows, "modified_since_analyze": modified, "threshold": due.modified}
     never = table.last_analyze_at is None and not any(column.null_fraction is not None for column in table.columns)
     if never and (table.live_rows or table.pages):
-        reason = f"{table.name} was never analysed: the planner guesses about it{off}."
+        reason = f"{table.name} was never analysed, so that the planner has no statistics on it{off}."
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
     elif modified is not None and modified > due.modified * limits.late:
         reason = (
-            f"{modified} rows of {table.name} changed since it was last analysed, "
-            f"autovacuum is due from {due.modified:.0f} on{off}."
+            f"{modified:,} rows of {table.name} changed since the last ANALYZE; "
+            f"autovacuum is due from {due.modified:,.0f}{off}."
         )
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
 
@@ -127,32 +131,35 @@ def _statistics(
 def _partitioned(
     catalog: Catalog, table: Table, parts: list[Table], limits: PostgresqlUpkeepLimits
 ) -> Iterator[Finding]:
-    """Autovacuum never analyses the parent, whose statistics joins and sums over all partitions are planned with."""
+    """Yield a finding if the parent needs ANALYZE: autovacuum skips it, and queries over all partitions need it."""
     if not any(part.live_rows or part.pages for part in parts):
         return
     changed = sum(part.modified_since_analyze or 0 for part in parts)
     evidence = {"partitions": len(parts), "rows_changed_in_partitions": changed}
     if table.last_analyze_at is None and not any(column.null_fraction is not None for column in table.columns):
-        reason = f"The partitioned table {table.name} was never analysed, and autovacuum does not do it."
+        reason = f"The partitioned table {table.name} was never analysed, and autovacuum never analyses it."
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
     elif table.last_analyze_at is not None and catalog.server.read_at - table.last_analyze_at > timedelta(
         days=limits.partitioned_days
     ):
-        reason = f"The partitioned table {table.name} was last analysed on {table.last_analyze_at:%Y-%m-%d}."
+        reason = (
+            f"The partitioned table {table.name} was last analysed on {table.last_analyze_at:%Y-%m-%d}, and autovacuum "
+            "never analyses it."
+        )
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
 
 
-def _aged(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> str | None:
+def _age_reason(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> str | None:
     ages = (
         (table.frozen_age, due.freeze_age, "transaction ids"),
         (table.toast_frozen_age, due.freeze_age, "transaction ids in TOAST"),
         (table.multixact_age, due.multixact_age, "multixact ids"),
     )
-    for age, limit, what in ages:
+    for age, limit, ids in ages:
         if age is not None and age >= limit * limits.wraparound_share:
             return (
-                f"The oldest {what} of {table.name} are {age / 1e6:.0f} million old, forced freezing is due from "
-                f"{limit / 1e6:.0f} million on, and at 2,147 million the server takes no more writes"
+                f"The oldest {ids} of {table.name} are {age / 1e6:.0f} million old: the server forces a freeze at "
+                f"{limit / 1e6:.0f} million and stops writes at 2,147 million"
             )
     return None
 
@@ -171,8 +178,8 @@ def _collations(catalog: Catalog) -> Iterator[Finding]:
     for index in catalog.indexes:
         if index.collation_version_differs and index.method == "btree" and index.is_valid and not index.is_partitioned:
             reason = (
-                f"{index.name} was built with another version of its collation than the server has now: it may miss "
-                "rows, or hold duplicates. Rebuild it, then refresh the collation's version."
+                f"{index.name} was built with another version of its collation than the server has now, so that "
+                "queries may miss rows and uniqueness may fail. Rebuild it, then refresh the collation version."
             )
             evidence = {"collations": [key.collation for key in index.keys], "definition": index.definition}
             yield about_index(

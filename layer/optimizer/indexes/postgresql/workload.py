@@ -1,4 +1,4 @@
-"""pg_stat_statements, whose columns changed their names over the versions, as StatementStat."""
+"""Convert rows of pg_stat_statements, whose columns have other names in older versions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _HIDDEN = "<insufficient privilege>"
 
 
 def to_statement(row: Mapping[str, Any]) -> StatementStat:
-    """A row of the view, as the server has it: total_time until 12, total_exec_time from 13."""
+    """Return the statement in a row; the time is total_time in version 1.7 of the extension and earlier."""
     text = row["query"]
     return StatementStat(
         key=f"{row['userid']}/{row['dbid']}/{row.get('toplevel', True)}/{row['queryid']}",
