@@ -16,7 +16,7 @@ from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
 from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
 from optimizer.indexes.model.workload import BuildInProgress
-from optimizer.indexes.postgresql import sql
+from optimizer.indexes.postgresql import index_sql, sql, table_sql
 from optimizer.indexes.postgresql.index_rows import to_index
 from optimizer.indexes.postgresql.workload import to_statement
 
@@ -55,15 +55,15 @@ def read_catalog(
         default_differs = facts["has_database_collation_version"] and _scalar(
             connection, sql.DATABASE_COLLATION_DIFFERS
         )
-        locked = {row["oid"]: row["name"] for row in _rows(connection, sql.LOCKED)}
-        tables = tuple(_table(row) for row in _rows(connection, sql.TABLES, locked=list(locked)))
+        locked = {row["oid"]: row["name"] for row in _rows(connection, table_sql.LOCKED)}
+        tables = tuple(_table(row) for row in _rows(connection, table_sql.TABLES, locked=list(locked)))
         rows = {table.oid: table.rows for table in tables}
         indexes = tuple(
             to_index(row, rows.get(row["table_oid"]), database_collation_differs=bool(default_differs))
-            for row in _rows(connection, sql.INDEXES, locked=list(locked))
+            for row in _rows(connection, index_sql.INDEXES, locked=list(locked))
             if row["definition"] is not None
         )
-        keys = (_foreign_key(row) for row in _rows(connection, sql.FOREIGN_KEYS))
+        keys = (_foreign_key(row) for row in _rows(connection, table_sql.FOREIGN_KEYS))
         foreign_keys = tuple(key for key in keys if key.table_oid not in locked)
     if locked:
         not_read["tables"] = f"locked exclusively by another session: {', '.join(sorted(locked.values()))}"
