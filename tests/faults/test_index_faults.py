@@ -1,4 +1,4 @@
-"""What others do to a build while it runs: each ends with nothing left behind and a true record."""
+"""Disturbances of a running build: each ends without leftovers and with a correct record."""
 
 import json
 import signal
@@ -20,12 +20,12 @@ TABLE = '"Shop""s"."Ta ble"'
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call that starts a build does not wait for it, so that something can happen to it."""
+    """Let the call that starts a build return at once, so that the test can disturb the build."""
     monkeypatch.setattr(job, "_SEND_S", 0.2)
 
 
 def writer(one: Any) -> Any:
-    """Somebody whose transaction has written to the table and stays open."""
+    """Open a transaction that has written to the table."""
     session = one.session()
     session.run("BEGIN")
     session.run(f"UPDATE {TABLE} SET a = a + 1 WHERE id = 1")  # noqa: S608 - a constant
@@ -33,7 +33,7 @@ def writer(one: Any) -> Any:
 
 
 def started(one: Any, change: Any) -> dict[str, Any]:
-    """A rebuild that is at work, waiting for somebody's transaction."""
+    """Start a rebuild that waits for an open transaction."""
     answer = one.step("apply", change)
     assert answer["outcome"] == "pending", answer
     assert one.store.change(change.id).progress["job"]["phase"] == "working"
@@ -88,7 +88,7 @@ def test_build_continues_when_its_connection_is_cut(scene: Any) -> None:
 
 
 def test_build_continues_when_its_process_is_killed(scene: Any, tmp_path: Path) -> None:
-    """The process itself, with SIGKILL; what it had recorded until then is all that the next one knows."""
+    """The process is killed with SIGKILL; the next one knows only what was recorded until then."""
     one = scene(postgresql.WHEEL_18, rows=200)
     patient(one)
     before = one.look()
@@ -199,7 +199,7 @@ def test_rolling_back_a_running_build_stops_it(either_way: Any) -> None:
 
 
 def test_waiting_change_delays_no_other_statement(scene: Any) -> None:
-    """MariaDB's ALTER wants the table for itself at its end: while it waits, everybody behind it waits, too."""
+    """MariaDB's ALTER needs the table exclusively at its end: while it waits, later statements wait, too."""
     one = scene(mariadb.PLAIN, rows=200)
     one.limits = replace(one.limits, lock_timeout_ms=1000, lock_attempts=1)
     change = one.change("drop_index")
@@ -238,7 +238,7 @@ def started_pid(one: Any, change: Any) -> int:
 
 
 def cut_connections() -> None:
-    """As when the execution environment is gone: the sockets are closed without a word."""
+    """Close the sockets without a farewell, as if the execution environment had vanished."""
     from optimizer.indexes.change import session as worker
 
     for left in worker._unfinished:

@@ -1,4 +1,4 @@
-"""What happens to a build of MySQL or MariaDB while it is at work: each ends with nothing left and a true record."""
+"""Disturbances of a running build of MySQL or MariaDB: each ends without leftovers and with a correct record."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ LEFT = "SELECT NAME AS name FROM information_schema.INNODB_{}TABLES WHERE NAME L
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call that starts a build does not wait for it, so that something can happen to it."""
+    """Let the call that starts a build return at once, so that the test can disturb the build."""
     monkeypatch.setattr(job, "_SEND_S", 0.2)
 
 
 @pytest.fixture
 def patient(scene: Callable[..., Any], installation: Any) -> Any:
-    """A table whose changes wait long for its locks."""
+    """A table whose changes wait a long time for locks."""
     one = scene(installation, rows=200)
     one.limits = replace(one.limits, lock_timeout_ms=20_000)
     return one
@@ -30,7 +30,7 @@ def patient(scene: Callable[..., Any], installation: Any) -> Any:
 
 @contextmanager
 def reader(one: Any) -> Iterator[Any]:
-    """Somebody whose transaction has read the table and stays open: an ALTER waits for it."""
+    """Open a transaction that has read the table, so that an ALTER waits for it."""
     session = one.session()
     session.begin()
     with session.cursor() as cursor:
@@ -45,7 +45,7 @@ def build(one: Any) -> Change:
 
 
 def started(one: Any, change: Change) -> int:
-    """The connection of a build that is at work, waiting for somebody's transaction."""
+    """Start a build that waits for an open transaction; return the id of its connection."""
     answer = one.step("apply", change)
     assert answer["outcome"] == "pending", answer
     job = one.store.change(change.id).progress["job"]
@@ -54,7 +54,7 @@ def started(one: Any, change: Change) -> int:
 
 
 def left(one: Any) -> list[str]:
-    """Half-built tables in the server."""
+    """List the half-built tables in the server."""
     connection = one.pool.get(one.database)
     with connection.cursor() as cursor:
         cursor.execute(LEFT.format("SYS_" if one.database.engine == "mariadb" else ""))

@@ -1,4 +1,4 @@
-"""The acting Lambda is killed after every single write and statement, and run again: the end is always the same."""
+"""The Lambda that applies changes is killed after each write and statement; the result is always the same."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,16 +10,16 @@ from optimizer.indexes.change.session import SessionWorker
 
 
 def on(*installations: Any) -> pytest.MarkDecorator:
-    """Runs the test on each of the servers."""
+    """Run the test on each of the servers."""
     return pytest.mark.parametrize("installation", installations, ids=lambda known: known.name)
 
 
 class Killed(BaseException):
-    """The process is gone: nothing in the code under test may catch it."""
+    """The end of the process, which no code under test may catch."""
 
 
 class Death:
-    """Comes after so many writes and statements; `past` counts them."""
+    """The death after a number of writes and statements, which `past` counts."""
 
     def __init__(self, after: int) -> None:
         self.after, self.past = after, 0
@@ -32,7 +32,7 @@ class Death:
 
 @pytest.fixture
 def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, int], Death]:
-    """Lets the acting code of a scene die after so many writes and statements."""
+    """Let the code of a scene die after a number of writes and statements."""
     send = SessionWorker.send
 
     def prepare(one: Any, after: int) -> Death:
@@ -52,7 +52,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, int], Death]:
 
 
 def whole(one: Any, change: Change) -> dict[str, Any]:
-    """From apply to the end, every step that dies run again in a new environment."""
+    """Take the change from apply to its end; repeat each step that dies in a new environment."""
     step, answer = "apply", None
     for _ in range(200):
         try:
@@ -74,7 +74,7 @@ def whole(one: Any, change: Change) -> dict[str, Any]:
 def deaths(
     one: Any, dying: Callable[[Any, int], Death], make: Callable[[int], Change], check: Callable[[Change], None]
 ) -> int:
-    """One change for each moment of death, until one lives through it; how many there were."""
+    """Apply one change for each moment of death until one survives; return their number."""
     for after in range(1, 100):
         change = make(after)
         death = dying(one, after)

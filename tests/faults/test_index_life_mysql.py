@@ -1,4 +1,4 @@
-"""Changes of indexes on a real MySQL and MariaDB, from apply to the end."""
+"""Index changes on real servers of MySQL and MariaDB, from apply to the end."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_drop_of_a_needed_index_is_blocked(scene: Any, installation: Any) -> Non
 
 
 def test_index_that_needs_a_table_copy_is_not_built(scene: Any) -> None:
-    """The server refuses what it cannot do while others write; nothing is tried again, and nothing is left."""
+    """The server rejects what would block writes; nothing is tried again and nothing is left."""
     one = scene(mariadb.PLAIN, rows=200)
     change = one.change("create_index", index="f", after={"definition": "FULLTEXT INDEX `f` (`b`)"})
     answer = one.until("apply", change)

@@ -1,4 +1,4 @@
-"""Changes of indexes on a real PostgreSQL, from apply to the end."""
+"""Index changes on a real PostgreSQL server, from apply to the end."""
 
 import contextlib
 import threading
@@ -171,7 +171,7 @@ def test_active_sessions_delay_a_rebuild(scene: Any) -> None:
 
 @contextlib.contextmanager
 def busy(session: Any, each_s: float) -> Iterator[None]:
-    """The session is at work until the end, in statements of so many seconds, which a build may have to wait for."""
+    """Keep the session active with statements of `seconds` each, for which a build may have to wait."""
     over = threading.Event()
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""What a run proposes for MySQL and MariaDB can be carried out as it stands."""
+"""Proposals for MySQL and MariaDB, applied as they are."""
 
 from types import SimpleNamespace
 from typing import Any

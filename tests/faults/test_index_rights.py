@@ -1,4 +1,4 @@
-"""The rights that the documentation gives to copy are enough, and those to look change nothing."""
+"""The documented rights: sufficient for changes, and without any change for reading only."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ TABLE = '"Shop""s"."Ta ble"'
 
 
 def statements(engine: str) -> list[list[str]]:
-    """What the page gives to look, and to change."""
+    """Return the documented statements: those for reading and those for changes."""
     section = re.split(r"^## ", TEXT, flags=re.MULTILINE)
     (text,) = [part for part in section if part.partition("\n")[0].lower() == engine]
     blocks = re.findall(r"```sql\n(.*?)```", text, flags=re.DOTALL)
@@ -28,7 +28,7 @@ def statements(engine: str) -> list[list[str]]:
 
 
 class Team:
-    """A scene whose tables belong to somebody else; `grant` gives what the page says."""
+    """A scene whose tables belong to another role; `grant` grants the documented rights."""
 
     def __init__(self, one: Any) -> None:
         self.one = one

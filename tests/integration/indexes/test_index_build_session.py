@@ -1,4 +1,4 @@
-"""The session of a build on real PostgreSQL servers: what it asks of the log, and what it may not."""
+"""The session of a build on real PostgreSQL servers, and its setting for the log."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ SERVERS = pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=
 
 
 def compression(running: PostgresServer, user: str) -> str:
-    """What a build by that user writes to the log."""
+    """Return the setting with which a build of this user writes to the log."""
 
     def connect() -> Any:
         return running.connect(user=user)

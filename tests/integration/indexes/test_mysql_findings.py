@@ -1,4 +1,4 @@
-"""What is found beside pairs of indexes, on real servers of MySQL and MariaDB."""
+"""Findings other than pairs of indexes, on real servers of MySQL and MariaDB."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Every pair of indexes is judged rightly on MySQL and on MariaDB."""
+"""Decisions about pairs of indexes on MySQL and on MariaDB."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ INSTALLATIONS = {"mysql": mysql.MYSQL, "mariadb": mariadb.COUNTING}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One pair, and what is to be said of it."""
+    """A pair of indexes and the expected findings."""
 
     rule: str
     make: list[str]
@@ -41,13 +41,13 @@ RUNS = [
 
 
 def schema(number: int) -> str:
-    """The database of a case."""
+    """Return the name of the database of a case."""
     return f"Case {number} `é`"
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """All cases made on one server, and what was found."""
+    """All cases on one server, and the findings."""
 
     server: MysqlServer
     catalog: Catalog
@@ -56,7 +56,7 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(server: Get) -> Callable[[str], Made]:
-    """Makes all cases on a server, once."""
+    """Return a function that creates all cases on a server, once."""
 
     @cache
     def make(engine: str) -> Made:

@@ -1,4 +1,4 @@
-"""What a run proposes for the database of the demo, whose faults are known, and that carrying it out repairs them."""
+"""Proposals of a run for the demo database with its known faults, and the result of applying them."""
 
 import json
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ NOW = datetime.now(UTC)
 
 
 class Secrets:
-    """Stands for Secrets Manager."""
+    """A substitute for Secrets Manager."""
 
     def create_secret(self, **secret: Any) -> None:
         self.secret = secret
@@ -44,7 +44,7 @@ class Secrets:
 
 
 class Team:
-    """The database and what a run needs of its account."""
+    """The database, with the parts of the account that a run needs."""
 
     def __init__(self, database: TeamDatabase, secrets: Secrets) -> None:
         self.running, self.bucket, self.store = database, MemoryBucket(), MemoryRunStore()

@@ -1,4 +1,4 @@
-"""When statements count as slower, what stands in the way of a build, and what is remembered of looks."""
+"""Comparison of statements, obstacles to a build, and the history of snapshots."""
 
 import json
 from datetime import UTC, datetime, timedelta

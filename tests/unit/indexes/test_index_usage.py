@@ -1,4 +1,4 @@
-"""What counters of index use say over weeks, resets and nodes."""
+"""The use of indexes according to counters over weeks, resets and nodes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ ALL_SEEN = UsageLimits(quarter_ends=0)
 def look(
     day: float, scans: int | None, *, node: str = "writer", since: datetime | None = START, **other: object
 ) -> UsageSnapshot:
-    """A look at one node `day` days after START; None: the index is not there."""
+    """Return the snapshot of a node `day` days after START; without the index if `scans` is None."""
     fields: dict[str, object] = {
         "started_at": START,
         "indexes": {} if scans is None else {INDEX: scans},
@@ -25,12 +25,12 @@ def look(
 
 
 def judge(*taken: UsageSnapshot, nodes: tuple[str, ...] = ("writer",), limits: UsageLimits = ALL_SEEN) -> IndexUsage:
-    """Usage of the index."""
+    """Return the usage of the index."""
     return judge_usage(INDEX, taken, nodes=nodes, limits=limits)
 
 
 def is_unused(usage: IndexUsage) -> bool:
-    """Tell whether it is known that nothing scanned the index."""
+    """Return True if it is known that nothing scanned the index."""
     return usage.scans == 0 and usage.unknown_because is None
 
 
@@ -132,7 +132,7 @@ def test_uncounted_index_is_unknown() -> None:
     st.randoms(use_true_random=False),
 )
 def test_index_scanned_in_the_stated_time_is_never_unused(steps: list[tuple[int, int, bool]], random: "object") -> None:
-    """A server that counts truly: whatever the resets and the order of the looks, a scan within the span is seen."""
+    """With correct counters a scan in the time is found, whatever the resets and the order of the snapshots."""
     day, counter, since, scanned, taken = 0.0, 0, START, [], []
     for days, scans, reset in steps:
         if reset:

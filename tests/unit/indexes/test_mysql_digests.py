@@ -1,4 +1,4 @@
-"""What normalised statements of MySQL and MariaDB ask of a table."""
+"""Columns that normalised statements of MySQL and MariaDB compare and sort by."""
 
 import pytest
 from optimizer.indexes.mysql.create_table import index_clauses

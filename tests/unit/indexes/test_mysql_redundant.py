@@ -1,4 +1,4 @@
-"""What holds of duplicate and redundant indexes of MySQL and MariaDB whatever the table."""
+"""Properties of duplicate and redundant indexes of MySQL and MariaDB, for any table."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -78,7 +78,7 @@ def left(before: Catalog) -> Catalog:
 
 
 def reads(index: Index) -> set[tuple[tuple[str, int | None, bool], ...]]:
-    """The prefixes that an index can be read by, forwards and backwards, with every shorter part of a column."""
+    """Return the prefixes by which an index can be read, in both directions, with every shorter part of a column."""
     found: set[tuple[tuple[str, int | None, bool], ...]] = set()
     if not index.is_visible:
         return found
@@ -97,13 +97,13 @@ def all_reads(of: Catalog) -> set[tuple[tuple[str, int | None, bool], ...]]:
 
 
 def searches(of: Catalog) -> set[frozenset[str]]:
-    """The sets of columns that can be searched for words."""
+    """Return the sets of columns that can be searched for words."""
     words = [index for index in of.indexes if index.method == "fulltext" and index.is_visible]
     return {frozenset(key.text for key in index.keys) for index in words}
 
 
 def forbids(unique: Index, other: Index) -> bool:
-    """Whether rows that `other` forbids are all forbidden by `unique`: it compares less of the same."""
+    """Return True if `unique` forbids all rows that `other` forbids, because it compares less of the same columns."""
     most = {key.text: key.prefix_length or 99 for key in other.keys}
     return all((key.prefix_length or 99) <= most.get(key.text, -1) for key in unique.keys)
 

@@ -54,12 +54,12 @@ def read_catalog(
     session = Session(connection, database, statement_timeout_s)
     if database and not session.rows("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [database]):
         raise NoSuchDatabase(f"there is no database {database!r}, or the role may not see it")
-    variables = session.names("SHOW GLOBAL VARIABLES")
-    status = session.names("SHOW GLOBAL STATUS")
+    variables = session.values_by_name("SHOW GLOBAL VARIABLES")
+    status = session.values_by_name("SHOW GLOBAL STATUS")
     counters = read_counters(session, variables, status, not_read)
-    foreign_keys, referenced = schema.foreign_keys(session)
-    tables = schema.tables(session, counters)
-    indexes = schema.indexes(session, counters, referenced)
+    foreign_keys, referenced = schema.read_foreign_keys(session)
+    tables = schema.read_tables(session, counters)
+    indexes = schema.read_indexes(session, counters, referenced)
 
     def optional[T](name: str, read: "Callable[[], tuple[T, ...]]") -> tuple[T, ...]:
         try:
@@ -72,8 +72,8 @@ def read_catalog(
     if variables.get("performance_schema") != "ON":
         not_read["statements"] = "performance_schema is off"
     else:
-        statements = optional("statements", lambda: workload.statements(session, most_statements))
-        if "statements" not in not_read and not workload.statements_are_complete(session):
+        statements = optional("statements", lambda: workload.read_statements(session, most_statements))
+        if "statements" not in not_read and not workload.has_all_statements(session):
             not_read["statements"] = "performance_schema was full: the most recent statements are missing"
     return Catalog(
         server=_server(session, variables, status, node, uses_userstat=variables.get("performance_schema") != "ON"),
@@ -81,7 +81,7 @@ def read_catalog(
         indexes=indexes,
         foreign_keys=foreign_keys,
         statements=statements,
-        stored_code=optional("stored_code", lambda: workload.stored_code(session)),
+        stored_code=optional("stored_code", lambda: workload.read_stored_code(session)),
         not_read=not_read,
     )
 

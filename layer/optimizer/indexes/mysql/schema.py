@@ -20,7 +20,7 @@ type Name = tuple[str, str]
 _OPTION = re.compile(r"([\w ]+)=(?:\"([^\"]*)\"|'([^']*)'|(\S+))")
 
 
-def tables(session: Session, counters: Counters) -> tuple[Table, ...]:
+def read_tables(session: Session, counters: Counters) -> tuple[Table, ...]:
     """Read the tables with their columns, without views."""
     columns: dict[Name, list[Column]] = defaultdict(list)
     query = "SELECT * FROM information_schema.columns WHERE"
@@ -73,7 +73,7 @@ def _table(row: Mapping[str, Any], columns: Sequence[Column], counters: Counters
     )
 
 
-def indexes(session: Session, counters: Counters, referenced: Mapping[Name, set[str]]) -> tuple[Index, ...]:
+def read_indexes(session: Session, counters: Counters, referenced: Mapping[Name, set[str]]) -> tuple[Index, ...]:
     """Read the indexes, those of each table in the order of the server.
 
     referenced: for each table the names of the indexes that foreign keys refer to.
@@ -163,7 +163,7 @@ def _part(row: Mapping[str, Any]) -> KeyPart:
     )
 
 
-def foreign_keys(session: Session) -> tuple[tuple[ForeignKey, ...], dict[Name, set[str]]]:
+def read_foreign_keys(session: Session) -> tuple[tuple[ForeignKey, ...], dict[Name, set[str]]]:
     """Read the foreign keys of and to the tables in scope, and for each referenced table the indexes they refer to."""
     columns: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     query = "SELECT * FROM information_schema.key_column_usage WHERE referenced_table_name IS NOT NULL AND"

@@ -63,7 +63,7 @@ class Session:
         conditions = [f"{each} {test} ({places})" for each in (column, *more)]
         return self.rows(f"{query} ({' OR '.join(conditions)})", names * len(conditions))
 
-    def names(self, query: str) -> Mapping[str, str]:
+    def values_by_name(self, query: str) -> Mapping[str, str]:
         """Return the values that SHOW VARIABLES or SHOW STATUS gives, by name in lower case."""
         return {str(row["variable_name"]).lower(): str(row["value"]) for row in self.rows(query)}
 

@@ -24,7 +24,7 @@ _CODE = (
 )
 
 
-def statements(session: Session, most: int) -> tuple[StatementStat, ...]:
+def read_statements(session: Session, most: int) -> tuple[StatementStat, ...]:
     """Read the statements that read or write rows.
 
     These are the `most` statements with the highest total time, and all others whose text may contain an index hint
@@ -40,7 +40,7 @@ def _reads_rows(text: str) -> bool:
     return text.lstrip("( ").upper().startswith(_READS_ROWS)
 
 
-def statements_are_complete(session: Session) -> bool:
+def has_all_statements(session: Session) -> bool:
     """Return True if every statement since the start has its own row.
 
     A table that is full counts all other statements in a row without a digest.
@@ -70,7 +70,7 @@ def _statement(row: Mapping[str, Any]) -> StatementStat:
     )
 
 
-def stored_code(session: Session) -> tuple[StoredCode, ...]:
+def read_stored_code(session: Session) -> tuple[StoredCode, ...]:
     """Read the views, routines, triggers and events that mention an index, as far as the role may see them."""
     found: list[StoredCode] = []
     for kind, table, schema, name, text in _CODE:

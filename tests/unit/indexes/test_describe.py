@@ -1,4 +1,4 @@
-"""Changes of indexes in words: what is done to what, and how much of it."""
+"""Descriptions of index changes: the action, the resource and the size."""
 
 from typing import Any
 

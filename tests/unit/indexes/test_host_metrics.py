@@ -1,4 +1,4 @@
-"""What CloudWatch knows of a database's machine, and when that holds a build back."""
+"""The load and storage of a database's machine in CloudWatch, and when they delay a build."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -54,7 +54,7 @@ def cloudwatch() -> Any:
 
 
 def put(cloudwatch: Any, metric: str, values: dict[int, float]) -> None:
-    """`values` by how many minutes ago."""
+    """Publish `values`, by their age in minutes."""
     dimensions = [{"Name": "DBInstanceIdentifier", "Value": "shop"}]
     data = [
         {"MetricName": metric, "Dimensions": dimensions, "Timestamp": NOW - timedelta(minutes=ago), "Value": value}

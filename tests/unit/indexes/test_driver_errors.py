@@ -1,4 +1,4 @@
-"""A broken connection is waited for, a mistake of ours is not: it ends the step with its own error."""
+"""A change waits for a broken connection, but a programming error ends the step as it is."""
 
 from collections.abc import Callable
 from functools import partial
