@@ -54,7 +54,7 @@ def test_traces_are_played_one_by_one_and_in_total(tmp_path: Path) -> None:
     assert said["failed"] == {}
 
 
-def test_people_get_a_table_and_are_told_what_is_too_short(tmp_path: Path) -> None:
+def test_table_names_functions_with_too_little_history(tmp_path: Path) -> None:
     write(tmp_path, "steady", every(30, 4))
     write(tmp_path, "young", every(30, 1))
     result = backtest("--traces", str(tmp_path), "--worth", "600", "--hours-between-plans", "24")
@@ -90,7 +90,7 @@ def test_minutes_without_a_count_are_not_known(tmp_path: Path) -> None:
         (lambda folder: (folder / "steady.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n")), "not a series"),
     ],
 )
-def test_what_cannot_be_read_is_said(tmp_path: Path, damage: Any, message: str) -> None:
+def test_unreadable_traces_are_named(tmp_path: Path, damage: Any, message: str) -> None:
     write(tmp_path, "steady", every(30, 4))
     damage(tmp_path)
     result = backtest("--traces", str(tmp_path))
@@ -150,7 +150,8 @@ def function(client: Any, name: str, **tags: str) -> None:
     )
 
 
-def test_ones_own_functions_are_found_by_tag_and_played_from_cloudwatch(account: Any) -> None:
+def test_own_functions_are_found_by_tag_and_played(account: Any) -> None:
+    """Functions of the account are found by tag and played from their CloudWatch metrics."""
     function(account, "orders", optimizer="on")
     function(account, "never-called", optimizer="on")
     function(account, "not-ours")
@@ -164,7 +165,7 @@ def test_ones_own_functions_are_found_by_tag_and_played_from_cloudwatch(account:
     assert said["functions"]["never-called"]["days"] == 0
 
 
-def test_an_account_without_a_tagged_function_is_said_to_have_none(account: Any) -> None:
+def test_account_without_a_tagged_function_is_an_error(account: Any) -> None:
     function(account, "not-ours")
     result = backtest()
     assert result.exit_code == 1

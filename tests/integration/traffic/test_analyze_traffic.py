@@ -129,9 +129,8 @@ def test_the_first_run_reads_15_days_of_minutes_and_63_of_hours(documents: Docum
     np.testing.assert_allclose(hours.values["invocations"], expected)
 
 
-def test_the_next_day_asks_for_one_day_and_the_hours_that_may_have_been_late(
-    documents: Documents, log: PingLog
-) -> None:
+def test_next_day_reads_one_day_and_the_late_hours(documents: Documents, log: PingLog) -> None:
+    """The second run reads one day and the hours whose points may have been late."""
     cloudwatch: Any = ArrayCloudWatch({"orders": daily()})
     analyze_batch(cloudwatch, documents, log, [target("orders")], NOW - timedelta(days=1))
     cloudwatch.requests.clear()
@@ -147,9 +146,8 @@ def test_the_next_day_asks_for_one_day_and_the_hours_that_may_have_been_late(
         np.testing.assert_allclose(both, anew.minutes.values[metric])
 
 
-def test_a_run_hours_later_asks_for_those_hours_and_the_ones_that_may_have_been_late(
-    documents: Documents, log: PingLog
-) -> None:
+def test_run_hours_later_reads_only_those_and_the_late_hours(documents: Documents, log: PingLog) -> None:
+    """It reads the hours since the last run and those whose points may have been late."""
     cloudwatch: Any = ArrayCloudWatch({"orders": daily()})
     analyze_batch(cloudwatch, documents, log, [target("orders")], NOW - timedelta(hours=6))
     cloudwatch.requests.clear()
@@ -188,7 +186,7 @@ def test_a_hundred_functions_share_few_calls(documents: Documents, log: PingLog)
 
 
 @pytest.mark.parametrize(("most", "by_the_minute"), [(1.0, {"Invocations"}), (2.0, {"Invocations"}), (3.0, BURSTS)])
-def test_only_of_functions_with_bursts_the_concurrency_of_each_minute_is_asked_for(
+def test_concurrency_by_minute_is_read_only_for_bursts(
     documents: Documents, log: PingLog, most: float, by_the_minute: set[str]
 ) -> None:
     cloudwatch: Any = ArrayCloudWatch({"orders": daily()}, most)
@@ -204,7 +202,7 @@ def test_only_of_functions_with_bursts_the_concurrency_of_each_minute_is_asked_f
     assert concurrency.min() >= 1
 
 
-def test_a_function_that_cloudwatch_throttles_fails_by_itself_with_one_line(documents: Documents, log: PingLog) -> None:
+def test_throttled_function_fails_alone_with_one_line(documents: Documents, log: PingLog) -> None:
     cloudwatch: Any = ArrayCloudWatch({"a": daily(1), "b": daily(2)})
     cloudwatch.throttled = {"a"}
     traffic = analyze_batch(cloudwatch, documents, log, [target("a")], NOW)
@@ -214,9 +212,8 @@ def test_a_function_that_cloudwatch_throttles_fails_by_itself_with_one_line(docu
     assert analyze_batch(cloudwatch, documents, log, [target("b")], NOW).functions["b"].days > 14
 
 
-def test_throttling_without_end_fails_the_rest_unasked_and_keeps_what_was_read(
-    documents: Documents, log: PingLog
-) -> None:
+def test_endless_throttling_fails_the_rest_without_asking(documents: Documents, log: PingLog) -> None:
+    """What was read before is kept."""
     names = [f"f{number:02d}" for number in range(40)]
     cloudwatch: Any = ArrayCloudWatch({name: daily() for name in names})
     cloudwatch.throttled = set(names[4:])
@@ -231,7 +228,7 @@ def test_throttling_without_end_fails_the_rest_unasked_and_keeps_what_was_read(
     assert all("throttling" in line for line in traffic.failed.values())
 
 
-def test_the_application_s_own_pings_are_not_taken_for_traffic(documents: Documents, log: PingLog) -> None:
+def test_own_pings_do_not_count_as_traffic(documents: Documents, log: PingLog) -> None:
     real = daily()
     end = minute_of(NOW) - FIRST
     pinged = [end - 700, end - 90, end - 60, end - 30]
@@ -251,7 +248,7 @@ def test_the_application_s_own_pings_are_not_taken_for_traffic(documents: Docume
         assert np.isnan(concurrency) if real[place] else concurrency == 0
 
 
-def test_no_metrics_at_all_is_an_answer(documents: Documents, log: PingLog) -> None:
+def test_function_without_metrics_is_no_failure(documents: Documents, log: PingLog) -> None:
     traffic = analyze_batch(ArrayCloudWatch({}), documents, log, [target("new")], NOW)  # type: ignore[arg-type]
     assert traffic.failed == {}
     assert traffic.functions["new"].days == 0

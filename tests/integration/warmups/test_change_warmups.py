@@ -117,7 +117,8 @@ def change_of(run_id: str = "run-1", pings: int = 12, first: datetime = NOW, **a
     )
 
 
-def test_an_applied_plan_is_one_schedule_a_ping_that_deletes_itself_and_calls_warm_function(world: World) -> None:
+def test_applied_plan_has_one_schedule_for_each_ping(world: World) -> None:
+    """Each schedule deletes itself and calls warm_function."""
     change = world.approved(change_of())
     answer = world.life.apply(change.id, NOW)
     assert answer["outcome"] == "applied"
@@ -140,7 +141,7 @@ def test_applying_twice_creates_every_schedule_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("dies_after", range(0, 15, 3))
-def test_a_plan_is_whole_after_a_death_at_any_call_of_the_scheduler(world: World, dies_after: int) -> None:
+def test_plan_is_complete_after_a_failure_at_any_call(world: World, dies_after: int) -> None:
     change = world.approved(change_of())
     left = [dies_after]
 
@@ -157,7 +158,7 @@ def test_a_plan_is_whole_after_a_death_at_any_call_of_the_scheduler(world: World
     assert len(world.names()) == 12
 
 
-def test_more_pings_than_a_call_has_time_for_are_finished_by_polling(world: World) -> None:
+def test_polling_finishes_more_pings_than_fit_one_call(world: World) -> None:
     change = world.approved(change_of(pings=200, schedule=[[0, 1, 200, 1]]))
     times = iter([300_000.0, 300_000.0, 10_000.0, *[300_000.0] * 10])
     life = replace(world.life, hooks=replace(world.hooks, remaining_ms=lambda: next(times)))
@@ -173,14 +174,14 @@ def test_minutes_that_have_passed_are_left_out(world: World) -> None:
     assert len(world.names()) == 6
 
 
-def test_a_plan_whose_minutes_have_all_passed_is_stale(world: World) -> None:
+def test_plan_whose_minutes_have_passed_is_outdated(world: World) -> None:
     change = world.approved(change_of())
     answer = world.life.apply(change.id, NOW + timedelta(hours=2))
     assert answer["outcome"] == "stale"
     assert world.store.change(change.id).status is Status.STALE
 
 
-def test_a_new_plan_replaces_the_former_one_of_the_same_function_only(world: World) -> None:
+def test_new_plan_replaces_only_that_of_the_same_function(world: World) -> None:
     former = world.approved(change_of())
     world.life.apply(former.id, NOW)
     other = world.approved(replace(former, target=f"{ARN}-2"))
@@ -194,7 +195,7 @@ def test_a_new_plan_replaces_the_former_one_of_the_same_function_only(world: Wor
     assert len(list(schedules.listed(world.scheduler, GROUP, f"{ARN}-2"))) == 12
 
 
-def test_a_plan_made_before_another_one_was_put_in_place_is_stale(world: World) -> None:
+def test_plan_is_outdated_after_another_one_was_applied(world: World) -> None:
     first, second = world.approved(change_of("run-1")), world.approved(change_of("run-2"))
     world.life.apply(first.id, NOW)
     names = world.names()
@@ -202,7 +203,7 @@ def test_a_plan_made_before_another_one_was_put_in_place_is_stale(world: World) 
     assert world.names() == names
 
 
-def test_what_a_guardrail_refuses_on_the_live_state_creates_nothing(world: World) -> None:
+def test_plan_blocked_on_the_live_state_creates_nothing(world: World) -> None:
     world.refusal = SimpleNamespace(rule="warmups.max_environments_per_function", message="too many")
     change = world.approved(change_of())
     answer = world.life.apply(change.id, NOW)
@@ -226,7 +227,7 @@ def test_a_change_that_nobody_approved_is_refused(world: World) -> None:
     assert world.names() == []
 
 
-def test_a_schedule_of_the_same_name_with_other_content_is_not_overwritten(world: World) -> None:
+def test_schedule_with_other_content_is_not_overwritten(world: World) -> None:
     change = world.approved(change_of())
     world.life.apply(change.id, NOW)
     name = world.names()[0]
@@ -247,7 +248,7 @@ def watch(world: World, change: Change, number: int) -> dict[str, Any]:
     return world.life.verify(change.id, NOW + timedelta(minutes=WATCH_MINUTES[number] + 5))
 
 
-def test_pings_that_come_and_meet_their_environments_are_kept(world: World) -> None:
+def test_pings_that_meet_their_environments_are_kept(world: World) -> None:
     change = world.approved(change_of())
     world.life.apply(change.id, NOW)
     world.warmed(change, [minute for minute, _ in planned(change)])
@@ -257,7 +258,7 @@ def test_pings_that_come_and_meet_their_environments_are_kept(world: World) -> N
     assert world.store.change(change.id).status is Status.KEPT
 
 
-def test_a_verify_that_comes_too_early_misses_no_ping_that_is_still_to_come(world: World) -> None:
+def test_early_verify_misses_no_future_ping(world: World) -> None:
     change = world.approved(change_of())
     world.life.apply(change.id, NOW)
     assert world.life.verify(change.id, NOW + timedelta(seconds=10))["outcome"] == "watch"
@@ -272,7 +273,7 @@ def test_a_verify_that_comes_too_early_misses_no_ping_that_is_still_to_come(worl
         ({}, Calls(1000.0, 40.0), "failed 40 times"),
     ],
 )
-def test_pings_that_do_no_good_are_taken_back(world: World, different: Any, calls: Calls, said: str) -> None:
+def test_harmful_pings_are_rolled_back(world: World, different: Any, calls: Calls, said: str) -> None:
     change = world.approved(change_of(pings=40))
     world.life.apply(change.id, NOW)
     if different is not None:
@@ -312,7 +313,7 @@ def kept(world: World, environments: int, name: str = "billing", hours: float = 
     ("environments", "usd_day", "rule"),
     [(98, 0.0, ""), (99, 0.0, "warmups.total"), (1, 0.9995, "warmups.usd_day")],
 )
-def test_what_other_plans_in_place_keep_warm_counts_when_a_plan_is_put_in_place(
+def test_other_applied_plans_count_towards_the_limits(
     world: World, environments: int, usd_day: float, rule: str
 ) -> None:
     kept(world, environments, usd_day=usd_day)
@@ -324,7 +325,7 @@ def test_what_other_plans_in_place_keep_warm_counts_when_a_plan_is_put_in_place(
     assert world.in_place.elsewhere("billing", NOW).environments == (0 if rule else 2)
 
 
-def test_a_plan_that_is_over_or_of_the_function_itself_does_not_count(world: World) -> None:
+def test_ended_plans_and_own_plans_do_not_count(world: World) -> None:
     kept(world, 100, hours=0)
     kept(world, 100, name="orders")
     change = world.approved(change_of())
@@ -333,14 +334,14 @@ def test_a_plan_that_is_over_or_of_the_function_itself_does_not_count(world: Wor
     assert world.in_place.elsewhere("billing", NOW) == KeptWarm(2, 0.001)
 
 
-def test_a_plan_that_was_taken_back_does_not_count_any_more(world: World) -> None:
+def test_rolled_back_plan_no_longer_counts(world: World) -> None:
     change = world.approved(change_of())
     world.life.apply(change.id, NOW)
     world.life.revert(change.id, NOW)
     assert world.in_place.elsewhere("billing", NOW) == KeptWarm(0, 0.0)
 
 
-def test_pings_that_are_taken_away_do_not_count_any_more(world: World) -> None:
+def test_removed_pings_no_longer_count(world: World) -> None:
     former = world.approved(change_of())
     world.life.apply(former.id, NOW)
     nothing = change_of("run-2", pings=0, most_environments=0, usd_day=0.0)

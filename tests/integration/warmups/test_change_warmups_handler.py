@@ -69,7 +69,7 @@ def names() -> list[str]:
     return [s["Name"] for s in boto3.client("scheduler").list_schedules(GroupName="warmups")["Schedules"]]
 
 
-def test_a_change_is_applied_watched_and_reverted_by_the_events_of_its_state_machine(arn: str) -> None:
+def test_state_machine_events_apply_observe_and_roll_back(arn: str) -> None:
     change, app = approved(arn), load_handler("change_warmups")
     event = sample_event("change_warmups") | {"change_id": change.id}
     assert app.handler(event, CONTEXT)["outcome"] == "applied"
@@ -98,7 +98,7 @@ def test_the_live_state_tells_the_alias_and_the_tag(arn: str) -> None:
     assert not read_target(lambda_, "orders", "live", "optimizer:warmup").ready
 
 
-def test_calls_and_errors_of_a_window_are_summed_and_no_data_is_not_zero(arn: str) -> None:
+def test_calls_are_summed_and_missing_data_is_not_zero(arn: str) -> None:
     assert arn
     cloudwatch: Any = boto3.client("cloudwatch")
     end = minute_of(NOW)

@@ -110,7 +110,7 @@ def test_a_function_with_a_daily_burst_gets_pings_before_it(account: Account) ->
     assert not hours & {0, 1, 2, 3, 11, 12, 18, 19, 20, 21, 22}
 
 
-def test_a_function_that_does_not_understand_pings_is_told_what_it_misses(account: Account) -> None:
+def test_untagged_function_is_told_what_pings_would_avoid(account: Account) -> None:
     account.function("orders", busy_by_day(), ready=False)
     _, proposals = account.plan()
     assert proposals["changes"] == []
@@ -139,20 +139,20 @@ def test_no_metrics_means_no_change_and_says_so(account: Account) -> None:
     assert proposals["no_changes"][0]["reason"].startswith("no metrics")
 
 
-def test_zero_environments_allowed_means_none(account: Account) -> None:
+def test_limit_of_zero_environments_proposes_none(account: Account) -> None:
     account.policy["warmups"] = {"max_environments_per_function": 0}
     account.function("orders", busy_by_day())
     _, proposals = account.plan()
     assert "max_environments_per_function is 0" in proposals["no_changes"][0]["reason"]
 
 
-def test_planning_twice_on_the_same_data_proposes_the_same_change(account: Account) -> None:
+def test_planning_twice_proposes_the_same_change(account: Account) -> None:
     account.function("orders", busy_by_day())
     ids = [account.plan()[1]["changes"][0]["id"] for _ in range(2)]
     assert ids[0] == ids[1]
 
 
-def test_pings_of_a_function_that_died_are_taken_away(account: Account) -> None:
+def test_pings_of_a_function_that_ended_are_removed(account: Account) -> None:
     history = busy_by_day()
     history.minutes.values["invocations"][:] = 0
     account.function("orders", history)
@@ -172,7 +172,7 @@ def test_pings_of_a_function_that_died_are_taken_away(account: Account) -> None:
     assert (change.after["pings"], change.after["schedule"]) == (0, [])
 
 
-def test_what_report_lines_told_takes_the_place_of_what_is_assumed(account: Account) -> None:
+def test_report_lines_replace_the_assumptions(account: Account) -> None:
     account.function("orders", busy_by_day())
     inits = Sketch().add([1500.0] * 20)
     size = SizeHistory(1024, NOW, NOW, inits=inits, calls=4000)
@@ -187,7 +187,7 @@ def test_what_report_lines_told_takes_the_place_of_what_is_assumed(account: Acco
 
 
 @pytest.mark.parametrize("kept", [None, {"sizes": 3}, []])
-def test_without_report_lines_the_policy_holds_and_it_is_said(account: Account, kept: Any) -> None:
+def test_evidence_names_the_policy_without_report_lines(account: Account, kept: Any) -> None:
     account.function("orders", busy_by_day())
     if kept is not None:
         account.documents.write("history/capacity/orders.json", kept)
@@ -198,7 +198,7 @@ def test_without_report_lines_the_policy_holds_and_it_is_said(account: Account, 
 
 
 @pytest.mark.parametrize(("limit", "said"), [(3, True), (30, False)])
-def test_a_plan_that_the_limit_holds_back_says_so(account: Account, limit: int, said: bool) -> None:
+def test_reason_names_the_limit_that_makes_a_plan_smaller(account: Account, limit: int, said: bool) -> None:
     account.policy = {"version": 1, "warmups": {"max_environments_per_function": limit}}
     account.function("orders", busy_by_day())
     _, proposals = account.plan()

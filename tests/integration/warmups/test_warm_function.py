@@ -42,9 +42,8 @@ class LambdaService:
 
 
 @pytest.mark.parametrize(("already", "init_s"), [(0, 0.0), (1, 0.3), (3, 0.3), (4, 0.0)])
-def test_as_many_environments_are_met_as_were_asked_for_however_slow_the_cold_ones_are(
-    already: int, init_s: float
-) -> None:
+def test_slow_cold_starts_do_not_lower_the_environments_met(already: int, init_s: float) -> None:
+    """As many environments are met as were requested, however slow the cold ones are."""
     service: Any = LambdaService(init_s=init_s, warm=already)
     warmed = warm_environments(service, WARMUP)
     assert (warmed.environments, warmed.failed) == (4, 0)
@@ -67,7 +66,7 @@ def test_a_hold_that_was_too_short_is_lengthened_once() -> None:
     assert (warmed.environments, warmed.rounds, warmed.hold_ms) == (3, 2, 160)
 
 
-def test_a_function_that_ran_its_own_code_is_reported_and_not_called_again() -> None:
+def test_function_that_ran_its_own_code_is_called_only_once() -> None:
     service: Any = LambdaService(decorated=False)
     warmed = warm_environments(service, WARMUP)
     assert (warmed.failed, warmed.environments, warmed.rounds) == (4, 0, 1)
@@ -81,7 +80,7 @@ def test_calls_that_are_throttled_are_counted_and_not_repeated() -> None:
     assert "TooManyRequestsException" in warmed.error
 
 
-def test_the_client_makes_each_call_once_and_holds_a_connection_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ping_client_never_retries_and_has_enough_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     config = ping_client(60).meta.config
     assert config.max_pool_connections == 60
@@ -100,7 +99,7 @@ def test_the_client_makes_each_call_once_and_holds_a_connection_for_each(monkeyp
         ({"function_name": None}, "function_name"),
     ],
 )
-def test_an_event_that_cannot_be_meant_is_refused_by_field(wrong: dict[str, Any], said: str) -> None:
+def test_invalid_warmup_event_is_rejected_by_field(wrong: dict[str, Any], said: str) -> None:
     event = {
         "function_name": "orders",
         "alias": "live",

@@ -25,19 +25,19 @@ def read(*lines: tuple[str, int]) -> UsedMemory:
     return read_used_memory(Lines(*lines), "/aws/lambda/f", "7", NOW, NOW, 200)  # type: ignore[arg-type]
 
 
-def test_only_the_lines_of_the_version_that_is_watched_count() -> None:
+def test_only_lines_of_the_observed_version_count() -> None:
     assert read(("6", 500), ("7", 300), ("7", 310)) == UsedMemory(310)
 
 
-def test_without_a_line_of_the_version_what_it_uses_is_not_known_and_said_so() -> None:
+def test_memory_usage_is_unknown_without_a_line_of_the_version() -> None:
     assert read(("6", 500)).mb is None
     assert "REPORT" in read(("6", 500)).why
 
 
-def test_a_log_that_cannot_be_read_is_said() -> None:
+def test_unreadable_log_is_named_as_the_reason() -> None:
     assert "no log group" in read().why
 
 
 @pytest.mark.parametrize(("used_mb", "tight"), [(393, False), (394, True), (None, False)])
-def test_a_size_must_hold_what_is_used_times_the_headroom(used_mb: int | None, tight: bool) -> None:
+def test_memory_size_must_exceed_usage_times_headroom(used_mb: int | None, tight: bool) -> None:
     assert bool(memory_shortage(UsedMemory(used_mb), 512, 1.3)) is tight

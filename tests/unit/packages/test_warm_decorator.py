@@ -47,7 +47,7 @@ def test_only_the_first_call_of_an_environment_is_cold(package: ModuleType) -> N
     assert handler(PING, None)["optimizer_warmup"]["cold"] is False
 
 
-def test_an_environment_that_was_ready_before_its_first_call_is_not_cold(
+def test_environment_ready_before_its_first_call_is_not_cold(
     package: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency")
@@ -89,7 +89,7 @@ def test_the_function_keeps_its_name_and_its_errors(package: ModuleType) -> None
         ("50", None, 0),
     ],
 )
-def test_the_hold_is_as_long_as_asked_within_the_bounds_of_the_function(
+def test_hold_is_as_long_as_requested_within_the_timeout(
     package: ModuleType, monkeypatch: pytest.MonkeyPatch, asked: Any, left_ms: int | None, held_ms: float
 ) -> None:
     slept: list[float] = []
@@ -122,13 +122,13 @@ def test_an_ordinary_call_costs_under_50_microseconds(package: ModuleType) -> No
     assert extra < 50
 
 
-def test_the_package_needs_nothing_beside_the_standard_library(package: ModuleType) -> None:
+def test_package_needs_only_the_standard_library(package: ModuleType) -> None:
     source = Path(str(package.__file__)).read_text()
     imported = re.findall(r"^(?:import|from) ([\w.]+)", source, re.MULTILINE)
     assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
 
 
-def test_the_node_version_in_the_documentation_answers_the_same(tmp_path: Path, program: Callable[[str], str]) -> None:
+def test_documented_node_version_answers_the_same(tmp_path: Path, program: Callable[[str], str]) -> None:
     node = program("node")
     document = (ROOT / "docs" / "warmups.md").read_text()
     (source,) = re.findall(r"```js\n(.*?)```", document, re.DOTALL)

@@ -33,9 +33,7 @@ def test_a_million_requests_cost_twenty_cents() -> None:
     ("duration_ms", "init_ms", "billed"),
     [(0.0, 0.0, 0), (0.01, 0.0, 1), (1.0, 0.0, 1), (1.01, 0.0, 2), (250.06, 182.21, 433), (0.1, 0.9, 1), (0.1, 0.2, 1)],
 )
-def test_duration_and_init_are_rounded_up_together_to_a_millisecond(
-    duration_ms: float, init_ms: float, billed: int
-) -> None:
+def test_duration_and_init_are_rounded_up_together(duration_ms: float, init_ms: float, billed: int) -> None:
     assert aws_lambda.billed_ms(duration_ms, init_ms) == billed
 
 
@@ -59,12 +57,12 @@ def test_provisioned_concurrency_is_rounded_up_to_five_minutes(seconds: float, c
     assert aws_lambda.provisioned_usd("x86_64", 1024, 3, seconds) == Decimal("0.0000041667") * 3 * charged_s
 
 
-def test_a_call_on_provisioned_concurrency_costs_the_cheaper_duration() -> None:
+def test_call_on_provisioned_concurrency_costs_less() -> None:
     assert aws_lambda.provisioned_call_usd("arm64", 1024, 1000) == Decimal("0.0000077778") + Decimal("0.0000002")
 
 
 @pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
-def test_provisioned_concurrency_breaks_even_at_sixty_percent_use(architecture: str) -> None:
+def test_provisioned_concurrency_breaks_even_at_60_percent(architecture: str) -> None:
     assert round(aws_lambda.break_even_utilisation(architecture), 3) == Decimal("0.600")
 
 

@@ -22,25 +22,25 @@ def error(came: np.ndarray, forecast: np.ndarray) -> float:
     return float(np.abs(came - forecast).sum() / came.sum())
 
 
-def test_a_daily_and_weekly_season_is_forecast_to_within_its_noise() -> None:
+def test_forecast_finds_a_daily_and_weekly_season() -> None:
     hours = weekly(9)
     made = forecast_hours(hours[: 8 * WEEK], START, "UTC")
     assert error(hours[8 * WEEK : 8 * WEEK + 24], made.expected) < 0.06
 
 
-def test_the_method_with_the_least_error_in_the_back_test_is_taken() -> None:
+def test_forecast_uses_the_method_with_the_least_error() -> None:
     made = forecast_hours(weekly(8), START, "UTC")
     assert made.errors[made.method] == min(made.errors.values())
 
 
-def test_after_traffic_doubled_overnight_the_forecast_is_at_the_new_level() -> None:
+def test_forecast_follows_traffic_that_doubled_overnight() -> None:
     hours = weekly(9)
     hours[8 * WEEK - 24 :] *= 2
     made = forecast_hours(hours[: 8 * WEEK], START, "UTC")
     assert error(hours[8 * WEEK : 8 * WEEK + 24], made.expected) < 0.25
 
 
-def test_one_holiday_does_not_move_the_forecast_of_an_ordinary_day() -> None:
+def test_one_holiday_does_not_move_the_forecast() -> None:
     hours = weekly(9)
     expected = forecast_hours(hours[: 8 * WEEK], START, "UTC").expected
     hours[5 * WEEK : 5 * WEEK + 24] *= 0.2
@@ -48,20 +48,20 @@ def test_one_holiday_does_not_move_the_forecast_of_an_ordinary_day() -> None:
     assert error(expected, made.expected) < 0.15
 
 
-def test_hours_of_which_nothing_is_known_are_not_zero() -> None:
+def test_unknown_hours_are_not_zero() -> None:
     hours = weekly(9)
     hours[6 * WEEK : 6 * WEEK + 30] = np.nan
     made = forecast_hours(hours[: 8 * WEEK], START, "UTC")
     assert error(hours[8 * WEEK : 8 * WEEK + 24], made.expected) < 0.1
 
 
-def test_less_than_three_weeks_is_refused() -> None:
+def test_forecast_needs_three_weeks() -> None:
     with pytest.raises(TooLittleHistory):
         forecast_hours(weekly(2), START, "UTC")
 
 
 @pytest.mark.parametrize("start", [datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 10, 24, 22, tzinfo=UTC)])
-def test_on_the_days_that_clocks_change_the_season_keeps_local_time(start: datetime) -> None:
+def test_forecast_keeps_local_time_when_clocks_change(start: datetime) -> None:
     zone = ZoneInfo("Europe/Berlin")
     whole = [start + timedelta(hours=index) for index in range(-8 * WEEK, 23)]
     calls = np.array([1000.0 if 9 <= moment.astimezone(zone).hour < 17 else 10.0 for moment in whole])
@@ -69,7 +69,7 @@ def test_on_the_days_that_clocks_change_the_season_keeps_local_time(start: datet
     assert error(calls[8 * WEEK :], made.expected) < 0.05
 
 
-def test_the_quantile_covers_what_it_promises() -> None:
+def test_quantile_covers_the_promised_share() -> None:
     hours = weekly(30, noise=0.2)
     inside = []
     for day in range(9 * 7, 30 * 7):

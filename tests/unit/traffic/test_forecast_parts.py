@@ -42,7 +42,7 @@ def test_levels_add_up_to_the_environments_short_and_unused(needed: int, warm: i
     assert levels.unused(here, there).sum() == 200 - max(needed, warm)
 
 
-def test_a_level_that_lasts_is_carried_over_and_one_that_does_not_is_not() -> None:
+def test_level_factor_follows_only_lasting_differences() -> None:
     steady = np.repeat([100.0] * 9 + [200.0], DAY_MINUTES)
     assert level_factors(steady, 1440)[0] > 1.6
     random = np.random.default_rng(5)
@@ -52,7 +52,7 @@ def test_a_level_that_lasts_is_carried_over_and_one_that_does_not_is_not() -> No
     assert level_factors(restless, 360).max() < 3.0
 
 
-def test_no_calls_at_all_have_a_level_of_one() -> None:
+def test_level_factor_is_one_without_calls() -> None:
     assert level_factors(np.zeros(3 * DAY_MINUTES), 360).tolist() == [1.0] * (3 * DAY_MINUTES)
 
 
@@ -61,7 +61,7 @@ def past(needed: np.ndarray) -> np.ndarray:
     return day_tables(PastDayTables.of(needed, kept_warm(needed, 10), minutes, len(needed)), Levels.up_to(1))
 
 
-def test_a_schedule_is_told_from_calls_at_any_time() -> None:
+def test_mixture_tells_a_schedule_from_random_calls() -> None:
     fixed = np.zeros(DAYS * DAY_MINUTES)
     fixed[600::DAY_MINUTES] = 1
     anywhere = (np.random.default_rng(2).random(DAYS * DAY_MINUTES) < 0.02).astype(float)
@@ -73,7 +73,7 @@ def test_a_schedule_is_told_from_calls_at_any_time() -> None:
     assert np.isclose(unsure.sum(), 1)
 
 
-def test_shares_of_short_and_unused_never_pass_one() -> None:
+def test_short_and_unused_shares_never_exceed_one() -> None:
     needed = (np.random.default_rng(4).random(DAYS * DAY_MINUTES) < 0.1).astype(float)
     tables = past(needed)
     shares = mean_tables(tables, fitted_weights(tables), np.arange(DAY_MINUTES))
@@ -81,7 +81,8 @@ def test_shares_of_short_and_unused_never_pass_one() -> None:
     assert (shares[:, 0] + shares[:, 1] <= 1 + 1e-5).all()
 
 
-def test_a_minute_of_the_hour_that_is_called_in_the_mornings_only_is_expected_then_alone() -> None:
+def test_mixture_expects_a_morning_schedule_only_then() -> None:
+    """A half-hourly schedule that runs only in the morning is expected in the morning and at no other time."""
     # A schedule every half hour from eight to twelve that misses every other time: no single minute of the day says so.
     random = np.random.default_rng(4)
     needed = np.zeros(DAYS * DAY_MINUTES)

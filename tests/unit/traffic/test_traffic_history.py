@@ -42,7 +42,7 @@ def test_a_minute_without_a_point_is_a_minute_without_calls() -> None:
     np.testing.assert_array_equal(calls_of(settle({"f": minutes_of(calls)}, 0)["f"]), calls)
 
 
-def test_before_its_first_call_nothing_is_known_of_a_new_function() -> None:
+def test_minutes_before_the_first_call_are_unknown() -> None:
     calls = busy(3)
     calls[: 2 * DAY_MINUTES] = 0
     settled = calls_of(settle({"new": minutes_of(calls), "old": minutes_of(busy(3))}, 0)["new"])
@@ -51,7 +51,7 @@ def test_before_its_first_call_nothing_is_known_of_a_new_function() -> None:
     np.testing.assert_array_equal(settled[first:], calls[first:])
 
 
-def test_hours_in_which_everything_is_silent_against_all_habit_are_a_gap() -> None:
+def test_unusual_silence_of_all_functions_is_a_gap() -> None:
     calls = busy(10)
     lost = slice(8 * DAY_MINUTES + 600, 8 * DAY_MINUTES + 780)
     calls[lost] = 0
@@ -61,7 +61,7 @@ def test_hours_in_which_everything_is_silent_against_all_habit_are_a_gap() -> No
     assert not np.isnan(settled[lost.stop :]).any()
 
 
-def test_silence_of_one_function_while_another_is_heard_is_silence() -> None:
+def test_silence_of_one_function_is_no_gap() -> None:
     calls = busy(10)
     quiet = slice(8 * DAY_MINUTES + 600, 8 * DAY_MINUTES + 780)
     calls[quiet] = 0
@@ -75,7 +75,7 @@ def test_a_function_that_is_silent_every_night_has_no_gaps() -> None:
     assert not np.isnan(calls_of(settle({"f": minutes_of(calls)}, 0)["f"])[DAY_MINUTES:]).any()
 
 
-def test_a_function_that_died_is_silent_and_not_unknown() -> None:
+def test_function_that_ended_is_silent_and_not_unknown() -> None:
     calls = busy(10)
     calls[6 * DAY_MINUTES :] = 0
     settled = calls_of(settle({"f": minutes_of(calls)}, 0)["f"])

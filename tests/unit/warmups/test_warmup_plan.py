@@ -40,7 +40,7 @@ def warm_at(made: WarmupPlan, minute: int) -> int:
     return max((n for at, n in made.pings if at <= minute <= at + KEEP_ALIVE), default=0)
 
 
-def test_a_call_at_the_same_minute_of_every_day_finds_its_environment_warm() -> None:
+def test_daily_call_finds_its_environment_warm() -> None:
     made = asked(daily(14, {540: 1}))
     assert warm_at(made, 540) == 1
     assert len(made.pings) == 1
@@ -52,7 +52,7 @@ def test_as_many_environments_are_warmed_as_the_burst_needs() -> None:
     assert warm_at(made, 540) == 11
 
 
-def test_a_cold_start_worth_less_than_the_keep_alive_is_left_alone() -> None:
+def test_cheap_cold_start_is_not_avoided() -> None:
     made = asked(daily(14, {540: 1}), idle_minutes_per_cold_start=2.0)
     assert made.pings == ()
     assert "worth" in made.reason
@@ -63,18 +63,19 @@ def test_no_function_is_warmed_beyond_its_limit() -> None:
     assert warm_at(made, 540) == 3
 
 
-def test_where_pings_are_not_allowed_provisioned_concurrency_holds_the_same_environments() -> None:
+def test_provisioned_concurrency_replaces_forbidden_pings() -> None:
+    """Provisioned concurrency holds the same environments that pings would."""
     made = asked(daily(14, {540: 600}), may_ping=False)
     assert made.pings == ()
     assert max(count for first, end, count in made.provisioned if first <= 540 < end) == 11
 
 
-def test_where_neither_is_allowed_nothing_is_planned() -> None:
+def test_nothing_is_planned_if_neither_way_is_allowed() -> None:
     made = asked(daily(14, {540: 600}), may_ping=False, may_provision=False)
     assert (made.pings, made.provisioned) == ((), ())
 
 
-def test_zero_environments_means_none() -> None:
+def test_limit_of_zero_environments_plans_none() -> None:
     assert asked(daily(14, {540: 600}), max_environments=0).pings == ()
 
 
@@ -84,7 +85,7 @@ def test_a_function_that_was_never_called_gets_nothing() -> None:
     assert "not called" in made.reason
 
 
-def test_a_function_that_died_gets_nothing() -> None:
+def test_function_that_ended_gets_no_pings() -> None:
     calls = daily(14, {540: 5, 900: 5})
     calls[7 * DAY :] = 0
     made = asked(calls)
@@ -102,7 +103,7 @@ def test_a_new_function_is_planned_from_the_days_it_has() -> None:
     assert warm_at(made, 540) == 1
 
 
-def test_after_traffic_doubled_overnight_the_plan_is_at_the_new_level() -> None:
+def test_plan_follows_traffic_that_doubled_overnight() -> None:
     calls = daily(14, dict.fromkeys(range(480, 600), 100))
     calls[12 * DAY :] *= 2
     before, after = asked(calls[: 12 * DAY]), asked(calls)
@@ -121,7 +122,7 @@ def test_a_busy_function_keeps_itself_warm() -> None:
     assert "its own traffic" in made.reason
 
 
-def test_minutes_of_which_nothing_is_known_are_not_silence() -> None:
+def test_unknown_minutes_are_not_silence() -> None:
     calls = daily(14, {540: 1})
     calls[5 * DAY : 9 * DAY] = np.nan
     assert warm_at(asked(calls), 540) == 1
@@ -135,7 +136,7 @@ def test_minutes_of_which_nothing_is_known_are_not_silence() -> None:
         (datetime(2026, 10, 24, 22, tzinfo=UTC), 8),
     ],
 )
-def test_on_the_days_that_clocks_change_the_plan_keeps_local_time(start: datetime, hour_utc: int) -> None:
+def test_plan_keeps_local_time_when_clocks_change(start: datetime, hour_utc: int) -> None:
     zone = ZoneInfo("Europe/Berlin")
     calls = np.zeros(14 * DAY)
     for index in range(len(calls)):
@@ -156,9 +157,10 @@ def test_on_the_days_that_clocks_change_the_plan_keeps_local_time(start: datetim
     keep_alive=st.integers(1, 60),
     hours=st.integers(1, 24),
 )
-def test_whatever_the_traffic_pings_lie_in_the_hours_ahead_and_the_sums_add_up(
+def test_plan_stays_in_its_hours_and_its_sums_add_up(
     seed: int, rate: float, worth: float, keep_alive: int, hours: int
 ) -> None:
+    """For any traffic, pings lie in the hours ahead and the expected numbers are consistent."""
     calls = np.random.default_rng(seed).poisson(rate, 4 * DAY).astype(float)
     made = asked(calls, idle_minutes_per_cold_start=worth, keep_alive_minutes=keep_alive, hours_ahead=hours)
     assert all(0 <= minute < hours * 60 and count >= 1 for minute, count in made.pings)
@@ -166,7 +168,7 @@ def test_whatever_the_traffic_pings_lie_in_the_hours_ahead_and_the_sums_add_up(
     assert made.expected_idle_minutes >= 0
 
 
-def test_on_days_like_those_before_the_plan_earns_what_it_promises() -> None:
+def test_plan_pays_on_a_day_like_the_past_ones() -> None:
     random = np.random.default_rng(7)
     rate = 2 + 2 * np.sin(np.arange(15 * DAY) / DAY * 2 * np.pi)
     calls = random.poisson(rate * (random.random(15 * DAY) < 0.2)).astype(float)

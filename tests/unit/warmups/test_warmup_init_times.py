@@ -22,17 +22,18 @@ def call(at_minute: float, environment: str, init_ms: float | None = None, **dif
     return LoggedReport(ended, str(values["version"]), report, environment)
 
 
-def test_an_environment_that_is_called_again_without_init_outlived_the_gap() -> None:
+def test_environment_called_again_without_init_survived() -> None:
     trials = idle_trials([call(0, "a", 100.0), call(7.5, "a"), call(7.8, "a")])
     assert trials == IdleTrials({7: 1}, {})
 
 
-def test_an_environment_that_was_idle_at_a_cold_start_and_never_heard_of_again_had_died() -> None:
+def test_idle_environment_that_a_cold_start_skips_had_died() -> None:
+    """An environment that was idle at a cold start and never ran again had died by then."""
     trials = idle_trials([call(0, "a", 100.0), call(12.5, "b", 100.0)])
     assert trials == IdleTrials({}, {13: 1})
 
 
-def test_a_cold_start_while_the_environment_was_busy_says_nothing_of_it() -> None:
+def test_cold_start_beside_a_busy_environment_is_no_trial() -> None:
     busy = LoggedReport(
         NOW + timedelta(minutes=3), "7", ReportLine("1", 180_000.0, 180_000.0, 512, 100, init_ms=0.0), "a"
     )
@@ -40,11 +41,11 @@ def test_a_cold_start_while_the_environment_was_busy_says_nothing_of_it() -> Non
 
 
 @pytest.mark.parametrize("different", [{"version": "8"}, {"memory_mb": 1024}])
-def test_a_cold_start_of_another_version_or_size_says_nothing(different: dict[str, object]) -> None:
+def test_cold_start_of_another_version_or_size_is_no_trial(different: dict[str, object]) -> None:
     assert idle_trials([call(0, "a", 100.0), call(12, "b", 100.0, **different)]) == IdleTrials({}, {})
 
 
-def test_an_environment_whose_init_was_not_seen_does_not_count() -> None:
+def test_environment_without_a_logged_init_does_not_count() -> None:
     assert idle_trials([call(0, "provisioned"), call(40, "provisioned"), call(41, "")]) == IdleTrials({}, {})
 
 
@@ -65,15 +66,16 @@ def test_an_environment_whose_init_was_not_seen_does_not_count() -> None:
         ({60: 40}, {}, 60, True),
     ],
 )
-def test_the_policy_holds_where_the_lines_leave_room_and_gives_way_where_they_do_not(
+def test_lines_override_the_policy_only_outside_their_bounds(
     survived: dict[int, int], died: dict[int, int], minutes: int, learnt: bool
 ) -> None:
+    """The policy's keep-alive holds between the bounds that the lines give."""
     trials = sum(survived.values()) + sum(died.values())
     assert keep_alive(IdleTrials(survived, died), 10) == KeepAlive(minutes, learnt, trials)
 
 
 @pytest.mark.parametrize("true_minutes", [4, 7, 15, 31])
-def test_the_life_of_idle_environments_is_found_from_calls_at_random(true_minutes: int) -> None:
+def test_keep_alive_is_learnt_from_random_calls(true_minutes: int) -> None:
     rng = random.Random(true_minutes)
     lines, at, environment, last = [], 0.0, 0, -1e9
     for _ in range(3000):
@@ -89,7 +91,7 @@ def test_the_life_of_idle_environments_is_found_from_calls_at_random(true_minute
     assert true_minutes - 2 <= found.minutes <= true_minutes
 
 
-def test_init_is_that_of_the_present_size_and_cold_starts_are_counted_per_call() -> None:
+def test_init_is_taken_at_the_present_memory_size() -> None:
     lines = [call(0, "a", 100.0), call(1, "a"), call(2, "a"), call(30, "b", 300.0, memory_mb=1024)]
     history = FunctionHistory().add(lines, NOW + timedelta(hours=1))
     assert learn_from_reports(history, 1024, 10).init_ms == 300.0

@@ -59,7 +59,7 @@ def held_at(made: WarmupPlan, start: datetime, moment: datetime) -> int:
 
 
 @pytest.mark.parametrize("now", [datetime(2026, 3, 29, 0, tzinfo=BERLIN), datetime(2026, 10, 25, 0, tzinfo=BERLIN)])
-def test_on_the_day_when_clocks_change_pings_come_before_the_local_hour(now: datetime) -> None:
+def test_pings_precede_the_local_hour_when_clocks_change(now: datetime) -> None:
     made = planned(burst_at(8, now), now)
     rise = now.replace(hour=8)
     assert held_at(made, now, rise) == 5
@@ -69,14 +69,14 @@ def test_on_the_day_when_clocks_change_pings_come_before_the_local_hour(now: dat
 
 
 @pytest.mark.parametrize("now", [datetime(2026, 3, 29, 12, tzinfo=BERLIN), datetime(2026, 10, 25, 12, tzinfo=BERLIN)])
-def test_after_clocks_changed_pings_come_before_the_new_local_hour(now: datetime) -> None:
+def test_pings_precede_the_local_hour_after_clocks_changed(now: datetime) -> None:
     made = planned(burst_at(8, now), now)
     rise = datetime(now.year, now.month, now.day + 1, 8, tzinfo=BERLIN)
     assert held_at(made, now, rise) == 5
     assert held_at(made, now, rise - timedelta(minutes=50)) == 0
 
 
-def test_in_the_hour_that_clocks_skip_or_repeat_there_is_a_plan_all_the_same() -> None:
+def test_plan_exists_in_a_skipped_or_repeated_hour() -> None:
     for now in (datetime(2026, 3, 29, 0, tzinfo=BERLIN), datetime(2026, 10, 25, 0, tzinfo=BERLIN)):
         made = planned(burst_at(2, now), now)
         assert all(0 <= minute < DAY_MINUTES for minute, _ in made.pings)
@@ -99,7 +99,7 @@ def test_a_holiday_ahead_is_planned_like_a_sunday() -> None:
     assert planned(calls, now, policy=told).pings == ()
 
 
-def test_the_day_after_holidays_is_planned_as_if_they_had_been_ordinary_days() -> None:
+def test_day_after_holidays_is_planned_as_an_ordinary_day() -> None:
     holidays = (date(2026, 12, 24), date(2026, 12, 25))
     now = datetime(2026, 12, 26, 0, tzinfo=BERLIN)
     told = replace(POLICY, holidays=holidays)
@@ -108,7 +108,8 @@ def test_the_day_after_holidays_is_planned_as_if_they_had_been_ordinary_days() -
     assert held_at(planned(quiet, now, policy=told), now, now.replace(hour=8)) == 5
 
 
-def test_a_plan_that_begins_before_a_holiday_and_ends_in_it_takes_each_hour_from_its_own_kind_of_day() -> None:
+def test_plan_into_a_holiday_learns_each_hour_from_its_day() -> None:
+    """A plan that begins before a holiday and ends in it takes each hour from its own kind of day."""
     now = datetime(2026, 12, 24, 12, tzinfo=BERLIN)
     morning, evening = working_days_only(now), np.where(working_days_only(now) > 0, 0.0, burst_at(20, now))
     told = replace(POLICY, holidays=(date(2026, 12, 25),))
@@ -125,7 +126,7 @@ def test_without_holidays_history_is_what_it_was() -> None:
     np.testing.assert_array_equal(far.values["invocations"], series.values["invocations"])
 
 
-def test_days_are_exchanged_by_local_time_over_a_change_of_clocks() -> None:
+def test_days_are_exchanged_by_local_time_when_clocks_change() -> None:
     # The Sunday on which clocks go back lies between the holiday and the day that stands for it.
     now = datetime(2026, 10, 28, 0, tzinfo=BERLIN)
     calls = working_days_only(now, (date(2026, 10, 26),))
@@ -134,7 +135,7 @@ def test_days_are_exchanged_by_local_time_over_a_change_of_clocks() -> None:
     assert made.values["invocations"][at - 1 : at + 2].tolist() == [0, 60, 60]
 
 
-def test_a_new_function_is_not_planned_before_a_day_of_it_is_known() -> None:
+def test_new_function_is_not_planned_within_its_first_day() -> None:
     now = datetime(2026, 11, 20, 6, tzinfo=UTC)
     calls = np.full(15 * DAY_MINUTES, np.nan)
     calls[-20 * 60 :] = burst_at(8, now)[-20 * 60 :]
@@ -146,7 +147,7 @@ def test_a_new_function_is_not_planned_before_a_day_of_it_is_known() -> None:
     assert traffic.pattern is Pattern.NONE
 
 
-def test_a_function_of_two_days_is_planned_from_what_there_is() -> None:
+def test_function_of_two_days_is_planned() -> None:
     now = datetime(2026, 11, 20, 0, tzinfo=BERLIN)
     calls = np.full(15 * DAY_MINUTES, np.nan)
     calls[-2 * DAY_MINUTES :] = burst_at(8, now)[-2 * DAY_MINUTES :]
@@ -165,13 +166,13 @@ def test_a_function_that_died_is_not_kept_warm(days_ago: int) -> None:
     assert moment_of(minute_of(now)) - datetime.fromisoformat(last) > timedelta(days=days_ago)
 
 
-def test_a_function_that_was_never_called_is_said_to_be_unknown_or_quiet() -> None:
+def test_reason_names_a_function_without_calls() -> None:
     now = datetime(2026, 11, 20, 0, tzinfo=BERLIN)
     assert "nothing is known" in planned(np.full(15 * DAY_MINUTES, np.nan), now).reason
     assert "it was not called in the time that is known" in planned(np.zeros(15 * DAY_MINUTES), now).reason
 
 
-def test_a_function_that_doubled_overnight_is_held_at_its_new_level() -> None:
+def test_function_that_doubled_is_held_at_its_new_level() -> None:
     now = datetime(2026, 11, 20, 0, tzinfo=BERLIN)
     calls = burst_at(8, now)
     calls[-DAY_MINUTES:] *= 2

@@ -30,13 +30,14 @@ def test_the_week_begins_on_monday_and_is_in_local_time() -> None:
     assert week[5][10] == week[0][8] == 60.0
 
 
-def test_hours_that_nothing_is_known_of_are_null() -> None:
+def test_unknown_hours_of_the_week_are_null() -> None:
     week = chart_data.usual_week(history(3), BERLIN)
     assert week[0][10] == 3600.0
     assert week[4][10] is None
 
 
-def test_a_forecast_is_made_from_what_was_known_then_and_set_beside_what_came() -> None:
+def test_chart_shows_the_forecast_beside_the_actual_calls() -> None:
+    """The forecast is made from what was known then."""
     made = chart_data.forecast_and_actual(history(42), "Europe/Berlin", 24)
     assert made is not None
     assert made["from"] == "2026-07-12T02:00:00+02:00"
@@ -45,7 +46,7 @@ def test_a_forecast_is_made_from_what_was_known_then_and_set_beside_what_came() 
     assert made["expected"] == pytest.approx(made["came"], rel=0.1)
 
 
-def test_a_forecast_of_the_day_ahead_has_nothing_that_came() -> None:
+def test_forecast_of_the_day_ahead_has_no_actual_calls() -> None:
     made = chart_data.forecast_and_actual(history(42), "UTC", 0)
     assert made is not None
     assert made["came"] == [None] * 24

@@ -16,7 +16,7 @@ def line(minutes_ago: float, memory_mb: int = 512, ms: float = 20.0, **values: o
     return LoggedReport(NOW - timedelta(minutes=minutes_ago), "7", report)
 
 
-def test_a_percentile_is_known_to_one_percent_and_the_mean_exactly() -> None:
+def test_sketch_keeps_the_mean_and_percentiles_to_one_percent() -> None:
     rng = random.Random(3)
     values = sorted(rng.lognormvariate(4, 1) for _ in range(5000))
     sketch = Sketch().add(values)
@@ -40,7 +40,7 @@ def test_a_line_that_was_read_twice_counts_once() -> None:
     assert once.sizes[512].calls == 3
 
 
-def test_failures_are_counted_but_are_no_durations() -> None:
+def test_failures_are_counted_without_their_durations() -> None:
     lines = [line(3), line(2, ms=3000.0, status="timeout"), line(1, status="error"), line(1, init_ms=80.0)]
     size = FunctionHistory().add(lines, NOW).sizes[512]
     assert (size.calls, size.timeouts, size.errors, size.durations.count) == (4, 1, 1, 2)
@@ -69,9 +69,10 @@ def group(stored_mb: float, age: timedelta = timedelta(days=10), retention: time
         (group(10), 200, None, timedelta(hours=3), timedelta(hours=3)),
     ],
 )
-def test_the_window_stays_within_the_bytes_the_rows_and_what_is_new(
+def test_scan_window_respects_bytes_rows_and_last_reading(
     log_group: LogGroup, max_mb: int, lines_day: float | None, read_until: timedelta | None, window: timedelta
 ) -> None:
+    """The window stays within the bytes, the rows and what is new."""
     read = NOW - read_until if read_until is not None else None
     start = window_start(log_group, NOW, max_mb, lines_day, read)
     assert (NOW - start).total_seconds() == pytest.approx(window.total_seconds())
@@ -81,9 +82,8 @@ def test_the_window_stays_within_the_bytes_the_rows_and_what_is_new(
     ("scanned_mb", "max_mb", "reach_h"),
     [(0, 200, 24), (1, 200, 24), (20, 200, 1 + 4.5), (200, 200, 1), (300, 200, 1), (0, 0, 1)],
 )
-def test_a_group_of_unknown_size_is_read_further_back_only_as_the_last_hour_allows(
-    scanned_mb: float, max_mb: int, reach_h: float
-) -> None:
+def test_last_hour_limits_how_far_an_unknown_group_is_read(scanned_mb: float, max_mb: int, reach_h: float) -> None:
+    """A log group of unknown size is read as far back as the bytes of its last hour allow."""
     start, oldest = NOW - timedelta(hours=1), NOW - timedelta(days=30)
     earlier = extended_start(start, NOW, scanned_mb * 1e6, max_mb, timedelta(days=1), oldest)
     assert NOW - earlier == timedelta(hours=reach_h)

@@ -51,11 +51,13 @@ def test_target_tracking_does_not_see_a_rise_of_two_minutes() -> None:
     assert set(track_utilisation(np.array([0.0, 5, 5, 0, 0, 5, 5, 0]), 10).tolist()) == {1}
 
 
-def test_target_tracking_cannot_see_how_much_is_missing_and_climbs_step_by_step() -> None:
+def test_target_tracking_climbs_step_by_step() -> None:
+    """Utilisation ends at 100 %, so target tracking cannot see how much is missing."""
     assert track_utilisation(np.full(7, 50.0), 10).tolist() == [1, 1, 1, 2, 3, 5, 8]
 
 
-def test_target_tracking_gives_back_after_fifteen_quiet_minutes_and_keeps_one() -> None:
+def test_target_tracking_shrinks_to_one_after_fifteen_minutes() -> None:
+    """It shrinks after fifteen quiet minutes and always keeps one environment."""
     held = track_utilisation(np.concatenate((np.full(4, 1.0), np.zeros(30))), 10)
     assert held[:18].tolist() == [1, 1, 1, *[2] * 15]
     assert set(held[18:].tolist()) == {1}
@@ -65,7 +67,7 @@ def test_target_tracking_holds_no_more_than_it_may() -> None:
     assert track_utilisation(np.full(60, 50.0), 4).max() == 4
 
 
-def test_doing_nothing_and_the_flat_warmer_come_to_what_can_be_counted() -> None:
+def test_outcomes_of_nothing_and_flat_match_a_hand_count() -> None:
     result = backtest_warmups(subject(every(30, 4)), Warmups(), 6)
     assert result.days == 2.0
     nothing, flat = result.outcomes[Strategy.NOTHING], result.outcomes[Strategy.FLAT]
@@ -75,7 +77,8 @@ def test_doing_nothing_and_the_flat_warmer_come_to_what_can_be_counted() -> None
     assert flat.pings == 2 * 576
 
 
-def test_provisioned_concurrency_is_paid_for_all_the_time_less_what_its_cheaper_calls_save() -> None:
+def test_target_tracking_costs_its_time_less_call_savings() -> None:
+    """Provisioned concurrency is paid for all the time, minus what its cheaper calls save."""
     result = backtest_warmups(subject(every(30, 4)), Warmups(), 6)
     outcome = result.outcomes[Strategy.TARGET_TRACKING]
     assert (outcome.cold_starts, outcome.pings) == (0.0, 0)
@@ -86,7 +89,8 @@ def test_provisioned_concurrency_is_paid_for_all_the_time_less_what_its_cheaper_
     assert outcome.usd == pytest.approx(held_usd - saved_usd + init_usd, rel=1e-6)
 
 
-def test_plans_learn_a_burst_of_every_day_and_cost_less_idle_time_than_a_flat_warmer() -> None:
+def test_plans_need_less_idle_time_than_a_flat_warmer() -> None:
+    """Plans learn a daily burst, and cost less than a warmer that pings every five minutes."""
     result = backtest_warmups(subject(daily_burst(10), 3000.0), Warmups(), 6)
     planned, flat, nothing = (result.outcomes[way] for way in (Strategy.PLANNED, Strategy.FLAT, Strategy.NOTHING))
     assert nothing.cold_starts == 5 * 3.0
@@ -95,7 +99,7 @@ def test_plans_learn_a_burst_of_every_day_and_cost_less_idle_time_than_a_flat_wa
     assert 0 < planned.usd < flat.usd
 
 
-def test_a_plan_knows_nothing_of_what_comes_after_it_was_made() -> None:
+def test_plan_uses_only_traffic_before_it_was_made() -> None:
     calls = np.random.default_rng(3).poisson(np.where(np.arange(6 * DAY_MINUTES) // 60 % 24 == 9, 2.0, 0.02)) * 1.0
     other = calls.copy()
     at = 4 * DAY_MINUTES
@@ -108,19 +112,19 @@ def test_a_plan_knows_nothing_of_what_comes_after_it_was_made() -> None:
     assert seen != unseen
 
 
-def test_a_policy_that_allows_no_environment_leaves_everything_as_it_is() -> None:
+def test_limit_of_zero_makes_all_strategies_do_nothing() -> None:
     result = backtest_warmups(subject(every(30, 4)), replace(Warmups(), max_environments_per_function=0), 6)
     nothing = result.outcomes[Strategy.NOTHING]
     assert all(result.outcomes[way] == nothing for way in (Strategy.PLANNED, Strategy.FLAT, Strategy.TARGET_TRACKING))
 
 
 @pytest.mark.parametrize(("days", "first"), [(1, None), (2, 1), (7, 3), (10, 5), (60, 14)])
-def test_half_of_what_is_known_or_two_weeks_are_learnt_from_before_the_first_plan(days: int, first: int | None) -> None:
+def test_backtest_learns_from_half_of_the_days_up_to_two_weeks(days: int, first: int | None) -> None:
     starts = plan_starts(subject(every(30, days)), 6)
     assert (starts[0] // DAY_MINUTES if starts else None) == first
 
 
-def test_minutes_that_are_not_known_are_not_counted() -> None:
+def test_unknown_minutes_are_not_tested() -> None:
     calls = every(30, 4)
     calls[3 * DAY_MINUTES :] = np.nan
     result = backtest_warmups(subject(calls), Warmups(), 6)

@@ -14,7 +14,8 @@ START = int(datetime(2026, 11, 9, tzinfo=UTC).timestamp()) // 60
 OFFICE = ProvisionedHours("Europe/Berlin", tuple(2 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)))
 
 
-def test_what_is_provisioned_at_a_time_of_the_day_ahead_is_not_needed_at_it() -> None:
+def test_need_excludes_hours_with_enough_provisioned() -> None:
+    """Minutes that need no more than is provisioned at their time of the day ahead need no pings."""
     need = np.full(7 * 1440, 2.0)
     need[:60] = np.nan
     # It ends on a Monday at midnight, UTC.
@@ -28,7 +29,7 @@ def test_what_is_provisioned_at_a_time_of_the_day_ahead_is_not_needed_at_it() ->
     assert (OFFICE.unmet_need(need, saturday - len(need), 24)[60:] == 2).all()
 
 
-def test_a_ping_for_more_must_find_the_provisioned_ones_busy_too() -> None:
+def test_ping_for_more_includes_the_provisioned_environments() -> None:
     assert (OFFICE.unmet_need(np.full(1440, 3.0), START - 1440, 24) == 3).all()
 
 
@@ -49,6 +50,6 @@ def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
         assert {(at + 10) // 60 % 24 for at, _ in made.pings} == hours
 
 
-def test_a_record_that_is_no_week_is_refused() -> None:
+def test_provisioned_hours_must_be_a_week() -> None:
     with pytest.raises(ValueError, match="168"):
         ProvisionedHours.from_document({"timezone": "UTC", "hours": [1, 2]})

@@ -32,7 +32,8 @@ def is_warm(made: WarmupPlan, minute: int) -> bool:
 
 # 1440 is no multiple of them: no minute of the day says anything.
 @pytest.mark.parametrize("period", [47, 95, 101])
-def test_a_call_every_so_many_minutes_is_expected_when_it_is_due_whatever_the_time_of_day(period: int) -> None:
+def test_regular_call_is_expected_when_it_is_due(period: int) -> None:
+    """A call every so many minutes is expected when due, whatever the time of day."""
     calls = np.zeros(DAYS * DAY_MINUTES + 360)
     calls[7::period] = 1
     known, ahead = calls[:-360], calls[-360:]
@@ -43,7 +44,7 @@ def test_a_call_every_so_many_minutes_is_expected_when_it_is_due_whatever_the_ti
     assert sum(is_warm(made, minute) for minute in range(360)) <= (KEEP_ALIVE + 5) * (len(due) + 1)
 
 
-def test_calls_that_come_by_chance_are_not_expected_at_any_time_more_than_another() -> None:
+def test_random_calls_leave_the_forecast_even() -> None:
     random = np.random.default_rng(3)
     short = (random.random(DAYS * DAY_MINUTES) < 0.005).astype(np.float32)
     tables = np.stack([short, 1 - short, np.ones_like(short)], axis=1).reshape(DAYS, DAY_MINUTES, 3)[::-1]
@@ -52,7 +53,7 @@ def test_calls_that_come_by_chance_are_not_expected_at_any_time_more_than_anothe
     assert np.abs(np.log(ahead[:, 0] / 0.005)).mean() < 0.2
 
 
-def test_what_follows_the_last_time_is_known_for_a_few_hours_only() -> None:
+def test_last_call_corrects_only_the_next_hours() -> None:
     short = np.zeros(DAYS * DAY_MINUTES, np.float32)
     short[7::95] = 1
     tables = np.stack([short, 1 - short, np.ones_like(short)], axis=1).reshape(DAYS, DAY_MINUTES, 3)[::-1]
@@ -84,18 +85,17 @@ def days(active: str) -> np.ndarray:
         ("...............", 0.0, 0.0),
     ],
 )
-def test_the_longer_a_function_is_silent_for_its_habits_the_less_likely_it_comes_back(
-    active: str, least: float, most: float
-) -> None:
+def test_long_silence_lowers_the_chance_of_another_call(active: str, least: float, most: float) -> None:
+    """The chance falls with the days of silence, compared with the function's own habits."""
     assert least <= chance_alive(days(active)) <= most
 
 
-def test_one_day_of_history_and_a_silent_one_leave_it_open() -> None:
+def test_one_silent_day_of_two_leaves_the_end_open() -> None:
     assert 0.5 < chance_alive(days(".x")) < 1 - ENDS_A_DAY
 
 
 @pytest.mark.parametrize("silent_days", [4, 5, 7])
-def test_a_function_that_is_silent_for_four_days_is_not_kept_warm(silent_days: int) -> None:
+def test_function_silent_for_four_days_is_not_kept_warm(silent_days: int) -> None:
     calls = np.zeros(DAYS * DAY_MINUTES)
     calls.reshape(DAYS, DAY_MINUTES)[:, 480:490] = 60
     # The plan begins at midnight, eight hours before the call would come.

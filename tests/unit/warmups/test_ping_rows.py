@@ -11,7 +11,7 @@ PLANS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 3)), max_size=60).
 
 
 @given(PLANS)
-def test_what_is_unpacked_is_what_was_packed(pings: list[tuple[int, int]]) -> None:
+def test_unpack_returns_the_packed_pings(pings: list[tuple[int, int]]) -> None:
     rows = pack(pings)
     assert unpack(rows) == pings
     assert count_pings(rows) == len(pings)
@@ -32,6 +32,6 @@ def test_rows_are_as_long_as_the_rhythm_lasts(pings: list[tuple[int, int]], rows
     assert pack(pings) == rows
 
 
-def test_rows_that_go_back_in_time_are_no_plan() -> None:
+def test_unpack_rejects_rows_that_go_back_in_time() -> None:
     with pytest.raises(ValueError, match="rising order"):
         unpack([[0, 11, 3, 1], [22, 0, 1, 1]])

@@ -32,7 +32,8 @@ def concurrency_of(history: History) -> Floats:
 @pytest.mark.parametrize(
     ("largest", "bursts"), [(3.0, False), (6.0, False), (7.0, True), (50.0, True), (1.0, False), (np.nan, False)]
 )
-def test_bursts_are_where_twice_what_calls_and_duration_explain_is_passed(largest: float, bursts: bool) -> None:
+def test_burst_exceeds_twice_the_estimated_concurrency(largest: float, bursts: bool) -> None:
+    """A burst is an hour with more than twice the concurrency that calls and duration explain."""
     # One environment busy on average: Little's law with its safety term explains three.
     assert has_bursts(read(np.full(60, 60.0), 1000.0, [largest])) is bursts
 
@@ -42,7 +43,7 @@ def test_bursts_are_where_twice_what_calls_and_duration_explain_is_passed(larges
     st.floats(1, 60_000),
     st.lists(st.integers(1, 400).map(float), min_size=2, max_size=2),
 )
-def test_the_busiest_minute_of_a_whole_hour_has_what_was_reported_of_the_hour(
+def test_busiest_minute_has_the_concurrency_of_its_hour(
     calls: Floats, duration_ms: float, largest: list[float]
 ) -> None:
     spreaded = concurrency_of(spread_concurrency(read(calls, duration_ms, largest)))
@@ -61,7 +62,7 @@ def test_the_busiest_minute_of_a_whole_hour_has_what_was_reported_of_the_hour(
     assert np.isnan(spreaded[120:]).all()
 
 
-def test_what_was_reported_of_a_minute_stays() -> None:
+def test_reported_concurrency_of_a_minute_stays() -> None:
     calls, reported = np.full(60, 10.0), np.full(60, np.nan)
     reported[7] = 9.0
     spreaded = concurrency_of(spread_concurrency(read(calls, 100.0, [9.0], reported)))
@@ -69,7 +70,7 @@ def test_what_was_reported_of_a_minute_stays() -> None:
     assert not np.isnan(spreaded).any()
 
 
-def test_minutes_of_an_hour_of_which_nothing_is_known_go_by_littles_law() -> None:
+def test_unknown_hour_falls_back_to_littles_law() -> None:
     history = spread_concurrency(read(np.full(60, 60.0), 1000.0, [np.nan]))
     assert np.isnan(concurrency_of(history)).all()
     assert (environments_needed(history.minutes) == 3).all()
@@ -82,7 +83,7 @@ def test_hours_are_found_by_their_number() -> None:
     assert (spreaded[60:] == 4).all()
 
 
-def test_no_minutes_are_no_bursts() -> None:
+def test_empty_history_has_no_bursts() -> None:
     nothing = read(np.empty(0), 100.0, [5.0])
     assert not has_bursts(nothing)
     assert len(spread_concurrency(nothing).minutes) == 0

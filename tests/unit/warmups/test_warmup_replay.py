@@ -15,9 +15,7 @@ COUNTS = st.lists(st.integers(0, 4), min_size=1, max_size=40)
 
 
 @given(COUNTS, COUNTS, st.integers(1, 12))
-def test_environments_stay_warm_for_the_keep_alive_after_their_last_use(
-    need: list[int], pinged: list[int], keep_alive: int
-) -> None:
+def test_environments_stay_warm_for_the_keep_alive_time(need: list[int], pinged: list[int], keep_alive: int) -> None:
     pings = [(minute, count) for minute, count in enumerate(pinged) if count]
     found = replay(np.array(need, float), pings, keep_alive)
     used_at: list[int] = []
@@ -38,7 +36,7 @@ def test_pings_never_make_more_cold_starts(need: list[int], pinged: list[int], k
     assert (warmed.cold <= without.cold).all()
 
 
-def test_the_pings_of_a_daily_rise_would_have_avoided_it_on_the_past_days() -> None:
+def test_pings_of_a_daily_rise_avoid_it_on_past_days() -> None:
     start = 29_000_000 // 1440 * 1440
     need = np.where(np.arange(10 * 1440) % 1440 == 480, 3.0, 0.0)
     tomorrow = start + 10 * 1440
@@ -79,9 +77,10 @@ def ping(minute: int, **different: Any) -> Ping:
         (range(1), [ping(0)], Calls(1000, 20), None, ""),
     ],
 )
-def test_pings_are_healthy_when_they_come_meet_their_environments_and_hurt_nobody(
+def test_pings_are_healthy_if_they_arrive_and_do_no_harm(
     due: Any, pings: list[Ping], calls: Calls, before: float | None, problem: str
 ) -> None:
+    """Healthy pings arrive, meet their environments, and do not make the function fail."""
     health = judge(list(due), pings, calls, before)
     assert problem in health.problem
     assert bool(health.problem) == bool(problem)

@@ -23,9 +23,7 @@ AUTUMN = datetime(2026, 10, 26, tzinfo=BERLIN)
     ("calls", "duration_ms", "expected"),
     [(0, 1000, 0), (1, 60_000, 1), (60, 1000, 3), (600, 100, 3), (6000, 1000, 120), (2, 100_000, 2), (60, 0, 1)],
 )
-def test_littles_law_with_a_safety_term_and_never_more_than_the_calls(
-    calls: float, duration_ms: float, expected: float
-) -> None:
+def test_littles_law_adds_safety_and_never_exceeds_the_calls(calls: float, duration_ms: float, expected: float) -> None:
     assert littles_law(np.array([float(calls)]), float(duration_ms)).tolist() == [expected]
 
 
@@ -48,7 +46,7 @@ def at_local(hour: int, days: int, end: datetime) -> tuple[Floats, int]:
 
 
 @pytest.mark.parametrize("end", [SPRING, AUTUMN, SPRING - timedelta(days=1), AUTUMN - timedelta(days=1)])
-def test_what_is_usual_at_eight_stays_at_eight_over_a_change_of_clocks(end: datetime) -> None:
+def test_usual_need_keeps_local_time_when_clocks_change(end: datetime) -> None:
     need, start = at_local(8, 10, end)
     eight = minute_of(end.replace(hour=8))
     usual = usual_need(need, start, np.array([eight - 1, eight, eight + 9, eight + 10]), BERLIN, (0.5,))
@@ -56,7 +54,7 @@ def test_what_is_usual_at_eight_stays_at_eight_over_a_change_of_clocks(end: date
 
 
 @given(st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31)), st.integers(-20, 20))  # noqa: DTZ001
-def test_the_same_local_time_on_another_day_is_what_the_calendar_says(moment: datetime, days: int) -> None:
+def test_same_time_on_another_day_follows_the_calendar(moment: datetime, days: int) -> None:
     minute = minute_of(moment.replace(tzinfo=UTC))
     found = moment_of(int(same_time_on_other_days(BERLIN, np.array([minute]), days)[0]), BERLIN)
     local = moment_of(minute, BERLIN)
@@ -67,9 +65,8 @@ def test_the_same_local_time_on_another_day_is_what_the_calendar_says(moment: da
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.floats(0.1, 5)), min_size=1, max_size=12), st.floats(0.01, 0.99))
-def test_a_weighted_quantile_has_its_share_at_or_below_it_and_none_smaller_has(
-    rows: list[tuple[int, float]], quantile: float
-) -> None:
+def test_weighted_quantile_is_the_smallest_with_its_share(rows: list[tuple[int, float]], quantile: float) -> None:
+    """It has its share of the weight at or below it, and no smaller value has."""
     values, weights = np.array([[float(v)] for v, _ in rows]), np.array([w for _, w in rows])
     found = weighted_quantiles(values, weights, (quantile,))[0, 0]
     share = weights[values[:, 0] <= found].sum() / weights.sum()
@@ -78,7 +75,7 @@ def test_a_weighted_quantile_has_its_share_at_or_below_it_and_none_smaller_has(
     assert below < quantile + 1e-9
 
 
-def test_days_that_are_not_known_have_no_weight() -> None:
+def test_unknown_days_have_no_weight() -> None:
     values = np.array([[1.0], [np.nan], [3.0]])
     assert weighted_quantiles(values, np.ones(3), (0.5, 0.9)).tolist() == [[1.0], [3.0]]
     assert np.isnan(weighted_quantiles(values[1:2], np.ones(1), (0.5,))).all()
@@ -111,7 +108,7 @@ def rate(days: int) -> tuple[Floats, int]:
     return np.arange(days * DAY_MINUTES) / DAY_MINUTES, start
 
 
-def test_a_daily_season_is_found_and_its_peak_is_expected_where_it_was() -> None:
+def test_daily_season_and_its_peak_are_found() -> None:
     day, start = rate(15)
     calls = np.random.default_rng(1).poisson(np.clip(300 * np.sin((day - 0.25) * 2 * np.pi), 0, None)).astype(float)
     found = summary_of(calls, start)
@@ -142,7 +139,7 @@ def test_a_few_calls_at_any_time_are_sparse() -> None:
     assert summary_of(calls, start).pattern is Pattern.SPARSE
 
 
-def test_a_history_without_a_point_is_summed_up_as_not_known() -> None:
+def test_summary_of_an_empty_history_is_unknown() -> None:
     found = summary_of(np.zeros(DAY_MINUTES), 29_000_000)
     assert (found.days, found.need, found.invocations_day, found.peaks) == (0, {}, None, ())
 
