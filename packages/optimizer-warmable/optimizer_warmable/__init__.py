@@ -1,14 +1,14 @@
-"""Lets a Lambda handler understand warm-up pings.
+"""Let a Lambda handler answer warm-up pings.
 
     from optimizer_warmable import warmable
 
     @warmable
     def handler(event, context): ...
 
-A ping is an event `{"optimizer_warmup": {"hold_ms": 200}}`. It is answered with `{"optimizer_warmup": {"cold": true,
-"instance": "<id>"}}` without running the handler; the environment stays busy for `hold_ms`, so that as many
-simultaneous pings meet as many environments. Tag the function `optimizer:warmup` = `ready` once its handler is
-decorated: only such functions are pinged.
+A ping is an event `{"optimizer_warmup": {"hold_ms": 200}}`. The decorator answers it with `{"optimizer_warmup":
+{"cold": true, "instance": "<id>"}}` and does not run the handler. The environment stays busy for `hold_ms`, so that N
+simultaneous pings reach N environments. Tag the function `optimizer:warmup` = `ready` after you have deployed the
+decorated handler; only tagged functions are pinged.
 """
 
 import functools
@@ -22,13 +22,16 @@ __all__ = ["MAX_HOLD_MS", "warmable"]
 
 MAX_HOLD_MS = 10_000
 _KEY = "optimizer_warmup"
-# Left of the function's own timeout when a ping asks for more than that.
+# Time that remains before the timeout of the function if a ping asks for a longer hold.
 _TIMEOUT_MARGIN_MS = 100
 
 
 def warmable[Answer](handler: Callable[[Any, Any], Answer]) -> Callable[[Any, Any], Answer | dict[str, Any]]:
-    """The handler, answering warm-up pings by itself. `cold`: the ping was this environment's first call, and its
-    INIT phase was paid for by the ping (not one of provisioned concurrency or a snapshot)."""
+    """Return a handler that answers warm-up pings and passes all other events to `handler`.
+
+    In the answer, `cold` is true if the ping was the first call of an on-demand environment, so that the ping paid for
+    its INIT phase. It is false for provisioned concurrency and for snapshots.
+    """
     first = True
     instance = ""
 
@@ -38,7 +41,7 @@ def warmable[Answer](handler: Callable[[Any, Any], Answer]) -> Callable[[Any, An
         was_first, first = first, False
         if not (isinstance(event, dict) and _KEY in event):
             return handler(event, context)
-        # Not at import: environments restored from one snapshot would all have the same id.
+        # The id is not made at import, because environments restored from one snapshot would share it.
         instance = instance or uuid.uuid4().hex
         time.sleep(_hold_ms(event[_KEY], context) / 1000)
         on_demand = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") == "on-demand"

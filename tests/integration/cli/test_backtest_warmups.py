@@ -45,13 +45,19 @@ def test_traces_are_played_one_by_one_and_in_total(tmp_path: Path) -> None:
     write(tmp_path, "by_the_hour", ["1"] * 24, period_s=3600)
     result = backtest("--traces", str(tmp_path), "--json")
     assert result.exit_code == 0, result.output
-    said = json.loads(result.stdout)
-    assert set(said["functions"]) == {"rare", "steady"}
-    assert said["functions"]["steady"]["days"] == 2.0
-    assert said["functions"]["steady"]["outcomes"]["nothing"]["cold_starts"] == 96
-    assert said["total"]["nothing"] == {"cold_starts": 144, "idle_minutes": 0, "pings": 0, "usd": 0, "cold_left": 1.0}
-    assert said["total"]["flat"]["cold_left"] == 0
-    assert said["failed"] == {}
+    document = json.loads(result.stdout)
+    assert set(document["functions"]) == {"rare", "steady"}
+    assert document["functions"]["steady"]["days"] == 2.0
+    assert document["functions"]["steady"]["outcomes"]["nothing"]["cold_starts"] == 96
+    assert document["total"]["nothing"] == {
+        "cold_starts": 144,
+        "idle_minutes": 0,
+        "pings": 0,
+        "usd": 0,
+        "cold_left": 1.0,
+    }
+    assert document["total"]["flat"]["cold_left"] == 0
+    assert document["failed"] == {}
 
 
 def test_table_names_functions_with_too_little_history(tmp_path: Path) -> None:
@@ -77,8 +83,8 @@ def test_a_limit_that_leaves_cold_starts_is_named(tmp_path: Path) -> None:
 
 def test_minutes_without_a_count_are_not_known(tmp_path: Path) -> None:
     write(tmp_path, "steady", every(30, 3) + [""] * (DAY - 1) + ["0"])
-    said = json.loads(backtest("--traces", str(tmp_path), "--json").stdout)
-    assert said["functions"]["steady"]["outcomes"]["nothing"]["cold_starts"] == 48
+    document = json.loads(backtest("--traces", str(tmp_path), "--json").stdout)
+    assert document["functions"]["steady"]["outcomes"]["nothing"]["cold_starts"] == 48
 
 
 @pytest.mark.parametrize(
@@ -157,12 +163,12 @@ def test_own_functions_are_found_by_tag_and_played(account: Any) -> None:
     function(account, "not-ours")
     result = backtest("--json")
     assert result.exit_code == 0, result.output
-    said = json.loads(result.stdout)
-    assert set(said["functions"]) == {"orders", "never-called"}
-    orders = said["functions"]["orders"]
+    document = json.loads(result.stdout)
+    assert set(document["functions"]) == {"orders", "never-called"}
+    orders = document["functions"]["orders"]
     assert 7.5 < orders["days"] < 8.1
     assert orders["outcomes"]["nothing"]["cold_starts"] == pytest.approx(48 * orders["days"], abs=1)
-    assert said["functions"]["never-called"]["days"] == 0
+    assert document["functions"]["never-called"]["days"] == 0
 
 
 def test_account_without_a_tagged_function_is_an_error(account: Any) -> None:

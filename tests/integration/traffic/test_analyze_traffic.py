@@ -1,4 +1,4 @@
-"""Reading CloudWatch into the history in S3, with a CloudWatch that answers from arrays.
+"""Reading CloudWatch into the history in S3, against a CloudWatch that answers from arrays.
 
 moto's own GetMetricData takes minutes for two weeks of minutes and knows no percentiles; every request is held
 against the service's model instead.
@@ -29,8 +29,8 @@ BURSTS = {"Invocations", "ConcurrentExecutions"}
 
 
 class ArrayCloudWatch:
-    """get_metric_data over per-minute calls by function name; duration 100 ms, three environments in each minute where
-    `concurrency` is not given."""
+    """get_metric_data over per-minute calls by function name; duration 100 ms, and `concurrency` environments in each
+    minute."""
 
     def __init__(self, calls: dict[str, Any], concurrency: float = 3.0) -> None:
         self.calls = calls
@@ -54,7 +54,7 @@ class ArrayCloudWatch:
         if names & self.throttled:
             raise ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "GetMetricData")
         results = [self._result(query, request["StartTime"], request["EndTime"]) for query in queries]
-        # In two pages, each with a part of every metric, as CloudWatch gives them.
+        # CloudWatch answers in pages, each with a part of every metric.
         for part in (0, 1):
             yield {
                 "MetricDataResults": [

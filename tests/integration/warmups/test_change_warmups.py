@@ -265,7 +265,7 @@ def test_early_verify_misses_no_future_ping(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("different", "calls", "said"),
+    ("different", "calls", "message"),
     [
         (None, Calls(1000.0, 1.0), "did not arrive"),
         ({"failed": 2, "error": "the function failed"}, Calls(1000.0, 1.0), "failed"),
@@ -273,7 +273,7 @@ def test_early_verify_misses_no_future_ping(world: World) -> None:
         ({}, Calls(1000.0, 40.0), "failed 40 times"),
     ],
 )
-def test_harmful_pings_are_rolled_back(world: World, different: Any, calls: Calls, said: str) -> None:
+def test_harmful_pings_are_rolled_back(world: World, different: Any, calls: Calls, message: str) -> None:
     change = world.approved(change_of(pings=40))
     world.life.apply(change.id, NOW)
     if different is not None:
@@ -281,7 +281,7 @@ def test_harmful_pings_are_rolled_back(world: World, different: Any, calls: Call
     world.calls = calls
     answer = watch(world, change, 0)
     assert answer["outcome"] == "revert"
-    assert said in answer["message"]
+    assert message in answer["message"]
     assert world.life.revert(change.id, NOW)["outcome"] == "reverted"
     assert world.names() == []
     assert world.store.change(change.id).status is Status.REVERTED

@@ -1,4 +1,4 @@
-"""The handlers of change_warmups and warm_function on moto, with the events that are shipped."""
+"""The handlers of change_warmups and warm_function on moto, with the shipped events."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def arn(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The application's resources and one target; its ARN."""
+    """Create the application's resources and a function; return its ARN."""
     variables = {
         "SCHEDULE_GROUP": "warmups",
         "SCHEDULE_ROLE_ARN": f"arn:aws:iam::{ACCOUNT_ID}:role/schedules",

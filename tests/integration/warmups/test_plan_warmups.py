@@ -197,11 +197,11 @@ def test_evidence_names_the_policy_without_report_lines(account: Account, kept: 
     assert (evidence["keep_alive_minutes"], evidence["keep_alive_from"]) == (10, "policy")
 
 
-@pytest.mark.parametrize(("limit", "said"), [(3, True), (30, False)])
-def test_reason_names_the_limit_that_makes_a_plan_smaller(account: Account, limit: int, said: bool) -> None:
+@pytest.mark.parametrize(("limit", "limited"), [(3, True), (30, False)])
+def test_reason_names_the_limit_that_makes_a_plan_smaller(account: Account, limit: int, limited: bool) -> None:
     account.policy = {"version": 1, "warmups": {"max_environments_per_function": limit}}
     account.function("orders", busy_by_day())
     _, proposals = account.plan()
     change = proposals["changes"][0]
-    assert (change["after"]["most_environments"] == limit) is said
-    assert (f"warmups.max_environments_per_function allows {limit} to be kept warm" in change["reason"]) is said
+    assert (change["after"]["most_environments"] == limit) is limited
+    assert (f"warmups.max_environments_per_function allows {limit} to be kept warm" in change["reason"]) is limited

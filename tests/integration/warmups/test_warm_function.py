@@ -1,4 +1,4 @@
-"""Warming N environments: a Lambda service that starts an environment when all it has are busy."""
+"""Warming N environments against a Lambda service that starts an environment when all others are busy."""
 
 import io
 import json
@@ -16,7 +16,7 @@ WARMUP = Warmup("orders", "live", 4, 60, "run-1", "warmups-1")
 
 
 class LambdaService:
-    """Environments that are busy while a call is held. init_s: how long a cold start takes."""
+    """Environments that are busy while a call is held. init_s: the duration of a cold start."""
 
     def __init__(self, *, init_s: float = 0.0, warm: int = 0, decorated: bool = True, throttle_after: int = 99) -> None:
         self._lock = threading.Lock()
@@ -88,7 +88,7 @@ def test_ping_client_never_retries_and_has_enough_connections(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"alias": "$LATEST"}, "LATEST"),
         ({"alias": ""}, "alias"),
@@ -99,7 +99,7 @@ def test_ping_client_never_retries_and_has_enough_connections(monkeypatch: pytes
         ({"function_name": None}, "function_name"),
     ],
 )
-def test_invalid_warmup_event_is_rejected_by_field(wrong: dict[str, Any], said: str) -> None:
+def test_invalid_warmup_event_is_rejected_by_field(wrong: dict[str, Any], message: str) -> None:
     event = {
         "function_name": "orders",
         "alias": "live",
@@ -109,5 +109,5 @@ def test_invalid_warmup_event_is_rejected_by_field(wrong: dict[str, Any], said: 
         "change_id": "change",
     }
     assert Warmup.from_event(event).minute is None
-    with pytest.raises(InvalidWarmup, match=said):
+    with pytest.raises(InvalidWarmup, match=message):
         Warmup.from_event(event | wrong)

@@ -1,3 +1,5 @@
+"""The history from REPORT lines, and the window of logs to read."""
+
 import json
 import random
 from datetime import UTC, datetime, timedelta

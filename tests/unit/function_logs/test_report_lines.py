@@ -1,3 +1,5 @@
+"""Parsing REPORT lines in text and in JSON."""
+
 import json
 from datetime import UTC, datetime
 from typing import Any

@@ -1,3 +1,5 @@
+"""The peak memory usage of a version, from its REPORT lines."""
+
 from datetime import UTC, datetime
 
 import pytest

@@ -1,4 +1,4 @@
-"""The decorator for target functions, and its like for Node.js that docs/warmups.md shows."""
+"""The decorator for Python functions, and its Node.js version in docs/warmups.md."""
 
 import importlib.util
 import json
@@ -148,10 +148,10 @@ def test_documented_node_version_answers_the_same(tmp_path: Path, program: Calla
         console.log(JSON.stringify({ first, held, us, second, other: await handler({ a: 1 }) }));
     """)
     done = subprocess.run([node, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
-    said = json.loads(done.stdout)
-    assert read_answer(json.dumps(said["first"]).encode()).cold
-    assert said["held"] >= 38
-    assert said["us"] < 50
-    assert read_answer(json.dumps(said["second"]).encode()).cold is False
-    assert said["first"]["optimizer_warmup"]["instance"] == said["second"]["optimizer_warmup"]["instance"]
-    assert said["other"] == {"ran": {"a": 1}}
+    result = json.loads(done.stdout)
+    assert read_answer(json.dumps(result["first"]).encode()).cold
+    assert result["held"] >= 38
+    assert result["us"] < 50
+    assert read_answer(json.dumps(result["second"]).encode()).cold is False
+    assert result["first"]["optimizer_warmup"]["instance"] == result["second"]["optimizer_warmup"]["instance"]
+    assert result["other"] == {"ran": {"a": 1}}

@@ -1,3 +1,5 @@
+"""Prices of Lambda and CloudWatch Logs, compared with the published ones."""
+
 from decimal import Decimal
 
 import pytest

@@ -1,4 +1,4 @@
-"""The parts of a forecast: what stays warm, levels, how busy past days were, whose past counts."""
+"""The parts of a forecast: warm environments, levels, factors of past days, and the mixture of members."""
 
 import numpy as np
 from hypothesis import given, settings, strategies as st

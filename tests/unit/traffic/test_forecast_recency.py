@@ -1,4 +1,4 @@
-"""What the time since the last call says: rhythms that know no time of day, and functions that ended."""
+"""Corrections by the time since the last call: rhythms without a time of day, and functions that have ended."""
 
 from datetime import UTC, datetime
 
@@ -64,7 +64,7 @@ def test_last_call_corrects_only_the_next_hours() -> None:
 
 
 def days(active: str) -> np.ndarray:
-    """Newest day first: x called, . not called, ? not known."""
+    """Newest day first: x is a day with calls, . a day without, ? an unknown day."""
     rows = [np.full(DAY_MINUTES, {"x": 1.0, ".": 0.0, "?": np.nan}[day]) for day in active]
     return np.stack(rows)
 

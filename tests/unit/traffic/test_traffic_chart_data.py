@@ -1,4 +1,4 @@
-"""What the report shows of a function's traffic."""
+"""Chart data of a function's traffic."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo

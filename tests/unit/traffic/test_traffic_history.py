@@ -1,4 +1,4 @@
-"""The history of a function: merging, its stored form, and gaps told apart from silence."""
+"""The history of a function: merging, its stored form, and gaps in the metrics."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ START = 29_000_000 // DAY_MINUTES * DAY_MINUTES
 
 
 def minutes_of(calls: Floats, start: int = START) -> History:
-    """A history as it is read: NaN where CloudWatch has no point, which is where nothing was called."""
+    """Return a history as it is read: NaN for minutes without calls, because CloudWatch has no point for them."""
     reported = np.where(calls > 0, calls, np.nan)
     duration = np.where(calls > 0, 100.0, np.nan)
     values = {"invocations": reported, "duration_ms": duration, "concurrency": np.where(calls > 0, 1.0, np.nan)}

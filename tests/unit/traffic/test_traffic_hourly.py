@@ -1,4 +1,4 @@
-"""Concurrency that is known by the hour only, brought to the minutes."""
+"""Spreading the concurrency of an hour over its minutes."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ HOUR = 495_000
 def read(
     calls: Floats, duration_ms: float, largest: list[float], concurrency: Floats | None = None, first: int = HOUR
 ) -> History:
-    """As it comes from CloudWatch: `largest` of each whole hour, durations where there are calls."""
+    """Return a history as CloudWatch gives it: `largest` of each whole hour, durations where there are calls."""
     seen = np.where(calls > 0, calls, np.nan)
     minutes = {
         "invocations": seen,
@@ -46,9 +46,9 @@ def test_burst_exceeds_twice_the_estimated_concurrency(largest: float, bursts: b
 def test_busiest_minute_has_the_concurrency_of_its_hour(
     calls: Floats, duration_ms: float, largest: list[float]
 ) -> None:
-    spreaded = concurrency_of(spread_concurrency(read(calls, duration_ms, largest)))
+    spread = concurrency_of(spread_concurrency(read(calls, duration_ms, largest)))
     for hour in (0, 1):
-        of_hour, its_calls = spreaded[hour * 60 : hour * 60 + 60], calls[hour * 60 : hour * 60 + 60]
+        of_hour, its_calls = spread[hour * 60 : hour * 60 + 60], calls[hour * 60 : hour * 60 + 60]
         called = its_calls > 0
         assert np.isnan(of_hour[~called]).all()
         if called.any():
@@ -59,15 +59,15 @@ def test_busiest_minute_has_the_concurrency_of_its_hour(
             if largest[hour] <= its_calls[called].min():
                 assert np.nanmax(of_hour) == largest[hour]
     # The hour that is not over has no largest.
-    assert np.isnan(spreaded[120:]).all()
+    assert np.isnan(spread[120:]).all()
 
 
 def test_reported_concurrency_of_a_minute_stays() -> None:
     calls, reported = np.full(60, 10.0), np.full(60, np.nan)
     reported[7] = 9.0
-    spreaded = concurrency_of(spread_concurrency(read(calls, 100.0, [9.0], reported)))
-    assert spreaded[7] == 9.0
-    assert not np.isnan(spreaded).any()
+    spread = concurrency_of(spread_concurrency(read(calls, 100.0, [9.0], reported)))
+    assert spread[7] == 9.0
+    assert not np.isnan(spread).any()
 
 
 def test_unknown_hour_falls_back_to_littles_law() -> None:
@@ -78,9 +78,9 @@ def test_unknown_hour_falls_back_to_littles_law() -> None:
 
 def test_hours_are_found_by_their_number() -> None:
     calls = np.full(120, 60.0)
-    spreaded = concurrency_of(spread_concurrency(read(calls, 1000.0, [9.0, 9.0, 2.0, 4.0, 9.0], first=HOUR - 2)))
-    assert (spreaded[:60] == 2).all()
-    assert (spreaded[60:] == 4).all()
+    spread = concurrency_of(spread_concurrency(read(calls, 1000.0, [9.0, 9.0, 2.0, 4.0, 9.0], first=HOUR - 2)))
+    assert (spread[:60] == 2).all()
+    assert (spread[60:] == 4).all()
 
 
 def test_empty_history_has_no_bursts() -> None:

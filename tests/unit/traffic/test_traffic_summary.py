@@ -1,4 +1,4 @@
-"""Environments needed, what is usual at a local time, and the summary of a history."""
+"""Environments needed, the usual need at a local time, and the summary of a history."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

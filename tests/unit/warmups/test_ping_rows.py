@@ -1,4 +1,4 @@
-"""Pings in rows of equal intervals."""
+"""Packing pings at equal intervals into rows."""
 
 import pytest
 from hypothesis import given, strategies as st

@@ -1,4 +1,4 @@
-"""What warm-ups would have done on known traffic, on small traces whose answers can be counted by hand."""
+"""Back-tests of warm-ups on small traces whose results can be counted by hand."""
 
 from dataclasses import replace
 

@@ -1,5 +1,5 @@
-"""The shipped analysis and plan on the cases that go wrong elsewhere: clocks that change, holidays, functions that are
-new, that died, that doubled overnight, that are called once a week."""
+"""Analysis and plan in difficult cases: changing clocks, holidays, and functions that are new, have ended, doubled
+overnight or are called once a week."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -95,25 +95,25 @@ def test_a_holiday_ahead_is_planned_like_a_sunday() -> None:
     now = datetime(2026, 12, 25, 0, tzinfo=BERLIN)
     calls = working_days_only(now)
     assert held_at(planned(calls, now), now, now.replace(hour=8)) > 0
-    told = replace(POLICY, holidays=(date(2026, 12, 25),))
-    assert planned(calls, now, policy=told).pings == ()
+    with_holidays = replace(POLICY, holidays=(date(2026, 12, 25),))
+    assert planned(calls, now, policy=with_holidays).pings == ()
 
 
 def test_day_after_holidays_is_planned_as_an_ordinary_day() -> None:
     holidays = (date(2026, 12, 24), date(2026, 12, 25))
     now = datetime(2026, 12, 26, 0, tzinfo=BERLIN)
-    told = replace(POLICY, holidays=holidays)
+    with_holidays = replace(POLICY, holidays=holidays)
     quiet, ordinary = working_days_only(now, holidays), working_days_only(now)
-    assert planned(quiet, now, policy=told).pings == planned(ordinary, now, policy=POLICY).pings
-    assert held_at(planned(quiet, now, policy=told), now, now.replace(hour=8)) == 5
+    assert planned(quiet, now, policy=with_holidays).pings == planned(ordinary, now, policy=POLICY).pings
+    assert held_at(planned(quiet, now, policy=with_holidays), now, now.replace(hour=8)) == 5
 
 
 def test_plan_into_a_holiday_learns_each_hour_from_its_day() -> None:
     """A plan that begins before a holiday and ends in it takes each hour from its own kind of day."""
     now = datetime(2026, 12, 24, 12, tzinfo=BERLIN)
     morning, evening = working_days_only(now), np.where(working_days_only(now) > 0, 0.0, burst_at(20, now))
-    told = replace(POLICY, holidays=(date(2026, 12, 25),))
-    made = planned(morning + evening, now, policy=told)
+    with_holidays = replace(POLICY, holidays=(date(2026, 12, 25),))
+    made = planned(morning + evening, now, policy=with_holidays)
     assert held_at(made, now, datetime(2026, 12, 24, 20, tzinfo=BERLIN)) == 5
     assert held_at(made, now, datetime(2026, 12, 25, 8, tzinfo=BERLIN)) == 0
 

@@ -1,4 +1,4 @@
-"""What REPORT lines tell of INIT and of the life of idle environments."""
+"""Learning INIT times and the life of idle environments from REPORT lines."""
 
 import json
 import random
@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def call(at_minute: float, environment: str, init_ms: float | None = None, **different: object) -> LoggedReport:
-    """A call of no duration that began in this minute."""
+    """Return a call without duration that began in this minute."""
     values = {"memory_mb": 512, "version": "7"} | different
     ended = NOW + timedelta(minutes=at_minute, milliseconds=init_ms or 0)
     report = ReportLine("1", 0.0, 1.0, int(str(values["memory_mb"])), 100, init_ms=init_ms)

@@ -1,4 +1,4 @@
-"""What the warm-up plan decides for functions of known habits."""
+"""Warm-up plans for functions with known habits."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def asked(minutes: np.ndarray, **changes: Any) -> WarmupPlan:
 
 
 def daily(days: int, calls: dict[int, float]) -> np.ndarray:
-    """Days that all have so many calls at these minutes of the day."""
+    """Return days with the given numbers of calls at the given minutes of the day."""
     day = np.zeros(DAY)
     for minute, count in calls.items():
         day[minute] = count

@@ -1,4 +1,4 @@
-"""The stretches that are worth holding, against trying every way."""
+"""The best stretches, compared with trying all possible pings."""
 
 from itertools import product
 
@@ -8,7 +8,7 @@ from optimizer.warmups.plan_value import best_cover, ping_counts
 
 
 def every_way(value: np.ndarray, keep_alive: int, minutes: int) -> float:
-    """The most that any set of pings gains at one level."""
+    """Return the highest gain of any set of pings at one level."""
     best = 0.0
     for pinged in product((False, True), repeat=minutes):
         held = np.zeros(len(value), bool)

@@ -1,4 +1,4 @@
-"""Warm environments minute by minute, what pings cost, and whether they do any good."""
+"""Warm environments minute by minute, the cost of pings, and the judgement on them."""
 
 from typing import Any
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Schedules: names that tell what they are, local times, and requests that EventBridge Scheduler takes."""
+"""Schedules of pings: their names, local times, and requests that EventBridge Scheduler accepts."""
 
 import json
 from datetime import UTC, datetime
