@@ -1,4 +1,4 @@
-"""PlanCacheTtls: for one cache of the policy better TTLs, published together, or why not."""
+"""PlanCacheTtls: propose better TTLs for one cache of the policy, or give the reasons for none."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,13 +11,13 @@ from optimizer.caches.tuning import RecordLog
 from optimizer.policy import Policy
 from optimizer.store import Documents, RunStore
 
-# Enough keys to know what an entry takes; who wants to know more asks `optimizer inspect cache`.
+# These keys suffice to measure the memory of an entry; `optimizer inspect cache` reads more.
 _PROBE = ProbeLimits(keys=2000, seconds=30)
 
 
 @logged("plan_cache_ttls", run_id=name, target=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Event and answer: docs/architecture.md, plan_cache_ttls."""
+    """Handle an event; docs/architecture.md, plan_cache_ttls, describes event and answer."""
     run_id, target = event["run_id"], event["target"]
     environment = Environment.read()
     documents = Documents(clients.client("s3"), environment.bucket)
