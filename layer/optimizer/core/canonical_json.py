@@ -10,25 +10,27 @@ from typing import Any
 
 
 def dumps(document: object) -> str:
-    """The document as JSON: keys sorted, no spaces, UTF-8 kept; raises TypeError for what JSON cannot hold, ValueError
-    for a number that it cannot."""
-    # Keys are sorted as the texts that they become: what is read back is spelled as before.
+    """Return the document as JSON with sorted keys, without spaces, in UTF-8.
+
+    Raise TypeError for a value that JSON cannot hold, ValueError for a number that is not finite."""
+    # plain() turns keys into texts before they are sorted, so that a document that is read back has the same spelling.
     return json.dumps(plain(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def sha256(document: object) -> str:
-    """Hexadecimal SHA-256 of `dumps(document)`."""
+    """Return the hexadecimal SHA-256 of `dumps(document)`."""
     return hashlib.sha256(dumps(document).encode()).hexdigest()
 
 
 def plain(value: object) -> Any:
-    """Dictionaries, lists and scalars of the value, no part of it the value's own: data classes become dictionaries,
-    times ISO 8601. Raises as `dumps`."""
-    return json.loads(json.dumps(value, default=_plainer, ensure_ascii=False, allow_nan=False))
+    """Return a copy of the value as dictionaries, lists and scalars, independent of the original.
+
+    Data classes become dictionaries, times ISO 8601 texts. Raise the errors of `dumps`."""
+    return json.loads(json.dumps(value, default=_simplify, ensure_ascii=False, allow_nan=False))
 
 
-def _plainer(value: object) -> Any:
-    """What json knows, or knows more of, for what it does not know."""
+def _simplify(value: object) -> Any:
+    """Convert one level of a value that the json module does not know."""
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -1,4 +1,4 @@
-"""The Change: the one record that every tuner proposes and everything after it handles."""
+"""The Change: the one record that every tuner proposes and every later step handles."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from optimizer.core.errors import OptimizerError
 
 
 class Tuner(StrEnum):
-    """What proposes changes. The value is the tuner's key in the policy."""
+    """A part of the application that proposes changes. The value is its key in the policy."""
 
     WARMUPS = "warmups"
     MEMORY = "memory"
@@ -22,7 +22,7 @@ class Tuner(StrEnum):
 
 
 class Risk(StrEnum):
-    """How bad it would be if the decision were wrong."""
+    """The damage that a wrong decision would do."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -30,7 +30,10 @@ class Risk(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a Change is in its life; the last six are final."""
+    """The stage of a Change, from its proposal to its end; `FINAL` lists the last stages.
+
+    The values are stored: `watching` is under observation, `reverted` rolled back, `refused` blocked by a rule, `stale`
+    outdated."""
 
     PROPOSED = "proposed"
     AWAITING_APPROVAL = "awaiting_approval"
@@ -53,7 +56,7 @@ FINAL = frozenset(
 
 
 def id_prefix(tuner: Tuner) -> str:
-    """What the ids of all changes of a tuner begin with."""
+    """Return the beginning of the ids of all changes of a tuner."""
     return f"{tuner.value.replace('_', '-')}-"
 
 
@@ -63,7 +66,7 @@ class MalformedChange(OptimizerError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with the range it is expected in (low <= estimate <= high)."""
+    """An estimate with its range (low <= estimate <= high)."""
 
     estimate: float
     low: float
@@ -71,27 +74,27 @@ class Interval:
 
     def __post_init__(self) -> None:
         if not self.low <= self.estimate <= self.high:
-            raise MalformedChange(f"interval {self.low}..{self.high} does not hold its estimate {self.estimate}")
+            raise MalformedChange(f"interval {self.low}..{self.high} does not contain its estimate {self.estimate}")
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a Change is expected to do; a negative number is an improvement, None is not known.
-
-    latency_ms: change of the mean latency of a call. usd_month: change of the bill.
-    cold_starts_month: change of the number of cold starts.
-    """
+    """The expected effect of a Change. A negative number is an improvement; None means not known."""
 
     latency_ms: Interval | None = None
+    """Difference in the mean latency of a call, in milliseconds."""
     usd_month: Interval | None = None
+    """Difference in the bill of a month, in US dollars."""
     cold_starts_month: Interval | None = None
+    """Difference in the number of cold starts a month."""
 
 
-# No slots: id and digest are computed once, and thousands of changes are read, checked and recorded in one step.
+# Without slots, because cached_property needs a __dict__: one step handles thousands of changes, each id computed once.
 @dataclass(frozen=True)
 class Change:
-    """A decision with its reason, evidence and undo. `before`, `after` and `undo` are JSON objects of the
-    tuner's own form; `reason` is one sentence that a person understands."""
+    """A proposed modification of one resource, with its reason, its evidence and the way back.
+
+    `before`, `after` and `undo` are JSON objects in the tuner's own form. `reason` is one sentence for people."""
 
     run_id: str
     tuner: Tuner
@@ -107,22 +110,24 @@ class Change:
 
     @cached_property
     def id(self) -> str:
-        """Deterministic, so that a step that runs twice proposes the same Change; valid as an execution name."""
+        """Return the id: the same whenever a step runs again, and valid as the name of an execution."""
         key = canonical_json.sha256([self.run_id, self.tuner, self.action, self.target])[:16]
         return f"{id_prefix(self.tuner)}{key}"
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything shown to an approver: approving it approves exactly this."""
+        """Return the SHA-256 of everything that an approver is shown: an approval counts for exactly this content."""
         return canonical_json.sha256(self)
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON object that is stored, with `id` and `digest` beside the fields."""
+        """Return the JSON object that is stored, with `id` and `digest` beside the fields."""
         return {**canonical_json.plain(self), "id": self.id, "digest": self.digest}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Change":
-        """Read `to_document` back; MalformedChange where a field is missing, wrong or the digest differs."""
+        """Read the result of `to_document` back.
+
+        Raise MalformedChange if a field is missing or wrong, or if the digest differs."""
         if not isinstance(document, Mapping) or not isinstance(document.get("effect"), Mapping):
             raise MalformedChange("a stored change must be an object {...} with an object `effect`")
         try:
@@ -153,7 +158,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NoChange:
-    """A target that was looked at and left alone, with the reason: "I don't know" is an answer."""
+    """A resource that was checked and needs no change, with the reason. "Not known" is a valid reason."""
 
     run_id: str
     tuner: Tuner
@@ -163,7 +168,7 @@ class NoChange:
 
 
 def function_name(target: str) -> str:
-    """The function's name in a Lambda ARN with or without a qualifier."""
+    """Return the function's name in a Lambda ARN with or without a qualifier. Raise MalformedChange for other texts."""
     match = re.fullmatch(r"arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:([\w-]+)(?::[\w$-]+)?", target)
     if match is None:
         raise MalformedChange(f"{target!r} is not the ARN of a Lambda function")

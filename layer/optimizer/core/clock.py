@@ -1,13 +1,13 @@
-"""Minutes since 1970 and moments. Without numpy, for the Lambdas that must start fast."""
+"""Minutes since 1970, and moments. Needs no numpy, for the Lambdas that must start fast."""
 
 from datetime import UTC, datetime, tzinfo
 
 
 def minute_of(moment: datetime) -> int:
-    """The number of the minute since 1970 that the moment (with a zone) lies in."""
+    """Return the minute since 1970 of a moment that has a time zone."""
     return int(moment.timestamp() // 60)
 
 
 def moment_of(minute: int, zone: tzinfo | None = None) -> datetime:
-    """The beginning of the minute, in UTC or in the zone."""
+    """Return the beginning of a minute since 1970, in UTC or in the given zone."""
     return datetime.fromtimestamp(minute * 60, zone or UTC)

@@ -1,4 +1,4 @@
-"""What warm_function and the functions that understand warm-up pings say to each other, as docs/architecture.md."""
+"""The protocol between warm_function and the functions that understand warm-up pings; see docs/architecture.md."""
 
 import json
 import math
@@ -13,17 +13,18 @@ MAX_HOLD_MS = 5_000
 
 
 class InvalidWarmup(OptimizerError, ValueError):
-    """The event of a warm-up cannot be carried out; the message names the field."""
+    """The event of a warm-up is unusable; the message names the field."""
 
 
 class NotAWarmupAnswer(OptimizerError, ValueError):
-    """The target did not answer as the protocol says: it does not understand pings."""
+    """The target's response does not follow the protocol: the function does not understand pings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Warmup:
-    """The event of warm_function: so many environments of an alias are to be warm at the same time.
-    minute: of the plan, since 1970; None for a ping that no plan asked for."""
+    """The event of warm_function: keep this many environments of an alias warm at the same time.
+
+    `minute`: the planned minute since 1970; None for a ping without a plan."""
 
     function_name: str
     alias: str
@@ -35,23 +36,23 @@ class Warmup:
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> "Warmup":
-        """Read and check it; InvalidWarmup names the first field that is wrong."""
+        """Read and check the event. Raise InvalidWarmup, which names the first wrong field."""
         if event.get("alias") == "$LATEST":
-            raise InvalidWarmup("alias must not be $LATEST: that warms environments that no caller of an alias meets")
+            raise InvalidWarmup("alias must not be $LATEST: callers of an alias never reach its environments")
         return cls(
             function_name=_text(event, "function_name"),
             alias=_text(event, "alias"),
-            environments=_whole(event, "environments", 1, MAX_ENVIRONMENTS),
-            hold_ms=_whole(event, "hold_ms", 0, MAX_HOLD_MS),
+            environments=_integer(event, "environments", 1, MAX_ENVIRONMENTS),
+            hold_ms=_integer(event, "hold_ms", 0, MAX_HOLD_MS),
             run_id=_text(event, "run_id"),
             change_id=_text(event, "change_id"),
-            minute=_whole(event, "minute", 0, 2**40) if event.get("minute") is not None else None,
+            minute=_integer(event, "minute", 0, 2**40) if event.get("minute") is not None else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one environment answered."""
+    """The response of one environment. `cold`: it was started for this ping. `instance`: its own identifier."""
 
     cold: bool
     instance: str
@@ -59,9 +60,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """What a warm-up met. environments: distinct ones that answered. cold: of those, how many were started for it.
-    spread_ms: time over which the calls of the last round were sent. hold_ms: for how long they were held. busy_ms: for
-    how long all calls that were answered were held together."""
+    """The result of a warm-up.
+
+    `asked`: environments that were wanted. `environments`: distinct environments that responded. `cold`: how many of
+    them were started for it. `spread_ms`: time over which the calls of the last round were sent. `hold_ms`: how long
+    each was held. `busy_ms`: how long all answered calls were held in total."""
 
     asked: int
     environments: int
@@ -76,16 +79,16 @@ class Warmed:
 
 
 def ping_payload(hold_ms: float) -> bytes:
-    """The event that the target receives."""
+    """Return the event that the target receives, as JSON."""
     return json.dumps({KEY: {"hold_ms": math.ceil(hold_ms)}}).encode()
 
 
 def read_answer(payload: bytes) -> Answer:
-    """The target's answer; NotAWarmupAnswer if it is anything else."""
+    """Read the target's response. Raise NotAWarmupAnswer if it is anything else."""
     try:
-        said = json.loads(payload)[KEY]
-        if isinstance(said["cold"], bool) and isinstance(said["instance"], str) and said["instance"]:
-            return Answer(said["cold"], said["instance"])
+        answer = json.loads(payload)[KEY]
+        if isinstance(answer["cold"], bool) and isinstance(answer["instance"], str) and answer["instance"]:
+            return Answer(answer["cold"], answer["instance"])
     except (ValueError, KeyError, TypeError):
         pass
     raise NotAWarmupAnswer(
@@ -101,7 +104,7 @@ def _text(event: dict[str, Any], name: str) -> str:
     return value
 
 
-def _whole(event: dict[str, Any], name: str, low: int, high: int) -> int:
+def _integer(event: dict[str, Any], name: str, low: int, high: int) -> int:
     value = event.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise InvalidWarmup(f"{name} must be a whole number from {low} to {high}, not {value!r}")
@@ -110,8 +113,9 @@ def _whole(event: dict[str, Any], name: str, low: int, high: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """A ping that was carried out. Minutes since 1970: `minute` of the plan, `at_minute` when it came. calls: all
-    that were made of the function, busy for `busy_ms` together."""
+    """A ping that was sent, as it is recorded. `minute` of the plan and `at_minute` of the calls count from 1970.
+
+    `calls`: all calls that were made of the function; they took `busy_ms` in total."""
 
     change_id: str
     minute: int

@@ -1,4 +1,4 @@
-"""A change as the application recorded it, and with the verdict it is to be recorded with."""
+"""A change as the application records it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from optimizer.core.change import Change, Status
 
 @dataclass(frozen=True, slots=True)
 class StoredChange:
-    """A Change and where it is in its life. `progress` is the acting Lambda's own record; `times` says when each
-    status was first reached, by its value."""
+    """A recorded Change with its status.
+
+    `progress` is the record of the acting Lambda. `times`: when each status was first reached, by its value."""
 
     change: Change
     status: Status
@@ -24,7 +25,7 @@ class StoredChange:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A Change that is to be recorded with its verdict."""
+    """A Change that is about to be recorded with its verdict."""
 
     change: Change
     status: Status

@@ -1,4 +1,4 @@
-"""The resources that a run looks at, as its batches carry them."""
+"""The resources that a run checks, as its batches carry them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FunctionTarget:
-    """A function to look at. `function_arn` has no qualifier; `timezone` is an IANA name."""
+    """A function to check. `function_arn` has no qualifier; `timezone` is an IANA name."""
 
     function_name: str
     function_arn: str
@@ -18,5 +18,7 @@ class FunctionTarget:
 
 
 def is_asked(batch: Mapping[str, Any], *tuners: str) -> bool:
-    """Whether the run of a batch document was started for one of the tuners; one that does not say is for all."""
+    """Return True if the run of a batch document was started for one of the tuners, or for all of them.
+
+    A document without `tuners` stands for all."""
     return not set(tuners).isdisjoint(batch.get("tuners", tuners))
