@@ -1,4 +1,4 @@
-"""CheckGuardrails: all proposals of a run against the policy together; the plan and its changes are recorded."""
+"""CheckGuardrails: check all proposals of a run together against the policy; record the plan and its changes."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from optimizer.store import Documents, RunStore
 
 @logged("check_guardrails", run_id=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Event and answer: docs/architecture.md, check_guardrails."""
+    """Check a run's proposals. Event and answer: docs/architecture.md, check_guardrails."""
     environment = Environment.read()
     return check_run(
         RunStore(clients.client("dynamodb"), environment.table),

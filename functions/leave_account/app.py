@@ -1,4 +1,4 @@
-"""LeaveAccount: as the stack is deleted, takes back what is still on trial and what is paid for by the hour."""
+"""LeaveAccount: roll back what is under observation and what is paid for by the hour, before the stack is deleted."""
 
 import time
 from dataclasses import asdict
@@ -12,14 +12,14 @@ from optimizer.store import RunStore
 
 @logged("leave_account", RequestType=one_of("Create", "Update", "Delete"))
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Event and answer: docs/architecture.md, leave_account."""
+    """Roll back before a deletion. Event and answer: docs/architecture.md, leave_account."""
     try:
         left = _leave(context) if event["RequestType"] == "Delete" else Left()
     except Exception:
-        # CloudFormation would wait an hour for an answer.
-        custom_resource.send(event, "It failed; the log of the function leave_account says how.")
+        # Without an answer CloudFormation would wait for an hour.
+        custom_resource.send(event, "It failed; see the log of the function leave_account.")
         raise
-    custom_resource.send(event, _what_remains(left))
+    custom_resource.send(event, _describe_remaining(left))
     return {"outcome": "remains" if left.remaining else "left", **asdict(left)}
 
 
@@ -36,9 +36,9 @@ def _leave(context: Any) -> Left:
     return leaving.leave(datetime.now(UTC))
 
 
-def _what_remains(left: Left) -> str:
-    """One sentence for whoever deletes the stack; empty if nothing does."""
+def _describe_remaining(left: Left) -> str:
+    """Return one sentence for the person who deletes the stack, or an empty text if nothing remains."""
     if not left.remaining:
         return ""
-    named = "; ".join(f"{change_id}: {why}" for change_id, why in sorted(left.remaining.items()))
-    return f"{len(left.remaining)} changes are not taken back, docs/leaving.md says what to do: {named}"
+    reasons = "; ".join(f"{change_id}: {reason}" for change_id, reason in sorted(left.remaining.items()))
+    return f"{len(left.remaining)} changes were not rolled back; for what to do see docs/leaving.md: {reasons}"

@@ -1,4 +1,4 @@
-"""StartRun: policy read and checked, lock taken, targets found, manifest written."""
+"""StartRun: read and check the policy, take the lock, find the targets, write the manifest."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +11,10 @@ from optimizer.store import Documents, RunStore
 
 @logged("start_run", run_id=name, execution_arn=text)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Event and answer: docs/architecture.md, start_run."""
+    """Start a run. Event and answer: docs/architecture.md, start_run."""
     environment, now = Environment.read(), datetime.now(UTC)
     store = RunStore(clients.client("dynamodb"), environment.table)
-    # Before this run is itself on record. Every schedule comes by here, also where it then has nothing to do.
+    # Before this run is recorded. Every schedule invokes this function, even if the run then has nothing to do.
     emit_metrics.emit(run_health(store, now))
     return start_run(
         store,

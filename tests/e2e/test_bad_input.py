@@ -206,7 +206,7 @@ def test_a_run_whose_metrics_throttle_for_a_minute_goes_on_and_names_what_it_cou
 
 def test_a_second_run_is_skipped_and_says_so_and_the_first_goes_on(running: Running, throttled: Throttled) -> None:
     assert (throttled.second.status, throttled.second.states[-1]) == ("SUCCEEDED", "Skipped")
-    line = f"Nothing was done: Run {throttled.first.name} is still going; this run does nothing."
+    line = f"Nothing was done: Run {throttled.first.name} is still active; this run does nothing."
     assert throttled.second_said.text == line
     assert running.keys(f"runs/{throttled.second.name}/") == []
     assert "Done" in throttled.first.states

@@ -1,4 +1,4 @@
-"""Clients of the AWS SDK: only those used are made, each once, with retries that fit a short Lambda."""
+"""Clients of the AWS SDK. Each is created once, on first use, with retries that fit a short Lambda."""
 
 from functools import cache
 from typing import Any
@@ -6,20 +6,21 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-# Adaptive mode slows down on throttling instead of only trying again; the limits keep a call that hangs
-# well inside the Lambda's own timeout.
+# Adaptive mode slows down on throttling instead of only trying again; the limits end a hanging call well before the
+# Lambda's own timeout.
 _PATIENT: Any = {"mode": "adaptive", "total_max_attempts": 8}
 _ONCE: Any = {"total_max_attempts": 1}
 
 
 @cache
 def client(service: str, *, once: bool = False, answers_within_s: int = 20) -> Any:
-    """The client of a service, by its boto3 name. Callers annotate it with the type from mypy_boto3_*. With `once`
-    nothing is tried again, for calls of which a second try could not tell what became of the first.
-    `answers_within_s`: the longest wait for an answer, of services that take their time.
+    """Return the client of a service by its boto3 name. Callers annotate it with the type from mypy_boto3_*.
 
-    The same client as boto3's, made without importing boto3: its transfer manager, which nothing here uses, would be a
-    fifth of every cold start.
+    `once`: never retry, for calls whose outcome a retry could not tell. `answers_within_s`: longest wait for an answer
+    of a slow service.
+
+    It is the same client as boto3's, without the import of boto3: its transfer manager, which nothing here uses, would
+    take a fifth of every cold start.
     """
     config = Config(retries=_ONCE if once else _PATIENT, connect_timeout=3, read_timeout=answers_within_s)
     return _session().create_client(service, config=config)

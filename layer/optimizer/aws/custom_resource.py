@@ -1,4 +1,4 @@
-"""What a Lambda behind a custom resource answers CloudFormation.
+"""The response of a Lambda behind a custom resource to CloudFormation.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 """
@@ -15,8 +15,9 @@ _WITHIN_S = 5
 
 
 def send(event: Mapping[str, Any], failure: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Say that the resource is as it should be, or why it is not. Nothing where CloudFormation did not ask. The address
-    is signed: it stays out of the log."""
+    """Tell CloudFormation that the resource is ready, or why it failed (`failure`, empty for success).
+
+    Do nothing if the event has no ResponseURL. The URL is signed, so it stays out of the log."""
     if "ResponseURL" not in event:
         return
     answer = {
@@ -25,8 +26,8 @@ def send(event: Mapping[str, Any], failure: str, *, sleep: Callable[[float], Non
         "PhysicalResourceId": event.get("PhysicalResourceId", event["LogicalResourceId"]),
         **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
-    # CloudFormation's signature covers an empty content type.
-    request = urllib.request.Request(  # noqa: S310 - the address that CloudFormation gave
+    # The signature of the URL covers an empty content type.
+    request = urllib.request.Request(  # noqa: S310 - the URL comes from CloudFormation
         event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT"
     )
     for attempt in range(1, _ATTEMPTS + 1):

@@ -1,4 +1,4 @@
-"""The application's own metrics, written into the log in CloudWatch's embedded metric format: no call, no right."""
+"""The application's own metrics, logged in CloudWatch's embedded metric format, which needs no call and no right."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _SERVICE = "optimizer"
 
 
 def emit(values: Mapping[str, float]) -> None:
-    """Write them; names that end in `Hours` are gauges, the others counts. Nothing for no values."""
+    """Log the metrics, by name. Names that end in `Hours` have no unit, the others are counts."""
     if not values:
         return
     metrics = EphemeralMetrics(namespace=os.environ.get(_NAMESPACE_VARIABLE) or _SERVICE, service=_SERVICE)

@@ -1,4 +1,4 @@
-"""What a Lambda is told by its environment variables, read once."""
+"""The environment variables of a Lambda, read once."""
 
 import os
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ _OPTIONAL = {
 
 
 class MissingVariable(OptimizerError, RuntimeError):
-    """An environment variable that template.yaml sets is not there."""
+    """An environment variable that template.yaml sets is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Names of the application's own resources. Empty where the Lambda is not given the resource."""
+    """Names of the application's own resources; empty if the Lambda does not need the resource."""
 
     table: str
     bucket: str
@@ -55,7 +55,7 @@ class Environment:
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
-        """Read it; MissingVariable names every variable that is not set."""
+        """Read the variables. Raise MissingVariable, which names every variable that is not set."""
         missing = [name for name in _VARIABLES.values() if not variables.get(name)]
         if missing:
             raise MissingVariable(f"not set: {', '.join(missing)}; template.yaml sets them for every Lambda")

@@ -1,5 +1,5 @@
-"""What the event of a Lambda must hold. State machines send what is right; people and other programs may invoke, too.
-Pure."""
+"""Checks of the fields in the event of a Lambda. State machines send valid events; people and other programs may
+invoke the Lambdas, too. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,22 +7,22 @@ from typing import Any
 
 from optimizer.core import OptimizerError, short
 
-# Says what a value must be, or nothing where it is that.
+# Returns a description of valid values, or an empty text if the value is valid.
 type Kind = Callable[[Any], str]
 
-# Of runs, batches, changes, databases and caches: they stand in keys, one part each.
+# Names of runs, batches, changes, databases and caches are parts of keys.
 _NAME = re.compile(r"[^\s/\x00-\x1f\x7f-\x9f]{1,200}")
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-# As much as a state machine carries.
+# The largest payload of a state machine.
 _LONGEST = 262_144
 
 
 class InvalidEvent(OptimizerError, ValueError):
-    """The event cannot be handled; the message names the first field that is wrong."""
+    """The event is unusable; the message names the first wrong field."""
 
 
 def check_event(event: Any, **fields: Kind) -> None:
-    """InvalidEvent unless the event is an object with these fields."""
+    """Raise InvalidEvent unless the event is an object with these fields."""
     if not isinstance(event, dict):
         raise InvalidEvent(f"the event must be an object {{...}}, not {short(event)}")
     for field, kind in fields.items():
@@ -32,48 +32,48 @@ def check_event(event: Any, **fields: Kind) -> None:
 
 
 def name(value: Any) -> str:
-    """One that may stand in a key."""
+    """Accept a name that may be part of a key."""
     return "" if isinstance(value, str) and _NAME.fullmatch(value) else "a name without spaces and slashes"
 
 
 def text(value: Any) -> str:
-    """Anything that a person may write."""
+    """Accept any text that a state machine can carry."""
     return "" if isinstance(value, str) and len(value) <= _LONGEST else f"a text of at most {_LONGEST} characters"
 
 
 def digest(value: Any) -> str:
-    """A SHA-256."""
+    """Accept a hexadecimal SHA-256."""
     return "" if isinstance(value, str) and _DIGEST.fullmatch(value) else "64 hexadecimal digits"
 
 
 def above_zero(value: Any) -> str:
-    """A number, not so large that a time could not be reckoned with it."""
+    """Accept a positive number that is small enough for calculations with times."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return "" if number and 0 < value < 1e9 else "a number above zero"
 
 
 def count(value: Any) -> str:
-    """A number that counts from 1."""
+    """Accept a whole number from 1."""
     return "" if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "a whole number above zero"
 
 
 def place(value: Any) -> str:
-    """A place in a list, from 0."""
+    """Accept a position in a list, from 0."""
     return "" if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else "a whole number from 0"
 
 
 def optional(kind: Kind) -> Kind:
-    """May be left out."""
+    """Accept a missing value, or one of the kind."""
     return lambda value: "" if value is None else kind(value)
 
 
 def one_of(*values: str) -> Kind:
-    """One of these texts."""
+    """Accept one of these texts."""
     return lambda value: "" if isinstance(value, str) and value in values else f"one of {', '.join(values)}"
 
 
 def list_of(kind: Kind) -> Kind:
-    """A list, each item of that kind."""
+    """Accept a list of items of the kind."""
 
     def wrong(value: Any) -> str:
         if not isinstance(value, list):
@@ -84,7 +84,7 @@ def list_of(kind: Kind) -> Kind:
 
 
 def record(**fields: Kind) -> Kind:
-    """An object with these fields."""
+    """Accept an object with these fields."""
 
     def wrong(value: Any) -> str:
         if not isinstance(value, Mapping):

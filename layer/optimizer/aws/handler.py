@@ -1,4 +1,4 @@
-"""What every handler does around its own work: it checks its event, and logs a line about each answer."""
+"""The work around every handler: check its event, log its answer."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,14 +9,15 @@ from aws_lambda_powertools import Logger
 from optimizer.aws.event_fields import Kind, check_event
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
-# Names of what was handled. The rest of an event stays out of the log: it may hold a task token.
+# Only these fields of an event are logged: the others may contain a task token.
 _NAMES = ("run_id", "batch", "change_id", "step", "function_name")
 
 
 def logged(service: str, **fields: Kind) -> Callable[[Handler], Handler]:
-    """Check that the event holds the fields (InvalidEvent says which one does not), then log the handler's answer with
-    the names in its event and Lambda's request id. An answer holds ids, counts and sentences only. What is raised is
-    logged by Lambda itself."""
+    """Return a decorator that checks the fields of the event and logs the handler's answer.
+
+    InvalidEvent names the first wrong field. The log line has the names in the event and Lambda's request id. An answer
+    consists of ids, counts and sentences only. Lambda itself logs what a handler raises."""
     logger = Logger(service=service)
 
     def decorate(handler: Handler) -> Handler:

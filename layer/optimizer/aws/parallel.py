@@ -1,13 +1,13 @@
-"""Waiting for many answers of AWS at once: threads, because boto3 waits and does not compute."""
+"""Many calls of AWS at a time, in threads: boto3 waits for the network and computes little."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-# As many connections as botocore keeps open to a service by default.
+# The number of connections that botocore keeps open to a service by default.
 CONNECTIONS = 10
 
 
 def at_once[Item, Result](act: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`act` on every item, several at a time; the results in order. The first exception ends it and is raised."""
+    """Call `act` with every item, several at a time, and return the results in order. Raise the first exception."""
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         return list(pool.map(act, items))

@@ -22,7 +22,7 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class RunProposals:
-    """What the planners of a run wrote. `failed`: target to reason."""
+    """The proposals of all planners of a run. `failed`: the reason by target."""
 
     changes: Sequence[Change] = ()
     no_changes: Sequence[Mapping[str, Any]] = ()
@@ -30,7 +30,7 @@ class RunProposals:
 
 
 def read_proposals(documents: Documents, run_id: str) -> RunProposals:
-    """All proposals of the run, each change once, in the order of their ids."""
+    """Read all proposals of the run, each change once, in the order of their ids."""
     changes: dict[str, Change] = {}
     no_changes: list[Mapping[str, Any]] = []
     failed: dict[str, str] = {}
@@ -49,10 +49,10 @@ def check_run(
     unreserved_concurrency: Callable[[], int],
     now: datetime,
 ) -> dict[str, Any]:
-    """Check all proposals, write the plan, record every change, and answer as docs/architecture.md says.
+    """Check all proposals, write the plan, record every change, and return the answer that docs/architecture.md lists.
 
-    The plan is written before anything is recorded, and a plan that exists is used as it is: what was decided does not
-    change because this step ran twice. `unreserved_concurrency` reads the account; it is asked only where it matters.
+    The plan is written before anything is recorded, and an existing plan is used as it is, so that a step that runs
+    twice does not decide twice. `unreserved_concurrency` reads the account; it is called only if a change needs it.
     """
     key = f"runs/{run_id}/plan.json"
     try:
@@ -62,7 +62,7 @@ def check_run(
         documents.write(key, plan)
     judged = [_judged(item) for item in plan["proposals"]]
     store.record_changes(judged, now)
-    by_decision = {decision: [one.change for one in judged if one.verdict == decision] for decision in Decision}
+    by_decision = {decision: [entry.change for entry in judged if entry.verdict == decision] for decision in Decision}
     store.record_run(run_id, now, verdicts={decision.value: len(found) for decision, found in by_decision.items()})
     return {
         "outcome": "checked",
@@ -130,7 +130,7 @@ def _cool_downs(store: RunStore, changes: Sequence[Change]) -> dict[tuple[str, T
 
 
 def _held(proposals: RunProposals) -> dict[str, Held]:
-    """Provisioned concurrency of functions that stay as they are. A planner that says nothing found none."""
+    """Return the provisioned concurrency of functions that need no change, as far as planners report any."""
     held: dict[str, Held] = {}
     for item in proposals.no_changes:
         evidence = item.get("evidence") or {}

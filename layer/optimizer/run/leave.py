@@ -1,7 +1,7 @@
-"""Leaving an account: what is still on trial is taken back, and what is paid for by the hour.
+"""Leaving an account: roll back what is under observation, and what is paid for by the hour.
 
-Everything may be repeated: the lock is this module's own, executions are found again by their names, and a change that
-was taken back is not found a second time.
+Every step may be repeated: the lock has a holder of its own, executions are found again by their names, and a change
+that was rolled back is not found a second time.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,19 +21,19 @@ type _Status = Literal["RUNNING", "FAILED", "TIMED_OUT", "ABORTED"]
 
 HOLDER = "leaving"
 REASON = "The optimizer leaves this account."
-# Whoever gives up leaving has runs again when this has passed.
+# If leaving is given up, runs start again after this time.
 _LEASE = timedelta(hours=1)
 _OPEN = frozenset({Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.REVERTING})
 _UNFINISHED: tuple[_Status, ...] = ("RUNNING", "FAILED", "TIMED_OUT", "ABORTED")
 _AT_ONCE = 20
 _PAUSE_S = 1.0
-# Left of the Lambda's time to say how far it came.
+# Time of the Lambda that is kept for its answer.
 _RESERVE_MS = 30_000
 
 
 @dataclass(slots=True)
 class Left:
-    """Ids of the changes that were taken back; and of those that were not, why."""
+    """Ids of the changes that were rolled back, and of those that were not, with the reason."""
 
     taken_back: list[str] = field(default_factory=list)
     remaining: dict[str, str] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """sleep: seconds. remaining_ms: time left of this call."""
+    """The removal of the application from an account. `sleep` takes seconds; `remaining_ms`: time left of this call."""
 
     store: RunStore
     sfn: "SFNClient"
@@ -51,19 +51,19 @@ class Leaving:
     remaining_ms: Callable[[], float]
 
     def leave(self, now: datetime) -> Left:
-        """End the runs and let none begin, then take back; where the time is over, the rest remains."""
+        """Stop the runs and let none start, then roll back; whatever does not fit into the time remains."""
         self.store.seize_lock(HOLDER, now, _LEASE)
         self._stop(self.optimize_arn)
-        left = self._take_back(self._wanted())
+        left = self._roll_back(self._to_roll_back())
         if not left.remaining:
-            # They wait for the next look at a change whose life is over.
+            # These executions only wait for the next observation of changes that have ended.
             self._stop(self.change_arn)
         return left
 
-    def _wanted(self) -> list[StoredChange]:
-        """What is to be taken back, the newest first: what replaced something goes before what it replaced.
+    def _to_roll_back(self) -> list[StoredChange]:
+        """Return the changes to roll back, the newest first, so that a change goes before the one that it replaced.
 
-        Whatever is on trial has an execution that has not succeeded: it watches, or it failed half-way.
+        A change under observation has an execution that has not succeeded: it is observing, or it failed half-way.
         """
         unfinished = self._executions(self.change_arn, *_UNFINISHED)
         begun = {roll_back.change_id_of(execution["name"]) for execution in unfinished}
@@ -71,30 +71,30 @@ class Leaving:
         found |= {stored.change.id: stored for stored in self.store.kept(Tuner.PROVISIONED_CONCURRENCY)}
         return sorted(found.values(), key=lambda stored: min(stored.times.values()), reverse=True)
 
-    def _take_back(self, wanted: list[StoredChange]) -> Left:
-        """One change of a target at a time."""
-        left, going = Left(), dict[str, tuple[StoredChange, str]]()
-        while (wanted or going) and self.remaining_ms() > _RESERVE_MS:
-            for stored in list(wanted):
-                if stored.change.target in going or len(going) == _AT_ONCE:
+    def _roll_back(self, waiting: list[StoredChange]) -> Left:
+        """Roll the changes back, one of each target at a time."""
+        left, active = Left(), dict[str, tuple[StoredChange, str]]()
+        while (waiting or active) and self.remaining_ms() > _RESERVE_MS:
+            for stored in list(waiting):
+                if stored.change.target in active or len(active) == _AT_ONCE:
                     continue
-                wanted.remove(stored)
+                waiting.remove(stored)
                 try:
                     arn = roll_back.start(self.sfn, self.change_arn, stored, REASON)
                 except roll_back.TriedTooOften as often:
                     left.remaining[stored.change.id] = str(often)
                     continue
-                going[stored.change.target] = (stored, arn)
+                active[stored.change.target] = (stored, arn)
             self.sleep(_PAUSE_S)
-            for target, (stored, arn) in list(going.items()):
+            for target, (stored, arn) in list(active.items()):
                 if self.sfn.describe_execution(executionArn=arn)["status"] != "RUNNING":
-                    del going[target]
-                    self._note(left, stored.change.id)
-        left.remaining |= {stored.change.id: "it is still being taken back" for stored, _ in going.values()}
-        left.remaining |= {stored.change.id: "there was no time left" for stored in wanted}
+                    del active[target]
+                    self._record(left, stored.change.id)
+        left.remaining |= {stored.change.id: "it is still being rolled back" for stored, _ in active.values()}
+        left.remaining |= {stored.change.id: "there was no time left" for stored in waiting}
         return left
 
-    def _note(self, left: Left, change_id: str) -> None:
+    def _record(self, left: Left, change_id: str) -> None:
         after = self.store.change(change_id)
         if after.status in FINAL and after.status is not Status.KEPT:
             left.taken_back.append(change_id)
@@ -106,7 +106,7 @@ class Leaving:
             try:
                 self.sfn.stop_execution(executionArn=arn, error="Leaving", cause=REASON)
             except self.sfn.exceptions.ValidationException:
-                # It may have come to its own end since it was listed.
+                # It may have ended by itself since it was listed.
                 if arn in self._running(machine):
                     raise
 

@@ -1,4 +1,4 @@
-"""The start of a run: policy, lock, targets, manifest, in an order that can be done again from any point."""
+"""The start of a run: policy, lock, targets and manifest, in an order that may be repeated from any point."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 OF_FUNCTIONS = ("warmups", "memory", "provisioned_concurrency")
 TUNERS = (*OF_FUNCTIONS, "indexes", "cache_ttls")
-# Longer than planning and changing take; the time that people have to answer comes on top.
+# Longer than planning and applying take; the time that people have to respond is added.
 _LEASE = timedelta(hours=8)
 _LIST_LIMIT = 10
 _FIELDS = frozenset({"tuners", "functions", "databases", "reason", "only_automatic", "review"})
-# What a state machine that starts this one adds to the input.
+# A state machine that starts this one adds this field to the input.
 _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the one who started the run wants: None means all; who names functions or databases means those alone.
-    `only_automatic`: nothing where the policy asks a person or only recommends, so that a run every few hours does not
-    ask or tell the same every few hours. `review`: nothing but a report over the last quarter."""
+    """The input of a run. None means all; a request that names functions or databases means those alone.
+
+    `only_automatic`: skip tuners that need approval or only recommend, so that a frequent run does not send the same
+    request or message every few hours. `review`: only report on the last quarter."""
 
     tuners: tuple[str, ...] | None
     functions: tuple[str, ...] | None
@@ -39,46 +40,47 @@ class RunRequest:
 
     @classmethod
     def read(cls, document: Any) -> "RunRequest":
-        """From the input of the execution; UnusableRequest where it is not what it should be."""
+        """Read the input of the execution. Raise UnusableRequest, which names the first wrong field."""
         if not isinstance(document, dict):
             raise UnusableRequest(f"it must be an object {{...}}, not {short(document)}")
-        # A field that is misspelt would otherwise mean all tuners, or all functions.
+        # A misspelt field would otherwise mean all tuners, or all functions.
         unknown_fields = sorted(set(document) - _FIELDS - {_STARTED_BY})
         if unknown_fields:
-            said = ", ".join(map(printable_name, unknown_fields))
-            raise UnusableRequest(f"{said} is not known; known: {', '.join(sorted(_FIELDS))}")
+            names = ", ".join(map(printable_name, unknown_fields))
+            raise UnusableRequest(f"{names} is not known; known: {', '.join(sorted(_FIELDS))}")
         tuners, functions = _texts(document, "tuners"), _texts(document, "functions")
         unknown = sorted(set(tuners or ()) - set(TUNERS))
         if unknown:
-            said = ", ".join(map(printable_name, unknown))
-            raise UnusableRequest(f"tuners: {said} is not one of {', '.join(TUNERS)}")
+            names = ", ".join(map(printable_name, unknown))
+            raise UnusableRequest(f"tuners: {names} is not one of {', '.join(TUNERS)}")
         reason = document.get("reason", "")
         if not isinstance(reason, str):
             raise UnusableRequest("reason: must be a text")
         only_automatic, review = _flag(document, "only_automatic"), _flag(document, "review")
         return cls(tuners, functions, reason, only_automatic, _texts(document, "databases"), review)
 
-    def wants_nothing(self, policy: Policy) -> bool:
-        """Whether the policy leaves nothing for this run to do."""
+    def is_idle(self, policy: Policy) -> bool:
+        """Return True if the policy leaves nothing for this run to do."""
         modes = {policy.mode_of(tuner) for tuner in self.tuners or TUNERS}
         return self.only_automatic and Mode.AUTO not in modes
 
     def wants_functions(self) -> bool:
-        """Whether one of the tuners asked for looks at functions; who names databases and nothing else does not."""
+        """Return True if a requested tuner checks functions; a request that names databases alone does not."""
         if self.tuners is None and self.functions is None and self.databases is not None:
             return False
         return not set(OF_FUNCTIONS).isdisjoint(self.tuners or TUNERS)
 
     def wants(self, tuner: str) -> bool:
-        """Whether a tuner of something else than functions is asked for; who names functions or databases means those
-        alone."""
+        """Return True if this tuner of databases or caches is requested.
+
+        A request that names functions or databases means those alone."""
         if self.tuners is not None:
             return tuner in self.tuners
         return self.functions is None and (self.databases is None or tuner == "indexes")
 
 
 class UnusableRequest(OptimizerError, ValueError):
-    """The input of the execution cannot be used; the message says which field and why."""
+    """The input of the execution cannot be used; the message names the field and the reason."""
 
 
 def start_run(
@@ -91,11 +93,11 @@ def start_run(
     read_policy: Callable[[bytes], Policy],
     now: datetime,
 ) -> dict[str, Any]:
-    """Start the run of the event; answers as docs/architecture.md says.
+    """Start the run of the event, and return the answer that docs/architecture.md lists.
 
     `read_policy` raises InvalidPolicy (a ValueError with `errors`). Nothing is written before the lock is held, so a
-    run that finds another one, an input or a policy with errors, leaves nothing behind; whatever the first try wrote,
-    a later try reads or writes again the same way.
+    run that meets another run, or errors in its input or policy, leaves nothing behind. A second attempt reads what the
+    first one wrote, or writes the same again.
     """
     run_id = event["run_id"]
     try:
@@ -103,18 +105,18 @@ def start_run(
     except UnusableRequest as unusable:
         return {"outcome": "request_invalid", "message": f"The input of the execution cannot be used: {unusable}."}
     if request.review:
-        # It only reads, so that it neither waits for another run nor holds one up.
+        # A review only reads, so it neither waits for another run nor delays one.
         store.record_run(run_id, now, execution_arn=event["execution_arn"], request=canonical_json.plain(request))
         return {"outcome": "review", "run_id": run_id}
     try:
         policy = _policy_of(documents, run_id, policy_key, read_policy)
     except ValueError as invalid:
         return {"outcome": "policy_invalid", "message": _explain(policy_key, getattr(invalid, "errors", [invalid]))}
-    if request.wants_nothing(policy):
-        return {"outcome": "skipped", "message": "The policy lets nothing that was asked for happen by itself."}
+    if request.is_idle(policy):
+        return {"outcome": "skipped", "message": "No requested tuner has the mode auto; this run does nothing."}
     holder = store.take_lock(run_id, now, _LEASE + timedelta(hours=policy.run.approval_hours))
     if holder != run_id:
-        return {"outcome": "busy", "message": f"Run {holder} is still going; this run does nothing."}
+        return {"outcome": "busy", "message": f"Run {holder} is still active; this run does nothing."}
     documents.write(_policy_key(run_id), canonical_json.plain(policy))
     targets = _targets(store, documents, tagging, run_id, policy, request, event["execution_arn"], now)
     return {
@@ -132,7 +134,7 @@ def start_run(
 
 
 def _databases(policy: Policy, request: RunRequest) -> list[dict[str, Any]]:
-    """The databases of the run by cluster, because those of one cluster are looked at one after another."""
+    """Return the databases of the run by cluster, because those of one cluster are checked one after another."""
     clusters: dict[str, list[str]] = {}
     for database in policy.indexes.databases:
         if request.databases is None or database.name in request.databases:
@@ -141,7 +143,7 @@ def _databases(policy: Policy, request: RunRequest) -> list[dict[str, Any]]:
 
 
 def _policy_of(documents: Documents, run_id: str, policy_key: str, read_policy: Callable[[bytes], Policy]) -> Policy:
-    """The policy of this run: that of its first try, so that one stored meanwhile does not change a run under way."""
+    """Return the policy that the run's first attempt read, so that a newer one does not change an active run."""
     try:
         return Policy.from_document(documents.read(_policy_key(run_id)))
     except NoSuchDocument:
@@ -149,7 +151,7 @@ def _policy_of(documents: Documents, run_id: str, policy_key: str, read_policy: 
     try:
         return read_policy(documents.read_bytes(policy_key))
     except NoSuchDocument:
-        # Nothing stored means nothing allowed: the default only recommends.
+        # Without a stored policy nothing is allowed: the default only recommends.
         return Policy()
 
 
@@ -163,7 +165,7 @@ def _targets(
     execution_arn: str,
     now: datetime,
 ) -> int:
-    """Write the batches, then the manifest that names them, then the run's record. Returns the number of targets."""
+    """Write the batches, then the manifest that names them, then the run's record. Return the number of targets."""
     tagged = tagged_functions(tagging, policy.functions.tags) if request.wants_functions() else ()
     found = choose_targets(tagged, policy, request.functions if request.wants_functions() else None)
     batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}

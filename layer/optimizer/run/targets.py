@@ -1,7 +1,7 @@
-"""Which functions a run looks at: found by tag, chosen by name.
+"""The functions that a run checks: found by tag, chosen by name.
 
-Only tags are read here, one call for a hundred functions. Whether a function's alias exists is found out by the planner
-that reads the function anyway, and reported by it.
+Only tags are read here, one call for a hundred functions. The planner reads the function anyway, and reports a missing
+alias.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,20 +23,20 @@ BATCH = 50
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What was found, by name, and what was left out although it was asked for or tagged: name to reason."""
+    """The functions to check, and the reasons of those that are left out although they are requested or tagged."""
 
     functions: Sequence[FunctionTarget]
     left_out: Mapping[str, str]
 
     def batches(self) -> list[list[FunctionTarget]]:
-        """The functions in groups that one Lambda can handle in time."""
+        """Return the functions in groups that one Lambda can handle in time."""
         return [list(self.functions[start : start + BATCH]) for start in range(0, len(self.functions), BATCH)]
 
 
 def tagged_functions(
     tagging: "ResourceGroupsTaggingAPIClient", tags: Mapping[str, str]
 ) -> Iterable[tuple[str, dict[str, str]]]:
-    """ARN and tags of each function that carries all the tags."""
+    """Yield ARN and tags of each function that has all the tags."""
     pages = tagging.get_paginator("get_resources").paginate(
         ResourceTypeFilters=["lambda:function"],
         TagFilters=[{"Key": key, "Values": [value]} for key, value in sorted(tags.items())],
@@ -49,7 +49,7 @@ def tagged_functions(
 def choose_targets(
     found: Iterable[tuple[str, Mapping[str, str]]], policy: Policy, requested: Collection[str] | None = None
 ) -> Targets:
-    """The functions that the policy and the request allow. `requested`: names; None means all. Pure."""
+    """Choose the functions that the policy and the request allow. `requested`: names; None means all. Pure."""
     functions: dict[str, FunctionTarget] = {}
     left_out: dict[str, str] = {}
     wanted = None if requested is None else set(requested)
@@ -63,7 +63,7 @@ def choose_targets(
             continue
         reason = _excluded(name, policy)
         if reason:
-            # Only what somebody asked for by name is worth a line in the report.
+            # Only functions that were requested by name are worth a line in the report.
             if wanted is not None:
                 left_out[name] = reason
             continue

@@ -1,4 +1,4 @@
-"""How long a resource is left alone after a change, and which values did worse on it."""
+"""Cool-downs of resources after a change, and the values that did worse on them."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ class CoolDownRecords:
     _table: ItemTable
 
     def cool_down(self, target: str, tuner: Tuner, until: datetime, change_id: str) -> None:
-        """Leave the target alone until then. A cool-down that lasts longer stays."""
+        """Record a cool-down of the target until then. A longer one stays."""
         item: Item = {
             "pk": f"TARGET#{target}",
             "sk": f"COOLDOWN#{tuner.value}",
@@ -28,12 +28,12 @@ class CoolDownRecords:
         self._table.write(table.put(item, longer, {"expires_at": item["expires_at"]}))
 
     def cool_downs(self, targets: Iterable[str], tuner: Tuner) -> dict[str, datetime]:
-        """Until when each of the targets is left alone, for those that were ever changed; may lie in the past."""
+        """Return the end of the cool-down of each target that was ever changed. It may be in the past."""
         items = self._table.each((f"TARGET#{target}", f"COOLDOWN#{tuner.value}") for target in targets)
         return {str(item["pk"]).removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for item in items}
 
     def remember_taken_back(self, target: str, tuner: Tuner, value: str, now: datetime, reason: str) -> None:
-        """This value of the tuner's knob did worse on the target; it is not to be tried again for three months."""
+        """Record that this value of the tuner's setting did worse on the target; it is not tried for 90 days."""
         item: Item = {
             "pk": f"TARGET#{target}",
             "sk": f"TAKEN_BACK#{tuner.value}#{value}",
@@ -44,7 +44,7 @@ class CoolDownRecords:
         self._table.write(table.put(item))
 
     def taken_back(self, target: str, tuner: Tuner, now: datetime) -> dict[str, str]:
-        """The values that did worse on the target, and why."""
+        """Return the values that did worse on the target in the last 90 days, with the reasons."""
         prefix = f"TAKEN_BACK#{tuner.value}#"
         return {
             str(item["sk"]).removeprefix(prefix): str(item["reason"])

@@ -1,4 +1,4 @@
-"""JSON documents and binary history in the application's bucket."""
+"""JSON documents and other files in the application's bucket."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 
 class NoSuchDocument(OptimizerError, LookupError):
-    """There is nothing under this key."""
+    """The bucket has no object with this key."""
 
 
 class MalformedDocument(OptimizerError, ValueError):
-    """What lies under the key is not JSON; the message says where."""
+    """The object is not JSON; the message gives line and column."""
 
 
 class Documents:
-    """A bucket seen as a store of documents. Writing the same document twice is harmless."""
+    """A bucket as a store of documents. A document may be written again."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
         self.bucket = bucket
 
     def read(self, key: str) -> Any:
-        """The JSON document under the key."""
+        """Return the JSON document with this key. Raise NoSuchDocument or MalformedDocument."""
         try:
             return json.loads(self.read_bytes(key))
         except json.JSONDecodeError as error:
@@ -36,7 +36,7 @@ class Documents:
             ) from error
 
     def read_bytes(self, key: str) -> bytes:
-        """What lies under the key; NoSuchDocument if nothing does."""
+        """Return the content of the object with this key. Raise NoSuchDocument if there is none."""
         try:
             return self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
@@ -45,15 +45,15 @@ class Documents:
             raise
 
     def write(self, key: str, document: object) -> str:
-        """Store a JSON document; returns its key."""
+        """Store a JSON document and return its key."""
         return self.write_bytes(key, canonical_json.dumps(document).encode(), "application/json")
 
     def write_bytes(self, key: str, content: bytes, content_type: str) -> str:
-        """Store anything; returns its key."""
+        """Store any content and return its key."""
         self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=content_type)
         return key
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys that start with the prefix, in order."""
+        """Return all keys that start with the prefix, in order."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return sorted(item["Key"] for page in pages for item in page.get("Contents", []))

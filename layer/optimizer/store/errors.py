@@ -12,11 +12,11 @@ class NoSuchChange(OptimizerError, LookupError):
 
 
 class DifferentChange(OptimizerError, ValueError):
-    """The id is recorded with other content: what was shown or approved must not be replaced."""
+    """The id is recorded with other content. Content that was shown or approved is never replaced."""
 
 
 class Overtaken(OptimizerError, RuntimeError):
-    """Another call of the same step wrote the change's record since this one read it, and goes on with it."""
+    """Another call of the same step has written the change's record since this one read it, and continues."""
 
 
 class LockContended(OptimizerError, RuntimeError):

@@ -1,4 +1,4 @@
-"""What acting on indexes remembers beside the changes: whose turn it is on a cluster, and which builds were begun."""
+"""Records for index changes: the change whose turn it is on a cluster, and the builds that were begun."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,20 +10,20 @@ from optimizer.store.table import Item, ItemTable
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A build is asked about every few minutes; whoever holds the turn and asks no more has died.
+# A build is polled every few minutes; a holder of the turn that stops polling has died.
 _LEASE = timedelta(hours=1)
-# A leftover that is older is somebody else's as far as anybody knows.
+# An older leftover of a build counts as foreign.
 _REMEMBERED = timedelta(days=90)
 
 
 class ActingRecords:
-    """In the application's table."""
+    """Turns and builds in the application's table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
         self._table = ItemTable(dynamodb, table_name)
 
     def take_turn(self, cluster: str, change_id: str, now: datetime) -> bool:
-        """Whether this change may act on the cluster now: one does at a time, and whoever has the turn keeps it."""
+        """Take the turn on the cluster; return False while another change has it. The holder keeps it."""
         item: Item = {
             "pk": f"CLUSTER#{cluster}",
             "sk": "TURN",
@@ -35,13 +35,13 @@ class ActingRecords:
         return self._table.write(table.put(item, free, {"now": table.timestamp(now), "change_id": change_id}))
 
     def end_turn(self, cluster: str, change_id: str, now: datetime) -> None:
-        """Let the next one act."""
+        """End the turn, so that the next change can take it."""
         ended: Item = {"expires_at": table.timestamp(now)}
         mine = "#change_id = :change_id"
         self._table.write(table.update(f"CLUSTER#{cluster}", "TURN", ended, mine, {"change_id": change_id}))
 
     def record_build(self, database: str, shape: str, table_oid: int, change_id: str, now: datetime) -> None:
-        """Before a build begins: what it may leave behind is ours."""
+        """Record a build before it begins, so that a leftover of it is known to be ours."""
         item: Item = {
             "pk": f"BUILDS#{database}",
             "sk": f"BUILD#{table_oid}#{canonical_json.sha256(shape)}",
@@ -52,5 +52,5 @@ class ActingRecords:
         self._table.write(table.put(item))
 
     def began(self, database: str, shape: str, table_oid: int) -> bool:
-        """Whether a build of an index of this shape on this table was begun by this application."""
+        """Return True if this application began a build of an index of this shape on this table."""
         return self._table.get(f"BUILDS#{database}", f"BUILD#{table_oid}#{canonical_json.sha256(shape)}") is not None

@@ -1,5 +1,6 @@
-"""What became of each ping: for the watch of its Change, and so that the application's own calls are not taken for
-traffic. One item for each ping of a plan, so that one that is delivered twice counts once."""
+"""Results of pings, for the observation of their change, and to tell the application's own calls from traffic.
+
+There is one item for each ping of a plan, so that a ping that is delivered twice counts once."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ class PingLog:
         self._table = ItemTable(dynamodb, table_name)
 
     def record(self, warmup: Warmup, warmed: Warmed, now: datetime) -> None:
-        """Record what a ping met. now: when its calls were made."""
+        """Record the result of a ping. `now`: the time of its calls."""
         minute = minute_of(now) if warmup.minute is None else warmup.minute
         self._table.write(
             table.put(
@@ -48,7 +49,7 @@ class PingLog:
         )
 
     def between(self, function_name: str, first_minute: int, end_minute: int) -> Iterator[Ping]:
-        """The pings of a function that plans had for the minutes first..end, end not included."""
+        """Yield the pings of a function that were planned for these minutes, without `end_minute`."""
         first, last = moment_of(first_minute).date(), moment_of(max(first_minute, end_minute - 1)).date()
         for day in range((last - first).days + 1):
             for item in self._table.query(f"PINGS#{function_name}", (first + timedelta(days=day)).isoformat()):
@@ -57,7 +58,7 @@ class PingLog:
                     yield Ping(change_id=str(item["change_id"]), error=str(item["error"]), **numbers)
 
     def record_replaced(self, change_id: str, minute: int, by: str, now: datetime) -> None:
-        """Record that from this minute on the pings of another Change are in place."""
+        """Record that from this minute on the pings of another change replace those of this one."""
         self._table.write(
             table.put(
                 {
@@ -72,7 +73,7 @@ class PingLog:
         )
 
     def replaced_at(self, change_id: str) -> int | None:
-        """The minute from which the pings of another Change are in place, if they are."""
+        """Return the minute from which the pings of another change replace those of this one, or None."""
         item = self._table.get(f"CHANGE#{change_id}", "REPLACED")
         return int(item["minute"]) if item else None
 

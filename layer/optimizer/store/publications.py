@@ -1,4 +1,4 @@
-"""Which messages were sent: each about a run or a change is sent once."""
+"""Records of the messages about runs and changes, so that each is sent once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,9 @@ class PublicationRecords:
     _table: ItemTable
 
     def start_publication(self, subject: str, now: datetime) -> Publication:
-        """Record that a message about `RUN#<id>` or `CHANGE#<id>` is about to be sent; the one on record if any."""
+        """Record that a message about `RUN#<id>` or `CHANGE#<id>` is about to be sent.
+
+        Return the record; it is an earlier one if the message was started before."""
         self._table.write(
             table.put(
                 {"pk": subject, "sk": "PUBLICATION", "started_at": now.isoformat(), "message_id": ""},
@@ -35,5 +37,5 @@ class PublicationRecords:
         return Publication(str(item["message_id"]), datetime.fromisoformat(str(item["started_at"])))
 
     def end_publication(self, subject: str, message_id: str) -> None:
-        """Record the id that the topic gave."""
+        """Record the message id that the topic returned."""
         self._table.write(table.update(subject, "PUBLICATION", {"message_id": message_id}))

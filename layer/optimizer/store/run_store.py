@@ -1,7 +1,7 @@
-"""Everything that the application remembers in its table: runs and their lock, changes, cool-downs, approvals.
+"""The application's records in its table: runs and their lock, changes, cool-downs, approval requests.
 
-Every write is conditional and may be repeated: a Lambda that died at any line, or ran twice, is simply run again.
-All times are timezone-aware; the caller passes `now`. Keys are listed in docs/architecture.md.
+Every write is conditional and may be repeated, so that a Lambda that died at any line, or ran twice, is run again.
+All times are timezone-aware; the caller passes `now`. docs/architecture.md lists the keys.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The application's DynamoDB table seen as plain items: text and whole numbers, everything else as JSON text."""
+"""The application's DynamoDB table as plain items: texts and whole numbers, everything else as JSON text."""
 
 import json
 import random
@@ -21,16 +21,16 @@ MOST_OPERATIONS = 100
 _MOST_KEYS = 100
 _ATTEMPTS = 8
 _FAILED_CONDITION = {"None", None, "ConditionalCheckFailed"}
-# Reasons of a cancelled transaction that pass. The SDK tries again where a whole request is throttled, not for these.
+# Temporary reasons of a cancelled transaction. The SDK retries a request that is throttled as a whole, but not these.
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class TableBusy(OptimizerError, RuntimeError):
-    """DynamoDB kept on leaving keys of a batch unread, or writes on colliding; a later attempt can succeed."""
+    """DynamoDB left keys of a batch unread, or writes collided, at every attempt; a later attempt can succeed."""
 
 
 class ItemTable:
-    """The few calls the stores need. Every write is conditional and says whether its condition held."""
+    """The few calls that the stores need. Every write is conditional and tells if its condition held."""
 
     def __init__(self, dynamodb: "DynamoDBClient", name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._dynamodb = dynamodb
@@ -38,13 +38,14 @@ class ItemTable:
         self._sleep = sleep
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """The item as it is now (a consistent read), or None."""
+        """Return the current item (a consistent read), or None."""
         answer = self._dynamodb.get_item(TableName=self._name, Key=_marshal({"pk": pk, "sk": sk}), ConsistentRead=True)
         return _unmarshal(answer["Item"]) if "Item" in answer else None
 
     def each(self, keys: Iterable[tuple[str, str]]) -> Iterator[Item]:
-        """The items of those of the keys that have one, in their order, read as they are taken. Unread keys are asked
-        for again, slower each time; then TableBusy."""
+        """Yield the items that exist among the keys, in the order of the keys, read while they are consumed.
+
+        Unread keys are requested again with growing pauses. Raise TableBusy after the last attempt."""
         for some in batched(dict.fromkeys(keys), _MOST_KEYS, strict=False):
             found = self._batch(some)
             yield from (found[key] for key in some if key in found)
@@ -66,7 +67,7 @@ class ItemTable:
         raise TableBusy(f"{len(unread)} items of table {self._name} could not be read; try again")
 
     def query(self, pk: str, sk_prefix: str) -> list[Item]:
-        """All items of a partition whose sort key starts with the prefix, in order."""
+        """Return all items of a partition whose sort key starts with the prefix, in order."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
@@ -78,8 +79,10 @@ class ItemTable:
     def newest(
         self, index: str, kind: str, since: str, limit: int | None, *, pk_prefix: str = ""
     ) -> list[tuple[str, str]]:
-        """Keys of the items of a kind in the index, the newest first, not older than `since` (ISO 8601), at most
-        `limit` or all; of those only whose `pk` starts with the prefix. An index is a moment behind the table."""
+        """Return the keys of the items of a kind in the index, the newest first.
+
+        `since`: ISO 8601, older items are left out. `limit`: None for all. `pk_prefix`: only keys that begin with it.
+        An index lags a moment behind the table."""
         only: Any = {"FilterExpression": "begins_with(pk, :prefix)"} if pk_prefix else {}
         prefix = {":prefix": pk_prefix} if pk_prefix else {}
         pages = self._dynamodb.get_paginator("query").paginate(
@@ -95,13 +98,14 @@ class ItemTable:
         return [(raw["pk"]["S"], raw["sk"]["S"]) for page in pages for raw in page["Items"]]
 
     def write(self, *operations: dict[str, Any], exactly: bool = False) -> bool:
-        """Carry out `put`, `update` and `delete` operations (at most MOST_OPERATIONS), all or none; False if a
-        condition did not hold. Writes that collide with another transaction, or of which DynamoDB could not take a
-        part yet, are tried again; then TableBusy.
+        """Carry out `put`, `update` and `delete` operations (at most MOST_OPERATIONS), all or none.
 
-        The SDK sends a write again whose answer it missed, and then the first one may be why the condition does not
-        hold any more. With `exactly` that second try is known for what it is, by the token that a transaction has, and
-        False means that somebody else was first. It costs twice as much.
+        Return False if a condition did not hold. Retry writes that collide with another transaction or are throttled;
+        raise TableBusy after the last attempt.
+
+        The SDK sends a write again if its answer was lost, and then the condition may fail because of the first write.
+        With `exactly` DynamoDB recognises the retry by the token of a transaction, so that False means that somebody
+        else was first. It costs twice as much.
         """
         transact = [
             {kind: {"TableName": self._name, **body}} for operation in operations for kind, body in operation.items()
@@ -133,7 +137,7 @@ class ItemTable:
 
 
 def put(item: Item, condition: str = "", values: Mapping[str, str | int] | None = None) -> dict[str, Any]:
-    """An operation that stores the item if the condition holds."""
+    """Return an operation that stores the item if the condition holds."""
     return {"Put": {"Item": _marshal(item), **_expression(condition, values or {}, ())}}
 
 
@@ -146,7 +150,7 @@ def update(
     *,
     once: Mapping[str, str | int] | None = None,
 ) -> dict[str, Any]:
-    """An operation that sets the attributes of `assign`, and those of `once` only where they are not set yet.
+    """Return an operation that sets the attributes of `assign`, and those of `once` unless they are set already.
 
     `condition` names attributes as `#name` and the caller's values as `:name`.
     """
@@ -161,19 +165,19 @@ def update(
 
 
 def delete(pk: str, sk: str, condition: str, values: Mapping[str, str | int]) -> dict[str, Any]:
-    """An operation that removes the item if the condition holds."""
+    """Return an operation that removes the item if the condition holds."""
     return {"Delete": {"Key": _marshal({"pk": pk, "sk": sk}), **_expression(condition, values, ())}}
 
 
 def timestamp(when: datetime) -> int:
-    """Whole seconds since 1970, as DynamoDB's time to live wants them."""
+    """Return whole seconds since 1970, the form of DynamoDB's time to live."""
     if when.tzinfo is None:
         raise ValueError(f"a time without a zone cannot be stored: {when.isoformat()}")
     return int(when.timestamp())
 
 
 def json_text(document: object) -> str:
-    """A document as one attribute. Text, because DynamoDB's numbers would change floats and with them digests."""
+    """Return a document as one attribute: a text, because DynamoDB's numbers would alter floats and thus digests."""
     return canonical_json.dumps(document)
 
 
@@ -202,7 +206,7 @@ def _worth_another_try(error: ClientError) -> bool:
 
 
 def _reasons(error: ClientError) -> set[str | None]:
-    """Why a transaction was cancelled; for any other error a reason that matches nothing."""
+    """Return the reasons of a cancelled transaction; for any other error a reason that matches nothing."""
     if error.response["Error"]["Code"] != "TransactionCanceledException":
         return {"NotATransaction"}
     reasons: list[dict[str, str]] = cast("Any", error.response).get("CancellationReasons", [])
@@ -210,7 +214,7 @@ def _reasons(error: ClientError) -> set[str | None]:
 
 
 def _pause_s(attempt: int) -> float:
-    # Jitter: two writers that collided would otherwise collide again.
+    # Jitter keeps two writers that collided from colliding again.
     return random.uniform(0.5, 1.0) * min(0.05 * 2.0**attempt, 2.0)  # noqa: S311 - not a secret
 
 
@@ -223,5 +227,5 @@ def _unmarshal(raw: Mapping[str, Any]) -> Item:
 
 
 def read_json(item: Mapping[str, str | int], name: str) -> Any:
-    """The document stored by `json_text`, or None if the attribute is not there."""
+    """Return the document stored by `json_text`, or None without the attribute."""
     return json.loads(str(item[name])) if name in item else None

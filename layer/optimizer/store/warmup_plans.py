@@ -1,5 +1,6 @@
-"""Which plans of pings are in place and how much they keep warm, so that the limits on all together hold when each is
-put in place. Items `WARMUPS` / `PLAN#<function_name>#<change_id>`: `environments`, `usd_day`, `until`."""
+"""Active warm-up plans and how much they keep warm, so that each new plan respects the limits on all together.
+
+Items `WARMUPS` / `PLAN#<function_name>#<change_id>`: `environments`, `usd_day`, `until`."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,20 +19,20 @@ _KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class KeptWarm:
-    """What plans keep warm together: the sum of each plan's most environments at once, and what a day of it costs."""
+    """Totals of warm-up plans: the sum of each plan's most environments at once, and the cost of a day."""
 
     environments: int
     usd_day: float
 
 
 class PlansInPlace:
-    """A plan is recorded before it is put in place, and ends when it is replaced, taken away or over."""
+    """Records of active plans: each is recorded before it is applied, and ends when it is replaced, removed or over."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
         self._table = ItemTable(dynamodb, table_name)
 
     def record(self, function_name: str, change_id: str, kept: KeptWarm, until: datetime) -> None:
-        """Record a plan. `until`: when its last pings have worn off."""
+        """Record a plan. `until`: end of the effect of its last pings."""
         self._table.write(
             table.put(
                 {
@@ -46,7 +47,7 @@ class PlansInPlace:
         )
 
     def elsewhere(self, function_name: str, now: datetime) -> KeptWarm:
-        """What the plans of all other functions keep warm. Of one whose plan is just being replaced, the larger."""
+        """Return the totals of all other functions. While a plan is being replaced, the larger of both counts."""
         kept: dict[str, KeptWarm] = {}
         for item in self._table.query(_PARTITION, _PLAN):
             name = str(item["sk"]).split("#")[1]
@@ -57,16 +58,16 @@ class PlansInPlace:
                     max(before.usd_day, float(item["usd_day"])),
                 )
         return KeptWarm(
-            sum(one.environments for one in kept.values()),
-            sum(one.usd_day for one in kept.values()),
+            sum(plan.environments for plan in kept.values()),
+            sum(plan.usd_day for plan in kept.values()),
         )
 
     def end(self, function_name: str, change_id: str, now: datetime) -> None:
-        """The plan of this Change is not in place any more."""
+        """Record that the plan of this change has ended."""
         self._end(f"{_PLAN}{function_name}#{change_id}", now)
 
     def end_others(self, function_name: str, change_id: str, now: datetime) -> None:
-        """Nor are the function's other plans than that of this Change."""
+        """Record that all plans of the function except that of this change have ended."""
         for item in self._table.query(_PARTITION, f"{_PLAN}{function_name}#"):
             if item["sk"] != f"{_PLAN}{function_name}#{change_id}" and int(item["until"]) > table.timestamp(now):
                 self._end(str(item["sk"]), now)

@@ -169,7 +169,7 @@ def test_what_cannot_be_taken_back_is_named_and_goes_on(account: Account) -> Non
     stays, slow = (account.change(name, Tuner.INDEXES, Status.WATCHING, "RUNNING") for name in ("a", "b"))
     account.machines.ends_as = {stays: "FAILED", slow: "RUNNING"}
     left = account.leave()
-    assert left.remaining == {stays: "it is watching", slow: "it is still being taken back"}
+    assert left.remaining == {stays: "it is watching", slow: "it is still being rolled back"}
     assert account.machines.executions[CHANGE, slow] == "RUNNING"
 
 

@@ -151,7 +151,7 @@ def test_a_policy_that_is_no_json_is_answered_with_line_and_column(account: Acco
 def test_a_second_run_while_one_is_going_does_nothing(account: Account) -> None:
     account.call("start_run")
     answer = account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})
-    assert answer == {"outcome": "busy", "message": f"Run {RUN} is still going; this run does nothing."}
+    assert answer == {"outcome": "busy", "message": f"Run {RUN} is still active; this run does nothing."}
     assert account.documents.keys("runs/run-2/") == []
 
 
