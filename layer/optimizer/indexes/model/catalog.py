@@ -167,7 +167,7 @@ class Index:
     """An index, its flags and its counters.
 
     `method` is in lower case: btree, hash, gin, gist, brin, fulltext, spatial, ... `predicate` is the text of WHERE.
-    `definition` is the statement that creates the index again (the stored undo of a drop). `oid`, `table_oid` and
+    `definition` is the statement that creates the index again, which rolls back a drop. `oid`, `table_oid` and
     `file_node` identify the index on PostgreSQL; `file_node` changes with each rebuild. `is_valid`, `is_ready` and
     `is_live` are PostgreSQL's flags; `is_visible` is false for MySQL's INVISIBLE and MariaDB's IGNORED. `is_referenced`
     is true if a foreign key of another table refers to the index. A partitioned index (`is_partitioned`) has no

@@ -53,7 +53,7 @@ class Finding:
     `reason` is a sentence for people. `kept_because` is set where an index looks superfluous and is kept; `action` is
     then NONE. `covered_by` names the index of the same table that serves the queries instead. `saves_bytes` is the size
     that the action is expected to free, `size_bytes` the present size of the index or table. `statement` creates the
-    index (CREATE), or restores it (the stored undo of DROP and HIDE).
+    index (CREATE), or restores it when a DROP or HIDE is rolled back.
     """
 
     kind: Kind

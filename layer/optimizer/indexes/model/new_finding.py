@@ -12,7 +12,7 @@ def about_index(
 ) -> Finding:
     """Return a finding about an index; `more` are other fields of Finding.
 
-    A finding that drops or hides the index stores its definition as the undo."""
+    A finding that drops or hides the index stores its definition, which rolls the change back."""
     if action in (Action.DROP, Action.HIDE):
         more.setdefault("statement", index.definition)
     schema, table = index.qualified_table

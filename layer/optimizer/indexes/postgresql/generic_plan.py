@@ -1,4 +1,4 @@
-"""Get the generic plans of statements from pg_stat_statements, which have parameters in place of their constants.
+"""Get the generic plans of statements from pg_stat_statements, whose constants are replaced by parameters.
 
 Nothing is executed and nothing is written. The text of a statement is not trusted: it is sent as one prepared statement
 in a read-only transaction, so that nothing in it can run. Only while it is prepared and planned does the search path
