@@ -10,9 +10,10 @@ from local_account.memory_run_store import MemoryRunStore
 from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.indexes.change import server_for
-from optimizer.indexes.change.change import ChangeIndexes
+from optimizer.indexes.change.change import IndexHooks
 from optimizer.indexes.change.server import Job, Machine
 from optimizer.indexes.connect.pool import Connections
+from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Database, Indexes
 
 TABLE, PRIMARY = "pgbench_accounts", "pgbench_accounts_pkey"
@@ -124,7 +125,7 @@ class Changes:
 
     def _live(self, change: Change, pool: Connections, patience: float) -> None:
         """From apply to the end; of each wait for the server or for a turn `patience` (0 to 1) is waited for real."""
-        life = ChangeIndexes(
+        hooks = IndexHooks(
             store=self.store,  # type: ignore[arg-type]
             records=self.turns,  # type: ignore[arg-type]
             server=server_for(self.database, pool),
@@ -135,6 +136,7 @@ class Changes:
             machine=lambda _now: Machine(),
             remaining_ms=lambda: 300_000.0,
         )
+        life = Lifecycle(self.store, hooks)  # type: ignore[arg-type]
         step, now = "apply", datetime.now(UTC)
         while True:
             answer = getattr(life, step)(change.id, now)

@@ -16,10 +16,12 @@ from optimizer import guardrails
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails import calendar
 from optimizer.indexes.change import job as jobs, server_for
-from optimizer.indexes.change.change import ChangeIndexes
+from optimizer.indexes.change.change import IndexHooks
+from optimizer.indexes.change.progress import IndexProgress
 from optimizer.indexes.change.server import Job, Machine
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.pool import Connections
+from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Database, Indexes, Policy
 
 from tests.helpers.data_api_twin import DataApiTwin
@@ -112,11 +114,11 @@ class Scene:
     def server(self) -> Any:
         return server_for(self.database, self.pool)
 
-    def environment(self) -> ChangeIndexes:
+    def environment(self) -> Lifecycle[IndexProgress]:
         """The acting code in a new execution environment: nothing is known but what was recorded."""
         self.pool.forget(self.database)
         policy = Policy(indexes=self.limits)
-        return ChangeIndexes(
+        hooks = IndexHooks(
             store=self.store,
             records=self.turns,
             server=self.server,
@@ -127,6 +129,7 @@ class Scene:
             machine=lambda _now: self.machine,
             remaining_ms=lambda: 300_000.0,
         )
+        return Lifecycle(self.store, hooks)
 
     def look(self, index: str | None = None, job: Job = Job.DROP) -> Any:
         return self.server.look(self.schema, self.table, self.index if index is None else index, job)

@@ -12,9 +12,10 @@ from typing import Any
 from local_account.memory_run_store import MemoryRunStore
 from optimizer.core.change import Change, Status
 from optimizer.indexes.change import job, server_for
-from optimizer.indexes.change.change import ChangeIndexes
+from optimizer.indexes.change.change import IndexHooks
 from optimizer.indexes.change.server import Machine
 from optimizer.indexes.connect.pool import Connections
+from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Database, Indexes
 
 
@@ -34,7 +35,7 @@ def main() -> None:
     secrets = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": given["login"]})
     database = Database(**given["database"])
     job._SEND_S = 60.0
-    ChangeIndexes(
+    hooks = IndexHooks(
         store=store,  # type: ignore[arg-type]
         records=SimpleNamespace(  # type: ignore[arg-type]
             take_turn=lambda *_: True, end_turn=lambda *_: None, record_build=lambda *_: None
@@ -46,7 +47,8 @@ def main() -> None:
         may_start=lambda _now: None,
         machine=lambda _now: Machine(),
         remaining_ms=lambda: 300_000.0,
-    ).apply(change.id, now)
+    )
+    Lifecycle(store, hooks).apply(change.id, now)  # type: ignore[arg-type]
 
 
 main()

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from optimizer.lifecycle.former import applied_at as applied_at, look_number as look_number, take as take
     from optimizer.lifecycle.handler import Setting as Setting, handle as handle
     from optimizer.lifecycle.hooks import (
         Applied as Applied,
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
         WatchOn as WatchOn,
     )
     from optimizer.lifecycle.lifecycle import FIELDS as FIELDS, Lifecycle as Lifecycle
-    from optimizer.lifecycle.outcomes import Answer as Answer, answer as answer, ended as ended
     from optimizer.lifecycle.progress import (
         ChangeProgress as ChangeProgress,
         Recorder as Recorder,
+        document_of as document_of,
         read_time as read_time,
         shared_fields as shared_fields,
     )
@@ -38,11 +37,6 @@ else:
     __getattr__ = lazy_exports(
         __name__,
         {
-            "former": (
-                "applied_at",
-                "look_number",
-                "take",
-            ),
             "handler": (
                 "Setting",
                 "handle",
@@ -70,14 +64,10 @@ else:
                 "FIELDS",
                 "Lifecycle",
             ),
-            "outcomes": (
-                "Answer",
-                "answer",
-                "ended",
-            ),
             "progress": (
                 "ChangeProgress",
                 "Recorder",
+                "document_of",
                 "read_time",
                 "shared_fields",
             ),

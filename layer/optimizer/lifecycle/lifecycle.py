@@ -139,6 +139,9 @@ class Lifecycle[P: ChangeProgress]:
     def keep(self, change_id: str, now: datetime) -> Answer:
         """Keep the change: its observation has passed."""
         stored = self.store.change(change_id)
+        if stored.status is Status.REVERTING:
+            # What was left to do did not succeed, and rolling back takes more than one call.
+            return self.revert(change_id, now)
         if stored.status is not Status.WATCHING:
             return ended(stored)
         match self.hooks.finish(self._recorder(stored), now):

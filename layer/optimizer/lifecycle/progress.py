@@ -30,10 +30,8 @@ class ChangeProgress:
         return cls(**shared_fields(document))
 
     def to_document(self) -> dict[str, Any]:
-        """Return the JSON object that is stored: one key a field, under the field's name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        document: dict[str, Any] = canonical_json.plain({k: v for k, v in values.items() if v is not None})
-        return document
+        """Return the JSON object that is stored."""
+        return document_of(self)
 
     def look_number(self, verification: int | None) -> int:
         """Return the number of the look, from 0, that a verification takes. One that is asked for again, because its
@@ -52,6 +50,13 @@ def shared_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "verified": document.get("verified"),
         "verification": document.get("verification"),
     }
+
+
+def document_of(record: Any) -> dict[str, Any]:
+    """Return a record as a JSON object: one key a field, under the field's name; None is left out."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    document: dict[str, Any] = canonical_json.plain({k: v for k, v in values.items() if v is not None})
+    return document
 
 
 def read_time(text: str | None) -> datetime | None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 from optimizer.aws import clients
@@ -222,7 +222,7 @@ def database(stage: Stage) -> None:
         def server(database: Any, pool: Any) -> FakeServer:
             return FakeServer(stage.world["index"], lambda: pool.get(database))
 
-        module.__dict__["select"] = SimpleNamespace(of=server)
+        module.__dict__["server_for"] = server
         module.__dict__["read_nodes"] = lambda database, pool: (pool.get(database), (catalog(),))[1]
 
     secret = {"SecretString": json.dumps({"username": "optimizer", "password": "secret"})}
@@ -268,7 +268,7 @@ def new_index() -> Life:
     waits = timedelta(minutes=4320)
 
     def waits_for_cloudwatch(answer: dict[str, Any]) -> bool:
-        return answer["outcome"] == "pending" and "CloudWatch could not be asked" in answer["message"]
+        return answer["outcome"] == "pending" and "CloudWatch cannot be read" in answer["message"]
 
     return replace(former, change=change, policy=policy, begin=begin, waits=waits, reported=waits_for_cloudwatch)
 
@@ -277,7 +277,9 @@ def _machine(request: dict[str, Any]) -> dict[str, Any]:
     """Quiet, with room."""
     values = {"cpu": [10.0], "storage": [1e12]}
     ids = [query["Id"] for query in request["MetricDataQueries"]]
-    return {"MetricDataResults": [{"Id": name, "Values": values.get(name, [])} for name in ids]}
+    found = {name: values.get(name, []) for name in ids}
+    results = [{"Id": name, "Timestamps": [NOW] * len(points), "Values": points} for name, points in found.items()]
+    return {"MetricDataResults": results}
 
 
 LIVES: dict[str, Callable[[], Life]] = {

@@ -16,12 +16,13 @@ from optimizer.core.change import Change, Status, Tuner
 from optimizer.guardrails import calendar
 from optimizer.guardrails.run import Account
 from optimizer.indexes.change import server_for
-from optimizer.indexes.change.change import ChangeIndexes
+from optimizer.indexes.change.change import IndexHooks
 from optimizer.indexes.change.server import Machine
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
 from optimizer.indexes.connect.pool import Connections
 from optimizer.indexes.planner import Planner
 from optimizer.indexes.read_nodes import read_nodes
+from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Policy
 from optimizer.store.proposals import Proposals
 
@@ -74,7 +75,7 @@ class Team:
     def carry_out(self, change: Change) -> dict[str, Any]:
         policy = self.policy
         self.store.record_change(change, Status.APPROVED, NOW)
-        life = ChangeIndexes(
+        hooks = IndexHooks(
             store=self.store,
             records=self.records,
             server=server_for(self.database, self.pool),
@@ -85,6 +86,7 @@ class Team:
             machine=lambda _now: Machine(),
             remaining_ms=lambda: 300_000.0,
         )
+        life = Lifecycle(self.store, hooks)
         step = "apply"
         while True:
             answer: dict[str, Any] = getattr(life, step)(change.id, NOW)

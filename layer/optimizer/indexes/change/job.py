@@ -5,7 +5,7 @@ point: the next call asks the server what happened.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,17 @@ from typing import Any
 from optimizer.core import Change
 from optimizer.indexes.change import observe
 from optimizer.indexes.change.preflight import BUILDING, obstacle, obstacle_of_machine
-from optimizer.indexes.change.server import Cancelled, DatabaseServer, Job, LockTimeout, Machine, State, StatementFailed
+from optimizer.indexes.change.progress import JobPhase, JobRecord
+from optimizer.indexes.change.server import (
+    Cancelled,
+    DatabaseServer,
+    Job,
+    LockTimeout,
+    Machine,
+    State,
+    StatementFailed,
+    StatementProgress,
+)
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
 from optimizer.policy import Indexes
 
@@ -54,11 +64,12 @@ class JobOutcome:
     wait_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Jobs:
-    """The jobs of one change on one server.
+@dataclass(slots=True)
+class JobRun:
+    """One job of a change, advanced by one call.
 
-    save: stores the job's record (a JSON object) durably.
+    record: the job's record as it is stored.
+    save: stores the record durably.
     take_turn, end_turn: reserve the cluster for this change and release it.
     begin_build: records that an index which the build may leave belongs to this application.
     may_start: returns why nothing may start now (windows, freezes), or an empty string.
@@ -66,9 +77,12 @@ class Jobs:
     remaining_ms: returns the time that is left for this call.
     """
 
+    change: Change
+    now: datetime
+    record: JobRecord
     server: DatabaseServer
     limits: Indexes
-    save: Callable[[Mapping[str, Any]], None]
+    save: Callable[[JobRecord], None]
     take_turn: Callable[[], bool]
     end_turn: Callable[[], None]
     begin_build: Callable[[State], None]
@@ -76,191 +90,207 @@ class Jobs:
     machine: Callable[[], Machine]
     remaining_ms: Callable[[], float]
 
-    def go_on(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> JobOutcome:
-        """Advance the job; `record` is empty in the first call, and contains what was saved last in the others."""
-        if not record:
-            record.update(job=job.value, phase="waiting", attempt=0, since=now.isoformat())
-            self.save(record)
-        answer = self._step(job, change, record, now)
-        if answer.result is not JobResult.PENDING or record["phase"] == "waiting":
-            self.end_turn()
-        return answer
+    @property
+    def job(self) -> Job:
+        """The kind of the job."""
+        return self.record.job
 
-    def stop(self, change: Change, record: dict[str, Any], now: datetime) -> JobOutcome:
+    def advance(self) -> JobOutcome:
+        """Take the job as far as this call can."""
+        outcome = self._step()
+        if outcome.result is not JobResult.PENDING or self.record.phase is JobPhase.WAITING:
+            self.end_turn()
+        return outcome
+
+    def stop(self) -> JobOutcome:
         """Stop the job and clean up; DONE means that nothing of it is running or left on the server."""
-        job = Job(record["job"])
-        if record["phase"] == "waiting":
+        if self.record.phase is JobPhase.WAITING:
             return JobOutcome(JobResult.DONE)
-        record.update(stopped=True)
-        self.save(record)
-        if self.server.running(record["session"]) is not None:
-            self.server.cancel(record["session"])
+        self._store(replace(self.record, stopped=True))
+        if self.server.running(self._session) is not None:
+            self.server.cancel(self._session)
             return JobOutcome(JobResult.PENDING, "waiting for the cancelled statement to end", _SHORTEST_POLL_S)
-        answer = self._settle(job, change, record, now, "it was stopped")
-        if answer.result is not JobResult.PENDING:
+        outcome = self._settle("it was stopped")
+        if outcome.result is not JobResult.PENDING:
             self.end_turn()
-            return JobOutcome(JobResult.DONE, answer.message)
-        return answer
+            return JobOutcome(JobResult.DONE, outcome.message)
+        return outcome
 
-    def _step(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> JobOutcome:
-        if record["phase"] == "waiting":
-            return self._start(job, change, record, now)
-        if record["phase"] == "working":
-            running = self.server.running(record["session"])
+    @property
+    def _session(self) -> Mapping[str, Any]:
+        return self.record.session or {}
+
+    def _store(self, record: JobRecord) -> None:
+        self.save(record)
+        self.record = record
+
+    def _step(self) -> JobOutcome:
+        if self.record.phase is JobPhase.WAITING:
+            return self._start()
+        if self.record.phase is JobPhase.WORKING:
+            running = self.server.running(self._session)
             if running is not None:
-                return self._still_running(record, running.seconds, running.phase, now)
-        return self._settle(job, change, record, now, record.get("problem", ""))
+                return self._still_running(running)
+        return self._settle(self.record.problem or "")
 
-    def _start(self, job: Job, change: Change, record: dict[str, Any], now: datetime) -> JobOutcome:
-        pause_s = _pause_s(record, now)
+    def _start(self) -> JobOutcome:
+        pause_s = _pause_s(self.record, self.now)
         if pause_s > 0:
-            return JobOutcome(JobResult.PENDING, record.get("problem", ""), max(1, round(pause_s)))
+            return JobOutcome(JobResult.PENDING, self.record.problem or "", max(1, round(pause_s)))
         if not self.take_turn():
             patience = _PATIENCE + timedelta(minutes=self.limits.max_build_minutes)
-            return self._wait(record, now, "Another change is being applied on the same cluster.", patience)
-        live = observe.look(self.server, change, job)
-        if live is None and job is not Job.CREATE:
-            return self._gone(job)
-        target = live or _absent(change)
+            return self._wait("Another change is being applied on the same cluster.", patience)
+        live = observe.look(self.server, self.change, self.job)
+        if live is None and self.job is not Job.CREATE:
+            return self._gone()
         closed = self.may_start()
         if closed:
             return JobOutcome(JobResult.BLOCKED, closed)
-        table = live or observe.table(self.server, change)
+        table = live or observe.table(self.server, self.change)
         if table is None:
             return JobOutcome(JobResult.FAILED, _TABLE_DROPPED)
-        blocked = obstacle(job, self.server.conditions(table), self.limits)
-        if not blocked and job in BUILDING:
+        blocked = obstacle(self.job, self.server.conditions(table), self.limits)
+        if not blocked and self.job in BUILDING:
             # A new index cannot be larger than its whole table.
             blocked = obstacle_of_machine(self.machine(), (live or table).size_bytes, self.limits)
         if blocked:
-            return self._wait(record, now, blocked, _PATIENCE)
-        return self._send(job, change, record, live, _with_table(target, table), now)
+            return self._wait(blocked, _PATIENCE)
+        return self._send(live, _with_table(live or _absent(self.change), table))
 
-    def _send(
-        self, job: Job, change: Change, record: dict[str, Any], live: State | None, target: State, now: datetime
-    ) -> JobOutcome:
+    def _send(self, live: State | None, target: State) -> JobOutcome:
         try:
-            statement = self.server.statement(job, change, live)
+            statement = self.server.statement(self.job, self.change, live)
             worker = self.server.worker(self.limits.lock_timeout_ms)
         except StatementFailed as failed:
             return JobOutcome(JobResult.FAILED, str(failed))
         try:
-            if job in _BUILDS:
+            if self.job in _BUILDS:
                 self.begin_build(target)
-            known = [left.oid for left in self.server.leftovers(target, job)]
-            record.pop("problem", None)
-            record.update(
-                phase="working",
-                attempt=record["attempt"] + 1,
+            known = tuple(left.oid for left in self.server.leftovers(target, self.job))
+            begun = replace(
+                self.record,
+                phase=JobPhase.WORKING,
+                attempt=self.record.attempt + 1,
+                problem=None,
                 session=worker.session(statement),
-                began_at=now.isoformat(),
-                target=asdict(target),
-                known=record.get("known", known),
+                began_at=self.now,
+                target=target,
+                known=known if self.record.known is None else self.record.known,
             )
-            self.save(record)
+            self._store(begun)
             try:
                 within_s = max(0.1, min(_SEND_S, (self.remaining_ms() - _RESERVE_MS) / 1000))
                 if not worker.send(statement, within_s):
                     return JobOutcome(JobResult.PENDING, "the statement is running", _SHORTEST_POLL_S)
-                record.update(sent=True)
-            except (LockTimeout, Cancelled, DatabaseUnreachable) as ended:
-                record.update(problem=str(ended))
+                ended = replace(begun, sent=True)
+            except (LockTimeout, Cancelled, DatabaseUnreachable) as interrupted:
+                ended = replace(begun, problem=str(interrupted))
             except StatementFailed as failed:
-                record.update(problem=str(failed), fatal=True)
+                ended = replace(begun, problem=str(failed), fatal=True)
+            self._store(ended)
         finally:
             worker.close()
-        return self._settle(job, change, record, now, record.get("problem", ""))
+        return self._settle(self.record.problem or "")
 
-    def _still_running(self, record: dict[str, Any], seconds: float, phase: str, now: datetime) -> JobOutcome:
-        age = now - datetime.fromisoformat(record["began_at"])
-        if age > timedelta(minutes=self.limits.max_build_minutes):
+    def _still_running(self, running: StatementProgress) -> JobOutcome:
+        if self.record.began_at and self.now - self.record.began_at > timedelta(minutes=self.limits.max_build_minutes):
             problem = f"it took longer than {self.limits.max_build_minutes} minutes (indexes.max_build_minutes)"
-            record.update(problem=problem, fatal=True)
-            self.save(record)
-            self.server.cancel(record["session"])
+            self._store(replace(self.record, problem=problem, fatal=True))
+            self.server.cancel(self._session)
             return JobOutcome(JobResult.PENDING, problem, _SHORTEST_POLL_S)
         # This also prolongs the turn.
         self.take_turn()
-        wait_s = min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, round(seconds / 4)))
-        return JobOutcome(JobResult.PENDING, f"the statement is running{f': {phase}' if phase else ''}", wait_s)
+        wait_s = min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, round(running.seconds / 4)))
+        phase = f": {running.phase}" if running.phase else ""
+        return JobOutcome(JobResult.PENDING, f"the statement is running{phase}", wait_s)
 
-    def _settle(self, job: Job, change: Change, record: dict[str, Any], now: datetime, problem: str) -> JobOutcome:
+    def _settle(self, problem: str) -> JobOutcome:
         """Clean up after the statement, however it ended, and return its outcome."""
-        target = _state(record["target"])
-        for left in self.server.leftovers(target, job):
-            if left.oid in record["known"]:
+        target = self.record.target or _absent(self.change)
+        unclean = self._clean_up(target, problem)
+        if unclean is not None:
+            return unclean
+        live = observe.look(self.server, self.change, self.job)
+        if self._is_achieved(live, target):
+            return JobOutcome(JobResult.DONE)
+        if self.record.stopped:
+            return JobOutcome(JobResult.FAILED, problem)
+        if live is None and self.job is not Job.CREATE:
+            return self._gone()
+        if self.job is Job.CREATE and observe.table(self.server, self.change) is None:
+            return JobOutcome(JobResult.FAILED, _TABLE_DROPPED)
+        return self._try_again(
+            problem or "the statement ended without effect, because its connection broke or the server stopped"
+        )
+
+    def _clean_up(self, target: State, problem: str) -> JobOutcome | None:
+        """Drop what the statement left; None when nothing is left."""
+        for left in self.server.leftovers(target, self.job):
+            if left.oid in (self.record.known or ()):
                 continue
-            record.update(phase="cleaning", cleaned=record.get("cleaned", 0) + 1, problem=problem)
-            self.save(record)
+            cleaned = (self.record.cleaned or 0) + 1
+            self._store(replace(self.record, phase=JobPhase.CLEANING, cleaned=cleaned, problem=problem))
             try:
                 self.server.remove(left, self.limits.lock_timeout_ms)
             except (LockTimeout, Cancelled) as busy:
-                if record["cleaned"] >= _CLEANING_TRIES:
+                if cleaned >= _CLEANING_TRIES:
                     return JobOutcome(
                         JobResult.FAILED, f"{problem}; the invalid index {left.schema}.{left.index} must be dropped"
                     )
-                wait_s = min(_LONGEST_CLEANING_S, _BACKOFF_S * record["cleaned"])
+                wait_s = min(_LONGEST_CLEANING_S, _BACKOFF_S * cleaned)
                 return JobOutcome(JobResult.PENDING, f"cleaning up: {busy}", wait_s)
-        live = observe.look(self.server, change, job)
-        if self._is_achieved(job, record, live, target):
-            return JobOutcome(JobResult.DONE)
-        if record.get("stopped"):
-            return JobOutcome(JobResult.FAILED, problem)
-        if live is None and job is not Job.CREATE:
-            return self._gone(job)
-        if job is Job.CREATE and observe.table(self.server, change) is None:
-            return JobOutcome(JobResult.FAILED, _TABLE_DROPPED)
-        problem = problem or "the statement ended without effect, because its connection broke or the server stopped"
-        if record.get("fatal") or record["attempt"] >= self.limits.lock_attempts:
-            tries = "" if record.get("fatal") else f" in {record['attempt']} attempts"
-            return JobOutcome(JobResult.FAILED, f"The statement did not succeed{tries}: {problem}.")
-        wait_s = _backoff_s(record)
-        record.update(phase="waiting", problem=problem, not_before=(now + timedelta(seconds=wait_s)).isoformat())
-        record.pop("known", None)
-        self.save(record)
+        return None
+
+    def _try_again(self, problem: str) -> JobOutcome:
+        if self.record.fatal or self.record.attempt >= self.limits.lock_attempts:
+            attempts = "" if self.record.fatal else f" in {self.record.attempt} attempts"
+            return JobOutcome(JobResult.FAILED, f"The statement did not succeed{attempts}: {problem}.")
+        wait_s = _backoff_s(self.record)
+        not_before = self.now + timedelta(seconds=wait_s)
+        self._store(replace(self.record, phase=JobPhase.WAITING, problem=problem, not_before=not_before, known=None))
         return JobOutcome(JobResult.PENDING, problem, wait_s)
 
-    def _wait(self, record: dict[str, Any], now: datetime, reason: str, patience: timedelta) -> JobOutcome:
+    def _wait(self, reason: str, patience: timedelta) -> JobOutcome:
         """Wait, longer each time, because the state machine polls a limited number of times."""
-        waited = now - datetime.fromisoformat(record["since"])
+        waited = self.now - self.record.since
         if waited > patience:
             return JobOutcome(JobResult.BLOCKED, reason)
         wait_s = min(_LONGEST_LOOK_AGAIN_S, max(_LOOK_AGAIN_S, waited.total_seconds() / 10))
         return JobOutcome(JobResult.PENDING, reason, round(wait_s))
 
-    def _is_achieved(self, job: Job, record: Mapping[str, Any], live: State | None, target: State) -> bool:
-        if job is Job.DROP:
+    def _is_achieved(self, live: State | None, target: State) -> bool:
+        if self.job is Job.DROP:
             return live is None or (target.oid is not None and live.oid != target.oid)
         if live is None:
             return False
-        if job is Job.HIDE:
+        if self.job is Job.HIDE:
             return not live.is_visible
-        if job is Job.SHOW:
+        if self.job is Job.SHOW:
             return live.is_visible
-        if job is Job.CREATE:
+        if self.job is Job.CREATE:
             return live.is_valid
-        changed = bool(record.get("sent")) or live.mark != target.mark
-        return changed and live.is_valid if job is Job.REBUILD else changed
+        changed = bool(self.record.sent) or live.mark != target.mark
+        return changed and live.is_valid if self.job is Job.REBUILD else changed
 
-    def _gone(self, job: Job) -> JobOutcome:
-        return (
-            JobOutcome(JobResult.DONE) if job is Job.DROP else JobOutcome(JobResult.FAILED, "it was dropped meanwhile")
-        )
+    def _gone(self) -> JobOutcome:
+        if self.job is Job.DROP:
+            return JobOutcome(JobResult.DONE)
+        return JobOutcome(JobResult.FAILED, "it was dropped meanwhile")
 
 
-def _pause_s(record: Mapping[str, Any], now: datetime) -> float:
+def _pause_s(record: JobRecord, now: datetime) -> float:
     """Return the seconds until the next attempt.
 
     A pause that is longer than the longest possible one means that the clock was moved backwards in the meantime.
     """
-    if "not_before" not in record:
+    if record.not_before is None:
         return 0.0
-    pause_s = (datetime.fromisoformat(record["not_before"]) - now).total_seconds()
+    pause_s = (record.not_before - now).total_seconds()
     return pause_s if pause_s <= _backoff_s(record) else 0.0
 
 
-def _backoff_s(record: Mapping[str, Any]) -> int:
-    return int(_BACKOFF_S * 2 ** (record["attempt"] - 1))
+def _backoff_s(record: JobRecord) -> int:
+    return int(_BACKOFF_S * 2 ** (record.attempt - 1))
 
 
 def _absent(change: Change) -> State:
@@ -268,9 +298,4 @@ def _absent(change: Change) -> State:
 
 
 def _with_table(target: State, table: State) -> State:
-    return target if target.table_oid is not None else _state({**asdict(target), "table_oid": table.table_oid})
-
-
-def _state(document: Mapping[str, Any]) -> State:
-    names = {field.name for field in fields(State)}
-    return State(**{name: value for name, value in document.items() if name in names})
+    return target if target.table_oid is not None else replace(target, table_oid=table.table_oid)

@@ -1,31 +1,30 @@
-"""The jobs of a change of indexes taken further, call by call, with their record under a name in its progress."""
+"""Advances the jobs of a change of indexes, call by call, with their records in the record of the change."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
-from optimizer.core import Change
 from optimizer.guardrails import Refusal
 from optimizer.indexes.change import observe, steps
-from optimizer.indexes.change.job import JobOutcome, JobResult, Jobs
+from optimizer.indexes.change.job import JobOutcome, JobResult, JobRun
 from optimizer.indexes.change.preflight import at_any_load
+from optimizer.indexes.change.progress import IndexProgress, JobPhase, JobRecord, JobSlot
 from optimizer.indexes.change.server import DatabaseServer, Job, Machine, State
-from optimizer.indexes.connect.drivers import DatabaseUnreachable
-from optimizer.indexes.connect.slots import TooManyConnections
+from optimizer.lifecycle import Recorder
 from optimizer.policy import Database, Indexes
-from optimizer.store import ActingRecords, RunStore
-
-TRY_AGAIN_S = 30
+from optimizer.store import ActingRecords
 
 
 @dataclass(frozen=True, slots=True)
-class Working:
-    """`progress` is that of the change, and is saved before anything happens. may_start: freezes and windows.
-    machine: what CloudWatch knows of the server's. remaining_ms: of this call."""
+class JobRunner:
+    """The jobs of changes on one database.
 
-    store: RunStore
+    may_start: the freezes and windows of the policy.
+    machine: reads the load and storage of the server from CloudWatch.
+    remaining_ms: returns the time that is left for this call.
+    """
+
     records: ActingRecords
     server: DatabaseServer
     database: Database
@@ -34,56 +33,53 @@ class Working:
     machine: Callable[[datetime], Machine]
     remaining_ms: Callable[[], float]
 
-    def go_on(self, name: str, job: Job, change: Change, progress: dict[str, Any], now: datetime) -> JobOutcome:
-        """Take the job whose record is `progress[name]` further; Unreachable and the like mean to ask again later."""
-        record = dict(progress.get(name) or {})
-        try:
-            made = self._jobs(name, change, progress, now).go_on(job, change, record, now)
-        except (DatabaseUnreachable, TooManyConnections) as busy:
-            made = JobOutcome(JobResult.PENDING, str(busy), TRY_AGAIN_S)
-        progress[name] = record
-        return made
+    def advance(self, recorder: Recorder[IndexProgress], slot: JobSlot, job: Job, now: datetime) -> JobOutcome:
+        """Advance the job whose record is in a slot, or begin it."""
+        record = recorder.progress.job_in(slot)
+        if record is None:
+            record = JobRecord(job=job, phase=JobPhase.WAITING, attempt=0, since=now)
+            recorder.save(recorder.progress.with_job(slot, record))
+        return self._run(recorder, slot, record, now).advance()
 
-    def undo(self, change: Change, progress: dict[str, Any], now: datetime) -> JobOutcome:
-        """End what runs, and do what undoes the change."""
-        for name in ("job", "drop"):
-            record = dict(progress.get(name) or {})
-            if record and not progress.get("stopped"):
-                stopped = self._jobs(name, change, progress, now).stop(change, record, now)
+    def undo(self, recorder: Recorder[IndexProgress], now: datetime) -> JobOutcome:
+        """Stop what is running, and run the job that undoes the change."""
+        for slot in (JobSlot.JOB, JobSlot.DROP):
+            record = recorder.progress.job_in(slot)
+            if record is not None and not recorder.progress.stopped:
+                stopped = self._run(recorder, slot, record, now).stop()
                 if stopped.result is JobResult.PENDING:
                     return stopped
-        if not progress.get("stopped"):
-            progress["stopped"] = True
-            self.store.save_progress(change.id, progress)
-        begun = progress.get("undo")
-        job = (
-            Job(begun["job"])
-            if begun
-            else steps.undo_job(change, progress, observe.look(self.server, change, Job.ANALYZE))
-        )
+        recorder.save(replace(recorder.progress, stopped=True))
+        change, progress = recorder.change, recorder.progress
+        if progress.undo is not None:
+            return self.advance(recorder, JobSlot.UNDO, progress.undo.job, now)
+        job = steps.undo_job(change, progress, observe.look(self.server, change, Job.ANALYZE))
         if job is None:
             return JobOutcome(JobResult.DONE, steps.nothing_to_undo(change))
-        return self.go_on("undo", job, change, progress, now)
+        return self.advance(recorder, JobSlot.UNDO, job, now)
 
-    def _jobs(self, name: str, change: Change, progress: dict[str, Any], now: datetime) -> Jobs:
-        def save(record: Mapping[str, Any]) -> None:
-            progress[name] = dict(record)
-            self.store.save_progress(change.id, progress)
+    def _run(self, recorder: Recorder[IndexProgress], slot: JobSlot, record: JobRecord, now: datetime) -> JobRun:
+        change, undoes = recorder.change, slot is JobSlot.UNDO
+
+        def save(changed: JobRecord) -> None:
+            recorder.save(recorder.progress.with_job(slot, changed))
 
         def begin_build(state: State) -> None:
             shape = state.shape or str(change.after.get("definition") or "")
             self.records.record_build(self.database.name, shape, state.table_oid or 0, change.id, now)
 
         def may_start() -> str:
-            # What is taken back does not wait for a window.
-            refusal = None if name == "undo" else self.may_start(now)
+            # Rolling back does not wait for a window.
+            refusal = None if undoes else self.may_start(now)
             return refusal.message if refusal else ""
 
-        # It had its place before, and may be what the load comes from that it is gone.
-        undoes = name == "undo"
         cluster = self.database.cluster or self.database.host
-        return Jobs(
+        return JobRun(
+            change=change,
+            now=now,
+            record=record,
             server=self.server,
+            # The index had its place before, and its absence may be what causes the load.
             limits=at_any_load(self.limits) if undoes else self.limits,
             save=save,
             take_turn=partial(self.records.take_turn, cluster, change.id, now),

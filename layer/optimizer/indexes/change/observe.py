@@ -1,29 +1,28 @@
-"""What is there of a change's index, and how the statements of its table fare: read from the server, then judged."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Reads the index of a change and the statements of its table from the server, and judges them."""
 
 from optimizer.core import Change, Status, Tuner
 from optimizer.guardrails import Refusal
 from optimizer.indexes.change import steps
 from optimizer.indexes.change.compare import StatementComparison, compare
-from optimizer.indexes.change.server import DatabaseServer, Job, State, StatementTimes
+from optimizer.indexes.change.progress import IndexProgress
+from optimizer.indexes.change.server import DatabaseServer, Job, State
+from optimizer.indexes.change.steps import IndexAction
 from optimizer.store import RunStore
 
 
 def look(server: DatabaseServer, change: Change, job: Job) -> State | None:
-    """The index of the change, or its table where it is about no index."""
+    """Return the index of the change, or its table where it concerns no index."""
     before = change.before
     return server.look(before["schema"], before["table"], str(before.get("index") or ""), job)
 
 
 def table(server: DatabaseServer, change: Change) -> State | None:
-    """The table of the change."""
+    """Return the table of the change."""
     return server.look(change.before["schema"], change.before["table"], "", Job.ANALYZE)
 
 
 def breaker(store: RunStore, change: Change) -> Refusal | None:
-    """After one failure on a database nothing more is tried on it in the same run."""
+    """Block the change if another one failed on the same database in this run."""
     for other in store.changes_of(change.run_id, Tuner.INDEXES):
         if other.status is Status.FAILED and other.change.before["database"] == change.before["database"]:
             return Refusal("indexes.breaker", f"{other.change.id} failed on the same database in this run.")
@@ -31,7 +30,7 @@ def breaker(store: RunStore, change: Change) -> Refusal | None:
 
 
 def cover_is_gone(server: DatabaseServer, change: Change) -> str:
-    """A redundant index may go only while the one that serves instead is there."""
+    """Say if the index that serves instead of a redundant one is not as it was; empty if it is."""
     cover = change.before.get("covered_by")
     if not cover:
         return ""
@@ -41,14 +40,14 @@ def cover_is_gone(server: DatabaseServer, change: Change) -> str:
     return ""
 
 
-def judge(server: DatabaseServer, change: Change, progress: Mapping[str, Any], max_slowdown: float) -> tuple[str, str]:
-    """(why it must be taken back or nothing, what was seen)."""
-    if change.action not in steps.WATCHED:
+def judge(server: DatabaseServer, change: Change, progress: IndexProgress, max_slowdown: float) -> tuple[str, str]:
+    """Return why the change must be rolled back, or an empty string, and what was seen."""
+    if change.action not in steps.OBSERVED:
         return "", ""
     live = look(server, change, Job.ANALYZE)
-    if change.action != "drop_index" and change.before.get("index") and live is None:
+    if change.action != IndexAction.DROP_INDEX and change.before.get("index") and live is None:
         return "", "Somebody else dropped the index since."
-    if change.action == "drop_index":
+    if change.action == IndexAction.DROP_INDEX:
         used = steps.used_since(change, progress, live)
         if used or (cover := cover_is_gone(server, change)):
             return used or cover, ""
@@ -62,12 +61,11 @@ def judge(server: DatabaseServer, change: Change, progress: Mapping[str, Any], m
 
 
 def statements(
-    server: DatabaseServer, change: Change, progress: Mapping[str, Any], max_slowdown: float
+    server: DatabaseServer, change: Change, progress: IndexProgress, max_slowdown: float
 ) -> StatementComparison:
-    """The table's statements now beside what they took before the change."""
+    """Compare the statements of the table with their times before the change."""
     of = table(server, change)
     now = server.times(of) if of else None
-    before: Mapping[str, StatementTimes] | None = steps.read_times(progress.get("times"))
-    if now is None or before is None:
+    if now is None or progress.times is None:
         return StatementComparison("", 0)
-    return compare(before, now, max_slowdown)
+    return compare(progress.times, now, max_slowdown)

@@ -1,55 +1,78 @@
-"""Which jobs a change consists of, what undoes it, and when it is looked at. Pure."""
+"""Decides which jobs a change consists of, which job undoes it, and when it is observed."""
 
-from collections.abc import Mapping
-from typing import Any
+from enum import StrEnum
 
 from optimizer.core import Change
-from optimizer.indexes.change.server import Job, State, StatementTimes
+from optimizer.indexes import describe
+from optimizer.indexes.change.progress import IndexProgress, JobRecord
+from optimizer.indexes.change.server import Job, State
 from optimizer.policy import Indexes
 
+
+class IndexAction(StrEnum):
+    """The actions of a change of indexes."""
+
+    ANALYZE = "analyze"
+    VACUUM = "vacuum"
+    CLEAN_PENDING_LIST = "clean_pending_list"
+    REBUILD = "rebuild"
+    DROP_LEFTOVER = "drop_leftover"
+    DROP_INDEX = "drop_index"
+    CREATE_INDEX = "create_index"
+    OPTIMIZE_TABLE = "optimize_table"
+
+
 _MAIN = {
-    "analyze": Job.ANALYZE,
-    "vacuum": Job.VACUUM,
-    "clean_pending_list": Job.CLEAN_PENDING_LIST,
-    "rebuild": Job.REBUILD,
-    "drop_leftover": Job.DROP,
-    "drop_index": Job.DROP,
-    "create_index": Job.CREATE,
-    "optimize_table": Job.OPTIMIZE,
+    IndexAction.ANALYZE: Job.ANALYZE,
+    IndexAction.VACUUM: Job.VACUUM,
+    IndexAction.CLEAN_PENDING_LIST: Job.CLEAN_PENDING_LIST,
+    IndexAction.REBUILD: Job.REBUILD,
+    IndexAction.DROP_LEFTOVER: Job.DROP,
+    IndexAction.DROP_INDEX: Job.DROP,
+    IndexAction.CREATE_INDEX: Job.CREATE,
+    IndexAction.OPTIMIZE_TABLE: Job.OPTIMIZE,
 }
 # Actions that can make statements slower.
-WATCHED = frozenset({"rebuild", "drop_index", "create_index", "optimize_table"})
+OBSERVED = frozenset(
+    {IndexAction.REBUILD, IndexAction.DROP_INDEX, IndexAction.CREATE_INDEX, IndexAction.OPTIMIZE_TABLE}
+)
 _MINUTES_A_DAY = 1440.0
-# What is said of a drop that was approved and has not happened yet.
-WATCHED_FIRST = "The index is watched before it is dropped."
+_OBSERVED_FIRST = "The index is watched before it is dropped."
 
 
 def main_job(change: Change) -> Job:
-    """What the change is for."""
-    return _MAIN[change.action]
+    """Return the job that the change is for."""
+    return _MAIN[IndexAction(change.action)]
 
 
 def first_job(change: Change, engine: str) -> Job | None:
-    """What is done first; None: the change begins with a watch alone (a drop on PostgreSQL)."""
-    if change.action == "drop_index":
+    """Return the first job; None where the change begins with its observation (a drop on PostgreSQL)."""
+    if change.action == IndexAction.DROP_INDEX:
         return None if engine == "postgresql" else Job.HIDE
     return main_job(change)
 
 
 def ages(change: Change, limits: Indexes) -> list[float]:
-    """Minutes after it was applied at which the change is judged, rising; a drop is watched for the hidden days."""
-    if change.action not in WATCHED:
+    """Return the minutes after applying at which the change is judged; a drop is observed for the hidden days."""
+    if change.action not in OBSERVED:
         return [0.0]
-    if change.action != "drop_index":
+    if change.action != IndexAction.DROP_INDEX:
         return [float(minute) for minute in limits.watch_minutes]
     hidden = limits.hidden_days * _MINUTES_A_DAY
     return [*(float(minute) for minute in limits.watch_minutes if minute < hidden), hidden]
 
 
+def applied_message(change: Change, progress: IndexProgress) -> str:
+    """Say what was applied, with the server's own figures."""
+    if change.action == IndexAction.DROP_INDEX:
+        return _OBSERVED_FIRST
+    return describe.outcome(change.action, *(progress.sizes_bytes or (None, None)))
+
+
 def stale(change: Change, live: State | None) -> str:
-    """Why what was decided is about something that is not there any more, or nothing."""
+    """Return why the change is outdated, or an empty string."""
     before = change.before
-    if change.action == "create_index":
+    if change.action == IndexAction.CREATE_INDEX:
         return "an index of that name is there already" if live is not None else ""
     if live is None:
         return "it is gone"
@@ -59,55 +82,46 @@ def stale(change: Change, live: State | None) -> str:
         return ""
     if live.definition != before.get("definition") or live.oid != before.get("oid"):
         return "the index was made anew, or differently"
-    if change.action == "rebuild" and live.mark != before.get("mark"):
+    if change.action == IndexAction.REBUILD and live.mark != before.get("mark"):
         return "the index was rebuilt since"
-    if change.action == "drop_leftover" and live.is_valid:
+    if change.action == IndexAction.DROP_LEFTOVER and live.is_valid:
         return "the index is valid now"
-    if change.action == "drop_index" and not live.is_visible:
+    if change.action == IndexAction.DROP_INDEX and not live.is_visible:
         return "the index is hidden already"
     return ""
 
 
-def used_since(change: Change, progress: Mapping[str, Any], live: State | None) -> str:
-    """Whether an index that was to be dropped because nothing used it was used while it was watched."""
-    found = progress.get("found") or {}
-    if live is None:
+def used_since(change: Change, progress: IndexProgress, live: State | None) -> str:
+    """Say how often an index that was to be dropped as unused has been used since; empty if it was not."""
+    before = progress.found.scans if progress.found else None
+    if live is None or change.evidence.get("finding") != "unused" or before is None or live.scans is None:
         return ""
-    if change.evidence.get("finding") != "unused" or found.get("scans") is None or live.scans is None:
-        return ""
-    if live.is_visible and live.scans > found["scans"]:
-        return f"It was used {live.scans - found['scans']} times since it was to be dropped."
+    if live.is_visible and live.scans > before:
+        return f"It was used {live.scans - before} times since it was to be dropped."
     return ""
 
 
-def undo_job(change: Change, progress: Mapping[str, Any], live: State | None) -> Job | None:
-    """What undoes what was done so far; None: nothing has to be."""
-    began = progress.get("job") or {}
-    if change.action == "create_index":
+def undo_job(change: Change, progress: IndexProgress, live: State | None) -> Job | None:
+    """Return the job that undoes what was done so far; None if nothing has to be undone."""
+    if change.action == IndexAction.CREATE_INDEX:
         # `target` is recorded when the build is sent, and there was no index of this name before.
-        return Job.DROP if live is not None and "target" in began else None
-    if change.action != "drop_index":
+        return Job.DROP if live is not None and _is_sent(progress.job) else None
+    if change.action != IndexAction.DROP_INDEX:
         return None
     if live is None:
-        return Job.CREATE if "target" in (progress.get("drop") or {}) else None
+        return Job.CREATE if _is_sent(progress.drop) else None
     return Job.SHOW if not live.is_visible else None
 
 
+def _is_sent(record: JobRecord | None) -> bool:
+    return record is not None and record.target is not None
+
+
 def nothing_to_undo(change: Change) -> str:
-    """What a person is told where nothing was to be undone."""
-    same = {"rebuild": "a rebuilt index is the same index", "optimize_table": "a rewritten table is the same table"}
-    return same.get(change.action, "there was nothing to undo")
-
-
-def times_document(times: Mapping[str, StatementTimes] | None) -> dict[str, Any] | None:
-    """As JSON, without the texts, which may hold anything."""
-    if times is None:
-        return None
-    return {key: [one.calls, one.total_ms, one.squares_ms2] for key, one in times.items()}
-
-
-def read_times(document: Mapping[str, Any] | None) -> dict[str, StatementTimes] | None:
-    """Back from `times_document`."""
-    if document is None:
-        return None
-    return {key: StatementTimes(int(one[0]), float(one[1]), one[2]) for key, one in document.items()}
+    """Tell a person why nothing was undone."""
+    match change.action:
+        case IndexAction.REBUILD:
+            return "a rebuilt index is the same index"
+        case IndexAction.OPTIMIZE_TABLE:
+            return "a rewritten table is the same table"
+    return "there was nothing to undo"
