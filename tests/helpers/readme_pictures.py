@@ -8,10 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import report_samples as samples
 from optimizer.report.pages import run_page, target_page
 from playwright.sync_api import Page, sync_playwright
 
+from tests.helpers import report_samples as samples
 from tests.helpers.asking import asking, three
 from tests.helpers.page_server import page_server
 

@@ -149,11 +149,6 @@ def agreement(approval: Approval) -> str:
     return f"{approval.needed} of {len(approval.approvers)} approvers must approve a change; one rejection rejects it."
 
 
-def count(number: int, word: str) -> str:
-    """Return `1 change` or `2 changes`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def _label(name: str) -> str:
     return _LABELS.get(name, name)
 

@@ -11,6 +11,7 @@ from optimizer.approvals.page_parts import STYLE_HASH
 from optimizer.approvals.respond import check_unchanged, record_response
 from optimizer.approvals.settle import TellRun, settle
 from optimizer.core import AnswerRefused, Approval, ApprovalStatus, DifferentPlan, Vote
+from optimizer.report import count
 from optimizer.store import RunStore
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
@@ -193,7 +194,7 @@ def _thanks(answered: Approval, services: PageServices) -> Page:
 
 def _outstanding(approval: Approval) -> str:
     missing = [approver for approver in approval.approvers if approval.vote_of(approver) is None]
-    return f"{describe.count(approval.outstanding, 'more response')} of {', '.join(missing)}"
+    return f"{count(approval.outstanding, 'more response')} of {', '.join(missing)}"
 
 
 def _invalid() -> Page:

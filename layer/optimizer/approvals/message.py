@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from optimizer.approvals import describe
 from optimizer.core import ANYONE, Approval, StoredChange, canonical_json
-from optimizer.report import Line, Message
+from optimizer.report import Line, Message, count
 
 KIND = "Approval wanted"
 # Nobody scrolls through more in a mail; the page has all changes.
@@ -43,7 +43,7 @@ def subject(approval: Approval) -> str:
     """Return one ASCII line under 100 characters."""
     waits = "waits" if len(approval.changes) == 1 else "wait"
     until = describe.moment(approval.expires_at, approval.time_zone).partition(" (")[0]
-    line = f"Optimizer: {describe.count(len(approval.changes), 'change')} {waits} for your approval until {until}"
+    line = f"Optimizer: {count(len(approval.changes), 'change')} {waits} for your approval until {until}"
     return "".join(character if " " <= character <= "~" else "?" for character in line)[:_SUBJECT]
 
 
@@ -51,7 +51,7 @@ def text(approval: Approval, approver: str, url: str, lines: Sequence[Line]) -> 
     """Return the text of the mail."""
     number = len(approval.changes)
     paragraphs = [
-        f"Run {approval.run_id} proposes {describe.count(number, 'change')} that your policy wants people to approve.",
+        f"Run {approval.run_id} proposes {count(number, 'change')} that your policy wants people to approve.",
         f"Respond until {describe.deadline(approval)}. If nobody responds in time, nothing is changed.",
     ]
     if describe.agreement(approval):

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from optimizer.approvals import describe
 from optimizer.approvals.page_parts import NOTHING, document, facts_list, table
 from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval, StoredChange
-from optimizer.report import Line, line
+from optimizer.report import Line, count, line
 
 _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
 <h3 id="title-{n}">{title}</h3>
@@ -61,7 +61,7 @@ def request_page(approval: Approval, approver: str, changes: Sequence[StoredChan
     """Return the page of an open approval request."""
     ordered = sorted(changes, key=lambda stored: (line(stored).target, stored.change.id))
     number, lines = len(ordered), [line(stored) for stored in ordered]
-    title = f"{describe.count(number, 'change')} {'waits' if number == 1 else 'wait'} for your approval"
+    title = f"{count(number, 'change')} {'waits' if number == 1 else 'wait'} for your approval"
     facts = [
         ("Respond until", describe.deadline(approval)),
         ("All together", describe.total(lines)),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from optimizer.report.style import BASE_STYLE as BASE_STYLE
     from optimizer.report.summary import Line as Line, line as line
     from optimizer.report.text import (
+        count as count,
         last_message as last_message,
         reason as reason,
         saves_or_costs as saves_or_costs,
@@ -45,6 +46,7 @@ else:
                 "line",
             ),
             "text": (
+                "count",
                 "last_message",
                 "reason",
                 "saves_or_costs",

@@ -183,8 +183,6 @@ def _environment() -> Environment:
         "short": lambda target: target.rsplit(":function:", 1)[-1],
         "by_hour": lambda timetable: Timetable.from_document(timetable).words(),
         "dollars": text.dollars,
-        "exactly": text.exactly,
-        "savings": text.saves_or_costs,
         "tone": lambda status: _TONES.get(status, "soft"),
         "status": text.status_words,
         "words": _words,

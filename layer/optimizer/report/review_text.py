@@ -4,12 +4,14 @@ from datetime import datetime
 
 from optimizer.core import Interval
 from optimizer.report.review import Review
-from optimizer.report.text import exactly, saves_or_costs, wrap
+from optimizer.report.text import count, dollars, wrap
 
 
 def subject(made: Review) -> str:
     """Return one ASCII line under 100 characters."""
-    return f"Optimizer: review of {made.since:%Y-%m-%d} to {made.until:%Y-%m-%d}, {len(made.advice)} suggestions"
+    return (
+        f"Optimizer: review of {made.since:%Y-%m-%d} to {made.until:%Y-%m-%d}, {count(len(made.advice), 'suggestion')}"
+    )
 
 
 def body(made: Review, url: str = "", ends: datetime | None = None) -> str:
@@ -31,12 +33,12 @@ def body(made: Review, url: str = "", ends: datetime | None = None) -> str:
         parts.append("There are too few weeks of history for a forecast of the next quarter.")
     if made.proved.measured:
         parts.append(
-            f"Verified, of {made.proved.measured} changes: "
-            f"{saves_or_costs(exactly(made.proved.measured_usd_month))} a month "
-            f"(estimate: {saves_or_costs(exactly(made.proved.claimed_usd_month))})."
+            f"Verified savings of {count(made.proved.measured, 'change')}: "
+            f"{dollars(-made.proved.measured_usd_month)} a month "
+            f"(estimated: {dollars(-made.proved.claimed_usd_month)})."
         )
     if url and ends:
-        parts += ["", f"With pictures, until {ends:%Y-%m-%d %H:%M} UTC for whoever has this link:", url]
+        parts += ["", f"Page with charts, until {ends:%Y-%m-%d %H:%M} UTC for everybody who has this link:", url]
     parts += ["", f"Suggestions: {len(made.advice)}", *(f"- {line}" for line in made.advice)]
     parts += ["", "Proposals by tuner:"]
     parts += [

@@ -28,14 +28,14 @@ def subject(report: Report) -> str:
     counts = [
         (len(report.changed), "applied"),
         (len(report.taken_back), "rolled back"),
-        (len(report.waiting), "waiting for approval"),
+        (len(report.waiting), "to approve"),
         (len(report.recommended), "recommended"),
         (len(report.refused), "blocked"),
         (len(report.failed), "failed"),
         (len(report.unfinished), "unfinished"),
     ]
     summary = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to change"
-    return _ascii(f"Optimizer: {summary} ({report.targets} functions checked)")
+    return _ascii(f"Optimizer: {summary} ({count(report.targets, 'function')} checked)")
 
 
 def change_subject(shown: Line) -> str:
@@ -45,29 +45,29 @@ def change_subject(shown: Line) -> str:
 
 def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
     """Return the text of the mail about a run. `url` leads to its report, which can be read until `ends`."""
+    proved = report.proved
     parts = [
         f"Run {report.run_id}, {report.started_at:%Y-%m-%d %H:%M} to {report.finished_at:%H:%M} UTC.",
-        f"{report.targets} functions checked; no change needed or possible in {len(report.left_alone)} cases.",
+        f"{count(report.targets, 'function')} checked; no change needed or possible in "
+        f"{count(len(report.left_alone), 'case')}.",
     ]
     if report.changed:
         parts.append(
-            f"Estimated, of the changes applied in this run: {saves_or_costs(report.expected_usd_month)} a month"
+            f"Estimated savings of the changes applied in this run: {saved(report.expected_usd_month)} a month"
             f"{_cold_starts(report.expected_cold_starts_month)}."
         )
-    if report.proved.measured:
-        proved = report.proved
+    if proved.measured:
         parts.append(
-            f"Verified, of {proved.measured} change{'' if proved.measured == 1 else 's'} whose observation ended in "
-            f"the last {proved.days} days: {saves_or_costs(exactly(proved.measured_usd_month))} a month "
-            f"(estimate: {saves_or_costs(exactly(proved.claimed_usd_month))})."
+            f"Verified savings of {count(proved.measured, 'change')} whose observation ended in the last {proved.days} "
+            f"days: {dollars(-proved.measured_usd_month)} a month (estimated: {dollars(-proved.claimed_usd_month)})."
         )
     if report.recommended:
-        parts.append(f"Potential, of the recommended changes: {saves_or_costs(report.possible_usd_month)} a month.")
+        parts.append(f"Potential savings of the recommended changes: {saved(report.possible_usd_month)} a month.")
     if report.without_metrics:
         parts.append(f"No metrics at all (never called, or not for weeks): {_names(report.without_metrics)}.")
     parts += report.notes
     if url and ends:
-        parts += ["", f"With pictures, until {ends:%Y-%m-%d %H:%M} UTC for whoever has this link:", url]
+        parts += ["", f"Report with charts, until {ends:%Y-%m-%d %H:%M} UTC for everybody who has this link:", url]
     parts += _section("Applied, now under observation", report.changed)
     parts += _section("Rolled back", report.taken_back)
     parts += _section("Failed", report.failed)
@@ -93,12 +93,16 @@ def change_body(shown: Line) -> str:
 
 
 def saves_or_costs(bill: Interval) -> str:
-    """Return what a change of the bill saves or costs: `saves $3.20 ($2.30 to $4.10)`, `costs $0.06`."""
-    saves = bill.estimate <= 0
-    sign = -1 if saves else 1
-    amount, ends = dollars(sign * bill.estimate), sorted((sign * bill.low, sign * bill.high))
-    interval = "" if bill.low == bill.high else f" ({dollars(ends[0])} to {dollars(ends[1])})"
-    return f"{'saves' if saves else 'costs'} {amount}{interval}"
+    """Return what a change of the bill means: `saves $3.20 ($2.30 to $4.10)`, or `costs $0.06`."""
+    if bill.estimate <= 0:
+        return f"saves {saved(bill)}"
+    return f"costs {saved(Interval(-bill.estimate, -bill.high, -bill.low))}"
+
+
+def saved(bill: Interval) -> str:
+    """Return the savings of a change of the bill, `$3.20 ($2.30 to $4.10)`; they are negative if the bill rises."""
+    interval = "" if bill.low == bill.high else f" ({dollars(-bill.high)} to {dollars(-bill.low)})"
+    return f"{dollars(-bill.estimate)}{interval}"
 
 
 def dollars(amount: float) -> str:
@@ -106,9 +110,9 @@ def dollars(amount: float) -> str:
     return f"{'-' if round(amount, 2) < 0 else ''}${abs(amount):,.2f}"
 
 
-def exactly(usd: float) -> Interval:
-    """Return an amount that is known as an interval without width."""
-    return Interval(usd, usd, usd)
+def count(number: int, word: str) -> str:
+    """Return `1 change` or `2 changes`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def status_words(status: str) -> str:
@@ -142,7 +146,7 @@ def _cut(lines: list[str]) -> list[str]:
 
 def _item(shown: Line) -> str:
     parts = [f"{shown.target}: {shown.what}"]
-    parts += [capitalized(f"{saves_or_costs(shown.usd_month)} a month")] if shown.usd_month else []
+    parts += [f"Estimate: {saves_or_costs(shown.usd_month)} a month"] if shown.usd_month else []
     parts += [reason(shown), capitalized(last_message(shown))]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
     return f"- {' '.join(sentence(part) for part in parts if part)}{rule}"

@@ -328,7 +328,7 @@ def test_a_run_without_proposals_is_checked_and_reported(account: Account) -> No
     assert (answer["automatic"], answer["ask"], answer["recommended"], answer["refused"]) == ([], [], 0, 0)
     account.call("publish_results")
     (message,) = account.messages()
-    assert message["Subject"] == "Optimizer: nothing to change (1 functions checked)"
+    assert message["Subject"] == "Optimizer: nothing to change (1 function checked)"
 
 
 def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: Account) -> None:

@@ -123,11 +123,11 @@ def test_page_escapes_names_and_reasons() -> None:
 def test_mail_and_page_show_the_same_amounts() -> None:
     report = samples.report()
     mail, page = " ".join(text.body(report).split()), " ".join(" ".join(read(PAGES["index"][0]).said).split())
-    assert "the changes applied in this run: saves $14.31 ($8.05 to $19.20) a month" in mail
-    assert "the changes applied in this run $14.31 a month, $8.05 to $19.20" in page
-    assert "the recommended changes: costs $0.06 ($0.05 to $0.08) a month" in mail
-    assert "the recommended changes -$0.06 a month, -$0.08 to -$0.05" in page
-    assert "costs $0.98 a month (estimate: saves $17.51)" in mail
+    assert "Estimated savings of the changes applied in this run: $14.31 ($8.05 to $19.20) a month" in mail
+    assert "estimated savings of the changes applied in this run $14.31 a month, $8.05 to $19.20" in page
+    assert "Potential savings of the recommended changes: -$0.06 (-$0.08 to -$0.05) a month" in mail
+    assert "potential savings of the recommended changes -$0.06 a month, -$0.08 to -$0.05" in page
+    assert "days: -$0.98 a month (estimated: $17.51)" in mail
     assert "-$0.98 a month; $17.51 were estimated for them" in page
     assert (report.expected_usd_month.low, report.expected_usd_month.high) == (-19.2, -8.05)
     assert (report.possible_usd_month.low, report.possible_usd_month.high) == (0.05, 0.08)

@@ -45,8 +45,8 @@ def test_mail_shows_the_sums_of_the_report() -> None:
     found = report(stored(Status.WATCHING, "a"), stored(Status.KEPT, "b"), stored(Status.RECOMMENDED, "c", -7.0))
     assert found.expected_usd_month == Interval(-6, -8, -4)
     body = " ".join(text.body(found).split())
-    assert "saves $6.00 ($4.00 to $8.00) a month" in body
-    assert "saves $7.00 ($6.00 to $8.00) a month" in body
+    assert "applied in this run: $6.00 ($4.00 to $8.00) a month" in body
+    assert "recommended changes: $7.00 ($6.00 to $8.00) a month" in body
 
 
 def test_blocked_change_names_its_rule() -> None:
