@@ -45,7 +45,8 @@ def until_settled(step: Callable[[], PublishOutcome]) -> PublishOutcome:
     raise AssertionError("it stays on its way")
 
 
-def test_a_document_is_in_force_once_and_rolled_back_at_once(place: tuple[Any, AppConfigProfile]) -> None:
+def test_app_config_deploys_a_document_once_and_rolls_it_back(place: tuple[Any, AppConfigProfile]) -> None:
+    """A repeated call deploys nothing, and a rollback restores the state before at once."""
     client, ids = place
     publisher = AppConfig(client, ids)
     assert publisher.read().revision == 0
@@ -60,7 +61,7 @@ def test_a_document_is_in_force_once_and_rolled_back_at_once(place: tuple[Any, A
     assert publisher.read().revision == 0
 
 
-def test_what_somebody_else_deployed_stays(place: tuple[Any, AppConfigProfile]) -> None:
+def test_app_config_keeps_what_somebody_else_deployed(place: tuple[Any, AppConfigProfile]) -> None:
     client, ids = place
     publisher, others = AppConfig(client, ids), AppConfig(client, ids)
     assert until_settled(lambda: others.publish(document(1, 77), 0)) is PublishOutcome.DONE
@@ -69,7 +70,7 @@ def test_what_somebody_else_deployed_stays(place: tuple[Any, AppConfigProfile]) 
     assert publisher.roll_back(document(2, 30), 0) is PublishOutcome.LOST
 
 
-def test_while_another_deployment_goes_on_ours_waits(place: tuple[Any, AppConfigProfile]) -> None:
+def test_app_config_waits_for_another_deployment(place: tuple[Any, AppConfigProfile]) -> None:
     client, ids = place
     other = client.create_configuration_profile(ApplicationId=ids.application, Name="other", LocationUri="hosted")["Id"]
     profile = AppConfigProfile(ids.application, ids.environment, other, ids.strategy)
@@ -98,9 +99,10 @@ class Data:
         return {"NextPollConfigurationToken": ConfigurationToken + "+", "Configuration": io.BytesIO(answer)}
 
 
-def test_the_client_reads_what_is_deployed_and_keeps_it_when_nothing_is_new_or_it_fails(
+def test_client_keeps_the_last_good_document_of_app_config(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """The client reads what is deployed, and keeps it when nothing is new or the call fails."""
     from botocore.exceptions import ClientError
 
     failed = ClientError({"Error": {"Code": "BadRequestException", "Message": "token"}}, "GetLatestConfiguration")

@@ -42,7 +42,7 @@ def fill(client) -> None:
         pipeline.execute()
 
 
-def test_what_is_in_the_server_is_what_the_probe_says(cache):
+def test_probe_reports_what_the_server_holds(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
         found = probe_cache(Endpoint(cache.url), FAST)
@@ -61,7 +61,7 @@ def test_what_is_in_the_server_is_what_the_probe_says(cache):
         assert sum(keys for _, keys in price.ttl_histogram) == price.keys
 
 
-def test_of_a_large_server_a_sample_is_read_and_scaled(cache):
+def test_probe_scales_a_sample_of_a_large_server(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
     found = probe_cache(Endpoint(cache.url), ProbeLimits(keys=1000, duty=1.0, second_look_s=0.0, most_slower=1e9))
@@ -72,7 +72,7 @@ def test_of_a_large_server_a_sample_is_read_and_scaled(cache):
     assert sum(space.keys for space in found.namespaces.values()) == pytest.approx(4000, abs=80)
 
 
-def test_nothing_is_asked_for_but_what_is_harmless_and_nothing_is_changed(cache):
+def test_probe_sends_harmless_commands_and_changes_nothing(cache):
     with contextlib.closing(cache.client()) as client:
         client.set("big:1", "x" * 2_000_000)
         client.set("price:1", "x", ex=100)
@@ -94,7 +94,8 @@ def test_nothing_is_asked_for_but_what_is_harmless_and_nothing_is_changed(cache)
         assert client.object("idletime", "price:1") >= 1
 
 
-def test_under_an_lfu_policy_the_counter_is_read_instead_of_the_idle_time(cache):
+def test_probe_reads_the_counter_under_an_lfu_policy(cache):
+    """Without an idle time under LFU, the access counter takes its place."""
     with contextlib.closing(cache.client()) as client:
         client.config_set("maxmemory-policy", "allkeys-lfu")
         fill(client)
@@ -108,7 +109,7 @@ def test_under_an_lfu_policy_the_counter_is_read_instead_of_the_idle_time(cache)
     assert session.access_counter.most <= 5
 
 
-def test_reads_that_prolong_entries_are_told_from_reads_that_do_not(cache):
+def test_probe_recognizes_reads_that_prolong_entries(cache):
     with contextlib.closing(cache.client()) as client:
         for i, name in itertools.product(range(30), ("fixed", "sliding", "unread")):
             client.set(f"{name}:{i}", "x", ex=1000)
@@ -136,7 +137,7 @@ def test_reads_that_prolong_entries_are_told_from_reads_that_do_not(cache):
     }
 
 
-def test_a_command_that_the_user_may_not_use_leaves_its_figures_out(cache):
+def test_probe_leaves_out_figures_of_forbidden_commands(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
         client.acl_setuser(
@@ -154,14 +155,14 @@ def test_a_command_that_the_user_may_not_use_leaves_its_figures_out(cache):
         probe_cache(Endpoint(f"redis://looker:wrong@{HOST}:{cache.port}/0"), FAST)
 
 
-def test_a_user_who_may_not_scan_is_told_so(cache):
+def test_probe_names_the_missing_permission_to_scan(cache):
     with contextlib.closing(cache.client()) as client:
         client.acl_setuser("narrow", enabled=True, nopass=True, keys=["*"], commands=["+info", "+dbsize", "+ping"])
     with pytest.raises(LoginRefused, match="scan"):
         probe_cache(Endpoint(f"redis://narrow:x@{HOST}:{cache.port}/0"), FAST)
 
 
-def test_the_probe_works_no_longer_than_its_share_of_the_time(cache):
+def test_probe_keeps_to_its_share_of_the_time(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
     # Without the pause before the second look, so that a slow machine has the time for what is looked at here.
@@ -171,7 +172,7 @@ def test_the_probe_works_no_longer_than_its_share_of_the_time(cache):
     assert node.took_s < 9
 
 
-def test_a_server_that_becomes_twice_as_slow_ends_the_probe():
+def test_probe_stops_when_the_server_is_twice_as_slow():
     with valkey.start() as server, contextlib.closing(server.client()) as client:
         fill(client)
         reads, stop = threading.Event(), threading.Event()
@@ -200,7 +201,7 @@ def test_a_server_that_becomes_twice_as_slow_ends_the_probe():
         assert 0 < node.keys_seen < 4000
 
 
-def test_where_a_replica_is_named_the_primary_is_not_asked(server):
+def test_probe_of_a_named_replica_spares_the_primary(server):
     primary = server(redis_debian.REDIS_7)
     with (
         contextlib.closing(primary.client()) as client,
@@ -220,7 +221,7 @@ def test_where_a_replica_is_named_the_primary_is_not_asked(server):
 
 
 @pytest.mark.parametrize("password", [None, "geheim"])
-def test_of_a_cluster_every_shard_is_read(password):
+def test_probe_of_a_cluster_reads_every_shard(password):
     with CacheCluster(valkey.program(), primaries=3, password=password) as cluster:
         with contextlib.closing(redis.RedisCluster.from_url(cluster.url, socket_timeout=5)) as client:
             for i in range(600):
@@ -232,7 +233,7 @@ def test_of_a_cluster_every_shard_is_read(password):
     assert all(node.keys_seen > 100 for node in found.nodes)
 
 
-def test_of_a_cluster_the_replicas_are_read_where_there_are_any():
+def test_probe_of_a_cluster_prefers_replicas():
     with CacheCluster(valkey.program(), primaries=3, replicas=1) as cluster:
         with contextlib.closing(redis.RedisCluster.from_url(cluster.url, socket_timeout=5)) as client:
             for i in range(300):
@@ -256,7 +257,7 @@ def readable(folder: Path) -> Path:
     return folder
 
 
-def test_with_tls_a_server_is_read_if_its_certificate_is_trusted(server, tmp_path_factory):
+def test_probe_over_tls_needs_a_trusted_certificate(server, tmp_path_factory):
     server(redis_debian.REDIS_7)
     folder = readable(tmp_path_factory.mktemp("tls"))
     files = certificates.make(folder)
@@ -269,7 +270,7 @@ def test_with_tls_a_server_is_read_if_its_certificate_is_trusted(server, tmp_pat
             probe_cache(Endpoint(running.url), FAST)
 
 
-def test_an_iam_user_logs_in_with_a_new_token_for_each_connection(server, tmp_path_factory):
+def test_probe_signs_a_new_iam_token_for_each_connection(server, tmp_path_factory):
     server(redis_debian.REDIS_7)
     folder = readable(tmp_path_factory.mktemp("iam"))
     files = certificates.make(folder)
@@ -294,7 +295,8 @@ def test_an_iam_user_logs_in_with_a_new_token_for_each_connection(server, tmp_pa
         Endpoint("redis://cache.example", login=login)
 
 
-def test_who_cannot_answer_is_named_with_the_reason_and_without_the_password():
+def test_probe_names_a_silent_server_without_its_password():
+    """The error names the server and the reason."""
     with pytest.raises(CacheUnreachable, match=HOST) as refused:
         probe_cache(Endpoint(f"redis://:geheim@{HOST}:{free_port()}/0"))
     assert "geheim" not in str(refused.value)

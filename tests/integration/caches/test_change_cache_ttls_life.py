@@ -180,7 +180,8 @@ def in_force(world: World) -> Any:
     return world.ssm.live["ttl_s"]
 
 
-def test_what_goes_well_is_kept_and_the_target_left_alone_for_a_while() -> None:
+def test_ttl_change_without_problems_is_kept() -> None:
+    """The cache then has a cool-down."""
     world = a_world()
     assert world.until_final() == "kept"
     assert world.ssm.live == {
@@ -193,7 +194,8 @@ def test_what_goes_well_is_kept_and_the_target_left_alone_for_a_while() -> None:
     assert "price: 80.0% of 1000 reads hit, 70.0% before" in world.message
 
 
-def test_the_watch_is_at_least_twice_the_longest_ttl_and_skips_the_time_of_old_entries() -> None:
+def test_ttl_observation_lasts_twice_the_longest_ttl() -> None:
+    """Reads while old entries may live do not count."""
     world = a_world()
     answer = world.life().apply(world.change.id, NOW)
     assert answer["wait_s"] >= 600
@@ -208,7 +210,7 @@ def test_the_watch_is_at_least_twice_the_longest_ttl_and_skips_the_time_of_old_e
     assert long.life().apply(long.change.id, NOW)["wait_s"] >= 2 * 7200
 
 
-def test_the_first_document_is_made_and_taken_back_as_a_newer_version() -> None:
+def test_first_ttl_document_is_rolled_back_as_a_newer_version() -> None:
     world = a_world(new=True, worse=True)
     assert world.until_final() == "reverted"
     assert (world.ssm.live["version"], in_force(world)) == (2, BEFORE)
@@ -226,7 +228,8 @@ def test_the_first_document_is_made_and_taken_back_as_a_newer_version() -> None:
         ([{**metrics("price"), "LoadTime": None}, metrics("stock")], "is no longer reported"),
     ],
 )
-def test_what_did_worse_or_is_not_reported_is_taken_back_and_not_tried_again(records: list[Any], says: str) -> None:
+def test_ttl_change_that_does_worse_is_rolled_back(records: list[Any], says: str) -> None:
+    """Missing reports count as worse, and the TTL is not tried again soon."""
     world = a_world()
     world.records = records
     assert world.until_final() == "reverted"
@@ -237,7 +240,7 @@ def test_what_did_worse_or_is_not_reported_is_taken_back_and_not_tried_again(rec
     assert says in "; ".join(stored.progress["unhealthy"].values())
 
 
-def test_a_shorter_ttl_may_cost_the_hits_that_were_predicted_and_no_more() -> None:
+def test_shorter_ttl_may_cost_only_the_predicted_hits() -> None:
     numbers = {"hit_ratio_before": 0.7, "hit_ratio_after": 0.5, "measured_hit_ratio": 0.72, "miss_ms_per_read": 12.0}
     for ratio, outcome in ((0.5, "kept"), (0.42, "reverted")):
         world = a_world(namespaces={"stock": numbers})
@@ -255,9 +258,8 @@ def test_a_shorter_ttl_may_cost_the_hits_that_were_predicted_and_no_more() -> No
         (CacheFailed("down"), ServerUse(5, 10**6), "refused"),
     ],
 )
-def test_evictions_memory_and_a_server_that_cannot_be_looked_at_are_held_against_a_change(
-    then: Any, now: Any, outcome: str
-) -> None:
+def test_server_problems_count_against_a_ttl_change(then: Any, now: Any, outcome: str) -> None:
+    """Evictions, memory and an unreadable server are such problems."""
     world = a_world(server={"evicted_per_s": 0.0, "used_bytes": 10**6, "max_bytes": 10**9})
     world.server = then
     world.life().apply(world.change.id, NOW)
@@ -266,21 +268,21 @@ def test_evictions_memory_and_a_server_that_cannot_be_looked_at_are_held_against
     assert in_force(world) == (AFTER if outcome == "kept" else BEFORE)
 
 
-def test_another_version_in_force_than_planned_makes_a_change_stale() -> None:
+def test_ttl_change_of_another_version_is_outdated() -> None:
     world = a_world()
     world.ssm.publish(7, {**BEFORE, "price": 90.0})
     assert world.until_final() == "stale"
     assert in_force(world)["price"] == 90.0
 
 
-def test_a_guardrail_that_does_not_hold_on_the_live_state_refuses() -> None:
+def test_ttl_change_is_blocked_by_a_guardrail_on_live_state() -> None:
     world = a_world()
     world.refusal = Refusal("run.freeze", "year end")
     assert world.until_final() == "refused"
     assert in_force(world) == BEFORE
 
 
-def test_what_somebody_else_published_while_it_was_watched_stays() -> None:
+def test_ttls_of_somebody_else_stay_during_an_observation() -> None:
     world = a_world()
     world.life().apply(world.change.id, NOW)
     world.ssm.publish(8, {"price": 77.0})
@@ -293,7 +295,8 @@ CALLS = 30
 
 @pytest.mark.parametrize("worse", [False, True])
 @pytest.mark.parametrize("call", range(1, CALLS))
-def test_what_somebody_else_publishes_between_any_two_calls_is_in_force_at_the_end(call: int, worse: bool) -> None:
+def test_ttls_of_somebody_else_are_in_force_at_the_end(call: int, worse: bool) -> None:
+    """Somebody else publishes between any two calls of the change."""
     world = a_world(worse=worse)
     theirs = {"price": 42.0, "stock": 30.0}
 

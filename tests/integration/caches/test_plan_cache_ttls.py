@@ -60,7 +60,7 @@ def proposals(s3: Any) -> dict[str, Any]:
     return dict(json.loads(body))
 
 
-def test_from_the_log_to_a_published_parameter_and_back(world: Any) -> None:
+def test_handlers_publish_ttls_from_the_log_and_roll_back(world: Any) -> None:
     log()
     planned = load_handler("plan_cache_ttls").handler(event("plan_cache_ttls"), None)
     assert {k: planned[k] for k in ("outcome", "changes", "failed")} == {
@@ -90,23 +90,24 @@ def test_from_the_log_to_a_published_parameter_and_back(world: Any) -> None:
     assert list(taken_back) == [f"price={change.after['ttl_s']['price']:g}"]
 
 
-def test_a_log_group_that_is_not_there_is_reported_and_nothing_is_changed(world: Any) -> None:
+def test_plan_reports_a_missing_log_group(world: Any) -> None:
+    """Nothing changes then."""
     assert load_handler("plan_cache_ttls").handler(event("plan_cache_ttls"), None)["failed"] == 1
     assert "could not be read: ResourceNotFoundException" in proposals(world)["failed"]["cache/shop"]
 
 
-def test_what_is_published_and_no_ttl_document_is_reported(world: Any) -> None:
+def test_plan_reports_a_published_text_that_is_no_document(world: Any) -> None:
     boto3.client("ssm").put_parameter(Name=NAME, Value="60", Type="String")
     load_handler("plan_cache_ttls").handler(event("plan_cache_ttls"), None)
     assert "the published document is not a TTL document" in proposals(world)["failed"]["cache/shop"]
 
 
-def test_zero_megabytes_of_records_means_that_none_are_read(world: Any) -> None:
+def test_plan_reads_no_records_with_a_limit_of_zero_mb(world: Any) -> None:
     put(Policy(cache_ttls=CacheTtls(caches=(CACHE,), max_log_mb=0)))
     load_handler("plan_cache_ttls").handler(event("plan_cache_ttls"), None)
     assert "max_log_mb is 0" in proposals(world)["failed"]["cache/shop"]
 
 
-def test_a_cache_that_the_policy_does_not_name_is_a_failure(world: Any) -> None:  # noqa: ARG001 - sets AWS up
+def test_plan_fails_for_a_cache_outside_the_policy(world: Any) -> None:  # noqa: ARG001 - sets AWS up
     with pytest.raises(LookupError, match="no cache other, only"):
         load_handler("plan_cache_ttls").handler(event("plan_cache_ttls", target="other"), None)

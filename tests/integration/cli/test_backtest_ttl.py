@@ -31,7 +31,7 @@ def run(*arguments: str) -> Any:
     return done.output
 
 
-def test_what_is_predicted_from_the_first_half_comes_in_the_second(trace: Path) -> None:
+def test_second_half_confirms_the_prediction_of_the_first(trace: Path) -> None:
     found = json.loads(run("--trace", str(trace), "--json"))
     rows = {row["namespace"]: row for row in found["caches"]["reads.csv.gz"]}
     price = rows["price"]
@@ -43,14 +43,14 @@ def test_what_is_predicted_from_the_first_half_comes_in_the_second(trace: Path) 
     assert rows["page"]["reachable_hit_ratio"] < 0.3
 
 
-def test_a_small_budget_is_kept_in_time_that_was_not_seen(trace: Path) -> None:
+def test_small_budget_holds_in_the_second_half(trace: Path) -> None:
     budget = 0.1
     found = json.loads(run("--trace", str(trace), "--memory-mb", str(budget), "--json"))
     used = sum(row["after"]["memory_bytes"] for row in found["caches"]["reads.csv.gz"])
     assert used <= 1.1 * budget * 1024 * 1024
 
 
-def test_the_table_says_what_it_comes_to(trace: Path) -> None:
+def test_table_ends_with_the_total(trace: Path) -> None:
     assert "In all" in run("--trace", str(trace))
 
 
@@ -62,7 +62,7 @@ def test_the_table_says_what_it_comes_to(trace: Path) -> None:
         (["--trace", __file__, "--ttl", "9000"], "lies outside"),
     ],
 )
-def test_what_cannot_be_used_is_explained(arguments: list[str], says: str) -> None:
+def test_backtest_ttl_explains_unusable_input(arguments: list[str], says: str) -> None:
     done = CliRunner().invoke(main, ["backtest", "ttl", *arguments])
     assert done.exit_code != 0
     assert says in " ".join(done.output.replace("│", " ").split())

@@ -27,14 +27,14 @@ def inspect(*arguments, **environment):
     return CliRunner().invoke(main, ["inspect", "cache", *arguments], env={"COLUMNS": "200", **environment})
 
 
-def test_people_get_tables_of_servers_and_namespaces_and_the_advice(url):
+def test_inspect_cache_prints_tables_and_advice(url):
     shown = inspect("--url", url, "--duty", "0.1")
     assert shown.exit_code == 0, shown.output
     for said in ("price", "[stock]", "noeviction", "all keys", "costly [stock]: about 200 keys (100.0%"):
         assert said in shown.output
 
 
-def test_programs_get_one_document(url):
+def test_inspect_cache_prints_one_json_document(url):
     shown = inspect("--json", "--duty", "0.1", "--namespace", "p=pri", OPTIMIZER_CACHE_URL=url)
     document = json.loads(shown.stdout)
     assert document["complete"]
@@ -53,7 +53,8 @@ def test_programs_get_one_document(url):
         ((), 2, "--url"),
     ],
 )
-def test_what_cannot_work_is_said_in_one_line_without_the_password(arguments, code, said):
+def test_inspect_cache_explains_bad_input_in_one_line(arguments, code, said):
+    """The line does not contain the password."""
     shown = inspect(
         *(argument.replace("PORT", str(free_port())) for argument in arguments),
         AWS_ACCESS_KEY_ID="AKID",
@@ -67,13 +68,13 @@ def test_what_cannot_work_is_said_in_one_line_without_the_password(arguments, co
         assert len(shown.output.splitlines()) == 1
 
 
-def test_an_error_is_json_too(url):
+def test_inspect_cache_prints_errors_as_json(url):
     shown = inspect("--json", "--url", url.replace("redis://", "redis://nobody:x@"))
     assert shown.exit_code == 1
     assert "refuses the log-in" in json.loads(shown.stdout)["error"]
 
 
-def test_a_cache_that_became_slower_ends_with_a_code_of_its_own(monkeypatch):
+def test_inspect_cache_exits_with_3_for_a_slower_cache(monkeypatch):
     node = NodeProbe("cache:6379", parse_info({"role": "master"}), 7, Stopped.SLOWER, 0.2, 0.5, 50.0, 5.0)
     monkeypatch.setattr(inspect_cache, "probe_cache", lambda *_: ProbeResult((node,), {}, ()))
     shown = inspect("--url", "redis://cache")

@@ -42,13 +42,14 @@ class Origin:
 
 
 @pytest.mark.parametrize("value", [None, 0, "", "text", [1, {"a": None}], 1.5])
-def test_a_value_is_loaded_once_and_read_from_the_cache_as_it_was(url, value):
+def test_read_loads_a_value_once_and_returns_it_unchanged(url, value):
     origin = Origin(value)
     assert [cache(url).read("price", "a", origin) for _ in range(3)] == [value] * 3
     assert origin.loads == 1
 
 
-def test_the_published_ttl_is_what_the_server_counts_down_within_the_bounds(url):
+def test_server_counts_down_the_published_ttl(url):
+    """The bounds compiled in limit it."""
     for version, ttl_s, longest in ((1, 20, 20_000), (2, 9999, 300_000), (3, 0.001, 1000)):
         document = json.dumps({"version": version, "ttl_s": {"price": ttl_s}})
         used = cache(url, fetch=lambda document=document: document)
@@ -68,14 +69,14 @@ def test_every_entry_has_a_ttl(url):
     assert all(client.ttl(name) > 0 for name in entries)
 
 
-def test_what_was_written_is_read_without_a_load(url):
+def test_read_after_write_needs_no_load(url):
     stored, origin = [], Origin()
     cache(url).write("price", "a", 7, stored.append)
     assert cache(url).read("price", "a", origin) == 7
     assert (stored, origin.loads) == ([7], 0)
 
 
-def test_a_write_that_the_origin_refuses_leaves_the_cache_as_it_was(url):
+def test_write_that_the_origin_rejects_leaves_the_cache(url):
     used = cache(url)
     used.read("price", "a", Origin("old"))
 
@@ -87,14 +88,14 @@ def test_a_write_that_the_origin_refuses_leaves_the_cache_as_it_was(url):
     assert used.read("price", "a", Origin()) == "old"
 
 
-def test_what_was_forgotten_is_loaded_again(url):
+def test_read_after_forget_loads_again(url):
     used = cache(url)
     used.read("price", "a", Origin("old"))
     assert used.forget("price", "a")
     assert cache(url).read("price", "a", Origin("new")) == "new"
 
 
-def test_a_forgotten_namespace_is_loaded_again_by_every_process_within_a_second(url):
+def test_forget_all_reaches_every_process_within_a_second(url):
     one, other = cache(url), cache(url)
     one.read("price", "a", Origin("old"))
     other.read("price", "a", Origin("old"))
@@ -104,7 +105,7 @@ def test_a_forgotten_namespace_is_loaded_again_by_every_process_within_a_second(
     assert other.read("price", "a", Origin("newer")) == "new"
 
 
-def test_a_value_loaded_before_a_namespace_was_forgotten_does_not_enter_its_new_version(url):
+def test_forget_all_keeps_out_values_loaded_before(url):
     one, other = cache(url), cache(url)
 
     def slow():
@@ -115,13 +116,13 @@ def test_a_value_loaded_before_a_namespace_was_forgotten_does_not_enter_its_new_
     assert other.read("price", "a", Origin("new")) == "new"
 
 
-def test_a_lost_version_brings_no_older_entry_back(url):
+def test_lost_version_brings_no_older_entry_back(url):
     cache(url).read("price", "a", Origin("old"))
     redis.Redis.from_url(url).delete("oc:price:version")
     assert cache(url).read("price", "a", Origin("new")) == "new"
 
 
-def test_a_value_of_another_writer_counts_as_a_miss(url):
+def test_value_of_another_writer_counts_as_a_miss(url):
     used = cache(url)
     used.read("price", "a", Origin("old"))
     client = redis.Redis.from_url(url)
@@ -131,7 +132,7 @@ def test_a_value_of_another_writer_counts_as_a_miss(url):
         assert used.read("price", "a", Origin("new")) == "new"
 
 
-def test_the_process_keeps_a_value_no_longer_than_its_bound(url):
+def test_process_keeps_a_value_no_longer_than_its_bound(url):
     used = cache(url, local_age_s=0.2)
     used.read("price", "a", Origin("old"))
     redis.Redis.from_url(url).flushall()
@@ -140,7 +141,8 @@ def test_the_process_keeps_a_value_no_longer_than_its_bound(url):
     assert used.read("price", "a", Origin("new")) == "new"
 
 
-def test_what_was_hit_and_missed_is_reported_once_with_the_version_in_force(url):
+def test_flush_reports_hits_and_misses_once(url):
+    """The report names the version of the TTLs in force."""
     used = cache(url, fetch=lambda: json.dumps({"version": 9, "ttl_s": {}}))
     for key in "aabac":
         used.read("price", key, Origin())
@@ -150,7 +152,7 @@ def test_what_was_hit_and_missed_is_reported_once_with_the_version_in_force(url)
     assert used.flush(0) == []
 
 
-def test_a_client_without_a_timeout_is_refused():
+def test_cache_rejects_a_client_without_a_timeout():
     with pytest.raises(NoTimeout):
         Cache(redis.Redis(socket_timeout=None), {"price": Namespace(BOUNDS)})
 
@@ -223,7 +225,8 @@ def answering(reply):
     ],
     ids=["silent", "resets", "loading", "read-only", "moved", "garbage", "half a reply"],
 )
-def test_a_failing_cache_costs_at_most_the_timeout_and_never_the_answer(behave):
+def test_failing_cache_costs_at_most_the_timeout(behave):
+    """The answer still arrives, from the origin."""
     with closing(Broken(behave)) as broken:
         used = cache(broken.url)
         for _ in range(3):
@@ -233,7 +236,7 @@ def test_a_failing_cache_costs_at_most_the_timeout_and_never_the_answer(behave):
         assert json.loads(used.flush(0)[0])["CacheFailures"] >= 1
 
 
-def test_a_cache_that_answers_slowly_every_time_delays_no_call_by_more_than_the_timeout():
+def test_slow_cache_delays_no_call_beyond_the_timeout():
     with closing(Broken(slow)) as broken:
         used = cache(broken.url)
         for _ in range(5):
@@ -243,7 +246,7 @@ def test_a_cache_that_answers_slowly_every_time_delays_no_call_by_more_than_the_
             time.sleep(0.3)
 
 
-def test_a_cache_that_is_down_is_left_alone_for_a_while_and_then_used_again():
+def test_cache_that_was_down_is_used_again_after_a_pause():
     with valkey.start() as running:
         used = cache(running.url)
         used.read("price", "a", Origin("first"))
@@ -256,7 +259,7 @@ def test_a_cache_that_is_down_is_left_alone_for_a_while_and_then_used_again():
         assert used.read("price", "a", Origin("fourth")) == "third"
 
 
-def test_a_full_cache_answers_from_the_origin(url):
+def test_read_from_a_full_cache_uses_the_origin(url):
     client = redis.Redis.from_url(url)
     used = cache(url)
     used.read("price", "a", Origin("old"))
@@ -269,7 +272,7 @@ def test_a_full_cache_answers_from_the_origin(url):
         client.config_set("maxmemory", 0)
 
 
-def test_an_error_of_the_origin_reaches_the_caller(url):
+def test_error_of_the_origin_reaches_the_caller(url):
     def fail():
         raise LookupError("no such product")
 
@@ -277,7 +280,7 @@ def test_an_error_of_the_origin_reaches_the_caller(url):
         cache(url).read("price", "a", fail)
 
 
-def test_one_of_many_readers_computes_a_hot_value_before_it_expires(url):
+def test_one_of_many_readers_recomputes_a_hot_value_early(url):
     used = Cache(connect(url, TIMEOUT_S), {"price": Namespace(Bounds(2, 1, 300), jitter=0)})
     loads = []
 

@@ -89,7 +89,7 @@ def predicted_and_measured(url, pace):
 
 
 @pytest.mark.parametrize("installation", [valkey.VALKEY_9, redis_debian.REDIS_7], ids=["valkey", "redis"])
-def test_tuned_ttls_reach_on_a_server_the_hit_ratio_that_was_predicted(server, installation):
+def test_tuned_ttls_reach_the_predicted_hit_ratio_on_a_server(server, installation):
     url = server(installation).url
     for pace in PACES:
         try:
@@ -113,7 +113,7 @@ def test_tuned_ttls_reach_on_a_server_the_hit_ratio_that_was_predicted(server, i
         {"total_accesses": "5"},
     ],
 )
-def test_a_record_that_is_no_sample_is_refused(change):
+def test_merge_rejects_a_record_that_is_no_sample(change):
     good = {
         "namespace": "page",
         "ttl_version": 1,
@@ -131,7 +131,7 @@ def test_a_record_that_is_no_sample_is_refused(change):
         merge_samples([good | change])
 
 
-def test_samples_of_different_rates_are_put_together_at_the_lowest():
+def test_samples_of_different_rates_merge_at_the_lowest_rate():
     def record(rate, exact, keys):
         return {
             "namespace": "page",
@@ -155,7 +155,7 @@ def test_samples_of_different_rates_are_put_together_at_the_lowest():
     assert len(seen.accesses.time_us) == 4
 
 
-def test_a_key_that_was_followed_for_a_time_counts_for_that_time():
+def test_key_followed_for_a_time_counts_for_that_time():
     def record(start_s, exact):
         return {
             "namespace": "page",

@@ -30,7 +30,7 @@ def told(space=SPACE, big=(), **changes):
     return advise(ProbeResult((node,), {"price": space}, big))
 
 
-def test_a_healthy_cache_is_left_in_peace():
+def test_healthy_cache_gets_no_advice():
     assert told() == []
 
 
@@ -51,7 +51,7 @@ def test_a_healthy_cache_is_left_in_peace():
         ({"fragmentation": 2.0}, "fragmentation", Weight.COSTLY),
     ],
 )
-def test_each_setting_that_is_wrong_is_named_by_its_rule(changes, rule, weight):
+def test_advice_names_the_rule_for_each_wrong_setting(changes, rule, weight):
     assert [(item.rule, item.weight) for item in told(**changes)] == [(rule, weight)]
 
 
@@ -63,23 +63,23 @@ def test_each_setting_that_is_wrong_is_named_by_its_rule(changes, rule, weight):
         (SPACE, (BigKey("cart:1", "hash", 5_000_000),), "big-key"),
     ],
 )
-def test_what_is_wrong_with_the_keys_is_named_by_its_rule(space, big, rule):
+def test_advice_names_the_rule_for_problems_of_keys(space, big, rule):
     assert [item.rule for item in told(space, big)] == [rule]
 
 
-def test_what_is_wrong_comes_before_what_is_good_to_know():
+def test_advice_lists_wrong_settings_before_notes():
     weights = [item.weight for item in told(replace(SPACE, sliding=True), max_bytes=0, evicted=1, clients=9000)]
     assert weights == [Weight.WRONG, Weight.COSTLY, Weight.NOTE, Weight.NOTE]
 
 
-def test_too_few_reads_and_too_young_a_server_are_not_judged():
+def test_advice_ignores_few_reads_and_young_servers():
     assert told(hits=1, misses=99, uptime_s=5, connections=500, evicted=1) == []
 
 
-def test_a_full_cache_that_may_not_evict_is_wrong():
+def test_full_cache_that_may_not_evict_is_wrong():
     found = {item.rule: item.weight for item in told(used_bytes=999_000_000, policy="noeviction")}
     assert found == {"nearly-full": Weight.WRONG, "noeviction": Weight.WRONG}
 
 
-def test_what_a_serverless_cache_does_not_say_is_not_judged():
+def test_advice_ignores_what_a_serverless_cache_omits():
     assert told(used_bytes=0, max_bytes=0, policy="unknown", fragmentation=None) == []

@@ -25,11 +25,11 @@ def many(*patterns: str, count: int = 30) -> list[str]:
         (["oc:price:version", *many("oc:price:0123456789ab:shop:#")], {"price"}),
     ],
 )
-def test_a_namespace_is_what_tells_kinds_apart_and_not_what_tells_things_apart(names, spaces):
+def test_namespace_tells_kinds_apart_not_single_things(names, spaces):
     assert set(assign_namespaces(names).values()) == spaces
 
 
-def test_what_the_team_names_comes_first_and_the_longest_prefix_wins():
+def test_longest_prefix_that_the_team_names_decides():
     found = assign_namespaces(
         ["shop:price:1", "shop:stock:1", "oc:price:0123456789ab:1"],
         {"all": "shop:", "prices": "shop:price:", "c": "oc"},
@@ -37,7 +37,7 @@ def test_what_the_team_names_comes_first_and_the_longest_prefix_wins():
     assert list(found.values()) == ["prices", "all", "c"]
 
 
-def test_only_the_clients_own_record_of_a_version_counts_as_one():
+def test_version_key_is_only_the_record_of_the_client():
     assert is_version_key("oc:price:version")
     assert not any(map(is_version_key, ("oc:price:0123456789ab:version", "app:price:version", "version")))
 
@@ -48,7 +48,7 @@ def test_every_name_has_one_namespace(names):
 
 
 @given(st.lists(st.text(alphabet="abcdefg:", max_size=8), min_size=1, max_size=200), st.integers(1, 5))
-def test_a_summary_has_no_more_namespaces_than_allowed_and_loses_no_key(names, most):
+def test_summary_limits_namespaces_and_loses_no_key(names, most):
     readings = [KeyReading(name, 2.0, None, 10) for name in names]
     found = summarise(readings, most=most)
     assert len(found) <= most

@@ -8,7 +8,7 @@ from optimizer.caches.probe.server_info import parse_info
 from optimizer.caches.probe.summary import KeyReading, SecondLook, big_keys, is_prolonged_by_reads, quantiles, summarise
 
 
-def test_figures_are_weighted_by_what_each_key_stands_for():
+def test_summary_weights_keys_by_what_they_stand_for():
     readings = [KeyReading(f"a:{i}", 1.0, 10.0, 100) for i in range(90)]
     readings += [KeyReading(f"a:{i}", 30.0, None, 400) for i in range(90, 100)]
     (space,) = summarise(readings).values()
@@ -19,7 +19,7 @@ def test_figures_are_weighted_by_what_each_key_stands_for():
     assert space.ttl_histogram == ((16.0, 90),)
 
 
-def test_what_was_not_told_is_not_made_up():
+def test_summary_leaves_out_what_the_server_does_not_say():
     (space,) = summarise([KeyReading("a:1", 1.0, 5.0, None)]).values()
     assert (space.bytes, space.entry_bytes, space.largest_bytes, space.idle_s, space.access_counter) == (None,) * 5
     assert space.ttl_set_s is None
@@ -28,7 +28,7 @@ def test_what_was_not_told_is_not_made_up():
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0.1, 100)), min_size=1))
-def test_quantiles_rise_and_are_values_that_were_seen(values):
+def test_quantiles_rise_and_are_given_values(values):
     found = quantiles(values)
     assert found is not None
     assert found.p10 <= found.p50 <= found.p90 <= found.most == max(value for value, _ in values)
@@ -57,18 +57,19 @@ def looked_twice(left_after, idle, count):
         (looked_twice(119, 1, 3) + looked_twice(95, 1, 20), False),
     ],
 )
-def test_a_ttl_slides_if_most_keys_that_were_read_got_more_time(readings, expected):
+def test_ttl_slides_if_most_keys_read_got_more_time(readings, expected):
     assert is_prolonged_by_reads(readings) is expected
 
 
-def test_big_keys_come_largest_first_with_names_cut():
+def test_big_keys_come_largest_first_with_short_names():
     readings = [KeyReading("k" * 500, 1, None, size, type="hash") for size in (10, 3_000_000, 2_000_000)]
     found = big_keys(readings, 1_000_000)
     assert [key.bytes for key in found] == [3_000_000, 2_000_000]
     assert len(found[0].name) == 120
 
 
-def test_the_guard_stops_at_twice_the_latency_and_not_at_a_single_slow_answer():
+def test_guard_stops_at_twice_the_latency():
+    """A single slow answer does not stop the probe."""
     guard = Guard([1.0, 1.1, 0.9])
     assert not any(guard.is_slower(ping) for ping in [1.0] * 100)
     assert not guard.is_slower(500.0)
@@ -78,13 +79,13 @@ def test_the_guard_stops_at_twice_the_latency_and_not_at_a_single_slow_answer():
 
 
 @given(st.floats(0.001, 1), st.lists(st.floats(0, 1), min_size=1))
-def test_requests_and_pauses_keep_to_the_share_of_the_time(duty, times):
+def test_pace_keeps_requests_to_a_share_of_the_time(duty, times):
     pace = Pace(duty)
     pauses = sum(pace.pause_s(busy) for busy in times)
     assert pace.busy_s <= duty * (pace.busy_s + pauses) * (1 + 1e-9) + 1e-12
 
 
-def test_the_first_limit_that_is_reached_ends_a_probe():
+def test_first_limit_reached_ends_a_probe():
     assert reached_limit(9, 10, 1, 2) is None
     assert reached_limit(10, 10, 9, 2) == Stopped.ENOUGH_KEYS
     assert reached_limit(9, 10, 2, 2) == Stopped.OUT_OF_TIME
@@ -92,14 +93,14 @@ def test_the_first_limit_that_is_reached_ends_a_probe():
         Pace(0)
 
 
-def test_a_replicas_lag_is_of_the_one_furthest_behind():
+def test_replica_lag_is_that_of_the_replica_furthest_behind():
     slaves = {f"slave{i}": {"ip": "x", "offset": offset} for i, offset in enumerate((900, 400, 1000))}
     server = parse_info({"role": "master", "connected_slaves": 3, "master_repl_offset": 1000, **slaves})
     assert (server.role, server.replicas, server.replica_lag_bytes) == ("primary", 3, 600)
     assert parse_info({"role": "slave", "master_link_status": "down"}).replica_lag_bytes is None
 
 
-def test_info_that_says_nothing_gives_no_numbers():
+def test_empty_info_gives_no_numbers():
     server = parse_info({})
     assert (server.hit_ratio, server.fragmentation, server.cpu_s, server.max_clients) == (None,) * 4
     assert parse_info({"keyspace_hits": 3, "keyspace_misses": 1}).hit_ratio == 0.75

@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 21, 23, 30, 5, tzinfo=UTC)
 @pytest.mark.parametrize("session", [None, "FwoGZXIvYXdzEJr//////////wEaDNq+/="])
 @pytest.mark.parametrize("serverless", [False, True])
 @pytest.mark.parametrize("user", ["looker", "a user&more=å"])
-def test_the_signature_is_that_of_botocore(monkeypatch, session, serverless, user):
+def test_token_has_the_signature_of_botocore(monkeypatch, session, serverless, user):
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: NOW.replace(tzinfo=None))
     parameters = {"Action": "connect", "User": user} | ({"ResourceType": "ServerlessCache"} if serverless else {})
     request = AWSRequest("GET", "http://shop-cache/", params=parameters)
@@ -27,11 +27,11 @@ def test_the_signature_is_that_of_botocore(monkeypatch, session, serverless, use
     assert parse_qs(urlsplit(f"http://{ours}").query) == parse_qs(urlsplit(request.url).query)
 
 
-def test_the_clock_may_have_any_zone():
+def test_token_accepts_a_clock_of_any_zone():
     keys = Keys("AKID", "s3cret")
     there = NOW.astimezone(timezone(timedelta(hours=5)))
     assert sign_token("c", "u", "r", keys, NOW) == sign_token("c", "u", "r", keys, there)
 
 
-def test_a_secret_is_not_shown():
+def test_keys_do_not_show_the_secret():
     assert "s3cret" not in repr(Keys("AKID", "s3cret", "t0ken"))

@@ -50,7 +50,7 @@ def limits(draw):
 
 
 @given(spaces(), st.floats(0, 8000))
-def test_the_best_ttls_lie_within_bounds_and_the_predicted_memory_within_the_budget(made, budget):
+def test_allocation_is_optimal_within_bounds_and_budget(made, budget):
     combinations = list(
         itertools.product(
             *([(n, t) for t in s.curve.ttl_s if s.min_ttl_s <= t <= s.max_ttl_s] for n, s in made.items())
@@ -80,13 +80,13 @@ def test_the_best_ttls_lie_within_bounds_and_the_predicted_memory_within_the_bud
     assert chosen.cost_per_s <= best + slack
 
 
-def test_memory_goes_to_the_namespace_whose_misses_cost_more():
+def test_memory_goes_to_the_namespace_with_costlier_misses():
     alike = curve([0.1, 0.3, 0.5, 0.6], [10, 50, 200, 1000])
     made = {"cheap": Space(alike, 1, 100, miss_cost=1), "dear": Space(alike, 1, 100, miss_cost=20)}
     assert allocate_ttls(made, 1020).ttl_s == {"cheap": 1.0, "dear": 100.0}
 
 
-def test_of_two_ttls_that_cost_alike_the_smaller_is_set():
+def test_shorter_of_two_equally_good_ttls_is_set():
     flat = curve([0.4, 0.5, 0.5, 0.5], [10, 50, 200, 1000])
     assert allocate_ttls({"a": Space(flat, 1, 100)}, 5000).ttl_s == {"a": 5.0}
 
@@ -100,7 +100,7 @@ def test_many_namespaces_are_allocated_within_the_budget():
 
 
 @given(TTL, limits(), TTL)
-def test_no_ttl_is_set_outside_its_bounds_or_beyond_its_step(current, limit, wanted):
+def test_allowed_range_keeps_to_bounds_and_step(current, limit, wanted):
     try:
         allowed = allowed_range(current, limit)
     except NoRoom:
@@ -119,16 +119,16 @@ def test_no_ttl_is_set_outside_its_bounds_or_beyond_its_step(current, limit, wan
 
 
 @given(TTL, limits())
-def test_a_sliding_ttl_is_never_tuned(current, limit):
+def test_sliding_ttl_is_never_tuned(current, limit):
     with pytest.raises(SlidingTtl):
         allowed_range(current, limit, sliding=True)
 
 
-def test_a_ttl_does_not_grow_past_the_age_at_which_the_server_evicts():
+def test_ttl_does_not_grow_past_the_eviction_age():
     limit = TtlLimits(1, 3600, eviction_age_s=150, max_step_ratio=4)
     assert allowed_range(100, limit) == (25, 150)
     assert allowed_range(1000, limit) == (250, 1000)
 
 
-def test_a_step_of_one_allows_no_change():
+def test_step_ratio_of_one_allows_no_change():
     assert allowed_range(60, TtlLimits(1, 3600, max_step_ratio=1)) == (60, 60)

@@ -26,18 +26,18 @@ def test_noise_is_no_trend():
     assert grown <= 10
 
 
-def test_a_slow_drift_counts_for_more_noise_than_quick_ups_and_downs():
+def test_slow_drift_is_noisier_than_quick_ups_and_downs():
     assert outlook([90, 90, 90, 90, 110, 110, 110, 110][::-1]).noise + 1e-9 >= outlook([90, 110] * 4).noise
 
 
-def test_too_few_windows_say_nothing():
+def test_too_few_windows_give_no_outlook():
     assert outlook([1, 2, 3]) == Outlook(0, 0)
     assert outlook([0] * 8) == Outlook(0, 0)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=4, max_size=12))
 @example([0.0, 1.0, 1.0, 2.2e-259])
-def test_never_less_memory_is_planned_for_than_was_used(series):
+def test_planned_memory_is_at_least_the_memory_used(series):
     planned = add_reserve(CURVE, {5.0: outlook(series)})
     assert all(p >= n for p, n in zip(planned.live_entries, CURVE.live_entries, strict=True))
     assert planned.hit_ratio == CURVE.hit_ratio
@@ -48,7 +48,7 @@ def test_noise_alone_adds_no_more_than_its_share():
     assert planned.live_entries == pytest.approx([1.25 * n for n in CURVE.live_entries])
 
 
-def test_reads_that_come_faster_and_faster_need_more_memory_at_short_ttls_only():
+def test_accelerating_reads_need_memory_at_short_ttls_only():
     pairs = [(100 * (i / 5000) ** 0.5, str(i * 7919 % 20)) for i in range(5000)]
     ahead = outlooks(Accesses.of(pairs), (0.0, 100.0), [0.05, 50.0])
     assert min(ahead) == 0.05

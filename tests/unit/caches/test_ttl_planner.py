@@ -7,21 +7,21 @@ from optimizer_cli.planners.ttl import answer
 READS = [[float(t), f"k{t % 5}"] for t in range(100)]
 
 
-def test_hit_ratios_are_answered_under_the_ttls_as_they_were_written():
+def test_predict_answers_under_the_ttls_as_written():
     request = {"kind": "predict", "accesses": READS, "ttls_s": [10, 60.5], "total_accesses": 100, "sample": None}
     reply = answer(request)
     assert list(reply["hit_ratio"]) == ["10", "60.5"]
     assert reply["reachable_hit_ratio"] == pytest.approx(0.95)
 
 
-def test_every_namespace_gets_a_ttl_within_the_bounds():
+def test_allocate_gives_every_namespace_a_ttl_within_bounds():
     request = {"kind": "allocate", "namespaces": {"a": READS, "b": READS[:9], "idle": []}, "memory_entries": 4}
     ttls = answer({**request, "max_ttl_s": 60, "min_ttl_s": 2})["ttl_s"]
     assert set(ttls) == {"a", "b", "idle"}
     assert all(2 <= ttl <= 60 for ttl in ttls.values())
 
 
-def test_a_budget_that_nothing_fits_gives_the_smallest_ttls():
+def test_allocate_gives_smallest_ttls_for_a_tiny_budget():
     request = {"kind": "allocate", "namespaces": {"a": READS}, "memory_entries": 0.01, "max_ttl_s": 60, "min_ttl_s": 2}
     assert answer(request) == {"ttl_s": {"a": 2}}
 
@@ -44,6 +44,6 @@ def test_a_budget_that_nothing_fits_gives_the_smallest_ttls():
         ({"kind": "allocate", "namespaces": {}, "memory_entries": 1, "max_ttl_s": 5}, "namespaces"),
     ],
 )
-def test_an_unusable_request_names_the_field(request_, names):
+def test_unusable_request_names_the_field(request_, names):
     with pytest.raises(UnusableRequest, match=names):
         answer(request_)

@@ -67,7 +67,8 @@ def proposed(
     return (changes or [None])[0], {item.target: item for item in found if isinstance(item, NoChange)}
 
 
-def test_all_namespaces_of_a_cache_are_one_change_and_a_target_out_of_reach_is_said() -> None:
+def test_all_namespaces_of_a_cache_are_one_change() -> None:
+    """A target out of reach is reported."""
     change, left = proposed()
     assert change is not None
     assert (change.target, change.before["version"], change.after["version"]) == ("cache/shop", 0, 1)
@@ -85,7 +86,7 @@ def test_all_namespaces_of_a_cache_are_one_change_and_a_target_out_of_reach_is_s
     assert not numbers["target_infeasible"]
 
 
-def test_a_change_that_is_proposed_is_one_that_the_guardrails_let_pass() -> None:
+def test_proposed_ttl_change_passes_the_guardrails() -> None:
     change, _ = proposed()
     assert change is not None
     policy = Policy(mode=Mode.AUTO, cache_ttls=CacheTtls(caches=(CACHE,)))
@@ -106,13 +107,13 @@ def test_a_change_that_is_proposed_is_one_that_the_guardrails_let_pass() -> None
         (seen(metrics=[{**m, "CacheFailures": 10} for m in logged()[1]]), "do not show the effect of its TTLs"),
     ],
 )
-def test_nothing_is_changed_on_missing_or_broken_data(data: CacheFacts, says: str) -> None:
+def test_missing_or_broken_data_changes_nothing(data: CacheFacts, says: str) -> None:
     change, left = proposed(data)
     assert change is None
     assert says in left["cache/shop"].reason
 
 
-def test_functions_that_do_not_use_what_is_published_are_left_alone() -> None:
+def test_ttls_that_functions_do_not_use_are_not_changed() -> None:
     change, left = proposed(seen(published=Ttls(4, {"price": 60.0, "page": 300.0})))
     assert change is None
     assert "still use version 0 of the TTLs, not the published version 4" in left["cache/shop/price"].reason
@@ -124,7 +125,7 @@ def test_functions_that_do_not_use_what_is_published_are_left_alone() -> None:
     )
 
 
-def test_what_other_namespaces_publish_is_published_again() -> None:
+def test_ttls_of_other_namespaces_are_published_again() -> None:
     samples = [{**sample, "ttl_version": 4} for sample in logged()[0]]
     change, _ = proposed(seen(published=Ttls(4, {"price": 60.0, "other": 7.0}), samples=samples))
     assert change is not None
@@ -132,7 +133,7 @@ def test_what_other_namespaces_publish_is_published_again() -> None:
     assert change.after["ttl_s"]["other"] == 7.0
 
 
-def test_a_ttl_that_did_worse_is_not_proposed_again() -> None:
+def test_rolled_back_ttl_is_not_proposed_again() -> None:
     before, _ = proposed()
     assert before is not None
     worse = before.after["ttl_s"]["price"]
@@ -141,13 +142,13 @@ def test_a_ttl_that_did_worse_is_not_proposed_again() -> None:
         assert change.after["ttl_s"]["price"] < math.sqrt(60 * worse) * 1.001
 
 
-def test_a_ttl_does_not_grow_while_the_server_throws_entries_out() -> None:
+def test_ttl_does_not_grow_while_the_server_evicts() -> None:
     change, left = proposed(seen(probe=probed(evicted=9, used_bytes=99)))
     assert change is None or all(change.after["ttl_s"][n] <= ttl for n, ttl in change.before["ttl_s"].items())
     assert "maxmemory" in left["cache/shop"].reason
 
 
-def test_a_ttl_that_slides_stays_and_its_memory_counts() -> None:
+def test_sliding_ttl_stays_and_its_memory_counts() -> None:
     slides = replace(CACHE, namespaces=(SPACES[0], replace(SPACES[1], sliding=True)))
     change, left = proposed(cache=slides)
     assert change is not None
@@ -158,7 +159,7 @@ def test_a_ttl_that_slides_stays_and_its_memory_counts() -> None:
     )
 
 
-def test_a_priced_effect_adds_memory_and_misses() -> None:
+def test_priced_effect_adds_memory_and_misses() -> None:
     limits = CacheTtls(caches=(CACHE,), usd_gb_month=90.0, usd_million_misses=2.0)
     change, _ = proposed(limits=limits)
     assert change is not None
@@ -184,7 +185,7 @@ def test_a_priced_effect_adds_memory_and_misses() -> None:
     sliding=st.booleans(),
     worse=st.lists(st.floats(5, 500), max_size=2),
 )
-def test_whatever_the_policy_says_what_is_proposed_keeps_to_it(
+def test_proposal_keeps_to_any_policy(
     low: float, span: float, age: float | None, ratio: float, budget_mb: float, sliding: bool, worse: list[float]
 ) -> None:
     spaces = (

@@ -32,7 +32,7 @@ def zipf(seed, keys=3000, reads=30_000, span_s=1000.0):
 
 
 @given(PAIRS, st.sampled_from([0.25, 1.0, 3.5, 10.0, 49.0, 1000.0]))
-def test_the_fast_replay_does_what_a_cache_does_read_by_read(pairs, ttl_s):
+def test_fast_replay_equals_a_cache_read_by_read(pairs, ttl_s):
     end_s = 60.0
     totals = TtlReplay(Accesses.of(pairs), end_s=end_s).run(ttl_s)
     hits, seconds = slow_replay(pairs, ttl_s, end_s)
@@ -47,7 +47,7 @@ def test_entries_that_never_expire_miss_once_for_each_key(pairs):
 
 
 @given(PAIRS, st.floats(0, 40))
-def test_a_warm_up_is_replayed_and_not_counted(pairs, warm_up_s):
+def test_warm_up_is_replayed_and_not_counted(pairs, warm_up_s):
     start = min(time for time, _ in pairs)
     counted = [time for time, _ in pairs if round((time - start) * 1e6) >= round(warm_up_s * 1e6)]
     if not counted:
@@ -59,17 +59,17 @@ def test_a_warm_up_is_replayed_and_not_counted(pairs, warm_up_s):
     assert 0 <= curve.hit_ratio[0] <= 1
 
 
-def test_an_access_exactly_one_ttl_after_the_store_is_a_miss():
+def test_access_exactly_one_ttl_after_the_store_is_a_miss():
     curve = hit_curve([(0.1, "a"), (10.1, "a"), (20.0, "a")], [10.0])
     assert curve.hit_ratio == (pytest.approx(1 / 3),)
 
 
-def test_no_access_is_no_curve():
+def test_curve_needs_an_access():
     with pytest.raises(NoAccesses):
         hit_curve([], [10.0])
 
 
-def test_a_sample_of_keys_gives_the_whole_namespaces_curve_within_its_stated_error():
+def test_sample_gives_the_full_curve_within_its_stated_error():
     pairs = zipf(1)
     ttls = [3.0, 30.0, 300.0]
     whole = hit_curve(pairs, ttls)
@@ -90,24 +90,24 @@ def test_a_sample_of_keys_gives_the_whole_namespaces_curve_within_its_stated_err
     assert outside <= 9  # of 60, 3 expected
 
 
-def test_a_sample_of_everything_has_no_error():
+def test_sample_of_everything_has_no_error():
     pairs = zipf(2, keys=50, reads=500)
     curve = hit_curve(pairs, [5.0], sample=KeySample(1.0, frozenset(), len(pairs)))
     assert curve == hit_curve(pairs, [5.0])
 
 
 @pytest.mark.parametrize("rate", [0, -0.1, 1.01])
-def test_a_sample_without_a_rate_is_refused(rate):
+def test_sample_without_a_rate_is_rejected(rate):
     with pytest.raises(ValueError, match="rate"):
         KeySample(rate, frozenset(), 10)
 
 
-def test_the_knee_is_where_longer_ttls_stop_paying():
+def test_knee_is_where_longer_ttls_stop_paying():
     pairs = [(float(t), "a") for t in range(0, 100, 2)] + [(float(t), "b") for t in range(0, 100, 10)]
     assert find_knee(hit_curve(pairs, [1.0, 3.0, 30.0, 90.0, 99.0]), share=0.85) == 30.0
 
 
-def test_a_target_above_what_endless_entries_give_is_infeasible():
+def test_target_above_endless_entries_is_infeasible():
     curve = hit_curve([(float(t), str(t % 7)) for t in range(14)], [100.0])
     assert curve.reachable_hit_ratio == 0.5
     assert is_infeasible(curve, 0.85)
@@ -115,7 +115,7 @@ def test_a_target_above_what_endless_entries_give_is_infeasible():
 
 
 @given(st.floats(0.05, 100), st.floats(1, 1000))
-def test_a_grid_of_ttls_holds_both_bounds_and_stays_within(low, factor):
+def test_ttl_grid_holds_both_bounds_and_stays_within(low, factor):
     grid = ttl_grid(low, low * factor)
     assert grid[0] == low
     assert grid[-1] == low * factor

@@ -49,7 +49,8 @@ def states(draw):
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), states(), min_size=1), st.floats(0, 1e6))
-def test_no_decision_passes_a_bound_a_step_or_the_budget_and_no_sliding_ttl_is_tuned(namespaces, budget):
+def test_decisions_keep_to_bounds_step_and_budget(namespaces, budget):
+    """No sliding TTL is tuned."""
     decisions = tune(namespaces, budget)
     assert [d.namespace for d in decisions] == list(namespaces)
     memory, crowded = 0.0, False
@@ -71,7 +72,8 @@ def test_no_decision_passes_a_bound_a_step_or_the_budget_and_no_sliding_ttl_is_t
     assert not changed or crowded or memory <= budget * (1 + 1e-9)
 
 
-def test_a_target_that_no_ttl_reaches_is_called_infeasible_and_does_not_drive_the_ttl_up():
+def test_unreachable_target_does_not_drive_the_ttl_up():
+    """The decision calls it infeasible."""
     state = NamespaceState(60, WIDE, SEEN[2], target_hit_ratio=0.99)
     (decision,) = tune({"page": state}, 1e9)
     assert decision.evidence["target_infeasible"]
@@ -89,26 +91,26 @@ def test_a_target_that_no_ttl_reaches_is_called_infeasible_and_does_not_drive_th
         (NamespaceState(60, TtlLimits(50, 300, max_age_s=20), SEEN[0]), "freshness"),
     ],
 )
-def test_what_cannot_be_judged_is_left_alone_and_says_why(state, why):
+def test_namespace_that_cannot_be_judged_names_the_reason(state, why):
     (decision,) = tune({"page": state}, 1e9)
     assert decision.after_s is None
     assert why in decision.reason
 
 
-def test_a_namespace_past_its_freshness_is_brought_back_even_when_hits_are_lost():
+def test_ttl_past_its_freshness_shrinks_even_at_a_loss_of_hits():
     state = NamespaceState(200, TtlLimits(1, 300, max_age_s=50, max_step_ratio=2), SEEN[1])
     (decision,) = tune({"page": state}, 1e9)
     assert decision.after_s == 100
 
 
-def test_a_cache_over_its_budget_takes_a_step_towards_it():
+def test_cache_over_its_budget_takes_a_step_towards_it():
     state = NamespaceState(100, TtlLimits(1, 300, max_step_ratio=2), SEEN[2], entry_bytes=1000)
     (decision,) = tune({"page": state}, 10)
     assert decision.after_s == 50
     assert "a step towards the memory budget" in decision.reason
 
 
-def test_a_good_ttl_is_left_as_it_is():
+def test_good_ttl_needs_no_change():
     first = tune({"page": NamespaceState(60, WIDE, SEEN[0])}, 1e9)[0].after_s
     assert first is not None
     assert tune({"page": NamespaceState(first, WIDE, SEEN[0])}, 1e9)[0].after_s is None

@@ -28,7 +28,7 @@ def published(version, ttl_s):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_whatever_is_published_the_ttl_stays_within_its_bounds(ttl_s):
+def test_published_ttl_stays_within_its_bounds(ttl_s):
     assert 5 <= parse(published(1, ttl_s), PRICE).ttl_s["price"] <= 300
 
 
@@ -44,12 +44,12 @@ def test_whatever_is_published_the_ttl_stays_within_its_bounds(ttl_s):
         published(1, True),
     ],
 )
-def test_what_is_no_ttl_document_is_refused(document):
+def test_parse_rejects_anything_but_a_ttl_document(document):
     with pytest.raises(UnusableParameter):
         parse(document, PRICE)
 
 
-def test_the_last_good_ttls_stay_when_the_parameter_cannot_be_read():
+def test_last_good_ttls_stay_when_the_parameter_fails():
     clock, answers = Clock(), [published(3, 120), ParameterUnavailable("throttled"), "{", None, b"", published(4, 30)]
 
     def fetch():
@@ -67,7 +67,7 @@ def test_the_last_good_ttls_stay_when_the_parameter_cannot_be_read():
     assert parameter.failures == 2
 
 
-def test_the_parameter_is_not_read_more_often_than_its_poll_interval():
+def test_parameter_is_read_once_in_its_poll_interval():
     clock, reads = Clock(), []
     parameter = TtlParameter(PRICE, lambda: reads.append(1), poll_s=60, clock=clock)
     for _ in range(59):
@@ -76,7 +76,7 @@ def test_the_parameter_is_not_read_more_often_than_its_poll_interval():
     assert len(reads) == 1
 
 
-def test_without_a_parameter_the_compiled_in_ttls_hold():
+def test_compiled_in_ttls_hold_without_a_parameter():
     assert TtlParameter(PRICE).ttls().ttl_s == {"price": 60}
 
 
@@ -93,18 +93,18 @@ def test_early_recomputation_follows_its_exponential_law(left_s, expected):
 
 
 @given(st.binary())
-def test_an_entry_is_read_as_it_was_stored(payload):
+def test_entry_is_read_as_it_was_stored(payload):
     assert Entry.unpack(Entry(1e9, 0.5, payload).pack()) == Entry(1e9, 0.5, payload)
 
 
 @pytest.mark.parametrize("stored", [b"", b"o1", b"{'json': 1, 'and': 'longer than a header'}"])
-def test_a_value_of_another_writer_is_not_read_as_ours(stored):
+def test_unpack_rejects_a_value_of_another_writer(stored):
     with pytest.raises(ForeignValue):
         Entry.unpack(stored)
 
 
 @given(st.lists(st.integers(0, 30), max_size=400), st.integers(1, 12))
-def test_every_key_busier_than_the_share_of_one_slot_is_held(keys, capacity):
+def test_sketch_holds_every_key_busier_than_one_slot(keys, capacity):
     sketch, exact = SpaceSaving(capacity), collections.Counter(keys)
     for key in keys:
         sketch.add(key)
@@ -126,7 +126,7 @@ def sample_of(keys, **options):
 
 
 @given(st.integers(0, 2**32), st.integers(1, 3000), st.sampled_from([0.1, 0.5, 1.0]))
-def test_a_sample_is_bounded_and_holds_every_read_of_the_keys_that_it_stands_for(seed, reads, rate):
+def test_sample_is_bounded_and_complete_for_its_keys(seed, reads, rate):
     generator = random.Random(seed)
     keys = [f"k{int(generator.paretovariate(0.7)) % 500}" for _ in range(reads)]
     sample = sample_of(keys, rate=rate, busiest=5, most_reads=400)
@@ -140,16 +140,16 @@ def test_a_sample_is_bounded_and_holds_every_read_of_the_keys_that_it_stands_for
     assert [sample["keys"][index] for _, index in sample["reads_ms"]] == expected
 
 
-def test_a_sample_names_no_key():
+def test_sample_names_no_key():
     assert "secret" not in lines([{"cache_sample": sample_of(["secret-customer"] * 20)}])[0]
 
 
-def test_a_full_sample_fits_a_log_event():
+def test_full_sample_fits_a_log_event():
     sample = sample_of([f"key-{i}" for i in range(200_000)], rate=1.0)
     assert len(lines([{"cache_sample": sample}])[0]) < 256 * 1024
 
 
-def test_a_value_that_changed_between_two_loads_is_counted():
+def test_value_that_changed_between_two_loads_is_counted():
     measure = NamespaceMeasure(0.0, rate=1.0)
     for payload in (b"1", b"1", b"2"):
         measure.loaded("a", 0.01, payload, early=False)
@@ -158,7 +158,7 @@ def test_a_value_that_changed_between_two_loads_is_counted():
     assert metrics["LoadTime"] == pytest.approx(10)
 
 
-def test_what_was_busy_long_ago_gives_way():
+def test_formerly_busy_keys_give_way():
     sketch = SpaceSaving(4)
     for key in "aaaaaaaa":
         sketch.add(key)

@@ -71,7 +71,7 @@ def test_the_licence_is_the_same_in_every_package(package: str) -> None:
     assert (ROOT / package / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
-def test_every_package_of_the_repository_is_tried() -> None:
+def test_every_package_of_the_repository_is_tested() -> None:
     found = {
         str(path.parent.relative_to(ROOT))
         for path in (ROOT, *ROOT.glob("packages/*"))
