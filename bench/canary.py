@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from optimizer.capacity.canary import CanaryComparison, Look, Minute, Side, judge
-from optimizer.capacity.observation_times import Watch
+from optimizer.capacity.canary import CanaryComparison, LookKind, Minute, Side, judge
+from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.policy.model import Memory
 
-WATCH = Watch.of(Memory(), datetime(2026, 1, 1, tzinfo=UTC))
-LOOKS = WATCH.minutes
+TIMES = ObservationTimes.of(Memory(), datetime(2026, 1, 1, tzinfo=UTC))
+LOOKS = TIMES.minutes
 MAX_SLOWDOWN = 1.1
 CANARY_WEIGHT = 0.1
 ENVIRONMENT_SD = 0.03
@@ -116,9 +116,9 @@ def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
             for had, rate_of, level_of in zip((old, new), rates, levels, strict=True)
         )
         begin = end
-        look = WATCH.look(number)
+        look = TIMES.kind(number)
         health = judge(CanaryComparison(side(*old, end), side(*new, end), MAX_SLOWDOWN, ratio), len(LOOKS), look)
-        ended = not health.healthy or (look is not Look.EARLY and health.enough)
+        ended = not health.healthy or (look is not LookKind.EARLY and health.enough)
         if ended:
             break
     plain = len(new[1]) > 0 and float(new[1].mean()) <= MAX_SLOWDOWN * float(old[1].mean())

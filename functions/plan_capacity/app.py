@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         policy=Policy.from_document(documents.read(f"runs/{run_id}/policy.json")),
         run_id=run_id,
         now=now,
-        taken_back=lambda target: {int(mb) for mb in store.taken_back(target, Tuner.MEMORY, now)},
+        rolled_back=lambda target: {int(mb) for mb in store.taken_back(target, Tuner.MEMORY, now)},
         change=record_of,
     )
     proposals = planner.plan(batch)

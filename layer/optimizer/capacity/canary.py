@@ -26,7 +26,7 @@ _LEAST_CALLS_P95 = 50
 _SURELY_CALLED = 5.0
 
 
-class Look(Enum):
+class LookKind(Enum):
     """The kind of a look, which says what it may decide.
 
     EARLY: only a change that is surely worse ends the observation. DUE: a change that is known well enough is decided,
@@ -102,17 +102,17 @@ class LogRatio:
     error: float
 
 
-def judge(comparison: CanaryComparison, looks: int, look: Look) -> CanaryHealth:
+def judge(comparison: CanaryComparison, looks: int, look: LookKind) -> CanaryHealth:
     """Return healthy to go on, or unhealthy to roll back; healthy with `enough` after the early looks is to keep.
 
     looks: the largest number of looks at the change.
     """
     old, new = comparison.old, comparison.new
     if new.calls == 0:
-        return _without_calls(comparison, final=look is Look.FINAL)
+        return _without_calls(comparison, final=look is LookKind.FINAL)
     mean = mean_ratio(old, new)
     enough = _enough(comparison, mean)
-    last = look is Look.FINAL or (look is Look.DUE and enough)
+    last = look is LookKind.FINAL or (look is LookKind.DUE and enough)
     alpha = _FALSE_ALARM / (_TESTS * max(1, looks))
     for what, bad_new, bad_old, of_new, of_old in (
         ("failed", new.errors, old.errors, new.calls, old.calls),
@@ -128,7 +128,7 @@ def judge(comparison: CanaryComparison, looks: int, look: Look) -> CanaryHealth:
         return CanaryHealth(False, worse)
     if mean is None or not enough:
         reason = f"{round(new.calls)} calls of the changed function are too few to judge it"
-        return CanaryHealth(look is not Look.FINAL, reason)
+        return CanaryHealth(look is not LookKind.FINAL, reason)
     return CanaryHealth(
         True,
         f"the mean duration is {math.exp(mean.value):.2f} times that before, over {new.calls:.0f} calls",

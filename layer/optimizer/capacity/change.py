@@ -14,11 +14,11 @@ from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.measure import Measure
 from optimizer.capacity.memory.steps import Done, Phase, Wait
-from optimizer.capacity.observation_times import Watch
+from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.capacity.obstacles import obstacle, scheduling_hindrance
 from optimizer.capacity.progress import CapacityProgress
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
-from optimizer.capacity.provisioned.use import days_to_watch, judge_use
+from optimizer.capacity.provisioned.use import days_to_observe, judge_use
 from optimizer.core import Change, Status, Tuner
 from optimizer.function_logs import UsedMemory, memory_shortage
 from optimizer.lifecycle import (
@@ -100,15 +100,15 @@ class CapacityHooks(Hooks[CapacityProgress]):
 
     def observation(self, change: Change, progress: CapacityProgress) -> Observation:
         """Look at the ages of the policy, once the metrics are complete."""
-        watch = self._watch(Work(change, progress))
-        return Observation([watch.wait_s(number, watch.applied_at) for number in range(watch.looks)])
+        times = self._observation_times(Work(change, progress))
+        return Observation([times.wait_s(number, times.applied_at) for number in range(times.looks)])
 
     def observe(self, recorder: Recorder[CapacityProgress], look: Look) -> Keep | WatchOn | LookAgain | RollBack:
         """Compare the calls of the window that ends at the age of this look."""
         work, number = Work.of(recorder), look.number
-        watch = self._watch(work)
-        if not look.is_counted and look.now < watch.looked_at(number):
-            return LookAgain(watch.wait_s(number, look.now))
+        times = self._observation_times(work)
+        if not look.is_counted and look.now < times.looked_at(number):
+            return LookAgain(times.wait_s(number, look.now))
         try:
             live = self.account.read(work.name, work.alias, timetables=work.provisions)
         except (NoSuchAlias, NoSuchFunction) as gone:
@@ -116,14 +116,14 @@ class CapacityHooks(Hooks[CapacityProgress]):
         theirs = moved(work, live)
         if theirs:
             return RollBack(theirs)
-        decides = watch.look(number)
-        health = canary.judge(self._compare(work, live, watch, number), watch.looks, decides)
-        health = self._with_memory(health, work, live, watch, number)
-        health = self._with_timetable(health, work, live, watch, number)
+        kind = times.kind(number)
+        health = canary.judge(self._compare(work, live, times, number), times.looks, kind)
+        health = self._with_memory(health, work, live, times, number)
+        health = self._with_timetable(health, work, live, times, number)
         if not health.healthy:
             recorder.save(replace(recorder.progress, unhealthy=health.reason))
             return RollBack(health.reason)
-        if decides is not canary.Look.EARLY and health.enough:
+        if kind is not canary.LookKind.EARLY and health.enough:
             return Keep(health.reason)
         return WatchOn(health.reason)
 
@@ -162,9 +162,9 @@ class CapacityHooks(Hooks[CapacityProgress]):
     def _executor(self) -> Executor:
         return Executor(self.account, self.sleep, self.remaining_ms, self.clock, self.timetables)
 
-    def _compare(self, work: Work, live: LiveFunction, watch: Watch, number: int) -> CanaryComparison:
+    def _compare(self, work: Work, live: LiveFunction, times: ObservationTimes, number: int) -> CanaryComparison:
         most = self.policy.memory.max_slowdown
-        start, end, evidence = watch.applied_at, watch.end(number), work.change.evidence
+        start, end, evidence = times.applied_at, times.end(number), work.change.evidence
         if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
             return self.measure.days(work.name, live.alias, start, end, most)
         most = min(most, evidence.get("max_duration_ratio", most))
@@ -173,7 +173,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
             comparison = self.measure.days(work.name, live.alias, start, end, most)
         else:
             comparison = self.measure.versions(
-                work.name, live.alias, plan.version, work.watched_version, start, end, most, plan.weight
+                work.name, live.alias, plan.version, work.observed_version, start, end, most, plan.weight
             )
         return replace(
             comparison,
@@ -182,13 +182,13 @@ class CapacityHooks(Hooks[CapacityProgress]):
         )
 
     def _with_memory(
-        self, health: CanaryHealth, work: Work, live: LiveFunction, watch: Watch, number: int
+        self, health: CanaryHealth, work: Work, live: LiveFunction, times: ObservationTimes, number: int
     ) -> CanaryHealth:
         """A smaller size must also hold what its calls use."""
         plan = work.memory if work.change.tuner is Tuner.MEMORY else None
         if not health.healthy or plan is None or plan.after_mb >= plan.before_mb:
             return health
-        used = self.used_memory(live.log_group, work.watched_version, watch.applied_at, watch.end(number))
+        used = self.used_memory(live.log_group, work.observed_version, times.applied_at, times.end(number))
         tight = memory_shortage(used, plan.after_mb, self.policy.memory.headroom)
         if tight:
             return CanaryHealth(False, tight)
@@ -196,24 +196,24 @@ class CapacityHooks(Hooks[CapacityProgress]):
         return replace(health, reason=f"{health.reason}; {said}")
 
     def _with_timetable(
-        self, health: CanaryHealth, work: Work, live: LiveFunction, watch: Watch, number: int
+        self, health: CanaryHealth, work: Work, live: LiveFunction, times: ObservationTimes, number: int
     ) -> CanaryHealth:
         """What a timetable holds must also be there, and be used as was planned."""
         timetable = work.amounts[1].timetable if work.provisions else None
         if not health.healthy or timetable is None:
             return health
-        use = self.measure.provisioned(work.name, live.alias, timetable, watch.applied_at, watch.end(number))
+        use = self.measure.provisioned(work.name, live.alias, timetable, times.applied_at, times.end(number))
         evidence = work.change.evidence
         used = judge_use(
             use,
             least=float(evidence["least_utilisation"]),
             worst_day=float(evidence["utilisation_worst_day"]),
-            due=number >= watch.due,
+            due=number >= times.due,
         )
         reason = f"{health.reason}; {used.reason}" if used.healthy else used.reason
         return CanaryHealth(used.healthy, reason, enough=used.enough and health.enough)
 
-    def _watch(self, work: Work) -> Watch:
-        watch = Watch.of(self.policy.memory, work.progress.applied_at or self.clock())
+    def _observation_times(self, work: Work) -> ObservationTimes:
+        times = ObservationTimes.of(self.policy.memory, work.progress.applied_at or self.clock())
         timetable = work.amounts[1].timetable if work.provisions else None
-        return watch if timetable is None else watch.until_day(days_to_watch(timetable, watch.applied_at))
+        return times if timetable is None else times.until_day(days_to_observe(timetable, times.applied_at))

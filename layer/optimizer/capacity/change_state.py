@@ -65,7 +65,7 @@ class Work:
         )
 
     @property
-    def watched_version(self) -> str:
+    def observed_version(self) -> str:
         """The version that has the new size; $LATEST where there are none."""
         return LATEST if self.latest else self.progress.version or ""
 
@@ -111,7 +111,7 @@ def moved(work: Work, live: LiveFunction) -> str:
     if work.latest:
         same = live.latest.content == work.change.before["content"] and live.latest.memory_mb == plan.after_mb
         return "" if same else "the function was changed by a deploy"
-    candidate = work.watched_version
+    candidate = work.observed_version
     expected = (plan.version, {candidate}) if plan.weight else (candidate, set())
     if (live.alias_version, set(live.weights)) != expected:
         return "the alias was changed by a deploy"

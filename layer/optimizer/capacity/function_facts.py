@@ -20,7 +20,7 @@ class FunctionFacts:
     """The facts about one function.
 
     calls_day: None where not known. need_most: the most environments ever needed at once, None where not known. scan:
-    cost of reading its log, for the evidence. taken_back: sizes that were rolled back. days: the traffic by local day,
+    cost of reading its log, for the evidence. rolled_back: sizes that were rolled back. days: the traffic by local day,
     None where not known. level_ahead: the forecast level as a multiple of that traffic. in_place: the Change whose
     timetable is in place, None without one or where its record is not known.
     """
@@ -33,7 +33,7 @@ class FunctionFacts:
     calls_day: float | None
     need_most: int | None
     scan: Mapping[str, Any]
-    taken_back: Collection[int] = ()
+    rolled_back: Collection[int] = ()
     timezone: str = "UTC"
     days: LocalDays | None = None
     level_ahead: float = 1.0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from optimizer.capacity.canary import Look
+from optimizer.capacity.canary import LookKind
 from optimizer.policy import Memory
 
 # CloudWatch takes some minutes to complete the metrics of a minute.
@@ -14,7 +14,7 @@ _DAY_MINUTES = 1440
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class ObservationTimes:
     """The looks at a change.
 
     minutes: ages at which it is looked at, rising. due: number of the look (from 0) from which on the change is decided
@@ -26,7 +26,7 @@ class Watch:
     due: int
 
     @classmethod
-    def of(cls, limits: Memory, applied_at: datetime) -> "Watch":
+    def of(cls, limits: Memory, applied_at: datetime) -> "ObservationTimes":
         """Take the ages of the policy; for functions with few calls, go on doubling up to the longest observation."""
         minutes = list(limits.watch_minutes)
         due, longest = len(minutes) - 1, limits.longest_watch_hours * 60
@@ -34,11 +34,11 @@ class Watch:
             minutes.append(int(min(2 * minutes[-1], longest)))
         return cls(applied_at, tuple(minutes), due)
 
-    def until_day(self, days: int) -> "Watch":
+    def until_day(self, days: int) -> "ObservationTimes":
         """Return the times for a change that shows its effect only after `days`: due then, and final a day later."""
         due = days * _DAY_MINUTES
         early = [minutes for minutes in self.minutes if minutes < due]
-        return Watch(self.applied_at, (*early, due, due + _DAY_MINUTES), len(early))
+        return ObservationTimes(self.applied_at, (*early, due, due + _DAY_MINUTES), len(early))
 
     @property
     def looks(self) -> int:
@@ -53,11 +53,11 @@ class Watch:
         """Return the time at which the metrics of that window are complete."""
         return self.end(number) + _LATE
 
-    def look(self, number: int) -> Look:
-        """Return what that look may decide."""
+    def kind(self, number: int) -> LookKind:
+        """Return the kind of a look, which says what it may decide."""
         if number >= self.looks - 1:
-            return Look.FINAL
-        return Look.EARLY if number < self.due else Look.DUE
+            return LookKind.FINAL
+        return LookKind.EARLY if number < self.due else LookKind.DUE
 
     def wait_s(self, number: int, now: datetime) -> int:
         """Return the seconds from `now` until that look."""

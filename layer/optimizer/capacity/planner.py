@@ -30,7 +30,7 @@ _AT_ONCE = 5
 class CapacityPlanner:
     """Plans the batches of a run.
 
-    taken_back: returns the sizes of a function that were rolled back. change: returns the record of a Change, or None.
+    rolled_back: returns the sizes of a function that were rolled back. change: returns the record of a Change, or None.
     """
 
     documents: Documents
@@ -39,7 +39,7 @@ class CapacityPlanner:
     policy: Policy
     run_id: str
     now: datetime
-    taken_back: Callable[[str], Collection[int]] = lambda _target: ()
+    rolled_back: Callable[[str], Collection[int]] = lambda _target: ()
     change: Callable[[str], Change | None] = lambda _change_id: None
 
     def plan(self, batch: str) -> Proposals:
@@ -81,7 +81,7 @@ class CapacityPlanner:
             calls_day=traffic.get("invocations_day"),
             need_most=(traffic.get("need") or {}).get("max"),
             scan=scan,
-            taken_back=self.taken_back(target["function_arn"]),
+            rolled_back=self.rolled_back(target["function_arn"]),
             timezone=target["timezone"],
             days=LocalDays.of(stored.minutes, target["timezone"]),
             level_ahead=level_ahead(stored.hours, target["timezone"]),

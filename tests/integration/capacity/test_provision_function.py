@@ -17,7 +17,7 @@ from optimizer.capacity.provisioned.amount import held, mark_of
 from optimizer.capacity.provisioned.scheduled_step import HoldMinimum
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables, schedule_name
-from optimizer.capacity.provisioned.use import Period, days_to_watch, judge_use, measured
+from optimizer.capacity.provisioned.use import Period, days_to_observe, judge_use, measured
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
@@ -255,4 +255,4 @@ def test_unused_timetable_is_rolled_back() -> None:
     ("applied", "days"), [(NINE, 1), (NINE + timedelta(days=5), 3), (NINE + timedelta(days=4, hours=3), 3)]
 )
 def test_weekday_timetable_is_observed_past_a_weekday(applied: datetime, days: int) -> None:
-    assert days_to_watch(OFFICE, applied) == days
+    assert days_to_observe(OFFICE, applied) == days

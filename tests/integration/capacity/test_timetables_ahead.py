@@ -16,7 +16,7 @@ from optimizer.aws.scheduler import ScheduleTarget
 from optimizer.capacity.live_function import LiveFunction, Version
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
-from optimizer.capacity.provisioned.use import days_to_watch, judge_use, read_use
+from optimizer.capacity.provisioned.use import days_to_observe, judge_use, read_use
 
 from tests.helpers.own_account import own_account
 
@@ -62,7 +62,7 @@ def test_timetable_is_judged_by_the_days_it_will_hold(ahead: TimetablesAhead, in
     target = invoice_run()
     now = Routing(target.traffic.start, (Share("1", 1.0, target.memory_mb),))
     later = [replace(now, since=at, provisioned=n) for at, n in ahead.of(target.name, NOW)] if in_place else []
-    days = days_to_watch(MONDAYS, NOW)
+    days = days_to_observe(MONDAYS, NOW)
     end = NOW + timedelta(days=days)
     cloudwatch: Any = SimulatedCloudWatch(LambdaMetrics([target], lambda _name: [now, *later]), Clock(end))
     use = read_use(cloudwatch, target.name, target.alias, MONDAYS, NOW, end)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
-from optimizer.capacity.canary import CanaryComparison, Look, Minute, Side, judge, mean_ratio, more_often
+from optimizer.capacity.canary import CanaryComparison, LookKind, Minute, Side, judge, mean_ratio, more_often
 
 MINUTES = 360
 
@@ -37,7 +37,7 @@ def verdicts(trials: int, slower: float, errors: float = 0.0, calls: float = 30.
     for seed in range(trials):
         rng = random.Random(seed)
         old, new = side(rng, calls, 50.0), side(rng, calls / 9, 50.0 * slower, errors=errors)
-        kept += judge(compare(old, new), 3, Look.FINAL).healthy
+        kept += judge(compare(old, new), 3, LookKind.FINAL).healthy
     return kept / trials
 
 
@@ -63,20 +63,20 @@ def test_ratio_ignores_what_both_versions_share() -> None:
 @pytest.mark.parametrize(
     ("old_calls", "look", "healthy"),
     [
-        (1000, Look.EARLY, False),
-        (10, Look.EARLY, True),
-        (10, Look.DUE, True),
-        (10, Look.FINAL, False),
-        (0, Look.FINAL, False),
+        (1000, LookKind.EARLY, False),
+        (10, LookKind.EARLY, True),
+        (10, LookKind.DUE, True),
+        (10, LookKind.FINAL, False),
+        (0, LookKind.FINAL, False),
     ],
 )
-def test_no_data_is_unhealthy_once_some_was_due(old_calls: int, look: Look, healthy: bool) -> None:
+def test_no_data_is_unhealthy_once_some_was_due(old_calls: int, look: LookKind, healthy: bool) -> None:
     comparison = compare(Side((Minute(old_calls, 50.0),)), Side((Minute(0, 0.0),)))
     assert judge(comparison, 3, look).healthy is healthy
 
 
-@pytest.mark.parametrize(("look", "healthy"), [(Look.EARLY, True), (Look.DUE, True), (Look.FINAL, False)])
-def test_too_few_calls_prolong_the_observation(look: Look, healthy: bool) -> None:
+@pytest.mark.parametrize(("look", "healthy"), [(LookKind.EARLY, True), (LookKind.DUE, True), (LookKind.FINAL, False)])
+def test_too_few_calls_prolong_the_observation(look: LookKind, healthy: bool) -> None:
     """Too few calls to judge prolong the observation; at the last look the change is rolled back."""
     old = Side(tuple(Minute(1, 50.0 + 20 * (n % 3)) for n in range(6)))
     new = Side(tuple(Minute(1, 90.0 - 20 * (n % 3)) for n in range(6)))
@@ -90,7 +90,7 @@ def test_worse_95th_percentile_is_rolled_back() -> None:
     """A change with a worse 95th percentile is rolled back even where the mean is no worse."""
     side = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)), 0, 0, 80.0, 100.0, 140.0)
     worse = replace(side, p90_ms=120.0, p95_ms=150.0, p99_ms=200.0)
-    assert not judge(compare(side, worse), 3, Look.EARLY).healthy
+    assert not judge(compare(side, worse), 3, LookKind.EARLY).healthy
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_promised_latency_counts_unless_missed_before(promised: float, old_ms: f
     old = Side(tuple(Minute(1000, 50.0 + n % 2) for n in range(60)), 0, 0, 0.8 * old_ms, old_ms, 1.4 * old_ms)
     new = replace(old, p90_ms=82.0, p95_ms=102.0, p99_ms=142.0)
     comparison = replace(compare(old, new), max_p95_ms=promised)
-    assert judge(comparison, 3, Look.FINAL).healthy is healthy
+    assert judge(comparison, 3, LookKind.FINAL).healthy is healthy
 
 
 def test_new_throttles_are_rolled_back() -> None:
     calm = Side(tuple(Minute(100, 50.0 + n % 2) for n in range(60)))
-    health = judge(compare(calm, replace(calm, throttles=60)), 3, Look.EARLY)
+    health = judge(compare(calm, replace(calm, throttles=60)), 3, LookKind.EARLY)
     assert not health.healthy
     assert "throttled" in health.reason
 
@@ -127,14 +127,14 @@ def test_error_chance_stays_between_zero_and_one(bad_new: int, new: int, bad_old
 @pytest.mark.parametrize(
     ("together", "look", "healthy"),
     [
-        (True, Look.EARLY, False),
-        (True, Look.FINAL, False),
+        (True, LookKind.EARLY, False),
+        (True, LookKind.FINAL, False),
         # On another day there may have been no calls to make.
-        (False, Look.EARLY, True),
-        (False, Look.FINAL, False),
+        (False, LookKind.EARLY, True),
+        (False, LookKind.FINAL, False),
     ],
 )
-def test_side_without_calls_ends_unhealthy(together: bool, look: Look, healthy: bool) -> None:
+def test_side_without_calls_ends_unhealthy(together: bool, look: LookKind, healthy: bool) -> None:
     silent = Side(tuple(Minute(0, 0.0) for _ in range(MINUTES)), 0.0, 0.0, None, None, None)
     comparison = replace(compare(side(random.Random(1), 30, 50.0), silent), together=together)
     judged = judge(comparison, 3, look)

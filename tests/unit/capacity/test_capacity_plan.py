@@ -260,7 +260,7 @@ def test_size_that_was_rolled_back_is_not_proposed() -> None:
     first = memory_of(plan_function(seen(), Policy()))
     assert isinstance(first, Change)
     tried = first.after["memory_mb"]
-    second = memory_of(plan_function(seen(taken_back={tried}), Policy()))
+    second = memory_of(plan_function(seen(rolled_back={tried}), Policy()))
     assert isinstance(second, NoChange) or second.after["memory_mb"] != tried
 
 

@@ -79,7 +79,7 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
         )
     used_mb = facts.history.max_memory_used_mb
     sizes = memory_limits(used_mb, current_mb, limits)
-    allowed = [mb for mb in sizes if mb == current_mb or mb not in facts.taken_back]
+    allowed = [mb for mb in sizes if mb == current_mb or mb not in facts.rolled_back]
     safety = current_mb < used_mb * limits.headroom
     weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
     candidate = _candidate(facts, limits, now, allowed, weight, safety=safety)

@@ -112,7 +112,7 @@ def judge_use(use: MeasuredUse, *, least: float, worst_day: float, due: bool) ->
     return CanaryHealth(True, use.words(), enough=True)
 
 
-def days_to_watch(timetable: Timetable, applied_at: datetime) -> int:
+def days_to_observe(timetable: Timetable, applied_at: datetime) -> int:
     """Return the whole days until as much was held as on a mean day that holds any.
 
     A weekend says nothing about a timetable for weekdays.
