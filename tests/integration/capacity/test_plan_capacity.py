@@ -13,7 +13,7 @@ from optimizer import guardrails
 from optimizer.capacity.change import CapacityHooks
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.measure import Measure
-from optimizer.capacity.observation_times import Watch
+from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.capacity.planner import CapacityPlanner
 from optimizer.capacity.progress import CapacityProgress
 from optimizer.core.change import Change, Status
@@ -120,7 +120,7 @@ def test_memory_change_runs_through_the_account(world: World) -> None:
     assert list(live.weights.values()) == [change.evidence["canary_weight"]]
     assert live.latest.memory_mb == change.before["memory_mb"]
     # Whoever is called seldom is looked at more often than the policy names.
-    numbers = range(1, Watch.of(POLICY.memory, world.now).looks + 1)
+    numbers = range(1, ObservationTimes.of(POLICY.memory, world.now).looks + 1)
     outcomes = (world.life().verify(change.id, world.now, number)["outcome"] for number in numbers)
     assert next((outcome for outcome in outcomes if outcome != "watch"), None) in ("keep", "revert")
     world.life().keep(change.id, world.now)
