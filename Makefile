@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # Hundreds of processes are started; where nothing compiled may be kept, each of them compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
+.PHONY: setup demo test test-fast check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -20,6 +20,11 @@ demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 
 test: check
 	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(ARGS)
+
+# The inner loop: no server, no deploy, a tenth of the generated examples.
+test-fast: .venv/.installed
+	TEST_FAST=true $(BIN)/pytest --quiet --numprocesses 2 --dist worksteal -m "not starts_servers and not slow" \
+	  tests/unit tests/integration $(ARGS)
 
 check: lint types rooms prose template
 

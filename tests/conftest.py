@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from local_account.account import LocalAccount
 from local_account.deploy import Application, deploy_application
 from local_account.fleet import FleetSource
 from local_account.servers import Installation
 from local_account.servers.for_tests import NotInstalled, TestServers, summary
 
+from tests.helpers.durations import slowest_files
+from tests.helpers.examples import FAST, examples
 from tests.helpers.together import Together
 
 # Hours of watching pass in seconds.
@@ -31,6 +34,12 @@ def pytest_report_header() -> str:
     return f"local AWS account and Valkey from wheels; {', '.join(said)}"
 
 
+# A test that uses one of these fixtures starts a server or a deploy: the inner loop leaves it out.
+_STARTED = {"account", "deployed", "program", "server"}
+settings.register_profile("fast", max_examples=examples(settings.default.max_examples), deadline=None)
+if FAST:
+    settings.load_profile("fast")
+
 SERVERS = pytest.StashKey[TestServers]()
 RAN_ON = pytest.StashKey[set[str]]()
 
@@ -40,15 +49,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS], config.stash[RAN_ON] = TestServers(), set()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that start a server or a deploy."""
+    for item in items:
+        if _STARTED.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("starts_servers")
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """A server by its name: the two processes must call each test the same."""
     return val.name if isinstance(val, Installation) else None
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
-    """Tests that share what takes long to start run in one process."""
-    return Together(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
+    """Tests that share what takes long to start run in one process; in the inner loop nothing does."""
+    return None if FAST else Together(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -72,6 +88,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in summary(config.stash[RAN_ON]):
         terminalreporter.write_line(line)
     _summarise_faults(terminalreporter)
+    reports = [one for kind in ("passed", "failed", "error", "") for one in terminalreporter.stats.get(kind, ())]
+    terminalreporter.section("ten slowest files, with what they set up")
+    for line in slowest_files(one for one in reports if hasattr(one, "duration")):
+        terminalreporter.write_line(line)
 
 
 def _summarise_faults(terminalreporter: pytest.TerminalReporter) -> None:

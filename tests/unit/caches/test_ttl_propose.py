@@ -20,6 +20,8 @@ from optimizer.guardrails.verdict import Decision
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer_cache import Bounds
 
+from tests.helpers.examples import examples
+
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 STREAMS = (
     Stream("price", Bounds(60, 1, 3600), 300, 0.9, 2.0),
@@ -175,7 +177,7 @@ def test_priced_effect_adds_memory_and_misses() -> None:
 
 
 # Each example replays hours of reads: making a counterexample smaller would take longer than reading it.
-@settings(max_examples=15, deadline=None, phases=[Phase.generate])
+@settings(max_examples=examples(15), deadline=None, phases=[Phase.generate])
 @given(
     low=st.floats(1, 400),
     span=st.floats(1, 100),

@@ -10,6 +10,8 @@ from optimizer.caches.tuning.replay import Accesses
 from optimizer.caches.tuning.sample import KeySample
 from optimizer.caches.tuning.tune import NamespaceState, tune
 
+from tests.helpers.examples import examples
+
 WIDE = TtlLimits(1, 300, max_step_ratio=1000)
 
 
@@ -47,7 +49,7 @@ def states(draw):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), states(), min_size=1), st.floats(0, 1e6))
 def test_decisions_keep_to_bounds_step_and_budget(namespaces, budget):
     """No sliding TTL is tuned."""

@@ -18,6 +18,8 @@ from optimizer.function_logs.parse import LoggedReport, ReportLine
 from optimizer.guardrails import memory as memory_guardrail
 from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency
 
+from tests.helpers.examples import examples
+
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 GENEROUS = ProvisionedConcurrency(max_usd_day=1e6, max_usd_month=1e6)
@@ -224,7 +226,7 @@ def test_sizes_are_within_the_guardrails(used: int, current: int, limits: Memory
         assert max(size / current, current / size) <= limits.max_step_ratio
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     used=st.integers(20, 1024),
     ms=st.floats(1.0, 5000.0),

@@ -7,6 +7,8 @@ from optimizer.capacity.memory.model import DURATION_POWER, NothingObserved, Siz
 from optimizer.capacity.memory.value import Objective, usd_per_gb_s
 from optimizer.prices.aws_lambda import UnknownArchitecture, call_usd
 
+from tests.helpers.examples import examples
+
 SIZES = (128, 256, 512, 1024, 1769, 3008)
 
 
@@ -51,7 +53,7 @@ def situations(draw):
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(situations())
 def test_chosen_size_is_allowed(situation):
     """With no change left, the chosen size is an observed one as well."""
@@ -61,7 +63,7 @@ def test_chosen_size_is_allowed(situation):
         assert decision.memory_mb in situation["observed"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(situations())
 def test_observed_size_that_stays_is_the_best(situation):
     """It is the best of the observed sizes within the allowed slowdown."""
@@ -81,7 +83,7 @@ def test_observed_size_that_stays_is_the_best(situation):
     assert value(decision.memory_mb) == pytest.approx(min(map(value, fit)))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(situations())
 def test_same_situation_gets_the_same_answer(situation):
     assert choose(**situation) == choose(**situation)

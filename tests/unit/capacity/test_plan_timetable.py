@@ -22,6 +22,8 @@ from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
 from optimizer.traffic.history import Series
 
+from tests.helpers.examples import examples
+
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 GENEROUS = ProvisionedConcurrency(max_usd_day=1e6, max_usd_month=1e6)
@@ -227,7 +229,7 @@ LIMITS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(LIMITS, st.floats(0.2, 6), st.sampled_from([None, 2, 50]))
 def test_timetable_stays_within_the_guardrails(
     limits: ProvisionedConcurrency, environments: float, reserved: int | None

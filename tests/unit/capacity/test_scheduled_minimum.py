@@ -8,6 +8,8 @@ from hypothesis import given, settings, strategies as st
 from optimizer.capacity.provisioned.hourly_minimum import scheduled_minimum
 from optimizer.capacity.provisioned.timetable import READY_MINUTES
 
+from tests.helpers.examples import examples
+
 
 def held(busy: dict[int, float], *, least: float = 0.6, most: int = 10, floor: int = 0) -> tuple[int, ...]:
     """A day that is busy in these hours only, again and again."""
@@ -47,7 +49,7 @@ def test_unknown_hours_hold_nothing() -> None:
     assert sum(scheduled_minimum(np.full((5, 24), np.nan), least_utilisation=0.6)) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=7))
 def test_no_other_hours_are_worth_more(busy: list[float]) -> None:
     least = 0.6

@@ -14,6 +14,8 @@ from optimizer.guardrails.run import Account, Held
 from optimizer.guardrails.verdict import Decision
 from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, Warmups, Window
 
+from tests.helpers.examples import examples
+
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)  # a Wednesday
 AUTO = Policy(mode=Mode.AUTO, run=RunLimits(max_changes=100, max_changes_share=1.0))
 ACCOUNT = Account(targets=100, unreserved_concurrency=1000)
@@ -433,7 +435,7 @@ def acting(plan: list[Change], policy: Policy, account: Account) -> list[Change]
     return [change for change in plan if by_id[change.id] in (Decision.AUTOMATIC, Decision.ASK)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(PLANS, policies(), st.integers(0, 12), st.integers(0, 200))
 def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, targets: int, unreserved: int) -> None:
     made = acting(plan, policy, Account(targets=targets, unreserved_concurrency=unreserved))
@@ -484,7 +486,7 @@ def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, 
         assert per_day * 365 / 12 <= policy.warmups.max_usd_month + 1e-9
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(PLANS, policies(), st.lists(st.integers(-3, 3), min_size=10, max_size=10), st.booleans(), st.booleans())
 def test_nothing_acts_in_a_cool_down_a_freeze_or_outside_the_windows(
     plan: list[Change], policy: Policy, days: list[int], frozen: bool, shut: bool
@@ -501,7 +503,7 @@ def test_nothing_acts_in_a_cool_down_a_freeze_or_outside_the_windows(
     assert all(until.get((change.target, change.tuner), NOW) <= NOW for change in made)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(PLANS, policies(), st.randoms(use_true_random=False))
 def test_the_order_of_the_proposals_does_not_matter(plan: list[Change], policy: Policy, random: Any) -> None:
     shuffled = list(plan)
@@ -514,7 +516,7 @@ def test_the_order_of_the_proposals_does_not_matter(plan: list[Change], policy: 
     assert verdicts(plan) == verdicts(shuffled)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     PLANS,
     st.sampled_from(
@@ -528,7 +530,7 @@ def test_zero_changes_means_none(plan: list[Change], limits: dict[str, Any]) -> 
     assert acting(plan, Policy(mode=Mode.AUTO, **limits), ACCOUNT) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     PLANS,
     st.sampled_from(

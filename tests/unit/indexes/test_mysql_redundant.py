@@ -19,6 +19,8 @@ from optimizer.indexes.model.finding import Action
 from optimizer.indexes.mysql.cover import serves_foreign_key
 from optimizer.indexes.mysql.redundant import find_redundant
 
+from tests.helpers.examples import examples
+
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NAMES = "abcd"
 TABLE = Table("s", "t", storage_engine="InnoDB", columns=tuple(Column(name, "varchar(50)", False) for name in NAMES))
@@ -108,7 +110,7 @@ def forbids(unique: Index, other: Index) -> bool:
     return all((key.prefix_length or 99) <= most.get(key.text, -1) for key in unique.keys)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(engines, indexes, foreign_keys)
 def test_dropping_redundant_indexes_loses_nothing(engine: Engine, made: list[Index], children: list[list[str]]) -> None:
     before = catalog(engine, made, children)
@@ -123,14 +125,14 @@ def test_dropping_redundant_indexes_loses_nothing(engine: Engine, made: list[Ind
         assert served[0] == served[1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(engines, indexes, foreign_keys)
 def test_after_the_drops_no_index_is_redundant(engine: Engine, made: list[Index], children: list[list[str]]) -> None:
     once = left(catalog(engine, made, children))
     assert left(once) == once
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(engines, indexes)
 def test_every_redundant_index_is_found(engine: Engine, made: list[Index]) -> None:
     after = left(catalog(engine, made, []))

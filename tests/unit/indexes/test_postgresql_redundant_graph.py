@@ -9,6 +9,8 @@ from optimizer.indexes.model.finding import Action
 from optimizer.indexes.postgresql.cover import why_never_dropped, why_not_covered
 from optimizer.indexes.postgresql.redundant import find_redundant
 
+from tests.helpers.examples import examples
+
 SERVER = CatalogServer(Engine.POSTGRESQL, (16, 3), "db", "writer", datetime(2026, 6, 1, tzinfo=UTC))
 KEYS = st.builds(
     KeyPart,
@@ -47,7 +49,7 @@ def _catalog(indexes: list[Index]) -> Catalog:
 
 
 @given(st.lists(INDEXES, max_size=8))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_each_index_that_is_dropped_is_served_by_one_that_stays(indexes: list[Index]) -> None:
     catalog = _catalog(indexes)
     by_name = {index.name: index for index in catalog.indexes}
@@ -71,7 +73,7 @@ def test_each_index_that_is_dropped_is_served_by_one_that_stays(indexes: list[In
 
 
 @given(st.lists(INDEXES, max_size=6), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_the_order_of_the_indexes_does_not_matter(indexes: list[Index], random: "object") -> None:
     catalog = _catalog(indexes)
     shuffled = list(catalog.indexes)

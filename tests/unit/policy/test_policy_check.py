@@ -10,6 +10,8 @@ from optimizer.core import canonical_json
 from optimizer.policy.check import InvalidPolicy, find_errors, parse_json, policy_schema, read_policy
 from optimizer.policy.model import Approver, Cache, Database, Freeze, Policy, Window
 
+from tests.helpers.examples import examples
+
 
 def said(document: Any) -> list[str]:
     return [str(error) for error in find_errors(document)]
@@ -231,7 +233,7 @@ def near_policies() -> st.SearchStrategy[dict[str, Any]]:
     return of(policy_schema())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(near_policies())
 def test_any_document_is_either_explained_or_builds_a_policy(document: Any) -> None:
     found = find_errors(document)
@@ -240,7 +242,7 @@ def test_any_document_is_either_explained_or_builds_a_policy(document: Any) -> N
         assert isinstance(Policy.from_document(document), Policy)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text() | st.binary() | JSON.map(lambda value: json.dumps(value)))
 def test_any_text_is_either_explained_or_builds_a_policy(text: str | bytes) -> None:
     document, found = parse_json(text)

@@ -10,6 +10,8 @@ from hypothesis import given, settings, strategies as st
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.replay import replay
 
+from tests.helpers.examples import examples
+
 DAY = 1440
 KEEP_ALIVE = 10
 START = datetime(2026, 3, 10, tzinfo=UTC)
@@ -149,7 +151,7 @@ def test_plan_keeps_local_time_when_clocks_change(start: datetime, hour_utc: int
     assert warm_at(made, nine + 60) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rate=st.floats(0.001, 20),

@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import given, settings, strategies as st
 from optimizer.warmups.plan_value import best_cover, ping_counts
 
+from tests.helpers.examples import examples
+
 
 def every_way(value: np.ndarray, keep_alive: int, minutes: int) -> float:
     """Return the highest gain of any set of pings at one level."""
@@ -18,7 +20,7 @@ def every_way(value: np.ndarray, keep_alive: int, minutes: int) -> float:
     return best
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(1, 4), st.integers(1, 8), st.data())
 def test_no_other_pings_gain_more(keep_alive: int, minutes: int, data: st.DataObject) -> None:
     size = minutes + keep_alive
@@ -27,7 +29,7 @@ def test_no_other_pings_gain_more(keep_alive: int, minutes: int, data: st.DataOb
     assert value[held].sum() == every_way(value, keep_alive, minutes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(1, 4), st.integers(1, 30), st.data())
 def test_the_pings_hold_just_what_was_chosen(keep_alive: int, minutes: int, data: st.DataObject) -> None:
     held = np.zeros(minutes + keep_alive)
