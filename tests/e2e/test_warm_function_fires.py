@@ -14,7 +14,7 @@ from optimizer.core.ping import Ping
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
 from optimizer.store.run_store import RunStore
-from optimizer.warmups.schedule_batches import planned
+from optimizer.warmups.schedule_batches import pings_of
 
 pytestmark = pytest.mark.e2e
 RUN = "run-warmups-fire"
@@ -71,7 +71,7 @@ def test_n_distinct_environments_are_warm_before_the_predicted_rise(deployed: An
     assert len(names) == 2
 
     pings = pings_by(rise, PingLog(session.client("dynamodb"), application.table), target.name, change)
-    assert [ping.minute for ping in pings] == [minute for minute, _ in planned(change)]
+    assert [ping.minute for ping in pings] == [minute for minute, _ in pings_of(change)]
     assert [ping.environments for ping in pings] == [3, 3], pings
     assert pings[0].cold == 3
     assert pings[1].cold == 0

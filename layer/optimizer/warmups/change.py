@@ -32,7 +32,7 @@ from optimizer.store import KeptWarm, PingLog, PlansInPlace
 from optimizer.warmups import schedule_batches, schedules
 from optimizer.warmups.observe import Calls, WarmupHealth, judge
 from optimizer.warmups.progress import WarmupPhase, WarmupProgress
-from optimizer.warmups.schedule_batches import planned
+from optimizer.warmups.schedule_batches import pings_of
 from optimizer.warmups.schedules import Scheduled
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ class WarmupHooks(Hooks[WarmupProgress]):
         live = self._live(change)
         target = self.read_target(_name(change), change.after["alias"])
         others = {schedule.plan for schedule in live} - {schedules.plan_mark(change.id)}
-        pings = planned(change)
+        pings = pings_of(change)
         if pings and not target.has_alias:
             return Outdated(f"the function has no alias {change.after['alias']} any more")
         if others - set(change.before["plans"]):
-            return Outdated("another plan of pings was put in place after this one was made")
+            return Outdated("another plan of pings was applied after this one was made")
         if pings and all(minute <= minute_of(now) for minute, _ in pings):
             return Outdated("all its pings lie in the past")
         objection = self.recheck(change, self._live_state(change, len(live), now), now)
@@ -110,7 +110,7 @@ class WarmupHooks(Hooks[WarmupProgress]):
     def observation(self, change: Change, _progress: WarmupProgress) -> Observation:
         """Look at the ages of the policy, once the records of the last minutes have arrived."""
         ages_s = [minutes * 60 + _LATE.total_seconds() for minutes in self.watch_minutes]
-        return Observation(ages_s, f"{len(planned(change))} pings are scheduled")
+        return Observation(ages_s, f"{len(pings_of(change))} pings are scheduled")
 
     def observe(self, recorder: Recorder[WarmupProgress], look: Look) -> Keep | WatchOn | RollBack:
         """Judge the pings of the window that ends at the age of this look."""
@@ -133,7 +133,7 @@ class WarmupHooks(Hooks[WarmupProgress]):
         return RolledBack()
 
     def _live_state(self, change: Change, schedules_there: int, now: datetime) -> WarmupState:
-        """Records the plan first: of two that are put in place at once, one at least sees the other."""
+        """Record the plan and return the live state. Of two plans applied at once, at least one sees the other."""
         kept = KeptWarm(int(change.after["most_environments"]), float(change.after["usd_day"]))
         if kept.environments:
             until = datetime.fromisoformat(change.after["from"]) + timedelta(hours=change.after["hours"])
@@ -142,10 +142,10 @@ class WarmupHooks(Hooks[WarmupProgress]):
         return WarmupState(schedules_there, elsewhere.environments, elsewhere.usd_day)
 
     def _live(self, change: Change) -> list[Scheduled]:
-        return list(schedules.listed(self.scheduler, self.schedules.group, change.target))
+        return list(schedules.list_schedules(self.scheduler, self.schedules.group, change.target))
 
     def _remove_former(self, change: Change, now: datetime) -> bool:
-        """What is due within two minutes is left to fire, so that there is no hole between two plans."""
+        """Delete the schedules of former plans, except those due within two minutes, so that no gap is left."""
         mark, soon = schedules.plan_mark(change.id), minute_of(now) + 2
         former = {schedule.plan for schedule in self._live(change)} - {mark}
         for plan in former:
@@ -173,7 +173,7 @@ class WarmupHooks(Hooks[WarmupProgress]):
     def _health(self, change: Change, first: int, end: int) -> WarmupHealth:
         replaced = self.log.replaced_at(change.id)
         until = end if replaced is None else min(end, replaced)
-        due = [minute for minute, _ in planned(change) if first <= minute < until]
+        due = [minute for minute, _ in pings_of(change) if first <= minute < until]
         pings = [ping for ping in self.log.between(_name(change), first, until) if ping.change_id == change.id]
         calls = self.read_calls(_name(change), first, end) if first < end else Calls(None, None)
         return judge(due, pings, calls, change.evidence.get("errors_share"))

@@ -14,7 +14,7 @@ FEWEST_TRIALS = 10
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """How long a plan counts on an idle environment."""
+    """The time for which a plan counts on an idle environment."""
 
     minutes: int
     # True if the function's own lines decided, False if the policy did.

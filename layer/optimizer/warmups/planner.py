@@ -109,7 +109,7 @@ def _live(
                 f"function {name} has no alias {alias}; create it, or tag the function optimizer:alias"
             ) from error
         raise TargetUnusable(f"function {name} cannot be read: {code}") from error
-    present = list(schedules.listed(scheduler, group, target["function_arn"]))
+    present = list(schedules.list_schedules(scheduler, group, target["function_arn"]))
     return WarmupFacts(
         memory_mb=configuration["MemorySize"],
         architecture=configuration["Architectures"][0],

@@ -9,7 +9,7 @@ from optimizer.lifecycle import ChangeProgress, shared_fields
 
 
 class WarmupPhase(StrEnum):
-    """How far a plan of pings has come; recorded before what the phase allows is done."""
+    """The phase in which a plan of pings is; it is recorded before its work starts."""
 
     REMOVING = "removing"
     CREATING = "creating"
@@ -18,7 +18,7 @@ class WarmupPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmupProgress(ChangeProgress):
-    """How far the schedules of a plan are in place."""
+    """The progress of a warm-up change."""
 
     phase: WarmupPhase | None = None
     next: int | None = None

@@ -18,7 +18,7 @@ _AT_ONCE = 8
 _CHUNK = 64
 
 
-def planned(change: Change) -> list[tuple[int, int]]:
+def pings_of(change: Change) -> list[tuple[int, int]]:
     """Return the pings of the plan: minutes since 1970 and environments."""
     first = minute_of(datetime.fromisoformat(change.after["from"]))
     return [(first + minute, environments) for minute, environments in unpack(change.after["schedule"])]
@@ -50,7 +50,7 @@ def create(
 
     `about_to_create` receives the number of the next schedule before it is created.
     """
-    pings = planned(change)
+    pings = pings_of(change)
     for at in range(start, len(pings), _CHUNK):
         if not time_left():
             return False
@@ -79,7 +79,7 @@ def remove(
     while True:
         names = [
             schedule.name
-            for schedule in schedules.listed(scheduler, group, target)
+            for schedule in schedules.list_schedules(scheduler, group, target)
             if unwanted(schedule) and schedule.name not in deleted
         ]
         if not names:

@@ -100,7 +100,7 @@ def request(schedules: ScheduleTarget, target: str, warmup: Warmup, timezone: st
     return wanted | {"ActionAfterCompletion": "DELETE"}
 
 
-def listed(scheduler: "EventBridgeSchedulerClient", group: str, target: str) -> Iterator[Scheduled]:
+def list_schedules(scheduler: "EventBridgeSchedulerClient", group: str, target: str) -> Iterator[Scheduled]:
     """Yield the schedules of a function in the group, of all its plans."""
     prefix = function_prefix(target)
     for name in schedule_names(scheduler, group, prefix):

@@ -15,7 +15,7 @@ from optimizer.core.change import Change, Risk, Tuner
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.store.pings import PingLog
-from optimizer.warmups.schedule_batches import planned, warmup_of
+from optimizer.warmups.schedule_batches import pings_of, warmup_of
 from optimizer.warmups.send_pings import warm_environments
 
 from tests.helpers.faults import lambda_world
@@ -117,7 +117,7 @@ def warmups(*, pings_come: bool) -> Life:
             return
         stage.calls.arm(0, None)
         log = PingLog(clients.client("dynamodb"), TABLE)
-        for minute, environments in planned(change):
+        for minute, environments in pings_of(change):
             if minute <= minute_of(stage.world.get("true_now", Clock.at)):
                 warmed = Warmed(environments, environments, 1, environments, 0, 4.0, 200.0, 1, 400.0)
                 log.record(warmup_of(change, minute, environments), warmed, moment_of(minute))

@@ -213,7 +213,7 @@ def test_throttled_function_fails_alone_with_one_line(documents: Documents, log:
 
 
 def test_endless_throttling_fails_the_rest_without_asking(documents: Documents, log: PingLog) -> None:
-    """What was read before is kept."""
+    """The points that were read before are stored."""
     names = [f"f{number:02d}" for number in range(40)]
     cloudwatch: Any = ArrayCloudWatch({name: daily() for name in names})
     cloudwatch.throttled = set(names[4:])

@@ -25,7 +25,7 @@ from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
 from optimizer.warmups import schedules
 from optimizer.warmups.change import Target, WarmupHooks
 from optimizer.warmups.observe import Calls
-from optimizer.warmups.schedule_batches import planned, warmup_of
+from optimizer.warmups.schedule_batches import pings_of, warmup_of
 
 from tests.helpers.own_account import create_run_table
 
@@ -190,9 +190,9 @@ def test_new_plan_replaces_only_that_of_the_same_function(world: World) -> None:
     newer = replace(change_of("run-2", 3), before=before)
     world.approved(newer)
     assert world.life.apply(newer.id, NOW)["outcome"] == "applied"
-    plans = [s.plan for s in schedules.listed(world.scheduler, GROUP, ARN)]
+    plans = [s.plan for s in schedules.list_schedules(world.scheduler, GROUP, ARN)]
     assert plans == [schedules.plan_mark(newer.id)] * 3
-    assert len(list(schedules.listed(world.scheduler, GROUP, f"{ARN}-2"))) == 12
+    assert len(list(schedules.list_schedules(world.scheduler, GROUP, f"{ARN}-2"))) == 12
 
 
 def test_plan_is_outdated_after_another_one_was_applied(world: World) -> None:
@@ -251,7 +251,7 @@ def watch(world: World, change: Change, number: int) -> dict[str, Any]:
 def test_pings_that_meet_their_environments_are_kept(world: World) -> None:
     change = world.approved(change_of())
     world.life.apply(change.id, NOW)
-    world.warmed(change, [minute for minute, _ in planned(change)])
+    world.warmed(change, [minute for minute, _ in pings_of(change)])
     assert watch(world, change, 0)["outcome"] == "watch"
     assert watch(world, change, 1)["outcome"] == "keep"
     assert world.life.keep(change.id, NOW)["outcome"] == "kept"
@@ -277,7 +277,7 @@ def test_harmful_pings_are_rolled_back(world: World, different: Any, calls: Call
     change = world.approved(change_of(pings=40))
     world.life.apply(change.id, NOW)
     if different is not None:
-        world.warmed(change, [minute for minute, _ in planned(change)], **different)
+        world.warmed(change, [minute for minute, _ in pings_of(change)], **different)
     world.calls = calls
     answer = watch(world, change, 0)
     assert answer["outcome"] == "revert"

@@ -43,7 +43,7 @@ class LambdaService:
 
 @pytest.mark.parametrize(("already", "init_s"), [(0, 0.0), (1, 0.3), (3, 0.3), (4, 0.0)])
 def test_slow_cold_starts_do_not_lower_the_environments_met(already: int, init_s: float) -> None:
-    """As many environments are met as were requested, however slow the cold ones are."""
+    """All requested environments are met, however slow the cold ones are."""
     service: Any = LambdaService(init_s=init_s, warm=already)
     warmed = warm_environments(service, WARMUP)
     assert (warmed.environments, warmed.failed) == (4, 0)
