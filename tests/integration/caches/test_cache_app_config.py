@@ -82,7 +82,7 @@ def test_app_config_waits_for_another_deployment(place: tuple[Any, AppConfigProf
 
 
 class Data:
-    """AppConfig's data plane: a token for each poll, nothing where nothing is new."""
+    """AppConfig's data plane: a token for each poll, and an empty answer without a change."""
 
     def __init__(self, answers: list[bytes | Exception]) -> None:
         self._answers = answers

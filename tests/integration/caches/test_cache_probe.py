@@ -1,4 +1,4 @@
-"""The probe on real servers: what it finds, what it asks for, and when it stops."""
+"""The probe on real servers: its result, its commands, and its stop."""
 
 import contextlib
 import itertools
@@ -165,7 +165,7 @@ def test_probe_names_the_missing_permission_to_scan(cache):
 def test_probe_keeps_to_its_share_of_the_time(cache):
     with contextlib.closing(cache.client()) as client:
         fill(client)
-    # Without the pause before the second look, so that a slow machine has the time for what is looked at here.
+    # There is no pause before the second look, so that the time suffices on a slow machine.
     limits = ProbeLimits(keys=100, seconds=4, duty=0.05, most_slower=1e9, second_look_s=0.0)
     (node,) = probe_cache(Endpoint(cache.url), limits).nodes
     assert node.busy_ms <= 0.06 * 1000 * node.took_s
@@ -249,7 +249,7 @@ def test_probe_of_a_cluster_prefers_replicas():
 
 
 def readable(folder: Path) -> Path:
-    """The folder, so that a server that runs as somebody else gets to what lies in it."""
+    """Make a folder readable, so that a server that runs as another user can read its files."""
     for place in (folder, *folder.parents):
         if place == Path(tempfile.gettempdir()):
             break

@@ -1,4 +1,4 @@
-"""The life of a change of TTLs, and what becomes of it where somebody else publishes between any two of its calls."""
+"""The life of a change of TTLs, also when somebody else publishes between any two of its calls."""
 
 import json
 from collections.abc import Callable
@@ -28,15 +28,15 @@ BEFORE, AFTER = {"price": 60.0, "stock": 30.0}, {"price": 120.0, "stock": 20.0}
 
 
 class AlreadyExists(Exception):
-    """As SSM's."""
+    """The exception of SSM for an existing parameter."""
 
 
 class NotFound(Exception):
-    """As SSM's."""
+    """The exception of SSM for a missing parameter."""
 
 
 class Parameters:
-    """SSM with one parameter, its versions, and somebody who interferes after a given call."""
+    """SSM with one parameter, its versions, and another writer after a given call."""
 
     exceptions = SimpleNamespace(ParameterNotFound=NotFound, ParameterAlreadyExists=AlreadyExists)
 

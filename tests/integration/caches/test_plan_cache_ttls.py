@@ -1,4 +1,4 @@
-"""PlanCacheTtls and ChangeCacheTtls by their own handlers: from log lines to a parameter, on AWS as moto has it."""
+"""The handlers PlanCacheTtls and ChangeCacheTtls, from log lines to a parameter, on AWS as moto simulates it."""
 
 import json
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def put(policy: Policy) -> None:
 
 
 def log(noise: bool = True) -> None:
-    """Two hours of records, among what else a function writes."""
+    """Log two hours of records, among other lines of a function."""
     end = datetime.now(UTC).timestamp()
     application = Application((STREAM,), Memory(), end - 7200)
     events = [
@@ -79,7 +79,7 @@ def test_handlers_publish_ttls_from_the_log_and_roll_back(world: Any) -> None:
     published = json.loads(ssm.get_parameter(Name=NAME)["Parameter"]["Value"])
     assert published["ttl_s"]["price"] == change.after["ttl_s"]["price"] > 60
     assert act(event("change_cache_ttls", change_id=change.id), None)["outcome"] == "applied"
-    # Nobody reads any more: what should be there and is not counts as unhealthy.
+    # Nobody reads any more, and missing data counts as unhealthy.
     looked = act(event("change_cache_ttls", change_id=change.id, step="verify", verification=1), None)
     assert (looked["outcome"], "missing data" in looked["message"]) == ("revert", True)
     back = act(event("change_cache_ttls", change_id=change.id, step="revert", reason=looked["message"]), None)

@@ -1,4 +1,4 @@
-"""`optimizer backtest ttl`: learnt on one half of the reads, judged on the other."""
+"""`optimizer backtest ttl`: tune on the first half of the reads, judge on the second."""
 
 import csv
 import gzip

@@ -8,7 +8,7 @@ from local_account.deploy import built_for
 from locked_requirements import needs, with_dependencies
 
 pytestmark = pytest.mark.timeout(900)
-# As the template and as wheels name them.
+# The template and wheels name the processors differently.
 PROCESSORS = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 
@@ -27,7 +27,7 @@ def test_built_packages_are_those_in_the_lock(architecture: str, tmp_path: Path)
 
 
 def installed(found: list[Distribution], build: Path) -> dict[str, set[str]]:
-    """The names of the distributions in each package, by the folder that it is built from."""
+    """Return the names of the distributions in each package, by the folder that it is built from."""
     names: dict[str, set[str]] = {}
     for one in found:
         package = one.folder.relative_to(build).parts[0]

@@ -192,7 +192,7 @@ def resetting(connection):
 
 
 def slow(connection):
-    # Each reply comes just before the client gives up, and none says that the cache holds anything.
+    # Each reply comes just before the client gives up, and none contains a value.
     try:
         while connection.recv(65536):
             time.sleep(TIMEOUT_S / 4 * 0.9)
@@ -289,7 +289,7 @@ def test_one_of_many_readers_recomputes_a_hot_value_early(url):
         time.sleep(0.1)
         return len(loads)
 
-    # A process that gets no time just before a value expires reads too late; that does not happen six times.
+    # A process without processor time just before a value expires reads too late, but not six times.
     early = 0
     for key in "abcdef":
         loads.clear()

@@ -17,16 +17,16 @@ SECONDS = 6.0
 LATEST_S = 0.15
 # Reads a second and skew of two namespaces; their keys are drawn from the same seed every time.
 TRAFFIC = {"page": (1200, 2000, 0.7), "stock": (600, 300, 1.1)}
-# How many times as long everything takes, reads and TTLs alike, where the machine has other work.
+# On a busy machine reads and TTLs alike take this many times as long.
 PACES = (1, 1, 2, 4, 8)
 
 
 class Late(Exception):
-    """The machine was too busy to read at the pace that was foreseen, so that nothing can be compared."""
+    """The machine was too busy to read at the planned pace, so nothing can be compared."""
 
 
 def reads(seed):
-    """(second, namespace, key), in order of time."""
+    """Return (second, namespace, key) in order of time."""
     generator, found = random.Random(seed), []
     for name, (rate, keys, skew) in TRAFFIC.items():
         weights = list(itertools.accumulate(1 / (i + 1) ** skew for i in range(keys)))
@@ -36,12 +36,12 @@ def reads(seed):
 
 
 def bounds(pace):
-    """Of both namespaces."""
+    """Return the bounds of both namespaces."""
     return Bounds(0.3 * pace, 0.1 * pace, 2.0 * pace)
 
 
 def drive(url, seed, pace, ttls, counted_from_s=0.0):
-    """Read from the server at that pace with published TTLs: hit ratio of each namespace, and what the client logged.
+    """Read from the server at that pace with published TTLs. Return hit ratios by namespace, and log lines.
     Raises Late."""
     client = connect(url, 1.0)
     client.ping()
@@ -74,7 +74,7 @@ def drive(url, seed, pace, ttls, counted_from_s=0.0):
 
 
 def predicted_and_measured(url, pace):
-    """Hit ratio of each namespace with the TTLs that are tuned from what the client logged. Raises Late."""
+    """Return the hit ratio of each namespace with TTLs tuned from the client's log. Raises Late."""
     _, records = drive(url, 1, pace, {})
     limits = TtlLimits(bounds(pace).min_ttl_s, bounds(pace).max_ttl_s, max_step_ratio=5)
     states = {
@@ -175,6 +175,6 @@ def test_key_followed_for_a_time_counts_for_that_time():
     seen = merge_samples([*stays, record(20, [hot, new]), goes])["page"]
     assert seen.sample.exact_keys == {hot, f"{new}-0!"}
     assert len(seen.accesses.time_us) == 72
-    # Followed for a few reads only, it is one of the others, and not of the sample by its hash.
+    # A key followed for a few reads only counts as one of the others, and its hash is not in the sample.
     seen = merge_samples([*stays, record(20, [hot]), goes])["page"]
     assert seen.accesses.keys == (hot,)

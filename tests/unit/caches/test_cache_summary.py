@@ -1,4 +1,4 @@
-"""What a sample of keys says of a namespace, and INFO of a server."""
+"""The summary of a sample of keys, the pace of a probe, and the facts from INFO."""
 
 import pytest
 from hypothesis import given, strategies as st

@@ -1,4 +1,4 @@
-"""The token for ElastiCache is the one that botocore signs."""
+"""The token for a log-in to ElastiCache, compared with the one that botocore signs."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""How much more memory is planned for than the past used."""
+"""The memory to plan for, from the trend and noise of the past."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""What is proposed for a cache from what its client logged, and when nothing is."""
+"""Proposals for a cache from the records of its client, and the reasons for none."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The replay and what is estimated from a sample."""
+"""The replay of accesses, and estimates from a sample."""
 
 import random
 

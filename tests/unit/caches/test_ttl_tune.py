@@ -1,4 +1,4 @@
-"""Decisions for a whole cache."""
+"""Decisions for all namespaces of a cache."""
 
 import random
 
@@ -60,7 +60,9 @@ def test_decisions_keep_to_bounds_step_and_budget(namespaces, budget):
         state = namespaces[decision.namespace]
         limits, before, after = state.limits, state.current_ttl_s, decision.after_s
         if after is None:
-            memory += decision.evidence.get("memory_bytes_before", 0.0)  # of the untunable, nothing is shown
+            memory += decision.evidence.get(
+                "memory_bytes_before", 0.0
+            )  # namespaces that cannot be tuned show no memory
             continue
         assert not state.sliding
         assert state.sampled is not None

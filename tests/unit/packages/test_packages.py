@@ -1,4 +1,4 @@
-"""Each package builds a wheel that says what it is, under which licence, and claims no name of others."""
+"""The wheel of each package: its metadata, its licence, and only its own names."""
 
 import subprocess
 import tomllib
@@ -27,7 +27,7 @@ def package(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(package: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel as `uv build` makes it, without a network."""
+    """Build the wheel with `uv build`, without a network."""
     folder = tmp_path_factory.mktemp("wheel")
     options = ["--wheel", "--offline", "--no-build-isolation", "--python", ROOT / ".venv" / "bin" / "python"]
     command = [ROOT / ".build" / "uv" / "bin" / "uv", "build", "--quiet", *options, "--out-dir", folder, ROOT / package]
@@ -37,7 +37,7 @@ def wheel(package: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def parts(wheel: Path) -> tuple[list[str], Message, str]:
-    """Names of all files, the metadata, and the folder that the metadata lie in."""
+    """Return the names of all files, the metadata, and the folder of the metadata."""
     with ZipFile(wheel) as archive:
         names = archive.namelist()
         (path,) = (name for name in names if name.endswith(".dist-info/METADATA"))
