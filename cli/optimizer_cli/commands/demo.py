@@ -64,7 +64,7 @@ def command(
     """Deploy the application into a local AWS account, run it, and show the report.
 
     Start an emulated account with functions, traffic, two caches and a PostgreSQL on 127.0.0.1, deploy with `sam
-    deploy`, and run the state machine once. That takes two to three minutes. Prints what was proposed, blocked (and by
+    deploy`, and run the state machine once. That takes about four minutes. Prints what was proposed, blocked (and by
     which rule), applied, rolled back and reported.
 
     Nothing outside this machine is read or changed, and everything ends with this command. Ends with 1 if the run

@@ -1,5 +1,6 @@
 """The mail about a run or a change: short lines, the most important first, no mark-up."""
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -68,7 +69,7 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
     parts += report.notes
     if url and ends:
         parts += ["", f"Report with charts, until {ends:%Y-%m-%d %H:%M} UTC for everybody who has this link:", url]
-    parts += _section("Applied, now under observation", report.changed)
+    parts += _section("Applied: kept or under observation", report.changed)
     parts += _section("Rolled back", report.taken_back)
     parts += _section("Failed", report.failed)
     parts += _section("Started and not finished; a message about each gives the reason", report.unfinished)
@@ -87,7 +88,7 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
 
 def change_body(shown: Line) -> str:
     """Return the text of the mail about the outcome of a single change."""
-    outcome = f"Outcome: {status_words(shown.status)}. {capitalized(last_message(shown))}".rstrip()
+    outcome = f"Outcome: {status_words(shown.status)}. {capitalized(last_message(shown), shown.target)}".rstrip()
     parts = [f"{shown.target}: {shown.what}.", sentence(reason(shown)), sentence(outcome)]
     return "\n".join(wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
@@ -147,19 +148,23 @@ def _cut(lines: list[str]) -> list[str]:
 def _item(shown: Line) -> str:
     parts = [f"{shown.target}: {shown.what}"]
     parts += [f"Estimate: {saves_or_costs(shown.usd_month)} a month"] if shown.usd_month else []
-    parts += [reason(shown), capitalized(last_message(shown))]
+    parts += [reason(shown), capitalized(last_message(shown), shown.target)]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
     return f"- {' '.join(sentence(part) for part in parts if part)}{rule}"
 
 
 def reason(shown: Line) -> str:
     """Return the reason without the name of its resource, with which the line begins."""
-    return capitalized(shown.reason.removeprefix(f"{shown.target}: "))
+    return capitalized(shown.reason.removeprefix(f"{shown.target}: "), shown.target)
 
 
-def capitalized(text: str) -> str:
-    """Return the text with a capital, unless it begins with an identifier, which keeps its spelling."""
-    is_word = text.partition(" ")[0].strip(",;").isalpha()
+def capitalized(text: str, target: str) -> str:
+    """Return the text with a capital, unless it begins with an identifier, which keeps its spelling.
+
+    Parts of the target are identifiers: the table in `shop/public.customer` is not called Customer.
+    """
+    first = text.partition(" ")[0].strip(",;")
+    is_word = first.isalpha() and first not in re.split(r"[/.]", target)
     return text[:1].upper() + text[1:] if is_word else text
 
 

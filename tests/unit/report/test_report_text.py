@@ -95,3 +95,9 @@ def test_unfinished_change_has_a_section_of_its_own() -> None:
     assert "Applied" not in body
     assert "Waiting" not in body
     assert found.severity == "warning"
+
+
+def test_reason_that_begins_with_an_identifier_keeps_it() -> None:
+    customer = replace(line(stored(Status.KEPT)), target="shop/public.customer")
+    assert text.reason(replace(customer, reason="customer was never analysed.")) == "customer was never analysed."
+    assert text.reason(replace(customer, reason="statistics are old.")) == "Statistics are old."
