@@ -8,12 +8,13 @@ from optimizer.core import figure
 
 _HEAD = """# The policy
 
-Made by `optimizer policy reference` from the schema that every policy is checked against. {about}
+`optimizer policy reference` generates this page from the JSON Schema that checks every policy. {about}
 
-A policy is checked as a whole, too: what contradicts itself is an error with the path of both places.
+The policy is also checked as a whole: keys that contradict each other are errors, and the message gives the path of
+both.
 """
 _BOUNDS = (("minimum", "at least"), ("maximum", "at most"))
-_TABLE = "| key | value | default | what it is |\n| --- | --- | --- | --- |"
+_TABLE = "| key | value | default | meaning |\n| --- | --- | --- | --- |"
 
 
 def markdown(schema: Mapping[str, Any]) -> str:
@@ -27,7 +28,7 @@ def _sections(schema: Mapping[str, Any], path: str) -> Iterator[str]:
     properties: Mapping[str, Any] = schema["properties"]
     inner = {name: part for name, part in properties.items() if _object(part)}
     plain = [name for name in properties if name not in inner or "default" in properties[name] or _listed(inner[name])]
-    title = path or "At the top"
+    title = path or "Top level"
     about = f"{schema['description']}\n\n" if path and "description" in schema else ""
     required = set(schema.get("required", ()))
     if plain:

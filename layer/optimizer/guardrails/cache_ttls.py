@@ -1,4 +1,4 @@
-"""Guardrails of one change of a cache's TTLs. Each rule returns a Refusal, or None if the change passes. Pure."""
+"""Guardrails of one change of a cache's TTLs. Each rule returns a `Refusal`, or None if the change passes. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def cache_name(target: str) -> str:
 
 
 def known(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
-    """Refuse a change of namespaces that the policy does not name, of none at all, or that drops a TTL."""
+    """Block a change of namespaces that the policy does not name, of none at all, or that drops a TTL."""
     cache = limits.cache(cache_name(change.target))
     if cache is None:
         return Refusal("cache_ttls.known", f"cache_ttls.caches does not name {change.target}.")
@@ -69,7 +69,7 @@ def known(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | N
 
 
 def sliding(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
-    """Refuse to tune a TTL that reads prolong, because it does not bound the age of a value."""
+    """Block to tune a TTL that reads prolong, because it does not bound the age of a value."""
     for step in _steps_of(change, live, limits):
         if step.space.sliding:
             return Refusal(
@@ -79,7 +79,7 @@ def sliding(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal |
 
 
 def bounds(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
-    """Refuse a TTL outside its bounds, unless the change moves it towards them."""
+    """Block a TTL outside its bounds, unless the change moves it towards them."""
     for step in _steps_of(change, live, limits):
         low, high = step.space.min_ttl_s, step.space.max_ttl_s
         if step.after_s < low and not step.approaches(low):
@@ -90,7 +90,7 @@ def bounds(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | 
 
 
 def freshness(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
-    """Refuse a TTL that allows values older than `max_age_s`, unless the change moves it towards that limit."""
+    """Block a TTL that allows values older than `max_age_s`, unless the change moves it towards that limit."""
     for step in _steps_of(change, live, limits):
         oldest = step.space.max_age_s
         if oldest is not None and step.after_s > oldest and not step.approaches(oldest):
@@ -102,7 +102,7 @@ def freshness(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal
 
 
 def step_ratio(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
-    """Refuse a step, up or down, by more than the largest allowed factor."""
+    """Block a step, up or down, by more than the largest allowed factor."""
     for step in _steps_of(change, live, limits):
         ratio = max(step.after_s / step.before_s, step.before_s / step.after_s)
         if ratio > limits.max_step_ratio * _ROUNDING:
@@ -115,7 +115,7 @@ def step_ratio(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusa
 
 
 def memory(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
-    """Refuse a change that needs more than the cache's `memory_mb`, unless it lowers the need."""
+    """Block a change that needs more than the cache's `memory_mb`, unless it lowers the need."""
     cache = _cache(change, limits)
     budget = cache.memory_mb * _MB
     before, after = (number(change.evidence, f"memory_bytes_{when}") for when in ("before", "after"))
@@ -129,7 +129,7 @@ def memory(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | 
 
 
 def seen(change: Change, live: CacheTtlState, limits: CacheTtls) -> Refusal | None:
-    """Refuse a TTL of a namespace without observed reads. Raise MissingNumber if its evidence is incomplete."""
+    """Block a TTL of a namespace without observed reads. Raise MissingNumber if its evidence is incomplete."""
     spaces = change.evidence.get("namespaces")
     for step in _steps_of(change, live, limits):
         numbers = spaces.get(step.name) if isinstance(spaces, Mapping) else None

@@ -24,7 +24,7 @@ def closed(policy: Policy, now: datetime, tuner: Tuner | None = None) -> Refusal
 
 
 def frozen(limits: RunLimits, local: datetime) -> Refusal | None:
-    """Refuse changes on the days of a freeze, including its first and last day."""
+    """Block changes on the days of a freeze, including its first and last day."""
     for freeze in limits.freezes:
         if freeze.first <= local.date() <= freeze.last:
             return Refusal("run.freeze", f"Changes are frozen from {freeze.first} to {freeze.last}: {freeze.reason}.")
@@ -32,7 +32,7 @@ def frozen(limits: RunLimits, local: datetime) -> Refusal | None:
 
 
 def outside_windows(windows: Sequence[Window], local: datetime, rule: str) -> Refusal | None:
-    """Refuse changes outside every window; without windows any hour is fine."""
+    """Block changes outside every window; without windows any hour is fine."""
     if not windows or any(_is_open(window, local) for window in windows):
         return None
     hours = "; ".join(f"{', '.join(window.days)} {window.start} to {window.until}" for window in windows)

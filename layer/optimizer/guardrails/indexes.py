@@ -1,4 +1,4 @@
-"""Guardrails of one index change, and the policy's permission for its kind. Each rule returns a Refusal or None."""
+"""Guardrails of one index change, and the policy's permission for its kind. Each rule returns a `Refusal` or None."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,19 +55,19 @@ def permission(change: Change, limits: Indexes) -> Permission:
 
 
 def allowed(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
-    """Refuse an action that the policy never allows."""
+    """Block an action that the policy never allows."""
     if permission(change, limits) is Permission.NEVER:
         return Refusal("indexes.action", f"Blocked: indexes.actions.{kind_of(change)} is never.")
     return None
 
 
 def protected(_change: Change, live: IndexState, _limits: Indexes) -> Refusal | None:
-    """Refuse to touch an index that a constraint, replication, an extension or the server itself needs."""
+    """Block to touch an index that a constraint, replication, an extension or the server itself needs."""
     return Refusal("indexes.protected", f"It is protected: {live.protected}.") if live.protected else None
 
 
 def size(change: Change, live: IndexState, limits: Indexes) -> Refusal | None:
-    """Refuse a build that is larger than allowed."""
+    """Block a build that is larger than allowed."""
     if change.action in BUILDS and live.size_bytes > limits.max_build_mb * MIB:
         return Refusal(
             "indexes.size",
@@ -81,7 +81,7 @@ def _is_bloated(change: Change) -> bool:
 
 
 def bloat(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
-    """Refuse a rebuild that frees too little for what it reads and writes."""
+    """Block a rebuild that frees too little for what it reads and writes."""
     if not _is_bloated(change):
         return None
     frees, share = number(change.evidence, "saves_bytes"), number(change.evidence, "bloat_share")
@@ -95,7 +95,7 @@ def bloat(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
 
 
 def seen_before(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
-    """Refuse to rebuild for bloat that too few runs have found: free pages are used again."""
+    """Block to rebuild for bloat that too few runs have found: free pages are used again."""
     if not _is_bloated(change):
         return None
     runs = number(change.evidence, "runs_seen")
@@ -108,7 +108,7 @@ def seen_before(change: Change, _live: IndexState, limits: Indexes) -> Refusal |
 
 
 def observation(change: Change, _live: IndexState, limits: Indexes) -> Refusal | None:
-    """Refuse to drop an unused index before its use was observed long enough."""
+    """Block to drop an unused index before its use was observed long enough."""
     if change.action != "drop_index" or change.evidence.get("finding") != "unused":
         return None
     days = number(change.evidence, "observed_days")

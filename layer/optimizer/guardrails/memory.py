@@ -1,4 +1,4 @@
-"""Guardrails of one memory change. Each rule returns a Refusal, or None if the change passes."""
+"""Guardrails of one memory change. Each rule returns a `Refusal`, or None if the change passes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class MemoryState:
 
 
 def floor(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Refuse a size below the policy's floor."""
+    """Block a size below the policy's floor."""
     memory_mb = number(change.after, "memory_mb")
     if memory_mb < limits.floor_mb:
         return Refusal("memory.floor", f"{memory_mb:g} MB is below memory.floor_mb ({limits.floor_mb} MB).")
@@ -24,7 +24,7 @@ def floor(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
 
 
 def ceiling(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Refuse a size above the policy's ceiling."""
+    """Block a size above the policy's ceiling."""
     memory_mb = number(change.after, "memory_mb")
     if memory_mb > limits.ceiling_mb:
         return Refusal("memory.ceiling", f"{memory_mb:g} MB is above memory.ceiling_mb ({limits.ceiling_mb} MB).")
@@ -32,7 +32,7 @@ def ceiling(change: Change, _live: MemoryState, limits: Memory) -> Refusal | Non
 
 
 def step(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
-    """Refuse a step, up or down, by more than the largest allowed factor."""
+    """Block a step, up or down, by more than the largest allowed factor."""
     before, after = float(live.memory_mb), number(change.after, "memory_mb")
     if min(before, after) <= 0 or max(after / before, before / after) > limits.max_step_ratio:
         return Refusal(
@@ -44,7 +44,7 @@ def step(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
 
 
 def samples(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Refuse a change that rests on too few invocations."""
+    """Block a change that rests on too few invocations."""
     count = number(change.evidence, "samples")
     if count < limits.min_invocations:
         return Refusal(
@@ -55,7 +55,7 @@ def samples(change: Change, _live: MemoryState, limits: Memory) -> Refusal | Non
 
 
 def headroom(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Refuse a size below the peak usage times the headroom."""
+    """Block a size below the peak usage times the headroom."""
     used, after = number(change.evidence, "max_memory_used_mb"), number(change.after, "memory_mb")
     if used <= 0 or after < used * limits.headroom:
         return Refusal(
@@ -67,7 +67,7 @@ def headroom(change: Change, _live: MemoryState, limits: Memory) -> Refusal | No
 
 
 def gain(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
-    """Refuse a change that saves too little. A function below its headroom may get more memory for safety alone."""
+    """Block a change that saves too little. A function below its headroom may get more memory for safety alone."""
     after, price = number(change.after, "memory_mb"), number(change.evidence, "price_ratio")
     used = number(change.evidence, "max_memory_used_mb")
     if after > live.memory_mb and live.memory_mb < used * limits.headroom:
@@ -83,7 +83,7 @@ def gain(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
 
 
 def slowdown(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Refuse a change that slows calls down too much, on average or at the 95th percentile."""
+    """Block a change that slows calls down too much, on average or at the 95th percentile."""
     mean, p95 = number(change.evidence, "duration_ratio"), optional_number(change.evidence, "p95_ratio")
     slower = max(mean, p95 or 0.0)
     if slower > limits.max_slowdown:
@@ -95,7 +95,7 @@ def slowdown(change: Change, _live: MemoryState, limits: Memory) -> Refusal | No
 
 
 def p95(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
-    """Refuse a 95th percentile above the limit that the policy sets, if it sets one."""
+    """Block a 95th percentile above the limit that the policy sets, if it sets one."""
     if limits.max_p95_ms is None:
         return None
     p95_ms = number(change.evidence, "p95_ms")

@@ -44,7 +44,7 @@ def usd_day(change: Change) -> float:
 def grows(change: Change, live: ProvisionedState) -> bool:
     """Return True if the change needs more environments, a higher minimum of the scaling target, or more money.
 
-    It reads every number that the totals need, so that a change without them is refused before it is counted."""
+    It reads every number that the totals need, so that a change without them is blocked before it is counted."""
     usd_before, usd_after = usd_month_before(change), number(change.evidence, "usd_month")
     least_before = optional_number(change.before, "min") or 0.0
     least_after = optional_number(change.after, "min") or 0.0
@@ -59,7 +59,7 @@ def usd_month_before(change: Change) -> float:
 
 
 def per_function(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
-    """Refuse more environments than one function may have."""
+    """Block more environments than one function may have."""
     after = environments_of(change.after)
     if after > limits.max_per_function:
         return Refusal(
@@ -71,7 +71,7 @@ def per_function(change: Change, _live: ProvisionedState, limits: ProvisionedCon
 
 
 def by_the_hour(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
-    """Refuse a timetable if the policy does not allow any."""
+    """Block a timetable if the policy does not allow any."""
     if change.after.get("timetable") and not limits.by_the_hour:
         return Refusal(
             "provisioned_concurrency.by_the_hour", "provisioned_concurrency.by_the_hour allows no timetables."
@@ -80,12 +80,12 @@ def by_the_hour(change: Change, _live: ProvisionedState, limits: ProvisionedConc
 
 
 def cost(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
-    """Refuse a function that alone exceeds the budget of a day or of a month."""
+    """Block a function that alone exceeds the budget of a day or of a month."""
     return over_budget(number(change.evidence, "usd_month"), usd_day(change), limits)
 
 
 def over_budget(usd_month: float, usd_a_day: float, limits: ProvisionedConcurrency) -> Refusal | None:
-    """Refuse these costs if they exceed the budget of a day or of a month."""
+    """Block these costs if they exceed the budget of a day or of a month."""
     if usd_a_day > limits.max_usd_day:
         return Refusal(
             "provisioned_concurrency.usd_day",
@@ -102,7 +102,7 @@ def over_budget(usd_month: float, usd_a_day: float, limits: ProvisionedConcurren
 
 
 def utilisation(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
-    """Refuse environments that would be used too little to be worth their price."""
+    """Block environments that would be used too little to be worth their price."""
     expected = number(change.evidence, "utilisation")
     if expected < limits.min_utilisation:
         return Refusal(
@@ -114,7 +114,7 @@ def utilisation(change: Change, _live: ProvisionedState, limits: ProvisionedConc
 
 
 def concurrency(change: Change, live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
-    """Refuse more than the function's reserved concurrency, or more than leaves enough of the account's free."""
+    """Block more than the function's reserved concurrency, or more than leaves enough of the account's free."""
     after = environments_of(change.after)
     if live.reserved_concurrency is not None:
         if after > live.reserved_concurrency:
@@ -127,7 +127,7 @@ def concurrency(change: Change, live: ProvisionedState, limits: ProvisionedConcu
 
 
 def over_account(free: int, limits: ProvisionedConcurrency) -> Refusal | None:
-    """Refuse to leave only this much of the account's concurrency free if the policy requires more."""
+    """Block to leave only this much of the account's concurrency free if the policy requires more."""
     if free < limits.account_concurrency_free:
         return Refusal(
             "provisioned_concurrency.account",

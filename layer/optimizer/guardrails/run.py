@@ -30,7 +30,7 @@ class Account:
     """Facts of the account that the plan is checked against.
 
     `targets`: number of functions that were checked. `unreserved_concurrency`: None if it could not be read; changes
-    that need it are then refused. `cool_downs`: end of the cool-down by resource and tuner. `held`: by resource."""
+    that need it are then blocked. `cool_downs`: end of the cool-down by resource and tuner. `held`: by resource."""
 
     targets: int
     unreserved_concurrency: int | None = None

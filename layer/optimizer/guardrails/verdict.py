@@ -13,7 +13,7 @@ PASSES = "All guardrails pass"
 
 
 class Decision(StrEnum):
-    """The decision on a proposal: applied automatically, sent for approval, only recommended, or refused."""
+    """The decision on a proposal: applied automatically, sent for approval, only recommended, or blocked."""
 
     AUTOMATIC = "automatic"
     ASK = "ask"
@@ -31,7 +31,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The decision on a change; `rule` is the rule that refused it, or `mode`."""
+    """The decision on a change; `rule` is the rule that blocks it, or `mode`."""
 
     change_id: str
     verdict: Decision

@@ -24,7 +24,7 @@ class WarmupState:
 
 
 def per_function(change: Change, _live: WarmupState, limits: Warmups) -> Refusal | None:
-    """Refuse more warm environments than one function may have."""
+    """Block more warm environments than one function may have."""
     most = number(change.after, "most_environments")
     if most > limits.max_environments_per_function:
         return Refusal(
@@ -36,17 +36,17 @@ def per_function(change: Change, _live: WarmupState, limits: Warmups) -> Refusal
 
 
 def in_all(change: Change, live: WarmupState, limits: Warmups) -> Refusal | None:
-    """Refuse more warm environments than all functions together may have."""
+    """Block more warm environments than all functions together may have."""
     return over_total(live.environments_elsewhere + number(change.after, "most_environments"), limits)
 
 
 def cost(change: Change, live: WarmupState, limits: Warmups) -> Refusal | None:
-    """Refuse a plan that, with those of other functions, exceeds the budget of a day or of a month."""
+    """Block a plan that, with those of other functions, exceeds the budget of a day or of a month."""
     return over_budget(live.usd_day_elsewhere + number(change.after, "usd_day"), limits)
 
 
 def over_total(environments: float, limits: Warmups) -> Refusal | None:
-    """Refuse this many warm environments if all functions together may not have them."""
+    """Block this many warm environments if all functions together may not have them."""
     if environments > limits.max_environments_total:
         return Refusal(
             "warmups.total",
@@ -57,7 +57,7 @@ def over_total(environments: float, limits: Warmups) -> Refusal | None:
 
 
 def over_budget(usd_day: float, limits: Warmups) -> Refusal | None:
-    """Refuse this cost a day if it exceeds the budget of a day or of a month."""
+    """Block this cost a day if it exceeds the budget of a day or of a month."""
     if usd_day > limits.max_usd_day:
         return Refusal(
             "warmups.usd_day",

@@ -1,6 +1,6 @@
-"""Every error of a policy at once, each with its path and in plain words.
+"""All errors of a policy at once, each with its path and in plain words.
 
-Only what stores a policy or starts a run imports this module: the schema library is slow to load.
+Only the code that stores a policy or starts a run imports this module: the schema library is slow to load.
 """
 
 import difflib
@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from optimizer.core import OptimizerError, join, join_path, short
-from optimizer.policy.consistency import across
+from optimizer.policy.consistency import consistency_errors
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
@@ -47,12 +47,12 @@ _MESSAGES = {
     "minProperties": "must not be empty.",
     "minLength": "must not be empty.",
     "maxLength": "must not be longer than {wanted} characters.",
-    "uniqueItems": "holds the same value twice.",
+    "uniqueItems": "contains the same value twice.",
 }
 
 
 class InvalidPolicy(OptimizerError, ValueError):
-    """The policy cannot be used; `errors` says everything that is wrong with it."""
+    """The policy cannot be used; `errors` lists everything that is wrong with it."""
 
     def __init__(self, errors: list[PolicyError]) -> None:
         super().__init__("; ".join(str(error) for error in errors))
@@ -60,7 +60,7 @@ class InvalidPolicy(OptimizerError, ValueError):
 
 
 def read_policy(text: str | bytes) -> Policy:
-    """The policy in a JSON text; InvalidPolicy with every error."""
+    """Read the policy in a JSON text. Raise InvalidPolicy with every error."""
     document, found = parse_json(text)
     found = found or find_errors(document)
     if found:
@@ -69,20 +69,20 @@ def read_policy(text: str | bytes) -> Policy:
 
 
 def parse_json(text: str | bytes) -> tuple[Any, list[PolicyError]]:
-    """The document in a JSON text, and what is wrong with the text itself: syntax with line and column, keys that are
-    written twice, NaN."""
+    """Return the document in a JSON text, and the errors of the text itself: syntax with line and column, duplicate
+    keys, NaN."""
     wrong: list[PolicyError] = []
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: dict[str, Any] = {}
         for name, value in items:
             if name in seen:
-                wrong.append(PolicyError(name, "is written twice in the same object; only one can hold."))
+                wrong.append(PolicyError(name, "is written twice in the same object; keep one of them."))
             seen[name] = value
         return seen
 
     def constant(name: str) -> float:
-        wrong.append(PolicyError("", f"{name} is not a number that JSON knows."))
+        wrong.append(PolicyError("", f"{name} is not a JSON number."))
         return 0.0
 
     try:
@@ -95,22 +95,22 @@ def parse_json(text: str | bytes) -> tuple[Any, list[PolicyError]]:
     except RecursionError:
         return None, [PolicyError("", "The objects and lists in it are nested too deeply.")]
     except ValueError as error:
-        # json.loads refuses whole numbers of thousands of digits.
+        # json.loads rejects whole numbers of thousands of digits.
         return None, [PolicyError("", f"A number in it cannot be read: {error}.")]
 
 
 def find_errors(document: Any) -> list[PolicyError]:
-    """Everything that is wrong with a parsed document, in the order of the paths; empty if nothing is."""
+    """Return all errors of a parsed document in the order of their paths; an empty list if it is valid."""
     try:
-        found = [one for error in _validator().iter_errors(document) for one in _explain(error)]
-        found += across(document) if isinstance(document, dict) else []
+        found = [explained for error in _validator().iter_errors(document) for explained in _explain(error)]
+        found += consistency_errors(document) if isinstance(document, dict) else []
     except RecursionError:
         return [PolicyError("", "The objects and lists in it are nested too deeply.")]
     return sorted(set(found), key=lambda error: (error.path, error.message))
 
 
 def policy_schema() -> dict[str, Any]:
-    """The JSON Schema of the policy (Draft 2020-12)."""
+    """Return the JSON Schema of the policy (Draft 2020-12)."""
     return dict(cast("Any", _validator().schema))
 
 
@@ -150,4 +150,4 @@ def _message(kind: str, wanted: Any, instance: Any, name: str) -> str:
 
 def _unknown(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, 1)
-    return f"is not known here. Did you mean {near[0]}?" if near else f"is not known here; known: {', '.join(known)}."
+    return f"is not a known key. Did you mean {near[0]}?" if near else f"is not a known key; known: {', '.join(known)}."

@@ -1,15 +1,14 @@
-"""What is wrong with a policy although each of its fields is right alone."""
+"""Errors of a policy whose fields are valid alone and contradict each other, or need more than the schema can tell."""
 
 import itertools
 import math
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeGuard
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from optimizer.core import join, short
-from optimizer.policy.approval_consistency import of_approvals
-from optimizer.policy.cache_consistency import of_caches
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
@@ -23,18 +22,18 @@ _SHARES = (
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
-def across(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    """The errors. A field that is absent has its default; one of the wrong type is the schema's to report."""
+def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    """Yield the errors. An absent field has its default; the schema reports fields of the wrong type."""
     yield from _finite(document, "")
     for path in ("time_zone", "functions.time_zone"):
         zone = _value(document, path)
         if isinstance(zone, str) and zone and not _is_zone(zone):
-            yield PolicyError(path, f"{short(zone)} is no IANA time zone, such as Europe/Berlin or UTC.")
-    # A ceiling of zero says that no memory change is allowed, whatever the floor is.
+            yield PolicyError(path, f"{short(zone)} is not an IANA time zone such as Europe/Berlin or UTC.")
+    # A ceiling of zero allows no memory change, whatever the floor is.
     if _value(document, "memory.ceiling_mb") != 0 or _is_given(document, "memory.floor_mb"):
         yield from _ordered(document, "memory.floor_mb", "memory.ceiling_mb")
     for low, high in _SHARES:
-        # A default that is larger than a total somebody lowered is no contradiction: both limits hold.
+        # A default above a lowered total is no contradiction: both limits hold.
         if _is_given(document, low) and _is_given(document, high):
             yield from _ordered(document, low, high)
     for path in ("memory.watch_minutes", "warmups.watch_minutes", "indexes.watch_minutes"):
@@ -42,14 +41,14 @@ def across(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     yield from _freezes(document)
     yield from _holidays(document)
     yield from _databases(document)
-    yield from of_caches(document)
-    yield from of_approvals(document)
+    yield from _caches(document)
+    yield from _approvals(document)
 
 
 def _ordered(document: Mapping[str, Any], low: str, high: str) -> Iterator[PolicyError]:
     least, most = _value(document, low), _value(document, high)
     if _is_number(least) and _is_number(most) and least > most:
-        yield PolicyError(low, f"{short(least)} is more than {high}, which is {short(most)}.")
+        yield PolicyError(low, f"{short(least)} is above {high}, which is {short(most)}.")
 
 
 def _rising(document: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
@@ -57,7 +56,7 @@ def _rising(document: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
     if isinstance(minutes, (list, tuple)) and all(_is_number(minute) for minute in minutes):
         for n, (before, after) in enumerate(itertools.pairwise(minutes), start=1):
             if after <= before:
-                yield PolicyError(f"{path}[{n}]", f"{short(after)} must be more than the {short(before)} before it.")
+                yield PolicyError(f"{path}[{n}]", f"{short(after)} must be above the {short(before)} before it.")
 
 
 def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
@@ -68,11 +67,12 @@ def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         days: dict[str, date] = {}
         for name in ("first", "last"):
             text = freeze.get(name)
-            if isinstance(text, str) and len(text) == len("YYYY-MM-DD"):
-                try:
-                    days[name] = date.fromisoformat(text)
-                except ValueError:
-                    yield PolicyError(f"run.freezes[{n}].{name}", f"{short(text)} is no day of the calendar.")
+            if not isinstance(text, str) or len(text) != len("YYYY-MM-DD"):
+                continue
+            if _is_day(text):
+                days[name] = date.fromisoformat(text)
+            else:
+                yield PolicyError(f"run.freezes[{n}].{name}", f"{short(text)} is not a day of the calendar.")
         if len(days) == 2 and days["first"] > days["last"]:
             yield PolicyError(f"run.freezes[{n}].first", f"{days['first']} is after the last day, {days['last']}.")
 
@@ -81,7 +81,7 @@ def _holidays(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     holidays = _value(document, "warmups.holidays")
     for n, text in enumerate(holidays if isinstance(holidays, (list, tuple)) else ()):
         if isinstance(text, str) and len(text) == len("YYYY-MM-DD") and not _is_day(text):
-            yield PolicyError(f"warmups.holidays[{n}]", f"{short(text)} is no day of the calendar.")
+            yield PolicyError(f"warmups.holidays[{n}]", f"{short(text)} is not a day of the calendar.")
 
 
 def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
@@ -97,26 +97,26 @@ def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             names.add(name)
         secret, user = database.get("secret_arn", ""), database.get("user", "")
         if isinstance(secret, str) and isinstance(user, str) and bool(secret) == bool(user):
-            yield PolicyError(path, "needs either secret_arn, or user for IAM authentication, and not both.")
+            yield PolicyError(path, "needs either secret_arn, or user for IAM authentication, but not both.")
         if database.get("rds_instance") and database.get("rds_cluster"):
-            yield PolicyError(path, "may name rds_instance or rds_cluster, and not both.")
+            yield PolicyError(path, "may name rds_instance or rds_cluster, but not both.")
         if database.get("data_api_arn"):
             yield from _through_data_api(path, database)
         hosts = [database.get("host"), database.get("read_host") or "localhost", *_listed(database.get("readers"))]
         local = all(isinstance(host, str) and _host(host) in _THIS_MACHINE for host in hosts)
         if database.get("tls") == "off" and not local:
-            yield PolicyError(f"{path}.tls", "may be off only where all hosts are this machine, such as 127.0.0.1.")
+            yield PolicyError(f"{path}.tls", "may be off only if all hosts are this machine, such as 127.0.0.1.")
 
 
 def _through_data_api(path: str, database: Mapping[str, Any]) -> Iterator[PolicyError]:
     if database.get("engine") != "postgresql":
-        yield PolicyError(f"{path}.data_api_arn", "is for the engine postgresql alone.")
+        yield PolicyError(f"{path}.data_api_arn", "is for the engine postgresql only.")
     if not database.get("secret_arn"):
         yield PolicyError(f"{path}.data_api_arn", "needs secret_arn: the Data API logs in with a secret.")
     for name in ("read_host", "readers"):
         if database.get(name):
             yield PolicyError(
-                f"{path}.{name}", "cannot be given with data_api_arn: the Data API asks the writer alone."
+                f"{path}.{name}", "cannot be given with data_api_arn: the Data API connects to the writer only."
             )
 
 
@@ -125,8 +125,100 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _host(text: str) -> str:
-    """Without the port; an IPv6 address has more than one colon."""
+    """Return the host without its port. An IPv6 address has more than one colon."""
     return text.partition(":")[0] if text.count(":") == 1 else text
+
+
+def _caches(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    part = document.get("cache_ttls")
+    caches = part.get("caches") if isinstance(part, dict) else None
+    names: set[str] = set()
+    published: set[str] = set()
+    logged: dict[tuple[str, str], str] = {}
+    for n, cache in enumerate(caches if isinstance(caches, list) else ()):
+        if not isinstance(cache, dict):
+            continue
+        path, name = f"cache_ttls.caches[{n}]", cache.get("name")
+        if isinstance(name, str):
+            if name in names:
+                yield PolicyError(f"{path}.name", f"{short(name)} is the name of another cache too.")
+            names.add(name)
+        yield from _delivery(cache, path, published)
+        yield from _endpoint(cache, path)
+        yield from _namespaces(cache, path, logged)
+
+
+def _delivery(cache: Mapping[str, Any], path: str, published: set[str]) -> Iterator[PolicyError]:
+    parameter, app_config = cache.get("parameter", ""), cache.get("app_config")
+    if isinstance(parameter, str) and bool(parameter) == isinstance(app_config, dict):
+        yield PolicyError(path, "needs either parameter (SSM) or app_config, but not both.")
+    place = str(app_config if isinstance(app_config, dict) else parameter)
+    if parameter or app_config:
+        if place in published:
+            yield PolicyError(path, "publishes its TTLs at the place of another cache; each needs its own.")
+        published.add(place)
+
+
+def _endpoint(cache: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
+    endpoint = cache.get("endpoint", "")
+    if not isinstance(endpoint, str) or not endpoint:
+        return
+    try:
+        parts = urlsplit(endpoint)
+        host, has_password, _ = parts.hostname, parts.password is not None, parts.port
+    except ValueError:
+        host, has_password, parts = None, False, urlsplit("")
+    if parts.scheme not in ("redis", "rediss") or not host:
+        # The text before an @ may be a password, and errors are sent to people and stored.
+        shown = short(endpoint.rpartition("@")[2])
+        yield PolicyError(f"{path}.endpoint", f"must be a URL such as rediss://HOST:6379, not {shown}.")
+    elif has_password:
+        yield PolicyError(f"{path}.endpoint", "contains a password, which must not be stored in a policy.")
+    elif parts.scheme == "redis" and host not in _THIS_MACHINE:
+        yield PolicyError(f"{path}.endpoint", "must be rediss:// (TLS), unless the server is on this machine.")
+
+
+def _namespaces(cache: Mapping[str, Any], path: str, logged: dict[tuple[str, str], str]) -> Iterator[PolicyError]:
+    spaces, groups = cache.get("namespaces"), cache.get("log_groups")
+    texts = [group for group in groups if isinstance(group, str)] if isinstance(groups, list) else []
+    for n, space in enumerate(spaces if isinstance(spaces, list) else ()):
+        if not isinstance(space, dict):
+            continue
+        at, name = f"{path}.namespaces[{n}]", space.get("name")
+        least = space.get("min_ttl_s")
+        for field in ("max_ttl_s", "max_age_s"):
+            most = space.get(field)
+            if _is_number(least) and _is_number(most) and least > most:
+                yield PolicyError(f"{at}.min_ttl_s", f"{short(least)} is above {field}, which is {short(most)}.")
+        if isinstance(name, str):
+            # The client's records name the namespace, but not the cache.
+            other = next((logged[group, name] for group in dict.fromkeys(texts) if (group, name) in logged), None)
+            if other is not None:
+                yield PolicyError(f"{at}.name", f"{short(name)} is logged to the same group by {other}.")
+            logged.update({(group, name): at for group in texts})
+
+
+def _approvals(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    approvals = document.get("approvals")
+    if not isinstance(approvals, dict):
+        return
+    approvers, needed = approvals.get("approvers", []), approvals.get("needed", 1)
+    if not isinstance(approvers, list):
+        return
+    seen: set[str] = set()
+    for n, approver in enumerate(approvers):
+        name = approver.get("name") if isinstance(approver, dict) else None
+        if not isinstance(name, str):
+            continue
+        # Names that differ in case only would be two people for a filter policy, but one person for a reader.
+        if name.casefold() in seen:
+            yield PolicyError(f"approvals.approvers[{n}].name", f"{short(name)} is listed twice.")
+        seen.add(name.casefold())
+    # Without approvers everybody gets the same link, and two responses could come from one person.
+    most = len(approvers) or 1
+    if isinstance(needed, (int, float)) and not isinstance(needed, bool) and needed > most:
+        limit = f"the {len(approvers)} listed approvers" if approvers else "1, because no approvers are listed"
+        yield PolicyError("approvals.needed", f"{short(needed)} is above {limit}.")
 
 
 def _finite(value: Any, path: str) -> Iterator[PolicyError]:
@@ -141,7 +233,7 @@ def _finite(value: Any, path: str) -> Iterator[PolicyError]:
 
 
 def _value(document: Mapping[str, Any], path: str) -> Any:
-    """The value at the path, or its default; None where something on the way is of the wrong type."""
+    """Return the value at the path, or its default; None if a part of the path has the wrong type."""
     value: Any = document
     default: Any = Policy()
     for name in path.split("."):
@@ -164,7 +256,7 @@ def _is_given(document: Mapping[str, Any], path: str) -> bool:
     return True
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

@@ -1,11 +1,11 @@
-"""One error of a policy."""
+"""An error of a policy."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyError:
-    """One thing that is wrong. `path` is written as `memory.floor_mb` or `run.windows[0].start`; empty: the whole."""
+    """An error at a path such as `memory.floor_mb` or `run.windows[0].start`; an empty path means the whole policy."""
 
     path: str
     message: str

@@ -1,7 +1,8 @@
 """The policy as frozen data. Every default is the safe one; zero means none allowed, never "no limit".
 
-A document is checked by `optimizer.policy.check` (JSON Schema, every error with its path) when it is stored and
-when a run starts; `Policy.from_document` only builds it, so that no other Lambda pays for the schema library.
+`optimizer.policy.check` checks a document (JSON Schema, every error with its path) when it is stored and when a run
+starts. `Policy.from_document` only builds the policy, so that no other Lambda loads the schema library. schema.json
+describes every key; the docstrings here describe the keys that code alone does not explain.
 """
 
 import types
@@ -16,7 +17,7 @@ from optimizer.core import OptimizerError
 
 
 class Mode(StrEnum):
-    """How far a tuner may go by itself."""
+    """A mode of a tuner, the strictest first."""
 
     RECOMMEND = "recommend"
     APPROVE = "approve"
@@ -25,8 +26,8 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """Which functions are looked at: those with all the tags, a name that one of the `include` patterns matches
-    (shell wildcards) and none of `exclude`. Through `alias` they are called and changed."""
+    """The functions to check: those with all the tags, whose name matches a pattern of `include` (shell wildcards) and
+    none of `exclude`. They are called and changed through `alias`."""
 
     tags: Mapping[str, str] = field(default_factory=lambda: {"optimizer": "on"})
     include: tuple[str, ...] = ("*",)
@@ -37,9 +38,10 @@ class Functions:
 
 @dataclass(frozen=True, slots=True)
 class Warmups:
-    """Limits of the warm-up pings. `idle_minutes_per_cold_start`: how many idle environment-minutes one avoided
-    cold start is worth, if its INIT takes half a second. `keep_alive_minutes`: where the function's own lines do not
-    say."""
+    """Limits of warm-up pings.
+
+    `idle_minutes_per_cold_start`: value of one avoided cold start of half a second, in minutes of an idle environment.
+    `keep_alive_minutes`: assumed if the function's own log lines do not show it."""
 
     mode: Mode | None = None
     max_environments_per_function: int = 10
@@ -56,12 +58,13 @@ class Warmups:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Limits of memory changes. `headroom`: least memory size as a multiple of the most memory ever used.
-    `max_step_ratio`: largest factor up or down in one change. `min_gain`: smallest share of the price worth a
-    change. `min_chance_kept`: least chance that a size which is tried is kept. `max_slowdown`: largest mean and p95
-    duration after a change, as a multiple of that before. Where the calls up to the last of `watch_minutes` are too
-    few to tell, it is watched up to `longest_watch_hours`. `latest_mode`: how far it may go, at the most, with
-    functions that are only called as $LATEST."""
+    """Limits of memory changes.
+
+    `headroom`: minimum memory size as a multiple of the peak usage. `max_step_ratio`: largest factor up or down in one
+    change. `min_gain`: minimum saving as a share of the price. `min_chance_kept`: minimum probability that a size that
+    is tried will be kept. `max_slowdown`: largest mean and p95 duration after a change, as a multiple of the duration
+    before. `longest_watch_hours`: maximum observation if there are too few calls up to the last of `watch_minutes`.
+    `latest_mode`: upper limit of the mode for functions that are only called as $LATEST."""
 
     mode: Mode | None = None
     goal: str = "cost_guarded"
@@ -85,8 +88,8 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedConcurrency:
-    """Limits of provisioned concurrency, for one function and for all together. `by_the_hour`: whether by timetables,
-    too."""
+    """Limits of provisioned concurrency, for one function and for all together. `by_the_hour`: timetables are
+    allowed."""
 
     mode: Mode | None = None
     by_the_hour: bool = True
@@ -101,7 +104,7 @@ class ProvisionedConcurrency:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Days, both included, in the policy's time zone, on which nothing is changed."""
+    """A range of days, both ends included, in the policy's time zone, on which nothing is changed."""
 
     first: date
     last: date
@@ -110,8 +113,8 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Hours in which changes may start: weekday names, and local times HH:MM (`until` is not included;
-    a window whose `until` is not after its `start` goes on past midnight)."""
+    """Hours in which changes may start: weekday names, and local times HH:MM. `until` is not included; a window whose
+    `until` is not after its `start` continues past midnight."""
 
     days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     start: str = "00:00"
@@ -119,7 +122,7 @@ class Window:
 
 
 class Permission(StrEnum):
-    """What becomes of one kind of action on indexes where the tuner's mode is `auto`. A stricter mode goes first."""
+    """Permission for one kind of index action in the mode `auto`. A stricter mode takes precedence."""
 
     AUTOMATIC = "automatic"
     ASK = "ask"
@@ -129,12 +132,14 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database (PostgreSQL) or schema (MySQL, MariaDB). `host` is the writer itself: builds go there, never through
-    a proxy. `read_host`: an RDS Proxy to read through. `readers`: every replica, `host` or `host:port`; what one of
-    them uses is in use. `cluster`: databases of the same one are worked on one after another. Either `secret_arn`, or
-    `user` for IAM authentication. `ca_key`: certificates (PEM) in the application's bucket, beside the system's.
-    `rds_instance` or `rds_cluster`: what CloudWatch has the writer under, where `host` is not the endpoint itself.
-    `data_api_arn`: the cluster, if it is reached through the RDS Data API and not by a connection."""
+    """A database (PostgreSQL) or schema (MySQL, MariaDB).
+
+    `host`: the writer itself; builds connect to it, never through a proxy. `read_host`: an RDS Proxy for reading.
+    `readers`: every replica, `host` or `host:port`; an index that one of them uses counts as used. `cluster`: its
+    databases are handled one after another. Either `secret_arn`, or `user` for IAM authentication, is given. `ca_key`:
+    certificates (PEM) in the application's bucket, in addition to the system's. `rds_instance` or `rds_cluster`:
+    identifier of the writer in CloudWatch, if `host` is not its endpoint. `data_api_arn`: the cluster, if it is reached
+    through the RDS Data API instead of a connection."""
 
     name: str
     engine: str
@@ -156,8 +161,8 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class IndexActions:
-    """What is done by itself, asked, only recommended or never done. `rebuild_special`: unique, partial and expression
-    indexes. `drop_own_leftover`: of a build that this application began itself and recorded."""
+    """Permissions for each kind of index action. `rebuild_special`: unique, partial and expression indexes.
+    `drop_own_leftover`: of a build that this application began and recorded."""
 
     analyze: Permission = Permission.AUTOMATIC
     vacuum: Permission = Permission.ASK
@@ -174,12 +179,14 @@ class IndexActions:
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """Limits of index maintenance. Sizes in MiB. `automatic_build_mb`: a larger rebuild is asked about;
-    `max_build_mb`: a larger one is refused; `max_build_mb_run`: all builds of a run on one database.
-    `min_observation_days`: of usage counters on every node before an index counts as unused. `rebuild_after_runs`: runs
-    that must have found the same bloat. `hidden_days`: between hiding an index and dropping it. `max_transaction_s`: an
-    older transaction delays a build. `max_cpu_percent`, `min_free_storage_mb` (beside twice what is built): of a server
-    of RDS, by CloudWatch. `lock_attempts`: tries of a statement that waits `lock_timeout_ms` at most."""
+    """Limits of index maintenance, sizes in MiB.
+
+    `automatic_build_mb`: a larger rebuild needs approval. `max_build_mb`: a larger one is blocked. `max_build_mb_run`:
+    all builds of a run on one database. `min_observation_days`: age of the usage counters on every node before an index
+    counts as unused. `rebuild_after_runs`: number of runs that must have found the bloat. `hidden_days`: between hiding
+    an index and dropping it. `max_transaction_s`: an older transaction delays a build. `max_cpu_percent`,
+    `min_free_storage_mb` (in addition to twice the size of the build): of a server of RDS, from CloudWatch.
+    `lock_attempts`: attempts of a statement that waits at most `lock_timeout_ms`."""
 
     mode: Mode | None = None
     databases: tuple[Database, ...] = ()
@@ -210,8 +217,8 @@ class Indexes:
 
 @dataclass(frozen=True, slots=True)
 class CacheNamespace:
-    """One kind of value in a cache. `max_age_s`: oldest value that may be served; None: `max_ttl_s` says it. `sliding`:
-    reads prolong the entries, so that the TTL bounds no age and is never tuned."""
+    """One kind of value in a cache. `max_age_s`: maximum age of a value that may be served; None: `max_ttl_s`.
+    `sliding`: reads prolong the entries, so that the TTL bounds no age and is never tuned."""
 
     name: str
     min_ttl_s: float
@@ -223,7 +230,7 @@ class CacheNamespace:
 
 @dataclass(frozen=True, slots=True)
 class AppConfigProfile:
-    """Ids of what AppConfig publishes the TTLs with."""
+    """Ids of the AppConfig resources that publish the TTLs."""
 
     application: str
     environment: str
@@ -234,7 +241,7 @@ class AppConfigProfile:
 @dataclass(frozen=True, slots=True)
 class Cache:
     """A cache whose TTLs are published in an SSM `parameter` or with AppConfig, and whose client logs to `log_groups`.
-    `memory_mb` (MiB): what the entries of all its namespaces may take. `endpoint`: whose INFO is read, if any."""
+    `memory_mb` (MiB): maximum for the entries of all its namespaces. `endpoint`: server to read INFO from, or empty."""
 
     name: str
     memory_mb: float
@@ -246,14 +253,16 @@ class Cache:
 
 
 class NoSuchCache(OptimizerError, LookupError):
-    """The policy names no cache of this name."""
+    """The policy has no cache of this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheTtls:
-    """Limits of TTL changes. `watch_minutes`: least time of a watch, which always is at least twice the longest TTL.
-    `max_hit_ratio_drop`: as a share (0.03: three points). `max_miss_load_ratio`: of the origin's time for each read.
-    What is not priced (None) is left out of the USD."""
+    """Limits of TTL changes.
+
+    `watch_minutes`: minimum of an observation, which always lasts at least twice the longest TTL.
+    `max_hit_ratio_drop`: a share (0.03: three percentage points). `max_miss_load_ratio`: of the origin's time for each
+    read. Savings without a price (None) are not part of the USD."""
 
     mode: Mode | None = None
     caches: tuple[Cache, ...] = ()
@@ -268,11 +277,11 @@ class CacheTtls:
     usd_million_misses: float | None = None
 
     def cache(self, name: str) -> Cache | None:
-        """The cache of this name."""
+        """Return the cache of this name, or None."""
         return next((cache for cache in self.caches if cache.name == name), None)
 
     def named(self, name: str) -> Cache:
-        """The cache of this name, which must be there; a LookupError names what is."""
+        """Return the cache of this name. Raise NoSuchCache, which names those that exist."""
         found = self.cache(name)
         if found is None:
             raise NoSuchCache(f"the policy has no cache {name}, only {[cache.name for cache in self.caches]}")
@@ -281,7 +290,7 @@ class CacheTtls:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """Limits of a whole run. No window means any hour."""
+    """Limits of a whole run. Without windows changes may start at any hour."""
 
     max_changes: int = 10
     max_changes_share: float = 0.25
@@ -293,16 +302,16 @@ class RunLimits:
 
 @dataclass(frozen=True, slots=True)
 class Approver:
-    """Somebody with a link of their own. The name goes into the record and into the attribute `approver` of the
-    message that carries the link."""
+    """A person with a link of their own. The name is written into the record, and into the attribute `approver` of the
+    message with the link."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """Who is asked. Without approvers one link goes to everybody who gets the topic's messages. `needed`: so many of
-    them must approve a change; one of them rejects it alone."""
+    """The approvers. Without any, everybody who gets the topic's messages gets the same link. `needed`: number of
+    approvers who must approve a change; one of them alone rejects it."""
 
     approvers: tuple[Approver, ...] = ()
     needed: int = 1
@@ -310,7 +319,7 @@ class Approvals:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The whole policy. `Policy()` is what holds when a team stores nothing but `{"version": 1}`."""
+    """The whole policy. `Policy()` is the policy of a team that stores nothing but `{"version": 1}`."""
 
     version: int = 1
     time_zone: str = "UTC"
@@ -325,12 +334,12 @@ class Policy:
     approvals: Approvals = field(default_factory=Approvals)
 
     def mode_of(self, tuner: str) -> Mode:
-        """The tuner's own mode, or the policy's."""
+        """Return the tuner's own mode, or else the policy's."""
         return getattr(self, tuner).mode or self.mode
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Policy":
-        """Build from a document that the schema has accepted; names the schema does not know are a KeyError."""
+        """Build the policy from a document that the schema accepts. Raise KeyError for unknown or missing names."""
         return typing.cast("Policy", _build(cls, document))
 
 

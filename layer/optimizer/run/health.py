@@ -11,7 +11,7 @@ _HOUR = timedelta(hours=1)
 
 
 def run_health(store: RunStore, now: datetime) -> dict[str, float]:
-    """Return the ages in hours that the alarms watch.
+    """Return the ages in hours that the alarms are set on.
 
     `GoodRunAgeHours`: since the start of the last run that succeeded; 0 without any run in the last 30 days.
     `RunHeldHours`: since the active run started, or since its approval request was closed; 0 without one, and while it

@@ -98,7 +98,7 @@ class ItemTable:
         return [(raw["pk"]["S"], raw["sk"]["S"]) for page in pages for raw in page["Items"]]
 
     def write(self, *operations: dict[str, Any], exactly: bool = False) -> bool:
-        """Carry out `put`, `update` and `delete` operations (at most MOST_OPERATIONS), all or none.
+        """Run `put`, `update` and `delete` operations (at most MOST_OPERATIONS), all or none.
 
         Return False if a condition did not hold. Retry writes that collide with another transaction or are throttled;
         raise TableBusy after the last attempt.

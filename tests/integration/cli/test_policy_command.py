@@ -34,7 +34,7 @@ def test_check_ends_with_1_and_lists_every_error(tmp_path: Path) -> None:
     file.write_text('{"version": 2, "mod": "auto"}')
     result = policy("check", str(file))
     assert result.exit_code == 1
-    assert "mod: is not known here. Did you mean mode?" in result.stderr
+    assert "mod: is not a known key. Did you mean mode?" in result.stderr
     assert "2 errors." in result.stderr
 
 
