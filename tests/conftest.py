@@ -52,7 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests that start a server or a deploy."""
     for item in items:
-        if _STARTED.intersection(getattr(item, "fixturenames", ())):
+        given = getattr(item, "callspec", None)
+        on_a_server = given is not None and any(isinstance(value, Installation) for value in given.params.values())
+        if on_a_server or _STARTED.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("starts_servers")
 
 

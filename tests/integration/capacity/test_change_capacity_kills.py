@@ -24,6 +24,8 @@ from optimizer.function_logs.used_memory import UsedMemory
 from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Policy
 
+pytestmark = pytest.mark.slow
+
 NAME, ALIAS, NOW = "orders", "live", datetime(2026, 11, 21, 12, tzinfo=UTC)
 ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{NAME}"
 

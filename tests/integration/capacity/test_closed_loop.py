@@ -11,6 +11,8 @@ from local_account.simulated_fleet import simulated_fleet
 from optimizer.core.change import Status, Tuner, function_name
 from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency, RunLimits
 
+pytestmark = pytest.mark.slow
+
 BEGIN, DAYS, FUNCTIONS = datetime(2026, 11, 2, 9, tzinfo=UTC), 14, 40
 # Two weeks are short: changes may follow each other sooner than the default policy lets them, and more at once.
 POLICY = Policy(

@@ -30,6 +30,8 @@ from optimizer.traffic.analyze import analyze_batch
 
 from tests.helpers.own_account import create_run_table
 
+pytestmark = pytest.mark.slow
+
 RUN, BUCKET, TABLE = "run-1", "planned", "planned"
 POLICY = Policy(memory=Memory(max_slowdown=1.5, min_gain=0.01))
 

@@ -23,6 +23,8 @@ from local_account.fleet import FleetSource, TargetFunction
 from local_account.processes import PortInUse
 from optimizer.function_logs.parse import parse
 
+pytestmark = pytest.mark.starts_servers
+
 DAY = timedelta(days=1)
 
 

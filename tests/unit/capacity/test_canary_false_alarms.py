@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from optimizer.capacity.canary import calls_needed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:

@@ -80,6 +80,7 @@ def test_deciding_modules_load_no_sdk_driver_or_socket() -> None:
     assert {name.partition(".")[0] for name in loaded} & set(DECIDING["forbidden_modules"]) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(BEFORE))
 def test_a_handler_imports_no_more_than_before(name: str) -> None:
     variables = {found: "x" for path in LAYER.rglob("environment.py") for found in _variables(path)}

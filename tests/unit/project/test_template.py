@@ -98,6 +98,7 @@ def log_group(own: dict[str, Any]) -> str:
     return str(logging["LogGroup"]["!Ref"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_asks_for_exactly_the_packages_it_imports(name: str) -> None:
     imported = {DISTRIBUTIONS[module] for module in imported_by(name) if module in DISTRIBUTIONS}
