@@ -37,8 +37,8 @@ def test_inspect_prints_findings_and_reasons_to_keep(server: Get, installation: 
         checked = inspect("--dsn", running.dsn(name), "--check")
     assert shown.exit_code == 0, shown.output
     assert "4 indexes" in shown.output or "5 indexes" in shown.output
-    for said in ("To do: ", "orders: narrow", "Kept: ", "orders: sole", "unique"):
-        assert said in shown.output
+    for expected in ("To do: ", "orders: narrow", "Kept: ", "orders: sole", "unique"):
+        assert expected in shown.output
     assert checked.exit_code == 3
 
 
@@ -72,15 +72,15 @@ def test_inspect_error_is_one_line_without_password(server: Get, installation: I
         f"{scheme}:///x": "no host",
         f"oracle://{user}:geheim@{HOST}/x": "must begin with",
     }
-    for given, said in tries.items():
+    for given, expected in tries.items():
         shown = inspect("--url", given)
         assert shown.exit_code == 1, given
-        assert said in shown.output, shown.output
+        assert expected in shown.output, shown.output
         assert len(shown.output.splitlines()) == 1, shown.output
         assert "geheim" not in shown.output
         assert "Traceback" not in shown.output
         failed = inspect("--json", "--url", given)
-        assert said in json.loads(failed.stdout)["error"]
+        assert expected in json.loads(failed.stdout)["error"]
 
 
 @pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=["mysql", "mariadb"])

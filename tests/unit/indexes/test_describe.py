@@ -11,7 +11,7 @@ MADE = "CREATE INDEX event_kind_idx ON public.event USING btree (kind)"
 
 
 @pytest.mark.parametrize(
-    ("action", "before", "after", "said"),
+    ("action", "before", "after", "expected"),
     [
         (
             "rebuild",
@@ -52,8 +52,10 @@ MADE = "CREATE INDEX event_kind_idx ON public.event USING btree (kind)"
         ),
     ],
 )
-def test_phrase_contains_action_and_size(action: str, before: dict[str, Any], after: dict[str, Any], said: str) -> None:
-    assert phrase(action, before, after) == said
+def test_phrase_contains_action_and_size(
+    action: str, before: dict[str, Any], after: dict[str, Any], expected: str
+) -> None:
+    assert phrase(action, before, after) == expected
 
 
 def test_outcome_contains_sizes_before_and_after() -> None:
