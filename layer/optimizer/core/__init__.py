@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from optimizer.core.canonical_json import plain as plain
     from optimizer.core.change import (
         FINAL as FINAL,
+        FUNCTION_TUNERS as FUNCTION_TUNERS,
         Change as Change,
         Effect as Effect,
         Interval as Interval,
@@ -74,6 +75,7 @@ else:
                 "Change",
                 "Effect",
                 "FINAL",
+                "FUNCTION_TUNERS",
                 "Interval",
                 "MalformedChange",
                 "NoChange",

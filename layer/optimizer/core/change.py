@@ -21,6 +21,10 @@ class Tuner(StrEnum):
     CACHE_TTLS = "cache_ttls"
 
 
+# The tuners whose targets are functions.
+FUNCTION_TUNERS = (Tuner.WARMUPS, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
+
+
 class Risk(StrEnum):
     """The damage that a wrong decision would do."""
 

@@ -2,17 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
-from optimizer.core import Change, MalformedChange, Tuner, function_name
-from optimizer.guardrails import cache_ttls, calendar, indexes, memory, provisioned_concurrency as pc, warmups
-from optimizer.guardrails.run import OF_FUNCTIONS, Account, Budget, best_first
-from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict, number
+from optimizer.core import FUNCTION_TUNERS, Change, MalformedChange, Tuner, function_name
+from optimizer.guardrails import calendar, indexes
+from optimizer.guardrails.registry import OF_TUNER
+from optimizer.guardrails.run import Account, Budget, best_first
+from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict
 from optimizer.policy import Mode, Permission, Policy
-
-type LiveState = (
-    memory.MemoryState | pc.ProvisionedState | warmups.WarmupState | indexes.IndexState | cache_ttls.CacheTtlState
-)
 
 _DECISIONS = {Mode.AUTO: Decision.AUTOMATIC, Mode.APPROVE: Decision.ASK, Mode.RECOMMEND: Decision.RECOMMENDED}
 _STRICTER = {
@@ -46,14 +42,14 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
     return [verdicts[change.id] for change in proposals]
 
 
-def recheck(change: Change, live: LiveState, policy: Policy, now: datetime) -> Refusal | None:
+def recheck(change: Change, live: object, policy: Policy, now: datetime) -> Refusal | None:
     """Check one change again just before it is applied, on the live state, with freezes and windows.
 
     Return None if it may be applied."""
     return calendar.closed(policy, now, change.tuner) or _rules(change, live, policy)
 
 
-def still_allowed(change: Change, live: LiveState, policy: Policy) -> Refusal | None:
+def still_allowed(change: Change, live: object, policy: Policy) -> Refusal | None:
     """Check an applied change that keeps acting (a plan of pings, a timetable) against the current policy.
 
     Freezes and windows do not matter here: they limit when changes start. Return None if it may go on."""
@@ -81,32 +77,15 @@ def _alone(change: Change, policy: Policy, account: Account, now: datetime) -> R
             f"{change.tuner.value}.cool_down", f"In cool-down after its last change until {until:%Y-%m-%d %H:%M %Z}."
         )
     try:
-        if change.tuner in OF_FUNCTIONS:
+        if change.tuner in FUNCTION_TUNERS:
             function_name(change.target)
-        live = _live_before(change, account)
+        live = OF_TUNER[change.tuner].planned_on(change, account)
     except (MissingNumber, MalformedChange) as wrong:
         return _unusable(wrong)
     return _rules(change, live, policy)
 
 
-def _live_before(change: Change, account: Account) -> LiveState:
-    if change.tuner is Tuner.MEMORY:
-        return memory.MemoryState(int(number(change.before, "memory_mb")))
-    if change.tuner is Tuner.WARMUPS:
-        return warmups.WarmupState(int(number(change.before, "schedules")))
-    if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-        reserved = change.evidence.get("reserved_concurrency")
-        return pc.ProvisionedState(
-            environments=pc.environments_of(change.before),
-            account_unreserved=account.unreserved_concurrency or 0,
-            reserved_concurrency=None if reserved is None else int(number(change.evidence, "reserved_concurrency")),
-        )
-    if change.tuner is Tuner.INDEXES:
-        return indexes.IndexState(number(change.before, "size_bytes"), str(change.before.get("protected") or ""))
-    return cache_ttls.live_before(change)
-
-
-def _rules(change: Change, live: LiveState, policy: Policy) -> Refusal | None:
+def _rules(change: Change, live: object, policy: Policy) -> Refusal | None:
     try:
         return _first(_refusals(change, live, policy))
     except (MissingNumber, MalformedChange) as wrong:
@@ -117,25 +96,13 @@ def _unusable(wrong: Exception) -> Refusal:
     return Refusal("evidence", f"The proposal cannot be checked: {wrong}.")
 
 
-def _refusals(change: Change, live: LiveState, policy: Policy) -> Iterable[Refusal | None]:
-    given: Any = (change.tuner, live)
-    match given:
-        case (Tuner.MEMORY, memory.MemoryState()):
-            return (rule(change, given[1], policy.memory) for rule in memory.RULES)
-        case (Tuner.PROVISIONED_CONCURRENCY, pc.ProvisionedState()):
-            if not pc.grows(change, given[1]):
-                return ()
-            return (rule(change, given[1], policy.provisioned_concurrency) for rule in pc.RULES)
-        case (Tuner.WARMUPS, warmups.WarmupState()):
-            if warmups.removes_pings(change):
-                return ()
-            return (rule(change, given[1], policy.warmups) for rule in warmups.RULES)
-        case (Tuner.INDEXES, indexes.IndexState()):
-            return (rule(change, given[1], policy.indexes) for rule in indexes.RULES)
-        case (Tuner.CACHE_TTLS, cache_ttls.CacheTtlState()):
-            return (rule(change, given[1], policy.cache_ttls) for rule in cache_ttls.RULES)
-        case _:
-            raise TypeError(f"{type(live).__name__} is not the live state of a change by {change.tuner.value}")
+def _refusals(change: Change, live: object, policy: Policy) -> Iterable[Refusal | None]:
+    of_tuner = OF_TUNER[change.tuner]
+    if not isinstance(live, of_tuner.state):
+        raise TypeError(f"{type(live).__name__} is not the live state of a change by {change.tuner.value}")
+    if not of_tuner.is_needed(change, live):
+        return ()
+    return (rule(change, live, getattr(policy, change.tuner)) for rule in of_tuner.rules)
 
 
 def _first(refusals: Iterable[Refusal | None]) -> Refusal | None:

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
-from optimizer.core import Change, Risk, Tuner, function_name
+from optimizer.core import FUNCTION_TUNERS, Change, Risk, Tuner, function_name
 from optimizer.guardrails import indexes, provisioned_concurrency as pc, warmups
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
 from optimizer.policy import Policy
 
-OF_FUNCTIONS = frozenset({Tuner.WARMUPS, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
 CONFIGURATION = frozenset({Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
 _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
@@ -91,7 +90,7 @@ class Budget:
                 f"{self._admitted} with a higher benefit come first.",
             )
         # The share counts functions only: a share of two databases or of one cache would be less than one.
-        if change.tuner in OF_FUNCTIONS and self._functions + 1 > limits.max_changes_share * targets:
+        if change.tuner in FUNCTION_TUNERS and self._functions + 1 > limits.max_changes_share * targets:
             return Refusal(
                 "run.max_changes_share",
                 f"Blocked: run.max_changes_share allows changes of {limits.max_changes_share:.0%} of {targets} "
@@ -142,7 +141,7 @@ class Budget:
 
     def _take(self, change: Change) -> None:
         self._admitted += 1
-        if change.tuner in OF_FUNCTIONS:
+        if change.tuner in FUNCTION_TUNERS:
             self._functions += 1
         if change.tuner is Tuner.INDEXES:
             self._indexes.take(change)

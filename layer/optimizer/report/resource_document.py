@@ -10,7 +10,6 @@ from optimizer.report.summary import Line, line
 
 type Json = Mapping[str, Any]
 
-FUNCTION_TUNERS = (Tuner.WARMUPS, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
 _KINDS = {Tuner.INDEXES: "database", Tuner.CACHE_TTLS: "cache"}
 _MILLION = 1_000_000
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from optimizer.core import FunctionTarget, OptimizerError, canonical_json, printable_name, short
+from optimizer.core import FUNCTION_TUNERS, FunctionTarget, OptimizerError, Tuner, canonical_json, printable_name, short
 from optimizer.policy import Mode, Policy
 from optimizer.run.targets import BATCH, choose_targets, tagged_functions
 from optimizer.store import Documents, NoSuchDocument, RunStore
@@ -14,8 +14,7 @@ from optimizer.store import Documents, NoSuchDocument, RunStore
 if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
-OF_FUNCTIONS = ("warmups", "memory", "provisioned_concurrency")
-TUNERS = (*OF_FUNCTIONS, "indexes", "cache_ttls")
+TUNERS = tuple(tuner.value for tuner in Tuner)
 # Longer than planning and applying take; the time that people have to respond is added.
 _LEASE = timedelta(hours=8)
 _LIST_LIMIT = 10
@@ -68,7 +67,7 @@ class RunRequest:
         """Return True if a requested tuner checks functions; a request that names databases alone does not."""
         if self.tuners is None and self.functions is None and self.databases is not None:
             return False
-        return not set(OF_FUNCTIONS).isdisjoint(self.tuners or TUNERS)
+        return not set(FUNCTION_TUNERS).isdisjoint(self.tuners or TUNERS)
 
     def wants(self, tuner: str) -> bool:
         """Return True if this tuner of databases or caches is requested.
