@@ -11,7 +11,7 @@ from optimizer.traffic.concurrency import environments_needed
 from optimizer.traffic.forecast.demand import Reals
 from optimizer.traffic.forecast.hours import TooLittleHistory, forecast_hours
 from optimizer.traffic.history import History
-from optimizer.traffic.local_time import offsets_minutes
+from optimizer.traffic.local_time import local_hours
 
 _WEEKS = 4
 _DAY, _WEEK = 24, 7 * 24
@@ -38,9 +38,8 @@ def usual_week(history: History, zone: ZoneInfo) -> list[list[float | None]]:
     hours = history.hours.window(max(history.hours.start, history.hours.end - _WEEKS * _WEEK), history.hours.end)
     calls = hours.values["invocations"]
     number = hours.start + np.arange(len(calls))
-    local = number + offsets_minutes(zone, number * 60) // 60
     # 1 January 1970 was a Thursday.
-    slot = (local + 3 * _DAY) % _WEEK
+    slot = (local_hours(zone, number) + 3 * _DAY) % _WEEK
     known = ~np.isnan(calls)
     sums = np.bincount(slot[known], weights=calls[known], minlength=_WEEK)
     counts = np.bincount(slot[known], minlength=_WEEK)

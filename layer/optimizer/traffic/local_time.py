@@ -21,6 +21,11 @@ def offsets_minutes(zone: ZoneInfo, minutes: Ints) -> Ints:
     return np.array([_offset(zone.key, int(quarter)) for quarter in quarters], np.int64)[where]
 
 
+def local_hours(zone: ZoneInfo, hours: Ints) -> Ints:
+    """Return the local hour of each hour since 1970, with the offset rounded down to whole hours."""
+    return hours + offsets_minutes(zone, hours * 60) // 60
+
+
 def same_time_on_other_days(zone: ZoneInfo, minutes: Ints, days: int) -> Ints:
     """Return the minutes with the same local time `days` days later (negative: earlier).
 

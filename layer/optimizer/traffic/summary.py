@@ -13,7 +13,7 @@ from optimizer.core import moment_of
 from optimizer.traffic.concurrency import environments_needed, usual_need
 from optimizer.traffic.gaps import first_known_minute
 from optimizer.traffic.history import DAY_MINUTES, Floats, History
-from optimizer.traffic.local_time import offsets_minutes
+from optimizer.traffic.local_time import local_hours
 
 _PATTERN_HOURS = 28 * 24
 _PATTERN_EXPLAINS = 0.25
@@ -137,7 +137,7 @@ def pattern_of(history: History, zone: ZoneInfo) -> tuple[Pattern, float]:
     # The variance of a count grows with the count; the variance of its square root does not.
     level = np.sqrt(calls[known])
     number = hours.start + np.flatnonzero(known)
-    local = number + offsets_minutes(zone, number * 60) // 60
+    local = local_hours(zone, number)
     daily = _explained(level, local % 24)
     weekly = _explained(level, local % (7 * 24)) if known.sum() >= 14 * 24 else -np.inf
     best, strength = (Pattern.WEEKLY, weekly) if weekly > daily + _WEEK_ADDS else (Pattern.DAILY, daily)

@@ -10,7 +10,7 @@ import numpy as np
 from optimizer.core import OptimizerError
 from optimizer.traffic.forecast.daily import DAY, WEEK, Day, day_at
 from optimizer.traffic.forecast.demand import Reals
-from optimizer.traffic.local_time import offsets_minutes
+from optimizer.traffic.local_time import local_hours
 
 # The usual hour of a week is a mean of up to four weeks; less than two of them tell nothing about a week.
 LEAST_HOURS = 3 * WEEK
@@ -103,7 +103,7 @@ def _local(hours: Reals, start: datetime, zone: ZoneInfo, hours_ahead: int) -> t
     """
     first = int(start.timestamp()) // 3600 - len(hours)
     utc = first + np.arange(len(hours) + hours_ahead)
-    local = utc + offsets_minutes(zone, utc * 60) // 60
+    local = local_hours(zone, utc)
     origin = local[len(hours)]
     grid = np.full(origin - local[0], np.nan)
     behind = local[: len(hours)] < origin
