@@ -75,11 +75,6 @@ class Work:
         return Amount.of(self.change.before), Amount.of(self.change.after, mark_of(self.change.id))
 
     @property
-    def has_timetable(self) -> bool:
-        """Whether a timetable is put in place or taken away."""
-        return "timetable" in self.change.before or "timetable" in self.change.after
-
-    @property
     def phase(self) -> Phase:
         """How far it has come."""
         return self.progress.phase or Phase.NEW
