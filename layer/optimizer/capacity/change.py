@@ -198,7 +198,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
     def _with_timetable(
         self, health: CanaryHealth, work: Work, live: LiveFunction, times: ObservationTimes, number: int
     ) -> CanaryHealth:
-        """What a timetable holds must also be there, and be used as was planned."""
+        """Require that the environments of a timetable exist and are used as planned."""
         timetable = work.amounts[1].timetable if work.provisions else None
         if not health.healthy or timetable is None:
             return health

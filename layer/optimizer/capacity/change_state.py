@@ -1,4 +1,4 @@
-"""A capacity change that is worked on, and whether the live state still is what it was planned or left as. Pure."""
+"""A capacity change in progress, and its comparison with the live state. Pure."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,7 +22,7 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A change that is worked on, and its record."""
+    """A change in progress, and its record."""
 
     change: Change
     progress: CapacityProgress = field(default_factory=CapacityProgress)
@@ -34,27 +34,27 @@ class Work:
 
     @property
     def name(self) -> str:
-        """The function."""
+        """Name of the function."""
         return function_name(self.change.target)
 
     @property
     def alias(self) -> str:
-        """Its alias."""
+        """Alias of the function, $LATEST where it has none."""
         return str(self.change.evidence["alias"])
 
     @property
     def provisions(self) -> bool:
-        """Whether it is about provisioned concurrency."""
+        """True for a change of provisioned concurrency."""
         return self.change.tuner is Tuner.PROVISIONED_CONCURRENCY
 
     @property
     def latest(self) -> bool:
-        """Whether the function is called without an alias."""
+        """True where the function is called without an alias."""
         return self.alias == LATEST
 
     @property
     def memory(self) -> steps.Plan:
-        """What a change of memory plans."""
+        """Plan of a memory change."""
         before, after, evidence = self.change.before, self.change.after, self.change.evidence
         return steps.Plan(
             version=str(before["version"]),
@@ -76,38 +76,38 @@ class Work:
 
     @property
     def phase(self) -> Phase:
-        """How far it has come."""
+        """Progress of a memory change."""
         return self.progress.phase or Phase.NEW
 
 
 def stale(work: Work, live: LiveFunction) -> str:
-    """Why the live state is not what the change was planned on; empty if it is."""
+    """Return how the live state differs from the planned one; empty if it does not."""
     if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
         same = is_held(work.amounts[0], live)
-        return "" if same else "the provisioned concurrency is not what it was when this was planned"
+        return "" if same else "the provisioned concurrency differs from the planned one"
     plan = work.memory
     if work.latest and live.latest.content != work.change.before["content"]:
-        return "the function was deployed since this was planned"
+        return "the function was deployed after the change was planned"
     if live.alias_version != plan.version:
         return f"the alias points at version {live.alias_version}, not at {plan.version} as planned"
     if live.version.memory_mb != plan.before_mb:
         return f"the function has {live.version.memory_mb} MB, not {plan.before_mb} as planned"
     if plan.weight > 0 and live.provisioned is not None:
-        return "the alias was given provisioned concurrency, which refuses a canary"
+        return "the alias has got provisioned concurrency, which does not allow a canary"
     return ""
 
 
 def moved(work: Work, live: LiveFunction) -> str:
-    """Who else changed what is being watched; empty if nobody."""
+    """Return what somebody else changed during the observation, in words; empty if nothing."""
     if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
         same = is_held(work.amounts[1], live)
         return "" if same else "somebody else changed the provisioned concurrency"
     plan = work.memory
     if work.latest:
         same = live.latest.content == work.change.before["content"] and live.latest.memory_mb == plan.after_mb
-        return "" if same else "the function was changed by a deploy"
+        return "" if same else "the function was changed by a deployment"
     candidate = work.observed_version
     expected = (plan.version, {candidate}) if plan.weight else (candidate, set())
     if (live.alias_version, set(live.weights)) != expected:
-        return "the alias was changed by a deploy"
+        return "the alias was changed by a deployment"
     return ""

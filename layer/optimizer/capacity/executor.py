@@ -1,6 +1,8 @@
-"""Carries out the steps of a capacity change: each round reads what is live, lets memory_life or provisioned_life say
-what comes next, records it, and does it. Nothing is remembered between two rounds but the record, so a step that died
-after any call is simply run again."""
+"""Carries out the steps of a capacity change.
+
+Each round reads the live state, lets the steps of memory or of provisioned concurrency decide what comes next, records
+that, and does it. Only the record is kept between two rounds, so a step that died after any call is run again.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,8 +21,8 @@ from optimizer.lifecycle import Recorder
 
 _ROUNDS = 15
 _PAUSE_S = 2.0
-# Longer than a step of a timetable takes and than it may come late, by its schedule's and its function's retries:
-# template.yaml and timetables.py say so.
+# Longer than a step of a timetable takes, and longer than it may be late by the retries of its schedule and function,
+# which template.yaml and timetable_schedules.py set.
 STEP_S = 30.0
 STEP_LATE_MINUTES = 16
 # Left of the Lambda's time when work goes on in another call.
@@ -29,8 +31,7 @@ _RESERVE_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """sleep: seconds. remaining_ms: time left of this call. timetables: where they are put in place, None where none
-    can be."""
+    """sleep: seconds. remaining_ms: time left of this call. timetables: None where none can be put in place."""
 
     account: LambdaAccount
     sleep: Callable[[float], None]
@@ -39,7 +40,7 @@ class Executor:
     timetables: PlacedTimetables | None = None
 
     def until_done(self, recorder: Recorder[CapacityProgress], goal: Goal) -> steps.Wait | steps.Done | steps.Abandon:
-        """Read, decide, record and do, until the goal is reached or Lambda takes its time."""
+        """Read, decide, record and do, until the goal is reached or Lambda needs more time."""
         waiting = "the time of this call is over"
         for _ in range(_ROUNDS):
             if self.remaining_ms() < _RESERVE_MS:
@@ -51,7 +52,7 @@ class Executor:
             except (NoSuchAlias, NoSuchFunction) as gone:
                 if goal is not Goal.ROLL_BACK:
                     return steps.Abandon(str(gone))
-                # There is nothing left that could be put back; what would go on acting on it is taken away.
+                # Nothing is left to roll back; schedules that would go on acting on the function are deleted.
                 if work.provisions and self.timetables is not None:
                     self.timetables.remove_schedules(work.change.target, work.amounts[1].plan)
                 return steps.Done(str(gone))
@@ -85,7 +86,7 @@ class Executor:
         candidate = self._candidate(recorder)
         if goal is Goal.KEEP:
             if candidate is None:
-                return steps.Abandon("the version that was tried is gone")
+                return steps.Abandon("the version with the new size no longer exists")
             return steps.keep(work.memory, candidate, live)
         decide_memory = steps.apply if goal is Goal.APPLY else steps.revert
         return decide_memory(work.memory, work.phase, candidate, live)
@@ -150,16 +151,16 @@ class Executor:
         return self.timetables
 
     def _is_settled(self, work: Work) -> bool:
-        """Whether whatever a timetable began that was taken away has ended. Scheduled actions end at once."""
+        """Return True once no step of a removed timetable can be under way. Scheduled actions end at once."""
         removed_at = work.progress.removed_at
         if removed_at is None:
             return True
         mark = work.progress.removing
-        gone = next((amount for amount in work.amounts if amount.timetable and amount.plan == mark), None)
-        if gone is not None and gone.bounds is not None:
+        removed = next((amount for amount in work.amounts if amount.timetable and amount.plan == mark), None)
+        if removed is not None and removed.bounds is not None:
             return True
-        if gone is not None and gone.timetable is not None:
-            quiet = gone.timetable.minutes_since_change(removed_at) > STEP_LATE_MINUTES
+        if removed is not None and removed.timetable is not None:
+            quiet = removed.timetable.minutes_since_change(removed_at) > STEP_LATE_MINUTES
             return quiet or (self.clock() - removed_at).total_seconds() >= STEP_S
         return (self.clock() - removed_at).total_seconds() >= STEP_S
 

@@ -43,16 +43,17 @@ def scheduling_hindrance(live: LiveFunction) -> Obstacle | None:
 
 
 def _cloudformation(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
+    resource = live.tags.get(_LOGICAL_ID_TAG, live.function_name)
+    line = f"MemorySize: {memory_mb}" if memory_mb else "MemorySize"
+    return _stack_owner(live, "memory size", f"{line} of {resource}")
+
+
+def _stack_owner(live: LiveFunction, setting: str, line: str) -> Obstacle | None:
     stack = live.tags.get(_STACK_TAG)
     if stack is None:
         return None
-    resource = live.tags.get(_LOGICAL_ID_TAG, live.function_name)
-    line = f"MemorySize: {memory_mb}" if memory_mb else "MemorySize"
-    return Obstacle(
-        "owner.cloudformation",
-        f"Stack {stack} owns the memory size and would overwrite it; change {line} of {resource} in its template.",
-        owner=True,
-    )
+    message = f"Stack {stack} owns the {setting} and would overwrite it; change {line} in its template."
+    return Obstacle("owner.cloudformation", message, owner=True)
 
 
 def _terraform(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
@@ -73,15 +74,7 @@ def _provisioned_cloudformation(live: LiveFunction, _memory_mb: int | None) -> O
     # A timetable in place was applied by us.
     if live.scaling is not None or live.provisioned is None or live.plans:
         return None
-    stack = live.tags.get(_STACK_TAG)
-    if stack is None:
-        return None
-    return Obstacle(
-        "owner.cloudformation",
-        f"Stack {stack} owns the provisioned concurrency of the alias and would overwrite it; change "
-        f"ProvisionedConcurrencyConfig in its template.",
-        owner=True,
-    )
+    return _stack_owner(live, "provisioned concurrency of the alias", "ProvisionedConcurrencyConfig")
 
 
 def _shifting(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:

@@ -11,17 +11,17 @@ from optimizer.lifecycle import ChangeProgress, read_time, shared_fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityProgress(ChangeProgress):
-    """How far the change has come, and what is about to be done."""
+    """The progress of the change, and the write that comes next."""
 
     phase: Phase | None = None
     version: str | None = None
     """The version that was published with the new size."""
     abandoned: str | None = None
-    """Why the change is not applied any further."""
+    """The reason that the change is not applied any further."""
     failed: bool | None = None
     """True if it is abandoned because Lambda could not do it."""
     unhealthy: str | None = None
-    """What the observation found."""
+    """The reason that the observation failed."""
     provisioning: int | None = None
     """The environments that are being set."""
     scaling: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""Which minutes of CloudWatch a watch compares."""
+"""The minutes of CloudWatch that an observation compares."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""When provisioned concurrency by the hour is proposed, and that no guardrail is passed by it."""
+"""Provisioned concurrency by the hour is proposed where it is worth it, and within the guardrails."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

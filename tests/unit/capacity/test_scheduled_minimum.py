@@ -1,4 +1,4 @@
-"""Which hours of a week are worth holding environments through."""
+"""The hours of a week in which environments are worth holding."""
 
 from itertools import product
 

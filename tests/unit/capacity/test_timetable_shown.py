@@ -1,4 +1,4 @@
-"""Wherever people read of a timetable, they read it in words."""
+"""People read a timetable in words, in messages, requests and pages."""
 
 from optimizer.approvals.describe import value
 from optimizer.capacity.provisioned.timetable import Timetable
