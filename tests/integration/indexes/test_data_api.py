@@ -1,4 +1,4 @@
-"""Aurora PostgreSQL through the RDS Data API: what is read is what a connection reads, and what goes wrong is told."""
+"""Compare Aurora PostgreSQL through the RDS Data API with a connection, and test its errors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -42,7 +42,7 @@ STATEMENTS = (
 
 @pytest.fixture
 def shop(server: Callable[[Any], PostgresServer]) -> Iterator[Callable[[Any], tuple[PostgresServer, str]]]:
-    """A database on an installation."""
+    """Return a function that creates the test database on a server."""
     with ExitStack() as stack:
 
         def make(installation: Any) -> tuple[PostgresServer, str]:
@@ -59,37 +59,37 @@ def pool(twin: Any) -> Connections:
     return Connections(lambda: None, lambda: None, str, data_api=lambda _once: twin)  # type: ignore[arg-type, return-value]
 
 
-def through(name: str) -> Database:
+def behind_api(name: str) -> Database:
     return Database("shop", "postgresql", "cluster", name, secret_arn=SECRET, data_api_arn=ARN)
 
 
-def settled(catalog: Catalog) -> Any:
-    """Without what differs from one look to the next, such as what a look itself leaves in the counters."""
+def comparable(catalog: Catalog) -> Any:
+    """Return the catalog without values that differ between two looks, such as counters that a look changes."""
     server = replace(catalog.server, read_at=None, settings={})  # type: ignore[arg-type]
     statements = sorted((one.key, one.text) for one in catalog.statements if "Ta ble" in (one.text or ""))
     return replace(catalog, server=server, statements=()), statements
 
 
 @SERVERS
-def test_a_catalog_reads_the_same_as_through_a_connection(shop: Any, installation: Any) -> None:
+def test_data_api_reads_the_same_catalog_as_a_connection(shop: Any, installation: Any) -> None:
     running, name = shop(installation)
     twin = DataApiTwin(running.connect)
     with running.session(name) as session:
         direct = look(session, node="cluster")
-    (found,) = read_nodes(through(name), pool(twin))
-    assert settled(found) == settled(direct)
+    (found,) = read_nodes(behind_api(name), pool(twin))
+    assert comparable(found) == comparable(direct)
     assert len(found.indexes) == 48
     assert twin.open_transactions() == 0
     assert max(sum(1 for _, sql in twin.calls if sql == f"FETCH 20 FROM optimizer_{n}") for n in range(99)) >= 3
 
 
 @SERVERS
-def test_what_acts_sees_the_same_index_and_the_same_surroundings(shop: Any, installation: Any) -> None:
+def test_data_api_sees_the_same_state_as_a_connection(shop: Any, installation: Any) -> None:
     running, name = shop(installation)
     direct = Database("shop", "postgresql", "127.0.0.1", name, port=running.port, tls="off", user=SUPERUSER)
     tokens: Any = type("Tokens", (), {"generate_db_auth_token": staticmethod(lambda **_: PASSWORD)})
     own = server_for(direct, Connections(lambda: None, lambda: tokens, str))  # type: ignore[arg-type, return-value]
-    other = server_for(through(name), pool(DataApiTwin(running.connect)))
+    other = server_for(behind_api(name), pool(DataApiTwin(running.connect)))
     for index, job in (("I ndex", Job.REBUILD), ("Ta ble_pkey", Job.DROP), ("", Job.VACUUM), ("none", Job.DROP)):
         state = other.look('Shop"s', "Ta ble", index, job)
         assert state == own.look('Shop"s', "Ta ble", index, job)
@@ -100,7 +100,7 @@ def test_what_acts_sees_the_same_index_and_the_same_surroundings(shop: Any, inst
             assert (times is None) == (others is None) == (installation is not postgresql.DEBIAN_15)
 
 
-def test_values_of_every_type_arrive_and_return(shop: Any) -> None:
+def test_values_of_every_type_survive_the_round_trip(shop: Any) -> None:
     running, name = shop(postgresql.WHEEL_16)
     twin = DataApiTwin(running.connect)
     connection = DataApiConnection(lambda: twin, ARN, SECRET, name)
@@ -116,7 +116,7 @@ def test_values_of_every_type_arrive_and_return(shop: Any) -> None:
     assert twin.open_transactions() == 0
 
 
-def test_a_transaction_ends_whatever_happens_in_it(shop: Any) -> None:
+def test_transaction_ends_after_any_error(shop: Any) -> None:
     running, name = shop(postgresql.WHEEL_16)
     twin = DataApiTwin(running.connect)
     connection = DataApiConnection(lambda: twin, ARN, SECRET, name)
@@ -131,7 +131,7 @@ def test_a_transaction_ends_whatever_happens_in_it(shop: Any) -> None:
     assert twin.open_transactions() == 0
 
 
-def test_more_than_an_answer_holds_is_an_error_of_the_statement(shop: Any) -> None:
+def test_too_large_response_is_an_error_of_the_statement(shop: Any) -> None:
     running, name = shop(postgresql.WHEEL_16)
     twin = DataApiTwin(running.connect)
     connection = DataApiConnection(lambda: twin, ARN, SECRET, name)
@@ -154,20 +154,20 @@ def test_more_than_an_answer_holds_is_an_error_of_the_statement(shop: Any) -> No
         ("StatementTimeoutException", data_api.StillRunning),
     ],
 )
-def test_what_the_service_refuses_is_named(code: str, kind: type[Exception]) -> None:
+def test_service_error_is_translated_and_quoted(code: str, kind: type[Exception]) -> None:
     twin: Any = DataApiTwin(lambda _database: None, refuse=code)  # type: ignore[arg-type, return-value]
     with pytest.raises(kind, match="the twin was told so"):
         DataApiConnection(lambda: twin, ARN, SECRET, "shop").run("SELECT 1")
 
 
-def test_without_a_lock_timeout_of_the_role_nothing_is_sent(shop: Any) -> None:
+def test_role_without_lock_timeout_sends_nothing(shop: Any) -> None:
     running, name = shop(postgresql.WHEEL_16)
-    server = server_for(through(name), pool(DataApiTwin(running.connect)))
+    server = server_for(behind_api(name), pool(DataApiTwin(running.connect)))
     with pytest.raises(StatementFailed, match=r"ALTER ROLE postgres SET lock_timeout = '3000ms'"):
         server.worker(3000)
 
 
-def test_without_a_search_path_of_the_role_nothing_is_sent(shop: Any) -> None:
+def test_role_without_closed_search_path_sends_nothing(shop: Any) -> None:
     running, name = shop(postgresql.WHEEL_16)
     closed = "pg_catalog, pg_temp"
     for path, is_enough in (('"$user", public', False), (f"{closed}, public", False), (closed, True)):
@@ -176,7 +176,7 @@ def test_without_a_search_path_of_the_role_nothing_is_sent(shop: Any) -> None:
         def connect(database: str, settings: dict[str, str] = settings) -> Any:
             return running.connect(database, startup_params=settings)
 
-        server = server_for(through(name), pool(DataApiTwin(connect)))
+        server = server_for(behind_api(name), pool(DataApiTwin(connect)))
         if is_enough:
             server.worker(3000).close()
             continue

@@ -1,4 +1,4 @@
-"""Connections to databases: opened once, replaced when broken, never more than allowed, secrets read anew."""
+"""Test that connections are reused, replaced when broken and limited, and that secrets are read again."""
 
 import json
 import time
@@ -74,7 +74,7 @@ def team(server: Callable[[Any], Any], installation: Any) -> Any:
 
 
 @SERVERS
-def test_a_connection_is_reused_until_it_is_old_or_broken(team: Team) -> None:
+def test_connection_is_reused_until_old_or_broken(team: Team) -> None:
     first = team.pid()
     assert team.pid() == first
     team.kill(first)
@@ -87,7 +87,7 @@ def test_a_connection_is_reused_until_it_is_old_or_broken(team: Team) -> None:
 
 
 @SERVERS
-def test_there_are_never_more_connections_than_allowed_however_many_environments_there_are(team: Team) -> None:
+def test_environments_never_exceed_the_allowed_connections(team: Team) -> None:
     opened = [team.pools[n].open(team.database) for n in range(2)]
     with pytest.raises(TooManyConnections):
         team.pools[0].open(team.database)
@@ -104,10 +104,8 @@ def test_there_are_never_more_connections_than_allowed_however_many_environments
 
 
 @SERVERS
-def test_an_environment_that_is_asleep_keeps_no_other_from_its_work(
-    team: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Lambda freezes environments with their connections open, for hours: theirs are ended, not those in use."""
+def test_sleeping_environment_gives_up_its_connection(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda freezes environments for hours with open connections: those are ended, not connections in use."""
     monkeypatch.setattr(slots, "_ASLEEP_S", 1)
     asleep = team.pid(pool=0)
     time.sleep(1.1)
@@ -122,7 +120,7 @@ def test_an_environment_that_is_asleep_keeps_no_other_from_its_work(
 
 
 @SERVERS
-def test_a_rotated_password_is_read_once_more(team: Team) -> None:
+def test_rotated_password_is_read_again(team: Team) -> None:
     right, team.secrets.password = team.secrets.password, "yesterday's"
     with pytest.raises(AccessDenied):
         team.pid()
@@ -136,13 +134,13 @@ def test_a_rotated_password_is_read_once_more(team: Team) -> None:
 
 
 @SERVERS
-def test_a_server_without_encryption_is_not_talked_to_where_it_is_wanted(team: Team) -> None:
+def test_server_without_encryption_is_rejected_if_tls_is_set(team: Team) -> None:
     with pytest.raises(DatabaseUnreachable):
         team.pid(database=replace(team.database, name="encrypted", tls="verify"))
 
 
 @SERVERS
-def test_a_helper_connection_is_replaced_when_it_is_broken(team: Team) -> None:
+def test_broken_helper_connection_is_replaced(team: Team) -> None:
     helper = ReusedConnection(
         lambda: team.pools[0].open(team.database), lambda one: drivers.rows(one, "SELECT 1"), check_after_s=0
     )
@@ -169,5 +167,5 @@ def test_a_helper_connection_is_replaced_when_it_is_broken(team: Team) -> None:
         ("::1", Address("::1", 5432)),
     ],
 )
-def test_a_node_may_have_a_port_of_its_own(host: str, address: Address) -> None:
+def test_node_may_have_a_port_of_its_own(host: str, address: Address) -> None:
     assert Address.of_node(Database("shop", "postgresql", "db", "shop"), host) == address

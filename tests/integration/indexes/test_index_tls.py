@@ -1,4 +1,4 @@
-"""Encrypted connections to real servers: only to who proves to be the host that the policy names."""
+"""Test encrypted connections to real servers, which must prove to be the host in the policy."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(params=["postgresql", "mysql"])
 def database(request: Any, server: Callable[[Any], Any], files: Certificates) -> Iterator[Database]:
-    """A server that can encrypt, and its database. PostgreSQL from the wheel cannot."""
+    """Return a database on a server with TLS, which PostgreSQL from the wheel does not support."""
     if request.param == "postgresql":
         running = server(postgresql.DEBIAN_15)
         key = running.folder / "tls.key"
@@ -58,14 +58,14 @@ def database(request: Any, server: Callable[[Any], Any], files: Certificates) ->
             yield _database(request.param, running.port, "mysql")
 
 
-def test_a_connection_is_encrypted_where_the_certificate_is_the_hosts(database: Database, files: Certificates) -> None:
+def test_connection_is_encrypted_if_the_certificate_matches(database: Database, files: Certificates) -> None:
     pool = _pool(database.engine, files.authority)
     (row,) = drivers.rows(pool.get(database), OURS[database.engine])
     assert row.get("it") is True or row["Value"].startswith("TLS")
     pool.forget(database)
 
 
-def test_nobody_is_talked_to_who_cannot_prove_it(database: Database, files: Certificates, tmp_path: Path) -> None:
+def test_wrong_certificate_is_rejected(database: Database, files: Certificates, tmp_path: Path) -> None:
     other = certificates.make(tmp_path)
     for wrong, trusted in ((database, other.authority), (replace(database, host="localhost"), files.authority)):
         with pytest.raises(DatabaseUnreachable, match="certificate"):

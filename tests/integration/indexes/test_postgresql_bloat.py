@@ -1,4 +1,4 @@
-"""What a rebuild frees is known before it, from statistics alone and from the pages."""
+"""Compare the bloat from statistics and from page counts with what a rebuild frees."""
 
 from collections.abc import Callable, Iterator
 
@@ -44,7 +44,7 @@ def session(server: Get, request: pytest.FixtureRequest) -> Iterator[Connection]
 
 
 @pytest.mark.parametrize("deletes", DELETES.values(), ids=DELETES)
-def test_estimates_are_within_five_points_of_what_a_rebuild_frees(session: Connection, deletes: str) -> None:
+def test_bloat_estimate_is_within_five_points_of_a_rebuild(session: Connection, deletes: str) -> None:
     for statement in (TABLE, *INDEXES):
         session.run(statement)
     if deletes:
@@ -68,7 +68,7 @@ def test_estimates_are_within_five_points_of_what_a_rebuild_frees(session: Conne
     assert not wrong
 
 
-def test_pages_are_not_counted_without_the_extension_and_it_is_said(server: Get) -> None:
+def test_missing_extension_is_named_instead_of_page_counts(server: Get) -> None:
     running = server(postgresql.WHEEL_16)
     with running.database("CREATE TABLE t (a int PRIMARY KEY)") as name, running.session(name) as connection:
         catalog = read_catalog(connection)

@@ -1,4 +1,4 @@
-"""What is found in databases made for it, on real PostgreSQL servers."""
+"""Test the findings in databases on real PostgreSQL servers."""
 
 import contextlib
 import threading
@@ -27,13 +27,13 @@ LONG = "Größe " + "x" * 55
 
 @pytest.fixture(params=postgresql.INSTALLATIONS, ids=lambda known: known.name)
 def database(server: Get, request: pytest.FixtureRequest) -> Iterator[Callable[[], Connection]]:
-    """Opens connections to a new database; closed afterwards."""
+    """Return a function that opens connections to a new database; they are closed afterwards."""
     running = server(request.param)
     with running.database() as name, contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(running.session(name))
 
 
-def test_what_an_interrupted_rebuild_leaves_is_told_from_a_failed_build(database: Callable[[], Connection]) -> None:
+def test_leftover_of_a_rebuild_differs_from_a_failed_build(database: Callable[[], Connection]) -> None:
     session, writer = database(), database()
     session.run(f'CREATE TABLE t (a int, b int, CONSTRAINT "{LONG}" UNIQUE (a))')
     session.run("CREATE INDEX plain ON t (b)")
@@ -62,7 +62,7 @@ def test_what_an_interrupted_rebuild_leaves_is_told_from_a_failed_build(database
     assert {item.kind for item in find_invalid(read_catalog(session))} == {Kind.INVALID}
 
 
-def test_an_index_that_is_being_built_is_left_alone(database: Callable[[], Connection]) -> None:
+def test_index_under_construction_is_kept(database: Callable[[], Connection]) -> None:
     session, builder, holder = database(), database(), database()
     session.run("CREATE TABLE t (a int)")
     session.run("INSERT INTO t VALUES (1)")
@@ -86,7 +86,7 @@ def test_an_index_that_is_being_built_is_left_alone(database: Callable[[], Conne
     assert find_invalid(read_catalog(session)) == []
 
 
-def test_a_partitioned_index_that_waits_for_its_parts_is_kept(database: Callable[[], Connection]) -> None:
+def test_partitioned_index_that_waits_for_its_parts_is_kept(database: Callable[[], Connection]) -> None:
     session = database()
     session.run("CREATE TABLE t (a int) PARTITION BY RANGE (a)")
     session.run("CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (9)")
@@ -115,7 +115,7 @@ FOREIGN_KEYS = {
 }  # fmt: skip
 
 
-def test_foreign_keys_without_an_index_are_found_and_no_others(database: Callable[[], Connection]) -> None:
+def test_only_foreign_keys_without_an_index_are_found(database: Callable[[], Connection]) -> None:
     session = database()
     for name, columns in (("parent", "id int PRIMARY KEY"), ("pair", "a int, b int, PRIMARY KEY (a, b)")):
         session.run(f"CREATE TABLE {name} ({columns})")
@@ -131,7 +131,7 @@ def test_foreign_keys_without_an_index_are_found_and_no_others(database: Callabl
     assert find_foreign_keys_without_index(read_catalog(session)) == []
 
 
-def test_an_index_for_a_foreign_key_is_proposed_where_it_would_pay(database: Callable[[], Connection]) -> None:
+def test_foreign_key_index_is_proposed_only_if_it_pays(database: Callable[[], Connection]) -> None:
     session = database()
     session.run("CREATE TABLE parent (id int PRIMARY KEY)")
     session.run("INSERT INTO parent SELECT generate_series(1, 300)")
@@ -148,7 +148,7 @@ def test_an_index_for_a_foreign_key_is_proposed_where_it_would_pay(database: Cal
     assert "the table has 0 rows, fewer than 10,000" in by_table["small"].reason
 
 
-def test_tables_that_want_analyze_or_vacuum_are_found_by_their_own_thresholds(
+def test_upkeep_uses_the_thresholds_of_each_table(
     database: Callable[[], Connection],
 ) -> None:
     session = database()
@@ -183,7 +183,7 @@ def test_tables_that_want_analyze_or_vacuum_are_found_by_their_own_thresholds(
     }
 
 
-def test_an_index_that_stays_for_another_is_not_dropped_as_unused(database: Callable[[], Connection]) -> None:
+def test_index_that_replaces_another_is_not_dropped_as_unused(database: Callable[[], Connection]) -> None:
     session = database()
     session.run("CREATE TABLE t (a int, b int)")
     session.run("CREATE INDEX narrow ON t (a)")
@@ -199,7 +199,7 @@ def test_an_index_that_stays_for_another_is_not_dropped_as_unused(database: Call
     assert "of the required 35 days" in (said["alone"][0].kept_because or "")
 
 
-def test_a_reader_without_rights_reads_the_catalog_and_says_what_it_could_not(server: Get) -> None:
+def test_reader_without_rights_names_what_it_could_not_read(server: Get) -> None:
     running = server(postgresql.WHEEL_18)
     with running.database("CREATE TABLE t (a int PRIMARY KEY)", "INSERT INTO t VALUES (1)", "ANALYZE t") as name:
         with running.session(name) as session:
@@ -213,7 +213,7 @@ def test_a_reader_without_rights_reads_the_catalog_and_says_what_it_could_not(se
             session.run("DROP ROLE looker")
 
 
-def test_a_crash_is_seen_as_counters_cleared(server: Get) -> None:
+def test_crash_counts_as_a_reset_of_the_counters(server: Get) -> None:
     server(postgresql.WHEEL_16)
     with postgresql.start_wheel_16() as running, running.session() as session:
         session.run("CREATE TABLE t (a int PRIMARY KEY)")
@@ -230,7 +230,7 @@ def test_a_crash_is_seen_as_counters_cleared(server: Get) -> None:
     assert lost.counted_since > before.counted_since
 
 
-def test_a_locked_table_is_left_out_and_said_and_does_not_stop_the_look(
+def test_locked_table_is_left_out_and_named(
     database: Callable[[], Connection],
 ) -> None:
     session, other = database(), database()
@@ -261,7 +261,7 @@ def _until(session: Connection, ready: Callable[[Catalog], bool], within_s: floa
         time.sleep(0.1)
 
 
-def test_a_partitioned_index_is_unused_only_if_none_of_its_parts_was_used(database: Callable[[], Connection]) -> None:
+def test_partitioned_index_is_unused_if_all_its_parts_are(database: Callable[[], Connection]) -> None:
     session = database()
     session.run("CREATE TABLE t (a int, b int, c int) PARTITION BY RANGE (a)")
     for part in (0, 1):
@@ -292,7 +292,7 @@ def test_a_partitioned_index_is_unused_only_if_none_of_its_parts_was_used(databa
         ("CREATE INDEX i ON t (b) WHERE a > 0", None),
     ],
 )
-def test_what_an_index_does_beside_scans_keeps_it(server: Get, make: str, kept: str | None) -> None:
+def test_index_with_a_purpose_beside_scans_is_kept(server: Get, make: str, kept: str | None) -> None:
     running = server(postgresql.WHEEL_18)
     table = "CREATE TABLE t (a int, b text, p int REFERENCES parent, during int4range)"
     with (

@@ -1,4 +1,4 @@
-"""Every pair of indexes is judged rightly on every PostgreSQL."""
+"""Judge pairs of indexes from a YAML file on every PostgreSQL server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Case:
     keeps: dict[str, str] = field(default_factory=dict)
 
     def possible(self, version: int, extensions: set[str]) -> bool:
-        """Whether the server has what the case needs."""
+        """Tell whether the server has the version or extension that the case needs."""
         return all(version >= int(need) if need.isdigit() else need in extensions for need in str(self.needs).split())
 
 
@@ -49,7 +49,7 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(server: Get) -> Callable[[Installation[PostgresServer]], Made]:
-    """Makes all cases on a server, once."""
+    """Return a function that creates all cases on a server once."""
 
     @cache
     def make(installation: Installation[PostgresServer]) -> Made:
@@ -71,7 +71,7 @@ def made(server: Get) -> Callable[[Installation[PostgresServer]], Made]:
 
 @pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=lambda known: known.name)
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[case.rule for case in CASES])
-def test_each_pair_is_judged_rightly(
+def test_pair_of_indexes_is_judged_correctly(
     made: Callable[[Installation[PostgresServer]], Made], installation: Installation[PostgresServer], number: int
 ) -> None:
     case, found = CASES[number], made(installation)
@@ -89,7 +89,7 @@ def test_at_least_half_of_the_pairs_are_traps() -> None:
     assert sum(not case.drops for case in CASES) * 2 >= len(CASES)
 
 
-def test_the_same_is_said_twice(made: Callable[[Installation[PostgresServer]], Made]) -> None:
+def test_findings_are_the_same_when_repeated(made: Callable[[Installation[PostgresServer]], Made]) -> None:
     found = made(postgresql.WHEEL_16)
     assert find_redundant(found.catalog) == found.findings
 

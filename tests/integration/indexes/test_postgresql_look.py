@@ -1,4 +1,4 @@
-"""One look at a database with everything wrong, as the planner and the command line take it."""
+"""Test a look at a database with every problem, as the planner and the command line read it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ MAKE = (
 )
 
 
-def test_bloat_is_counted_from_pages_and_missing_indexes_are_proved(server: Get) -> None:
+def test_look_counts_pages_and_proves_missing_indexes(server: Get) -> None:
     running = server(postgresql.DEBIAN_15)
     with running.database(*MAKE) as name, running.session(name) as session:
         for customer in range(40):

@@ -1,4 +1,4 @@
-"""Statements that want an index, put to real planners."""
+"""Test the missing indexes that are proposed for statements, with real planners."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,7 +58,7 @@ def session(request: pytest.FixtureRequest) -> Iterator[Connection]:
 
 
 @pytest.mark.parametrize("text", STATEMENTS)
-def test_a_statement_gets_the_index_it_wants_or_none(session: Connection, text: str) -> None:
+def test_statement_gets_the_index_it_needs_or_none(session: Connection, text: str) -> None:
     catalog = _with(read_catalog(session), text)
     findings, failed = find_missing_indexes(session, catalog)
     proves = "hypopg" in catalog.server.extensions
@@ -77,14 +77,14 @@ def test_a_statement_gets_the_index_it_wants_or_none(session: Connection, text: 
     assert session.run("SELECT count(*) FROM pg_prepared_statements") == [[0]]
 
 
-def test_one_index_is_proposed_for_statements_that_a_wider_one_serves(session: Connection) -> None:
+def test_one_wider_index_is_proposed_for_several_statements(session: Connection) -> None:
     catalog = _with(read_catalog(session), *list(STATEMENTS)[:3], 'SELECT at FROM "Orders" WHERE "Customer" = $1')
     findings, _ = find_missing_indexes(session, catalog)
     columns = [tuple(finding.evidence["columns"]) for finding in findings]
     assert not any(one != other and other[: len(one)] == one for one in columns for other in columns)
 
 
-def test_the_statements_of_a_server_are_read_with_their_load(session: Connection) -> None:
+def test_statements_are_read_with_their_load(session: Connection) -> None:
     if "pg_stat_statements" not in read_catalog(session).server.extensions:
         pytest.skip("this server has no pg_stat_statements")
     session.run('SELECT "Tools Ü".pg_stat_statements_reset()')
@@ -99,8 +99,8 @@ def test_the_statements_of_a_server_are_read_with_their_load(session: Connection
     assert [tuple(finding.evidence["columns"]) for finding in findings] == [("Customer",)]
 
 
-def test_every_statement_of_our_own_can_be_planned(session: Connection) -> None:
-    """They are among the statements of the server that is looked at, on a quiet one among its worst."""
+def test_statements_of_the_optimizer_can_be_planned(session: Connection) -> None:
+    """The server counts these statements too; on an idle server they are among those with the most time."""
     if "pg_stat_statements" not in read_catalog(session).server.extensions:
         pytest.skip("this server has no pg_stat_statements")
     look(session)
@@ -116,7 +116,7 @@ def _with(catalog: Catalog, *texts: str) -> Catalog:
 
 
 def _serves(session: Connection, finding: Finding, text: str, *, proves: bool) -> None:
-    """The statement that is proposed can be run, and the planner then uses the index."""
+    """Run the proposed statement and tell whether the planner then uses the index."""
     assert finding.statement is not None
     session.run(finding.statement)
     made = read_catalog(session)

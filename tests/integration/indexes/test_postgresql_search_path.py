@@ -1,5 +1,8 @@
-"""Functions, operators, types and tables that somebody else made, of the names that our statements use: none of them
-takes the place of PostgreSQL's own, in no session, wherever the role's own search path would have us look."""
+"""Test that statements never use functions, operators, types and tables that others created under PostgreSQL's names.
+
+Such objects are traps: they write a line into the server's log when they are used. Every session must avoid them,
+whatever the search path of its role or database is.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -41,8 +44,8 @@ TABLES = (
     "INSERT INTO app.orders SELECT 1 + g % 20000, 'r' || g FROM generate_series(1, 100000) g",
     "ANALYZE",
 )
-# Name and arguments of functions, and what pg_catalog's answers. With the default path those that fit better than its
-# own are taken, with public in front those that fit as well, too.
+# Functions with their arguments, and the result of pg_catalog's. With the default path PostgreSQL prefers those that
+# fit better than its own, with public in front also those that fit as well.
 FUNCTIONS = {
     "quote_ident(name)": "pg_catalog.quote_ident($1::pg_catalog.text)",
     "quote_ident(text)": "pg_catalog.quote_ident($1)",
@@ -67,7 +70,7 @@ MORE = (
     " $$ BEGIN RAISE LOG 'caught by pg_backend_pid'; RETURN pg_catalog.pg_backend_pid(); END $$",
     "CREATE FUNCTION public.pg_terminate_backend(text) RETURNS boolean LANGUAGE plpgsql AS"
     " $$ BEGIN RAISE LOG 'caught by pg_terminate_backend'; RETURN false; END $$",
-    # An operator that fits better than (name, text), and two that are as good as those of pg_catalog.
+    # One operator fits better than (name, text), and two fit as well as those of pg_catalog.
     "CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = varchar, FUNCTION = public.same)",
     "CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = name, FUNCTION = public.same)",
     "CREATE OPERATOR public.<> (LEFTARG = oid, RIGHTARG = oid, FUNCTION = public.other)",
@@ -80,13 +83,13 @@ MORE = (
 )
 
 
-# Both want an index; for the second the server has to be told a type.
+# These statements need an index; for the second one the server needs a cast.
 WORKLOAD = (
     "SELECT * FROM app.orders WHERE ref = 'r77'",
     "SELECT json_build_object('a', ref) FROM app.orders WHERE ref = 'r78'",
     "SELECT * FROM app.customers WHERE card = '4111-77'",
 )
-# Of the name of HypoPG's, by somebody else: Debian's is too old to have some of them.
+# These have names of HypoPG's functions; Debian's version is too old to have some of them.
 LIKE_HYPOPG = tuple(
     f"CREATE FUNCTION public.{function} RETURNS text LANGUAGE plpgsql AS"
     f" $$ BEGIN RAISE LOG 'caught by {function}'; RETURN ''; END $$"
@@ -97,7 +100,7 @@ LIKE_HYPOPG = tuple(
         "hypopg_create_index(varchar)",
     )
 )
-# What the newer HypoPG has, where there is but one index that serves.
+# Functions of newer versions of HypoPG, imitated for a table with a single useful index.
 HIDING = (
     "CREATE SCHEMA tools",
     "CREATE EXTENSION pg_stat_statements SCHEMA tools",
@@ -112,7 +115,7 @@ HIDING = (
 
 @dataclass
 class Shop:
-    """A database in which somebody lies in wait, and what the server's log says of who was caught."""
+    """A database with traps, and the lines of the server's log that show which traps were called."""
 
     running: PostgresServer
     name: str
@@ -129,12 +132,12 @@ class Shop:
         twin: Any = DataApiTwin(self.running.connect)
         return database, Connections(lambda: None, lambda: None, str, data_api=lambda _once: twin)  # type: ignore[arg-type, return-value]
 
-    def caught(self) -> list[str]:
+    def trap_calls(self) -> list[str]:
         log = (self.running.folder / "server.log").read_text(errors="replace")
-        return [line for line in log[self.begins :].splitlines() if "caught by" in line]
+        return [line for line in log[self.log_start :].splitlines() if "caught by" in line]
 
-    def watch(self) -> None:
-        self.begins = len((self.running.folder / "server.log").read_text(errors="replace"))
+    def mark_log(self) -> None:
+        self.log_start = len((self.running.folder / "server.log").read_text(errors="replace"))
 
 
 @pytest.fixture
@@ -144,21 +147,21 @@ def shop(server: Callable[[Any], PostgresServer], installation: Any, path: str) 
         name = stack.enter_context(running.database(*TABLES))
         with running.session(name) as session:
             if installation is postgresql.DEBIAN_15:
-                # Where extensions lie if nobody says otherwise.
+                # Extensions are created in the default schema.
                 for extension in ("pg_stat_statements", "pgstattuple", "hypopg"):
                     session.run(f"CREATE EXTENSION {extension}")
                 for statement in WORKLOAD:
                     for _ in range(40):
                         session.run(statement)
-            _lie_in_wait(session)
+            _set_traps(session)
             if path:
                 session.run(f'ALTER DATABASE "{name}" SET search_path = {path}')
         made = Shop(running, name)
-        made.watch()
+        made.mark_log()
         yield made
 
 
-def _lie_in_wait(session: Any) -> None:
+def _set_traps(session: Any) -> None:
     body = "LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'caught by {0}'; RETURN {1}; END $$"
     made = [f"CREATE FUNCTION public.caught(oid) RETURNS boolean {body.format('a type or a view', 'true')}"]
     for name, kind in (("same", "name, varchar"), ("same", "name, name"), ("other", "oid, oid")):
@@ -169,7 +172,7 @@ def _lie_in_wait(session: Any) -> None:
     for function, answer in FUNCTIONS.items():
         result = "boolean" if answer == "'true'" else "text"
         made.append(f"CREATE FUNCTION public.{function} RETURNS {result} {body.format(function, answer)}")
-    # Last, because what comes after it would mean it.
+    # The domain comes last, because statements after it would use it.
     text = "CREATE DOMAIN public.text AS pg_catalog.text CHECK (public.caught(1::pg_catalog.oid))"
     for statement in (*made, *MORE, *LIKE_HYPOPG, text):
         if "pg_stat_statements" in statement and not _has_statements(session):
@@ -197,8 +200,8 @@ def change(definition: str = "") -> Change:
     )
 
 
-def acts(server: DatabaseServer) -> None:
-    """All that the acting half asks."""
+def query_for_a_change(server: DatabaseServer) -> None:
+    """Run every query that the change of an index needs."""
     state = server.look("app", "customers", "customers_card", Job.DROP)
     table = server.look("app", "customers", "", Job.ANALYZE)
     assert state is not None
@@ -216,49 +219,49 @@ def acts(server: DatabaseServer) -> None:
 
 @SERVERS
 @PATHS
-def test_somebody_is_caught_in_a_session_like_any_other(shop: Shop, path: str) -> None:
-    """The traps are worth something: whoever looks names up as usual walks into them."""
+def test_traps_catch_an_ordinary_session(shop: Shop, path: str) -> None:
+    """A session with the usual search path calls the functions in other schemas."""
     with shop.running.session(shop.name) as session:
         session.run("SELECT quote_ident(relname), format('%I.%I', relname, relname) FROM pg_catalog.pg_class LIMIT 1")
         session.run("SELECT FROM pg_catalog.pg_class WHERE relname = CAST('a' AS varchar)")
         session.run("SELECT 'pg_class'::regclass")
-    kinds = {line.partition("caught by ")[2] for line in shop.caught()}
+    kinds = {line.partition("caught by ")[2] for line in shop.trap_calls()}
     assert {"quote_ident(name)", "format(text, name, name)", "an operator"} <= kinds
     assert ("a type or a view" in kinds) == bool(path)
 
 
 @SERVERS
 @PATHS
-def test_a_look_is_caught_by_nobody(shop: Shop) -> None:
+def test_reading_nodes_avoids_the_traps(shop: Shop) -> None:
     database, pool = shop.connections()
     (catalog,) = read_nodes(database, pool)
     pool.forget(database)
     assert "plans" not in catalog.not_read, catalog.not_read
     assert {index.name for index in catalog.indexes} >= {"customers_card", "customers_tags"}
-    assert not shop.caught()
+    assert not shop.trap_calls()
 
 
 @SERVERS
 @PATHS
-def test_a_look_of_the_command_is_caught_by_nobody(shop: Shop) -> None:
+def test_inspect_command_avoids_the_traps(shop: Shop) -> None:
     url = shop.running.dsn(shop.name)
     answer = CliRunner().invoke(command, ["--url", url, "--tls", "off", "--json"])
     assert answer.exit_code == 0, answer.output
-    assert not shop.caught()
+    assert not shop.trap_calls()
 
 
 @SERVERS
 @PATHS
-def test_what_acts_is_caught_by_nobody(shop: Shop) -> None:
+def test_queries_for_a_change_avoid_the_traps(shop: Shop) -> None:
     database, pool = shop.connections()
-    acts(server_for(database, pool))
+    query_for_a_change(server_for(database, pool))
     pool.forget(database)
-    assert not shop.caught()
+    assert not shop.trap_calls()
 
 
 @SERVERS
 @PATHS
-def test_a_statement_is_caught_by_nobody(shop: Shop) -> None:
+def test_statements_of_a_change_avoid_the_traps(shop: Shop) -> None:
     database, pool = shop.connections()
     server = server_for(database, pool)
     definition = "CREATE INDEX made ON app.customers USING btree (lower(card))"
@@ -277,7 +280,7 @@ def test_a_statement_is_caught_by_nobody(shop: Shop) -> None:
         finally:
             worker.close()
     pool.forget(database)
-    assert not shop.caught()
+    assert not shop.trap_calls()
 
 
 BEHIND = "CREATE TABLE public.owned AS SELECT current_user AS who"
@@ -286,8 +289,8 @@ BEHIND = "CREATE TABLE public.owned AS SELECT current_user AS who"
 @SERVERS
 @pytest.mark.parametrize("path", [""], ids=["default path"])
 @pytest.mark.parametrize("begins", ["ANALYZE app.customers", "SELECT 1 AS one", "VACUUM app.customers"])
-def test_of_a_text_with_two_statements_none_runs(shop: Shop, begins: str) -> None:
-    """Should a text that was put together ever hold a second one."""
+def test_text_with_two_statements_runs_none(shop: Shop, begins: str) -> None:
+    """This protects against a composed text that ever contains a second statement."""
     database, pool = shop.connections()
     server = server_for(database, pool)
     worker = server.worker(3000)
@@ -305,43 +308,43 @@ def test_of_a_text_with_two_statements_none_runs(shop: Shop, begins: str) -> Non
 
 @SERVERS
 @PATHS
-def test_the_count_of_places_is_caught_by_nobody(shop: Shop) -> None:
+def test_counting_connections_avoids_the_traps(shop: Shop) -> None:
     database, pool = shop.connections(most=1)
     first = pool.open(database)
     with pytest.raises(TooManyConnections):
         pool.open(database)
     drivers.close(first)
-    assert not shop.caught()
+    assert not shop.trap_calls()
 
 
 @SERVERS
 @PATHS
-def test_the_data_api_is_caught_by_nobody(shop: Shop) -> None:
+def test_data_api_avoids_the_traps(shop: Shop) -> None:
     database, pool = shop.through_data_api()
     (catalog,) = read_nodes(database, pool)
     assert {index.name for index in catalog.indexes} >= {"customers_card", "customers_tags"}
-    acts(server_for(database, pool))
-    assert not shop.caught()
+    query_for_a_change(server_for(database, pool))
+    assert not shop.trap_calls()
 
 
 @pytest.mark.parametrize("installation", [postgresql.DEBIAN_15], ids=["HypoPG"])
 @PATHS
 @pytest.mark.parametrize("way", ["connection", "Data API"])
-def test_a_plan_without_an_index_is_caught_by_nobody(
+def test_plan_without_an_index_avoids_the_traps(
     server: Callable[[Any], PostgresServer], installation: Any, path: str, way: str
 ) -> None:
     running = server(installation)
     with running.database(*TABLES, *HIDING, *WORKLOAD) as name:
         made = Shop(running, name)
         with running.session(name) as session:
-            _lie_in_wait(session)
+            _set_traps(session)
             if path:
                 session.run(f'ALTER DATABASE "{name}" SET search_path = {path}')
         database, pool = made.connections() if way == "connection" else made.through_data_api()
         acting = server_for(database, pool)
         state = acting.look("app", "customers", "customers_card", Job.DROP)
         assert state is not None
-        made.watch()
+        made.mark_log()
         assert "times as much" in acting.missed(state, 1.5)
-        assert not made.caught()
+        assert not made.trap_calls()
         pool.forget(database)

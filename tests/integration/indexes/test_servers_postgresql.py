@@ -1,4 +1,4 @@
-"""The PostgreSQL servers that the tests run on."""
+"""Test the PostgreSQL servers that the other tests run on."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Get = Callable[[Installation[PostgresServer]], PostgresServer]
 
 
 @pytest.mark.parametrize("installation", postgresql.INSTALLATIONS, ids=lambda known: known.name)
-def test_each_server_runs_unprivileged_and_serves_a_database_of_its_own(
+def test_server_runs_unprivileged_with_separate_databases(
     server: Get, installation: Installation[PostgresServer]
 ) -> None:
     running = server(installation)
@@ -23,7 +23,7 @@ def test_each_server_runs_unprivileged_and_serves_a_database_of_its_own(
         assert session.run("SELECT count(*) FROM pg_database WHERE datname = :name", name=name) == [[0]]
 
 
-def test_a_server_that_crashed_starts_again_with_its_data(server: Get) -> None:
+def test_crashed_server_restarts_with_its_data(server: Get) -> None:
     server(postgresql.WHEEL_16)
     with postgresql.start_wheel_16() as running:
         with running.session() as session:
@@ -35,7 +35,7 @@ def test_a_server_that_crashed_starts_again_with_its_data(server: Get) -> None:
     assert not folder.exists()
 
 
-def test_a_stopped_server_leaves_no_process(tmp_path: Path) -> None:
+def test_stopped_server_leaves_no_process(tmp_path: Path) -> None:
     process = ServerProcess(["sleep", "60"], tmp_path / "log", environment={"PATH": "/usr/bin:/bin"}, user=None)
     process.stop()
     with pytest.raises(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Statements with parameters where their constants were, made so that a server can prepare them."""
+"""Test how statements from pg_stat_statements are made plannable."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -27,7 +27,7 @@ from optimizer.indexes.postgresql.generic_plan import is_planned, make_plannable
         ("SELECT date, $1", "SELECT date, $1"),
     ],
 )
-def test_a_parameter_stands_only_where_the_grammar_takes_one(text: str, expected: str) -> None:
+def test_parameters_stand_only_where_the_grammar_accepts_them(text: str, expected: str) -> None:
     assert make_plannable(text) == expected
 
 
@@ -47,16 +47,16 @@ def test_a_parameter_stands_only_where_the_grammar_takes_one(text: str, expected
         ("", False),
     ],
 )
-def test_statements_that_have_a_plan_are_told_by_their_first_word(text: str, planned: bool) -> None:
+def test_first_word_tells_if_a_statement_has_a_plan(text: str, planned: bool) -> None:
     assert is_planned(text) is planned
 
 
-def test_comments_without_an_end_take_no_time() -> None:
+def test_unclosed_comments_take_no_time() -> None:
     assert not is_planned("/**/" * 20_000 + "x")
     assert not is_planned("/*" * 50_000)
 
 
 @given(st.text(alphabet=" (\n-/*$1SELECTinterval,'\""))
-def test_any_text_is_taken_and_what_is_mended_once_stays(text: str) -> None:
+def test_make_plannable_accepts_any_text_and_is_idempotent(text: str) -> None:
     is_planned(text)
     assert make_plannable(make_plannable(text)) == make_plannable(text)

@@ -1,4 +1,4 @@
-"""Whatever indexes a table has: what is dropped is served by what stays."""
+"""Check on random tables that a dropped index is covered by one that stays."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ def _catalog(indexes: list[Index]) -> Catalog:
 
 @given(st.lists(INDEXES, max_size=8))
 @settings(max_examples=examples(400), deadline=None)
-def test_each_index_that_is_dropped_is_served_by_one_that_stays(indexes: list[Index]) -> None:
+def test_dropped_index_is_covered_by_one_that_stays(indexes: list[Index]) -> None:
     catalog = _catalog(indexes)
     by_name = {index.name: index for index in catalog.indexes}
     found = find_redundant(catalog)
@@ -74,7 +74,7 @@ def test_each_index_that_is_dropped_is_served_by_one_that_stays(indexes: list[In
 
 @given(st.lists(INDEXES, max_size=6), st.randoms(use_true_random=False))
 @settings(max_examples=examples(200), deadline=None)
-def test_the_order_of_the_indexes_does_not_matter(indexes: list[Index], random: "object") -> None:
+def test_order_of_indexes_does_not_matter(indexes: list[Index], random: "object") -> None:
     catalog = _catalog(indexes)
     shuffled = list(catalog.indexes)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
