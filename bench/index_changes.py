@@ -147,6 +147,6 @@ class Changes:
             if outcome in ("failed", "refused", "stale", "reverted", "revert"):
                 raise RuntimeError(f"{change.action} {outcome}: {answer.get('message')}")
             now += timedelta(seconds=wait_s)
-            if outcome == "pending" and answer.get("message") != "the statements are watched":
+            if outcome == "pending" and answer.get("message") != "the statements are under observation":
                 time.sleep(wait_s * patience)
             step = {"pending": "poll" if step == "apply" else step, "keep": "keep"}.get(outcome, "verify")

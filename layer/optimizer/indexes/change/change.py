@@ -128,13 +128,15 @@ class IndexHooks(Hooks[IndexProgress]):
         return self._drop(recorder, now) or Finished(describe.outcome(change.action, size_bytes, None))
 
     def roll_back(self, recorder: Recorder[IndexProgress], now: datetime) -> RolledBack | Pending | Failed:
-        """Stop what is running, remove what it left, and undo what was done, by the stored definition."""
+        """Stop what is running, remove what it left, and restore the index from the stored definition."""
         undone = self._jobs.undo(recorder, now)
         if undone.result is JobResult.DONE:
             return RolledBack((undone.message,))
         if undone.result is JobResult.PENDING:
             return Pending(undone.wait_s, undone.message)
-        return Failed(f"It could not be taken back: {undone.message} What makes it again is in the record.")
+        return Failed(
+            f"It could not be rolled back: {undone.message} The definition of the index is stored with the change."
+        )
 
     def cool_down(self, change: Change, status: Status, now: datetime) -> dict[str, datetime]:
         """Leave the index alone for a while after a change, and its table too if its indexes are other ones."""
@@ -198,7 +200,7 @@ def _not_done(made: JobOutcome) -> Pending | Blocked | Failed:
 
 
 def _compare_in(wait: timedelta) -> Pending:
-    return Pending(_seconds(wait), "the statements are watched")
+    return Pending(_seconds(wait), "the statements are under observation")
 
 
 def _seconds(wait: timedelta) -> int:

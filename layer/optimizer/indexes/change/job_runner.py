@@ -42,7 +42,7 @@ class JobRunner:
         return self._run(recorder, slot, record, now).advance()
 
     def undo(self, recorder: Recorder[IndexProgress], now: datetime) -> JobOutcome:
-        """Stop what is running, and run the job that undoes the change."""
+        """Stop what is running, and run the job that rolls the change back."""
         for slot in (JobSlot.JOB, JobSlot.DROP):
             record = recorder.progress.job_in(slot)
             if record is not None and not recorder.progress.stopped:

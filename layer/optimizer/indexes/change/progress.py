@@ -38,7 +38,7 @@ class JobRecord:
     problem: str | None = None
     """Why the last attempt did not succeed."""
     session: Mapping[str, Any] | None = None
-    """What identifies the session on its server, in the words of the engine."""
+    """The identity of the session on its server, in the terms of the engine."""
     began_at: datetime | None = None
     target: State | None = None
     """The index or table when the statement was sent."""
@@ -77,7 +77,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexProgress(ChangeProgress):
-    """What there was before the change, and how far its jobs have come."""
+    """The state before a change of indexes, and the progress of its jobs."""
 
     found: State | None = None
     """The index before the change; None if there was none."""
@@ -93,7 +93,7 @@ class IndexProgress(ChangeProgress):
     sizes_bytes: tuple[float | None, float | None] | None = None
     """The size before and after the change."""
     seen: str | None = None
-    """What the observation found."""
+    """The result of the observation."""
     dropped_at: datetime | None = None
     checked: int | None = None
     """How often the statements were compared since the index was dropped."""

@@ -1,4 +1,4 @@
-"""Decides which jobs a change consists of, which job undoes it, and when it is observed."""
+"""Decides which jobs a change consists of, which job rolls it back, and when it is observed."""
 
 from enum import StrEnum
 
@@ -37,7 +37,7 @@ OBSERVED = frozenset(
     {IndexAction.REBUILD, IndexAction.DROP_INDEX, IndexAction.CREATE_INDEX, IndexAction.OPTIMIZE_TABLE}
 )
 _MINUTES_A_DAY = 1440.0
-_OBSERVED_FIRST = "The index is watched before it is dropped."
+_OBSERVED_FIRST = "The index is under observation before it is dropped."
 
 
 def main_job(change: Change) -> Job:
@@ -102,7 +102,7 @@ def used_since(change: Change, progress: IndexProgress, live: State | None) -> s
 
 
 def undo_job(change: Change, progress: IndexProgress, live: State | None) -> Job | None:
-    """Return the job that undoes what was done so far; None if nothing has to be undone."""
+    """Return the job that rolls back what was done so far; None if there is nothing to roll back."""
     if change.action == IndexAction.CREATE_INDEX:
         # `target` is recorded when the build is sent, and there was no index of this name before.
         return Job.DROP if live is not None and _is_sent(progress.job) else None
@@ -118,10 +118,10 @@ def _is_sent(record: JobRecord | None) -> bool:
 
 
 def nothing_to_undo(change: Change) -> str:
-    """Tell a person why nothing was undone."""
+    """Return the reason for people why nothing was rolled back."""
     match change.action:
         case IndexAction.REBUILD:
             return "a rebuilt index is the same index"
         case IndexAction.OPTIMIZE_TABLE:
             return "a rewritten table is the same table"
-    return "there was nothing to undo"
+    return "there was nothing to roll back"
