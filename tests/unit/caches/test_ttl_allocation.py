@@ -4,7 +4,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.caches.tuning.allocate import BudgetTooSmall, Space, allocate_ttls
 from optimizer.caches.tuning.curves import HitCurve
 from optimizer.caches.tuning.limits import (
@@ -49,6 +49,7 @@ def limits(draw):
     )
 
 
+@settings(deadline=None)
 @given(spaces(), st.floats(0, 8000))
 def test_allocation_is_optimal_within_bounds_and_budget(made, budget):
     combinations = list(
