@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from optimizer.core import Change, data_size
-from optimizer.report import what
+from optimizer.report import change_phrase
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -93,7 +93,7 @@ def _words(change: Mapping[str, Any], verdict: str) -> str:
 
 
 def _what(change: Mapping[str, Any], why: str) -> str:
-    return f"{what(Change.from_document(change))}\n{why}"
+    return f"{change_phrase(Change.from_document(change))}\n{why}"
 
 
 def _ttls(ttl_s: Mapping[str, float]) -> str:

@@ -3,7 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer.approvals import ApprovalLink, approval_message, ask, expire, run_teller
+from optimizer.approvals import (
+    ApprovalLink,
+    approval_message,
+    expire_approval_request,
+    run_teller,
+    send_approval_request,
+)
 from optimizer.aws import (
     Environment,
     LinkSigner,
@@ -40,11 +46,11 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Return the answer to an event: docs/architecture.md, request_approval."""
     now = datetime.now(UTC)
     if event["step"] == "expire":
-        return expire(STORE, event["run_id"], now)
+        return expire_approval_request(STORE, event["run_id"], now)
     check_event(event, **REQUEST_EVENT)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
-    return ask(STORE, policy, event, now, _send, TELL_RUN)
+    return send_approval_request(STORE, policy, event, now, _send, TELL_RUN)
 
 
 def _send(approval: Approval, approver: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from optimizer.report.pages import review_page, run_page, target_page
 from optimizer.report.review import ReviewWeek, review
-from optimizer.report.savings import Proved
+from optimizer.report.savings import VerifiedSavings
 
 from tests.helpers import report_samples as samples
 
@@ -16,7 +16,7 @@ def review_sample() -> str:
     since = samples.NOW - timedelta(days=91)
     weeks = [ReviewWeek(f"2026-W{34 + n}", 40 + n // 4, 1.1e6 + 31_000 * n, 210 + 3 * n) for n in range(13)]
     runs = [{"status": "succeeded"}] * 118 + [{"status": "failed"}] * 2
-    proved = Proved((), 4, -61.2, -48.9, 91)
+    proved = VerifiedSavings((), 4, -61.2, -48.9, 91)
     return review_page(review("review-2026-11", since, samples.NOW, weeks, runs, samples.CHANGES, proved))
 
 

@@ -1,4 +1,4 @@
-"""A question and its approvers without a deployed application: the shipped code on an emulated table, topic and key."""
+"""An approval request and its approvers without a deployed application: the shipped code on emulated services."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from moto import mock_aws
 from optimizer.approvals import PageServices, respond_to_page_request
 from optimizer.approvals.links import ApprovalLink
 from optimizer.approvals.message import approval_message
-from optimizer.approvals.request_approval import ask
+from optimizer.approvals.request_approval import send_approval_request
 from optimizer.aws import LinkSigner
 from optimizer.core.approval import Approval
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
@@ -35,8 +35,10 @@ type Answer = dict[str, Any]
 
 @dataclass(slots=True)
 class Asking:
-    """The run `run-1`, what it asks, and what reaches it. `waits`: whether the run still waits; `broken`: an error that
-    is raised instead of telling the run."""
+    """The run `run-1`, its approval request, and what the run is told.
+
+    `waits`: whether the run still waits; `broken`: an error that is raised instead of telling the run.
+    """
 
     store: RunStore
     signatures: LinkSigner
@@ -52,7 +54,7 @@ class Asking:
     sent: list[Message] = field(default_factory=list)
 
     def propose(self, name: str, **fields: Any) -> Change:
-        """A change that waits for a person."""
+        """Record a change that waits for approval."""
         values: dict[str, Any] = {
             "run_id": "run-1",
             "tuner": Tuner.MEMORY,
@@ -73,7 +75,7 @@ class Asking:
     def ask(
         self, *changes: Change, approvals: Mapping[str, Any] | None = None, now: datetime = NOW, token: str = TOKEN
     ) -> Answer:
-        """Ask about them, as request_approval does."""
+        """Send an approval request for the changes, as request_approval does."""
         policy = Policy.from_document({"version": 1, "time_zone": "Europe/Berlin", "approvals": approvals or {}})
         event = {
             "step": "ask",
@@ -84,10 +86,10 @@ class Asking:
             "task_token": token,
             "timeout_s": 86400,
         }
-        return ask(self.store, policy, event, now, self.send, self.tell_run)
+        return send_approval_request(self.store, policy, event, now, self.send, self.tell_run)
 
     def send(self, asked: Approval, approver: str) -> None:
-        """The message to one approver."""
+        """Send the message to one approver."""
         link = ApprovalLink(asked.run_id, approver, asked.expires_at, asked.digest)
         said = approval_message(
             asked, approver, link.url(self.base, self.signatures.sign(link)), self.store.changes(asked.changes)
@@ -97,7 +99,7 @@ class Asking:
         self.sent.append(said)
 
     def tell_run(self, token: str, answer: Mapping[str, Any]) -> bool:
-        """What SendTaskSuccess does: a token serves once."""
+        """Act as SendTaskSuccess: a token serves once."""
         if self.broken:
             raise self.broken
         if not self.waits:
@@ -107,31 +109,31 @@ class Asking:
         return True
 
     def link(self, approver: str = "") -> str:
-        """The newest link that was sent to this approver."""
+        """Return the newest link that was sent to this approver."""
         return [said.link for said in self.sent if said.approver == approver][-1]
 
     def received(self) -> list[dict[str, Any]]:
-        """The notifications in the queue on the topic."""
+        """Return the notifications in the queue on the topic."""
         batch = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
         return [json.loads(one["Body"]) for one in batch]
 
     def request(self, url: str, method: str = "GET", now: datetime = NOW, **event: Any) -> Answer:
-        """What Lambda gets for a request of the function URL, answered."""
+        """Return the response to a request of the function URL."""
         services = PageServices(self.store, self.signatures, self.tell_run)
         return respond_to_page_request(url_event(url, method, **event), services, now)[1]
 
     def post(self, url: str, form: Mapping[str, Any] | str, now: datetime = NOW, **headers: str) -> Answer:
-        """The form as a browser sends it."""
+        """Send the form as a browser does."""
         body = form if isinstance(form, str) else urlencode(form, doseq=True)
         return self.request(url, "POST", now, body=body, headers={**FROM_PAGE, **headers})
 
     def statuses(self, *changes: Change) -> list[Status]:
-        """Where the changes are."""
+        """Return the status of each change."""
         return [self.store.change(change.id).status for change in changes]
 
 
 def three(office: Asking) -> list[Change]:
-    """Changes of three kinds."""
+    """Propose changes of three kinds."""
     provisioned = office.propose(
         "checkout-api",
         tuner=Tuner.PROVISIONED_CONCURRENCY,
@@ -163,7 +165,7 @@ FROM_PAGE = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-sit
 def url_event(
     url: str, method: str, *, body: str = "", headers: Mapping[str, str] | None = None, base64: bool = False
 ) -> dict[str, Any]:
-    """An event of a function URL, payload format 2.0."""
+    """Return an event of a function URL, payload format 2.0."""
     parts = urlsplit(url)
     return {
         "version": "2.0",
@@ -182,13 +184,13 @@ def url_event(
 def approve(
     by: str = "Anna Berg", decision: str = "all", reason: str = "", change: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """A form that is filled in."""
+    """Return a filled-in form."""
     return {"decision": decision, "by": by, "reason": reason, **({"change": list(change)} if change else {})}
 
 
 @contextmanager
 def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
-    """Everything that asking needs, emulated."""
+    """Yield an approval request's surroundings, emulated."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")

@@ -1,4 +1,4 @@
-"""The page of approvals behind a real HTTP server on this machine, as the function URL serves it."""
+"""The approval page behind a real HTTP server on this machine, as the function URL serves it."""
 
 import threading
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class PageServer:
 
 @contextmanager
 def page_server(office: Asking) -> Iterator[PageServer]:
-    """A server for as long as it is needed; links that `office` gives out lead to it."""
+    """Yield a server; links that `office` sends lead to it."""
     pages = PageServer(office)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(pages))
     office.base = f"http://127.0.0.1:{server.server_port}/"

@@ -10,7 +10,7 @@ from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.core.clock import minute_of
 from optimizer.core.recorded_change import StoredChange
 from optimizer.report.resource_document import cache_document, database_document, function_document
-from optimizer.report.savings import Facts, prove
+from optimizer.report.savings import Facts, verify_savings
 from optimizer.report.summary import Report, summarise
 from optimizer.traffic.chart_data import traffic_charts
 from optimizer.traffic.history import MINUTE_METRICS, History, Series, hours_from_minutes
@@ -172,7 +172,7 @@ def report() -> Report:
         {"legacy-import": "function legacy-import has no alias live; create it, or tag the function optimizer:alias"},
         NOW,
         without_metrics=["cleanup-2024"],
-        proved=prove([kept, CHANGES[3]], facts, NOW),
+        proved=verify_savings([kept, CHANGES[3]], facts, NOW),
     )
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     )
     from optimizer.approvals.links import ApprovalLink as ApprovalLink
     from optimizer.approvals.message import approval_message as approval_message
-    from optimizer.approvals.request_approval import ask as ask, expire as expire
+    from optimizer.approvals.request_approval import (
+        expire_approval_request as expire_approval_request,
+        send_approval_request as send_approval_request,
+    )
     from optimizer.approvals.tell_run import run_teller as run_teller
 else:
     __getattr__ = lazy_exports(
@@ -36,8 +39,8 @@ else:
             "links": ("ApprovalLink",),
             "message": ("approval_message",),
             "request_approval": (
-                "ask",
-                "expire",
+                "expire_approval_request",
+                "send_approval_request",
             ),
             "tell_run": ("run_teller",),
         },

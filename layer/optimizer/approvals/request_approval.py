@@ -13,7 +13,7 @@ from optimizer.store import RunStore
 type Send = Callable[[Approval, str], None]
 
 
-def ask(
+def send_approval_request(
     store: RunStore, policy: Policy, event: Mapping[str, Any], now: datetime, send: Send, tell_run: TellRun
 ) -> dict[str, Any]:
     """Record the approval request, then send each approver a link. The run waits for its task token, which stays in the
@@ -51,7 +51,7 @@ def request_of(store: RunStore, policy: Policy, event: Mapping[str, Any], now: d
     )
 
 
-def expire(store: RunStore, run_id: str, now: datetime) -> dict[str, Any]:
+def expire_approval_request(store: RunStore, run_id: str, now: datetime) -> dict[str, Any]:
     """Record that the run has stopped waiting, which rejects all changes of the approval request."""
     approval = store.approval(run_id)
     if approval is None:

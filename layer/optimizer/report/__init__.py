@@ -6,7 +6,7 @@ from optimizer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from optimizer.report.collect import publish_change as publish_change, publish_run as publish_run
-    from optimizer.report.describe import what as what
+    from optimizer.report.describe import change_phrase as change_phrase
     from optimizer.report.http import respond_to_report_request as respond_to_report_request
     from optimizer.report.links import ReportLink as ReportLink, signed_url as signed_url
     from optimizer.report.message import Message as Message
@@ -31,7 +31,7 @@ else:
                 "publish_change",
                 "publish_run",
             ),
-            "describe": ("what",),
+            "describe": ("change_phrase",),
             "http": ("respond_to_report_request",),
             "links": (
                 "ReportLink",

@@ -12,7 +12,7 @@ from optimizer.report import message_attributes, text
 from optimizer.report.message import Message
 from optimizer.report.pages import run_page
 from optimizer.report.publish import publish_once
-from optimizer.report.savings import Facts, Proved, prove
+from optimizer.report.savings import Facts, VerifiedSavings, verify_savings
 from optimizer.report.summary import Report, line, summarise
 from optimizer.store import Documents, RunStore
 
@@ -69,7 +69,7 @@ def publish_run(
     message and does not write the report again.
     """
     findings = read_findings(documents, run_id)
-    ended = store.ended_since(now - timedelta(days=Proved().days), _MOST_ENDED)
+    ended = store.ended_since(now - timedelta(days=VerifiedSavings().days), _MOST_ENDED)
     run = store.run(run_id)
     report = summarise(
         run,
@@ -79,7 +79,7 @@ def publish_run(
         now,
         without_metrics=findings.without_metrics,
         notes=[_batch(failed) for failed in failed_batches],
-        proved=prove(ended, findings.facts(), now),
+        proved=verify_savings(ended, findings.facts(), now),
     )
     published = store.start_publication(f"RUN#{run_id}", now)
     found = link(run_id) if link else None

@@ -9,7 +9,7 @@ from optimizer.indexes import phrase
 from optimizer.warmups import count_pings
 
 
-def what(change: Change) -> str:
+def change_phrase(change: Change) -> str:
     """Return a change as a phrase, such as `memory 512 -> 768 MB`: the numbers that its guardrails read."""
     before, after = change.before, change.after
     match change.tuner:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from optimizer.core import Interval, Status, StoredChange
-from optimizer.report.savings import Proved
+from optimizer.report.savings import VerifiedSavings
 
 DAYS = 91
 WEEKS_AHEAD = 13
@@ -29,7 +29,7 @@ class ReviewWeek:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class TunerOutcomes:
     """Outcomes of one tuner's proposals, counted."""
 
     tuner: str
@@ -52,9 +52,9 @@ class Review:
     calls_day_ahead: Interval | None
     environments_ahead: Interval | None
     runs: Mapping[str, int]
-    tuners: tuple[Tuned, ...]
+    tuners: tuple[TunerOutcomes, ...]
     rules: tuple[tuple[str, int], ...]
-    proved: Proved
+    proved: VerifiedSavings
     advice: tuple[str, ...]
 
 
@@ -65,7 +65,7 @@ def review(
     weeks: Sequence[ReviewWeek],
     runs: Iterable[Mapping[str, Any]],
     changes: Sequence[StoredChange],
-    proved: Proved,
+    proved: VerifiedSavings,
 ) -> Review:
     """Return the review of the quarter from `since` to `until`. `weeks` come oldest first."""
     tuners = tuple(_tuned(tuner, changes) for tuner in sorted({stored.change.tuner.value for stored in changes}))
@@ -102,9 +102,9 @@ def ahead(values: Sequence[float], digits: int) -> Interval | None:
     return Interval(middle, min(low, middle), max(high, middle))
 
 
-def _tuned(tuner: str, changes: Iterable[StoredChange]) -> Tuned:
+def _tuned(tuner: str, changes: Iterable[StoredChange]) -> TunerOutcomes:
     mine = [stored.status for stored in changes if stored.change.tuner == tuner]
-    return Tuned(
+    return TunerOutcomes(
         tuner=tuner,
         proposed=len(mine),
         refused=mine.count(Status.REFUSED),
@@ -114,7 +114,7 @@ def _tuned(tuner: str, changes: Iterable[StoredChange]) -> Tuned:
     )
 
 
-def _advice(tuners: Iterable[Tuned], rules: Counter[str], runs: Counter[str]) -> Iterable[str]:
+def _advice(tuners: Iterable[TunerOutcomes], rules: Counter[str], runs: Counter[str]) -> Iterable[str]:
     for tuned in tuners:
         ended, name = tuned.kept + tuned.taken_back, tuned.tuner.replace("_", " ")
         if ended >= 5 and tuned.taken_back > ended / 3:

@@ -10,7 +10,7 @@ from optimizer.report.message import Message
 from optimizer.report.pages import review_page
 from optimizer.report.publish import publish_once
 from optimizer.report.review import DAYS, ReviewWeek, review
-from optimizer.report.savings import prove
+from optimizer.report.savings import verify_savings
 from optimizer.store import Documents, RunStore
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def publish_review(
         [_week(documents, week, run) for week, run in _by_week(good)],
         runs,
         store.changes_since(since, _MOST),
-        prove(store.ended_since(since, _MOST), facts, now, days=DAYS),
+        verify_savings(store.ended_since(since, _MOST), facts, now, days=DAYS),
     )
     found = link(run_id) if link else None
     text = review_text.body(made, *(found or ()))

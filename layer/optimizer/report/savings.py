@@ -34,7 +34,7 @@ class VerifiedOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class VerifiedSavings:
     """The changes of the last `days` days whose observation is over. The sums are over the `measured` ones alone."""
 
     changes: tuple[VerifiedOutcome, ...] = field(default_factory=tuple)
@@ -52,7 +52,9 @@ class Facts:
     evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def prove(changes: Iterable[StoredChange], facts: Mapping[str, Facts], now: datetime, days: int = _DAYS) -> Proved:
+def verify_savings(
+    changes: Iterable[StoredChange], facts: Mapping[str, Facts], now: datetime, days: int = _DAYS
+) -> VerifiedSavings:
     """Return the outcomes of changes that ended in the last `days` days. `facts` are keyed by target."""
     outcomes = tuple(
         _outcome(stored, facts.get(stored.change.target, Facts()))
@@ -61,7 +63,7 @@ def prove(changes: Iterable[StoredChange], facts: Mapping[str, Facts], now: date
     )
     # Without an estimate there is nothing to compare a verified amount with.
     both = [o for o in outcomes if o.measured_usd_month is not None and o.claimed_usd_month is not None]
-    return Proved(
+    return VerifiedSavings(
         changes=outcomes,
         days=days,
         measured=len(both),

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.core import Interval, Status, StoredChange
-from optimizer.report.describe import what
-from optimizer.report.savings import Proved
+from optimizer.report.describe import change_phrase
+from optimizer.report.savings import VerifiedSavings
 
 # The section of each status. A change under observation has been applied. When a run is reported, every change that it
 # started has answered, unless it failed in a way that it could not record.
@@ -74,7 +74,7 @@ class Report:
     possible_usd_month: Interval
     expected_cold_starts_month: Interval
     notes: tuple[str, ...] = field(default_factory=tuple)
-    proved: Proved = field(default_factory=Proved)
+    proved: VerifiedSavings = field(default_factory=VerifiedSavings)
 
     @property
     def severity(self) -> str:
@@ -96,7 +96,7 @@ def summarise(
     finished_at: datetime,
     without_metrics: Iterable[str] = (),
     notes: Sequence[str] = (),
-    proved: Proved | None = None,
+    proved: VerifiedSavings | None = None,
 ) -> Report:
     """Return the report of a run from its record, its changes as they are now, and what was not changed or failed."""
     sections: dict[str, list[Line]] = {name: [] for name in SECTIONS}
@@ -114,7 +114,7 @@ def summarise(
         possible_usd_month=_sum(found.usd_month for found in sections["recommended"]),
         expected_cold_starts_month=_sum(found.cold_starts_month for found in sections["changed"]),
         notes=tuple(notes),
-        proved=proved or Proved(),
+        proved=proved or VerifiedSavings(),
         **{name: tuple(lines) for name, lines in sections.items()},
     )
 
@@ -126,7 +126,7 @@ def line(stored: StoredChange) -> Line:
         change_id=change.id,
         tuner=change.tuner.value,
         target=change.target.rsplit(":function:", 1)[-1],
-        what=what(change),
+        what=change_phrase(change),
         reason=change.reason,
         status=stored.status.value,
         rule=stored.rule,

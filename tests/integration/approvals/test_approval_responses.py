@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from optimizer.approvals import PageServices, respond_directly, respond_to_page_request, show_approval_request
-from optimizer.approvals.request_approval import expire
+from optimizer.approvals.request_approval import expire_approval_request
 from optimizer.approvals.settle import settle
 from optimizer.core.approval import Approval, ApprovalStatus
 from optimizer.core.change import Status
@@ -154,7 +154,7 @@ def test_expired_request_rejects_only_its_changes(office: Asking) -> None:
     automatic = office.propose("carts")
     office.store.move(automatic.id, Status.APPROVED, NOW, frm={Status.AWAITING_APPROVAL})
     office.ask(orders)
-    assert expire(office.store, "run-1", TOO_LATE)["rejected"] == 1
+    assert expire_approval_request(office.store, "run-1", TOO_LATE)["rejected"] == 1
     assert office.statuses(orders, automatic) == [Status.REJECTED, Status.APPROVED]
     assert "expired" in office.request(office.link(), now=TOO_LATE)["body"]
 
@@ -165,7 +165,7 @@ def test_response_that_reached_the_run_too_late_is_void(office: Asking) -> None:
     office.broken = ConnectionError("gone")
     with pytest.raises(ConnectionError):
         office.post(office.link(), approve())
-    expire(office.store, "run-1", TOO_LATE)
+    expire_approval_request(office.store, "run-1", TOO_LATE)
     office.broken = None
     assert office.statuses(orders) == [Status.REJECTED]
     assert office.post(office.link(), approve(), now=TOO_LATE)["statusCode"] == 410
@@ -174,8 +174,8 @@ def test_response_that_reached_the_run_too_late_is_void(office: Asking) -> None:
 
 def test_expiry_without_a_request_rejects_waiting_changes(office: Asking) -> None:
     orders = office.propose("orders")
-    assert expire(office.store, "run-1", LATER)["rejected"] == 1
-    assert expire(office.store, "run-1", LATER)["rejected"] == 0
+    assert expire_approval_request(office.store, "run-1", LATER)["rejected"] == 1
+    assert expire_approval_request(office.store, "run-1", LATER)["rejected"] == 0
     assert office.statuses(orders) == [Status.REJECTED]
 
 

@@ -4,7 +4,7 @@ from optimizer.approvals.describe import value
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.recorded_change import StoredChange
-from optimizer.report.describe import what
+from optimizer.report.describe import change_phrase
 from optimizer.report.pages import target_page
 from optimizer.report.resource_document import function_document
 
@@ -27,7 +27,7 @@ CHANGE = Change(
 
 
 def test_message_shows_the_timetable_in_words() -> None:
-    assert what(CHANGE) == f"provisioned concurrency, 0 environments at all times -> {WORDS}"
+    assert change_phrase(CHANGE) == f"provisioned concurrency, 0 environments at all times -> {WORDS}"
 
 
 def test_approval_request_shows_the_timetable_in_words() -> None:
