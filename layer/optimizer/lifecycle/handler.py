@@ -16,7 +16,7 @@ from optimizer.store import Documents, RunStore
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a tuner's hooks are made from: the run's policy, the change, and the time that is left of this call."""
+    """The settings that a tuner makes its hooks from: the run's policy, the change, the time left of this call."""
 
     environment: Environment
     policy: Policy

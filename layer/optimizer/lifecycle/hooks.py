@@ -66,7 +66,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The change could not be carried out, and another try would not help."""
+    """The change could not be applied or rolled back, and another attempt would not help."""
 
     message: str
     status: ClassVar[Status] = Status.FAILED
@@ -153,7 +153,7 @@ class RolledBack:
 
 
 class Hooks[P: ChangeProgress](ABC):
-    """What one tuner does in the life of its changes. Everything else is the lifecycle's.
+    """The part of the life of a change that is special to one tuner; the rest is the lifecycle's.
 
     A hook may be called again after a call that died anywhere: it looks at the live state and at
     `recorder.progress`, saves what it is about to do, then does it. `change.evidence` and the like are as they were
@@ -189,5 +189,5 @@ class Hooks[P: ChangeProgress](ABC):
         """Restore the state before the change, however far it had come; what others changed meanwhile stays."""
 
     def cool_down(self, change: Change, status: Status, now: datetime, /) -> Mapping[str, datetime]:  # noqa: ARG002
-        """Return until when which targets are left alone, now that the change moves to `status`; by default none."""
+        """Return until when which targets are not changed again, now that the change moves to `status`."""
         return {}

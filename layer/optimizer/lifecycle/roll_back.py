@@ -1,4 +1,4 @@
-"""Taking a change back through the state machine of changes: the same checks, the same record, the same message."""
+"""Rolls a change back through the state machine of changes, with the same checks, record and message."""
 
 import json
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ _LONGEST_REASON = 256
 
 
 class TriedTooOften(OptimizerError, RuntimeError):
-    """Every execution that was to take the change back has failed; somebody must look at it."""
+    """Every execution that should roll the change back has failed; a person must look at it."""
 
 
 def start(sfn: "SFNClient", change_arn: str, stored: StoredChange, reason: str) -> str:
-    """The execution that takes it back: one that runs or has succeeded already, or a new one if the last one failed."""
+    """Return the execution that rolls it back: one that runs or has succeeded, or a new one if the last one failed."""
     change_id = stored.change.id
     document = {"run_id": stored.change.run_id, "change_id": change_id, "tuner": stored.change.tuner.value}
     asked = json.dumps({**document, "revert": reason[:_LONGEST_REASON]})
@@ -32,12 +32,12 @@ def start(sfn: "SFNClient", change_arn: str, stored: StoredChange, reason: str) 
         else:
             return started["executionArn"]
     raise TriedTooOften(
-        f"change {change_id} could not be taken back {_ATTEMPTS} times; docs/operations.md says what to do"
+        f"change {change_id} could not be rolled back in {_ATTEMPTS} attempts; docs/operations.md says what to do"
     )
 
 
 def change_id_of(execution_name: str) -> str:
-    """The change that an execution of the state machine of changes is about."""
+    """Return the change that an execution of the state machine of changes is about."""
     if not execution_name.startswith("revert-"):
         return execution_name
     return execution_name.split("-", 2)[2]
