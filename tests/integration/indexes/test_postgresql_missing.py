@@ -34,7 +34,7 @@ STATEMENTS = {
     'SELECT count(*) FROM "Orders"': None,
     "SELECT * FROM \"Orders\" WHERE email LIKE $1 OR state = $2": None,
     "SELECT * FROM small WHERE a = $1": None,
-    # As pg_stat_statements has them: the server takes none of these as they are.
+    # These are texts from pg_stat_statements; the server accepts none of them without changes.
     'SELECT extract($1 FROM at) FROM "Orders" WHERE email = $2 AND at > now() - interval $3': ("email",),
     "SELECT json_build_object($1, o.id, $2, $3) FROM \"Orders\" o WHERE email = $4": ("email",),
     "/* a */ -- b\nSELECT * FROM \"Orders\" WHERE at < timestamp with time zone $1 AND email = $2": ("email",),
@@ -94,7 +94,7 @@ def test_statements_are_read_with_their_load(session: Connection) -> None:
     (statement,) = [one for one in catalog.statements if '"Customer" = $1' in (one.text or "")]
     assert (statement.calls, statement.rows) == (30, 30)
     assert statement.mean_ms == pytest.approx(statement.total_ms / 30, rel=0.01)
-    # How long a call takes is the machine's: it must not decide here whether the statement is worth a look.
+    # The duration of a call depends on the machine and must not decide if the statement is planned.
     findings, _ = find_missing_indexes(session, catalog, PostgresqlMissingLimits(least_mean_ms=0.0))
     assert [tuple(finding.evidence["columns"]) for finding in findings] == [("Customer",)]
 

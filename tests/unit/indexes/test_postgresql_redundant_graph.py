@@ -65,7 +65,7 @@ def test_dropped_index_is_covered_by_one_that_stays(indexes: list[Index]) -> Non
             assert finding.statement == index.definition
         else:
             assert finding.kept_because
-    # None is missed: whatever stays and is plain is served by no other that stays.
+    # No redundant index is missed: no other index that stays covers a plain one that stays.
     staying = [index for index in catalog.indexes if index.is_valid and index.name not in dropped]
     for index in staying:
         others = [other for other in staying if other is not index]

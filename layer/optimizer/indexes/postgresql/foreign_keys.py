@@ -115,9 +115,9 @@ def _finding(
 def _why_not_now(
     key: ForeignKey, child: Table, changes: int | None, indexes: list[Index], limits: ForeignKeyLimits
 ) -> str | None:
-    partly = _partly(key, child, indexes, limits)
-    if partly is not None:
-        return f"{partly.name} leaves only a few rows to read for each lookup"
+    helper = _partial_help(key, child, indexes, limits)
+    if helper is not None:
+        return f"{helper.name} leaves only a few rows to read for each lookup"
     rows = child.rows if child.rows is not None else child.live_rows
     if rows is not None and rows < limits.child_rows:
         return f"the table has {rows:,.0f} rows, fewer than {limits.child_rows:,.0f}"
@@ -126,7 +126,7 @@ def _why_not_now(
     return None
 
 
-def _partly(key: ForeignKey, child: Table, indexes: list[Index], limits: ForeignKeyLimits) -> Index | None:
+def _partial_help(key: ForeignKey, child: Table, indexes: list[Index], limits: ForeignKeyLimits) -> Index | None:
     """Return an index (btree or hash) whose first key alone leaves few enough rows to read, or None."""
     distinct = {column.name: column.distinct for column in child.columns}
     for index in indexes:

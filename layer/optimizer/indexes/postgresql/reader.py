@@ -32,7 +32,7 @@ class PostgresqlTooOld(OptimizerError, ValueError):
 class Queries(Protocol):
     """A connection in autocommit that runs one statement; pg8000.native.Connection is one."""
 
-    def run(self, sql: str, **params: Any) -> Sequence[Sequence[Any]] | None:
+    def run(self, sql: str, **values: Any) -> Sequence[Sequence[Any]] | None:
         """Run a statement with `:name` for values and return its rows."""
         ...
 

@@ -39,11 +39,11 @@ def find_redundant(catalog: Catalog, limits: RedundancyLimits | None = None) -> 
             by_table[index.qualified_table].append(index)
     found: list[Finding] = []
     for indexes in by_table.values():
-        found += _of_table(catalog, indexes, not_null, limits)
+        found += _find_in_table(catalog, indexes, not_null, limits)
     return found
 
 
-def _of_table(
+def _find_in_table(
     catalog: Catalog, indexes: list[Index], not_null: Mapping[tuple[str, str, str], bool], limits: RedundancyLimits
 ) -> list[Finding]:
     covering = {
@@ -52,7 +52,7 @@ def _of_table(
             for other in indexes
             if other is not index
             and why_not_covered(index, other, not_null) is None
-            and not _earns_its_place(catalog, index, other, limits)
+            and not _is_worth_keeping(catalog, index, other, limits)
         ]
         for index in indexes
     }
@@ -63,9 +63,9 @@ def _of_table(
     for index in indexes:
         staying = [other for other in covering[index.name] if other.name not in dropped]
         if index.name in dropped:
-            found.append(_dropped(catalog, index, min(staying, key=lambda other: _closeness(index, other))))
+            found.append(_redundant_finding(catalog, index, min(staying, key=lambda other: _closeness(index, other))))
         else:
-            found += _kept(catalog, index, indexes, dropped, not_null, limits)
+            found += _kept_findings(catalog, index, indexes, dropped, not_null, limits)
     return found
 
 
@@ -87,7 +87,7 @@ def _closeness(index: Index, other: Index) -> tuple[bool, int, int]:
     return not have_same_keys(index, other), other.size_bytes or 0, other.oid or 0
 
 
-def _earns_its_place(catalog: Catalog, narrow: Index, wide: Index, limits: RedundancyLimits) -> bool:
+def _is_worth_keeping(catalog: Catalog, narrow: Index, wide: Index, limits: RedundancyLimits) -> bool:
     if have_same_keys(narrow, wide) or narrow.scans is None or catalog.server.counted_since is None:
         return False
     days = max((catalog.server.read_at - catalog.server.counted_since) / timedelta(days=1), 1.0)
@@ -96,7 +96,7 @@ def _earns_its_place(catalog: Catalog, narrow: Index, wide: Index, limits: Redun
     return much_wider and narrow.scans / days >= limits.hot_scans_day
 
 
-def _dropped(catalog: Catalog, index: Index, cover: Index) -> Finding:
+def _redundant_finding(catalog: Catalog, index: Index, cover: Index) -> Finding:
     is_equal = have_same_keys(index, cover)
     keys = "the same keys as" if is_equal else "the first keys of"
     unique = ", and both are unique" if index.is_unique else ""
@@ -127,7 +127,7 @@ def _risk(index: Index, *, is_equal: bool) -> Risk:
     return Risk.LOW if is_equal and not index.is_unique else Risk.MEDIUM
 
 
-def _kept(
+def _kept_findings(
     catalog: Catalog,
     index: Index,
     indexes: Iterable[Index],
@@ -146,7 +146,7 @@ def _kept(
             continue
         if index.is_partition and other.is_partition:
             continue
-        if _earns_its_place(catalog, index, other, limits):
+        if _is_worth_keeping(catalog, index, other, limits):
             words: str | None = (
                 f"it is used at least {limits.hot_scans_day:,.0f} times a day and {other.name} is much larger"
             )

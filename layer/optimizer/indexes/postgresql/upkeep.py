@@ -75,13 +75,15 @@ def find_upkeep(catalog: Catalog, limits: PostgresqlUpkeepLimits | None = None) 
         parts[table.parent_oid].append(table)
     for table in catalog.tables:
         if table.extension is None and not catalog.server.is_replica:
-            found += _of_table(catalog, table, parts[table.oid], limits)
-    return found + list(_collations(catalog))
+            found += _find_in_table(catalog, table, parts[table.oid], limits)
+    return found + list(_find_outdated_collations(catalog))
 
 
-def _of_table(catalog: Catalog, table: Table, parts: list[Table], limits: PostgresqlUpkeepLimits) -> Iterator[Finding]:
+def _find_in_table(
+    catalog: Catalog, table: Table, parts: list[Table], limits: PostgresqlUpkeepLimits
+) -> Iterator[Finding]:
     if table.kind == "partitioned":
-        yield from _partitioned(catalog, table, parts, limits)
+        yield from _find_unanalysed_parent(catalog, table, parts, limits)
     if table.kind not in _STORED:
         return
     due = autovacuum_thresholds(table, catalog.server.settings)
@@ -102,7 +104,7 @@ def _of_table(catalog: Catalog, table: Table, parts: list[Table], limits: Postgr
         )
         evidence = {"rows": table.rows, "inserted": table.inserted_since_vacuum, "threshold": due.inserted}
         yield about_table(catalog, table, Kind.VACUUM_DUE, Action.VACUUM, reason, evidence=evidence)
-    yield from _statistics(catalog, table, due, limits, off)
+    yield from _find_old_statistics(catalog, table, due, limits, off)
 
 
 def _has_many_inserts(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> bool:
@@ -111,7 +113,7 @@ def _has_many_inserts(table: Table, due: Thresholds, limits: PostgresqlUpkeepLim
     return table.inserted_since_vacuum > due.inserted * limits.late
 
 
-def _statistics(
+def _find_old_statistics(
     catalog: Catalog, table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits, off: str
 ) -> Iterator[Finding]:
     modified = table.modified_since_analyze
@@ -128,7 +130,7 @@ def _statistics(
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
 
 
-def _partitioned(
+def _find_unanalysed_parent(
     catalog: Catalog, table: Table, parts: list[Table], limits: PostgresqlUpkeepLimits
 ) -> Iterator[Finding]:
     """Yield a finding if the parent needs ANALYZE: autovacuum skips it, and queries over all partitions need it."""
@@ -174,7 +176,7 @@ def _ages(table: Table, due: Thresholds) -> dict[str, float | None]:
     }
 
 
-def _collations(catalog: Catalog) -> Iterator[Finding]:
+def _find_outdated_collations(catalog: Catalog) -> Iterator[Finding]:
     for index in catalog.indexes:
         if index.collation_version_differs and index.method == "btree" and index.is_valid and not index.is_partitioned:
             reason = (
