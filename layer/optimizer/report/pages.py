@@ -18,7 +18,7 @@ from optimizer.report.summary import Line, Report
 _MOST = 200
 _LARGEST = 12
 _SECTIONS = (
-    ("Applied: kept or under observation", "changed"),
+    ("Applied (kept or under observation)", "changed"),
     ("Rolled back", "taken_back"),
     ("Failed", "failed"),
     ("Started and not finished", "unfinished"),

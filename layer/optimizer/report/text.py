@@ -69,7 +69,7 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
     parts += report.notes
     if url and ends:
         parts += ["", f"Report with charts, until {ends:%Y-%m-%d %H:%M} UTC for everybody who has this link:", url]
-    parts += _section("Applied: kept or under observation", report.changed)
+    parts += _section("Applied (kept or under observation)", report.changed)
     parts += _section("Rolled back", report.taken_back)
     parts += _section("Failed", report.failed)
     parts += _section("Started and not finished; a message about each gives the reason", report.unfinished)
@@ -88,7 +88,7 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
 
 def change_body(shown: Line) -> str:
     """Return the text of the mail about the outcome of a single change."""
-    outcome = f"Outcome: {status_words(shown.status)}. {capitalized(last_message(shown), shown.target)}".rstrip()
+    outcome = f"Outcome: {status_words(shown.status)}. {last_message(shown)}".rstrip()
     parts = [f"{shown.target}: {shown.what}.", sentence(reason(shown)), sentence(outcome)]
     return "\n".join(wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
@@ -148,7 +148,7 @@ def _cut(lines: list[str]) -> list[str]:
 def _item(shown: Line) -> str:
     parts = [f"{shown.target}: {shown.what}"]
     parts += [f"Estimate: {saves_or_costs(shown.usd_month)} a month"] if shown.usd_month else []
-    parts += [reason(shown), capitalized(last_message(shown), shown.target)]
+    parts += [reason(shown), last_message(shown)]
     rule = f" [{shown.rule}]" if shown.rule and shown.rule != "mode" else ""
     return f"- {' '.join(sentence(part) for part in parts if part)}{rule}"
 
@@ -171,7 +171,8 @@ def capitalized(text: str, target: str) -> str:
 def last_message(shown: Line) -> str:
     """Return the last message about a change; that the policy allowed it is no news once it is applied."""
     # Records of an earlier version begin with the second text.
-    return "" if shown.message.startswith((PASSES, "Within every guardrail")) else shown.message
+    is_news = not shown.message.startswith((PASSES, "Within every guardrail"))
+    return capitalized(shown.message, shown.target) if is_news else ""
 
 
 def sentence(part: str) -> str:
