@@ -1,126 +1,73 @@
 """The records and small helpers that every room knows: the change, the approval request, pings, JSON, formatting."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.core.approval import (
-        ANYONE as ANYONE,
-        LONGEST_NAME as LONGEST_NAME,
-        LONGEST_REASON as LONGEST_REASON,
-        AnswerRefused as AnswerRefused,
-        Approval as Approval,
-        ApprovalStatus as ApprovalStatus,
-        DifferentPlan as DifferentPlan,
-        NotAsked as NotAsked,
-        Vote as Vote,
-        approvers_named as approvers_named,
-    )
-    from optimizer.core.canonical_json import plain as plain
-    from optimizer.core.change import (
-        FINAL as FINAL,
-        FUNCTION_TUNERS as FUNCTION_TUNERS,
-        Change as Change,
-        Effect as Effect,
-        Interval as Interval,
-        MalformedChange as MalformedChange,
-        NoChange as NoChange,
-        Risk as Risk,
-        Status as Status,
-        Tuner as Tuner,
-        function_name as function_name,
-        id_prefix as id_prefix,
-    )
-    from optimizer.core.clock import minute_of as minute_of, moment_of as moment_of
-    from optimizer.core.errors import OptimizerError as OptimizerError
-    from optimizer.core.field_paths import (
-        join as join,
-        join_path as join_path,
-        printable_name as printable_name,
-        short as short,
-    )
-    from optimizer.core.formatting import data_size as data_size, figure as figure
-    from optimizer.core.ping import (
-        MAX_HOLD_MS as MAX_HOLD_MS,
-        Answer as Answer,
-        NotAWarmupAnswer as NotAWarmupAnswer,
-        Ping as Ping,
-        Warmed as Warmed,
-        Warmup as Warmup,
-        ping_payload as ping_payload,
-        read_answer as read_answer,
-    )
-    from optimizer.core.recorded_change import Judged as Judged, StoredChange as StoredChange
-    from optimizer.core.resources import FunctionTarget as FunctionTarget, is_asked as is_asked
-    from optimizer.core.signatures import decode_signature as decode_signature, encode_signature as encode_signature
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "approval": (
-                "ANYONE",
-                "AnswerRefused",
-                "Approval",
-                "ApprovalStatus",
-                "DifferentPlan",
-                "LONGEST_NAME",
-                "LONGEST_REASON",
-                "NotAsked",
-                "Vote",
-                "approvers_named",
-            ),
-            "canonical_json": ("plain",),
-            "change": (
-                "Change",
-                "Effect",
-                "FINAL",
-                "FUNCTION_TUNERS",
-                "Interval",
-                "MalformedChange",
-                "NoChange",
-                "Risk",
-                "Status",
-                "Tuner",
-                "function_name",
-                "id_prefix",
-            ),
-            "clock": (
-                "minute_of",
-                "moment_of",
-            ),
-            "errors": ("OptimizerError",),
-            "field_paths": (
-                "join",
-                "join_path",
-                "printable_name",
-                "short",
-            ),
-            "formatting": (
-                "data_size",
-                "figure",
-            ),
-            "ping": (
-                "Answer",
-                "MAX_HOLD_MS",
-                "NotAWarmupAnswer",
-                "Ping",
-                "Warmed",
-                "Warmup",
-                "ping_payload",
-                "read_answer",
-            ),
-            "recorded_change": (
-                "Judged",
-                "StoredChange",
-            ),
-            "resources": (
-                "FunctionTarget",
-                "is_asked",
-            ),
-            "signatures": (
-                "decode_signature",
-                "encode_signature",
-            ),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "approval": (
+            "ANYONE",
+            "AnswerRefused",
+            "Approval",
+            "ApprovalStatus",
+            "DifferentPlan",
+            "LONGEST_NAME",
+            "LONGEST_REASON",
+            "NotAsked",
+            "Vote",
+            "approvers_named",
+        ),
+        "canonical_json": ("plain",),
+        "change": (
+            "Change",
+            "Effect",
+            "FINAL",
+            "FUNCTION_TUNERS",
+            "Interval",
+            "MalformedChange",
+            "NoChange",
+            "Risk",
+            "Status",
+            "Tuner",
+            "function_name",
+            "id_prefix",
+        ),
+        "clock": (
+            "minute_of",
+            "moment_of",
+        ),
+        "errors": ("OptimizerError",),
+        "field_paths": (
+            "join",
+            "join_path",
+            "printable_name",
+            "short",
+        ),
+        "formatting": (
+            "data_size",
+            "figure",
+        ),
+        "ping": (
+            "Answer",
+            "MAX_HOLD_MS",
+            "NotAWarmupAnswer",
+            "Ping",
+            "Warmed",
+            "Warmup",
+            "ping_payload",
+            "read_answer",
+        ),
+        "recorded_change": (
+            "Judged",
+            "StoredChange",
+        ),
+        "resources": (
+            "FunctionTarget",
+            "is_asked",
+        ),
+        "signatures": (
+            "decode_signature",
+            "encode_signature",
+        ),
+    },
+)

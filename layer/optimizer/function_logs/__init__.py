@@ -1,45 +1,32 @@
 """Read and parse the REPORT lines of Lambda functions, and learn from them about memory and idle environments."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.function_logs.history import FunctionHistory as FunctionHistory, SizeHistory as SizeHistory
-    from optimizer.function_logs.keep_alive import LONGEST_MINUTES as LONGEST_MINUTES, IdleTrials as IdleTrials
-    from optimizer.function_logs.parse import LoggedReport as LoggedReport, ReportLine as ReportLine, Reports as Reports
-    from optimizer.function_logs.read import LogsUnreadable as LogsUnreadable, ReportLog as ReportLog, Scan as Scan
-    from optimizer.function_logs.used_memory import (
-        UsedMemory as UsedMemory,
-        memory_shortage as memory_shortage,
-        read_used_memory as read_used_memory,
-    )
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "history": (
-                "FunctionHistory",
-                "SizeHistory",
-            ),
-            "keep_alive": (
-                "IdleTrials",
-                "LONGEST_MINUTES",
-            ),
-            "parse": (
-                "LoggedReport",
-                "ReportLine",
-                "Reports",
-            ),
-            "read": (
-                "LogsUnreadable",
-                "ReportLog",
-                "Scan",
-            ),
-            "used_memory": (
-                "UsedMemory",
-                "memory_shortage",
-                "read_used_memory",
-            ),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "history": (
+            "FunctionHistory",
+            "SizeHistory",
+        ),
+        "keep_alive": (
+            "IdleTrials",
+            "LONGEST_MINUTES",
+        ),
+        "parse": (
+            "LoggedReport",
+            "ReportLine",
+            "Reports",
+        ),
+        "read": (
+            "LogsUnreadable",
+            "ReportLog",
+            "Scan",
+        ),
+        "used_memory": (
+            "UsedMemory",
+            "memory_shortage",
+            "read_used_memory",
+        ),
+    },
+)

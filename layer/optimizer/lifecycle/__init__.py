@@ -1,75 +1,43 @@
 """The life of one change, the same for every tuner: apply, poll, verify, keep, roll back."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.lifecycle.handler import Setting as Setting, handle as handle
-    from optimizer.lifecycle.hooks import (
-        Applied as Applied,
-        Blocked as Blocked,
-        End as End,
-        Failed as Failed,
-        Finished as Finished,
-        Hooks as Hooks,
-        Keep as Keep,
-        Look as Look,
-        LookAgain as LookAgain,
-        Objection as Objection,
-        Observation as Observation,
-        Outdated as Outdated,
-        Pending as Pending,
-        Ready as Ready,
-        RollBack as RollBack,
-        RolledBack as RolledBack,
-        WatchOn as WatchOn,
-    )
-    from optimizer.lifecycle.lifecycle import FIELDS as FIELDS, Lifecycle as Lifecycle
-    from optimizer.lifecycle.progress import (
-        ChangeProgress as ChangeProgress,
-        Recorder as Recorder,
-        document_of as document_of,
-        read_time as read_time,
-        shared_fields as shared_fields,
-    )
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "handler": (
-                "Setting",
-                "handle",
-            ),
-            "hooks": (
-                "Applied",
-                "Blocked",
-                "End",
-                "Failed",
-                "Finished",
-                "Hooks",
-                "Keep",
-                "Look",
-                "LookAgain",
-                "Objection",
-                "Observation",
-                "Outdated",
-                "Pending",
-                "Ready",
-                "RollBack",
-                "RolledBack",
-                "WatchOn",
-            ),
-            "lifecycle": (
-                "FIELDS",
-                "Lifecycle",
-            ),
-            "progress": (
-                "ChangeProgress",
-                "Recorder",
-                "document_of",
-                "read_time",
-                "shared_fields",
-            ),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "handler": (
+            "Setting",
+            "handle",
+        ),
+        "hooks": (
+            "Applied",
+            "Blocked",
+            "End",
+            "Failed",
+            "Finished",
+            "Hooks",
+            "Keep",
+            "Look",
+            "LookAgain",
+            "Objection",
+            "Observation",
+            "Outdated",
+            "Pending",
+            "Ready",
+            "RollBack",
+            "RolledBack",
+            "WatchOn",
+        ),
+        "lifecycle": (
+            "FIELDS",
+            "Lifecycle",
+        ),
+        "progress": (
+            "ChangeProgress",
+            "Recorder",
+            "document_of",
+            "read_time",
+            "shared_fields",
+        ),
+    },
+)

@@ -1,57 +1,31 @@
 """The team's policy: what may be looked at, what may be changed, how much, when, and who approves it."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.policy.check import (
-        InvalidPolicy as InvalidPolicy,
-        policy_schema as policy_schema,
-        read_policy as read_policy,
-    )
-    from optimizer.policy.errors import PolicyError as PolicyError
-    from optimizer.policy.model import (
-        AppConfigProfile as AppConfigProfile,
-        Cache as Cache,
-        CacheNamespace as CacheNamespace,
-        CacheTtls as CacheTtls,
-        Database as Database,
-        Indexes as Indexes,
-        Memory as Memory,
-        Mode as Mode,
-        Permission as Permission,
-        Policy as Policy,
-        ProvisionedConcurrency as ProvisionedConcurrency,
-        RunLimits as RunLimits,
-        Warmups as Warmups,
-        Window as Window,
-    )
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "check": (
-                "InvalidPolicy",
-                "policy_schema",
-                "read_policy",
-            ),
-            "errors": ("PolicyError",),
-            "model": (
-                "AppConfigProfile",
-                "Cache",
-                "CacheNamespace",
-                "CacheTtls",
-                "Database",
-                "Indexes",
-                "Memory",
-                "Mode",
-                "Permission",
-                "Policy",
-                "ProvisionedConcurrency",
-                "RunLimits",
-                "Warmups",
-                "Window",
-            ),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "check": (
+            "InvalidPolicy",
+            "policy_schema",
+            "read_policy",
+        ),
+        "errors": ("PolicyError",),
+        "model": (
+            "AppConfigProfile",
+            "Cache",
+            "CacheNamespace",
+            "CacheTtls",
+            "Database",
+            "Indexes",
+            "Memory",
+            "Mode",
+            "Permission",
+            "Policy",
+            "ProvisionedConcurrency",
+            "RunLimits",
+            "Warmups",
+            "Window",
+        ),
+    },
+)

@@ -1,58 +1,36 @@
 """Messages and pages for people: the report of a run, the outcome of a change, the review of a quarter."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.report.collect import publish_change as publish_change, publish_run as publish_run
-    from optimizer.report.describe import change_phrase as change_phrase
-    from optimizer.report.http import respond_to_report_request as respond_to_report_request
-    from optimizer.report.links import ReportLink as ReportLink, signed_url as signed_url
-    from optimizer.report.message import Message as Message
-    from optimizer.report.publish import publish_once as publish_once
-    from optimizer.report.review_run import publish_review as publish_review
-    from optimizer.report.style import BASE_STYLE as BASE_STYLE
-    from optimizer.report.summary import Line as Line, line as line
-    from optimizer.report.text import (
-        count as count,
-        last_message as last_message,
-        reason as reason,
-        saves_or_costs as saves_or_costs,
-        sentence as sentence,
-        status_words as status_words,
-    )
-    from optimizer.report.write_pages import render_part as render_part
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "collect": (
-                "publish_change",
-                "publish_run",
-            ),
-            "describe": ("change_phrase",),
-            "http": ("respond_to_report_request",),
-            "links": (
-                "ReportLink",
-                "signed_url",
-            ),
-            "message": ("Message",),
-            "publish": ("publish_once",),
-            "review_run": ("publish_review",),
-            "style": ("BASE_STYLE",),
-            "summary": (
-                "Line",
-                "line",
-            ),
-            "text": (
-                "count",
-                "last_message",
-                "reason",
-                "saves_or_costs",
-                "sentence",
-                "status_words",
-            ),
-            "write_pages": ("render_part",),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "collect": (
+            "publish_change",
+            "publish_run",
+        ),
+        "describe": ("change_phrase",),
+        "http": ("respond_to_report_request",),
+        "links": (
+            "ReportLink",
+            "signed_url",
+        ),
+        "message": ("Message",),
+        "publish": ("publish_once",),
+        "review_run": ("publish_review",),
+        "style": ("BASE_STYLE",),
+        "summary": (
+            "Line",
+            "line",
+        ),
+        "text": (
+            "count",
+            "last_message",
+            "reason",
+            "saves_or_costs",
+            "sentence",
+            "status_words",
+        ),
+        "write_pages": ("render_part",),
+    },
+)

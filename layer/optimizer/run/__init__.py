@@ -1,37 +1,24 @@
 """One run of the state machine: start, check, health, and leaving the account."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.run.check import check_run as check_run
-    from optimizer.run.health import run_health as run_health
-    from optimizer.run.leave import Leaving as Leaving, Left as Left
-    from optimizer.run.start import RunRequest as RunRequest, start_run as start_run
-    from optimizer.run.targets import (
-        Targets as Targets,
-        choose_targets as choose_targets,
-        tagged_functions as tagged_functions,
-    )
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "check": ("check_run",),
-            "health": ("run_health",),
-            "leave": (
-                "Leaving",
-                "Left",
-            ),
-            "start": (
-                "RunRequest",
-                "start_run",
-            ),
-            "targets": (
-                "Targets",
-                "choose_targets",
-                "tagged_functions",
-            ),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "check": ("check_run",),
+        "health": ("run_health",),
+        "leave": (
+            "Leaving",
+            "Left",
+        ),
+        "start": (
+            "RunRequest",
+            "start_run",
+        ),
+        "targets": (
+            "Targets",
+            "choose_targets",
+            "tagged_functions",
+        ),
+    },
+)

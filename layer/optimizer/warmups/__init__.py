@@ -1,54 +1,34 @@
 """The warm-up tuner: plans pings before peaks of traffic, schedules them and observes their effect."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.warmups.backtest import (
-        Strategy as Strategy,
-        Subject as Subject,
-        WarmupBacktest as WarmupBacktest,
-        WarmupOutcome as WarmupOutcome,
-        backtest_warmups as backtest_warmups,
-        plan_starts as plan_starts,
-        total_outcomes as total_outcomes,
-    )
-    from optimizer.warmups.change import WarmupHooks as WarmupHooks
-    from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
-    from optimizer.warmups.ping_rows import count_pings as count_pings
-    from optimizer.warmups.plan import WarmupRequest as WarmupRequest, plan_warmups as plan_warmups
-    from optimizer.warmups.planner import plan_batch as plan_batch
-    from optimizer.warmups.propose import USUAL_INIT_MS as USUAL_INIT_MS
-    from optimizer.warmups.send_pings import ping_client as ping_client, warm_environments as warm_environments
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "backtest": (
-                "Strategy",
-                "Subject",
-                "WarmupBacktest",
-                "WarmupOutcome",
-                "backtest_warmups",
-                "plan_starts",
-                "total_outcomes",
-            ),
-            "change": ("WarmupHooks",),
-            "live_function": (
-                "read_calls",
-                "read_target",
-            ),
-            "ping_rows": ("count_pings",),
-            "plan": (
-                "WarmupRequest",
-                "plan_warmups",
-            ),
-            "planner": ("plan_batch",),
-            "propose": ("USUAL_INIT_MS",),
-            "send_pings": (
-                "ping_client",
-                "warm_environments",
-            ),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "backtest": (
+            "Strategy",
+            "Subject",
+            "WarmupBacktest",
+            "WarmupOutcome",
+            "backtest_warmups",
+            "plan_starts",
+            "total_outcomes",
+        ),
+        "change": ("WarmupHooks",),
+        "live_function": (
+            "read_calls",
+            "read_target",
+        ),
+        "ping_rows": ("count_pings",),
+        "plan": (
+            "WarmupRequest",
+            "plan_warmups",
+        ),
+        "planner": ("plan_batch",),
+        "propose": ("USUAL_INIT_MS",),
+        "send_pings": (
+            "ping_client",
+            "warm_environments",
+        ),
+    },
+)

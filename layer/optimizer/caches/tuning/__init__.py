@@ -1,71 +1,44 @@
 """Decide TTLs from access records: replay, curves, allocation. Pure, except for reading the log."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.caches.tuning.allocate import (
-        BudgetTooSmall as BudgetTooSmall,
-        Space as Space,
-        allocate_ttls as allocate_ttls,
-    )
-    from optimizer.caches.tuning.backtest import (
-        Prices as Prices,
-        TtlBacktestRow as TtlBacktestRow,
-        backtest_ttls as backtest_ttls,
-    )
-    from optimizer.caches.tuning.curves import hit_curve as hit_curve, ttl_grid as ttl_grid
-    from optimizer.caches.tuning.forecast import add_reserve as add_reserve, outlooks as outlooks
-    from optimizer.caches.tuning.limits import TtlLimits as TtlLimits
-    from optimizer.caches.tuning.read_log import RecordLog as RecordLog, RecordsUnreadable as RecordsUnreadable
-    from optimizer.caches.tuning.records import (
-        SampledReads as SampledReads,
-        UnusableRecord as UnusableRecord,
-        merge_samples as merge_samples,
-    )
-    from optimizer.caches.tuning.replay import Accesses as Accesses, NoAccesses as NoAccesses
-    from optimizer.caches.tuning.sample import KeySample as KeySample
-    from optimizer.caches.tuning.tune import NamespaceState as NamespaceState
-    from optimizer.caches.tuning.usage import sum_usage as sum_usage
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "allocate": (
-                "BudgetTooSmall",
-                "Space",
-                "allocate_ttls",
-            ),
-            "backtest": (
-                "Prices",
-                "TtlBacktestRow",
-                "backtest_ttls",
-            ),
-            "curves": (
-                "hit_curve",
-                "ttl_grid",
-            ),
-            "forecast": (
-                "add_reserve",
-                "outlooks",
-            ),
-            "limits": ("TtlLimits",),
-            "read_log": (
-                "RecordLog",
-                "RecordsUnreadable",
-            ),
-            "records": (
-                "SampledReads",
-                "UnusableRecord",
-                "merge_samples",
-            ),
-            "replay": (
-                "Accesses",
-                "NoAccesses",
-            ),
-            "sample": ("KeySample",),
-            "tune": ("NamespaceState",),
-            "usage": ("sum_usage",),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "allocate": (
+            "BudgetTooSmall",
+            "Space",
+            "allocate_ttls",
+        ),
+        "backtest": (
+            "Prices",
+            "TtlBacktestRow",
+            "backtest_ttls",
+        ),
+        "curves": (
+            "hit_curve",
+            "ttl_grid",
+        ),
+        "forecast": (
+            "add_reserve",
+            "outlooks",
+        ),
+        "limits": ("TtlLimits",),
+        "read_log": (
+            "RecordLog",
+            "RecordsUnreadable",
+        ),
+        "records": (
+            "SampledReads",
+            "UnusableRecord",
+            "merge_samples",
+        ),
+        "replay": (
+            "Accesses",
+            "NoAccesses",
+        ),
+        "sample": ("KeySample",),
+        "tune": ("NamespaceState",),
+        "usage": ("sum_usage",),
+    },
+)

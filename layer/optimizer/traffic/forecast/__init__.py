@@ -1,43 +1,29 @@
 """Forecast traffic: calls per hour and environments per minute. Pure."""
 
-from typing import TYPE_CHECKING
-
 from optimizer.lazy_exports import lazy_exports
 
-if TYPE_CHECKING:
-    from optimizer.traffic.forecast.demand import Levels as Levels, Reals as Reals, kept_warm as kept_warm
-    from optimizer.traffic.forecast.hours import TooLittleHistory as TooLittleHistory, forecast_hours as forecast_hours
-    from optimizer.traffic.forecast.level import level_factors as level_factors
-    from optimizer.traffic.forecast.mixture import (
-        PastDayTables as PastDayTables,
-        day_tables as day_tables,
-        fitted_weights as fitted_weights,
-        mean_tables as mean_tables,
-    )
-    from optimizer.traffic.forecast.recency import chance_alive as chance_alive, since_last_time as since_last_time
-else:
-    __getattr__ = lazy_exports(
-        __name__,
-        {
-            "demand": (
-                "Levels",
-                "Reals",
-                "kept_warm",
-            ),
-            "hours": (
-                "TooLittleHistory",
-                "forecast_hours",
-            ),
-            "level": ("level_factors",),
-            "mixture": (
-                "PastDayTables",
-                "day_tables",
-                "fitted_weights",
-                "mean_tables",
-            ),
-            "recency": (
-                "chance_alive",
-                "since_last_time",
-            ),
-        },
-    )
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "demand": (
+            "Levels",
+            "Reals",
+            "kept_warm",
+        ),
+        "hours": (
+            "TooLittleHistory",
+            "forecast_hours",
+        ),
+        "level": ("level_factors",),
+        "mixture": (
+            "PastDayTables",
+            "day_tables",
+            "fitted_weights",
+            "mean_tables",
+        ),
+        "recency": (
+            "chance_alive",
+            "since_last_time",
+        ),
+    },
+)
