@@ -191,9 +191,8 @@ def throttled(running: Running, inbox: Inbox) -> Throttled:
     return Throttled(first, second, told(inbox, first), told(inbox, second), before, running.live_state())
 
 
-def test_a_run_whose_metrics_throttle_for_a_minute_goes_on_and_names_what_it_could_not_read(
-    running: Running, throttled: Throttled
-) -> None:
+def test_run_with_throttled_metrics_names_unread_functions(running: Running, throttled: Throttled) -> None:
+    """A run whose metrics are throttled for a minute goes on and reports each function that it could not read."""
     assert throttled.first.status == "SUCCEEDED"
     traffic = running.document(f"runs/{throttled.first.name}/traffic/0000.json")
     assert traffic["failed"]
@@ -204,7 +203,8 @@ def test_a_run_whose_metrics_throttle_for_a_minute_goes_on_and_names_what_it_cou
     assert differences(throttled.before, throttled.after) == {}
 
 
-def test_a_second_run_is_skipped_and_says_so_and_the_first_goes_on(running: Running, throttled: Throttled) -> None:
+def test_second_run_is_skipped_while_the_first_continues(running: Running, throttled: Throttled) -> None:
+    """The message of the second run names the run that holds the lock."""
     assert (throttled.second.status, throttled.second.states[-1]) == ("SUCCEEDED", "Skipped")
     line = f"Nothing was done: Run {throttled.first.name} is still active; this run does nothing."
     assert throttled.second_said.text == line

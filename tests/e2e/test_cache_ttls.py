@@ -67,7 +67,7 @@ def test_a_target_that_no_ttl_reaches_is_told(run: dict[str, Any]) -> None:
     assert "no TTL reaches the target of 85%" in said
 
 
-def test_a_change_that_made_things_worse_is_taken_back_as_a_newer_version(run: dict[str, Any]) -> None:
+def test_harmful_ttl_change_is_rolled_back_as_a_newer_version(run: dict[str, Any]) -> None:
     search = run["changes"]["cache/search"]
     assert search["status"] == "reverted"
     progress = json.loads(search["progress"])

@@ -87,9 +87,8 @@ def observed(request: pytest.FixtureRequest) -> Observed:
     return request.getfixturevalue(request.param)
 
 
-def test_recommending_writes_to_nothing_but_the_own_table_bucket_and_topic(
-    running: Running, observed: Observed
-) -> None:
+def test_recommend_mode_writes_only_to_its_own_resources(running: Running, observed: Observed) -> None:
+    """A run that recommends writes to nothing but the application's own table, bucket and topic."""
     assert observed.run.status == "SUCCEEDED"
     assert writes_outside(running, observed.calls) == set()
 

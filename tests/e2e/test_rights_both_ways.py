@@ -48,9 +48,8 @@ def test_a_lambda_did_nothing_that_its_policy_does_not_name(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_right_of_a_lambda_was_used_or_stands_in_the_list_with_its_reason(
-    deployed: Any, done: dict[str, set[str]], function: str
-) -> None:
+def test_each_right_of_a_function_is_used_or_listed(deployed: Any, done: dict[str, set[str]], function: str) -> None:
+    """A right that no test used is listed with its reason."""
     assert unused(allowed(deployed.account, function), done[function], function) == set()
 
 
@@ -65,7 +64,8 @@ def test_a_right_too_many_and_a_right_too_few_are_found(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_the_list_says_was_not_seen_is_in_the_code_of_the_lambda(function: str) -> None:
+def test_rights_listed_as_not_seen_are_called_in_the_code(function: str) -> None:
+    """A right that is listed as not seen has a reason and a call in the source of the function."""
     called = calls_in_source(function)
     for action, reason in NOT_SEEN.get(function, {}).items():
         method = xform_name(OPERATIONS.get(action, action.partition(":")[2]))

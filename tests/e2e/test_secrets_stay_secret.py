@@ -224,18 +224,19 @@ def test_no_secret_is_found_in_what_is_kept(planted: Planted, what: str) -> None
     assert planted.waiting[what] == planted.found[what] == set()
 
 
-def test_a_task_token_is_in_the_table_while_a_run_waits_and_nowhere_afterwards(planted: Planted) -> None:
+def test_task_token_is_stored_only_while_a_run_waits(planted: Planted) -> None:
+    """The token is in one item of the table until somebody responds, and nowhere afterwards."""
     assert planted.waiting["task token"] == {f"item RUN#{RUN} APPROVAL"}
     assert planted.found["task token"] == set()
 
 
-def test_the_signature_of_a_link_is_in_the_message_with_the_link_alone(planted: Planted) -> None:
+def test_approval_link_signature_is_only_in_its_message(planted: Planted) -> None:
     found = planted.found["signature of a link"]
     assert all(where.startswith("message ") and "for your answer" in where for where in found), found
     assert len(found) == 1, found
 
 
-def test_the_signature_of_a_report_is_in_the_message_about_the_run_alone(planted: Planted) -> None:
+def test_report_signature_is_only_in_the_message_about_its_run(planted: Planted) -> None:
     found = planted.found["signature of a report"]
     assert all(where.startswith("message ") for where in found), found
     assert len(found) == 1, found

@@ -341,7 +341,7 @@ def test_the_lock_is_free_when_no_run_is_going(machines: Machines) -> None:
     assert "Item" not in machines.dynamodb.get_item(TableName=machines.application.table, Key=key)
 
 
-def test_a_change_that_does_good_is_kept_and_one_that_harms_is_taken_back(told: Told) -> None:
+def test_good_change_is_kept_and_harmful_change_is_rolled_back(told: Told) -> None:
     assert told.kept.status == told.reverted.status == "SUCCEEDED"
     assert told.kept.states[-3:] == ["WasKept", "PublishOutcome", "Done"]
     assert told.reverted.states[-3:] == ["WasReverted", "PublishOutcome", "Done"]
@@ -353,7 +353,8 @@ def test_what_a_person_rejects_is_not_made(told: Told) -> None:
     assert "StartChange" not in told.rejected.states
 
 
-def test_a_question_that_nobody_answers_rejects_and_does_not_fail_the_run(told: Told) -> None:
+def test_unanswered_approval_request_rejects_without_failing(told: Told) -> None:
+    """Without a response the changes are rejected, none is started, and the run succeeds."""
     assert told.unanswered.status == "SUCCEEDED"
     assert "RejectUnanswered" in told.unanswered.states
     assert "StartChange" not in told.unanswered.states

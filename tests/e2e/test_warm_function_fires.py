@@ -46,7 +46,8 @@ def plan_for(function_arn: str, rise: datetime, environments: int) -> Change:
     )
 
 
-def test_n_distinct_environments_are_warm_before_the_predicted_rise(deployed: Any) -> None:
+def test_distinct_environments_are_warm_before_predicted_rise(deployed: Any) -> None:
+    """Three pings at a time reach three different environments before the predicted rise."""
     session, application = deployed.account.session, deployed.application
     ready = next(f for f in deployed.account.fleet if f.alias and f.tags.get("optimizer:warmup") == "ready")
     # A function of its own: no other test has warmed it or has pings in place for it.

@@ -64,7 +64,8 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_read_gives_the_origins_value_in_time_and_the_cache_is_used_again_when_it_is_well(wire, fault):
+def test_reads_survive_a_cache_fault_and_use_the_cache_again(wire, fault):
+    """A read returns the value of the origin in time, and the cache is used again once it has recovered."""
     wire.rules()
     cache = client_of(wire.port)
     assert read(cache, "warm", "warm") == "warm"
@@ -89,7 +90,8 @@ def test_a_read_gives_the_origins_value_in_time_and_the_cache_is_used_again_when
 @pytest.mark.parametrize(
     "fault", [FAULTS["silent"], FAULTS["resetting"], FAULTS["full"]], ids=["silent", "reset", "full"]
 )
-def test_a_write_reaches_the_origin_and_a_forget_says_whether_the_cache_knows(wire, fault):
+def test_write_reaches_the_origin_although_the_cache_fails(wire, fault):
+    """A forget returns False where the cache could not be told."""
     wire.rules()
     cache, stored = client_of(wire.port), []
     cache.write("price", "a", 1, stored.append)
@@ -101,14 +103,15 @@ def test_a_write_reaches_the_origin_and_a_forget_says_whether_the_cache_knows(wi
     assert cache.forget("price", "a") is (fault is FAULTS["full"])
 
 
-def test_what_failed_is_reported_so_that_nobody_takes_the_outage_for_a_ttl(wire):
+def test_cache_failures_are_counted_in_the_metrics(wire):
+    """The count tells an outage of the cache from misses due to a TTL."""
     wire.rules(FAULTS["resetting"])
     cache = client_of(wire.port)
     read(cache, "a", "v")
     assert json.loads(cache.flush(0)[0])["CacheFailures"] >= 1
 
 
-def test_threads_that_meet_a_hanging_cache_wait_no_longer_than_one(wire):
+def test_threads_wait_for_a_hanging_cache_no_longer_than_one(wire):
     wire.rules()
     cache, waited = client_of(wire.port), []
     read(cache, "warm", "warm")
@@ -175,7 +178,8 @@ def test_a_server_that_is_really_full_is_read_and_not_written(engine):
         assert json.loads(cache.flush(0)[0])["CacheFailures"] == 1
 
 
-def test_a_primary_that_became_a_replica_is_read_until_the_client_is_told_of_the_new_one(engine):
+def test_reads_survive_a_failover_until_the_client_is_moved(engine):
+    """Reads return the value of the origin while the old primary is a replica; a client of the new one caches again."""
     with engine.start() as old, replica_of(old, engine.program()) as new, contextlib.closing(old.client()) as admin:
         cache = client_of(old.port)
         assert read(cache, "a", "one") == "one"

@@ -64,9 +64,7 @@ def _go(staged: Stage, life: Life, jump: timedelta, jumped: Callable[[int], bool
 
 
 @pytest.mark.parametrize("jump", [jump for jump in JUMPS if jump < timedelta(hours=8)], ids=str)
-def test_the_lock_is_not_lost_by_a_clock_that_is_off_by_less_than_its_lease(
-    called_by_day: Stage, jump: timedelta
-) -> None:
+def test_lock_survives_clock_jumps_shorter_than_its_lease(called_by_day: Stage, jump: timedelta) -> None:
     assert called_by_day.run(STEPS[0])["outcome"] == "started"
     Clock.at = NOW + jump
     other = replace(STEPS[0], event={**STEPS[0].event, "run_id": "other"})
@@ -87,7 +85,8 @@ def test_a_run_whose_lock_was_taken_over_does_not_release_it(called_by_day: Stag
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=30), timedelta(hours=-2), timedelta(hours=-1)], ids=str)
-def test_no_step_of_a_run_asks_for_a_time_that_ends_before_it_begins(called_by_day: Stage, jump: timedelta) -> None:
+def test_steps_ask_for_periods_that_start_before_they_end(called_by_day: Stage, jump: timedelta) -> None:
+    """Metrics and log queries keep their start before their end although the clock jumps between any two steps."""
     asked: list[tuple[Any, Any]] = []
 
     def noted(operation: str, start: str, end: str) -> None:

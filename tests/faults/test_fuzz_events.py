@@ -57,9 +57,7 @@ def asked(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 @pytest.mark.parametrize(("name", "event"), EVENTS, ids=[f"{name} {event.get('step', '')}" for name, event in EVENTS])
-def test_an_event_that_is_wrong_is_refused_in_one_line_and_leaves_nothing(
-    asked: Stage, name: str, event: dict[str, Any]
-) -> None:
+def test_wrong_event_fails_in_one_line_and_leaves_no_trace(asked: Stage, name: str, event: dict[str, Any]) -> None:
     before, tried = asked.save(), 0
 
     @EXAMPLES

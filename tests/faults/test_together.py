@@ -25,7 +25,8 @@ def test_of_two_runs_that_start_together_one_takes_the_lock(called_by_day: Stage
 
 
 @pytest.mark.parametrize("number", range(len(STEPS)), ids=[step.function for step in STEPS])
-def test_a_step_of_the_run_that_overlaps_with_itself_leaves_what_one_does(called_by_day: Stage, number: int) -> None:
+def test_overlapping_steps_of_a_run_leave_the_state_of_one(called_by_day: Stage, number: int) -> None:
+    """A step that runs twice at once leaves the state that one, or two in turn, would leave."""
     for earlier in (*STEPS[:2], *STEPS[:number]):
         if number:
             called_by_day.run(earlier)
@@ -39,7 +40,7 @@ def test_a_step_of_the_run_that_overlaps_with_itself_leaves_what_one_does(called
 
 
 @pytest.mark.parametrize("name", [name for name in LIVES if "that" not in name])
-def test_a_change_whose_application_overlaps_with_itself_is_made_once(staged: Stage, name: str) -> None:
+def test_change_applied_twice_at_once_reaches_its_usual_end(staged: Stage, name: str) -> None:
     life, apply = LIVES[name](), LIVES[name]().step("apply")
     life.start(staged)
     begun = Clock.at

@@ -94,9 +94,7 @@ def test_a_minute_without_calls_has_no_point(account: LocalAccount, cloudwatch: 
     assert min(found.values()) > 0
 
 
-def test_statistics_of_get_metric_statistics_are_those_of_get_metric_data(
-    account: LocalAccount, cloudwatch: Any
-) -> None:
+def test_get_metric_statistics_agrees_with_get_metric_data(account: LocalAccount, cloudwatch: Any) -> None:
     target, start, end = account.fleet[0], midnight(account) - DAY, midnight(account)
     dimensions = [{"Name": "FunctionName", "Value": target.name}]
     common = {"Namespace": "AWS/Lambda", "MetricName": "Duration", "Dimensions": dimensions, "Period": 3600}
@@ -170,9 +168,7 @@ def test_metrics_throttle_for_as_long_as_asked(account: LocalAccount) -> None:
     assert impatient.list_metrics(Namespace="AWS/Lambda")["Metrics"]
 
 
-def test_metrics_that_somebody_puts_are_kept_beside_those_of_the_targets(
-    account: LocalAccount, cloudwatch: Any
-) -> None:
+def test_put_metrics_are_kept_beside_those_of_the_fleet(account: LocalAccount, cloudwatch: Any) -> None:
     now = account.source.now
     cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "Orders", "Value": 3.0, "Timestamp": now}])
     stat = {"Metric": {"Namespace": "Shop", "MetricName": "Orders"}, "Period": 60, "Stat": "Sum"}
@@ -238,7 +234,7 @@ def test_a_target_answers_a_warm_up_and_says_whether_it_was_cold(account: LocalA
     assert len({answer["optimizer_warmup"]["instance"] for answer in answers}) == 1
 
 
-def test_after_a_canary_each_version_has_metrics_and_lines_of_its_own(second: LocalAccount) -> None:
+def test_versions_of_a_canary_have_their_own_metrics_and_logs(second: LocalAccount) -> None:
     target, client, now = second.fleet[1], second.session.client("lambda"), datetime.now(UTC)
     client.update_function_configuration(FunctionName=target.name, MemorySize=1024)
     client.get_waiter("function_updated_v2").wait(FunctionName=target.name)
@@ -312,7 +308,7 @@ def test_iam_is_enforced_and_functions_run_as_their_own_role(account: LocalAccou
     assert endpoint == account.stand_in_url
 
 
-def test_a_taken_port_and_a_missing_emulator_are_said_in_one_line(
+def test_taken_port_and_missing_emulator_are_one_line_errors(
     account: LocalAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = FleetSource(datetime.now(UTC))

@@ -26,13 +26,13 @@ def test_every_function_has_an_event_and_an_expected_answer() -> None:
     assert sum(len(stage) for stage in ORDER) == len(EXPECTED)
 
 
-def test_an_answer_is_told_by_its_outcome_and_a_page_by_its_status() -> None:
+def test_answers_are_named_by_outcome_and_pages_by_status() -> None:
     assert Answer.read('{"outcome": "started", "targets": 2}').kind == "started"
     page = Answer.read('{"statusCode": 403, "body": "<html>"}')
     assert (page.kind, "html" in page.line) == ("403", False)
 
 
-def test_an_error_of_the_handler_is_told_by_its_class_in_one_line() -> None:
+def test_handler_errors_are_named_by_their_class_in_one_line() -> None:
     answer = Answer.read(error(stackTrace=[OURS]))
     assert (answer.kind, answer.line, answer.in_one_line) == ("NoSuchChange", "no change x is recorded", True)
 
@@ -63,7 +63,7 @@ def test_functions_are_found_by_the_last_part_of_their_names() -> None:
     assert template.functions(yaml.safe_load(text)) == {"start_run": "StartRun"}
 
 
-def test_a_connection_to_the_relay_is_one_to_the_server_behind_it() -> None:
+def test_relay_passes_connections_to_the_server_behind_it() -> None:
     class Echo(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             self.wfile.write(b"said " + self.rfile.read())

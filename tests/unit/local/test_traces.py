@@ -53,7 +53,7 @@ def test_a_moved_trace_keeps_weekday_and_local_time_of_day(
 
 
 @given(days=st.integers(3, 90), minute=st.integers(0, 7 * DAY))
-def test_at_least_a_day_of_the_trace_lies_after_now_and_at_most_28_before(days: int, minute: int) -> None:
+def test_moved_traces_have_a_day_ahead_and_at_most_28_behind(days: int, minute: int) -> None:
     now = datetime(2026, 11, 16, tzinfo=UTC) + minute * MINUTE
     moved = move_to_now(trace(days, datetime(2024, 2, 5, tzinfo=UTC)), now)
     assert now - moved.start <= timedelta(days=28)

@@ -46,7 +46,7 @@ def test_synthetic_traffic_says_so() -> None:
     assert all("synthetic" in target.source for target in FLEET)
 
 
-def test_more_functions_than_traces_use_them_again_under_other_names() -> None:
+def test_traces_are_reused_under_other_names_in_a_large_fleet() -> None:
     fleet = make_fleet(FleetSource(NOW, functions=40))
     assert len({target.name for target in fleet}) == 40
 
@@ -104,7 +104,7 @@ def test_percentiles_rise_and_stay_below_the_maximum() -> None:
         assert (lower <= higher + 1e-6).all()
 
 
-def test_provisioned_concurrency_takes_what_it_can_and_spills_the_rest() -> None:
+def test_provisioned_concurrency_spills_what_it_cannot_serve() -> None:
     routing = Routing(CHECKOUT.traffic.start, (Share("1", 1.0, 1024),), provisioned=2)
     found = metrics(routing)
     taken = points(found, "ProvisionedConcurrencyInvocations", "Sum", 60).values
