@@ -1,0 +1,34 @@
+from optimizer.aws.cloudwatch import (
+    POINTS_PER_PAGE as POINTS_PER_PAGE,
+    MetricQuery as MetricQuery,
+    MetricsUnreadable as MetricsUnreadable,
+    read_complete as read_complete,
+    read_points as read_points,
+)
+from optimizer.aws.environment import Environment as Environment
+from optimizer.aws.event_fields import (
+    InvalidEvent as InvalidEvent,
+    Kind as Kind,
+    above_zero as above_zero,
+    check_event as check_event,
+    count as count,
+    digest as digest,
+    list_of as list_of,
+    name as name,
+    one_of as one_of,
+    optional as optional,
+    place as place,
+    record as record,
+    text as text,
+)
+from optimizer.aws.handler import logged as logged
+from optimizer.aws.parallel import at_once as at_once
+from optimizer.aws.scheduler import (
+    ScheduleTarget as ScheduleTarget,
+    delete_schedule as delete_schedule,
+    function_prefix as function_prefix,
+    get_schedule as get_schedule,
+    put_schedule as put_schedule,
+    schedule_names as schedule_names,
+)
+from optimizer.aws.signed_links import LinkSigner as LinkSigner

@@ -1,0 +1,49 @@
+from optimizer.core.approval import (
+    ANYONE as ANYONE,
+    LONGEST_NAME as LONGEST_NAME,
+    LONGEST_REASON as LONGEST_REASON,
+    AnswerRefused as AnswerRefused,
+    Approval as Approval,
+    ApprovalStatus as ApprovalStatus,
+    DifferentPlan as DifferentPlan,
+    NotAsked as NotAsked,
+    Vote as Vote,
+    approvers_named as approvers_named,
+)
+from optimizer.core.canonical_json import plain as plain
+from optimizer.core.change import (
+    FINAL as FINAL,
+    FUNCTION_TUNERS as FUNCTION_TUNERS,
+    Change as Change,
+    Effect as Effect,
+    Interval as Interval,
+    MalformedChange as MalformedChange,
+    NoChange as NoChange,
+    Risk as Risk,
+    Status as Status,
+    Tuner as Tuner,
+    function_name as function_name,
+    id_prefix as id_prefix,
+)
+from optimizer.core.clock import minute_of as minute_of, moment_of as moment_of
+from optimizer.core.errors import OptimizerError as OptimizerError
+from optimizer.core.field_paths import (
+    join as join,
+    join_path as join_path,
+    printable_name as printable_name,
+    short as short,
+)
+from optimizer.core.formatting import data_size as data_size, figure as figure
+from optimizer.core.ping import (
+    MAX_HOLD_MS as MAX_HOLD_MS,
+    Answer as Answer,
+    NotAWarmupAnswer as NotAWarmupAnswer,
+    Ping as Ping,
+    Warmed as Warmed,
+    Warmup as Warmup,
+    ping_payload as ping_payload,
+    read_answer as read_answer,
+)
+from optimizer.core.recorded_change import Judged as Judged, StoredChange as StoredChange
+from optimizer.core.resources import FunctionTarget as FunctionTarget, is_asked as is_asked
+from optimizer.core.signatures import decode_signature as decode_signature, encode_signature as encode_signature

@@ -1,0 +1,10 @@
+from optimizer.indexes.connect.drivers import (
+    AccessDenied as AccessDenied,
+    Address as Address,
+    DatabaseUnreachable as DatabaseUnreachable,
+    Login as Login,
+    close as close,
+    connect as connect,
+)
+from optimizer.indexes.connect.pool import from_environment as from_environment
+from optimizer.indexes.connect.slots import TooManyConnections as TooManyConnections

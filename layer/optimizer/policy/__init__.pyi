@@ -1,0 +1,22 @@
+from optimizer.policy.check import (
+    InvalidPolicy as InvalidPolicy,
+    policy_schema as policy_schema,
+    read_policy as read_policy,
+)
+from optimizer.policy.errors import PolicyError as PolicyError
+from optimizer.policy.model import (
+    AppConfigProfile as AppConfigProfile,
+    Cache as Cache,
+    CacheNamespace as CacheNamespace,
+    CacheTtls as CacheTtls,
+    Database as Database,
+    Indexes as Indexes,
+    Memory as Memory,
+    Mode as Mode,
+    Permission as Permission,
+    Policy as Policy,
+    ProvisionedConcurrency as ProvisionedConcurrency,
+    RunLimits as RunLimits,
+    Warmups as Warmups,
+    Window as Window,
+)

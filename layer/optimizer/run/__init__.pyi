@@ -1,0 +1,9 @@
+from optimizer.run.check import check_run as check_run
+from optimizer.run.health import run_health as run_health
+from optimizer.run.leave import Leaving as Leaving, Left as Left
+from optimizer.run.start import RunRequest as RunRequest, start_run as start_run
+from optimizer.run.targets import (
+    Targets as Targets,
+    choose_targets as choose_targets,
+    tagged_functions as tagged_functions,
+)

@@ -1,0 +1,23 @@
+from optimizer.traffic.analyze import (
+    analyze_batch as analyze_batch,
+    history_key as history_key,
+    stored_history as stored_history,
+)
+from optimizer.traffic.concurrency import environments_needed as environments_needed, littles_law as littles_law
+from optimizer.traffic.gaps import settle as settle
+from optimizer.traffic.history import (
+    DAY_MINUTES as DAY_MINUTES,
+    HOUR_METRICS as HOUR_METRICS,
+    MINUTES_KEPT as MINUTES_KEPT,
+    Floats as Floats,
+    History as History,
+    Series as Series,
+    empty_series as empty_series,
+)
+from optimizer.traffic.holidays import exchange_holidays as exchange_holidays
+from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
+from optimizer.traffic.local_time import (
+    offsets_minutes as offsets_minutes,
+    same_time_on_other_days as same_time_on_other_days,
+)
+from optimizer.traffic.summary import FunctionTraffic as FunctionTraffic, summarise as summarise

@@ -1,0 +1,16 @@
+from optimizer.warmups.backtest import (
+    Strategy as Strategy,
+    Subject as Subject,
+    WarmupBacktest as WarmupBacktest,
+    WarmupOutcome as WarmupOutcome,
+    backtest_warmups as backtest_warmups,
+    plan_starts as plan_starts,
+    total_outcomes as total_outcomes,
+)
+from optimizer.warmups.change import WarmupHooks as WarmupHooks
+from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
+from optimizer.warmups.ping_rows import count_pings as count_pings
+from optimizer.warmups.plan import WarmupRequest as WarmupRequest, plan_warmups as plan_warmups
+from optimizer.warmups.planner import plan_batch as plan_batch
+from optimizer.warmups.propose import USUAL_INIT_MS as USUAL_INIT_MS
+from optimizer.warmups.send_pings import ping_client as ping_client, warm_environments as warm_environments
