@@ -1,7 +1,7 @@
-"""`python -m rights_document` writes docs/rights.md: what each role of template.yaml may do, where, and why.
+"""`python -m rights_document` writes docs/rights.md: the rights of each role of template.yaml, with their reasons.
 
-What and where are the template's own words; why is in rights_reasons.yaml, which must name every action of every role
-and no other.
+Actions and resources come from the template. The reasons come from rights_reasons.yaml, which must name every action of
+every role and no other.
 """
 
 import ast
@@ -17,8 +17,8 @@ from shipped_template import RESOURCES, ROOT, Permission, of_type, permissions
 DOCUMENT = ROOT / "docs" / "rights.md"
 REASONS: Mapping[str, Mapping[str, str]] = yaml.safe_load(Path(__file__).with_name("rights_reasons.yaml").read_text())
 PURPOSES = {
-    "WarmupScheduleRole": "What the schedules of warm-ups are allowed.",
-    "TimetableRole": "What the schedules of timetables are allowed.",
+    "WarmupScheduleRole": "The schedules of warm-ups.",
+    "TimetableRole": "The schedules of timetables.",
 }
 _ANYBODY = "anybody"
 _FUNCTION, _MACHINE, _ROLE = "AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::IAM::Role"
@@ -27,41 +27,40 @@ _ARN = re.compile(r"^arn:\$\{AWS::Partition\}:[\w-]*:\$\{AWS::Region\}:\$\{AWS::
 _NAMED = re.compile(r"\$\{(?:AWS::)?(\w+)(?:\.Arn)?\}")
 
 _HEAD = """\
-# What each role may do, and why
+# The rights of each role, with reasons
 
-Written by `python -m rights_document` from `template.yaml`; a test compares the two. Every function and both state
-machines have a role of their own. `Table`, `Bucket` and the like are resources of the template, `{TagKey}` and the like
-its parameters; everything is meant in the stack's own account and region.
+`python -m rights_document` generates this page from `template.yaml`; a test compares the two. Every function and both
+state machines have a role of their own. `Table`, `Bucket` and the like are resources of the template, `{TagKey}` and
+the like its parameters. All resources are in the stack's own account and region.
 
-Beside what is listed, every function has AWS' own policies for writing its log and its traces
-(`AWSLambdaBasicExecutionRole`, `AWSXRayDaemonWriteAccess`), and both state machines that for traces. With
-`VpcSubnetIds`, the functions that talk to databases and caches may make and remove network interfaces, as every
-function in a VPC must.
+In addition, every function has AWS' own policies for its log and its traces (`AWSLambdaBasicExecutionRole`,
+`AWSXRayDaemonWriteAccess`), and both state machines have the one for traces. With `VpcSubnetIds`, the functions that
+connect to databases and caches may create and delete network interfaces, as every function in a VPC must.
 
-A test compares the calls that the local account recorded in all end-to-end tests with these rights, both ways: a
-function called nothing that is not here, and nothing is here that no function called, but for the few in
+A test compares these rights with the calls that the local account recorded in all end-to-end tests, in both directions:
+every call is listed here, and every right listed here is used by a call, except the few in
 `tests/e2e/rights_not_seen.json`, each with its reason.
 """
 _REACH = """
-## What reaches your own things
-Everything else only reads, or writes to what belongs to the application.
+## Rights on your own resources
+All other rights only read, or write to resources of the application.
 
-| may | who | on |
+| right | role | on |
 | --- | --- | --- |
 """
 _LOGINS = """
-To databases the two functions that may read their secrets, or log in with IAM, have the rights of that database user:
-[indexes.md](indexes.md) has the smallest. To caches, [cache-ttls.md](cache-ttls.md).
+In databases, the two functions that may read the secrets, or log in with IAM, have the rights of the database user:
+[indexes.md](indexes.md) lists the minimum. For caches see [cache-ttls.md](cache-ttls.md).
 """
-_TABLE = "| may | on | why |\n| --- | --- | --- |\n"
+_TABLE = "| right | on | reason |\n| --- | --- | --- |\n"
 
 
 class NoReason(LookupError):
-    """An action stands in the template and not in rights_reasons.yaml, or the other way round."""
+    """An action is in the template but not in rights_reasons.yaml, or the reverse."""
 
 
 def document() -> str:
-    """The whole document."""
+    """Return the whole document."""
     held = _by_role()
     _no_reason_too_many(held)
     parts = [_HEAD, _REACH, *_foreign(held), _LOGINS]
@@ -74,7 +73,7 @@ def document() -> str:
 
 
 def _by_role() -> dict[str, list[Permission]]:
-    """What each role may do, whichever resource brings the permission."""
+    """Return the permissions of each role, from all resources that grant some."""
     held: dict[str, list[Permission]] = {name: [] for kind in (_FUNCTION, _MACHINE, _ROLE) for name in of_type(kind)}
     for permission in permissions():
         for role in _roles(permission.holder):
@@ -94,7 +93,7 @@ def _roles(holder: str) -> Iterator[str]:
 
 
 def _lines(role: str, permission: Permission) -> Iterator[str]:
-    """A line for the actions of a permission that have the same reason."""
+    """Yield a line for the actions of a permission that have the same reason."""
     together: dict[str, list[str]] = {}
     for action in permission.actions:
         together.setdefault(REASONS[_whose(role, action)][action], []).append(action)
@@ -103,7 +102,7 @@ def _lines(role: str, permission: Permission) -> Iterator[str]:
 
 
 def _whose(role: str, action: str) -> str:
-    """Under whose name the reason stands."""
+    """Return the name under which the reason is listed."""
     for name in (role, _ANYBODY):
         if action in REASONS.get(name, {}):
             return name
@@ -124,7 +123,7 @@ def _no_reason_too_many(held: Mapping[str, list[Permission]]) -> None:
 
 
 def _foreign(held: Mapping[str, list[Permission]]) -> Iterator[str]:
-    """Permissions to write to what is not the application's."""
+    """Yield permissions to write to resources outside the application."""
     for role, found in held.items():
         for permission in found:
             actions = [action for action in permission.actions if not _READS.match(action)]
@@ -133,7 +132,7 @@ def _foreign(held: Mapping[str, list[Permission]]) -> Iterator[str]:
 
 
 def _own(resource: Any) -> bool:
-    """Whether it names a resource of the template, or the stack itself."""
+    """Return True if it names a resource of the template, or the stack itself."""
     text = next(iter(resource.values())) if isinstance(resource, dict) else resource
     if isinstance(resource, dict) and "!Sub" not in resource:
         return True
