@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 
 from optimizer.store.approvals import ApprovalRecords
 from optimizer.store.changes import ChangeRecords
-from optimizer.store.cool_downs import CoolDownRecords
-from optimizer.store.lock import RunLock
-from optimizer.store.publications import PublicationRecords
 from optimizer.store.runs import RunRecords
 from optimizer.store.table import ItemTable
 
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class RunStore(RunLock, RunRecords, ChangeRecords, CoolDownRecords, ApprovalRecords, PublicationRecords):
+class RunStore(RunRecords, ChangeRecords, ApprovalRecords):
     """The application's table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
