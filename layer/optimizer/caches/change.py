@@ -11,12 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from optimizer.caches.observe import CacheUse, judge
-from optimizer.caches.probe.errors import CacheFailed
-from optimizer.caches.probe.result import ServerUse
+from optimizer.caches.probe import CacheFailed, ServerUse
 from optimizer.caches.progress import TtlProgress
-from optimizer.caches.publish import document
-from optimizer.caches.publish.document import PublishedTtls, PublishOutcome, Ttls, UnusableDocument
-from optimizer.caches.publish.publisher import TtlPublisher
+from optimizer.caches.publish import PublishedTtls, PublishOutcome, TtlPublisher, Ttls, UnusableDocument, document
 from optimizer.caches.tuning.usage import sum_usage
 from optimizer.core import Change, Status
 from optimizer.guardrails import CacheTtlState

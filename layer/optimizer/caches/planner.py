@@ -4,11 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from optimizer.caches.probe.errors import CacheFailed
-from optimizer.caches.probe.result import ProbeResult
+from optimizer.caches.probe import CacheFailed, ProbeResult
 from optimizer.caches.propose import CacheFacts, propose
-from optimizer.caches.publish.document import UnusableDocument
-from optimizer.caches.publish.publisher import TtlPublisher
+from optimizer.caches.publish import TtlPublisher, UnusableDocument
 from optimizer.caches.tuning.read_log import RecordLog, RecordsUnreadable
 from optimizer.core import Tuner
 from optimizer.policy import Cache, CacheTtls

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.caches.probe.advice import Weight, advise
-from optimizer.caches.probe.result import ProbeResult, ServerFacts
+from optimizer.caches.probe import ProbeResult, ServerFacts, Weight, advise
 from optimizer.caches.publish.document import Ttls
-from optimizer.caches.tuning.effect import expected_effect
-from optimizer.caches.tuning.limits import TtlLimits
-from optimizer.caches.tuning.records import SampledReads, UnusableRecord, merge_samples
+from optimizer.caches.tuning import (
+    NamespaceUsage,
+    SampledReads,
+    TtlLimits,
+    UnusableRecord,
+    expected_effect,
+    merge_samples,
+    sum_usage,
+)
 from optimizer.caches.tuning.tune import NamespaceState, TtlDecision, tune
-from optimizer.caches.tuning.usage import NamespaceUsage, sum_usage
 from optimizer.core import Change, NoChange, Risk, Tuner
 from optimizer.policy import Cache, CacheNamespace, CacheTtls
 

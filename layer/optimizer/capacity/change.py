@@ -17,8 +17,7 @@ from optimizer.capacity.memory.steps import Done, Phase, Wait
 from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.capacity.obstacles import obstacle, scheduling_hindrance
 from optimizer.capacity.progress import CapacityProgress
-from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
-from optimizer.capacity.provisioned.use import days_to_observe, judge_use
+from optimizer.capacity.provisioned import PlacedTimetables, days_to_observe, judge_use
 from optimizer.core import Change, Status, Tuner
 from optimizer.function_logs import UsedMemory, memory_shortage
 from optimizer.lifecycle import (

@@ -6,9 +6,7 @@ from typing import Any
 
 from optimizer.capacity.live_function import LiveFunction
 from optimizer.capacity.obstacles import Obstacle
-from optimizer.capacity.provisioned.amount import Amount, held
-from optimizer.capacity.provisioned.load import Demand
-from optimizer.capacity.provisioned.local_days import LocalDays
+from optimizer.capacity.provisioned import Amount, Demand, LocalDays, held
 from optimizer.core import Change, NoChange
 from optimizer.function_logs import FunctionHistory
 

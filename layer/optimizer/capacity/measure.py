@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from optimizer.aws import MetricQuery, read_complete
 from optimizer.capacity.canary import CanaryComparison, Minute, Side
 from optimizer.capacity.live_function import LATEST
-from optimizer.capacity.provisioned.timetable import Timetable
-from optimizer.capacity.provisioned.use import MeasuredUse, read_use
+from optimizer.capacity.provisioned import MeasuredUse, Timetable, read_use
 from optimizer.core import minute_of, moment_of
 
 if TYPE_CHECKING:

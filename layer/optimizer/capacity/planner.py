@@ -11,10 +11,7 @@ from botocore.exceptions import ClientError
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import FunctionFacts, plan_function
-from optimizer.capacity.provisioned.amount import change_id_of
-from optimizer.capacity.provisioned.best_week import level_ahead
-from optimizer.capacity.provisioned.load import Demand
-from optimizer.capacity.provisioned.local_days import LocalDays
+from optimizer.capacity.provisioned import Demand, LocalDays, change_id_of, level_ahead
 from optimizer.core import Change, NoChange, Tuner, is_asked
 from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog, Scan
 from optimizer.policy import Policy

@@ -7,8 +7,7 @@ other waits for the end of the observation.
 
 from optimizer.capacity.function_facts import FunctionFacts, Proposal
 from optimizer.capacity.memory.propose import memory_limits, plan_memory
-from optimizer.capacity.provisioned.proposal import held_facts
-from optimizer.capacity.provisioned.propose import plan_provisioned
+from optimizer.capacity.provisioned import held_facts, plan_provisioned
 from optimizer.core import Change, NoChange, Tuner
 from optimizer.policy import Policy
 

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from optimizer.guardrails import MIB
-from optimizer.indexes.model.catalog import Catalog, Engine
-from optimizer.indexes.model.finding import Finding
-from optimizer.indexes.model.usage import UsageLimits, UsageSnapshot, take_snapshot
+from optimizer.indexes.model import Catalog, Engine, Finding, UsageLimits, UsageSnapshot, take_snapshot
 from optimizer.indexes.postgresql.bloat import BloatLimits
 from optimizer.policy import Indexes
 

@@ -8,10 +8,7 @@ from optimizer.core import Change, NoChange, OptimizerError, Tuner
 from optimizer.guardrails import ALTERS
 from optimizer.indexes.change.server import DatabaseServer, Job, State
 from optimizer.indexes.detect import detect_findings
-from optimizer.indexes.model.catalog import Catalog
-from optimizer.indexes.model.finding import Finding
-from optimizer.indexes.model.history import Past
-from optimizer.indexes.model.usage import take_snapshot
+from optimizer.indexes.model import Catalog, Finding, Past, take_snapshot
 from optimizer.indexes.postgresql.bloat import bloat_shares
 from optimizer.indexes.propose import DatabaseFacts, action_for, job_for, propose, target_for
 from optimizer.policy import Database, Indexes, Policy

@@ -8,8 +8,7 @@ import numpy as np
 
 from optimizer.core import moment_of
 from optimizer.traffic.concurrency import environments_needed
-from optimizer.traffic.forecast.demand import Reals
-from optimizer.traffic.forecast.hours import TooLittleHistory, forecast_hours
+from optimizer.traffic.forecast import Reals, TooLittleHistory, forecast_hours
 from optimizer.traffic.history import History
 from optimizer.traffic.local_time import local_hours
 

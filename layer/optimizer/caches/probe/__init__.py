@@ -25,6 +25,8 @@ __getattr__ = lazy_exports(
             "NamespaceProbe",
             "NodeProbe",
             "ProbeResult",
+            "ServerFacts",
+            "ServerUse",
             "Stopped",
         ),
         "server": (

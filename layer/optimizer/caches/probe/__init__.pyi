@@ -11,6 +11,8 @@ from optimizer.caches.probe.result import (
     NamespaceProbe as NamespaceProbe,
     NodeProbe as NodeProbe,
     ProbeResult as ProbeResult,
+    ServerFacts as ServerFacts,
+    ServerUse as ServerUse,
     Stopped as Stopped,
 )
 from optimizer.caches.probe.server import Endpoint as Endpoint, IamLogin as IamLogin

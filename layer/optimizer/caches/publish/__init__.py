@@ -5,6 +5,15 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
-        "publisher": ("publisher_of",),
+        "document": (
+            "PublishOutcome",
+            "PublishedTtls",
+            "Ttls",
+            "UnusableDocument",
+        ),
+        "publisher": (
+            "TtlPublisher",
+            "publisher_of",
+        ),
     },
 )

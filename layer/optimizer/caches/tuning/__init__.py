@@ -19,6 +19,7 @@ __getattr__ = lazy_exports(
             "hit_curve",
             "ttl_grid",
         ),
+        "effect": ("expected_effect",),
         "forecast": (
             "add_reserve",
             "outlooks",
@@ -39,6 +40,9 @@ __getattr__ = lazy_exports(
         ),
         "sample": ("KeySample",),
         "tune": ("NamespaceState",),
-        "usage": ("sum_usage",),
+        "usage": (
+            "NamespaceUsage",
+            "sum_usage",
+        ),
     },
 )

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from optimizer.capacity.function_facts import FunctionFacts
 from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.memory.trial import TrialOutcome, break_even, outcome
-from optimizer.capacity.provisioned.amount import held
-from optimizer.capacity.provisioned.load import DAYS_A_MONTH, usd_month
+from optimizer.capacity.provisioned import DAYS_A_MONTH, held, usd_month
 from optimizer.core import Interval
 from optimizer.function_logs import FunctionHistory, SizeHistory
 from optimizer.policy import Memory

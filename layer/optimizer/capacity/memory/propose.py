@@ -11,8 +11,7 @@ from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.memory.bounds import GOALS, Bounds, bill, bounds_of, observed_sizes, outcome_of
 from optimizer.capacity.memory.trial import TrialOutcome, expected
 from optimizer.capacity.obstacles import obstacle
-from optimizer.capacity.provisioned.amount import held
-from optimizer.capacity.provisioned.load import worth_holding
+from optimizer.capacity.provisioned import held, worth_holding
 from optimizer.capacity.reasons import bill_words
 from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner, figure
 from optimizer.function_logs import SizeHistory

@@ -5,16 +5,32 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
-        "amount": ("held",),
+        "amount": (
+            "Amount",
+            "change_id_of",
+            "held",
+        ),
+        "best_week": ("level_ahead",),
         "load": (
+            "DAYS_A_MONTH",
             "Demand",
             "usd_month",
+            "worth_holding",
         ),
+        "local_days": ("LocalDays",),
+        "proposal": ("held_facts",),
+        "propose": ("plan_provisioned",),
         "scheduled_step": ("HoldMinimum",),
         "timetable": (
             "DAYS",
             "Timetable",
         ),
         "timetable_schedules": ("PlacedTimetables",),
+        "use": (
+            "MeasuredUse",
+            "days_to_observe",
+            "judge_use",
+            "read_use",
+        ),
     },
 )

@@ -19,8 +19,7 @@ from optimizer.indexes.change.job_runner import JobRunner
 from optimizer.indexes.change.progress import IndexProgress, JobPhase, JobSlot
 from optimizer.indexes.change.server import DatabaseServer, Job, Machine
 from optimizer.indexes.change.steps import IndexAction
-from optimizer.indexes.connect.drivers import DatabaseUnreachable
-from optimizer.indexes.connect.slots import TooManyConnections
+from optimizer.indexes.connect import DatabaseUnreachable, TooManyConnections
 from optimizer.lifecycle import (
     Applied,
     Blocked,

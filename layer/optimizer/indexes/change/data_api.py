@@ -9,9 +9,7 @@ from typing import Any
 from optimizer.indexes.change import postgresql_sql as sql
 from optimizer.indexes.change.postgresql import PostgresqlServer, explain
 from optimizer.indexes.change.server import StatementFailed, Worker
-from optimizer.indexes.connect import drivers, search_path
-from optimizer.indexes.connect.data_api import DataApiConnection, StillRunning
-from optimizer.indexes.connect.drivers import Connection
+from optimizer.indexes.connect import Connection, DataApiConnection, StillRunning, drivers, search_path
 
 
 class DataApiServer(PostgresqlServer):

@@ -5,9 +5,7 @@ from typing import Any
 
 from pg8000.exceptions import DatabaseError
 
-from optimizer.indexes.postgresql.generic_plan import explain_generically, is_planned, run_one
-from optimizer.indexes.postgresql.plans import total_cost
-from optimizer.indexes.postgresql.reader import read_only_snapshot
+from optimizer.indexes.postgresql import explain_generically, is_planned, read_only_snapshot, run_one, total_cost
 
 _STATEMENTS = 20
 _WITHIN_S = 20

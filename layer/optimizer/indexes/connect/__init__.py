@@ -5,9 +5,14 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "data_api": (
+            "DataApiConnection",
+            "StillRunning",
+        ),
         "drivers": (
             "AccessDenied",
             "Address",
+            "Connection",
             "DatabaseUnreachable",
             "Login",
             "close",

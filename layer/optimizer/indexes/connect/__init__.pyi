@@ -1,6 +1,8 @@
+from optimizer.indexes.connect.data_api import DataApiConnection as DataApiConnection, StillRunning as StillRunning
 from optimizer.indexes.connect.drivers import (
     AccessDenied as AccessDenied,
     Address as Address,
+    Connection as Connection,
     DatabaseUnreachable as DatabaseUnreachable,
     Login as Login,
     close as close,

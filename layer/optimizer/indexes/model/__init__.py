@@ -5,10 +5,41 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
-        "catalog": ("Catalog",),
+        "catalog": (
+            "Catalog",
+            "CatalogServer",
+            "Column",
+            "Constraint",
+            "Engine",
+            "ForeignKey",
+            "Index",
+            "IndexPages",
+            "KeyPart",
+            "Table",
+        ),
         "finding": (
             "Action",
             "Finding",
+            "Kind",
+        ),
+        "history": ("Past",),
+        "new_finding": (
+            "about_index",
+            "about_table",
+            "kept_beside",
+        ),
+        "redundancy": ("choose_dropped",),
+        "usage": (
+            "IndexId",
+            "IndexUsage",
+            "UsageLimits",
+            "UsageSnapshot",
+            "judge_usage",
+            "take_snapshot",
+        ),
+        "workload": (
+            "BuildInProgress",
+            "StatementStat",
         ),
     },
 )

@@ -1,2 +1,29 @@
-from optimizer.indexes.model.catalog import Catalog as Catalog
-from optimizer.indexes.model.finding import Action as Action, Finding as Finding
+from optimizer.indexes.model.catalog import (
+    Catalog as Catalog,
+    CatalogServer as CatalogServer,
+    Column as Column,
+    Constraint as Constraint,
+    Engine as Engine,
+    ForeignKey as ForeignKey,
+    Index as Index,
+    IndexPages as IndexPages,
+    KeyPart as KeyPart,
+    Table as Table,
+)
+from optimizer.indexes.model.finding import Action as Action, Finding as Finding, Kind as Kind
+from optimizer.indexes.model.history import Past as Past
+from optimizer.indexes.model.new_finding import (
+    about_index as about_index,
+    about_table as about_table,
+    kept_beside as kept_beside,
+)
+from optimizer.indexes.model.redundancy import choose_dropped as choose_dropped
+from optimizer.indexes.model.usage import (
+    IndexId as IndexId,
+    IndexUsage as IndexUsage,
+    UsageLimits as UsageLimits,
+    UsageSnapshot as UsageSnapshot,
+    judge_usage as judge_usage,
+    take_snapshot as take_snapshot,
+)
+from optimizer.indexes.model.workload import BuildInProgress as BuildInProgress, StatementStat as StatementStat

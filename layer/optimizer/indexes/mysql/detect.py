@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from optimizer.indexes.model.catalog import Catalog
-from optimizer.indexes.model.finding import Finding
-from optimizer.indexes.model.usage import UsageLimits, UsageSnapshot
+from optimizer.indexes.model import Catalog, Finding, UsageLimits, UsageSnapshot
 from optimizer.indexes.mysql.missing import MysqlMissingLimits, find_missing
 from optimizer.indexes.mysql.redundant import find_redundant
 from optimizer.indexes.mysql.unused import find_unused

@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Column, Table
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_table
-from optimizer.indexes.model.workload import StatementStat
+from optimizer.indexes.model import Action, Catalog, Column, Finding, Kind, StatementStat, Table, about_table
 from optimizer.indexes.mysql.cover import TableContext
 from optimizer.indexes.mysql.digests import TableQuery, read_query, table_of
 from optimizer.indexes.mysql.identifiers import quoted

@@ -10,10 +10,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Constraint, ForeignKey, Index
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_index, kept_beside
-from optimizer.indexes.model.redundancy import choose_dropped
+from optimizer.indexes.model import (
+    Action,
+    Catalog,
+    Constraint,
+    Finding,
+    ForeignKey,
+    Index,
+    Kind,
+    about_index,
+    choose_dropped,
+    kept_beside,
+)
 from optimizer.indexes.mysql.cover import (
     TableContext,
     have_same_keys,

@@ -4,10 +4,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Constraint, ForeignKey, Index
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_index
-from optimizer.indexes.model.usage import IndexId, IndexUsage, UsageLimits, UsageSnapshot, judge_usage, take_snapshot
+from optimizer.indexes.model import (
+    Action,
+    Catalog,
+    Constraint,
+    Finding,
+    ForeignKey,
+    Index,
+    IndexId,
+    IndexUsage,
+    Kind,
+    UsageLimits,
+    UsageSnapshot,
+    about_index,
+    judge_usage,
+    take_snapshot,
+)
 from optimizer.indexes.mysql.cover import TableContext, serves_foreign_key, why_never_dropped
 from optimizer.indexes.mysql.redundant import gather_tables
 

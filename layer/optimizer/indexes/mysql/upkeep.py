@@ -7,9 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Index, Table
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_index, about_table
+from optimizer.indexes.model import Action, Catalog, Finding, Index, Kind, Table, about_index, about_table
 from optimizer.indexes.mysql.cover import TableContext, serves_foreign_key
 from optimizer.indexes.mysql.redundant import gather_tables
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimizer.core import Risk, data_size
-from optimizer.indexes.model.catalog import Catalog, Constraint, Index, IndexPages
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_index
+from optimizer.indexes.model import Action, Catalog, Constraint, Finding, Index, IndexPages, Kind, about_index
 from optimizer.indexes.postgresql.layout import distinct_is_certain, fresh_pages
 
 _DEFAULT_FILLFACTOR = 90

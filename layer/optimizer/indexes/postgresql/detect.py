@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from optimizer.indexes.model.catalog import Catalog
-from optimizer.indexes.model.finding import Action, Finding
-from optimizer.indexes.model.usage import UsageLimits, UsageSnapshot
+from optimizer.indexes.model import Action, Catalog, Finding, UsageLimits, UsageSnapshot
 from optimizer.indexes.postgresql.bloat import BloatLimits, find_bloated
 from optimizer.indexes.postgresql.foreign_keys import ForeignKeyLimits, find_foreign_keys_without_index
 from optimizer.indexes.postgresql.invalid import find_invalid

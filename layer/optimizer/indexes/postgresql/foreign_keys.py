@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, ForeignKey, Index, KeyPart, Table
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_table
+from optimizer.indexes.model import Action, Catalog, Finding, ForeignKey, Index, KeyPart, Kind, Table, about_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,7 @@ import re
 from dataclasses import replace
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Index
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_index
+from optimizer.indexes.model import Action, Catalog, Finding, Index, Kind, about_index
 from optimizer.indexes.postgresql.cover import why_never_dropped
 
 # REINDEX CONCURRENTLY builds NAME_ccnew and renames the old index to NAME_ccold, with a number if that name exists.

@@ -13,10 +13,7 @@ from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Table
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_table
-from optimizer.indexes.model.workload import StatementStat
+from optimizer.indexes.model import Action, Catalog, Finding, Kind, StatementStat, Table, about_table
 from optimizer.indexes.postgresql.generic_plan import explain_generically, is_planned, run_one
 from optimizer.indexes.postgresql.plans import Wanted, find_wanted, index_names, total_cost
 from optimizer.indexes.postgresql.reader import extension_schema, message, read_only_snapshot

@@ -14,8 +14,7 @@ from pg8000.exceptions import DatabaseError
 
 from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
-from optimizer.indexes.model.catalog import Catalog, CatalogServer, Column, Engine, ForeignKey, Table
-from optimizer.indexes.model.workload import BuildInProgress
+from optimizer.indexes.model import BuildInProgress, Catalog, CatalogServer, Column, Engine, ForeignKey, Table
 from optimizer.indexes.postgresql import index_sql, sql, table_sql
 from optimizer.indexes.postgresql.index_rows import to_index
 from optimizer.indexes.postgresql.workload import to_statement

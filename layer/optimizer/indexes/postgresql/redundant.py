@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Constraint, Index
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_index, kept_beside
-from optimizer.indexes.model.redundancy import choose_dropped
+from optimizer.indexes.model import (
+    Action,
+    Catalog,
+    Constraint,
+    Finding,
+    Index,
+    Kind,
+    about_index,
+    choose_dropped,
+    kept_beside,
+)
 from optimizer.indexes.postgresql.cover import have_same_keys, looks_covered, why_never_dropped, why_not_covered
 
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from optimizer.core import Risk
-from optimizer.indexes.model.catalog import Catalog, Table
-from optimizer.indexes.model.finding import Action, Finding, Kind
-from optimizer.indexes.model.new_finding import about_index, about_table
+from optimizer.indexes.model import Action, Catalog, Finding, Kind, Table, about_index, about_table
 
 _STORED = ("table", "materialized_view")
 
