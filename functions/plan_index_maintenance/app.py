@@ -1,4 +1,4 @@
-"""PlanIndexMaintenance: for one database what its indexes and tables want, or why they are left alone."""
+"""PlanIndexMaintenance: propose changes of indexes and tables of one database, or say why none is needed."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,5 +1,5 @@
-"""Connections on this machine count as encrypted: nobody else can read them, and the shipped resource policies
-refuse connections that are not."""
+"""Connections on this machine count as encrypted: nobody else can read them, and the shipped resource policies deny
+connections that are not."""
 
 import ipaddress
 

@@ -19,7 +19,7 @@ class Unpacked(zipfile.ZipFile):
     """Unpacks beside the emulator's other data, and puts a link where it is told to."""
 
     def extractall(self, path: Any = None, *_: Any) -> None:
-        """As ZipFile's, with an empty folder for `path`."""
+        """Extract all files into `path`, an empty folder."""
         digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
         kept = Path(tempfile.gettempdir()) / "unpacked" / digest
         with _lock:

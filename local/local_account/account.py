@@ -172,7 +172,7 @@ class EndpointSession(boto3.Session):
         self._account = account
 
     def client(self, service_name: str, *arguments: Any, **options: Any) -> Any:
-        """As boto3's, with the account's endpoint of that service."""
+        """Return a boto3 client with the account's endpoint of the service."""
         own = service_name in ("cloudwatch", "application-autoscaling")
         options.setdefault("endpoint_url", self._account.stand_in_url if own else self._account.url)
         return super().client(service_name, *arguments, **options)

@@ -61,18 +61,18 @@ class Memory:
         self._values: dict[str, bytes] = {}
 
     def get(self, name: str) -> bytes | None:
-        """As redis-py."""
+        """Return the value of a key, as redis-py does."""
         return self._values.get(name)
 
     def set(self, name: str, value: bytes | str, ex: int | None = None, nx: bool = False) -> bool:  # noqa: ARG002
-        """As redis-py."""
+        """Set the value of a key, as redis-py does."""
         if nx and name in self._values:
             return False
         self._values[name] = value if isinstance(value, bytes) else value.encode()
         return True
 
     def delete(self, name: str) -> int:
-        """As redis-py."""
+        """Delete a key, as redis-py does."""
         return int(self._values.pop(name, None) is not None)
 
 
@@ -86,7 +86,7 @@ class TraceTime:
         self._until: dict[str, float] = {}
 
     def get(self, name: str) -> Any:
-        """As redis-py."""
+        """Return the value of a key, as redis-py does."""
         until = self._until.get(name)
         if until is not None and self._clock() >= until:
             del self._until[name]
@@ -95,13 +95,13 @@ class TraceTime:
         return self._client.get(name)
 
     def set(self, name: str, value: Any, px: int | None = None, nx: bool = False) -> Any:
-        """As redis-py."""
+        """Set the value of a key, as redis-py does."""
         if px is not None:
             self._until[name] = self._clock() + px / 1000
         return self._client.set(name, value, ex=_REAL_TTL_S, nx=nx)
 
     def delete(self, name: str) -> Any:
-        """As redis-py."""
+        """Delete a key, as redis-py does."""
         self._until.pop(name, None)
         return self._client.delete(name)
 
@@ -140,7 +140,7 @@ class Application:
         self._cache.parameter = TtlParameter(bounds, fetch, clock=self.clock)
 
     def run(self, trace: Sequence[Read]) -> Iterator[Line]:
-        """Carry out the reads; the lines that are logged, as they come."""
+        """Play the reads; yield the log lines."""
         for at, name, key in trace:
             self.clock.now = at
             self._cache.read(name, key, lambda: b"." * _PAYLOAD)

@@ -1,7 +1,7 @@
 """Two caches of a team in the local account: a Valkey, what functions read through it, and what the reading logged.
 
 `shop` has two namespaces whose TTLs can be better and one, `page`, that no TTL brings to the hit ratio that is wanted.
-`search` is tuned rightly by all that was seen; then a crawler comes, and its change has to be taken back.
+`search` is tuned rightly for its past reads; then a crawler comes, and its change must be rolled back.
 """
 
 import json
@@ -123,7 +123,7 @@ class TeamCaches:
 
     @property
     def endpoint(self) -> str:
-        """Of the server."""
+        """Return the URL of the server."""
         return f"redis://{self._server.host}:{self._port}"
 
     @property
@@ -131,7 +131,7 @@ class TeamCaches:
         return int(self._server.port or 0)
 
     def policy(self) -> dict[str, Any]:
-        """What a policy says of these caches. The watch is long enough for what follows a change to be played."""
+        """Return the policy of these caches. The observation is long enough to play the reads after a change."""
         caches = [cache.policy(self.endpoint) for cache in self._caches]
         return {"caches": caches, "observe_hours": HISTORY_S / 3600, "watch_minutes": 150}
 

@@ -121,7 +121,7 @@ class ClosedLoop:
                 self.left_alone.append(NoChange(run_id, change.tuner, change.target, why))
 
     def live_through(self, change: Change, now: datetime) -> None:
-        """As change.asl.json does, with the clock put forward instead of waiting."""
+        """Drive a change as change.asl.json does, but move the clock instead of waiting."""
         self._store.record_change(change, Status.APPROVED, now)
         step, verification, self.clock.now = "apply", 0, now
         for _ in range(_MOST_STEPS):
@@ -167,7 +167,7 @@ class ClosedLoop:
         return lambda: self._routings[twin.name].append(_routing(twin, self.clock.now))
 
     def _observe(self, run_id: str, now: datetime) -> None:
-        """What analyze_traffic would have written."""
+        """Write the documents of analyze_traffic."""
         batch, traffic = [], {}
         for target in self.targets:
             twin = self.twins[target.name]

@@ -1,4 +1,4 @@
-"""What a closed loop came to, judged by the truth that only the simulation knows."""
+"""The result of a closed loop, judged by the truth that only the simulation knows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _MORE_ERRORS = 0.01
 class Result:
     """Bills in USD a month, of the same traffic. `least`: the best sizes and provisioned concurrency that the curves
     and the policy allow. `too_slow`: functions left slower than the policy allows, by how much. `worse`: changes that
-    made things worse; `worse_kept`: those that were not taken back; `false_reverts`: those worth it that were."""
+    made things worse; `worse_kept`: those that were not rolled back; `false_reverts`: those worth it that were."""
 
     functions: int
     before: float
@@ -75,8 +75,8 @@ def judge_loop(loop: ClosedLoop) -> Result:
 
 
 def is_worse(change: Change, target: TargetFunction, policy: Policy) -> bool:
-    """Whether the change, by the truth, fails more calls, is slower than the policy allows (against the size it began
-    with, too) or makes calls dearer. Provisioned concurrency makes no call slower here."""
+    """Return whether the change in truth fails more calls, is slower than the policy allows (also against the first
+    size) or makes calls dearer. Provisioned concurrency makes no call slower here."""
     if change.tuner is not Tuner.MEMORY:
         return False
     before, after = int(change.before["memory_mb"]), int(change.after["memory_mb"])
@@ -111,7 +111,7 @@ def least_bill(target: TargetFunction, policy: Policy) -> float:
 
 
 def saved_by_day(loop: ClosedLoop, target: TargetFunction, days: int) -> list[float]:
-    """What the size and provisioned concurrency that were found would have saved on each day, in USD."""
+    """Return the savings of the final size and provisioned concurrency on each day, in USD."""
     found, begin = state_of(loop, target.name), target.traffic.index(loop.begin)
     saved = []
     for day in range(days):

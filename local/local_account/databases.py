@@ -121,7 +121,7 @@ class TeamDatabase:
         return {name: int(size) for name, size in rows}
 
     def _put_metrics(self, now: datetime) -> None:
-        """As RDS would: a quiet machine with room."""
+        """Put metrics as RDS does, of a quiet machine with free space."""
         cloudwatch = self._account.session.client("cloudwatch")
         times = [now + number * _METRICS_EVERY for number in range(-1, _METRICS_FOR // _METRICS_EVERY)]
         for metric, (value, unit) in _METRICS.items():

@@ -27,7 +27,7 @@ class SamFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the stack's outputs name."""
+    """Resources named in the outputs of the stack."""
 
     table: str
     bucket: str

@@ -19,7 +19,7 @@ _TIMEOUT_S = 30
 
 
 class Worse(StrEnum):
-    """What goes wrong, on purpose, when the memory of a function is changed."""
+    """The harm that a memory change of a function does, on purpose."""
 
     NOTHING = "nothing"
     SLOWER = "slower"

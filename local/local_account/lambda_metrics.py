@@ -23,7 +23,7 @@ class InvalidRequest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the dimensions of a metric select: a target, all of it or one resource (NAME:ALIAS), or one version."""
+    """The selection of a metric's dimensions: a whole function, one resource of it (NAME:ALIAS), or one version."""
 
     target: TargetFunction
     resource: str = ""

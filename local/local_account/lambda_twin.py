@@ -53,7 +53,7 @@ class Twin:
         self.latest_revision = "l0"
 
     def client(self, service: str) -> "TwinClient":
-        """What stands for a boto3 client of this function alone."""
+        """Return a stand-in for a boto3 client of this function alone."""
         return TwinClient({self.name: self}, service)
 
     def called(self, name: str) -> None:
@@ -305,7 +305,7 @@ def _nothing(*_: int) -> None:
 
 
 def error(code: str, operation: str) -> ClientError:
-    """What boto3 raises."""
+    """Return the error that boto3 raises."""
     return ClientError({"Error": {"Code": code, "Message": code}}, operation)
 
 

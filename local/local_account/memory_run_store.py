@@ -37,7 +37,7 @@ class MemoryRunStore:
                 yield stored
 
     def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
-        """Whether the change is in status `to` afterwards."""
+        """Move a change; return whether it is in status `to` afterwards."""
         stored = self.change(change_id)
         if stored.status in frm:
             times = {to.value: now, **stored.times}
@@ -65,5 +65,5 @@ class MemoryRunStore:
         return dict(self._taken_back.get((target, tuner), {}))
 
     def cool_downs(self, targets: Iterable[str], tuner: Tuner) -> dict[str, datetime]:
-        """Until when each of the targets is left alone."""
+        """Return until when each of the targets is in its cool-down."""
         return {target: self._cooling[target, tuner] for target in targets if (target, tuner) in self._cooling}

@@ -37,7 +37,7 @@ NO_POINTS = Points(np.zeros(0, np.int64), np.zeros(0))
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What CloudWatch stores of one minute of one version: `count` samples with `total`, `least` and `most`;
+    """A minute of one version as CloudWatch stores it: `count` samples with `total`, `least` and `most`;
     `shape` is that of the log-logistic distribution around the mean, None where there is one value a minute."""
 
     minutes: npt.NDArray[np.int64]

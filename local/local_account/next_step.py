@@ -1,4 +1,4 @@
-"""What follows in a change's life, for what drives it without the state machine."""
+"""The next step in a change's life, for drivers without the state machine."""
 
 # By the step and its answer, as change.asl.json has it; nothing follows on the answers that are not here.
 NEXT_STEP = {

@@ -35,7 +35,7 @@ class MemoryDocuments(Documents):
         self._content: dict[str, bytes] = {}
 
     def read_bytes(self, key: str) -> bytes:
-        """What lies under the key; NoSuchDocument if nothing does."""
+        """Return the content of a key; raises NoSuchDocument if there is none."""
         try:
             return self._content[key]
         except KeyError:

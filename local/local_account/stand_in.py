@@ -53,7 +53,7 @@ _EMULATOR_ENDS_WITHIN_S = 3.0
 
 
 class Throttled(CloudWatchException):
-    """What CloudWatch answers when it is asked too often."""
+    """CloudWatch throttles a request."""
 
     code = "Throttling"
     message = "Rate exceeded"
@@ -218,7 +218,7 @@ def application(throttle: Throttle) -> Callable[[dict[str, Any], _StartResponse]
 
 
 def _call(environ: dict[str, Any]) -> dict[str, str]:
-    """Who calls what; `operation` is empty where the request does not say it outside its body."""
+    """Return caller, service and operation; `operation` is empty if only the body of the request has it."""
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     access_key, service = signed.groups() if signed else ("", "")
     operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or environ["PATH_INFO"].rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Traffic made up from seasons and chance, for when no recorded traces are given. It claims to be nothing else."""
+"""Synthetic traffic from seasons and chance, for use without recorded traces."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

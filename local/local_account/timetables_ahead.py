@@ -1,5 +1,5 @@
-"""What schedules of timetables will set in the days ahead: the watch of a change looks at time that is still to come,
-and the metrics of then must show the environments that will be there then."""
+"""Environments that schedules of timetables will set in the days ahead: the observation of a change reads metrics of a
+time that is still to come, and these must show the environments of that time."""
 
 import json
 import re

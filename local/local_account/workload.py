@@ -28,7 +28,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Who serves the calls from a minute on: at most two versions, the alias' own first. `provisioned` environments
+    """The versions that serve the calls from a minute on: at most two, the alias' own first. `provisioned` environments
     are kept ready."""
 
     since: datetime

@@ -38,7 +38,7 @@ class Engine:
     environment: dict[str, str]
 
     def podman(self, *arguments: str, within_s: float = 300) -> str:
-        """What a podman command says; CannotRun with its last line if it fails."""
+        """Return the output of a podman command; raises CannotRun with its last line if it fails."""
         command = [*_podman(self.folder), *arguments]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=within_s

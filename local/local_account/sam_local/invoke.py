@@ -20,8 +20,8 @@ class NotReached(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a function answered. `kind`: its outcome, the status of a page, or the class of its error; `line`: what a
-    person should know of it."""
+    """The answer of a function. `kind`: its outcome, the status of a page, or the class of its error; `line`: the
+    message for people."""
 
     kind: str
     line: str
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def in_one_line(self) -> bool:
-        """Whether what a person should know is there, and is one line."""
+        """Return whether there is a message for people, of one line."""
         return bool(self.line.strip()) and "\n" not in self.line.strip()
 
 

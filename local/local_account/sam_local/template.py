@@ -62,7 +62,7 @@ def variables(lambda_: "LambdaClient", stack: str, by_name: Mapping[str, str]) -
 
 
 def write(path: Path, document: object) -> Path:
-    """As JSON; the path again."""
+    """Write the document as JSON; return the path."""
     path.write_text(json.dumps(document, indent=2))
     return path
 

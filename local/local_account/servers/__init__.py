@@ -51,7 +51,7 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Of the server's first process."""
+        """Return the id of the server's first process."""
         return self._process.pid
 
     def wait_until(self, ready: Callable[[], bool], within_s: float = 60.0) -> None:
@@ -77,7 +77,7 @@ class ServerProcess:
 
 
 def unprivileged_user() -> str | None:
-    """Who a server runs as when this process is root, which servers refuse; None: as this process."""
+    """Return the user of a server if this process is root, which servers refuse; None: the user of this process."""
     return "nobody" if os.geteuid() == 0 else None
 
 

@@ -1,4 +1,4 @@
-"""What servers of MySQL and MariaDB have in common: a running one, its databases and its users."""
+"""The common part of MySQL and MariaDB servers: a running one, its databases and its users."""
 
 import contextlib
 import os
@@ -98,7 +98,7 @@ class MysqlServer:
                 cursor.execute(f"DROP DATABASE IF EXISTS {quoted(name)}")
 
     def dsn(self, database: str, user: str = USER) -> str:
-        """As a URL."""
+        """Return the URL of a database."""
         return f"mysql://{user}:{PASSWORD}@{HOST}:{self.port}/{quote(database, safe='')}"
 
     def restart(self, *, crash: bool = False) -> None:

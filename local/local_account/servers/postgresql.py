@@ -98,7 +98,7 @@ class PostgresServer:
                 connection.run(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
 
     def dsn(self, database: str = "postgres", user: str = SUPERUSER) -> str:
-        """As a URL."""
+        """Return the URL of a database."""
         return f"postgresql://{user}:{PASSWORD}@{HOST}:{self.port}/{database.replace(' ', '%20')}"
 
     def restart(self, *, crash: bool = False) -> None:
@@ -157,7 +157,7 @@ def _debian() -> Path | None:
 
 
 def has_hypopg() -> bool:
-    """Whether Debian's server can load HypoPG."""
+    """Return whether Debian's server can load HypoPG."""
     return Path("/usr/share/postgresql/15/extension/hypopg.control").exists()
 
 

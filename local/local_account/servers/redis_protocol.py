@@ -1,4 +1,4 @@
-"""What Redis and Valkey have in common: a server of its own, replicas, clusters, TLS and passwords."""
+"""The common part of Redis and Valkey: a server, replicas, clusters, TLS and passwords."""
 
 import contextlib
 import os
@@ -66,7 +66,7 @@ class CacheServer:
 
     @property
     def pid(self) -> int:
-        """Of the server's process."""
+        """Return the id of the server's process."""
         return self._process.pid
 
     def client(self, **options: Any) -> "redis.Redis":
