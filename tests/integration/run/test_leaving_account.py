@@ -126,7 +126,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         yield Account(store, Machines(store))
 
 
-def test_what_is_on_trial_or_stuck_half_way_is_taken_back_and_what_is_over_stays(account: Account) -> None:
+def test_leaving_rolls_back_open_changes_and_keeps_ended_ones(account: Account) -> None:
+    """Open changes are under observation or stuck half-way."""
     watched = account.change("a", Tuner.MEMORY, Status.WATCHING, "RUNNING")
     stuck = account.change("b", Tuner.WARMUPS, Status.APPLYING, "FAILED")
     account.change("c", Tuner.MEMORY, Status.KEPT, "SUCCEEDED")
@@ -136,7 +137,7 @@ def test_what_is_on_trial_or_stuck_half_way_is_taken_back_and_what_is_over_stays
     assert account.machines.executions[CHANGE, watched] == "ABORTED"
 
 
-def test_provisioned_concurrency_that_was_kept_is_taken_back_the_newest_first(account: Account) -> None:
+def test_kept_concurrency_is_rolled_back_newest_first(account: Account) -> None:
     kept = [account.change("a", Tuner.PROVISIONED_CONCURRENCY, Status.KEPT, run=run) for run in (1, 2, 3)]
     assert account.leave().taken_back == list(reversed(kept))
     assert account.machines.started == list(reversed(kept))
@@ -154,7 +155,7 @@ def test_runs_end_and_none_begins(account: Account) -> None:
     assert account.store.take_lock("run-2", later, timedelta(hours=8)) == "run-2"
 
 
-def test_an_execution_that_ends_before_it_is_stopped_is_stopped_enough(account: Account) -> None:
+def test_an_execution_that_ends_by_itself_needs_no_stop(account: Account) -> None:
     account.machines.executions |= {(OPTIMIZE, "run-1"): "RUNNING", (OPTIMIZE, "run-2"): "RUNNING"}
     account.machines.cannot_stop = {"run-1": "SUCCEEDED"}
     account.leave()
@@ -165,7 +166,7 @@ def test_an_execution_that_ends_before_it_is_stopped_is_stopped_enough(account: 
         account.leave()
 
 
-def test_what_cannot_be_taken_back_is_named_and_goes_on(account: Account) -> None:
+def test_a_change_that_cannot_be_rolled_back_is_named(account: Account) -> None:
     stays, slow = (account.change(name, Tuner.INDEXES, Status.WATCHING, "RUNNING") for name in ("a", "b"))
     account.machines.ends_as = {stays: "FAILED", slow: "RUNNING"}
     left = account.leave()
@@ -241,14 +242,14 @@ def test_cloudformation_is_told_until_it_has_heard(
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
-def test_making_the_stack_and_changing_it_touches_nothing(cloudformation: tuple[str, list[Any]], kind: str) -> None:
+def test_creating_and_updating_the_stack_changes_nothing(cloudformation: tuple[str, list[Any]], kind: str) -> None:
     url, told = cloudformation
     answer = load_handler("leave_account").handler(request(url, kind), None)
     assert answer == {"outcome": "left", "taken_back": [], "remaining": {}}
     assert told[-1][1]["Status"] == "SUCCESS"
 
 
-def test_cloudformation_is_told_even_of_what_should_not_happen(
+def test_cloudformation_is_told_about_unexpected_errors(
     cloudformation: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url, told = cloudformation

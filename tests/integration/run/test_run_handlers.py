@@ -90,7 +90,7 @@ def memory(name: str = "orders", after: int = 768) -> Change:
     )
 
 
-def test_a_run_starts_with_a_manifest_of_batches_and_its_own_copy_of_the_policy(account: Account) -> None:
+def test_a_run_starts_with_its_batches_and_its_own_policy(account: Account) -> None:
     account.policy({"version": 1, "time_zone": "Europe/Berlin", "run": {"approval_hours": 2}})
     for number in range(51):
         account.function(f"f{number:03d}")
@@ -133,7 +133,8 @@ def test_without_a_stored_policy_a_run_only_recommends(account: Account) -> None
     assert account.documents.read(f"runs/{RUN}/manifest.json") == []
 
 
-def test_a_policy_with_five_errors_is_answered_with_all_five_and_nothing_is_left_behind(account: Account) -> None:
+def test_a_policy_with_five_errors_reports_all_five(account: Account) -> None:
+    """The start leaves nothing behind."""
     account.policy({"version": 1, "mode": "x", "memory": {"floor_mb": 1, "goal": 2, "headroom": 0}, "rum": {}})
     answer = account.call("start_run")
     assert answer["outcome"] == "policy_invalid"
@@ -143,19 +144,20 @@ def test_a_policy_with_five_errors_is_answered_with_all_five_and_nothing_is_left
     assert account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})["outcome"] == "policy_invalid"
 
 
-def test_a_policy_that_is_no_json_is_answered_with_line_and_column(account: Account) -> None:
+def test_a_policy_that_is_not_json_reports_line_and_column(account: Account) -> None:
     account.policy(b'{"version": 1\n "mode": "auto"}')
     assert "Not JSON: line 2, column 2: Expecting ',' delimiter." in account.call("start_run")["message"]
 
 
-def test_a_second_run_while_one_is_going_does_nothing(account: Account) -> None:
+def test_a_second_run_does_nothing_while_one_is_active(account: Account) -> None:
     account.call("start_run")
     answer = account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})
     assert answer == {"outcome": "busy", "message": f"Run {RUN} is still active; this run does nothing."}
     assert account.documents.keys("runs/run-2/") == []
 
 
-def test_a_start_done_again_gives_the_same_answer_with_the_policy_of_the_first_time(account: Account) -> None:
+def test_a_repeated_start_uses_the_policy_of_the_first_one(account: Account) -> None:
+    """It returns the same answer."""
     account.policy({"version": 1, "mode": "approve"})
     account.function("orders")
     first = account.call("start_run")
@@ -164,7 +166,7 @@ def test_a_start_done_again_gives_the_same_answer_with_the_policy_of_the_first_t
     assert account.documents.read(f"runs/{RUN}/policy.json")["mode"] == "approve"
 
 
-def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account: Account) -> None:
+def test_functions_are_chosen_by_request_patterns_and_tags(account: Account) -> None:
     account.policy({"version": 1, "functions": {"include": ["shop-*"], "exclude": ["*-old"]}})
     account.function(
         "shop-a",
@@ -203,9 +205,7 @@ def test_functions_are_chosen_by_request_pattern_exclusion_and_own_tags(account:
         (None, "it must be an object {...}, not null"),
     ],
 )
-def test_a_request_that_cannot_be_used_is_answered_with_its_field_and_takes_no_lock(
-    account: Account, request_: Any, message: str
-) -> None:
+def test_an_unusable_request_names_its_field_and_takes_no_lock(account: Account, request_: Any, message: str) -> None:
     answer = account.call("start_run", {**sample_event("start_run"), "request": request_})
     assert answer["outcome"] == "request_invalid"
     assert answer["message"].startswith(f"The input of the execution cannot be used: {message}")
@@ -225,9 +225,10 @@ LIGHT = {"tuners": ["warmups"], "only_automatic": True, "reason": "schedule of w
         ({"warmups": {"mode": "auto"}}, "started"),
     ],
 )
-def test_a_run_every_few_hours_starts_only_where_nobody_has_to_be_asked(
+def test_an_automatic_run_starts_only_if_nobody_must_approve(
     account: Account, policy: dict[str, Any], outcome: str
 ) -> None:
+    """Such runs start every few hours."""
     account.policy({"version": 1, **policy})
     account.function("orders")
     answer = account.call("start_run", {**sample_event("start_run"), "request": LIGHT})
@@ -239,7 +240,7 @@ def test_a_run_every_few_hours_starts_only_where_nobody_has_to_be_asked(
         assert account.documents.read(f"runs/{RUN}/batches/0000.json")["tuners"] == ["warmups"]
 
 
-def test_a_planner_of_other_tuners_reads_and_proposes_nothing(account: Account) -> None:
+def test_a_planner_of_other_tuners_proposes_nothing(account: Account) -> None:
     account.policy({"version": 1, "mode": "auto"})
     account.function("orders")
     account.call("start_run", {**sample_event("start_run"), "request": LIGHT})
@@ -262,7 +263,7 @@ def started(account: Account, policy: dict[str, Any], functions: int = 8) -> Non
     account.call("start_run")
 
 
-def test_every_change_is_recorded_with_its_verdict_before_the_answer(account: Account) -> None:
+def test_every_change_is_recorded_before_the_answer(account: Account) -> None:
     started(account, {"mode": "auto", "memory": {"mode": "approve"}})
     good, bad = memory("f0"), memory("f1", after=256)
     account.propose(good, bad)
@@ -288,7 +289,7 @@ def test_a_plan_is_decided_once(account: Account) -> None:
     assert len(list(account.store.changes_of(RUN))) == 1
 
 
-def test_changes_that_a_dead_try_left_unrecorded_are_recorded_by_the_next(account: Account) -> None:
+def test_the_next_attempt_records_what_a_dead_one_did_not(account: Account) -> None:
     started(account, {"mode": "auto"})
     account.propose(memory("f0"))
     first = account.call("check_guardrails")
@@ -298,14 +299,14 @@ def test_changes_that_a_dead_try_left_unrecorded_are_recorded_by_the_next(accoun
     assert account.store.change(memory("f0").id).status is Status.APPROVED
 
 
-def test_the_default_policy_recommends_and_lets_nothing_act(account: Account) -> None:
+def test_the_default_policy_only_recommends(account: Account) -> None:
     started(account, {})
     account.propose(memory("f0"))
     answer = account.call("check_guardrails")
     assert (answer["automatic"], answer["ask"], answer["recommended"]) == ([], [], 1)
 
 
-def test_a_tuner_that_was_not_asked_for_does_nothing(account: Account) -> None:
+def test_a_tuner_that_is_not_requested_does_nothing(account: Account) -> None:
     account.policy({"version": 1, "mode": "auto", "run": {"max_changes_share": 1}})
     account.function("f0")
     account.call("start_run", {**sample_event("start_run"), "request": {"tuners": ["warmups"]}})
@@ -331,7 +332,7 @@ def test_a_run_without_proposals_is_checked_and_reported(account: Account) -> No
     assert message["Subject"] == "Optimizer: nothing to change (1 function checked)"
 
 
-def test_a_run_is_reported_once_in_words_with_numbers_from_its_report(account: Account) -> None:
+def test_a_run_is_reported_once_with_numbers_of_its_report(account: Account) -> None:
     account.policy({"version": 1})
     account.function("f0")
     account.call("start_run", {**sample_event("start_run"), "request": {"functions": ["f0", "gone"]}})
@@ -383,7 +384,7 @@ def test_the_outcome_of_a_change_is_published_once(account: Account) -> None:
     assert message["MessageAttributes"]["severity"]["Value"] == "warning"
 
 
-def test_a_message_whose_sending_was_not_recorded_is_sent_again(account: Account) -> None:
+def test_a_message_without_a_record_of_its_sending_is_resent(account: Account) -> None:
     change = memory()
     account.store.record_change(change, Status.KEPT, datetime.now(UTC))
     account.store.start_publication(f"CHANGE#{change.id}", datetime.now(UTC))
@@ -391,7 +392,7 @@ def test_a_message_whose_sending_was_not_recorded_is_sent_again(account: Account
     assert len(account.messages()) == 1
 
 
-def test_a_review_is_a_report_over_the_quarter_and_takes_no_lock(account: Account) -> None:
+def test_a_review_reports_on_the_quarter_and_takes_no_lock(account: Account) -> None:
     now = datetime.now(UTC)
     for week in range(1, 9):
         name, at = f"week-{week}", now - timedelta(weeks=week)

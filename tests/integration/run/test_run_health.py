@@ -31,7 +31,7 @@ def run(store: RunStore, name: str, hours_ago: float, status: str = "") -> None:
         store.finish_run(name, status, NOW - timedelta(hours=hours_ago - 0.1))
 
 
-def test_before_the_first_run_there_is_nothing_to_be_late(store: RunStore) -> None:
+def test_without_runs_every_age_is_zero(store: RunStore) -> None:
     assert run_health(store, NOW) == {"GoodRunAgeHours": 0.0, "RunHeldHours": 0.0, "ApprovalWaitsHours": 0.0}
 
 
@@ -41,13 +41,13 @@ def test_the_age_is_that_of_the_last_run_that_succeeded(store: RunStore) -> None
     assert run_health(store, NOW)["GoodRunAgeHours"] == 30.0
 
 
-def test_where_none_ever_succeeded_the_age_is_that_of_the_first_one(store: RunStore) -> None:
+def test_without_a_success_the_age_is_that_of_the_first_run(store: RunStore) -> None:
     run(store, "saturday", 54, "failed")
     run(store, "sunday", 30, "failed")
     assert run_health(store, NOW)["GoodRunAgeHours"] == 54.0
 
 
-def test_a_run_that_holds_the_lock_is_held_since_it_started(store: RunStore) -> None:
+def test_an_active_run_is_held_since_its_start(store: RunStore) -> None:
     run(store, "monday", 7)
     store.take_lock("monday", NOW - timedelta(hours=7), timedelta(hours=8))
     assert run_health(store, NOW)["RunHeldHours"] == 7.0

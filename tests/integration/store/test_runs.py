@@ -115,7 +115,7 @@ def test_a_run_that_lost_its_lock_cannot_release_it(store: RunStore) -> None:
     assert store.lock_holder(NOW + LEASE) is None
 
 
-def test_of_two_takers_at_once_one_wins_and_both_agree(dynamodb: Any) -> None:
+def test_one_of_two_runs_gets_the_lock_and_both_know_which(dynamodb: Any) -> None:
     start = threading.Barrier(8)
     client: Any = SerialClient(dynamodb)
     holders: list[str] = []
@@ -140,7 +140,7 @@ def test_a_run_is_recorded_once_and_gathers_facts(store: RunStore) -> None:
     assert run == {"run_id": "run-1", "status": "running", "started_at": NOW, "targets": 3, "batches": ["0000"]}
 
 
-def test_a_finished_run_keeps_its_end_when_it_is_finished_again(store: RunStore) -> None:
+def test_a_run_that_is_finished_twice_keeps_its_first_end(store: RunStore) -> None:
     store.record_run("run-1", NOW)
     store.finish_run("run-1", "succeeded", NOW + timedelta(minutes=5), kept=1)
     store.finish_run("run-1", "succeeded", NOW + timedelta(minutes=9), kept=1)
@@ -198,7 +198,7 @@ def test_a_record_is_never_replaced_by_other_content(store: RunStore) -> None:
         store.record_change(change(after={"memory_mb": 1024}), Status.AWAITING_APPROVAL, NOW)
 
 
-def test_a_death_after_recording_a_change_is_healed_by_doing_it_again(dynamodb: Any, store: RunStore) -> None:
+def test_recording_a_change_may_be_repeated_after_a_death(dynamodb: Any, store: RunStore) -> None:
     wanted = change()
     with pytest.raises(ConnectionError):
         RunStore(CrashingClient(dynamodb, "transact_write_items"), "optimizer").record_change(
@@ -209,7 +209,7 @@ def test_a_death_after_recording_a_change_is_healed_by_doing_it_again(dynamodb: 
     assert [event["at"] for event in store.history(wanted.id)] == [NOW]
 
 
-def test_many_changes_are_recorded_together_and_again_where_some_are_already(store: RunStore) -> None:
+def test_many_changes_are_recorded_even_if_some_already_are(store: RunStore) -> None:
     wanted = [Judged(change(target=f"{ARN}-{n}"), Status.APPROVED, "automatic", "mode", "Allowed.") for n in range(70)]
     store.record_changes(wanted[:1], NOW)
     store.move(wanted[0].change.id, Status.APPLYING, NOW, frm={Status.APPROVED})
@@ -222,7 +222,7 @@ def test_many_changes_are_recorded_together_and_again_where_some_are_already(sto
     assert [event["at"] for event in store.history(wanted[69].change.id)] == [NOW]
 
 
-def test_among_many_one_with_other_content_is_found(store: RunStore) -> None:
+def test_different_content_is_found_among_many_changes(store: RunStore) -> None:
     wanted = [Judged(change(target=f"{ARN}-{n}"), Status.RECOMMENDED) for n in range(3)]
     store.record_changes(wanted, NOW)
     other = Judged(change(target=f"{ARN}-1", after={"memory_mb": 1024}), Status.RECOMMENDED)
@@ -253,7 +253,7 @@ def test_a_move_happens_only_from_the_named_statuses(store: RunStore) -> None:
     assert [event["message"] for event in store.history(wanted.id)] == ["", "Anna said yes."]
 
 
-def test_a_death_after_a_move_is_healed_by_doing_it_again(dynamodb: Any, store: RunStore) -> None:
+def test_a_move_may_be_repeated_after_a_death(dynamodb: Any, store: RunStore) -> None:
     wanted = change()
     store.record_change(wanted, Status.APPROVED, NOW)
     with pytest.raises(ConnectionError):
@@ -294,7 +294,7 @@ def test_progress_is_replaced_and_leaves_the_status_alone(store: RunStore) -> No
     assert (stored.progress, stored.status) == ({"version": "8", "weight": 0.1}, Status.APPLYING)
 
 
-def test_a_cool_down_is_found_by_target_and_tuner_and_never_shortened(store: RunStore) -> None:
+def test_a_cool_down_is_never_shortened(store: RunStore) -> None:
     until = NOW + timedelta(days=7)
     store.cool_down(ARN, Tuner.MEMORY, until, "memory-1")
     store.cool_down(ARN, Tuner.MEMORY, NOW + timedelta(days=1), "memory-2")
@@ -323,7 +323,7 @@ def test_a_question_is_recorded_once(store: RunStore) -> None:
     assert store.approval("run-1") == question()
 
 
-def test_of_two_who_change_a_question_at_once_only_the_first_does(store: RunStore) -> None:
+def test_of_two_writers_of_an_approval_only_the_first_succeeds(store: RunStore) -> None:
     store.put_approval(question())
     asked = store.approval("run-1")
     assert asked is not None
@@ -344,9 +344,10 @@ def test_times_without_a_zone_are_refused(store: RunStore) -> None:
         store.take_lock("run-1", NOW.replace(tzinfo=None), LEASE)
 
 
-def test_a_value_that_did_worse_is_remembered_for_its_target_and_tuner_and_forgotten_in_the_end(
+def test_a_worse_value_is_remembered_and_forgotten_in_time(
     store: RunStore,
 ) -> None:
+    """It is remembered for its target and tuner alone."""
     store.remember_taken_back("arn:a", Tuner.MEMORY, "512", NOW, "slower")
     store.remember_taken_back("arn:a", Tuner.MEMORY, "512", NOW, "slower")
     assert store.taken_back("arn:a", Tuner.MEMORY, NOW) == {"512": "slower"}

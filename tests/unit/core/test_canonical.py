@@ -54,7 +54,7 @@ def test_what_is_read_back_is_spelled_as_before(document: Any) -> None:
     assert canonical_json.plain(document) == document
 
 
-def test_data_classes_enumerations_times_and_sets_have_one_spelling() -> None:
+def test_classes_enumerations_times_and_sets_have_one_spelling() -> None:
     # Keys that are numbers are sorted as the texts that they are when the document is read back.
     spelled = (
         '{"at":"2026-01-02T00:00:00+00:00","inner":{"sizes":{"1024":1.0,"128":2.5}},'
@@ -74,6 +74,6 @@ def test_what_json_cannot_hold_is_refused(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_number_that_json_does_not_know_is_refused(number: float) -> None:
+def test_a_number_that_json_does_not_know_is_an_error(number: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json.plain({"n": number})

@@ -15,7 +15,7 @@ def test_a_figure_has_three_digits_or_more_and_no_exponent(value: float, text: s
 
 
 @given(st.floats(-1e15, 1e15))
-def test_a_figure_never_has_an_exponent_and_is_near_the_value(value: float) -> None:
+def test_a_figure_is_close_to_its_value_without_an_exponent(value: float) -> None:
     text = figure(value)
     assert "e" not in text
     assert float(text.replace(",", "")) == pytest.approx(value, rel=0.006, abs=1e-6)

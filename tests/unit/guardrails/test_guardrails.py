@@ -87,7 +87,7 @@ def verdict_of(change: Change, policy: Policy = AUTO, account: Account = ACCOUNT
 @pytest.mark.parametrize(
     ("mode", "decision"), [(Mode.AUTO, "automatic"), (Mode.APPROVE, "ask"), (Mode.RECOMMEND, "recommended")]
 )
-def test_a_change_within_every_guardrail_goes_by_the_mode(change: Change, mode: Mode, decision: str) -> None:
+def test_a_change_that_passes_is_decided_by_the_mode(change: Change, mode: Mode, decision: str) -> None:
     assert verdict_of(change, replace(AUTO, mode=mode)) == (decision, "mode")
 
 
@@ -100,9 +100,7 @@ def test_a_change_within_every_guardrail_goes_by_the_mode(change: Change, mode: 
         (Mode.APPROVE, Mode.RECOMMEND, "recommended"),
     ],
 )
-def test_a_memory_size_without_a_canary_needs_the_stricter_of_two_modes(
-    mode: Mode, latest_mode: Mode, decision: str
-) -> None:
+def test_a_memory_size_without_a_canary_has_the_stricter_mode(mode: Mode, latest_mode: Mode, decision: str) -> None:
     policy = replace(AUTO, mode=mode, memory=replace(AUTO.memory, latest_mode=latest_mode))
     assert verdict_of(memory(alias="$LATEST"), policy)[0] == decision
 
@@ -139,7 +137,7 @@ def test_each_memory_rule_refuses_what_it_is_for(change: Change, limits: dict[st
     assert verdict_of(change, replace(AUTO, memory=Memory(**limits))) == ("refused", rule)
 
 
-def test_a_function_short_of_memory_may_get_more_although_it_costs_more() -> None:
+def test_a_function_short_of_memory_may_get_more_at_a_price() -> None:
     assert verdict_of(memory(before=512, after=768, max_memory_used_mb=500, price_ratio=1.3)) == ("automatic", "mode")
 
 
@@ -157,18 +155,16 @@ def test_a_function_short_of_memory_may_get_more_although_it_costs_more() -> Non
         (replace(pc(), after={"environments": 2, "min": 1, "max": 9}), {}, "provisioned_concurrency.per_function"),
     ],
 )
-def test_each_provisioned_concurrency_rule_refuses_what_it_is_for(
-    change: Change, limits: dict[str, Any], rule: str
-) -> None:
+def test_each_provisioned_concurrency_rule_blocks_its_case(change: Change, limits: dict[str, Any], rule: str) -> None:
     policy = replace(AUTO, provisioned_concurrency=ProvisionedConcurrency(**limits))
     assert verdict_of(change, policy) == ("refused", rule)
 
 
-def test_provisioned_concurrency_is_refused_where_the_account_could_not_be_read() -> None:
+def test_provisioned_concurrency_needs_a_readable_account() -> None:
     assert verdict_of(pc(), account=Account(targets=100)) == ("refused", "provisioned_concurrency.account")
 
 
-def test_giving_provisioned_concurrency_back_is_always_allowed() -> None:
+def test_reducing_provisioned_concurrency_is_always_allowed() -> None:
     none = ProvisionedConcurrency(max_per_function=0, max_total=0, max_usd_day=0, max_usd_month=0)
     assert verdict_of(pc(before=4, after=1, utilisation=0.1), replace(AUTO, provisioned_concurrency=none)) == (
         "automatic",
@@ -195,7 +191,7 @@ def test_taking_warm_ups_away_is_always_allowed() -> None:
     assert verdict_of(change, replace(AUTO, warmups=none)) == ("automatic", "mode")
 
 
-def test_a_target_is_left_alone_until_its_cool_down_ends() -> None:
+def test_a_target_is_not_changed_before_its_cool_down_ends() -> None:
     change = memory()
     until = {(change.target, Tuner.MEMORY): NOW + timedelta(seconds=1)}
     assert verdict_of(change, account=replace(ACCOUNT, cool_downs=until)) == ("refused", "memory.cool_down")
@@ -243,21 +239,21 @@ def test_changes_start_in_windows_only(zone: str, now: str, windows: list[Window
         ("2027-01-02T23:00+00:00", False),
     ],
 )
-def test_a_freeze_holds_from_its_first_to_its_last_local_day(now: str, frozen: bool) -> None:
+def test_a_freeze_covers_its_first_and_last_local_day(now: str, frozen: bool) -> None:
     freeze = Freeze(date(2026, 12, 20), date(2027, 1, 2), "year end")
     policy = replace(AUTO, time_zone="Europe/Berlin", run=replace(AUTO.run, freezes=(freeze,)))
     (verdict,) = guardrails.check([memory()], policy, ACCOUNT, datetime.fromisoformat(now))
     assert (verdict.rule == "run.freeze") is frozen
 
 
-def test_what_is_only_recommended_is_shown_in_a_freeze_and_uses_up_nothing() -> None:
+def test_a_recommendation_ignores_freezes_and_uses_no_budget() -> None:
     run = RunLimits(max_changes=1, max_changes_share=1, freezes=(Freeze(NOW.date(), NOW.date()),))
     policy = Policy(run=run)
     verdicts = guardrails.check([memory("a"), memory("b")], policy, ACCOUNT, NOW)
     assert [verdict.verdict for verdict in verdicts] == [Decision.RECOMMENDED] * 2
 
 
-def test_the_best_changes_come_first_when_the_number_is_limited() -> None:
+def test_the_best_changes_come_first_if_the_number_is_limited() -> None:
     saves_little = replace(memory("little"), effect=usd(-1))
     saves_much = replace(memory("much"), effect=usd(-9))
     policy = replace(AUTO, run=replace(AUTO.run, max_changes=1))
@@ -307,14 +303,15 @@ def test_a_change_beyond_the_limit_is_told_what_comes_first() -> None:
 
 
 @pytest.mark.parametrize(("targets", "allowed"), [(3, 0), (4, 1), (7, 1), (8, 2), (0, 0)])
-def test_no_more_than_the_share_of_the_targets_is_changed(targets: int, allowed: int) -> None:
+def test_a_run_changes_at_most_its_share_of_functions(targets: int, allowed: int) -> None:
     policy = replace(AUTO, run=replace(AUTO.run, max_changes_share=0.25))
     proposals = [memory(f"f{n}") for n in range(5)]
     verdicts = guardrails.check(proposals, policy, replace(ACCOUNT, targets=targets), NOW)
     assert sum(verdict.verdict is Decision.AUTOMATIC for verdict in verdicts) == allowed
 
 
-def test_a_function_gets_one_change_of_its_configuration_in_a_run_and_warm_ups_beside_it() -> None:
+def test_a_function_gets_one_configuration_change_in_a_run() -> None:
+    """Warm-ups may change beside it."""
     verdicts = guardrails.check([memory(), pc(), warmups()], AUTO, ACCOUNT, NOW)
     assert [verdict.rule for verdict in verdicts] == ["mode", "run.one_configuration_change", "mode"]
 
@@ -325,7 +322,7 @@ def test_totals_count_what_other_functions_hold() -> None:
     assert verdict_of(pc(), policy, account) == ("refused", "provisioned_concurrency.total")
 
 
-def test_nothing_is_added_to_a_total_that_is_not_known() -> None:
+def test_nothing_is_added_to_an_unknown_total() -> None:
     unknown = pc("other", before=4, after=1, usd_month_before=...)
     verdicts = guardrails.check([pc(), unknown], AUTO, ACCOUNT, NOW)
     assert [verdict.rule for verdict in verdicts] == ["evidence", "evidence"]
@@ -333,19 +330,19 @@ def test_nothing_is_added_to_a_total_that_is_not_known() -> None:
     assert verdict_of(pc(), AUTO, account) == ("refused", "evidence")
 
 
-def test_what_is_given_back_is_not_spent_again_in_the_same_run() -> None:
+def test_a_reduction_is_not_spent_again_in_the_same_run() -> None:
     policy = replace(AUTO, provisioned_concurrency=ProvisionedConcurrency(max_total=4))
     verdicts = guardrails.check([pc("a", before=4, after=1), pc("b", after=2)], policy, ACCOUNT, NOW)
     assert [verdict.rule for verdict in verdicts] == ["mode", "provisioned_concurrency.total"]
 
 
-def test_the_account_keeps_its_free_concurrency_over_all_changes_together() -> None:
+def test_all_changes_together_leave_the_free_concurrency() -> None:
     account = replace(ACCOUNT, unreserved_concurrency=105)
     verdicts = guardrails.check([pc("a", after=3), pc("b", after=3)], AUTO, account, NOW)
     assert sorted(verdict.rule for verdict in verdicts) == ["mode", "provisioned_concurrency.account"]
 
 
-def test_the_acting_lambda_applies_the_same_rules_to_what_it_reads() -> None:
+def test_the_acting_lambda_applies_the_rules_to_the_live_state() -> None:
     change = memory(before=1024, after=768)
     assert guardrails.recheck(change, memory_rules.MemoryState(1024), AUTO, NOW) is None
     refusal = guardrails.recheck(change, memory_rules.MemoryState(3008), AUTO, NOW)
@@ -488,7 +485,7 @@ def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, 
 
 @settings(max_examples=examples(200), deadline=None)
 @given(PLANS, policies(), st.lists(st.integers(-3, 3), min_size=10, max_size=10), st.booleans(), st.booleans())
-def test_nothing_acts_in_a_cool_down_a_freeze_or_outside_the_windows(
+def test_nothing_acts_in_a_cool_down_a_freeze_or_closed_hours(
     plan: list[Change], policy: Policy, days: list[int], frozen: bool, shut: bool
 ) -> None:
     until = {(c.target, c.tuner): NOW + timedelta(days=d) for c, d in zip(plan, days, strict=False)}

@@ -60,7 +60,8 @@ def rule_of(proposal: Change, rules: Policy) -> str:
     return verdict.rule
 
 
-def test_a_change_within_every_guardrail_goes_by_the_mode_although_no_function_was_looked_at() -> None:
+def test_a_ttl_change_needs_no_functions_to_pass() -> None:
+    """The mode decides on it although the run has checked no function."""
     for mode, decision in ((Mode.AUTO, "automatic"), (Mode.APPROVE, "ask"), (Mode.RECOMMEND, "recommended")):
         (verdict,) = guardrails.check([change()], replace(policy(), mode=mode), Account(targets=0), NOW)
         assert (verdict.verdict, verdict.rule) == (decision, "mode")
@@ -103,17 +104,17 @@ def test_each_rule_refuses_what_it_is_for(proposal: Change, limits: dict[str, An
     assert rule_of(proposal, rules) == rule
 
 
-def test_a_ttl_outside_its_bounds_may_come_nearer_by_a_step() -> None:
+def test_a_ttl_outside_its_bounds_may_move_towards_them() -> None:
     for before, after in ((900.0, 450.0), (1.0, 2.0)):
         assert rule_of(change({**BEFORE, "stock": after}, {**BEFORE, "stock": before}), policy()) == "mode"
 
 
-def test_a_cache_over_its_budget_may_take_a_step_towards_it() -> None:
+def test_a_cache_above_its_budget_may_move_towards_it() -> None:
     shrinks = change({**BEFORE, "stock": 30.0}, memory_bytes_before=90 * MB, memory_bytes_after=80 * MB)
     assert rule_of(shrinks, policy()) == "mode"
 
 
-def test_the_acting_lambda_holds_the_change_to_the_ttls_in_force() -> None:
+def test_the_acting_lambda_checks_a_change_on_the_live_ttls() -> None:
     live = CacheTtlState({**BEFORE, "price": 20.0})
     refusal = guardrails.recheck(change(), live, policy(), NOW)
     assert refusal is not None

@@ -67,13 +67,14 @@ def verdict_of(one: Change, policy: Policy = AUTO) -> tuple[str, str]:
         (change("optimize_table"), "ask"),
     ],
 )
-def test_out_of_the_box_only_what_no_one_can_miss_happens_by_itself(one: Change, decision: str) -> None:
+def test_the_default_applies_only_harmless_index_actions(one: Change, decision: str) -> None:
+    """Nobody can miss what the default applies automatically."""
     assert verdict_of(one) == (decision, "mode")
     assert verdict_of(one, replace(AUTO, mode=Mode.APPROVE)) == ("ask", "mode")
     assert verdict_of(one, replace(AUTO, mode=Mode.RECOMMEND)) == ("recommended", "mode")
 
 
-def test_a_kind_of_action_may_be_held_stricter_or_more_freely_than_by_default() -> None:
+def test_a_policy_may_tighten_or_relax_a_kind_of_action() -> None:
     actions = IndexActions(analyze=Permission.RECOMMEND, drop_unused=Permission.AUTOMATIC, create=Permission.NEVER)
     policy = replace(AUTO, indexes=Indexes(actions=actions))
     assert verdict_of(change("analyze"), policy) == ("recommended", "mode")
@@ -104,7 +105,8 @@ def test_each_rule_refuses_what_it_is_for(one: Change, limits: dict[str, Any], r
     assert verdict_of(one, replace(AUTO, indexes=Indexes(**limits))) == ("refused", rule)
 
 
-def test_a_run_changes_one_index_of_a_table_and_drops_no_more_than_it_may() -> None:
+def test_a_run_limits_changes_of_a_table_and_drops() -> None:
+    """One index of a table changes in a run, and no more are dropped than allowed."""
     drops = [change("drop_index", table=f"t{n}") for n in range(4)]
     same = [change("rebuild", index="j"), change("rebuild", index="k"), change("analyze", index="")]
     verdicts = guardrails.check([*drops, *same], AUTO, Account(targets=0), NOW)

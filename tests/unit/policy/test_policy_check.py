@@ -135,7 +135,7 @@ def test_every_error_is_reported_at_once() -> None:
         (cache(namespace={"max_age_s": 4}), "namespaces[0].min_ttl_s: 5 is above max_age_s, which is 4."),
     ],
 )
-def test_an_error_names_its_path_and_what_is_wanted(part: dict[str, Any], message: str) -> None:
+def test_an_error_names_its_path_and_valid_values(part: dict[str, Any], message: str) -> None:
     found = said({"version": 1, **part})
     assert len(found) == 1
     assert message in found[0]
@@ -144,7 +144,7 @@ def test_an_error_names_its_path_and_what_is_wanted(part: dict[str, Any], messag
 @pytest.mark.parametrize(
     "address", ["redis://:s3cret@cache:port", "s3cret@cache", "http://me:s3cret@cache:6379", "//a:s3cret@"]
 )
-def test_an_error_about_an_address_never_repeats_a_password_in_it(address: str) -> None:
+def test_an_error_about_an_address_never_shows_its_password(address: str) -> None:
     (found,) = said({"version": 1, **cache(endpoint=address)})
     assert "must be a URL" in found
     assert "s3cret" not in found
@@ -166,7 +166,7 @@ def test_zero_may_be_written_to_allow_none(part: dict[str, Any]) -> None:
         ('{"version": ' + "9" * 5000 + "}", "cannot be read"),
     ],
 )
-def test_a_text_that_is_no_proper_json_is_explained(text: str | bytes, message: str) -> None:
+def test_a_text_that_is_not_valid_json_is_explained(text: str | bytes, message: str) -> None:
     with pytest.raises(InvalidPolicy) as caught:
         read_policy(text)
     assert message in str(caught.value)
@@ -176,7 +176,7 @@ def test_a_byte_order_mark_is_harmless() -> None:
     assert read_policy(b'\xef\xbb\xbf{"version": 1}') == Policy()
 
 
-def test_the_schema_and_the_model_have_the_same_fields_and_defaults() -> None:
+def test_schema_and_model_have_the_same_fields_and_defaults() -> None:
     def compare(described: dict[str, Any], model: Any, path: str) -> None:
         properties = described["properties"]
         assert set(properties) == {field.name for field in fields(model)}, path

@@ -59,7 +59,7 @@ def test_distributions_are_read_from_their_metadata(build: Path) -> None:
     assert found.platforms == {"any", "manylinux_2_28_aarch64"}
 
 
-def test_build_that_is_as_the_lock_says_has_no_differences(build: Path, wheels: dict[tuple[str, str], Path]) -> None:
+def test_a_build_that_matches_the_lock_has_no_differences(build: Path, wheels: dict[tuple[str, str], Path]) -> None:
     assert differences(build, wheels) == []
 
 

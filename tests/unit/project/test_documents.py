@@ -43,7 +43,7 @@ def test_every_command_is_run_by_a_test(shown: Shown) -> None:
 
 
 @pytest.mark.parametrize("shown", [one for one in commands() if re.match("aws (?!sns )", one.text)], ids=str)
-def test_what_is_asked_of_aws_is_what_the_sdk_knows(shown: Shown) -> None:
+def test_every_documented_call_is_known_to_the_sdk(shown: Shown) -> None:
     _, service, operation, *words = shlex.split(shown.text)
     model = botocore.session.get_session().get_service_model(service)
     asked = model.operation_model("".join(part.capitalize() for part in operation.split("-"))).input_shape
@@ -95,7 +95,7 @@ def test_every_document_is_reached_from_the_first() -> None:
     assert set(FILES) - reached == set()
 
 
-def test_the_reference_of_the_policy_is_that_of_its_schema() -> None:
+def test_the_policy_reference_matches_the_schema() -> None:
     said = markdown(policy_schema())
     assert (ROOT / "docs" / "policy.md").read_text() == said, "run `optimizer policy reference > docs/policy.md`"
     keys = re.findall(r"^\| `(\w+)` \|", said, re.MULTILINE)

@@ -17,7 +17,7 @@ def test_a_right_without_a_reason_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         rights_document.document()
 
 
-def test_a_reason_for_a_right_that_is_not_given_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reason_without_its_right_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     more = {**rights_document.REASONS["ShowReport"], "s3:DeleteObject": "to tidy up"}
     monkeypatch.setattr(rights_document, "REASONS", {**rights_document.REASONS, "ShowReport": more})
     with pytest.raises(NoReason, match="ShowReport may s3:DeleteObject"):

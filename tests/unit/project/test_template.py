@@ -37,7 +37,7 @@ def test_every_folder_of_functions_is_deployed_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("name", ["optimize", "change"])
-def test_a_state_machine_is_given_exactly_what_its_definition_names(name: str) -> None:
+def test_a_state_machine_gets_exactly_its_substitutions(name: str) -> None:
     uri = f"statemachine/{name}.asl.json"
     machines = of_type("AWS::Serverless::StateMachine").values()
     (given,) = [set(machine["DefinitionSubstitutions"]) for machine in machines if machine["DefinitionUri"] == uri]
@@ -47,7 +47,7 @@ def test_a_state_machine_is_given_exactly_what_its_definition_names(name: str) -
 
 
 @pytest.mark.parametrize("name", ["optimize", "change"])
-def test_a_state_machine_may_invoke_exactly_the_functions_its_definition_names(name: str) -> None:
+def test_a_state_machine_may_invoke_exactly_its_functions(name: str) -> None:
     uri = f"statemachine/{name}.asl.json"
     machines = of_type("AWS::Serverless::StateMachine").values()
     (machine,) = [machine for machine in machines if machine["DefinitionUri"] == uri]
@@ -130,7 +130,7 @@ def imported_by(function: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_every_schedule_of_the_run_asks_for_what_a_run_can_do() -> None:
+def test_every_schedule_has_a_valid_request() -> None:
     (machine,) = [m for m in of_type("AWS::Serverless::StateMachine").values() if "optimize" in m["DefinitionUri"]]
     asked = {name: RunRequest.read(json.loads(e["Properties"]["Input"])) for name, e in machine["Events"].items()}
     assert asked["Daily"] == RunRequest(("warmups", "provisioned_concurrency"), None, "daily")
@@ -139,11 +139,13 @@ def test_every_schedule_of_the_run_asks_for_what_a_run_can_do() -> None:
     assert asked["Warmups"] == RunRequest(("warmups",), None, "schedule of warm-ups", only_automatic=True)
 
 
-def test_whoever_begins_to_tell_a_run_its_answer_is_done_or_dead_before_another_tries() -> None:
+def test_telling_a_run_its_answer_ends_before_the_next_attempt() -> None:
+    """A Lambda that began to tell a run has ended or died before another one tries."""
     assert timedelta(seconds=RESOURCES["AnswerApproval"]["Properties"]["Timeout"]) < TELLING
 
 
-def test_what_takes_changes_back_outlives_the_resource_that_asks_for_it() -> None:
+def test_the_rollback_outlives_the_resource_that_starts_it() -> None:
+    """CloudFormation deletes the custom resource before the Lambdas that roll back."""
     standing, waiting = set[str](), ["Leaving"]
     while waiting:
         name = waiting.pop()

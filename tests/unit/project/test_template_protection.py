@@ -40,12 +40,12 @@ def unlimited(permission: Permission) -> set[str]:
     return {action for action in permission.actions if not READS.match(action.partition(":")[2])}
 
 
-def test_every_write_names_its_resources_or_is_bound_to_a_tag_or_a_condition() -> None:
+def test_every_write_is_limited_by_resource_tag_or_condition() -> None:
     found = {action: permission.holder for permission in permissions() for action in unlimited(permission)}
     assert {action: holder for action, holder in found.items() if action not in UNLIMITED} == {}
 
 
-def test_no_exception_stands_for_what_is_not_allowed_any_more() -> None:
+def test_every_exception_for_a_right_is_still_needed() -> None:
     assert {action for permission in permissions() for action in unlimited(permission)} == set(UNLIMITED)
 
 
@@ -55,7 +55,8 @@ def test_every_action_is_named_in_full() -> None:
             assert re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action), f"{permission.holder}: {action}"
 
 
-def test_what_changes_the_teams_functions_or_reads_their_secrets_is_bound_to_the_tag() -> None:
+def test_rights_on_functions_and_secrets_require_the_tag() -> None:
+    """Whatever changes the team's functions or reads their secrets is limited by the tag."""
     tag = {"StringEquals": {"aws:ResourceTag/${TagKey}": "${TagValue}"}}
     for permission in permissions():
         if any(re.match(r".*:(function|secret):\*", text(resource)) for resource in permission.resources):
@@ -78,7 +79,7 @@ def test_payloads_of_state_machines_stay_out_of_the_log() -> None:
         assert machine["Logging"]["Level"] == "ERROR"
 
 
-def test_the_table_the_bucket_the_topic_and_the_queue_are_encrypted() -> None:
+def test_table_bucket_topic_and_queue_are_encrypted() -> None:
     for table in of_type("AWS::DynamoDB::Table").values():
         assert table["SSESpecification"] == {"SSEEnabled": True}
     for bucket in of_type("AWS::S3::Bucket").values():
@@ -110,7 +111,7 @@ def test_connections_that_are_not_encrypted_are_refused(kind: str, policy: str, 
     assert refused == set(of_type(kind))
 
 
-def test_variables_hold_names_of_resources_and_settings_and_no_text_of_their_own() -> None:
+def test_variables_contain_only_resources_and_settings() -> None:
     variables = dict(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
     for function in of_type("AWS::Serverless::Function").values():
         variables |= function.get("Environment", {}).get("Variables", {})

@@ -42,13 +42,13 @@ def store(*answers: Any) -> tuple[ItemTable, Answers, list[float]]:
 TWO = (table.put({"pk": "A", "sk": "A"}), table.put({"pk": "B", "sk": "B"}, "attribute_not_exists(pk)"))
 
 
-def test_a_condition_that_does_not_hold_is_an_answer_and_not_an_error() -> None:
+def test_a_failed_condition_returns_false() -> None:
     written, _, slept = store(cancelled("None", "ConditionalCheckFailed"))
     assert written.write(*TWO) is False
     assert slept == []
 
 
-def test_a_collision_with_another_transaction_is_tried_again() -> None:
+def test_a_collision_of_transactions_is_retried() -> None:
     written, client, slept = store(
         cancelled("TransactionConflict", "None"), cancelled("ConditionalCheckFailed", "TransactionConflict"), {}
     )
@@ -57,7 +57,7 @@ def test_a_collision_with_another_transaction_is_tried_again() -> None:
     assert len(slept) == 2
 
 
-def test_a_part_of_a_transaction_that_is_throttled_is_tried_again() -> None:
+def test_a_throttled_part_of_a_transaction_is_retried() -> None:
     written, client, slept = store(
         cancelled("None", "ThrottlingError"), cancelled("ProvisionedThroughputExceeded", "ConditionalCheckFailed"), {}
     )
