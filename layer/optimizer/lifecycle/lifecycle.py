@@ -155,7 +155,8 @@ class Lifecycle[P: ChangeProgress]:
                 self._cool_down(stored.change, Status.KEPT, now)
                 if not self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=message):
                     return ended(self.store.change(change_id))
-                return answer(Outcome.KEPT, change_id, message)
+                # The record keeps its earlier message where there is no other, and so does the answer.
+                return answer(Outcome.KEPT, change_id, message or stored.message)
 
     @_asked_again(Outcome.PENDING)
     def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:

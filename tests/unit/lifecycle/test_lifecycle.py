@@ -269,6 +269,14 @@ def test_every_step_answers_the_same_when_it_is_repeated(says: Keep | RollBack) 
     assert world.lamp.looks == [0, 0, 1, 1, 2, 2]
 
 
+def test_keep_repeats_the_earlier_message_where_there_is_no_other() -> None:
+    world = World(Lamp(ends=Finished()))
+    world.take("apply")
+    world.take("poll")
+    kept = {"outcome": "kept", "change_id": CHANGE.id, "message": "it is green"}
+    assert [world.take("keep"), world.take("keep")] == [kept, kept]
+
+
 def test_a_look_whose_answer_was_lost_does_not_take_the_place_of_a_later_one() -> None:
     world = World()
     world.take("apply")
