@@ -62,7 +62,7 @@ class Box:
     height: int = 48
 
     def draw(self) -> str:
-        """Return its elements."""
+        """Return the SVG elements of the box."""
         middle = self.x + self.width / 2
         first = self.y + self.height / 2 + 4.5 - 8 * len(self.lines)
         texts = [_text(middle, first, self.name, "name")]
@@ -83,7 +83,7 @@ class Frame:
     kind: str = "machine"
 
     def draw(self) -> str:
-        """Return its elements."""
+        """Return the SVG elements of the frame."""
         title = f'<tspan class="{"head" if self.kind == "machine" else "small"}">{escape(self.name)}</tspan>'
         note = f'<tspan class="small" dx="10">{escape(self.note)}</tspan>' if self.note else ""
         text = f'<text x="{self.x + 14}" y="{self.y + 22}">{title}{note}</text>\n'
@@ -99,7 +99,7 @@ class Arrow:
     at: tuple[int, int] = (0, 0)
 
     def draw(self) -> str:
-        """Return its elements."""
+        """Return the SVG elements of the arrow."""
         path = "M" + " L".join(f"{x} {y}" for x, y in self.points)
         label = f'<text class="small" x="{self.at[0]}" y="{self.at[1]}">{escape(self.label)}</text>\n'
         return f'<path class="arrow" d="{path}"/>\n' + (label if self.label else "")
@@ -176,7 +176,7 @@ _NOTES = (
 
 
 def picture() -> str:
-    """Return the whole file."""
+    """Return the content of the SVG file."""
     parts = (*_FRAMES, *_ARROWS, *_BOXES)
     return "".join(
         (

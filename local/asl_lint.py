@@ -1,7 +1,7 @@
-"""Rules that the shipped state machines are held to, beyond what other tools check.
+"""Check the shipped state machines against rules that other tools do not know.
 
-`lint(text)` returns one Finding for each break of a rule. A catcher is meant to let things go on only if its Comment
-starts with "Tolerated:"; it must then record the error. Every other one must lead to nothing but Fail states.
+`lint(text)` returns one Finding for each broken rule. A catcher that lets a run continue needs a Comment that starts
+with "Tolerated:" and must record the error. Every other catcher must lead to nothing but Fail states.
 """
 
 import json
@@ -15,7 +15,7 @@ from statelint.linter import Linter  # type: ignore[import-untyped]
 
 State = Mapping[str, Any]
 
-# What says that the service, not the caller or the code called, was at fault and may do better later.
+# These errors say that the service failed, not the caller or the called code, so a retry may succeed.
 SERVICE_ERRORS = frozenset(
     {
         "Lambda.AWSLambdaException",
@@ -48,7 +48,7 @@ _CAUGHT = ("Task", "Map", "Parallel")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that is broken: `where` is the state's path, the names of the states around it first."""
+    """A broken rule: `where` is the path of the state, with the names of the states around it first."""
 
     rule: str
     where: str
@@ -64,7 +64,7 @@ class _Scope:
 
 
 def lint(text: str) -> list[Finding]:
-    """All findings, none for a definition that keeps every rule."""
+    """Return all findings; an empty list means that the definition keeps every rule."""
     try:
         machine = json.loads(text)
     except json.JSONDecodeError as error:
@@ -83,7 +83,7 @@ def lint(text: str) -> list[Finding]:
 
 
 def all_states(text: str) -> set[str]:
-    """The names of all states of a definition, also inside branches and item processors."""
+    """Return the names of all states of a definition, including those in branches and item processors."""
     return {name for scope in _scopes("", json.loads(text)) for name in scope.states}
 
 
@@ -132,7 +132,7 @@ def _catchers(scope: _Scope, name: str, state: State) -> Iterator[tuple[str, str
 
 
 def _ends(scope: _Scope, start: str) -> set[str]:
-    """The states without a successor that can be reached, errors that are caught on the way included."""
+    """Return the reachable states without a successor, including those behind catchers on the way."""
     seen: set[str] = set()
     waiting = [start]
     while waiting:
@@ -144,7 +144,7 @@ def _ends(scope: _Scope, start: str) -> set[str]:
 
 
 def _next(state: State) -> Iterator[tuple[str, str]]:
-    """Each state that can follow, with the condition of the choice that leads there."""
+    """Yield each state that can follow, with the condition of the choice that leads there."""
     if "Next" in state:
         yield state["Next"], ""
     if "Default" in state:
@@ -156,7 +156,7 @@ def _next(state: State) -> Iterator[tuple[str, str]]:
 
 
 def _loops(scope: _Scope) -> Iterator[Finding]:
-    """A loop must pass a choice that compares a counter which the loop counts up."""
+    """Yield a finding for each loop without a choice that compares a counter which the loop increases."""
     counters = {
         variable
         for state in scope.states.values()
@@ -190,7 +190,7 @@ def _expressions(value: object, where: str) -> Iterator[Finding]:
         if not (value.startswith("{%") and value.endswith("%}")):
             yield Finding("expression", where, "an expression must be the whole text")
             return
-        # Stands for a value that is known when the application is deployed.
+        # A placeholder stands for a value that is known when the application is deployed.
         source = re.sub(r"\$\{(\w+)\}", r"\1", value[2:-2])
         try:
             Jsonata(source)
@@ -199,8 +199,10 @@ def _expressions(value: object, where: str) -> Iterator[Finding]:
 
 
 def _statelint(machine: Mapping[str, Any]) -> list[str]:
-    """Its problems but for two things that it does not know of: expressions where numbers stand, and the InputType
-    of an item reader, which Step Functions requires."""
+    """Return the problems that statelint reports, without two kinds of false ones.
+
+    These are expressions instead of numbers, and the InputType of an item reader, which Step Functions requires.
+    """
     problems = Linter.validate(_with_numbers(machine))
     return [p for p in problems if not (p.startswith('Field "InputType" not allowed') and p.endswith("ReaderConfig"))]
 

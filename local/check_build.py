@@ -1,9 +1,9 @@
-"""`python3.13 local/check_build.py [BUILD]` compares what `sam build` made with the lock that the tests ran with.
+"""Compare the output of `sam build` with the lock that the tests ran with: `python3.13 local/check_build.py [BUILD]`.
 
-SAM checks hashes only of the files that it downloads first. Where this machine's processor is not the Lambdas', it then
-downloads wheels for theirs by name and version alone, and unpacks them unchecked. So each installed distribution is
-compared, file by file, with a wheel whose hash is in requirements/dev.lock; everything else must be the project's own.
-Needs Python 3.13 with pip, and nothing else.
+SAM checks hashes only of the files that it downloads first. On a machine whose processor differs from that of the
+Lambdas, SAM then downloads wheels for the Lambdas by name and version alone, and unpacks them unchecked. This program
+therefore compares each installed distribution, file by file, with a wheel whose hash is in requirements/dev.lock; every
+other file must be the project's own. It needs Python 3.13 with pip, and nothing else.
 """
 
 import argparse
@@ -36,7 +36,7 @@ class CannotCheck(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """An installed distribution. `tags`: the wheel's tags for Python, ABI and platform."""
+    """An installed distribution; `tags` are the wheel's tags for Python, ABI and platform."""
 
     name: str
     version: str
@@ -45,12 +45,12 @@ class Distribution:
 
     @property
     def platforms(self) -> frozenset[str]:
-        """The platforms that the wheel is for."""
+        """Return the platforms that the wheel is for."""
         return frozenset(tag.rpartition("-")[2] for tag in self.tags)
 
 
 def main() -> int:
-    """Print each difference; 1 if there is one."""
+    """Print each difference; return 1 if there is one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=Path, nargs="?", default=BUILD, help="folder that `sam build` wrote")
     build = parser.parse_args().build
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def distributions(build: Path) -> list[Distribution]:
-    """Return what is installed in all packages of a build. CannotCheck if nothing is built there."""
+    """Return the distributions installed in all packages of a build; raise CannotCheck if nothing is built there."""
     found = [distribution(path.parent) for path in sorted(build.glob("*/**/*.dist-info/RECORD"))]
     if not found:
         raise CannotCheck(f"{build} holds no build: run `sam build` first")
@@ -94,9 +94,10 @@ def locked_hashes(lock: str) -> dict[tuple[str, str], frozenset[str]]:
 
 
 def download(found: list[Distribution], lock: str, folder: Path) -> dict[tuple[str, str], Path]:
-    """Download the wheel of each distribution that is in the lock; only wheels whose hashes are there are returned.
+    """Download the wheel of each distribution that is in the lock; return only wheels whose hashes are in the lock.
 
-    Asks pip as this machine has it configured, once for all. CannotCheck has the last line of what pip says.
+    Uses pip as it is configured on this machine, in one call for all. Raises CannotCheck with the last line that pip
+    printed.
     """
     hashes = locked_hashes(lock)
     lines = {name: own for name, (version, own) in locked(lock).items() if (name, version) in _keys(found)}
@@ -140,7 +141,7 @@ def source(package: str) -> str:
 
 
 def _own(package: Path) -> dict[Path, bytes]:
-    """The project's own files in a package, and their digests."""
+    """Return the project's own files in a package, with their digests."""
     folder = ROOT / source(package.name)
     target = package / "python" if package.name == LAYER else package
     files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
@@ -148,7 +149,7 @@ def _own(package: Path) -> dict[Path, bytes]:
 
 
 def _contents(wheel: Path) -> Iterator[tuple[str, bytes]]:
-    """The files of a wheel and their digests; CannotCheck if one is not as its RECORD says."""
+    """Return the files of a wheel with their digests; raise CannotCheck if one differs from its RECORD."""
     with zipfile.ZipFile(wheel) as archive:
         record = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", name))
         recorded = {path: digest for path, digest, _ in csv.reader(archive.read(record).decode().splitlines())}

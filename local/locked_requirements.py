@@ -1,7 +1,7 @@
-"""`python -m locked_requirements` writes the requirements of every Lambda and the layer, which `sam build` installs.
+"""Write the requirements of every Lambda and the layer, which `sam build` installs: `python -m locked_requirements`.
 
-requirements/functions.toml says what each needs; versions and hashes are those of requirements/dev.lock, with which the
-tests run. What a package needs in turn is read from the packages installed here. No network is used.
+requirements/functions.toml names the packages that each needs; versions and hashes come from requirements/dev.lock,
+with which the tests run. Their dependencies are read from the packages installed here. No network is used.
 """
 
 import tomllib
@@ -14,13 +14,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 NEEDS = ROOT / "requirements" / "functions.toml"
-# What differs between the processors that Lambda has, as markers name it.
+# Environment markers have these values on one of Lambda's processors and not on the other.
 MACHINES = ("x86_64", "aarch64")
 _HEAD = "# Written by `make lock` from requirements/functions.toml and requirements/dev.lock. Do not edit.\n"
 
 
 class NotLocked(LookupError):
-    """A package that a Lambda needs is not in the lock, or the lock's version is not the installed one."""
+    """A package that a Lambda needs is not in the lock, or the installed version differs from the locked one."""
 
 
 def needs() -> dict[str, tuple[str, ...]]:
@@ -31,7 +31,7 @@ def needs() -> dict[str, tuple[str, ...]]:
 
 
 def with_dependencies(packages: tuple[str, ...]) -> set[str]:
-    """Return these packages and everything that they need in turn on Lambda. NotLocked if one is not installed."""
+    """Return these packages and all their dependencies on Lambda; raise NotLocked if one is not installed."""
     read, waiting = set[str](), [Requirement(package) for package in packages]
     names = set[str]()
     while waiting:
@@ -44,7 +44,7 @@ def with_dependencies(packages: tuple[str, ...]) -> set[str]:
 
 
 def text(packages: tuple[str, ...], lock: Mapping[str, tuple[str, str]]) -> str:
-    """Return a requirements.txt with these packages and what they need in turn. NotLocked says what is missing."""
+    """Return a requirements.txt with these packages and their dependencies; raise NotLocked if one is missing."""
     lines = [_HEAD]
     for name in sorted(with_dependencies(packages)):
         if name not in lock:

@@ -1,7 +1,7 @@
-"""`python -m notice` writes NOTICE: which distributions of others are shipped in the Lambdas, and under which licences.
+"""Write NOTICE, the list of shipped third-party distributions with their licences: `python -m notice`.
 
-The requirements.txt of the layer and of the functions name them; what these need in turn, and every licence, is read
-from the metadata of the distributions that the tests run with.
+The requirements.txt files of the layer and of the functions name the distributions; their dependencies and every
+licence are read from the metadata of the distributions that the tests run with.
 """
 
 import re
@@ -28,11 +28,11 @@ full text of its own licence.
 
 
 class DifferentVersion(ValueError):
-    """The layer or a function ships another version than the tests run with."""
+    """The layer or a function ships a version that differs from the tested one."""
 
 
 def document() -> str:
-    """Return the whole file."""
+    """Return the content of NOTICE."""
     shipped = _closure(_shipped())
     runtime = _closure([_RUNTIME])
     return "".join(
@@ -57,7 +57,7 @@ def _shipped() -> Iterator[str]:
 
 
 def _closure(names: Iterator[str] | list[str]) -> list[str]:
-    """Return these distributions and all that they need, sorted."""
+    """Return these distributions and all their dependencies, sorted."""
     found: set[str] = set()
     left = list(names)
     while left:
@@ -74,7 +74,7 @@ def _line(name: str) -> str:
 
 
 def _licence(name: str) -> str:
-    """Return the licence as the distribution's metadata state it."""
+    """Return the licence that the distribution's metadata state."""
     own = metadata.metadata(name)
     if expression := own.get("License-Expression"):
         return str(expression)

@@ -1,8 +1,9 @@
-"""`python local/prose_check.py [PATH…]` finds words in prose that docs/terms.yaml replaces, and says what to write.
+"""Find words in prose that docs/terms.yaml replaces, and print their replacements.
 
-Prose is what people read: pages of the documentation, docstrings, help texts, HTML templates and strings with spaces.
-Code, comments, names in backticks and strings without a space (stored values, keys) are not prose. Without a PATH it
-checks everything but the folders that are listed as pending. Ends with 1 if it finds anything.
+Usage: `python local/prose_check.py [PATH…]`. Prose is what people read: pages of the documentation, docstrings, help
+texts, HTML templates and strings with spaces. Code, comments, names in backticks and strings without a space (stored
+values, keys) are not prose. Without a PATH it checks everything but the folders that are listed as pending. It ends
+with 1 if it finds anything.
 """
 
 import ast

@@ -1,7 +1,7 @@
-"""`python -m rights_document` writes docs/rights.md: the rights of each role of template.yaml, with their reasons.
+"""Write docs/rights.md, which lists the actions of each role of template.yaml, their resources and their reasons.
 
-Actions and resources come from the template. The reasons come from rights_reasons.yaml, which must name every action of
-every role and no other.
+Run it as `python -m rights_document`. Actions and resources are the template's own words; the reasons are in
+rights_reasons.yaml, which must name every action of every role and no other.
 """
 
 import ast
@@ -56,14 +56,14 @@ _TABLE = "| right | on | reason |\n| --- | --- | --- |\n"
 
 
 class NoReason(LookupError):
-    """An action is in the template but not in rights_reasons.yaml, or the reverse."""
+    """An action is in the template and not in rights_reasons.yaml, or the other way round."""
 
 
 def document() -> str:
-    """Return the whole document."""
+    """Return the content of docs/rights.md."""
     held = _by_role()
-    _no_reason_too_many(held)
-    parts = [_HEAD, _REACH, *_foreign(held), _LOGINS]
+    _check_no_unused_reason(held)
+    parts = [_HEAD, _REACH, *_foreign_writes(held), _LOGINS]
     for title, kind in (("Functions", _FUNCTION), ("State machines", _MACHINE), ("Schedules", _ROLE)):
         parts.append(f"\n## {title}\n")
         for role in of_type(kind):
@@ -73,7 +73,7 @@ def document() -> str:
 
 
 def _by_role() -> dict[str, list[Permission]]:
-    """Return the permissions of each role, from all resources that grant some."""
+    """Return the permissions of each role, whichever resource brings them."""
     held: dict[str, list[Permission]] = {name: [] for kind in (_FUNCTION, _MACHINE, _ROLE) for name in of_type(kind)}
     for permission in permissions():
         for role in _roles(permission.holder):
@@ -93,25 +93,25 @@ def _roles(holder: str) -> Iterator[str]:
 
 
 def _lines(role: str, permission: Permission) -> Iterator[str]:
-    """Yield a line for the actions of a permission that have the same reason."""
+    """Yield a line for all actions of a permission that share a reason."""
     together: dict[str, list[str]] = {}
     for action in permission.actions:
-        together.setdefault(REASONS[_whose(role, action)][action], []).append(action)
+        together.setdefault(REASONS[_reason_key(role, action)][action], []).append(action)
     for reason, actions in together.items():
         yield f"| {_code(actions)} | {_where(permission)} | {reason} |\n"
 
 
-def _whose(role: str, action: str) -> str:
-    """Return the name under which the reason is listed."""
+def _reason_key(role: str, action: str) -> str:
+    """Return the name under which the reason is listed: the role's, or that of everybody."""
     for name in (role, _ANYBODY):
         if action in REASONS.get(name, {}):
             return name
     raise NoReason(f"{role} may {action}, and rights_reasons.yaml does not say why")
 
 
-def _no_reason_too_many(held: Mapping[str, list[Permission]]) -> None:
+def _check_no_unused_reason(held: Mapping[str, list[Permission]]) -> None:
     used = {
-        (_whose(role, action), action)
+        (_reason_key(role, action), action)
         for role, found in held.items()
         for permission in found
         for action in permission.actions
@@ -122,17 +122,17 @@ def _no_reason_too_many(held: Mapping[str, list[Permission]]) -> None:
                 raise NoReason(f"rights_reasons.yaml says why {name} may {action}, which it may not")
 
 
-def _foreign(held: Mapping[str, list[Permission]]) -> Iterator[str]:
-    """Yield permissions to write to resources outside the application."""
+def _foreign_writes(held: Mapping[str, list[Permission]]) -> Iterator[str]:
+    """Yield a line for each permission to write to resources outside the application."""
     for role, found in held.items():
         for permission in found:
             actions = [action for action in permission.actions if not _READS.match(action)]
-            if actions and not all(_own(resource) for resource in permission.resources):
+            if actions and not all(_is_own(resource) for resource in permission.resources):
                 yield f"| {_code(actions)} | {_named(role)} | {_where(permission)} |\n"
 
 
-def _own(resource: Any) -> bool:
-    """Return True if it names a resource of the template, or the stack itself."""
+def _is_own(resource: Any) -> bool:
+    """Return whether the resource is one of the template, or the stack itself."""
     text = next(iter(resource.values())) if isinstance(resource, dict) else resource
     if isinstance(resource, dict) and "!Sub" not in resource:
         return True
@@ -165,7 +165,7 @@ def _condition(condition: Any) -> str:
 
 
 def _code(actions: list[str]) -> str:
-    """`lambda:GetAlias`, `ListTags`: the service is said once."""
+    """Return the actions in backticks, with the service at the first only: `lambda:GetAlias`, `ListTags`."""
     service = actions[0].partition(":")[0]
     short = [action.removeprefix(f"{service}:") for action in actions[1:]]
     return ", ".join(f"`{name}`" for name in [actions[0], *short])
@@ -179,7 +179,7 @@ def _named(role: str) -> str:
 
 
 def _purpose(role: str) -> str:
-    """The first sentence of the code itself."""
+    """Return the first sentence of the code's own description."""
     own = RESOURCES[role]["Properties"]
     if "CodeUri" in own:
         said = ast.get_docstring(ast.parse((ROOT / own["CodeUri"] / "app.py").read_text())) or ""

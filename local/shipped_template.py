@@ -1,4 +1,4 @@
-"""template.yaml as plain data, `!Ref x` and the like as `{"!Ref": x}`, and the permissions that it gives."""
+"""Read template.yaml as plain data (`!Ref x` becomes `{"!Ref": x}`), and the permissions that it grants."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Loader(yaml.SafeLoader):
-    """Reads `!Ref x` and the like as `{"!Ref": x}`."""
+    """A YAML loader that reads `!Ref x` and the like as `{"!Ref": x}`."""
 
 
 def _intrinsic(loader: Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -29,13 +29,13 @@ RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 
 
 def of_type(kind: str) -> dict[str, Any]:
-    """The properties of the resources of a type, by logical id."""
+    """Return the properties of the resources of a type, by logical id."""
     return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A statement that allows something; `holder`: the logical id of the resource that brings it."""
+    """A statement that allows something; `holder` is the logical id of the resource that brings it."""
 
     holder: str
     actions: tuple[str, ...]
@@ -44,7 +44,7 @@ class Permission:
 
 
 def permissions() -> list[Permission]:
-    """Everything that the roles of the application may do."""
+    """Yield every permission that the roles of the application have."""
     found = []
     for kind in ("AWS::Serverless::Function", "AWS::Serverless::StateMachine"):
         for name, own in of_type(kind).items():
@@ -60,7 +60,7 @@ def permissions() -> list[Permission]:
 
 
 def _statements(document: Any) -> Iterator[dict[str, Any]]:
-    # A document whose condition's key holds a parameter is text.
+    # A document is text where the key of a condition holds a parameter.
     yield from (json.loads(document["!Sub"]) if "!Sub" in document else document)["Statement"]
 
 

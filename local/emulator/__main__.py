@@ -1,4 +1,4 @@
-"""`python local/emulator`: the emulator, with what its state machines do otherwise than AWS put right first.
+"""Start the emulator (`python local/emulator`) after correcting where it differs from AWS.
 
 It runs on the emulator's own interpreter and is therefore no part of the package beside it.
 """

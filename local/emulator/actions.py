@@ -1,7 +1,9 @@
-"""MiniStack 1.5.33 takes GetAlias for ListAliases and PutProvisionedConcurrencyConfig for UpdateFunctionCode when it
-asks IAM and when it records a call. Here both names come from the service's own model, as they do on AWS. And a
-schedule is the one of its own group; MiniStack asks for that of the group `default`. And the source of an event is
-known to the conditions of policies."""
+"""Correct the actions and resources for which the emulator asks IAM, and the names under which it records calls.
+
+MiniStack 1.5.33 takes GetAlias for ListAliases and PutProvisionedConcurrencyConfig for UpdateFunctionCode. Here both
+names come from the service's own model, as they do on AWS. A schedule belongs to its own group, where MiniStack asks
+for the group `default`. Conditions of policies know the source of an event.
+"""
 
 import json
 from typing import Any
@@ -52,6 +54,6 @@ def put_right() -> None:
 
 
 def _group(body: bytes, query: dict[str, Any]) -> str:
-    """The schedule group that a request names: writes in the body, the others in the query."""
+    """Return the schedule group that a request names: writes name it in the body, other requests in the query."""
     named = query.get("groupName") or (json.loads(body).get("GroupName") if body else None) or "default"
     return str(named[0] if isinstance(named, list) else named)

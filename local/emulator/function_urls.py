@@ -1,5 +1,7 @@
-"""A function URL is an address at which the function can be reached: here the emulator's own, so that links which
-functions give out can be opened. MiniStack 1.5.33 gives out AWS's."""
+"""Give functions URLs at which the emulator answers, so that links in messages can be opened.
+
+MiniStack 1.5.33 returns addresses of AWS.
+"""
 
 import json
 import os

@@ -1,5 +1,8 @@
-"""MiniStack 1.5.33 takes the time of a schedule for UTC; here it is one of the schedule's own time zone. And it lists
-the first hundred schedules only; here the rest come with a token, as on AWS."""
+"""Correct times and lists of schedules.
+
+MiniStack 1.5.33 reads the time of a schedule as UTC; here it is in the schedule's own time zone. MiniStack lists only
+the first hundred schedules; here the others follow with a token, as on AWS.
+"""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Where MiniStack 1.5.33 runs a JSONata state machine otherwise than AWS, and what it then does instead.
+"""Correct where MiniStack 1.5.33 runs a JSONata state machine differently from AWS.
 
 - `TimeoutSeconds` may be an expression.
 - The arguments of an item reader, the item selector and the output of a distributed map may be expressions.
@@ -18,7 +18,7 @@ _awaited_token: contextvars.ContextVar[str] = contextvars.ContextVar("awaited_to
 
 
 class _Entered(dict[str, Any]):
-    """The states of a branch; looking one up is how the emulator enters it."""
+    """The states of a branch; the emulator enters a state by looking it up here."""
 
     _numbering = threading.Lock()
 
@@ -36,7 +36,7 @@ class _Entered(dict[str, Any]):
 
 
 def put_right() -> None:
-    """Replace the functions concerned."""
+    """Replace the functions of the emulator that differ from AWS."""
     _evaluate_timeouts()
     _evaluate_distributed_maps()
     _show_inner_states()
@@ -90,7 +90,7 @@ def _fail_tasks_whose_lambda_fails() -> None:
     invoke = machine._invoke_with_callback
 
     def invoke_and_wait(resource: str, data: Any, token: str, state: Json) -> Any:
-        # What a nested execution calls inherits this, and must not answer for it.
+        # Calls of a nested execution inherit this variable and must not answer for the outer task.
         reset = _awaited_token.set(token if ":lambda:" in resource else "")
         try:
             return invoke(resource, data, token, state)

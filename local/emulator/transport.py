@@ -1,5 +1,7 @@
-"""Connections on this machine count as encrypted: nobody else can read them, and the shipped resource policies deny
-connections that are not."""
+"""Count connections on this machine as encrypted.
+
+Nobody else can read them, and the shipped resource policies deny connections that are not encrypted.
+"""
 
 import ipaddress
 

@@ -1,5 +1,7 @@
-"""Code and layers are unpacked once for all environments that have them; MiniStack 1.5.33 unpacks them for each, and
-Python then compiles every module anew. Environments only read them, as Lambda's do.
+"""Unpack code and layers once for all environments that use them.
+
+MiniStack 1.5.33 unpacks them for each environment, and Python then compiles every module anew. Environments only read
+them, as on Lambda.
 """
 
 import hashlib
@@ -16,10 +18,10 @@ _lock = threading.Lock()
 
 
 class Unpacked(zipfile.ZipFile):
-    """Unpacks beside the emulator's other data, and puts a link where it is told to."""
+    """A zip archive that is unpacked once beside the emulator's other data and linked from each destination."""
 
     def extractall(self, path: Any = None, *_: Any) -> None:
-        """Extract all files into `path`, an empty folder."""
+        """Unpack like `ZipFile.extractall`, with an empty folder for `path`."""
         digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
         kept = Path(tempfile.gettempdir()) / "unpacked" / digest
         with _lock:

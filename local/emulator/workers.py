@@ -1,4 +1,4 @@
-"""An update of a function lets calls that are under way end on what they began with; MiniStack 1.5.33 kills them."""
+"""Let running calls end with the code they began with when a function is updated; MiniStack 1.5.33 kills them."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ _LOOK_EVERY_S = 0.05
 
 
 def put_right() -> None:
-    """Replace how workers of a former configuration are ended."""
+    """Replace how the emulator ends workers of a former configuration."""
     kill = lambda_runtime.kill_workers
 
     def end_when_idle(workers: list[Any]) -> None:

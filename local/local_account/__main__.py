@@ -1,4 +1,4 @@
-"""`python -m local_account`: a local account in the foreground, until Ctrl-C."""
+"""Run a local account in the foreground until Ctrl-C: `python -m local_account`."""
 
 import argparse
 import shlex
@@ -16,7 +16,7 @@ from local_account.traces import NoTraces
 
 
 def main() -> int:
-    """Run it, print what to export, and wait."""
+    """Start the account, print the variables to export, and wait."""
     arguments = _arguments()
     source = FleetSource(datetime.now(UTC), arguments.traces, arguments.curves, arguments.functions, arguments.seed)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

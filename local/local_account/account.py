@@ -30,12 +30,12 @@ _STAND_IN_WITHIN_S = 90.0
 
 
 class EmulatorMissing(FileNotFoundError):
-    """The emulator's own virtual environment is not there."""
+    """The emulator's own virtual environment does not exist."""
 
 
 @dataclass(slots=True)
 class LocalAccount:
-    """Runs between `start` and `stop`, or as a context manager. Any number can run at once.
+    """A local account that runs between `start` and `stop`, or as a context manager; any number can run at once.
 
     `wait_scale` multiplies the waits of state machines (0.01 makes a minute 0.6 s); `port` 0 means any free port;
     without `targets` the account is empty.
@@ -52,7 +52,7 @@ class LocalAccount:
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> Self:
-        """Start everything and create the targets; PortInUse, EmulatorMissing or DidNotStart say what is wrong."""
+        """Start all processes and create the targets; raise PortInUse, EmulatorMissing or DidNotStart."""
         try:
             self.fleet = make_fleet(self.source)
             self._start_emulator()
@@ -78,16 +78,16 @@ class LocalAccount:
 
     @property
     def url(self) -> str:
-        """The endpoint of every service but the two of the stand-in."""
+        """Return the endpoint of every service but the two of the stand-in."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def stand_in_url(self) -> str:
-        """The endpoint of CloudWatch and Application Auto Scaling."""
+        """Return the endpoint of CloudWatch and Application Auto Scaling."""
         return f"http://{HOST}:{self._stand_in_port}"
 
     def environment(self) -> dict[str, str]:
-        """The variables with which the AWS SDKs and the SAM CLI talk to this account as its root user."""
+        """Return the variables with which the AWS SDKs and the SAM CLI reach this account as its root user."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ENDPOINT_URL_CLOUDWATCH": self.stand_in_url,
@@ -101,16 +101,16 @@ class LocalAccount:
 
     @property
     def session(self) -> "EndpointSession":
-        """A boto3 session whose clients talk to this account, whatever the process' own environment says."""
+        """Return a boto3 session whose clients reach this account, whatever the process' own environment says."""
         return EndpointSession(self)
 
     def throttle_metrics(self, seconds: float) -> None:
-        """Make every metrics call throttle for so long; 0 ends it."""
+        """Throttle every call of CloudWatch for so many seconds; 0 ends it."""
         url = f"{self.stand_in_url}/_local/throttle?seconds={seconds}"
         urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5).close()  # noqa: S310  ours
 
     def stand_in_calls(self) -> list[dict[str, str]]:
-        """The calls to the stand-in so far, the oldest first: `at` (ISO 8601), `access_key`, `service`, `operation`."""
+        """Return the calls to the stand-in, the oldest first: `at` (ISO 8601), `access_key`, `service`, `operation`."""
         with urllib.request.urlopen(f"{self.stand_in_url}/_local/calls", timeout=5) as answer:  # noqa: S310  ours
             calls: list[dict[str, str]] = json.load(answer)
         return calls
@@ -129,7 +129,7 @@ class LocalAccount:
             "CLOUDTRAIL_RECORDING": "1",
             "CLOUDTRAIL_MAX_EVENTS": "1000000",
             "SFN_WAIT_SCALE": str(self.wait_scale),
-            # Both would take a fixed port, and a second account at the same time would not get it.
+            # Both would take a fixed port, which a second account at the same time could not get.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "STATE_DIR": str(self.folder / "state"),
@@ -150,7 +150,7 @@ class LocalAccount:
         for option, folder in (("--traces", self.source.traces), ("--curves", self.source.curves)):
             command += [option, str(folder.resolve())] if folder else []
         environment = _inherited() | self.environment()
-        # Its looks at what is deployed are told apart from everybody else's calls in CloudTrail by this key.
+        # With this key, CloudTrail distinguishes the stand-in's reads of deployed functions from all other calls.
         environment["AWS_ACCESS_KEY_ID"] = "test"
         environment["PYTHONPATH"] = str(ROOT / "local")
         log = self.folder / "stand-in.log"
@@ -172,12 +172,12 @@ class EndpointSession(boto3.Session):
         self._account = account
 
     def client(self, service_name: str, *arguments: Any, **options: Any) -> Any:
-        """Return a boto3 client with the account's endpoint of the service."""
+        """Return a client like boto3's, with the account's endpoint of that service."""
         own = service_name in ("cloudwatch", "application-autoscaling")
         options.setdefault("endpoint_url", self._account.stand_in_url if own else self._account.url)
         return super().client(service_name, *arguments, **options)
 
 
 def _inherited() -> dict[str, str]:
-    """This process' environment without what could lead a helper to a real account or another Python."""
+    """Return this process' environment without variables that lead to a real account or another Python."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_"))}

@@ -1,4 +1,4 @@
-"""Reads of a team's caches, driven through the client library on a clock of their own: hours pass in seconds."""
+"""Drive reads of a team's caches through the client library on a clock of their own: hours pass in seconds."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -10,15 +10,17 @@ import numpy as np
 from optimizer_cache import Bounds, Cache, Namespace
 from optimizer_cache.ttl_parameter import Fetch, TtlParameter
 
-# Longer than any test; what is left behind by one that was killed goes by itself.
+# Longer than any test; the entries that a killed test leaves behind expire by themselves.
 _REAL_TTL_S = 3600
 _PAYLOAD = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Reads of one namespace: Poisson in time, the n-th busiest of `keys` asked for as 1 / n ** skew. `load_ms`: what
-    the origin takes."""
+    """Reads of one namespace: Poisson in time; the n-th busiest of `keys` is read in proportion to 1 / n ** skew.
+
+    `load_ms` is the time that the origin takes.
+    """
 
     name: str
     bounds: Bounds
@@ -32,7 +34,7 @@ type Read = tuple[float, str, str]
 
 
 def reads(streams: Sequence[Stream], start_s: float, end_s: float, seed: int) -> list[Read]:
-    """(Unix time, namespace, key) in order of time."""
+    """Return reads as (Unix time, namespace, key) in order of time."""
     generator = np.random.default_rng(seed)
     found: list[Read] = []
     for stream in streams:
@@ -45,7 +47,7 @@ def reads(streams: Sequence[Stream], start_s: float, end_s: float, seed: int) ->
 
 
 class Clock:
-    """Shows what it is set to."""
+    """A clock that shows the time it is set to."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -55,24 +57,24 @@ class Clock:
 
 
 class Memory:
-    """Stands for a server in tests that need none."""
+    """A stand-in for a server, for tests that need none."""
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
 
     def get(self, name: str) -> bytes | None:
-        """Return the value of a key, as redis-py does."""
+        """Return the stored entry, as in redis-py."""
         return self._values.get(name)
 
     def set(self, name: str, value: bytes | str, ex: int | None = None, nx: bool = False) -> bool:  # noqa: ARG002
-        """Set the value of a key, as redis-py does."""
+        """Store an entry, as in redis-py."""
         if nx and name in self._values:
             return False
         self._values[name] = value if isinstance(value, bytes) else value.encode()
         return True
 
     def delete(self, name: str) -> int:
-        """Delete a key, as redis-py does."""
+        """Delete an entry, as in redis-py."""
         return int(self._values.pop(name, None) is not None)
 
 
@@ -86,7 +88,7 @@ class TraceTime:
         self._until: dict[str, float] = {}
 
     def get(self, name: str) -> Any:
-        """Return the value of a key, as redis-py does."""
+        """Return the entry unless it has expired by the trace's clock, as in redis-py."""
         until = self._until.get(name)
         if until is not None and self._clock() >= until:
             del self._until[name]
@@ -95,20 +97,20 @@ class TraceTime:
         return self._client.get(name)
 
     def set(self, name: str, value: Any, px: int | None = None, nx: bool = False) -> Any:
-        """Set the value of a key, as redis-py does."""
+        """Store an entry whose expiry follows the trace's clock, as in redis-py."""
         if px is not None:
             self._until[name] = self._clock() + px / 1000
         return self._client.set(name, value, ex=_REAL_TTL_S, nx=nx)
 
     def delete(self, name: str) -> Any:
-        """Delete a key, as redis-py does."""
+        """Delete an entry, as in redis-py."""
         self._until.pop(name, None)
         return self._client.delete(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the log, and when it was written (Unix time)."""
+    """A line of the log, and the Unix time at which it was written."""
 
     at: float
     text: str
@@ -136,11 +138,11 @@ class Application:
             version_age_s=float("inf"),
             clock=self.clock,
         )
-        # The library waits between two looks at the parameter by the process' clock, which is too slow here.
+        # Between two reads of the parameter the library waits by the process' clock, which is too slow here.
         self._cache.parameter = TtlParameter(bounds, fetch, clock=self.clock)
 
     def run(self, trace: Sequence[Read]) -> Iterator[Line]:
-        """Play the reads; yield the log lines."""
+        """Run the reads; yield the logged lines as they come."""
         for at, name, key in trace:
             self.clock.now = at
             self._cache.read(name, key, lambda: b"." * _PAYLOAD)
@@ -151,6 +153,6 @@ class Application:
         for text in self._cache.flush(every_s):
             record = json.loads(text)
             if "LoadTime" in record:
-                # There is no origin: its time is put in.
+                # There is no origin, so its time is set.
                 record["LoadTime"] = self._load_ms[record["CacheNamespace"]]
             yield Line(self.clock.now, json.dumps(record, separators=(",", ":")))

@@ -1,7 +1,7 @@
-"""Two caches of a team in the local account: a Valkey, what functions read through it, and what the reading logged.
+"""Run two caches of a team in the local account: a Valkey, functions that read through it, and their logs.
 
-`shop` has two namespaces whose TTLs can be better and one, `page`, that no TTL brings to the hit ratio that is wanted.
-`search` is tuned rightly for its past reads; then a crawler comes, and its change must be rolled back.
+`shop` has two namespaces whose TTLs can be better and one, `page`, that no TTL brings to the wanted hit ratio. `search`
+is tuned correctly by all data at hand; then a crawler comes, and its change must be rolled back.
 """
 
 import json
@@ -20,7 +20,7 @@ from local_account.account import LocalAccount
 from local_account.cache_traffic import Application, Line, Stream, reads
 
 HISTORY_S = 2 * 3600.0
-# As long as a change is judged at least; a longer watch adds nothing but waiting.
+# The shortest observation of a change; a longer one adds nothing but waiting.
 WATCHED_S = 2400.0
 _BATCH = 500
 _LOOK_S = 0.1
@@ -32,7 +32,7 @@ class NotReady(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class TeamCache:
-    """One cache as the policy names it; `later`: what is read once its TTLs were changed."""
+    """One cache as the policy names it; `later` is read once its TTLs have changed."""
 
     name: str
     log_group: str
@@ -43,7 +43,7 @@ class TeamCache:
     later: tuple[Stream, ...] = ()
 
     def policy(self, endpoint: str) -> dict[str, Any]:
-        """Its part of a policy."""
+        """Return its part of a policy."""
         spaces = [
             {
                 "name": stream.name,
@@ -89,7 +89,7 @@ CACHES = (SHOP, SEARCH)
 
 
 class TeamCaches:
-    """The caches at work: hours of history at once, then, as soon as a change publishes TTLs, what comes after it."""
+    """The caches at work: hours of history at once, then, as soon as a change publishes TTLs, the traffic after it."""
 
     def __init__(self, account: LocalAccount, caches: Iterable[TeamCache] = CACHES) -> None:
         self._logs = account.session.client("logs")
@@ -102,7 +102,7 @@ class TeamCaches:
         self.failures: list[BaseException] = []
 
     def __enter__(self) -> Self:
-        """Begin; the history is there when `ready` returns."""
+        """Begin; the history is complete when `ready` returns."""
         self._server.start()
         for cache in self._caches:
             thread = threading.Thread(target=self._work, args=(cache,), daemon=True)
@@ -111,7 +111,7 @@ class TeamCaches:
         return self
 
     def ready(self, within_s: float = 120.0) -> None:
-        """Wait until the history of every cache is in its log. Raises NotReady."""
+        """Wait until the history of every cache is in its log; raise NotReady."""
         if not all(self._logged[cache.name].wait(within_s) for cache in self._caches) or self.failures:
             raise NotReady(f"the history of the caches is not there: {self.failures or 'it takes too long'}")
 
@@ -123,7 +123,7 @@ class TeamCaches:
 
     @property
     def endpoint(self) -> str:
-        """Return the URL of the server."""
+        """Return the endpoint of the server."""
         return f"redis://{self._server.host}:{self._port}"
 
     @property
@@ -131,12 +131,15 @@ class TeamCaches:
         return int(self._server.port or 0)
 
     def policy(self) -> dict[str, Any]:
-        """Return the policy of these caches. The observation is long enough to play the reads after a change."""
+        """Return the part of a policy for these caches.
+
+        Its observation is long enough to play the traffic after a change.
+        """
         caches = [cache.policy(self.endpoint) for cache in self._caches]
         return {"caches": caches, "observe_hours": HISTORY_S / 3600, "watch_minutes": 150}
 
     def published(self) -> dict[str, dict[str, Any]]:
-        """The TTLs in force, by cache; nothing of one that never published any."""
+        """Return the TTLs in force, by cache; a cache that never published any is left out."""
         found = {cache.name: self._document(cache) for cache in self._caches}
         return {name: json.loads(text) for name, text in found.items() if text}
 
@@ -148,7 +151,7 @@ class TeamCaches:
             self._logged[cache.name].set()
 
     def _play(self, cache: TeamCache) -> None:
-        """The history, and then what comes after the first TTLs that are published."""
+        """Play the history, and then the traffic after the first TTLs that are published."""
         self._logs.create_log_group(logGroupName=cache.log_group)
         self._logs.create_log_stream(logGroupName=cache.log_group, logStreamName="one")
         published: list[str] = []

@@ -1,6 +1,6 @@
-"""The shipped planner, guardrails and change code, day after day, on a simulated account whose functions follow curves.
+"""Run the shipped planner, guardrails and change code, day after day, on a simulated account.
 
-The clock is passed in: nothing sleeps, nothing is sent anywhere.
+Its functions follow known curves. The clock is passed in: nothing sleeps, nothing is sent anywhere.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,12 +33,12 @@ _MOST_STEPS = 60
 
 
 class NoEnd(RuntimeError):
-    """A change went on for longer than any change may."""
+    """A change lasted longer than any change may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A change and what became of it."""
+    """A change and its end."""
 
     change: Change
     status: Status
@@ -48,7 +48,10 @@ class Ended:
 
 @dataclass(slots=True)
 class ClosedLoop:
-    """The account and what was decided and done so far. `most_lines`: log lines that one scan of a function gives."""
+    """The account, with all decisions and changes so far.
+
+    `most_lines` bounds the log lines that one scan of a function gives.
+    """
 
     targets: Sequence[TargetFunction]
     policy: Policy
@@ -83,13 +86,13 @@ class ClosedLoop:
         self._workloads = {target.name: Workload(target) for target in self.targets}
 
     def run(self, days: int, progress: Callable[[int], None] = lambda _day: None) -> None:
-        """One plan a day, and the life of every change that came of it."""
+        """Make one plan a day, and play the life of every change in it."""
         for day in range(days):
             self.one_day(self.begin + timedelta(days=day))
             progress(day + 1)
 
     def one_day(self, now: datetime) -> None:
-        """Plan, check, and live the changes through; they are of different functions and do not meet."""
+        """Plan, check, and live the changes through; each modifies a different function, so they do not interfere."""
         self.clock.now = now
         run_id = f"run-{now:%Y%m%d}"
         self._observe(run_id, now)
@@ -121,7 +124,7 @@ class ClosedLoop:
                 self.left_alone.append(NoChange(run_id, change.tuner, change.target, why))
 
     def live_through(self, change: Change, now: datetime) -> None:
-        """Drive a change as change.asl.json does, but move the clock instead of waiting."""
+        """Follow change.asl.json, with the clock put forward instead of waiting."""
         self._store.record_change(change, Status.APPROVED, now)
         step, verification, self.clock.now = "apply", 0, now
         for _ in range(_MOST_STEPS):
@@ -167,7 +170,7 @@ class ClosedLoop:
         return lambda: self._routings[twin.name].append(_routing(twin, self.clock.now))
 
     def _observe(self, run_id: str, now: datetime) -> None:
-        """Write the documents of analyze_traffic."""
+        """Return the documents that analyze_traffic would have written."""
         batch, traffic = [], {}
         for target in self.targets:
             twin = self.twins[target.name]
@@ -191,7 +194,7 @@ class ClosedLoop:
         self._documents.write(f"runs/{run_id}/traffic/0000.json", {"functions": traffic, "failed": {}})
 
     def _minutes(self, target: TargetFunction, now: datetime) -> tuple[Series, int]:
-        # A function may be younger than what is looked at.
+        # A function may be younger than the period that is read.
         first = max(0, target.traffic.index(now - timedelta(days=7)))
         start = target.traffic.start + timedelta(minutes=first)
         length = max(0, target.traffic.index(now) - first)
@@ -217,5 +220,5 @@ def _routing(twin: Twin, since: datetime) -> Routing:
 
 
 def target_of(change: Change, targets: Sequence[TargetFunction]) -> TargetFunction:
-    """The function that a change is about."""
+    """Return the function that a change modifies."""
     return next(target for target in targets if target.name == function_name(change.target))

@@ -1,4 +1,4 @@
-"""The result of a closed loop, judged by the truth that only the simulation knows."""
+"""Judge the result of a closed loop by the truth that only the simulation knows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +15,18 @@ from local_account.simulated_services import COLD_SHARE
 from local_account.traces import DAY_MINUTES
 
 _DAYS_A_MONTH = 365 / 12
-# The share of failed calls by which a size is worse than another beyond any doubt.
+# With so many more failed calls, as a share, a size is worse beyond any doubt.
 _MORE_ERRORS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Bills in USD a month, of the same traffic. `least`: the best sizes and provisioned concurrency that the curves
-    and the policy allow. `too_slow`: functions left slower than the policy allows, by how much. `worse`: changes that
-    made things worse; `worse_kept`: those that were not rolled back; `false_reverts`: those worth it that were."""
+    """Bills in USD a month, of the same traffic.
+
+    `least` is the bill of the best sizes and provisioned concurrency that the curves and the policy allow. `too_slow`
+    holds functions left slower than the policy allows, with their slowdown. `worse` are changes that made things worse,
+    `worse_kept` those of them that were not rolled back; `false_reverts` are good changes that were.
+    """
 
     functions: int
     before: float
@@ -38,17 +41,17 @@ class Result:
 
     @property
     def saved(self) -> float:
-        """Share of the bill, 0 to 1."""
+        """Return the saved share of the bill, 0 to 1."""
         return 1 - self.after / self.before
 
     @property
     def allowed(self) -> float:
-        """The share that could be saved at most."""
+        """Return the largest share that could be saved, 0 to 1."""
         return 1 - self.least / self.before
 
 
 def judge_loop(loop: ClosedLoop) -> Result:
-    """Compare what was done with what the curves say."""
+    """Compare the outcome with the curves."""
     policy = loop.policy
     now = {name: state_of(loop, name) for name in loop.twins}
     too_slow = {}
@@ -75,8 +78,11 @@ def judge_loop(loop: ClosedLoop) -> Result:
 
 
 def is_worse(change: Change, target: TargetFunction, policy: Policy) -> bool:
-    """Return whether the change in truth fails more calls, is slower than the policy allows (also against the first
-    size) or makes calls dearer. Provisioned concurrency makes no call slower here."""
+    """Return whether the change fails more calls, is too slow for the policy or makes calls dearer, by the truth.
+
+    The slowdown is measured against the size before the change and against that at the start. Provisioned concurrency
+    makes no call slower here.
+    """
     if change.tuner is not Tuner.MEMORY:
         return False
     before, after = int(change.before["memory_mb"]), int(change.after["memory_mb"])
@@ -97,7 +103,7 @@ def _worth_it(change: Change, loop: ClosedLoop) -> bool:
 
 
 def least_bill(target: TargetFunction, policy: Policy) -> float:
-    """The smallest bill at any size and provisioned concurrency that the policy allows, steps apart."""
+    """Return the smallest bill at any size and provisioned concurrency that the policy allows, steps apart."""
     limits, behaviour, first = policy.memory, target.behaviour, target.memory_mb
     sizes = [
         mb
@@ -111,7 +117,7 @@ def least_bill(target: TargetFunction, policy: Policy) -> float:
 
 
 def saved_by_day(loop: ClosedLoop, target: TargetFunction, days: int) -> list[float]:
-    """Return the savings of the final size and provisioned concurrency on each day, in USD."""
+    """Return the USD that the size and provisioned concurrency found would have saved on each day."""
     found, begin = state_of(loop, target.name), target.traffic.index(loop.begin)
     saved = []
     for day in range(days):
@@ -122,7 +128,7 @@ def saved_by_day(loop: ClosedLoop, target: TargetFunction, days: int) -> list[fl
 
 
 def state_of(loop: ClosedLoop, name: str) -> tuple[int, int]:
-    """The size and the provisioned environments that the function has now."""
+    """Return the function's current size and provisioned environments."""
     twin = loop.twins[name]
     memory_mb = int(twin.versions[twin.alias["version"]]["MemorySize"])
     return memory_mb, twin.provisioned["requested"] if twin.provisioned else 0

@@ -1,4 +1,4 @@
-"""Duration against memory: measured curves from a folder, or a formula."""
+"""Provide duration against memory: measured curves from a folder, or a formula."""
 
 import csv
 from collections import defaultdict
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-# One vCPU: code that runs in one thread gets no faster above it (AWS Lambda's developer guide).
+# One vCPU: single-threaded code gets no faster above this size (AWS Lambda's developer guide).
 FULL_VCPU_MB = 1769
 _FEWEST_SIZES = 4
 
@@ -26,20 +26,23 @@ class Curve:
     durations_ms: tuple[float, ...]
 
     def ratio(self, memory_mb: float, reference_mb: float) -> float:
-        """Duration at `memory_mb` as a multiple of the duration at `reference_mb`."""
+        """Return the duration at `memory_mb` as a multiple of the duration at `reference_mb`."""
         logs = np.interp(np.log([memory_mb, reference_mb]), np.log(self.sizes_mb), np.log(self.durations_ms))
         return float(np.exp(logs[0] - logs[1]))
 
 
 def formula(name: str, cpu_share: float) -> Curve:
-    """Work of which `cpu_share` (0..1, at 1,769 MB) is computing in one thread and the rest waiting."""
+    """Return the curve of work that computes for `cpu_share` of its time and waits for the rest.
+
+    `cpu_share` is 0..1, at 1,769 MB and in one thread.
+    """
     sizes = tuple(float(size) for size in (128, 192, 256, 384, 512, 768, 1024, 1536, FULL_VCPU_MB, 3008, 10240))
     durations = tuple(100.0 * (1 - cpu_share + cpu_share * FULL_VCPU_MB / min(size, FULL_VCPU_MB)) for size in sizes)
     return Curve(name, "x86_64", sizes, durations)
 
 
 def read_curves(folder: Path) -> list[Curve]:
-    """Every function of curves.csv that was measured at four sizes or more; NoCurves if there is none."""
+    """Return every function of curves.csv that was measured at four sizes or more; raise NoCurves if there is none."""
     path = folder / "curves.csv"
     points: defaultdict[tuple[str, str, str], dict[float, float]] = defaultdict(dict)
     try:

@@ -1,5 +1,8 @@
-"""A team's PostgreSQL beside the local account, with faults that everybody knows: a bloated index, one that is there
-twice, what an interrupted rebuild has left, a foreign key without an index, and statistics that were never taken."""
+"""Run a team's PostgreSQL beside the local account, with well-known faults.
+
+It has a bloated index, a duplicate index, the leftovers of an interrupted rebuild, a foreign key without an index, and
+statistics that were never gathered.
+"""
 
 import contextlib
 import json
@@ -16,7 +19,7 @@ from local_account.servers.postgresql import PASSWORD, SUPERUSER, PostgresServer
 
 NAME = "shop"
 _SECRET = "shop-database"
-# Nothing is known of it in CloudWatch but what is put there; a local account lives for less than this.
+# CloudWatch knows only the metrics that are put there; a local account lives for less than this.
 _METRICS_FOR = timedelta(hours=6)
 _METRICS_EVERY = timedelta(minutes=5)
 _METRICS = {"CPUUtilization": (12.0, "Percent"), "FreeStorageSpace": (40.0 * (1 << 30), "Bytes")}
@@ -39,11 +42,11 @@ _SCHEMA: tuple[str, ...] = (
     " FROM generate_series(1, 60000) n",
     "CREATE INDEX event_at_idx ON event (at)",
     "DELETE FROM event WHERE extract(minute FROM at)::int % 5 <> 0",
-    # What an interrupted rebuild has left.
+    # The leftovers of an interrupted rebuild.
     "CREATE TABLE visit (id int PRIMARY KEY, page text NOT NULL)",
     "INSERT INTO visit SELECT n, 'page ' || n % 50 FROM generate_series(1, 20000) n",
     "CREATE INDEX visit_page_idx ON visit (page)",
-    # Else the counters of this session would come after what VACUUM and ANALYZE set.
+    # Otherwise the counters of this session would arrive after those that VACUUM and ANALYZE set.
     "SELECT pg_stat_force_next_flush()",
     "VACUUM (ANALYZE) orders, product, event, visit",
     "VACUUM customer",
@@ -51,7 +54,7 @@ _SCHEMA: tuple[str, ...] = (
 
 
 class TeamDatabase:
-    """Runs between entering and leaving; `connect` gives a session of the team."""
+    """A database that runs between entering and leaving; `connect` gives a session of the team."""
 
     def __init__(self, account: LocalAccount) -> None:
         self._account = account
@@ -60,7 +63,7 @@ class TeamDatabase:
 
     @property
     def server(self) -> PostgresServer:
-        """The running server; RuntimeError before it runs."""
+        """Return the running server; raise RuntimeError before it runs."""
         if self._running is None:
             raise RuntimeError("the team's database is not running")
         return self._running
@@ -83,8 +86,10 @@ class TeamDatabase:
         self._stack.close()
 
     def policy(self, *, ask: bool) -> dict[str, Any]:
-        """Its part of a policy: small limits, because the tables are small; what needs a person is asked about with
-        `ask`, else only recommended."""
+        """Return the part of a policy for this database, with small limits because its tables are small.
+
+        Changes that need a person are approval requests with `ask`, and otherwise only recommended.
+        """
         secret = self._account.session.client("secretsmanager").describe_secret(SecretId=_SECRET)["ARN"]
         person = "ask" if ask else "recommend"
         kinds = ("rebuild_special", "drop_duplicate", "drop_redundant", "drop_unused", "create", "optimize")
@@ -99,7 +104,7 @@ class TeamDatabase:
                     "secret_arn": secret,
                     "tls": "off",
                     "rds_instance": NAME,
-                    # As many execution environments as there are changes at once, each with one that it works on.
+                    # There are as many execution environments as simultaneous changes, each working on one.
                     "max_connections": 16,
                 }
             ],
@@ -111,7 +116,7 @@ class TeamDatabase:
         }
 
     def indexes(self) -> dict[str, int]:
-        """The size of every valid index of the team, in bytes; -1 for an invalid one."""
+        """Return the size in bytes of every valid index of the team; -1 for an invalid one."""
         with self.server.session() as session:
             rows: Sequence[Any] = session.run(
                 "SELECT i.relname, CASE WHEN x.indisvalid THEN pg_relation_size(i.oid) ELSE -1 END FROM pg_index x"
@@ -121,7 +126,7 @@ class TeamDatabase:
         return {name: int(size) for name, size in rows}
 
     def _put_metrics(self, now: datetime) -> None:
-        """Put metrics as RDS does, of a quiet machine with free space."""
+        """Put the metrics that RDS would publish for a quiet machine with free capacity."""
         cloudwatch = self._account.session.client("cloudwatch")
         times = [now + number * _METRICS_EVERY for number in range(-1, _METRICS_FOR // _METRICS_EVERY)]
         for metric, (value, unit) in _METRICS.items():

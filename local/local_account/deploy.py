@@ -18,16 +18,16 @@ _LAST_LINES = 6
 
 
 class SamMissing(FileNotFoundError):
-    """The SAM CLI's own virtual environment is not there."""
+    """The SAM CLI's own virtual environment does not exist."""
 
 
 class SamFailed(RuntimeError):
-    """`sam build` or `sam deploy` ended with an error; the message holds the end of what it said."""
+    """`sam build` or `sam deploy` ended with an error; the message holds the end of its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Resources named in the outputs of the stack."""
+    """The resources that the outputs of the stack name."""
 
     table: str
     bucket: str
@@ -40,7 +40,7 @@ class Application:
 
 
 def deploy_application(account: LocalAccount, parameters: Mapping[str, str] | None = None) -> Application:
-    """Deploy template.yaml, with these parameters instead of the local ones; builds only what has changed."""
+    """Deploy template.yaml with these parameters instead of the local ones; build only what has changed."""
     outputs = deploy(account, ROOT / "template.yaml", STACK, {**_PARAMETERS, **(parameters or {})})
     return Application(
         table=outputs["TableName"],
@@ -56,9 +56,9 @@ def deploy_application(account: LocalAccount, parameters: Mapping[str, str] | No
 
 @contextmanager
 def built_for(architecture: str) -> Iterator[Path]:
-    """`sam build` the application for a processor; nobody else builds until the context ends. SamFailed says why."""
-    # Packages for the local account's processor are built once for this and for deploying. For another one, SAM keeps
-    # what it has built in a folder of its own, because it throws away what it does not need in this build.
+    """Build the application for a processor; nobody else builds until the context ends. Raise SamFailed."""
+    # Packages for the local account's processor are built once for this and for deploying. For another processor SAM
+    # keeps its build in a folder of its own, because it deletes everything that a build does not need.
     work = ROOT / ".aws-sam"
     other = work / architecture
     folder, into = (ROOT, work) if architecture == _PARAMETERS["Architecture"] else (other, other)
@@ -70,8 +70,8 @@ def built_for(architecture: str) -> Iterator[Path]:
 
 
 def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mapping[str, str]) -> dict[str, str]:
-    """`sam build` and `sam deploy` a template; the stack's outputs. SamFailed says what went wrong."""
-    # The built template names files relative to where it lies, so that its copy has to lie beside it.
+    """Build and deploy a template; return the outputs of its stack, or raise SamFailed."""
+    # The built template names files relative to its own folder, so its copy must lie beside it.
     work = template.parent / ".aws-sam"
     built = work / f"build-{account.port}"
     overrides = [f"{name}={value}" for name, value in parameters.items()]
@@ -92,12 +92,12 @@ def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mappin
 
 
 def delete_application(account: LocalAccount) -> None:
-    """`sam delete`, as a team would that leaves. SamFailed says what went wrong."""
+    """Delete the stack with `sam delete`, as a team that leaves would; raise SamFailed."""
     _sam(account.environment(), ROOT, ["delete", "--stack-name", STACK, "--no-prompts", "--region", REGION])
 
 
 def _build(template: Path, work: Path, options: list[str]) -> list[str]:
-    # The SAM CLI knows what it has already built only while all of this keeps its place.
+    # The SAM CLI recognises its earlier builds only while all of these paths stay the same.
     build = ["build", "--template-file", str(template), "--build-dir", str(work / "build")]
     return [*build, "--cached", "--cache-dir", str(work / "cache"), "--parallel", *options]
 
@@ -106,7 +106,7 @@ def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> No
     if not SAM.exists():
         raise SamMissing(f"{SAM} is not there: run `make .build/sam/.installed` first")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # A profile of the person at this machine must not lead to a real account.
+    # A profile configured on this machine must not lead to a real account.
     own = {"SAM_CLI_TELEMETRY": "0", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     environment = inherited | dict(variables) | own
     done = subprocess.run(
@@ -119,7 +119,7 @@ def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> No
 
 @contextmanager
 def alone(work: Path) -> Iterator[None]:
-    """One build at a time of what lies in this folder."""
+    """Hold a lock so that only one build at a time uses this folder."""
     work.mkdir(exist_ok=True)
     with (work / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Which versions of the targets are deployed, as the emulator's Lambda API says, and since when."""
+"""Read the deployed versions of the targets from the emulator's Lambda API, with the time since when they serve."""
 
 import threading
 import time
@@ -20,9 +20,10 @@ _NONE_PROVISIONED = "ProvisionedConcurrencyConfigNotFoundException"
 
 
 class DeployedVersions:
-    """The routing of every target over time, learnt by looking: a change is dated to the minute it was first seen.
+    """The routing of every target over time; a change is dated to the minute in which it was first seen.
 
-    `on_change(target, routing)` is called for every routing after the first. `ahead`: what timetables will do.
+    `on_change(target, routing)` is called for every routing after the first. `ahead` gives the changes that timetables
+    will make.
     """
 
     def __init__(
@@ -50,12 +51,12 @@ class DeployedVersions:
         }
 
     def routings(self, name: str) -> tuple[Routing, ...]:
-        """Every routing of the target so far, the oldest first, and those that a timetable will make."""
+        """Return every routing of the target so far, the oldest first, and those that a timetable will make."""
         self.look(name)
         return (*self._routings[name], *self._ahead.get(name, ()))
 
     def look(self, name: str) -> None:
-        """Ask the emulator again if the last answer is old; a target that does not exist (yet) keeps its routing."""
+        """Ask the emulator again if its last response is old; a target that does not exist (yet) keeps its routing."""
         target = self._targets[name]
         changed: Routing | None = None
         with self._lock:
@@ -92,7 +93,7 @@ class DeployedVersions:
         return (own, *(share for share in others if share.share > 0))
 
     def _memory(self, target: TargetFunction, version: str) -> int:
-        """Memory of a version; asked once, because a published version never changes."""
+        """Return the memory of a version; read it once, because a published version never changes."""
         key = (target.name, version)
         if key not in self._memory_mb:
             found = self._lambda.get_function_configuration(FunctionName=target.name, Qualifier=version)

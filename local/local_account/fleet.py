@@ -1,4 +1,4 @@
-"""The target functions of the local account: what each is configured as, how it behaves and how it is called."""
+"""Describe the target functions of the local account: their configuration, behaviour and traffic."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _TIMEOUT_S = 30
 
 
 class Worse(StrEnum):
-    """The harm that a memory change of a function does, on purpose."""
+    """The damage that a change of a function's memory does, on purpose."""
 
     NOTHING = "nothing"
     SLOWER = "slower"
@@ -28,7 +28,7 @@ class Worse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a function answers. Durations follow a log-logistic distribution with `shape` around the curve."""
+    """The behaviour of a function: durations follow a log-logistic distribution with `shape` around the curve."""
 
     curve: Curve
     shape: float
@@ -38,12 +38,12 @@ class Behaviour:
     worse: Worse
 
     def slowdown(self, memory_mb: int, first_memory_mb: int) -> float:
-        """Mean duration at this size as a multiple of that at the size the function started with."""
+        """Return the mean duration at this size as a multiple of that at the size the function started with."""
         penalty = 1.7 if self.worse is Worse.SLOWER and memory_mb != first_memory_mb else 1.0
         return penalty * self.curve.ratio(memory_mb, first_memory_mb)
 
     def errors(self, memory_mb: int, first_memory_mb: int) -> float:
-        """Share of calls that fail at this size; half of them where the memory does not suffice."""
+        """Return the share of calls that fail at this size; half of them where the memory does not suffice."""
         if memory_mb < self.used_memory_mb:
             return 0.5
         return 0.08 if self.worse is Worse.ERRORS and memory_mb != first_memory_mb else self.error_rate
@@ -51,8 +51,10 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class TargetFunction:
-    """One target. `alias` is empty where the team calls $LATEST; `scaled` means Application Auto Scaling owns its
-    provisioned concurrency."""
+    """One target; `alias` is empty where the team calls $LATEST.
+
+    `scaled` means that Application Auto Scaling owns its provisioned concurrency.
+    """
 
     name: str
     memory_mb: int
@@ -68,7 +70,7 @@ class TargetFunction:
 
 @dataclass(frozen=True, slots=True)
 class FleetSource:
-    """Where the fleet comes from; the same source and time make the same fleet in every process."""
+    """The origin of a fleet; the same source and time make the same fleet in every process."""
 
     now: datetime
     traces: Path | None = None
@@ -78,16 +80,16 @@ class FleetSource:
 
     @property
     def says(self) -> str:
-        """One line for people: what the traffic and the curves are."""
+        """Return one line for people about the origin of the traffic and the curves."""
         traffic = f"traffic replayed from {self.traces}" if self.traces else f"traffic is {NOTE}"
         return f"{traffic}; duration against memory from {self.curves or 'a formula'}"
 
 
 def make_fleet(source: FleetSource) -> tuple[TargetFunction, ...]:
-    """The targets, traces used again under another name where there are fewer of them than functions.
+    """Return the targets; traces are reused under other names where there are fewer of them than functions.
 
     The seventh has no alias, the last is not tagged, the third is scaled by Application Auto Scaling. The sixth needs
-    most of its memory, so that its size stays and something else can be done for it.
+    most of its memory, so that its size stays and another change can help it.
     """
     traces = read_traces(source.traces) if source.traces else synthetic_traces(source.now, source.seed)
     curves = read_curves(source.curves) if source.curves else []

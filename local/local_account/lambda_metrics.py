@@ -1,4 +1,4 @@
-"""The AWS/Lambda namespace of CloudWatch, answered from the workloads instead of stored points."""
+"""Answer for the AWS/Lambda namespace of CloudWatch from the workloads instead of stored points."""
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ MOST_POINTS = 100_800
 
 
 class InvalidRequest(ValueError):
-    """CloudWatch would refuse the request with ValidationError; the message is the one to return."""
+    """CloudWatch would reject the request with ValidationError; the message is the one to return."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The selection of a metric's dimensions: a whole function, one resource of it (NAME:ALIAS), or one version."""
+    """The selection that the dimensions of a metric make: a target, one resource of it (NAME:ALIAS), or one version."""
 
     target: TargetFunction
     resource: str = ""
@@ -31,7 +31,10 @@ class Scope:
 
 
 class LambdaMetrics:
-    """GetMetricData, GetMetricStatistics and ListMetrics for the targets. `routings(name)`: who serves it."""
+    """GetMetricData, GetMetricStatistics and ListMetrics for the targets.
+
+    `routings(name)` gives the versions that serve a target.
+    """
 
     def __init__(self, targets: Sequence[TargetFunction], routings: Callable[[str], Sequence[Routing]]) -> None:
         self._targets = {target.name: target for target in targets}
@@ -48,7 +51,7 @@ class LambdaMetrics:
         statistic: str,
         now: datetime,
     ) -> Points:
-        """Points in [start, end), rising; times after `now` are answered too. Unknown names have no points."""
+        """Return points in [start, end), rising; times after `now` have points too, unknown names have none."""
         scope = self._scope(dimensions)
         if metric not in METRICS or scope is None:
             return NO_POINTS
@@ -58,7 +61,7 @@ class LambdaMetrics:
         return aggregate(pieces, period_s, statistic)
 
     def list(self, name: str | None, wanted: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-        """ListMetrics: every metric of every target, for the dimensions Lambda publishes."""
+        """Return every metric of every target, with the dimensions that Lambda publishes, as ListMetrics does."""
         found = []
         for target in self._targets.values():
             for metric in (name,) if name else METRICS:
@@ -107,23 +110,23 @@ class LambdaMetrics:
 
 
 def read_dimensions(listed: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """`[{"Name": n, "Value": v}]` as a dictionary."""
+    """Return `[{"Name": n, "Value": v}]` as a dictionary."""
     return {item["Name"]: item["Value"] for item in listed}
 
 
 def check_period(period_s: int) -> None:
-    """InvalidRequest unless CloudWatch has such a period for standard-resolution metrics."""
+    """Raise InvalidRequest unless CloudWatch has such a period for standard-resolution metrics."""
     if period_s < 60 or period_s % 60:
         raise InvalidRequest(f"Period must be a multiple of 60, not {period_s}.")
 
 
 def page_token(offset: int) -> str:
-    """An opaque NextToken for the point at `offset`."""
+    """Return an opaque NextToken for the point at `offset`."""
     return base64.urlsafe_b64encode(str(offset).encode()).decode()
 
 
 def page_offset(token: str | None) -> int:
-    """The offset in a NextToken; InvalidRequest if it is none of ours."""
+    """Return the offset in a NextToken; raise InvalidRequest if it is none of ours."""
     try:
         return int(base64.urlsafe_b64decode(token.encode())) if token else 0
     except ValueError as error:
@@ -131,8 +134,10 @@ def page_offset(token: str | None) -> int:
 
 
 def page(series: Sequence[Points], offset: int, most: int) -> tuple[list[tuple[int, Points, bool]], int | None]:
-    """At most `most` points from `offset` on, over all series: (series number, its points, whether it is complete),
-    and the offset of the next page if there is one. Series without points are on the first page."""
+    """Return at most `most` points from `offset` on, over all series, and the offset of the next page if there is one.
+
+    Each entry is (series number, its points, whether it is complete). Series without points are on the first page.
+    """
     found, passed = [], 0
     for number, points in enumerate(series):
         size = len(points.times)

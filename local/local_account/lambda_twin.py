@@ -1,7 +1,7 @@
-"""Lambda, Application Auto Scaling and EventBridge Scheduler in memory, one function at a time, with the rules that a
-change depends on.
+"""Keep Lambda, Application Auto Scaling and EventBridge Scheduler in memory, one function at a time.
 
-Every request and answer is held to botocore's model of the service.
+The twin follows the rules of the services that a change depends on. Every request and response is validated with
+botocore's model of the service.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,12 +24,15 @@ _OPERATIONS = {
 
 
 class NotLikeLambda(AssertionError):
-    """A request or an answer that the service does not know, or a write that it would refuse."""
+    """A request or response that the service does not know, or a write that it would reject."""
 
 
 class Twin:
-    """One function behind an alias. `after_call(n)` is asked after the n-th call of any kind, `on_route` after the
-    alias or its provisioned concurrency changed."""
+    """One function behind an alias.
+
+    `after_call(n)` runs after the n-th call of any kind, `on_route` after a change of the alias or its provisioned
+    concurrency.
+    """
 
     def __init__(self, name: str = "orders", memory_mb: int = 1024, alias: str = "live") -> None:
         self.name, self.alias_name = name, alias
@@ -53,11 +56,11 @@ class Twin:
         self.latest_revision = "l0"
 
     def client(self, service: str) -> "TwinClient":
-        """Return a stand-in for a boto3 client of this function alone."""
+        """Return a stand-in for a boto3 client that serves this function alone."""
         return TwinClient({self.name: self}, service)
 
     def called(self, name: str) -> None:
-        """Count a call of this name, one of the store's included."""
+        """Count a call of this name, including those of the store."""
         self.calls.append(name)
         self.after_call(len(self.calls))
 
@@ -69,17 +72,17 @@ class Twin:
     # What the team does.
 
     def team_updates_code(self) -> None:
-        """Code that is not released."""
+        """Change code without releasing it."""
         self.latest["CodeSha256"] = "code-2"
         self.touch()
 
     def team_deploys(self) -> None:
-        """A release."""
+        """Release a version, as a deployment of the team does."""
         self.team_updates_code()
         self.alias = {"version": self._publish(), "weights": {}, "revision": f"team{self.revision}"}
 
     def team_sets_timeout(self) -> None:
-        """Configuration that is not released."""
+        """Change the configuration without releasing it."""
         self.latest["Timeout"] = 30
         self.touch()
 
@@ -260,7 +263,7 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class TwinClient:
-    """The part of a boto3 client that is used; the function is found by the request's name, ARN or resource."""
+    """The used part of a boto3 client; the function is found by the request's name, ARN or resource."""
 
     twins: Mapping[str, Twin]
     service: str
@@ -274,7 +277,7 @@ class TwinClient:
             problems = ParamValidator().validate(request, model.input_shape)
             if problems.has_errors():
                 raise NotLikeLambda(problems.generate_report())
-            # The name of a schedule tells the function by its first characters only.
+            # The name of a schedule identifies the function by its first characters only.
             named = self.service != "scheduler"
             twin = self.twins[_function_name(request)] if named else next(iter(self.twins.values()))
             answer = getattr(twin, name)(**request)
@@ -287,7 +290,7 @@ class TwinClient:
         return call
 
     def get_paginator(self, name: str) -> "_Paginator":
-        """A paginator whose only page is the whole answer."""
+        """Return a paginator whose only page is the complete response."""
         return _Paginator(self, name)
 
 
@@ -301,7 +304,7 @@ class _Paginator:
 
 
 def _nothing(*_: int) -> None:
-    """A function of the module, so that a Twin can be copied and stored."""
+    """Do nothing; a function of the module, so that a Twin can be copied and stored."""
 
 
 def error(code: str, operation: str) -> ClientError:

@@ -1,4 +1,4 @@
-"""The part of the run store that acting Lambdas use, in memory: as RunStore, without DynamoDB."""
+"""Keep the part of the run store that acting Lambdas use in memory: like RunStore, without DynamoDB."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from optimizer.store import NoSuchChange
 
 
 class MemoryRunStore:
-    """Changes, their progress and cool-downs. `called` is told of every write, under its name."""
+    """Changes, their progress and cool-downs; `called` receives the name of every write."""
 
     def __init__(self, called: Callable[[str], None] = lambda _name: None) -> None:
         self._called = called
@@ -20,24 +20,24 @@ class MemoryRunStore:
         self._cooling: dict[tuple[str, Tuner], datetime] = {}
 
     def record_change(self, change: Change, status: Status, now: datetime) -> None:
-        """Begin a change's record."""
+        """Begin the record of a change."""
         self._changes[change.id] = StoredChange(change, status, {}, "", "", "", {status.value: now})
 
     def change(self, change_id: str) -> StoredChange:
-        """The change and where it is; NoSuchChange."""
+        """Return the change and its status; raise NoSuchChange."""
         try:
             return self._changes[change_id]
         except KeyError:
             raise NoSuchChange(f"no change {change_id} is recorded") from None
 
     def changes_of(self, run_id: str, tuner: Tuner | None = None) -> Iterator[StoredChange]:
-        """All changes of a run, or those of one tuner, in the order of their ids."""
+        """Return all changes of a run, or those of one tuner, in the order of their ids."""
         for _, stored in sorted(self._changes.items()):
             if stored.change.run_id == run_id and tuner in (None, stored.change.tuner):
                 yield stored
 
     def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
-        """Move a change; return whether it is in status `to` afterwards."""
+        """Return whether the change is in status `to` afterwards."""
         stored = self.change(change_id)
         if stored.status in frm:
             times = {to.value: now, **stored.times}
@@ -46,24 +46,24 @@ class MemoryRunStore:
         return self.change(change_id).status is to
 
     def save_progress(self, change_id: str, progress: Mapping[str, Any]) -> None:
-        """Keep the acting Lambda's record."""
+        """Store the acting Lambda's record."""
         self._changes[change_id] = replace(self.change(change_id), progress=json.loads(json.dumps(progress)))
         self._called("save_progress")
 
     def cool_down(self, target: str, tuner: Tuner, until: datetime, _change_id: str) -> None:
-        """Leave the target alone until then."""
+        """Store until when the target gets no other change."""
         self._cooling[target, tuner] = until
         self._called("cool_down")
 
     def remember_taken_back(self, target: str, tuner: Tuner, value: str, _now: datetime, reason: str) -> None:
-        """This value did worse on the target."""
+        """Remember that this value did worse on the target."""
         self._taken_back.setdefault((target, tuner), {})[value] = reason
         self._called("remember_taken_back")
 
     def taken_back(self, target: str, tuner: Tuner, _now: datetime) -> dict[str, str]:
-        """The values that did worse, and why."""
+        """Return the values that did worse, with their reasons."""
         return dict(self._taken_back.get((target, tuner), {}))
 
     def cool_downs(self, targets: Iterable[str], tuner: Tuner) -> dict[str, datetime]:
-        """Return until when each of the targets is in its cool-down."""
+        """Return the end of the cool-down of each target that has one."""
         return {target: self._cooling[target, tuner] for target in targets if (target, tuner) in self._cooling}

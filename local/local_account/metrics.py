@@ -1,4 +1,4 @@
-"""Points of AWS/Lambda metrics over periods, from the parts of a workload."""
+"""Compute points of AWS/Lambda metrics over periods, from the parts of a workload."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from local_account.traces import Numbers
 from local_account.workload import Part
 
-# CloudWatch keeps a point the shorter the finer it is (CloudWatch User Guide, metrics retention).
+# CloudWatch keeps finer points for a shorter time (CloudWatch User Guide, metrics retention).
 _KEPT = ((3600, timedelta(days=455)), (300, timedelta(days=63)), (60, timedelta(days=15)))
 _BISECTIONS = 40
 # Shape of a distribution so narrow that it is as good as one value.
@@ -26,7 +26,7 @@ class UnknownStatistic(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """`times` are the starts of periods in epoch seconds, rising; periods in which nothing happened are not there."""
+    """`times` are the starts of periods in epoch seconds, rising; periods without activity are left out."""
 
     times: npt.NDArray[np.int64]
     values: Numbers
@@ -37,8 +37,10 @@ NO_POINTS = Points(np.zeros(0, np.int64), np.zeros(0))
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """A minute of one version as CloudWatch stores it: `count` samples with `total`, `least` and `most`;
-    `shape` is that of the log-logistic distribution around the mean, None where there is one value a minute."""
+    """The data that CloudWatch stores of one minute of one version: `count` samples with `total`, `least` and `most`.
+
+    `shape` is that of the log-logistic distribution around the mean, None where there is one value a minute.
+    """
 
     minutes: npt.NDArray[np.int64]
     count: Numbers
@@ -49,13 +51,13 @@ class Samples:
 
 
 def kept_since(period_s: int, now: datetime) -> datetime:
-    """The oldest time of which CloudWatch still has points for this period."""
+    """Return the oldest time of which CloudWatch still has points for this period."""
     age = next((age for finest_s, age in _KEPT if period_s % finest_s == 0), timedelta(hours=3))
     return now - age
 
 
 def samples(metric: str, part: Part, epoch_minute: int, shape: float, timeout_ms: float) -> Samples:
-    """The samples of a metric in a part; only minutes with calls have any. `epoch_minute` is that of minute 0."""
+    """Return the samples of a metric in a part, for minutes with calls; `epoch_minute` is that of minute 0."""
     called = part.invocations > 0
     calls = part.invocations[called].astype(np.float64)
     minutes = np.flatnonzero(called) + part.first + epoch_minute
@@ -88,7 +90,7 @@ def samples(metric: str, part: Part, epoch_minute: int, shape: float, timeout_ms
 
 
 def _lost(load: Numbers, servers: int) -> Numbers:
-    """The share of calls at random that find all of so many environments busy: Erlang's loss formula."""
+    """Return the share of random calls that find all of so many environments busy (Erlang's loss formula)."""
     lost = np.ones_like(load)
     for number in range(1, servers + 1):
         lost = load * lost / (number + load * lost)
@@ -109,7 +111,7 @@ METRICS = (
 
 
 def aggregate(pieces: Sequence[Samples], period_s: int, statistic: str) -> Points:
-    """One point a period. UnknownStatistic if the statistic is none that CloudWatch has for these metrics."""
+    """Return one point a period; raise UnknownStatistic if CloudWatch does not have it for these metrics."""
     if statistic not in STATISTICS and not PERCENTILE.match(statistic):
         raise UnknownStatistic(f"The value {statistic} for parameter Stat is not supported.")
     pieces = [piece for piece in pieces if len(piece.minutes)]
@@ -148,12 +150,12 @@ def aggregate(pieces: Sequence[Samples], period_s: int, statistic: str) -> Point
 
 
 def _shape_within(shape: float, calls: Numbers) -> Numbers:
-    """Shape of the calls of a minute around that minute's own mean, which has taken 1/n of their variance away."""
+    """Return the shape of a minute's calls around that minute's own mean, which takes 1/n of their variance away."""
     return np.minimum(shape / np.sqrt(np.maximum(1.0 - 1.0 / calls, 1e-9)), _SHARPEST)
 
 
 def _mean_of_median(shape: Numbers) -> Numbers:
-    """Mean over median of a log-logistic distribution (shape > 1)."""
+    """Return mean over median of a log-logistic distribution (shape > 1)."""
     angle = np.pi / shape
     ratio: Numbers = angle / np.sin(angle)
     return ratio
@@ -167,7 +169,7 @@ def _quantile(median: Numbers, level: Numbers, shape: Numbers) -> Numbers:
 def _percentile_of_mixture(
     median: Numbers, count: Numbers, firsts: npt.NDArray[np.intp], level: float, shape: Numbers
 ) -> Numbers:
-    """The value below which `level` of the calls of each period lie, by bisection of the mixture's distribution.
+    """Return the value below which `level` of each period's calls lie, by bisection of the mixture's distribution.
 
     Of n calls the percentile is the ceil(level n)-th, expected at that place over n + 1: one call has no tail.
     """
@@ -191,5 +193,5 @@ def _percentile_of_values(values: Numbers, firsts: npt.NDArray[np.intp], level: 
 
 
 def as_datetimes(times: npt.NDArray[np.int64]) -> list[datetime]:
-    """Epoch seconds as times in UTC."""
+    """Return epoch seconds as times in UTC."""
     return [datetime.fromtimestamp(int(time), UTC) for time in times]

@@ -1,6 +1,6 @@
-"""The next step in a change's life, for drivers without the state machine."""
+"""Name the next step in the life of a change, for code that drives it without the state machine."""
 
-# By the step and its answer, as change.asl.json has it; nothing follows on the answers that are not here.
+# The next step by the step and its outcome, as in change.asl.json; nothing follows outcomes that are not here.
 NEXT_STEP = {
     ("apply", "pending"): "poll",
     ("poll", "pending"): "poll",

@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class PortInUse(OSError):
-    """Something else listens on the port that was asked for."""
+    """Another program listens on the requested port."""
 
 
 class DidNotStart(RuntimeError):
@@ -27,7 +27,7 @@ class DidNotStart(RuntimeError):
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted`, or any free port if it is 0; PortInUse if it is taken."""
+    """Return `wanted`, or any free port if it is 0; raise PortInUse if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -40,8 +40,10 @@ def free_port(wanted: int = 0) -> int:
 def start(
     command: Sequence[str], environment: Mapping[str, str], log: Path, *, end_with_parent: bool
 ) -> subprocess.Popen[bytes]:
-    """Start it as the leader of a process group of its own, its output in `log`. `end_with_parent` tells it to end when
-    this process dies, however it dies; what watches its parent itself does without."""
+    """Start a program as the leader of a process group of its own, with its output in `log`.
+
+    `end_with_parent` ends it when this process dies, however it dies; programs that watch their parent do not need it.
+    """
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
@@ -56,7 +58,7 @@ def start(
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, within_s: float) -> None:
-    """Return once the URL answers 200; DidNotStart if the process ends first or time is up."""
+    """Return once the URL answers 200; raise DidNotStart if the process ends first or time is up."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -73,7 +75,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, with
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End it and everything it started."""
+    """End the process and everything it started."""
     _signal_group(process, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_WITHIN_S)
@@ -87,5 +89,5 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 
 def end_when_parent_dies() -> None:
-    """Linux sends SIGTERM to this process when its parent dies."""
+    """Ask Linux to send SIGTERM to this process when its parent dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

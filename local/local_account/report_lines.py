@@ -1,4 +1,4 @@
-"""REPORT lines as Lambda writes them, made from the traffic and behaviour of a target."""
+"""Write REPORT lines as Lambda does, from the traffic and behaviour of a target."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 MOST_LINES = 1500
-# An environment that has not been called for so long is gone.
+# Lambda ends an environment that was not called for so long.
 KEEP_ALIVE = timedelta(minutes=10)
 _HISTORY = timedelta(days=14)
 _AFTER_CHANGE = timedelta(days=2)
@@ -47,19 +47,19 @@ class _Call:
 
 
 def history_lines(target: TargetFunction, now: datetime) -> list[Line]:
-    """A line for every call of the last 14 days before `now`, but no more than 1,500, the newest."""
+    """Return a line for every call of the last 14 days before `now`, but at most the newest 1,500."""
     share = Share("1" if target.alias else LATEST, 1.0, target.memory_mb)
     routing = Routing(target.traffic.start, (share,))
     return _lines(target, routing, now - _HISTORY, now, MOST_LINES, _newest)
 
 
 def lines_after_change(target: TargetFunction, routing: Routing) -> list[Line]:
-    """Lines of the two days after a change of routing, a few hundred for each version."""
+    """Return lines of the two days after a change of routing, a few hundred for each version."""
     return _lines(target, routing, routing.since, routing.since + _AFTER_CHANGE, _LINES_AFTER_CHANGE, _spread)
 
 
 def put_lines(client: "CloudWatchLogsClient", target: TargetFunction, lines: Sequence[Line]) -> None:
-    """Write them to the target's log group, making the group and its streams where they are not there yet."""
+    """Write lines to the target's log group; make the group and its streams where they do not exist yet."""
     group = f"/aws/lambda/{target.name}"
     with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
         client.create_log_group(logGroupName=group)
@@ -101,14 +101,14 @@ def _stream(share: Share, time: datetime) -> str:
 
 
 def _newest(calls: Counts, most: int) -> Counts:
-    """All calls of the last minutes, as a reader who asks for the newest lines of a log group expects them."""
+    """Return all calls of the last minutes, as a reader who asks for the newest lines of a log group expects them."""
     later = np.cumsum(calls[::-1])[::-1] - calls
     kept: Counts = np.clip(most - later, 0, calls)
     return kept
 
 
 def _spread(calls: Counts, most: int) -> Counts:
-    """All calls, or some of evenly spread minutes."""
+    """Return all calls, or those of some evenly spread minutes."""
     busy = np.flatnonzero(calls)
     if int(calls.sum()) <= most:
         return calls
@@ -120,7 +120,10 @@ def _spread(calls: Counts, most: int) -> Counts:
 
 
 def _environments_started(part: Part) -> Counts:
-    """Environments each minute had to start: those beyond the most that were busy within the keep-alive before it."""
+    """Return how many environments each minute had to start.
+
+    These are the ones above the most that were busy within the keep-alive before it.
+    """
     keep = KEEP_ALIVE // MINUTE
     busy = part.concurrency
     padded = np.r_[np.zeros(keep, np.int64), busy]
@@ -138,7 +141,7 @@ def _calls(
     inits: int,
     random: np.random.Generator,
 ) -> list[_Call]:
-    """`wanted` of the minute's calls; cold starts among them in the share that they have of all its calls."""
+    """Return `wanted` of the minute's calls; the share of cold starts among them is that among all its calls."""
     behaviour = target.behaviour
     cold = inits if wanted == part.invocations[minute] else random.binomial(wanted, inits / part.invocations[minute])
     durations = _durations(float(part.duration_ms[minute]), behaviour.shape, wanted, random)
@@ -160,7 +163,7 @@ def _calls(
 
 
 def _durations(mean_ms: float, shape: float, count: int, random: np.random.Generator) -> Numbers:
-    """`count` draws of the log-logistic distribution, moved to have exactly this mean when there is only one."""
+    """Return `count` draws of the log-logistic distribution; a single draw is moved to have exactly this mean."""
     if count == 1:
         return np.array([mean_ms])
     median = mean_ms * np.sin(np.pi / shape) / (np.pi / shape)

@@ -1,4 +1,4 @@
-"""A fleet for the closed loop: traffic by day and week, curves measured or by formula, some that get worse."""
+"""Make a fleet for the closed loop: traffic by day and week, curves measured or by formula, some that get worse."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,15 +13,18 @@ from local_account.traces import DAY_MINUTES, Traffic
 HISTORY_DAYS = 15
 _MEMORY_MB = (1024, 512, 1536, 2048, 256, 1024, 128, 768, 512, 3008)
 _CPU_SHARES = (0.02, 0.05, 0.1, 0.3, 0.6, 0.9)
-# Within a day, load makes calls slower by up to so much.
+# Load makes calls slower by at most this share within a day.
 _LOAD = 0.08
 
 
 def simulated_fleet(
     functions: int, begin: datetime, days: int, curves: Sequence[Curve], seed: int
 ) -> list[TargetFunction]:
-    """Functions with 15 days of history before `begin` and `days` after it. Of ten, one gets slower and one fails at
-    any other size; of ten, one is busy all day, so that provisioned concurrency pays."""
+    """Return functions with 15 days of history before `begin` and `days` after it.
+
+    Of ten, one gets slower and one fails at any other size; of ten, one is busy all day, so that provisioned
+    concurrency pays.
+    """
     return [_target(place, begin, days, curves, seed) for place in range(functions)]
 
 

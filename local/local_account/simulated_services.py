@@ -1,4 +1,4 @@
-"""CloudWatch, the logs, the bucket and the clock of a simulated account, as far as capacity planning reads them."""
+"""Simulate CloudWatch, the logs, the bucket and the clock of an account, as far as capacity planning reads them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,19 +35,19 @@ class MemoryDocuments(Documents):
         self._content: dict[str, bytes] = {}
 
     def read_bytes(self, key: str) -> bytes:
-        """Return the content of a key; raises NoSuchDocument if there is none."""
+        """Return the object under the key; raise NoSuchDocument if there is none."""
         try:
             return self._content[key]
         except KeyError:
             raise NoSuchDocument(f"{key} does not exist") from None
 
     def write_bytes(self, key: str, content: bytes, content_type: str) -> str:  # noqa: ARG002 - as Documents
-        """Store anything; returns its key."""
+        """Store an object; return its key."""
         self._content[key] = content
         return key
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys that start with the prefix, in order."""
+        """Return all keys that start with the prefix, in order."""
         return sorted(key for key in self._content if key.startswith(prefix))
 
 
@@ -59,11 +59,11 @@ class SimulatedCloudWatch:
     clock: Clock
 
     def get_paginator(self, _name: str) -> "SimulatedCloudWatch":
-        """Itself: everything fits one page."""
+        """Return itself: everything fits one page."""
         return self
 
     def paginate(self, **request: Any) -> list[Mapping[str, Any]]:
-        """One page of GetMetricData; minutes that are not over yet are not there."""
+        """Yield one page of GetMetricData; minutes that are not over yet are left out."""
         end = min(request["EndTime"], self.clock.now)
         results = []
         for query in request["MetricDataQueries"]:
@@ -84,8 +84,10 @@ class SimulatedCloudWatch:
 
 
 class SimulatedLog:
-    """Reads as ReportLog does: the newest calls that were not read before, at most `most_lines` of them, as a bound
-    on the bytes leaves them."""
+    """A log that reads as ReportLog does: the newest unread calls.
+
+    At most `most_lines` of them are read, as a bound on the bytes would leave them.
+    """
 
     def __init__(
         self, targets: Sequence[TargetFunction], routings: Callable[[str], Sequence[Routing]], most_lines: int
@@ -104,7 +106,7 @@ class SimulatedLog:
         lines_day: float | None,  # noqa: ARG002 - as ReportLog
         read_until: datetime | None,
     ) -> Scan:
-        """The newest lines."""
+        """Return the newest lines."""
         target = self._targets[group_name]
         start = max(read_until, now - _LONGEST) if read_until else now - _LONGEST
         most = min(self._most_lines, max_scan_mb * 1_000_000 // _BYTES_A_LINE)
@@ -115,7 +117,7 @@ class SimulatedLog:
 
 
 def _lines(target: TargetFunction, part: Part, most: int) -> list[LoggedReport]:
-    """The newest calls of a part, durations spread around the mean of their minute as the metrics are."""
+    """Return the newest calls of a part, with durations spread around the mean of their minute as the metrics are."""
     behaviour, share = target.behaviour, part.share
     random = generator(target.name, share.version, part.first, len(part.invocations), "lines")
     later = np.cumsum(part.invocations[::-1])[::-1] - part.invocations
@@ -141,7 +143,7 @@ def _lines(target: TargetFunction, part: Part, most: int) -> list[LoggedReport]:
                 share.memory_mb,
                 int(mb),
                 init_ms=behaviour.init_ms if is_cold else None,
-                # Text lines do not say that the handler raised; JSON lines do.
+                # Text lines do not show that the handler raised; JSON lines do.
                 status="error" if bad and target.json_logs else "success",
             ),
         )

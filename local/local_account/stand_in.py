@@ -1,8 +1,8 @@
-"""Stands in for CloudWatch and Application Auto Scaling beside the emulator, in one process on 127.0.0.1.
+"""Stand in for CloudWatch and Application Auto Scaling beside the emulator, in one process on 127.0.0.1.
 
-moto speaks the wire protocols and keeps scaling targets, alarms and metrics that somebody puts; the namespace
-AWS/Lambda is answered from the traffic of the targets. `POST /_local/throttle?seconds=N` makes metric calls throttle;
-`GET /_local/calls` tells the calls of the SDKs, as CloudTrail would.
+moto speaks the wire protocols and keeps scaling targets, alarms and metrics that are put; the namespace AWS/Lambda is
+answered from the traffic of the targets. `POST /_local/throttle?seconds=N` makes metric calls throttle; `GET
+/_local/calls` returns the calls of the SDKs, as CloudTrail would.
 """
 
 import argparse
@@ -53,30 +53,30 @@ _EMULATOR_ENDS_WITHIN_S = 3.0
 
 
 class Throttled(CloudWatchException):
-    """CloudWatch throttles a request."""
+    """The error with which CloudWatch throttles a caller."""
 
     code = "Throttling"
     message = "Rate exceeded"
 
 
 class Throttle:
-    """Makes calls fail until a time."""
+    """A switch that makes calls fail until a time."""
 
     def __init__(self) -> None:
         self._until = 0.0
 
     def set(self, seconds: float) -> None:
-        """Throttle from now on, for so long; 0 ends it."""
+        """Throttle from now on, for so many seconds; 0 ends it."""
         self._until = time.monotonic() + seconds
 
     def check(self) -> None:
-        """Throttled while it lasts."""
+        """Raise Throttled while throttling lasts."""
         if time.monotonic() < self._until:
             raise Throttled
 
 
 def install(metrics: LambdaMetrics, throttle: Throttle) -> None:
-    """Replace moto's answers about metrics by ours; other namespaces still come from moto's own store."""
+    """Replace moto's metrics of AWS/Lambda by ours; other namespaces still come from moto's own store."""
     own_data, own_statistics = CloudWatchResponse.get_metric_data, CloudWatchResponse.get_metric_statistics
     own_list = CloudWatchResponse.list_metrics
 
@@ -111,7 +111,7 @@ def install(metrics: LambdaMetrics, throttle: Throttle) -> None:
 
 
 def metric_data(metrics: LambdaMetrics, request: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The answer to GetMetricData; InvalidRequest or UnknownStatistic where CloudWatch refuses."""
+    """Return the response to GetMetricData; raise InvalidRequest or UnknownStatistic where CloudWatch rejects it."""
     queries, start, end = request.get("MetricDataQueries", []), _utc(request["StartTime"]), _utc(request["EndTime"])
     most = int(request.get("MaxDatapoints") or MOST_POINTS)
     if len(queries) > MOST_QUERIES:
@@ -146,7 +146,7 @@ def _query(metrics: LambdaMetrics, stat: dict[str, Any], start: datetime, end: d
 
 
 def metric_statistics(metrics: LambdaMetrics, request: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The answer to GetMetricStatistics: at most 1,440 points, as CloudWatch gives."""
+    """Return the response to GetMetricStatistics: at most 1,440 points, as CloudWatch gives."""
     plain, extended = request.get("Statistics", []), request.get("ExtendedStatistics", [])
     if not plain and not extended:
         raise InvalidRequest("Must specify either Statistics or ExtendedStatistics")
@@ -168,7 +168,7 @@ def metric_statistics(metrics: LambdaMetrics, request: dict[str, Any], now: date
 
 
 def _utc(time: datetime) -> datetime:
-    """moto reads times without their zone."""
+    """Return the time in UTC, because moto reads times without their zone."""
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
@@ -184,17 +184,17 @@ def _refusing(answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 class _Quiet(MotoRequestHandler):
-    """Logs errors only."""
+    """A request handler that logs errors only."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Every request of every Lambda would be too many lines."""
+        """Log nothing: every request of every Lambda would be too many lines."""
 
 
 type _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 def application(throttle: Throttle) -> Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]:
-    """moto's server with the local controls in front of it."""
+    """Return moto's server with the local controls in front of it."""
 
     def create(service: Any) -> Flask:
         app = create_backend_app(service)
@@ -218,7 +218,7 @@ def application(throttle: Throttle) -> Callable[[dict[str, Any], _StartResponse]
 
 
 def _call(environ: dict[str, Any]) -> dict[str, str]:
-    """Return caller, service and operation; `operation` is empty if only the body of the request has it."""
+    """Return caller, service and operation; `operation` is empty where only the body of the request names it."""
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     access_key, service = signed.groups() if signed else ("", "")
     operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or environ["PATH_INFO"].rpartition("/")[2]
@@ -227,8 +227,10 @@ def _call(environ: dict[str, Any]) -> dict[str, str]:
 
 
 def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction], folder: Path) -> None:
-    """Keep looking at what is deployed. When the process that started this one is gone, so that nobody else can, remove
-    the account's data and end."""
+    """Keep reading the deployed versions; end when the process that started this one is gone.
+
+    Then nobody else can remove the account's data, so this process does.
+    """
     parent = os.getppid()
     while os.getppid() == parent:
         for target in targets:
@@ -246,7 +248,7 @@ def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction], folder:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal ends the process."""
     arguments = _arguments()
     source = FleetSource(arguments.now, arguments.traces, arguments.curves, arguments.functions, arguments.seed)
     targets = make_fleet(source)

@@ -1,4 +1,4 @@
-"""Synthetic traffic from seasons and chance, for use without recorded traces."""
+"""Make up traffic from seasons and chance, for use without recorded traces; it is labelled as synthetic."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ type Shape = Callable[["Clock", np.random.Generator], Numbers]
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Minute by minute: the hour of the day (0 <= hour < 24), the weekday (0 is Monday) and the days before (-) now."""
+    """The minutes of a trace: hour of the day (0 <= hour < 24), weekday (0 is Monday) and days before (-) now."""
 
     hour: Numbers
     weekday: Numbers
@@ -24,7 +24,7 @@ class Clock:
 
     @classmethod
     def around(cls, now: datetime) -> "Clock":
-        """From 28 days before `now` to 14 days after it."""
+        """Return the minutes from 28 days before `now` to 14 days after it."""
         start = now - timedelta(days=HISTORY_DAYS)
         first = start.weekday() * DAY_MINUTES + start.hour * 60 + start.minute
         of_week = (first + np.arange((HISTORY_DAYS + _AHEAD_DAYS) * DAY_MINUTES)) % WEEK_MINUTES
@@ -33,7 +33,7 @@ class Clock:
 
 
 def synthetic_traces(now: datetime, seed: int) -> list[Trace]:
-    """A dozen functions of different habits, the same for the same seed and minute."""
+    """Return a dozen functions of different habits, the same for the same seed and minute."""
     now = now.replace(second=0, microsecond=0)
     clock = Clock.around(now)
     return [
@@ -57,14 +57,14 @@ def _rates(clock: Clock, seed: int) -> Iterator[tuple[str, float, Numbers]]:
 
 
 def _peak(hour: Numbers, at: float, width_h: float) -> Numbers:
-    """A bump of height 1 around an hour of the day, over midnight where it has to be."""
+    """Return a bump of height 1 around an hour of the day, over midnight where it has to be."""
     distance = np.minimum(np.abs(hour - at), 24.0 - np.abs(hour - at))
     bump: Numbers = np.exp(-0.5 * (distance / width_h) ** 2)
     return bump
 
 
 def _wander(length: int, random: np.random.Generator, spread: float) -> Numbers:
-    """A slow random factor around 1, one step an hour."""
+    """Return a slow random factor around 1, one step an hour."""
     hours = length // 60 + 2
     steps = random.normal(0.0, spread, hours)
     level = np.empty(hours)

@@ -1,4 +1,4 @@
-"""The code of every target function: it runs anywhere Lambda does and needs nothing beside the standard library."""
+"""Handle the calls of every target function, anywhere Lambda runs, with the standard library alone."""
 
 import os
 import time

@@ -23,7 +23,7 @@ _EARLIEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
 
 
 def create_targets(session: boto3.Session, targets: Iterable[TargetFunction], now: datetime) -> None:
-    """Functions, published versions, aliases, tags, scaling targets and REPORT lines up to `now`."""
+    """Create functions, published versions, aliases, tags, scaling targets and REPORT lines up to `now`."""
     role_arn = _role_arn(session.client("iam"))
     client, logs, code = session.client("lambda"), session.client("logs"), _package()
     for target in targets:
@@ -65,7 +65,7 @@ def _create(client: "LambdaClient", target: TargetFunction, role_arn: str, code:
 
 
 def _package() -> bytes:
-    """The same bytes every time, so that the code's SHA-256 is too."""
+    """Return the same bytes every time, so that the SHA-256 of the code is stable."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo("app.py", _EARLIEST_IN_ZIP), _HANDLER.read_bytes())

@@ -1,5 +1,7 @@
-"""Environments that schedules of timetables will set in the days ahead: the observation of a change reads metrics of a
-time that is still to come, and these must show the environments of that time."""
+"""Read the provisioned concurrency that schedules of timetables will set in the days ahead.
+
+The observation of a change reads time that is still to come, so its metrics must show the environments of that time.
+"""
 
 import json
 import re
@@ -22,7 +24,7 @@ _MAX_AGE_S = 2.0
 
 
 class TimetablesAhead:
-    """Reads the schedules of all groups of timetables in the account."""
+    """A reader of the schedules of all groups of timetables in the account."""
 
     def __init__(self, scheduler: "EventBridgeSchedulerClient") -> None:
         self._scheduler = scheduler
@@ -30,7 +32,7 @@ class TimetablesAhead:
         self._known: dict[tuple[str, str], dict[str, Any]] = {}
 
     def of(self, function_name: str, now: datetime) -> list[tuple[datetime, int]]:
-        """From when on so many environments are held, the next days, in order of time; empty without a timetable."""
+        """Return the start and number of environments held in the next days, by time; empty without a timetable."""
         timetable = self._timetable(function_name)
         if timetable is None:
             return []
@@ -65,7 +67,7 @@ class TimetablesAhead:
                 )
 
     def _names(self) -> list[tuple[str, str]]:
-        """Group and name of every schedule of a timetable, asked for once for all functions that are looked at."""
+        """Return group and name of every schedule of a timetable; they are listed once for all functions."""
         if time.monotonic() - self._looked >= _MAX_AGE_S:
             groups = [group["Name"] for group in self._scheduler.list_schedule_groups()["ScheduleGroups"]]
             self._listed = [
@@ -78,7 +80,7 @@ class TimetablesAhead:
         return self._listed
 
     def _read(self, group: str, name: str) -> dict[str, Any]:
-        """A schedule; asked once, because those of timetables never change."""
+        """Return a schedule; it is read once, because schedules of timetables never change."""
         if (group, name) not in self._known:
             found: Any = self._scheduler.get_schedule(GroupName=group, Name=name)
             self._known[group, name] = found

@@ -1,4 +1,4 @@
-"""Traffic recorded elsewhere, read from a folder: `series.json` and one `NAME.csv.gz` for each series."""
+"""Read recorded traffic from a folder: `series.json` and one `NAME.csv.gz` for each series."""
 
 import csv
 import gzip
@@ -24,7 +24,7 @@ WEEK_MINUTES = 7 * DAY_MINUTES
 HISTORY_DAYS = 28
 AHEAD_DAYS = 35
 _USUAL_DURATION_MS = 200.0
-# Hourly series count whole sites: more calls a minute than this would only fill the concurrency of the account.
+# Hourly series count entire sites; more calls a minute than this would only fill the account's concurrency.
 _LARGEST_MEAN_A_MINUTE = 600.0
 # A trace shorter than this would lose most of its history if it could only be moved by whole weeks.
 _SHORT_TRACE_MINUTES = 15 * DAY_MINUTES
@@ -34,17 +34,19 @@ _MOST_PLACES = 5_256_000
 
 
 class NoTraces(FileNotFoundError):
-    """The folder holds no traffic that can be read; the message says what is missing."""
+    """The folder holds no readable traffic; the message names what is missing."""
 
 
 class UnreadableTraces(ValueError):
-    """The folder or one of its files is not what it should be; the message says which and why."""
+    """The folder or one of its files is malformed; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Calls of one function minute by minute from `start` (UTC). `duration_ms` is the mean of each minute, 0 where
-    nothing was called; None where the trace knows only `usual_duration_ms`."""
+    """Calls of one function minute by minute from `start` (UTC).
+
+    `duration_ms` is the mean of each minute, 0 without calls; None where the trace knows only `usual_duration_ms`.
+    """
 
     name: str
     start: datetime
@@ -56,14 +58,17 @@ class Trace:
 
     @property
     def end(self) -> datetime:
-        """The first minute after the trace."""
+        """Return the first minute after the trace."""
         return self.start + len(self.invocations) * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """A trace moved to now: minute `i` of the arrays is `start + i` minutes. It goes on after now, because what comes
-    next was held back, and after its last minute by repeating its last week."""
+    """A trace moved to now: minute `i` of the arrays is `start + i` minutes.
+
+    The traffic continues after now, because a part of the trace was held back, and after its last minute by repeating
+    its last week.
+    """
 
     start: datetime
     invocations: Counts
@@ -71,12 +76,12 @@ class Traffic:
     measured_durations: bool
 
     def index(self, time: datetime) -> int:
-        """The minute's place in the arrays; may lie outside them."""
+        """Return the minute's place in the arrays; it may lie outside them."""
         return (time - self.start) // MINUTE
 
 
 def read_traces(folder: Path) -> list[Trace]:
-    """Every series of the folder, those by the minute first. NoTraces if there is none."""
+    """Return every series of the folder, those by the minute first; raise NoTraces if there is none."""
     try:
         series: dict[str, dict[str, Any]] = json.loads((folder / "series.json").read_text())
     except FileNotFoundError as missing:
@@ -94,7 +99,7 @@ def read_traces(folder: Path) -> list[Trace]:
 
 
 def move_to_now(trace: Trace, now: datetime) -> Traffic:
-    """The trace with the same weekdays and times of day in its own time zone, at least one day of it after `now`.
+    """Return the trace with the same weekdays and times of day in its own time zone, a day or more of it after `now`.
 
     Before `now` lie at most 28 days; a shorter trace is a younger function. A trace of at most two weeks is moved by
     whole days: by whole weeks it could lose nearly all its history.
@@ -166,7 +171,7 @@ def _trace(path: Path, name: str, facts: dict[str, Any]) -> Trace:
 
 
 def _by_minute(name: str, counts: Numbers, period: timedelta) -> Counts:
-    """Calls by the minute; a longer period is spread over its minutes as independent arrivals (Poisson)."""
+    """Return calls by the minute; a longer period is spread over its minutes as independent arrivals (Poisson)."""
     if period == MINUTE:
         return np.rint(np.nan_to_num(counts)).astype(np.int64)
     minutes = period // MINUTE

@@ -1,4 +1,4 @@
-"""Calls, durations, errors and concurrency, by the minute, of each version that serves a target's traffic."""
+"""Compute calls, durations, errors and concurrency, by the minute, of each version that serves a target's traffic."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from local_account.fleet import TargetFunction
 from local_account.seeds import generator
 from local_account.traces import DAY_MINUTES, Counts, Numbers
 
-# The most environments that were busy at once within a minute: the largest of this many looks at a Poisson process.
+# The most environments busy at once within a minute: the largest of this many samples of a Poisson process.
 _LOOKS_A_MINUTE = 8
 # Standard deviation of the logarithm of a day's mean duration.
 _DRIFT = 0.015
@@ -28,8 +28,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """The versions that serve the calls from a minute on: at most two, the alias' own first. `provisioned` environments
-    are kept ready."""
+    """The versions that serve the calls from a minute on: at most two, the alias' own first.
+
+    `provisioned` environments are kept ready.
+    """
 
     since: datetime
     shares: tuple[Share, ...]
@@ -57,7 +59,7 @@ class Workload:
     _made: dict[tuple[str, float, int], Part] = field(default_factory=dict)
 
     def parts(self, routings: Sequence[Routing], start: datetime, end: datetime) -> Iterator[Part]:
-        """The minutes of [start, end) that the traffic covers, one part for each routing and version.
+        """Return the minutes of [start, end) that the traffic covers, one part for each routing and version.
 
         `routings` are in order of time; the first also holds for the time before it.
         """
@@ -72,7 +74,7 @@ class Workload:
                     yield _cut(self._whole(share, len(routing.shares) > 1), low, high, routing.provisioned)
 
     def total_concurrency(self, routings: Sequence[Routing], start: datetime, end: datetime) -> tuple[int, Counts]:
-        """First minute and most environments busy at once, over all versions."""
+        """Return the first minute and the most environments busy at once, over all versions."""
         parts = list(self.parts(routings, start, end))
         if not parts:
             return 0, np.zeros(0, np.int64)
@@ -106,7 +108,7 @@ class Workload:
         return Part(0, share, 0, calls, mean_ms, random.binomial(calls, error_rate), concurrency)
 
     def _drift(self) -> Numbers:
-        """A factor around 1 that moves from day to day, the same for every version."""
+        """Return a factor around 1 that moves from day to day, the same for every version."""
         length = len(self.target.traffic.invocations)
         days = np.arange(length // DAY_MINUTES + 2)
         steps = generator(self.target.name, "drift").normal(0.0, _DRIFT, len(days))
@@ -114,7 +116,7 @@ class Workload:
         return factor
 
     def _calls(self, share: Share) -> Counts:
-        """Both versions of a split draw from the same chances, so that together they serve every call."""
+        """Return the calls of each version; both draw from the same chances, so that together they serve every call."""
         total = self.target.traffic.invocations
         small = round(min(share.share, 1.0 - share.share), 6)
         drawn = generator(self.target.name, "split", small).binomial(total, small)

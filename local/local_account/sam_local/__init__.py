@@ -1,1 +1,1 @@
-"""`sam local invoke` of every function with its event, without a Docker daemon and without an image registry."""
+"""Run `sam local invoke` for every function with its event, without a Docker daemon or an image registry."""

@@ -1,4 +1,4 @@
-"""`python -m local_account.sam_local`: every function of template.yaml, invoked with its event in a container.
+"""Invoke every function of template.yaml with its event in a container: `python -m local_account.sam_local`.
 
 The functions work on the application deployed into a local account, which they reach through this machine's address on
 the containers' own network. `--variables STACK` prints instead the variables of a stack that is deployed into your own
@@ -30,14 +30,14 @@ from local_account.sam_local.invoke import NotReached, invoke
 from local_account.sam_local.relay import relay
 
 FOLDER = ROOT / ".build" / "sam-local"
-# Enough for a run to have something to look at.
+# Enough functions for a run to have something to analyse.
 _FUNCTIONS = 3
 _AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the functions are invoked."""
+    """The place where the functions are invoked."""
 
     template: Path
     env_vars: Path
@@ -46,7 +46,7 @@ class Place:
 
 
 def main() -> int:
-    """Invoke all; 1 if one did not answer as it should, or if containers cannot be run and CI wants them."""
+    """Invoke all; return 1 if a response is wrong, or if containers cannot run and CI wants them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variables", metavar="STACK")
     asked = parser.parse_args()
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def invoke_all(running: Engine) -> list[str]:
-    """Print what each function answers; the names of those that did not answer as they should."""
+    """Print the response of each function; return the names of those with a wrong response."""
     wrong = []
     with place(running) as at:
         if set(at.by_name) != set(EXPECTED):
@@ -81,7 +81,7 @@ def invoke_all(running: Engine) -> list[str]:
 
 
 def tried(name: str, at: Place) -> bool:
-    """Invoke a function and say what it answered; whether that was wrong."""
+    """Invoke a function and print its response; return whether it was wrong."""
     began = time.monotonic()
     try:
         answer = invoke(at.by_name[name], ROOT / "events" / f"{name}.json", at.template, at.env_vars, at.environment)
@@ -95,7 +95,7 @@ def tried(name: str, at: Place) -> bool:
 
 @contextmanager
 def place(running: Engine) -> Iterator[Place]:
-    """The application in a local account that containers can reach."""
+    """Provide the application in a local account that containers can reach."""
     by_name = template.build()
     with ExitStack() as open_:
         account = open_.enter_context(LocalAccount(FleetSource(datetime.now(UTC), functions=_FUNCTIONS)))

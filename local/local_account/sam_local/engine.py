@@ -1,4 +1,4 @@
-"""podman, speaking Docker's protocol on a socket of its own: images and containers stay below one folder."""
+"""Run podman, which speaks Docker's protocol on its own socket and keeps images and containers below one folder."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 from local_account.processes import start, stop
 
 PROGRAMS = ("podman", "runc", "debootstrap", "iptables")
-# Where limits may not be raised and control groups are of both versions, podman's own defaults fail.
+# podman's own defaults fail where limits cannot be raised and control groups of both versions are in use.
 _CONFIGURATION = """\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
@@ -26,19 +26,19 @@ _READY_WITHIN_S = 30.0
 
 
 class CannotRun(RuntimeError):
-    """Containers cannot be run here; the message says why, in one line."""
+    """Containers cannot run here; the message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine. `gateway`: this machine's address as containers see it."""
+    """A running engine; `gateway` is this machine's address as containers see it."""
 
     folder: Path
     socket: Path
     environment: dict[str, str]
 
     def podman(self, *arguments: str, within_s: float = 300) -> str:
-        """Return the output of a podman command; raises CannotRun with its last line if it fails."""
+        """Return the output of a podman command; raise CannotRun with its last line if it fails."""
         command = [*_podman(self.folder), *arguments]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=within_s
@@ -49,13 +49,13 @@ class Engine:
 
     @property
     def gateway(self) -> str:
-        """This machine's address on the network of the containers; no other machine can reach it."""
+        """Return this machine's address on the network of the containers; no other machine can reach it."""
         return self.podman("network", "inspect", "podman", "--format", "{{(index .Subnets 0).Gateway}}")
 
 
 @contextmanager
 def engine(folder: Path) -> Iterator[Engine]:
-    """An engine whose images are kept in `folder` and whose containers end with it; CannotRun."""
+    """Yield an engine that keeps its images in `folder` and ends its containers with it; raise CannotRun."""
     if os.geteuid() != 0:
         raise CannotRun("containers are run as root; start this as root")
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
@@ -65,7 +65,7 @@ def engine(folder: Path) -> Iterator[Engine]:
     configuration = folder / "containers.conf"
     configuration.write_text(_CONFIGURATION)
     with tempfile.TemporaryDirectory(prefix="sam-local-") as run:
-        # The path of a socket may be a hundred characters long and no longer.
+        # The path of a socket may have at most a hundred characters.
         socket = Path(run) / "podman.sock"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment = {**inherited, "CONTAINERS_CONF": str(configuration), "DOCKER_HOST": f"unix://{socket}"}
@@ -86,8 +86,10 @@ def engine(folder: Path) -> Iterator[Engine]:
 
 
 def _unmount(place: Path) -> None:
-    """podman mounts its storage onto itself and leaves it so, and then the folder cannot be removed. What is mounted
-    onto itself is of the same device, and only the kernel's list tells."""
+    """Unmount the storage that podman mounts onto itself and leaves so, because the folder could not be removed.
+
+    A folder that is mounted onto itself is on the same device, so only the kernel's list shows it.
+    """
     mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
     if str(place.resolve()).replace(" ", r"\040") in mounts:
         subprocess.run(["umount", str(place)], check=True, timeout=30)

@@ -1,22 +1,25 @@
-"""In which order the functions are invoked with their events in an account in which nothing has run, and what each one
-then answers: `outcome`, `statusCode` of a page, or the class of the error that says what is missing."""
+"""List the order in which the functions are invoked with their events, and their expected responses.
+
+The account has never run anything. A response is an `outcome`, the `statusCode` of a page, or the class of the error
+that names what is missing.
+"""
 
 ORDER: tuple[dict[str, str], ...] = (
-    # No function of the name in the sample is there to be warmed.
-    # Nothing is recorded of the change in the sample, and nothing is set for it.
+    # The function in the sample does not exist, so nothing can be warmed.
+    # No change of the sample is recorded, and no value is set for it.
     {"start_run": "started", "warm_function": "failed", "provision_function": "left"},
     {"analyze_traffic": "analysed"},
     {
         "plan_warmups": "planned",
         "plan_capacity": "planned",
-        # The policy of the account knows neither this cache nor this database.
+        # The policy of the account names neither this cache nor this database.
         "plan_cache_ttls": "NoSuchCache",
         "plan_index_maintenance": "NoSuchTarget",
     },
-    # The question is about a change that nobody has recorded; it is asked, and its page says what it knows.
+    # The approval request names an unrecorded change; it is sent, and its page shows the known facts.
     {"check_guardrails": "checked", "request_approval": "asked"},
     {
-        # Of the changes nothing is recorded.
+        # None of these changes is recorded.
         "change_warmups": "NoSuchChange",
         "change_capacity": "NoSuchChange",
         "change_indexes": "NoSuchChange",
@@ -27,7 +30,7 @@ ORDER: tuple[dict[str, str], ...] = (
         # The link of the sample has expired.
         "show_report": "410",
     },
-    # Nothing is on trial.
+    # No change is under observation.
     {"leave_account": "left"},
 )
 EXPECTED = {name: answer for stage in ORDER for name, answer in stage.items()}

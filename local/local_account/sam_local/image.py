@@ -1,6 +1,7 @@
-"""The image in which functions run: Debian's Python 3.13 with the runtime client, under the name the SAM CLI looks for.
+"""Make the image in which functions run: Debian's Python 3.13 with the runtime client.
 
-AWS's own image comes from a registry; this one is made from Debian's packages and the pinned wheels.
+It has the name that the SAM CLI looks for. AWS's own image comes from a registry; this one is made from Debian's
+packages and the pinned wheels.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ exec python3 -m awslambdaric "$_HANDLER"
 
 
 def make(engine: Engine) -> None:
-    """Make the image unless it is there and of the same wheels; CannotRun says what failed."""
+    """Make the image unless one of the same wheels exists; raise CannotRun."""
     wanted = hashlib.sha256(_LOCK.read_bytes() + _BOOTSTRAP.encode()).hexdigest()
     stamp = engine.folder / "image"
     if (
@@ -53,7 +54,7 @@ def make(engine: Engine) -> None:
 
 
 def _remove(root: Path) -> None:
-    # Where debootstrap was interrupted, this machine's own /proc may still be mounted in it.
+    # After an interrupted debootstrap this machine's own /proc may still be mounted in it.
     _run("rm", "-rf", "--one-file-system", str(root))
 
 

@@ -1,4 +1,4 @@
-"""One `sam local invoke`, and what its function answered."""
+"""Run one `sam local invoke`, and read the response of its function."""
 
 import json
 import subprocess
@@ -15,20 +15,22 @@ _LONGEST_S = 600
 
 
 class NotReached(RuntimeError):
-    """The handler did not answer: the message says what happened instead, in one line."""
+    """The handler did not respond; the message says what happened instead, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of a function. `kind`: its outcome, the status of a page, or the class of its error; `line`: the
-    message for people."""
+    """The response of a function.
+
+    `kind` is its outcome, the status of a page, or the class of its error; `line` is a summary for people.
+    """
 
     kind: str
     line: str
 
     @classmethod
     def read(cls, said: str) -> "Answer":
-        """From the output of the SAM CLI; NotReached if no handler said that."""
+        """Return the response in the output of the SAM CLI; raise NotReached if no handler gave one."""
         try:
             answer = json.loads(said)
         except ValueError:
@@ -43,12 +45,12 @@ class Answer:
 
     @property
     def in_one_line(self) -> bool:
-        """Return whether there is a message for people, of one line."""
+        """Return whether the summary exists and is one line."""
         return bool(self.line.strip()) and "\n" not in self.line.strip()
 
 
 def invoke(logical_id: str, event: Path, template: Path, env_vars: Path, environment: Mapping[str, str]) -> Answer:
-    """Invoke a function of a built template in a container; NotReached."""
+    """Invoke a function of a built template in a container; raise NotReached."""
     command = [str(SAM), "local", "invoke", logical_id, "--template", str(template), "--event", str(event)]
     command += ["--env-vars", str(env_vars), "--skip-pull-image", *PARAMETERS]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Lets containers reach a server that listens on 127.0.0.1, through this machine's address on their own network."""
+"""Let containers reach a server that listens on 127.0.0.1, through this machine's address on their own network."""
 
 import socket
 import socketserver
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 from local_account.processes import HOST
 
-# The bridge of the containers, and with it the address, is there only while a container runs.
+# The bridge of the containers, and with it the address, exists only while a container runs.
 _IP_FREEBIND = 15
 _CHUNK = 65536
 
 
 @contextmanager
 def relay(address: str, to_port: int) -> Iterator[int]:
-    """The port of `address` whose connections go to `to_port` of 127.0.0.1 while the context lasts."""
+    """Yield a port of `address` whose connections go to `to_port` of 127.0.0.1 while the context lasts."""
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -41,7 +41,7 @@ def relay(address: str, to_port: int) -> Iterator[int]:
 
 
 def _copy(from_: socket.socket, to: socket.socket) -> None:
-    """Until one side has said all, or is gone; then the other learns it."""
+    """Copy until one side has sent everything, or is gone; then close the other."""
     try:
         while received := from_.recv(_CHUNK):
             to.sendall(received)

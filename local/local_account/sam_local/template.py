@@ -1,4 +1,4 @@
-"""The built template as `sam local` needs it, and the variables that CloudFormation would have filled in."""
+"""Prepare the built template for `sam local`, with the variables that CloudFormation would have filled in."""
 
 import json
 import os
@@ -21,11 +21,11 @@ _FUNCTION = "AWS::Serverless::Function"
 
 
 class CannotBuild(RuntimeError):
-    """`sam build` failed; the message is the last line of what it said."""
+    """`sam build` failed; the message is the last line of its output."""
 
 
 def build() -> dict[str, str]:
-    """Build all packages for this machine; for each function, by the name of its folder, its logical id."""
+    """Build all packages for this machine; return the logical id of each function, by the name of its folder."""
     command = [str(SAM), "build", "--build-dir", str(BUILT), "--cached", "--parallel", *PARAMETERS]
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
     with alone(ROOT / ".aws-sam"):
@@ -36,14 +36,16 @@ def build() -> dict[str, str]:
 
 
 def functions(template: Mapping[str, Any]) -> dict[str, str]:
-    """For each function, by the last part of its name, its logical id."""
+    """Return the logical id of each function, by the last part of its name."""
     found = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == _FUNCTION}
     return {str(own["FunctionName"]["Fn::Sub"]).rpartition("-")[2]: name for name, own in found.items()}
 
 
 def with_endpoints(endpoints: Mapping[str, str]) -> Path:
-    """A copy of the built template whose functions are given these variables too: `sam local` hands over only those
-    that the template declares."""
+    """Return a copy of the built template whose functions declare these variables too.
+
+    `sam local` hands over only declared variables.
+    """
     template = _read(BUILT / "template.yaml")
     template["Globals"]["Function"]["Environment"]["Variables"].update(endpoints)
     path = BUILT / "with-endpoints.yaml"
@@ -52,8 +54,7 @@ def with_endpoints(endpoints: Mapping[str, str]) -> Path:
 
 
 def variables(lambda_: "LambdaClient", stack: str, by_name: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The variables of each function of a deployed stack, by its logical id, as `sam local invoke --env-vars` reads
-    them."""
+    """Return the variables of each function of a deployed stack, by logical id, for `sam local invoke --env-vars`."""
     found = {}
     for name, logical_id in by_name.items():
         own = lambda_.get_function_configuration(FunctionName=f"{stack}-{name}")
@@ -62,7 +63,7 @@ def variables(lambda_: "LambdaClient", stack: str, by_name: Mapping[str, str]) -
 
 
 def write(path: Path, document: object) -> Path:
-    """Write the document as JSON; return the path."""
+    """Write a document as JSON; return its path."""
     path.write_text(json.dumps(document, indent=2))
     return path
 

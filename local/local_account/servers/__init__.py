@@ -1,5 +1,8 @@
-"""Real database servers and caches on 127.0.0.1 for tests, benchmarks and the demo: each in a temporary folder, on a
-free port, stopped by its process id. A module for each engine; what is common is here."""
+"""Start real database servers and caches on 127.0.0.1 for tests, benchmarks and the demo.
+
+Each runs in a temporary folder, on a free port, and is stopped by its process id. There is a module for each engine;
+the common code is here.
+"""
 
 import contextlib
 import os
@@ -22,8 +25,10 @@ __all__ = ["HOST", "DidNotStart", "Installation", "ServerProcess", "free_port", 
 
 @dataclass(frozen=True, slots=True)
 class Installation[S]:
-    """A server that may be installed. `find` answers where, or None; `start` starts a new one with a folder of its own,
-    which has `stop()`; `install` says how to get it."""
+    """A server that may be installed: `find` returns its path or None, `start` starts a new one.
+
+    A started server has a folder of its own and `stop()`; `install` says how to get it.
+    """
 
     name: str
     find: Callable[[], Path | None]
@@ -32,7 +37,10 @@ class Installation[S]:
 
 
 class ServerProcess:
-    """A server's process: the leader of a group of its own, its output in `log`, ended when this process dies."""
+    """The process of a server: the leader of its own group, with its output in `log`.
+
+    It ends when this process dies.
+    """
 
     def __init__(self, command: Sequence[str], log: Path, *, environment: Mapping[str, str], user: str | None) -> None:
         with log.open("ab") as output:
@@ -55,7 +63,7 @@ class ServerProcess:
         return self._process.pid
 
     def wait_until(self, ready: Callable[[], bool], within_s: float = 60.0) -> None:
-        """Return once `ready` says so; DidNotStart, with the end of the log, if the process ends or time is up."""
+        """Return once `ready` is true; raise DidNotStart with the end of the log if the process ends or time is up."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline and self._process.poll() is None:
             if ready():
@@ -66,7 +74,7 @@ class ServerProcess:
         raise DidNotStart(f"the server of {self.log} did not start within {within_s:.0f} s: {tail}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = 20.0) -> None:
-        """Signal the server, then end what is left of its group."""
+        """Signal the server, then end the rest of its group."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -77,12 +85,12 @@ class ServerProcess:
 
 
 def unprivileged_user() -> str | None:
-    """Return the user of a server if this process is root, which servers refuse; None: the user of this process."""
+    """Return the user for a server when this process is root, which servers refuse; None means the same user."""
     return "nobody" if os.geteuid() == 0 else None
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], user: str | None, cwd: Path) -> None:
-    """Run a set-up program to its end; DidNotStart with its output if it fails."""
+    """Run a set-up program to its end; raise DidNotStart with its output if it fails."""
     done = subprocess.run(
         command,
         env=dict(environment),
@@ -98,14 +106,14 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], user: str | N
 
 
 def hand_over(directory: Path, user: str | None) -> None:
-    """Make the directory the user's own."""
+    """Make the user the owner of the directory."""
     if user is not None:
         entry = pwd.getpwnam(user)
         os.chown(directory, entry.pw_uid, entry.pw_gid)
 
 
 def reachable(programs: Path, user: str | None, spare: Path) -> Path:
-    """`programs`, or a copy of it below `spare` where a folder above it (a home, say) is closed to the user."""
+    """Return `programs`, or a copy below `spare` where the user cannot enter a folder above it (a home, say)."""
     if user is None or all(folder.stat().st_mode & stat.S_IXOTH for folder in [programs, *programs.resolve().parents]):
         return programs
     copy = spare / programs.name

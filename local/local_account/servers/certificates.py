@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that signs itself, for servers with TLS."""
+"""Make a self-signed certificate for 127.0.0.1, for servers with TLS."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from local_account.servers import HOST
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files in PEM: the server's certificate, its key, and what a client has to trust."""
+    """Files in PEM: the server's certificate, its key, and the certificate that a client has to trust."""
 
     certificate: Path
     key: Path
@@ -23,7 +23,7 @@ class Certificates:
 
 
 def make(folder: Path) -> Certificates:
-    """Valid for a day; anyone may read the files, because servers run as another user."""
+    """Make files that are valid for a day; anyone may read them, because servers run as another user."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = datetime.now(UTC)

@@ -1,5 +1,7 @@
-"""A proxy on the wire that slows answers down, cuts them, resets connections or answers with errors of its own, in the
-protocol of the server behind it. It runs in an environment of its own, below .build."""
+"""Run a proxy that slows responses down, cuts them, resets connections or responds with errors.
+
+It speaks the protocol of the server behind it and runs in an environment of its own, below .build.
+"""
 
 import json
 import shutil
@@ -15,11 +17,11 @@ _PROGRAM = Path(__file__).parents[3] / ".build" / "faults" / "bin" / "microburst
 
 
 class FaultProxy:
-    """Between a client and a server on 127.0.0.1; `port` is where the client connects. Without rules it only passes on.
+    """A proxy between a client and a server on 127.0.0.1; clients connect to `port`. Without rules it only passes on.
 
-    protocol: `redis`, `postgres` or `mysql`. A rule names what it is for (`operation`: a command, in lower case) and
-    what happens: `latency` (`{"min_ms", "max_ms"}`), `timeout` (true: no answer), `reset` (true), `error` (`{"code",
-    "message"}`), `cut_reply` (`{"after_bytes"}`). The first that fits counts.
+    `protocol` is `redis`, `postgres` or `mysql`. A rule names the `operation` that it applies to (a command, in lower
+    case) and the fault: `latency` (`{"min_ms", "max_ms"}`), `timeout` (true: no response), `reset` (true), `error`
+    (`{"code", "message"}`), `cut_reply` (`{"after_bytes"}`). The first that fits counts.
     """
 
     def __init__(self, protocol: str, upstream_port: int) -> None:
@@ -39,15 +41,15 @@ class FaultProxy:
             raise
 
     def rules(self, *rules: Mapping[str, Any]) -> None:
-        """From now on these, and no others; none: pass everything on."""
+        """Replace all rules by these; without any, everything is passed on."""
         self._ask("rules", json.dumps(rules).encode())
 
     def fired(self) -> int:
-        """How often a rule came into force, among the last thousand times."""
+        """Return how often a rule applied, among the last thousand times."""
         return len(self._ask("fired?limit=1000"))
 
     def stop(self) -> None:
-        """Stop it."""
+        """Stop the proxy."""
         self._process.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -72,5 +74,5 @@ class FaultProxy:
 
 
 def find() -> Path | None:
-    """Where the proxy is, if `make setup` installed it."""
+    """Return the path of the proxy, if `make setup` installed it."""
     return _PROGRAM if _PROGRAM.exists() else None

@@ -1,4 +1,4 @@
-"""Servers for a test session, each started once when a test first asks for it; and which were missing."""
+"""Start servers for a test session, each once when a test first asks for it, and remember the missing ones."""
 
 import contextlib
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ class NotInstalled(LookupError):
 
 
 class TestServers:
-    """Starts servers on demand and keeps them until the end of the session."""
+    """Servers that start on demand and run until the end of the session."""
 
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
         self._running: dict[str, Any] = {}
 
     def get[S](self, installation: Installation[S]) -> S:
-        """The running server; NotInstalled where it is missing."""
+        """Return the running server; raise NotInstalled where it is missing."""
         if installation.find() is None:
             raise NotInstalled(f"{installation.name} is not installed: {installation.install}")
         if installation.name not in self._running:
@@ -40,16 +40,16 @@ class TestServers:
 
     @property
     def ran_on(self) -> list[str]:
-        """Names of the servers that were started."""
+        """Return the names of the servers that were started."""
         return list(self._running)
 
     def stop(self) -> None:
-        """Stop all."""
+        """Stop all servers."""
         self._stack.close()
 
 
 def summary(ran_on: Iterable[str]) -> list[str]:
-    """Which servers the tests ran on, and which are missing."""
+    """Return a line that names the servers the tests ran on, and the missing ones."""
     missing = [f"{known.name} ({known.install})" for known in KNOWN if known.find() is None]
     lines = [f"ran on: {', '.join(sorted(ran_on)) or 'none'}"]
     return [*lines, f"missing: {', '.join(missing)}"] if missing else lines

@@ -1,4 +1,4 @@
-"""MariaDB from Debian (10.11), with its counters on, and as it comes."""
+"""Start MariaDB from Debian (10.11), with its counters on, and with its defaults."""
 
 import shutil
 from pathlib import Path
@@ -10,13 +10,13 @@ _COUNTING = {"performance-schema": "ON", "userstat": "ON"}
 
 
 def _debian() -> Path | None:
-    """Where mariadbd is; Debian keeps it in a folder that not every user searches."""
+    """Return the path of mariadbd; Debian keeps it in a folder that not every user searches."""
     found = shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
     return Path(found) if found else None
 
 
 def start_mariadb(settings: dict[str, str] | None = None) -> MysqlServer:
-    """MariaDB with `settings` beside its defaults; FileNotFoundError if it is not installed."""
+    """Start MariaDB with `settings` beside its defaults; raise FileNotFoundError if it is not installed."""
     program = _debian()
     if program is None:
         raise FileNotFoundError("MariaDB is not installed")

@@ -1,5 +1,7 @@
-"""MySQL itself, out of a Debian file tree that `make mysql` unpacks; started with that tree's own loader and libraries,
-so that the machine's need not fit."""
+"""Start MySQL from a Debian file tree that `make mysql` unpacks, with that tree's own loader and libraries.
+
+The libraries of the machine need not fit.
+"""
 
 from pathlib import Path
 
@@ -15,7 +17,7 @@ def _unpacked() -> Path | None:
 
 
 def start_mysql(settings: dict[str, str] | None = None) -> MysqlServer:
-    """MySQL with `settings` beside its defaults; FileNotFoundError if it is not unpacked."""
+    """Start MySQL with `settings` beside its defaults; raise FileNotFoundError if it is not unpacked."""
     program = _unpacked()
     if program is None:
         raise FileNotFoundError("MySQL is not unpacked")

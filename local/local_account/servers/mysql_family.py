@@ -1,4 +1,4 @@
-"""The common part of MySQL and MariaDB servers: a running one, its databases and its users."""
+"""Share the code for servers of MySQL and MariaDB: a running server, its databases and its users."""
 
 import contextlib
 import os
@@ -37,13 +37,16 @@ _USERS = (
 
 
 def quoted(name: str) -> str:
-    """The identifier in backticks, as both servers want it."""
+    """Return the identifier in backticks, as both servers want it."""
     return "`" + name.replace("`", "``") + "`"
 
 
 class MysqlServer:
-    """A running server. `initialise` and `program` are command lines without the options that every server gets;
-    `settings` are options of the server, name to value ("" for an option without one). stop() removes its folder."""
+    """A running server; stop() removes its folder.
+
+    `initialise` and `program` are command lines without the options that every server gets; `settings` are options of
+    the server, name to value ("" for an option without one).
+    """
 
     def __init__(self, initialise: Sequence[str], program: Sequence[str], settings: Mapping[str, str]) -> None:
         self.port = free_port()
@@ -67,14 +70,14 @@ class MysqlServer:
         return self.folder / "data"
 
     def connect(self, database: str | None = None, user: str = USER, **options: Any) -> "Connection[Any]":
-        """A new connection in autocommit; the caller closes it."""
+        """Return a new connection in autocommit; the caller closes it."""
         return pymysql.connect(
             host=HOST, port=self.port, user=user, password=PASSWORD, database=database, autocommit=True, **options
         )
 
     @contextmanager
     def session(self, database: str | None = None, user: str = USER) -> "Iterator[Connection[Any]]":
-        """A connection for the length of a `with`."""
+        """Yield a connection for the length of a `with`."""
         connection = self.connect(database, user)
         try:
             yield connection
@@ -84,7 +87,7 @@ class MysqlServer:
 
     @contextmanager
     def database(self, *statements: str) -> Iterator[str]:
-        """A new database made with the statements, dropped afterwards; its name."""
+        """Make a new database with the statements, yield its name, and drop it afterwards."""
         name = f"Test `{next(self._numbers)}` é"
         with self.session() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4")
@@ -98,17 +101,17 @@ class MysqlServer:
                 cursor.execute(f"DROP DATABASE IF EXISTS {quoted(name)}")
 
     def dsn(self, database: str, user: str = USER) -> str:
-        """Return the URL of a database."""
+        """Return the address of a database as a URL."""
         return f"mysql://{user}:{PASSWORD}@{HOST}:{self.port}/{quote(database, safe='')}"
 
     def restart(self, *, crash: bool = False) -> None:
-        """Stop it, as after `kill -9` if `crash`, and start it again on the same port and data."""
+        """Stop the server, as after `kill -9` if `crash`, and start it again on the same port and data."""
         self._process.stop(signal.SIGKILL if crash else signal.SIGTERM)
         self._process = self._start()
 
     def stop(self) -> None:
-        """Stop it and remove its folder."""
-        # It removes its data anyway: a clean shutdown would only take time.
+        """Stop the server and remove its folder."""
+        # The data are removed anyway, so a clean shutdown would only take time.
         self._process.stop(signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -136,5 +139,5 @@ class MysqlServer:
 
 
 def _as_root() -> list[str]:
-    """Both servers run as root only when told so."""
+    """Return the option that lets both servers run as root, if this process is root."""
     return ["--user=root"] if os.geteuid() == 0 else []

@@ -1,4 +1,4 @@
-"""PostgreSQL servers: 16 and 18 from a wheel (no contrib), 15 from Debian (contrib and, where installed, HypoPG)."""
+"""Start PostgreSQL servers: 16 and 18 from a wheel (no contrib), 15 from Debian (contrib and, if installed, HypoPG)."""
 
 import contextlib
 import os
@@ -42,13 +42,15 @@ _SETTINGS = {
 }
 
 
-# RDS asks for a token like this; tests on Debian's server log in with SCRAM.
+# RDS takes a token in the same way; tests on Debian's server log in with SCRAM.
 _QUICK_LOGIN = "password"
 
 
 class PostgresServer:
-    """A running server. `settings` are added to those of postgresql.conf; `login` is a method of pg_hba.conf; stop()
-    removes its folder."""
+    """A running server; stop() removes its folder.
+
+    `settings` are added to those of postgresql.conf; `login` is a method of pg_hba.conf.
+    """
 
     def __init__(self, programs: Path, settings: Mapping[str, str] | None = None, login: str = "scram-sha-256") -> None:
         self.port = free_port()
@@ -68,13 +70,13 @@ class PostgresServer:
             raise
 
     def connect(self, database: str = "postgres", user: str = SUPERUSER, **options: Any) -> Connection:
-        """A new connection in autocommit; the caller closes it."""
+        """Return a new connection in autocommit; the caller closes it."""
         options = {"ssl_context": False, **options}
         return Connection(user, host=HOST, port=self.port, database=database, password=PASSWORD, **options)
 
     @contextmanager
     def session(self, database: str = "postgres", user: str = SUPERUSER) -> Iterator[Connection]:
-        """A connection for the length of a `with`."""
+        """Yield a connection for the length of a `with`."""
         connection = self.connect(database, user)
         try:
             yield connection
@@ -84,7 +86,7 @@ class PostgresServer:
 
     @contextmanager
     def database(self, *statements: str) -> Iterator[str]:
-        """A new database made with the statements (one command each), dropped afterwards; its name."""
+        """Make a new database with the statements (one command each), yield its name, and drop it afterwards."""
         name = f"test {next(self._numbers)}"
         with self.session() as connection:
             connection.run(f"CREATE DATABASE {identifier(name)}")
@@ -98,16 +100,16 @@ class PostgresServer:
                 connection.run(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
 
     def dsn(self, database: str = "postgres", user: str = SUPERUSER) -> str:
-        """Return the URL of a database."""
+        """Return the address of a database as a URL."""
         return f"postgresql://{user}:{PASSWORD}@{HOST}:{self.port}/{database.replace(' ', '%20')}"
 
     def restart(self, *, crash: bool = False) -> None:
-        """Stop it, as after `kill -9` of everything if `crash`, and start it again on the same port and data."""
+        """Stop the server, as `kill -9` of everything would if `crash`, and start it again on the same data."""
         self._process.stop(signal.SIGQUIT if crash else signal.SIGINT)
         self._process = self._start()
 
     def stop(self) -> None:
-        """Stop it and remove its folder."""
+        """Stop the server and remove its folder."""
         self._process.stop(signal.SIGINT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -162,17 +164,17 @@ def has_hypopg() -> bool:
 
 
 def start_wheel_16(settings: Mapping[str, str] | None = None) -> PostgresServer:
-    """PostgreSQL 16 of the wheel; FileNotFoundError if it is not installed."""
+    """Start PostgreSQL 16 of the wheel; raise FileNotFoundError if it is not installed."""
     return PostgresServer(_found(_wheel("pginstall")), settings, _QUICK_LOGIN)
 
 
 def start_wheel_18() -> PostgresServer:
-    """PostgreSQL 18 of the wheel; FileNotFoundError if it is not installed."""
+    """Start PostgreSQL 18 of the wheel; raise FileNotFoundError if it is not installed."""
     return PostgresServer(_found(_wheel("pginstall18")), login=_QUICK_LOGIN)
 
 
 def start_debian_15(settings: Mapping[str, str] | None = None) -> PostgresServer:
-    """Debian's PostgreSQL 15 with pg_stat_statements loaded; FileNotFoundError if it is not installed."""
+    """Start Debian's PostgreSQL 15 with pg_stat_statements; raise FileNotFoundError if it is not installed."""
     loaded = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track_planning": "on"}
     return PostgresServer(_found(_debian()), {**loaded, **(settings or {})})
 

