@@ -8,12 +8,15 @@ from itertools import count, product
 from typing import Any
 
 import pytest
+from optimizer.aws import clients
 from optimizer.core.change import Status
 
 from tests.faults.test_run_faults import RUN, STEPS, called_by_day
 from tests.helpers.faults.lives import Life
 from tests.helpers.faults.samples import LIVES
 from tests.helpers.faults.stage import NOW, Clock, Stage, Step
+from tests.helpers.own_account import TABLE
+from tests.helpers.release_lock import release_lock
 
 __all__ = ["called_by_day"]
 JUMPS = [timedelta(days=30), timedelta(hours=-2), timedelta(hours=1), timedelta(hours=-1), timedelta(days=-30)]
@@ -80,7 +83,7 @@ def test_a_run_whose_lock_was_taken_over_does_not_release_it(called_by_day: Stag
     Clock.at = NOW + timedelta(days=30)
     other = replace(STEPS[0], event={**STEPS[0].event, "run_id": "other"})
     assert called_by_day.run(other)["outcome"] == "started"
-    called_by_day.store.release_lock(RUN)
+    release_lock(clients.client("dynamodb"), TABLE, RUN)
     assert called_by_day.store.lock_holder(NOW) == "other"
 
 

@@ -90,10 +90,6 @@ class RunRecords:
         }
         self._table.write(table.put(item))
 
-    def release_lock(self, run_id: str) -> None:
-        """Release the lock if this run still holds it."""
-        self._table.write(table.delete("LOCK", "RUN", "#run_id = :run_id", {"run_id": run_id}))
-
     def lock_holder(self, now: datetime) -> str | None:
         """Return the run that holds the lock, or None if it is free or its lease has ended."""
         held = self._table.get("LOCK", "RUN")
