@@ -98,7 +98,7 @@ class ItemTable:
         return [(raw["pk"]["S"], raw["sk"]["S"]) for page in pages for raw in page["Items"]]
 
     def write(self, *operations: dict[str, Any], exactly: bool = False) -> bool:
-        """Run `put`, `update` and `delete` operations (at most MOST_OPERATIONS), all or none.
+        """Run `put` and `update` operations (at most MOST_OPERATIONS), all or none.
 
         Return False if a condition did not hold. Retry writes that collide with another transaction or are throttled;
         raise TableBusy after the last attempt.
@@ -131,7 +131,6 @@ class ItemTable:
         calls: dict[str, Callable[..., Any]] = {
             "Put": self._dynamodb.put_item,
             "Update": self._dynamodb.update_item,
-            "Delete": self._dynamodb.delete_item,
         }
         calls[kind](**body)
 
@@ -162,11 +161,6 @@ def update(
     return {
         "Update": {"Key": _marshal({"pk": pk, "sk": sk}), "UpdateExpression": f"SET {', '.join(parts)}", **expression}
     }
-
-
-def delete(pk: str, sk: str, condition: str, values: Mapping[str, str | int]) -> dict[str, Any]:
-    """Return an operation that removes the item if the condition holds."""
-    return {"Delete": {"Key": _marshal({"pk": pk, "sk": sk}), **_expression(condition, values, ())}}
 
 
 def timestamp(when: datetime) -> int:
