@@ -1,4 +1,4 @@
-"""Changes, their status, progress and history."""
+"""Records of changes: status, progress and history, cool-downs, and values that did worse."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ _REMEMBERED = timedelta(days=90)
 
 
 class ChangeRecords:
-    """Changes. Part of RunStore."""
+    """Changes and cool-downs. Part of RunStore."""
 
     _table: ItemTable
     _progress_read: dict[str, str | int | None]

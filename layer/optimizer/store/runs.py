@@ -1,4 +1,4 @@
-"""Runs and what is known of each, the lock that lets one run act at a time, and the messages that were sent."""
+"""Records of runs with their facts, of the run lock, and of sent messages. The state machine releases the lock."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,6 @@ from optimizer.store.table import Item, ItemTable
 
 # Index of the table: `kind` (run, change, or ended for a change that has ended) and `at`, its beginning or end.
 _BY_KIND = "by_kind"
-
-
 _LOCK_ATTEMPTS = 5
 
 
@@ -24,7 +22,7 @@ class Publication:
 
 
 class RunRecords:
-    """Runs. Part of RunStore."""
+    """Runs, the run lock and sent messages. Part of RunStore."""
 
     _table: ItemTable
 
@@ -60,13 +58,7 @@ class RunRecords:
 
     def take_lock(self, run_id: str, now: datetime, lease: timedelta) -> str:
         """Take the lock, or extend it if the run holds it. Return the run that holds it afterwards."""
-        item: Item = {
-            "pk": "LOCK",
-            "sk": "RUN",
-            "run_id": run_id,
-            "taken_at": now.isoformat(),
-            "expires_at": table.timestamp(now + lease),
-        }
+        item = _lock(run_id, now, lease)
         # A clock that is slow must not shorten a lease.
         longer = "#run_id = :run_id AND #expires_at < :expires_at"
         free = f"attribute_not_exists(pk) OR #expires_at <= :now OR {longer}"
@@ -81,14 +73,7 @@ class RunRecords:
 
     def seize_lock(self, holder: str, now: datetime, lease: timedelta) -> None:
         """Take the lock from any other holder. Only for a caller that then stops every active run."""
-        item: Item = {
-            "pk": "LOCK",
-            "sk": "RUN",
-            "run_id": holder,
-            "taken_at": now.isoformat(),
-            "expires_at": table.timestamp(now + lease),
-        }
-        self._table.write(table.put(item))
+        self._table.write(table.put(_lock(holder, now, lease)))
 
     def lock_holder(self, now: datetime) -> str | None:
         """Return the run that holds the lock, or None if it is free or its lease has ended."""
@@ -115,6 +100,16 @@ class RunRecords:
     def end_publication(self, subject: str, message_id: str) -> None:
         """Record the message id that the topic returned."""
         self._table.write(table.update(subject, "PUBLICATION", {"message_id": message_id}))
+
+
+def _lock(holder: str, now: datetime, lease: timedelta) -> Item:
+    return {
+        "pk": "LOCK",
+        "sk": "RUN",
+        "run_id": holder,
+        "taken_at": now.isoformat(),
+        "expires_at": table.timestamp(now + lease),
+    }
 
 
 def _run(item: Item) -> dict[str, Any]:
