@@ -36,10 +36,12 @@ class MemoryRunStore:
             if stored.change.run_id == run_id and tuner in (None, stored.change.tuner):
                 yield stored
 
-    def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
+    def move(
+        self, change_id: str, to: Status, now: datetime, *, from_any: Collection[Status], message: str = ""
+    ) -> bool:
         """Return whether the change is in status `to` afterwards."""
         stored = self.change(change_id)
-        if stored.status in frm:
+        if stored.status in from_any:
             times = {to.value: now, **stored.times}
             self._changes[change_id] = replace(stored, status=to, message=message or stored.message, times=times)
             self._called("move")

@@ -107,7 +107,7 @@ def test_build_continues_when_its_process_is_killed(scene: Any, tmp_path: Path) 
     child.kill()
     assert child.wait() == -signal.SIGKILL
     assert one.invalid() == ["I ndex_ccnew"]
-    one.store.move(change.id, Status.APPLYING, one.now, frm={Status.APPROVED})
+    one.store.move(change.id, Status.APPLYING, one.now, from_any={Status.APPROVED})
     one.store.save_progress(change.id, json.loads(record.read_text()))
     held.run("ROLLBACK")
     held.close()

@@ -115,7 +115,7 @@ def test_index_changed_since_the_decision_is_outdated(scene: Any, meanwhile: str
 def test_failure_blocks_the_database_for_the_rest_of_the_run(scene: Any) -> None:
     one = scene(postgresql.WHEEL_16)
     failed, other = one.change("rebuild"), one.change("analyze", index="")
-    one.store.move(failed.id, Status.FAILED, one.now, frm={Status.APPROVED})
+    one.store.move(failed.id, Status.FAILED, one.now, from_any={Status.APPROVED})
     assert one.step("apply", other)["rule"] == "indexes.breaker"
 
 

@@ -77,7 +77,7 @@ class Machines:
 def recorded(staged: Stage, function: str, tuner: Tuner, status: Status) -> str:
     change = small_change(function, tuner, RUN)
     staged.store.record_change(change, Status.APPROVED, NOW - timedelta(days=1))
-    staged.store.move(change.id, status, NOW - timedelta(hours=1), frm={Status.APPROVED})
+    staged.store.move(change.id, status, NOW - timedelta(hours=1), from_any={Status.APPROVED})
     return change.id
 
 

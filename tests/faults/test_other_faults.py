@@ -30,7 +30,7 @@ def test_a_step_of_a_timetable(staged: Stage) -> None:
     life = timetable(scaled=False, met=True)
     life.start(staged)
     staged.documents.write("policy/policy.json", PROVISIONED)
-    staged.store.move(life.change.id, Status.KEPT, NOW, frm={Status.APPROVED})
+    staged.store.move(life.change.id, Status.KEPT, NOW, from_any={Status.APPROVED})
     prefix = f"{function_prefix(life.change.target)}{mark_of(life.change.id)}"
     staged.services.schedules |= {f"{prefix}-{number:02}": {} for number in (0, 1)}
     event = {"function_name": "orders", "alias": "live", "change_id": life.change.id, "entry": 0, "environments": 3}

@@ -33,7 +33,7 @@ def settle(store: RunStore, answered: Approval, now: datetime, tell_run: TellRun
         return answered
     for change_id in answered.changes:
         to = Status.APPROVED if change_id in answered.approved else Status.REJECTED
-        store.move(change_id, to, now, frm={Status.AWAITING_APPROVAL}, message=answered.verdict_on(change_id))
+        store.move(change_id, to, now, from_any={Status.AWAITING_APPROVAL}, message=answered.verdict_on(change_id))
     first_time = answered.giving_back_at is None
     if answered.giving_back_at is not None and now < answered.giving_back_at + TELLING:
         return answered
@@ -78,5 +78,5 @@ def reject(store: RunStore, run_id: str, requested: Collection[str], now: dateti
     }
     for change_id in waiting:
         rejectable = {Status.AWAITING_APPROVAL} | ({Status.APPROVED} if change_id in requested else set())
-        store.move(change_id, Status.REJECTED, now, frm=rejectable, message=message)
+        store.move(change_id, Status.REJECTED, now, from_any=rejectable, message=message)
     return len(waiting)

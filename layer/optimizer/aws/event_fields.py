@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optimizer.core import OptimizerError, short
+from optimizer.core import OptimizerError, short_json
 
 # Returns a description of valid values, or an empty text if the value is valid.
 type Kind = Callable[[Any], str]
@@ -24,11 +24,11 @@ class InvalidEvent(OptimizerError, ValueError):
 def check_event(event: Any, **fields: Kind) -> None:
     """Raise InvalidEvent unless the event is an object with these fields."""
     if not isinstance(event, dict):
-        raise InvalidEvent(f"the event must be an object {{...}}, not {short(event)}")
+        raise InvalidEvent(f"the event must be an object {{...}}, not {short_json(event)}")
     for field, kind in fields.items():
         wanted = kind(event.get(field))
         if wanted:
-            raise InvalidEvent(f"{field} of the event must be {wanted}, not {short(event.get(field))}")
+            raise InvalidEvent(f"{field} of the event must be {wanted}, not {short_json(event.get(field))}")
 
 
 def name(value: Any) -> str:

@@ -38,10 +38,10 @@ __getattr__ = lazy_exports(
         ),
         "errors": ("OptimizerError",),
         "field_paths": (
-            "join",
+            "child_path",
             "join_path",
             "printable_name",
-            "short",
+            "short_json",
         ),
         "formatting": (
             "data_size",

@@ -28,10 +28,10 @@ from optimizer.core.change import (
 from optimizer.core.clock import minute_of as minute_of, moment_of as moment_of
 from optimizer.core.errors import OptimizerError as OptimizerError
 from optimizer.core.field_paths import (
-    join as join,
+    child_path as child_path,
     join_path as join_path,
     printable_name as printable_name,
-    short as short,
+    short_json as short_json,
 )
 from optimizer.core.formatting import data_size as data_size, figure as figure
 from optimizer.core.ping import (

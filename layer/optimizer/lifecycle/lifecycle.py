@@ -94,7 +94,7 @@ class Lifecycle[P: ChangeProgress]:
         stored = self.store.change(change_id)
         if stored.status is Status.WATCHING or stored.status in FINAL:
             return self._where_it_is(stored)
-        if not self.store.move(change_id, Status.APPLYING, now, frm={Status.APPROVED}):
+        if not self.store.move(change_id, Status.APPLYING, now, from_any={Status.APPROVED}):
             return answer(Outcome.REFUSED, change_id, f"the change is {stored.status.value}, not approved")
         if not stored.progress:
             prepared = self.hooks.prepare(stored.change, now)
@@ -153,7 +153,7 @@ class Lifecycle[P: ChangeProgress]:
                 return self._end(stored.change, failed, now, Status.WATCHING)
             case Finished(message):
                 self._cool_down(stored.change, Status.KEPT, now)
-                if not self.store.move(change_id, Status.KEPT, now, frm={Status.WATCHING}, message=message):
+                if not self.store.move(change_id, Status.KEPT, now, from_any={Status.WATCHING}, message=message):
                     return ended(self.store.change(change_id))
                 # The record keeps its earlier message where there is no other, and so does the answer.
                 return answer(Outcome.KEPT, change_id, message or stored.message)
@@ -162,7 +162,7 @@ class Lifecycle[P: ChangeProgress]:
     def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
         """Roll the change back, because of `reason`; also one that was kept and is regretted."""
         stored = self.store.change(change_id)
-        if not self.store.move(change_id, Status.REVERTING, now, frm=_CAN_BE_ROLLED_BACK, message=reason):
+        if not self.store.move(change_id, Status.REVERTING, now, from_any=_CAN_BE_ROLLED_BACK, message=reason):
             return ended(self.store.change(change_id))
         match self.hooks.roll_back(self._recorder(stored), now):
             case Pending(wait_s, message):
@@ -186,12 +186,12 @@ class Lifecycle[P: ChangeProgress]:
         self._cool_down(stored.change, Status.WATCHING, now)
         if recorder.progress.applied_at is None:
             recorder.save(replace(recorder.progress, applied_at=_applied_at(stored, now), verified=0))
-        self.store.move(change_id, Status.WATCHING, now, frm={Status.APPLYING}, message=advanced.message)
+        self.store.move(change_id, Status.WATCHING, now, from_any={Status.APPLYING}, message=advanced.message)
         return self._where_it_is(self.store.change(change_id))
 
-    def _end(self, change: Change, end: End, now: datetime, frm: Status) -> Answer:
+    def _end(self, change: Change, end: End, now: datetime, from_any: Status) -> Answer:
         self._cool_down(change, end.status, now)
-        self.store.move(change.id, end.status, now, frm={frm}, message=end.recorded)
+        self.store.move(change.id, end.status, now, from_any={from_any}, message=end.recorded)
         rule = {"rule": end.rule} if isinstance(end, Blocked) else {}
         return answer(end.status, change.id, end.message, **rule)
 
@@ -202,7 +202,7 @@ class Lifecycle[P: ChangeProgress]:
             self.store.remember_taken_back(change.target, change.tuner, value, now, why)
         self._cool_down(change, Status.REVERTED, now)
         message = "; ".join(dict.fromkeys(filter(None, notes)))
-        self.store.move(change.id, Status.REVERTED, now, frm={Status.REVERTING}, message=message)
+        self.store.move(change.id, Status.REVERTED, now, from_any={Status.REVERTING}, message=message)
         return answer(Outcome.REVERTED, change.id, message)
 
     def _cool_down(self, change: Change, status: Status, now: datetime) -> None:

@@ -13,7 +13,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from optimizer.core import OptimizerError, join, join_path, short
+from optimizer.core import OptimizerError, child_path, join_path, short_json
 from optimizer.policy.consistency import consistency_errors
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
@@ -127,15 +127,15 @@ def _explain(error: ValidationError) -> Iterator[PolicyError]:
         known: list[str] = list(cast("Any", error.schema)["properties"])
         for key in instance:
             if key not in known:
-                yield PolicyError(join(path, key), _unknown(key, known))
+                yield PolicyError(child_path(path, key), _unknown(key, known))
     elif kind == "required":
-        yield from (PolicyError(join(path, key), "is missing.") for key in wanted if key not in instance)
+        yield from (PolicyError(child_path(path, key), "is missing.") for key in wanted if key not in instance)
     else:
         yield PolicyError(path, _message(kind, wanted, instance, path.rsplit(".", 1)[-1]))
 
 
 def _message(kind: str, wanted: Any, instance: Any, name: str) -> str:
-    got = short(instance)
+    got = short_json(instance)
     if kind == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
         return f"must be {' or '.join(_TYPES[kind] for kind in kinds)}, not {got}."
@@ -145,7 +145,7 @@ def _message(kind: str, wanted: Any, instance: Any, name: str) -> str:
         return f"must be one of {', '.join(json.dumps(choice) for choice in wanted)}, not {got}.{hint}"
     if kind in ("pattern", "maxLength") and name in _PATTERNS:
         return f"must be {_PATTERNS[name]}, not {got}."
-    return _MESSAGES.get(kind, "does not fit: {kind} {wanted}.").format(kind=kind, wanted=short(wanted), got=got)
+    return _MESSAGES.get(kind, "does not fit: {kind} {wanted}.").format(kind=kind, wanted=short_json(wanted), got=got)
 
 
 def _unknown(key: str, known: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from optimizer.core import join, short
+from optimizer.core import child_path, short_json
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
@@ -28,7 +28,7 @@ def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     for path in ("time_zone", "functions.time_zone"):
         zone = _value(document, path)
         if isinstance(zone, str) and zone and not _is_zone(zone):
-            yield PolicyError(path, f"{short(zone)} is not an IANA time zone such as Europe/Berlin or UTC.")
+            yield PolicyError(path, f"{short_json(zone)} is not an IANA time zone such as Europe/Berlin or UTC.")
     # A ceiling of zero allows no memory change, whatever the floor is.
     if _value(document, "memory.ceiling_mb") != 0 or _is_given(document, "memory.floor_mb"):
         yield from _ordered(document, "memory.floor_mb", "memory.ceiling_mb")
@@ -48,7 +48,7 @@ def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
 def _ordered(document: Mapping[str, Any], low: str, high: str) -> Iterator[PolicyError]:
     least, most = _value(document, low), _value(document, high)
     if _is_number(least) and _is_number(most) and least > most:
-        yield PolicyError(low, f"{short(least)} is above {high}, which is {short(most)}.")
+        yield PolicyError(low, f"{short_json(least)} is above {high}, which is {short_json(most)}.")
 
 
 def _rising(document: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
@@ -56,7 +56,9 @@ def _rising(document: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
     if isinstance(minutes, (list, tuple)) and all(_is_number(minute) for minute in minutes):
         for n, (before, after) in enumerate(itertools.pairwise(minutes), start=1):
             if after <= before:
-                yield PolicyError(f"{path}[{n}]", f"{short(after)} must be above the {short(before)} before it.")
+                yield PolicyError(
+                    f"{path}[{n}]", f"{short_json(after)} must be above the {short_json(before)} before it."
+                )
 
 
 def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
@@ -72,7 +74,7 @@ def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             if _is_day(text):
                 days[name] = date.fromisoformat(text)
             else:
-                yield PolicyError(f"run.freezes[{n}].{name}", f"{short(text)} is not a day of the calendar.")
+                yield PolicyError(f"run.freezes[{n}].{name}", f"{short_json(text)} is not a day of the calendar.")
         if len(days) == 2 and days["first"] > days["last"]:
             yield PolicyError(f"run.freezes[{n}].first", f"{days['first']} is after the last day, {days['last']}.")
 
@@ -81,7 +83,7 @@ def _holidays(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     holidays = _value(document, "warmups.holidays")
     for n, text in enumerate(holidays if isinstance(holidays, (list, tuple)) else ()):
         if isinstance(text, str) and len(text) == len("YYYY-MM-DD") and not _is_day(text):
-            yield PolicyError(f"warmups.holidays[{n}]", f"{short(text)} is not a day of the calendar.")
+            yield PolicyError(f"warmups.holidays[{n}]", f"{short_json(text)} is not a day of the calendar.")
 
 
 def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
@@ -93,7 +95,7 @@ def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         path, name = f"indexes.databases[{n}]", database.get("name")
         if isinstance(name, str):
             if name in names:
-                yield PolicyError(f"{path}.name", f"{short(name)} is the name of another database too.")
+                yield PolicyError(f"{path}.name", f"{short_json(name)} is the name of another database too.")
             names.add(name)
         secret, user = database.get("secret_arn", ""), database.get("user", "")
         if isinstance(secret, str) and isinstance(user, str) and bool(secret) == bool(user):
@@ -141,7 +143,7 @@ def _caches(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         path, name = f"cache_ttls.caches[{n}]", cache.get("name")
         if isinstance(name, str):
             if name in names:
-                yield PolicyError(f"{path}.name", f"{short(name)} is the name of another cache too.")
+                yield PolicyError(f"{path}.name", f"{short_json(name)} is the name of another cache too.")
             names.add(name)
         yield from _delivery(cache, path, published)
         yield from _endpoint(cache, path)
@@ -170,7 +172,7 @@ def _endpoint(cache: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
         host, has_password, parts = None, False, urlsplit("")
     if parts.scheme not in ("redis", "rediss") or not host:
         # The text before an @ may be a password, and errors are sent to people and stored.
-        shown = short(endpoint.rpartition("@")[2])
+        shown = short_json(endpoint.rpartition("@")[2])
         yield PolicyError(f"{path}.endpoint", f"must be a URL such as rediss://HOST:6379, not {shown}.")
     elif has_password:
         yield PolicyError(f"{path}.endpoint", "contains a password, which must not be stored in a policy.")
@@ -189,12 +191,14 @@ def _namespaces(cache: Mapping[str, Any], path: str, logged: dict[tuple[str, str
         for field in ("max_ttl_s", "max_age_s"):
             most = space.get(field)
             if _is_number(least) and _is_number(most) and least > most:
-                yield PolicyError(f"{at}.min_ttl_s", f"{short(least)} is above {field}, which is {short(most)}.")
+                yield PolicyError(
+                    f"{at}.min_ttl_s", f"{short_json(least)} is above {field}, which is {short_json(most)}."
+                )
         if isinstance(name, str):
             # The client's records name the namespace, but not the cache.
             other = next((logged[group, name] for group in dict.fromkeys(texts) if (group, name) in logged), None)
             if other is not None:
-                yield PolicyError(f"{at}.name", f"{short(name)} is logged to the same group by {other}.")
+                yield PolicyError(f"{at}.name", f"{short_json(name)} is logged to the same group by {other}.")
             logged.update({(group, name): at for group in texts})
 
 
@@ -212,13 +216,13 @@ def _approvals(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             continue
         # Names that differ in case only would be two people for a filter policy, but one person for a reader.
         if name.casefold() in seen:
-            yield PolicyError(f"approvals.approvers[{n}].name", f"{short(name)} is listed twice.")
+            yield PolicyError(f"approvals.approvers[{n}].name", f"{short_json(name)} is listed twice.")
         seen.add(name.casefold())
     # Without approvers everybody gets the same link, and two responses could come from one person.
     most = len(approvers) or 1
     if isinstance(needed, (int, float)) and not isinstance(needed, bool) and needed > most:
         limit = f"the {len(approvers)} listed approvers" if approvers else "1, because no approvers are listed"
-        yield PolicyError("approvals.needed", f"{short(needed)} is above {limit}.")
+        yield PolicyError("approvals.needed", f"{short_json(needed)} is above {limit}.")
 
 
 def _finite(value: Any, path: str) -> Iterator[PolicyError]:
@@ -226,7 +230,7 @@ def _finite(value: Any, path: str) -> Iterator[PolicyError]:
         yield PolicyError(path, "must be a finite number.")
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _finite(item, join(path, key))
+            yield from _finite(item, child_path(path, key))
     elif isinstance(value, list):
         for n, item in enumerate(value):
             yield from _finite(item, f"{path}[{n}]")

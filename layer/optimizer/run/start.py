@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from optimizer.core import FUNCTION_TUNERS, FunctionTarget, OptimizerError, Tuner, canonical_json, printable_name, short
+from optimizer.core import (
+    FUNCTION_TUNERS,
+    FunctionTarget,
+    OptimizerError,
+    Tuner,
+    canonical_json,
+    printable_name,
+    short_json,
+)
 from optimizer.policy import Mode, Policy
 from optimizer.run.targets import BATCH, choose_targets, tagged_functions
 from optimizer.store import Documents, NoSuchDocument, RunStore
@@ -41,7 +49,7 @@ class RunRequest:
     def read(cls, document: Any) -> "RunRequest":
         """Read the input of the execution. Raise UnusableRequest, which names the first wrong field."""
         if not isinstance(document, dict):
-            raise UnusableRequest(f"it must be an object {{...}}, not {short(document)}")
+            raise UnusableRequest(f"it must be an object {{...}}, not {short_json(document)}")
         # A misspelt field would otherwise mean all tuners, or all functions.
         unknown_fields = sorted(set(document) - _FIELDS - {_STARTED_BY})
         if unknown_fields:

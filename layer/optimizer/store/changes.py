@@ -73,12 +73,14 @@ class ChangeRecords:
         pointers = self._table.query(f"RUN#{run_id}", prefix)
         return map(_stored, self._table.each((str(pointer["sk"]), "CHANGE") for pointer in pointers))
 
-    def move(self, change_id: str, to: Status, now: datetime, *, frm: Collection[Status], message: str = "") -> bool:
-        """Move a change to a status if it is in one of `frm`, and add to its history.
+    def move(
+        self, change_id: str, to: Status, now: datetime, *, from_any: Collection[Status], message: str = ""
+    ) -> bool:
+        """Move a change to a status if it is in one of `from_any`, and add to its history.
 
         Return True also if it has that status already, False if it has another one. Raise NoSuchChange if it is not
         recorded."""
-        names = {f"from_{n}": status.value for n, status in enumerate(sorted(frm))}
+        names = {f"from_{n}": status.value for n, status in enumerate(sorted(from_any))}
         condition = f"#status IN ({', '.join(f':{name}' for name in names)})"
         values: Item = {"status": to.value}
         if message:
@@ -87,7 +89,7 @@ class ChangeRecords:
             values |= {"kind": "ended", "at": now.astimezone(UTC).isoformat()}
         once: Item = {f"at_{to.value}": now.isoformat()}
         operation = table.update(f"CHANGE#{change_id}", "CHANGE", values, condition, names, once=once)
-        if to not in frm and self._table.write(operation, _event(change_id, to, now, message)):
+        if to not in from_any and self._table.write(operation, _event(change_id, to, now, message)):
             return True
         return _stored(self._change_item(change_id)).status is to
 

@@ -152,7 +152,7 @@ def test_response_to_an_ended_run_rejects_the_changes(office: Asking) -> None:
 def test_expired_request_rejects_only_its_changes(office: Asking) -> None:
     orders = office.propose("orders")
     automatic = office.propose("carts")
-    office.store.move(automatic.id, Status.APPROVED, NOW, frm={Status.AWAITING_APPROVAL})
+    office.store.move(automatic.id, Status.APPROVED, NOW, from_any={Status.AWAITING_APPROVAL})
     office.ask(orders)
     assert expire_approval_request(office.store, "run-1", TOO_LATE)["rejected"] == 1
     assert office.statuses(orders, automatic) == [Status.REJECTED, Status.APPROVED]

@@ -494,7 +494,7 @@ def test_obstacle_is_named_and_nothing_is_written(spoil: Callable[[Twin], object
 
 def test_change_nobody_approved_is_not_applied() -> None:
     world = make(memory_change())
-    world.store.move(world.change.id, Status.REJECTED, NOW, frm={Status.APPROVED})
+    world.store.move(world.change.id, Status.REJECTED, NOW, from_any={Status.APPROVED})
     assert world.life().apply(world.change.id, NOW)["outcome"] == "refused"
     assert world.twin.calls == ["move"]
 

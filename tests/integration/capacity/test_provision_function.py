@@ -115,7 +115,7 @@ def taken_away(world: World) -> None:
 
 
 def reverting(world: World) -> None:
-    world.store.move(CHANGE.id, Status.REVERTING, NINE, frm={Status.KEPT})
+    world.store.move(CHANGE.id, Status.REVERTING, NINE, from_any={Status.KEPT})
 
 
 def none_allowed(world: World) -> None:

@@ -67,7 +67,7 @@ class Machines:
         self.executions[machine, name] = status = self.ends_as.get(change_id, "SUCCEEDED")
         if status == "SUCCEEDED":
             open_ = set(Status) - {Status.REVERTED}
-            self.store.move(change_id, Status.REVERTED, NOW, frm=open_)
+            self.store.move(change_id, Status.REVERTED, NOW, from_any=open_)
         return {"executionArn": _arn(machine, name)}
 
     def describe_execution(self, **asked: str) -> Any:
@@ -99,7 +99,7 @@ class Account:
         change = small_change(function, tuner, f"run-{run}")
         at = NOW - timedelta(days=10 - run)
         self.store.record_change(change, Status.APPROVED, at)
-        self.store.move(change.id, status, at, frm={Status.APPROVED})
+        self.store.move(change.id, status, at, from_any={Status.APPROVED})
         if execution:
             self.machines.executions[CHANGE, change.id] = execution
         return change.id

@@ -373,7 +373,7 @@ def test_the_outcome_of_a_change_is_published_once(account: Account) -> None:
     change = memory()
     account.store.record_change(change, Status.WATCHING, datetime.now(UTC))
     account.store.move(
-        change.id, Status.REVERTED, datetime.now(UTC), frm={Status.WATCHING}, message="Errors rose from 0 to 3 %."
+        change.id, Status.REVERTED, datetime.now(UTC), from_any={Status.WATCHING}, message="Errors rose from 0 to 3 %."
     )
     payload = {"step": "change", "run_id": RUN, "change_id": change.id}
     first = account.call("publish_results", payload)

@@ -163,7 +163,7 @@ def test_an_unknown_run_or_change_is_named(store: RunStore) -> None:
     with pytest.raises(NoSuchChange, match="memory-9"):
         store.change("memory-9")
     with pytest.raises(NoSuchChange):
-        store.move("memory-9", Status.KEPT, NOW, frm={Status.WATCHING})
+        store.move("memory-9", Status.KEPT, NOW, from_any={Status.WATCHING})
     with pytest.raises(NoSuchChange):
         store.save_progress("memory-9", {})
 
@@ -187,7 +187,7 @@ def test_a_change_is_read_back_with_the_same_digest(store: RunStore) -> None:
 def test_recording_a_change_again_moves_nothing_back(store: RunStore) -> None:
     wanted = change()
     store.record_change(wanted, Status.APPROVED, NOW)
-    store.move(wanted.id, Status.APPLYING, NOW + timedelta(seconds=1), frm={Status.APPROVED})
+    store.move(wanted.id, Status.APPLYING, NOW + timedelta(seconds=1), from_any={Status.APPROVED})
     store.record_change(wanted, Status.APPROVED, NOW + timedelta(minutes=1))
     assert store.change(wanted.id).status is Status.APPLYING
     assert [event["status"] for event in store.history(wanted.id)] == ["approved", "applying"]
@@ -213,7 +213,7 @@ def test_recording_a_change_may_be_repeated_after_a_death(dynamodb: Any, store: 
 def test_many_changes_are_recorded_even_if_some_already_are(store: RunStore) -> None:
     wanted = [Judged(change(target=f"{ARN}-{n}"), Status.APPROVED, "automatic", "mode", "Allowed.") for n in range(70)]
     store.record_changes(wanted[:1], NOW)
-    store.move(wanted[0].change.id, Status.APPLYING, NOW, frm={Status.APPROVED})
+    store.move(wanted[0].change.id, Status.APPLYING, NOW, from_any={Status.APPROVED})
     store.record_changes(wanted, NOW)
     store.record_changes(wanted, NOW + timedelta(minutes=1))
     found = {stored.change.id: stored for stored in store.changes_of("run-1")}
@@ -245,10 +245,10 @@ def test_changes_of_a_run_are_listed_in_order_beyond_one_batch(store: RunStore) 
 def test_a_move_happens_only_from_the_named_statuses(store: RunStore) -> None:
     wanted = change()
     store.record_change(wanted, Status.AWAITING_APPROVAL, NOW)
-    assert not store.move(wanted.id, Status.APPLYING, NOW, frm={Status.APPROVED})
+    assert not store.move(wanted.id, Status.APPLYING, NOW, from_any={Status.APPROVED})
     later = NOW + timedelta(minutes=1)
-    assert store.move(wanted.id, Status.APPROVED, later, frm={Status.AWAITING_APPROVAL}, message="Anna said yes.")
-    assert store.move(wanted.id, Status.APPROVED, later + timedelta(minutes=1), frm={Status.AWAITING_APPROVAL})
+    assert store.move(wanted.id, Status.APPROVED, later, from_any={Status.AWAITING_APPROVAL}, message="Anna said yes.")
+    assert store.move(wanted.id, Status.APPROVED, later + timedelta(minutes=1), from_any={Status.AWAITING_APPROVAL})
     stored = store.change(wanted.id)
     assert (stored.status, stored.message) == (Status.APPROVED, "Anna said yes.")
     assert [event["message"] for event in store.history(wanted.id)] == ["", "Anna said yes."]
@@ -259,9 +259,9 @@ def test_a_move_may_be_repeated_after_a_death(dynamodb: Any, store: RunStore) ->
     store.record_change(wanted, Status.APPROVED, NOW)
     with pytest.raises(ConnectionError):
         RunStore(CrashingClient(dynamodb, "transact_write_items"), "optimizer").move(
-            wanted.id, Status.APPLYING, NOW, frm={Status.APPROVED}
+            wanted.id, Status.APPLYING, NOW, from_any={Status.APPROVED}
         )
-    assert store.move(wanted.id, Status.APPLYING, NOW + timedelta(seconds=9), frm={Status.APPROVED})
+    assert store.move(wanted.id, Status.APPLYING, NOW + timedelta(seconds=9), from_any={Status.APPROVED})
     assert store.change(wanted.id).times["applying"] == NOW
     assert len(store.history(wanted.id)) == 2
 
@@ -275,7 +275,7 @@ def test_of_two_different_moves_at_once_one_wins(dynamodb: Any, store: RunStore)
 
     def move(to: Status) -> None:
         start.wait()
-        if RunStore(client, "optimizer").move(wanted.id, to, NOW, frm={Status.WATCHING}):
+        if RunStore(client, "optimizer").move(wanted.id, to, NOW, from_any={Status.WATCHING}):
             won.append(to)
 
     threads = [threading.Thread(target=move, args=(to,)) for to in (Status.KEPT, Status.REVERTING)]

@@ -360,7 +360,7 @@ def test_a_roll_back_that_fails_is_said() -> None:
 @pytest.mark.parametrize("status", [Status.KEPT, Status.REVERTED, Status.STALE, Status.FAILED, Status.REFUSED])
 def test_a_step_that_comes_too_late_answers_how_the_change_ended(step: str, status: Status) -> None:
     world = World()
-    world.store.move(CHANGE.id, status, NOW, frm={Status.APPROVED}, message="it is over")
+    world.store.move(CHANGE.id, status, NOW, from_any={Status.APPROVED}, message="it is over")
     answer = world.take(step)
     if (step, status) == ("revert", Status.KEPT):
         assert answer["outcome"] == "reverted"
@@ -372,7 +372,7 @@ def test_a_step_that_comes_too_late_answers_how_the_change_ended(step: str, stat
 @pytest.mark.parametrize("step", ["apply", "poll", "verify", "keep", "revert"])
 def test_a_change_that_nobody_approved_is_refused(step: str, status: Status) -> None:
     world = World()
-    world.store.move(CHANGE.id, status, NOW, frm={Status.APPROVED})
+    world.store.move(CHANGE.id, status, NOW, from_any={Status.APPROVED})
     assert world.take(step)["outcome"] == "refused"
     assert world.lamp.colour == "red"
 
@@ -380,7 +380,7 @@ def test_a_change_that_nobody_approved_is_refused(step: str, status: Status) -> 
 @pytest.mark.parametrize("status", [Status.PROPOSED, Status.AWAITING_APPROVAL, Status.REVERTING])
 def test_only_an_approved_change_is_applied(status: Status) -> None:
     world = World()
-    world.store.move(CHANGE.id, status, NOW, frm={Status.APPROVED})
+    world.store.move(CHANGE.id, status, NOW, from_any={Status.APPROVED})
     answer = world.take("apply")
     assert answer["outcome"] == "refused"
     assert answer["message"] == f"the change is {status.value}, not approved"
@@ -462,8 +462,8 @@ def test_the_age_of_a_change_is_not_before_its_approval() -> None:
     """The clock of this Lambda is behind the one that approved the change."""
     world = World()
     late = NOW + timedelta(hours=1)
-    world.store.move(CHANGE.id, Status.AWAITING_APPROVAL, late, frm={Status.APPROVED})
-    world.store.move(CHANGE.id, Status.APPROVED, late, frm={Status.AWAITING_APPROVAL})
+    world.store.move(CHANGE.id, Status.AWAITING_APPROVAL, late, from_any={Status.APPROVED})
+    world.store.move(CHANGE.id, Status.APPROVED, late, from_any={Status.AWAITING_APPROVAL})
     world.take("apply")
     world.take("poll")
     assert world.stored.progress["applied_at"] == late.isoformat()

@@ -5,7 +5,7 @@ from typing import Any
 
 from optimizer.caches.probe.errors import NotUnderstood
 from optimizer.caches.probe.result import ServerFacts
-from optimizer.core import short
+from optimizer.core import short_json
 
 
 def parse_info(info: Mapping[str, Any], database: int = 0) -> ServerFacts:
@@ -15,7 +15,7 @@ def parse_info(info: Mapping[str, Any], database: int = 0) -> ServerFacts:
     """
     keyspace = info.get(f"db{database}", {})
     if not isinstance(keyspace, Mapping):
-        raise NotUnderstood(f"INFO of the cache says db{database} = {short(keyspace)}, which is not a keyspace.")
+        raise NotUnderstood(f"INFO of the cache says db{database} = {short_json(keyspace)}, which is not a keyspace.")
     role = str(info.get("role", "unknown"))
     lags = [_lag(info, value) for name, value in info.items() if name.startswith("slave") and isinstance(value, dict)]
     if role == "slave":
@@ -71,7 +71,9 @@ def _whole(info: Mapping[str, Any], name: str) -> int:
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise NotUnderstood(f"INFO of the cache says {name} = {short(value)}, which is not a whole number.") from error
+        raise NotUnderstood(
+            f"INFO of the cache says {name} = {short_json(value)}, which is not a whole number."
+        ) from error
 
 
 def _number(info: Mapping[str, Any], name: str) -> float | None:
