@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from optimizer.core import StoredChange, Tuner
+from optimizer.indexes.change import IndexProgress
 from optimizer.prices import aws_lambda
 from optimizer.report.summary import Line, line
 
@@ -72,7 +73,7 @@ def database_document(
     for stored in changes:
         change = stored.change
         before, after = change.before.get("size_bytes"), change.after.get("size_bytes")
-        done = stored.progress.get("sizes_bytes")
+        done = IndexProgress.from_document(stored.progress).sizes_bytes
         if before is not None and change.before.get("index") and change.action != "create_index":
             gone = change.action.startswith("drop")
             after = done[1] if done else after

@@ -7,6 +7,7 @@ __getattr__ = lazy_exports(
     {
         "change": ("IndexHooks",),
         "host_metrics": ("read_machine",),
+        "progress": ("IndexProgress",),
         "select": ("server_for",),
     },
 )
