@@ -1,13 +1,13 @@
-# Everything is set up below .build and .venv; nothing is installed outside this folder.
+# Everything is installed below .build and .venv, and nothing outside this folder.
 PYTHON ?= python3.13
 UV     := .build/uv/bin/uv
 BIN    := .venv/bin
 
-# The tools pin versions of botocore that the project does not share, so each has an environment of its own.
+# Each tool has its own environment, because the tools pin versions of botocore that the project does not share.
 TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed .build/faults/.installed
 READY  := .venv/.installed $(TOOLS)
 
-# Hundreds of processes are started; where nothing compiled may be kept, each of them compiles all that it imports.
+# The tests start hundreds of processes; if compiled files may not be kept, each process compiles all its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: setup demo test test-fast check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
@@ -21,7 +21,7 @@ demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 test: check
 	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-# The inner loop: no server, no deploy, a tenth of the generated examples.
+# The inner loop runs without servers and deployments and tries a tenth of the generated examples.
 test-fast: .venv/.installed
 	TEST_FAST=true $(BIN)/pytest --quiet --numprocesses 2 --dist worksteal -m "not starts_servers and not slow" \
 	  tests/unit tests/integration $(ARGS)
@@ -35,11 +35,11 @@ lint: .venv/.installed
 types: .venv/.installed
 	$(BIN)/mypy
 
-# Arrows between rooms point down; modules that decide load no SDK, driver or socket.
+# Imports between rooms point down, and modules that decide import no SDK, driver or socket.
 rooms: .venv/.installed
 	$(BIN)/lint-imports
 
-# Words that docs/terms.yaml replaces in everything that people read.
+# Finds words that docs/terms.yaml replaces, in everything that people read.
 prose: .venv/.installed
 	$(BIN)/python local/prose_check.py
 
@@ -47,7 +47,7 @@ template: $(READY)
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .build/sam/bin/sam validate --lint
 	.build/checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
-# Rewrites the lock files: versions and hashes, no addresses. The Lambdas are given what the tests run with.
+# Rewrites the lock files with versions and hashes, and without addresses; the Lambdas get the tested versions.
 lock: $(UV)
 	for name in bootstrap dev sam emulator checkov faults runtime; do \
 	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.13 \
@@ -72,7 +72,7 @@ $(UV): requirements/bootstrap.lock
 	$(UV) pip sync --quiet --python .build/$*/bin/python --require-hashes $<
 	touch $@
 
-# MySQL itself for the tests that want it: Debian's, in a file tree of its own. Needs root and debootstrap.
+# Installs Debian's MySQL into a file tree of its own, for the tests on MySQL. Needs root and debootstrap.
 mysql: .build/mysql/.installed
 
 .build/mysql/.installed:
@@ -83,15 +83,15 @@ mysql: .build/mysql/.installed
 	rm -rf .build/mysql/root/var/cache/apt/archives
 	touch $@
 
-# Every function with its event in a container. Needs root and the packages that docs/development.md names.
+# Invokes every function with its event in a container. Needs root and the packages that docs/development.md names.
 sam-local: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/python -m local_account.sam_local
 
-# Draws docs/architecture.svg anew; a test compares the two.
+# Draws docs/architecture.svg again; a test fails if the file differs from the drawing.
 architecture: .venv/.installed
 	$(BIN)/python -m architecture_picture
 
-# Takes the pictures of the README anew, from sample data. Needs Debian's chromium.
+# Takes the pictures of the README again, from sample data. Needs Debian's chromium.
 pictures: .venv/.installed
 	$(BIN)/python -m tests.helpers.readme_pictures
 

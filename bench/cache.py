@@ -1,15 +1,15 @@
-"""What a probe of a cache costs those who use it: p99 latency and CPU of a busy server with a million keys.
+"""Measure the cost of a probe to the users of a cache: p99 latency and CPU of a busy server with a million keys.
 
     python bench/cache.py [--server valkey|redis] [--keys 1000000] [--rounds 12] [--seconds 5]
 
-Another process reads and writes at a steady pace all the time. Rounds with and without the probe alternate, in an order
-that is drawn, so that what else the machine does hits both alike; the probe is the shipped one with its shipped pace,
-but it does not give up when the server gets slower, because then it would cost nothing. A Lambda probes from another
-machine: here the probe has a core of its own, and the server and its load another, so that what is measured is what
-the server does for the probe and not what the probe's own process takes from a shared core.
-Printed for both: p99 of the other process's latency (median over the rounds) and the server's CPU, and the difference
-with its standard error over pairs of rounds. Limits: p99 at most 5 % more, CPU at most 1 % of a core more. Ends with 2
-if the noise of the machine is larger than a limit, because that proves nothing.
+Another process reads and writes at a steady pace all the time. Rounds with and without the probe alternate in a random
+order, so that other work on the machine affects both alike. The probe is the shipped one with its shipped pace, but it
+does not give up when the server gets slower, because then it would cost nothing. A Lambda probes from another machine:
+here the probe has a core of its own, and the server and its load another, so that the figures show the server's work
+for the probe and not the share that the probe's own process takes from a shared core.
+It prints for both: p99 of the other process's latency (median over the rounds) and the server's CPU, and the difference
+with its standard error over pairs of rounds. Limits: p99 at most 5 % more, CPU at most 1 % of a core more. It ends with
+2 if the noise of the machine is larger than a limit, because that proves nothing.
 """
 
 import argparse
@@ -42,7 +42,7 @@ LIMITS = replace(ProbeLimits(), keys=10_000_000, seconds=600, most_slower=math.i
 
 
 class RoundOver(Exception):
-    """Ends a probe."""
+    """The round has ended, and with it the probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Round:
 
 
 def load(url: str, keys: int) -> None:
-    """The other process: for each line in, reads for so many seconds at a steady pace; answers with latencies in ms."""
+    """Run the other process: for each line in, read for so many seconds at a steady pace and print latencies in ms."""
     client = redis.Redis.from_url(url, socket_timeout=10)
     generator = random.Random(time.time_ns())
     for line in sys.stdin:
@@ -79,7 +79,7 @@ def load(url: str, keys: int) -> None:
 
 
 def fill(server: CacheServer, keys: int) -> None:
-    """Keys of a hundred bytes with TTLs."""
+    """Write keys of a hundred bytes with TTLs."""
     with contextlib.closing(server.client()) as client:
         for start in range(0, keys, 10_000):
             with client.pipeline(transaction=False) as pipeline:
@@ -100,13 +100,13 @@ def apart(*loaded: int) -> None:
 
 
 def cpu_s(client: "redis.Redis") -> float:
-    """User and system time of the server's process."""
+    """Return the user and system time of the server's process."""
     told: Any = client.info("cpu")
     return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
 
 
 def play(other: "subprocess.Popen[str]", server: CacheServer, seconds: float, *, probing: bool) -> Round:
-    """One round."""
+    """Run one round."""
     seen, reading, over = [0], threading.Event(), threading.Event()
 
     def watch(at: ProbeProgress) -> None:
@@ -123,7 +123,7 @@ def play(other: "subprocess.Popen[str]", server: CacheServer, seconds: float, *,
         prober = threading.Thread(target=look)
         if probing:
             prober.start()
-            # What it measures before it reads is no part of the round.
+            # The probe's measurements before its first read are not part of the round.
             reading.wait(60)
         first = seen[0]
         before, began = cpu_s(client), time.perf_counter()
@@ -138,7 +138,7 @@ def play(other: "subprocess.Popen[str]", server: CacheServer, seconds: float, *,
 
 
 def main() -> None:
-    """Alternate, compare, print."""
+    """Alternate rounds, compare them and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", choices=STARTS, default="valkey")
     parser.add_argument("--keys", type=int, default=1_000_000)
@@ -173,7 +173,7 @@ def main() -> None:
     failed = noisy = False
     for name, differences, limit in (("p99", slower, P99_LIMIT), ("CPU", busier, CPU_LIMIT)):
         middle_difference = statistics.median(differences)
-        # Of a median: 1.25 times that of a mean.
+        # The standard error of a median is 1.25 times that of a mean.
         error = 1.25 * statistics.stdev(differences) / math.sqrt(len(differences))
         good = middle_difference <= limit
         failed |= not good and middle_difference - 2 * error > limit

@@ -1,9 +1,9 @@
-"""What the cache client adds to a call of redis-py, in microseconds.
+"""Measure the time that the cache client adds to a call of redis-py, in microseconds.
 
     python bench/cache_client.py
 
 The server is left out on both sides: a stand-in client answers at once, so that only the library's own work is timed
-(decoding the value is the application's and left out too). The best of several rounds; limit 5 µs.
+(decoding the value is the application's and left out too). The best of several rounds counts; the limit is 5 µs.
 """
 
 import itertools
@@ -23,7 +23,7 @@ LIMIT_US = 5.0
 
 
 class StandIn:
-    """Answers every get with the same entry."""
+    """A client that answers every get with the same entry."""
 
     connection_pool = SimpleNamespace(connection_kwargs={"socket_timeout": 1.0})
 
@@ -31,16 +31,16 @@ class StandIn:
         self._stored = Entry(time.time() + 3600, 0.001, b"value").pack()
 
     def get(self, name: str) -> bytes:
-        """As redis-py."""
+        """Return the entry, as in redis-py."""
         return b"v1" if name.endswith(":version") else self._stored
 
     def set(self, *_: Any, **__: Any) -> bool:
-        """As redis-py."""
+        """Store nothing, as if redis-py had stored it."""
         return True
 
 
 def best_us(call: Callable[[], Any], calls: int = 1000, rounds: int = 200) -> float:
-    """Microseconds of one call, in the best round."""
+    """Return the microseconds of one call, in the best round."""
     times = []
     for _ in range(rounds):
         started = time.perf_counter()

@@ -1,18 +1,18 @@
-"""A trace replayed through the cache client against a real server: is the predicted hit ratio what comes?
+"""Replay a trace through the cache client against a real server, and compare predicted with measured hit ratios.
 
     python bench/cache_replay.py TRACE.csv.gz [--speed 20] [--sample-rate 0.3] [--server valkey|redis|URL]
 
 The first half runs with one TTL for all namespaces (60 s of trace time). From the records that the client logs, TTLs
 are allocated for half the memory that half could use (`--memory-share`); the second half runs with these. Time, TTLs
-included, runs `--speed` times faster. Prints for each namespace the hit ratio that was predicted with the standard
-error that the sample of keys gives, the one that is measured, and the one that a replay of all reads gives on paper;
-the largest difference of predicted and measured counts (limit 2 points).
+included, runs `--speed` times faster. Prints for each namespace the predicted hit ratio with the standard error that
+the sample of keys gives, the measured one, and the one that a replay of all reads gives on paper; the largest
+difference of predicted and measured counts (limit 2 points).
 
-Predicted and paper differ by what the sample leaves out and by how the second half differs from the first; measured
-and paper by what the server, the client and the clock do. A replay that falls behind in a burst makes the reads after
-it come late, in its own time by up to `--speed` times as much, and then proves nothing: more than a tenth of the
-shortest TTL ends with 2. Peaks of the trace times the speed have to stay below what one client does, some 8,000 a
-second.
+Predicted and paper differ because of the reads outside the sample and because the second half differs from the first;
+measured and paper because of the server, the client and the clock. A replay that falls behind in a burst makes the
+reads after it come late, in its own time by up to `--speed` times as much, and then proves nothing: more than a tenth
+of the shortest TTL ends with 2. Peaks of the trace times the speed have to stay below the capacity of one client, some
+8,000 a second.
 """
 
 import argparse
@@ -44,7 +44,7 @@ Read = tuple[float, str, str]
 
 
 def read_trace(path: Path) -> list[Read]:
-    """(time in seconds, namespace, key), in order of time."""
+    """Return (time in seconds, namespace, key), in order of time."""
     with gzip.open(path, "rt") as file:
         rows = csv.DictReader(file)
         return sorted((float(r["time_s"]), r["namespace"], r["key"]) for r in rows)
@@ -53,7 +53,7 @@ def read_trace(path: Path) -> list[Read]:
 def play(
     url: str, reads: list[Read], start_s: float, ttls: dict[str, float], speed: float, prefix: str, rate: float
 ) -> Any:
-    """Run the reads; loads and reads by namespace, the samples logged, and by how much the replay fell behind."""
+    """Run the reads; return loads and reads by namespace, the logged samples, and the replay's largest delay."""
     bounds = {name: Bounds(ttl / speed, 1e-3, 1e6) for name, ttl in ttls.items()}
     spaces = {name: Namespace(limit, jitter=0, beta=0) for name, limit in bounds.items()}
     cache = Cache(connect(url, 2.0), spaces, prefix=prefix, sample_rate=rate)

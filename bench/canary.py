@@ -1,13 +1,13 @@
-"""How often the canary test is wrong: an unchanged function taken back, a slower one promoted.
+"""Measure how often the canary test is wrong: an unchanged function is rolled back, or a slower one kept.
 
     python bench/canary.py [--trials 1000] [--json OUT]
 
-Simulated calls of two versions behind an alias, looked at after 15, 60 and 360 minutes and, where
-that is too little to tell, for up to 72 hours. Durations are log-normal, one
-call in a hundred is several times longer, traffic and durations follow the hour, minutes are slow for both versions
-together, and environments (fewer for the canary) differ in speed. "direct" has no second version: the same hours a
-week before are the other side, and durations drift between the weeks (2 % median, 15 % at the 90th percentile).
-Beside it the plain rule: keep when the mean of the last look is within the limit.
+The simulation judges calls of two versions behind an alias after 15, 60 and 360 minutes and, where those are too few to
+tell, for up to 72 hours. Durations are log-normal, one call in a hundred is several times longer, traffic and durations
+follow the hour, minutes are slow for both versions together, and environments (fewer for the canary) differ in speed.
+"direct" has no second version: the same hours a week before are the other side, and durations drift between the weeks
+(2 % median, 15 % at the 90th percentile).
+The plain rule beside it keeps the change if the mean at the last check is within the limit.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is simulated. `slower`: duration of the new side as a multiple of the old one."""
+    """A simulated case; `slower` is the duration of the new side as a multiple of the old one."""
 
     name: str
     slower: float
@@ -60,7 +60,7 @@ CASES = tuple(
 
 
 def minutes_of(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Traffic and duration of each minute as multiples of their mean: the hour, and slow minutes one after another."""
+    """Return traffic and duration of each minute as multiples of their mean: the hour, and runs of slow minutes."""
     at = np.arange(LOOKS[-1])
     phase = rng.uniform(0, 2 * math.pi)
     traffic = 1 + 0.7 * np.sin(2 * math.pi * at / 1440 + phase)
@@ -73,7 +73,7 @@ def minutes_of(rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def calls_of(rng: np.random.Generator, case: Case, rate: Array, level: Array) -> tuple[NDArray[np.int64], Array]:
-    """Minute and duration in ms of each call of one side."""
+    """Return minute and duration in ms of each call of one side."""
     minute = np.repeat(np.arange(len(rate)), rng.poisson(rate))
     environments = max(1, math.ceil(rate.mean() / 60))
     speeds = np.exp(rng.normal(0, ENVIRONMENT_SD, (len(rate) // ENVIRONMENT_MINUTES + 1, environments)))
@@ -83,7 +83,7 @@ def calls_of(rng: np.random.Generator, case: Case, rate: Array, level: Array) ->
 
 
 def side(minute: NDArray[np.int64], durations_ms: Array, end: int) -> Side:
-    """What CloudWatch shows of the calls before minute `end`."""
+    """Return the metrics that CloudWatch shows of the calls before minute `end`."""
     seen = minute < end
     counts = np.bincount(minute[seen], minlength=end)
     totals = np.bincount(minute[seen], weights=durations_ms[seen], minlength=end)
@@ -94,7 +94,7 @@ def side(minute: NDArray[np.int64], durations_ms: Array, end: int) -> Side:
 
 
 def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
-    """What becomes of one change, and whether the plain rule would keep it."""
+    """Return the outcome of one change, and whether the plain rule would keep it."""
     traffic, level = minutes_of(rng)
     rate = case.calls_a_minute * traffic
     if case.direct:
@@ -125,13 +125,13 @@ def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
     if health.healthy:
         return "kept", plain
     unsure = "too few" in health.reason or "no data" in health.reason
-    return ("too few calls" if unsure else "taken back"), plain
+    return ("too few calls" if unsure else "rolled back"), plain
 
 
 def more(
     had: tuple[NDArray[np.int64], Array], begin: int, came: tuple[NDArray[np.int64], Array]
 ) -> tuple[NDArray[np.int64], Array]:
-    """The calls so far with those that came since minute `begin`."""
+    """Return the calls so far with those that came since minute `begin`."""
     return np.concatenate((had[0], came[0] + begin)), np.concatenate((had[1], came[1]))
 
 
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--json", type=Path, help="write every figure here")
     args = parser.parse_args()
-    print(f"{'':42}  kept   taken back  too few calls   plain rule keeps   ({args.trials} trials)")
+    print(f"{'':42}  kept  rolled back  too few calls   plain rule keeps   ({args.trials} trials)")
     figures = {}
     started = time.perf_counter()
     for number, case in enumerate(CASES):
@@ -152,18 +152,18 @@ def main() -> None:
         rng = np.random.default_rng((args.seed, number))
         outcomes = [trial(rng, case) for _ in range(args.trials)]
         shares = {
-            end: sum(o == end for o, _ in outcomes) / len(outcomes) for end in ("kept", "taken back", "too few calls")
+            end: sum(o == end for o, _ in outcomes) / len(outcomes) for end in ("kept", "rolled back", "too few calls")
         }
         shares["plain"] = sum(plain for _, plain in outcomes) / len(outcomes)
         figures[case.name] = shares
         wrong = None
         if not case.direct and case.slower == 1.0:
-            wrong = shares["taken back"] >= GOAL_FALSE_ALARMS
+            wrong = shares["rolled back"] >= GOAL_FALSE_ALARMS
         elif case.slower > MAX_SLOWDOWN:
             wrong = shares["kept"] >= GOAL_FALSE_ALARMS
         note = "" if wrong is None else f"  < {GOAL_FALSE_ALARMS:.0%} wrong: {'MISSED' if wrong else 'ok'}"
         print(
-            f"{case.name:42} {shares['kept']:6.1%}  {shares['taken back']:8.1%}  {shares['too few calls']:11.1%}"
+            f"{case.name:42} {shares['kept']:6.1%}  {shares['rolled back']:8.1%}  {shares['too few calls']:11.1%}"
             f"  {shares['plain']:15.1%}{note}",
             flush=True,
         )

@@ -1,4 +1,4 @@
-"""The closed loop over simulated days: what it saved beside what the curves allow, and what went wrong on the way.
+"""Run the closed loop over simulated days, and print the savings, the savings that the curves allow, and its mistakes.
 
 bench/closed_loop.py [--functions 40] [--days 14] [--seed 1] [--curves FOLDER] [--lines 2000] [--policy FILE]
 """
@@ -52,13 +52,13 @@ def main() -> None:
     )
     print(f"saved             {result.saved:.1%}, the curves allow {result.allowed:.1%} (goal: within 5 points)")
     print(f"left too slow     {len(result.too_slow)} (goal: 0)")
-    print(f"made things worse {len(result.worse)}, not taken back {len(result.worse_kept)} (goal: 0)")
-    print(f"kept              {len(result.kept)}; good ones taken back {len(result.false_reverts)}")
-    print(f"not carried out   {len(result.unfinished)}")
+    print(f"made things worse {len(result.worse)}, not rolled back {len(result.worse_kept)} (goal: 0)")
+    print(f"kept              {len(result.kept)}; good ones rolled back {len(result.false_reverts)}")
+    print(f"not finished      {len(result.unfinished)}")
     print(f"took              {time.perf_counter() - began:.1f} s")
     for name, slowdown in result.too_slow.items():
         print(f"  too slow: {name} {slowdown:.3f} times")
-    for what, ends in (("kept though worse", result.worse_kept), ("good but taken back", result.false_reverts)):
+    for what, ends in (("kept though worse", result.worse_kept), ("good but rolled back", result.false_reverts)):
         for end in ends:
             print(f"  {what}: {_words(end)}")
     if asked.verbose:

@@ -1,4 +1,4 @@
-"""Hourly forecasts one day ahead, rolling: weighted absolute percentage error and coverage of the 0.9 quantile.
+"""Measure hourly forecasts one day ahead, rolling: weighted absolute percentage error and coverage of the 0.9 quantile.
 
     python bench/forecast.py TRACES
 
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def rolling(start: datetime, hours: np.ndarray, time_zone: str) -> tuple[float, float, dict[int, float]]:
-    """Error, coverage, and the errors of the same hour so many days earlier."""
+    """Return error, coverage, and the errors of the same hour so many days earlier."""
     forecasts, quantiles, came = [], [], []
     earlier: dict[int, list[np.ndarray]] = {1: [], 7: []}
     for index in range(FIRST, len(hours) - 23):

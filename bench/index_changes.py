@@ -1,4 +1,4 @@
-"""Changes of indexes by the application's own code, for the benchmark: as fast as they go, or as a run makes them."""
+"""Change indexes with the application's own code, for the benchmark: at full speed, or at the pace of a run."""
 
 import threading
 import time
@@ -18,18 +18,18 @@ from optimizer.policy.model import Database, Indexes
 
 TABLE, PRIMARY = "pgbench_accounts", "pgbench_accounts_pkey"
 BY_BRANCH, AGAIN = "accounts_by_branch", "accounts_by_branch_again"
-# The watch is looked at, but not waited for.
+# The observation takes place, but nothing waits for its time to pass.
 LIMITS = Indexes(watch_minutes=(1,), hidden_days=0)
 
 
 def definition(index: str) -> str:
-    """Of an index on columns that pgbench never changes, so that its updates stay as cheap as they are without."""
+    """Return the definition of an index on columns that pgbench never changes, so that its updates stay cheap."""
     return f"CREATE INDEX {index} ON public.{TABLE} USING btree (bid, aid)"
 
 
 @dataclass
 class Turns:
-    """One change acts on the cluster at a time."""
+    """A lock under which one change acts on the cluster at a time."""
 
     holder: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -48,7 +48,7 @@ class Turns:
 
 
 class Tokens:
-    """Stands for RDS, whose tokens are passwords to the server."""
+    """A stand-in for RDS, whose tokens are passwords to the server."""
 
     def generate_db_auth_token(self, **_: Any) -> str:
         return PASSWORD
@@ -56,7 +56,7 @@ class Tokens:
 
 @dataclass
 class Changes:
-    """Makes changes on the server; `made` counts them."""
+    """A maker of changes on the server; `made` counts them."""
 
     server: PostgresServer
     made: int = 0
@@ -69,13 +69,13 @@ class Changes:
         self.pool = Connections(lambda: None, Tokens, str)  # type: ignore[arg-type, return-value]
 
     def back_to_back(self, until: float) -> None:
-        """Rebuilds, builds and drops without a pause; `until` as time.time()."""
+        """Rebuild, build and drop without a pause until the time `until`, as time.time()."""
         while time.time() < until:
             for action, index in (("rebuild", PRIMARY), ("create_index", AGAIN), ("drop_index", AGAIN)):
                 self._live(self._change(action, index), self.pool, patience=0.1)
 
     def as_a_run(self) -> None:
-        """What one run would do, all begun at once as the state machine begins them, with its waits."""
+        """Make the changes of one run, all begun at once as the state machine begins them, with its waits."""
         changes = [self._change("rebuild", PRIMARY), self._change("rebuild", BY_BRANCH)]
         changes.append(self._change("drop_index", AGAIN))
         problems: list[BaseException] = []
@@ -99,7 +99,7 @@ class Changes:
             raise problems[0]
 
     def put_back(self) -> None:
-        """The index that a run drops, for the next one."""
+        """Create again the index that a run drops, for the next run."""
         self._live(self._change("create_index", AGAIN), self.pool, patience=0.1)
 
     def _change(self, action: str, index: str) -> Change:
@@ -124,7 +124,7 @@ class Changes:
         return change
 
     def _live(self, change: Change, pool: Connections, patience: float) -> None:
-        """From apply to the end; of each wait for the server or for a turn `patience` (0 to 1) is waited for real."""
+        """Take a change from apply to its end; really wait for the share `patience` (0 to 1) of each wait."""
         hooks = IndexHooks(
             store=self.store,  # type: ignore[arg-type]
             records=self.turns,  # type: ignore[arg-type]

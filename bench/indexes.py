@@ -1,19 +1,19 @@
-"""What rebuilds, builds and drops of indexes cost those who use the database meanwhile.
+"""Measure the cost of rebuilds, builds and drops of indexes to the other users of the database.
 
     python bench/indexes.py [--seconds 8] [--rounds 10] [--runs 2] [--rate 0] [--scale 5] [--no-fsync] [--json OUT]
 
 pgbench (two clients, its own mix of reads and writes, as fast as it can; --rate 200 for so many transactions a second)
-on a PostgreSQL of its own, all the time. Printed: the 99th percentile of its transactions' latency
+loads a PostgreSQL of its own all the time. Printed: the 99th percentile of its transactions' latency
 
 - without anything else, and while the changes of a run are made as the state machine makes them: rebuilds and a drop,
   one at a time on the cluster, with the waits between them;
-- without anything, and with rebuilds, builds and drops back to back: what a build costs while it lasts, on a server
+- without anything, and with rebuilds, builds and drops back to back: the cost of a build while it lasts, on a server
   with a processor to spare (pgbench and the sessions that serve it have the first one, all else has the others);
-- the same where everybody shares all processors, beside one session that only computes: how much of what a build costs
-  is the processor alone;
+- the same where everybody shares all processors, beside one session that only computes: the share of a build's cost
+  that is due to the processor alone;
 
-each in rounds that alternate, of whose ratios the median is taken, because a machine that others use as well has bad
-minutes (goal: at most 1.2 times as much), and the longest that any transaction took beside the lock timeout.
+each in alternating rounds, of whose ratios the median is taken, because a machine that others use as well has bad
+minutes (goal: at most 1.2 times as much), and the longest duration of any transaction beside the lock timeout.
 """
 
 import argparse
@@ -36,16 +36,16 @@ from pg8000.exceptions import DatabaseError
 from processors import Processors
 
 GOAL_RATIO = 1.2
-# As a team runs it: the servers of the tests need not survive a crash.
+# A team's server survives a crash, so the settings of test servers, which need not, are replaced.
 SETTINGS = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on", "shared_buffers": "256MB"}
-# What is measured beside what.
+# Each measurement by the one that it is compared with.
 BESIDE = {"run": "before", "spare_changes": "spare_nothing", "computing": "nothing", "changes": "nothing"}
 CHANGES = ("run", "spare_changes", "changes")
 Span = tuple[str, float, float]
 
 
 def main() -> int:
-    """Run it; 1 if a goal is missed."""
+    """Run the benchmark; return 1 if a goal is missed."""
     arguments = _arguments()
     settings = {**SETTINGS, "fsync": "off"} if arguments.no_fsync else SETTINGS
     with postgresql.start_wheel_16(settings) as server, tempfile.TemporaryDirectory() as folder:
@@ -80,7 +80,7 @@ def main() -> int:
 
 
 def _measure(server: postgresql.PostgresServer, folder: Path, arguments: argparse.Namespace) -> list[Span]:
-    """pgbench's log in `folder`, and when what was done."""
+    """Run all rounds, with pgbench's log in `folder`; return the time span of each activity."""
     environment = {"PGPASSWORD": postgresql.PASSWORD, "PGDATABASE": "postgres", "PATH": "/usr/bin:/bin"}
     base = [_pgbench(), "-h", "127.0.0.1", "-p", str(server.port), "-U", postgresql.SUPERUSER]
     made = [*base, "-i", "-q", "-s", str(arguments.scale)]
@@ -93,7 +93,7 @@ def _measure(server: postgresql.PostgresServer, folder: Path, arguments: argpars
     load = [*base, "-c", "2", "-j", "2", "-T", "86400", "-l", "-n"]
     load += ["--rate", str(arguments.rate)] if arguments.rate else []
     process = subprocess.Popen(load, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    # What acts runs in a Lambda, not on the processors of the database.
+    # The acting code runs in a Lambda, not on the processors of the database.
     with contextlib.suppress(PermissionError):
         os.nice(19)
     spans: list[Span] = []
@@ -109,7 +109,7 @@ def _measure(server: postgresql.PostgresServer, folder: Path, arguments: argpars
         for number in range(arguments.runs):
             if number:
                 changes.put_back()
-            # As long as a run takes: the server's own upkeep comes every minute or every few.
+            # The round lasts as long as a run, because the server's own upkeep comes every minute or every few.
             during("before", lambda: time.sleep(arguments.seconds * 15))
             during("run", changes.as_a_run)
         for _ in range(arguments.rounds):
@@ -128,7 +128,7 @@ def _measure(server: postgresql.PostgresServer, folder: Path, arguments: argpars
 
 
 def _compute(server: postgresql.PostgresServer, seconds: float) -> None:
-    """One session that is busy and reads nothing."""
+    """Keep one session busy without reading anything."""
     with server.session() as session, contextlib.suppress(DatabaseError):
         session.run(f"SET statement_timeout = {int(seconds * 1000)}")
         session.run("DO $$ BEGIN LOOP NULL; END LOOP; END $$")
@@ -144,13 +144,13 @@ def _pgbench() -> str:
 
 
 def _read(path: Path) -> Any:
-    """(end in seconds since 1970, latency in ms) of each transaction; the lag of a schedule counts as latency."""
+    """Return (end in seconds since 1970, latency in ms) of each transaction; latency includes the lag of a schedule."""
     rows = [line.split() for line in path.read_text().splitlines() if " failed " not in line]
     return np.array([(float(row[4]) + float(row[5]) / 1e6, float(row[2]) / 1e3) for row in rows if len(row) > 5])
 
 
 def _of(calls: Any, spans: list[Span], kind: str) -> list[Any]:
-    """The latencies in ms of each round of the kind."""
+    """Return the latencies in ms of each round of the kind."""
     return [calls[(calls[:, 0] > began) & (calls[:, 0] <= ended), 1] for one, began, ended in spans if one == kind]
 
 

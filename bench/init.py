@@ -1,9 +1,9 @@
-"""INIT of each Lambda beside that of a handler that only imports boto3 and makes one client, and the package sizes.
+"""Measure INIT of each Lambda beside that of a handler that only imports boto3 and makes one client, and package sizes.
 
     python bench/init.py [--rounds 5] [--only NAME ...]
 
 `sam build` makes the packages; each is started in the runtime interface emulator that the SAM CLI brings, one function
-after another, round after round, so that what else the machine does falls on all alike. Printed is the median of the
+after another, round after round, so that other work on the machine affects all alike. It prints the median of the
 emulator's own INIT REPORT line. Needs `make setup .build/runtime/.installed`.
 """
 
@@ -34,11 +34,11 @@ PATIENCE_S = 30
 
 
 class NotInitialised(RuntimeError):
-    """The emulator did not say how long INIT took."""
+    """The emulator did not report the duration of INIT."""
 
 
 def main() -> None:
-    """Build, start each function in turn, print."""
+    """Build, start each function in turn, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=[])
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def lambdas() -> list[str]:
-    """The logical ids of the functions in the built template."""
+    """Return the logical ids of the functions in the built template."""
     template = yaml.load((BUILT / "template.yaml").read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - plain values only
     return [n for n, resource in template["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"]
 
@@ -82,7 +82,7 @@ def build() -> None:
 
 
 def init_ms(package: Path) -> float:
-    """INIT of one start, in milliseconds; NotInitialised."""
+    """Return the INIT time of one start in milliseconds; raise NotInitialised."""
     address, runtime_api = free_port(), free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -91,7 +91,7 @@ def init_ms(package: Path) -> float:
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        # Nothing is to be called; if a handler tries, it finds nobody.
+        # Handlers need not call anything; one that tries finds nobody.
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_LAMBDA_FUNCTION_NAME": "init",
         "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),
@@ -123,7 +123,7 @@ def init_ms(package: Path) -> float:
 
 
 def invoke(port: int) -> None:
-    """Start the environment; what the handler answers to nothing is of no interest."""
+    """Start the environment; its response to an empty event does not matter."""
     url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -138,7 +138,7 @@ def invoke(port: int) -> None:
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
+    """Return a port on which nobody listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -146,7 +146,7 @@ def free_port() -> int:
 
 
 def size_mb(folder: Path) -> float:
-    """Of all files below it, unpacked."""
+    """Return the size of all files below the folder, unpacked."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 

@@ -1,10 +1,10 @@
-"""Regret of the memory planner on measured curves and on synthetic families, beside reference policies.
+"""Measure the regret of the memory planner on measured curves and on synthetic families, beside reference policies.
 
     python bench/memory.py SCORER CURVES.csv [--json OUT]
     python bench/memory.py                      # the synthetic families alone
 
-SCORER: the independent scorer, which starts `optimizer plan memory`. Regret: what the goal's value at the size kept
-is above that at the best size. The goals are for two changes; exits 1 when one is missed.
+SCORER is the independent scorer, which starts `optimizer plan memory`. The regret is the difference between the goal's
+value at the size kept and that at the best size. The goals are for two changes; it exits with 1 when one is missed.
 """
 
 import argparse
@@ -30,17 +30,17 @@ Curve = dict[int, tuple[float, int]]
 
 
 def nearest(sizes: list[int], target: float) -> int:
-    """The size whose ratio to the target is closest to one."""
+    """Return the size whose ratio to the target is closest to one."""
     return min(sizes, key=lambda mb: abs(math.log(mb / target)))
 
 
 def value(goal: str, architecture: str, memory_mb: int, duration_ms: float) -> float:
-    """Price of a call; for `balanced` times its duration."""
+    """Return the price of a call; for `balanced` times its duration."""
     return float(call_usd(architecture, memory_mb, duration_ms)) * (duration_ms if goal == "balanced" else 1.0)
 
 
 def fast_enough(goal: str, curve: Curve, sizes: list[int]) -> list[int]:
-    """The sizes within the goal's slowdown against the size at the start, which always is."""
+    """Return the sizes within the goal's slowdown against the size at the start, which is always among them."""
     slowdown = GOALS[goal][0]
     if slowdown is None:
         return sizes
@@ -49,7 +49,7 @@ def fast_enough(goal: str, curve: Curve, sizes: list[int]) -> list[int]:
 
 
 def planned(goal: str, architecture: str, curve: Curve, changes: int) -> int:
-    """The size that the planner ends at."""
+    """Return the size that the planner ends at."""
     sizes = sorted(curve)
     current = nearest(sizes, START_MB)
     seen = [current]
@@ -70,20 +70,20 @@ def planned(goal: str, architecture: str, curve: Curve, changes: int) -> int:
 
 
 def measured(goal: str, architecture: str, curve: Curve, targets: tuple[int, ...]) -> int:
-    """The best of the sizes nearest to fixed ones."""
+    """Return the best of the sizes nearest to fixed ones."""
     sizes = sorted(curve)
     seen = fast_enough(goal, curve, [nearest(sizes, target) for target in (START_MB, *targets)])
     return min(seen, key=lambda mb: value(goal, architecture, mb, curve[mb][0]))
 
 
 def regret(goal: str, architecture: str, curve: Curve, kept: int) -> float:
-    """Share by which the size kept is worse than the best."""
+    """Return the share by which the size kept is worse than the best."""
     best = min(value(goal, architecture, mb, curve[mb][0]) for mb in fast_enough(goal, curve, sorted(curve)))
     return max(0.0, value(goal, architecture, kept, curve[kept][0]) / best - 1.0)
 
 
 def on_families(seed: int, each: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean regret by goal, policy and family."""
+    """Return the mean regret by goal, policy and family."""
     result: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for (family, _, architecture), curve in curves(seed, each).items():
         for goal in GOALS:
@@ -99,7 +99,7 @@ def on_families(seed: int, each: int) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def on_curves(scorer: Path, curves_csv: Path) -> dict[str, Any]:
-    """The independent scorer's figures."""
+    """Return the independent scorer's figures."""
     planner = f"{Path(sys.executable).with_name('optimizer')} plan memory"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "figures.json"
@@ -110,7 +110,7 @@ def on_curves(scorer: Path, curves_csv: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; return 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scorer", type=Path, nargs="?")
     parser.add_argument("curves", type=Path, nargs="?")

@@ -1,9 +1,9 @@
-"""Families of duration curves that the planner's own model does not contain, for an independent check of it.
+"""Make families of duration curves that the planner's own model does not contain, for an independent check of it.
 
-Each is a different account of how duration follows memory: inverse proportion with a floor, a power law with any
-exponent, an exponential approach to a floor, Amdahl's law over two to six threads, the universal scalability law,
-functions that mostly wait, garbage collection at small sizes, the 20 ms scheduling periods of the CPU quota, and plain
-noise. Every size then gets a deviation of its own: mostly 1 to 3 %, now and then 15 % (the published drift).
+Each family relates duration to memory in another way: inverse proportion with a floor, a power law with any exponent,
+an exponential approach to a floor, Amdahl's law over two to six threads, the universal scalability law, functions that
+mostly wait, garbage collection at small sizes, the 20 ms scheduling periods of the CPU quota, and plain noise. Every
+size then gets a deviation of its own: mostly 1 to 3 %, now and then 15 % (the published drift).
 """
 
 import math
@@ -76,7 +76,7 @@ def collecting_garbage(rng: random.Random) -> Curve:
 
 
 def scheduled_in_periods(rng: random.Random) -> Curve:
-    """Short work under a quota of CPU time in each 20 ms: what fits the quota is not slowed at all."""
+    """Short work under a quota of CPU time in each 20 ms: work within the quota is not slowed at all."""
     work_ms, wait_ms = 10 ** rng.uniform(0.0, 1.5), 10 ** rng.uniform(0.0, 1.5)
 
     def duration(mb: float) -> float:
@@ -87,7 +87,7 @@ def scheduled_in_periods(rng: random.Random) -> Curve:
 
 
 def unrelated(rng: random.Random) -> Curve:
-    """Other things than memory decide: every size up to a third up or down."""
+    """Durations that do not depend on memory: every size up to a third up or down."""
     levels: dict[float, float] = {}
     return lambda mb: levels.setdefault(mb, math.exp(rng.gauss(0.0, 0.15)))
 
@@ -106,7 +106,7 @@ FAMILIES = (
 
 
 def curves(seed: int, each: int) -> dict[tuple[str, str, str], dict[int, tuple[float, int]]]:
-    """`(family, name, architecture)` to `{memory_mb: (mean duration in ms, invocations)}`, `each` for every family."""
+    """Return `(family, name, architecture)` to `{memory_mb: (mean duration in ms, invocations)}`, `each` a family."""
     rng = random.Random(seed)
     result = {}
     for family in FAMILIES:

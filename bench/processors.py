@@ -1,5 +1,7 @@
-"""Which processors a database server and its load may use: all of them, or each its own, as on a server with one to
-spare. Linux alone."""
+"""Assign processors to a database server and its load: all to both, or some to each, as on a server with one to spare.
+
+It works on Linux alone.
+"""
 
 import contextlib
 import os
@@ -13,8 +15,11 @@ from local_account.servers.postgresql import PostgresServer
 
 @dataclass(frozen=True, slots=True)
 class Processors:
-    """`load`: the process that makes the load; `its_backends`: those that serve it. What the server does besides, and
-    whoever works on its indexes, is the rest."""
+    """The processors of the load and of the server.
+
+    `load` is the process that makes the load, `its_backends` are those that serve it. The rest is other work of the
+    server, and everybody who works on its indexes.
+    """
 
     server: PostgresServer
     load: int
@@ -22,7 +27,7 @@ class Processors:
 
     @classmethod
     def of(cls, server: PostgresServer, load: int, application: str) -> "Processors":
-        """By the name that the load's sessions give; RuntimeError where it has none yet."""
+        """Find the backends by the name that the load's sessions give; raise RuntimeError where there is none yet."""
         with server.session() as session:
             found = session.run("SELECT pid FROM pg_stat_activity WHERE application_name = :name", name=application)
         if not found:
@@ -30,12 +35,12 @@ class Processors:
         return cls(server, load, frozenset(row[0] for row in found))
 
     def share(self) -> None:
-        """Everybody uses all."""
+        """Let everybody use all processors."""
         everything = set(range(os.cpu_count() or 1))
         self._set(everything, everything)
 
     def divide(self) -> None:
-        """The load has the first one, everybody else the others; RuntimeError where there are no others."""
+        """Give the load the first processor and everybody else the others; raise RuntimeError if there is only one."""
         first, *others = range(os.cpu_count() or 1)
         if not others:
             raise RuntimeError("there is but one processor")
@@ -46,13 +51,13 @@ class Processors:
         _pin((int(task.name) for task in Path(f"/proc/{self.load}/task").iterdir()), load)
         master = int((self.server.folder / "data" / "postmaster.pid").read_text().split()[0])
         children = subprocess.run(["pgrep", "-P", str(master)], check=True, capture_output=True, text=True)
-        # New sessions take after the first process of the server.
+        # New sessions inherit the processors of the server's first process.
         _pin({master, *map(int, children.stdout.split())} - self.its_backends, rest)
         _pin((int(task.name) for task in Path("/proc/self/task").iterdir()), rest)
 
 
 def _pin(processes: Iterable[int], processors: set[int]) -> None:
     for process in processes:
-        # Some end meanwhile.
+        # Some processes end meanwhile.
         with contextlib.suppress(ProcessLookupError):
             os.sched_setaffinity(process, processors)

@@ -1,9 +1,10 @@
-"""Predicted hit ratios and allocated TTLs on access traces, beside the reference estimates.
+"""Measure predicted hit ratios and allocated TTLs on access traces, beside the reference estimates.
 
     python bench/ttl.py SCORER TRACE.csv.gz [TRACE.csv.gz ...] [--json OUT]
 
-SCORER: the independent scorer, which starts `optimizer plan ttl`, learns from the first half of a trace and judges on
-the second. Prints each figure with its limit and the same of the per-key Poisson formula; exits 1 when one is passed.
+SCORER is the independent scorer, which starts `optimizer plan ttl`, learns from the first half of a trace and judges on
+the second. It prints each figure with its limit and that of the per-key Poisson formula, and exits with 1 when one is
+exceeded.
 """
 
 import argparse
@@ -26,7 +27,7 @@ LIMITS = (
 
 
 def score(scorer: Path, trace: Path) -> dict[str, Any]:
-    """The scorer's figures for one trace."""
+    """Return the scorer's figures for one trace."""
     planner = f"{Path(sys.executable).with_name('optimizer')} plan ttl"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "figures.json"
@@ -37,7 +38,7 @@ def score(scorer: Path, trace: Path) -> dict[str, Any]:
 
 
 def show(trace: Path, figures: dict[str, Any], seconds: float) -> bool:
-    """Print one line a figure; whether all keep their limits."""
+    """Print one line for each figure; return whether all keep their limits."""
     print(f"{trace.name}  ({seconds:.1f} s)")
     kept = True
     for part, name, sign, limit in LIMITS:

@@ -1,4 +1,4 @@
-"""What planning the warm-ups of one function costs in CPU, beside reading the history that it is planned from.
+"""Measure the CPU time of planning the warm-ups of one function, beside that of reading its history.
 
     python bench/warmup_plan.py
 
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def cpu_ms(work: Callable[[], object]) -> float:
-    """The least CPU time of several rounds, in ms."""
+    """Return the least CPU time of several rounds, in ms."""
     took = []
     for _ in range(ROUNDS):
         began = time.process_time()

@@ -1,9 +1,9 @@
-"""How many cold starts the warm-up plans leave, at equal idle time, beside the reference policies.
+"""Measure how many cold starts the warm-up plans leave, at equal idle time, beside the reference policies.
 
     python bench/warmups.py SCORER TRACES [--every 6] [--keep-alive 10]
 
-SCORER is the independent scorer (score_warmups.py), TRACES its folder of invocation traces; it asks
-`optimizer plan warmups`. Several minutes: it plans every six hours of every series at seven values of a cold start.
+SCORER is the independent scorer (score_warmups.py), TRACES its folder of invocation traces; it asks `optimizer plan
+warmups`. It takes several minutes: it plans every six hours of every series at seven values of a cold start.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def _worse_than_flat(result: dict) -> list[str]:
-    """Series with ten or more cold starts of which the planner leaves more at the flat warmer's idle time."""
+    """Return series (ten or more cold starts) with more left than by the flat warmer at its idle time."""
     worse = []
     for name, flat in result["reference"]["flat2"]["series"].items():
         if flat["cold_unwarmed"] < LEAST_COLD_STARTS:
@@ -71,7 +71,7 @@ def _worse_than_flat(result: dict) -> list[str]:
 
 
 def _read_off(points: list[tuple[float, float]], idle: float) -> float:
-    """The least that is left at so much idle time or less, along the straight lines between the points."""
+    """Return the least share that is left at this idle time or less, along the straight lines between the points."""
     best = 1.0
     for (x0, y0), (x1, y1) in itertools.pairwise(points):
         if x0 > idle:

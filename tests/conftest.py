@@ -1,4 +1,4 @@
-"""A local account and real servers for the tests that need them, each started once."""
+"""Provide a local account and real servers for the tests that need them, each started once."""
 
 import os
 import shutil
@@ -20,16 +20,16 @@ from tests.helpers.durations import slowest_files
 from tests.helpers.examples import FAST, examples
 from tests.helpers.together import Together
 
-# Hours of watching pass in seconds.
+# Hours of observation pass in seconds.
 WAIT_SCALE = 0.002
 
 
-# What a test may want beside what `make` sets up.
+# Optional programs that `make` does not install.
 PROGRAMS = ("chromium", "node")
 
 
 def pytest_report_header() -> str:
-    """Says what the tests run with and without."""
+    """Return a line about the programs that the tests run with and without."""
     said = [f"{name}: {shutil.which(name) or 'not installed, its tests are skipped'}" for name in PROGRAMS]
     return f"local AWS account and Valkey from wheels; {', '.join(said)}"
 
@@ -45,12 +45,12 @@ RAN_ON = pytest.StashKey[set[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Servers are started when a test asks for them."""
+    """Prepare servers that start when a test asks for them."""
     config.stash[SERVERS], config.stash[RAN_ON] = TestServers(), set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that start a server or a deploy."""
+    """Mark the tests that start a server or a deployment."""
     for item in items:
         given = getattr(item, "callspec", None)
         on_a_server = given is not None and any(isinstance(value, Installation) for value in given.params.values())
@@ -59,18 +59,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """A server by its name: the two processes must call each test the same."""
+    """Name servers in test ids, because the two processes must call each test the same."""
     return val.name if isinstance(val, Installation) else None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
-    """Tests that share what takes long to start run in one process; in the inner loop nothing does."""
+    """Run tests that share slow starts in one process; in the inner loop nothing does."""
     return None if FAST else Together(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Ends the servers that were started, and tells the process that reports of them."""
+    """End the servers that were started, and pass their names to the process that reports."""
     servers, output = session.config.stash[SERVERS], getattr(session.config, "workeroutput", None)
     if output is not None:
         output["ran_on"] = servers.ran_on
@@ -80,12 +80,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """What another process ran on."""
+    """Collect the servers that another process ran on."""
     node.config.stash[RAN_ON].update(getattr(node, "workeroutput", {}).get("ran_on", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says on which databases and caches the tests ran, and which were not there."""
+    """Report the databases and caches that the tests ran on, and the missing ones."""
     terminalreporter.section("real servers")
     for line in summary(config.stash[RAN_ON]):
         terminalreporter.write_line(line)
@@ -97,7 +97,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _summarise_faults(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says how many faults of calls to AWS each Lambda was put to (tests/faults)."""
+    """Report the number of faults of calls to AWS that each Lambda was tested with (tests/faults)."""
     cases: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -120,20 +120,20 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def account() -> Iterator[LocalAccount]:
-    """A local account with its targets, IAM enforced."""
+    """Provide a local account with its targets and IAM enforced."""
     with LocalAccount(FleetSource(datetime.now(UTC)), wait_scale=WAIT_SCALE) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def deployed(account: LocalAccount) -> Deployed:
-    """The application built with `sam build` and deployed into `account`."""
+    """Provide the application, built with `sam build` and deployed into `account`."""
     return Deployed(account, deploy_application(account))
 
 
 @pytest.fixture(scope="session")
 def program() -> Callable[[str], str]:
-    """Finds a program that is no part of the set-up: without it a test is skipped, and fails in CI."""
+    """Provide the path of an optional program: without it a test is skipped, and fails in CI."""
 
     def find(name: str) -> str:
         found = shutil.which(name)
@@ -148,7 +148,7 @@ def program() -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def server[S](pytestconfig: pytest.Config) -> Callable[[Installation[S]], S]:
-    """Gives the running server of an installation: without it a test is skipped, and fails in CI."""
+    """Provide the running server of an installation: without it a test is skipped, and fails in CI."""
 
     def get(installation: Installation[S]) -> S:
         try:

@@ -1,9 +1,9 @@
-"""The function branch of a run over fleets of several sizes, beside the plain way of reading the same.
+"""Measure the function branch of a run over fleets of several sizes, beside the plain way of reading the same data.
 
     python bench/fleet [--sizes 100 1000 10000] [--tuners warmups] [--json OUT]
 
-The shipped handlers run as they are, each in a process of its own, against a stand-in for AWS (service.py) that pages,
-limits, throttles and takes 20 ms a call. Every function was looked at the day before, as on any day but the first. The
+The shipped handlers run unchanged, each in a process of its own, against a stand-in for AWS (service.py) that pages,
+limits, throttles and takes 20 ms a call. Every function was analysed the day before, as on any day but the first. The
 plain way asks one GetMetricStatistics for each metric and function and one log query for each function, five at a time.
 """
 

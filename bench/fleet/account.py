@@ -1,4 +1,4 @@
-"""The stand-in's process, and what yesterday's run left in the bucket."""
+"""Run the process of the stand-in, and put into its bucket what yesterday's run left there."""
 
 import json
 import os
@@ -50,7 +50,7 @@ class Service:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of a Lambda."""
+        """Return the variables of a Lambda."""
         return {
             **os.environ,
             "AWS_ENDPOINT_URL": self.url,
@@ -66,7 +66,7 @@ class Service:
         }
 
     def remember_yesterday(self) -> None:
-        """The policy, and the history of each function up to a day ago."""
+        """Store the policy, and the history of each function up to a day ago."""
         self.put("policy/policy.json", canonical_json.dumps({"version": 1, "mode": "recommend"}).encode())
         until = self.habits.known_until()
         for habit in range(len(self.habits)):
@@ -106,7 +106,7 @@ class Service:
         self._own("object", key.encode() + b"\n" + content)
 
     def same(self, source: str, keys: list[str]) -> None:
-        """Store an object under other keys, too."""
+        """Store an object under further keys, too."""
         self._own("same", "\n".join([source, *keys]).encode())
 
     def document(self, key: str) -> Any:
@@ -114,11 +114,11 @@ class Service:
         return json.loads(self._own("document", key.encode()))
 
     def reset(self) -> None:
-        """Count from zero."""
+        """Start counting from zero."""
         self._own("reset", b"")
 
     def counted(self) -> dict[str, Any]:
-        """Calls by service and operation, metrics asked for, bytes of logs scanned."""
+        """Return calls by service and operation, metrics asked for, and bytes of logs scanned."""
         counted: dict[str, Any] = json.loads(self._own("counted", b""))
         return counted
 

@@ -1,4 +1,4 @@
-"""What a run costs, at the list prices of us-east-1 in November 2026 (each service's price page)."""
+"""Compute the bill of a run at the list prices of us-east-1 in November 2026 (each service's price page)."""
 
 import json
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ WRITE, READ = 0.625 / 1e6, 0.125 / 1e6
 
 
 def bill_usd(done: Done, counted: Mapping[str, Any]) -> dict[str, float]:
-    """USD by service."""
+    """Return USD by service."""
     calls = counted["calls"]
     gb_s = sum(cost.total_wall_s * cost.memory_mb / 1024 for cost in done.costs.values())
-    # A write of a transaction counts twice; the records are of one or two kilobytes.
+    # A write in a transaction counts twice; the records have one or two kilobytes.
     writes = 4 * 2 * calls.get("DynamoDB.TransactWriteItems", 0) + calls.get("DynamoDB.UpdateItem", 0)
     reads = calls.get("DynamoDB.Query", 0) + calls.get("DynamoDB.GetItem", 0)
     return {
@@ -34,7 +34,7 @@ def bill_usd(done: Done, counted: Mapping[str, Any]) -> dict[str, float]:
 
 
 def transitions(batches: int) -> int:
-    """States entered by a run without changes: those of each batch, and once all others of the way that goes well."""
+    """Return the states entered by a run without changes: some for each batch, and once all others on its path."""
     machine = json.loads((ROOT / "statemachine" / "optimize.asl.json").read_text())
     inner = next(state for state in machine["States"].values() if state["Type"] == "Parallel")
     functions = next(
@@ -46,7 +46,7 @@ def transitions(batches: int) -> int:
 
 
 def _way(machine: Mapping[str, Any]) -> list[str]:
-    """From the start to the end, by the first choice."""
+    """Return the states from the start to the end, by the first choice."""
     name, way = machine["StartAt"], []
     while name and name not in way:
         way.append(name)

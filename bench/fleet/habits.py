@@ -1,5 +1,7 @@
-"""How the functions of the fleet are used: four dozen habits, made by the generator of the local account and shared by
-all functions, so that a fleet of any size is a matter of names."""
+"""Describe the traffic of the fleet: four dozen habits, made by the generator of the local account.
+
+All functions share them, so that fleets of any size differ in their number of names only.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,14 +16,14 @@ from numpy.typing import NDArray
 SEEDS = (1, 2, 3, 4)
 _MEMORY_MB = (128, 256, 512, 1024, 1769)
 _LINE_BYTES = 300
-# A call writes some lines of its own beside the REPORT line; all are scanned.
+# A call writes some lines of its own beside the REPORT line, and all lines are scanned.
 _LINES_A_CALL = 4
 
 Array = NDArray[np.float64]
 
 
 class Habits:
-    """The traffic of each function, by name. now: the end of what is known."""
+    """The traffic of each function, by name; `now` is the end of the known time."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -32,17 +34,17 @@ class Habits:
         return len(self._traces)
 
     def habit(self, name: str) -> int:
-        """Which habit a function has."""
+        """Return the index of a function's habit."""
         return int(name.rpartition("-")[2]) % len(self._traces)
 
     def memory_mb(self, name: str) -> int:
-        """Its memory size."""
+        """Return the function's memory size."""
         return _MEMORY_MB[self.habit(name) % len(_MEMORY_MB)]
 
     def points(
         self, name: str, metric: str, statistic: str, period_s: int, start: int, end: int
     ) -> tuple[NDArray[np.int64], Array]:
-        """Times (seconds since 1970) and values of a metric, where there are any."""
+        """Return times (seconds since 1970) and values of a metric, where there are any."""
         return self._points(self.habit(name), metric, statistic, period_s, start, min(end, int(self.now.timestamp())))
 
     def _of_habit(
@@ -70,7 +72,7 @@ class Habits:
         return np.zeros(len(total))
 
     def report_rows(self, name: str, start: float, end: float, most: int) -> tuple[list[Any], int]:
-        """Rows of a log query, and the bytes that were scanned for them."""
+        """Return rows of a log query, and the bytes that were scanned for them."""
         times, calls = self.points(name, "Invocations", "Sum", 60, int(start), int(end))
         total = int(calls.sum())
         duration_ms, memory_mb = self._traces[self.habit(name)].usual_duration_ms, self.memory_mb(name)
@@ -87,9 +89,9 @@ class Habits:
         return rows, total * _LINE_BYTES * _LINES_A_CALL
 
     def known_until(self) -> datetime:
-        """When the run before this one was: a day ago."""
+        """Return the time of the previous run: a day ago."""
         return self.now - timedelta(days=1)
 
     def traces(self) -> Mapping[int, Trace]:
-        """All of them."""
+        """Return all traces."""
         return dict(enumerate(self._traces))

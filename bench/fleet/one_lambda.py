@@ -1,4 +1,4 @@
-"""One warm environment of a Lambda function: events come in by line, and what each cost goes out.
+"""Serve as one warm environment of a Lambda: read events by line, and print the cost of each.
 
 python one_lambda.py functions/NAME/app.py
 """
@@ -21,7 +21,7 @@ def main() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     answers = sys.stdout
-    # What the handler logs is not an answer.
+    # The log of the handler must not mix with its responses.
     sys.stdout = sys.stderr
     for line in sys.stdin:
         began, cpu = time.perf_counter(), time.process_time()
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _peak_mb() -> float:
-    # ru_maxrss would begin at what the parent had.
+    # ru_maxrss would start at the peak of the parent process.
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 

@@ -1,4 +1,4 @@
-"""Reads a day of one function as most scripts do: a call for each metric, a log query, one after another."""
+"""Read a day of one function as most scripts do: a call for each metric, a log query, one after another."""
 
 import time
 from datetime import timedelta
@@ -34,7 +34,7 @@ def _client(service: str, url: str) -> Any:
 
 
 def read_plainly(service: Service, name: str) -> None:
-    """All that a run reads anew of a function."""
+    """Read all new data of a function."""
     cloudwatch, logs = _client("cloudwatch", service.url), _client("logs", service.url)
     start = service.now - timedelta(days=1)
     for metric, statistic in _METRICS:

@@ -1,4 +1,4 @@
-"""Runs the handlers as the state machine does, and adds up what they cost."""
+"""Run the handlers as the state machine does, and add up their costs."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ BATCH_STEPS = ("analyze_traffic", "plan_warmups", "plan_capacity")
 
 @dataclass(slots=True)
 class Cost:
-    """Of all calls of one Lambda: the longest, the most memory, all CPU, and what template.yaml gives it."""
+    """The cost of all calls of one Lambda: the longest, the most memory, all CPU, and the limits of template.yaml."""
 
     memory_mb: int
     timeout_s: float
@@ -34,8 +34,11 @@ class Cost:
 
 @dataclass(slots=True)
 class Done:
-    """What a run took. `reading_s`: until all that is new was read. `makespan_s`: the measured times of the batches,
-    `at_once` of them at a time."""
+    """The result of a run.
+
+    `reading_s` is the time until all new data were read. `makespan_s` adds up the measured times of the batches,
+    `at_once` of them at a time.
+    """
 
     costs: dict[str, Cost]
     batches: list[Mapping[str, float]] = field(default_factory=list)
@@ -48,7 +51,7 @@ class Done:
 
     @property
     def cpu_s(self) -> float:
-        """Of all Lambdas."""
+        """Return the CPU time of all Lambdas."""
         return sum(cost.cpu_s for cost in self.costs.values())
 
 
@@ -66,7 +69,7 @@ class Environment:
         )
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer with its cost; RuntimeError where the handler failed."""
+        """Return the answer with its cost; raise RuntimeError where the handler failed."""
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the environment has no pipes")
         self._process.stdin.write(json.dumps(event) + "\n")
@@ -85,7 +88,7 @@ class Environment:
 
 
 def run_fleet(service: Service, tuners: Sequence[str], workers: int) -> Done:
-    """One run over all functions."""
+    """Run once over all functions."""
     steps = ("start_run", *BATCH_STEPS, "check_guardrails", "render_report", "publish_results")
     done = Done({name: _given(name) for name in steps})
     began = time.perf_counter()
@@ -128,7 +131,7 @@ def run_fleet(service: Service, tuners: Sequence[str], workers: int) -> Done:
 
 
 def map_concurrency() -> int:
-    """Batches at once in the shipped state machine."""
+    """Return the number of simultaneous batches in the shipped state machine."""
     machine = json.loads((ROOT / "statemachine" / "optimize.asl.json").read_text())
     tune = next(state for state in machine["States"].values() if state["Type"] == "Parallel")
     states = tune["Branches"][0]["States"]
@@ -136,7 +139,7 @@ def map_concurrency() -> int:
 
 
 def _pages(parts: Sequence[str], service: Service, done: Done) -> list[float]:
-    """The reports of all parts, one after another in one environment; seconds each."""
+    """Render the reports of all parts, one after another in one environment; return seconds for each."""
     environment = Environment("render_report", service)
     answers = [environment.invoke({"run_id": "fleet", "part": part}) for part in parts]
     environment.close()
@@ -163,7 +166,7 @@ def _add(done: Done, name: str, answer: Mapping[str, Any]) -> float:
 
 
 def _makespan(durations: Sequence[float], at_once: int) -> float:
-    """When the last ends, if each starts as soon as one of `at_once` is free."""
+    """Return the end of the last, if each starts as soon as one of `at_once` is free."""
     ends: list[float] = []
     for duration in durations:
         begin = heappop(ends) if len(ends) >= at_once else 0.0
@@ -179,7 +182,7 @@ def _given(name: str) -> Cost:
 
 
 class _Tags(yaml.SafeLoader):
-    """Reads !Ref and the like as nothing."""
+    """A YAML loader that reads !Ref and the like as nothing."""
 
 
 _Tags.add_multi_constructor("!", lambda *_: None)

@@ -1,5 +1,7 @@
-"""An AWS of one process that answers the function branch of a run as the services do: pages, limits, throttling, and
-20 ms for each call. Started by bench/fleet; listens on 127.0.0.1 only."""
+"""Serve as an AWS of one process for the function branch of a run: pages, limits, throttling, and 20 ms for each call.
+
+bench/fleet starts it; it listens on 127.0.0.1 only.
+"""
 
 import json
 import re
@@ -22,17 +24,17 @@ import numpy as np
 from habits import Habits
 
 CALL_S = 0.02
-# Of CloudWatch, see its quotas: calls and points a second for what is older than three hours.
+# CloudWatch's quotas: calls and points a second for times older than three hours.
 DATA_CALLS_S, POINTS_S, STATISTICS_CALLS_S = 50.0, 396_000.0, 400.0
 POINTS_A_PAGE, QUERIES_A_CALL, RESOURCES_A_PAGE, KEYS_A_PAGE = 100_800, 500, 100, 1000
-# Of Logs Insights: queries at once, and how long one that finds little takes.
+# Logs Insights' quota of simultaneous queries, and the duration of a query with few results.
 QUERIES_AT_ONCE, QUERY_S = 30, 0.5
 ROWS = 10_000
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 
 class Refused(Exception):
-    """An error answer: HTTP status and code."""
+    """An error response: HTTP status and code."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
@@ -40,13 +42,13 @@ class Refused(Exception):
 
 
 class Bucket:
-    """So many a second, and as many at once."""
+    """A token bucket: so many a second, and as many at once."""
 
     def __init__(self, a_second: float) -> None:
         self._rate, self._left, self._at, self._lock = a_second, a_second, time.monotonic(), threading.Lock()
 
     def take(self, wanted: float) -> bool:
-        """Whether there were so many left; one page more than a second's worth is let through, as the service does."""
+        """Return whether tokens were left; one page above a second's worth is let through, as the service does."""
         with self._lock:
             now = time.monotonic()
             self._left = min(self._rate, self._left + (now - self._at) * self._rate)
@@ -58,7 +60,7 @@ class Bucket:
 
 
 class Account:
-    """Everything that is stored and counted. functions: how many there are."""
+    """Everything that is stored and counted; `functions` is their number."""
 
     def __init__(self, functions: int, habits: Habits) -> None:
         self.names = [f"fleet-{number:05d}" for number in range(functions)]
@@ -75,7 +77,7 @@ class Account:
         self.statistics_calls = Bucket(STATISTICS_CALLS_S)
 
     def count(self, service: str, operation: str) -> None:
-        """One more call."""
+        """Count one more call."""
         with self.lock:
             self.calls[f"{service}.{operation}"] += 1
 
@@ -250,7 +252,7 @@ class Account:
     # Lambda and Scheduler, by path
 
     def rest(self, path: str, query: Mapping[str, list[str]]) -> tuple[str, Any]:
-        """The operation's name and its answer."""
+        """Return the operation's name and its response."""
         name = path.split("/functions/")[-1].split("/")[0]
         if path.startswith("/2017-03-31/tags/"):
             return "ListTags", {"Tags": {"optimizer": "on"}}
@@ -326,12 +328,12 @@ class Values(np.ndarray[Any, Any]):
 
 
 def arn(name: str) -> str:
-    """Of a function of the fleet."""
+    """Return the ARN of a function of the fleet."""
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
 
 def to_cbor(document: Any) -> bytes:
-    """As cbor2 does, but long series at once."""
+    """Encode like cbor2, but long series at once."""
     if isinstance(document, Times):
         packed = np.empty(len(document), dtype=[("tag", "u1", 2), ("at", ">u4")])
         packed["tag"] = (0xC1, 0x1A)
@@ -372,11 +374,11 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     account: Account
-    # Small answers are sent at once.
+    # Small responses are sent at once.
     disable_nagle_algorithm = True
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
     def _answer(self) -> None:
         body = self._body()

@@ -1,6 +1,7 @@
-"""Applies one change of indexes in a process of its own, which a test kills: what it saves goes to a file.
+"""Apply one change of indexes in a process of its own, which a test kills; its record goes to a file.
 
-Run as `python -m tests.helpers.apply_in_a_process FILE`: "change", "database", "limits", "login", "record" as JSON."""
+Run as `python -m tests.helpers.apply_in_a_process FILE`: "change", "database", "limits", "login", "record" as JSON.
+"""
 
 import json
 import sys

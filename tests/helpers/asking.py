@@ -35,9 +35,9 @@ type Answer = dict[str, Any]
 
 @dataclass(slots=True)
 class Asking:
-    """The run `run-1`, its approval request, and what the run is told.
+    """The run `run-1`, its approval request, and the responses that the run receives.
 
-    `waits`: whether the run still waits; `broken`: an error that is raised instead of telling the run.
+    `waits` is whether the run still waits; `broken` is an error that is raised instead of telling the run.
     """
 
     store: RunStore

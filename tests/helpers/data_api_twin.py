@@ -1,6 +1,7 @@
-"""The RDS Data API over a real PostgreSQL, as its user's guide describes it: a session of its own for each call that is
-in no transaction, typed parameters, few types in answers, 1 MiB of them at the most, and statements that go on after
-their call.
+"""Imitate the RDS Data API over a real PostgreSQL, as its user's guide describes it.
+
+Each call outside a transaction has a session of its own; parameters are typed, responses know few types and at most 1
+MiB, and statements may continue after their call.
 """
 
 import re
@@ -39,9 +40,12 @@ _MODEL = botocore.session.get_session().get_service_model("rds-data")
 
 @dataclass
 class DataApiTwin:
-    """A client of the service. `connect`: a new session of a database. `goes_on_after_s`: how long the answer to a
-    statement that may go on is waited for (45 s in the real one; others are cancelled then).
-    `calls`: the operations and statements so far. `refuse`: a code that every call fails with."""
+    """A client of the service.
+
+    `connect` opens a new session of a database. `goes_on_after_s` is the wait for the response to a statement that may
+    continue (45 s in the real one; others are cancelled then). `calls` holds the operations and statements so far.
+    `refuse` is a code that every call fails with.
+    """
 
     connect: Callable[[str], Connection]
     goes_on_after_s: float = _ANSWERS_WITHIN_S
@@ -91,7 +95,7 @@ class DataApiTwin:
         return dict(made[0])
 
     def open_transactions(self) -> int:
-        """Those that nobody has ended."""
+        """Return the number of transactions that nobody has ended."""
         return len(self._sessions)
 
     def _check(self, operation: str, request: dict[str, Any]) -> None:
@@ -103,7 +107,7 @@ class DataApiTwin:
 
 def _session(connect: Callable[[str], Connection], database: str) -> Connection:
     session = connect(database)
-    # As text, so that the type and nothing else decides what becomes of a value.
+    # Values are sent as text, so that their type alone decides how the server reads them.
     for kind in _TYPES:
         session.register_in_adapter(kind, str)
     return session
@@ -133,7 +137,7 @@ def _answer(session: Connection, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(session: Connection, sql: str, types: dict[str, int], given: dict[str, Any]) -> tuple[list[Any], list[Any]]:
-    """Rows and columns; the extended protocol takes one statement and no more."""
+    """Return rows and columns; the extended protocol takes one statement and no more."""
     if given:
         return session.run(sql, types=types, **given) or [], session.columns or []
     answer = session.execute_unnamed(sql)

@@ -1,4 +1,4 @@
-"""The documents of the repository as data: the commands and the JSON that they show."""
+"""Read the documents of the repository as data: the commands and the JSON that they show."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _INLINE = re.compile(r"`([^`\n]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Something that a document shows, and where."""
+    """A command or document that a page shows, and its place."""
 
     file: str
     line: int
@@ -33,7 +33,7 @@ class Shown:
 
 
 def commands(begin: str = "") -> Iterator[Shown]:
-    """Every command that stands in a block of its own and begins so, without its comment; lines that go on are one."""
+    """Return every command in a block of its own that begins so, without its comment; continued lines are one."""
     for found in _blocks(""):
         lines = re.sub(r"\\\n\s*", " ", found.text).splitlines()
         for number, line in enumerate(lines):
@@ -43,7 +43,7 @@ def commands(begin: str = "") -> Iterator[Shown]:
 
 
 def commands_in_text() -> Iterator[Shown]:
-    """Commands of ours that are named in a sentence."""
+    """Return our commands that are named in a sentence."""
     for path in FILES:
         for number, line in enumerate(_FENCE.sub(_blank, path.read_text()).splitlines(), 1):
             for text in _INLINE.findall(line):
@@ -52,7 +52,7 @@ def commands_in_text() -> Iterator[Shown]:
 
 
 def documents_in_json() -> Iterator[Shown]:
-    """Every block of JSON."""
+    """Return every block of JSON."""
     yield from _blocks("json")
 
 
@@ -71,8 +71,10 @@ def _blank(found: re.Match[str]) -> str:
 def run(
     command: str, folder: Path, environment: Mapping[str, str], given: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """A command of ours as it stands, in `folder`, with `given` typed. No variable of AWS but those of `environment`
-    is there, and what would open a browser does not."""
+    """Run one of our commands as it stands, in `folder`, with `given` typed.
+
+    It sees no variable of AWS but those of `environment`, and it cannot open a browser.
+    """
     program, *words = shlex.split(command)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(  # noqa: S603 - a command of our own documents

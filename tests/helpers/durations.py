@@ -1,4 +1,4 @@
-"""How long the parts of a test run took: the ten slowest files, so that a slow suite says where it waits."""
+"""Report the duration of a test run's parts: the ten slowest files, so that a slow suite shows where it waits."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How many examples a generated test tries: all of them in the full suite, fewer in the inner loop."""
+"""Set the number of examples of a generated test: all of them in the full suite, fewer in the inner loop."""
 
 import os
 

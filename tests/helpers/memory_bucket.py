@@ -1,4 +1,4 @@
-"""The application's bucket, in memory."""
+"""Keep the application's bucket in memory."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from optimizer.store.documents import NoSuchDocument
 
 
 class MemoryBucket(dict[str, Any]):
-    """Stands for Documents: JSON by key."""
+    """A stand-in for Documents: JSON by key."""
 
     def read(self, key: str) -> Any:
         if key not in self:

@@ -1,4 +1,4 @@
-"""The application's own resources on moto, as the shipped template makes them, and its handlers with their events."""
+"""Make the application's own resources on moto, as in the shipped template, and load its handlers and their events."""
 
 import importlib.util
 import json
@@ -26,8 +26,10 @@ def create_run_table(dynamodb: Any, name: str = TABLE) -> None:
 
 @contextmanager
 def own_account(monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> Iterator[None]:
-    """An emulated account with the table and the bucket, and the variables by which Lambdas find them. What only some
-    Lambdas know (OPTIMIZER_SCHEDULE_GROUP, ...) is the test's own to set."""
+    """Yield an emulated account with the table and the bucket, and the variables by which Lambdas find them.
+
+    A test sets the variables that only some Lambdas know (OPTIMIZER_SCHEDULE_GROUP, ...) itself.
+    """
     variables = {
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": "testing",
@@ -51,7 +53,7 @@ def own_account(monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> I
 
 
 def create_target(name: str, *, alias: bool = True, **tags: str) -> str:
-    """A Lambda function that may be tuned, its first version as `live`; its ARN without qualifier."""
+    """Create a function that may be tuned, its first version as `live`; return its ARN without qualifier."""
     iam, functions = boto3.client("iam"), boto3.client("lambda")
     if not iam.list_roles()["Roles"]:
         iam.create_role(RoleName="target", AssumeRolePolicyDocument="{}")
@@ -72,7 +74,7 @@ def create_target(name: str, *, alias: bool = True, **tags: str) -> str:
 
 
 def create_inbox(topic_name: str = "optimizer") -> tuple[str, str]:
-    """A topic with a queue that gets its messages: (ARN of the topic, URL of the queue)."""
+    """Create a topic with a queue for its messages; return (ARN of the topic, URL of the queue)."""
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
     topic_arn = sns.create_topic(Name=topic_name)["TopicArn"]
     queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
@@ -82,7 +84,7 @@ def create_inbox(topic_name: str = "optimizer") -> tuple[str, str]:
 
 
 def load_handler(name: str) -> ModuleType:
-    """The module app.py of a Lambda, as in a new execution environment."""
+    """Return the module app.py of a Lambda, as in a new execution environment."""
     spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
     assert spec is not None
     assert spec.loader is not None
@@ -92,6 +94,6 @@ def load_handler(name: str) -> ModuleType:
 
 
 def sample_event(name: str) -> dict[str, Any]:
-    """The event that is shipped for a Lambda."""
+    """Return the event that is shipped for a Lambda."""
     event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
     return event

@@ -1,4 +1,4 @@
-"""The approval page behind a real HTTP server on this machine, as the function URL serves it."""
+"""Serve the approval page by a real HTTP server on this machine, as the function URL serves it."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,10 @@ from tests.helpers.asking import NOW, Asking, url_event
 
 @dataclass(slots=True)
 class PageServer:
-    """Answers requests by the rules of `office` at the time `now`; `log` holds method and status of each."""
+    """A server that answers requests by the rules of `office` at the time `now`.
+
+    `log` holds method and status of each.
+    """
 
     office: Asking
     now: datetime = NOW
@@ -61,6 +64,6 @@ def _handler(pages: PageServer) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_HEAD = do_OPTIONS = _serve  # noqa: N815 - names of http.server
 
         def log_message(self, *_: Any) -> None:
-            """Every request of every test would be too many lines."""
+            """Log nothing: every request of every test would be too many lines."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""Takes the pictures of the README from sample data, in a headless browser: `make pictures`."""
+"""Take the pictures of the README from sample data, in a headless browser: `make pictures`."""
 
 import shutil
 import sys
@@ -33,7 +33,7 @@ def _report(page: Page, images: Path) -> Iterator[Path]:
             path.write_text(content)
             page.goto(path.as_uri())
             if name == "function":
-                # The tables above are those of the run's page; what is new here are the charts.
+                # The tables above are those of the run's page; only the charts are new here.
                 page.locator("h2").nth(1).evaluate("heading => heading.scrollIntoView()")
             yield _shot(page, images / f"{name}.png")
 
@@ -52,9 +52,9 @@ def _shot(page: Page, path: Path) -> Path:
 
 @contextmanager
 def browser_page(chromium: str) -> Iterator[Page]:
-    """A page of a headless browser, in light colours."""
+    """Yield a page of a headless browser, in light colours."""
     with sync_playwright() as playwright:
-        # Its own sandbox does not work for root and inside containers; what is opened is ours.
+        # Chromium's sandbox does not work for root and inside containers, and the pages are our own.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         context = browser.new_context(
             viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", locale="en-GB", timezone_id="UTC"
@@ -64,7 +64,7 @@ def browser_page(chromium: str) -> Iterator[Page]:
 
 
 def main() -> int:
-    """Take the pictures; 1 without a browser."""
+    """Take the pictures; return 1 without a browser."""
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.stderr.write("chromium is not installed: apt-get install chromium\n")

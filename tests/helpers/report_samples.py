@@ -1,4 +1,4 @@
-"""A run and its targets as the report shows them, with every picture: for tests, and to be looked at."""
+"""Make a run and its resources as the report shows them, with every picture, for tests and for people to look at."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -161,7 +161,7 @@ ALONE = [
 
 
 def report() -> Report:
-    """A run with something in every section that matters."""
+    """Return a run with something in every section that matters."""
     kept = replace(ORDERS[0], status=Status.KEPT, times={"kept": NOW - timedelta(days=20)})
     kept = replace(kept, change=replace(kept.change, run_id="earlier", after={"memory_mb": 1536}))
     facts = {f"{ARN}orders": Facts(64_000.0, {"memory": SIZES})}
@@ -177,7 +177,7 @@ def report() -> Report:
 
 
 def traffic() -> tuple[dict[str, Any], dict[str, Any]]:
-    """A function's traffic and its picture: busy on working days, and more so at noon."""
+    """Return a function's traffic and its picture: busy on working days, and more so at noon."""
     end = minute_of(NOW)
     minutes = np.arange(end - 63 * 1440, end)
     hour, day = minutes / 60 % 24, (minutes // 1440 + 3) % 7
@@ -201,7 +201,7 @@ def traffic() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def documents() -> dict[str, dict[str, Any]]:
-    """The documents of a function, a database and a cache, by where their pages lie."""
+    """Return the documents of a function, a database and a cache, by the places of their pages."""
     run_id = str(RUN["run_id"])
     of = {kind: [c for c in CHANGES if c.change.tuner is kind] for kind in Tuner}
     return {

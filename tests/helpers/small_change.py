@@ -1,10 +1,10 @@
-"""A Change of nothing in particular, for tests of what is recorded of Changes."""
+"""Make a minimal Change, for tests of the records of changes."""
 
 from optimizer.core.change import Change, Risk, Tuner
 
 
 def small_change(function: str, tuner: Tuner, run_id: str) -> Change:
-    """A Change of a function by a run."""
+    """Return a Change of a function by a run."""
     return Change(
         run_id=run_id,
         tuner=tuner,

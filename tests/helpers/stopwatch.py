@@ -1,4 +1,4 @@
-"""How long something took, told apart from how long the machine let nothing of this process run meanwhile."""
+"""Time a block, without the time in which the machine let nothing of this process run."""
 
 import threading
 import time
@@ -7,26 +7,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 _TICK_S = 0.002
-# A thread that only sleeps wakes up late by less on an idle machine, and by the interpreter's turns on a busy one.
+# A sleeping thread wakes up late by less than this on an idle machine, and by the interpreter's turns on a busy one.
 _STALL_S = 0.02
 
 
 @dataclass
 class Took:
-    """`whole_s` by the clock, `stalled_s` of it nothing ran; both are there when it is over."""
+    """The durations of a block, set at its end: `whole_s` by the clock, `stalled_s` of it without any progress."""
 
     whole_s: float = 0.0
     stalled_s: float = 0.0
 
     @property
     def own_s(self) -> float:
-        """What is to be answered for: waiting and working."""
+        """Return the time that the block itself waited and worked."""
         return self.whole_s - self.stalled_s
 
 
 @contextmanager
 def took() -> Iterator[Took]:
-    """Times its block."""
+    """Yield the durations of a block, set at its end."""
     measured, over = Took(), threading.Event()
 
     def tick() -> None:

@@ -1,12 +1,12 @@
-"""Which tests run in the same process: those that share what takes long to start."""
+"""Run tests that share slow starts in the same process."""
 
 import re
 from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
 
-# The first that matches the path of a test's file names its group; any other file is a group of its own. A file in the
-# wrong group costs the start of a server more, and nothing else.
+# The first match with the path of a test's file names its group; any other file is a group of its own. A file in the
+# wrong group costs one more start of a server, and nothing else.
 _SHARED = (
     (re.compile(r"tests/e2e/|/test_deployed_approval\.py"), "the deployed application"),
     (re.compile(r"tests/browser/"), "a browser"),
@@ -15,7 +15,7 @@ _SHARED = (
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives each process whole groups, in the order in which the tests were collected."""
+    """A scheduler that gives each process whole groups, in the order in which the tests were collected."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = str(PurePosixPath(nodeid.split("::")[0]))

@@ -1,4 +1,4 @@
-"""What each Lambda may do, as IAM has it, and what it did, as the local account recorded it, in IAM's words."""
+"""Compare the rights of each Lambda in IAM with its actions that the local account recorded, in IAM's words."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ _ACTIONS = {
     "s3:ListObjects": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
 }
-# What a transaction needs, by what stands in it.
+# The rights that a transaction needs depend on its items.
 _IN_TRANSACTIONS = {
     "Put": "dynamodb:PutItem",
     "Update": "dynamodb:UpdateItem",
@@ -29,7 +29,7 @@ _IN_TRANSACTIONS = {
 
 
 def allowed(account: LocalAccount, function: str) -> set[str]:
-    """The actions that the function's own policies name; those that AWS wrote are not looked at."""
+    """Return the actions that the function's own policies name, without those of AWS' managed policies."""
     iam = account.session.client("iam")
     role = configuration(account, function)["Role"].rpartition("/")[2]
     found: set[str] = set()
@@ -43,7 +43,7 @@ def allowed(account: LocalAccount, function: str) -> set[str]:
 
 
 def taken(account: LocalAccount, functions: list[str]) -> dict[str, set[str]]:
-    """The actions that each function took since the account was made."""
+    """Return the actions that each function took since the account was made."""
     keys = {access_key(account, function): function for function in functions}
     found: dict[str, set[str]] = {function: set() for function in functions}
     for event in events_since(account, datetime.fromtimestamp(0, UTC)):
@@ -56,7 +56,7 @@ def taken(account: LocalAccount, functions: list[str]) -> dict[str, set[str]]:
 
 
 def calls_in_source(function: str) -> set[str]:
-    """The names of all methods and functions that the handler, or what it imports of the library, calls."""
+    """Return the names of all methods and functions that the handler, or the library code it imports, calls."""
     seen: set[Path] = set()
     names: set[str] = set()
     waiting = [ROOT / "functions" / function / "app.py"]
@@ -68,7 +68,7 @@ def calls_in_source(function: str) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             waiting += _imported(node)
             if isinstance(node, ast.Call):
-                # A paginator, and what calls a method that it is given by name, say it as text.
+                # Paginators, and code that gets a method by its name, mention the operation as text.
                 names.update(a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
             if isinstance(node, ast.Attribute):
                 names.add(node.attr)

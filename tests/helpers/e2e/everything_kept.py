@@ -1,4 +1,4 @@
-"""Everything that the deployed application wrote, said or handed on: for tests that look for what must not be there."""
+"""Collect everything that the deployed application wrote, logged or passed on, for tests that search it for secrets."""
 
 import base64
 import json
@@ -12,14 +12,14 @@ from tests.helpers.e2e.running import Inbox, Running
 
 
 def spellings(secret: str) -> set[str]:
-    """The forms in which a secret may hide."""
+    """Return the forms in which a secret may hide."""
     raw = secret.encode()
     coded = {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
     return {secret, quote(secret, safe=""), raw.hex(), *coded}
 
 
 def kept(running: Running, inbox: Inbox, since: datetime) -> Iterator[tuple[str, str]]:
-    """Where, and what stands there."""
+    """Yield each place with its content."""
     yield from _items(running)
     yield from _objects(running)
     yield from _logs(running, since)
@@ -68,7 +68,7 @@ def _histories(running: Running, since: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _executions(running: Running, since: datetime) -> Iterator[str]:
-    """Of both machines, and the children of their distributed maps."""
+    """Yield the executions of both machines, and the children of their distributed maps."""
     for machine in (running.application.optimize_arn, running.application.change_arn):
         for page in running.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine):
             for execution in page["executions"]:
@@ -81,7 +81,7 @@ def _executions(running: Running, since: datetime) -> Iterator[str]:
 
 
 def _variables(running: Running) -> Iterator[tuple[str, str]]:
-    """Of our own functions."""
+    """Yield the variables of our own functions."""
     for page in running.lambda_.get_paginator("list_functions").paginate():
         for function in page["Functions"]:
             if function["FunctionName"].startswith(f"{STACK}-"):
@@ -93,6 +93,6 @@ def _schedules(running: Running) -> Iterator[tuple[str, str]]:
         try:
             own = running.scheduler.get_schedule(Name=name, GroupName=running.application.schedule_group)
         except running.scheduler.exceptions.ResourceNotFoundException:
-            # It fired since it was listed, and a schedule that has fired is no more.
+            # The schedule fired since it was listed; schedules that have fired are deleted.
             continue
         yield f"schedule {name}", json.dumps(own, default=str)

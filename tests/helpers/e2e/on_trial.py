@@ -1,4 +1,4 @@
-"""Changes of functions and a cache that are put in place through the deployed application, and what is there then."""
+"""Apply changes of functions and a cache through the deployed application, and read the state that they leave."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ from optimizer.store.run_store import RunStore
 
 from tests.helpers.e2e.running import MEMORY_EVIDENCE, Running
 
-# Long enough that no look comes while a test goes on.
+# Long enough that no check takes place during a test.
 LATE = 20_160
 CACHE = "/leaving/cache-ttls"
 TTLS = {"version": 1, "ttl_s": {"page": 60.0}}
@@ -52,20 +52,20 @@ class OnTrial:
         ssm.put_parameter(Name=CACHE, Value=json.dumps(TTLS), Type="String", Overwrite=True)
 
     def function(self, name: str, *, scaled: bool = False) -> TargetFunction:
-        """A function that may be changed and pinged."""
+        """Create a function that may be changed and pinged."""
         ready = next(f for f in self.running.fleet if f.alias and f.tags.get("optimizer:warmup") == "ready")
         target = replace(ready, name=f"{self.run_id}-{name}", scaled=scaled, memory_mb=1024)
         create_targets(self.running.account.session, [target], datetime.now(UTC))
         return target
 
     def memory(self, target: TargetFunction) -> Change:
-        """Half of the calls try less."""
+        """Propose a smaller memory size, which a canary tries on half of the calls."""
         before = {"memory_mb": target.memory_mb, "version": "1"}
         after = {"memory_mb": target.memory_mb * 3 // 4}
         return self._of(target, Tuner.MEMORY, "set_memory", before, after, MEMORY_EVIDENCE)
 
     def provisioned(self, target: TargetFunction, before: int, after: int) -> Change:
-        """So many environments; of a target with a scaling target they are the most that it allows."""
+        """Propose so many environments, which are the allowed maximum where a function has a scaling target."""
         amounts: list[dict[str, Any]] = [{"environments": amount} for amount in (before, after)]
         if target.scaled:
             amounts = [{**amount, "min": 1, "max": amount["environments"]} for amount in amounts]
@@ -74,7 +74,7 @@ class OnTrial:
         return self._of(target, Tuner.PROVISIONED_CONCURRENCY, name, *amounts, evidence)
 
     def timetable(self, target: TargetFunction) -> Change:
-        """Environments at all hours but those of one night."""
+        """Propose environments at all hours but those of one night."""
         entries = [
             {"days": ["MON"], "at": "03:00", "environments": 0},
             {"days": ["MON"], "at": "05:00", "environments": 2},
@@ -85,13 +85,13 @@ class OnTrial:
         return self._of(target, Tuner.PROVISIONED_CONCURRENCY, name, {"environments": 0}, after, evidence)
 
     def step(self, change: Change, target: TargetFunction) -> str:
-        """What a schedule of a timetable asks for when its time has come; the outcome."""
+        """Invoke the function as a schedule of a timetable does at its time; return the outcome."""
         asked = {"function_name": target.name, "alias": target.alias, "change_id": change.id}
         answer = self.running.invoke("provision_function", {**asked, "entry": 0, "environments": 2})
         return str(answer["outcome"])
 
     def warmups(self, target: TargetFunction) -> Change:
-        """Pings tomorrow."""
+        """Propose pings for tomorrow."""
         first = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(hours=20)
         after = {
             "pings": 2,
@@ -109,14 +109,14 @@ class OnTrial:
         return self._of(target, Tuner.WARMUPS, "schedule_warmups", before, after, evidence)
 
     def ttls(self) -> Change:
-        """A longer TTL of the one namespace of the cache, which has one already."""
+        """Propose a longer TTL of the one namespace of the cache, which has one already."""
         numbers = {"hit_ratio_before": 0.5, "hit_ratio_after": 0.6, "reads": 1000, "miss_ms": 20.0, "reads_per_s": 1.0}
         evidence = {"memory_bytes_before": 1000, "memory_bytes_after": 2000, "namespaces": {"page": numbers}}
         after = {"version": 2, "ttl_s": {"page": 90.0}}
         return self._change("cache/leaving", Tuner.CACHE_TTLS, "set_ttls", TTLS, after, evidence)
 
     def put_in_place(self, changes: list[Change]) -> None:
-        """Apply them, as a run does, and wait until all of them are watched."""
+        """Apply the changes, as a run does, and wait until all of them are under observation."""
         arns = []
         for change in changes:
             self.store.record_change(change, Status.APPROVED, datetime.now(UTC))
@@ -126,18 +126,18 @@ class OnTrial:
             self.running.until([arn], "WaitToVerify")
 
     def again(self, change: Change) -> Change:
-        """As a later run would propose it, with an id of its own."""
+        """Return the change as a later run would propose it, with an id of its own."""
         later = replace(change, run_id=f"{self.run_id}-again")
         self._write_policy(later.run_id)
         return later
 
     def keep(self, change: Change) -> None:
-        """As if its watch had ended well."""
+        """Mark the change as kept, as if its observation had ended well."""
         asked = {"step": "keep", "run_id": change.run_id, "change_id": change.id}
         assert self.running.invoke("change_capacity", asked)["outcome"] == "kept"
 
     def state(self, targets: list[TargetFunction]) -> dict[str, Any]:
-        """What the application could leave behind: of the functions, of Application Auto Scaling, pings, TTLs."""
+        """Return everything that the application could leave: functions, Application Auto Scaling, pings, TTLs."""
         session = self.running.account.session
         scaling = session.client("application-autoscaling")
         bounds = scaling.describe_scalable_targets(ServiceNamespace="lambda")["ScalableTargets"]

@@ -1,8 +1,8 @@
-"""The API calls that the local account recorded, and which of them write to what the application does not own.
+"""Read the API calls that the local account recorded, and find writes to what the application does not own.
 
-CloudTrail of the emulator holds the calls of every Lambda, by access key. Two things are not in it: the calls to
+The emulator's CloudTrail holds the calls of every Lambda, by access key. It lacks two kinds of calls: those to
 CloudWatch and Application Auto Scaling, which the stand-in records, and those of the state machines, which the emulator
-makes inside itself; of these the definition and the history tell.
+makes inside itself; the definition and the history tell these.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _SCHEDULED = ("warm_function", "provision_function")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of one of the application's Lambdas. `on`: the tables, buckets and topics that it names."""
+    """A call of one of the application's Lambdas; `on` are the tables, buckets and topics that it names."""
 
     access_key: str
     service: str
@@ -35,11 +35,11 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        """Whatever is not known to read counts as a write."""
+        """Return whether the call may write: every call that is not known to read counts."""
         return _READS.match(self.operation) is None
 
     def owned(self, running: Running) -> bool:
-        """Whether it names only the application's own table, bucket and topic, or says something on the bus."""
+        """Return whether it names only the application's own table, bucket and topic, or sends an event to the bus."""
         if (self.service, self.operation) == ("events", "PutEvents"):
             return True
         application = running.application
@@ -48,7 +48,7 @@ class Call:
 
 
 def configuration(account: LocalAccount, function: str) -> Mapping[str, Any]:
-    """What Lambda says of one of the application's functions."""
+    """Return the configuration of one of the application's functions."""
     found: Mapping[str, Any] = account.session.client("lambda").get_function_configuration(
         FunctionName=f"optimizer-{function}"
     )
@@ -56,14 +56,17 @@ def configuration(account: LocalAccount, function: str) -> Mapping[str, Any]:
 
 
 def access_key(account: LocalAccount, function: str) -> str:
-    """How the emulator names the credentials that it gives the environments of a function."""
+    """Return the access key that the emulator gives the environments of a function."""
     known = "{FunctionArn}:{Role}".format(**configuration(account, function))
     return f"ASIA{hashlib.sha256(known.encode()).hexdigest()[:16].upper()}"
 
 
 def calls_since(account: LocalAccount, since: datetime) -> list[Call]:
-    """Every call from `since` until now of the Lambdas of runs: not of a test, of the stand-in, or of what is on a
-    schedule of its own, because what an earlier run has planned comes due at any minute."""
+    """Return every call of the Lambdas of runs from `since` until now.
+
+    Calls of a test, of the stand-in, or of Lambdas with a schedule of their own are left out, because pings that an
+    earlier run has planned come due at any minute.
+    """
     others = {account.environment()["AWS_ACCESS_KEY_ID"], _STAND_IN_KEY}
     others |= {access_key(account, function) for function in _SCHEDULED}
     found = [_of_event(event) for event in events_since(account, since)]
@@ -76,12 +79,12 @@ def calls_since(account: LocalAccount, since: datetime) -> list[Call]:
 
 
 def writes_outside(running: Running, calls: Iterable[Call]) -> set[tuple[str, str]]:
-    """Service and operation of each write to something that is not the application's."""
+    """Return service and operation of each write outside the application's own resources."""
     return {(call.service, call.operation) for call in calls if call.writes and not call.owned(running)}
 
 
 def tasks_entered(running: Running, machine: str, entered: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The Task states of the deployed definition that were entered, by name."""
+    """Return the Task states of the deployed definition that were entered, by name."""
     definition = json.loads(running.sfn.describe_state_machine(stateMachineArn=machine)["definition"])
     names = set(entered)
     return {name: state for name, state in _states(definition) if state["Type"] == "Task" and name in names}
@@ -95,8 +98,10 @@ def _states(machine: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
 
 
 def events_since(account: LocalAccount, since: datetime) -> Iterator[Mapping[str, Any]]:
-    """All that CloudTrail recorded, though LookupEvents gives the newest fifty and no token: each question ends where
-    the last one did. The SDK would cut its times to seconds."""
+    """Return all events that CloudTrail recorded, although LookupEvents returns the newest fifty and no token.
+
+    Each request ends where the last one did. The SDK would cut its times to seconds.
+    """
     cloudtrail = account.session.client("cloudtrail")
     asked: dict[str, float] = {"StartTime": since.timestamp()}
 
@@ -119,7 +124,7 @@ def _of_event(event: Mapping[str, Any]) -> Call:
     service = event["EventSource"].removesuffix(".amazonaws.com")
     parameters = json.loads(event["CloudTrailEvent"])["requestParameters"]
     resources = event.get("Resources", [])
-    # Of what is put into a bucket the content is recorded as parameters; the bucket is the first resource.
+    # For objects that are put into a bucket the content is recorded as parameters; the bucket is the first resource.
     named = {resources[0]["ResourceName"]} if service == "s3" and resources else set(_named(parameters))
     operation = parameters.get("Action") if event["EventName"].startswith("POST.") else None
     return Call(event["AccessKeyId"], service, operation or event["EventName"], frozenset(named))

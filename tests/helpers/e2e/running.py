@@ -1,4 +1,4 @@
-"""The deployed application at work: what is started, the states it goes through, what it says, what it leaves."""
+"""Drive the deployed application: start it, follow its states, and read its messages and the state that it leaves."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from local_account.fleet import TargetFunction
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-# Of a change of memory that a planner would have proposed, half of the calls on trial.
+# Half of the calls are canary calls in a change of memory as a planner would propose it.
 MEMORY_EVIDENCE = {
     "canary_weight": 0.5,
     "provisioned_environments": 0,
@@ -30,7 +30,7 @@ _DUE = re.compile(r"-(\d{8}T\d{4})-\d+$")
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An execution that has ended. `states` in the order in which they were entered."""
+    """An execution that has ended; `states` are in the order in which they were entered."""
 
     name: str
     status: str
@@ -65,7 +65,7 @@ class Running:
         return started["executionArn"]
 
     def optimize(self, name: str, request: Any) -> Execution:
-        """A run, from its start to its end."""
+        """Run the application from start to end."""
         return self.ended(self.start(self.application.optimize_arn, name, request))
 
     def ended(self, arn: str, within_s: float = 240) -> Execution:
@@ -76,14 +76,14 @@ class Running:
         return Execution(said["name"], said["status"], said.get("error", ""), self.entered(arn), said.get("cause", ""))
 
     def invoke(self, function: str, event: Any) -> Any:
-        """The answer of one of our Lambdas."""
+        """Return the response of one of our Lambdas."""
         response = self.lambda_.invoke(FunctionName=f"optimizer-{function}", Payload=json.dumps(event))
         answer = json.loads(response["Payload"].read())
         assert "FunctionError" not in response, answer
         return answer
 
     def asked(self, run: str, within_s: float = 180) -> Any:
-        """The question of a run, once it is recorded, as answer_approval shows it to callers with IAM."""
+        """Return the approval request of a run, once it is recorded, as answer_approval shows it to IAM callers."""
         deadline = time.monotonic() + within_s
         while (shown := self.invoke("answer_approval", {"step": "show", "run_id": run}))["outcome"] != "shown":
             assert time.monotonic() < deadline, shown
@@ -98,7 +98,7 @@ class Running:
             time.sleep(0.3)
 
     def entered(self, arn: str) -> list[str]:
-        """The states that an execution and the children of its map runs have entered so far."""
+        """Return the states that an execution and the children of its map runs have entered so far."""
         pages = self.sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
         events = [event for page in pages for event in page["events"]]
         own = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
@@ -113,7 +113,7 @@ class Running:
         return [execution["executionArn"] for page in pages for execution in page["executions"]]
 
     def changes_of(self, run: str) -> list[str]:
-        """The executions of the changes that a run started."""
+        """Return the executions of the changes that a run started."""
         answer = self.dynamodb.query(
             TableName=self.application.table,
             KeyConditionExpression="pk = :run AND begins_with(sk, :change)",
@@ -141,7 +141,7 @@ class Running:
         return item["run_id"]["S"] if item else None
 
     def live_state(self) -> dict[str, Any]:
-        """Everything that a run could change: functions, their versions and aliases, bounds of scaling, schedules."""
+        """Return everything that a run could change: functions, versions, aliases, bounds of scaling, schedules."""
         scaling = self.account.session.client("application-autoscaling")
         bounds = scaling.describe_scalable_targets(ServiceNamespace="lambda")["ScalableTargets"]
         return {
@@ -155,7 +155,7 @@ class Running:
         return sorted(schedule["Name"] for page in pages for schedule in page["Schedules"])
 
     def function(self, target: TargetFunction) -> dict[str, Any]:
-        """Its memory by version, its aliases with their weights, and what they hold."""
+        """Return its memory by version, and its aliases with their weights and provisioned concurrency."""
         name = target.name
         versions = self.lambda_.list_versions_by_function(FunctionName=name)["Versions"]
         aliases = self.lambda_.list_aliases(FunctionName=name)["Aliases"]
@@ -175,7 +175,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of the topic. In `text` every run of white space is one space, however the lines were broken."""
+    """A message of the topic; in `text` every run of white space is one space, however the lines were broken."""
 
     subject: str
     text: str
@@ -192,11 +192,11 @@ class Inbox:
     received: list[Message] = field(default_factory=list)
 
     def about(self, run: str) -> list[Message]:
-        """The messages about a run that have come so far."""
+        """Return the messages about a run that have come so far."""
         return [message for message in self.everything() if _is_about(message, run)]
 
     def everything(self) -> list[Message]:
-        """All messages that have come so far."""
+        """Return all messages that have come so far."""
         while batch := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
             for message in batch:
                 self.received.append(_message(json.loads(message["Body"])))
@@ -206,7 +206,7 @@ class Inbox:
 
 @contextmanager
 def subscribed(session: Any, topic_arn: str) -> Iterator[Inbox]:
-    """A queue of its own on the topic, as long as it is needed."""
+    """Yield a queue of its own on the topic, for the length of a `with`."""
     sqs, sns = session.client("sqs"), session.client("sns")
     url = sqs.create_queue(QueueName=f"inbox-{time.monotonic_ns()}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -228,7 +228,10 @@ def subscribed(session: Any, topic_arn: str) -> Iterator[Inbox]:
 
 
 def _is_about(message: Message, run: str) -> bool:
-    """The emulator drops the attributes of what a state machine itself publishes; its subjects name the run."""
+    """Return whether the message is about the run.
+
+    The emulator drops the attributes of messages that a state machine publishes; their subjects name the run.
+    """
     return message.attributes.get("run") == run or f" run {run} " in f"{message.subject} "
 
 
@@ -239,8 +242,10 @@ def _message(notification: Mapping[str, Any]) -> Message:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Parts of two live states that differ, each before and after. Schedules that have come due are not looked at:
-    they are deleted as they fire, whatever else happens."""
+    """Return the parts of two live states that differ, each before and after.
+
+    Schedules that have come due are left out: they are deleted as they fire, whatever else happens.
+    """
     now = f"{datetime.now(UTC):%Y%m%dT%H%M}"
 
     def standing(state: Mapping[str, Any]) -> dict[str, Any]:

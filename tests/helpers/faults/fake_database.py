@@ -1,4 +1,4 @@
-"""A database server in memory for faults of what is not SQL; those of SQL are tried on real servers."""
+"""Imitate a database server in memory, for faults outside SQL; those of SQL are tested on real servers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,10 @@ _STATEMENTS: dict[Job, dict[str, bool]] = {
 
 @dataclass(frozen=True)
 class FakeServer:
-    """A MySQL with one table. `index`: whether its index is there and visible. `connect`: asks for a connection."""
+    """A MySQL with one table.
+
+    `index` is whether its index exists and is visible; `connect` asks for a connection.
+    """
 
     index: dict[str, bool]
     connect: Callable[[], object]
@@ -74,7 +77,7 @@ class FakeServer:
 
 
 def catalog() -> Catalog:
-    """The table with its index, and another index that is the same."""
+    """Return the table with its index, and another index that is the same."""
     server = CatalogServer(Engine.MYSQL, (8, 4, 0), "shop", "n", NOW, counted_since=NOW - timedelta(days=99))
     same = [
         Index(*NAME, name, "btree", (KeyPart("customer", "customer"),), DEFINITION, size_bytes=10**6, scans=1)

@@ -1,4 +1,4 @@
-"""Calls of the AWS SDK of which one goes wrong, in each of the ways in which a call can."""
+"""Let one call of the AWS SDK go wrong, in each of the ways in which a call can."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class Killed(BaseException):
 
 
 class Fault(StrEnum):
-    """What happens to one call, after all retries of the SDK. CUT: it was carried out, and the answer was lost."""
+    """The fault of one call, after all retries of the SDK; with CUT the call succeeded and its response was lost."""
 
     THROTTLED = "throttled"
     REFUSED = "refused"
@@ -36,8 +36,10 @@ type Answer = Callable[[dict[str, Any]], Any]
 
 @dataclass
 class FaultyAws:
-    """Counts the calls, and lets number `place` (from 1) go wrong once. `answers`: what stands for services that moto
-    does not have or is slow at, by operation."""
+    """A counter of calls that lets number `place` (from 1) go wrong once.
+
+    `answers` stands for services that moto does not have or is slow at, by operation.
+    """
 
     answers: dict[str, Answer] = field(default_factory=dict)
     place: int = 0
@@ -47,7 +49,7 @@ class FaultyAws:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """From now on all clients go through here."""
+        """Route the calls of all clients through here from now on."""
         own = botocore.client.BaseClient._make_api_call
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
@@ -58,20 +60,20 @@ class FaultyAws:
             try:
                 return self._call(operation, lambda: answer(parameters), tries)
             except ClientError as error:
-                # Of the class by which callers catch it.
+                # The error has the class by which callers catch it.
                 code = error.response["Error"]["Code"]
                 raise client.exceptions.from_code(code)(error.response, operation) from None
 
         monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
 
     def arm(self, place: int, fault: Fault | None) -> None:
-        """Count from one again."""
+        """Start counting from one again."""
         with self._lock:
             self.made.clear()
             self.place, self.fault, self.meanwhile = place, fault, None
 
     def at(self, place: int, meanwhile: Callable[[], object]) -> None:
-        """Count from one again, and let something else happen just before that call."""
+        """Start counting from one again, and call a function just before that call."""
         self.arm(place, None)
         self.meanwhile = meanwhile
 

@@ -1,4 +1,4 @@
-"""What fuzz tests have in common: values that break things, and what counts as an error of ours."""
+"""Share the parts of fuzz tests: values that break things, and the test for errors of ours."""
 
 import copy
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import settings, strategies as st
 
-# The same examples each time, so that a run of CI breaks on what was changed and not on luck; more of them by hand.
+# The examples are the same each time, so that CI fails because of a change and not by chance; more are run by hand.
 EXAMPLES = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
     deadline=None,
@@ -49,7 +49,7 @@ json_values = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn, document: Any) -> Any:
-    """The document with one to three of its parts replaced, left out or added to."""
+    """Generate the document with one to three of its parts replaced, left out or added to."""
     found = copy.deepcopy(document)
     for _ in range(draw(st.integers(1, 3))):
         paths = list(_paths(found))
@@ -71,7 +71,7 @@ def mutated(draw: st.DrawFn, document: Any) -> Any:
 
 
 def failure_of[T](act: Callable[[], T]) -> tuple[Exception | None, T | Any]:
-    """What it raised, or what it answered."""
+    """Return the error that the call raised, or its result."""
     try:
         return None, act()
     except Exception as failure:  # noqa: BLE001 - whatever it is, it is looked at
@@ -79,7 +79,7 @@ def failure_of[T](act: Callable[[], T]) -> tuple[Exception | None, T | Any]:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether it is an error class of ours with a message of one line."""
+    """Return whether it is an error class of ours with a message of one line."""
     ours = type(error).__module__.split(".")[0] in ("optimizer", "optimizer_cli", "local_account")
     return ours and bool(str(error)) and "\n" not in str(error)
 

@@ -1,4 +1,4 @@
-"""A function behind an alias with its metrics and its log: what changes of functions are made to and judged by."""
+"""Imitate a function behind an alias with its metrics and its log, on which changes of functions act."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,8 +23,11 @@ _OPERATIONS = {
 
 
 def build(made: Stage) -> None:
-    """Put the function into the account. `slower`: by how much a version with a new size is; `slower_after`: by how
-    much everything is since the changes began; `met`: calls meet provisioned environments."""
+    """Put the function into the account.
+
+    `slower` is the slowdown of a version with a new size, `slower_after` that of everything since the changes began;
+    with `met`, calls meet provisioned environments.
+    """
     twin = Twin()
     twin.tags = {"optimizer": "on", "optimizer:warmup": "ready"}
     made.world |= {"twin": twin, "slower": 1.0, "slower_after": 1.0, "met": True}
@@ -40,7 +43,7 @@ def build(made: Stage) -> None:
 
 
 def serving(made: Stage) -> Any:
-    """What calls of the function meet: sizes by version, the size of $LATEST, provisioned concurrency, its bounds."""
+    """Return the state that calls meet: sizes by version, $LATEST, provisioned concurrency, its bounds."""
     twin = made.world["twin"]
     called = (twin.alias["version"], *twin.alias["weights"])
     sizes = {version: twin.versions[version]["MemorySize"] for version in called}
@@ -54,8 +57,10 @@ def _answer(made: Stage, service: str, operation: str) -> Answer:
 
 
 def _metric_data(request: dict[str, Any], world: dict[str, Any]) -> dict[str, Any]:
-    """A thousand calls a minute, of which a version with a new size gets a tenth. Of minutes to come nothing is known
-    by the clock of the service, which is right whatever the Lambda's says."""
+    """Return a thousand calls a minute, of which a version with a new size gets a tenth.
+
+    Minutes to come have no data by the clock of the service, which is right whatever the Lambda's clock shows.
+    """
     results = []
     for query in request["MetricDataQueries"]:
         stat = query["MetricStat"]

@@ -1,4 +1,4 @@
-"""Lives of changes, driven as change.asl.json does."""
+"""Drive the lives of changes as change.asl.json does."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,9 +22,12 @@ def _nothing(_stage: Stage, _step: str) -> None:
 
 @dataclass(frozen=True)
 class Life:
-    """A change and the world it comes into. `begin`: puts that into the account. `in_force`: what the change is about
-    as it is in the world. `between`: what else happens before a step. `ends`: the last outcome. `waits`: how long it is
-    watched at least where it is kept. `on_the_way`: see Stage. `reported`: see Step."""
+    """A change and the world it comes into.
+
+    `begin` puts that world into the account. `in_force` reads the state that the change is about. `between` runs before
+    each step. `ends` is the last outcome. `waits` is the least duration of its observation where it is kept. For
+    `on_the_way` see Stage, for `reported` see Step.
+    """
 
     function: str
     change: Change
@@ -38,27 +41,27 @@ class Life:
     reported: Callable[[dict[str, Any]], bool] | None = None
 
     def start(self, stage: Stage) -> None:
-        """The change as a run leaves it that may make it."""
+        """Record the change as a run leaves it that may apply it."""
         self.begin(stage)
         stage.on_the_way = re.compile(self.on_the_way)
         stage.documents.write(f"runs/{RUN}/policy.json", canonical_json.plain(self.policy))
         stage.store.record_change(self.change, Status.APPROVED, NOW)
 
     def step(self, name: str, verification: int = 0, reason: str = "") -> Step:
-        """An invocation."""
+        """Return an invocation."""
         event: dict[str, Any] = {"step": name, "run_id": RUN, "change_id": self.change.id}
         event |= {"verification": verification} if name == "verify" else {}
         made = Step(self.function, event | ({"reason": reason} if reason else {}))
         return replace(made, reported=self.reported) if self.reported else made
 
     def with_every_fault(self, stage: Stage) -> list[str]:
-        """The whole of it, with every call of every step gone wrong on the way; the outcomes of its steps."""
+        """Run all steps, with every call of every step gone wrong on the way; return their outcomes."""
         former = self.in_force(stage)
         back = PutBack(self.step("revert", reason="a step failed"), lambda: self.in_force(stage), former)
         return self.go(stage, lambda step: stage.every_fault(step, back))
 
     def go(self, stage: Stage, run: Callable[[Step], dict[str, Any]], set_clock: bool = True) -> list[str]:
-        """From apply to the end; the outcomes of its steps."""
+        """Run from apply to the end; return the outcomes of the steps."""
         outcomes: list[str] = []
         step, verification = "apply", 0
         while len(outcomes) < 60:

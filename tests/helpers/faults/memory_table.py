@@ -1,5 +1,7 @@
-"""DynamoDB in memory, as far as `optimizer.table` speaks it: hundreds of times faster than moto, to which
-test_memory_table.py holds it."""
+"""Imitate DynamoDB in memory as far as `optimizer.table` uses it, hundreds of times faster than moto.
+
+test_memory_table.py compares the two.
+"""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -20,12 +22,12 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass
 class MemoryTable:
-    """One table with the keys `pk` and `sk`; `items` as they go over the wire."""
+    """One table with the keys `pk` and `sk`; `items` have the form of the wire."""
 
     items: dict[tuple[str, str], Raw] = field(default_factory=dict)
 
     def answers(self) -> dict[str, Callable[[dict[str, Any]], dict[str, Any]]]:
-        """By the name of the operation."""
+        """Return the operations by name."""
         return {
             "GetItem": self.get_item,
             "BatchGetItem": self.batch_get_item,
@@ -46,7 +48,7 @@ class MemoryTable:
         return {"Responses": {name: [dict(self.items[key]) for key in keys if key in self.items]}}
 
     def query(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Items of a partition by the begin of their sort key, or of the index by kind and time."""
+        """Return items of a partition by the beginning of their sort key, or of the index by kind and time."""
         values = {name: _value(raw) for name, raw in request["ExpressionAttributeValues"].items()}
         if "IndexName" in request:
             found = [
@@ -63,7 +65,7 @@ class MemoryTable:
         return {"Items": [dict(self.items[key]) for key in sorted(keys)]}
 
     def transact_write_items(self, request: dict[str, Any]) -> dict[str, Any]:
-        """All or none."""
+        """Write all items or none."""
         writes = request["TransactItems"]
         held = [self._holds(write) for write in writes]
         if not all(held):

@@ -1,4 +1,4 @@
-"""A change of each tuner that goes well, and one that is taken back."""
+"""Provide a change of each tuner that goes well, and one that is rolled back."""
 
 import io
 import json
@@ -25,7 +25,7 @@ from tests.helpers.faults.lives import RUN, Life
 from tests.helpers.faults.stage import NOW, Clock, Stage
 from tests.helpers.own_account import TABLE
 
-# What schedules need, as template.yaml gives it.
+# Schedules need these variables, as template.yaml sets them.
 VARIABLES = {
     "OPTIMIZER_SCHEDULE_GROUP": "warmups",
     "OPTIMIZER_SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
@@ -132,7 +132,7 @@ def warmups(*, pings_come: bool) -> Life:
 
 
 def pinged(stage: Stage) -> None:
-    """A function of which each call meets one of three environments; nobody looks at a clock."""
+    """Provide a function of which each call meets one of three environments; nobody looks at a clock."""
 
     def invoked(request: dict[str, Any]) -> dict[str, Any]:
         assert json.loads(request["Payload"])["optimizer_warmup"]
@@ -174,7 +174,7 @@ def ttls(*, hits: int) -> Life:
         stage.calls.answers["FilterLogEvents"] = lambda request: client_records(stage, request)
 
     def client_records(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
-        """A line of the cache's client, of a thousand reads, if the time that is asked about has begun."""
+        """Return a line of the cache's client, of a thousand reads, if the requested time has begun."""
         counts = dict.fromkeys(("EarlyLoads", "CacheFailures", "SampledRefills", "SampledChanges"), 0)
         known = {"Hits": hits, "Misses": 1000 - hits, "Loads": 1000 - hits, "LoadTime": 40.0, "TtlVersion": "7"}
         at = {"_aws": {"Timestamp": request["startTime"]}, "FromSeconds": request["startTime"] / 1000 - 60}
@@ -215,7 +215,7 @@ INDEXES = {
 
 
 def database(stage: Stage) -> None:
-    """A database behind a secret, whose connections are kept as long as an execution environment lives."""
+    """Provide a database behind a secret, whose connections are kept as long as an execution environment lives."""
     stage.world["index"] = {"there": True, "visible": True}
 
     def prepare(module: ModuleType) -> None:
@@ -239,7 +239,7 @@ def indexes() -> Life:
     }  # fmt: skip
     evidence = {"finding": "duplicate", "special": False, "saves_bytes": 10**6, "observed_days": 99}
     change = _change(Tuner.INDEXES, "drop_index", before, {}, evidence, f"shop/shop.orders.{INDEX}")
-    # How many tries it took, and whether the one that recorded the end is the one that sent the statement.
+    # The record tells the number of attempts, and whether the one that recorded the end also sent the statement.
     tries = r'\\"(sent|attempt|problem|not_before)\\": ?(true|\d+|\\"[^"]*\\"),?'
 
     def in_force(stage: Stage) -> dict[str, bool]:
@@ -250,7 +250,7 @@ def indexes() -> Life:
 
 
 def new_index() -> Life:
-    """A build, for which the machine is looked at."""
+    """Provide a build, for which the state of the machine is read."""
     before = {"database": "shop", "schema": "shop", "table": "orders", "index": INDEX, "size_bytes": 10**6}
     evidence = {"finding": "missing", "special": False}
     after = {"definition": DEFINITION}
@@ -274,7 +274,7 @@ def new_index() -> Life:
 
 
 def _machine(request: dict[str, Any]) -> dict[str, Any]:
-    """Quiet, with room."""
+    """Return the metrics of a quiet machine with free capacity."""
     values = {"cpu": [10.0], "storage": [1e12]}
     ids = [query["Id"] for query in request["MetricDataQueries"]]
     found = {name: values.get(name, []) for name in ids}

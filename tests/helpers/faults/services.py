@@ -1,5 +1,7 @@
-"""S3, SNS, EventBridge, EventBridge Scheduler, Parameter Store and the task tokens of Step Functions in memory, so that
-thousands of cases take seconds."""
+"""Imitate S3, SNS, EventBridge, EventBridge Scheduler, Parameter Store and Step Functions' task tokens in memory.
+
+Thousands of cases take seconds with it.
+"""
 
 import io
 from collections.abc import Callable
@@ -12,13 +14,16 @@ type Answers = dict[str, Callable[[dict[str, Any]], dict[str, Any]]]
 
 
 def error(code: str, operation: str) -> ClientError:
-    """What the SDK raises."""
+    """Return the error that the SDK raises."""
     return ClientError({"Error": {"Code": code, "Message": code}}, operation)
 
 
 @dataclass
 class Services:
-    """What they hold. `waiting`: the outputs that waiting tasks were given, by token; None while they wait."""
+    """The content of the services.
+
+    `waiting` holds the outputs given to waiting tasks, by token; None while they wait.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -28,7 +33,7 @@ class Services:
     waiting: dict[str, str | None] = field(default_factory=dict)
 
     def answers(self) -> Answers:
-        """By the name of the operation."""
+        """Return the operations by name."""
         operations = (
             self.get_object, self.put_object, self.list_objects_v2, self.publish, self.put_events, self.create_schedule,
             self.get_schedule, self.delete_schedule, self.list_schedules, self.get_parameter, self.put_parameter,
@@ -93,7 +98,7 @@ class Services:
         return {"Version": len(versions)}
 
     def send_task_success(self, request: dict[str, Any]) -> dict[str, Any]:
-        """As Step Functions: a task ends once, and whoever comes later is told that it is not there."""
+        """End a task once, as Step Functions does; later callers get the error that it does not exist."""
         token = request["taskToken"]
         if self.waiting.get(token, "") is not None:
             raise error("TaskTimedOut", "SendTaskSuccess")

@@ -1,4 +1,4 @@
-"""A step of a Lambda, run with every call to AWS gone wrong in every way, and run again as its state machine does."""
+"""Run a step of a Lambda with every call to AWS gone wrong in every way, and again as its state machine does."""
 
 import json
 import pickle
@@ -25,9 +25,9 @@ from tests.helpers.own_account import BUCKET, TABLE, load_handler, own_account
 NOW = datetime(2026, 11, 20, 6, 17, 30, tzinfo=UTC)
 REGION = "eu-west-1"
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 290_000)
-# What says when and under which number, and not what.
+# Times and numbers say nothing about the content.
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(\+00:00|Z)?|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}|\b1[78]\d{8}\b")
-# A Lambda that ends so has failed, and its state machine takes over.
+# A Lambda that raises one of these has failed, and its state machine takes over.
 FAILURES = (ClientError, BotoCoreError, RuntimeError, Killed)
 
 
@@ -47,10 +47,13 @@ def _tells(answer: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Step:
-    """An invocation. `reported`: answers that tell of a fault where others fail. `reads_on`: a second run goes on where
-    the first one stopped reading, and so may store something else. `again_after`: how long whoever asked waits before
-    asking once more. `once`: who asks again is told that it was done, in other words. `counts`: what of
-    an answer does."""
+    """An invocation.
+
+    `reported` recognises answers that tell of a fault where others fail. `reads_on`: a second run continues where the
+    first one stopped reading, and so may store something else. `again_after` is the wait before the invocation is
+    repeated. `once`: the response to a repetition says in other words that it was done. `counts` returns the part of an
+    answer that is compared.
+    """
 
     function: str
     event: Mapping[str, Any]
@@ -67,8 +70,11 @@ class Step:
 
 @dataclass(frozen=True)
 class PutBack:
-    """What a state machine does that has given up on a step of a change. `in_force`: what the change is about, as it
-    is outside of the application's own records; `former`: as it was before."""
+    """The steps of a state machine that has given up on a step of a change.
+
+    `in_force` reads the state that the change is about, outside of the application's own records; `former` is that
+    state before the change.
+    """
 
     step: Step
     in_force: Callable[[], Any]
@@ -77,7 +83,7 @@ class PutBack:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a step answers and leaves where nothing goes wrong, once or delivered twice; `sent`: messages."""
+    """The answers and states that a step leaves without faults, once or delivered twice; `sent` counts messages."""
 
     answers: tuple[str, str]
     states: tuple[dict[str, str], dict[str, str]]
@@ -86,9 +92,12 @@ class Wanted:
 
 @dataclass
 class Stage:
-    """The account in which steps are run. `world`: what there is beside `services`, put back with them before each
-    case. `prepare`: changes a Lambda's module as it is loaded, for what is no call to AWS. `on_the_way`:
-    what a record says of how it came to be so, which is no matter."""
+    """The account in which steps are run.
+
+    `world` is the content beside `services`, restored with them before each case. `prepare` changes a Lambda's module
+    as it is loaded, for work that is no call to AWS. `on_the_way` matches the part of a record about its own history,
+    which may differ.
+    """
 
     calls: FaultyAws
     monkeypatch: pytest.MonkeyPatch
@@ -103,18 +112,18 @@ class Stage:
 
     @property
     def store(self) -> RunStore:
-        """The table's, by calls that nothing happens to."""
+        """Return the table's store, whose calls never fail."""
         self.calls.arm(0, None)
         return RunStore(clients.client("dynamodb"), TABLE)
 
     @property
     def documents(self) -> Documents:
-        """The bucket's."""
+        """Return the bucket's documents."""
         self.calls.arm(0, None)
         return Documents(clients.client("s3"), BUCKET)
 
     def run(self, step: Step) -> dict[str, Any]:
-        """One invocation, in an execution environment that stays until it dies."""
+        """Invoke once, in an execution environment that stays until it dies."""
         module = self._modules.get(step.function)
         if module is None:
             module = self._modules[step.function] = load_handler(step.function)
@@ -125,7 +134,7 @@ class Stage:
         return answer
 
     def attempt(self, step: Step) -> dict[str, Any] | None:
-        """The answer, or None if the Lambda failed."""
+        """Return the answer, or None if the Lambda failed."""
         try:
             return self.run(step)
         except FAILURES as failure:
@@ -134,11 +143,10 @@ class Stage:
             return None
 
     def every_fault(self, step: Step, put_back: PutBack | None = None) -> dict[str, Any]:
-        """Run the step with every fault of every call, each from the state that there is now. Returns its answer, and
-        leaves what it leaves when nothing goes wrong.
+        """Run the step with every fault of every call, each from the present state.
 
-        A step that failed is run again, and must then answer and leave what it does without the fault. With `put_back`
-        the machine gives up instead, too.
+        Returns the answer, and leaves the state of a run without faults. A step that failed is run again, and must then
+        answer and leave what it does without the fault. With `put_back` the machine also gives up instead.
         """
         before = self.save()
         self.restore(before)
@@ -168,7 +176,7 @@ class Stage:
     def _case(
         self, step: Step, before: bytes, place: int, fault: Fault, wanted: "Wanted", put_back: PutBack | None
     ) -> str:
-        """What is wrong with what a fault leaves, or nothing."""
+        """Return a description of what is wrong after a fault, or nothing."""
         self.restore(before)
         told = self._with_fault(step, place, fault)
         if told is None or step.reported(told):
@@ -187,8 +195,10 @@ class Stage:
         return self._give_up(put_back)
 
     def overlaps(self, step: Step, other: Step) -> Iterator[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]:
-        """Run the step with another one in between, before each of its calls in turn, each time from the state that
-        there is now: where that was, and what the two answer, None where one failed."""
+        """Run the step with another one in between, before each of its calls in turn, each time from the present state.
+
+        Yields the place of the overlap and the two answers, None where one failed.
+        """
         before = self.save()
         self.restore(before)
         self.calls.arm(0, None)
@@ -212,7 +222,7 @@ class Stage:
         begun, Clock.at = Clock.at, Clock.at + step.again_after
         try:
             answer = self.run(step)
-            # What takes several tries is asked for again and again, as its machine does.
+            # A step that takes several attempts is repeated, as its machine does.
             for _ in range(10):
                 if answer.get("outcome") != "pending":
                     break
@@ -231,30 +241,30 @@ class Stage:
                 break
         status = self.store.change(put_back.step.event["change_id"]).status
         if answer["outcome"] not in (status.value, "reverted"):
-            return f"put back, it answers {answer} and the record says {status}"
+            return f"rolled back, it answers {answer} and the record says {status}"
         in_force = put_back.in_force()
-        return "" if in_force == put_back.former else f"put back, {status}, but in force is {in_force}"
+        return "" if in_force == put_back.former else f"rolled back, {status}, but in force is {in_force}"
 
-    # What is stored.
+    # The stored state.
 
     def save(self) -> bytes:
-        """Everything."""
+        """Return a copy of everything."""
         return pickle.dumps((vars(self.services), self.world, self.table.items))
 
     def restore(self, saved: bytes) -> None:
-        """As it was; no execution environment is left."""
+        """Restore a copy; no execution environment is left."""
         self._modules.clear()
         services, world, self.table.items = pickle.loads(saved)  # noqa: S301 - what `save` made
         vars(self.services).update(services)
         self.world.update(world)
 
     def state(self) -> dict[str, str]:
-        """All that counts, by name, without times."""
+        """Return the state that is compared, by name, without times."""
         parts: dict[str, Any] = {
             **{f"s3 {key}": content.decode("latin-1") for key, content in self.services.objects.items()},
             **{f"item {pk} {sk}": item for (pk, sk), item in self.table.items.items()},
             "schedules": self.services.schedules,
-            # The same once more is a version more, and changes nothing.
+            # Publishing the same again adds a version and changes nothing.
             "parameters": {name: [text for text, _ in groupby(v)] for name, v in self.services.parameters.items()},
             "waiting": self.services.waiting,
         }
@@ -263,8 +273,10 @@ class Stage:
 
 @contextmanager
 def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """An emulated account of which every call can go wrong. Nothing in it sleeps. The number of cases is told to the
-    test's report."""
+    """Yield an emulated account of which every call can go wrong, and in which nothing sleeps.
+
+    The test's report gets the number of cases.
+    """
     monkeypatch.setattr("time.sleep", lambda _s: None)
     Clock.at = NOW
     made = Stage(FaultyAws(), monkeypatch)
@@ -276,7 +288,7 @@ def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def different(state: Mapping[str, str], wanted: tuple[Mapping[str, str], ...]) -> str:
-    """What is in none of `wanted` as it is here, in words."""
+    """Describe what differs from every state in `wanted`; return an empty result if one is equal."""
     if state.keys() != wanted[-1].keys():
         return f"there is or is not {sorted(state.keys() ^ wanted[-1].keys())}"
     names = [name for name, part in state.items() if part not in [one.get(name) for one in wanted]]
@@ -284,7 +296,7 @@ def different(state: Mapping[str, str], wanted: tuple[Mapping[str, str], ...]) -
 
 
 def _differs(part: str, wanted: str) -> str:
-    """Only the fields that do, where there are fields."""
+    """Return only the fields that differ, where there are fields."""
     try:
         now, then = json.loads(part), json.loads(wanted)
     except ValueError:
