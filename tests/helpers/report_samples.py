@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 from optimizer.core import canonical_json
-from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
+from optimizer.core.change import Change, Effect, Interval, Risk, Status, StoredChange, Tuner
 from optimizer.core.clock import minute_of
-from optimizer.core.recorded_change import StoredChange
 from optimizer.report.resource_document import cache_document, database_document, function_document
 from optimizer.report.savings import Facts, verify_savings
 from optimizer.report.summary import Report, summarise

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.approvals.settle import UNANSWERED, ApprovalContended, TellRun, close, reject
+from optimizer.approvals.respond import UNANSWERED, ApprovalContended, TellRun, close, reject
 from optimizer.core import Approval, ApprovalStatus, DifferentPlan, approvers_named
 from optimizer.policy import Policy
 from optimizer.store import RunStore

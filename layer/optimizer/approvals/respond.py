@@ -1,8 +1,85 @@
 """Record the response of one approver, from the page or a direct call."""
 
-from optimizer.approvals.settle import ApprovalContended, TellRun, settle
-from optimizer.core import Approval, DifferentPlan, StoredChange, Vote
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from optimizer.core import Approval, ApprovalStatus, DifferentPlan, OptimizerError, Status, StoredChange, Vote
 from optimizer.store import RunStore
+
+UNANSWERED = "Nobody responded in time."
+TOO_LATE = "The run had stopped waiting when the response came."
+
+# Longer than the timeout of answer_approval (template.yaml): a call that began to tell the run before is done or dead.
+TELLING = timedelta(minutes=1)
+
+# Tells the run the result by its task token; False if the run no longer waits.
+type TellRun = Callable[[str, Mapping[str, Any]], bool]
+
+
+class ApprovalContended(OptimizerError, RuntimeError):
+    """Others changed the approval request at every attempt to write it; a later attempt can succeed."""
+
+
+def settle(store: RunStore, answered: Approval, now: datetime, tell_run: TellRun) -> Approval:
+    """Record the result of an approval request with its changes and tell the run; return the request as it then is.
+
+    A request that is still open, or whose run has been told, is returned unchanged. One call at a time tells the run,
+    and records first that it is about to. If that call dies, a later one cannot distinguish a run that has gone on from
+    one that has ended, and lets the responses stand. If nobody had begun to tell it, a run that no longer waits has
+    ended: its request is closed and its changes are rejected.
+    """
+    if answered.status is not ApprovalStatus.ANSWERED or answered.given_back_at is not None:
+        return answered
+    for change_id in answered.changes:
+        to = Status.APPROVED if change_id in answered.approved else Status.REJECTED
+        store.move(change_id, to, now, from_any={Status.AWAITING_APPROVAL}, message=answered.verdict_on(change_id))
+    first_time = answered.giving_back_at is None
+    if answered.giving_back_at is not None and now < answered.giving_back_at + TELLING:
+        return answered
+    telling = answered.giving_back(now)
+    if not store.replace_approval(answered, telling):
+        # Another call settles the same request, or the run's own time limit closed it.
+        return store.approval(answered.run_id) or answered
+    told = tell_run(telling.task_token, {"outcome": "answered", **telling.answers()})
+    if not told and first_time:
+        status = ApprovalStatus.EXPIRED if now >= telling.expires_at else ApprovalStatus.WITHDRAWN
+        return close(store, telling, status, now, TOO_LATE)
+    done = telling.given_back(now)
+    store.replace_approval(telling, done)
+    return done
+
+
+def close(store: RunStore, approval: Approval, status: ApprovalStatus, now: datetime, message: str) -> Approval:
+    """Close an approval request whose run no longer waits, and reject its changes."""
+    for _ in range(5):
+        if approval.status in (ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN):
+            break
+        closed = approval.close(status, now)
+        if store.replace_approval(approval, closed):
+            approval = closed
+            break
+        approval = store.approval(approval.run_id) or approval
+    else:
+        raise ApprovalContended(
+            f"The approval request of run {approval.run_id} changed at each of 5 attempts; try again."
+        )
+    reject(store, approval.run_id, approval.changes, now, message)
+    return approval
+
+
+def reject(store: RunStore, run_id: str, requested: Collection[str], now: datetime, message: str) -> int:
+    """Reject the changes of a run that wait for approval, and approved ones of `requested`; return how many."""
+    waiting = {
+        stored.change.id
+        for stored in store.changes_of(run_id)
+        if stored.status is Status.AWAITING_APPROVAL
+        or (stored.status is Status.APPROVED and stored.change.id in requested)
+    }
+    for change_id in waiting:
+        rejectable = {Status.AWAITING_APPROVAL} | ({Status.APPROVED} if change_id in requested else set())
+        store.move(change_id, Status.REJECTED, now, from_any=rejectable, message=message)
+    return len(waiting)
 
 
 def record_response(store: RunStore, approval: Approval, vote: Vote, digest: str, tell_run: TellRun) -> Approval:

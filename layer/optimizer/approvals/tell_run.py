@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from optimizer.approvals.settle import TellRun
+from optimizer.approvals.respond import TellRun
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

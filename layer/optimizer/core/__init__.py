@@ -24,10 +24,12 @@ __getattr__ = lazy_exports(
             "FINAL",
             "FUNCTION_TUNERS",
             "Interval",
+            "Judged",
             "MalformedChange",
             "NoChange",
             "Risk",
             "Status",
+            "StoredChange",
             "Tuner",
             "function_name",
             "id_prefix",
@@ -56,10 +58,6 @@ __getattr__ = lazy_exports(
             "Warmup",
             "ping_payload",
             "read_answer",
-        ),
-        "recorded_change": (
-            "Judged",
-            "StoredChange",
         ),
         "resources": (
             "FunctionTarget",

@@ -17,10 +17,12 @@ from optimizer.core.change import (
     Change as Change,
     Effect as Effect,
     Interval as Interval,
+    Judged as Judged,
     MalformedChange as MalformedChange,
     NoChange as NoChange,
     Risk as Risk,
     Status as Status,
+    StoredChange as StoredChange,
     Tuner as Tuner,
     function_name as function_name,
     id_prefix as id_prefix,
@@ -44,6 +46,5 @@ from optimizer.core.ping import (
     ping_payload as ping_payload,
     read_answer as read_answer,
 )
-from optimizer.core.recorded_change import Judged as Judged, StoredChange as StoredChange
 from optimizer.core.resources import FunctionTarget as FunctionTarget, is_asked as is_asked
 from optimizer.core.signatures import decode_signature as decode_signature, encode_signature as encode_signature

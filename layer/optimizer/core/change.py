@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -184,3 +185,29 @@ def _text(document: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise MalformedChange(f"field {name!r} of a stored change must be a text")
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A recorded Change with its status.
+
+    `progress` is the record of the acting Lambda. `times`: when each status was first reached, by its value."""
+
+    change: Change
+    status: Status
+    progress: Mapping[str, Any]
+    verdict: str
+    rule: str
+    message: str
+    times: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A Change that is about to be recorded with its verdict."""
+
+    change: Change
+    status: Status
+    verdict: str = ""
+    rule: str = ""
+    message: str = ""

@@ -22,8 +22,6 @@ __getattr__ = lazy_exports(
             "LogsUnreadable",
             "ReportLog",
             "Scan",
-        ),
-        "used_memory": (
             "UsedMemory",
             "memory_shortage",
             "read_used_memory",

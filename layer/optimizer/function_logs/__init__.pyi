@@ -1,8 +1,10 @@
 from optimizer.function_logs.history import FunctionHistory as FunctionHistory, SizeHistory as SizeHistory
 from optimizer.function_logs.keep_alive import LONGEST_MINUTES as LONGEST_MINUTES, IdleTrials as IdleTrials
 from optimizer.function_logs.parse import LoggedReport as LoggedReport, ReportLine as ReportLine, Reports as Reports
-from optimizer.function_logs.read import LogsUnreadable as LogsUnreadable, ReportLog as ReportLog, Scan as Scan
-from optimizer.function_logs.used_memory import (
+from optimizer.function_logs.read import (
+    LogsUnreadable as LogsUnreadable,
+    ReportLog as ReportLog,
+    Scan as Scan,
     UsedMemory as UsedMemory,
     memory_shortage as memory_shortage,
     read_used_memory as read_used_memory,

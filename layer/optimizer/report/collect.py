@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.aws import at_once
 from optimizer.core import Status
-from optimizer.report import message_attributes, text
-from optimizer.report.message import Message
+from optimizer.report import text
+from optimizer.report.message import Message, change_details, run_details
 from optimizer.report.pages import run_page
 from optimizer.report.publish import publish_once
 from optimizer.report.savings import Facts, VerifiedSavings, verify_savings
@@ -98,7 +98,7 @@ def publish_run(
         "succeeded",
         report.severity,
         report.tuners,
-        {**message_attributes.of_run(report), **(link_details(*found) if found else {})},
+        {**run_details(report), **(link_details(*found) if found else {})},
     )
     message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", finished, now)
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
@@ -125,7 +125,7 @@ def publish_change(
         stored.status.value,
         severity,
         (stored.change.tuner.value,),
-        message_attributes.of_change(shown),
+        change_details(shown),
     )
     # A change that was kept may be rolled back later, which is a message of its own.
     again = "#REVERTED" if stored.status is Status.REVERTED and Status.KEPT in stored.times else ""

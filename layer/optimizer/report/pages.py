@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from optimizer.capacity.provisioned import Timetable
 from optimizer.core import figure
-from optimizer.report import charts, heat_map, text
+from optimizer.report import charts, text
 from optimizer.report.resource_document import kind_of, name_of, page_name
 from optimizer.report.review import Review
 from optimizer.report.summary import Line, Report
@@ -59,7 +59,7 @@ def target_page(document: Mapping[str, Any]) -> str:
     picture = document["picture"] or {}
     return _ENVIRONMENT.get_template("target.html").render(
         page=document,
-        heat=heat_map.levels(picture["week"]) if picture else None,
+        heat=charts.heat_levels(picture["week"]) if picture else None,
         forecasts=[
             (charts.forecast(made, picture["band"]), _forecast_caption(made)) for made in picture.get("forecasts", [])
         ],

@@ -1,5 +1,6 @@
 """Back-test warm-up plans on known traffic, compared with the usual alternatives. Pure."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,7 +14,6 @@ from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.propose import HOLD_MS, adjust_policy, warmup_request
 from optimizer.warmups.replay import Pings, WarmupReplay, replay
-from optimizer.warmups.target_tracking import track_utilisation
 
 # The default of most warmers.
 FLAT_ENVIRONMENTS = 2
@@ -201,3 +201,26 @@ def _provisioned_usd(subject: Subject, held: Floats, busy: Floats) -> float:
         - 60 * float(np.minimum(held, busy).sum()) * saved
         + started * subject.init_ms / 1000 * float(rate.tiers[0].gb_second_usd)
     )
+
+
+TARGET = 0.7
+LOW = 0.63
+_HIGH_MINUTES = 3
+_LOW_MINUTES = 15
+
+
+def track_utilisation(busy: Floats, most: int) -> Floats:
+    """Return the provisioned environments in each minute, from 1 to `most`.
+
+    busy: average busy environments in each minute (Little's law); NaN counts as none.
+    """
+    held, high, low = 1, 0, 0
+    provisioned = np.empty(len(busy))
+    for minute, at_work in enumerate(np.nan_to_num(busy).tolist()):
+        provisioned[minute] = held
+        used = min(at_work / held, 1.0)
+        high = high + 1 if used > TARGET else 0
+        low = low + 1 if used < LOW else 0
+        if high >= _HIGH_MINUTES or low >= _LOW_MINUTES:
+            held = max(1, min(most, math.ceil(held * used / TARGET - 1e-9)))
+    return provisioned

@@ -17,8 +17,7 @@ from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.capacity.planner import CapacityPlanner
 from optimizer.capacity.progress import CapacityProgress
 from optimizer.core.change import Change, Status
-from optimizer.function_logs.read import ReportLog
-from optimizer.function_logs.used_memory import UsedMemory
+from optimizer.function_logs.read import ReportLog, UsedMemory
 from optimizer.guardrails import memory
 from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Memory, Policy

@@ -7,7 +7,7 @@ from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.model.catalog import Index, IndexPages
 from optimizer.indexes.postgresql.bloat import estimate_bloat
-from optimizer.indexes.postgresql.pages import measure_pages
+from optimizer.indexes.postgresql.look import measure_pages
 from optimizer.indexes.postgresql.reader import read_catalog
 from pg8000.native import Connection
 

@@ -7,9 +7,8 @@ from typing import cast
 import pytest
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
-from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.model.catalog import Catalog, StatementStat
 from optimizer.indexes.model.finding import Action, Finding
-from optimizer.indexes.model.workload import StatementStat
 from optimizer.indexes.postgresql.look import look
 from optimizer.indexes.postgresql.missing import PostgresqlMissingLimits, find_missing_indexes
 from optimizer.indexes.postgresql.reader import read_catalog

@@ -9,8 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from optimizer.core.approval import Approval, Vote
-from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
-from optimizer.core.recorded_change import Judged
+from optimizer.core.change import Change, Effect, Interval, Judged, Risk, Status, Tuner
 from optimizer.store.errors import DifferentChange, NoSuchChange, NoSuchRun
 from optimizer.store.run_store import RunStore
 

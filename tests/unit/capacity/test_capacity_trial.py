@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from optimizer.capacity.memory.trial import break_even, expected, outcome
+from optimizer.capacity.memory.bounds import break_even, expected, outcome
 from optimizer.core.change import Interval
 
 RATIOS = st.lists(st.floats(0.01, 10.0), min_size=1, max_size=50)

@@ -3,8 +3,16 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer.capacity.memory.belief import Belief
-from optimizer.capacity.memory.model import DURATION_POWER, NothingObserved, SizeSeen, UnknownGoal, believe, choose
-from optimizer.capacity.memory.value import Objective, usd_per_gb_s
+from optimizer.capacity.memory.model import (
+    DURATION_POWER,
+    NothingObserved,
+    Objective,
+    SizeSeen,
+    UnknownGoal,
+    believe,
+    choose,
+    usd_per_gb_s,
+)
 from optimizer.prices.aws_lambda import UnknownArchitecture, call_usd
 
 from tests.helpers.examples import examples

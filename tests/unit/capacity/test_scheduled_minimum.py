@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from optimizer.capacity.provisioned.hourly_minimum import scheduled_minimum
+from optimizer.capacity.provisioned.best_week import scheduled_minimum
 from optimizer.capacity.provisioned.timetable import READY_MINUTES
 
 from tests.helpers.examples import examples

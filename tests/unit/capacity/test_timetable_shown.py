@@ -2,8 +2,7 @@
 
 from optimizer.approvals.describe import value
 from optimizer.capacity.provisioned.timetable import Timetable
-from optimizer.core.change import Change, Risk, Status, Tuner
-from optimizer.core.recorded_change import StoredChange
+from optimizer.core.change import Change, Risk, Status, StoredChange, Tuner
 from optimizer.report.describe import change_phrase
 from optimizer.report.pages import target_page
 from optimizer.report.resource_document import function_document

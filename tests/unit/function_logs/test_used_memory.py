@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from optimizer.function_logs.parse import LoggedReport, ReportLine, Reports
-from optimizer.function_logs.read import LogsUnreadable, Scan
-from optimizer.function_logs.used_memory import UsedMemory, memory_shortage, read_used_memory
+from optimizer.function_logs.read import LogsUnreadable, Scan, UsedMemory, memory_shortage, read_used_memory
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 

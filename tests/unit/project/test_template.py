@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from locked_requirements import needs
-from optimizer.approvals.settle import TELLING
+from optimizer.approvals.respond import TELLING
 from optimizer.run import RunRequest
 from shipped_template import RESOURCES, ROOT, TEMPLATE, of_type
 

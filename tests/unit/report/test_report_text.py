@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given, strategies as st
-from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
-from optimizer.core.recorded_change import StoredChange
+from optimizer.core.change import Change, Effect, Interval, Risk, Status, StoredChange, Tuner
 from optimizer.report import text
 from optimizer.report.summary import Report, line, summarise
 

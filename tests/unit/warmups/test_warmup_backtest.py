@@ -15,8 +15,8 @@ from optimizer.warmups.backtest import (
     plan_starts,
     planned_pings,
     total_outcomes,
+    track_utilisation,
 )
-from optimizer.warmups.target_tracking import track_utilisation
 
 START = 29_000_160  # a midnight UTC
 

@@ -8,8 +8,16 @@ from optimizer.capacity.canary import calls_needed
 from optimizer.capacity.function_facts import FunctionFacts, Proposal, owner_facts
 from optimizer.capacity.live_function import LATEST
 from optimizer.capacity.memory import model as memory_model
-from optimizer.capacity.memory.bounds import GOALS, Bounds, bill, bounds_of, observed_sizes, outcome_of
-from optimizer.capacity.memory.trial import TrialOutcome, expected
+from optimizer.capacity.memory.bounds import (
+    GOALS,
+    Bounds,
+    TrialOutcome,
+    bill,
+    bounds_of,
+    expected,
+    observed_sizes,
+    outcome_of,
+)
 from optimizer.capacity.obstacles import obstacle
 from optimizer.capacity.provisioned import held, worth_holding
 from optimizer.capacity.reasons import bill_words

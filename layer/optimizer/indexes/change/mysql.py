@@ -18,7 +18,7 @@ from optimizer.indexes.change.server import (
 )
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.drivers import Connection, DatabaseUnreachable
-from optimizer.indexes.mysql.identifiers import SYSTEM_SCHEMAS, quoted, unquoted
+from optimizer.indexes.mysql.create_table import SYSTEM_SCHEMAS, quoted, unquoted
 
 # Error numbers: lock wait timeout, deadlock, NOWAIT; query interrupted, execution time exceeded (MySQL, MariaDB).
 _LOCK_TIMEOUTS = (1205, 1213, 3572)

@@ -6,6 +6,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "catalog": (
+            "BuildInProgress",
             "Catalog",
             "CatalogServer",
             "Column",
@@ -15,6 +16,7 @@ __getattr__ = lazy_exports(
             "Index",
             "IndexPages",
             "KeyPart",
+            "StatementStat",
             "Table",
         ),
         "finding": (
@@ -36,10 +38,6 @@ __getattr__ = lazy_exports(
             "UsageSnapshot",
             "judge_usage",
             "take_snapshot",
-        ),
-        "workload": (
-            "BuildInProgress",
-            "StatementStat",
         ),
     },
 )

@@ -1,4 +1,5 @@
 from optimizer.indexes.model.catalog import (
+    BuildInProgress as BuildInProgress,
     Catalog as Catalog,
     CatalogServer as CatalogServer,
     Column as Column,
@@ -8,6 +9,7 @@ from optimizer.indexes.model.catalog import (
     Index as Index,
     IndexPages as IndexPages,
     KeyPart as KeyPart,
+    StatementStat as StatementStat,
     Table as Table,
 )
 from optimizer.indexes.model.finding import Action as Action, Finding as Finding, Kind as Kind
@@ -26,4 +28,3 @@ from optimizer.indexes.model.usage import (
     judge_usage as judge_usage,
     take_snapshot as take_snapshot,
 )
-from optimizer.indexes.model.workload import BuildInProgress as BuildInProgress, StatementStat as StatementStat

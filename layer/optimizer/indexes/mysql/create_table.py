@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from optimizer.indexes.mysql.identifiers import unquoted
-
 _INDEX = re.compile(r"(PRIMARY KEY|(?:UNIQUE |FULLTEXT |SPATIAL |VECTOR )?KEY (`(?:[^`]|``)*`))", re.DOTALL)
 # A quoted name, a string, a parenthesis, a comma, or text between them.
 _PIECE = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|[(),]|[^`'(),]+", re.DOTALL)
@@ -37,3 +35,17 @@ def _elements(create_table: str) -> Iterator[str]:
                 return
         elif element or depth > 1 or piece != "(":
             element.append(piece)
+
+
+# The schemas that belong to the server itself.
+SYSTEM_SCHEMAS = ("mysql", "sys", "information_schema", "performance_schema")
+
+
+def quoted(name: str) -> str:
+    """Return the name in backticks; a backtick inside it is doubled, as by the server's sys.quote_identifier()."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def unquoted(name: str) -> str:
+    """Return the name without its backticks, if it has any."""
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name

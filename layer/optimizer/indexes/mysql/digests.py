@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from optimizer.indexes.mysql.identifiers import unquoted
+from optimizer.indexes.mysql.create_table import unquoted
 
 _PIECE = re.compile(r"`(?:[^`]|``)*`|/\*.*?\*/|[\w$@\x80-\U0010ffff]+|\.\.\.|<=>|[<>!]=|<>|\S", re.DOTALL)
 _CLAUSES = ("WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "FOR", "LOCK", "PROCEDURE", "INTO", "WINDOW")

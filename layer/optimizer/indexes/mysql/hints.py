@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from optimizer.indexes.model.catalog import Catalog
-from optimizer.indexes.mysql.identifiers import unquoted
+from optimizer.indexes.mysql.create_table import unquoted
 
 _NAME = r"(?:`(?:[^`]|``)*`|[\w$\x80-\U0010ffff]+)"
 _TABLE_HINT = re.compile(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from optimizer.core import Risk
 from optimizer.indexes.model import Action, Catalog, Column, Finding, Kind, StatementStat, Table, about_table
 from optimizer.indexes.mysql.cover import TableContext
+from optimizer.indexes.mysql.create_table import quoted
 from optimizer.indexes.mysql.digests import TableQuery, read_query, table_of
-from optimizer.indexes.mysql.identifiers import quoted
 from optimizer.indexes.mysql.redundant import gather_tables
 
 _MOST_KEYS = 4

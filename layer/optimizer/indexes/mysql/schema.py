@@ -11,8 +11,7 @@ from pymysql import MySQLError
 
 from optimizer.indexes.model.catalog import Column, Constraint, ForeignKey, Index, KeyPart, Table
 from optimizer.indexes.mysql.counters import Counters
-from optimizer.indexes.mysql.create_table import index_clauses
-from optimizer.indexes.mysql.identifiers import quoted
+from optimizer.indexes.mysql.create_table import index_clauses, quoted
 from optimizer.indexes.mysql.session import Session
 
 type Name = tuple[str, str]

@@ -8,7 +8,7 @@ from pymysql import MySQLError
 
 from optimizer.core import OptimizerError
 from optimizer.indexes.model.catalog import Engine
-from optimizer.indexes.mysql.identifiers import SYSTEM_SCHEMAS
+from optimizer.indexes.mysql.create_table import SYSTEM_SCHEMAS
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from optimizer.indexes.model.workload import StatementStat, StoredCode
+from optimizer.indexes.model.catalog import StatementStat, StoredCode
 from optimizer.indexes.mysql.session import Session
 
 _DIGESTS = """

@@ -15,9 +15,9 @@ from pg8000.exceptions import DatabaseError
 from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
 from optimizer.indexes.model import BuildInProgress, Catalog, CatalogServer, Column, Engine, ForeignKey, Table
+from optimizer.indexes.model.catalog import StatementStat
 from optimizer.indexes.postgresql import index_sql, sql, table_sql
 from optimizer.indexes.postgresql.index_rows import to_index
-from optimizer.indexes.postgresql.workload import to_statement
 
 _REFERENTIAL_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _KINDS = {"r": "table", "p": "partitioned", "m": "materialized_view", "f": "foreign"}
@@ -197,3 +197,23 @@ def _foreign_key(row: dict[str, Any]) -> ForeignKey:
     return ForeignKey(
         **{**row, **rules, "columns": tuple(row["columns"]), "parent_columns": tuple(row["parent_columns"])}
     )
+
+
+_HIDDEN = "<insufficient privilege>"
+
+
+def to_statement(row: Mapping[str, Any]) -> StatementStat:
+    """Return the statement in a row; the time is total_time in version 1.7 of the extension and earlier."""
+    text = row["query"]
+    return StatementStat(
+        key=f"{row['userid']}/{row['dbid']}/{row.get('toplevel', True)}/{row['queryid']}",
+        text=None if text == _HIDDEN else text,
+        calls=row["calls"],
+        total_ms=_first(row, "total_exec_time", "total_time"),
+        mean_ms=_first(row, "mean_exec_time", "mean_time"),
+        rows=row["rows"],
+    )
+
+
+def _first(row: Mapping[str, Any], *names: str) -> float:
+    return float(next(row[name] for name in names if name in row))
