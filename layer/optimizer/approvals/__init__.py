@@ -21,6 +21,6 @@ __getattr__ = lazy_exports(
             "expire_approval_request",
             "send_approval_request",
         ),
-        "tell_run": ("run_teller",),
+        "respond": ("run_teller",),
     },
 )

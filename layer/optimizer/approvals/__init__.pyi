@@ -14,4 +14,4 @@ from optimizer.approvals.request_approval import (
     expire_approval_request as expire_approval_request,
     send_approval_request as send_approval_request,
 )
-from optimizer.approvals.tell_run import run_teller as run_teller
+from optimizer.approvals.respond import run_teller as run_teller

@@ -1,11 +1,15 @@
 """Record the response of one approver, from the page or a direct call."""
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimizer.core import Approval, ApprovalStatus, DifferentPlan, OptimizerError, Status, StoredChange, Vote
 from optimizer.store import RunStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
 
 UNANSWERED = "Nobody responded in time."
 TOO_LATE = "The run had stopped waiting when the response came."
@@ -104,3 +108,18 @@ def check_unchanged(approval: Approval, changes: list[StoredChange]) -> None:
     """Raise DifferentPlan unless these are exactly the changes of the approval request."""
     if not approval.shows({stored.change.id: stored.change.digest for stored in changes}):
         raise DifferentPlan(f"The changes of run {approval.run_id} differ from those of its approval request.")
+
+
+def run_teller(step_functions: "SFNClient") -> TellRun:
+    """Return a function that completes the run's task with the response, and returns False if the run waits no more."""
+    gone = (step_functions.exceptions.TaskTimedOut, step_functions.exceptions.TaskDoesNotExist)
+
+    def tell_run(task_token: str, response: Mapping[str, Any]) -> bool:
+        try:
+            step_functions.send_task_success(taskToken=task_token, output=json.dumps(response))
+        except gone:
+            # An earlier attempt told the run, or the run has gone on as rejected: both are recorded.
+            return False
+        return True
+
+    return tell_run

@@ -16,7 +16,7 @@ from optimizer.caches.progress import TtlProgress
 from optimizer.caches.publish import PublishedTtls, PublishOutcome, TtlPublisher, Ttls, UnusableDocument, document
 from optimizer.caches.tuning.usage import sum_usage
 from optimizer.core import Change, Status
-from optimizer.guardrails import CacheTtlState
+from optimizer.guardrails import CacheTtlState, Refusal
 from optimizer.lifecycle import (
     Applied,
     Blocked,
@@ -25,7 +25,6 @@ from optimizer.lifecycle import (
     Hooks,
     Keep,
     Look,
-    Objection,
     Observation,
     Outdated,
     Pending,
@@ -57,7 +56,7 @@ class TtlHooks(Hooks[TtlProgress]):
     cache: Cache
     limits: CacheTtls
     publisher: TtlPublisher
-    recheck: Callable[[Change, CacheTtlState, datetime], Objection | None]
+    recheck: Callable[[Change, CacheTtlState, datetime], Refusal | None]
     read_metrics: Callable[[datetime, datetime], list[Mapping[str, Any]]]
     read_server: Callable[[], ServerUse | None]
 

@@ -20,6 +20,7 @@ from optimizer.capacity.progress import CapacityProgress
 from optimizer.capacity.provisioned import PlacedTimetables, days_to_observe, judge_use
 from optimizer.core import Change, Status, Tuner
 from optimizer.function_logs import UsedMemory, memory_shortage
+from optimizer.guardrails import Refusal
 from optimizer.lifecycle import (
     Applied,
     Blocked,
@@ -30,7 +31,6 @@ from optimizer.lifecycle import (
     Keep,
     Look,
     LookAgain,
-    Objection,
     Observation,
     Outdated,
     Pending,
@@ -58,7 +58,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
 
     account: LambdaAccount
     policy: Policy
-    recheck: Callable[[Change, LiveFunction, datetime], Objection | None]
+    recheck: Callable[[Change, LiveFunction, datetime], Refusal | None]
     measure: Measure
     used_memory: Callable[[str, str, datetime, datetime], UsedMemory]
     sleep: Callable[[float], None]

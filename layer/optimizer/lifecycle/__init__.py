@@ -19,7 +19,6 @@ __getattr__ = lazy_exports(
             "Keep",
             "Look",
             "LookAgain",
-            "Objection",
             "Observation",
             "Outdated",
             "Pending",

@@ -9,7 +9,6 @@ from optimizer.lifecycle.hooks import (
     Keep as Keep,
     Look as Look,
     LookAgain as LookAgain,
-    Objection as Objection,
     Observation as Observation,
     Outdated as Outdated,
     Pending as Pending,

@@ -4,22 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from optimizer.core import Change, Status
 from optimizer.lifecycle.progress import ChangeProgress, Recorder
-
-
-class Objection(Protocol):
-    """A guardrail that does not hold."""
-
-    @property
-    def rule(self) -> str:
-        """The name of the guardrail."""
-
-    @property
-    def message(self) -> str:
-        """One sentence that says what does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +32,13 @@ class Outdated:
     message: str
     status: ClassVar[Status] = Status.STALE
 
-    @property
-    def recorded(self) -> str:
-        """The message in the record of the change."""
-        return self.message
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The change could not be carried out, and another try would not help."""
+
+    message: str
+    status: ClassVar[Status] = Status.FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +48,6 @@ class Blocked:
     rule: str
     message: str
     status: ClassVar[Status] = Status.REFUSED
-
-    @property
-    def recorded(self) -> str:
-        """The message in the record of the change."""
-        return f"{self.rule}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The change could not be applied or rolled back, and another attempt would not help."""
-
-    message: str
-    status: ClassVar[Status] = Status.FAILED
-
-    @property
-    def recorded(self) -> str:
-        """The message in the record of the change."""
-        return self.message
 
 
 type End = Outdated | Blocked | Failed

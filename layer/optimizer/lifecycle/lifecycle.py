@@ -191,8 +191,9 @@ class Lifecycle[P: ChangeProgress]:
 
     def _end(self, change: Change, end: End, now: datetime, from_any: Status) -> Answer:
         self._cool_down(change, end.status, now)
-        self.store.move(change.id, end.status, now, from_any={from_any}, message=end.recorded)
         rule = {"rule": end.rule} if isinstance(end, Blocked) else {}
+        recorded = ": ".join((*rule.values(), end.message))
+        self.store.move(change.id, end.status, now, from_any={from_any}, message=recorded)
         return answer(end.status, change.id, end.message, **rule)
 
     def _rolled_back(

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from optimizer.core import canonical_json
-from optimizer.report import collect, review_text
+from optimizer.report import collect
 from optimizer.report.message import Message
 from optimizer.report.pages import review_page
 from optimizer.report.publish import publish_once
-from optimizer.report.review import DAYS, ReviewWeek, review
+from optimizer.report.review import DAYS, ReviewWeek, review, review_body, review_subject
 from optimizer.report.savings import verify_savings
 from optimizer.store import Documents, RunStore
 
@@ -45,9 +45,9 @@ def publish_review(
         verify_savings(store.ended_since(since, _MOST), facts, now, days=DAYS),
     )
     found = link(run_id) if link else None
-    text = review_text.body(made, *(found or ()))
+    text = review_body(made, *(found or ()))
     documents.write(f"runs/{run_id}/report.json", made)
-    kept = review_text.body(made).encode()
+    kept = review_body(made).encode()
     documents.write_bytes(f"runs/{run_id}/report.txt", kept, "text/plain; charset=utf-8")
     documents.write_bytes(f"runs/{run_id}/report/index.html", review_page(made).encode(), collect.HTML)
     details: dict[str, Any] = {
@@ -60,7 +60,7 @@ def publish_review(
     }
     message = Message(
         kind="Review finished",
-        subject=review_text.subject(made),
+        subject=review_subject(made),
         text=text,
         run_id=run_id,
         outcome="succeeded",

@@ -10,8 +10,8 @@ import numpy as np
 from optimizer.policy import Warmups
 from optimizer.prices import aws_lambda
 from optimizer.traffic import DAY_MINUTES, MINUTES_KEPT, Floats, Series, environments_needed
-from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.plan import plan_warmups
+from optimizer.warmups.plan_value import pings_usd
 from optimizer.warmups.propose import HOLD_MS, adjust_policy, warmup_request
 from optimizer.warmups.replay import Pings, WarmupReplay, replay
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from optimizer.aws import ScheduleTarget
 from optimizer.core import Change, minute_of
-from optimizer.guardrails import WarmupState
+from optimizer.guardrails import Refusal, WarmupState
 from optimizer.lifecycle import (
     Applied,
     Blocked,
@@ -18,7 +18,6 @@ from optimizer.lifecycle import (
     Hooks,
     Keep,
     Look,
-    Objection,
     Observation,
     Outdated,
     Pending,
@@ -68,7 +67,7 @@ class WarmupHooks(Hooks[WarmupProgress]):
     in_place: PlansInPlace
     scheduler: "EventBridgeSchedulerClient"
     schedules: ScheduleTarget
-    recheck: Callable[[Change, WarmupState, datetime], Objection | None]
+    recheck: Callable[[Change, WarmupState, datetime], Refusal | None]
     read_target: Callable[[str, str], Target]
     read_calls: Callable[[str, int, int], Calls]
     remaining_ms: Callable[[], float]

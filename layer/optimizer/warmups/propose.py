@@ -11,10 +11,10 @@ from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner, mome
 from optimizer.policy import Warmups
 from optimizer.traffic import Floats, FunctionTraffic, History, Series, environments_needed, exchange_holidays
 from optimizer.warmups.already_provisioned import ProvisionedHours
-from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.init_times import LearntFacts
 from optimizer.warmups.ping_rows import pack
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
+from optimizer.warmups.plan_value import pings_usd
 from optimizer.warmups.replay import Pings, replay_past_days
 
 ACTION = "schedule_warmups"

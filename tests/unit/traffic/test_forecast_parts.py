@@ -2,8 +2,7 @@
 
 import numpy as np
 from hypothesis import given, settings, strategies as st
-from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels, kept_warm
-from optimizer.traffic.forecast.level import level_factors
+from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels, kept_warm, level_factors
 from optimizer.traffic.forecast.mixture import (
     DAY_MINUTES,
     MEMBERS,

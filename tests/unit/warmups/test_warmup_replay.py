@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from optimizer.core.ping import Ping
-from optimizer.warmups.cost import pings_usd
 from optimizer.warmups.observe import Calls, judge
+from optimizer.warmups.plan_value import pings_usd
 from optimizer.warmups.replay import replay, replay_past_days
 
 COUNTS = st.lists(st.integers(0, 4), min_size=1, max_size=40)

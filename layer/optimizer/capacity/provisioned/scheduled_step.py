@@ -13,7 +13,7 @@ from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFu
 from optimizer.capacity.provisioned.amount import Amount, mark_of, place
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.core import Change, Status
-from optimizer.lifecycle import Objection
+from optimizer.guardrails import Refusal
 from optimizer.store import NoSuchChange, RunStore
 
 # A timetable that was removed, or never put in place, sets nothing.
@@ -27,7 +27,7 @@ class HoldMinimum:
     store: RunStore
     account: LambdaAccount
     timetables: PlacedTimetables
-    recheck: Callable[[Change, LiveFunction], Objection | None]
+    recheck: Callable[[Change, LiveFunction], Refusal | None]
 
     def hold(self, change_id: str, entry: int, now: datetime) -> dict[str, Any]:
         """Set what the timetable says for now.

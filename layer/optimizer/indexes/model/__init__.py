@@ -28,9 +28,9 @@ __getattr__ = lazy_exports(
         "new_finding": (
             "about_index",
             "about_table",
+            "choose_dropped",
             "kept_beside",
         ),
-        "redundancy": ("choose_dropped",),
         "usage": (
             "IndexId",
             "IndexUsage",

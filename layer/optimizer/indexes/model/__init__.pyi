@@ -17,9 +17,9 @@ from optimizer.indexes.model.history import Past as Past
 from optimizer.indexes.model.new_finding import (
     about_index as about_index,
     about_table as about_table,
+    choose_dropped as choose_dropped,
     kept_beside as kept_beside,
 )
-from optimizer.indexes.model.redundancy import choose_dropped as choose_dropped
 from optimizer.indexes.model.usage import (
     IndexId as IndexId,
     IndexUsage as IndexUsage,

@@ -1,5 +1,6 @@
 """Create findings about one index or one table of a catalog."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optimizer.core import Risk
@@ -60,3 +61,27 @@ def about_table(
         size_bytes=table.size_bytes,
         **more,
     )
+
+
+def choose_dropped(
+    indexes: Sequence[Index],
+    covering: Mapping[str, Sequence[Index]],
+    *,
+    is_never_dropped: Callable[[Index], bool],
+    worth: Callable[[Index], Any],
+) -> set[str]:
+    """Return the names of the indexes that another one covers, so that of two that cover each other one stays.
+
+    covering: for each name the indexes that serve everything that this index does.
+    is_never_dropped: returns True for an index that is never dropped.
+    worth: ranks the indexes; of two that cover each other the greater stays.
+    """
+    return {
+        index.name
+        for index in indexes
+        if not is_never_dropped(index)
+        and any(
+            index.name not in {back.name for back in covering[other.name]} or worth(other) > worth(index)
+            for other in covering[index.name]
+        )
+    }

@@ -9,12 +9,12 @@ __getattr__ = lazy_exports(
             "Levels",
             "Reals",
             "kept_warm",
+            "level_factors",
         ),
         "hours": (
             "TooLittleHistory",
             "forecast_hours",
         ),
-        "level": ("level_factors",),
         "mixture": (
             "PastDayTables",
             "day_tables",

@@ -1,6 +1,10 @@
-from optimizer.traffic.forecast.demand import Levels as Levels, Reals as Reals, kept_warm as kept_warm
+from optimizer.traffic.forecast.demand import (
+    Levels as Levels,
+    Reals as Reals,
+    kept_warm as kept_warm,
+    level_factors as level_factors,
+)
 from optimizer.traffic.forecast.hours import TooLittleHistory as TooLittleHistory, forecast_hours as forecast_hours
-from optimizer.traffic.forecast.level import level_factors as level_factors
 from optimizer.traffic.forecast.mixture import (
     PastDayTables as PastDayTables,
     day_tables as day_tables,
