@@ -1,4 +1,4 @@
-"""A real browser, and where its pictures are kept."""
+"""Provide a real browser and the folder for its pictures."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ WINDOWS: dict[str, dict[str, Any]] = {
 
 @dataclass(slots=True)
 class Window:
-    """A page in a window of a size, and everything that went wrong in it."""
+    """A page in a window of a size, with everything that went wrong in it."""
 
     page: Page
     name: str
@@ -32,8 +32,11 @@ class Window:
     asked_for: list[str]
 
     def check(self, picture: str) -> None:
-        """Keep a picture in light and dark; no accessibility error in either, nothing refused by the browser, nothing
-        asked for from elsewhere, nothing wider than the window."""
+        """Take a picture in light and dark, and assert that the page is faultless.
+
+        No accessibility error in either, nothing refused by the browser, nothing requested from elsewhere, nothing
+        wider than the window.
+        """
         for scheme in ("light", "dark"):
             self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -53,10 +56,10 @@ class Window:
 
 @pytest.fixture(scope="session")
 def chromium(program: Callable[[str], str]) -> Iterator[Browser]:
-    """Debian's chromium; without it these tests are skipped, and fail in CI."""
+    """Provide Debian's chromium; without it these tests are skipped, and fail in CI."""
     path = program("chromium")
     with sync_playwright() as playwright:
-        # Its own sandbox does not work for root and inside containers; what is opened is ours.
+        # Chromium's sandbox does not work for root and inside containers, and the pages are our own.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
@@ -64,7 +67,7 @@ def chromium(program: Callable[[str], str]) -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, name: str) -> Iterator[Window]:
-    """A window of this size."""
+    """Yield a window of this size."""
     context = browser.new_context(**WINDOWS[name], locale="en-GB")
     page = context.new_page()
     found = Window(page, name, [], [])
@@ -77,13 +80,13 @@ def opened(browser: Browser, name: str) -> Iterator[Window]:
 
 @pytest.fixture(params=WINDOWS)
 def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Window]:
-    """A window, once of a phone and once of a desktop."""
+    """Provide a window, once of a phone and once of a desktop."""
     with opened(chromium, request.param) as found:
         yield found
 
 
 @pytest.fixture
 def windows(chromium: Browser) -> Iterator[dict[str, Window]]:
-    """One window of each size."""
+    """Provide one window of each size."""
     with opened(chromium, "phone") as phone, opened(chromium, "desktop") as desktop:
         yield {"phone": phone, "desktop": desktop}

@@ -1,4 +1,4 @@
-"""The page in a real browser: answering with the keyboard alone, every refusal, readable by everybody."""
+"""Test the page in a real browser: responses with the keyboard alone, every refusal, readable by everybody."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Deployed, with IAM on: the run waits, the message comes, the page opens, and the responses let the run go on."""
+"""Respond to a deployed application with IAM: the run waits, the message comes, the page opens, the run goes on."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ ASK = {
     "time_zone": "Europe/Berlin",
     "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4},
     "approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 2},
-    # What follows the answers is watched in other tests.
+    # Other tests cover the events after the responses.
     "warmups": {"watch_minutes": [1]},
 }
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
@@ -34,7 +34,7 @@ def running(deployed: Any) -> Iterator[Running]:
 
 
 def links(inbox: Inbox, run: str) -> dict[str, str]:
-    """The link of each approver, from the mails."""
+    """Return the link of each approver, from the mails."""
     said = [message for message in inbox.about(run) if "approver" in message.attributes]
     return {message.attributes["approver"]: LINK.findall(message.text)[0] for message in said}
 
@@ -71,7 +71,7 @@ def test_approvers_let_a_deployed_run_go_on(running: Running, windows: Any) -> N
 
 
 def by_keyboard(window: Any, name: str) -> None:
-    """To the answer, all of it, the name, past the reason, and send."""
+    """Go to the response, approve all of it, enter the name, pass the reason, and send."""
     keyboard = window.page.keyboard
     for key in ("Tab", "Enter", "Tab", "Space", "Tab"):
         keyboard.press(key)

@@ -1,4 +1,4 @@
-"""The report as people see it: on a phone and on a desktop, in light and dark, and with the keyboard alone."""
+"""Test the report as people see it: on a phone and on a desktop, in light and dark, and with the keyboard alone."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ def review_sample() -> str:
 
 
 def pages() -> dict[str, tuple[str, str]]:
-    """Heading and content of each page, by where it lies."""
+    """Return heading and content of each page, by its place."""
     documents = samples.documents()
     found = {
         name: (f"{made['kind'].capitalize()} {made['name']}", target_page(made)) for name, made in documents.items()

@@ -18,5 +18,5 @@ def test_every_function_answers_its_event_in_a_container() -> None:
         pytest.skip(missing[0])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all answered as they should" in done.stdout
-    # What stays mounted cannot be removed: `make clean` would fail.
+    # A folder that stays mounted cannot be removed, and `make clean` would fail.
     assert f"{ROOT}/.build/sam-local" not in Path("/proc/self/mountinfo").read_text()

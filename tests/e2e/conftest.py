@@ -1,4 +1,4 @@
-"""The deployed application's machines; what looks back on all end-to-end tests comes last."""
+"""Provide the deployed application's machines, and run the tests that review all end-to-end tests last."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from tests.helpers.e2e.running import Running
 
 @pytest.fixture(scope="module")
 def machines(deployed: Any) -> Iterator[Running]:
-    """The machines, and no policy afterwards."""
+    """Provide the machines, and remove the policy afterwards."""
     running = Running(deployed)
     yield running
     running.forget_policy()

@@ -1,4 +1,4 @@
-"""What a person can get wrong, and a bad day of CloudWatch: one clear line each, and nothing is half changed."""
+"""Test mistakes of people and a bad day of CloudWatch: each gives one clear line, and nothing is half changed."""
 
 import io
 import zipfile
@@ -12,7 +12,7 @@ from tests.helpers.e2e.running import Execution, Inbox, Message, Running, differ
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-# In every one of these runs the tuners may act, so that whatever stays as it is was not spared by the mode.
+# In all these runs the tuners may act, so the mode is not the reason why something stays as it is.
 AUTO = {"version": 1, "mode": "auto", "run": {"max_changes": 100, "max_changes_share": 1.0}}
 FIVE_ERRORS = {
     "version": 1,
@@ -44,7 +44,7 @@ def inbox(running: Running) -> Iterator[Inbox]:
 
 @pytest.fixture
 def unchanged(running: Running) -> Iterator[None]:
-    """Whatever the test does, the functions and schedules are the same afterwards, and no run holds the lock."""
+    """Assert that functions and schedules are the same after the test, and that no run holds the lock."""
     before = running.live_state()
     yield
     assert differences(before, running.live_state()) == {}
@@ -53,7 +53,7 @@ def unchanged(running: Running) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def never_called(running: Running) -> Iterator[str]:
-    """A function that takes part and of which CloudWatch has never heard."""
+    """Provide a function that takes part and that CloudWatch does not know."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("app.py", "def handler(event, context):\n    return None\n")
@@ -72,7 +72,7 @@ def never_called(running: Running) -> Iterator[str]:
 
 
 def told(inbox: Inbox, run: Execution) -> Message:
-    """The one message about a run."""
+    """Return the one message about a run."""
     (message,) = inbox.about(run.name)
     return message
 
@@ -87,7 +87,7 @@ def test_an_unknown_function_is_named_and_the_run_goes_on(running: Running, inbo
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_target_without_the_alias_is_named_with_what_to_do(running: Running, inbox: Inbox) -> None:
+def test_target_without_the_alias_is_named_with_a_remedy(running: Running, inbox: Inbox) -> None:
     bare = next(target.name for target in running.fleet if not target.alias)
     run = running.optimize("without-alias", {"functions": [bare]})
     assert run.status == "SUCCEEDED"
@@ -97,7 +97,7 @@ def test_a_target_without_the_alias_is_named_with_what_to_do(running: Running, i
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_function_without_metrics_is_named_and_left_alone(running: Running, inbox: Inbox, never_called: str) -> None:
+def test_function_without_metrics_is_named_and_not_changed(running: Running, inbox: Inbox, never_called: str) -> None:
     run = running.optimize("without-metrics", {"functions": [never_called]})
     assert run.status == "SUCCEEDED"
     assert f"No metrics at all (never called, or not for weeks): {never_called}." in told(inbox, run).text
@@ -131,7 +131,7 @@ def test_a_policy_with_five_errors_ends_the_run_with_all_five(running: Running, 
         ("tuner", {"tuners": ["memry"]}, "tuners: memry is not one of warmups, memory,"),
     ],
 )
-def test_an_input_that_cannot_be_used_ends_the_run_and_says_why(
+def test_unusable_input_ends_the_run_with_a_reason(
     running: Running, inbox: Inbox, name: str, request_: Any, line: str
 ) -> None:
     run = running.optimize(f"bad-input-{name}", request_)
@@ -143,7 +143,7 @@ def test_an_input_that_cannot_be_used_ends_the_run_and_says_why(
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_lambda_that_fails_is_told_as_a_sentence(running: Running, inbox: Inbox) -> None:
+def test_failing_lambda_is_reported_as_a_sentence(running: Running, inbox: Inbox) -> None:
     name = "optimizer-start_run"
     before = running.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     elsewhere = {"Variables": {**before, "OPTIMIZER_BUCKET": "not-ours"}}
@@ -161,7 +161,7 @@ def test_a_lambda_that_fails_is_told_as_a_sentence(running: Running, inbox: Inbo
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """A run whose metrics calls throttle at first, another that was started meanwhile, and what each said."""
+    """A run whose metrics calls throttle at first, a second run that starts meanwhile, and their messages."""
 
     first: Execution
     second: Execution
@@ -182,7 +182,7 @@ def throttled(running: Running, inbox: Inbox) -> Throttled:
     try:
         arn = running.start(running.application.optimize_arn, "throttled", {"functions": names})
         running.until([arn], "Tune")
-        # The second would act, if it did anything.
+        # The second run would act, if it did anything.
         running.store_policy(AUTO)
         second = running.optimize("while-another-runs", {})
         first = running.ended(arn)

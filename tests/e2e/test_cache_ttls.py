@@ -1,4 +1,4 @@
-"""Caches of a team through the deployed application: two TTLs tuned, one target out of reach, one change taken back."""
+"""Tune caches of a team through the deployed application: two TTLs change, one is out of reach, one is rolled back."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ RUN = "cache-ttls-run"
 
 @pytest.fixture(scope="module")
 def run(machines: Running) -> Iterator[dict[str, Any]]:
-    """One run of the tuner and the life of its changes, up to their ends."""
+    """Run the tuner once, and follow its changes up to their ends."""
     machines.settle()
     with (
         TeamCaches(machines.account) as caches,
@@ -36,7 +36,7 @@ def run(machines: Running) -> Iterator[dict[str, Any]]:
 
 
 def _changes(machines: Running) -> dict[str, dict[str, Any]]:
-    """The records of the run's changes, by target."""
+    """Return the records of the run's changes, by target."""
     found = {}
     for item in machines.document(f"runs/{RUN}/plan.json")["proposals"]:
         key = {"pk": {"S": f"CHANGE#{item['change']['id']}"}, "sk": {"S": "CHANGE"}}
@@ -60,7 +60,7 @@ def test_two_namespaces_are_tuned_and_their_change_is_kept(run: dict[str, Any]) 
     assert shop["previous"] == {"version": 0, "ttl_s": {}} or shop["previous"]["ttl_s"]["price"] == 60
 
 
-def test_a_target_that_no_ttl_reaches_is_told(run: dict[str, Any]) -> None:
+def test_hit_ratio_out_of_reach_is_reported(run: dict[str, Any]) -> None:
     (page,) = [item for item in run["plan"]["no_changes"] if item["target"] == "cache/shop/page"]
     assert "no TTL reaches the target of 85%" in page["reason"]
     said = " ".join(message.text for message in run["inbox"].about(RUN))

@@ -1,4 +1,4 @@
-"""The commands of an operator, on the deployed application: what ran, what changed, reports, taking back."""
+"""Run an operator's commands on the deployed application: runs, changes, reports and rolling back."""
 
 import json
 import re
@@ -26,7 +26,7 @@ WARMUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A run that changed something, and what was said of it."""
+    """A run that changed something, and its messages."""
 
     run: Execution
     text: str
@@ -57,7 +57,7 @@ def done(deployed: Any) -> Done:
     return Done(run, message.text, dict(message.document), deployed.account.environment())
 
 
-def test_the_runs_are_listed_with_what_became_of_them(done: Done) -> None:
+def test_runs_are_listed_with_their_outcome(done: Done) -> None:
     (found,) = [run for run in done.json("runs") if run["run_id"] == RUN]
     assert found["status"] == "succeeded"
     assert found["verdicts"]["automatic"] > 0
@@ -70,7 +70,7 @@ def test_terminal_mail_and_page_say_the_same_numbers(done: Done, tmp_path: Path)
     numbers = done.json("report", RUN)
     page = (tmp_path / RUN / "index.html").read_text()
     changes = done.json("changes", RUN)
-    # What is kept, and read with IAM, has no link.
+    # Stored reports, which are read with IAM, have no link.
     said, _, link = done.text.partition(" With pictures, until ")
     assert " ".join(shown.output.split()).startswith(said)
     assert "http" in link
@@ -105,7 +105,7 @@ def test_the_link_of_the_message_opens_the_page_and_expires(done: Done) -> None:
     assert refused.value.code == 410
 
 
-def test_a_change_is_taken_back_once_and_said_so(done: Done) -> None:
+def test_change_is_rolled_back_once_with_a_message(done: Done) -> None:
     change = done.json("report", RUN)["changed"][0]["change_id"]
     first = done.json("revert", change, "--reason", "Anna wants it cold.")
     assert first["status"] == "reverted"
@@ -115,7 +115,7 @@ def test_a_change_is_taken_back_once_and_said_so(done: Done) -> None:
     assert "Anna wants it cold." in listed["message"]
 
 
-def test_what_was_never_made_cannot_be_taken_back(done: Done) -> None:
+def test_change_that_was_never_applied_cannot_be_rolled_back(done: Done) -> None:
     recommended = next(item for item in done.json("changes", RUN) if item["status"] in ("recommended", "refused"))
     refused = done.command("revert", recommended["change_id"])
     assert refused.exit_code == 1

@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/ for a deployed application, as they stand there, each run once."""
+"""Run each command of README.md and docs/ for a deployed application once, as it stands there."""
 
 import json
 import re
@@ -25,7 +25,7 @@ POLICY = {
     "run": {"max_changes": 6, "max_changes_share": 1.0},
 }
 ASK = {**POLICY, "warmups": {"mode": "approve", "watch_minutes": [1]}}
-# What needs no application, or an open question.
+# Commands that need no application, or an open approval request.
 _ELSEWHERE = re.compile("optimizer (demo|backtest|inspect|approve)")
 
 
@@ -45,7 +45,7 @@ class Office:
 
     @contextmanager
     def asking(self, run_id: str) -> Iterator[Any]:
-        """A run whose question is open; nobody has answered it, unless the caller did."""
+        """Provide a run whose approval request is open; nobody has responded, unless the caller did."""
         self.running.store_policy(ASK)
         arn = self.running.start(self.running.application.optimize_arn, run_id, {"tuners": ["warmups"]})
         asked = self.running.asked(run_id)
@@ -72,7 +72,7 @@ def office(deployed: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.mark.parametrize("shown", [one for one in commands("optimizer ") if not _ELSEWHERE.match(one.text)], ids=str)
-def test_a_command_does_what_it_is_shown_for(shown: Shown, office: Office) -> None:
+def test_documented_command_works(shown: Shown, office: Office) -> None:
     command = shown.text.replace("RUN", "documented")
     if "CHANGE" in command:
         changed = json.loads(office.run("optimizer report documented --json").stdout)["changed"]
@@ -82,24 +82,24 @@ def test_a_command_does_what_it_is_shown_for(shown: Shown, office: Office) -> No
 
 
 @pytest.mark.parametrize("shown", list(commands("optimizer approve")), ids=str)
-def test_an_answer_is_given_as_it_is_shown(shown: Shown, office: Office) -> None:
+def test_response_is_given_as_documented(shown: Shown, office: Office) -> None:
     run_id = f"documented-{shown.line}"
     with office.asking(run_id) as asked:
         command = shown.text.replace("RUN", run_id)
         command = re.sub(r"memory-[0-9a-f]{16}", asked["changes"][0]["change_id"], command)
-        # Whoever names nothing is shown everything, and answers no.
+        # Without names the command shows all changes; the answer is no.
         names_something = not command.endswith(run_id)
         done = office.run(command, "y\n" if names_something else "n\n")
         assert done.returncode == (0 if names_something else 1), done.stderr
 
 
 @pytest.mark.parametrize("shown", list(commands("aws sns ")), ids=str)
-def test_what_is_subscribed_is_what_the_sdk_takes(shown: Shown, office: Office) -> None:
+def test_documented_subscription_is_accepted_by_the_sdk(shown: Shown, office: Office) -> None:
     subscribe(office, shown.text.replace("TOPIC", office.running.application.topic_arn))
 
 
 def subscribe(office: Office, command: str) -> None:
-    """What `aws sns subscribe` sends, through the SDK."""
+    """Send the request of `aws sns subscribe` through the SDK."""
     _, service, operation, *words = shlex.split(command)
     assert (service, operation) == ("sns", "subscribe")
     options = dict(zip(words[::2], words[1::2], strict=True))

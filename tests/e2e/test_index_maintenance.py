@@ -1,4 +1,4 @@
-"""A team's database through the deployed application: what may be done is repaired, the rest is only offered."""
+"""Maintain a team's database through the deployed application: automatic changes are applied, others recommended."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ RUN = "index-maintenance-run"
 
 @pytest.fixture(scope="module")
 def run(machines: Running) -> Iterator[dict[str, Any]]:
-    """One run of the tuner and the life of its changes, up to their ends."""
+    """Run the tuner once, and follow its changes up to their ends."""
     machines.settle()
     with TeamDatabase(machines.account) as database:
         before = database.indexes()
@@ -42,7 +42,7 @@ def test_the_database_has_a_page(machines: Running, run: dict[str, Any]) -> None
     assert len(pages) == 2
 
 
-def test_what_may_happen_by_itself_is_repaired(machines: Running, run: dict[str, Any]) -> None:
+def test_automatic_index_changes_are_applied_and_kept(machines: Running, run: dict[str, Any]) -> None:
     automatic = [item for item in run["plan"]["proposals"] if item["verdict"] == "automatic"]
     assert {item["change"]["action"] for item in automatic} == {"rebuild", "drop_leftover", "analyze"}
     for item in automatic:
@@ -56,13 +56,13 @@ def test_what_may_happen_by_itself_is_repaired(machines: Running, run: dict[str,
     assert "visit_page_idx_ccnew" not in run["after"]
 
 
-def test_what_needs_a_person_is_offered_and_not_done(run: dict[str, Any]) -> None:
+def test_recommended_index_changes_are_not_applied(run: dict[str, Any]) -> None:
     offered = {item["change"]["target"] for item in run["plan"]["proposals"] if item["verdict"] == "recommended"}
     assert offered == {f"{NAME}/public.product.product_shelf_again_idx", f"{NAME}/public.orders.orders_customer_id_idx"}
     assert "product_shelf_again_idx" in run["after"]
     assert "orders_customer_id_idx" not in run["after"]
 
 
-def test_every_index_that_looks_superfluous_and_stays_says_why(run: dict[str, Any]) -> None:
+def test_unused_looking_index_that_stays_has_a_reason(run: dict[str, Any]) -> None:
     kept = {item["target"]: item["reason"] for item in run["plan"]["no_changes"]}
     assert "kept because" in kept[f"{NAME}/public.event.event_at_idx"]

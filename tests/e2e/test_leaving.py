@@ -1,4 +1,4 @@
-"""Before the stack is deleted, everything that is on trial is taken back, and what is paid for by the hour."""
+"""Test leaving before the stack is deleted: open changes and everything paid by the hour are rolled back."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +14,10 @@ RUN = "leaving"
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is there before changes were made, while they are on trial, and after leaving; what leaving said, twice; a
-    run that went on, and one that was started afterwards; how many schedules were in place before and after."""
+    """The state before the changes, during their observation and after leaving; both messages of leaving.
+
+    Also a run that was in progress, one that was started afterwards, and the number of schedules before and after.
+    """
 
     before: dict[str, Any]
     during: dict[str, Any]
@@ -52,14 +54,14 @@ def left(deployed: Any) -> Left:
     on_trial.put_in_place(changes)
     for change in (memory, first, timetable):
         on_trial.keep(change)
-    # Of what was kept and then changed again the second change is taken back before the first.
+    # Where a change was kept and then followed by another, the second is rolled back before the first.
     second = on_trial.again(second)
     on_trial.put_in_place([second])
     on_trial.keep(second)
     assert on_trial.step(timetable, timed) == "held"
     during, schedules = on_trial.state(targets), len(schedules_of(running))
     running.forget_policy()
-    # With the lock; without it, it would end by itself. A planner of memory would go on for a minute after its run.
+    # The run holds the lock, without which it would end early; a memory planner would go on for a minute longer.
     interrupted = running.start(running.application.optimize_arn, "interrupted", {"tuners": ["warmups"]})
     running.until([interrupted], "WasStarted")
     said = running.invoke("leave_account", {"RequestType": "Delete"})
@@ -79,13 +81,13 @@ def left(deployed: Any) -> Left:
 
 
 def schedules_of(running: Running) -> list[str]:
-    """Of pings and of timetables."""
+    """Return the names of schedules of pings and of timetables."""
     groups = (running.application.schedule_group, running.application.timetable_group)
     pages = [running.scheduler.list_schedules(GroupName=group, NamePrefix=RUN) for group in groups]
     return [schedule["Name"] for page in pages for schedule in page["Schedules"]]
 
 
-def test_everything_was_taken_back(left: Left) -> None:
+def test_leaving_rolls_every_change_back(left: Left) -> None:
     assert (left.said["outcome"], left.said["remaining"]) == ("left", {})
     assert len(left.said["taken_back"]) >= 8
 
@@ -93,7 +95,7 @@ def test_everything_was_taken_back(left: Left) -> None:
 @pytest.mark.parametrize(
     "what", ["leaving-small", "leaving-filled", "leaving-kept", "leaving-timed", "bounds", "ttl_s"]
 )
-def test_what_was_there_before_is_there_again(left: Left, what: str) -> None:
+def test_leaving_restores_the_state_before(left: Left, what: str) -> None:
     assert left.during[what] != left.before[what]
     assert left.after[what] == left.before[what]
 
@@ -102,21 +104,21 @@ def test_schedules_are_gone(left: Left) -> None:
     assert left.schedules == (2 + 2, 0)
 
 
-def test_a_memory_size_that_was_kept_stays(left: Left) -> None:
+def test_kept_memory_size_survives_leaving(left: Left) -> None:
     assert left.after["leaving-kept-small"] == left.during["leaving-kept-small"] != left.before["leaving-kept-small"]
 
 
-def test_a_run_that_goes_on_is_ended_and_none_begins_afterwards(left: Left) -> None:
+def test_leaving_ends_the_current_run_and_admits_no_other(left: Left) -> None:
     assert (left.interrupted.status, left.interrupted.error) == ("ABORTED", "Leaving")
     assert left.late.states == ["StartRun", "WasStarted", "TellBusy", "Skipped"]
 
 
-def test_leaving_twice_leaves_once(left: Left) -> None:
+def test_second_leaving_finds_nothing_to_do(left: Left) -> None:
     assert left.again == {"outcome": "left", "taken_back": [], "remaining": {}}
 
 
 @pytest.mark.usefixtures("left")
-def test_nothing_goes_on(deployed: Any) -> None:
+def test_no_execution_continues_after_leaving(deployed: Any) -> None:
     running = Running(deployed)
     for machine in (running.application.optimize_arn, running.application.change_arn):
         assert running.executions(machine, statusFilter="RUNNING") == []

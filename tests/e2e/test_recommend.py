@@ -1,4 +1,4 @@
-"""A run that may only recommend writes to nothing but the application's own table, bucket and topic."""
+"""Test that a run that may only recommend writes to nothing but the application's own table, bucket and topic."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 AUTO = {
     "version": 1,
     "mode": "auto",
-    # Nobody is to wait for these changes: they are taken back, for want of calls in a minute, and leave no cool-down.
+    # No test waits for these changes: they are rolled back, for want of calls in a minute, and leave no cool-down.
     "memory": {"watch_minutes": [1], "longest_watch_hours": 0, "cool_down_days": 0},
     "provisioned_concurrency": {"mode": "recommend"},
     "warmups": {"watch_minutes": [1]},
     "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4},
 }
-# Other tests change these, and need that nobody else has changed them lately.
+# Other tests change these functions, and need them without recent changes.
 LEFT_TO_OTHERS = (0, 1, 4, 9)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A run, the calls that its Lambdas made and what could have been changed, before and after."""
+    """A run, the calls that its Lambdas made, and everything that it could change, before and after."""
 
     run: Execution
     plan: dict[str, Any]
@@ -36,7 +36,7 @@ class Observed:
     after: dict[str, Any]
 
     def verdicts(self, *verdicts: str) -> list[dict[str, Any]]:
-        """The changes that the guardrails judged so."""
+        """Return the changes with this verdict of the guardrails."""
         return [item["change"] for item in self.plan["proposals"] if item["verdict"] in verdicts]
 
 
@@ -51,7 +51,7 @@ def observe(running: Running, name: str, request: dict[str, Any]) -> Observed:
 
 @pytest.fixture(scope="module")
 def running(deployed: Any) -> Iterator[Running]:
-    """The application; afterwards without a policy and without the schedules of these runs."""
+    """Provide the application; afterwards remove the policy and the schedules of these runs."""
     running = Running(deployed)
     schedules = set(running.schedules())
     yield running
@@ -74,7 +74,7 @@ def recommending(running: Running) -> Observed:
 
 @pytest.fixture(scope="module")
 def acting(running: Running, by_default: Observed, recommending: Observed) -> Observed:
-    """A run that may do what the others recommended, after both of them."""
+    """Provide a run that may apply the changes that the others recommended, after both of them."""
     busy = {running.fleet[place].name for place in LEFT_TO_OTHERS}
     changes = by_default.verdicts("recommended") + recommending.verdicts("recommended")
     functions = sorted({change["target"].rpartition(":")[2] for change in changes} - busy)
@@ -93,7 +93,7 @@ def test_recommend_mode_writes_only_to_its_own_resources(running: Running, obser
     assert writes_outside(running, observed.calls) == set()
 
 
-def test_recommending_proposes_and_leaves_everything_as_it_is(observed: Observed) -> None:
+def test_recommend_mode_proposes_and_changes_nothing(observed: Observed) -> None:
     assert observed.verdicts("recommended")
     assert observed.verdicts("automatic", "ask") == []
     assert differences(observed.before, observed.after) == {}
@@ -132,7 +132,7 @@ def test_the_calls_of_every_lambda_of_the_run_were_recorded(observed: Observed) 
     assert len(callers) == len(lambdas)
 
 
-def test_the_same_check_finds_what_a_run_that_may_act_writes(running: Running, acting: Observed) -> None:
+def test_writes_of_a_run_that_may_act_are_detected(running: Running, acting: Observed) -> None:
     assert acting.run.status == "SUCCEEDED"
     expected = {"warmups": ("scheduler", "CreateSchedule"), "memory": ("lambda", "UpdateFunctionConfiguration")}
     made = {expected[change["tuner"]] for change in acting.verdicts("automatic") if change["tuner"] in expected}

@@ -1,4 +1,4 @@
-"""Each Lambda may do what it is for, and is denied what another may do: asked of IAM with each one's own role.
+"""Test that each Lambda may do its own work and is denied that of others, by calls with each one's own role.
 
 Every call is made so that it changes nothing where it is allowed: a revision, a condition or a name does not hold.
 """
@@ -299,12 +299,12 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
 
 @pytest.fixture(scope="module")
 def sessions(deployed: Any) -> dict[str, Session]:
-    """A session for each Lambda with its own role, whose trust is extended to this account for the test."""
+    """Provide a session for each Lambda with its own role, whose trust is extended to this account for the test."""
     iam: IAMClient = deployed.account.session.client("iam")
     secrets = deployed.account.session.client("secretsmanager")
     secrets.create_secret(Name="rights-tagged", SecretString="{}", Tags=[{"Key": "optimizer", "Value": "on"}])
     secrets.create_secret(Name="rights-other", SecretString="{}")
-    # Who may not list is not told that something is missing.
+    # A caller without the right to list does not learn that an object is missing.
     deployed.account.session.client("s3").put_object(
         Bucket=deployed.application.bucket, Key=POLICY_OF_A_RUN, Body=b"{}"
     )
@@ -323,13 +323,13 @@ def sessions(deployed: Any) -> dict[str, Session]:
 
 
 @pytest.mark.parametrize("what", CALLS)
-def test_only_those_lambdas_may_whose_work_it_is(sessions: dict[str, Session], what: str) -> None:
+def test_only_the_intended_functions_are_allowed_to_call(sessions: dict[str, Session], what: str) -> None:
     call, allowed = CALLS[what]
     assert {function for function, session in sessions.items() if not denied(call, session)} == allowed
 
 
 def denied(call: Call, session: Session) -> bool:
-    """Whether IAM refuses the call; any other refusal comes after IAM."""
+    """Return whether IAM refuses the call; any other refusal comes after IAM."""
     try:
         call(session)
     except ClientError as error:

@@ -1,7 +1,7 @@
-"""The rights of each Lambda beside what it did in all end-to-end tests: nothing is missing, nothing is unused.
+"""Compare the rights of each Lambda with its actions in all end-to-end tests: none is missing, none unused.
 
-What may not be seen, because it takes an accident or a place that the local account has not, stands in
-rights_not_seen.json with its reason; `implied` there are rights that no call of their own asks for.
+Rights that cannot be seen in use, because that takes an accident or a place that the local account does not have, are
+in rights_not_seen.json with their reason; `implied` there are rights that no call of their own asks for.
 """
 
 import json
@@ -20,13 +20,13 @@ FOLDER = Path(__file__).parent
 FUNCTIONS = sorted(path.parent.name for path in (FOLDER.parents[1] / "functions").glob("*/app.py"))
 NOT_SEEN: dict[str, dict[str, str]] = json.loads((FOLDER / "rights_not_seen.json").read_text())
 IMPLIED = NOT_SEEN["implied"]
-# IAM's name of an action is not always the API's.
+# IAM and the API name some actions differently.
 OPERATIONS = {"lambda:InvokeFunction": "Invoke", "s3:ListBucket": "ListObjectsV2"}
 
 
 @pytest.fixture(scope="module")
 def done(request: pytest.FixtureRequest, deployed: Any) -> dict[str, set[str]]:
-    """The actions of each Lambda in all end-to-end tests of this session."""
+    """Return the actions of each Lambda in all end-to-end tests of this session."""
     ran = {Path(item.path).name for item in request.session.items}
     missing = sorted({path.name for path in FOLDER.glob("test_*.py")} - ran)
     if missing:
@@ -36,14 +36,12 @@ def done(request: pytest.FixtureRequest, deployed: Any) -> dict[str, set[str]]:
 
 
 def unused(rights: set[str], taken_actions: set[str], function: str) -> set[str]:
-    """Rights that were not used, and of which the list does not say when they are."""
+    """Return the rights that were not used, and for which the list gives no reason."""
     return rights - taken_actions - set(IMPLIED) - set(NOT_SEEN.get(function, {}))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_lambda_did_nothing_that_its_policy_does_not_name(
-    deployed: Any, done: dict[str, set[str]], function: str
-) -> None:
+def test_functions_do_only_what_their_policies_name(deployed: Any, done: dict[str, set[str]], function: str) -> None:
     assert done[function] - allowed(deployed.account, function) == set()
 
 
@@ -54,9 +52,7 @@ def test_each_right_of_a_function_is_used_or_listed(deployed: Any, done: dict[st
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_right_too_many_and_a_right_too_few_are_found(
-    deployed: Any, done: dict[str, set[str]], function: str
-) -> None:
+def test_unused_and_missing_rights_are_found(deployed: Any, done: dict[str, set[str]], function: str) -> None:
     rights = allowed(deployed.account, function)
     assert unused(rights | {"s3:DeleteObject"}, done[function], function) == {"s3:DeleteObject"}
     for action in done[function]:
@@ -73,7 +69,7 @@ def test_rights_listed_as_not_seen_are_called_in_the_code(function: str) -> None
         assert reason
 
 
-def test_the_list_names_only_lambdas_and_rights_that_there_are(deployed: Any) -> None:
+def test_list_names_only_existing_functions_and_rights(deployed: Any) -> None:
     assert set(NOT_SEEN) - {"implied"} <= set(FUNCTIONS)
     rights = {function: allowed(deployed.account, function) for function in FUNCTIONS}
     assert set(IMPLIED) <= set().union(*rights.values())

@@ -1,4 +1,4 @@
-"""Secrets are planted wherever the application passes by one; none is found in anything that its runs leave behind."""
+"""Plant secrets wherever the application comes across one, and find none of them in the data that its runs leave."""
 
 import json
 import re
@@ -26,9 +26,9 @@ REFUSED = "planted-refused"
 # docs/architecture.md, show_report.
 SIGNED = re.compile(r"/\d{10}\.([^/]+)/")
 SECRET_NAME = "planted-database"
-# Other tests change these, and need that nobody else has changed them lately.
+# Other tests change these functions, and need them without recent changes.
 LEFT_TO_OTHERS = (0, 1, 4, 9)
-# Statistics that were never taken: the least that there is to do in a database.
+# Statistics that were never gathered are the smallest task in a database.
 TABLE = [
     "CREATE TABLE orders (id int PRIMARY KEY, note text)",
     "INSERT INTO orders SELECT n, 'note' FROM generate_series(1, 6000) n",
@@ -40,8 +40,10 @@ TABLE = [
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """What was planted or came up, by what it is; the runs that passed by it; where it stood while a run waited for its
-    answer, and where when everything was over; and where was looked."""
+    """The planted secrets and those that came up, by their kind, and the runs that came across them.
+
+    Also their places while a run waited for its response, and at the end, and all places that were searched.
+    """
 
     secrets: dict[str, str]
     run: Execution
@@ -93,7 +95,7 @@ def policy(database: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": 1,
         "mode": "approve",
-        # What is made is not what this is about, but that its life is over soon.
+        # The changes themselves do not matter here, but their lives must end soon.
         "memory": {"mode": "recommend"},
         "provisioned_concurrency": {"mode": "recommend"},
         "warmups": {"watch_minutes": [1]},
@@ -104,7 +106,7 @@ def policy(database: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def database(running: Running, postgresql: Any, password: str) -> Iterator[dict[str, Any]]:
-    """A database that the password opens, and the secret that holds it; what a policy says of the database."""
+    """Provide a database that the password opens, the secret that holds it, and its part of a policy."""
     with postgresql.session() as connection:
         connection.run(f"CREATE ROLE planted LOGIN SUPERUSER PASSWORD '{password}'")
     manager = running.account.session.client("secretsmanager")
@@ -130,7 +132,7 @@ def database(running: Running, postgresql: Any, password: str) -> Iterator[dict[
 
 @contextmanager
 def variables(running: Running, targets: list[str], password: str) -> Iterator[None]:
-    """A password in the environment variables of the functions, as teams do; as before afterwards."""
+    """Set a password in the environment variables of the functions, as teams do; restore them afterwards."""
     before = {}
     for name in targets:
         own = running.lambda_.get_function_configuration(FunctionName=name).get("Environment", {}).get("Variables", {})
@@ -145,7 +147,7 @@ def variables(running: Running, targets: list[str], password: str) -> Iterator[N
 
 
 def run_with_a_password_in_the_policy(running: Running, password: str) -> Execution:
-    """Two caches whose addresses hold it, one of them no address at all."""
+    """Run with two caches whose addresses hold the password, one of them no address at all."""
     space = [{"name": "page", "min_ttl_s": 5, "max_ttl_s": 60}]
     cache = {"memory_mb": 64, "log_groups": ["/aws/lambda/shop"], "namespaces": space}
     caches = [
@@ -168,7 +170,7 @@ def token_of(running: Running) -> str:
 
 
 def told(inbox: Inbox, run: str, kind: str) -> Message:
-    """The message about the run, once it has come."""
+    """Return the message about the run, once it has come."""
     deadline = time.monotonic() + 30
     while not (found := [said for said in inbox.about(run) if said.document["kind"] == kind]):
         assert time.monotonic() < deadline, f"no message that is a {kind} has come"
@@ -191,7 +193,7 @@ def approve_all(link: str) -> None:
 def look_for(
     known: dict[str, str], running: Running, inbox: Inbox, since: datetime
 ) -> tuple[dict[str, set[str]], list[str]]:
-    """Where each secret stands, and where was looked."""
+    """Return the places of each secret, and the places that were searched."""
     found: dict[str, set[str]] = {what: set() for what in known}
     seen = []
     for where, text in kept(running, inbox, since):
@@ -202,7 +204,7 @@ def look_for(
     return found, seen
 
 
-def test_the_runs_passed_by_every_secret(planted: Planted) -> None:
+def test_runs_come_across_every_secret(planted: Planted) -> None:
     assert (planted.refused.status, planted.refused.error) == ("FAILED", "PolicyInvalid")
     assert "password" in planted.refused.cause
     assert planted.run.status == "SUCCEEDED"
@@ -215,12 +217,12 @@ KINDS = ("item", "object", "log", "execution", "history", "schedule", "message",
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_that_is_kept_was_left_out_of_the_search(planted: Planted, kind: str) -> None:
+def test_search_covers_every_kind_of_stored_data(planted: Planted, kind: str) -> None:
     assert any(where.startswith(kind) for where in planted.seen)
 
 
 @pytest.mark.parametrize("what", ["database password", "Redis AUTH", "variable of a function"])
-def test_no_secret_is_found_in_what_is_kept(planted: Planted, what: str) -> None:
+def test_secrets_are_not_stored_anywhere(planted: Planted, what: str) -> None:
     assert planted.waiting[what] == planted.found[what] == set()
 
 

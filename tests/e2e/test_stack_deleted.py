@@ -1,4 +1,4 @@
-"""`sam delete` alone leaves nothing behind, even for those who forget that something is on trial. The last test."""
+"""Test that `sam delete` alone leaves nothing behind, even with changes under observation. This test is the last."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,10 @@ RUN = "deleted"
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What the application could leave behind before, while changes were on trial, and after the stack was deleted;
-    the last records of the changes; what is there of the stack."""
+    """The state before the changes, during their observation, and after the stack was deleted.
+
+    Also the last records of the changes, and the remaining resources of the stack.
+    """
 
     before: dict[str, Any]
     during: dict[str, Any]
@@ -45,7 +47,7 @@ def deleted(deployed: Any) -> Deleted:
 
 
 def resources(session: Any) -> dict[str, list[str]]:
-    """What carries the stack's name, by what lists it."""
+    """Return the resources that carry the stack's name, by the kind of their listing."""
     listings = {
         "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
         "state machines": ("stepfunctions", "list_state_machines", "stateMachines", "name"),
@@ -69,7 +71,7 @@ def resources(session: Any) -> dict[str, list[str]]:
     return found
 
 
-def test_what_was_on_trial_is_taken_back_first(deleted: Deleted) -> None:
+def test_changes_under_observation_are_rolled_back_first(deleted: Deleted) -> None:
     assert deleted.during != deleted.before
     assert deleted.after == deleted.before
     assert deleted.records == dict.fromkeys(("memory", "provisioned_concurrency", "warmups"), "reverted")

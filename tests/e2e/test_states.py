@@ -1,6 +1,7 @@
-"""Every state of both machines is visited, failure paths too: the shipped definitions, the deployed handlers, and
-causes as they happen: a bad policy, a second run, a change that is gone, a table that is missing, a Lambda that runs
-out of time, people who do not answer.
+"""Visit every state of both machines, including failure paths, with the shipped definitions and deployed handlers.
+
+The causes are real: a bad policy, a second run, a change that no longer exists, a missing table, a Lambda that runs out
+of time, people who do not respond.
 """
 
 import io
@@ -31,9 +32,9 @@ FOLDER = Path(__file__).parents[2] / "statemachine"
 AUTO = {"version": 1, "mode": "auto", "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4}}
 TELLS_OF_FAILURE = ("WordFailure", "PublishFailure", "AnnounceFailure")
 ASK = {**AUTO, "mode": "approve"}
-# Lenient: what is judged here is the way, not the numbers.
+# The limits are lenient, because these tests judge the path and not the numbers.
 MEMORY = {"min_invocations": 20, "max_slowdown": 1.3, "min_gain": 0.01}
-# A Lambda whose time limit is below what it keeps in reserve stops before it acts, and says that it is not done.
+# A Lambda whose time limit is below its reserve stops before it acts, and reports that it is not done.
 TOO_SHORT_S = 15
 _WRAPPED = "wrapped"
 WITH_TARGETS = """
@@ -50,21 +51,23 @@ class Machines(Running):
 
     @property
     def request(self) -> dict[str, Any]:
-        """Changes of memory are made one by one below, and would be in the way of each other."""
+        """Return a request without memory changes, which are made one by one below and would collide."""
         return {"tuners": ["warmups"]}
 
     def run(self, name: str) -> Execution:
         return self.optimize(name, self.request)
 
     def target(self, worse: Worse) -> TargetFunction:
-        """Of the targets that may be changed, are called all day and behave so afterwards, the one that minds less
-        memory least."""
+        """Return the target that minds less memory least.
+
+        It is one of those that may change, are called all day and behave as `worse` afterwards.
+        """
         found = [t for t in self.fleet if t.behaviour.worse is worse and t.alias and t.tags and not t.scaled]
         busy = [t for t in found if (t.traffic.invocations > 0).mean() > 0.5]
         return min(busy, key=lambda t: t.behaviour.curve.ratio(_less(t), t.memory_mb))
 
     def record(self, run_id: str, target: TargetFunction, watch_minutes: list[int]) -> Change:
-        """An approved change of memory, recorded as a run would."""
+        """Record an approved change of memory as a run would."""
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{target.name}"
         before = {"memory_mb": target.memory_mb, "version": "1"}
         after = {"memory_mb": _less(target)}
@@ -91,7 +94,7 @@ class Machines(Running):
 
     @contextmanager
     def configured(self, function: str, **settings: Any) -> Iterator[None]:
-        """One of our Lambdas with another setting; variables are merged. As before afterwards."""
+        """Give one of our Lambdas another setting, with variables merged; restore it afterwards."""
         name = f"optimizer-{function}"
         before = self.lambda_.get_function_configuration(FunctionName=name)
         variables = before["Environment"]["Variables"]
@@ -116,7 +119,7 @@ def run_bad_policy(machines: Machines) -> Execution:
 
 
 def run_broken(machines: Machines) -> tuple[Execution, list[Execution]]:
-    """A run whose acting Lambda cannot reach its table, and its changes."""
+    """Start a run whose acting Lambda cannot reach its table; return it and its changes."""
     machines.store_policy(AUTO)
     with machines.configured("change_warmups", Environment={"OPTIMIZER_TABLE": "no-such-table"}):
         run = machines.run("broken-changes")
@@ -124,7 +127,7 @@ def run_broken(machines: Machines) -> tuple[Execution, list[Execution]]:
 
 
 def run_both(machines: Machines) -> tuple[Execution, Execution]:
-    """A run that changes things, and another that is started meanwhile."""
+    """Start a run that changes things, and another one meanwhile."""
     machines.store_policy(AUTO)
     first = machines.start(machines.application.optimize_arn, "first", machines.request)
     machines.until([first], "Tune")
@@ -133,9 +136,9 @@ def run_both(machines: Machines) -> tuple[Execution, Execution]:
 
 
 def run_watched(machines: Machines) -> tuple[Execution, Execution]:
-    """A change that is kept, one that makes things worse. At every turn the Lambda at first has too little time."""
+    """Start a change that is kept and a harmful one; at each turn the Lambda first has too little time."""
     steady = machines.target(Worse.NOTHING)
-    # Late enough that there is time to get ready for each look.
+    # Late enough to leave time for preparing each check.
     late = [240, 360]
     changes = [machines.record("watched", target, late) for target in (steady, machines.target(Worse.SLOWER))]
     with machines.configured("change_capacity", Timeout=TOO_SHORT_S):
@@ -144,7 +147,7 @@ def run_watched(machines: Machines) -> tuple[Execution, Execution]:
             machines.until([arn], "WaitToPoll")
     for arn in arns:
         machines.until([arn], "WaitToVerify")
-    # What harms shows at the first look, what does good is kept only after the last one.
+    # Harm shows at the first check; a good change is kept only after the last one.
     with machines.configured("change_capacity", Timeout=TOO_SHORT_S):
         machines.until(arns, "WaitToRevert")
     reverted = machines.ended(arns[1])
@@ -154,7 +157,7 @@ def run_watched(machines: Machines) -> tuple[Execution, Execution]:
 
 
 def run_unseen(machines: Machines) -> Execution:
-    """A change whose watch sees nothing, because CloudWatch cannot be reached; putting it back takes two calls."""
+    """Start a change whose observation cannot reach CloudWatch; rolling it back takes two calls."""
     arn = machines.start_change(machines.record("unseen", machines.target(Worse.ERRORS), [120]))
     machines.until([arn], "WaitToVerify")
     nowhere = {"AWS_ENDPOINT_URL_CLOUDWATCH": "http://127.0.0.1:9"}
@@ -176,8 +179,9 @@ def run_rejected(machines: Machines) -> Execution:
 
 
 def copy_run(machines: Machines) -> str:
-    """The shipped run, but there is a database and a cache: what no handler finds in this version, because a policy
-    names only functions."""
+    """Copy the shipped run with a database and a cache, which no handler finds, because the policy names only
+    functions.
+    """
     name = machines.application.optimize_arn
     described = machines.sfn.describe_state_machine(stateMachineArn=name)
     definition = json.loads(described["definition"])
@@ -234,7 +238,7 @@ def _remove_copy(machines: Machines, copy_arn: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the histories of the scenarios tell. `copy_arn` is the state machine of `unanswered`."""
+    """The histories of the scenarios; `copy_arn` is the state machine of `unanswered`."""
 
     bad_policy: Execution
     unknown_change: Execution
@@ -253,13 +257,13 @@ class Told:
 
 @pytest.fixture(scope="module")
 def told(machines: Machines) -> Iterator[Told]:
-    """All scenarios, in an order in which none spoils another: what was changed cools down afterwards."""
+    """Play all scenarios, in an order in which none spoils another: changed functions cool down afterwards."""
     bad_policy, unknown_change = run_bad_policy(machines), run_unknown_change(machines)
     broken, broken_changes = run_broken(machines)
     first, second = run_both(machines)
     rejected = run_rejected(machines)
     copy_arn = copy_run(machines)
-    # Nobody answers for a minute; the changes below are started without a run.
+    # Nobody responds for a minute; the changes below are started without a run.
     unanswered_arn = start_unanswered(machines, copy_arn)
     kept, reverted = run_watched(machines)
     unseen = run_unseen(machines)
@@ -283,7 +287,7 @@ def told(machines: Machines) -> Iterator[Told]:
     _remove_copy(machines, copy_arn)
 
 
-def test_a_run_with_a_bad_policy_fails_and_says_so(told: Told) -> None:
+def test_run_with_a_bad_policy_fails_with_a_message(told: Told) -> None:
     assert (told.bad_policy.status, told.bad_policy.error) == ("FAILED", "PolicyInvalid")
     lane = [
         "StartRun",
@@ -298,7 +302,7 @@ def test_a_run_with_a_bad_policy_fails_and_says_so(told: Told) -> None:
     assert told.bad_policy.states == lane
 
 
-def test_a_change_whose_lambda_fails_does_not_fail_its_run(told: Told) -> None:
+def test_failing_change_does_not_fail_its_run(told: Told) -> None:
     assert told.broken.status == "SUCCEEDED"
     assert told.broken_changes
     lane = [
@@ -315,7 +319,7 @@ def test_a_change_whose_lambda_fails_does_not_fail_its_run(told: Told) -> None:
         assert change.states[-len(lane) :] == lane
 
 
-def test_a_change_whose_watch_fails_is_put_back_and_fails(told: Told) -> None:
+def test_change_with_a_failed_observation_is_rolled_back(told: Told) -> None:
     assert told.unseen.status == "FAILED"
     lane = [
         "WaitToPutBack",
@@ -347,7 +351,7 @@ def test_good_change_is_kept_and_harmful_change_is_rolled_back(told: Told) -> No
     assert told.reverted.states[-3:] == ["WasReverted", "PublishOutcome", "Done"]
 
 
-def test_what_a_person_rejects_is_not_made(told: Told) -> None:
+def test_rejected_change_is_not_applied(told: Told) -> None:
     assert told.rejected.status == "SUCCEEDED"
     assert "AwaitApproval" in told.rejected.states
     assert "StartChange" not in told.rejected.states
@@ -360,7 +364,7 @@ def test_unanswered_approval_request_rejects_without_failing(told: Told) -> None
     assert "StartChange" not in told.unanswered.states
 
 
-def test_a_change_that_nobody_recorded_fails_and_says_so(told: Told) -> None:
+def test_unrecorded_change_fails_with_an_announcement(told: Told) -> None:
     lane = [
         "Begin",
         "IsAskedBack",

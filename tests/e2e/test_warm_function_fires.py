@@ -1,4 +1,4 @@
-"""In the local account the schedules of a plan really fire, and meet as many environments as the plan asked for."""
+"""Test that the schedules of a plan really fire in the local account, and warm as many environments as planned."""
 
 import json
 import time
@@ -21,7 +21,7 @@ RUN = "run-warmups-fire"
 
 
 def plan_for(function_arn: str, rise: datetime, environments: int) -> Change:
-    """Pings in the two minutes before a rise, as a planner gives them."""
+    """Return pings in the two minutes before a rise, as a planner gives them."""
     return Change(
         run_id=RUN,
         tuner=Tuner.WARMUPS,

@@ -1,4 +1,4 @@
-"""One table on a real server, and changes of its indexes carried out by the code of the acting Lambda."""
+"""Provide one table on a real server, and changes of its indexes run by the code of the acting Lambda."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -50,12 +50,12 @@ RECURSION = {"mysql": "cte_max_recursion_depth", "mariadb": "max_recursive_itera
 
 
 class Killed(BaseException):
-    """The process is gone: nothing in the code under test may catch it."""
+    """The end of the process, which no code under test may catch."""
 
 
 @dataclass
 class Turns:
-    """As ActingRecords, in memory."""
+    """A stand-in for ActingRecords, in memory."""
 
     holder: dict[str, str] = field(default_factory=dict)
     builds: set[tuple[str, str, int]] = field(default_factory=set)
@@ -75,7 +75,7 @@ class Turns:
 
 
 class Secret:
-    """Stands for Secrets Manager."""
+    """A stand-in for Secrets Manager."""
 
     def __init__(self, user: str, password: str) -> None:
         self.text, self.asked = json.dumps({"username": user, "password": password}), 0
@@ -115,7 +115,7 @@ class Scene:
         return server_for(self.database, self.pool)
 
     def environment(self) -> Lifecycle[IndexProgress]:
-        """The acting code in a new execution environment: nothing is known but what was recorded."""
+        """Return the acting code in a new execution environment, which knows only the records."""
         self.pool.forget(self.database)
         policy = Policy(indexes=self.limits)
         hooks = IndexHooks(
@@ -135,7 +135,7 @@ class Scene:
         return self.server.look(self.schema, self.table, self.index if index is None else index, job)
 
     def change(self, action: str, *, index: str | None = None, run_id: str = "run-1", **parts: Any) -> Change:
-        """An approved change, recorded as a run would."""
+        """Record an approved change as a run would."""
         index = self.index if index is None else index
         live = self.look(index, Job.REBUILD if action == "rebuild" else Job.DROP)
         before = {"database": self.database.name, "schema": self.schema, "table": self.table, "index": index}
@@ -164,8 +164,11 @@ class Scene:
         return change
 
     def through_data_api(self) -> None:
-        """From now on; the role waits for locks as long as the policy says, and looks names up in pg_catalog alone, as
-        a team would have set it."""
+        """Use the Data API from now on.
+
+        The role waits for locks as long as the policy says, and looks names up in pg_catalog alone, as a team would
+        have set it.
+        """
 
         def connect(database: str) -> Any:
             session = self.running.connect(database, startup_params={"search_path": "pg_catalog, pg_temp"})
@@ -182,11 +185,11 @@ class Scene:
         )
 
     def step(self, name: str, change: Change) -> dict[str, Any]:
-        """One call of the acting Lambda, in a new environment."""
+        """Call the acting Lambda once, in a new environment."""
         return getattr(self.environment(), name)(change.id, self.now)
 
     def until(self, name: str, change: Change, most: int = 400) -> dict[str, Any]:
-        """The step again and again as the state machine does, the clock moving by what it is told to wait."""
+        """Repeat the step as the state machine does; the clock moves by the wait that it asks for."""
         answer = self.step(name, change)
         for _ in range(most):
             if answer["outcome"] != "pending":
@@ -196,7 +199,7 @@ class Scene:
         return answer
 
     def whole(self, change: Change) -> dict[str, Any]:
-        """From apply to the end."""
+        """Run from apply to the end."""
         answer = self.until("apply", change)
         while answer["outcome"] in ("applied", "watch"):
             self.pause(answer["wait_s"])
@@ -206,7 +209,7 @@ class Scene:
         return answer
 
     def pause(self, seconds: float) -> None:
-        """What the state machine waits for is over at once, but a server that works gets a moment."""
+        """End the wait of the state machine at once, but give a working server a moment."""
         self.now += timedelta(seconds=seconds)
         if seconds <= 2:
             import time
@@ -217,7 +220,7 @@ class Scene:
         return self.store.change(change.id).status
 
     def run(self, statement: str) -> None:
-        """As the team would, where names are looked up as usual."""
+        """Run a statement as the team would, where names are looked up as usual."""
         if self.is_postgresql:
             with self.running.session(self.database.database) as session:
                 session.run(statement)
@@ -229,14 +232,14 @@ class Scene:
             drivers.close(connection)
 
     def invalid(self) -> list[str]:
-        """All that interrupted builds have left in the database."""
+        """Return everything that interrupted builds have left in the database."""
         query = "SELECT i.relname AS name FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE NOT indisvalid"
         if not self.is_postgresql:
             return []
         return [row["name"] for row in drivers.rows(self.pool.get(self.database), query)]
 
     def session(self) -> Any:
-        """A connection of somebody else, which the test closes."""
+        """Return a connection of somebody else, which the test closes."""
         if self.is_postgresql:
             return self.running.connect(self.database.database)
         return self.running.connect(self.database.database)
@@ -244,7 +247,7 @@ class Scene:
 
 @pytest.fixture
 def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """An account in which every call to AWS can go wrong."""
+    """Provide an account in which every call to AWS can go wrong."""
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     with stage(request, monkeypatch) as made:
@@ -253,7 +256,7 @@ def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.fixture
 def scene(server: Callable[..., Any]) -> Iterator[Callable[..., Scene]]:
-    """Makes a scene on an installation, with so many rows in its table."""
+    """Provide a function that makes a scene on an installation, with so many rows in its table."""
     with ExitStack() as stack:
 
         def make(installation: Any, rows: int = 2000, limits: Indexes = LIMITS, **options: Any) -> Scene:
@@ -282,7 +285,7 @@ def scene(server: Callable[..., Any]) -> Iterator[Callable[..., Scene]]:
 
 @pytest.fixture(params=["connection", "Data API"])
 def either_way(scene: Callable[..., Scene], request: pytest.FixtureRequest) -> Callable[..., Scene]:
-    """Makes a scene on a PostgreSQL that is reached either way."""
+    """Provide a function that makes a scene on a PostgreSQL that is reached either way."""
 
     def make(*arguments: Any, **options: Any) -> Scene:
         made = scene(*arguments, **options)

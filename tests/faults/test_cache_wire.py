@@ -1,5 +1,7 @@
-"""Faults on the wire between the application and its cache: the answer comes from the origin, late by the timeout at
-most, and the cache is used again once it is well."""
+"""Test faults on the wire between the application and its cache.
+
+The value comes from the origin, late by the timeout at most, and the cache is used again once it has recovered.
+"""
 
 import contextlib
 import itertools
@@ -21,7 +23,7 @@ from optimizer_cache import Bounds, Cache, Namespace, connect
 from tests.helpers.stopwatch import took
 
 TIMEOUT_S = 0.2
-# What the call itself and a busy machine may add: the promise is about waiting.
+# The call itself and a busy machine may add this time, because the promise is about waiting.
 SPARE_S = 0.06
 PAUSE_S = 0.15
 
@@ -38,7 +40,7 @@ def client_of(port) -> Cache:
 
 
 def read(cache, key, value) -> str:
-    """What the application gets, asserted to be in time."""
+    """Return the value that the application gets, and assert that it comes in time."""
     with took() as reading:
         found = cache.read("price", key, lambda: value)
     assert reading.own_s <= TIMEOUT_S + SPARE_S
@@ -77,7 +79,7 @@ def test_reads_survive_a_cache_fault_and_use_the_cache_again(wire, fault):
         time.sleep(PAUSE_S / 3)
     assert wire.fired() > before or before == 1000
     wire.rules()
-    # On a busy machine a call may still be late, and the cache is left alone for another while.
+    # On a busy machine a call may still be late, and then the cache is skipped for another while.
     deadline = time.monotonic() + 10 * PAUSE_S
     for attempt in itertools.count():
         time.sleep(PAUSE_S + 0.1)
@@ -198,7 +200,7 @@ def test_reads_survive_a_failover_until_the_client_is_moved(engine):
 @pytest.mark.parametrize(
     "fault", [FAULTS["silent"], FAULTS["resetting"], FAULTS["loading"]], ids=["silent", "reset", "loading"]
 )
-def test_a_probe_of_a_failing_cache_says_so_in_one_sentence(wire, fault):
+def test_probe_of_a_failing_cache_fails_in_one_sentence(wire, fault):
     wire.rules(fault)
     with pytest.raises(CacheFailed) as failed:
         probe_cache(Endpoint(f"redis://{HOST}:{wire.port}/0", timeout_s=0.3), ProbeLimits(gap_s=0))

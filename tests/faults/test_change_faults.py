@@ -1,5 +1,8 @@
-"""Every call to AWS of every step in the life of a change goes wrong once, in every way. Tried again, it ends as if
-nothing had been; given up and put back, what was before is in force again and the record says so."""
+"""Let every call to AWS of every step in the life of a change go wrong once, in every way.
+
+With another attempt it ends as if nothing had happened. If the machine gives up and rolls back, the state before is in
+force again and the record says so.
+"""
 
 import pytest
 

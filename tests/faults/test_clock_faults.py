@@ -1,5 +1,8 @@
-"""The clock of one Lambda after the other jumps, by a month, two hours, or the hour of daylight saving, for one
-invocation or for good. The world's own clock goes on as it should, and so do the waits of Step Functions."""
+"""Let the clock of one Lambda after the other jump, by a month, two hours, or the hour of daylight saving.
+
+It jumps for one invocation or for good. The world's own clock goes on as it should, and so do the waits of Step
+Functions.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,13 +23,13 @@ from tests.helpers.release_lock import release_lock
 
 __all__ = ["called_by_day"]
 JUMPS = [timedelta(days=30), timedelta(hours=-2), timedelta(hours=1), timedelta(hours=-1), timedelta(days=-30)]
-# Of any wait that a step asks for: an index is hidden for a week.
+# The longest wait that a step asks for: an index is hidden for a week.
 LONGEST = timedelta(days=7)
 ENDED = {"kept": Status.KEPT, "reverted": Status.REVERTED, "stale": Status.STALE, "refused": Status.REFUSED}
 
 
 @pytest.mark.parametrize("name", LIVES)
-def test_a_change_is_not_kept_before_it_was_watched(staged: Stage, name: str) -> None:
+def test_change_is_not_kept_before_its_observation_ends(staged: Stage, name: str) -> None:
     life = LIVES[name]()
     life.start(staged)
     former, before = life.in_force(staged), staged.save()
@@ -46,8 +49,10 @@ def test_a_change_is_not_kept_before_it_was_watched(staged: Stage, name: str) ->
 
 
 def _go(staged: Stage, life: Life, jump: timedelta, jumped: Callable[[int], bool]) -> tuple[list[str], timedelta]:
-    """The outcomes of the steps, and for how long it was truly watched. `jumped`: whether the clock of the Lambda that
-    takes a step is off."""
+    """Return the outcomes of the steps, and the true duration of the observation.
+
+    `jumped` returns whether the clock of the Lambda that takes a step is off.
+    """
     applied_at, ended_at, taken = NOW, NOW, count()
     staged.world["true_now"] = NOW
 
@@ -72,13 +77,13 @@ def test_lock_survives_clock_jumps_shorter_than_its_lease(called_by_day: Stage, 
     Clock.at = NOW + jump
     other = replace(STEPS[0], event={**STEPS[0].event, "run_id": "other"})
     assert called_by_day.run(other)["outcome"] == "busy"
-    # Started again, the run that holds it goes on.
+    # The run that holds the lock continues when it is started again.
     assert called_by_day.run(STEPS[0])["outcome"] == "started"
     Clock.at = NOW
     assert called_by_day.run(other)["outcome"] == "busy"
 
 
-def test_a_run_whose_lock_was_taken_over_does_not_release_it(called_by_day: Stage) -> None:
+def test_run_that_lost_its_lock_does_not_release_it(called_by_day: Stage) -> None:
     called_by_day.run(STEPS[0])
     Clock.at = NOW + timedelta(days=30)
     other = replace(STEPS[0], event={**STEPS[0].event, "run_id": "other"})

@@ -1,4 +1,4 @@
-"""Catalogs of real servers in which something is not as it should be: they are understood, or refused in one line."""
+"""Read catalogs of real servers with one odd value: they are understood, or rejected in one line."""
 
 import copy
 import json
@@ -25,7 +25,7 @@ MAKE = (
 
 
 class Recorded:
-    """What a PostgreSQL answered, by statement; says it again."""
+    """The recorded responses of a PostgreSQL, by statement, which it repeats."""
 
     def __init__(self, answers: Answers, connection: Any = None) -> None:
         self.answers, self.connection = answers, connection
@@ -37,7 +37,7 @@ class Recorded:
 
 
 class Pool:
-    """Has one connection."""
+    """A pool of one connection."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -56,8 +56,10 @@ def understands(database: Database, connection: Any) -> None:
 
 @st.composite
 def odd(draw: st.DrawFn, answers: Answers) -> Answers:
-    """The answers without one of their rows, or with another value in one place: of the same type, as columns have
-    one, or NULL."""
+    """Generate the responses without one of their rows, or with another value in one place.
+
+    The value has the same type, as columns have one, or is NULL.
+    """
     sql = draw(st.sampled_from(sorted(sql for sql, rows in answers.items() if rows)))
     rows = copy.deepcopy(answers[sql])
     at = draw(st.integers(0, len(rows) - 1))

@@ -1,5 +1,7 @@
-"""What people type and the files they give, as nobody should: an answer or one line about what is wrong, and the exit
-status that the help tells."""
+"""Run commands with arguments and files that nobody should give.
+
+Each prints an answer or one line about the mistake, and ends with the exit status of the help.
+"""
 
 import gzip
 import importlib
@@ -77,7 +79,7 @@ FACTS = {"orders": {"period_s": 60, "timezone": "Europe/Berlin", "duration_ms": 
 
 @st.composite
 def folders(draw: st.DrawFn) -> tuple[bytes, bytes]:
-    """series.json and the content of a series."""
+    """Generate series.json and the content of a series."""
     facts = draw(st.one_of(st.just(FACTS), mutated(FACTS)))
     rows = [list(row) for row in ROWS]
     for _ in range(draw(st.integers(0, 3))):
@@ -105,7 +107,7 @@ def test_a_folder_of_traces(tmp_path_factory: pytest.TempPathFactory, folder: tu
 
 @pytest.fixture(scope="module")
 def nowhere() -> Iterator[None]:
-    """No account, and none to be found."""
+    """Hide every account, so that none can be found."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
             monkeypatch.delenv(name, raising=False)
@@ -117,7 +119,7 @@ def nowhere() -> Iterator[None]:
 
 
 def commands(group: Any = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command with its place; not the demo, which takes no account but makes one."""
+    """Return every command with its place; not the demo, which takes no account but makes one."""
     context = click.Context(group)
     for name in group.list_commands(context):
         found = group.get_command(context, name)
@@ -146,7 +148,7 @@ KNOWN = dict(commands())
 
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
-    """A command with options of its own and words that do not fit."""
+    """Generate a command with options of its own and words that do not fit."""
     place = draw(st.sampled_from(sorted(KNOWN)))
     said = list(place)
     options = [option for one in KNOWN[place].params if isinstance(one, click.Option) for option in one.opts]

@@ -1,4 +1,4 @@
-"""Events of every Lambda, as nobody should send them: what is wrong is named in one line, and nothing is stored."""
+"""Send malformed events to every Lambda: each error is named in one line, and nothing is stored."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ EVENTS = [(name, event) for name in FUNCTIONS for event in (sample_event(name), 
 
 @pytest.fixture
 def asked(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """With the run of the sample events, of which only the policy is stored."""
+    """Provide a stage with the run of the sample events, of which only the policy is stored."""
     key = boto3.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
     for name in ("APPROVAL", "REPORT"):
         monkeypatch.setenv(f"OPTIMIZER_{name}_KEY", key)

@@ -1,4 +1,4 @@
-"""What other programs and people write, and this reads: a right result, or one line about what is wrong."""
+"""Read damaged texts of other programs and people: the result is right, or one line names the error."""
 
 import json
 import math
@@ -50,7 +50,7 @@ JSON_LINE = {"type": "platform.report", "record": {"requestId": "7", "status": "
 
 
 def refused_in_one_line(failure: BaseException | None) -> bool:
-    """Whether it went well, or says in one line of ours what did not."""
+    """Return whether the call failed; assert that a failure is one line of ours."""
     assert failure is None or is_ours(failure), f"{type(failure).__name__}: {failure}"
     return failure is not None
 
@@ -77,7 +77,7 @@ def test_the_input_of_an_execution(document: Any) -> None:
 
 @st.composite
 def lines(draw: st.DrawFn) -> str:
-    """A line of either form, damaged somewhere."""
+    """Generate a line of either form, damaged somewhere."""
     if draw(st.booleans()):
         return json.dumps(draw(mutated(JSON_LINE)))
     at = draw(st.integers(0, len(TEXT_LINE)))

@@ -1,4 +1,4 @@
-"""Every call to AWS of the Lambda that leaves the account goes wrong once, in every way."""
+"""Let every call to AWS of the Lambda that leaves the account go wrong once, in every way."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,7 +28,7 @@ def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 class Machines:
-    """Step Functions, whose executions take changes back as soon as they are started."""
+    """Step Functions, whose executions roll changes back as soon as they are started."""
 
     def __init__(self, staged: Stage) -> None:
         self.staged = staged
@@ -86,7 +86,7 @@ def test_leaving(staged: Stage) -> None:
     kept = recorded(staged, "carts", Tuner.PROVISIONED_CONCURRENCY, Status.KEPT)
     staged.world["executions"][CHANGE, watched] = "RUNNING"
     staged.world["executions"][CHANGE, kept] = "SUCCEEDED"
-    # Whoever asks again is told of what was left to do.
+    # A repeated request returns the remaining work.
     step = Step("leave_account", {"RequestType": "Delete"}, counts=lambda answer: answer["outcome"])
     answer = staged.every_fault(step)
     assert (answer["outcome"], sorted(answer["taken_back"])) == ("left", sorted([watched, kept]))

@@ -1,4 +1,4 @@
-"""The table in memory on which the faults run answers as moto's does."""
+"""Compare the table in memory, on which the fault tests run, with moto's."""
 
 import uuid
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def dynamodb() -> Iterator[Any]:
 
 @given(st.lists(st.lists(writes(), min_size=1, max_size=3), max_size=12))
 @settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate])
-def test_it_answers_as_the_emulated_service_does(dynamodb: Any, batches: list[list[dict[str, object]]]) -> None:
+def test_memory_table_answers_like_the_emulated_service(dynamodb: Any, batches: list[list[dict[str, object]]]) -> None:
     name = f"table-{uuid.uuid4()}"
     create_run_table(dynamodb, name)
     emulated = _seen(ItemTable(dynamodb, name), batches)
@@ -66,14 +66,14 @@ def test_it_answers_as_the_emulated_service_does(dynamodb: Any, batches: list[li
 def _seen(store: ItemTable, batches: list[list[dict[str, object]]]) -> list[object]:
     seen: list[object] = []
     for batch in batches:
-        # A transaction names an item once.
+        # A transaction may name an item only once.
         one_each = {str(next(iter(write.values()))): write for write in batch}
         keys = [str(sorted(_key(write).items())) for write in one_each.values()]
         if len(set(keys)) == len(keys):
             seen.append(store.write(*one_each.values()))
     seen += [store.get("A", "1"), store.query("A", "1"), store.query("B", "1")]
     seen += [list(store.each([("A", "1"), ("B", "1"), ("C", "1")]))]
-    # Of equal times the order is anybody's guess.
+    # The order of equal times is undefined.
     seen += [sorted(store.newest("by_kind", "x", "x", 10))]
     return seen
 

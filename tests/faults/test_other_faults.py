@@ -1,4 +1,4 @@
-"""Every call to AWS of the Lambdas of databases and caches, and of the pings, goes wrong once, in every way."""
+"""Let every call to AWS of the Lambdas of databases, caches and pings go wrong once, in every way."""
 
 from typing import Any
 

@@ -1,5 +1,7 @@
-"""Every call to AWS on the way of a question to people, of their answers back, and of a report to their browser goes
-wrong once, in every way. Whoever tries again finds everything as if nothing had been."""
+"""Let every call to AWS for approval requests, responses and reports in a browser go wrong once, in every way.
+
+A repeated request finds everything as if nothing had happened.
+"""
 
 import json
 from datetime import timedelta
@@ -19,7 +21,7 @@ from tests.helpers.faults.stage import NOW, Stage, Step
 
 DIGEST = "d" * 64
 POLICY = {"version": 1, "approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 2}}
-# An answer that was recorded is brought to the run a minute later where whoever was to bring it may be dead.
+# A recorded response reaches the run a minute later if the Lambda that was to pass it on may have died.
 LATER = timedelta(seconds=61)
 
 
@@ -56,14 +58,14 @@ SHOW = Step("answer_approval", {"step": "show", "run_id": RUN})
 
 
 def says(approver: str) -> Step:
-    """One change is approved, the other one is not."""
+    """Return a response that approves one change and rejects the other."""
     event = {"step": "answer", "run_id": RUN, "digest": DIGEST, "approver": approver, "by": "A. Berg"}
     return Step("answer_approval", event | {"approved": [CHANGES[0].id]}, again_after=LATER, once=True)
 
 
 @pytest.fixture
 def asking(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """With a run with two changes that wait for two people."""
+    """Provide a stage with a run with two changes that wait for two people."""
     key = boto3.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
     for name in ("APPROVAL", "REPORT"):
         monkeypatch.setenv(f"OPTIMIZER_{name}_KEY", key)
@@ -78,7 +80,7 @@ def asking(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 def links(asking: Stage) -> dict[str, str]:
-    """Of each approver, from the newest message."""
+    """Return the link of each approver, from the newest message."""
     found = (json.loads(json.loads(message["Message"])["sqs"]) for message in asking.services.messages)
     return {message["approver"]: message["link"] for message in found}
 
@@ -91,7 +93,7 @@ def told(asking: Stage) -> Any:
     return json.loads(asking.services.waiting["token"] or "null")
 
 
-def test_a_question_that_nobody_answers(asking: Stage) -> None:
+def test_approval_request_without_a_response(asking: Stage) -> None:
     asking.every_fault(ASK)
     assert set(links(asking)) == {"anna", "ben"}
     asking.every_fault(SHOW)
@@ -101,7 +103,7 @@ def test_a_question_that_nobody_answers(asking: Stage) -> None:
     assert [pair["change_id"] for pair in told(asking)["rejected"]] == sorted(one.id for one in CHANGES)
 
 
-def test_answers_of_callers_with_rights(asking: Stage) -> None:
+def test_responses_of_callers_with_rights(asking: Stage) -> None:
     asking.run(ASK)
     asking.services.messages.clear()
     asking.every_fault(says("anna"))
@@ -112,7 +114,7 @@ def test_answers_of_callers_with_rights(asking: Stage) -> None:
 
 
 @pytest.mark.parametrize("approver", ["anna", "ben"])
-def test_answers_with_a_link(asking: Stage, approver: str) -> None:
+def test_responses_with_a_link(asking: Stage, approver: str) -> None:
     asking.run(ASK)
     if approver == "ben":
         asking.run(says("anna"))
@@ -121,7 +123,7 @@ def test_answers_with_a_link(asking: Stage, approver: str) -> None:
 
     page: dict[str, Any] = {
         "reported": lambda answer: answer["statusCode"] == 500,
-        # A page says when it was answered.
+        # A page shows the time of the response.
         "counts": lambda answer: answer["statusCode"],
         "again_after": LATER,
     }

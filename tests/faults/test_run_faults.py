@@ -1,5 +1,7 @@
-"""Every call to AWS of every Lambda of a run goes wrong once, in every way; the step is run again, as the state machine
-or a redrive does. In the end all is as if nothing had happened."""
+"""Let every call to AWS of every Lambda of a run go wrong once, in every way.
+
+The step is run again, as the state machine or a redrive does, and the end is as if nothing had happened.
+"""
 
 import json
 from collections.abc import Callable
@@ -32,7 +34,7 @@ POLICY = {
 
 
 def metric_data(request: dict[str, Any]) -> dict[str, Any]:
-    """Calls by day, none by night."""
+    """Return calls by day, none by night."""
     results = []
     for query in request["MetricDataQueries"]:
         stat = query["MetricStat"]
@@ -90,7 +92,7 @@ ANSWERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 @pytest.fixture
 def called_by_day(staged: Stage) -> Stage:
-    """With a function that is called by day."""
+    """Provide a stage with a function that is called by day."""
     create_target("orders", **{"optimizer:warmup": "ready"})
     staged.calls.answers.update(ANSWERS)
     staged.services.objects["policy/policy.json"] = json.dumps(POLICY).encode()
@@ -99,7 +101,7 @@ def called_by_day(staged: Stage) -> Stage:
 
 @pytest.mark.parametrize("number", range(len(STEPS)), ids=[step.function for step in STEPS])
 def test_a_step_of_the_run_survives_every_fault_of_every_call(called_by_day: Stage, number: int) -> None:
-    # A run of today finds what that of yesterday left.
+    # Today's run finds the documents that yesterday's left.
     for earlier in (*STEPS[:2], *STEPS[:number]):
         if number:
             called_by_day.run(earlier)

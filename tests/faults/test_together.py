@@ -1,5 +1,4 @@
-"""The same event at the same time as itself, and two runs started together: one comes in between before each call of
-the other."""
+"""Overlap an event with itself, and one run with another: one comes in between before each call of the other."""
 
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from tests.helpers.faults.stage import Clock, Stage, Step, different
 __all__ = ["asking", "called_by_day"]
 
 
-def test_of_two_runs_that_start_together_one_takes_the_lock(called_by_day: Stage) -> None:
+def test_one_of_two_simultaneous_runs_takes_the_lock(called_by_day: Stage) -> None:
     first, second = (replace(STEPS[0], event={**STEPS[0].event, "run_id": run}) for run in ("one", "two"))
     for where, *answers in called_by_day.overlaps(first, second):
         outcomes = sorted(answer["outcome"] for answer in answers if answer)
@@ -51,7 +50,7 @@ def test_change_applied_twice_at_once_reaches_its_usual_end(staged: Stage, name:
         assert staged.store.change(life.change.id).status in FINAL, where
 
 
-def test_of_two_answers_of_one_approver_the_first_counts(asking: Stage) -> None:
+def test_first_of_two_responses_of_one_approver_counts(asking: Stage) -> None:
     asking.run(ASK)
     all_of_it = says("anna")
     nothing = replace(all_of_it, event={**all_of_it.event, "approved": []})
@@ -63,7 +62,7 @@ def test_of_two_answers_of_one_approver_the_first_counts(asking: Stage) -> None:
         assert [vote] == counted["votes"], where
 
 
-def test_of_two_last_answers_together_the_run_is_told_once(asking: Stage) -> None:
+def test_two_last_responses_at_once_resume_the_run_once(asking: Stage) -> None:
     asking.run(ASK)
     for where, *answers in asking.overlaps(says("anna"), says("ben")):
         assert all(answer and answer["outcome"] in ("recorded", "answered") for answer in answers), (where, answers)

@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[LocalAccount]:
-    """An account in which nobody has done anything yet; the shared one has other tests' calls in its logs."""
+    """Provide an account that nobody has used yet; the shared one has other tests' calls in its logs."""
     with LocalAccount(FleetSource(datetime.now(UTC))) as running:
         yield running
 
@@ -42,7 +42,7 @@ def cloudwatch(account: LocalAccount) -> Any:
 
 @pytest.fixture(scope="module")
 def second() -> Iterator[LocalAccount]:
-    """Another account, small, for tests that change something."""
+    """Provide another account, small, for tests that change something."""
     with LocalAccount(FleetSource(datetime.now(UTC), functions=3)) as running:
         yield running
 
@@ -205,7 +205,7 @@ def _cold_share(account: LocalAccount, target: TargetFunction) -> float:
     return sum(report.is_cold for report in reports) / len(reports)
 
 
-def test_targets_are_what_a_team_would_have(account: LocalAccount) -> None:
+def test_targets_look_like_functions_of_a_team(account: LocalAccount) -> None:
     client, scaling = account.session.client("lambda"), account.session.client("application-autoscaling")
     functions = {item["FunctionName"]: item for item in client.list_functions()["Functions"]}
     assert len({functions[target.name]["MemorySize"] for target in account.fleet}) > 4

@@ -1,4 +1,4 @@
-"""What `make sam-local` makes of the output of `sam local invoke`, and that it leaves no function out."""
+"""Test how `make sam-local` reads the output of `sam local invoke`, and that it leaves no function out."""
 
 import json
 import socket
@@ -47,7 +47,7 @@ def test_handler_errors_are_named_by_their_class_in_one_line() -> None:
         error(stackTrace=["  File"]),
     ],
 )
-def test_what_no_handler_said_is_not_taken_for_an_answer(said: str) -> None:
+def test_output_without_a_handler_is_no_answer(said: str) -> None:
     with pytest.raises(NotReached):
         Answer.read(said)
 

@@ -15,7 +15,7 @@ DAY = 1440
 
 
 def trace(days: int, start: datetime, timezone: str = "UTC") -> Trace:
-    """Each minute's count is its number, so that a minute can be recognised after it was moved."""
+    """Return a trace in which each minute's count is its number, so that it can be recognised after it was moved."""
     counts = np.arange(days * DAY, dtype=np.int64)
     return Trace("numbered", start, timezone, counts, None, 200.0, "")
 

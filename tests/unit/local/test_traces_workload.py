@@ -1,4 +1,4 @@
-"""What the traffic does to the versions that serve it."""
+"""Test the effect of the traffic on the versions that serve it."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -41,7 +41,7 @@ def test_the_same_source_makes_the_same_fleet() -> None:
     assert not np.array_equal(FLEET[0].traffic.invocations, other_seed[0].traffic.invocations)
 
 
-def test_synthetic_traffic_says_so() -> None:
+def test_synthetic_traffic_is_labelled() -> None:
     assert "synthetic" in FleetSource(NOW).says
     assert all("synthetic" in target.source for target in FLEET)
 
@@ -77,7 +77,7 @@ def test_after_a_change_the_duration_follows_the_curve() -> None:
     assert average[-1] / average[0] == pytest.approx(expected, rel=0.06)
 
 
-def test_what_gets_worse_on_purpose_does_so_only_after_a_change() -> None:
+def test_planned_damage_appears_only_after_a_change() -> None:
     slower = next(target for target in FLEET if target.behaviour.worse is Worse.SLOWER)
     failing = next(target for target in FLEET if target.behaviour.worse is Worse.ERRORS)
     assert slower.behaviour.slowdown(slower.memory_mb, slower.memory_mb) == 1.0
