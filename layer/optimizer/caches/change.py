@@ -78,7 +78,7 @@ class TtlHooks(Hooks[TtlProgress]):
             return Blocked(objection.rule, objection.message)
         longest, most = max(float(change.after["ttl_s"][n]) for n in _names(change)), self.publisher.most_ttl_s()
         if longest > most:
-            told = f"A deployment that bakes {2 * most:g} s cannot watch over a TTL of {longest:g} s."
+            told = f"A deployment that bakes {2 * most:g} s cannot observe a TTL of {longest:g} s."
             return Blocked("cache_ttls.bake", told)
         text = document.write(document.read(change.after), before, change.id)
         return Ready(TtlProgress(revision=live.revision, text=text, server=server))
@@ -104,7 +104,7 @@ class TtlHooks(Hooks[TtlProgress]):
         since = progress.applied_at or look.now
         live = self._live()
         if live is None or live.text != progress.text:
-            return RollBack("somebody else published TTLs during the watch, or an alarm rolled these back")
+            return RollBack("somebody else published TTLs during the observation, or an alarm rolled these back")
         start = since + timedelta(seconds=self._settle_s(change))
         end = since + timedelta(seconds=self._watch_s(change) + _LATE_S)
         records = self.read_metrics(start, end)

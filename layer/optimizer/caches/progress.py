@@ -10,7 +10,7 @@ from optimizer.lifecycle import ChangeProgress, shared_fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TtlProgress(ChangeProgress):
-    """What is published, and what was in force before it.
+    """The TTL document that is published, and the one that was in force before it.
 
     A revision is the one that the document replaces, so that nothing of somebody else's is overwritten.
     """

@@ -39,7 +39,7 @@ class CacheFacts:
 
     `published` holds the TTLs in force; `samples` and `metrics` are the cache client's records. `probe` is None where
     the policy names no server. `rolled_back` lists the TTLs that were rolled back lately, by namespace. `most_ttl_s` is
-    the longest TTL that the publisher can watch over.
+    the longest TTL that the publisher can observe.
     """
 
     published: Ttls

@@ -16,7 +16,7 @@ _NORMAL = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A size that was or would be tried, and its outcome: kept, reverted, proposed, ..."""
+    """A size that was or would be tried, and its outcome: kept, rolled back, proposed, ..."""
 
     memory_mb: int
     outcome: str

@@ -1,4 +1,4 @@
-"""Carries out the steps of a capacity change.
+"""Apply the steps of a capacity change.
 
 Each round reads the live state, lets the steps of memory or of provisioned concurrency decide what comes next, records
 that, and does it. Only the record is kept between two rounds, so a step that died after any call is run again.
@@ -31,7 +31,7 @@ _RESERVE_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """sleep: seconds. remaining_ms: time left of this call. timetables: None where none can be put in place."""
+    """sleep: seconds. remaining_ms: time left of this call. timetables: None where none can be applied."""
 
     account: LambdaAccount
     sleep: Callable[[float], None]
@@ -147,7 +147,7 @@ class Executor:
     @property
     def _placed(self) -> PlacedTimetables:
         if self.timetables is None:
-            raise TypeError("a timetable is to be put in place, and there is no place for it")
+            raise TypeError("a timetable is to be applied, and no schedules were given")
         return self.timetables
 
     def _is_settled(self, work: Work) -> bool:

@@ -63,7 +63,7 @@ class Placed:
     """The schedules that move provisioned concurrency by the time of day.
 
     entries: numbers of our schedules, by the mark of the Change that their timetable belongs to. team_actions:
-    scheduled actions that are not ours. tracked: a scaling policy gives back environments that are not used.
+    scheduled actions that are not ours. tracked: a scaling policy releases environments that are not used.
     """
 
     entries: Mapping[str, frozenset[int]]

@@ -35,7 +35,7 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The change could not be carried out, and another try would not help."""
+    """The change could not be applied, and another try would not help."""
 
     message: str
     status: ClassVar[Status] = Status.FAILED

@@ -12,7 +12,7 @@ _RESOLUTION_MS = 0.1
 
 
 class Guard:
-    """Watches how long the server takes to answer a PING."""
+    """Measures how long the server takes to answer a PING."""
 
     def __init__(self, before_ms: list[float], most: float = 2.0) -> None:
         """`before_ms` are the times of PINGs before the probe; `most` is the factor at which to stop."""

@@ -1,7 +1,7 @@
-"""The steps of a memory change of a function that is only called as $LATEST: set the size, observe it, set it back.
+"""The steps of a memory change of a function that is only called as $LATEST: set the size, observe it, restore it.
 
 There is no version to compare with or to fall back to, so there is no canary: every call gets the new size at once.
-Pure; executor.py carries the actions out.
+Pure; executor.py runs the actions.
 """
 
 from optimizer.capacity.live_function import LiveFunction

@@ -127,7 +127,7 @@ def keep(plan: Plan, candidate: Version, live: LiveFunction) -> Action:
         return Route(candidate.name, {})
     if live.latest.content != candidate.content or live.latest.memory_mb not in (plan.before_mb, plan.after_mb):
         note = (
-            f"$LATEST holds something else than version {candidate.name} and was left alone: "
+            f"$LATEST holds something else than version {candidate.name} and was not changed: "
             f"set its memory size to {plan.after_mb} MB before it is released"
         )
         return _provisioned(plan, live) or Done(note)

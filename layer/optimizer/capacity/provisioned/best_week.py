@@ -125,7 +125,7 @@ def scheduled_minimum(used: Floats, *, least_utilisation: float, floor: int = 0)
     busy; NaN for not known, which holds nothing. The last hour comes before the first: the week repeats.
     least_utilisation: the share of busy time from which an environment is worth its price (the break-even, or less
     where the policy buys latency). floor: environments that are always held. Starting an environment costs its price
-    until it is ready, so that none is given back for an hour only to be started again.
+    until it is ready, so that none is released for an hour only to be started again.
     """
     if not 0 < least_utilisation <= 1:
         raise ValueError(f"least_utilisation must be above 0 and at most 1, not {least_utilisation}")

@@ -1,6 +1,6 @@
-"""The steps of a change of provisioned concurrency, one at a time. Pure; executor.py carries them out.
+"""The steps of a change of provisioned concurrency, one at a time. Pure; executor.py runs them.
 
-A timetable is put in place entry by entry, each a schedule whose name tells the Change; then the alias gets what the
+A timetable is applied entry by entry, each a schedule whose name tells the Change; then the alias gets what the
 timetable says for this moment. A timetable that it replaces is removed first, and nothing is set before a step of the
 old one that was under way has ended.
 """

@@ -1,4 +1,4 @@
-"""Use of a timetable's environments since it was put in place: read from CloudWatch, compared with the plan."""
+"""Use of a timetable's environments since it was applied: read from CloudWatch, compared with the plan."""
 
 import math
 from collections.abc import Mapping, Sequence
