@@ -64,7 +64,7 @@ def main() -> None:
     if asked.verbose:
         for end in loop.ended:
             print(f"  {end.status.value}: {_words(end)}")
-        reasons = Counter((item.tuner.value, item.reason[:60]) for item in loop.left_alone)
+        reasons = Counter((item.tuner.value, item.reason[:60]) for item in loop.no_changes)
         for (tuner, reason), times in reasons.most_common(25):
             print(f"  {times:5d} {tuner}: {reason}")
 

@@ -196,11 +196,11 @@ def picture() -> str:
 
 
 def _notes(notes: Iterable[tuple[int, int, str]]) -> list[str]:
-    return [f'<text class="small" x="{x}" y="{y}">{escape(said)}</text>\n' for x, y, said in notes]
+    return [f'<text class="small" x="{x}" y="{y}">{escape(text)}</text>\n' for x, y, text in notes]
 
 
-def _text(x: float, y: float, said: str, kind: str) -> str:
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="middle">{escape(said)}</text>\n'
+def _text(x: float, y: float, text: str, kind: str) -> str:
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="middle">{escape(text)}</text>\n'
 
 
 def _rectangle(x: int, y: int, width: int, height: int, kind: str) -> str:

@@ -157,8 +157,8 @@ def _contents(wheel: Path) -> Iterator[tuple[str, bytes]]:
             if name.endswith("/"):
                 continue
             digest = _sha256(archive.read(name))
-            said = recorded.get(name, "").removeprefix("sha256=")
-            if name != record and said != base64.urlsafe_b64encode(digest).rstrip(b"=").decode():
+            expected = recorded.get(name, "").removeprefix("sha256=")
+            if name != record and expected != base64.urlsafe_b64encode(digest).rstrip(b"=").decode():
                 raise CannotCheck(f"{wheel.name}: {name} is not as RECORD says")
             yield _UNPACKED.sub("", name), digest
 

@@ -156,12 +156,12 @@ def _place(resource: Any) -> str:
 def _condition(condition: Any) -> str:
     if condition is None:
         return ""
-    said = []
+    conditions = []
     for names in condition.values():
         for name, wanted in names.items():
             values = wanted if isinstance(wanted, list) else [wanted]
-            said.append(f"`{_place(name)}` = `{' or '.join(_place(value) for value in values)}`")
-    return f", only where {' and '.join(said)}"
+            conditions.append(f"`{_place(name)}` = `{' or '.join(_place(value) for value in values)}`")
+    return f", only where {' and '.join(conditions)}"
 
 
 def _code(actions: list[str]) -> str:
@@ -182,10 +182,10 @@ def _purpose(role: str) -> str:
     """Return the first sentence of the code's own description."""
     own = RESOURCES[role]["Properties"]
     if "CodeUri" in own:
-        said = ast.get_docstring(ast.parse((ROOT / own["CodeUri"] / "app.py").read_text())) or ""
-        said = " ".join(said.partition("\n\n")[0].split())
-        said = said.removeprefix(f"{role}: ")
-        return f"{said[0].upper()}{said[1:]}"
+        text = ast.get_docstring(ast.parse((ROOT / own["CodeUri"] / "app.py").read_text())) or ""
+        text = " ".join(text.partition("\n\n")[0].split())
+        text = text.removeprefix(f"{role}: ")
+        return f"{text[0].upper()}{text[1:]}"
     if "DefinitionUri" in own:
         return str(json.loads((ROOT / own["DefinitionUri"]).read_text())["Comment"])
     return PURPOSES[role]

@@ -12,11 +12,11 @@ import unpacking
 import workers
 from ministack.app import main
 
-actions.put_right()
-function_urls.put_right()
-schedules.put_right()
-step_functions.put_right()
-transport.put_right()
-unpacking.put_right()
-workers.put_right()
+actions.patch()
+function_urls.patch()
+schedules.patch()
+step_functions.patch()
+transport.patch()
+unpacking.patch()
+workers.patch()
 main()

@@ -15,7 +15,7 @@ _OF_OTHER_NAME = {"Invoke": "InvokeFunction", "InvokeWithResponseStream": "Invok
 _REST = frozenset({"lambda", "scheduler"})
 
 
-def put_right() -> None:
+def patch() -> None:
     """Replace how the emulator names the action of a request."""
     iam_actions._BOTOCORE_SERVICE_MAP.setdefault("lambda", ["lambda"])
     iam_actions._BOTOCORE_SERVICE_MAP.setdefault("scheduler", ["scheduler"])

@@ -12,7 +12,7 @@ from ministack.services import lambda_svc
 _PATH = "/_aws/lambda-url/"
 
 
-def put_right() -> None:
+def patch() -> None:
     """Replace how the emulator names function URLs and finds them by name."""
     create, id_of = lambda_svc._create_function_url_config, lambda_svc._function_url_id
     base = f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}{_PATH}"

@@ -28,7 +28,7 @@ class LocalFields(tuple[Any, ...]):
     zone: str
 
 
-def put_right() -> None:
+def patch() -> None:
     """Replace how the emulator stores a schedule's expression and reads its time."""
     create, epoch_of = scheduler._create_schedule, scheduler._at_time_epoch
     list_all = scheduler._list_schedules

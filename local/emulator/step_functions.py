@@ -35,7 +35,7 @@ class _Entered(dict[str, Any]):
         return state
 
 
-def put_right() -> None:
+def patch() -> None:
     """Replace the functions of the emulator that differ from AWS."""
     _evaluate_timeouts()
     _evaluate_distributed_maps()

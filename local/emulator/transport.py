@@ -8,7 +8,7 @@ import ipaddress
 from ministack import app
 
 
-def put_right() -> None:
+def patch() -> None:
     """Replace how the emulator notes where a request came from."""
     pin = app.pin_request_origin
 

@@ -33,7 +33,7 @@ class Unpacked(zipfile.ZipFile):
         Path(path).symlink_to(kept)
 
 
-def put_right() -> None:
+def patch() -> None:
     """Replace how an environment gets its code."""
     known = types.SimpleNamespace(**vars(zipfile))
     known.ZipFile = Unpacked

@@ -11,7 +11,7 @@ _LONGEST_S = 300.0
 _LOOK_EVERY_S = 0.05
 
 
-def put_right() -> None:
+def patch() -> None:
     """Replace how the emulator ends workers of a former configuration."""
     kill = lambda_runtime.kill_workers
 

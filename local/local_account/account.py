@@ -117,7 +117,7 @@ class LocalAccount:
 
     def _start_emulator(self) -> None:
         if not EMULATOR_PYTHON.exists():
-            raise EmulatorMissing(f"{EMULATOR_PYTHON} is not there: run `make .build/emulator/.installed` first")
+            raise EmulatorMissing(f"{EMULATOR_PYTHON} does not exist: run `make .build/emulator/.installed` first")
         self.port, self._stand_in_port = free_port(self.port), free_port()
         environment = _inherited() | self.environment()
         environment |= {

@@ -113,7 +113,7 @@ class TeamCaches:
     def ready(self, within_s: float = 120.0) -> None:
         """Wait until the history of every cache is in its log; raise NotReady."""
         if not all(self._logged[cache.name].wait(within_s) for cache in self._caches) or self.failures:
-            raise NotReady(f"the history of the caches is not there: {self.failures or 'it takes too long'}")
+            raise NotReady(f"the caches have no history yet: {self.failures or 'it takes too long'}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stopped.set()

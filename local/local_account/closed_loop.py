@@ -58,7 +58,7 @@ class ClosedLoop:
     begin: datetime
     most_lines: int = 2000
     ended: list[Ended] = field(default_factory=list)
-    left_alone: list[NoChange] = field(default_factory=list)
+    no_changes: list[NoChange] = field(default_factory=list)
     twins: dict[str, Twin] = field(init=False)
     clock: Clock = field(init=False)
     _routings: dict[str, list[Routing]] = field(init=False)
@@ -100,7 +100,7 @@ class ClosedLoop:
             self._documents, self._account, self._logs, self.policy, run_id, now, self._taken_back(now)
         )
         proposals = planner.plan("0000")
-        self.left_alone += proposals.no_changes
+        self.no_changes += proposals.no_changes
         changes = proposals.changes
         account = Account(
             targets=len(self.targets),
@@ -121,7 +121,7 @@ class ClosedLoop:
                 self.live_through(change, now)
             else:
                 why = f"{verdict.rule}: {verdict.message}"
-                self.left_alone.append(NoChange(run_id, change.tuner, change.target, why))
+                self.no_changes.append(NoChange(run_id, change.tuner, change.target, why))
 
     def live_through(self, change: Change, now: datetime) -> None:
         """Follow change.asl.json, with the clock put forward instead of waiting."""
@@ -160,8 +160,8 @@ class ClosedLoop:
         if change.tuner is Tuner.MEMORY:
             return guardrails.recheck(change, memory.MemoryState(live.version.memory_mb), self.policy, now)
         held = steps.held(live).environments
-        there = provisioned_concurrency.ProvisionedState(held, _UNRESERVED, live.reserved)
-        return guardrails.recheck(change, there, self.policy, now)
+        state = provisioned_concurrency.ProvisionedState(held, _UNRESERVED, live.reserved)
+        return guardrails.recheck(change, state, self.policy, now)
 
     def _taken_back(self, now: datetime) -> Callable[[str], Collection[int]]:
         return lambda target: {int(mb) for mb in self._store.taken_back(target, Tuner.MEMORY, now)}

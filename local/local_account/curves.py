@@ -51,7 +51,7 @@ def read_curves(folder: Path) -> list[Curve]:
                 key = (row["dataset"], row["function"], row["arch"])
                 points[key][float(row["memory_mb"])] = float(row["duration_ms"])
     except FileNotFoundError as missing:
-        raise NoCurves(f"{path} is not there") from missing
+        raise NoCurves(f"{path} does not exist") from missing
     curves = []
     for (dataset, function, arch), sizes in sorted(points.items()):
         measured = sorted((size, duration) for size, duration in sizes.items() if duration > 0)

@@ -62,7 +62,7 @@ def built_for(architecture: str) -> Iterator[Path]:
     work = ROOT / ".aws-sam"
     other = work / architecture
     folder, into = (ROOT, work) if architecture == _PARAMETERS["Architecture"] else (other, other)
-    with alone(work):
+    with build_lock(work):
         into.mkdir(exist_ok=True)
         options = ["--parameter-overrides", f"Architecture={architecture}"]
         _sam({"AWS_DEFAULT_REGION": REGION}, folder, _build(ROOT / "template.yaml", into, options))
@@ -76,7 +76,7 @@ def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mappin
     built = work / f"build-{account.port}"
     overrides = [f"{name}={value}" for name, value in parameters.items()]
     options = ["--parameter-overrides", *overrides] if overrides else []
-    with alone(work):
+    with build_lock(work):
         _sam(account.environment(), template.parent, _build(template, work, options))
         shutil.rmtree(built, ignore_errors=True)
         shutil.copytree(work / "build", built, copy_function=os.link)
@@ -104,7 +104,7 @@ def _build(template: Path, work: Path, options: list[str]) -> list[str]:
 
 def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> None:
     if not SAM.exists():
-        raise SamMissing(f"{SAM} is not there: run `make .build/sam/.installed` first")
+        raise SamMissing(f"{SAM} does not exist: run `make .build/sam/.installed` first")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # A profile configured on this machine must not lead to a real account.
     own = {"SAM_CLI_TELEMETRY": "0", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -113,12 +113,12 @@ def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> No
         [str(SAM), *arguments], cwd=folder, env=environment, text=True, capture_output=True, check=False
     )
     if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise SamFailed(f"sam {arguments[0]} failed: {' | '.join(said[-_LAST_LINES:])}")
+        output = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise SamFailed(f"sam {arguments[0]} failed: {' | '.join(output[-_LAST_LINES:])}")
 
 
 @contextmanager
-def alone(work: Path) -> Iterator[None]:
+def build_lock(work: Path) -> Iterator[None]:
     """Hold a lock so that only one build at a time uses this folder."""
     work.mkdir(exist_ok=True)
     with (work / "lock").open("w") as lock:

@@ -114,8 +114,8 @@ def move_to_now(trace: Trace, now: datetime) -> Traffic:
     start = max(moved_start, now - timedelta(days=HISTORY_DAYS))
     places = (start - moved_start) // MINUTE + np.arange((now - start) // MINUTE + AHEAD_DAYS * DAY_MINUTES)
     season = WEEK_MINUTES if length >= WEEK_MINUTES else max(DAY_MINUTES, length // DAY_MINUTES * DAY_MINUTES)
-    beyond = np.maximum(0, -(-(places - length + 1) // season)) * season
-    places = np.maximum(places - beyond, 0)
+    repeated = np.maximum(0, -(-(places - length + 1) // season)) * season
+    places = np.maximum(places - repeated, 0)
     durations = trace.duration_ms[places] if trace.duration_ms is not None else np.zeros(len(places))
     durations = np.where(durations > 0, durations, trace.usual_duration_ms)
     return Traffic(start, trace.invocations[places], durations, trace.duration_ms is not None)
@@ -133,7 +133,7 @@ def _read(path: Path, name: str, facts: dict[str, Any]) -> Trace:
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableTraces(f"{path} cannot be read: {error}") from error
     except (LookupError, TypeError, ValueError, OverflowError, csv.Error) as error:
-        raise UnreadableTraces(f"{path} is not a series as series.json tells: {error!r}") from error
+        raise UnreadableTraces(f"{path} is not a series as series.json describes: {error!r}") from error
 
 
 def _trace(path: Path, name: str, facts: dict[str, Any]) -> Trace:
@@ -141,7 +141,7 @@ def _trace(path: Path, name: str, facts: dict[str, Any]) -> Trace:
         with gzip.open(path, "rt", newline="") as text:
             rows = list(csv.DictReader(text))
     except FileNotFoundError as missing:
-        raise NoTraces(f"{path} is named in series.json but is not there") from missing
+        raise NoTraces(f"{path} is named in series.json but does not exist") from missing
     period = timedelta(seconds=int(facts["period_s"]))
     start = datetime.fromisoformat(rows[0]["timestamp"]).astimezone(UTC)
     size = (datetime.fromisoformat(rows[-1]["timestamp"]) - start) // period + 1

@@ -53,7 +53,7 @@ def _row(loop: ClosedLoop, target: TargetFunction, saved: list[float]) -> Memory
     )
     why = [
         item.reason
-        for item in loop.left_alone
+        for item in loop.no_changes
         if item.tuner is Tuner.MEMORY and function_name(item.target) == target.name
     ]
     note = "" if tries or not why else why[-1]

@@ -62,8 +62,8 @@ def main() -> int:
     except CannotRun as reason:
         print(f"sam local invoke was not tried: {reason}", file=sys.stderr)
         return 1 if os.environ.get("CI") == "true" else 0
-    said = f"{len(wrong)} of {len(EXPECTED)} did not answer as they should" if wrong else "all answered as they should"
-    print(f"{len(EXPECTED)} functions in {time.monotonic() - began:.0f} s: {said}.")
+    verdict = f"{len(wrong)} of {len(EXPECTED)} answered wrongly" if wrong else "all answered correctly"
+    print(f"{len(EXPECTED)} functions in {time.monotonic() - began:.0f} s: {verdict}.")
     return 1 if wrong else 0
 
 
@@ -75,21 +75,23 @@ def invoke_all(running: Engine) -> list[str]:
             raise SystemExit(f"expected.py and template.yaml differ: {sorted(set(at.by_name) ^ set(EXPECTED))}")
         for stage in ORDER:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                for name, problem in zip(stage, pool.map(lambda name: tried(name, at), stage), strict=True):
+                for name, problem in zip(stage, pool.map(lambda name: answers_wrongly(name, at), stage), strict=True):
                     wrong += [name] if problem else []
     return wrong
 
 
-def tried(name: str, at: Place) -> bool:
+def answers_wrongly(name: str, at: Place) -> bool:
     """Invoke a function and print its response; return whether it was wrong."""
     began = time.monotonic()
     try:
         answer = invoke(at.by_name[name], ROOT / "events" / f"{name}.json", at.template, at.env_vars, at.environment)
         right = answer.kind == EXPECTED[name] and answer.in_one_line
-        said = f"{answer.kind}: {answer.line}" if right else f"{answer.kind}, not {EXPECTED[name]}: {answer.line}"
+        description = (
+            f"{answer.kind}: {answer.line}" if right else f"{answer.kind}, not {EXPECTED[name]}: {answer.line}"
+        )
     except NotReached as problem:
-        right, said = False, f"not reached: {problem}"
-    print(f"{'ok   ' if right else 'WRONG'} {name:23} {time.monotonic() - began:5.1f} s  {said}", flush=True)
+        right, description = False, f"not reached: {problem}"
+    print(f"{'ok   ' if right else 'WRONG'} {name:23} {time.monotonic() - began:5.1f} s  {description}", flush=True)
     return not right
 
 

@@ -61,5 +61,5 @@ def _remove(root: Path) -> None:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise CannotRun(f"{Path(command[0]).name} failed: {said[-1] if said else 'it said nothing'}")
+        output = (done.stderr or done.stdout).strip().splitlines()
+        raise CannotRun(f"{Path(command[0]).name} failed: {output[-1] if output else 'it said nothing'}")

@@ -29,14 +29,14 @@ class Answer:
     line: str
 
     @classmethod
-    def read(cls, said: str) -> "Answer":
+    def read(cls, output: str) -> "Answer":
         """Return the response in the output of the SAM CLI; raise NotReached if no handler gave one."""
         try:
-            answer = json.loads(said)
+            answer = json.loads(output)
         except ValueError:
-            raise NotReached(f"no answer, but: {said.strip()[-300:] or 'nothing'}") from None
+            raise NotReached(f"no answer, but: {output.strip()[-300:] or 'nothing'}") from None
         if not isinstance(answer, dict):
-            raise NotReached(f"no answer, but: {said[:300]}")
+            raise NotReached(f"no answer, but: {output[:300]}")
         if "errorMessage" not in answer:
             return cls(str(answer.get("outcome") or answer.get("statusCode", "")), _short(answer))
         if not any("/var/task/app.py" in entry for entry in answer.get("stackTrace", [])):
@@ -63,8 +63,8 @@ def invoke(logical_id: str, event: Path, template: Path, env_vars: Path, environ
         timeout=_LONGEST_S,
     )
     if not done.stdout.strip():
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise NotReached(f"sam local invoke ended with {done.returncode}: {' | '.join(said[-3:])}")
+        output = [line for line in done.stderr.splitlines() if line.strip()]
+        raise NotReached(f"sam local invoke ended with {done.returncode}: {' | '.join(output[-3:])}")
     return Answer.read(done.stdout)
 
 

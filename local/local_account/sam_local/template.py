@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from local_account.account import REGION, ROOT
-from local_account.deploy import SAM, alone
+from local_account.deploy import SAM, build_lock
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -28,7 +28,7 @@ def build() -> dict[str, str]:
     """Build all packages for this machine; return the logical id of each function, by the name of its folder."""
     command = [str(SAM), "build", "--build-dir", str(BUILT), "--cached", "--parallel", *PARAMETERS]
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
-    with alone(ROOT / ".aws-sam"):
+    with build_lock(ROOT / ".aws-sam"):
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotBuild(f"sam build failed: {(done.stdout + done.stderr).strip().splitlines()[-1]}")
