@@ -197,7 +197,7 @@ def test_run_with_throttled_metrics_names_unread_functions(running: Running, thr
     traffic = running.document(f"runs/{throttled.first.name}/traffic/0000.json")
     assert traffic["failed"]
     assert len(traffic["failed"]) + len(traffic["functions"]) == 3
-    line = "CloudWatch went on throttling GetMetricData through all retries; the next run reads what is missing"
+    line = "CloudWatch kept throttling GetMetricData through all retries; the next run reads the missing points"
     for name in traffic["failed"]:
         assert f"- {name}: {line}" in throttled.first_said.text
     assert differences(throttled.before, throttled.after) == {}

@@ -75,7 +75,7 @@ def test_harmful_ttl_change_is_rolled_back_as_a_newer_version(run: dict[str, Any
     published = run["published"]["search"]
     assert (published["version"], published["ttl_s"]) == (2, {"result": 60.0})
     inbox: Inbox = run["inbox"]
-    assert any("reverted" in message.subject for message in inbox.about(RUN))
+    assert any("rolled back" in message.subject for message in inbox.about(RUN))
 
 
 def test_nothing_is_decided_while_a_cache_settles(machines: Running, run: dict[str, Any]) -> None:

@@ -64,6 +64,11 @@ def test_runs_are_listed_with_their_outcome(done: Done) -> None:
     assert RUN in done.command("runs").output
 
 
+def saved(usd_month: float) -> str:
+    """Return the savings as people read them: what lowers the bill is positive."""
+    return f"{'-' if usd_month > 0 else ''}${abs(usd_month):,.2f}"
+
+
 def test_terminal_mail_and_page_say_the_same_numbers(done: Done, tmp_path: Path) -> None:
     shown = done.command("report", RUN, "--folder", str(tmp_path))
     assert shown.exit_code == 0, shown.output
@@ -71,13 +76,13 @@ def test_terminal_mail_and_page_say_the_same_numbers(done: Done, tmp_path: Path)
     page = (tmp_path / RUN / "index.html").read_text()
     changes = done.json("changes", RUN)
     # Stored reports, which are read with IAM, have no link.
-    said, _, link = done.text.partition(" With pictures, until ")
+    said, _, link = done.text.partition(" Report with charts, until ")
     assert " ".join(shown.output.split()).startswith(said)
     assert "http" in link
     for name in ("expected_usd_month", "possible_usd_month"):
         assert done.document[name] == numbers[name]
-        assert f"{numbers[name]['estimate']:+.2f}" in page
-    assert f"{numbers['expected_usd_month']['estimate']:+.2f} USD" in done.text
+        assert saved(numbers[name]["estimate"]) in page
+    assert f"in this run: {saved(numbers['expected_usd_month']['estimate'])} " in " ".join(done.text.split())
     assert done.document["counts"]["changed"] == len(numbers["changed"]) > 0
     assert sum(done.document["counts"].values()) == len(changes)
     for change in numbers["changed"]:

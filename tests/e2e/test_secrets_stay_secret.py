@@ -234,7 +234,7 @@ def test_task_token_is_stored_only_while_a_run_waits(planted: Planted) -> None:
 
 def test_approval_link_signature_is_only_in_its_message(planted: Planted) -> None:
     found = planted.found["signature of a link"]
-    assert all(where.startswith("message ") and "for your answer" in where for where in found), found
+    assert all(where.startswith("message ") and "for your approval" in where for where in found), found
     assert len(found) == 1, found
 
 

@@ -14,7 +14,7 @@ ORDER: tuple[dict[str, str], ...] = (
         "plan_capacity": "planned",
         # The policy of the account names neither this cache nor this database.
         "plan_cache_ttls": "NoSuchCache",
-        "plan_index_maintenance": "NoSuchTarget",
+        "plan_index_maintenance": "UnknownDatabase",
     },
     # The approval request names an unrecorded change; it is sent, and its page shows the known facts.
     {"check_guardrails": "checked", "request_approval": "asked"},

@@ -84,6 +84,18 @@ def _imported(node: ast.AST) -> Iterator[Path]:
     for module in modules:
         path = ROOT / "layer" / Path(*module.split("."))
         yield from (found for found in (path.with_suffix(".py"), path / "__init__.py") if found.exists())
+    if isinstance(node, ast.ImportFrom) and node.module:
+        yield from _through_the_door(ROOT / "layer" / Path(*node.module.split(".")), {a.name for a in node.names})
+
+
+def _through_the_door(room: Path, names: set[str]) -> Iterator[Path]:
+    """Yield the modules that the door of a room takes the names from; the stub beside the door lists them."""
+    stub = room / "__init__.pyi"
+    if not stub.exists():
+        return
+    for exported in ast.parse(stub.read_text()).body:
+        if isinstance(exported, ast.ImportFrom) and exported.module and names & {a.name for a in exported.names}:
+            yield ROOT / "layer" / Path(*exported.module.split(".")).with_suffix(".py")
 
 
 def _of_event(event: Mapping[str, Any]) -> Iterator[str]:

@@ -121,7 +121,8 @@ def _term(term: str, item: Raw, body: Mapping[str, Any]) -> bool:
         return (attribute(name) in item) == (function == "attribute_exists")
     name, sign, right = term.split(" ", 2)
     if attribute(name) not in item:
-        return False
+        # What is missing differs from every value, and compares with none.
+        return sign == "<>"
     left = _value(item[attribute(name)])
     if sign == "IN":
         return left in [value(one) for one in right.strip("()").split(", ")]
