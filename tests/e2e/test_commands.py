@@ -66,7 +66,7 @@ def test_runs_are_listed_with_their_outcome(done: Done) -> None:
 
 def saved(usd_month: float) -> str:
     """Return the savings as people read them: what lowers the bill is positive."""
-    return f"{'-' if usd_month > 0 else ''}${abs(usd_month):,.2f}"
+    return f"{'-' if round(usd_month, 2) > 0 else ''}${abs(usd_month):,.2f}"
 
 
 def test_terminal_mail_and_page_say_the_same_numbers(done: Done, tmp_path: Path) -> None:

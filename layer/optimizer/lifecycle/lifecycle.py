@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, cast
 
-from optimizer.aws import InvalidEvent, Kind, count, name, one_of, optional, text
+from optimizer.aws import InvalidEvent, Kind, MetricsUnreadable, count, name, one_of, optional, text
 from optimizer.core import FINAL, Change, Status, StoredChange
 from optimizer.lifecycle.hooks import (
     Applied,
@@ -35,6 +35,8 @@ from optimizer.store import Overtaken, RunStore
 
 # Another call that is at work on the change takes this long, at the most a few times over.
 _TRY_AGAIN_S = 30
+# CloudWatch usually reads a metric again within minutes.
+_UNREADABLE_S = 300
 _CAN_BE_ROLLED_BACK = frozenset({Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT})
 
 # The fields of the event of a step.
@@ -122,7 +124,12 @@ class Lifecycle[P: ChangeProgress]:
         last = len(ages_s) - 1
         number = min(recorder.progress.look_number(verification), last)
         look = Look(number, number == last, verification is not None, now)
-        match self.hooks.observe(recorder, look):
+        try:
+            observed = self.hooks.observe(recorder, look)
+        except MetricsUnreadable as unreadable:
+            # Not known is neither good nor bad: the same look is taken later, as often as the state machine allows.
+            observed = LookAgain(_UNREADABLE_S, str(unreadable))
+        match observed:
             case Keep(message):
                 return answer(Outcome.KEEP, change_id, message)
             case RollBack(reason):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import pytest
 from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
-from optimizer.aws import InvalidEvent
+from optimizer.aws import InvalidEvent, MetricsUnreadable
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.lifecycle.hooks import (
     Applied,
@@ -292,6 +292,21 @@ def test_a_look_that_cannot_be_taken_yet_is_taken_again() -> None:
     answer = {"outcome": "watch", "change_id": CHANGE.id, "message": "too early", "wait_s": 5}
     assert [world.take("verify", number) for number in (1, 2)] == [answer, answer]
     assert world.lamp.looks == [0, 0]
+
+
+def test_unreadable_metrics_keep_and_roll_back_nothing() -> None:
+    """The same look is taken later: what CloudWatch cannot read is neither good nor bad."""
+
+    def cannot_read(_look: Look) -> Keep:
+        raise MetricsUnreadable("CloudWatch could not read Errors: InternalError")
+
+    world = World(Lamp(says=cannot_read))
+    world.take("apply")
+    world.take("poll")
+    message = "CloudWatch could not read Errors: InternalError"
+    answer = {"outcome": "watch", "change_id": CHANGE.id, "message": message, "wait_s": 300}
+    assert [world.take("verify", number) for number in (1, 2)] == [answer, answer]
+    assert (world.lamp.looks, world.stored.status) == ([0, 0], Status.WATCHING)
 
 
 @pytest.mark.parametrize(
