@@ -133,8 +133,15 @@ def _posted(
 
 
 def _is_open(link: ApprovalLink, approval: Approval, now: datetime) -> bool:
-    pending = approval.status is ApprovalStatus.PENDING and approval.vote_of(link.approver) is None
-    return pending and now < min(link.expires_at, approval.expires_at)
+    return _awaits_approver(link, approval) and now < _end(link, approval)
+
+
+def _awaits_approver(link: ApprovalLink, approval: Approval) -> bool:
+    return approval.status is ApprovalStatus.PENDING and approval.vote_of(link.approver) is None
+
+
+def _end(link: ApprovalLink, approval: Approval) -> datetime:
+    return min(link.expires_at, approval.expires_at)
 
 
 def _state(
@@ -144,6 +151,9 @@ def _state(
     if _is_open(link, approval, now):
         return _ask(link, approval, services, page.Form(), 200)
     lost = ["Your response changed nothing."] if sent else []
+    if now >= _end(link, approval):
+        # Links stay in mailboxes for years: after its end, a link tells nothing about changes, people or the result.
+        return _expired(link, approval, now, *lost)
     match approval.status:
         case ApprovalStatus.ANSWERED:
             changes = services.store.changes(approval.changes)
@@ -157,15 +167,17 @@ def _state(
             waits = f"The run waits for {_outstanding(approval)}."
             return Page(409, "used", page.notice("You have responded", [*lost, *page.votes(approval), waits]))
         case _:
-            until = describe.moment(min(link.expires_at, approval.expires_at), approval.time_zone)
-            paragraphs = [
-                *lost,
-                f"A response was possible until {until}.",
-                "The changes are rejected; nothing was changed.",
-            ]
-            if now < approval.expires_at and approval.status is ApprovalStatus.PENDING:
-                paragraphs = [*lost, f"This link was valid until {until}.", "A newer message has a newer link."]
-            return Page(410, "expired", page.notice("This link has expired", paragraphs))
+            # The run stopped waiting shortly before the end.
+            return _expired(link, approval, now, *lost)
+
+
+def _expired(link: ApprovalLink, approval: Approval, now: datetime, *lost: str) -> Page:
+    until = describe.moment(_end(link, approval), approval.time_zone)
+    if now < approval.expires_at and _awaits_approver(link, approval):
+        paragraphs = [*lost, f"This link was valid until {until}.", "A newer message has a newer link."]
+    else:
+        paragraphs = [*lost, f"A response was possible until {until}.", "The report of the run shows the result."]
+    return Page(410, "expired", page.notice("This link has expired", paragraphs))
 
 
 def _ask(link: ApprovalLink, approval: Approval, services: PageServices, form: page.Form, status: int) -> Page:

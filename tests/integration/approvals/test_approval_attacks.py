@@ -25,6 +25,8 @@ from tests.helpers.asking import DIGEST, FROM_PAGE, HOST, NOW, TOKEN, TWO_OF_THR
 from tests.helpers.own_account import load_handler
 
 CSP = "default-src 'none'; style-src 'sha256-"
+PEOPLE = ("anna", "ben", "cleo", "mallory")
+RESULTS = ("orders", "run-1", "fine by me", "approved", "rejected", "withdrawn", DIGEST)
 
 
 @pytest.fixture
@@ -173,6 +175,92 @@ def test_expired_link_says_so_and_does_nothing(office: Asking, asked: Change, me
     assert (answer["statusCode"], "This link has expired" in answer["body"]) == (410, True)
     assert "Tue 3 Nov 2026, 10:00 Europe/Berlin" in answer["body"]
     assert untouched(office, asked)
+
+
+def answered(office: Asking, _change: Change) -> None:
+    assert office.post(office.link("anna"), approve(reason="fine by me"))["statusCode"] == 200
+    assert office.post(office.link("ben"), approve("Ben"))["statusCode"] == 200
+
+
+def answered_in_part(office: Asking, _change: Change) -> None:
+    assert office.post(office.link("anna"), approve(reason="fine by me"))["statusCode"] == 200
+
+
+def closed(status: ApprovalStatus) -> Callable[[Asking, Change], None]:
+    def close(office: Asking, _change: Change) -> None:
+        approval = office.store.approval("run-1")
+        assert approval is not None
+        assert office.store.replace_approval(approval, approval.close(status, NOW))
+
+    return close
+
+
+def interrupted(office: Asking, _change: Change) -> None:
+    """Record all responses without telling the run."""
+    office.post(office.link("anna"), approve(reason="fine by me"))
+    office.broken = ConnectionError("gone")
+    with pytest.raises(ConnectionError):
+        office.post(office.link("ben"), approve("Ben"))
+    office.broken = None
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda *_: None,
+        answered,
+        answered_in_part,
+        interrupted,
+        closed(ApprovalStatus.WITHDRAWN),
+        closed(ApprovalStatus.EXPIRED),
+    ],
+    ids=["open", "answered", "answered in part", "interrupted", "withdrawn", "expired"],
+)
+def test_link_shows_after_its_end_only_that_it_has_expired(
+    office: Asking, prepare: Callable[[Asking, Change], None], method: str
+) -> None:
+    change = office.propose("orders")
+    office.ask(change, approvals=TWO_OF_THREE)
+    prepare(office, change)
+    end = NOW + timedelta(hours=24)
+    pages = [
+        office.request(office.link(name), method, end + after, body=urlencode(approve("Mallory")), headers=FROM_PAGE)
+        for after in (timedelta(0), timedelta(seconds=1), timedelta(days=1.5), timedelta(days=3650))
+        for name in ("anna", "ben")
+    ]
+    for page in pages:
+        harmless(page)
+        assert (page["statusCode"], page["body"]) == (410, pages[0]["body"])
+        assert "This link has expired" in page["body"]
+        shown = page["body"].partition("<main")[2].casefold()
+        assert shown
+        assert [word for word in (*PEOPLE, *RESULTS) if word in shown] == []
+
+
+@pytest.mark.parametrize("prepare", [answered, answered_in_part, interrupted])
+def test_link_shows_the_responses_until_its_end(office: Asking, prepare: Callable[[Asking, Change], None]) -> None:
+    change = office.propose("orders")
+    office.ask(change, approvals=TWO_OF_THREE)
+    prepare(office, change)
+    page = office.request(office.link("anna"), now=NOW + timedelta(hours=24, seconds=-1))
+    assert page["statusCode"] == 409
+    assert "Anna Berg" in page["body"]
+    assert "fine by me" in page["body"]
+
+
+def test_link_of_an_earlier_request_points_to_the_newer_message(office: Asking) -> None:
+    orders = office.propose("orders")
+    office.ask(orders, approvals=TWO_OF_THREE)
+    old = [office.link(name) for name in ("anna", "ben")]
+    office.post(old[0], approve())
+    office.ask(orders, approvals=TWO_OF_THREE, now=NOW + timedelta(hours=1), token="token-2")
+    of_anna, of_ben = (office.request(url, now=NOW + timedelta(hours=24)) for url in old)
+    assert [of_anna["statusCode"], of_ben["statusCode"]] == [410, 410]
+    assert "A newer message has a newer link." in of_ben["body"]
+    # No newer message goes to an approver who has responded.
+    assert "newer" not in of_anna["body"]
+    assert "Anna Berg" not in of_anna["body"]
 
 
 @pytest.mark.usefixtures("asked")
