@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from optimizer.core import child_path, short_json
+from optimizer.core import ANYONE, child_path, short_json
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
@@ -214,6 +214,12 @@ def _approvals(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         name = approver.get("name") if isinstance(approver, dict) else None
         if not isinstance(name, str):
             continue
+        # A link for that name is sent to everybody, so that one person could respond twice.
+        if name.casefold() == ANYONE:
+            yield PolicyError(
+                f"approvals.approvers[{n}].name",
+                f"{short_json(name)} stands for everybody who gets the topic's messages. Choose the name of a person.",
+            )
         # Names that differ in case only would be two people for a filter policy, but one person for a reader.
         if name.casefold() in seen:
             yield PolicyError(f"approvals.approvers[{n}].name", f"{short_json(name)} is listed twice.")

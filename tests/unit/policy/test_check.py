@@ -128,6 +128,13 @@ def test_every_error_is_reported_at_once() -> None:
             'approvals.approvers[1].name: "Anna" is listed twice.',
         ),
         ({"approvals": {"approvers": [{"name": "a b"}]}}, "must be a name of at most 64 letters"),
+        *(
+            (
+                {"approvals": {"approvers": [{"name": "anna"}, {"name": name}], "needed": 2}},
+                f'approvals.approvers[1].name: "{name}" stands for everybody who gets the topic\'s messages.',
+            )
+            for name in ("anyone", "Anyone", "ANYONE")
+        ),
         (cache(endpoint="redis://cache.example:6379"), "endpoint: must be rediss:// (TLS), unless"),
         (cache(endpoint="cache.example"), "endpoint: must be a URL such as rediss://HOST:6379"),
         (cache(endpoint="rediss://:secret@cache.example"), "endpoint: contains a password"),
