@@ -11,7 +11,7 @@ from optimizer.core.approval import ApprovalStatus
 from optimizer.core.change import Status
 from playwright.sync_api import expect
 
-from tests.helpers.asking import NOW, TWO_OF_THREE, approve, asking, three
+from tests.helpers.asking import HOST, NOW, TWO_OF_THREE, approve, asking, three
 from tests.helpers.page_server import PageServer, page_server
 
 pytestmark = pytest.mark.browser
@@ -208,3 +208,30 @@ def test_form_on_another_site_cannot_respond(pages: PageServer, window: Any) -> 
     window.page.get_by_role("button").click()
     window.comes_to("This request is not valid")
     assert pages.office.statuses(orders) == [Status.AWAITING_APPROVAL]
+
+
+def test_browser_without_sec_fetch_site_responds_by_its_origin(monkeypatch: pytest.MonkeyPatch, window: Any) -> None:
+    """The page has its real address here. Answering in the browser's place leaves out what its network layer adds."""
+    sent: list[dict[str, str]] = []
+
+    def answer(route: Any) -> None:
+        request = route.request
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if request.method == "POST":
+            sent.append(headers)
+        page = office.request(request.url, request.method, body=request.post_data or "", headers=headers)
+        route.fulfill(status=page["statusCode"], headers=page["headers"], body=page["body"])
+
+    with asking(monkeypatch) as office:
+        orders = office.propose("orders")
+        office.ask(orders)
+        window.page.route(f"https://{HOST}/**", answer)
+        window.page.goto(office.link())
+        window.page.get_by_label("Approve it").check()
+        window.page.get_by_label("Your name").fill("Anna Berg")
+        window.page.get_by_role("button", name="Send the response").click()
+        window.comes_to("Your response is recorded")
+        assert [(headers.get("sec-fetch-site"), headers.get("origin")) for headers in sent] == [
+            (None, f"https://{HOST}")
+        ]
+        assert office.statuses(orders) == [Status.APPROVED]

@@ -61,8 +61,8 @@ class PageRequest:
     def check_origin(self) -> None:
         """Raise BadRequest unless the browser says that the form was sent from the page itself.
 
-        Every browser since 2023 sends Sec-Fetch-Site; Origin is for older ones. Another page cannot know the link
-        either: this is the second lock.
+        Every browser since 2023 sends Sec-Fetch-Site; Origin is for older ones, which send it because of the page's
+        Referrer-Policy. Another page cannot know the link either: this is the second lock.
         """
         known_by_site = self.headers.get("sec-fetch-site") == "same-origin"
         known_by_origin = "sec-fetch-site" not in self.headers and self.headers.get("origin") == self.own_origin
