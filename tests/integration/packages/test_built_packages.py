@@ -7,7 +7,6 @@ from check_build import LOCK, Distribution, differences, distributions, download
 from local_account.deploy import built_for
 from locked_requirements import needs, with_dependencies
 
-
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 # The template and wheels name the processors differently.
 PROCESSORS = {"x86_64": "x86_64", "arm64": "aarch64"}
