@@ -18,6 +18,8 @@ _NOT_READ = {
     "column_statistics": "statistics of columns",
     "builds": "builds that are running",
     "stored_code": "views and routines",
+    "plans": "plans of statements",
+    "plans_of_other_roles": "plans of other roles' statements",
 }
 
 

@@ -110,7 +110,7 @@ def test_statements_of_the_optimizer_can_be_planned(session: Connection) -> None
 
 
 def _with(catalog: Catalog, *texts: str) -> Catalog:
-    stats = tuple(StatementStat(f"k{at}", text, 1000, 1e6, 1000.0, 1) for at, text in enumerate(texts))
+    stats = tuple(StatementStat(f"k{at}", text, 1000, 1e6, 1000.0, 1, is_trusted=True) for at, text in enumerate(texts))
     return replace(catalog, statements=stats)
 
 

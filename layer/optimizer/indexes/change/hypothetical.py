@@ -1,11 +1,18 @@
 """Asks PostgreSQL's planner for plans without an index, which HypoPG hides in this session only."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from pg8000.exceptions import DatabaseError
 
-from optimizer.indexes.postgresql import explain_generically, is_planned, read_only_snapshot, run_one, total_cost
+from optimizer.indexes.postgresql import (
+    explain_generically,
+    is_planned,
+    read_only_snapshot,
+    read_roles,
+    run_one,
+    total_cost,
+)
 
 _STATEMENTS = 20
 _WITHIN_S = 20
@@ -29,19 +36,24 @@ WHERE e.extname = 'hypopg'
 """
 
 
-def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float) -> str:
+def missed(connection: Any, oid: int, texts: Mapping[str, str], max_slowdown: float) -> str:
     """Name, in one sentence, the statement that would suffer most without the index.
 
     Only statements whose estimated cost would grow by more than the factor `max_slowdown` count; `texts` are in the
-    order of their total time. Return an empty string if there is none, or if HypoPG cannot hide indexes here.
+    order of their total time, with the oid of the role and the query id as key. Statements of roles that are not
+    trusted are left out, because planning runs functions that they name. Return an empty string if no statement
+    suffers, or if HypoPG cannot hide indexes here.
     """
     with read_only_snapshot(connection, _WITHIN_S):
         can_hide = connection.run(_HYPOPG)
+        roles = read_roles(connection, {_role(key) for key in texts}) if can_hide else {}
     if not can_hide:
         return ""
     hypopg = str(can_hide[0][0])
     worst, ratio_of_worst = "", max_slowdown
-    for text in list(filter(is_planned, texts))[:_STATEMENTS]:
+    trusted = {role for role, row in roles.items() if row["is_trusted"]}
+    planned = [text for key, text in texts.items() if _role(key) in trusted and is_planned(text)]
+    for text in planned[:_STATEMENTS]:
         try:
             with read_only_snapshot(connection, _WITHIN_S):
                 run_one(connection, f"SELECT {hypopg}.hypopg_unhide_all_indexes()")
@@ -62,6 +74,11 @@ def missed(connection: Any, oid: int, texts: Iterable[str], max_slowdown: float)
                 f"{' '.join(text.split())[:120]}"
             )
     return worst
+
+
+def _role(key: str) -> int:
+    """Return the oid of the role that ran the statement with this key."""
+    return int(key.partition("/")[0])
 
 
 def _show_all(connection: Any, hypopg: str) -> None:

@@ -188,8 +188,8 @@ class PostgresqlServer(EngineServer):
         """Compare the plans of the table's statements with and without the index, using HypoPG."""
         from optimizer.indexes.change.hypothetical import missed
 
-        statements = (self.times(state) or {}).values()
-        texts = [statement.text for statement in sorted(statements, key=lambda statement: -statement.total_ms)]
+        times = (self.times(state) or {}).items()
+        texts = {key: one.text for key, one in sorted(times, key=lambda pair: -pair[1].total_ms)}
         return missed(self._reading(), state.oid or 0, texts, max_slowdown) if texts else ""
 
     def _identity(self, session: Mapping[str, Any]) -> dict[str, Any]:

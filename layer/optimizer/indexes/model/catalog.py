@@ -17,7 +17,8 @@ class StatementStat:
     """The server's counters of one normalised statement; times in milliseconds.
 
     `key` is unique on the server: (user, database, top level, query id) on PostgreSQL, (schema, digest) on MySQL and
-    MariaDB. `text` is None if the role may not see it. A counter that the server does not have is None.
+    MariaDB. `text` is None if the role may not see it. A counter that the server does not have is None. `role` ran the
+    statement, and `is_trusted` tells if it may be planned with the optimizer's rights (PostgreSQL).
     """
 
     key: str
@@ -28,6 +29,8 @@ class StatementStat:
     rows: int
     rows_examined: int | None = None
     schema: str | None = None
+    role: str | None = None
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ __getattr__ = lazy_exports(
             "run_one",
         ),
         "plans": ("total_cost",),
-        "reader": ("read_only_snapshot",),
+        "reader": (
+            "read_only_snapshot",
+            "read_roles",
+        ),
     },
 )

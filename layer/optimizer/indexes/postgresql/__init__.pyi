@@ -4,4 +4,4 @@ from optimizer.indexes.postgresql.generic_plan import (
     run_one as run_one,
 )
 from optimizer.indexes.postgresql.plans import total_cost as total_cost
-from optimizer.indexes.postgresql.reader import read_only_snapshot as read_only_snapshot
+from optimizer.indexes.postgresql.reader import read_only_snapshot as read_only_snapshot, read_roles as read_roles

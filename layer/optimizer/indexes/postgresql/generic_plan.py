@@ -1,11 +1,13 @@
 """Get the generic plans of statements from pg_stat_statements, whose constants are replaced by parameters.
 
-Nothing is executed and nothing is written. The text of a statement is not trusted: it is sent as one prepared statement
-in a read-only transaction, so that nothing in it can run. Only while it is prepared and planned does the search path
-include its own schemas: the statements around it look up names in pg_catalog alone. This module solves two problems
-that keep a text from being prepared. Where the grammar requires a constant (`interval '1 day'`, `extract(epoch FROM
-...)`) it accepts no parameter. And a constant has a type (text unless the context decides) where a parameter may have
-none.
+The statement is not executed and nothing is written: it is sent as one prepared statement in a read-only transaction.
+But the planner evaluates IMMUTABLE functions, in the text and in the constraints, indexes and views of its tables, with
+the rights of this session. Callers must therefore pass only statements of trusted roles (`read_roles`), and repeat only
+the code of an error (`sqlstate`), because such a function may write its message. Only while a statement is prepared and
+planned does the search path include its own schemas: the statements around it look up names in pg_catalog alone. This
+module solves two problems that keep a text from being prepared. Where the grammar requires a constant
+(`interval '1 day'`, `extract(epoch FROM ...)`) it accepts no parameter. And a constant has a type (text unless the
+context decides) where a parameter may have none.
 """
 
 import re

@@ -10,7 +10,7 @@ from pg8000.native import Connection
 
 from optimizer.indexes.model.catalog import Catalog, Index, IndexPages
 from optimizer.indexes.postgresql.bloat import BloatLimits, choose_indexes_to_measure
-from optimizer.indexes.postgresql.missing import find_missing_indexes
+from optimizer.indexes.postgresql.missing import describe_untrusted, find_missing_indexes
 from optimizer.indexes.postgresql.reader import Queries, extension_schema, message, read_catalog, read_only_snapshot
 
 
@@ -27,6 +27,8 @@ def look(connection: Connection, *, node: str | None = None, limits: BloatLimits
         not_read["pages"] = _first(uncounted)
     if unplanned:
         not_read["plans"] = _first(unplanned)
+    if untrusted := describe_untrusted(catalog):
+        not_read["plans_of_other_roles"] = untrusted
     return replace(catalog, pages=pages, further=tuple(further), not_read=not_read)
 
 

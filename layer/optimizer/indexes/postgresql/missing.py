@@ -1,11 +1,12 @@
 """Find indexes that statements of PostgreSQL need, from their generic plans.
 
 With HypoPG each candidate is shown to the planner as a hypothetical index before it is proposed. No statement is
-executed, and nothing is written.
+executed. But the planner evaluates the IMMUTABLE functions that a statement names, with the rights of this session, so
+only statements of trusted roles are planned.
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,8 +17,10 @@ from optimizer.core import Risk
 from optimizer.indexes.model import Action, Catalog, Finding, Kind, StatementStat, Table, about_table
 from optimizer.indexes.postgresql.generic_plan import explain_generically, is_planned, run_one
 from optimizer.indexes.postgresql.plans import Wanted, find_wanted, index_names, total_cost
-from optimizer.indexes.postgresql.reader import extension_schema, message, read_only_snapshot
+from optimizer.indexes.postgresql.reader import extension_schema, read_only_snapshot, sqlstate
 
+# So many roles are named in one line.
+_NAMED = 5
 _DEFINITION = """
 SELECT format(
   CASE WHEN CAST(:concurrently AS boolean)
@@ -78,7 +81,7 @@ def find_missing_indexes(
     deadline = time.monotonic() + within_s
     with read_only_snapshot(connection, statement_timeout_s):
         hypopg = extension_schema(connection, "hypopg")
-    for statement in choose_statements(catalog.statements, limits):
+    for statement in choose_statements(catalog.statements, limits, trusted=True)[: limits.statements]:
         if time.monotonic() > deadline:
             failed[statement.key] = f"not planned: the other statements took the whole {within_s:.0f} s"
             continue
@@ -87,7 +90,7 @@ def find_missing_indexes(
                 share = statement.total_ms / total
                 found = _candidates(connection, catalog, statement, share, limits, hypopg)
         except DatabaseError as error:
-            failed[statement.key] = message(error)
+            failed[statement.key] = sqlstate(error)
             # A prepared statement outlives the transaction; hypothetical indexes are reset before the next statement.
             connection.run("DEALLOCATE ALL")
             continue
@@ -98,19 +101,47 @@ def find_missing_indexes(
         return [_finding(connection, catalog, want, want_gains) for want, want_gains in merged], failed
 
 
-def choose_statements(statements: Sequence[StatementStat], limits: PostgresqlMissingLimits) -> list[StatementStat]:
-    """Return the statements that take the most time, are called often and can be planned."""
+def choose_statements(
+    statements: Sequence[StatementStat], limits: PostgresqlMissingLimits, *, trusted: bool
+) -> list[StatementStat]:
+    """Return the statements of trusted or of other roles that take the most time, are called often and have a plan."""
     total = sum(statement.total_ms for statement in statements) or 1.0
-    chosen = [
+    return [
         statement
         for statement in sorted(statements, key=lambda each: -each.total_ms)
-        if statement.text is not None
+        if statement.is_trusted == trusted
+        and statement.text is not None
         and is_planned(statement.text)
         and statement.total_ms / total >= limits.least_share
         and statement.calls >= limits.least_calls
         and statement.mean_ms >= limits.least_mean_ms
     ]
-    return chosen[: limits.statements]
+
+
+def describe_untrusted(catalog: Catalog, limits: PostgresqlMissingLimits | None = None) -> str:
+    """Say in one line which statements are not planned for the sake of safety, or return an empty string."""
+    left_out = choose_statements(catalog.statements, limits or PostgresqlMissingLimits(), trusted=False)
+    if not left_out:
+        return ""
+    counted = Counter(statement.role for statement in left_out).most_common()
+    named = [f"{number} of {'a dropped role' if role is None else _quote(role)}" for role, number in counted[:_NAMED]]
+    others = sum(number for _, number in counted[_NAMED:])
+    named += [f"{others} of other roles"] if others else []
+    return (
+        f"statements not planned: {', '.join(named)}; planning runs the functions that a statement names with the "
+        "optimizer's rights, so only statements of its own role and of roles that it is a member of are planned, and "
+        "only its own if it is a superuser; `GRANT role TO optimizer` adds a role, whose members must all be trusted "
+        "with the optimizer's rights"
+    )
+
+
+def _quote(role: str) -> str:
+    """Return a role's name as an SQL identifier, with Unicode escapes if it is not printable."""
+    quoted = role.replace('"', '""')
+    if role.isprintable():
+        return f'"{quoted}"'
+    escaped = ("\\\\" if char == "\\" else char if char.isprintable() else f"\\+{ord(char):06x}" for char in quoted)
+    return f'U&"{"".join(escaped)}"'
 
 
 def _candidates(

@@ -5,7 +5,8 @@ builds need. The role pg_monitor (or pg_read_all_stats) shows the statements of 
 the planner's statistics on it; without them the catalog says what could not be read.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from optimizer.indexes.postgresql.index_rows import to_index
 _REFERENTIAL_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _KINDS = {"r": "table", "p": "partitioned", "m": "materialized_view", "f": "foreign"}
 _OLDEST = 130000
+_SQLSTATE = re.compile("[0-9A-Z]{5}")
 
 
 class PostgresqlTooOld(OptimizerError, ValueError):
@@ -85,7 +87,9 @@ def read_catalog(
         def read_statements() -> tuple[Any, ...]:
             schema = extension_schema(connection, "pg_stat_statements")
             found = _rows(connection, sql.STATEMENTS.format(schema=schema), most=most_statements)
-            return tuple(to_statement(row) for row in found)
+            # JSON holds an oid as text.
+            roles = read_roles(connection, {int(row["userid"]) for row in found})
+            return tuple(to_statement(row, roles.get(int(row["userid"]))) for row in found)
 
         statements = optional("statements", read_statements)
     if tables and not any(column.null_fraction is not None for table in tables for column in table.columns):
@@ -97,6 +101,13 @@ def message(error: DatabaseError) -> str:
     """Return the server's message with its code."""
     fields = error.args[0] if error.args else None
     return f"{fields.get('M')} ({fields.get('C')})" if isinstance(fields, dict) else str(error)
+
+
+def sqlstate(error: DatabaseError) -> str:
+    """Return the code alone: the message may be written by a function in somebody's statement."""
+    fields = error.args[0] if error.args else None
+    code = str(fields.get("C")) if isinstance(fields, dict) else ""
+    return f"SQLSTATE {code}" if _SQLSTATE.fullmatch(code) else "no SQLSTATE"
 
 
 @contextmanager
@@ -118,6 +129,14 @@ def read_only_snapshot(connection: Queries, statement_timeout_s: int) -> Iterato
         yield
     finally:
         connection.run("ROLLBACK")
+
+
+def read_roles(connection: Queries, oids: Iterable[int]) -> dict[int, Mapping[str, Any]]:
+    """Return, by oid, the name of each role and whether its statements may be planned in this session.
+
+    It must run in `read_only_snapshot`. A role that no longer exists is left out.
+    """
+    return {row["oid"]: row for row in _rows(connection, sql.ROLES, roles=sorted(oids))}
 
 
 def extension_schema(connection: Queries, extension: str) -> str:
@@ -202,8 +221,11 @@ def _foreign_key(row: dict[str, Any]) -> ForeignKey:
 _HIDDEN = "<insufficient privilege>"
 
 
-def to_statement(row: Mapping[str, Any]) -> StatementStat:
-    """Return the statement in a row; the time is total_time in version 1.7 of the extension and earlier."""
+def to_statement(row: Mapping[str, Any], role: Mapping[str, Any] | None) -> StatementStat:
+    """Return the statement in a row, which a role of `read_roles` ran (None if it no longer exists).
+
+    The time is total_time in version 1.7 of the extension and earlier.
+    """
     text = row["query"]
     return StatementStat(
         key=f"{row['userid']}/{row['dbid']}/{row.get('toplevel', True)}/{row['queryid']}",
@@ -212,6 +234,8 @@ def to_statement(row: Mapping[str, Any]) -> StatementStat:
         total_ms=_first(row, "total_exec_time", "total_time"),
         mean_ms=_first(row, "mean_exec_time", "mean_time"),
         rows=row["rows"],
+        role=role["name"] if role else None,
+        is_trusted=bool(role and role["is_trusted"]),
     )
 
 

@@ -57,6 +57,26 @@ WHERE s.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_databa
 ORDER BY coalesce((to_jsonb(s) ->> 'total_exec_time')::float8, (to_jsonb(s) ->> 'total_time')::float8) DESC
 LIMIT :most"""
 
+# Planning a statement runs the IMMUTABLE functions that it names, with the rights of this session. So the role that ran
+# it must be trusted: the session's own, or one that it is a member of. A superuser counts as a member of every role, so
+# of a superuser only the own statements are planned. Roles of the server and of RDS are rights with many members, such
+# as pg_monitor and rds_iam, and each member can run statements as that role.
+ROLES = """
+SELECT to_jsonb(q)
+FROM (
+  SELECT
+    r.oid::bigint AS oid,
+    r.rolname AS name,
+    r.rolname = current_user
+    OR (
+      pg_catalog.pg_has_role(r.oid, 'MEMBER')
+      AND r.rolname !~ '^(pg|rds)_'
+      AND NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolsuper AND s.rolname IN (current_user, session_user))
+    ) AS is_trusted
+  FROM pg_roles r
+  WHERE r.oid::bigint = ANY (CAST(:roles AS bigint[]))
+) q"""
+
 # Functions and views of an extension are named with its schema, which may be one that others can write to.
 EXTENSION_SCHEMA = """
 SELECT quote_ident(n.nspname)
