@@ -3,13 +3,11 @@
 import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from optimizer.aws import SFNClient
 from optimizer.core import Approval, ApprovalStatus, DifferentPlan, OptimizerError, Status, StoredChange, Vote
 from optimizer.store import RunStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
 
 UNANSWERED = "Nobody responded in time."
 TOO_LATE = "The run had stopped waiting when the response came."

@@ -5,6 +5,23 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "client_types": (
+            "ApplicationAutoScalingClient",
+            "CloudWatchClient",
+            "CloudWatchLogsClient",
+            "DynamoDBClient",
+            "EventBridgeClient",
+            "EventBridgeSchedulerClient",
+            "ExecutionListItemTypeDef",
+            "LambdaClient",
+            "RDSClient",
+            "ResourceGroupsTaggingAPIClient",
+            "S3Client",
+            "SFNClient",
+            "SNSClient",
+            "SSMClient",
+            "SecretsManagerClient",
+        ),
         "cloudwatch": (
             "MetricQuery",
             "MetricsUnreadable",

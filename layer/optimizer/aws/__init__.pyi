@@ -1,3 +1,20 @@
+from optimizer.aws.client_types import (
+    ApplicationAutoScalingClient as ApplicationAutoScalingClient,
+    CloudWatchClient as CloudWatchClient,
+    CloudWatchLogsClient as CloudWatchLogsClient,
+    DynamoDBClient as DynamoDBClient,
+    EventBridgeClient as EventBridgeClient,
+    EventBridgeSchedulerClient as EventBridgeSchedulerClient,
+    ExecutionListItemTypeDef as ExecutionListItemTypeDef,
+    LambdaClient as LambdaClient,
+    RDSClient as RDSClient,
+    ResourceGroupsTaggingAPIClient as ResourceGroupsTaggingAPIClient,
+    S3Client as S3Client,
+    SecretsManagerClient as SecretsManagerClient,
+    SFNClient as SFNClient,
+    SNSClient as SNSClient,
+    SSMClient as SSMClient,
+)
 from optimizer.aws.cloudwatch import (
     POINTS_PER_PAGE as POINTS_PER_PAGE,
     MetricQuery as MetricQuery,

@@ -4,13 +4,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from optimizer.aws.client_types import CloudWatchClient, MetricDataQueryTypeDef, MetricDataResultTypeDef
 from optimizer.core import OptimizerError
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricDataResultTypeDef
 
 _ATTEMPTS = 3
 _PAUSE_S = 1.0

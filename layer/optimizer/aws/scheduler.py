@@ -3,14 +3,12 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.aws.client_types import EventBridgeSchedulerClient
 from optimizer.core import OptimizerError
-
-if TYPE_CHECKING:
-    from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
 _READABLE = 16
 _DIGEST = 8

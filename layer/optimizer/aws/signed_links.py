@@ -4,12 +4,11 @@ The Lambda that gives out links may only sign and the one that everybody can rea
 one cannot give out links.
 """
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from botocore.exceptions import ClientError
 
-if TYPE_CHECKING:
-    from mypy_boto3_kms import KMSClient
+from optimizer.aws.client_types import KMSClient
 
 _ALGORITHM: Literal["HMAC_SHA_256"] = "HMAC_SHA_256"
 

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from optimizer.aws import ApplicationAutoScalingClient, LambdaClient
 from optimizer.capacity.live_function import (
     LATEST,
     SCALABLE_DIMENSION,
@@ -18,11 +19,6 @@ from optimizer.capacity.live_function import (
     Version,
 )
 from optimizer.core import OptimizerError, canonical_json
-
-if TYPE_CHECKING:
-    from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
-    from mypy_boto3_lambda import LambdaClient
-
 
 # The parts of a configuration that a version freezes and that people decide, without the memory size.
 _CONTENT = (

@@ -4,16 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from optimizer.aws import MetricQuery, read_complete
+from optimizer.aws import CloudWatchClient, MetricQuery, read_complete
 from optimizer.capacity.canary import CanaryComparison, Minute, Side
 from optimizer.capacity.live_function import LATEST
 from optimizer.capacity.provisioned import MeasuredUse, Timetable, read_use
 from optimizer.core import minute_of, moment_of
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
 
 _SERIES = (
     ("calls", "Duration", "SampleCount"),

@@ -5,16 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.aws import CloudWatchLogsClient
 from optimizer.core import OptimizerError
 from optimizer.function_logs.parse import Reports, parse_rows
 from optimizer.prices import aws_lambda
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 _QUERY = (
     'fields @timestamp, @logStream, @message | filter @type = "REPORT" or type = "platform.report" '

@@ -5,11 +5,10 @@ records before it acts; a tuner's hooks do what is special to it.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import wraps
-from typing import Any, Concatenate, cast
+from typing import Any, cast
 
 from optimizer.aws import InvalidEvent, Kind, MetricsUnreadable, count, name, one_of, optional, text
 from optimizer.core import FINAL, Change, Status, StoredChange
@@ -48,24 +47,6 @@ FIELDS: Mapping[str, Kind] = {
     "reason": optional(text),
 }
 
-type _Step[**A] = Callable[Concatenate["Lifecycle[Any]", str, A], Answer]
-
-
-def _asked_again[**A](outcome: Outcome) -> Callable[[_Step[A]], _Step[A]]:
-    """Answer `outcome`, for the step to be asked for again, where it cannot be taken now."""
-
-    def decorate(step: _Step[A]) -> _Step[A]:
-        @wraps(step)
-        def taken(self: "Lifecycle[Any]", change_id: str, /, *rest: A.args, **more: A.kwargs) -> Answer:
-            try:
-                return step(self, change_id, *rest, **more)
-            except _passing(self.hooks) as busy:
-                return answer(outcome, change_id, str(busy), wait_s=_TRY_AGAIN_S)
-
-        return taken
-
-    return decorate
-
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle[P: ChangeProgress]:
@@ -75,22 +56,26 @@ class Lifecycle[P: ChangeProgress]:
     hooks: Hooks[P]
 
     def take(self, event: Mapping[str, Any], now: datetime) -> Answer:
-        """Take the step of an event."""
+        """Take the step of an event. A step that cannot be taken now answers that it is to be asked for again."""
         change_id, step = event["change_id"], event["step"]
-        match step:
-            case "apply":
-                return self.apply(change_id, now)
-            case "poll":
-                return self.poll(change_id, now)
-            case "verify":
-                return self.verify(change_id, now, event.get("verification"))
-            case "keep":
-                return self.keep(change_id, now)
-            case "revert":
-                return self.revert(change_id, now, event.get("reason", ""))
+        passing: tuple[type[Exception], ...] = (Overtaken, *self.hooks.try_again_after)
+        try:
+            match step:
+                case "apply":
+                    return self.apply(change_id, now)
+                case "poll":
+                    return self.poll(change_id, now)
+                case "verify":
+                    return self.verify(change_id, now, event.get("verification"))
+                case "keep":
+                    return self.keep(change_id, now)
+                case "revert":
+                    return self.revert(change_id, now, event.get("reason", ""))
+        except passing as busy:
+            outcome = Outcome.WATCH if step == "verify" else Outcome.PENDING
+            return answer(outcome, change_id, str(busy), wait_s=_TRY_AGAIN_S)
         raise InvalidEvent(f"{step!r} is no step in the life of a change")
 
-    @_asked_again(Outcome.PENDING)
     def apply(self, change_id: str, now: datetime) -> Answer:
         """Check the live state and the guardrails, then apply; `poll` continues where the time runs out."""
         stored = self.store.change(change_id)
@@ -105,7 +90,6 @@ class Lifecycle[P: ChangeProgress]:
             self.store.save_progress(change_id, prepared.progress.to_document())
         return self._advance(change_id, now)
 
-    @_asked_again(Outcome.PENDING)
     def poll(self, change_id: str, now: datetime) -> Answer:
         """Continue what `apply` began."""
         stored = self.store.change(change_id)
@@ -113,7 +97,6 @@ class Lifecycle[P: ChangeProgress]:
             return self.apply(change_id, now)
         return self._advance(change_id, now)
 
-    @_asked_again(Outcome.WATCH)
     def verify(self, change_id: str, now: datetime, verification: int | None = None) -> Answer:
         """Take the next look at what the change has done. `verification`: which one this is, from 1."""
         stored = self.store.change(change_id)
@@ -142,7 +125,6 @@ class Lifecycle[P: ChangeProgress]:
                 until_next_s = ages_s[min(number + 1, last)] - ages_s[number]
                 return answer(Outcome.WATCH, change_id, message, wait_s=_whole_seconds(until_next_s))
 
-    @_asked_again(Outcome.PENDING)
     def keep(self, change_id: str, now: datetime) -> Answer:
         """Keep the change: its observation has passed."""
         stored = self.store.change(change_id)
@@ -165,7 +147,6 @@ class Lifecycle[P: ChangeProgress]:
                 # The record keeps its earlier message where there is no other, and so does the answer.
                 return answer(Outcome.KEPT, change_id, message or stored.message)
 
-    @_asked_again(Outcome.PENDING)
     def revert(self, change_id: str, now: datetime, reason: str = "") -> Answer:
         """Roll the change back, because of `reason`; also one that was kept and is regretted."""
         stored = self.store.change(change_id)
@@ -227,11 +208,6 @@ class Lifecycle[P: ChangeProgress]:
     def _recorder(self, stored: StoredChange) -> Recorder[P]:
         progress = cast("P", self.hooks.progress_type.from_document(stored.progress))
         return Recorder(stored.change, progress, self.store)
-
-
-def _passing(hooks: Hooks[Any]) -> tuple[type[Exception], ...]:
-    """Return the errors after which the step is asked for again."""
-    return Overtaken, *hooks.try_again_after
 
 
 def _applied_at(stored: StoredChange, now: datetime) -> datetime:

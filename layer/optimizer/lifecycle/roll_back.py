@@ -1,12 +1,9 @@
 """Rolls a change back through the state machine of changes, with the same checks, record and message."""
 
 import json
-from typing import TYPE_CHECKING
 
+from optimizer.aws import SFNClient
 from optimizer.core import OptimizerError, StoredChange
-
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
 
 _ATTEMPTS = 9
 _LONGEST_REASON = 256

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from optimizer.aws import at_once
+from optimizer.aws import EventBridgeClient, SNSClient, at_once
 from optimizer.core import Status
 from optimizer.report import text
 from optimizer.report.message import Message, change_details, run_details
@@ -15,10 +15,6 @@ from optimizer.report.publish import publish_once
 from optimizer.report.savings import Facts, VerifiedSavings, verify_savings
 from optimizer.report.summary import Report, line, summarise
 from optimizer.store import Documents, RunStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_sns import SNSClient
 
 # The message in the JSON in which Lambda says how a function failed, cut after 300 characters.
 _ERROR_MESSAGE = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')

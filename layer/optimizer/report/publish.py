@@ -2,15 +2,11 @@
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from optimizer.aws import EventBridgeClient, SNSClient
 from optimizer.core import OptimizerError
 from optimizer.report.message import Message
 from optimizer.store import RunStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_sns import SNSClient
 
 SOURCE = "optimizer"
 # Readers of the bus must not be able to respond for an approver; the text contains the link, too.

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from optimizer.aws import EventBridgeClient, SNSClient
 from optimizer.core import canonical_json
 from optimizer.report import collect
 from optimizer.report.message import Message
@@ -12,10 +13,6 @@ from optimizer.report.publish import publish_once
 from optimizer.report.review import DAYS, ReviewWeek, review, review_body, review_subject
 from optimizer.report.savings import verify_savings
 from optimizer.store import Documents, RunStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_sns import SNSClient
 
 _MOST = 5000
 

@@ -7,15 +7,12 @@ that was rolled back is not found a second time.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from optimizer.aws import ExecutionListItemTypeDef, SFNClient
 from optimizer.core import FINAL, Status, StoredChange, Tuner
 from optimizer.lifecycle import roll_back
 from optimizer.store import RunStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
-    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
 type _Status = Literal["RUNNING", "FAILED", "TIMED_OUT", "ABORTED"]
 

@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from optimizer.aws import ResourceGroupsTaggingAPIClient
 from optimizer.core import (
     FUNCTION_TUNERS,
     FunctionTarget,
@@ -18,9 +19,6 @@ from optimizer.core import (
 from optimizer.policy import Mode, Policy
 from optimizer.run.targets import BATCH, choose_targets, tagged_functions
 from optimizer.store import Documents, NoSuchDocument, RunStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
 TUNERS = tuple(tuner.value for tuner in Tuner)
 # Longer than planning and applying take; the time that people have to respond is added.

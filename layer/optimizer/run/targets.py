@@ -7,14 +7,11 @@ alias.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from optimizer.aws import ResourceGroupsTaggingAPIClient
 from optimizer.core import FunctionTarget, MalformedChange, function_name
 from optimizer.policy import Policy
-
-if TYPE_CHECKING:
-    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
 ALIAS_TAG = "optimizer:alias"
 TIME_ZONE_TAG = "optimizer:time-zone"

@@ -1,14 +1,12 @@
 """JSON documents and other files in the application's bucket."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.aws import S3Client
 from optimizer.core import OptimizerError, canonical_json
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 class NoSuchDocument(OptimizerError, LookupError):

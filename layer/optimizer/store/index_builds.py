@@ -1,14 +1,11 @@
 """Records for index changes: the change whose turn it is on a cluster, and the builds that were begun."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from optimizer.aws import DynamoDBClient
 from optimizer.core import canonical_json
 from optimizer.store import table
 from optimizer.store.table import Item, ItemTable
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 # A build is polled every few minutes; a holder of the turn that stops polling has died.
 _LEASE = timedelta(hours=1)

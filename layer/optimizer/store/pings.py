@@ -4,15 +4,12 @@ There is one item for each ping of a plan, so that a ping that is delivered twic
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
+from optimizer.aws import DynamoDBClient
 from optimizer.core import Warmed, Warmup, minute_of, moment_of
 from optimizer.core.ping import Ping
 from optimizer.store import table
 from optimizer.store.table import ItemTable
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _KEPT = timedelta(days=30)
 _NUMBERS = ("minute", "at_minute", "asked", "environments", "cold", "calls", "failed", "busy_ms")

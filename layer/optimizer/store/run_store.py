@@ -4,15 +4,11 @@ Every write is conditional and may be repeated, so that a Lambda that died at an
 All times are timezone-aware; the caller passes `now`. docs/architecture.md lists the keys.
 """
 
-from typing import TYPE_CHECKING
-
+from optimizer.aws import DynamoDBClient
 from optimizer.store.approvals import ApprovalRecords
 from optimizer.store.changes import ChangeRecords
 from optimizer.store.runs import RunRecords
 from optimizer.store.table import ItemTable
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class RunStore(RunRecords, ChangeRecords, ApprovalRecords):

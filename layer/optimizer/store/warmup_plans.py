@@ -4,13 +4,10 @@ Items `WARMUPS` / `PLAN#<function_name>#<change_id>`: `environments`, `usd_day`,
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from optimizer.aws import DynamoDBClient
 from optimizer.store import table
 from optimizer.store.table import ItemTable
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _PARTITION = "WARMUPS"
 _PLAN = "PLAN#"

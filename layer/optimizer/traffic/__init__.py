@@ -23,13 +23,11 @@ __getattr__ = lazy_exports(
             "MINUTES_KEPT",
             "Series",
             "empty_series",
-        ),
-        "holidays": ("exchange_holidays",),
-        "hourly": ("spread_concurrency",),
-        "local_time": (
             "offsets_minutes",
             "same_time_on_other_days",
         ),
+        "holidays": ("exchange_holidays",),
+        "hourly": ("spread_concurrency",),
         "summary": (
             "FunctionTraffic",
             "summarise",

@@ -13,11 +13,9 @@ from optimizer.traffic.history import (
     History as History,
     Series as Series,
     empty_series as empty_series,
-)
-from optimizer.traffic.holidays import exchange_holidays as exchange_holidays
-from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
-from optimizer.traffic.local_time import (
     offsets_minutes as offsets_minutes,
     same_time_on_other_days as same_time_on_other_days,
 )
+from optimizer.traffic.holidays import exchange_holidays as exchange_holidays
+from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
 from optimizer.traffic.summary import FunctionTraffic as FunctionTraffic, summarise as summarise

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from optimizer.aws import at_once
+from optimizer.aws import CloudWatchClient, at_once
 from optimizer.core import minute_of
 from optimizer.store import Documents, NoSuchDocument, PingLog
 from optimizer.traffic import cloudwatch_history
@@ -16,9 +16,6 @@ from optimizer.traffic.history import History, UnreadableHistory
 from optimizer.traffic.hourly import spread_concurrency
 from optimizer.traffic.own_pings import remove_pings
 from optimizer.traffic.summary import FunctionTraffic, summarise
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
 
 _log = logging.getLogger(__name__)
 

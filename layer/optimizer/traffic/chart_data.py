@@ -9,8 +9,7 @@ import numpy as np
 from optimizer.core import moment_of
 from optimizer.traffic.concurrency import environments_needed
 from optimizer.traffic.forecast import Reals, TooLittleHistory, forecast_hours
-from optimizer.traffic.history import History
-from optimizer.traffic.local_time import local_hours
+from optimizer.traffic.history import History, local_hours
 
 _WEEKS = 4
 _DAY, _WEEK = 24, 7 * 24

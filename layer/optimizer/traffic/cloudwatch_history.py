@@ -3,18 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 
-from optimizer.aws import POINTS_PER_PAGE, MetricQuery, read_points
+from optimizer.aws import POINTS_PER_PAGE, CloudWatchClient, MetricQuery, read_points
 from optimizer.core import OptimizerError, moment_of
 from optimizer.traffic import hourly
 from optimizer.traffic.history import HOUR_METRICS, HOURS_KEPT, MINUTE_METRICS, MINUTES_KEPT, History, Series
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
 
 QUERIES_PER_CALL = 500
 # CloudWatch may still correct the newest points, so the next run reads them again.

@@ -4,8 +4,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from optimizer.traffic.history import DAY_MINUTES, Floats, Series
-from optimizer.traffic.local_time import Ints, same_time_on_other_days
+from optimizer.traffic.history import DAY_MINUTES, Floats, Ints, Series, same_time_on_other_days
 
 WEEKDAY_WEIGHT = 3.0
 DAY_DECAY = 0.93

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.history import DAY_MINUTES, Series
-from optimizer.traffic.local_time import Ints, offsets_minutes
+from optimizer.traffic.history import DAY_MINUTES, Ints, Series, offsets_minutes
 
 _EPOCH = date(1970, 1, 1).toordinal()
 # The last minutes stay as they were, because they decide which environments are warm now.

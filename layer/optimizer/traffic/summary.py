@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from optimizer.core import moment_of
 from optimizer.traffic.concurrency import environments_needed, usual_need
 from optimizer.traffic.gaps import first_known_minute
-from optimizer.traffic.history import DAY_MINUTES, Floats, History
-from optimizer.traffic.local_time import local_hours
+from optimizer.traffic.history import DAY_MINUTES, Floats, History, local_hours
 
 _PATTERN_HOURS = 28 * 24
 _PATTERN_EXPLAINS = 0.25

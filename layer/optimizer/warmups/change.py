@@ -6,9 +6,9 @@ Names of schedules are deterministic, so that a repeated step finds what it did 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from optimizer.aws import ScheduleTarget
+from optimizer.aws import EventBridgeSchedulerClient, ScheduleTarget
 from optimizer.core import Change, minute_of
 from optimizer.guardrails import Refusal, WarmupState
 from optimizer.lifecycle import (
@@ -33,9 +33,6 @@ from optimizer.warmups.observe import Calls, WarmupHealth, judge
 from optimizer.warmups.progress import WarmupPhase, WarmupProgress
 from optimizer.warmups.schedule_batches import pings_of
 from optimizer.warmups.schedules import Scheduled
-
-if TYPE_CHECKING:
-    from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
 # Records of pings and metrics of the last minutes of a window are still on their way.
 _LATE = timedelta(minutes=4)

@@ -1,17 +1,11 @@
 """Read the live state of a function just before a change is applied and while it is under observation."""
 
-from typing import TYPE_CHECKING
-
 from botocore.exceptions import ClientError
 
-from optimizer.aws import MetricQuery, read_complete
+from optimizer.aws import CloudWatchClient, LambdaClient, MetricQuery, read_complete
 from optimizer.core import moment_of
 from optimizer.warmups.change import Target
 from optimizer.warmups.observe import Calls
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_lambda import LambdaClient
 
 
 def read_target(lambda_: "LambdaClient", function_name: str, alias: str, ready_tag: str) -> Target:

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import at_once
+from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once
 from optimizer.core import OptimizerError, Tuner, is_asked, minute_of
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy
@@ -18,11 +18,6 @@ from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.init_times import learn_from_reports
 from optimizer.warmups.propose import WarmupFacts, propose
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_scheduler import EventBridgeSchedulerClient
-
 
 _log = logging.getLogger(__name__)
 

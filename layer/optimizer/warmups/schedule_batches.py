@@ -3,16 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from optimizer.aws import ScheduleTarget, delete_schedule, put_schedule
+from optimizer.aws import EventBridgeSchedulerClient, ScheduleTarget, delete_schedule, put_schedule
 from optimizer.core import Change, Warmup, minute_of
 from optimizer.warmups import schedules
 from optimizer.warmups.ping_rows import unpack
 from optimizer.warmups.schedules import Scheduled
-
-if TYPE_CHECKING:
-    from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
 _AT_ONCE = 8
 _CHUNK = 64

@@ -9,14 +9,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from optimizer.aws import ScheduleTarget, function_prefix, schedule_names
+from optimizer.aws import EventBridgeSchedulerClient, ScheduleTarget, function_prefix, schedule_names
 from optimizer.core import Warmup, moment_of
-
-if TYPE_CHECKING:
-    from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
 _ID_PREFIX = "warmups-"
 

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from optimizer.aws import LambdaClient
 from optimizer.core import (
     MAX_HOLD_MS,
     Answer,
@@ -27,9 +28,6 @@ from optimizer.core import (
     ping_payload,
     read_answer,
 )
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
 
 _HOLD_OVER_SPREAD = 2.0
 # The network and the service spread the calls further, by an amount that cannot be measured from here.

@@ -9,8 +9,16 @@ from hypothesis import given, strategies as st
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.traffic.concurrency import environments_needed, littles_law, usual_need, weighted_quantiles
 from optimizer.traffic.gaps import settle
-from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty_series
-from optimizer.traffic.local_time import offsets_minutes, same_time_on_other_days
+from optimizer.traffic.history import (
+    DAY_MINUTES,
+    HOUR_METRICS,
+    Floats,
+    History,
+    Series,
+    empty_series,
+    offsets_minutes,
+    same_time_on_other_days,
+)
 from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -10,9 +10,8 @@ import pytest
 from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Warmups
 from optimizer.traffic.gaps import settle
-from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty_series
+from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, Floats, History, Series, empty_series, offsets_minutes
 from optimizer.traffic.holidays import exchange_holidays
-from optimizer.traffic.local_time import offsets_minutes
 from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
 from optimizer.warmups.plan import WarmupPlan, plan_warmups
 from optimizer.warmups.propose import warmup_request

@@ -1,11 +1,7 @@
 """Publish TTLs in an SSM parameter."""
 
-from typing import TYPE_CHECKING
-
+from optimizer.aws import SSMClient
 from optimizer.caches.publish.document import NOTHING, PublishedTtls, PublishOutcome, parse
-
-if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
 
 # A larger value needs an advanced parameter, which costs a little every month.
 _STANDARD_BYTES = 4096

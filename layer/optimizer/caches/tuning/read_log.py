@@ -4,14 +4,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.aws import CloudWatchLogsClient
 from optimizer.core import OptimizerError
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 _MB = 1_000_000
 _SHORTEST = timedelta(minutes=10)

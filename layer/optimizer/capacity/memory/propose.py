@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from optimizer.capacity.canary import calls_needed
-from optimizer.capacity.function_facts import FunctionFacts, Proposal, owner_facts
+from optimizer.capacity.function_facts import FunctionFacts, Proposal, bill_words, owner_facts
 from optimizer.capacity.live_function import LATEST
 from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.memory.bounds import (
@@ -20,7 +20,6 @@ from optimizer.capacity.memory.bounds import (
 )
 from optimizer.capacity.obstacles import obstacle
 from optimizer.capacity.provisioned import held, worth_holding
-from optimizer.capacity.reasons import bill_words
 from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner, figure
 from optimizer.function_logs import SizeHistory
 from optimizer.policy import Memory, Mode, Policy

@@ -2,7 +2,7 @@
 
 import math
 
-from optimizer.capacity.function_facts import FunctionFacts, Proposal, owner_facts
+from optimizer.capacity.function_facts import FunctionFacts, Proposal, bill_words, owner_facts
 from optimizer.capacity.live_function import LiveFunction
 from optimizer.capacity.obstacles import Obstacle, obstacle
 from optimizer.capacity.provisioned.amount import Amount, change_id_of, place
@@ -15,7 +15,6 @@ from optimizer.capacity.provisioned.load import (
 )
 from optimizer.capacity.provisioned.proposal import held_facts, leave, propose
 from optimizer.capacity.provisioned.propose_timetable import bill_difference, plan_timetable, use_of
-from optimizer.capacity.reasons import bill_words
 from optimizer.core import Change, Interval, NoChange, Risk, Tuner
 from optimizer.policy import Mode, Policy
 from optimizer.prices import aws_lambda

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from optimizer.capacity.function_facts import FunctionFacts, Proposal
+from optimizer.capacity.function_facts import FunctionFacts, Proposal, bill_words
 from optimizer.capacity.obstacles import scheduling_hindrance
 from optimizer.capacity.provisioned.amount import Amount
 from optimizer.capacity.provisioned.best_week import best_week, surely_more
@@ -15,7 +15,6 @@ from optimizer.capacity.provisioned.load import budget_month, least_worth, provi
 from optimizer.capacity.provisioned.local_days import LocalDays, Use, use
 from optimizer.capacity.provisioned.proposal import leave, propose, usd_month_of
 from optimizer.capacity.provisioned.timetable import Timetable
-from optimizer.capacity.reasons import bill_words
 from optimizer.core import Change, Interval, NoChange, Risk
 from optimizer.policy import ProvisionedConcurrency
 from optimizer.prices import aws_lambda

@@ -8,18 +8,23 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import ScheduleTarget, delete_schedule, function_prefix, get_schedule, put_schedule, schedule_names
+from optimizer.aws import (
+    ApplicationAutoScalingClient,
+    EventBridgeSchedulerClient,
+    ScheduleTarget,
+    delete_schedule,
+    function_prefix,
+    get_schedule,
+    put_schedule,
+    schedule_names,
+)
 from optimizer.capacity.live_function import SCALABLE_DIMENSION, LiveFunction, Placed
 from optimizer.capacity.provisioned.amount import change_id_of
 from optimizer.capacity.provisioned.timetable import Entry
-
-if TYPE_CHECKING:
-    from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
-    from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
 _ACTION = re.compile(r"optimizer-([0-9a-f]{16})-(\d{2})")
 _NAME_ENDS = re.compile(r"([0-9a-f]{16})-(\d{2})")

@@ -4,14 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from optimizer.aws import MetricQuery, read_complete
+from optimizer.aws import CloudWatchClient, MetricQuery, read_complete
 from optimizer.capacity.canary import CanaryHealth
 from optimizer.capacity.provisioned.timetable import Timetable
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
 
 PERIOD_S = 300
 _STATISTICS = {

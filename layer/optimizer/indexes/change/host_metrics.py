@@ -3,16 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from optimizer.aws import MetricQuery, MetricsUnreadable, read_complete
+from optimizer.aws import CloudWatchClient, MetricQuery, MetricsUnreadable, read_complete
 from optimizer.indexes.change.server import Machine
 from optimizer.policy import Database
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
 
 # RDS publishes one data point a minute, sometimes a few minutes late.
 _PERIOD_S = 60

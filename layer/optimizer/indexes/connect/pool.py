@@ -10,18 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from optimizer.aws import clients
+from optimizer.aws import RDSClient, SecretsManagerClient, clients
 from optimizer.core import OptimizerError
 from optimizer.indexes.connect.drivers import AccessDenied, Address, Connection, Login, close, connect, is_healthy
 from optimizer.indexes.connect.slots import take_slot
 from optimizer.policy import Database
 from optimizer.store import Documents
-
-if TYPE_CHECKING:
-    from mypy_boto3_rds import RDSClient
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _SECRET_AGE_S = 300.0
 _CONNECTION_AGE_S = 600.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.traffic.forecast.demand import Reals
-from optimizer.traffic.local_time import Ints
+from optimizer.traffic.history import Ints
 
 DAY = 24
 WEEK = 7 * DAY

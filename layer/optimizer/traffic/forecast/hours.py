@@ -10,7 +10,7 @@ import numpy as np
 from optimizer.core import OptimizerError
 from optimizer.traffic.forecast.daily import DAY, WEEK, Day, day_at
 from optimizer.traffic.forecast.demand import Reals
-from optimizer.traffic.local_time import local_hours
+from optimizer.traffic.history import local_hours
 
 # The usual hour of a week is a mean of up to four weeks; less than two of them tell nothing about a week.
 LEAST_HOURS = 3 * WEEK

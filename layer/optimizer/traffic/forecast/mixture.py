@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.traffic.forecast.demand import Levels, Reals
-from optimizer.traffic.history import DAY_MINUTES
-from optimizer.traffic.local_time import Ints
+from optimizer.traffic.history import DAY_MINUTES, Ints
 
 
 @dataclass(frozen=True, slots=True)

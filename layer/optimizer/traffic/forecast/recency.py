@@ -9,8 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from optimizer.traffic.forecast.demand import Reals
-from optimizer.traffic.history import DAY_MINUTES
-from optimizer.traffic.local_time import Ints
+from optimizer.traffic.history import DAY_MINUTES, Ints
 
 # The last cold start tells little about later minutes, and a new plan is made before them.
 LEAD_MINUTES = 360

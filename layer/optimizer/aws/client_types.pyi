@@ -1,0 +1,20 @@
+from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient as ApplicationAutoScalingClient
+from mypy_boto3_cloudwatch import CloudWatchClient as CloudWatchClient
+from mypy_boto3_cloudwatch.type_defs import (
+    MetricDataQueryTypeDef as MetricDataQueryTypeDef,
+    MetricDataResultTypeDef as MetricDataResultTypeDef,
+)
+from mypy_boto3_dynamodb import DynamoDBClient as DynamoDBClient
+from mypy_boto3_events import EventBridgeClient as EventBridgeClient
+from mypy_boto3_kms import KMSClient as KMSClient
+from mypy_boto3_lambda import LambdaClient as LambdaClient
+from mypy_boto3_logs import CloudWatchLogsClient as CloudWatchLogsClient
+from mypy_boto3_rds import RDSClient as RDSClient
+from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient as ResourceGroupsTaggingAPIClient
+from mypy_boto3_s3 import S3Client as S3Client
+from mypy_boto3_scheduler import EventBridgeSchedulerClient as EventBridgeSchedulerClient
+from mypy_boto3_secretsmanager import SecretsManagerClient as SecretsManagerClient
+from mypy_boto3_sns import SNSClient as SNSClient
+from mypy_boto3_ssm import SSMClient as SSMClient
+from mypy_boto3_stepfunctions import SFNClient as SFNClient
+from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef as ExecutionListItemTypeDef
