@@ -19,6 +19,7 @@ from optimizer.caches.probe.reader import ProbeLimits
 from optimizer.caches.probe.result import Stopped
 from optimizer.caches.probe.server import Endpoint, IamLogin
 
+pytestmark = pytest.mark.starts_servers
 # Nobody else works on a test's server, so the probe may hurry.
 FAST = ProbeLimits(duty=1.0, second_look_s=0.0, most_slower=1e9, gap_s=0.0)
 
