@@ -186,7 +186,7 @@ class Scene:
 
     def step(self, name: str, change: Change) -> dict[str, Any]:
         """Call the acting Lambda once, in a new environment."""
-        return getattr(self.environment(), name)(change.id, self.now)
+        return self.environment().take({"step": name, "change_id": change.id}, self.now)
 
     def until(self, name: str, change: Change, most: int = 400) -> dict[str, Any]:
         """Repeat the step as the state machine does; the clock moves by the wait that it asks for."""
