@@ -4,18 +4,26 @@ It runs on the emulator's own interpreter and is therefore no part of the packag
 """
 
 import actions
+import call_logs
+import concurrency
 import function_urls
 import schedules
+import stacks
 import step_functions
+import topics
 import transport
 import unpacking
 import workers
 from ministack.app import main
 
 actions.patch()
+call_logs.patch()
+concurrency.patch()
 function_urls.patch()
 schedules.patch()
+stacks.patch()
 step_functions.patch()
+topics.patch()
 transport.patch()
 unpacking.patch()
 workers.patch()

@@ -5,6 +5,7 @@ the first hundred schedules; here the others follow with a token, as on AWS.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,14 +31,9 @@ class LocalFields(tuple[Any, ...]):
 
 def patch() -> None:
     """Replace how the emulator stores a schedule's expression and reads its time."""
-    create, epoch_of = scheduler._create_schedule, scheduler._at_time_epoch
+    epoch_of = scheduler._at_time_epoch
     list_all = scheduler._list_schedules
     parse, next_fire = eventbridge._parse_cron_fields, eventbridge._cron_next_fire
-
-    def create_schedule(name: str, body: dict[str, Any]) -> Any:
-        expression = LocalTime(body.get("ScheduleExpression", ""))
-        expression.zone = body.get("ScheduleExpressionTimezone", "UTC")
-        return create(name, {**body, "ScheduleExpression": expression})
 
     def at_time_epoch(expression: str) -> float | None:
         utc: float | None = epoch_of(expression)
@@ -49,9 +45,9 @@ def patch() -> None:
         fields = parse(expression)
         if fields is None or not isinstance(expression, LocalTime):
             return fields
-        local = LocalFields(fields)
-        local.zone = expression.zone
-        return local
+        zoned = LocalFields(fields)
+        zoned.zone = expression.zone
+        return zoned
 
     def cron_next_fire(fields: Any, after: datetime) -> datetime | None:
         if not isinstance(fields, LocalFields):
@@ -72,5 +68,15 @@ def patch() -> None:
     eventbridge._parse_cron_fields = parse_cron_fields
     eventbridge._cron_next_fire = cron_next_fire
     scheduler._list_schedules = list_schedules
-    scheduler._create_schedule = create_schedule
+    scheduler._create_schedule = _with_time_zone(scheduler._create_schedule)
+    scheduler._update_schedule = _with_time_zone(scheduler._update_schedule)
     scheduler._at_time_epoch = at_time_epoch
+
+
+def _with_time_zone(write: Callable[[str, dict[str, Any]], Any]) -> Callable[[str, dict[str, Any]], Any]:
+    def write_schedule(name: str, body: dict[str, Any]) -> Any:
+        expression = LocalTime(body.get("ScheduleExpression", ""))
+        expression.zone = body.get("ScheduleExpressionTimezone", "UTC")
+        return write(name, {**body, "ScheduleExpression": expression})
+
+    return write_schedule

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +19,7 @@ import boto3
 
 from local_account.fleet import FleetSource, TargetFunction, make_fleet
 from local_account.processes import HOST, free_port, start, stop, wait_until_ready
+from local_account.switches import FILE_VARIABLE, Switches, SwitchFile
 from local_account.targets import create_targets
 
 REGION = "eu-central-1"
@@ -38,13 +41,14 @@ class LocalAccount:
     """A local account that runs between `start` and `stop`, or as a context manager; any number can run at once.
 
     `wait_scale` multiplies the waits of state machines (0.01 makes a minute 0.6 s); `port` 0 means any free port;
-    without `targets` the account is empty.
+    without `targets` the account is empty; `switches` say how it answers.
     """
 
     source: FleetSource
     wait_scale: float = 1.0
     port: int = 0
     targets: bool = True
+    switches: Switches = field(default_factory=Switches)
     fleet: tuple[TargetFunction, ...] = ()
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="local-account-")))
     _secret: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
@@ -55,6 +59,7 @@ class LocalAccount:
         """Start all processes and create the targets; raise PortInUse, EmulatorMissing or DidNotStart."""
         try:
             self.fleet = make_fleet(self.source)
+            self._switch_file.write(self.switches)
             self._start_emulator()
             self._start_stand_in()
             if self.targets:
@@ -115,6 +120,37 @@ class LocalAccount:
             calls: list[dict[str, str]] = json.load(answer)
         return calls
 
+    @contextmanager
+    def switched(self, **switches: Any) -> Iterator[None]:
+        """Answer with these switches instead, for the length of a `with`."""
+        self._switch_file.write(replace(self.switches, **switches))
+        try:
+            yield
+        finally:
+            self._switch_file.write(self.switches)
+
+    def mailbox(self, address: str) -> list[dict[str, str]]:
+        """Return the mails to an address, the oldest first: `at`, `topic_arn`, `subject`, `text`, and a `token`."""
+        if not self._mailbox.exists():
+            return []
+        mails: list[dict[str, str]] = [json.loads(line) for line in self._mailbox.read_text().splitlines()]
+        return [mail for mail in mails if mail["to"] == address]
+
+    def confirm(self, address: str) -> list[str]:
+        """Confirm all subscriptions of an address, as its owner does by the links in mails; return their ARNs."""
+        sns = self.session.client("sns")
+        asked = [mail for mail in self.mailbox(address) if "token" in mail]
+        confirmed = (sns.confirm_subscription(TopicArn=mail["topic_arn"], Token=mail["token"]) for mail in asked)
+        return [one["SubscriptionArn"] for one in confirmed]
+
+    @property
+    def _switch_file(self) -> SwitchFile:
+        return SwitchFile(self.folder / "switches.json")
+
+    @property
+    def _mailbox(self) -> Path:
+        return self.folder / "mailbox.jsonl"
+
     def _start_emulator(self) -> None:
         if not EMULATOR_PYTHON.exists():
             raise EmulatorMissing(f"{EMULATOR_PYTHON} does not exist: run `make .build/emulator/.installed` first")
@@ -137,6 +173,8 @@ class LocalAccount:
             "TMPDIR": str(self.folder),
             "HOME": str(self.folder),
             "LOG_LEVEL": "WARNING",
+            FILE_VARIABLE: str(self._switch_file.path),
+            "LOCAL_ACCOUNT_MAILBOX": str(self._mailbox),
         }
         log = self.folder / "emulator.log"
         process = start([str(EMULATOR_PYTHON), str(EMULATOR)], environment, log, end_with_parent=True)
@@ -149,7 +187,7 @@ class LocalAccount:
         command += ["--seed", str(self.source.seed), "--folder", str(self.folder)]
         for option, folder in (("--traces", self.source.traces), ("--curves", self.source.curves)):
             command += [option, str(folder.resolve())] if folder else []
-        environment = _inherited() | self.environment()
+        environment = _inherited() | self.environment() | {FILE_VARIABLE: str(self._switch_file.path)}
         # With this key, CloudTrail distinguishes the stand-in's reads of deployed functions from all other calls.
         environment["AWS_ACCESS_KEY_ID"] = "test"
         environment["PYTHONPATH"] = str(ROOT / "local")

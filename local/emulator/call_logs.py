@@ -1,0 +1,62 @@
+"""Write the lines of a call as Lambda does: with the rights of its role, and some time after its end.
+
+MiniStack 1.5.33 writes them at once and makes the log group where there is none. Lambda hands them over after the call
+was answered, and needs its role's rights for each step: a role that may create log groups makes one again that was
+deleted meanwhile, without retention (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws
+issue 564; aws/aws-cdk issue 11549). Switch `late_log_lines_s`.
+"""
+
+import contextvars
+import threading
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudwatch_logs, iam, lambda_svc
+from switched import switches
+
+_WRITING = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+
+def patch() -> None:
+    """Replace how the emulator writes the lines of a call."""
+    emit = lambda_svc._emit_lambda_logs
+
+    def emit_lines(
+        function: dict[str, Any], request_id: str, text: str, error: bool, duration_ms: int, **source: Any
+    ) -> None:
+        config = function.get("config") or function
+        group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+        role = config.get("Role", "").rpartition("/")[2]
+        # The credentials that Lambda writes with are those of the call, even if the role is deleted before the lines.
+        may_write = all(_may(role, action, group) for action in _WRITING)
+        may_create = _may(role, "logs:CreateLogGroup", group)
+
+        def write() -> None:
+            if may_write and (may_create or group in cloudwatch_logs._log_groups):
+                emit(function, request_id, text, error, duration_ms, **source)
+
+        if not (late_s := switches().late_log_lines_s):
+            write()
+            return
+        timer = threading.Timer(late_s, contextvars.copy_context().run, (write,))
+        timer.daemon = True
+        timer.start()
+
+    lambda_svc._emit_lambda_logs = emit_lines
+
+
+def _may(role: str, action: str, group: str) -> bool:
+    account, region = get_account_id(), get_region()
+    stream = "" if action == "logs:CreateLogGroup" else "any"
+    context = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/lambda",
+        principal_type="AssumedRole",
+        principal_account=account,
+        action=action,
+        resource_arn=f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}",
+        region=region,
+    )
+    policies = iam_evaluator._gather_role_policies(role, account)
+    limits = iam_evaluator._permissions_boundary(iam._roles, role, account)
+    return bool(iam_evaluator.evaluate(context, policies, *limits).decision == "Allow")
