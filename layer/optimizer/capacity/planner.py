@@ -1,6 +1,6 @@
 """Plans the capacity of a batch of functions: reads what each is and did, and proposes."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
-from optimizer.capacity.propose import FunctionFacts, plan_function
+from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
 from optimizer.capacity.provisioned import Demand, LocalDays, change_id_of, level_ahead
-from optimizer.core import Change, NoChange, Tuner, is_asked
+from optimizer.core import Change, Tuner, asked_tuners
 from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog, Scan
 from optimizer.policy import Policy
 from optimizer.store import Documents, NoSuchDocument, Proposals
@@ -21,6 +21,14 @@ from optimizer.traffic import stored_history
 WEEK_HOURS = 7 * 24
 # Logs Insights runs 30 queries of an account at once, and people need some of them.
 _AT_ONCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """The proposals for one function, and the evidence for tuners that the run was not started for."""
+
+    proposals: Sequence[Proposal]
+    only_seen: dict[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +50,33 @@ class CapacityPlanner:
     def plan(self, batch: str) -> Proposals:
         """Return proposals for all functions whose traffic was analysed; functions that failed before stay failed."""
         document = self.documents.read(f"runs/{self.run_id}/batches/{batch}.json")
-        if not is_asked(document, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY):
+        asked = asked_tuners(document).intersection(TUNERS)
+        if not asked:
             return Proposals()
         targets = {target["function_name"]: target for target in document["functions"]}
         traffic = self.documents.read(f"runs/{self.run_id}/traffic/{batch}.json")
         result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
         known = [(targets[name], document) for name, document in traffic["functions"].items()]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            outcomes = list(pool.map(lambda pair: self._one(*pair), known))
+            outcomes = list(pool.map(lambda pair: self._one(asked, *pair), known))
         for (target, _), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, str):
                 result.failed[target["function_arn"]] = outcome
                 continue
-            for proposal in outcome:
+            for proposal in outcome.proposals:
                 result.add(proposal)
+            if outcome.only_seen:
+                result.evidence[target["function_arn"]] = outcome.only_seen
         return result
 
-    def _one(self, target: Mapping[str, Any], traffic: Mapping[str, Any]) -> list[Change | NoChange] | str:
+    def _one(self, asked: Collection[Tuner], target: Mapping[str, Any], traffic: Mapping[str, Any]) -> _Planned | str:
+        facts = self._facts(target, traffic)
+        if isinstance(facts, str):
+            return facts
+        self._tell_warmups(facts)
+        return _Planned(plan_function(facts, self.policy, asked), evidence_of(facts, asked))
+
+    def _facts(self, target: Mapping[str, Any], traffic: Mapping[str, Any]) -> FunctionFacts | str:
         name = target["function_name"]
         try:
             live = self._live(name, target["alias"])
@@ -69,7 +87,7 @@ class CapacityPlanner:
             failure = error.response["Error"]
             return f"{error.operation_name} of {name} failed: {failure['Code']}: {failure.get('Message', '')}"
         stored = stored_history(self.documents, name)
-        facts = FunctionFacts(
+        return FunctionFacts(
             run_id=self.run_id,
             target=target["function_arn"],
             live=live,
@@ -84,8 +102,6 @@ class CapacityPlanner:
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
         )
-        self._tell_warmups(facts)
-        return list(plan_function(facts, self.policy))
 
     def _tell_warmups(self, facts: FunctionFacts) -> None:
         """Store what is provisioned in each hour of the week: pings in these hours would find warm environments."""

@@ -61,6 +61,7 @@ __getattr__ = lazy_exports(
         ),
         "resources": (
             "FunctionTarget",
+            "asked_tuners",
             "is_asked",
         ),
         "signatures": (

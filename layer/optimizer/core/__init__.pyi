@@ -46,5 +46,9 @@ from optimizer.core.ping import (
     ping_payload as ping_payload,
     read_answer as read_answer,
 )
-from optimizer.core.resources import FunctionTarget as FunctionTarget, is_asked as is_asked
+from optimizer.core.resources import (
+    FunctionTarget as FunctionTarget,
+    asked_tuners as asked_tuners,
+    is_asked as is_asked,
+)
 from optimizer.core.signatures import decode_signature as decode_signature, encode_signature as encode_signature

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optimizer.core.change import Tuner
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionTarget:
@@ -17,8 +19,13 @@ class FunctionTarget:
     tags: Mapping[str, str]
 
 
-def is_asked(batch: Mapping[str, Any], *tuners: str) -> bool:
-    """Return True if the run of a batch document was started for one of the tuners, or for all of them.
+def asked_tuners(batch: Mapping[str, Any]) -> frozenset[Tuner]:
+    """Return the tuners that the run of a batch document was started for. A document without `tuners` stands for all.
 
-    A document without `tuners` stands for all."""
-    return not set(tuners).isdisjoint(batch.get("tuners", tuners))
+    A planner may look at more than it was asked for; it speaks only for these."""
+    return frozenset(map(Tuner, batch["tuners"])) if "tuners" in batch else frozenset(Tuner)
+
+
+def is_asked(batch: Mapping[str, Any], *tuners: str) -> bool:
+    """Return True if the run of a batch document was started for one of the tuners, or for all of them."""
+    return not asked_tuners(batch).isdisjoint(tuners)

@@ -1,12 +1,12 @@
 """All guardrails in their order: those of each change, then those of the run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from optimizer.core import FUNCTION_TUNERS, Change, MalformedChange, Tuner, function_name
 from optimizer.guardrails import calendar, indexes
 from optimizer.guardrails.registry import OF_TUNER
-from optimizer.guardrails.run import Account, Budget, best_first
+from optimizer.guardrails.run import CONFIGURATION, Account, Budget, in_turn
 from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict
 from optimizer.policy import Mode, Permission, Policy
 
@@ -27,15 +27,20 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
 
     docs/architecture.md gives the order in which the rules apply."""
     verdicts: dict[str, Verdict] = {}
-    acting: list[Change] = []
+    acting: dict[str, Change] = {}
     for change in proposals:
-        refusal = _alone(change, policy, account, now)
+        rest = _rest(change, account, now)
+        refusal = None if rest else _alone(change, policy, account)
         decision = _decision(change, policy) if refusal is None else Decision.REFUSED
-        if refusal is None and decision in (Decision.AUTOMATIC, Decision.ASK):
-            acting.append(change)
-        verdicts[change.id] = _verdict(change, decision, refusal)
+        if rest is None and decision in (Decision.AUTOMATIC, Decision.ASK):
+            acting[change.id] = change
+        verdicts[change.id] = _postponed(change, rest) if rest else _verdict(change, decision, refusal)
     budget = Budget(policy, account, proposals)
-    for change in best_first({change.id: change for change in acting}.values()):
+    for change in _one_of_two(in_turn(acting.values()), verdicts):
+        first = budget.configured_by(change)
+        if first is not None:
+            verdicts[change.id] = _postponed(change, _after(first))
+            continue
         refusal = calendar.closed(policy, now, change.tuner) or budget.admit(change)
         if refusal:
             verdicts[change.id] = _verdict(change, Decision.REFUSED, refusal)
@@ -70,12 +75,50 @@ def _decision(change: Change, policy: Policy) -> Decision:
     return _STRICTER.get(indexes.permission(change, policy.indexes), {}).get(decision, decision)
 
 
-def _alone(change: Change, policy: Policy, account: Account, now: datetime) -> Refusal | None:
+def _rest(change: Change, account: Account, now: datetime) -> Refusal | None:
+    """Return until when the resource is not changed again after its last change; None once it may be."""
     until = account.cool_downs.get((change.target, change.tuner))
-    if until is not None and now < until:
-        return Refusal(
-            f"{change.tuner.value}.cool_down", f"In cool-down after its last change until {until:%Y-%m-%d %H:%M %Z}."
-        )
+    if until is None or until <= now:
+        return None
+    rule = f"{change.tuner.value}.cool_down"
+    return Refusal(
+        rule,
+        f"In cool-down after its last change until {until:%Y-%m-%d %H:%M %Z} ({rule}_days). A run after that decides "
+        "again.",
+    )
+
+
+def _one_of_two(changes: Sequence[Change], verdicts: Mapping[str, Verdict]) -> list[Change]:
+    """Return the changes with the better one first where a function could get both a memory size and provisioned
+    concurrency: only one of the two is made at a time, and what is automatic never waits for people."""
+
+    def rank(place: int) -> tuple[bool, bool, float]:
+        change = changes[place]
+        # An alias with provisioned concurrency does not allow the canary that a memory change needs.
+        canary = float(change.evidence.get("canary_weight") or 0.0) if change.tuner is Tuner.MEMORY else 0.0
+        usd = change.effect.usd_month.estimate if change.effect.usd_month else 0.0
+        return verdicts[change.id].verdict is not Decision.AUTOMATIC, canary <= 0, usd
+
+    places: dict[str, list[int]] = {}
+    for place, change in enumerate(changes):
+        if change.tuner in CONFIGURATION:
+            places.setdefault(change.target, []).append(place)
+    ordered = list(changes)
+    for held in places.values():
+        for place, better in zip(held, sorted(held, key=rank), strict=True):
+            ordered[place] = changes[better]
+    return ordered
+
+
+def _after(first: Change) -> Refusal:
+    return Refusal(
+        "run.one_configuration_change",
+        f"One change of a function at a time: its {first.tuner.value.replace('_', ' ')} first; this is decided again "
+        "after the observation.",
+    )
+
+
+def _alone(change: Change, policy: Policy, account: Account) -> Refusal | None:
     try:
         if change.tuner in FUNCTION_TUNERS:
             function_name(change.target)
@@ -107,6 +150,10 @@ def _refusals(change: Change, live: object, policy: Policy) -> Iterable[Refusal 
 
 def _first(refusals: Iterable[Refusal | None]) -> Refusal | None:
     return next((refusal for refusal in refusals if refusal), None)
+
+
+def _postponed(change: Change, until: Refusal) -> Verdict:
+    return Verdict(change.id, Decision.POSTPONED, until.rule, until.message)
 
 
 def _verdict(change: Change, decision: Decision, refusal: Refusal | None) -> Verdict:

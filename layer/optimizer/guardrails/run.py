@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
+from itertools import chain, zip_longest
 
 from optimizer.core import FUNCTION_TUNERS, Change, Risk, Tuner, function_name
 from optimizer.guardrails import indexes, provisioned_concurrency as pc, warmups
@@ -38,17 +38,42 @@ class Account:
 
 
 def best_first(changes: Iterable[Change]) -> list[Change]:
-    """Return the changes by USD saved, cold starts avoided, latency saved, lower risk, and id.
+    """Return the changes by USD saved, cold starts avoided, latency saved, bytes freed, lower risk, and id.
 
     An effect that is not known counts as zero."""
 
-    def key(change: Change) -> tuple[float, float, float, int, str]:
+    def key(change: Change) -> tuple[float, float, float, float, int, str]:
         effect = change.effect
         parts = (effect.usd_month, effect.cold_starts_month, effect.latency_ms)
         usd, cold_starts, latency_ms = (part.estimate if part else 0.0 for part in parts)
-        return usd, cold_starts, latency_ms, _RISKS.index(change.risk), change.id
+        return usd, cold_starts, latency_ms, -_bytes_freed(change), _RISKS.index(change.risk), change.id
 
     return sorted(changes, key=key)
+
+
+def in_turn(changes: Iterable[Change]) -> list[Change]:
+    """Return the changes in rounds: in each the best one of every tuner that is left.
+
+    Tuners cannot be compared: changes of indexes and TTLs have no price and would otherwise never get a place."""
+    by_tuner: dict[Tuner, list[Change]] = {}
+    for change in best_first(changes):
+        by_tuner.setdefault(change.tuner, []).append(change)
+    return [change for turn in zip_longest(*by_tuner.values()) for change in turn if change is not None]
+
+
+def _bytes_freed(change: Change) -> float:
+    """Return what a rebuild or a dropped index gives back on disk; 0 where it is not known."""
+    if change.tuner is not Tuner.INDEXES:
+        return 0.0
+    found = change.evidence.get("saves_bytes")
+    if found is None and change.action.startswith("drop"):
+        found = change.before.get("size_bytes")
+    return float(found) if isinstance(found, (int, float)) else 0.0
+
+
+def functions_allowed(share: float, targets: int) -> int:
+    """Return how many functions a run may change: the share, and at least one unless it allows none at all."""
+    return min(targets, max(1, int(share * targets))) if share > 0 else 0
 
 
 class Budget:
@@ -57,10 +82,10 @@ class Budget:
     def __init__(self, policy: Policy, account: Account, proposals: Iterable[Change]) -> None:
         self._policy = policy
         self._account = account
-        self._admitted = 0
-        self._functions = 0
+        self._admitted: list[Tuner] = []
+        self._functions: set[str] = set()
         self._indexes = indexes.IndexRunLimits(policy.indexes)
-        self._configured: dict[str, str] = {}
+        self._configured: dict[str, Change] = {}
         self._warm_environments = 0.0
         self._warm_usd_day = 0.0
         self._environments = 0
@@ -76,37 +101,35 @@ class Budget:
 
     def admit(self, change: Change) -> Refusal | None:
         """Deduct the change from the budget; return the limit that it exceeds instead, and deduct nothing."""
-        refusal = self._count(change) or self._one_configuration(change) or self._totals(change)
+        refusal = self._count(change) or self._totals(change)
         if refusal is None:
             self._take(change)
         return refusal
 
     def _count(self, change: Change) -> Refusal | None:
         limits, targets = self._policy.run, self._account.targets
-        if self._admitted + 1 > limits.max_changes:
+        if len(self._admitted) + 1 > limits.max_changes:
+            others = "of all tuners in turn" if set(self._admitted) - {change.tuner} else "with a higher benefit"
             return Refusal(
                 "run.max_changes",
                 f"Blocked: run.max_changes allows {limits.max_changes} changes; "
-                f"{self._admitted} with a higher benefit come first.",
+                f"{len(self._admitted)} {others} come first.",
             )
         # The share counts functions only: a share of two databases or of one cache would be less than one.
-        if change.tuner in FUNCTION_TUNERS and self._functions + 1 > limits.max_changes_share * targets:
+        allowed = functions_allowed(limits.max_changes_share, targets)
+        if change.tuner in FUNCTION_TUNERS and len(self._functions | {function_name(change.target)}) > allowed:
             return Refusal(
                 "run.max_changes_share",
                 f"Blocked: run.max_changes_share allows changes of {limits.max_changes_share:.0%} of {targets} "
-                f"functions ({int(limits.max_changes_share * targets)}); {self._functions} with a higher benefit "
-                "come first.",
+                f"functions ({allowed}); {len(self._functions)} with a higher benefit come first.",
             )
         return None
 
-    def _one_configuration(self, change: Change) -> Refusal | None:
-        other = self._configured.get(function_name(change.target)) if change.tuner in CONFIGURATION else None
-        if other is None:
-            return None
-        return Refusal(
-            "run.one_configuration_change",
-            f"{other} changes the same function in this run; their effects could not be told apart.",
-        )
+    def configured_by(self, change: Change) -> Change | None:
+        """Return the admitted change of the same function's memory or provisioned concurrency; None without one.
+
+        The effects of two such changes could not be told apart."""
+        return self._configured.get(function_name(change.target)) if change.tuner in CONFIGURATION else None
 
     def _totals(self, change: Change) -> Refusal | None:
         if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
@@ -140,13 +163,13 @@ class Budget:
         return pc.over_account((self._account.unreserved_concurrency or 0) - self._environments - more, limits)
 
     def _take(self, change: Change) -> None:
-        self._admitted += 1
+        self._admitted.append(change.tuner)
         if change.tuner in FUNCTION_TUNERS:
-            self._functions += 1
+            self._functions.add(function_name(change.target))
         if change.tuner is Tuner.INDEXES:
             self._indexes.take(change)
         if change.tuner in CONFIGURATION:
-            self._configured[function_name(change.target)] = change.id
+            self._configured[function_name(change.target)] = change
         if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
             self._warm_environments += number(change.after, "most_environments")
             self._warm_usd_day += number(change.after, "usd_day")

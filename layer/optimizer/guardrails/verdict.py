@@ -13,12 +13,15 @@ PASSES = "All guardrails pass"
 
 
 class Decision(StrEnum):
-    """The decision on a proposal: applied automatically, sent for approval, only recommended, or blocked."""
+    """The decision on a proposal: applied automatically, sent for approval, only recommended, or blocked.
+
+    POSTPONED: nothing is wrong with it, and it is decided again by a later run. It is not recorded as a change."""
 
     AUTOMATIC = "automatic"
     ASK = "ask"
     RECOMMENDED = "recommended"
     REFUSED = "refused"
+    POSTPONED = "postponed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The decision on a change; `rule` is the rule that blocks it, or `mode`."""
+    """The decision on a change; `rule` is the rule that blocks or postpones it, or `mode`."""
 
     change_id: str
     verdict: Decision

@@ -14,7 +14,7 @@ from optimizer.report.pages import run_page
 from optimizer.report.publish import publish_once
 from optimizer.report.savings import Facts, VerifiedSavings, verify_savings
 from optimizer.report.summary import Report, line, summarise
-from optimizer.store import Documents, RunStore
+from optimizer.store import Documents, NoSuchDocument, RunStore
 
 # The message in the JSON in which Lambda says how a function failed, cut after 300 characters.
 _ERROR_MESSAGE = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')
@@ -160,10 +160,21 @@ def read_findings(documents: Documents, run_id: str) -> _Findings:
             findings.failed |= {_name(target): reason for target, reason in document.get("failed", {}).items()}
             for item in (*document.get("no_changes", []), *document.get("changes", [])):
                 findings.evidence.setdefault(item["target"], {})[item["tuner"]] = item.get("evidence") or {}
+            for target, only_seen in document.get("evidence", {}).items():
+                findings.evidence.setdefault(target, {}).update(only_seen)
             functions = document.get("functions", {})
             findings.without_metrics += [name for name, traffic in functions.items() if not traffic["days"]]
             findings.calls_day |= {found["function_arn"]: found["invocations_day"] for found in functions.values()}
+    findings.no_changes += read_postponed(documents, run_id)
     return findings
+
+
+def read_postponed(documents: Documents, run_id: str) -> list[Mapping[str, Any]]:
+    """Return the proposals that check_guardrails left to a later run, in the form of resources without a change."""
+    try:
+        return list(documents.read(f"runs/{run_id}/plan.json").get("postponed", []))
+    except NoSuchDocument:
+        return []
 
 
 def _name(target: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from optimizer.core import StoredChange, canonical_json
 from optimizer.report import resource_document
+from optimizer.report.collect import read_postponed
 from optimizer.report.pages import target_page
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
@@ -35,7 +36,7 @@ def _batch(store: RunStore, documents: Documents, run_id: str, batch: str) -> in
     proposals = [
         documents.read(key) for key in documents.keys(f"runs/{run_id}/proposals/") if key.endswith(f"-{batch}.json")
     ]
-    decided = _by_page(proposals, ("function",))
+    decided = _by_page(proposals, ("function",), read_postponed(documents, run_id))
     stored = _stored(store, decided.values())
     for function in functions:
         name = function["function_name"]
@@ -56,7 +57,7 @@ def _batch(store: RunStore, documents: Documents, run_id: str, batch: str) -> in
 
 def _others(store: RunStore, documents: Documents, run_id: str) -> int:
     proposals = [documents.read(key) for key in documents.keys(f"runs/{run_id}/proposals/")]
-    decided = _by_page(proposals, ("database", "cache"))
+    decided = _by_page(proposals, ("database", "cache"), read_postponed(documents, run_id))
     stored = _stored(store, decided.values())
     build: dict[str, Callable[..., dict[str, Any]]] = {
         "database": resource_document.database_document,
@@ -67,7 +68,9 @@ def _others(store: RunStore, documents: Documents, run_id: str) -> int:
     return len(decided)
 
 
-def _by_page(proposals: Iterable[Mapping[str, Any]], kinds: Sequence[str]) -> dict[tuple[str, str], _Proposed]:
+def _by_page(
+    proposals: Iterable[Mapping[str, Any]], kinds: Sequence[str], postponed: Iterable[Mapping[str, Any]]
+) -> dict[tuple[str, str], _Proposed]:
     pages: dict[tuple[str, str], _Proposed] = {}
 
     def page(kind: str, where: str) -> _Proposed:
@@ -80,6 +83,8 @@ def _by_page(proposals: Iterable[Mapping[str, Any]], kinds: Sequence[str]) -> di
             page(resource_document.kind_of(item["tuner"]), item["target"]).no_changes.append(item)
         for where, reason in document["failed"].items():
             page(resource_document.kind_of_target(where), where).failed.append(reason)
+    for item in postponed:
+        page(resource_document.kind_of(item["tuner"]), item["target"]).no_changes.append(item)
     return {key: found for key, found in pages.items() if key[0] in kinds}
 
 

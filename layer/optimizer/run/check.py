@@ -7,7 +7,7 @@ from typing import Any
 
 from optimizer import guardrails
 from optimizer.aws import at_once
-from optimizer.core import Change, Judged, Status, Tuner, canonical_json
+from optimizer.core import Change, Judged, NoChange, Status, Tuner, canonical_json
 from optimizer.guardrails import Account, Decision, Held, Verdict
 from optimizer.policy import Policy
 from optimizer.store import Documents, NoSuchDocument, RunStore
@@ -86,7 +86,8 @@ def _decide(
     policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
     proposals = read_proposals(documents, run_id)
     run = store.run(run_id)
-    asked = (run.get("request") or {}).get("tuners") or list(Tuner)
+    request = run.get("request") or {}
+    asked = request.get("tuners") or list(Tuner)
     wanted = [change for change in proposals.changes if change.tuner in asked]
     needs_account = any(change.tuner is Tuner.PROVISIONED_CONCURRENCY for change in wanted)
     account = Account(
@@ -96,13 +97,32 @@ def _decide(
         held=_held(proposals),
     )
     verdicts = {verdict.change_id: verdict for verdict in guardrails.check(wanted, policy, account, now)}
+    if request.get("only_automatic"):
+        verdicts = {change_id: _only_automatic(verdict) for change_id, verdict in verdicts.items()}
+    judged = [(change, verdicts.get(change.id) or _not_asked(change)) for change in proposals.changes]
+    postponed = [_no_change(*one) for one in judged if one[1].verdict is Decision.POSTPONED]
     return {
         "run_id": run_id,
         "decided_at": now.isoformat(),
-        "proposals": [_entry(change, verdicts.get(change.id) or _not_asked(change)) for change in proposals.changes],
-        "no_changes": canonical_json.plain(proposals.no_changes),
+        "proposals": [_entry(*one) for one in judged if one[1].verdict is not Decision.POSTPONED],
+        "no_changes": canonical_json.plain([*proposals.no_changes, *postponed]),
+        "postponed": canonical_json.plain(postponed),
         "failed": dict(proposals.failed),
     }
+
+
+def _only_automatic(verdict: Verdict) -> Verdict:
+    """Leave out what the policy does not apply by itself: such a run starts too often to ask or recommend anything."""
+    if verdict.verdict not in (Decision.ASK, Decision.RECOMMENDED):
+        return verdict
+    message = "This run only applies what is automatic; the policy requires approval for this change."
+    return Verdict(verdict.change_id, Decision.POSTPONED, "run.only_automatic", message)
+
+
+def _no_change(change: Change, verdict: Verdict) -> NoChange:
+    """Return a postponed proposal as what it is to people: no change now, with the reason and what was wanted."""
+    evidence = {**change.evidence, "wanted": dict(change.after), "rule": verdict.rule}
+    return NoChange(change.run_id, change.tuner, change.target, verdict.message, evidence)
 
 
 def _judged(entry: Mapping[str, Any]) -> Judged:

@@ -315,12 +315,44 @@ def test_a_tuner_that_is_not_requested_does_nothing(account: Account) -> None:
     assert account.store.change(memory("f0").id).rule == "run.request"
 
 
-def test_a_cool_down_on_record_refuses(account: Account) -> None:
-    started(account, {"mode": "auto"})
-    account.store.cool_down(arn("f0"), Tuner.MEMORY, datetime.now(UTC) + timedelta(days=1), "memory-earlier")
+def test_a_cool_down_on_record_postpones(account: Account) -> None:
+    """Resting is no guardrail that was hit: it is told as the reason for no change, and nothing is recorded."""
+    started(account, {"mode": "auto"}, functions=1)
+    until = datetime.now(UTC) + timedelta(days=1)
+    account.store.cool_down(arn("f0"), Tuner.MEMORY, until, "memory-earlier")
     account.propose(memory("f0"))
+    answer = account.call("check_guardrails")
+    assert (answer["automatic"], answer["ask"], answer["refused"]) == ([], [], 0)
+    assert list(account.store.changes_of(RUN)) == []
+    plan = account.documents.read(answer["plan_key"])
+    assert plan["proposals"] == []
+    (rests,) = plan["no_changes"]
+    assert (rests["tuner"], rests["target"], rests["evidence"]["wanted"]) == ("memory", arn("f0"), {"memory_mb": 768})
+    assert f"until {until:%Y-%m-%d %H:%M} UTC (memory.cool_down_days)" in rests["reason"]
+    account.call("render_report", {"run_id": RUN, "part": "0000"})
+    account.call("publish_results")
+    report = account.documents.read(f"runs/{RUN}/report.json")
+    assert (report["refused"], [one["reason"] for one in report["left_alone"]]) == ([], [rests["reason"]])
+    assert "In cool-down" in account.documents.read_bytes(f"runs/{RUN}/report/functions/f0.html").decode()
+
+
+def test_evidence_of_tuners_not_asked_measures_changes(account: Account) -> None:
+    """A run that was not started for memory says nothing of it, and still measures what an earlier change saved."""
+    started(account, {}, functions=1)
+    kept = memory("f0", after=512)
+    account.store.record_change(kept, Status.WATCHING, datetime.now(UTC))
+    account.store.move(kept.id, Status.KEPT, datetime.now(UTC), from_any={Status.WATCHING})
+    sizes = {"1024": {"calls": 900, "mean_ms": 100.0}, "512": {"calls": 900, "mean_ms": 110.0}}
+    traffic = {"invocations_day": 10_000.0, "days": 9, "function_arn": arn("f0")}
+    account.documents.write(f"runs/{RUN}/traffic/0000.json", {"functions": {"f0": traffic}, "failed": {}})
+    only_seen = {arn("f0"): {"memory": {"architecture": "x86_64", "sizes": sizes}}}
+    account.propose(evidence=only_seen)
     account.call("check_guardrails")
-    assert account.store.change(memory("f0").id).rule == "memory.cool_down"
+    account.call("publish_results")
+    report = account.documents.read(f"runs/{RUN}/report.json")
+    assert report["left_alone"] == []
+    assert report["proved"]["measured"] == 1
+    assert report["proved"]["measured_usd_month"] < 0
 
 
 def test_a_run_without_proposals_is_checked_and_reported(account: Account) -> None:

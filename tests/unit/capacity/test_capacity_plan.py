@@ -1,6 +1,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,15 @@ from optimizer import guardrails
 from optimizer.capacity.live_function import LATEST, LiveFunction, ProvisionedConfig, Scaling, Version
 from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.memory.belief import Belief
-from optimizer.capacity.propose import FunctionFacts, memory_limits, plan_function
+from optimizer.capacity.propose import TUNERS, FunctionFacts, evidence_of, memory_limits, plan_function
 from optimizer.capacity.provisioned.load import Demand, worth_holding
 from optimizer.core.change import Change, NoChange, Tuner
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.function_logs.parse import LoggedReport, ReportLine
 from optimizer.guardrails import memory as memory_guardrail
-from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency
+from optimizer.guardrails.run import Account
+from optimizer.guardrails.verdict import Decision
+from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency, RunLimits
 
 from tests.helpers.examples import examples
 
@@ -199,12 +202,78 @@ def test_reserved_concurrency_is_never_used_up() -> None:
     assert "reserved" in proposal.reason
 
 
-def test_function_gets_one_change_at_a_time() -> None:
+def sets_asked() -> list[frozenset[Tuner]]:
+    """Every set of tuners that a run can be started for."""
+    return [frozenset(some) for size in range(1, 6) for some in combinations(Tuner, size)]
+
+
+@pytest.mark.parametrize("asked", sets_asked(), ids=lambda asked: "+".join(sorted(asked)))
+def test_planner_speaks_for_the_tuners_that_were_asked(asked: frozenset[Tuner]) -> None:
+    """What was looked at for another tuner stays evidence: earlier changes are measured by it."""
     policy = Policy(provisioned_concurrency=GENEROUS, memory=Memory(max_slowdown=3.0))
-    proposals = plan_function(seen(busy=1.8), policy)
-    assert sum(isinstance(proposal, Change) for proposal in proposals) == 1
-    postponed = next(proposal for proposal in proposals if isinstance(proposal, NoChange))
-    assert "One change of a function at a time" in postponed.reason
+    facts = seen(busy=1.8)
+    proposals = plan_function(facts, policy, asked)
+    assert [proposal.tuner for proposal in proposals] == [tuner for tuner in TUNERS if tuner in asked]
+    alone = {proposal.tuner: proposal for proposal in plan_function(facts, policy)}
+    assert all(proposal == alone[proposal.tuner] for proposal in proposals)
+    assert set(evidence_of(facts, asked)) == set(TUNERS) - asked
+    if Tuner.MEMORY not in asked:
+        assert evidence_of(facts, asked)["memory"]["sizes"]["1024"]["calls"] == 1000
+
+
+@pytest.mark.parametrize("asked", sets_asked(), ids=lambda asked: "+".join(sorted(asked)))
+@pytest.mark.parametrize(("memory", "provisioned"), list(product(Mode, repeat=2)))
+def test_neither_waits_for_one_that_does_not_come(asked: frozenset[Tuner], memory: Mode, provisioned: Mode) -> None:
+    """Both would pay. A function gets at most one of the two, and only where both may really change does one wait: the
+    one that asks people for the one that is automatic, otherwise the one that saves less. Nothing is blocked."""
+    policy = Policy(
+        provisioned_concurrency=replace(GENEROUS, mode=provisioned),
+        memory=Memory(mode=memory, max_slowdown=3.0),
+        run=RunLimits(max_changes_share=1.0),
+    )
+    changes = [p for p in plan_function(seen(busy=1.8), policy, asked) if isinstance(p, Change)]
+    assert {change.tuner for change in changes} == asked.intersection(TUNERS)
+    account = Account(targets=1, unreserved_concurrency=900)
+    verdicts = {v.change_id: v for v in guardrails.check(changes, policy, account, NOW)}
+    found = {change.tuner: verdicts[change.id].verdict for change in changes}
+    modes = {Tuner.MEMORY: memory, Tuner.PROVISIONED_CONCURRENCY: provisioned}
+    by_mode = {Mode.AUTO: Decision.AUTOMATIC, Mode.APPROVE: Decision.ASK, Mode.RECOMMEND: Decision.RECOMMENDED}
+    expected = {tuner: by_mode[modes[tuner]] for tuner in found}
+    if len(found) == 2 and Mode.RECOMMEND not in modes.values():
+        # The memory size has a canary, which provisioned concurrency would make impossible.
+        only_provisioned_is_automatic = memory is Mode.APPROVE and provisioned is Mode.AUTO
+        waits = Tuner.MEMORY if only_provisioned_is_automatic else Tuner.PROVISIONED_CONCURRENCY
+        expected[waits] = Decision.POSTPONED
+    assert found == expected
+
+
+@pytest.mark.parametrize("resting", TUNERS)
+def test_neither_waits_for_one_that_rests(resting: Tuner) -> None:
+    """One of the two was changed lately: it says until when it rests, and the other goes ahead."""
+    policy = Policy(
+        mode=Mode.AUTO,
+        provisioned_concurrency=GENEROUS,
+        memory=Memory(max_slowdown=3.0),
+        run=RunLimits(max_changes_share=1.0),
+    )
+    changes = plan_function(seen(busy=1.8), policy)
+    assert all(isinstance(change, Change) for change in changes)
+    account = Account(1, 900, cool_downs={(ARN, resting): NOW + timedelta(days=5)})
+    verdicts = guardrails.check([c for c in changes if isinstance(c, Change)], policy, account, NOW)
+    for change, verdict in zip(changes, verdicts, strict=True):
+        assert verdict.verdict is (Decision.POSTPONED if change.tuner is resting else Decision.AUTOMATIC)
+        assert change.tuner is not resting or "until 2026-11-26 12:00 UTC" in verdict.message
+
+
+def test_larger_saving_comes_first_without_a_canary() -> None:
+    """Provisioned environments are given back first where that saves more than another memory size."""
+    held = live(provisioned=ProvisionedConfig(5, "READY"))
+    policy = Policy(mode=Mode.AUTO, memory=Memory(max_slowdown=3.0), run=RunLimits(max_changes_share=1.0))
+    changes = [c for c in plan_function(seen(busy=0.3, live=held), policy) if isinstance(c, Change)]
+    verdicts = guardrails.check(changes, policy, Account(1, 900), NOW)
+    found = {c.tuner: v.verdict for c, v in zip(changes, verdicts, strict=True)}
+    assert found.get(Tuner.PROVISIONED_CONCURRENCY) is Decision.AUTOMATIC
+    assert found.get(Tuner.MEMORY, Decision.POSTPONED) is Decision.POSTPONED
 
 
 @given(

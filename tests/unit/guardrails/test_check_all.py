@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
 from optimizer.core.change import Change, Effect, Interval, Risk, Tuner
 from optimizer.guardrails import memory as memory_rules, provisioned_concurrency as pc_rules, warmups as warmup_rules
-from optimizer.guardrails.run import Account, Held
+from optimizer.guardrails.run import Account, Held, best_first, functions_allowed
 from optimizer.guardrails.verdict import Decision
 from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, Warmups, Window
 
@@ -194,7 +194,7 @@ def test_taking_warm_ups_away_is_always_allowed() -> None:
 def test_a_target_is_not_changed_before_its_cool_down_ends() -> None:
     change = memory()
     until = {(change.target, Tuner.MEMORY): NOW + timedelta(seconds=1)}
-    assert verdict_of(change, account=replace(ACCOUNT, cool_downs=until)) == ("refused", "memory.cool_down")
+    assert verdict_of(change, account=replace(ACCOUNT, cool_downs=until)) == ("postponed", "memory.cool_down")
     over = {(change.target, Tuner.MEMORY): NOW, (change.target, Tuner.WARMUPS): NOW + timedelta(days=1)}
     assert verdict_of(change, account=replace(ACCOUNT, cool_downs=over)) == ("automatic", "mode")
 
@@ -302,18 +302,53 @@ def test_a_change_beyond_the_limit_is_told_what_comes_first() -> None:
     ]
 
 
-@pytest.mark.parametrize(("targets", "allowed"), [(3, 0), (4, 1), (7, 1), (8, 2), (0, 0)])
+@pytest.mark.parametrize(("targets", "allowed"), [(1, 1), (3, 1), (4, 1), (7, 1), (8, 2), (0, 0)])
 def test_a_run_changes_at_most_its_share_of_functions(targets: int, allowed: int) -> None:
     policy = replace(AUTO, run=replace(AUTO.run, max_changes_share=0.25))
     proposals = [memory(f"f{n}") for n in range(5)]
     verdicts = guardrails.check(proposals, policy, replace(ACCOUNT, targets=targets), NOW)
     assert sum(verdict.verdict is Decision.AUTOMATIC for verdict in verdicts) == allowed
+    none = replace(AUTO, run=replace(AUTO.run, max_changes_share=0.0))
+    assert not acting(proposals, none, replace(ACCOUNT, targets=targets))
+
+
+def test_a_share_of_functions_counts_functions() -> None:
+    """Two changes of one function are one function."""
+    account = replace(ACCOUNT, targets=1)
+    assert len(acting([pc(), warmups()], AUTO, account)) == 2
+    half = replace(AUTO, run=replace(AUTO.run, max_changes_share=0.5))
+    plan = [pc("a"), replace(warmups("a"), effect=usd(-9)), pc("b")]
+    assert {change.target for change in acting(plan, half, account)} == {arn("a")}
+
+
+def test_tuners_take_turns_for_the_places_of_a_run() -> None:
+    """Changes without a price in dollars would never get a place beside those that have one."""
+    policy = replace(AUTO, run=replace(AUTO.run, max_changes=5))
+    plan = [*(replace(memory(f"m{n}"), effect=usd(n - 9)) for n in range(6)), warmups("w0"), warmups("w1")]
+    made = acting(plan, policy, ACCOUNT)
+    assert [change.target for change in made] == [arn(name) for name in ("m0", "m1", "m2", "w0", "w1")]
+    (last,) = (v.message for v in guardrails.check(plan, policy, ACCOUNT, NOW) if v.change_id == plan[5].id)
+    assert last == "Blocked: run.max_changes allows 5 changes; 5 of all tuners in turn come first."
+
+
+def test_an_index_that_frees_more_comes_first() -> None:
+    """Changes of indexes have no effect in dollars."""
+    freed = {"t1": {"saves_bytes": 2 << 30}, "t2": {"saves_bytes": 6 << 30}, "t3": {}}
+    changes = [
+        replace(
+            memory(), tuner=Tuner.INDEXES, action="rebuild", target=f"shop/public.{name}.i", effect=Effect(), evidence=e
+        )
+        for name, e in freed.items()
+    ]
+    assert [change.target for change in best_first(changes)] == [f"shop/public.{name}.i" for name in ("t2", "t1", "t3")]
 
 
 def test_a_function_gets_one_configuration_change_in_a_run() -> None:
     """Warm-ups may change beside it."""
     verdicts = guardrails.check([memory(), pc(), warmups()], AUTO, ACCOUNT, NOW)
     assert [verdict.rule for verdict in verdicts] == ["mode", "run.one_configuration_change", "mode"]
+    assert verdicts[1].verdict is Decision.POSTPONED
+    assert "its memory first" in verdicts[1].message
 
 
 def test_totals_count_what_other_functions_hold() -> None:
@@ -437,7 +472,9 @@ def acting(plan: list[Change], policy: Policy, account: Account) -> list[Change]
 def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, targets: int, unreserved: int) -> None:
     made = acting(plan, policy, Account(targets=targets, unreserved_concurrency=unreserved))
     assert len(made) <= policy.run.max_changes
-    assert len(made) <= policy.run.max_changes_share * targets
+    functions = {change.target for change in made}
+    assert len(functions) <= functions_allowed(policy.run.max_changes_share, targets) <= targets
+    assert not made or policy.run.max_changes_share > 0
     configured = [change.target for change in made if change.tuner is not Tuner.WARMUPS]
     assert len(configured) == len(set(configured))
     for change in made:

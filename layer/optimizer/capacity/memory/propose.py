@@ -66,7 +66,7 @@ def plan_memory(facts: FunctionFacts, policy: Policy) -> Proposal:
     try:
         return _memory_change(facts, policy)
     except _NoProposal as why:
-        return NoChange(facts.run_id, Tuner.MEMORY, facts.target, str(why), _memory_facts(facts))
+        return NoChange(facts.run_id, Tuner.MEMORY, facts.target, str(why), memory_facts(facts))
 
 
 def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
@@ -121,7 +121,7 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
         undo={"memory_mb": current_mb, "version": live.alias_version},
         risk=Risk.MEDIUM if after_mb < current_mb or not weight else Risk.LOW,
         evidence={
-            **_memory_facts(facts),
+            **memory_facts(facts),
             "alias": live.alias,
             "canary_weight": weight,
             "provisioned_environments": held(live).environments if live.scaling is None else 0,
@@ -255,7 +255,8 @@ def _reason(candidate: _Candidate, now: SizeHistory, usd_month: Interval | None)
     )
 
 
-def _memory_facts(facts: FunctionFacts) -> dict[str, Any]:
+def memory_facts(facts: FunctionFacts) -> dict[str, Any]:
+    """Return what the log tells of the function's sizes: the evidence of every proposal, and of earlier changes."""
     sizes = {
         str(mb): {
             "calls": size.calls,
