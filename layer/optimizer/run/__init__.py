@@ -11,10 +11,8 @@ __getattr__ = lazy_exports(
             "Leaving",
             "Left",
         ),
-        "start": (
-            "RunRequest",
-            "start_run",
-        ),
+        "request": ("RunRequest",),
+        "start": ("start_run",),
         "targets": (
             "Targets",
             "choose_targets",

@@ -1,7 +1,8 @@
 from optimizer.run.check import check_run as check_run
 from optimizer.run.health import run_health as run_health
 from optimizer.run.leave import Leaving as Leaving, Left as Left
-from optimizer.run.start import RunRequest as RunRequest, start_run as start_run
+from optimizer.run.request import RunRequest as RunRequest
+from optimizer.run.start import start_run as start_run
 from optimizer.run.targets import (
     Targets as Targets,
     choose_targets as choose_targets,

@@ -2,90 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from optimizer.aws import ResourceGroupsTaggingAPIClient
-from optimizer.core import (
-    FUNCTION_TUNERS,
-    FunctionTarget,
-    OptimizerError,
-    Tuner,
-    canonical_json,
-    printable_name,
-    short_json,
-)
-from optimizer.policy import Mode, Policy
+from optimizer.core import FunctionTarget, canonical_json
+from optimizer.policy import Policy
+from optimizer.run.request import TUNERS, RunRequest, UnusableRequest
 from optimizer.run.targets import BATCH, choose_targets, tagged_functions
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
-TUNERS = tuple(tuner.value for tuner in Tuner)
 # Longer than planning and applying take; the time that people have to respond is added.
 _LEASE = timedelta(hours=8)
 _LIST_LIMIT = 10
-_FIELDS = frozenset({"tuners", "functions", "databases", "reason", "only_automatic", "review"})
-# A state machine that starts this one adds this field to the input.
-_STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """The input of a run. None means all; a request that names functions or databases means those alone.
-
-    `only_automatic`: skip tuners that need approval or only recommend, so that a frequent run does not send the same
-    request or message every few hours. `review`: only report on the last quarter."""
-
-    tuners: tuple[str, ...] | None
-    functions: tuple[str, ...] | None
-    reason: str
-    only_automatic: bool = False
-    databases: tuple[str, ...] | None = None
-    review: bool = False
-
-    @classmethod
-    def read(cls, document: Any) -> "RunRequest":
-        """Read the input of the execution. Raise UnusableRequest, which names the first wrong field."""
-        if not isinstance(document, dict):
-            raise UnusableRequest(f"it must be an object {{...}}, not {short_json(document)}")
-        # A misspelt field would otherwise mean all tuners, or all functions.
-        unknown_fields = sorted(set(document) - _FIELDS - {_STARTED_BY})
-        if unknown_fields:
-            names = ", ".join(map(printable_name, unknown_fields))
-            raise UnusableRequest(f"{names} is not known; known: {', '.join(sorted(_FIELDS))}")
-        tuners, functions = _texts(document, "tuners"), _texts(document, "functions")
-        unknown = sorted(set(tuners or ()) - set(TUNERS))
-        if unknown:
-            names = ", ".join(map(printable_name, unknown))
-            raise UnusableRequest(f"tuners: {names} is not one of {', '.join(TUNERS)}")
-        reason = document.get("reason", "")
-        if not isinstance(reason, str):
-            raise UnusableRequest("reason: must be a text")
-        only_automatic, review = _flag(document, "only_automatic"), _flag(document, "review")
-        return cls(tuners, functions, reason, only_automatic, _texts(document, "databases"), review)
-
-    def is_idle(self, policy: Policy) -> bool:
-        """Return True if the policy leaves nothing for this run to do."""
-        modes = {policy.mode_of(tuner) for tuner in self.tuners or TUNERS}
-        return self.only_automatic and Mode.AUTO not in modes
-
-    def wants_functions(self) -> bool:
-        """Return True if a requested tuner checks functions; a request that names databases alone does not."""
-        if self.tuners is None and self.functions is None and self.databases is not None:
-            return False
-        return not set(FUNCTION_TUNERS).isdisjoint(self.tuners or TUNERS)
-
-    def wants(self, tuner: str) -> bool:
-        """Return True if this tuner of databases or caches is requested.
-
-        A request that names functions or databases means those alone."""
-        if self.tuners is not None:
-            return tuner in self.tuners
-        return self.functions is None and (self.databases is None or tuner == "indexes")
-
-
-class UnusableRequest(OptimizerError, ValueError):
-    """The input of the execution cannot be used; the message names the field and the reason."""
 
 
 def start_run(
@@ -108,7 +37,7 @@ def start_run(
     try:
         request = RunRequest.read(event.get("request", {}))
     except UnusableRequest as unusable:
-        return {"outcome": "request_invalid", "message": f"The input of the execution cannot be used: {unusable}."}
+        return _unusable(unusable)
     if request.review:
         # A review only reads, so it neither waits for another run nor delays one.
         store.record_run(run_id, now, execution_arn=event["execution_arn"], request=canonical_json.plain(request))
@@ -117,7 +46,11 @@ def start_run(
         policy = _policy_of(documents, run_id, policy_key, read_policy)
     except ValueError as invalid:
         return {"outcome": "policy_invalid", "message": _explain(policy_key, getattr(invalid, "errors", [invalid]))}
-    if request.is_idle(policy):
+    try:
+        request = request.under(policy)
+    except UnusableRequest as unusable:
+        return _unusable(unusable)
+    if request.is_idle:
         return {"outcome": "skipped", "message": "No requested tuner has the mode auto; this run does nothing."}
     holder = store.take_lock(run_id, now, _LEASE + timedelta(hours=policy.run.approval_hours))
     if holder != run_id:
@@ -136,6 +69,10 @@ def start_run(
         "approval_timeout_s": max(60, round(policy.run.approval_hours * 3600)),
         "max_changes_at_once": policy.run.max_changes_at_once,
     }
+
+
+def _unusable(why: UnusableRequest) -> dict[str, Any]:
+    return {"outcome": "request_invalid", "message": f"The input of the execution cannot be used: {why}."}
 
 
 def _databases(policy: Policy, request: RunRequest) -> list[dict[str, Any]]:
@@ -200,7 +137,7 @@ def _batch_key(run_id: str, batch: str) -> str:
 
 
 def _batch_document(batch: Sequence[FunctionTarget], request: RunRequest) -> dict[str, Any]:
-    return {"functions": canonical_json.plain(batch), "tuners": list(request.tuners or TUNERS)}
+    return {"functions": canonical_json.plain(batch), "tuners": [tuner for tuner in TUNERS if request.wants(tuner)]}
 
 
 def _explain(policy_key: str, errors: Sequence[object]) -> str:
@@ -208,19 +145,3 @@ def _explain(policy_key: str, errors: Sequence[object]) -> str:
     more = f" And {len(errors) - _LIST_LIMIT} more." if len(errors) > _LIST_LIMIT else ""
     count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
     return f"The policy {policy_key} has {count}: {shown}{more}"
-
-
-def _flag(document: Mapping[str, Any], name: str) -> bool:
-    value = document.get(name, False)
-    if not isinstance(value, bool):
-        raise UnusableRequest(f"{name}: must be true or false")
-    return value
-
-
-def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    values = document.get(name)
-    if values is None:
-        return None
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise UnusableRequest(f"{name}: must be a list of texts")
-    return tuple(values)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,16 @@ REGION = "eu-west-1"
 
 
 RUN = sample_event("start_run")["run_id"]
+
+
+DATABASE = {"name": "shop", "engine": "postgresql", "host": "db.example", "database": "shop", "user": "optimizer"}
+CACHE = {
+    "name": "sessions",
+    "memory_mb": 64,
+    "parameter": "/shop/cache-ttls",
+    "log_groups": ["/aws/lambda/orders"],
+    "namespaces": [{"name": "basket", "min_ttl_s": 10, "max_ttl_s": 600}],
+}
 
 
 class Account:
@@ -201,15 +212,92 @@ def test_functions_are_chosen_by_request_patterns_and_tags(account: Account) -> 
             {"function": ["orders"]},
             "function is not known; known: databases, functions, only_automatic, reason, review, tuners",
         ),
+        ({"tuners": []}, "tuners: an empty list would check nothing; leave the field out for all"),
+        ({"functions": []}, "functions: an empty list would check nothing"),
+        ({"databases": []}, "databases: an empty list would check nothing"),
+        ({"databases": ["shopp"]}, "databases: shopp is not in the policy; its indexes.databases has only shop"),
+        (
+            {"databases": ["shop"], "tuners": ["memory"]},
+            "databases: none of the tuners (memory) checks databases",
+        ),
+        (
+            {"functions": ["orders"], "tuners": ["indexes"]},
+            "functions: none of the tuners (indexes) checks functions",
+        ),
+        (
+            {"functions": ["orders"], "tuners": ["memory", "indexes", "cache_ttls"]},
+            "tuners: indexes, cache_ttls would check nothing; a run that names functions or databases checks those",
+        ),
+        ({"review": True, "tuners": ["memory"]}, "review: a review reports on everything"),
         (["orders"], 'it must be an object {...}, not ["orders"]'),
         (None, "it must be an object {...}, not null"),
     ],
 )
 def test_an_unusable_request_names_its_field_and_takes_no_lock(account: Account, request_: Any, message: str) -> None:
+    account.policy({"version": 1, "indexes": {"databases": [DATABASE]}})
     answer = account.call("start_run", {**sample_event("start_run"), "request": request_})
     assert answer["outcome"] == "request_invalid"
     assert answer["message"].startswith(f"The input of the execution cannot be used: {message}")
     assert account.call("start_run", {**sample_event("start_run"), "run_id": "run-2"})["outcome"] == "started"
+
+
+@pytest.mark.parametrize(
+    ("request_", "functions", "databases", "caches"),
+    [
+        ({}, 1, ["shop", "users"], ["sessions"]),
+        ({"functions": ["orders"]}, 1, [], []),
+        ({"databases": ["shop"]}, 0, ["shop"], []),
+        ({"functions": ["orders"], "databases": ["shop"]}, 1, ["shop"], []),
+        ({"tuners": ["memory"]}, 1, [], []),
+        ({"tuners": ["indexes"], "databases": ["users"]}, 0, ["users"], []),
+        ({"tuners": ["indexes", "cache_ttls"]}, 0, ["shop", "users"], ["sessions"]),
+    ],
+)
+def test_a_request_that_names_resources_means_those_alone(
+    account: Account, request_: Any, functions: int, databases: list[str], caches: list[str]
+) -> None:
+    both = [DATABASE, {**DATABASE, "name": "users"}]
+    account.policy({"version": 1, "indexes": {"databases": both}, "cache_ttls": {"caches": [CACHE]}})
+    account.function("orders")
+    answer = account.call("start_run", {**sample_event("start_run"), "request": request_})
+    found = [name for one in answer["databases"] for name in one["databases"]]
+    assert (answer["targets"], found, answer["caches"]) == (functions, databases, caches)
+
+
+@pytest.mark.parametrize("mode", ["approve", "recommend"])
+def test_an_automatic_run_leaves_out_each_tuner_that_is_not(account: Account, mode: str) -> None:
+    """A team adds tuners to the schedule of warm-ups, which runs four times a day and must not ask each time."""
+    policy = {"version": 1, "warmups": {"mode": "auto"}, "memory": {"mode": mode}, "indexes": {"mode": mode}}
+    account.policy({**policy, "cache_ttls": {"mode": "auto", "caches": [CACHE]}})
+    account.function("orders")
+    request = {"tuners": ["warmups", "memory", "indexes", "cache_ttls"], "only_automatic": True}
+    answer = account.call("start_run", {**sample_event("start_run"), "request": request})
+    assert (answer["databases"], answer["caches"]) == ([], ["sessions"])
+    assert account.documents.read(f"runs/{RUN}/batches/0000.json")["tuners"] == ["warmups", "cache_ttls"]
+
+
+def test_an_automatic_run_asks_for_no_single_change(account: Account) -> None:
+    """The mode is automatic, and a size of $LATEST needs approval all the same: that is left to another run."""
+    account.policy({"version": 1, "mode": "auto"})
+    account.function("f0")
+    request = {"tuners": ["memory"], "only_automatic": True}
+    account.call("start_run", {**sample_event("start_run"), "request": request})
+    change = memory("f0")
+    account.propose(replace(change, evidence={**change.evidence, "alias": "$LATEST"}))
+    answer = account.call("check_guardrails")
+    assert (answer["automatic"], answer["ask"], answer["recommended"], answer["refused"]) == ([], [], 0, 0)
+    (left,) = account.documents.read(answer["plan_key"])["no_changes"]
+    assert "only applies what is automatic" in left["reason"]
+
+
+def test_a_run_for_one_named_function_can_act(account: Account) -> None:
+    """A quarter of one function is none; the share allows at least one."""
+    account.policy({"version": 1, "mode": "auto"})
+    for name in "abcdefghij":
+        account.function(name)
+    account.call("start_run", {**sample_event("start_run"), "request": {"functions": ["a"]}})
+    account.propose(memory("a"))
+    assert len(account.call("check_guardrails")["automatic"]) == 1
 
 
 LIGHT = {"tuners": ["warmups"], "only_automatic": True, "reason": "schedule of warm-ups"}
