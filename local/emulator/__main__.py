@@ -4,9 +4,13 @@ It runs on the emulator's own interpreter and is therefore no part of the packag
 """
 
 import actions
+import aliases
 import call_logs
 import concurrency
 import function_urls
+import native_code
+import quota
+import redrive
 import schedules
 import stacks
 import step_functions
@@ -17,9 +21,13 @@ import workers
 from ministack.app import main
 
 actions.patch()
+aliases.patch()
 call_logs.patch()
 concurrency.patch()
 function_urls.patch()
+native_code.patch()
+quota.patch()
+redrive.patch()
 schedules.patch()
 stacks.patch()
 step_functions.patch()

@@ -1,16 +1,19 @@
 """Correct times and lists of schedules.
 
 MiniStack 1.5.33 reads the time of a schedule as UTC; here it is in the schedule's own time zone. MiniStack lists only
-the first hundred schedules; here the others follow with a token, as on AWS.
+the first hundred schedules; here the others follow with a token, as on AWS. An at() that has passed may be refused; no
+source settles it: switch `at_in_the_past`.
 """
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from ministack.services import eventbridge, scheduler
+from switched import switches
 
 _PAGE = 100
 _EVERY = 10**9
@@ -77,6 +80,9 @@ def _with_time_zone(write: Callable[[str, dict[str, Any]], Any]) -> Callable[[st
     def write_schedule(name: str, body: dict[str, Any]) -> Any:
         expression = LocalTime(body.get("ScheduleExpression", ""))
         expression.zone = body.get("ScheduleExpressionTimezone", "UTC")
+        at = scheduler._at_time_epoch(expression)
+        if at is not None and at <= time.time() and switches().at_in_the_past == "refused":
+            return scheduler._error(400, "ValidationException", "Invalid Schedule Expression: the time has passed.")
         return write(name, {**body, "ScheduleExpression": expression})
 
     return write_schedule

@@ -4,13 +4,18 @@
 - The arguments of an item reader, the item selector and the output of a distributed map may be expressions.
 - The states inside a Parallel or a Map appear in the history.
 - A Lambda that fails while its task waits for a token fails the task, and at once.
+- A Distributed Map over an empty list may fail; no source settles it: switch `empty_map`.
+- Integrations of another partition are refused (aws/aws-cdk issue 4597): switch `partition`.
 """
 
 import contextvars
+import re
 import threading
 from typing import Any
 
+from ministack.core.responses import error_response_json
 from ministack.services import stepfunctions as machine
+from switched import switches
 
 Json = dict[str, Any]
 
@@ -41,6 +46,8 @@ def patch() -> None:
     _evaluate_distributed_maps()
     _show_inner_states()
     _fail_tasks_whose_lambda_fails()
+    _fail_empty_maps()
+    _refuse_other_partitions()
 
 
 def _evaluate_timeouts() -> None:
@@ -109,3 +116,32 @@ def _fail_tasks_whose_lambda_fails() -> None:
 
     machine._call_lambda = call_lambda
     machine._invoke_with_callback = invoke_and_wait
+
+
+def _fail_empty_maps() -> None:
+    read = machine._read_map_items
+
+    def read_items(reader: Json, effective: Any, context: Json) -> Any:
+        items = read(reader, effective, context)
+        if not items and switches().empty_map == "fails":
+            raise machine._ExecutionError("States.ItemReaderFailed", "The list of items is empty.")
+        return items
+
+    machine._read_map_items = read_items
+
+
+def _refuse_other_partitions() -> None:
+    create, update = machine._create_state_machine, machine._update_state_machine
+
+    def checked(write: Any) -> Any:
+        def write_checked(data: Json) -> Any:
+            foreign = set(re.findall(r'"Resource":\s*"arn:(aws[a-z-]*):', data.get("definition") or ""))
+            if foreign - {switches().partition}:
+                message = f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: partition {foreign}'"
+                return error_response_json("InvalidDefinition", message, 400)
+            return write(data)
+
+        return write_checked
+
+    machine._create_state_machine = checked(create)
+    machine._update_state_machine = checked(update)

@@ -1,8 +1,9 @@
 """Stand in for CloudWatch and Application Auto Scaling beside the emulator, in one process on 127.0.0.1.
 
 moto speaks the wire protocols and keeps scaling targets, alarms and metrics that are put; the namespace AWS/Lambda is
-answered from the traffic of the targets. `POST /_local/throttle?seconds=N` makes metric calls throttle; `GET
-/_local/calls` returns the calls of the SDKs, as CloudTrail would.
+answered from the traffic of the targets. Switches (`local_account.switches`) make metrics late or unreadable.
+`POST /_local/throttle?seconds=N` makes metric calls throttle; `GET /_local/calls` returns the calls of the SDKs, as
+CloudTrail would.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -43,6 +44,7 @@ from local_account.lambda_metrics import (
 )
 from local_account.metrics import PERCENTILE, Points, UnknownStatistic, as_datetimes
 from local_account.report_lines import lines_after_change, put_lines
+from local_account.switches import Switches, SwitchFile
 from local_account.timetables_ahead import TimetablesAhead
 from local_account.workload import Routing
 
@@ -75,7 +77,7 @@ class Throttle:
             raise Throttled
 
 
-def install(metrics: LambdaMetrics, throttle: Throttle) -> None:
+def install(metrics: LambdaMetrics, throttle: Throttle, switches: Callable[[], Switches] = Switches) -> None:
     """Replace moto's metrics of AWS/Lambda by ours; other namespaces still come from moto's own store."""
     own_data, own_statistics = CloudWatchResponse.get_metric_data, CloudWatchResponse.get_metric_statistics
     own_list = CloudWatchResponse.list_metrics
@@ -86,7 +88,7 @@ def install(metrics: LambdaMetrics, throttle: Throttle) -> None:
         queries = request.get("MetricDataQueries", [])
         if any(query.get("MetricStat", {}).get("Metric", {}).get("Namespace") != NAMESPACE for query in queries):
             return own_data(self)
-        return ActionResult(_refusing(lambda: metric_data(metrics, request, datetime.now(UTC))))
+        return ActionResult(_refusing(lambda: metric_data(metrics, request, datetime.now(UTC), switches())))
 
     def get_metric_statistics(self: CloudWatchResponse) -> ActionResult:
         throttle.check()
@@ -110,8 +112,15 @@ def install(metrics: LambdaMetrics, throttle: Throttle) -> None:
     CloudWatchResponse.list_metrics = list_metrics  # type: ignore[method-assign]
 
 
-def metric_data(metrics: LambdaMetrics, request: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Return the response to GetMetricData; raise InvalidRequest or UnknownStatistic where CloudWatch rejects it."""
+def metric_data(
+    metrics: LambdaMetrics, request: dict[str, Any], now: datetime, switches: Switches | None = None
+) -> dict[str, Any]:
+    """Return the response to GetMetricData; raise InvalidRequest or UnknownStatistic where CloudWatch rejects it.
+
+    The request succeeds even where a metric could not be read: only its StatusCode tells (CloudWatch API reference,
+    MetricDataResult). Points arrive some minutes after their time.
+    """
+    switches = switches or Switches()
     queries, start, end = request.get("MetricDataQueries", []), _utc(request["StartTime"]), _utc(request["EndTime"])
     most = int(request.get("MaxDatapoints") or MOST_POINTS)
     if len(queries) > MOST_QUERIES:
@@ -120,6 +129,8 @@ def metric_data(metrics: LambdaMetrics, request: dict[str, Any], now: datetime) 
         raise InvalidRequest(f"MaxDatapoints must be between 1 and {MOST_POINTS}.")
     if start >= end:
         raise InvalidRequest("The parameter EndTime must be greater than StartTime.")
+    if switches.late_metrics_minutes:
+        end = max(start, min(end, now - timedelta(minutes=switches.late_metrics_minutes)))
     series = [_query(metrics, query["MetricStat"], start, end, now) for query in queries]
     if request.get("ScanBy") != "TimestampAscending":
         series = [Points(points.times[::-1], points.values[::-1]) for points in series]
@@ -131,11 +142,22 @@ def metric_data(metrics: LambdaMetrics, request: dict[str, Any], now: datetime) 
             "Timestamps": as_datetimes(points.times),
             "Values": points.values.tolist(),
             "StatusCode": "Complete" if complete else "PartialData",
+            **_unreadable(switches, queries[number]["MetricStat"]["Metric"]["MetricName"], points),
         }
         for number, points, complete in found
         if queries[number].get("ReturnData") is not False
     ]
     return {"MetricDataResults": results, "NextToken": page_token(following) if following else None}
+
+
+def _unreadable(switches: Switches, metric: str, points: Points) -> dict[str, Any]:
+    """Return the fields of a metric that CloudWatch could not read, or none; of PartialData half of the points come."""
+    status = switches.unreadable_metrics.get(metric)
+    if status is None:
+        return {}
+    kept = len(points.times) // 2 if status == "PartialData" else 0
+    times, values = as_datetimes(points.times[:kept]), points.values[:kept].tolist()
+    return {"StatusCode": status, "Timestamps": times, "Values": values}
 
 
 def _query(metrics: LambdaMetrics, stat: dict[str, Any], start: datetime, end: datetime, now: datetime) -> Points:
@@ -260,7 +282,7 @@ def main() -> None:
     ahead = TimetablesAhead(boto3.client("scheduler"))
     deployed = DeployedVersions(boto3.client("lambda"), targets, on_change, ahead=ahead)
     throttle = Throttle()
-    install(LambdaMetrics(targets, deployed.routings), throttle)
+    install(LambdaMetrics(targets, deployed.routings), throttle, SwitchFile.of_environment().read)
     server = make_server("127.0.0.1", arguments.port, application(throttle), True, request_handler=_Quiet)
     threading.Thread(target=watch, args=(deployed, targets, arguments.folder), daemon=True).start()
     server.serve_forever()

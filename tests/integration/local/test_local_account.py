@@ -123,6 +123,37 @@ def test_pages_hold_every_point_once_in_either_order(account: LocalAccount, clou
         assert values(cloudwatch, asked, start, end, MaxDatapoints=100, ScanBy=order) == whole
 
 
+def one_result(cloudwatch: Any, asked: dict[str, Any], start: datetime, end: datetime) -> Any:
+    (found,) = cloudwatch.get_metric_data(MetricDataQueries=[asked], StartTime=start, EndTime=end)["MetricDataResults"]
+    return found
+
+
+def test_unreadable_metrics_have_a_status_and_no_points(account: LocalAccount, cloudwatch: Any) -> None:
+    """CloudWatch API reference, MetricDataResult: the request succeeds; StatusCode tells what could not be read."""
+    target, start, end = account.fleet[1], midnight(account) - DAY, midnight(account)
+    asked, other = query(target, "Invocations", "Sum", 3600), query(target, "Duration", "Average", 3600)
+    whole = one_result(cloudwatch, asked, start, end)
+    for status in ("InternalError", "Forbidden"):
+        with account.switched(unreadable_metrics={"Invocations": status}):
+            found = one_result(cloudwatch, asked, start, end)
+            assert (found["StatusCode"], found["Values"]) == (status, [])
+            assert one_result(cloudwatch, other, start, end)["StatusCode"] == "Complete"
+    with account.switched(unreadable_metrics={"Invocations": "PartialData"}):
+        found = one_result(cloudwatch, asked, start, end)
+        assert found["StatusCode"] == "PartialData"
+        assert found["Values"] == whole["Values"][: len(whole["Values"]) // 2]
+
+
+def test_late_metrics_have_no_points_yet(account: LocalAccount, cloudwatch: Any) -> None:
+    """Points of a minute arrive some minutes later; a gap at the end of a window is not silence."""
+    target, now = account.fleet[1], datetime.now(UTC)
+    asked, start = query(target, "Invocations", "Sum", 60), now - 3 * timedelta(hours=1)
+    newest = max(one_result(cloudwatch, asked, start, now)["Timestamps"])
+    with account.switched(late_metrics_minutes=60):
+        late = max(one_result(cloudwatch, asked, start, now)["Timestamps"])
+    assert late < now - timedelta(hours=1) < newest
+
+
 def test_requests_beyond_the_limits_of_cloudwatch_are_refused(account: LocalAccount, cloudwatch: Any) -> None:
     target, now = account.fleet[0], account.source.now
     asked = query(target, "Invocations", "Sum", 60)

@@ -1,7 +1,6 @@
 """The local account delivers messages of topics by SNS's documented rules."""
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from local_account.account import LocalAccount
 
-from tests.helpers.small_stacks import make_role, may
+from tests.helpers.small_machines import jsonata, make_machine, run
 
 pytestmark = pytest.mark.starts_servers
 
@@ -184,20 +183,8 @@ def test_state_machine_publishes_attributes(empty: LocalAccount) -> None:
             "Arguments": {**arguments, "MessageAttributes": attributes},
             "End": True,
         }
-        definition = {"QueryLanguage": "JSONata", "StartAt": "Publish", "States": {"Publish": state}}
-        results.append(run(empty, f"publishes-{number}", definition, {"text": f"said {value}"}))
+        machine = make_machine(empty, f"publishes-{number}", jsonata(Publish=state))
+        results.append(run(empty, machine, {"text": f"said {value}"})["status"])
 
     assert results == ["SUCCEEDED", "SUCCEEDED", "FAILED"]
     assert texts(empty, "machine@example.org") == ["said result"]
-
-
-def run(account: LocalAccount, name: str, definition: Mapping[str, Any], given: Any) -> str:
-    """Run a state machine of this definition; return the status of the execution."""
-    client, role = account.session.client("stepfunctions"), make_role(account, "machines", may("sns:Publish"))
-    made = client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
-    arn = client.start_execution(stateMachineArn=made["stateMachineArn"], input=json.dumps(given))["executionArn"]
-    deadline = time.monotonic() + 20
-    while (status := client.describe_execution(executionArn=arn)["status"]) == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return str(status)
