@@ -6,8 +6,9 @@ botocore's model of the service.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from botocore.exceptions import ClientError
 from botocore.session import get_session
@@ -23,8 +24,32 @@ _OPERATIONS = {
 }
 
 
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
 class NotLikeLambda(AssertionError):
     """A request or response that the service does not know, or a write that it would reject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What no source settles about the services, or what takes them time; the settings are those to test with.
+
+    alias_transition_minutes: after UpdateAlias of an alias with provisioned concurrency, its traffic stays with the
+    version before by a weight of 1 for so long (hashicorp/terraform-provider-aws, pull request 48116).
+    weights_beside_provisioned: UpdateAlias takes weights for such an alias ("Implement Lambda canary deployments using
+    a weighted alias", Lambda Developer Guide, speaks of both; nothing says that it is refused).
+    version_pending_minutes: a published version is Pending for so long, as SnapStart's are ("Improving startup
+    performance with Lambda SnapStart"). scalable_target_trial: RegisterScalableTarget's trial calls name a resource
+    that the caller has no right to, and fail ("Permissions validation for Application Auto Scaling API calls on target
+    resources"). at_in_the_past: what CreateSchedule does with a time that has passed.
+    """
+
+    alias_transition_minutes: float = 0
+    weights_beside_provisioned: bool = False
+    version_pending_minutes: float = 0
+    scalable_target_trial: Literal["own", "untagged"] = "own"
+    at_in_the_past: Literal["taken", "refused"] = "taken"
 
 
 class Twin:
@@ -34,7 +59,13 @@ class Twin:
     concurrency.
     """
 
-    def __init__(self, name: str = "orders", memory_mb: int = 1024, alias: str = "live") -> None:
+    def __init__(
+        self,
+        name: str = "orders",
+        memory_mb: int = 1024,
+        alias: str = "live",
+        behaviour: "Behaviour | None" = None,
+    ) -> None:
         self.name, self.alias_name = name, alias
         self.arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
         self.on_route: Callable[[], None] = _nothing
@@ -54,6 +85,13 @@ class Twin:
         self.schedules: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, str] = {}
         self.latest_revision = "l0"
+        self.clock: Callable[[], datetime] = _now
+        self.behaviour = behaviour or Behaviour()
+        # Provisioned concurrency held by other aliases and by versions: holder to environments.
+        self.others: dict[str, int] = {}
+        self.aliases_of_others: dict[str, str] = {}
+        self._leaving: tuple[str, datetime] | None = None
+        self._pending: dict[str, datetime] = {}
 
     def client(self, service: str) -> "TwinClient":
         """Return a stand-in for a boto3 client that serves this function alone."""
@@ -81,6 +119,22 @@ class Twin:
         self.team_updates_code()
         self.alias = {"version": self._publish(), "weights": {}, "revision": f"team{self.revision}"}
 
+    def codedeploy_starts(self, share: float = 0.1) -> None:
+        """Shift a share of the traffic to a new version, whatever the alias was given before."""
+        self.team_updates_code()
+        self.alias = {
+            "version": self.alias["version"],
+            "weights": {self._publish(): share},
+            "revision": f"deploy{self.revision}",
+        }
+        self._leaving = None
+
+    def codedeploy_ends(self) -> None:
+        """Point the alias at the newest version with the team's code."""
+        newest = max((v for v, c in self.versions.items() if c["CodeSha256"] == "code-2"), key=int)
+        self.revision += 1
+        self.alias = {"version": newest, "weights": {}, "revision": f"deploy{self.revision}"}
+
     def team_sets_timeout(self) -> None:
         """Change the configuration without releasing it."""
         self.latest["Timeout"] = 30
@@ -93,6 +147,7 @@ class Twin:
             return max(self.versions, key=int)
         version = str(len(self.versions) + 1)
         self.versions[version] = {**self.latest, "Description": description}
+        self._pending[version] = self.clock() + timedelta(minutes=self.behaviour.version_pending_minutes)
         return version
 
     # The service.
@@ -107,22 +162,41 @@ class Twin:
             if not self.updating:
                 self.touch()
         busy = Qualifier == "$LATEST" and self.updating
+        pending = Qualifier != "$LATEST" and self.clock() < self._pending.get(version, _LONG_AGO)
         return {
             **values,
             "FunctionName": FunctionName,
             "FunctionArn": f"{self.arn}:{Qualifier}",
             "Version": version,
             "RevisionId": self.latest_revision if Qualifier == "$LATEST" else f"v{Qualifier}",
-            "State": "Active",
+            "State": "Pending" if pending else "Active",
             "LastUpdateStatus": "InProgress" if busy else "Successful",
         }
+
+    def get_function(self, FunctionName: str, Qualifier: str = "$LATEST") -> dict[str, Any]:  # noqa: N803
+        try:
+            configuration = self.get_function_configuration(FunctionName, Qualifier)
+        except ClientError as missing:
+            raise error("ResourceNotFoundException", "GetFunction") from missing
+        return {"Configuration": configuration, "Tags": dict(self.tags)}
+
+    def list_provisioned_concurrency_configs(self, **_: Any) -> dict[str, Any]:
+        found = [_config(f"{self.arn}:{holder}", environments, "READY") for holder, environments in self.others.items()]
+        if self.provisioned is not None:
+            self._go_on_allocating()
+            own = _config(f"{self.arn}:{self.alias_name}", self.provisioned["requested"], self.provisioned["status"])
+            found.append(own)
+        return {"ProvisionedConcurrencyConfigs": found}
 
     def list_aliases(self, **_: Any) -> dict[str, Any]:
         return {"Aliases": [{"Name": self.alias_name}] if self.alias_name else []}
 
-    def get_alias(self, **_: Any) -> dict[str, Any]:
+    def get_alias(self, Name: str = "", **_: Any) -> dict[str, Any]:  # noqa: N803
+        if Name in self.aliases_of_others:
+            return {"FunctionVersion": self.aliases_of_others[Name], "RevisionId": "other"}
         if not self.alias_name:
             raise error("ResourceNotFoundException", "GetAlias")
+        self._end_transition()
         return {
             "FunctionVersion": self.alias["version"],
             "RevisionId": self.alias["revision"],
@@ -132,16 +206,32 @@ class Twin:
     def get_provisioned_concurrency_config(self, **_: Any) -> dict[str, Any]:
         if self.provisioned is None:
             raise error("ProvisionedConcurrencyConfigNotFoundException", "GetProvisionedConcurrencyConfig")
-        if self.allocating:
-            self.allocating -= 1
-            if not self.allocating:
-                limit = self.allocation_fails_from
-                failed = limit is not None and self.provisioned["requested"] >= limit
-                self.provisioned["status"] = "FAILED" if failed else "READY"
+        self._go_on_allocating()
         return {
             "RequestedProvisionedConcurrentExecutions": self.provisioned["requested"],
             "Status": self.provisioned["status"],
         }
+
+    def _go_on_allocating(self) -> None:
+        self._end_transition()
+        if not self.allocating or self._leaving is not None or self.provisioned is None:
+            return
+        self.allocating -= 1
+        if not self.allocating:
+            limit = self.allocation_fails_from
+            failed = limit is not None and self.provisioned["requested"] >= limit
+            self.provisioned["status"] = "FAILED" if failed else "READY"
+
+    def _end_transition(self) -> None:
+        """Take Lambda's own weight off the alias once its environments are ready."""
+        if self._leaving is None or self.clock() < self._leaving[1]:
+            return
+        self._leaving = None
+        self.revision += 1
+        self.alias |= {"weights": {}, "revision": f"moved{self.revision}"}
+        if self.provisioned is not None:
+            self.provisioned["status"], self.allocating = "READY", 0
+        self.on_route()
 
     def list_tags(self, **_: Any) -> dict[str, Any]:
         return {"Tags": self.tags}
@@ -179,18 +269,28 @@ class Twin:
         self._check(RevisionId, self.alias["revision"], "UpdateAlias")
         moved = FunctionVersion != self.alias["version"]
         weights = dict(RoutingConfig["AdditionalVersionWeights"])
-        if weights and self.provisioned:
-            raise NotLikeLambda("an alias with provisioned concurrency was given weights")
+        if FunctionVersion in weights:
+            raise error("InvalidParameterValueException", "UpdateAlias")
+        if weights and self.provisioned and not self.behaviour.weights_beside_provisioned:
+            raise error("InvalidParameterValueException", "UpdateAlias")
+        before, self._leaving = self.alias["version"], None
         self.revision += 1
         self.alias = {"version": FunctionVersion, "weights": weights, "revision": f"a{self.revision}"}
         if moved and self.provisioned:
             self.provisioned["status"], self.allocating = "IN_PROGRESS", 2
+            if self.behaviour.alias_transition_minutes and not weights:
+                until = self.clock() + timedelta(minutes=self.behaviour.alias_transition_minutes)
+                self._leaving, self.alias["weights"] = (before, until), {before: 1.0}
         self.on_route()
         return {}
 
     def put_provisioned_concurrency_config(self, ProvisionedConcurrentExecutions: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._end_transition()
         if self.alias["weights"]:
             raise error("InvalidParameterValueException", "PutProvisionedConcurrencyConfig")
+        version = self.alias["version"]
+        if any(self.aliases_of_others.get(holder, holder) == version for holder in self.others):
+            raise error("ResourceConflictException", "PutProvisionedConcurrencyConfig")
         self.provisioned = {"requested": ProvisionedConcurrentExecutions, "status": "IN_PROGRESS"}
         self.allocating = 2
         self.on_route()
@@ -216,6 +316,8 @@ class Twin:
         return {"ScalableTargets": [target]}
 
     def register_scalable_target(self, MinCapacity: int, MaxCapacity: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if self.behaviour.scalable_target_trial == "untagged":
+            raise error("ValidationException", "RegisterScalableTarget")
         self.bounds = [MinCapacity, MaxCapacity]
         return {}
 
@@ -248,6 +350,8 @@ class Twin:
     def create_schedule(self, Name: str, **request: Any) -> dict[str, Any]:  # noqa: N803
         if Name in self.schedules:
             raise error("ConflictException", "CreateSchedule")
+        if self.behaviour.at_in_the_past == "refused" and has_passed(request, self.clock()):
+            raise error("ValidationException", "CreateSchedule")
         self.schedules[Name] = {"Name": Name, **request}
         return {"ScheduleArn": f"arn:aws:scheduler:eu-west-1:123456789012:schedule/timetables/{Name}"}
 
@@ -305,6 +409,23 @@ class _Paginator:
 
 def _nothing(*_: int) -> None:
     """Do nothing; a function of the module, so that a Twin can be copied and stored."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def has_passed(schedule: Mapping[str, Any], now: datetime) -> bool:
+    """Return True for a one-time schedule whose time is over."""
+    expression = schedule["ScheduleExpression"]
+    if not expression.startswith("at("):
+        return False
+    zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone", "UTC"))
+    return datetime.fromisoformat(expression[3:-1]).replace(tzinfo=zone) <= now
+
+
+def _config(arn: str, environments: int, status: str) -> dict[str, Any]:
+    return {"FunctionArn": arn, "RequestedProvisionedConcurrentExecutions": environments, "Status": status}
 
 
 def error(code: str, operation: str) -> ClientError:

@@ -46,6 +46,7 @@ __getattr__ = lazy_exports(
             "text",
         ),
         "handler": ("logged",),
+        "lambda_client": ("UNKNOWN_FIELDS",),
         "parallel": ("at_once",),
         "scheduler": (
             "ScheduleTarget",

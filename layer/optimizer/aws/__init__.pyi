@@ -39,6 +39,7 @@ from optimizer.aws.event_fields import (
     text as text,
 )
 from optimizer.aws.handler import logged as logged
+from optimizer.aws.lambda_client import UNKNOWN_FIELDS as UNKNOWN_FIELDS
 from optimizer.aws.parallel import at_once as at_once
 from optimizer.aws.scheduler import (
     ScheduleTarget as ScheduleTarget,

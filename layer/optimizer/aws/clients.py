@@ -22,6 +22,11 @@ def client(service: str, *, once: bool = False, answers_within_s: int = 20) -> A
     It is the same client as boto3's, without the import of boto3: its transfer manager, which nothing here uses, would
     take a fifth of every cold start.
     """
+    return new_client(service, once=once, answers_within_s=answers_within_s)
+
+
+def new_client(service: str, *, once: bool = False, answers_within_s: int = 20) -> Any:
+    """Return a client of one's own, for callers that register handlers of its events."""
     config = Config(retries=_ONCE if once else _PATIENT, connect_timeout=3, read_timeout=answers_within_s)
     return _session().create_client(service, config=config)
 

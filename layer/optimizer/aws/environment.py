@@ -25,6 +25,8 @@ _OPTIONAL = {
     "report_days": "OPTIMIZER_REPORT_DAYS",
     "optimize_arn": "OPTIMIZER_OPTIMIZE_ARN",
     "change_arn": "OPTIMIZER_CHANGE_ARN",
+    "lambda_calls_a_second": "OPTIMIZER_LAMBDA_CALLS_A_SECOND",
+    "batches_at_once": "OPTIMIZER_BATCHES_AT_ONCE",
 }
 
 
@@ -52,6 +54,8 @@ class Environment:
     report_days: str = ""
     optimize_arn: str = ""
     change_arn: str = ""
+    lambda_calls_a_second: str = ""
+    batches_at_once: str = ""
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> "Environment":

@@ -108,6 +108,11 @@ def moved(work: Work, live: LiveFunction) -> str:
         return "" if same else "the function was changed by a deployment"
     candidate = work.observed_version
     expected = (plan.version, {candidate}) if plan.weight else (candidate, set())
-    if (live.alias_version, set(live.weights)) != expected:
+    # Lambda's own weights stand until it has moved the environments.
+    weights = set(live.weights) - {live.leaving}
+    if (live.alias_version, weights) != expected:
         return "the alias was changed by a deployment"
+    if plan.weight and live.latest.content != live.version.content:
+        # A deployment begins with new code in $LATEST and then shifts traffic itself, so our weights make way for its.
+        return "a deployment has begun: $LATEST holds code or configuration that was not released"
     return ""

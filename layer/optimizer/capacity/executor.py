@@ -7,9 +7,10 @@ that, and does it. Only the record is kept between two rounds, so a step that di
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from optimizer.capacity.change_state import Goal, Work
-from optimizer.capacity.lambda_account import LambdaAccount, Raced
+from optimizer.capacity.lambda_account import LambdaAccount, Raced, WriteRefused
 from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFunction, Version
 from optimizer.capacity.memory import latest_steps, steps
 from optimizer.capacity.memory.steps import Phase
@@ -64,12 +65,27 @@ class Executor:
                 waiting = action.reason
                 self.sleep(_PAUSE_S)
                 continue
-            try:
-                self._perform(recorder, goal, action, live)
-            except Raced as raced:
-                waiting = str(raced)
-                self.sleep(_PAUSE_S)
+            raced = self._perform_unless_raced(recorder, goal, action, live)
+            if isinstance(raced, steps.Abandon):
+                return raced
+            waiting = raced or waiting
         return steps.Wait(waiting)
+
+    def _perform_unless_raced(
+        self, recorder: Recorder[CapacityProgress], goal: Goal, action: Any, live: LiveFunction
+    ) -> str | steps.Abandon:
+        """Return the reason that nothing was written and may be later, or an empty text. A refusal ends the change, and
+        on the way back it is an error: nothing else can be done then."""
+        try:
+            self._perform(recorder, goal, action, live)
+        except Raced as raced:
+            self.sleep(_PAUSE_S)
+            return str(raced)
+        except WriteRefused as refused:
+            if goal is Goal.ROLL_BACK:
+                raise
+            return steps.Abandon(str(refused), failed=True)
+        return ""
 
     def _next(
         self, recorder: Recorder[CapacityProgress], goal: Goal, live: LiveFunction

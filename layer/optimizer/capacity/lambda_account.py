@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import ApplicationAutoScalingClient, LambdaClient
+from optimizer.aws import UNKNOWN_FIELDS, ApplicationAutoScalingClient, LambdaClient
 from optimizer.capacity.live_function import (
     LATEST,
     SCALABLE_DIMENSION,
@@ -25,11 +26,20 @@ _CONTENT = (
     "CodeSha256", "Runtime", "Role", "Handler", "Timeout", "VpcConfig", "DeadLetterConfig", "Environment",
     "KMSKeyArn", "TracingConfig", "Layers", "PackageType", "ImageConfigResponse", "Architectures",
     "FileSystemConfigs", "EphemeralStorage", "LoggingConfig", "CapacityProviderConfig", "DurableConfig",
+    "TenancyConfig",
 )  # fmt: skip
 
 
 class Raced(OptimizerError, RuntimeError):
     """Somebody else changed the function between reading and writing; nothing was written."""
+
+
+class WriteRefused(OptimizerError, RuntimeError):
+    """Lambda or Application Auto Scaling refused a write for good; the message has its reason."""
+
+
+class TagsUnreadable(OptimizerError, RuntimeError):
+    """The tags of a function, which tell its owner, could not be read."""
 
 
 class Timetables(Protocol):
@@ -55,55 +65,52 @@ class LambdaAccount:
     def read(self, function_name: str, alias: str, *, owners: bool = False, timetables: bool = False) -> LiveFunction:
         """Return the live state; raise NoSuchFunction or NoSuchAlias.
 
-        alias: `$LATEST` for a function that is called without one. owners: read tags and reserved concurrency, too.
-        timetables: read the timetables in place, too.
+        alias: `$LATEST` for a function that is called without one. owners: the tags must be readable. timetables: read
+        the timetables in place, too. Of a function behind an alias it takes four calls, two of them of the quota that
+        all callers of Lambda's control plane share.
         """
-        configuration = self._configuration(function_name, LATEST)
+        answer = self._function(function_name)
+        configuration = _configuration(answer)
         arn = configuration["FunctionArn"].removesuffix(f":{LATEST}")
         log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function_name}"
-        tags = (self._lambda.list_tags(Resource=arn).get("Tags") or {}) if owners else {}
-        reserved = self._reserved(function_name) if owners else None
-        if alias == LATEST:
-            latest = version_of(configuration)
-            return LiveFunction(
-                function_name,
-                LATEST,
-                LATEST,
-                "",
-                {},
-                latest,
-                latest,
-                tags=tags,
-                reserved=reserved,
-                log_group=log_group,
-                function_arn=arn,
-            )
-        try:
-            answer = self._lambda.get_alias(FunctionName=function_name, Name=alias)
-        except ClientError as error:
-            if _code(error) == "ResourceNotFoundException":
-                raise NoSuchAlias(f"{function_name} has no alias {alias}") from error
-            raise
-        routing = answer.get("RoutingConfig") or {}
-        scaling = self._bounds(function_name, alias)
-        placed = None
-        if timetables and self._timetables is not None:
-            placed = self._timetables.read(arn, alias, scaled=scaling is not None)
-        return LiveFunction(
+        latest = version_of(configuration)
+        known = LiveFunction(
             function_name=function_name,
-            alias=alias,
-            alias_version=answer["FunctionVersion"],
-            alias_revision=answer.get("RevisionId", ""),
-            weights=dict(routing.get("AdditionalVersionWeights") or {}),
-            latest=version_of(configuration),
-            version=self.version(function_name, answer["FunctionVersion"]),
-            provisioned=self._provisioned(function_name, alias),
-            scaling=scaling,
-            tags=tags,
-            reserved=reserved,
+            alias=LATEST,
+            alias_version=LATEST,
+            alias_revision="",
+            weights={},
+            latest=latest,
+            version=latest,
+            tags=_tags(function_name, answer) if owners else {},
+            reserved=(answer.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
             log_group=log_group,
             function_arn=arn,
+        )
+        return known if alias == LATEST else self._behind_alias(known, alias, timetables=timetables)
+
+    def _behind_alias(self, known: LiveFunction, alias: str, *, timetables: bool) -> LiveFunction:
+        name = known.function_name
+        routed = self._alias(name, alias)
+        routing = routed.get("RoutingConfig") or {}
+        alias_version = routed["FunctionVersion"]
+        # Read after the alias: while Lambda moves an alias, what is provisioned may be ready before its weights go.
+        provisioned, elsewhere = self._provisioned(name, alias, alias_version)
+        scaling = self._bounds(name, alias)
+        placed = None
+        if timetables and self._timetables is not None:
+            placed = self._timetables.read(known.function_arn, alias, scaled=scaling is not None)
+        return replace(
+            known,
+            alias=alias,
+            alias_version=alias_version,
+            alias_revision=routed.get("RevisionId", ""),
+            weights=dict(routing.get("AdditionalVersionWeights") or {}),
+            version=known.latest if alias_version == LATEST else self.version(name, alias_version),
+            provisioned=provisioned,
+            scaling=scaling,
             placed=placed,
+            held_elsewhere=elsewhere,
         )
 
     def has_aliases(self, function_name: str) -> bool:
@@ -112,7 +119,7 @@ class LambdaAccount:
 
     def version(self, function_name: str, version: str) -> Version:
         """Return one version; raise NoSuchFunction if it no longer exists."""
-        return version_of(self._configuration(function_name, version))
+        return version_of(_configuration(self._function(function_name, version)))
 
     def find_version(self, function_name: str, description: str) -> str | None:
         """Return the newest version published with this description, or None."""
@@ -170,31 +177,54 @@ class LambdaAccount:
 
     def scale(self, live: LiveFunction, bounds: Scaling) -> None:
         """Set the bounds of the alias' scaling target."""
-        self._scaling.register_scalable_target(
-            ServiceNamespace="lambda",
-            ResourceId=f"function:{live.function_name}:{live.alias}",
-            ScalableDimension=SCALABLE_DIMENSION,
-            MinCapacity=bounds.minimum,
-            MaxCapacity=bounds.maximum,
-        )
+        # Application Auto Scaling first tries calls of Lambda with the caller's rights, and refuses where one fails.
+        with _Racing(live.function_name):
+            self._scaling.register_scalable_target(
+                ServiceNamespace="lambda",
+                ResourceId=f"function:{live.function_name}:{live.alias}",
+                ScalableDimension=SCALABLE_DIMENSION,
+                MinCapacity=bounds.minimum,
+                MaxCapacity=bounds.maximum,
+            )
 
-    def _configuration(self, function_name: str, version: str) -> Mapping[str, Any]:
+    def _function(self, function_name: str, version: str = LATEST) -> Mapping[str, Any]:
+        """Return configuration, tags and reserved concurrency in one call, which has a quota of its own."""
+        qualifier = {} if version == LATEST else {"Qualifier": version}
         try:
-            return self._lambda.get_function_configuration(FunctionName=function_name, Qualifier=version)
+            return self._lambda.get_function(FunctionName=function_name, **qualifier)
         except ClientError as error:
             if _code(error) == "ResourceNotFoundException":
                 raise NoSuchFunction(f"{function_name} has no version {version}") from error
             raise
 
-    def _provisioned(self, function_name: str, alias: str) -> ProvisionedConfig | None:
+    def _alias(self, function_name: str, alias: str) -> Mapping[str, Any]:
         try:
-            answer = self._lambda.get_provisioned_concurrency_config(FunctionName=function_name, Qualifier=alias)
+            return self._lambda.get_alias(FunctionName=function_name, Name=alias)
         except ClientError as error:
-            if _code(error) == "ProvisionedConcurrencyConfigNotFoundException":
-                return None
+            if _code(error) == "ResourceNotFoundException":
+                raise NoSuchAlias(f"{function_name} has no alias {alias}") from error
             raise
-        requested = answer["RequestedProvisionedConcurrentExecutions"]
-        return ProvisionedConfig(requested, answer["Status"], answer.get("StatusReason", ""))
+
+    def _provisioned(
+        self, function_name: str, alias: str, version: str
+    ) -> tuple[ProvisionedConfig | None, tuple[str, ...]]:
+        """Return what the alias holds, and who else holds provisioned concurrency of its version, in words."""
+        own, elsewhere = None, []
+        pages = self._lambda.get_paginator("list_provisioned_concurrency_configs").paginate(FunctionName=function_name)
+        for page in pages:
+            for found in page["ProvisionedConcurrencyConfigs"]:
+                holder = found["FunctionArn"].rpartition(":")[2]
+                if holder == alias:
+                    own = ProvisionedConfig(
+                        found["RequestedProvisionedConcurrentExecutions"],
+                        found["Status"],
+                        found.get("StatusReason", ""),
+                    )
+                elif holder == version:
+                    elsewhere.append(f"version {version} itself")
+                elif not holder.isdigit() and self._alias(function_name, holder)["FunctionVersion"] == version:
+                    elsewhere.append(f"alias {holder}")
+        return own, tuple(elsewhere)
 
     def _bounds(self, function_name: str, alias: str) -> Scaling | None:
         targets = self._scaling.describe_scalable_targets(
@@ -203,9 +233,6 @@ class LambdaAccount:
             ScalableDimension=SCALABLE_DIMENSION,
         )["ScalableTargets"]
         return Scaling(targets[0]["MinCapacity"], targets[0]["MaxCapacity"]) if targets else None
-
-    def _reserved(self, function_name: str) -> int | None:
-        return self._lambda.get_function_concurrency(FunctionName=function_name).get("ReservedConcurrentExecutions")
 
 
 def version_of(configuration: Mapping[str, Any]) -> Version:
@@ -230,11 +257,31 @@ def version_of(configuration: Mapping[str, Any]) -> Version:
         package_type=configuration.get("PackageType", "Zip"),
         snap_start=snap_start != "None",
         managed_instances=bool(configuration.get("CapacityProviderConfig")),
+        durable=bool(configuration.get("DurableConfig")),
+        tenant_isolation=bool(configuration.get("TenancyConfig")),
     )
 
 
+def _configuration(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of an answer of GetFunction, with the fields that the SDK does not know."""
+    return {**answer["Configuration"], **answer.get(UNKNOWN_FIELDS, {})}
+
+
+def _tags(function_name: str, answer: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the tags of an answer of GetFunction, which leaves them out where lambda:ListTags is missing."""
+    problem = answer.get("TagsError")
+    if problem:
+        raise TagsUnreadable(f"the tags of {function_name} cannot be read: {problem.get('Message') or problem}")
+    return answer.get("Tags") or {}
+
+
+_RACED = frozenset({"PreconditionFailedException", "ResourceConflictException"})
+_REFUSED = frozenset({"InvalidParameterValueException", "ValidationException"})
+
+
 class _Racing:
-    """Turns Lambda's rejection of an outdated or colliding write into Raced."""
+    """Turns the rejection of an outdated or colliding write into Raced, and that of an impossible one into
+    WriteRefused."""
 
     def __init__(self, function_name: str) -> None:
         self._function_name = function_name
@@ -243,11 +290,13 @@ class _Racing:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ClientError) and _code(error) in (
-            "PreconditionFailedException",
-            "ResourceConflictException",
-        ):
+        if not isinstance(error, ClientError):
+            return
+        if _code(error) in _RACED:
             raise Raced(f"{self._function_name} was changed by somebody else at the same moment") from error
+        if _code(error) in _REFUSED:
+            message = error.response["Error"].get("Message", "")
+            raise WriteRefused(f"AWS refused {error.operation_name} of {self._function_name}: {message}") from error
 
 
 def _code(error: ClientError) -> str:

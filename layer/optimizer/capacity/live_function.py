@@ -39,6 +39,8 @@ class Version:
     package_type: str = "Zip"
     snap_start: bool = False
     managed_instances: bool = False
+    durable: bool = False
+    tenant_isolation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class LiveFunction:
     """A function behind an alias.
 
     weights: share of the calls (0 to 1) by additional version. placed: None where timetables were not read.
+    held_elsewhere: who else holds provisioned concurrency of the alias' version, in words; a version has one holder.
     """
 
     function_name: str
@@ -92,6 +95,20 @@ class LiveFunction:
     log_group: str = ""
     function_arn: str = ""
     placed: Placed | None = None
+    held_elsewhere: tuple[str, ...] = ()
+
+    @property
+    def leaving(self) -> str:
+        """The version that Lambda itself still gives all calls, until the environments of the alias' version are
+        ready; empty if there is none.
+
+        After an alias with provisioned concurrency was pointed at another version, Lambda leaves its traffic with the
+        version before by a weight of 1. It takes up to 15 minutes, and it is nobody's canary.
+        """
+        if self.provisioned is None or len(self.weights) != 1:
+            return ""
+        ((version, weight),) = self.weights.items()
+        return version if weight >= 1.0 and version != self.alias_version else ""
 
     @property
     def plans(self) -> tuple[str, ...]:

@@ -57,27 +57,36 @@ def _stack_owner(live: LiveFunction, setting: str, line: str) -> Obstacle | None
 
 
 def _terraform(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
+    line = f"memory_size = {memory_mb}" if memory_mb else "memory_size"
+    return _terraform_owner(live, "memory size", f"{line} of the aws_lambda_function")
+
+
+def _terraform_owner(live: LiveFunction, setting: str, line: str) -> Obstacle | None:
     by = [f"{k}={v}" for k, v in live.tags.items() if k.lower() in _TERRAFORM_TAGS or v.lower() == "terraform"]
     if not by:
         return None
-    line = f"memory_size = {memory_mb}" if memory_mb else "memory_size"
-    return Obstacle(
-        "owner.terraform",
-        f"Terraform owns the memory size (tag {by[0]}) and would overwrite it; "
-        f"change {line} of the aws_lambda_function in its configuration.",
-        owner=True,
-    )
+    message = f"Terraform owns the {setting} (tag {by[0]}) and would overwrite it; change {line} in its configuration."
+    return Obstacle("owner.terraform", message, owner=True)
 
 
-def _provisioned_cloudformation(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+def _provisioned_owner(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     # A scaling target's bounds are what the tool changes instead; without one, only what a template already set.
     # A timetable in place was applied by us.
     if live.scaling is not None or live.provisioned is None or live.plans:
         return None
-    return _stack_owner(live, "provisioned concurrency of the alias", "ProvisionedConcurrencyConfig")
+    setting = "provisioned concurrency of the alias"
+    return _stack_owner(live, setting, "ProvisionedConcurrencyConfig") or _terraform_owner(
+        live, setting, "aws_lambda_provisioned_concurrency_config"
+    )
 
 
 def _shifting(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if live.leaving:
+        return Obstacle(
+            "deploy.environments",
+            f"Lambda is moving alias {live.alias} from version {live.leaving} to {live.alias_version} and prepares its "
+            f"provisioned environments; the next run looks again.",
+        )
     if not live.weights:
         return None
     versions = ", ".join(sorted(live.weights))
@@ -117,10 +126,7 @@ def _container_image(live: LiveFunction, _memory_mb: int | None) -> Obstacle | N
 def _snap_start(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     if not live.version.snap_start:
         return None
-    return Obstacle(
-        "kind.snap_start",
-        "SnapStart is on; it excludes provisioned concurrency, and each version needs a new snapshot.",
-    )
+    return Obstacle("kind.snap_start", "SnapStart is on, which excludes provisioned concurrency.")
 
 
 def _managed_instances(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
@@ -129,6 +135,36 @@ def _managed_instances(live: LiveFunction, _memory_mb: int | None) -> Obstacle |
     return Obstacle(
         "kind.managed_instances", "The function runs on managed instances, which are priced and scaled differently."
     )
+
+
+def _durable(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if not live.version.durable:
+        return None
+    return Obstacle(
+        "kind.durable",
+        "The function is durable: one execution takes many calls, so that durations of calls cannot be compared.",
+    )
+
+
+def _tenants(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    if not live.version.tenant_isolation:
+        return None
+    return Obstacle("kind.tenants", "Tenant isolation is on, which excludes provisioned concurrency.")
+
+
+def held_elsewhere(live: LiveFunction) -> str:
+    """Return who else holds provisioned concurrency of the alias' version, as a sentence; empty if nobody does."""
+    if not live.held_elsewhere:
+        return ""
+    return (
+        f"Provisioned concurrency of version {live.alias_version} is held by {' and '.join(live.held_elsewhere)}; a "
+        f"version can have it only once."
+    )
+
+
+def _held_elsewhere(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+    reason = held_elsewhere(live)
+    return Obstacle("provisioned.elsewhere", reason) if reason else None
 
 
 def _busy(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
@@ -148,6 +184,6 @@ def _without_alias(live: LiveFunction, _memory_mb: int | None) -> Obstacle | Non
     )
 
 
-_KIND: tuple[_Check, ...] = (_latest_alias, _shifting, _snap_start, _managed_instances)
+_KIND: tuple[_Check, ...] = (_latest_alias, _shifting, _managed_instances, _durable)
 _MEMORY: tuple[_Check, ...] = (*_KIND, _container_image, _unreleased, _busy, _cloudformation, _terraform)
-_PROVISIONED: tuple[_Check, ...] = (_without_alias, *_KIND, _provisioned_cloudformation)
+_PROVISIONED: tuple[_Check, ...] = (_without_alias, *_KIND, _snap_start, _tenants, _held_elsewhere, _provisioned_owner)

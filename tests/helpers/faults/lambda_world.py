@@ -11,8 +11,8 @@ from tests.helpers.faults.stage import NOW, Clock, Stage
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 _OPERATIONS = {
     "lambda": (
-        "GetFunctionConfiguration", "ListAliases", "GetAlias", "GetProvisionedConcurrencyConfig", "ListTags",
-        "GetFunctionConcurrency", "ListVersionsByFunction", "UpdateFunctionConfiguration", "PublishVersion",
+        "GetFunction", "GetFunctionConfiguration", "ListAliases", "GetAlias", "ListTags",
+        "ListProvisionedConcurrencyConfigs", "ListVersionsByFunction", "UpdateFunctionConfiguration", "PublishVersion",
         "UpdateAlias", "PutProvisionedConcurrencyConfig", "DeleteProvisionedConcurrencyConfig",
     ),
     "application-autoscaling": (

@@ -91,10 +91,10 @@ class World:
     def status(self) -> Status:
         return self.store.change(self.change.id).status
 
-    def until_final(self, step: str = "apply") -> str:
+    def until_final(self, step: str = "apply", steps: int = 50) -> str:
         """Drive the change as change.asl.json does, until nothing is left to do."""
         outcome, verification = "", 0
-        for _ in range(50):
+        for _ in range(steps):
             self.step = step
             life = self.life()
             if step == "verify":

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from optimizer.capacity.live_function import LiveFunction, Version
+from optimizer.capacity.live_function import LiveFunction, ProvisionedConfig, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Phase(StrEnum):
     DONE = "done"
 
 
+_MOVES = "Lambda moves the provisioned environments to the version, which takes up to 15 minutes"
 _OURS_IN_LATEST = frozenset({Phase.RESIZING, Phase.PUBLISHING, Phase.KEEPING, Phase.DONE})
 
 
@@ -108,6 +109,8 @@ def apply(plan: Plan, phase: Phase, candidate: Version | None, live: LiveFunctio
     theirs = _theirs(plan, candidate, live)
     if theirs:
         return Abandon(theirs)
+    if live.leaving:
+        return _until_moved(live)
     if live.latest.failed:
         return Abandon("the update of $LATEST failed", failed=True)
     if not live.latest.settled:
@@ -119,6 +122,8 @@ def apply(plan: Plan, phase: Phase, candidate: Version | None, live: LiveFunctio
 
 def keep(plan: Plan, candidate: Version, live: LiveFunction) -> Action:
     """Return the next action on the way to the new size for every call."""
+    if live.leaving and live.alias_version in (plan.version, candidate.name):
+        return _until_moved(live)
     moved = live.alias_version == candidate.name and not live.weights
     if not moved:
         theirs = _theirs(plan, candidate, live)
@@ -140,11 +145,13 @@ def keep(plan: Plan, candidate: Version, live: LiveFunction) -> Action:
 
 def revert(plan: Plan, phase: Phase, candidate: Version | None, live: LiveFunction) -> Action:
     """Return the next action on the way back; what the team did meanwhile stays."""
-    if candidate is not None and candidate.name in live.weights:
-        others = {version: weight for version, weight in live.weights.items() if version != candidate.name}
-        return Route(live.alias_version, others)
     if candidate is not None and live.alias_version == candidate.name:
-        return Route(plan.version, live.weights)
+        # Weights that Lambda itself left on the alias name the version to go back to, or ours; neither is written back.
+        return Route(plan.version, _without(live.weights, plan.version, candidate.name))
+    if live.leaving and live.provisioned is not None and live.provisioned.status == "IN_PROGRESS":
+        return Wait(_MOVES, soon=False)
+    if candidate is not None and candidate.name in live.weights:
+        return Route(live.alias_version, _without(live.weights, live.alias_version, candidate.name))
     if phase in _OURS_IN_LATEST and live.latest.memory_mb == plan.after_mb:
         # Only the size is ours; code that the team put there meanwhile is not touched.
         if not live.latest.settled and not live.latest.failed:
@@ -160,7 +167,8 @@ def _theirs(plan: Plan, candidate: Version | None, live: LiveFunction) -> str:
     ours = {plan.version} if candidate is None or plan.weight else {plan.version, candidate.name}
     if live.alias_version not in ours:
         return f"the alias was moved to version {live.alias_version}"
-    if set(live.weights) - ({candidate.name} if candidate else set()):
+    # Weights of Lambda's own, while it moves an alias with provisioned concurrency, are nobody's canary.
+    if not live.leaving and set(live.weights) - ({candidate.name} if candidate else set()):
         return f"somebody else shifts traffic of the alias to version {', '.join(sorted(live.weights))}"
     if live.latest.content != live.version.content:
         return "$LATEST holds code or configuration that was not released"
@@ -190,19 +198,39 @@ def _towards_calls(plan: Plan, phase: Phase, candidate: Version, live: LiveFunct
         return Wait(f"version {candidate.name} is being prepared")
     if plan.weight == 0:
         return _direct(plan, candidate, live)
+    if live.provisioned is not None and candidate.name not in live.weights:
+        return Abandon("the alias has got provisioned concurrency, which does not allow a canary")
     return Done() if candidate.name in live.weights else Route(plan.version, {candidate.name: plan.weight})
 
 
 def _direct(plan: Plan, candidate: Version, live: LiveFunction) -> Action:
     if live.alias_version == plan.version:
         return Route(candidate.name, {})
+    if live.provisioned is not None and live.provisioned.status == "FAILED":
+        return _not_allocated(live.provisioned)
     return _provisioned(plan, live) or Done()
 
 
 def _provisioned(plan: Plan, live: LiveFunction) -> Action | None:
     """Return the action that restores what the alias had; Lambda moves it along with the alias, within minutes."""
-    if plan.provisioned == 0 or live.scaling is not None or live.weights:
+    if plan.provisioned == 0 or live.scaling is not None:
         return None
     if live.provisioned is None:
-        return Provision(plan.provisioned)
-    return Wait("provisioned concurrency moves to the version") if live.provisioned.status == "IN_PROGRESS" else None
+        return None if live.weights else Provision(plan.provisioned)
+    return Wait(_MOVES, soon=False) if live.provisioned.status == "IN_PROGRESS" else None
+
+
+def _until_moved(live: LiveFunction) -> Action:
+    """Return the wait for environments that Lambda prepares, up to 15 minutes; the old version serves until then."""
+    if live.provisioned is not None and live.provisioned.status == "FAILED":
+        return _not_allocated(live.provisioned)
+    return Wait(_MOVES, soon=False)
+
+
+def _not_allocated(provisioned: ProvisionedConfig) -> Abandon:
+    reason = provisioned.reason or "no reason given"
+    return Abandon(f"the provisioned environments could not be allocated: {reason}", failed=True)
+
+
+def _without(weights: Mapping[str, float], *versions: str) -> dict[str, float]:
+    return {version: weight for version, weight in weights.items() if version not in versions}

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from optimizer.capacity.lambda_account import LambdaAccount, Raced
+from optimizer.capacity.lambda_account import LambdaAccount, Raced, WriteRefused
 from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFunction
+from optimizer.capacity.obstacles import held_elsewhere
 from optimizer.capacity.provisioned.amount import Amount, mark_of, place
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.core import Change, Status
@@ -56,8 +57,8 @@ class HoldMinimum:
         if place(live)[0] != wanted:
             try:
                 self.account.provision(live, wanted)
-            except Raced as raced:
-                return _left(change_id, str(raced))
+            except (Raced, WriteRefused) as refused:
+                return _left(change_id, str(refused))
         return {"outcome": "held", "change_id": change_id, "environments": wanted}
 
     def _refused(self, change: Change, live: LiveFunction, wanted: int) -> str:
@@ -75,6 +76,11 @@ def why_leave(change: Change, after: Amount, live: LiveFunction, wanted: int) ->
     now = place(live)
     if now not in after.places | Amount.of(change.before).places:
         return f"somebody else set the provisioned concurrency to {now[0]}"
+    elsewhere = held_elsewhere(live)
+    if elsewhere and wanted:
+        return elsewhere
+    if live.leaving and wanted:
+        return f"Lambda is moving the alias from version {live.leaving} to {live.alias_version}"
     if live.weights and wanted:
         return "traffic of the alias is being shifted, which refuses provisioned concurrency"
     return ""

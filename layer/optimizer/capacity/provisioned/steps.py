@@ -10,8 +10,11 @@ from datetime import datetime
 
 from optimizer.capacity.live_function import LiveFunction, Scaling
 from optimizer.capacity.memory.steps import Abandon, Done, Provision, Wait
+from optimizer.capacity.obstacles import held_elsewhere
 from optimizer.capacity.provisioned.amount import Amount, Place, held, place
 from optimizer.capacity.provisioned.timetable import Entry
+
+_MOVES = "Lambda moves the alias to another version, which takes up to 15 minutes"
 
 __all__ = ["Action", "Amount", "PutEntry", "RemoveEntries", "Scale", "apply", "held", "revert"]
 
@@ -51,8 +54,9 @@ def apply(before: Amount, after: Amount, live: LiveFunction, moment: datetime, *
     theirs = _theirs(before, after, live)
     if theirs:
         return Abandon(theirs)
-    if live.weights:
-        return Abandon("traffic of the alias is being shifted, which refuses provisioned concurrency")
+    hindered = _hindered(live)
+    if hindered is not None:
+        return hindered
     if before.plan and before.plan != after.plan and before.plan in live.plans:
         return RemoveEntries(before.plan)
     missing = _missing(after, live)
@@ -90,9 +94,23 @@ def revert(before: Amount, after: Amount, live: LiveFunction, moment: datetime, 
         return Wait("environments are being allocated")
     if place(live) == wanted:
         return Done()
+    if live.leaving and live.scaling is None:
+        return Wait(_MOVES, soon=False)
     if live.weights and live.scaling is None and wanted[0]:
         return Wait("traffic of the alias is being shifted, which refuses provisioned concurrency")
     return _set(wanted)
+
+
+def _hindered(live: LiveFunction) -> Abandon | Wait | None:
+    """Return why the alias can take no provisioned concurrency now, or None."""
+    elsewhere = held_elsewhere(live)
+    if elsewhere and live.scaling is None:
+        return Abandon(elsewhere)
+    if live.leaving:
+        return Wait(_MOVES, soon=False)
+    if live.weights:
+        return Abandon("traffic of the alias is being shifted, which refuses provisioned concurrency")
+    return None
 
 
 def _theirs(before: Amount, after: Amount, live: LiveFunction) -> str:
