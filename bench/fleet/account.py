@@ -15,6 +15,7 @@ from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.function_logs.parse import parse_rows
 from optimizer.traffic.history import HOUR_METRICS, MINUTE_METRICS, History, Series
+from shipped import default_of
 
 _HERE = Path(__file__).parent
 _MINUTES, _HOURS = 15 * 1440, 28 * 24
@@ -63,6 +64,8 @@ class Service:
             "OPTIMIZER_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:topic",
             "OPTIMIZER_POLICY_KEY": "policy/policy.json",
             "OPTIMIZER_SCHEDULE_GROUP": "group",
+            "OPTIMIZER_LAMBDA_CALLS_A_SECOND": str(default_of("LambdaCallsASecond")),
+            "OPTIMIZER_BATCHES_AT_ONCE": str(default_of("BatchesAtOnce")),
         }
 
     def remember_yesterday(self) -> None:

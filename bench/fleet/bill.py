@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from run import ROOT, Done
+from run import Done
+from shipped import ROOT
 
 GB_S = 0.0000133334
 INVOCATION = 0.20 / 1e6

@@ -12,11 +12,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import yaml
 from account import Service
+from shipped import ROOT, default_of, size_of
 
-ROOT = Path(__file__).parents[2]
-BATCH_STEPS = ("analyze_traffic", "plan_warmups", "plan_capacity")
+BATCH_STEPS = ("analyze_traffic", "plan_capacity", "plan_warmups")
 
 
 @dataclass(slots=True)
@@ -119,23 +118,14 @@ def run_fleet(service: Service, tuners: Sequence[str], workers: int) -> Done:
     done.pages_s = _pages(started["report_parts"], service, done)
     _once("publish_results", {"step": "run", "run_id": "fleet", "failed_batches": []}, service, done)
     done.wall_s = time.perf_counter() - began
-    done.at_once = map_concurrency()
+    done.at_once = int(default_of("BatchesAtOnce"))
     around = sum(done.costs[name].wall_s for name in ("start_run", "check_guardrails", "publish_results"))
     done.makespan_s = around + _makespan([sum(walls.values()) for walls in done.batches], done.at_once)
     done.makespan_s += _makespan(done.pages_s, done.at_once)
-    reading = [
-        walls["analyze_traffic"] + (walls["plan_capacity"] if "memory" in tuners else 0) for walls in done.batches
-    ]
+    # All that was read of the functions: their metrics, and by the planner of capacity their logs and settings.
+    reading = [walls["analyze_traffic"] + walls["plan_capacity"] for walls in done.batches]
     done.reading_s = _makespan(reading, done.at_once)
     return done
-
-
-def map_concurrency() -> int:
-    """Return the number of simultaneous batches in the shipped state machine."""
-    machine = json.loads((ROOT / "statemachine" / "optimize.asl.json").read_text())
-    tune = next(state for state in machine["States"].values() if state["Type"] == "Parallel")
-    states = tune["Branches"][0]["States"]
-    return next(int(state["MaxConcurrency"]) for state in states.values() if state["Type"] == "Map")
 
 
 def _pages(parts: Sequence[str], service: Service, done: Done) -> list[float]:
@@ -175,14 +165,4 @@ def _makespan(durations: Sequence[float], at_once: int) -> float:
 
 
 def _given(name: str) -> Cost:
-    template = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Tags)  # noqa: S506 - builds plain values only
-    wanted = "".join(part.title() for part in name.split("_"))
-    given = {**template["Globals"]["Function"], **template["Resources"][wanted]["Properties"]}
-    return Cost(int(given["MemorySize"]), float(given["Timeout"]))
-
-
-class _Tags(yaml.SafeLoader):
-    """A YAML loader that reads !Ref and the like as nothing."""
-
-
-_Tags.add_multi_constructor("!", lambda *_: None)
+    return Cost(*size_of(name))

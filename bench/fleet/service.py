@@ -24,6 +24,8 @@ import numpy as np
 from habits import Habits
 
 CALL_S = 0.02
+# Lambda's quotas: all calls of the control plane share one, but GetFunction has its own and Invoke is none of it.
+CONTROL_CALLS_S, GET_FUNCTION_CALLS_S = 15.0, 100.0
 # CloudWatch's quotas: calls and points a second for times older than three hours.
 DATA_CALLS_S, POINTS_S, STATISTICS_CALLS_S = 50.0, 396_000.0, 400.0
 POINTS_A_PAGE, QUERIES_A_CALL, RESOURCES_A_PAGE, KEYS_A_PAGE = 100_800, 500, 100, 1000
@@ -75,6 +77,7 @@ class Account:
         self.lock = threading.Lock()
         self.data_calls, self.points = Bucket(DATA_CALLS_S), Bucket(POINTS_S)
         self.statistics_calls = Bucket(STATISTICS_CALLS_S)
+        self.control_calls, self.get_function_calls = Bucket(CONTROL_CALLS_S), Bucket(GET_FUNCTION_CALLS_S)
 
     def count(self, service: str, operation: str) -> None:
         """Count one more call."""
@@ -253,29 +256,28 @@ class Account:
 
     def rest(self, path: str, query: Mapping[str, list[str]]) -> tuple[str, Any]:
         """Return the operation's name and its response."""
-        name = path.split("/functions/")[-1].split("/")[0]
-        if path.startswith("/2017-03-31/tags/"):
-            return "ListTags", {"Tags": {"optimizer": "on"}}
         if path.startswith("/schedules"):
             return "ListSchedules", {"Schedules": []}
-        if path.endswith("/account-settings/"):
-            return "GetAccountSettings", {"AccountLimit": {"UnreservedConcurrentExecutions": 5000}, "AccountUsage": {}}
-        if path.endswith("/provisioned-concurrency"):
-            raise Refused(404, "ProvisionedConcurrencyConfigNotFoundException")
-        if path.endswith("/concurrency"):
-            return "GetFunctionConcurrency", {}
-        if "/aliases/" in path:
-            return "GetAlias", {
-                "AliasArn": f"{arn(name)}:live",
-                "Name": "live",
-                "FunctionVersion": "1",
-                "RevisionId": "a",
-            }
-        qualifier = query.get("Qualifier", ["$LATEST"])[0]
-        return "GetFunctionConfiguration", {
+        operation = _operation(path, query)
+        if not (self.get_function_calls if operation == "GetFunction" else self.control_calls).take(1):
+            raise Refused(429, "TooManyRequestsException")
+        return operation, getattr(self, f"_{_snake(operation)}")(path.split("/functions/")[-1].split("/")[0], query)
+
+    def _get_account_settings(self, _name: str, _query: Mapping[str, list[str]]) -> Any:
+        return {"AccountLimit": {"UnreservedConcurrentExecutions": 5000}, "AccountUsage": {}}
+
+    def _list_provisioned_concurrency_configs(self, _name: str, _query: Mapping[str, list[str]]) -> Any:
+        return {"ProvisionedConcurrencyConfigs": []}
+
+    def _get_alias(self, name: str, _query: Mapping[str, list[str]]) -> Any:
+        return {"AliasArn": f"{arn(name)}:live", "Name": "live", "FunctionVersion": "1", "RevisionId": "a"}
+
+    def _get_function(self, name: str, query: Mapping[str, list[str]]) -> Any:
+        qualifier = query.get("Qualifier", [""])[0]
+        configuration = {
             "FunctionName": name,
-            "FunctionArn": f"{arn(name)}:{qualifier}",
-            "Version": "1" if qualifier == "live" else qualifier,
+            "FunctionArn": f"{arn(name)}:{qualifier}" if qualifier else arn(name),
+            "Version": {"live": "1", "": "$LATEST"}.get(qualifier, qualifier),
             "MemorySize": self.habits.memory_mb(name),
             "CodeSha256": "c",
             "RevisionId": "r",
@@ -288,6 +290,7 @@ class Account:
             "Handler": "app.handler",
             "Role": f"arn:aws:iam::{ACCOUNT}:role/r",
         }
+        return {"Configuration": configuration, "Tags": {"optimizer": "on"}}
 
     # S3
 
@@ -354,6 +357,18 @@ def to_cbor(document: Any) -> bytes:
 
 def _array_head(length: int) -> bytes:
     return b"\x9a" + struct.pack(">I", length)
+
+
+def _operation(path: str, query: Mapping[str, list[str]]) -> str:
+    if path.endswith("/account-settings/"):
+        return "GetAccountSettings"
+    if path.endswith("/provisioned-concurrency") and "List" in query:
+        return "ListProvisionedConcurrencyConfigs"
+    if "/aliases/" in path:
+        return "GetAlias"
+    if path.count("/") == 3 and "/functions/" in path:
+        return "GetFunction"
+    raise ValueError(f"the stand-in does not know {path}")
 
 
 def _epoch(moment: Any) -> int:

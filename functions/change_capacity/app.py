@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from optimizer import guardrails
-from optimizer.aws import ScheduleTarget, clients, logged
+from optimizer.aws import ScheduleTarget, clients, logged, paced_lambda, share_of_calls
 from optimizer.capacity import CapacityHooks, LambdaAccount, LiveFunction, Measure
 from optimizer.capacity.provisioned import PlacedTimetables, held
 from optimizer.core import Change, Tuner
@@ -23,11 +23,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _hooks(setting: Setting) -> CapacityHooks:
     environment, policy = setting.environment, setting.policy
+    functions = paced_lambda(share_of_calls(environment, policy.run.max_changes_at_once))
 
     def recheck(change: Change, live: LiveFunction, now: datetime) -> guardrails.Refusal | None:
         if change.tuner is Tuner.MEMORY:
             return guardrails.recheck(change, memory.MemoryState(live.version.memory_mb), policy, now)
-        limits = clients.client("lambda").get_account_settings()["AccountLimit"]
+        limits = functions.get_account_settings()["AccountLimit"]
         there = provisioned_concurrency.ProvisionedState(
             environments=held(live).environments,
             account_unreserved=limits["UnreservedConcurrentExecutions"],
@@ -46,7 +47,7 @@ def _hooks(setting: Setting) -> CapacityHooks:
         ),
     )
     return CapacityHooks(
-        account=LambdaAccount(clients.client("lambda"), clients.client("application-autoscaling"), timetables),
+        account=LambdaAccount(functions, clients.client("application-autoscaling"), timetables),
         policy=policy,
         recheck=recheck,
         measure=Measure(clients.client("cloudwatch")),

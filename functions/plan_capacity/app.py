@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer.aws import Environment, ScheduleTarget, clients, logged, name
+from optimizer.aws import Environment, ScheduleTarget, clients, logged, name, paced_lambda, share_of_calls
 from optimizer.capacity import CapacityPlanner, LambdaAccount
 from optimizer.capacity.provisioned import PlacedTimetables
 from optimizer.core import Change, Tuner
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     planner = CapacityPlanner(
         documents=documents,
-        account=LambdaAccount(clients.client("lambda"), scaling, timetables),
+        account=LambdaAccount(paced_lambda(share_of_calls(environment)), scaling, timetables),
         logs=ReportLog(clients.client("logs")),
         policy=Policy.from_document(documents.read(f"runs/{run_id}/policy.json")),
         run_id=run_id,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer.aws import Environment, clients, logged, name
+from optimizer.aws import Environment, clients, logged, name, paced_lambda, share_of_calls
 from optimizer.store import Documents
 from optimizer.warmups import plan_batch
 
@@ -15,7 +15,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     environment = Environment.read()
     documents = Documents(clients.client("s3"), environment.bucket)
     proposals = plan_batch(
-        clients.client("lambda"),
+        paced_lambda(share_of_calls(environment)),
         clients.client("scheduler"),
         documents,
         environment.schedule_group,

@@ -7,6 +7,7 @@ import actions
 import aliases
 import call_logs
 import concurrency
+import function_reads
 import function_urls
 import native_code
 import quota
@@ -24,6 +25,7 @@ actions.patch()
 aliases.patch()
 call_logs.patch()
 concurrency.patch()
+function_reads.patch()
 function_urls.patch()
 native_code.patch()
 quota.patch()

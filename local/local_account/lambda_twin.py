@@ -7,12 +7,14 @@ botocore's model of the service.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 from botocore.validate import ParamValidator
+
+from local_account.switches import Switches
 
 _MODELS = {name: get_session().get_service_model(name) for name in ("lambda", "application-autoscaling", "scheduler")}
 _OPERATIONS = {
@@ -24,6 +26,8 @@ _OPERATIONS = {
 }
 
 
+# Where nothing else is asked for, what is not certain is refused.
+_REFUSING = Switches(weights_beside_provisioned="refused", at_in_the_past="refused")
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -31,29 +35,8 @@ class NotLikeLambda(AssertionError):
     """A request or response that the service does not know, or a write that it would reject."""
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """What no source settles about the services, or what takes them time; the settings are those to test with.
-
-    alias_transition_minutes: after UpdateAlias of an alias with provisioned concurrency, its traffic stays with the
-    version before by a weight of 1 for so long (hashicorp/terraform-provider-aws, pull request 48116).
-    weights_beside_provisioned: UpdateAlias takes weights for such an alias ("Implement Lambda canary deployments using
-    a weighted alias", Lambda Developer Guide, speaks of both; nothing says that it is refused).
-    version_pending_minutes: a published version is Pending for so long, as SnapStart's are ("Improving startup
-    performance with Lambda SnapStart"). scalable_target_trial: RegisterScalableTarget's trial calls name a resource
-    that the caller has no right to, and fail ("Permissions validation for Application Auto Scaling API calls on target
-    resources"). at_in_the_past: what CreateSchedule does with a time that has passed.
-    """
-
-    alias_transition_minutes: float = 0
-    weights_beside_provisioned: bool = False
-    version_pending_minutes: float = 0
-    scalable_target_trial: Literal["own", "untagged"] = "own"
-    at_in_the_past: Literal["taken", "refused"] = "taken"
-
-
 class Twin:
-    """One function behind an alias.
+    """One function behind an alias. `switches` says how the services answer where they answer in more than one way.
 
     `after_call(n)` runs after the n-th call of any kind, `on_route` after a change of the alias or its provisioned
     concurrency.
@@ -64,7 +47,7 @@ class Twin:
         name: str = "orders",
         memory_mb: int = 1024,
         alias: str = "live",
-        behaviour: "Behaviour | None" = None,
+        switches: Switches = _REFUSING,
     ) -> None:
         self.name, self.alias_name = name, alias
         self.arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
@@ -86,7 +69,7 @@ class Twin:
         self.tags: dict[str, str] = {}
         self.latest_revision = "l0"
         self.clock: Callable[[], datetime] = _now
-        self.behaviour = behaviour or Behaviour()
+        self.switches = switches
         # Provisioned concurrency held by other aliases and by versions: holder to environments.
         self.others: dict[str, int] = {}
         self.aliases_of_others: dict[str, str] = {}
@@ -147,8 +130,12 @@ class Twin:
             return max(self.versions, key=int)
         version = str(len(self.versions) + 1)
         self.versions[version] = {**self.latest, "Description": description}
-        self._pending[version] = self.clock() + timedelta(minutes=self.behaviour.version_pending_minutes)
+        self._pending[version] = self.clock() + timedelta(seconds=self._pending_s())
         return version
+
+    def _pending_s(self) -> float:
+        snap_start = self.latest.get("SnapStart", {}).get("ApplyOn", "None") != "None"
+        return self.switches.snap_start_s if snap_start else 0.0
 
     # The service.
 
@@ -271,15 +258,15 @@ class Twin:
         weights = dict(RoutingConfig["AdditionalVersionWeights"])
         if FunctionVersion in weights:
             raise error("InvalidParameterValueException", "UpdateAlias")
-        if weights and self.provisioned and not self.behaviour.weights_beside_provisioned:
+        if weights and self.provisioned and self.switches.weights_beside_provisioned == "refused":
             raise error("InvalidParameterValueException", "UpdateAlias")
         before, self._leaving = self.alias["version"], None
         self.revision += 1
         self.alias = {"version": FunctionVersion, "weights": weights, "revision": f"a{self.revision}"}
         if moved and self.provisioned:
             self.provisioned["status"], self.allocating = "IN_PROGRESS", 2
-            if self.behaviour.alias_transition_minutes and not weights:
-                until = self.clock() + timedelta(minutes=self.behaviour.alias_transition_minutes)
+            if self.switches.alias_transition_minutes and not weights:
+                until = self.clock() + timedelta(minutes=self.switches.alias_transition_minutes)
                 self._leaving, self.alias["weights"] = (before, until), {before: 1.0}
         self.on_route()
         return {}
@@ -316,7 +303,7 @@ class Twin:
         return {"ScalableTargets": [target]}
 
     def register_scalable_target(self, MinCapacity: int, MaxCapacity: int, **_: Any) -> dict[str, Any]:  # noqa: N803
-        if self.behaviour.scalable_target_trial == "untagged":
+        if self.switches.scalable_target_trial == "untagged":
             raise error("ValidationException", "RegisterScalableTarget")
         self.bounds = [MinCapacity, MaxCapacity]
         return {}
@@ -350,7 +337,7 @@ class Twin:
     def create_schedule(self, Name: str, **request: Any) -> dict[str, Any]:  # noqa: N803
         if Name in self.schedules:
             raise error("ConflictException", "CreateSchedule")
-        if self.behaviour.at_in_the_past == "refused" and has_passed(request, self.clock()):
+        if self.switches.at_in_the_past == "refused" and has_passed(request, self.clock()):
             raise error("ValidationException", "CreateSchedule")
         self.schedules[Name] = {"Name": Name, **request}
         return {"ScheduleArn": f"arn:aws:scheduler:eu-west-1:123456789012:schedule/timetables/{Name}"}

@@ -46,7 +46,12 @@ __getattr__ = lazy_exports(
             "text",
         ),
         "handler": ("logged",),
-        "lambda_client": ("UNKNOWN_FIELDS",),
+        "lambda_client": (
+            "configuration_of",
+            "paced_lambda",
+            "refuses_pings",
+            "share_of_calls",
+        ),
         "parallel": ("at_once",),
         "scheduler": (
             "ScheduleTarget",

@@ -39,7 +39,12 @@ from optimizer.aws.event_fields import (
     text as text,
 )
 from optimizer.aws.handler import logged as logged
-from optimizer.aws.lambda_client import UNKNOWN_FIELDS as UNKNOWN_FIELDS
+from optimizer.aws.lambda_client import (
+    configuration_of as configuration_of,
+    paced_lambda as paced_lambda,
+    refuses_pings as refuses_pings,
+    share_of_calls as share_of_calls,
+)
 from optimizer.aws.parallel import at_once as at_once
 from optimizer.aws.scheduler import (
     ScheduleTarget as ScheduleTarget,

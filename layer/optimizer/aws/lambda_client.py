@@ -51,10 +51,13 @@ class CallBudget:
             self._sleep(turn - now)
 
 
-def share_of_a_batch(environment: Environment) -> float:
-    """Return the control-plane calls a second of one batch: those of the run, divided among the batches at once."""
+def share_of_calls(environment: Environment, at_once: int | None = None) -> float:
+    """Return the calls a second of one Lambda: those of the run, divided among the ones at work at once.
+
+    at_once: their number; without it, the number of batches at once.
+    """
     calls = float(environment.lambda_calls_a_second or DEFAULT_CALLS)
-    return calls / max(1, int(environment.batches_at_once or 1))
+    return calls / max(1, at_once or int(environment.batches_at_once or 1))
 
 
 @cache
@@ -96,3 +99,19 @@ def _keep_unknown_fields(
     found = {name: configuration[name] for name in wanted if configuration.get(name)}
     if found:
         customized_response_dict[UNKNOWN_FIELDS] = found
+
+
+def configuration_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of an answer of GetFunction, with the fields that the SDK does not know."""
+    return {**answer["Configuration"], **answer.get(UNKNOWN_FIELDS, {})}
+
+
+def refuses_pings(configuration: Mapping[str, Any]) -> str:
+    """Return the reason that pings make no sense for this kind of function; empty if they do."""
+    if configuration.get("TenancyConfig"):
+        return "tenant isolation is on, and a call without a tenant is refused"
+    if configuration.get("DurableConfig"):
+        return "the function is durable, and each ping would begin an execution"
+    if configuration.get("CapacityProviderConfig"):
+        return "the function runs on managed instances, which are always warm"
+    return ""

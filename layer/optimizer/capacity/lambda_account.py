@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import UNKNOWN_FIELDS, ApplicationAutoScalingClient, LambdaClient
+from optimizer.aws import ApplicationAutoScalingClient, LambdaClient, configuration_of, refuses_pings
 from optimizer.capacity.live_function import (
     LATEST,
     SCALABLE_DIMENSION,
@@ -70,7 +70,7 @@ class LambdaAccount:
         all callers of Lambda's control plane share.
         """
         answer = self._function(function_name)
-        configuration = _configuration(answer)
+        configuration = configuration_of(answer)
         arn = configuration["FunctionArn"].removesuffix(f":{LATEST}")
         log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function_name}"
         latest = version_of(configuration)
@@ -119,7 +119,7 @@ class LambdaAccount:
 
     def version(self, function_name: str, version: str) -> Version:
         """Return one version; raise NoSuchFunction if it no longer exists."""
-        return version_of(_configuration(self._function(function_name, version)))
+        return version_of(configuration_of(self._function(function_name, version)))
 
     def find_version(self, function_name: str, description: str) -> str | None:
         """Return the newest version published with this description, or None."""
@@ -259,12 +259,8 @@ def version_of(configuration: Mapping[str, Any]) -> Version:
         managed_instances=bool(configuration.get("CapacityProviderConfig")),
         durable=bool(configuration.get("DurableConfig")),
         tenant_isolation=bool(configuration.get("TenancyConfig")),
+        refuses_pings=refuses_pings(configuration),
     )
-
-
-def _configuration(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration of an answer of GetFunction, with the fields that the SDK does not know."""
-    return {**answer["Configuration"], **answer.get(UNKNOWN_FIELDS, {})}
 
 
 def _tags(function_name: str, answer: Mapping[str, Any]) -> Mapping[str, str]:

@@ -41,6 +41,7 @@ class Version:
     managed_instances: bool = False
     durable: bool = False
     tenant_isolation: bool = False
+    refuses_pings: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.capacity.lambda_account import LambdaAccount
+from optimizer.capacity.lambda_account import LambdaAccount, TagsUnreadable
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
 from optimizer.capacity.provisioned import Demand, LocalDays, change_id_of, level_ahead
 from optimizer.core import Change, Tuner, asked_tuners
 from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog, Scan
 from optimizer.policy import Policy
-from optimizer.store import Documents, NoSuchDocument, Proposals
+from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, write_looks
 from optimizer.traffic import stored_history
 
 WEEK_HOURS = 7 * 24
@@ -29,6 +29,7 @@ class _Planned:
 
     proposals: Sequence[Proposal]
     only_seen: dict[str, Mapping[str, Any]]
+    look: FunctionLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +60,26 @@ class CapacityPlanner:
         known = [(targets[name], document) for name, document in traffic["functions"].items()]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             outcomes = list(pool.map(lambda pair: self._one(asked, *pair), known))
+        looks = {}
         for (target, _), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, str):
                 result.failed[target["function_arn"]] = outcome
                 continue
             for proposal in outcome.proposals:
                 result.add(proposal)
+            looks[target["function_name"]] = outcome.look
             if outcome.only_seen:
                 result.evidence[target["function_arn"]] = outcome.only_seen
+        # The planner of warm-ups needs the same functions next, and does not read them again.
+        write_looks(self.documents, batch, self.run_id, looks)
         return result
 
     def _one(self, asked: Collection[Tuner], target: Mapping[str, Any], traffic: Mapping[str, Any]) -> _Planned | str:
         facts = self._facts(target, traffic)
         if isinstance(facts, str):
             return facts
-        self._tell_warmups(facts)
-        return _Planned(plan_function(facts, self.policy, asked), evidence_of(facts, asked))
+        self._remember_hours(facts)
+        return _Planned(plan_function(facts, self.policy, asked), evidence_of(facts, asked), look_of(facts))
 
     def _facts(self, target: Mapping[str, Any], traffic: Mapping[str, Any]) -> FunctionFacts | str:
         name = target["function_name"]
@@ -83,6 +88,8 @@ class CapacityPlanner:
             history, scan = self._history(live, traffic.get("invocations_day"))
         except (NoSuchAlias, NoSuchFunction) as gone:
             return f"{gone}; memory and provisioned concurrency are only changed behind an alias"
+        except TagsUnreadable as unreadable:
+            return str(unreadable)
         except ClientError as error:
             failure = error.response["Error"]
             return f"{error.operation_name} of {name} failed: {failure['Code']}: {failure.get('Message', '')}"
@@ -103,12 +110,16 @@ class CapacityPlanner:
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
         )
 
-    def _tell_warmups(self, facts: FunctionFacts) -> None:
-        """Store what is provisioned in each hour of the week: pings in these hours would find warm environments."""
-        now = facts.amount
-        hours = now.timetable.hours() if now.timetable else (now.always,) * WEEK_HOURS
-        document = {"timezone": now.timetable.timezone if now.timetable else facts.timezone, "hours": hours}
-        self.documents.write(f"history/capacity/{facts.live.function_name}.provisioned.json", document)
+    def _remember_hours(self, facts: FunctionFacts) -> None:
+        """Store what is provisioned in each hour of the week, for runs that look at warm-ups alone."""
+        key, hours = f"history/capacity/{facts.live.function_name}.provisioned.json", hours_of(facts)
+        try:
+            known = self.documents.read(key)
+        except NoSuchDocument:
+            known = None
+        # Most functions have the same as yesterday, and a write costs twelve times as much as a read.
+        if known != hours:
+            self.documents.write(key, hours)
 
     def _live(self, name: str, alias: str) -> LiveFunction:
         try:
@@ -137,6 +148,21 @@ class CapacityPlanner:
         grown = history.add(scan.reports.lines, scan.end)
         self.documents.write(key, grown)
         return grown, _scan_facts(scan)
+
+
+def look_of(facts: FunctionFacts) -> FunctionLook:
+    """Return what the planner of warm-ups needs to know about a function."""
+    version = facts.live.version
+    return FunctionLook(
+        facts.live.alias, version.memory_mb, version.architecture, version.refuses_pings, hours_of(facts)
+    )
+
+
+def hours_of(facts: FunctionFacts) -> dict[str, Any]:
+    """Return what is provisioned in each hour of the week: pings in these hours would find warm environments."""
+    now = facts.amount
+    hours = now.timetable.hours() if now.timetable else (now.always,) * WEEK_HOURS
+    return {"timezone": now.timetable.timezone if now.timetable else facts.timezone, "hours": list(hours)}
 
 
 def _scan_facts(scan: Scan) -> dict[str, Any]:

@@ -15,6 +15,11 @@ __getattr__ = lazy_exports(
             "Overtaken",
         ),
         "index_builds": ("ActingRecords",),
+        "looks": (
+            "FunctionLook",
+            "read_looks",
+            "write_looks",
+        ),
         "pings": ("PingLog",),
         "proposals": ("Proposals",),
         "run_store": ("RunStore",),

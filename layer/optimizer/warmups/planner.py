@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once
+from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once, configuration_of, refuses_pings
 from optimizer.core import OptimizerError, Tuner, is_asked, minute_of
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy
-from optimizer.store import Documents, NoSuchDocument, Proposals
+from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_looks
 from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
@@ -44,11 +44,15 @@ def plan_batch(
     traffic = documents.read(f"runs/{run_id}/traffic/{batch}.json")
     result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
 
+    looks = read_looks(documents, batch, run_id)
+
     def read(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
         try:
-            live = replace(_live(lambda_, scheduler, group, targets[name]), provisioned=_provisioned(documents, name))
+            live = _live(lambda_, scheduler, group, targets[name], looks.get(name))
         except TargetUnusable as error:
             return error
+        if live.provisioned is None:
+            live = replace(live, provisioned=_provisioned(documents, name))
         return live, _report_history(documents, name), stored_history(documents, name)
 
     for name, known in zip(traffic["functions"], at_once(read, traffic["functions"]), strict=True):
@@ -92,11 +96,30 @@ def _provisioned(documents: Documents, function_name: str) -> ProvisionedHours |
 
 
 def _live(
-    lambda_: "LambdaClient", scheduler: "EventBridgeSchedulerClient", group: str, target: Mapping[str, Any]
+    lambda_: "LambdaClient",
+    scheduler: "EventBridgeSchedulerClient",
+    group: str,
+    target: Mapping[str, Any],
+    look: FunctionLook | None,
 ) -> WarmupFacts:
-    name, alias = target["function_name"], target["alias"]
+    if look is None or look.alias != target["alias"]:
+        look = _look(lambda_, target["function_name"], target["alias"])
+    present = list(schedules.list_schedules(scheduler, group, target["function_arn"]))
+    return WarmupFacts(
+        memory_mb=look.memory_mb,
+        architecture=look.architecture,
+        warmup_ready=bool(target["warmup_ready"]),
+        schedules=len(present),
+        plans=tuple(sorted({schedule.plan for schedule in present})),
+        provisioned=ProvisionedHours.from_document(look.provisioned) if look.provisioned else None,
+        refuses_pings=look.refuses_pings,
+    )
+
+
+def _look(lambda_: "LambdaClient", name: str, alias: str) -> FunctionLook:
+    """Read the function; GetFunction has a quota of its own."""
     try:
-        configuration = lambda_.get_function_configuration(FunctionName=name, Qualifier=alias)
+        configuration = configuration_of(lambda_.get_function(FunctionName=name, Qualifier=alias))
     except ClientError as error:
         code = error.response["Error"].get("Code", "?")
         if code == "ResourceNotFoundException":
@@ -104,11 +127,5 @@ def _live(
                 f"function {name} has no alias {alias}; create it, or tag the function optimizer:alias"
             ) from error
         raise TargetUnusable(f"function {name} cannot be read: {code}") from error
-    present = list(schedules.list_schedules(scheduler, group, target["function_arn"]))
-    return WarmupFacts(
-        memory_mb=configuration["MemorySize"],
-        architecture=configuration["Architectures"][0],
-        warmup_ready=bool(target["warmup_ready"]),
-        schedules=len(present),
-        plans=tuple(sorted({schedule.plan for schedule in present})),
-    )
+    architecture = configuration["Architectures"][0]
+    return FunctionLook(alias, configuration["MemorySize"], architecture, refuses_pings(configuration))

@@ -38,6 +38,8 @@ class WarmupFacts:
     plans: tuple[str, ...]
     # As plan_capacity last found it; None if unknown.
     provisioned: ProvisionedHours | None = None
+    # Why pings make no sense for its kind; empty if they do.
+    refuses_pings: str = ""
 
     def need(self, minutes: Series, hours_ahead: int) -> Floats:
         """Return the environments needed in each minute that will not be provisioned at its time of day."""
@@ -60,7 +62,7 @@ def propose(
     assumptions of the policy.
     """
     policy = adjust_policy(policy, learnt.keep_alive.minutes, learnt.init_ms)
-    reason = _obstacle(traffic, policy)
+    reason = live.refuses_pings or _obstacle(traffic, policy)
     if reason:
         return _without(run_id, traffic, live, policy, reason, {})
     first = now_minute + 2

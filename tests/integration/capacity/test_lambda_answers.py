@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from local_account.lambda_twin import Behaviour, Twin
+from local_account.lambda_twin import Twin
 from optimizer.core.change import Status
 
 from tests.integration.capacity.test_change_capacity_kills import (
@@ -30,9 +30,9 @@ from tests.integration.capacity.test_change_capacity_kills import (
 _STEPS = 200
 
 
-def world_of(change: Any, twin: Twin, **behaviour: Any) -> World:
+def world_of(change: Any, twin: Twin, **switches: Any) -> World:
     world = make(change, twin)
-    twin.behaviour = Behaviour(**behaviour)
+    twin.switches = replace(twin.switches, **switches)
     twin.clock = lambda: world.now
     return world
 
@@ -117,17 +117,17 @@ def after_the_check(twin: Twin, act: Callable[[], object]) -> None:
 _NO_WEIGHTS: dict[str, Any] = {"AdditionalVersionWeights": {}}
 
 
-@pytest.mark.parametrize("allowed", [False, True])
+@pytest.mark.parametrize("allowed", ["allowed", "refused"])
 @pytest.mark.parametrize("case", ["canary", "direct"])
-def test_memory_changes_whatever_weights_beside_provisioned_concurrency_are(case: str, allowed: bool) -> None:
+def test_memory_changes_whatever_weights_beside_provisioned_concurrency_are(case: str, allowed: str) -> None:
     change, twin = CASES[case]
     world = world_of(change(), twin(), weights_beside_provisioned=allowed)
     assert world.until_final(steps=_STEPS) == "kept"
     assert is_new(case, world)
 
 
-@pytest.mark.parametrize("allowed", [False, True])
-def test_canary_makes_way_for_provisioned_concurrency(allowed: bool) -> None:
+@pytest.mark.parametrize("allowed", ["allowed", "refused"])
+def test_canary_makes_way_for_provisioned_concurrency(allowed: str) -> None:
     """Provisioned concurrency that the team sets after the change was prepared ends the change."""
     calm = world_of(memory_change(), Twin())
     calm.until_final()
@@ -181,7 +181,7 @@ def test_weights_of_a_deployment_stay_at_any_point(case: str) -> None:
     """CodeDeploy sets its weights whatever the alias has; ours are gone in the end, and its are not touched."""
     change, twin = CASES[case]
     # Where weights beside provisioned concurrency are refused, CodeDeploy cannot begin either.
-    beside = {"weights_beside_provisioned": case == "direct"}
+    beside = {"weights_beside_provisioned": "allowed"}
     calm = world_of(change(), twin(), **beside)
     calm.until_final()
     for place in range(1, len(calm.twin.calls) + 1):
@@ -216,12 +216,12 @@ def test_canary_ends_at_the_next_look_after_a_deployment_has_begun() -> None:
 
 
 @pytest.mark.parametrize("case", ["bounds", "timetable scaled"])
-@pytest.mark.parametrize("trial", ["own", "untagged"])
+@pytest.mark.parametrize("trial", ["tagged", "untagged"])
 def test_trial_calls_of_a_scaling_target_decide_the_change(case: str, trial: str) -> None:
     """Where they fail for want of a right, the change has failed with the reason, and nothing of it is left."""
     change, twin = CASES[case]
     world = world_of(change(), twin(), scalable_target_trial=trial)
-    if trial == "own":
+    if trial == "tagged":
         assert world.until_final() == "kept"
         assert is_new(case, world)
         return
@@ -230,14 +230,12 @@ def test_trial_calls_of_a_scaling_target_decide_the_change(case: str, trial: str
     assert is_old(case, world)
 
 
-@pytest.mark.parametrize("snap_start", [False, True])
-def test_version_that_is_pending_for_minutes_is_waited_for(snap_start: bool) -> None:
+def test_version_that_is_pending_for_minutes_is_waited_for() -> None:
     """SnapStart takes minutes for a new version, and does not exclude another memory size."""
     twin = Twin()
-    if snap_start:
-        for content in (twin.latest, twin.versions["1"]):
-            content["SnapStart"] = {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}
-    world = world_of(memory_change(), twin, version_pending_minutes=4)
+    for content in (twin.latest, twin.versions["1"]):
+        content["SnapStart"] = {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}
+    world = world_of(memory_change(), twin, snap_start_s=240)
     applied = world.life().apply(world.change.id, NOW)
     assert applied["outcome"] == "pending"
     assert world.until_final("poll", _STEPS) == "kept"
