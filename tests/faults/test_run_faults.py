@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.faults.services import error
 from tests.helpers.faults.stage import NOW, Stage, Step
 from tests.helpers.own_account import create_target
 
@@ -75,16 +74,12 @@ def report_rows(_request: dict[str, Any]) -> dict[str, Any]:
     return {"status": "Complete", "results": rows, "statistics": {"bytesScanned": 1e6}}
 
 
-def none_provisioned(_request: dict[str, Any]) -> Any:
-    raise error("ProvisionedConcurrencyConfigNotFoundException", "GetProvisionedConcurrencyConfig")
-
-
 ANSWERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "GetMetricData": metric_data,
     "DescribeLogGroups": log_groups,
     "StartQuery": lambda _request: {"queryId": "q"},
     "GetQueryResults": report_rows,
-    "GetProvisionedConcurrencyConfig": none_provisioned,
+    "ListProvisionedConcurrencyConfigs": lambda _request: {"ProvisionedConcurrencyConfigs": []},
     "DescribeScalableTargets": lambda _request: {"ScalableTargets": []},
     "GetAccountSettings": lambda _request: {"AccountLimit": {"UnreservedConcurrentExecutions": 1000}},
 }
