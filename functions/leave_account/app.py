@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from optimizer.approvals import approver_topics, delete_topics
 from optimizer.aws import Environment, clients, custom_resource, logged, one_of
 from optimizer.run import Leaving, Left
 from optimizer.store import RunStore
@@ -15,6 +16,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Roll back before a deletion. Event and answer: docs/architecture.md, leave_account."""
     try:
         left = _leave(context) if event["RequestType"] == "Delete" else Left()
+        if event["RequestType"] == "Delete" and "ResponseURL" in event and not left.remaining:
+            # Only with the stack: whoever calls this function by hand keeps the application.
+            environment = Environment.read()
+            delete_topics(clients.client("sns"), approver_topics(environment.topic_arn, environment.stack))
     except Exception:
         # Without an answer CloudFormation would wait for an hour.
         custom_resource.send(event, "It failed; see the log of the function leave_account.")

@@ -18,7 +18,7 @@ from optimizer.aws import (
     record,
     text,
 )
-from optimizer.report import ReportLink, publish_change, publish_review, publish_run, signed_url
+from optimizer.report import Channels, ReportLink, publish_change, publish_review, publish_run, signed_url
 from optimizer.store import Documents, RunStore
 
 # The batches that failed and were tolerated, as the Map collects them.
@@ -30,28 +30,20 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Return the answer to an event: docs/architecture.md, publish_results."""
     environment, now = Environment.read(), datetime.now(UTC)
     store = RunStore(clients.client("dynamodb"), environment.table)
-    sns, events = clients.client("sns"), clients.client("events")
+    channels = Channels(
+        clients.client("sns"), clients.client("events"), environment.topic_arn, environment.programs_topic_arn
+    )
     link = _links(environment, now) if environment.report_url else None
     if event["step"] == "review":
         documents = Documents(clients.client("s3"), environment.bucket)
-        message_id = publish_review(store, documents, sns, events, environment.topic_arn, event["run_id"], now, link)
+        message_id = publish_review(store, documents, channels, event["run_id"], now, link)
         return {"outcome": "published", "message_id": message_id}
     if event["step"] == "change":
         check_event(event, change_id=name)
-        published = publish_change(store, sns, events, environment.topic_arn, event["change_id"], now)
+        published = publish_change(store, channels, event["change_id"], now)
     else:
         documents = Documents(clients.client("s3"), environment.bucket)
-        published = publish_run(
-            store,
-            documents,
-            sns,
-            events,
-            environment.topic_arn,
-            event["run_id"],
-            event.get("failed_batches", []),
-            now,
-            link,
-        )
+        published = publish_run(store, documents, channels, event["run_id"], event.get("failed_batches", []), now, link)
     emit_metrics.emit(published.counts)
     return {"outcome": "published", "message_id": published.message_id}
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optimizer.approvals import (
-    ApprovalLink,
-    approval_message,
+    RequestSender,
+    approver_topics,
     expire_approval_request,
     run_teller,
     send_approval_request,
@@ -24,9 +24,8 @@ from optimizer.aws import (
     record,
     text,
 )
-from optimizer.core import Approval
 from optimizer.policy import Policy
-from optimizer.report import publish_once
+from optimizer.report import Channels
 from optimizer.store import Documents, RunStore
 
 REQUEST_EVENT = {
@@ -50,21 +49,15 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     check_event(event, **REQUEST_EVENT)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
-    return send_approval_request(STORE, policy, event, now, _send, TELL_RUN)
+    return send_approval_request(STORE, policy, event, now, _sender(), TELL_RUN)
 
 
-def _send(approval: Approval, approver: str) -> None:
-    signatures = LinkSigner(clients.client("kms"), ENVIRONMENT.approval_key)
-    link = ApprovalLink(approval.run_id, approver, approval.expires_at, approval.digest)
-    url = link.url(ENVIRONMENT.approval_url, signatures.sign(link))
-    # A run that waits anew sends newer links, and each is a message of its own.
-    about = f"APPROVAL#{approval.run_id}#{approver}#{int(approval.expires_at.timestamp())}"
-    publish_once(
-        clients.client("sns"),
-        clients.client("events"),
-        STORE,
-        ENVIRONMENT.topic_arn,
-        about,
-        approval_message(approval, approver, url, STORE.changes(approval.changes)),
-        approval.asked_at,
+def _sender() -> RequestSender:
+    sns, events = clients.client("sns"), clients.client("events")
+    return RequestSender(
+        channels=Channels(sns, events, ENVIRONMENT.topic_arn, ENVIRONMENT.programs_topic_arn),
+        store=STORE,
+        signer=LinkSigner(clients.client("kms"), ENVIRONMENT.approval_key),
+        base_url=ENVIRONMENT.approval_url,
+        topics=approver_topics(ENVIRONMENT.topic_arn, ENVIRONMENT.stack),
     )

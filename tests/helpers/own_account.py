@@ -37,6 +37,8 @@ def own_account(monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> I
         "OPTIMIZER_TABLE": TABLE,
         "OPTIMIZER_BUCKET": BUCKET,
         "OPTIMIZER_TOPIC_ARN": f"arn:aws:sns:{region}:{ACCOUNT_ID}:optimizer",
+        "OPTIMIZER_PROGRAMS_TOPIC_ARN": f"arn:aws:sns:{region}:{ACCOUNT_ID}:programs",
+        "OPTIMIZER_STACK": "optimizer",
         "OPTIMIZER_POLICY_KEY": "policy/policy.json",
     }
     for name, value in variables.items():

@@ -15,12 +15,15 @@ __getattr__ = lazy_exports(
             "failure_response",
             "respond_to_page_request",
         ),
-        "links": ("ApprovalLink",),
-        "message": ("approval_message",),
         "request_approval": (
             "expire_approval_request",
             "send_approval_request",
         ),
         "respond": ("run_teller",),
+        "send": ("RequestSender",),
+        "topics": (
+            "approver_topics",
+            "delete_topics",
+        ),
     },
 )

@@ -8,10 +8,10 @@ from optimizer.approvals.http import (
     failure_response as failure_response,
     respond_to_page_request as respond_to_page_request,
 )
-from optimizer.approvals.links import ApprovalLink as ApprovalLink
-from optimizer.approvals.message import approval_message as approval_message
 from optimizer.approvals.request_approval import (
     expire_approval_request as expire_approval_request,
     send_approval_request as send_approval_request,
 )
 from optimizer.approvals.respond import run_teller as run_teller
+from optimizer.approvals.send import RequestSender as RequestSender
+from optimizer.approvals.topics import approver_topics as approver_topics, delete_topics as delete_topics

@@ -1,7 +1,8 @@
 """The message to one approver, with a link of their own. Pure."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from optimizer.approvals import describe
 from optimizer.core import ANYONE, Approval, StoredChange, canonical_json
@@ -15,16 +16,27 @@ _SUBJECT = 99
 
 
 def approval_message(approval: Approval, approver: str, url: str, changes: Sequence[StoredChange]) -> Message:
-    """Return the message with the approver's link.
+    """Return the message with the approver's link, or without one if `url` is empty.
 
-    `approver` of the message stays empty if it is for everybody on the topic, so that a filter policy can tell it from
-    messages to single people.
+    `approver` of the message stays empty if it is for everybody, which makes its text public.
     """
     lines = describe.shown(changes)
+    return _message(
+        approval, lines, text(approval, approver, url, lines), approver="" if approver == ANYONE else approver, link=url
+    )
+
+
+def unreached_message(approval: Approval, unreached: Mapping[str, str], changes: Sequence[StoredChange]) -> Message:
+    """Return the message for everybody about approvers who got no link (name and reason); it contains no link."""
+    lines = describe.shown(changes)
+    return _message(approval, lines, unreached_text(approval, unreached, lines), unreached=tuple(unreached))
+
+
+def _message(approval: Approval, lines: Sequence[Line], text: str, **more: Any) -> Message:
     return Message(
         kind=KIND,
         subject=subject(approval),
-        text=text(approval, approver, url, lines),
+        text=text,
         run_id=approval.run_id,
         outcome="waiting",
         severity="warning",
@@ -34,8 +46,7 @@ def approval_message(approval: Approval, approver: str, url: str, changes: Seque
             "expires_at": approval.expires_at,
             "changes": [_document(line) for line in lines[:LONGEST_LIST]],
         },
-        link=url,
-        approver="" if approver == ANYONE else approver,
+        **more,
     )
 
 
@@ -48,7 +59,39 @@ def subject(approval: Approval) -> str:
 
 
 def text(approval: Approval, approver: str, url: str, lines: Sequence[Line]) -> str:
-    """Return the text of the mail."""
+    """Return the text of the mail. Without `url` it says only how to respond from a terminal."""
+    whose = "" if approver == ANYONE else f" The link is for {approver} only: do not pass it on."
+    page = f"To approve or reject the changes, open this page. Opening it changes nothing.{whose}"
+    as_whom = "" if approver == ANYONE else f" --as {approver}"
+    command = f"optimizer approve {approval.run_id}{as_whom}"
+    # A line that is copied or clicked must not be broken.
+    parts = (
+        *_request(approval, lines, "The page shows"),
+        *((_wrap(page), url) if url else ()),
+        f"{'Or respond' if url else 'Respond'} with AWS credentials, from a terminal:\n{command}",
+        _plan(approval),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def unreached_text(approval: Approval, unreached: Mapping[str, str], lines: Sequence[Line]) -> str:
+    """Return the text for everybody about approvers who got no link."""
+    who = "; ".join(f"{name} has {reason}" for name, reason in unreached.items())
+    commands = "\n".join(f"optimizer approve {approval.run_id} --as {name}" for name in unreached)
+    missing = "\n".join(f"optimizer approvals add {name} --email ADDRESS" for name in unreached)
+    parts = (
+        *_request(approval, lines, "The command below shows"),
+        _wrap(f"No link reached these approvers: {who}. They can respond with AWS credentials, from a terminal:"),
+        commands,
+        _wrap("For links from the next request on, add an address and confirm the mail that AWS sends to it:"),
+        missing,
+        _plan(approval),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _request(approval: Approval, lines: Sequence[Line], shows_more: str) -> list[str]:
+    """Return the paragraphs that say what is to be approved, and until when."""
     number = len(approval.changes)
     paragraphs = [
         f"Run {approval.run_id} proposes {count(number, 'change')} that your policy wants people to approve.",
@@ -60,21 +103,13 @@ def text(approval: Approval, approver: str, url: str, lines: Sequence[Line]) -> 
         facts = f"Bill: {describe.price(line)}. Risk: {describe.risk(line)}."
         paragraphs.append(f"{place}. {describe.title(line)}. {describe.why(line)} {facts}")
     if number > LONGEST_LIST:
-        paragraphs.append(f"The page shows {number - LONGEST_LIST} more.")
+        paragraphs.append(f"{shows_more} {number - LONGEST_LIST} more.")
     paragraphs.append(f"All changes together: {describe.total(lines)}.")
-    whose = "" if approver == ANYONE else f" The link is for {approver} only: do not pass it on."
-    paragraphs.append(f"To approve or reject the changes, open this page. Opening it changes nothing.{whose}")
-    as_whom = "" if approver == ANYONE else f" --as {approver}"
-    body = "\n\n".join(_wrap(paragraph) for paragraph in paragraphs)
-    command = f"optimizer approve {approval.run_id}{as_whom}"
-    # A line that is copied or clicked must not be broken.
-    parts = (
-        body,
-        url,
-        f"Or respond with AWS credentials, from a terminal:\n{command}",
-        f"Plan (SHA-256):\n{approval.digest}",
-    )
-    return "\n\n".join(parts) + "\n"
+    return [_wrap(paragraph) for paragraph in paragraphs]
+
+
+def _plan(approval: Approval) -> str:
+    return f"Plan (SHA-256):\n{approval.digest}"
 
 
 def _document(line: Line) -> dict[str, object]:

@@ -9,8 +9,8 @@ from optimizer.core import Approval, ApprovalStatus, DifferentPlan, approvers_na
 from optimizer.policy import Policy
 from optimizer.store import RunStore
 
-# Sends one approver the link to the approval request.
-type Send = Callable[[Approval, str], None]
+# Sends these approvers the link to the approval request.
+type Send = Callable[[Approval, Sequence[str]], None]
 
 
 def send_approval_request(
@@ -27,8 +27,7 @@ def send_approval_request(
         tell_run(event["task_token"], {"outcome": "answered", **approval.answers()})
         return {"outcome": "answered", "run_id": approval.run_id}
     waiting = [approver for approver in approval.approvers if not approval.vote_of(approver)]
-    for approver in waiting:
-        send(approval, approver)
+    send(approval, waiting)
     return {"outcome": "asked", "run_id": approval.run_id, "approvers": len(waiting), "changes": len(approval.changes)}
 
 

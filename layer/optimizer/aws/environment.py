@@ -13,6 +13,8 @@ _VARIABLES = {
     "policy_key": "OPTIMIZER_POLICY_KEY",
 }
 _OPTIONAL = {
+    "programs_topic_arn": "OPTIMIZER_PROGRAMS_TOPIC_ARN",
+    "stack": "OPTIMIZER_STACK",
     "schedule_group": "OPTIMIZER_SCHEDULE_GROUP",
     "schedule_role_arn": "OPTIMIZER_SCHEDULE_ROLE_ARN",
     "schedule_dead_letters_arn": "OPTIMIZER_SCHEDULE_DEAD_LETTERS_ARN",
@@ -42,6 +44,8 @@ class Environment:
     bucket: str
     topic_arn: str
     policy_key: str
+    programs_topic_arn: str = ""
+    stack: str = ""
     schedule_group: str = ""
     schedule_role_arn: str = ""
     schedule_dead_letters_arn: str = ""

@@ -16,7 +16,11 @@ __getattr__ = lazy_exports(
             "signed_url",
         ),
         "message": ("Message",),
-        "publish": ("publish_once",),
+        "publish": (
+            "Channels",
+            "mail_once",
+            "publish_once",
+        ),
         "review_run": ("publish_review",),
         "style": ("BASE_STYLE",),
         "summary": (

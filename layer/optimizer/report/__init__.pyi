@@ -3,7 +3,7 @@ from optimizer.report.describe import change_phrase as change_phrase
 from optimizer.report.http import respond_to_report_request as respond_to_report_request
 from optimizer.report.links import ReportLink as ReportLink, signed_url as signed_url
 from optimizer.report.message import Message as Message
-from optimizer.report.publish import publish_once as publish_once
+from optimizer.report.publish import Channels as Channels, mail_once as mail_once, publish_once as publish_once
 from optimizer.report.review_run import publish_review as publish_review
 from optimizer.report.style import BASE_STYLE as BASE_STYLE
 from optimizer.report.summary import Line as Line, line as line

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.aws import EventBridgeClient, SNSClient, at_once
+from optimizer.aws import at_once
 from optimizer.core import Status
 from optimizer.report import text
 from optimizer.report.message import Message, change_details, run_details
 from optimizer.report.pages import run_page
-from optimizer.report.publish import publish_once
+from optimizer.report.publish import Channels, publish_once
 from optimizer.report.savings import Facts, VerifiedSavings, verify_savings
 from optimizer.report.summary import Report, line, summarise
 from optimizer.store import Documents, NoSuchDocument, RunStore
@@ -51,9 +51,7 @@ def counted(report: Report) -> dict[str, float]:
 def publish_run(
     store: RunStore,
     documents: Documents,
-    sns: "SNSClient",
-    events: "EventBridgeClient",
-    topic_arn: str,
+    channels: Channels,
     run_id: str,
     failed_batches: Sequence[Mapping[str, Any]],
     now: datetime,
@@ -96,7 +94,7 @@ def publish_run(
         report.tuners,
         {**run_details(report), **(link_details(*found) if found else {})},
     )
-    message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", finished, now)
+    message_id = publish_once(channels, store, f"RUN#{run_id}", finished, now)
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
     return Published(message_id, {} if published.message_id else counted(report))
 
@@ -106,9 +104,7 @@ def link_details(url: str, ends: datetime) -> dict[str, str]:
     return {"report_url": url, "report_url_expires_at": ends.isoformat()}
 
 
-def publish_change(
-    store: RunStore, sns: "SNSClient", events: "EventBridgeClient", topic_arn: str, change_id: str, now: datetime
-) -> Published:
+def publish_change(store: RunStore, channels: Channels, change_id: str, now: datetime) -> Published:
     """Publish the outcome of a change."""
     stored = store.change(change_id)
     shown = line(stored)
@@ -127,7 +123,7 @@ def publish_change(
     again = "#REVERTED" if stored.status is Status.REVERTED and Status.KEPT in stored.times else ""
     about = f"CHANGE#{change_id}{again}"
     sent_before = bool(store.start_publication(about, now).message_id)
-    message_id = publish_once(sns, events, store, topic_arn, about, message, now)
+    message_id = publish_once(channels, store, about, message, now)
     counts = _COUNTED.get(stored.status)
     return Published(message_id, {counts: 1.0} if counts and not sent_before else {})
 

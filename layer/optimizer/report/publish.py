@@ -1,63 +1,92 @@
-"""Messages on the topic and events on the bus, each sent once."""
+"""Messages to people and to programs, and events on the bus, each sent once."""
 
-import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from optimizer.aws import EventBridgeClient, SNSClient
 from optimizer.core import OptimizerError
-from optimizer.report.message import Message
+from optimizer.report.message import Message, program_text
 from optimizer.store import RunStore
 
 SOURCE = "optimizer"
 # Readers of the bus must not be able to respond for an approver; the text contains the link, too.
 _NOT_ON_THE_BUS = ("text", "link", "report_url")
+_UNSENT = "no topic"
 
 
 class EventNotAccepted(OptimizerError, RuntimeError):
     """EventBridge did not accept an event; a later attempt can succeed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Where messages go: a topic for people, who get text, one for programs, which get JSON, and the event bus.
+
+    `programs_arn` is empty if there is no such topic.
+    """
+
+    sns: "SNSClient"
+    events: "EventBridgeClient"
+    people_arn: str
+    programs_arn: str = ""
+
+    def of_one_approver(self, topic_arn: str) -> "Channels":
+        """Return the same channels with the topic of one approver instead of the one for all people."""
+        return replace(self, people_arn=topic_arn)
+
+    def to_people(self, message: Message) -> str:
+        """Publish the text; return the message's id."""
+        return self._publish(self.people_arn, message, message.for_people())
+
+    def to_programs(self, message: Message, document: Mapping[str, Any]) -> str:
+        """Publish the document as the whole body; return the message's id."""
+        return self._publish(self.programs_arn, message, program_text(document)) if self.programs_arn else ""
+
+    def to_the_bus(self, message: Message, document: Mapping[str, Any], now: datetime) -> None:
+        """Put an event with the document, without texts and links."""
+        detail = {name: value for name, value in document.items() if name not in _NOT_ON_THE_BUS}
+        answer = self.events.put_events(
+            Entries=[{"Time": now, "Source": SOURCE, "DetailType": message.kind, "Detail": program_text(detail)}]
+        )
+        if answer.get("FailedEntryCount"):
+            (entry,) = answer["Entries"]
+            raise EventNotAccepted(
+                f"EventBridge did not accept the event: {entry.get('ErrorCode')} {entry.get('ErrorMessage')}"
+            )
+
+    def _publish(self, topic_arn: str, message: Message, body: str) -> str:
+        # Attributes reach subscribers and their filters for certain only without a structure.
+        sent: Any = self.sns.publish(
+            TopicArn=topic_arn, Subject=message.subject, Message=body, MessageAttributes=message.attributes()
+        )
+        return str(sent["MessageId"])
+
+
 def publish_once(
-    sns: "SNSClient",
-    events: "EventBridgeClient",
-    store: RunStore,
-    topic_arn: str,
-    about: str,
-    message: Message,
-    now: datetime,
+    channels: Channels, store: RunStore, about: str, message: Message, now: datetime, *, mail: bool = True
 ) -> str:
     """Publish the message about `RUN#<id>` or `CHANGE#<id>` and its event, once; return the message's id.
 
+    `mail` is False for news that people read in a later message, if at all.
+
     The publication is recorded before and after. If the Lambda dies between the topic's acceptance and the second
-    record, both are sent again: twice is better than never.
+    record, all are sent again: twice is better than never.
     """
     known = store.start_publication(about, now)
     if known.message_id:
         return known.message_id
-    _put_event(events, message, now)
-    attributes = {"run": message.run_id, "outcome": message.outcome, "severity": message.severity}
-    attributes |= {"approver": message.approver} if message.approver else {}
-    sent = sns.publish(
-        TopicArn=topic_arn,
-        Subject=message.subject,
-        Message=message.by_protocol(),
-        MessageStructure="json",
-        MessageAttributes={
-            **{name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
-            "tuner": {"DataType": "String.Array", "StringValue": json.dumps(message.tuners)},
-        },
-    )
-    store.end_publication(about, sent["MessageId"])
-    return sent["MessageId"]
+    document = message.for_programs()
+    channels.to_the_bus(message, document, now)
+    message_id = channels.to_programs(message, document)
+    if mail:
+        message_id = channels.to_people(message)
+    store.end_publication(about, message_id or _UNSENT)
+    return message_id
 
 
-def _put_event(events: "EventBridgeClient", message: Message, now: datetime) -> None:
-    detail = {name: value for name, value in message.document().items() if name not in _NOT_ON_THE_BUS}
-    answer = events.put_events(
-        Entries=[{"Time": now, "Source": SOURCE, "DetailType": message.kind, "Detail": json.dumps(detail)}]
-    )
-    if answer.get("FailedEntryCount"):
-        (entry,) = answer["Entries"]
-        raise EventNotAccepted(
-            f"EventBridge did not accept the event: {entry.get('ErrorCode')} {entry.get('ErrorMessage')}"
-        )
+def mail_once(channels: Channels, store: RunStore, about: str, message: Message, now: datetime) -> None:
+    """Publish a message for people alone, once."""
+    if not store.start_publication(about, now).message_id:
+        store.end_publication(about, channels.to_people(message))

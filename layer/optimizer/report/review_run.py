@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.aws import EventBridgeClient, SNSClient
 from optimizer.core import canonical_json
 from optimizer.report import collect
 from optimizer.report.message import Message
 from optimizer.report.pages import review_page
-from optimizer.report.publish import publish_once
+from optimizer.report.publish import Channels, publish_once
 from optimizer.report.review import DAYS, ReviewWeek, review, review_body, review_subject
 from optimizer.report.savings import verify_savings
 from optimizer.store import Documents, RunStore
@@ -20,9 +19,7 @@ _MOST = 5000
 def publish_review(
     store: RunStore,
     documents: Documents,
-    sns: "SNSClient",
-    events: "EventBridgeClient",
-    topic_arn: str,
+    channels: Channels,
     run_id: str,
     now: datetime,
     link: Callable[[str], tuple[str, datetime]] | None = None,
@@ -65,7 +62,7 @@ def publish_review(
         tuners=tuple(tuned.tuner for tuned in made.tuners),
         details=details,
     )
-    message_id = publish_once(sns, events, store, topic_arn, f"RUN#{run_id}", message, now)
+    message_id = publish_once(channels, store, f"RUN#{run_id}", message, now)
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
     return message_id
 
