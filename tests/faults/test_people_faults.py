@@ -20,6 +20,7 @@ from tests.helpers.faults.lives import RUN
 from tests.helpers.faults.stage import NOW, Stage, Step
 
 DIGEST = "d" * 64
+APPROVERS = ("anna", "ben")
 POLICY = {"version": 1, "approvals": {"approvers": [{"name": "anna"}, {"name": "ben"}], "needed": 2}}
 # A recorded response reaches the run a minute later if the Lambda that was to pass it on may have died.
 LATER = timedelta(seconds=61)
@@ -80,9 +81,9 @@ def asking(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 def links(asking: Stage) -> dict[str, str]:
-    """Return the link of each approver, from the newest message."""
-    found = (json.loads(json.loads(message["Message"])["sqs"]) for message in asking.services.messages)
-    return {message["approver"]: message["link"] for message in found}
+    """Return the link of each approver, from the newest message on the approver's topic."""
+    found = {message["TopicArn"].rpartition("_")[2]: message["Message"] for message in asking.services.messages}
+    return {name: text[text.index("https://") :].split()[0] for name, text in found.items() if name in APPROVERS}
 
 
 def statuses(asking: Stage) -> list[Status]:

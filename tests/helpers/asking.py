@@ -1,6 +1,5 @@
 """An approval request and its approvers without a deployed application: the shipped code on emulated services."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,24 +11,26 @@ import boto3
 import pytest
 from moto import mock_aws
 from optimizer.approvals import PageServices, respond_to_page_request
-from optimizer.approvals.links import ApprovalLink
-from optimizer.approvals.message import approval_message
 from optimizer.approvals.request_approval import send_approval_request
+from optimizer.approvals.send import RequestSender
+from optimizer.approvals.topics import approver_topics, topic_of
 from optimizer.aws import LinkSigner
-from optimizer.core.approval import Approval
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.policy.model import Policy
-from optimizer.report.message import Message
-from optimizer.report.publish import publish_once
+from optimizer.report.publish import Channels
 from optimizer.store.run_store import RunStore
 
-from tests.helpers.own_account import create_inbox, create_run_table
+from tests.helpers.own_account import create_run_table
+from tests.helpers.topics import PEOPLE, PROGRAMS, Delivered, Topics
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 HOST = "abc.lambda-url.eu-west-1.on.aws"
 TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAATASKTOKEN"
 DIGEST = "d" * 64
 TWO_OF_THREE = {"approvers": [{"name": "anna"}, {"name": "ben"}, {"name": "cleo"}], "needed": 2}
+TOPICS = approver_topics(PEOPLE, "optimizer")
+# An address and a queue that get everything, without a filter.
+EVERYBODY, PROGRAM = "team@example.com", "arn:aws:sqs:eu-west-1:123456789012:program"
 type Answer = dict[str, Any]
 
 
@@ -42,16 +43,12 @@ class Asking:
 
     store: RunStore
     signatures: LinkSigner
-    sns: Any
+    sns: Topics
     events: Any
-    sqs: Any
-    topic_arn: str
-    queue: str
     base: str = f"https://{HOST}/"
     waits: bool = True
     broken: Exception | None = None
     told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    sent: list[Message] = field(default_factory=list)
 
     def propose(self, name: str, **fields: Any) -> Change:
         """Record a change that waits for approval."""
@@ -73,7 +70,12 @@ class Asking:
         return change
 
     def ask(
-        self, *changes: Change, approvals: Mapping[str, Any] | None = None, now: datetime = NOW, token: str = TOKEN
+        self,
+        *changes: Change,
+        approvals: Mapping[str, Any] | None = None,
+        now: datetime = NOW,
+        token: str = TOKEN,
+        with_topics: bool = True,
     ) -> Answer:
         """Send an approval request for the changes, as request_approval does."""
         policy = Policy.from_document({"version": 1, "time_zone": "Europe/Berlin", "approvals": approvals or {}})
@@ -86,17 +88,19 @@ class Asking:
             "task_token": token,
             "timeout_s": 86400,
         }
-        return send_approval_request(self.store, policy, event, now, self.send, self.tell_run)
+        for approver in policy.approvals.approvers if with_topics else ():
+            self.add_approver(approver.name)
+        return send_approval_request(self.store, policy, event, now, self.sender(), self.tell_run)
 
-    def send(self, asked: Approval, approver: str) -> None:
-        """Send the message to one approver."""
-        link = ApprovalLink(asked.run_id, approver, asked.expires_at, asked.digest)
-        said = approval_message(
-            asked, approver, link.url(self.base, self.signatures.sign(link)), self.store.changes(asked.changes)
-        )
-        about = f"APPROVAL#{asked.run_id}#{approver}#{int(asked.expires_at.timestamp())}"
-        publish_once(self.sns, self.events, self.store, self.topic_arn, about, said, asked.asked_at)
-        self.sent.append(said)
+    def sender(self) -> RequestSender:
+        """Return what sends the links, as in request_approval."""
+        channels = Channels(self.sns, self.events, PEOPLE, PROGRAMS)  # type: ignore[arg-type]
+        return RequestSender(channels, self.store, self.signatures, self.base, TOPICS)
+
+    def add_approver(self, name: str) -> None:
+        """Make the approver's topic and subscribe the address, as `optimizer approvals add` does."""
+        self.sns.create_topic(Name=topic_of(TOPICS, name).rpartition(":")[2])
+        self.sns.listen(topic_of(TOPICS, name), address(name))
 
     def tell_run(self, token: str, answer: Mapping[str, Any]) -> bool:
         """Act as SendTaskSuccess: a token serves once."""
@@ -109,13 +113,17 @@ class Asking:
         return True
 
     def link(self, approver: str = "") -> str:
-        """Return the newest link that was sent to this approver."""
-        return [said.link for said in self.sent if said.approver == approver][-1]
+        """Return the newest link that was sent to this approver, or to everybody."""
+        mail = self.mails(address(approver) if approver else EVERYBODY)[-1]
+        return next(line for line in mail.body.splitlines() if line.startswith(self.base))
 
-    def received(self) -> list[dict[str, Any]]:
-        """Return the notifications in the queue on the topic."""
-        batch = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(one["Body"]) for one in batch]
+    def mails(self, to: str) -> list[Delivered]:
+        """Return the mails to an address so far."""
+        return self.sns.inboxes[to]
+
+    def received(self) -> list[Delivered]:
+        """Return the messages that programs got so far."""
+        return self.sns.inboxes[PROGRAM]
 
     def request(self, url: str, method: str = "GET", now: datetime = NOW, **event: Any) -> Answer:
         """Return the response to a request of the function URL."""
@@ -130,6 +138,11 @@ class Asking:
     def statuses(self, *changes: Change) -> list[Status]:
         """Return the status of each change."""
         return [self.store.change(change.id).status for change in changes]
+
+
+def address(approver: str) -> str:
+    """Return the address of an approver."""
+    return f"{approver}@example.com"
 
 
 def three(office: Asking) -> list[Change]:
@@ -195,10 +208,11 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with mock_aws():
-        dynamodb, kms, sns, sqs = (boto3.client(name) for name in ("dynamodb", "kms", "sns", "sqs"))
+        dynamodb, kms, sns = boto3.client("dynamodb"), boto3.client("kms"), Topics()
         create_run_table(dynamodb)
         key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
-        topic_arn, queue = create_inbox("messages")
+        sns.listen(PEOPLE, EVERYBODY)
+        sns.listen(PROGRAMS, PROGRAM, protocol="sqs")
         store = RunStore(dynamodb, "optimizer")
         store.record_run("run-1", NOW - timedelta(minutes=5))
-        yield Asking(store, LinkSigner(kms, key), sns, boto3.client("events"), sqs, topic_arn, queue)
+        yield Asking(store, LinkSigner(kms, key), sns, boto3.client("events"))

@@ -79,10 +79,9 @@ def publish_once(
         return known.message_id
     document = message.for_programs()
     channels.to_the_bus(message, document, now)
-    message_id = channels.to_programs(message, document)
-    if mail:
-        message_id = channels.to_people(message)
-    store.end_publication(about, message_id or _UNSENT)
+    told = [channels.to_programs(message, document), *([channels.to_people(message)] if mail else [])]
+    message_id = next((one for one in told if one), _UNSENT)
+    store.end_publication(about, message_id)
     return message_id
 
 

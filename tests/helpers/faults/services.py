@@ -4,6 +4,7 @@ Thousands of cases take seconds with it.
 """
 
 import io
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,12 +33,16 @@ class Services:
     parameters: dict[str, list[str]] = field(default_factory=dict)
     waiting: dict[str, str | None] = field(default_factory=dict)
 
+    def sent(self) -> Counter[str]:
+        """Return the number of messages by topic."""
+        return Counter(message["TopicArn"] for message in self.messages)
+
     def answers(self) -> Answers:
         """Return the operations by name."""
         operations = (
             self.get_object, self.put_object, self.list_objects_v2, self.publish, self.put_events, self.create_schedule,
             self.get_schedule, self.delete_schedule, self.list_schedules, self.get_parameter, self.put_parameter,
-            self.send_task_success,
+            self.send_task_success, self.get_topic_attributes,
         )  # fmt: skip
         names = {operation.__name__: operation for operation in operations}
         return {"".join(part.capitalize() for part in name.split("_")): operation for name, operation in names.items()}
@@ -57,6 +62,10 @@ class Services:
     def publish(self, request: dict[str, Any]) -> dict[str, Any]:
         self.messages.append(request)
         return {"MessageId": "message"}
+
+    def get_topic_attributes(self, _request: dict[str, Any]) -> dict[str, Any]:
+        """Everybody has a topic, and has confirmed the subscription."""
+        return {"Attributes": {"SubscriptionsConfirmed": "1"}}
 
     def put_events(self, request: dict[str, Any]) -> dict[str, Any]:
         self.events += request["Entries"]

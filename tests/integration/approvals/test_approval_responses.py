@@ -14,7 +14,18 @@ from optimizer.core.approval import Approval, ApprovalStatus
 from optimizer.core.change import Status
 from optimizer.store import RunStore
 
-from tests.helpers.asking import DIGEST, FROM_PAGE, NOW, TOKEN, TWO_OF_THREE, Asking, approve, asking, url_event
+from tests.helpers.asking import (
+    DIGEST,
+    EVERYBODY,
+    FROM_PAGE,
+    NOW,
+    TOKEN,
+    TWO_OF_THREE,
+    Asking,
+    approve,
+    asking,
+    url_event,
+)
 
 LATER = NOW + timedelta(hours=1)
 TOO_LATE = NOW + timedelta(hours=25)
@@ -30,24 +41,24 @@ def test_message_has_changes_and_link_but_no_task_token(office: Asking) -> None:
     orders = office.propose("orders")
     assert office.ask(orders)["outcome"] == "asked"
     assert office.told == []
-    (said,) = office.received()
-    program = json.loads(said["Message"])
-    text = " ".join(program["text"].split())
-    assert said["Subject"] == "Optimizer: 1 change waits for your approval until Tue 3 Nov 2026, 10:00 Europe/Berlin"
+    (said,), (received,) = office.mails(EVERYBODY), office.received()
+    program = received.document
+    text = " ".join(said.body.split())
+    assert said.subject == "Optimizer: 1 change waits for your approval until Tue 3 Nov 2026, 10:00 Europe/Berlin"
     assert "orders: memory 512 -> 768 MB. It is faster with more memory" in text
     assert "Bill: saves $3.20 ($2.30 to $4.10) a month. Risk: medium:" in text
     assert "Respond until Tue 3 Nov 2026, 10:00 Europe/Berlin (Tue 09:00 UTC)." in text
-    assert program["link"] in program["text"].splitlines()
-    assert DIGEST in program["text"].splitlines()
-    assert "approver" not in said["MessageAttributes"]
-    assert TOKEN not in json.dumps(said)
+    assert program["link"] in said.body.splitlines()
+    assert program["text"] == said.body
+    assert DIGEST in said.body.splitlines()
+    assert "approver" not in said.attributes
+    assert TOKEN not in said.body + received.body
 
 
 def test_each_approver_gets_an_own_link(office: Asking) -> None:
     office.ask(office.propose("orders"), approvals=TWO_OF_THREE)
-    said = office.received()
-    assert sorted(one["MessageAttributes"]["approver"]["Value"] for one in said) == ["anna", "ben", "cleo"]
-    assert len({json.loads(one["Message"])["link"] for one in said}) == 3
+    assert sorted(one.document["approver"] for one in office.received()) == ["anna", "ben", "cleo"]
+    assert len({office.link(name) for name in ("anna", "ben", "cleo")}) == 3
 
 
 def test_run_is_told_approved_and_rejected_changes(office: Asking) -> None:
@@ -183,7 +194,7 @@ def test_run_that_waits_anew_sends_newer_links(office: Asking) -> None:
     orders = office.propose("orders")
     office.ask(orders)
     office.ask(orders, now=LATER, token="token-2")
-    old, new = (said.link for said in office.sent)
+    old, new = (said.document["link"] for said in office.received())
     assert old != new
     office.post(new, approve(), now=LATER)
     assert [token for token, _ in office.told] == ["token-2"]

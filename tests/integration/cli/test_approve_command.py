@@ -12,7 +12,7 @@ from optimizer.approvals import respond_directly, show_approval_request
 from optimizer.core.change import Status
 from optimizer_cli.main import main
 
-from tests.helpers.asking import NOW, TWO_OF_THREE, Asking, asking
+from tests.helpers.asking import EVERYBODY, NOW, TWO_OF_THREE, Asking, asking
 
 
 class Lambda:
@@ -101,7 +101,7 @@ def test_mistake_is_reported_in_one_sentence(office: Asking, words: tuple[str, .
 
 def test_mail_page_and_terminal_show_the_same_numbers(office: Asking) -> None:
     office.ask(office.propose("orders"))
-    mail = " ".join(office.sent[0].text.split())
+    mail = " ".join(office.mails(EVERYBODY)[0].body.split())
     page = office.request(office.link())["body"]
     terminal = optimizer("run-1", answer="n\n").output
     price = "saves $3.20 ($2.30 to $4.10) a month"

@@ -41,7 +41,9 @@ class Account:
         self.store = RunStore(boto3.client("dynamodb"), TABLE)
         self.sqs: Any = boto3.client("sqs")
         topic, self.queue = create_inbox()
-        monkeypatch.setenv("OPTIMIZER_TOPIC_ARN", topic)
+        monkeypatch.setenv("OPTIMIZER_PROGRAMS_TOPIC_ARN", topic)
+        people = boto3.client("sns").create_topic(Name="people")["TopicArn"]
+        monkeypatch.setenv("OPTIMIZER_TOPIC_ARN", people)
         monkeypatch.setenv("OPTIMIZER_REPORT_KEY", self.report_key)
         monkeypatch.setenv("OPTIMIZER_REPORT_URL", "https://reports.example/")
         monkeypatch.setenv("OPTIMIZER_REPORT_DAYS", "7")
