@@ -32,6 +32,8 @@ class Application:
     bucket: str
     optimize_arn: str
     change_arn: str
+    topic_arn: str
+    programs_topic_arn: str = ""
 
     @classmethod
     def find(cls, stack: str) -> "Application":
@@ -51,6 +53,9 @@ class Application:
                 outputs["BucketName"],
                 outputs["OptimizeStateMachineArn"],
                 outputs["ChangeStateMachineArn"],
+                outputs["TopicArn"],
+                # A stack of an earlier version has none.
+                outputs.get("ProgramsTopicArn", ""),
             )
         except KeyError as missing:
             raise NotFound(f"The stack {stack} is not this application: it has no output {missing}.") from missing

@@ -186,7 +186,7 @@ def _step(progress: Console, title: str) -> Iterator[None]:
 
 
 def _subscribe(account: LocalAccount, application: Application) -> str:
-    """Create a queue that gets every message of the topic; return its URL."""
+    """Create a queue that gets every message for programs; return its URL."""
     sqs, sns = account.session.client("sqs"), account.session.client("sns")
     url = sqs.create_queue(QueueName="demo-messages")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -198,12 +198,12 @@ def _subscribe(account: LocalAccount, application: Application) -> str:
                 "Principal": {"Service": "sns.amazonaws.com"},
                 "Action": "sqs:SendMessage",
                 "Resource": arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": application.topic_arn}},
+                "Condition": {"ArnEquals": {"aws:SourceArn": application.programs_topic_arn}},
             }
         ],
     }
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allowed)})
-    sns.subscribe(TopicArn=application.topic_arn, Protocol="sqs", Endpoint=arn)
+    sns.subscribe(TopicArn=application.programs_topic_arn, Protocol="sqs", Endpoint=arn)
     return str(url)
 
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "revert": "Roll a change back.",
     "backtest": "Play the tuners' decisions on the past, and show the savings.",
     "inspect": "Examine a database or a cache; read-only.",
+    "approvals": "Manage the addresses to which approvers get their links.",
     "approve": "Approve or reject the changes that a run waits for.",
     "plan": "Run a tuner's decision alone: JSON lines in, JSON lines out.",
     "completion": "Print the completion script for a shell.",

@@ -32,6 +32,7 @@ class Application:
     table: str
     bucket: str
     topic_arn: str
+    programs_topic_arn: str
     optimize_arn: str
     change_arn: str
     schedule_group: str
@@ -46,6 +47,7 @@ def deploy_application(account: LocalAccount, parameters: Mapping[str, str] | No
         table=outputs["TableName"],
         bucket=outputs["BucketName"],
         topic_arn=outputs["TopicArn"],
+        programs_topic_arn=outputs["ProgramsTopicArn"],
         optimize_arn=outputs["OptimizeStateMachineArn"],
         change_arn=outputs["ChangeStateMachineArn"],
         schedule_group=outputs["WarmupScheduleGroup"],

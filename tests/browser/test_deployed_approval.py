@@ -43,7 +43,7 @@ def test_approvers_let_a_deployed_run_go_on(running: Running, windows: Any) -> N
     """One approver answers on a phone, the other at a desk, both with the keyboard alone."""
     account: LocalAccount = running.account
     run = "answered-by-page"
-    with subscribed(account.session, running.application.topic_arn) as inbox:
+    with subscribed(account.session, running.application.programs_topic_arn) as inbox:
         arn = running.start(running.application.optimize_arn, run, {"tuners": ["warmups"]})
         running.asked(run)
         found = links(inbox, run)

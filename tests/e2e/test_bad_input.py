@@ -38,7 +38,7 @@ def running(deployed: Any) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def inbox(running: Running) -> Iterator[Inbox]:
-    with subscribed(running.account.session, running.application.topic_arn) as inbox:
+    with subscribed(running.account.session, running.application.programs_topic_arn) as inbox:
         yield inbox
 
 

@@ -19,7 +19,7 @@ def run(machines: Running) -> Iterator[dict[str, Any]]:
     machines.settle()
     with (
         TeamCaches(machines.account) as caches,
-        subscribed(machines.account.session, machines.application.topic_arn) as inbox,
+        subscribed(machines.account.session, machines.application.programs_topic_arn) as inbox,
     ):
         caches.ready()
         machines.store_policy({"version": 1, "mode": "auto", "cache_ttls": caches.policy()})

@@ -48,7 +48,7 @@ def done(deployed: Any) -> Done:
     running.settle()
     running.store_policy(WARMUPS)
     try:
-        with subscribed(deployed.account.session, deployed.application.topic_arn) as inbox:
+        with subscribed(deployed.account.session, deployed.application.programs_topic_arn) as inbox:
             run = running.optimize(RUN, {"tuners": ["warmups", "memory"]})
             assert run.status == "SUCCEEDED", run.cause
             (message,) = [said for said in inbox.about(RUN) if said.attributes["outcome"] == "succeeded"]

@@ -62,7 +62,7 @@ def planted(deployed: Any, server: Callable[..., Any]) -> Planted:
     targets = [t.name for place, t in enumerate(running.fleet) if t.tags and t.alias and place not in LEFT_TO_OTHERS]
     try:
         with (
-            subscribed(deployed.account.session, deployed.application.topic_arn) as inbox,
+            subscribed(deployed.account.session, deployed.application.programs_topic_arn) as inbox,
             database(running, server(WHEEL_16), known["database password"]) as policy_of_database,
             variables(running, targets, known["variable of a function"]),
         ):

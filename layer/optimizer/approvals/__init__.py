@@ -15,6 +15,7 @@ __getattr__ = lazy_exports(
             "failure_response",
             "respond_to_page_request",
         ),
+        "links": ("is_approver",),
         "request_approval": (
             "expire_approval_request",
             "send_approval_request",
@@ -22,8 +23,14 @@ __getattr__ = lazy_exports(
         "respond": ("run_teller",),
         "send": ("RequestSender",),
         "topics": (
+            "NOT_CONFIRMED",
+            "NO_TOPIC",
+            "approver_of",
             "approver_topics",
             "delete_topics",
+            "existing_topics",
+            "is_not_found",
+            "topic_of",
         ),
     },
 )

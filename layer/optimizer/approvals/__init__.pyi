@@ -8,10 +8,20 @@ from optimizer.approvals.http import (
     failure_response as failure_response,
     respond_to_page_request as respond_to_page_request,
 )
+from optimizer.approvals.links import is_approver as is_approver
 from optimizer.approvals.request_approval import (
     expire_approval_request as expire_approval_request,
     send_approval_request as send_approval_request,
 )
 from optimizer.approvals.respond import run_teller as run_teller
 from optimizer.approvals.send import RequestSender as RequestSender
-from optimizer.approvals.topics import approver_topics as approver_topics, delete_topics as delete_topics
+from optimizer.approvals.topics import (
+    NO_TOPIC as NO_TOPIC,
+    NOT_CONFIRMED as NOT_CONFIRMED,
+    approver_of as approver_of,
+    approver_topics as approver_topics,
+    delete_topics as delete_topics,
+    existing_topics as existing_topics,
+    is_not_found as is_not_found,
+    topic_of as topic_of,
+)

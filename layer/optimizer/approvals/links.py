@@ -26,6 +26,11 @@ class MalformedLink(OptimizerError, ValueError):
     """The address has another form than the links of this application."""
 
 
+def is_approver(name: str) -> bool:
+    """Return True if an approver may have this name."""
+    return _APPROVER.fullmatch(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class ApprovalLink:
     """The content of a link, whose signature is not verified yet."""

@@ -43,8 +43,12 @@ class Call:
         if (self.service, self.operation) == ("events", "PutEvents"):
             return True
         application = running.application
-        own = {"dynamodb": application.table, "s3": application.bucket, "sns": application.topic_arn}
-        return self.on == {own.get(self.service)}
+        own = {
+            "dynamodb": {application.table},
+            "s3": {application.bucket},
+            "sns": {application.topic_arn, application.programs_topic_arn},
+        }
+        return bool(self.on) and self.on <= own.get(self.service, set())
 
 
 def configuration(account: LocalAccount, function: str) -> Mapping[str, Any]:

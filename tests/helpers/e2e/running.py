@@ -175,7 +175,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of the topic; in `text` every run of white space is one space, however the lines were broken."""
+    """A message for programs; in `text` every run of white space is one space, however the lines were broken."""
 
     subject: str
     text: str
@@ -185,7 +185,7 @@ class Message:
 
 @dataclass(slots=True)
 class Inbox:
-    """A queue that gets every message of the topic."""
+    """A queue that gets every message for programs."""
 
     sqs: Any
     url: str

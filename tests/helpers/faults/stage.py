@@ -84,7 +84,10 @@ class PutBack:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The answers and states that a step leaves without faults, once or delivered twice; `sent` counts messages by topic."""
+    """The answers and states that a step leaves without faults, once or delivered twice.
+
+    `sent` counts messages by topic.
+    """
 
     answers: tuple[str, str]
     states: tuple[dict[str, str], dict[str, str]]
