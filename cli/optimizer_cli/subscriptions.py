@@ -1,4 +1,4 @@
-"""Who gets the application's messages: the topics of approvers, and subscriptions that an earlier version asked for."""
+"""Addresses that get the application's messages: of approvers, and of subscriptions made for an earlier version."""
 
 import json
 from collections.abc import Iterator, Mapping

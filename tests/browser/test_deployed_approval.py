@@ -1,13 +1,12 @@
 """Respond to a deployed application with IAM: the run waits, the message comes, the page opens, the run goes on."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from local_account.account import LocalAccount
 
-from tests.helpers.e2e.running import Inbox, Running, subscribed
+from tests.helpers.e2e.approvers import add_approver, links_of
+from tests.helpers.e2e.running import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -20,7 +19,6 @@ ASK = {
     # Other tests cover the events after the responses.
     "warmups": {"watch_minutes": [1]},
 }
-LINK = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
 
 @pytest.fixture
@@ -33,22 +31,14 @@ def running(deployed: Any) -> Iterator[Running]:
     found.settle()
 
 
-def links(inbox: Inbox, run: str) -> dict[str, str]:
-    """Return the link of each approver, from the mails."""
-    said = [message for message in inbox.about(run) if "approver" in message.attributes]
-    return {message.attributes["approver"]: LINK.findall(message.text)[0] for message in said}
-
-
 def test_approvers_let_a_deployed_run_go_on(running: Running, windows: Any) -> None:
     """One approver answers on a phone, the other at a desk, both with the keyboard alone."""
-    account: LocalAccount = running.account
     run = "answered-by-page"
-    with subscribed(account.session, running.application.programs_topic_arn) as inbox:
-        arn = running.start(running.application.optimize_arn, run, {"tuners": ["warmups"]})
-        running.asked(run)
-        found = links(inbox, run)
-        while len(found) < 2:
-            found |= links(inbox, run)
+    for approver in ("anna", "ben"):
+        add_approver(running, approver)
+    arn = running.start(running.application.optimize_arn, run, {"tuners": ["warmups"]})
+    running.asked(run)
+    found = {approver: links_of(running, approver, run)[0] for approver in ("anna", "ben")}
     shown = running.asked(run)
     number = len(shown["changes"])
     for approver, window in (("anna", windows["phone"]), ("ben", windows["desktop"])):

@@ -95,7 +95,7 @@ def test_response_is_given_as_documented(shown: Shown, office: Office) -> None:
 
 @pytest.mark.parametrize("shown", list(commands("aws sns ")), ids=str)
 def test_documented_subscription_is_accepted_by_the_sdk(shown: Shown, office: Office) -> None:
-    subscribe(office, shown.text.replace("TOPIC", office.running.application.topic_arn))
+    subscribe(office, shown.text.replace("PROGRAMS_TOPIC", office.running.application.programs_topic_arn))
 
 
 def subscribe(office: Office, command: str) -> None:
@@ -103,13 +103,17 @@ def subscribe(office: Office, command: str) -> None:
     _, service, operation, *words = shlex.split(command)
     assert (service, operation) == ("sns", "subscribe")
     options = dict(zip(words[::2], words[1::2], strict=True))
-    sns = office.running.account.session.client("sns")
+    session = office.running.account.session
+    sns, sqs = session.client("sns"), session.client("sqs")
+    queue = sqs.create_queue(QueueName="documented")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     subscribed = sns.subscribe(
         TopicArn=options["--topic-arn"],
         Protocol=options["--protocol"],
-        Endpoint=options["--notification-endpoint"],
+        Endpoint=options["--notification-endpoint"].replace("QUEUE_ARN", queue_arn),
         Attributes=json.loads(options["--attributes"]),
         ReturnSubscriptionArn=True,
     )
     attributes = sns.get_subscription_attributes(SubscriptionArn=subscribed["SubscriptionArn"])["Attributes"]
-    assert json.loads(attributes["FilterPolicy"]) == {"approver": ["anna"]}
+    assert attributes["FilterPolicyScope"] == "MessageBody"
+    assert json.loads(attributes["FilterPolicy"]) == {"kind": ["Change finished"]}

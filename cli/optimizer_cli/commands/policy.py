@@ -12,6 +12,7 @@ from optimizer.core import canonical_json
 from optimizer.policy import InvalidPolicy, Policy, PolicyError, policy_schema, read_policy
 from optimizer.store import Documents, NoSuchDocument
 
+from optimizer_cli import stack_check
 from optimizer_cli.application import STACK, Application, AwsTrouble, errors_in_one_sentence
 from optimizer_cli.policy_reference import markdown
 
@@ -31,14 +32,19 @@ def command() -> None:
 
 @command.command()
 @_FILE
+@click.option("--stack", help="Also compare the policy with this deployed stack, with your AWS credentials.")
 @_JSON
-def check(file: Path, as_json: bool) -> None:
+@errors_in_one_sentence
+def check(file: Path, stack: str | None, as_json: bool) -> None:
     """Check the policy in FILE (- for standard input).
 
-    Print each error with its path. Read-only; needs no AWS account. Ends with 1 if the policy has errors.
+    Print each error with its path. Read-only; needs no AWS account without --stack, which adds warnings, such as
+    approvers who get no links. Ends with 1 if the policy has errors.
     """
-    _policy(_content(file), str(file), as_json)
-    _say({"valid": True}, f"{file}: the policy is valid.", as_json)
+    policy = _policy(_content(file), str(file), as_json)
+    warnings = stack_check.warnings(policy, Application.find(stack), stack) if stack else []
+    _warn(warnings)
+    _say({"valid": True, **({"warnings": warnings} if stack else {})}, f"{file}: the policy is valid.", as_json)
 
 
 @command.command()
@@ -63,12 +69,14 @@ def put(file: Path, stack: str, bucket: str | None, as_json: bool) -> None:
     not. Ends with 1, and stores nothing, if the policy has errors.
     """
     content = _content(file)
-    _policy(content, str(file), as_json)
-    bucket = bucket or Application.find(stack).bucket
+    policy = _policy(content, str(file), as_json)
+    application = None if bucket else Application.find(stack)
+    bucket = application.bucket if application else str(bucket)
     try:
         Documents(boto3.client("s3"), bucket).write_bytes(POLICY_KEY, content, "application/json")
     except (BotoCoreError, ClientError) as error:
         raise AwsTrouble(f"s3://{bucket}/{POLICY_KEY} was not stored: {error}") from error
+    _warn(stack_check.warnings(policy, application, stack) if application else [])
     _say({"stored": f"s3://{bucket}/{POLICY_KEY}"}, f"Stored as s3://{bucket}/{POLICY_KEY}.", as_json)
 
 
@@ -117,6 +125,11 @@ def _complain(errors: Sequence[PolicyError], name: str, as_json: bool) -> None:
     for error in errors:
         click.echo(f"{name}: {error}", err=True)
     click.echo(f"{name}: {len(errors)} error{'' if len(errors) == 1 else 's'}.", err=True)
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)
 
 
 def _say(document: dict[str, object], text: str, as_json: bool) -> None:

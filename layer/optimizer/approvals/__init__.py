@@ -31,6 +31,7 @@ __getattr__ = lazy_exports(
             "existing_topics",
             "is_not_found",
             "topic_of",
+            "unreached",
         ),
     },
 )

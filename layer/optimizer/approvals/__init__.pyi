@@ -24,4 +24,5 @@ from optimizer.approvals.topics import (
     existing_topics as existing_topics,
     is_not_found as is_not_found,
     topic_of as topic_of,
+    unreached as unreached,
 )

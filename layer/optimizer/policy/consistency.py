@@ -220,7 +220,7 @@ def _approvals(document: Mapping[str, Any]) -> Iterator[PolicyError]:
                 f"approvals.approvers[{n}].name",
                 f"{short_json(name)} stands for everybody who gets the topic's messages. Choose the name of a person.",
             )
-        # Names that differ in case only would be two people for a filter policy, but one person for a reader.
+        # Names that differ in case only would be two people with two topics, but one person for a reader.
         if name.casefold() in seen:
             yield PolicyError(f"approvals.approvers[{n}].name", f"{short_json(name)} is listed twice.")
         seen.add(name.casefold())

@@ -302,8 +302,8 @@ class RunLimits:
 
 @dataclass(frozen=True, slots=True)
 class Approver:
-    """A person with a link of their own. The name is written into the record, and into the attribute `approver` of the
-    message with the link."""
+    """A person with a link of their own. The name is written into the record, and is part of the name of the topic that
+    gets the link."""
 
     name: str
 

@@ -80,7 +80,7 @@ class Message:
         return document | {"changes": changes[:kept]}
 
     def attributes(self) -> dict[str, Any]:
-        """Return the attributes by which a subscription can choose; none is empty, which SNS may refuse."""
+        """Return the attributes by which a subscription can choose; none is empty, because SNS may not take it."""
         texts = {"run": self.run_id, "outcome": self.outcome, "severity": self.severity}
         lists = {"tuner": self.tuners, "approver": self.unreached}
         return {
@@ -104,7 +104,7 @@ def sent_bytes(document: Mapping[str, Any]) -> bytes:
 
 
 def encodable(text: str) -> str:
-    """Return the text with a mark in place of characters that no encoding has, such as half of a pair."""
+    """Return the text with a mark instead of characters that no encoding has, such as half of a pair."""
     return text.encode(errors="replace").decode()
 
 

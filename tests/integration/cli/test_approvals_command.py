@@ -112,3 +112,24 @@ def test_removed_approver_has_no_topic(sns: Topics) -> None:
     assert "still names anna" in said.stderr
     assert set(sns.topics) == {PEOPLE, PROGRAMS}
     assert approvals("remove", "anna").exit_code == 3
+
+
+def test_policy_check_names_approvers_who_get_no_links(sns: Topics) -> None:
+    approvals("add", "anna", "--email", address("anna"))
+    given = json.dumps(POLICY)
+
+    def check(*more: str) -> Result:
+        return CliRunner().invoke(main, ["policy", "check", "-", *more], input=given)
+
+    assert check().stderr == ""
+    said = check("--stack", "optimizer")
+    assert said.exit_code == 0
+    missing = {"anna": NOT_CONFIRMED, "b.holm": NO_TOPIC}
+    assert said.stderr.splitlines() == [
+        f"Warning: The approver {name} has {reason}, so gets no link: optimizer approvals add {name} --email ADDRESS."
+        for name, reason in missing.items()
+    ]
+    sns.confirm(address("anna"))
+    approvals("add", "b.holm", "--email", address("b"))
+    sns.confirm(address("b"))
+    assert json.loads(check("--stack", "optimizer", "--json").stdout) == {"valid": True, "warnings": []}
