@@ -22,6 +22,8 @@ from tests.helpers.together import Together
 
 # Hours of observation pass in seconds.
 WAIT_SCALE = 0.002
+# The address of the parameter NotificationEmail.
+TEAM = "team@example.com"
 
 
 # Optional programs that `make` does not install.
@@ -128,7 +130,7 @@ def account() -> Iterator[LocalAccount]:
 @pytest.fixture(scope="session")
 def deployed(account: LocalAccount) -> Deployed:
     """Provide the application, built with `sam build` and deployed into `account`."""
-    return Deployed(account, deploy_application(account))
+    return Deployed(account, deploy_application(account, {"NotificationEmail": TEAM}))
 
 
 @pytest.fixture(scope="session")

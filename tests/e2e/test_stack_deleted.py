@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from local_account.deploy import STACK, delete_application
 
+from tests.helpers.e2e.approvers import add_approver
 from tests.helpers.e2e.on_trial import OnTrial
 from tests.helpers.e2e.running import Running
 
@@ -35,6 +36,7 @@ def deleted(deployed: Any) -> Deleted:
     changes = [on_trial.memory(small), on_trial.provisioned(filled, 0, 2), on_trial.warmups(warm)]
     before = on_trial.state(targets)
     on_trial.put_in_place(changes)
+    add_approver(running, "leaver")
     during = on_trial.state(targets)
     delete_application(deployed.account)
     return Deleted(
@@ -65,7 +67,10 @@ def resources(session: Any) -> dict[str, list[str]]:
     for what, (service, operation, key, name) in listings.items():
         pages = session.client(service).get_paginator(operation).paginate()
         named = [one[name] if name else one for page in pages for one in page.get(key, [])]
-        found[what] = [one for one in named if f"{STACK}-" in one or (what == "schedules" and one.startswith(RUN))]
+        own = (f"{STACK}-", f"{STACK}_")
+        found[what] = [
+            one for one in named if any(part in one for part in own) or (what == "schedules" and one.startswith(RUN))
+        ]
     buckets = session.client("s3").list_buckets()["Buckets"]
     found["buckets"] = [bucket["Name"] for bucket in buckets if bucket["Name"].startswith(STACK)]
     return found
