@@ -6,7 +6,7 @@ from typing import Any
 from optimizer.aws import Environment, ScheduleTarget, clients, logged, name, paced_lambda, share_of_calls
 from optimizer.capacity import CapacityPlanner, LambdaAccount
 from optimizer.capacity.provisioned import PlacedTimetables
-from optimizer.core import Change, Tuner
+from optimizer.core import CONFIGURATION, Change, Tuner, under_observation
 from optimizer.function_logs import ReportLog
 from optimizer.policy import Policy
 from optimizer.store import Documents, NoSuchChange, RunStore
@@ -37,6 +37,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         now=now,
         rolled_back=lambda target: {int(mb) for mb in store.taken_back(target, Tuner.MEMORY, now)},
         change=record_of,
+        observed=lambda targets: {
+            target: under_observation(earlier)
+            for (target, _), earlier in store.under_observation(targets, CONFIGURATION, now).items()
+        },
     )
     proposals = planner.plan(batch)
     proposals.write(documents, run_id, f"capacity-{batch}")

@@ -18,6 +18,7 @@ class MemoryRunStore:
         self._changes: dict[str, StoredChange] = {}
         self._taken_back: dict[tuple[str, Tuner], dict[str, str]] = {}
         self._cooling: dict[tuple[str, Tuner], datetime] = {}
+        self._last: dict[tuple[str, Tuner], str] = {}
 
     def record_change(self, change: Change, status: Status, now: datetime) -> None:
         """Begin the record of a change."""
@@ -56,6 +57,20 @@ class MemoryRunStore:
         """Store until when the target gets no other change."""
         self._cooling[target, tuner] = until
         self._called("cool_down")
+
+    def begin(self, change: Change, target: str, _now: datetime) -> None:
+        """Record that a change is about to be applied to the target."""
+        self._last[target, change.tuner] = change.id
+        self._called("begin")
+
+    def under_observation(
+        self, targets: Iterable[str], tuners: Iterable[Tuner], _now: datetime
+    ) -> dict[tuple[str, Tuner], StoredChange]:
+        """Return the change of each target and tuner that is being applied, observed or rolled back."""
+        keys = [(target, tuner) for target in targets for tuner in tuners]
+        found = {key: self.change(self._last[key]) for key in keys if key in self._last}
+        active = (Status.APPLYING, Status.WATCHING, Status.REVERTING)
+        return {key: stored for key, stored in found.items() if stored.status in active}
 
     def remember_taken_back(self, target: str, tuner: Tuner, value: str, _now: datetime, reason: str) -> None:
         """Remember that this value did worse on the target."""

@@ -32,6 +32,7 @@ from optimizer.lifecycle import (
     Recorder,
     RollBack,
     RolledBack,
+    rest_until,
 )
 from optimizer.policy import Cache, CacheTtls
 
@@ -146,11 +147,11 @@ class TtlHooks(Hooks[TtlProgress]):
                 note = "somebody else published TTLs meanwhile, which stay"
         return RolledBack((note,), _did_worse(change, progress.unhealthy or {}))
 
-    def cool_down(self, change: Change, status: Status, now: datetime) -> dict[str, datetime]:
+    def cool_down(self, change: Change, status: Status, since: datetime) -> dict[str, datetime]:
         """Leave the cache alone for a while after its TTLs were changed."""
         if status not in (Status.KEPT, Status.REVERTED):
             return {}
-        return {change.target: now + timedelta(days=self.limits.cool_down_days)}
+        return {change.target: rest_until(since, self.limits.cool_down_days)}
 
     def _live(self) -> PublishedTtls | None:
         try:

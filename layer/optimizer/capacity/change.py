@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from optimizer.capacity import canary
@@ -39,6 +39,7 @@ from optimizer.lifecycle import (
     RollBack,
     RolledBack,
     WatchOn,
+    rest_until,
 )
 from optimizer.policy import Policy
 
@@ -151,11 +152,10 @@ class CapacityHooks(Hooks[CapacityProgress]):
             not_again[str(change.after["memory_mb"])] = unhealthy
         return RolledBack((unhealthy, progress.abandoned or "", end.note if isinstance(end, Done) else ""), not_again)
 
-    def cool_down(self, change: Change, status: Status, now: datetime) -> dict[str, datetime]:
+    def cool_down(self, change: Change, status: Status, since: datetime) -> dict[str, datetime]:
         """Leave the function alone for a while after it was changed."""
         limits = self.policy.memory if change.tuner is Tuner.MEMORY else self.policy.provisioned_concurrency
-        until = now + timedelta(days=limits.cool_down_days)
-        return {change.target: until} if status in _COOLS_DOWN else {}
+        return {change.target: rest_until(since, limits.cool_down_days)} if status in _COOLS_DOWN else {}
 
     @property
     def _executor(self) -> Executor:

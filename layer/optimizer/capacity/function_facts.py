@@ -20,7 +20,8 @@ class FunctionFacts:
     calls_day: None where not known. need_most: the most environments ever needed at once, None where not known. scan:
     cost of reading its log, for the evidence. rolled_back: sizes that were rolled back. days: the traffic by local day,
     None where not known. level_ahead: the forecast level as a multiple of that traffic. in_place: the Change whose
-    timetable is in place, None without one or where its record is not known.
+    timetable is in place, None without one or where its record is not known. observed: the sentence about an earlier
+    change of the function that is under observation, empty without one.
     """
 
     run_id: str
@@ -36,6 +37,7 @@ class FunctionFacts:
     days: LocalDays | None = None
     level_ahead: float = 1.0
     in_place: Change | None = None
+    observed: str = ""
 
     @property
     def amount(self) -> Amount:

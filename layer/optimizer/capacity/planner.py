@@ -37,6 +37,7 @@ class CapacityPlanner:
     """Plans the batches of a run.
 
     rolled_back: returns the sizes of a function that were rolled back. change: returns the record of a Change, or None.
+    observed: returns the sentence about a change under observation for each of the functions that has one.
     """
 
     documents: Documents
@@ -47,6 +48,7 @@ class CapacityPlanner:
     now: datetime
     rolled_back: Callable[[str], Collection[int]] = lambda _target: ()
     change: Callable[[str], Change | None] = lambda _change_id: None
+    observed: Callable[[Collection[str]], Mapping[str, str]] = lambda _targets: {}
 
     def plan(self, batch: str) -> Proposals:
         """Return proposals for all functions whose traffic was analysed; functions that failed before stay failed."""
@@ -57,9 +59,10 @@ class CapacityPlanner:
         targets = {target["function_name"]: target for target in document["functions"]}
         traffic = self.documents.read(f"runs/{self.run_id}/traffic/{batch}.json")
         result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
+        observed = self.observed([targets[name]["function_arn"] for name in traffic["functions"]])
         known = [(targets[name], document) for name, document in traffic["functions"].items()]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            outcomes = list(pool.map(lambda pair: self._one(asked, *pair), known))
+            outcomes = list(pool.map(lambda pair: self._one(asked, observed, *pair), known))
         looks = {}
         for (target, _), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, str):
@@ -74,14 +77,20 @@ class CapacityPlanner:
         write_looks(self.documents, batch, self.run_id, looks)
         return result
 
-    def _one(self, asked: Collection[Tuner], target: Mapping[str, Any], traffic: Mapping[str, Any]) -> _Planned | str:
-        facts = self._facts(target, traffic)
+    def _one(
+        self,
+        asked: Collection[Tuner],
+        observed: Mapping[str, str],
+        target: Mapping[str, Any],
+        traffic: Mapping[str, Any],
+    ) -> _Planned | str:
+        facts = self._facts(target, traffic, observed.get(target["function_arn"], ""))
         if isinstance(facts, str):
             return facts
         self._remember_hours(facts)
         return _Planned(plan_function(facts, self.policy, asked), evidence_of(facts, asked), look_of(facts))
 
-    def _facts(self, target: Mapping[str, Any], traffic: Mapping[str, Any]) -> FunctionFacts | str:
+    def _facts(self, target: Mapping[str, Any], traffic: Mapping[str, Any], observed: str) -> FunctionFacts | str:
         name = target["function_name"]
         try:
             live = self._live(name, target["alias"])
@@ -108,6 +117,7 @@ class CapacityPlanner:
             days=LocalDays.of(stored.minutes, target["timezone"]),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
+            observed=observed,
         )
 
     def _remember_hours(self, facts: FunctionFacts) -> None:

@@ -10,21 +10,29 @@ from typing import Any
 from optimizer.capacity.function_facts import FunctionFacts, Proposal
 from optimizer.capacity.memory.propose import memory_facts, memory_limits, plan_memory
 from optimizer.capacity.provisioned import held_facts, plan_provisioned
-from optimizer.core import Tuner
+from optimizer.core import NoChange, Tuner
 from optimizer.policy import Policy
 
 __all__ = ["TUNERS", "FunctionFacts", "Proposal", "evidence_of", "memory_limits", "plan_function"]
 
 TUNERS = (Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
+_EVIDENCE = {Tuner.MEMORY: memory_facts, Tuner.PROVISIONED_CONCURRENCY: held_facts}
 
 
 def plan_function(facts: FunctionFacts, policy: Policy, asked: Collection[Tuner] = TUNERS) -> list[Proposal]:
-    """Return a proposal, or the reason for none, for each of the two tuners that is asked for."""
+    """Return a proposal, or the reason for none, for each of the two tuners that is asked for.
+
+    A function with a change under observation gets none: the change would be judged by calls of both."""
+    if facts.observed:
+        return [
+            NoChange(facts.run_id, tuner, facts.target, facts.observed, read(facts))
+            for tuner, read in _EVIDENCE.items()
+            if tuner in asked
+        ]
     plans = {Tuner.MEMORY: plan_memory, Tuner.PROVISIONED_CONCURRENCY: plan_provisioned}
     return [plan(facts, policy) for tuner, plan in plans.items() if tuner in asked]
 
 
 def evidence_of(facts: FunctionFacts, asked: Collection[Tuner]) -> dict[str, Mapping[str, Any]]:
     """Return the facts that were looked at for the tuners that are not asked for."""
-    found = {Tuner.MEMORY: memory_facts, Tuner.PROVISIONED_CONCURRENCY: held_facts}
-    return {tuner.value: read(facts) for tuner, read in found.items() if tuner not in asked}
+    return {tuner.value: read(facts) for tuner, read in _EVIDENCE.items() if tuner not in asked}

@@ -19,6 +19,7 @@ __getattr__ = lazy_exports(
         ),
         "canonical_json": ("plain",),
         "change": (
+            "CONFIGURATION",
             "Change",
             "Effect",
             "FINAL",
@@ -33,6 +34,8 @@ __getattr__ = lazy_exports(
             "Tuner",
             "function_name",
             "id_prefix",
+            "observed_together",
+            "under_observation",
         ),
         "clock": (
             "minute_of",

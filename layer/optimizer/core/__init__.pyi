@@ -12,6 +12,7 @@ from optimizer.core.approval import (
 )
 from optimizer.core.canonical_json import plain as plain
 from optimizer.core.change import (
+    CONFIGURATION as CONFIGURATION,
     FINAL as FINAL,
     FUNCTION_TUNERS as FUNCTION_TUNERS,
     Change as Change,
@@ -26,6 +27,8 @@ from optimizer.core.change import (
     Tuner as Tuner,
     function_name as function_name,
     id_prefix as id_prefix,
+    observed_together as observed_together,
+    under_observation as under_observation,
 )
 from optimizer.core.clock import minute_of as minute_of, moment_of as moment_of
 from optimizer.core.errors import OptimizerError as OptimizerError

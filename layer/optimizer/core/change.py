@@ -26,6 +26,19 @@ class Tuner(StrEnum):
 FUNCTION_TUNERS = (Tuner.WARMUPS, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
 
 
+# The tuners that change a function's configuration: their effects on its calls could not be told apart.
+CONFIGURATION = frozenset({Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
+
+
+def observed_together(tuner: Tuner) -> frozenset[Tuner]:
+    """Return the tuners whose changes of a resource would disturb the observation of a change of this one.
+
+    A plan of pings disturbs nothing: the next one replaces it every few hours."""
+    if tuner is Tuner.WARMUPS:
+        return frozenset()
+    return CONFIGURATION if tuner in CONFIGURATION else frozenset({tuner})
+
+
 class Risk(StrEnum):
     """The damage that a wrong decision would do."""
 
@@ -200,6 +213,18 @@ class StoredChange:
     rule: str
     message: str
     times: Mapping[str, datetime]
+
+
+def under_observation(earlier: StoredChange) -> str:
+    """Return the sentence that tells why a resource is left alone while an earlier change of it is observed."""
+    change = earlier.change
+    since = earlier.times.get(Status.APPLYING.value)
+    at = f" since {since:%Y-%m-%d %H:%M %Z}" if since else ""
+    what = change.tuner.value.replace("_", " ")
+    for key, unit in (("memory_mb", " MB"), ("environments", " environments")):
+        if key in change.before and key in change.after:
+            what = f"{what} {change.before[key]} to {change.after[key]}{unit}"
+    return f"A change is under observation{at}: {what} ({change.id}). This is decided again afterwards."
 
 
 @dataclass(frozen=True, slots=True)

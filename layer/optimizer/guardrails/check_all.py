@@ -3,10 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from optimizer.core import FUNCTION_TUNERS, Change, MalformedChange, Tuner, function_name
+from optimizer.core import (
+    CONFIGURATION,
+    FUNCTION_TUNERS,
+    Change,
+    MalformedChange,
+    Tuner,
+    function_name,
+    observed_together,
+    under_observation,
+)
 from optimizer.guardrails import calendar, indexes
 from optimizer.guardrails.registry import OF_TUNER
-from optimizer.guardrails.run import CONFIGURATION, Account, Budget, in_turn
+from optimizer.guardrails.run import Account, Budget, in_turn
 from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict
 from optimizer.policy import Mode, Permission, Policy
 
@@ -76,7 +85,11 @@ def _decision(change: Change, policy: Policy) -> Decision:
 
 
 def _rest(change: Change, account: Account, now: datetime) -> Refusal | None:
-    """Return until when the resource is not changed again after its last change; None once it may be."""
+    """Return why the resource is left alone for now: an earlier change is under observation, or was lately applied."""
+    for tuner in sorted(observed_together(change.tuner)):
+        earlier = account.observed.get((change.target, tuner))
+        if earlier is not None:
+            return Refusal(f"{tuner.value}.observation", under_observation(earlier))
     until = account.cool_downs.get((change.target, change.tuner))
     if until is None or until <= now:
         return None

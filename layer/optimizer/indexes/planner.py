@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from optimizer.core import Change, NoChange, OptimizerError, Tuner
+from optimizer.core import Change, NoChange, OptimizerError, Tuner, under_observation
 from optimizer.guardrails import ALTERS
 from optimizer.indexes.change.server import DatabaseServer, Job, State
 from optimizer.indexes.detect import detect_findings
@@ -45,10 +45,10 @@ class Planner:
         past = self._past(key, run_id)
         nodes = self.read()
         findings = detect_findings(nodes, self.limits, past.snapshots, past.bloat)
-        cooling = self._cooling(findings, now)
+        cooling, observed = self._cooling(findings, now), self._observed(findings, now)
         proposals, known = Proposals(), set[str]()
         for finding in findings:
-            proposal = self._propose(run_id, finding, cooling)
+            proposal = self._propose(run_id, finding, cooling, observed)
             if isinstance(proposal, Change):
                 if proposal.id in known:
                     continue
@@ -59,12 +59,17 @@ class Planner:
         self.documents.write(key, past.with_run(run_id, snapshots, bloat_shares(nodes[0], nodes[0].pages)))
         return proposals
 
-    def _propose(self, run_id: str, finding: Finding, cooling: dict[str, datetime]) -> Change | NoChange:
+    def _propose(
+        self, run_id: str, finding: Finding, cooling: dict[str, datetime], observed: dict[str, str]
+    ) -> Change | NoChange:
         name, action = self.database.name, action_for(finding)
         table = f"{name}/{finding.schema}.{finding.table}"
         if action in ALTERS and table in cooling:
             until = f"{cooling[table]:%Y-%m-%d %H:%M %Z}"
             reason = f"{finding.reason} An index of this table was changed recently; its cool-down ends on {until}."
+            return NoChange(run_id, Tuner.INDEXES, target_for(name, finding), reason)
+        if action in ALTERS and table in observed:
+            reason = f"{finding.reason} {observed[table]}"
             return NoChange(run_id, Tuner.INDEXES, target_for(name, finding), reason)
         live = cover = None
         own = False
@@ -79,8 +84,16 @@ class Planner:
     def _is_own(self, live: State | None) -> bool:
         return live is not None and self.records.began(self.database.name, live.shape, live.table_oid or 0)
 
+    def _observed(self, findings: Sequence[Finding], now: datetime) -> dict[str, str]:
+        """Return why a table is left alone: an earlier change of its indexes is still under observation."""
+        found = self.store.under_observation(sorted(self._tables(findings)), (Tuner.INDEXES,), now)
+        return {table: under_observation(earlier) for (table, _), earlier in found.items()}
+
+    def _tables(self, findings: Sequence[Finding]) -> set[str]:
+        return {f"{self.database.name}/{finding.schema}.{finding.table}" for finding in findings}
+
     def _cooling(self, findings: Sequence[Finding], now: datetime) -> dict[str, datetime]:
-        tables = {f"{self.database.name}/{finding.schema}.{finding.table}" for finding in findings}
+        tables = self._tables(findings)
         found = self.store.cool_downs(sorted(tables), Tuner.INDEXES)
         return {table: until for table, until in found.items() if now < until}
 

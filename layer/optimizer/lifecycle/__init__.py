@@ -26,6 +26,7 @@ __getattr__ = lazy_exports(
             "RollBack",
             "RolledBack",
             "WatchOn",
+            "rest_until",
         ),
         "lifecycle": (
             "FIELDS",

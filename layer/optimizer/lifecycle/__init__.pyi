@@ -16,6 +16,7 @@ from optimizer.lifecycle.hooks import (
     RollBack as RollBack,
     RolledBack as RolledBack,
     WatchOn as WatchOn,
+    rest_until as rest_until,
 )
 from optimizer.lifecycle.lifecycle import FIELDS as FIELDS, Lifecycle as Lifecycle
 from optimizer.lifecycle.progress import (

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from optimizer.core import Change, Status
@@ -48,6 +48,20 @@ class Blocked:
     rule: str
     message: str
     status: ClassVar[Status] = Status.REFUSED
+
+
+# Left out of a cool-down: schedules and answers are not punctual, and a change is applied minutes or hours after its
+# run began.
+_TOLERATED_SHARE, _TOLERATED_AT_MOST = 4, timedelta(hours=12)
+
+
+def rest_until(since: datetime, days: float) -> datetime:
+    """Return the end of a cool-down of so many days.
+
+    It is a quarter shorter, at most twelve hours, so that a run which comes as often as the cool-down is long can
+    change the target each time."""
+    rest = timedelta(days=days)
+    return since + rest - min(rest / _TOLERATED_SHARE, _TOLERATED_AT_MOST)
 
 
 type End = Outdated | Blocked | Failed
@@ -161,6 +175,12 @@ class Hooks[P: ChangeProgress](ABC):
     def roll_back(self, recorder: Recorder[P], now: datetime, /) -> RolledBack | Pending | Failed:
         """Restore the state before the change, however far it had come; what others changed meanwhile stays."""
 
-    def cool_down(self, change: Change, status: Status, now: datetime, /) -> Mapping[str, datetime]:  # noqa: ARG002
-        """Return until when which targets are not changed again, now that the change moves to `status`."""
+    def touches(self, change: Change, /) -> Sequence[str]:
+        """Return the targets that nothing else changes while this change is observed."""
+        return (change.target,)
+
+    def cool_down(self, change: Change, status: Status, since: datetime, /) -> Mapping[str, datetime]:  # noqa: ARG002
+        """Return until when which targets are not changed again, now that the change moves to `status`.
+
+        `since`: when it was applied, or rolled back. `rest_until` gives the end."""
         return {}

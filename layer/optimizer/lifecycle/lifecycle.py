@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from optimizer.aws import InvalidEvent, Kind, MetricsUnreadable, count, name, one_of, optional, text
-from optimizer.core import FINAL, Change, Status, StoredChange
+from optimizer.core import FINAL, Change, Status, StoredChange, observed_together, under_observation
 from optimizer.lifecycle.hooks import (
     Applied,
     Blocked,
@@ -84,9 +84,12 @@ class Lifecycle[P: ChangeProgress]:
         if not self.store.move(change_id, Status.APPLYING, now, from_any={Status.APPROVED}):
             return answer(Outcome.REFUSED, change_id, f"the change is {stored.status.value}, not approved")
         if not stored.progress:
-            prepared = self.hooks.prepare(stored.change, now)
+            prepared = self._in_the_way(stored.change, now) or self.hooks.prepare(stored.change, now)
             if not isinstance(prepared, Ready):
                 return self._end(stored.change, prepared, now, Status.APPLYING)
+            if observed_together(stored.change.tuner):
+                for target in self.hooks.touches(stored.change):
+                    self.store.begin(stored.change, target, now)
             self.store.save_progress(change_id, prepared.progress.to_document())
         return self._advance(change_id, now)
 
@@ -141,7 +144,8 @@ class Lifecycle[P: ChangeProgress]:
             case Failed() as failed:
                 return self._end(stored.change, failed, now, Status.WATCHING)
             case Finished(message):
-                self._cool_down(stored.change, Status.KEPT, now)
+                # From when it was applied: a run that comes as often as the cool-down is long must not find it resting.
+                self._cool_down(stored.change, Status.KEPT, self._recorder(stored).progress.applied_at or now)
                 if not self.store.move(change_id, Status.KEPT, now, from_any={Status.WATCHING}, message=message):
                     return ended(self.store.change(change_id))
                 # The record keeps its earlier message where there is no other, and so does the answer.
@@ -176,6 +180,14 @@ class Lifecycle[P: ChangeProgress]:
             recorder.save(replace(recorder.progress, applied_at=_applied_at(stored, now), verified=0))
         self.store.move(change_id, Status.WATCHING, now, from_any={Status.APPLYING}, message=advanced.message)
         return self._where_it_is(self.store.change(change_id))
+
+    def _in_the_way(self, change: Change, now: datetime) -> Blocked | None:
+        """Block what would disturb the observation of another change, which began after this one was planned."""
+        found = self.store.under_observation(self.hooks.touches(change), observed_together(change.tuner), now)
+        for (_, tuner), earlier in sorted(found.items()):
+            if earlier.change.id != change.id:
+                return Blocked(f"{tuner.value}.observation", under_observation(earlier))
+        return None
 
     def _end(self, change: Change, end: End, now: datetime, from_any: Status) -> Answer:
         self._cool_down(change, end.status, now)

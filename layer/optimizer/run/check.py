@@ -7,7 +7,7 @@ from typing import Any
 
 from optimizer import guardrails
 from optimizer.aws import at_once
-from optimizer.core import Change, Judged, NoChange, Status, Tuner, canonical_json
+from optimizer.core import Change, Judged, NoChange, Status, StoredChange, Tuner, canonical_json, observed_together
 from optimizer.guardrails import Account, Decision, Held, Verdict
 from optimizer.policy import Policy
 from optimizer.store import Documents, NoSuchDocument, RunStore
@@ -95,6 +95,7 @@ def _decide(
         unreserved_concurrency=unreserved_concurrency() if needs_account else None,
         cool_downs=_cool_downs(store, wanted),
         held=_held(proposals),
+        observed=_observed(store, wanted, now),
     )
     verdicts = {verdict.change_id: verdict for verdict in guardrails.check(wanted, policy, account, now)}
     if request.get("only_automatic"):
@@ -146,6 +147,17 @@ def _cool_downs(store: RunStore, changes: Sequence[Change]) -> dict[tuple[str, T
     for tuner in sorted({change.tuner for change in changes}):
         targets = [change.target for change in changes if change.tuner is tuner]
         found |= {(target, tuner): until for target, until in store.cool_downs(targets, tuner).items()}
+    return found
+
+
+def _observed(store: RunStore, changes: Sequence[Change], now: datetime) -> dict[tuple[str, Tuner], StoredChange]:
+    """Return the changes of earlier runs that are under observation where one of these changes would disturb them."""
+    groups: dict[frozenset[Tuner], set[str]] = {}
+    for change in changes:
+        groups.setdefault(observed_together(change.tuner), set()).add(change.target)
+    found: dict[tuple[str, Tuner], StoredChange] = {}
+    for tuners, targets in groups.items():
+        found |= store.under_observation(sorted(targets), sorted(tuners), now)
     return found
 
 

@@ -15,6 +15,9 @@ _RECORDED_AT_ONCE = table.MOST_OPERATIONS // 3
 # Index of the table: `kind` (run, change, or ended for a change that has ended) and `at`, its beginning or end.
 _BY_KIND = "by_kind"
 _ENDED = frozenset({Status.KEPT, Status.REVERTED, Status.FAILED})
+_OBSERVED = frozenset({Status.APPLYING, Status.WATCHING, Status.REVERTING})
+# Longer than any observation; an index is hidden for a week or two before it is dropped.
+_OBSERVED_AT_MOST = timedelta(days=30)
 _EVER = "0"
 _REMEMBERED = timedelta(days=90)
 
@@ -152,6 +155,30 @@ class ChangeRecords:
         """Return the end of the cool-down of each target that was ever changed. It may be in the past."""
         items = self._table.each((f"TARGET#{target}", f"COOLDOWN#{tuner.value}") for target in targets)
         return {str(item["pk"]).removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for item in items}
+
+    def begin(self, change: Change, target: str, now: datetime) -> None:
+        """Record that a change is about to be applied to the target: while it is observed, others leave it alone."""
+        item: Item = {
+            "pk": f"TARGET#{target}",
+            "sk": f"LAST#{change.tuner.value}",
+            "change_id": change.id,
+            "expires_at": table.timestamp(now + _OBSERVED_AT_MOST),
+        }
+        self._table.write(table.put(item))
+
+    def under_observation(
+        self, targets: Iterable[str], tuners: Iterable[Tuner], now: datetime
+    ) -> dict[tuple[str, Tuner], StoredChange]:
+        """Return the change of each target and tuner that is being applied, observed or rolled back.
+
+        One that nobody ends does not hold its target for ever: after some weeks it no longer counts."""
+        keys = [(f"TARGET#{target}", f"LAST#{tuner.value}") for target in targets for tuner in tuners]
+        last = {
+            str(item["change_id"]): (str(item["pk"]).removeprefix("TARGET#"), Tuner(str(item["sk"])[len("LAST#") :]))
+            for item in self._table.each(keys)
+            if int(item["expires_at"]) > table.timestamp(now)
+        }
+        return {last[one.change.id]: one for one in self.changes(last) if one.status in _OBSERVED}
 
     def remember_taken_back(self, target: str, tuner: Tuner, value: str, now: datetime, reason: str) -> None:
         """Record that this value of the tuner's setting did worse on the target; it is not tried for 90 days."""

@@ -190,7 +190,7 @@ def test_ttl_change_without_problems_is_kept() -> None:
         "previous": {"version": 6, "ttl_s": BEFORE},
         "change_id": world.change.id,
     }
-    assert world.store.cool_downs(["cache/shop"], Tuner.CACHE_TTLS) == {"cache/shop": NOW + timedelta(days=1)}
+    assert world.store.cool_downs(["cache/shop"], Tuner.CACHE_TTLS) == {"cache/shop": NOW + timedelta(hours=18)}
     assert "price: 80.0% of 1000 reads hit, 70.0% before" in world.message
 
 

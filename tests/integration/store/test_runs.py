@@ -294,6 +294,20 @@ def test_progress_is_replaced_and_leaves_the_status_alone(store: RunStore) -> No
     assert (stored.progress, stored.status) == ({"version": "8", "weight": 0.1}, Status.APPLYING)
 
 
+def test_a_change_holds_its_target_while_it_is_observed(store: RunStore) -> None:
+    """One that nobody ever ends does not hold it for ever."""
+    made = change()
+    both = (Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
+    store.record_change(made, Status.APPLYING, NOW)
+    assert store.under_observation([made.target], both, NOW) == {}
+    store.begin(made, made.target, NOW)
+    found = store.under_observation([made.target, "other"], both, NOW)
+    assert {key: one.change.id for key, one in found.items()} == {(made.target, made.tuner): made.id}
+    assert store.under_observation([made.target], both, NOW + timedelta(days=31)) == {}
+    store.move(made.id, Status.KEPT, NOW, from_any={Status.APPLYING})
+    assert store.under_observation([made.target], both, NOW) == {}
+
+
 def test_a_cool_down_is_never_shortened(store: RunStore) -> None:
     until = NOW + timedelta(days=7)
     store.cool_down(ARN, Tuner.MEMORY, until, "memory-1")

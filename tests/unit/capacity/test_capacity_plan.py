@@ -267,6 +267,18 @@ def test_neither_waits_for_one_that_rests(resting: Tuner) -> None:
         assert change.tuner is not resting or "until 2026-11-26 12:00 UTC" in verdict.message
 
 
+def test_function_under_observation_gets_no_proposal() -> None:
+    """Neither a canary of our own is taken for a deployment of the team, nor is the evidence lost."""
+    words = "A change is under observation: memory 1024 to 512 MB (memory-1)."
+    watched = seen(busy=1.8, observed=words, live=live(weights={"8": 0.1}))
+    policy = Policy(provisioned_concurrency=GENEROUS, memory=Memory(max_slowdown=3.0))
+    for asked in (TUNERS, TUNERS[:1], TUNERS[1:]):
+        proposals = plan_function(watched, policy, asked)
+        assert [(p.tuner, p.reason) for p in proposals] == [(tuner, words) for tuner in asked]
+        for proposal in proposals:
+            assert proposal.evidence == evidence_of(watched, set(TUNERS) - {proposal.tuner})[proposal.tuner]
+
+
 def test_larger_saving_comes_first_without_a_canary() -> None:
     """Provisioned environments are given back first where that saves more than another memory size."""
     held = live(provisioned=ProvisionedConfig(5, "READY"))

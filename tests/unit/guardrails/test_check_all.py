@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
-from optimizer.core.change import Change, Effect, Interval, Risk, Tuner
+from optimizer.core.change import Change, Effect, Interval, Risk, Status, StoredChange, Tuner
 from optimizer.guardrails import memory as memory_rules, provisioned_concurrency as pc_rules, warmups as warmup_rules
 from optimizer.guardrails.run import Account, Held, best_first, functions_allowed
 from optimizer.guardrails.verdict import Decision
@@ -197,6 +197,23 @@ def test_a_target_is_not_changed_before_its_cool_down_ends() -> None:
     assert verdict_of(change, account=replace(ACCOUNT, cool_downs=until)) == ("postponed", "memory.cool_down")
     over = {(change.target, Tuner.MEMORY): NOW, (change.target, Tuner.WARMUPS): NOW + timedelta(days=1)}
     assert verdict_of(change, account=replace(ACCOUNT, cool_downs=over)) == ("automatic", "mode")
+
+
+@pytest.mark.parametrize("watched", [Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY])
+def test_a_function_under_observation_is_not_changed(watched: Tuner) -> None:
+    """Another run came while the effect of a change is still measured; warm-ups do not disturb it."""
+    earlier = replace(memory() if watched is Tuner.MEMORY else pc(before=5), run_id="run-0")
+    stored = StoredChange(earlier, Status.WATCHING, {}, "", "", "", {"applying": NOW - timedelta(hours=2)})
+    account = replace(ACCOUNT, observed={(earlier.target, watched): stored})
+    verdicts = guardrails.check([memory(), pc(), warmups(), memory("items")], AUTO, account, NOW)
+    assert [verdict.verdict.value for verdict in verdicts] == ["postponed", "postponed", "automatic", "automatic"]
+    values = "memory 1024 to 768 MB" if watched is Tuner.MEMORY else "provisioned concurrency 5 to 2 environments"
+    for verdict in verdicts[:2]:
+        assert verdict.rule == f"{watched.value}.observation"
+        assert verdict.message == (
+            f"A change is under observation since 2026-11-04 10:00 UTC: {values} ({earlier.id}). "
+            "This is decided again afterwards."
+        )
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from optimizer.lifecycle.hooks import (
     RollBack,
     RolledBack,
     WatchOn,
+    rest_until,
 )
 from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.lifecycle.progress import ChangeProgress, Recorder, shared_fields
@@ -147,6 +148,7 @@ class World:
     writes: int = 0
     step: str = "apply"
     reason: str = ""
+    now: datetime = NOW
     outcomes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -164,7 +166,7 @@ class World:
     def take(self, step: str, verification: int | None = None, reason: str = "") -> dict[str, Any]:
         event: dict[str, Any] = {"step": step, "run_id": "run-1", "change_id": CHANGE.id}
         event |= {"verification": verification} if verification else {}
-        return self.life().take(event | ({"reason": reason} if reason else {}), NOW)
+        return self.life().take(event | ({"reason": reason} if reason else {}), self.now)
 
     def until_final(self, step: str = "apply", verification: int = 0) -> str:
         """Drive the change as change.asl.json does."""
@@ -197,6 +199,50 @@ def test_a_change_is_applied_observed_and_kept() -> None:
     assert [world.take("verify", number).get("wait_s") for number in (1, 2, 3)] == [120, 420, None]
     assert world.take("keep") == {"outcome": "kept", "change_id": CHANGE.id, "message": "painted"}
     assert world.store.cool_downs(["lamp"], Tuner.MEMORY) == {"lamp": NOW + timedelta(days=1)}
+
+
+def test_a_cool_down_counts_from_when_the_change_was_applied() -> None:
+    """The observation is part of it; otherwise every second run of a weekly rhythm would find the target resting."""
+    world = World()
+    world.take("apply")
+    world.take("poll")
+    for number in (1, 2, 3):
+        world.take("verify", number)
+    world.now = NOW + timedelta(hours=6)
+    assert world.take("keep")["outcome"] == "kept"
+    assert world.store.cool_downs(["lamp"], Tuner.MEMORY) == {"lamp": NOW + timedelta(days=1)}
+
+
+@pytest.mark.parametrize(("days", "hours"), [(0, 0), (0.5, 9), (1, 18), (2, 36), (7, 156), (30, 708)])
+def test_a_cool_down_tolerates_runs_that_are_not_punctual(days: float, hours: float) -> None:
+    assert rest_until(NOW, days) == NOW + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("tuner", "blocked"),
+    [
+        (Tuner.MEMORY, True),
+        (Tuner.PROVISIONED_CONCURRENCY, True),
+        (Tuner.CACHE_TTLS, False),
+        (Tuner.WARMUPS, False),
+    ],
+)
+@pytest.mark.parametrize("status", [Status.APPLYING, Status.WATCHING, Status.REVERTING, Status.KEPT, Status.APPROVED])
+def test_a_target_under_observation_is_not_changed(tuner: Tuner, blocked: bool, status: Status) -> None:
+    """The change was planned, and approved by people, before the other one began."""
+    world = World()
+    earlier = replace(CHANGE, run_id="run-0", tuner=tuner)
+    world.store.record_change(earlier, status, NOW)
+    world.store.begin(earlier, "lamp", NOW)
+    taken = world.take("apply")
+    if blocked and status in (Status.APPLYING, Status.WATCHING, Status.REVERTING):
+        assert (taken["outcome"], taken["rule"]) == ("refused", f"{tuner.value}.observation")
+        assert earlier.id in taken["message"]
+        assert world.lamp.layers == 0
+        assert world.store.cool_downs(["lamp"], Tuner.MEMORY) == {}
+    else:
+        assert taken["outcome"] == "pending"
+        assert world.store.under_observation(["lamp"], [Tuner.MEMORY], NOW)
 
 
 def test_what_does_worse_is_rolled_back_and_remembered() -> None:

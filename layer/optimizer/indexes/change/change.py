@@ -37,6 +37,7 @@ from optimizer.lifecycle import (
     RollBack,
     RolledBack,
     WatchOn,
+    rest_until,
 )
 from optimizer.policy import Database, Indexes
 from optimizer.store import ActingRecords, RunStore
@@ -137,11 +138,14 @@ class IndexHooks(Hooks[IndexProgress]):
             f"It could not be rolled back: {undone.message} The definition of the index is stored with the change."
         )
 
-    def cool_down(self, change: Change, status: Status, now: datetime) -> dict[str, datetime]:
+    def touches(self, change: Change) -> list[str]:
+        """Return the index, and its table if its indexes are other ones afterwards."""
+        return [change.target, *([table_of(change)] if change.action in ALTERS else [])]
+
+    def cool_down(self, change: Change, status: Status, since: datetime) -> dict[str, datetime]:
         """Leave the index alone for a while after a change, and its table too if its indexes are other ones."""
-        until = now + timedelta(days=self.limits.cool_down_days)
-        targets = [change.target, *([table_of(change)] if change.action in ALTERS else [])]
-        return dict.fromkeys(targets, until) if status in _COOLS_DOWN else {}
+        until = rest_until(since, self.limits.cool_down_days)
+        return dict.fromkeys(self.touches(change), until) if status in _COOLS_DOWN else {}
 
     @property
     def _jobs(self) -> JobRunner:
