@@ -216,7 +216,7 @@ class StoredChange:
 
 
 def under_observation(earlier: StoredChange) -> str:
-    """Return the sentence that tells why a resource is left alone while an earlier change of it is observed."""
+    """Return the sentence that tells why a resource is not changed while an earlier change of it is observed."""
     change = earlier.change
     since = earlier.times.get(Status.APPLYING.value)
     at = f" since {since:%Y-%m-%d %H:%M %Z}" if since else ""

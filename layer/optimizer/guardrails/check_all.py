@@ -85,7 +85,7 @@ def _decision(change: Change, policy: Policy) -> Decision:
 
 
 def _rest(change: Change, account: Account, now: datetime) -> Refusal | None:
-    """Return why the resource is left alone for now: an earlier change is under observation, or was lately applied."""
+    """Return why the resource is not changed for now: an earlier change is under observation, or was lately applied."""
     for tuner in sorted(observed_together(change.tuner)):
         earlier = account.observed.get((change.target, tuner))
         if earlier is not None:

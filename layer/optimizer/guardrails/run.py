@@ -63,7 +63,7 @@ def in_turn(changes: Iterable[Change]) -> list[Change]:
 
 
 def _bytes_freed(change: Change) -> float:
-    """Return what a rebuild or a dropped index gives back on disk; 0 where it is not known."""
+    """Return the disk space that a rebuild or a dropped index frees; 0 where it is not known."""
     if change.tuner is not Tuner.INDEXES:
         return 0.0
     found = change.evidence.get("saves_bytes")

@@ -85,7 +85,7 @@ class Planner:
         return live is not None and self.records.began(self.database.name, live.shape, live.table_oid or 0)
 
     def _observed(self, findings: Sequence[Finding], now: datetime) -> dict[str, str]:
-        """Return why a table is left alone: an earlier change of its indexes is still under observation."""
+        """Return why a table is not changed: an earlier change of its indexes is still under observation."""
         found = self.store.under_observation(sorted(self._tables(findings)), (Tuner.INDEXES,), now)
         return {table: under_observation(earlier) for (table, _), earlier in found.items()}
 
