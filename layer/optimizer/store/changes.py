@@ -157,7 +157,7 @@ class ChangeRecords:
         return {str(item["pk"]).removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for item in items}
 
     def begin(self, change: Change, target: str, now: datetime) -> None:
-        """Record that a change is about to be applied to the target: while it is observed, no other change is applied."""
+        """Record that a change is about to be applied to the target: while it is observed, no other is applied."""
         item: Item = {
             "pk": f"TARGET#{target}",
             "sk": f"LAST#{change.tuner.value}",
