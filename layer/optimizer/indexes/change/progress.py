@@ -98,13 +98,8 @@ class IndexProgress(ChangeProgress):
 
     def with_job(self, slot: JobSlot, record: JobRecord) -> "IndexProgress":
         """Return the same with the record of a job."""
-        match slot:
-            case JobSlot.JOB:
-                return replace(self, job=record)
-            case JobSlot.DROP:
-                return replace(self, drop=record)
-            case JobSlot.UNDO:
-                return replace(self, undo=record)
+        changed: dict[str, Any] = {slot: record}
+        return replace(self, **changed)
 
 
 def _times_document(times: Mapping[str, StatementTimes] | None) -> dict[str, Any] | None:
