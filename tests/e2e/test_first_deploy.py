@@ -4,7 +4,6 @@ import io
 import json
 import shlex
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,13 +68,13 @@ def _value(kind: str, text: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def person(account: LocalAccount, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+def person(account: LocalAccount, tmp_path_factory: pytest.TempPathFactory) -> Person:
     folder = tmp_path_factory.mktemp("person")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("app.py", "def handler(event, context):\n    return event\n")
     (folder / "app.zip").write_bytes(content.getvalue())
-    yield Person(account, folder)
+    return Person(account, folder)
 
 
 @pytest.mark.parametrize("shown", PAGE, ids=lambda shown: f"{shown.line}: {' '.join(shown.text.split()[1:3])}")
