@@ -74,7 +74,10 @@ def still_allowed(change: Change, live: object, policy: Policy) -> Refusal | Non
 
 def _decision(change: Change, policy: Policy) -> Decision:
     """Return the decision by the tuner's mode, or a stricter one: of the action's permission for index changes, of
-    `latest_mode` for a memory size of $LATEST, which has no canary."""
+    `latest_mode` for a memory size of $LATEST, which has no canary. A template that owns the setting decides by itself,
+    so its team only gets the line to change."""
+    if _owner(change):
+        return Decision.RECOMMENDED
     decision = _DECISIONS[policy.mode_of(change.tuner)]
     if change.tuner is Tuner.MEMORY and change.evidence.get("alias") == "$LATEST":
         careful = min(policy.mode_of(change.tuner), policy.memory.latest_mode, key=list(Mode).index)
@@ -82,6 +85,11 @@ def _decision(change: Change, policy: Policy) -> Decision:
     if change.tuner is not Tuner.INDEXES:
         return decision
     return _STRICTER.get(indexes.permission(change, policy.indexes), {}).get(decision, decision)
+
+
+def _owner(change: Change) -> str:
+    """Return the rule by which a template owns the setting, or an empty string."""
+    return str(change.evidence.get("owner") or "") if change.tuner in CONFIGURATION else ""
 
 
 def _rest(change: Change, account: Account, now: datetime) -> Refusal | None:
@@ -172,4 +180,6 @@ def _postponed(change: Change, until: Refusal) -> Verdict:
 def _verdict(change: Change, decision: Decision, refusal: Refusal | None) -> Verdict:
     if refusal:
         return Verdict(change.id, Decision.REFUSED, refusal.rule, refusal.message)
+    if _owner(change):
+        return Verdict(change.id, decision, _owner(change), str(change.evidence.get("template_line", "")))
     return Verdict(change.id, decision, "mode", _MESSAGES[decision])

@@ -1,24 +1,27 @@
 """Collect the facts about a run or a change, store the report and publish the message."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from optimizer.aws import at_once
-from optimizer.core import Status
-from optimizer.report import text
+from optimizer.core import Status, StoredChange, Tuner
+from optimizer.report import last_known, text
+from optimizer.report.last_known import LastKnown
 from optimizer.report.message import Message, change_details, run_details
 from optimizer.report.pages import run_page
 from optimizer.report.publish import Channels, publish_once
-from optimizer.report.savings import Facts, VerifiedSavings, verify_savings
+from optimizer.report.savings import VerifiedSavings, verify_savings
 from optimizer.report.summary import Report, line, summarise
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
 # The message in the JSON in which Lambda says how a function failed, cut after 300 characters.
 _ERROR_MESSAGE = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')
 _MOST_ENDED = 500
+# Others appear on no bill, and one of them ends every few hours.
+_VERIFIED = (Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
 HTML = "text/html; charset=utf-8"
 _SEVERITY = {Status.KEPT: "info", Status.FAILED: "error"}
 
@@ -63,8 +66,9 @@ def publish_run(
     message and does not write the report again.
     """
     findings = read_findings(documents, run_id)
-    ended = store.ended_since(now - timedelta(days=VerifiedSavings().days), _MOST_ENDED)
+    ended = ended_since(store, now - timedelta(days=VerifiedSavings().days), _MOST_ENDED)
     run = store.run(run_id)
+    known = _look(read_last_known(documents), findings, ended, run, now, is_whole=not failed_batches)
     report = summarise(
         run,
         store.changes_of(run_id),
@@ -73,12 +77,13 @@ def publish_run(
         now,
         without_metrics=findings.without_metrics,
         notes=[_batch(failed) for failed in failed_batches],
-        proved=verify_savings(ended, findings.facts(), now),
+        proved=verify_savings(ended, known.facts(), now),
     )
     published = store.start_publication(f"RUN#{run_id}", now)
     found = link(run_id) if link else None
     message = text.body(report, *(found or ()))
     if not published.message_id:
+        documents.write(last_known.KEY, known.document())
         documents.write(f"runs/{run_id}/report.json", report)
         # Nobody may find a link in the bucket: it would give others the right to read the report.
         kept = text.body(report).encode()
@@ -133,18 +138,14 @@ class _Findings:
     """Findings of a run's analysis and planners.
 
     `no_changes`: where no change was proposed. `failed`: resources that could not be checked, with the reason.
-    `evidence`: by target and tuner. `calls_day`: by function.
+    `evidence`: by target and tuner. `traffic`: of each function.
     """
 
     no_changes: list[Mapping[str, Any]] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     without_metrics: list[str] = field(default_factory=list)
     evidence: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
-    calls_day: dict[str, float | None] = field(default_factory=dict)
-
-    def facts(self) -> dict[str, Facts]:
-        """Return the facts by target."""
-        return {target: Facts(self.calls_day.get(target), found) for target, found in self.evidence.items()}
+    traffic: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 def read_findings(documents: Documents, run_id: str) -> _Findings:
@@ -160,7 +161,7 @@ def read_findings(documents: Documents, run_id: str) -> _Findings:
                 findings.evidence.setdefault(target, {}).update(only_seen)
             functions = document.get("functions", {})
             findings.without_metrics += [name for name, traffic in functions.items() if not traffic["days"]]
-            findings.calls_day |= {found["function_arn"]: found["invocations_day"] for found in functions.values()}
+            findings.traffic += functions.values()
     findings.no_changes += read_postponed(documents, run_id)
     return findings
 
@@ -171,6 +172,37 @@ def read_postponed(documents: Documents, run_id: str) -> list[Mapping[str, Any]]
         return list(documents.read(f"runs/{run_id}/plan.json").get("postponed", []))
     except NoSuchDocument:
         return []
+
+
+def ended_since(store: RunStore, since: datetime, limit: int) -> list[StoredChange]:
+    """Return the changes that ended since then, the newest `limit` of all and of each tuner whose savings show."""
+    found = [store.ended_since(since, limit), *(store.ended_since(since, limit, tuner) for tuner in _VERIFIED)]
+    return list({stored.change.id: stored for some in found for stored in some}.values())
+
+
+def read_last_known(documents: Documents) -> LastKnown:
+    """Return what was last known of each function."""
+    try:
+        return LastKnown.from_document(documents.read(last_known.KEY))
+    except NoSuchDocument:
+        return LastKnown()
+
+
+def _look(
+    known: LastKnown,
+    findings: _Findings,
+    ended: Iterable[StoredChange],
+    run: Mapping[str, Any],
+    now: datetime,
+    *,
+    is_whole: bool,
+) -> LastKnown:
+    """Return what is known after a run. `is_whole`: none of its batches failed."""
+    request = run.get("request") or {}
+    asked_for_all = request.get("functions") is None and request.get("databases") is None
+    complete = is_whole and asked_for_all and not findings.failed
+    with_traffic = known.with_traffic(findings.traffic, now, is_complete=complete)
+    return with_traffic.with_evidence(findings.evidence, {stored.change.target for stored in ended}, now)
 
 
 def _name(target: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from optimizer.core import canonical_json
 from optimizer.report import collect
+from optimizer.report.last_known import LastKnown, week_of
 from optimizer.report.message import Message
 from optimizer.report.pages import review_page
 from optimizer.report.publish import Channels, publish_once
@@ -28,15 +29,15 @@ def publish_review(
     since = now - timedelta(days=DAYS)
     runs = [run for run in store.runs(since, _MOST) if run["run_id"] != run_id]
     good = [run for run in runs if run["status"] == "succeeded" and run.get("targets")]
-    facts = collect.read_findings(documents, good[0]["run_id"]).facts() if good else {}
+    known = collect.read_last_known(documents)
     made = review(
         run_id,
         since,
         now,
-        [_week(documents, week, run) for week, run in _by_week(good)],
+        _weeks(documents, known, good, since),
         runs,
         store.changes_since(since, _MOST),
-        verify_savings(store.ended_since(since, _MOST), facts, now, days=DAYS),
+        verify_savings(collect.ended_since(store, since, _MOST), known.facts(), now, days=DAYS),
     )
     found = link(run_id) if link else None
     text = review_body(made, *(found or ()))
@@ -67,13 +68,16 @@ def publish_review(
     return message_id
 
 
-def _by_week(runs: Iterable[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the last run of each week, oldest first; `runs` come newest first."""
-    found: dict[str, Mapping[str, Any]] = {}
+def _weeks(
+    documents: Documents, known: LastKnown, runs: Iterable[Mapping[str, Any]], since: datetime
+) -> list[ReviewWeek]:
+    """Return the weeks, oldest first. Weeks before the looks were kept are those of their last runs, newest first."""
+    found = {week: ReviewWeek(week, **one) for week, one in known.weeks.items() if week >= week_of(since)}
+    last: dict[str, Mapping[str, Any]] = {}
     for run in runs:
-        year, week, _ = run["started_at"].isocalendar()
-        found.setdefault(f"{year}-W{week:02d}", run)
-    return sorted(found.items())
+        last.setdefault(week_of(run["started_at"]), run)
+    earlier = {week: _week(documents, week, run) for week, run in last.items() if week not in found}
+    return [one for _, one in sorted({**earlier, **found}.items())]
 
 
 def _week(documents: Documents, week: str, run: Mapping[str, Any]) -> ReviewWeek:

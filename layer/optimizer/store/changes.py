@@ -124,17 +124,19 @@ class ChangeRecords:
         """Return the changes proposed since then that have not ended, and those that ended since then."""
         return [*self._newest("change", since, limit), *self.ended_since(since, limit)]
 
-    def ended_since(self, since: datetime, limit: int) -> list[StoredChange]:
-        """Return the changes that were applied and then kept, rolled back or failed since then, the newest first."""
-        return self._newest("ended", since, limit)
+    def ended_since(self, since: datetime, limit: int, tuner: Tuner | None = None) -> list[StoredChange]:
+        """Return the changes that were applied and then kept, rolled back or failed since then, the newest first.
+
+        `tuner`: only its changes."""
+        return self._newest("ended", since, limit, f"CHANGE#{id_prefix(tuner)}" if tuner else "")
 
     def kept(self, tuner: Tuner) -> list[StoredChange]:
         """Return all changes of a tuner that were ever kept and not rolled back since, the newest first."""
         keys = self._table.newest(_BY_KIND, "ended", _EVER, None, pk_prefix=f"CHANGE#{id_prefix(tuner)}")
         return [one for one in map(_stored, self._table.each(keys)) if one.status is Status.KEPT]
 
-    def _newest(self, kind: str, since: datetime, limit: int) -> list[StoredChange]:
-        keys = self._table.newest(_BY_KIND, kind, since.astimezone(UTC).isoformat(), limit)
+    def _newest(self, kind: str, since: datetime, limit: int, pk_prefix: str = "") -> list[StoredChange]:
+        keys = self._table.newest(_BY_KIND, kind, since.astimezone(UTC).isoformat(), limit, pk_prefix=pk_prefix)
         return [_stored(item) for item in self._table.each(keys)]
 
     # Cool-downs, and what is not proposed again.

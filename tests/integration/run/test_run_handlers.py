@@ -549,3 +549,78 @@ def test_a_review_reports_on_the_quarter_and_takes_no_lock(account: Account) -> 
         assert said in text
     assert account.store.run(RUN)["status"] == "succeeded"
     assert account.store.lock_holder(now) == "another"
+
+
+def publish_of(
+    account: Account, run: str, at: datetime, functions: list[str], request: dict[str, Any], **found: Any
+) -> str:
+    """Report a run that saw the traffic of these functions; return the text for programs, of one line."""
+    account.store.record_run(run, at, targets=len(functions), request=request)
+    seen = {
+        name: {"function_arn": arn(name), "invocations_day": 86_400.0, "need": {"max": 2}, "days": 15}
+        for name in functions
+    }
+    account.documents.write(f"runs/{run}/traffic/0000.json", {"functions": seen, "failed": {}})
+    empty: dict[str, Any] = {"changes": [], "no_changes": [], "failed": {}}
+    account.documents.write(f"runs/{run}/proposals/capacity-0000.json", {**empty, **found})
+    account.call("publish_results", {"step": "run", "run_id": run})
+    (message,) = account.messages()
+    return " ".join(message["Message"].split())
+
+
+def review_of(account: Account, run: str) -> str:
+    account.call("publish_results", {"step": "review", "run_id": run})
+    (message,) = account.messages()
+    return " ".join(message["Message"].split())
+
+
+ALL = {"functions": None, "databases": None}
+
+
+def test_review_counts_the_fleet_whatever_ran_last(account: Account) -> None:
+    now = datetime.now(UTC)
+    publish_of(account, "daily", now - timedelta(hours=2), ["a", "b", "c"], ALL)
+    before = review_of(account, "review-1")
+    publish_of(account, "by-hand", now - timedelta(hours=1), ["a"], {**ALL, "functions": ["a"]})
+    after = review_of(account, "review-2")
+    now_line = "Now: 3 functions, 259200 calls a day, 6 environments"
+    assert now_line in before
+    assert now_line in after
+
+
+def test_verified_savings_are_one_number_in_all_messages_of_a_day(account: Account) -> None:
+    """A run of warm-ups looks at no memory sizes; what the last look saw stays known."""
+    now = datetime.now(UTC)
+    change = memory("a", after=512)
+    account.store.record_change(change, Status.WATCHING, now - timedelta(days=2))
+    account.store.move(change.id, Status.KEPT, now - timedelta(days=1), from_any={Status.WATCHING})
+    sizes = {size: {"calls": 5000, "mean_ms": 100.0, "gb_s": 0.1} for size in ("1024", "512")}
+    looked = {arn("a"): {"memory": {"sizes": sizes, "architecture": "arm64"}}}
+    with_memory = publish_of(account, "daily", now, ["a"], ALL, evidence=looked)
+    said = with_memory[with_memory.index("Verified savings of 1 change") :].split(" a month")[0]
+    warmups = publish_of(account, "warmups", now, ["a"], {**ALL, "tuners": ["warmups"]})
+    nothing = publish_of(account, "databases", now, [], {**ALL, "tuners": ["indexes"]})
+    assert "$" in said
+    for text in (warmups, nothing):
+        assert said in text
+    assert said.partition(": ")[2] in review_of(account, "review")
+
+
+@pytest.mark.parametrize("mode", ["recommend", "approve", "auto"])
+def test_owner_of_a_template_gets_the_line_to_change(account: Account, mode: str) -> None:
+    """The team that owns the template is told what to change, and what it saves, in every mode."""
+    started(account, {"mode": mode}, functions=4)
+    line = "Stack shop owns the memory size and would overwrite it; change MemorySize: 768 of Orders in its template."
+    owned = memory("f0")
+    owned = replace(owned, evidence={**owned.evidence, "owner": "owner.cloudformation", "template_line": line})
+    account.propose(owned)
+    checked = account.call("check_guardrails")
+    assert (checked["automatic"], checked["ask"], checked["recommended"]) == ([], [], 1)
+    account.call("publish_results")
+    (message,) = account.messages()
+    assert line in " ".join(message["Message"].split())
+    assert message["document"]["possible_usd_month"]["estimate"] == -3.2
+    assert message["document"]["changes"][0]["owner_line"] == line
+    page = account.documents.read_bytes(f"runs/{RUN}/report/index.html").decode()
+    assert line in page
+    assert account.documents.read(f"runs/{RUN}/report.json")["recommended"][0]["message"] == line

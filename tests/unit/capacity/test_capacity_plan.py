@@ -104,16 +104,17 @@ def test_memory_needs_data_and_no_obstacle(changes: dict[str, Any], words: str) 
         ({"managed-by": "terraform"}, "memory_size = "),
     ],
 )
-def test_size_owned_by_a_template_is_only_recommended(tags: dict[str, str], line: str) -> None:
-    """A size that a template owns is only recommended, with the line of the template to change."""
-    owned = seen(live=live(tags=tags))
-    limits = Memory(max_slowdown=3.0)
-    recommended = memory_of(plan_function(owned, Policy(memory=limits)))
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.APPROVE, Mode.AUTO])
+def test_size_owned_by_a_template_is_only_recommended(tags: dict[str, str], line: str, mode: Mode) -> None:
+    """A size that a template owns is recommended in every mode, with the line of the template to change."""
+    policy = Policy(mode=mode, memory=Memory(max_slowdown=3.0))
+    recommended = memory_of(plan_function(seen(live=live(tags=tags)), policy))
     assert isinstance(recommended, Change)
-    assert line in recommended.evidence["template_line"]
-    refused = memory_of(plan_function(owned, Policy(mode=Mode.AUTO, memory=limits)))
-    assert isinstance(refused, NoChange)
-    assert line in refused.reason
+    (verdict,) = guardrails.check([recommended], policy, Account(targets=10, unreserved_concurrency=1000), NOW)
+    assert verdict.verdict is Decision.RECOMMENDED
+    assert verdict.rule.startswith("owner.")
+    assert line in verdict.message
+    assert f"{recommended.after['memory_mb']}" in verdict.message
 
 
 WITHOUT_ALIAS = live(alias=LATEST, alias_version=LATEST, version=version(LATEST))

@@ -22,7 +22,7 @@ from optimizer.capacity.obstacles import obstacle
 from optimizer.capacity.provisioned import held, worth_holding
 from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner, figure
 from optimizer.function_logs import SizeHistory
-from optimizer.policy import Memory, Mode, Policy
+from optimizer.policy import Memory, Policy
 
 _DAY_MINUTES = 1440
 # Sizes tried beside the first one before the best of those run so far is final.
@@ -97,8 +97,6 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     after_usd, *bills = (bill(facts, after_mb, now.durations.mean * r, r) for r in _spread(candidate.outcome.ratio))
     _require_gain(limits, ratio, after_usd / before_usd, safety=safety)
     owner = obstacle(Tuner.MEMORY, live, after_mb)
-    if owner and policy.mode_of(Tuner.MEMORY) is not Mode.RECOMMEND:
-        raise _NoProposal(f"{after_mb} MB would be better. {owner.message}")
     usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), chance_kept)
     usd_month = _rounded(usd, 4) if facts.calls_day is not None else None
     slower = Interval(*((r - 1) * now.durations.mean for r in _spread(candidate.outcome.ratio)))

@@ -16,7 +16,7 @@ from optimizer.capacity.provisioned.load import (
 from optimizer.capacity.provisioned.proposal import held_facts, leave, propose
 from optimizer.capacity.provisioned.propose_timetable import bill_difference, plan_timetable, use_of
 from optimizer.core import Change, Interval, NoChange, Risk, Tuner
-from optimizer.policy import Mode, Policy
+from optimizer.policy import Policy
 from optimizer.prices import aws_lambda
 
 # With fewer days of traffic by the minute, nothing is proposed.
@@ -41,8 +41,6 @@ def plan_provisioned(facts: FunctionFacts, policy: Policy) -> Proposal:
         return by_the_hour
     if now.timetable is None and wanted == now.always:
         return leave(facts, f"No change needed: {_use_words(facts, wanted)}.")
-    if blocked and policy.mode_of(Tuner.PROVISIONED_CONCURRENCY) is not Mode.RECOMMEND:
-        return leave(facts, f"{wanted} provisioned environments would be better. {blocked.message}")
     return _change(facts, wanted, blocked)
 
 
