@@ -21,6 +21,7 @@ import urllib.request
 from pathlib import Path
 
 import yaml
+from local_account.deploy import LOCAL_ARCHITECTURE, build_lock, template_for
 
 ROOT = Path(__file__).parents[1]
 RIE = next((ROOT / ".build/sam").glob("lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"), None)
@@ -76,9 +77,11 @@ def lambdas() -> list[str]:
 def build() -> None:
     """Build all packages for this machine's processor."""
     sam = ROOT / ".build" / "sam" / "bin" / "sam"
-    options = ["--build-dir", str(BUILT), "--parameter-overrides", "Architecture=x86_64", "--cached", "--parallel"]
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-1"}
-    subprocess.run([str(sam), "build", *options], cwd=ROOT, env=environment, check=True, capture_output=True)
+    with build_lock():
+        options = ["--template-file", str(template_for(LOCAL_ARCHITECTURE)), "--build-dir", str(BUILT)]
+        command = [str(sam), "build", *options, "--cached", "--parallel"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
 def init_ms(package: Path) -> float:

@@ -19,9 +19,12 @@ REASONS: Mapping[str, Mapping[str, str]] = yaml.safe_load(Path(__file__).with_na
 PURPOSES = {
     "WarmupScheduleRole": "The schedules of warm-ups.",
     "TimetableRole": "The schedules of timetables.",
+    "RunScheduleRole": "The schedules of runs.",
+    "UseOwnKey": "Every role that reads or writes what the key encrypts; it exists only with `KmsKeyArn`.",
 }
 _ANYBODY = "anybody"
 _FUNCTION, _MACHINE, _ROLE = "AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::IAM::Role"
+_OWN_KEY = "UseOwnKey"
 _READS = re.compile(r".*:(Get|List|Describe|BatchGet|Query|Filter|StartQuery|StopQuery)")
 _ARN = re.compile(r"^arn:\$\{AWS::Partition\}:[\w-]*:\$\{AWS::Region\}:\$\{AWS::AccountId\}:")
 _NAMED = re.compile(r"\$\{(?:AWS::)?(\w+)(?:\.Arn)?\}")
@@ -35,7 +38,8 @@ the like its parameters. All resources are in the stack's own account and region
 
 In addition, every function has AWS' own policies for its log and its traces (`AWSLambdaBasicExecutionRole`,
 `AWSXRayDaemonWriteAccess`), and both state machines have the one for traces. With `VpcSubnetIds`, the functions that
-connect to databases and caches may create and delete network interfaces, as every function in a VPC must.
+connect to databases and caches may create and delete network interfaces, as every function in a VPC must. Every
+function is denied `logs:CreateLogGroup`, so that none makes its log group anew while the stack is deleted.
 
 A test compares these rights with the calls that the local account recorded in all end-to-end tests, in both directions:
 every call is listed here, and every right listed here is used by a call, except the few in
@@ -69,12 +73,15 @@ def document() -> str:
         for role in of_type(kind):
             parts.append(f"\n### {_named(role)}\n{_purpose(role)}\n\n{_TABLE}")
             parts += [line for permission in held[role] for line in _lines(role, permission)]
+    parts.append(f"\n## Your own key\n{PURPOSES[_OWN_KEY]}\n\n{_TABLE}")
+    parts += [line for permission in held[_OWN_KEY] for line in _lines(_OWN_KEY, permission)]
     return "".join(parts)
 
 
 def _by_role() -> dict[str, list[Permission]]:
     """Return the permissions of each role, whichever resource brings them."""
     held: dict[str, list[Permission]] = {name: [] for kind in (_FUNCTION, _MACHINE, _ROLE) for name in of_type(kind)}
+    held[_OWN_KEY] = []
     for permission in permissions():
         for role in _roles(permission.holder):
             held[role].append(permission)
@@ -85,7 +92,7 @@ def _roles(holder: str) -> Iterator[str]:
     kind = RESOURCES[holder]["Type"]
     if kind == "AWS::IAM::Policy":
         yield from (role["!Ref"].removesuffix("Role") for role in RESOURCES[holder]["Properties"]["Roles"])
-    elif kind == "AWS::IAM::ManagedPolicy":
+    elif kind == "AWS::IAM::ManagedPolicy" and holder != _OWN_KEY:
         machines = of_type(_MACHINE).items()
         yield from (name for name, machine in machines if {"!Ref": holder} in machine["Policies"])
     else:
@@ -149,7 +156,8 @@ def _where(permission: Permission) -> str:
 def _place(resource: Any) -> str:
     text = next(iter(resource.values())) if isinstance(resource, dict) else resource
     if isinstance(resource, dict) and "!Sub" not in resource:
-        return str(text).removesuffix(".Arn")
+        named = str(text).removesuffix(".Arn")
+        return named if named in RESOURCES else f"{{{named}}}"
     return _NAMED.sub(lambda found: found[1] if found[1] in RESOURCES else f"{{{found[1]}}}", _ARN.sub("", text))
 
 

@@ -44,19 +44,35 @@ class Permission:
 
 
 def permissions() -> list[Permission]:
-    """Yield every permission that the roles of the application have."""
-    found = []
+    """Return every permission that the roles of the application have with any parameters."""
+    return [_permission(holder, one) for holder, one in statements() if one["Effect"] == "Allow"]
+
+
+def statements() -> list[tuple[str, dict[str, Any]]]:
+    """Return the holder and the content of every statement of a role's policies, also of those with a condition."""
+    found: list[tuple[str, Any]] = []
     for kind in ("AWS::Serverless::Function", "AWS::Serverless::StateMachine"):
         for name, own in of_type(kind).items():
             policies = [policy for policy in own.get("Policies", []) if "Statement" in policy]
-            found += [_permission(name, statement) for policy in policies for statement in policy["Statement"]]
+            found += [(name, statement) for policy in policies for statement in policy["Statement"]]
     for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         for name, own in of_type(kind).items():
-            found += [_permission(name, statement) for statement in _statements(own["PolicyDocument"])]
+            found += [(name, statement) for statement in _statements(own["PolicyDocument"])]
     for name, own in of_type("AWS::IAM::Role").items():
         documents = [policy["PolicyDocument"] for policy in own["Policies"]]
-        found += [_permission(name, statement) for document in documents for statement in _statements(document)]
-    return found
+        found += [(name, statement) for document in documents for statement in _statements(document)]
+    return [(holder, branch) for holder, statement in found for branch in branches(statement)]
+
+
+def branches(value: Any) -> Iterator[Any]:
+    """Yield each value that a condition leads to, or the value itself where no condition decides."""
+    decided = value.get("!If", value.get("Fn::If")) if isinstance(value, dict) else None
+    if decided is None:
+        if value != {"!Ref": "AWS::NoValue"}:
+            yield value
+        return
+    for branch in decided[1:]:
+        yield from branches(branch)
 
 
 def _statements(document: Any) -> Iterator[dict[str, Any]]:
@@ -65,9 +81,8 @@ def _statements(document: Any) -> Iterator[dict[str, Any]]:
 
 
 def _permission(holder: str, statement: dict[str, Any]) -> Permission:
-    if statement["Effect"] != "Allow":
-        raise ValueError(f"{holder} has a statement that does not allow but {statement['Effect']}")
-    return Permission(holder, _listed(statement["Action"]), _listed(statement["Resource"]), statement.get("Condition"))
+    resources = tuple(branch for resource in _listed(statement["Resource"]) for branch in branches(resource))
+    return Permission(holder, _listed(statement["Action"]), resources, statement.get("Condition"))
 
 
 def _listed(value: Any) -> tuple[Any, ...]:

@@ -18,7 +18,15 @@ from optimizer.aws import (
     record,
     text,
 )
-from optimizer.report import Channels, ReportLink, publish_change, publish_review, publish_run, signed_url
+from optimizer.report import (
+    Channels,
+    ReportLink,
+    publish_change,
+    publish_review,
+    publish_run,
+    report_command,
+    signed_url,
+)
 from optimizer.store import Documents, RunStore
 
 # The batches that failed and were tolerated, as the Map collects them.
@@ -33,7 +41,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     channels = Channels(
         clients.client("sns"), clients.client("events"), environment.topic_arn, environment.programs_topic_arn
     )
-    link = _links(environment, now) if environment.report_url else None
+    link = _links(environment, now)
     if event["step"] == "review":
         documents = Documents(clients.client("s3"), environment.bucket)
         message_id = publish_review(store, documents, channels, event["run_id"], now, link)
@@ -48,11 +56,13 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return {"outcome": "published", "message_id": published.message_id}
 
 
-def _links(environment: Environment, now: datetime) -> Callable[[str], tuple[str, datetime]]:
+def _links(environment: Environment, now: datetime) -> Callable[[str], tuple[str, datetime | None]]:
+    if not environment.report_url:
+        return lambda run_id: (report_command(run_id, environment.stack), None)
     signer = LinkSigner(clients.client("kms"), environment.report_key)
     expires_at = int((now + timedelta(days=int(environment.report_days))).timestamp())
 
-    def link(run_id: str) -> tuple[str, datetime]:
+    def link(run_id: str) -> tuple[str, datetime | None]:
         made = ReportLink(run_id, expires_at)
         return signed_url(environment.report_url, made, signer.sign(made)), made.ends
 

@@ -60,4 +60,5 @@ def _sender() -> RequestSender:
         signer=LinkSigner(clients.client("kms"), ENVIRONMENT.approval_key),
         base_url=ENVIRONMENT.approval_url,
         topics=approver_topics(ENVIRONMENT.topic_arn, ENVIRONMENT.stack),
+        stack=ENVIRONMENT.stack,
     )

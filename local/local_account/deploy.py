@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,12 @@ from local_account.account import REGION, ROOT, LocalAccount
 
 SAM = ROOT / ".build" / "sam" / "bin" / "sam"
 STACK = "optimizer"
-_PARAMETERS = {"Architecture": "x86_64", "ScheduleState": "DISABLED"}
+# The processor of this machine, on which the functions run here.
+LOCAL_ARCHITECTURE = "x86_64"
+_PARAMETERS = {"ScheduleState": "DISABLED"}
+_WORK = ROOT / ".aws-sam"
+_ARCHITECTURES = re.compile(r"(?<=^    Architectures: )\[\w+\]$", re.MULTILINE)
+_FILES = re.compile(r"(?<=: )(?=(?:functions/|layer$|statemachine/))", re.MULTILINE)
 _LAST_LINES = 6
 
 
@@ -40,9 +46,11 @@ class Application:
     outputs: Mapping[str, str]
 
 
-def deploy_application(account: LocalAccount, parameters: Mapping[str, str] | None = None) -> Application:
-    """Deploy template.yaml with these parameters instead of the local ones; build only what has changed."""
-    outputs = deploy(account, ROOT / "template.yaml", STACK, {**_PARAMETERS, **(parameters or {})})
+def deploy_application(
+    account: LocalAccount, parameters: Mapping[str, str] | None = None, stack: str = STACK
+) -> Application:
+    """Deploy template.yaml with these parameters besides the local ones; build only what has changed."""
+    outputs = _deploy(account, stack, {**_PARAMETERS, **(parameters or {})})
     return Application(
         table=outputs["TableName"],
         bucket=outputs["BucketName"],
@@ -61,47 +69,53 @@ def built_for(architecture: str) -> Iterator[Path]:
     """Build the application for a processor; nobody else builds until the context ends. Raise SamFailed."""
     # Packages for the local account's processor are built once for this and for deploying. For another processor SAM
     # keeps its build in a folder of its own, because it deletes everything that a build does not need.
-    work = ROOT / ".aws-sam"
-    other = work / architecture
-    folder, into = (ROOT, work) if architecture == _PARAMETERS["Architecture"] else (other, other)
-    with build_lock(work):
+    other = _WORK / architecture
+    folder, into = (ROOT, _WORK) if architecture == LOCAL_ARCHITECTURE else (other, other)
+    with build_lock():
         into.mkdir(exist_ok=True)
-        options = ["--parameter-overrides", f"Architecture={architecture}"]
-        _sam({"AWS_DEFAULT_REGION": REGION}, folder, _build(ROOT / "template.yaml", into, options))
+        _sam({"AWS_DEFAULT_REGION": REGION}, folder, _build(template_for(architecture), into))
         yield into / "build"
 
 
-def deploy(account: LocalAccount, template: Path, stack: str, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Build and deploy a template; return the outputs of its stack, or raise SamFailed."""
+def template_for(architecture: str) -> Path:
+    """Return template.yaml with another processor, as a copy below .aws-sam; or itself, if it has that one."""
+    text = (ROOT / "template.yaml").read_text()
+    changed = _ARCHITECTURES.sub(f"[{architecture}]", text)
+    if changed == text:
+        return ROOT / "template.yaml"
+    path = _WORK / f"template-{architecture}.yaml"
+    path.write_text(_FILES.sub("../", changed))
+    return path
+
+
+def _deploy(account: LocalAccount, stack: str, parameters: Mapping[str, str]) -> dict[str, str]:
     # The built template names files relative to its own folder, so its copy must lie beside it.
-    work = template.parent / ".aws-sam"
-    built = work / f"build-{account.port}"
-    overrides = [f"{name}={value}" for name, value in parameters.items()]
-    options = ["--parameter-overrides", *overrides] if overrides else []
-    with build_lock(work):
-        _sam(account.environment(), template.parent, _build(template, work, options))
+    built = _WORK / f"build-{account.port}"
+    with build_lock():
+        _sam(account.environment(), ROOT, _build(template_for(LOCAL_ARCHITECTURE), _WORK))
         shutil.rmtree(built, ignore_errors=True)
-        shutil.copytree(work / "build", built, copy_function=os.link)
+        shutil.copytree(_WORK / "build", built, copy_function=os.link)
     try:
         ship = ["deploy", "--template-file", str(built / "template.yaml"), "--stack-name", stack, "--resolve-s3"]
         rest = ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
         capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-        _sam(account.environment(), template.parent, [*ship, *rest, *capabilities, *options])
+        overrides = ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
+        _sam(account.environment(), ROOT, [*ship, *rest, *capabilities, *overrides])
     finally:
         shutil.rmtree(built)
     described = account.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
-def delete_application(account: LocalAccount) -> None:
+def delete_application(account: LocalAccount, stack: str = STACK) -> None:
     """Delete the stack with `sam delete`, as a team that leaves would; raise SamFailed."""
-    _sam(account.environment(), ROOT, ["delete", "--stack-name", STACK, "--no-prompts", "--region", REGION])
+    _sam(account.environment(), ROOT, ["delete", "--stack-name", stack, "--no-prompts", "--region", REGION])
 
 
-def _build(template: Path, work: Path, options: list[str]) -> list[str]:
+def _build(template: Path, work: Path) -> list[str]:
     # The SAM CLI recognises its earlier builds only while all of these paths stay the same.
     build = ["build", "--template-file", str(template), "--build-dir", str(work / "build")]
-    return [*build, "--cached", "--cache-dir", str(work / "cache"), "--parallel", *options]
+    return [*build, "--cached", "--cache-dir", str(work / "cache"), "--parallel"]
 
 
 def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> None:
@@ -120,9 +134,9 @@ def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> No
 
 
 @contextmanager
-def build_lock(work: Path) -> Iterator[None]:
-    """Hold a lock so that only one build at a time uses this folder."""
-    work.mkdir(exist_ok=True)
-    with (work / "lock").open("w") as lock:
+def build_lock() -> Iterator[None]:
+    """Hold a lock so that only one build at a time uses .aws-sam."""
+    _WORK.mkdir(exist_ok=True)
+    with (_WORK / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -6,7 +6,7 @@ from typing import Any
 
 from optimizer.approvals import describe
 from optimizer.core import ANYONE, Approval, StoredChange, canonical_json
-from optimizer.report import Line, Message, count
+from optimizer.report import Line, Message, command_for, count
 
 KIND = "Approval wanted"
 # Nobody scrolls through more in a mail; the page has all changes.
@@ -15,21 +15,29 @@ _WIDTH = 78
 _SUBJECT = 99
 
 
-def approval_message(approval: Approval, approver: str, url: str, changes: Sequence[StoredChange]) -> Message:
+def approval_message(
+    approval: Approval, approver: str, url: str, changes: Sequence[StoredChange], stack: str = ""
+) -> Message:
     """Return the message with the approver's link, or without one if `url` is empty.
 
     `approver` of the message stays empty if it is for everybody, which makes its text public.
     """
     lines = describe.shown(changes)
     return _message(
-        approval, lines, text(approval, approver, url, lines), approver="" if approver == ANYONE else approver, link=url
+        approval,
+        lines,
+        text(approval, approver, url, lines, stack),
+        approver="" if approver == ANYONE else approver,
+        link=url,
     )
 
 
-def unreached_message(approval: Approval, unreached: Mapping[str, str], changes: Sequence[StoredChange]) -> Message:
+def unreached_message(
+    approval: Approval, unreached: Mapping[str, str], changes: Sequence[StoredChange], stack: str = ""
+) -> Message:
     """Return the message for everybody about approvers who got no link (name and reason); it contains no link."""
     lines = describe.shown(changes)
-    return _message(approval, lines, unreached_text(approval, unreached, lines), unreached=tuple(unreached))
+    return _message(approval, lines, unreached_text(approval, unreached, lines, stack), unreached=tuple(unreached))
 
 
 def _message(approval: Approval, lines: Sequence[Line], text: str, **more: Any) -> Message:
@@ -58,15 +66,15 @@ def subject(approval: Approval) -> str:
     return "".join(character if " " <= character <= "~" else "?" for character in line)[:_SUBJECT]
 
 
-def text(approval: Approval, approver: str, url: str, lines: Sequence[Line]) -> str:
+def text(approval: Approval, approver: str, url: str, lines: Sequence[Line], stack: str = "") -> str:
     """Return the text of the mail. Without `url` it says only how to respond from a terminal."""
     whose = "" if approver == ANYONE else f" The link is for {approver} only: do not pass it on."
     page = f"To approve or reject the changes, open this page. Opening it changes nothing.{whose}"
     as_whom = "" if approver == ANYONE else f" --as {approver}"
-    command = f"optimizer approve {approval.run_id}{as_whom}"
+    command = command_for(f"optimizer approve {approval.run_id}{as_whom}", stack)
     # A line that is copied or clicked must not be broken.
     parts = (
-        *_request(approval, lines, "The page shows"),
+        *_request(approval, lines, "The page shows" if url else "The command below shows"),
         *((_wrap(page), url) if url else ()),
         f"{'Or respond' if url else 'Respond'} with AWS credentials, from a terminal:\n{command}",
         _plan(approval),
@@ -74,11 +82,11 @@ def text(approval: Approval, approver: str, url: str, lines: Sequence[Line]) -> 
     return "\n\n".join(parts) + "\n"
 
 
-def unreached_text(approval: Approval, unreached: Mapping[str, str], lines: Sequence[Line]) -> str:
+def unreached_text(approval: Approval, unreached: Mapping[str, str], lines: Sequence[Line], stack: str = "") -> str:
     """Return the text for everybody about approvers who got no link."""
     who = "; ".join(f"{name} has {reason}" for name, reason in unreached.items())
-    commands = "\n".join(f"optimizer approve {approval.run_id} --as {name}" for name in unreached)
-    missing = "\n".join(f"optimizer approvals add {name} --email ADDRESS" for name in unreached)
+    commands = "\n".join(command_for(f"optimizer approve {approval.run_id} --as {name}", stack) for name in unreached)
+    missing = "\n".join(command_for(f"optimizer approvals add {name} --email ADDRESS", stack) for name in unreached)
     parts = (
         *_request(approval, lines, "The command below shows"),
         _wrap(f"No link reached these approvers: {who}. They can respond with AWS credentials, from a terminal:"),

@@ -14,13 +14,17 @@ from optimizer.store import RunStore
 
 @dataclass(frozen=True, slots=True)
 class RequestSender:
-    """Sends links. `base_url` is the function URL of the page, `topics` the beginning of the approvers' topic ARNs."""
+    """Sends links, or commands where there is no page. `base_url` is the function URL of the page, empty without one.
+
+    `topics` is the beginning of the approvers' topic ARNs.
+    """
 
     channels: Channels
     store: RunStore
     signer: LinkSigner
     base_url: str
     topics: str
+    stack: str = ""
 
     def __call__(self, approval: Approval, approvers: Sequence[str]) -> None:
         """Send each approver a link, and tell people whom none could reach and how these respond.
@@ -33,16 +37,16 @@ class RequestSender:
         for approver in approvers:
             self._send(approval, approver, has_topic=lost.get(approver) != NO_TOPIC)
         if lost:
-            message = unreached_message(approval, lost, self.store.changes(approval.changes))
+            message = unreached_message(approval, lost, self.store.changes(approval.changes), self.stack)
             mail_once(self.channels, self.store, self._about(approval, ""), message, approval.asked_at)
 
     def _send(self, approval: Approval, approver: str, *, has_topic: bool) -> None:
         link = ApprovalLink(approval.run_id, approver, approval.expires_at, approval.digest)
-        url = link.url(self.base_url, self.signer.sign(link)) if has_topic else ""
+        url = link.url(self.base_url, self.signer.sign(link)) if has_topic and self.base_url else ""
         channels = self.channels
         if approver != ANYONE:
             channels = channels.of_one_approver(topic_of(self.topics, approver))
-        message = approval_message(approval, approver, url, self.store.changes(approval.changes))
+        message = approval_message(approval, approver, url, self.store.changes(approval.changes), self.stack)
         about = self._about(approval, approver)
         publish_once(channels, self.store, about, message, approval.asked_at, mail=has_topic)
 

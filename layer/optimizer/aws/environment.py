@@ -25,6 +25,8 @@ _OPTIONAL = {
     "report_key": "OPTIMIZER_REPORT_KEY",
     "report_url": "OPTIMIZER_REPORT_URL",
     "report_days": "OPTIMIZER_REPORT_DAYS",
+    "tag_key": "OPTIMIZER_TAG_KEY",
+    "tag_value": "OPTIMIZER_TAG_VALUE",
     "optimize_arn": "OPTIMIZER_OPTIMIZE_ARN",
     "change_arn": "OPTIMIZER_CHANGE_ARN",
     "lambda_calls_a_second": "OPTIMIZER_LAMBDA_CALLS_A_SECOND",
@@ -56,6 +58,8 @@ class Environment:
     report_key: str = ""
     report_url: str = ""
     report_days: str = ""
+    tag_key: str = ""
+    tag_value: str = ""
     optimize_arn: str = ""
     change_arn: str = ""
     lambda_calls_a_second: str = ""

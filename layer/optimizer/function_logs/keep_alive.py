@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from optimizer.function_logs.parse import LoggedReport
 
@@ -32,6 +33,11 @@ class IdleTrials:
         return IdleTrials(
             dict(Counter(self.survived) + Counter(other.survived)), dict(Counter(self.died) + Counter(other.died))
         )
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "IdleTrials":
+        """Read the stored form."""
+        return cls(*({int(m): count for m, count in document[name].items()} for name in ("survived", "died")))
 
 
 def idle_trials(lines: Iterable[LoggedReport]) -> IdleTrials:

@@ -36,6 +36,8 @@ __getattr__ = lazy_exports(
             "ChangeProgress",
             "Recorder",
             "document_of",
+            "read_time",
+            "shared_fields",
         ),
     },
 )

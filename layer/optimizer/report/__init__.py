@@ -5,7 +5,6 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
-        "charts": ("bars",),
         "collect": (
             "publish_change",
             "publish_run",
@@ -14,10 +13,11 @@ __getattr__ = lazy_exports(
         "http": ("respond_to_report_request",),
         "links": (
             "ReportLink",
+            "command_for",
+            "report_command",
             "signed_url",
         ),
         "message": ("Message",),
-        "pages": ("page_environment",),
         "publish": (
             "Channels",
             "mail_once",
@@ -31,7 +31,6 @@ __getattr__ = lazy_exports(
         ),
         "text": (
             "count",
-            "dollars",
             "last_message",
             "reason",
             "saves_or_costs",

@@ -58,12 +58,12 @@ def publish_run(
     run_id: str,
     failed_batches: Sequence[Mapping[str, Any]],
     now: datetime,
-    link: Callable[[str], tuple[str, datetime]] | None = None,
+    link: Callable[[str], tuple[str, datetime | None]] | None = None,
 ) -> Published:
     """Write the report, publish the message and record the run's end.
 
-    `link` returns the address of a run's report and until when it can be read. Called again, this sends no second
-    message and does not write the report again.
+    `link` returns the address of a run's report and until when it can be read, or a command and None. Called again,
+    this sends no second message and does not write the report again.
     """
     findings = read_findings(documents, run_id)
     ended = ended_since(store, now - timedelta(days=VerifiedSavings().days), _MOST_ENDED)
@@ -104,8 +104,10 @@ def publish_run(
     return Published(message_id, {} if published.message_id else counted(report))
 
 
-def link_details(url: str, ends: datetime) -> dict[str, str]:
+def link_details(url: str, ends: datetime | None) -> dict[str, str]:
     """Return the fields of a link for programs."""
+    if ends is None:
+        return {"report_command": url}
     return {"report_url": url, "report_url_expires_at": ends.isoformat()}
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from optimizer.core import decode_signature, encode_signature
 
+_USUAL_STACK = "optimizer"
 _PATH = re.compile(
     r"/(?P<run>[A-Za-z0-9_-]{1,80})/(?P<expires>[0-9]{1,11})\.(?P<mac>[A-Za-z0-9_-]{43})/"
     r"(?P<file>(?:(?:functions|databases|caches)/)?[A-Za-z0-9_.-]{1,200}\.(?:html|json))"
@@ -53,6 +54,16 @@ def parse(path: str) -> ReportRequest | None:
     except binascii.Error:
         return None
     return ReportRequest(ReportLink(match["run"], int(match["expires"])), mac, match["file"])
+
+
+def command_for(command: str, stack: str) -> str:
+    """Return a command with the option that names the stack, where it has another name than the command expects."""
+    return command if stack in ("", _USUAL_STACK) else f"{command} --stack {stack}"
+
+
+def report_command(run_id: str, stack: str) -> str:
+    """Return the command that opens the report of a run, for teams without the pages."""
+    return command_for(f"optimizer report {run_id} --open", stack)
 
 
 def signed_url(base: str, link: ReportLink, signature: bytes) -> str:

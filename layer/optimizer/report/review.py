@@ -9,7 +9,7 @@ from typing import Any
 
 from optimizer.core import Interval, Status, StoredChange
 from optimizer.report.savings import VerifiedSavings
-from optimizer.report.text import count, dollars, wrap
+from optimizer.report.text import count, dollars, who_can_open, wrap
 
 DAYS = 91
 WEEKS_AHEAD = 13
@@ -141,7 +141,10 @@ def review_subject(made: Review) -> str:
 
 
 def review_body(made: Review, url: str = "", ends: datetime | None = None) -> str:
-    """Return the text of the mail. `url` leads to the page, which can be read until `ends`."""
+    """Return the text of the mail.
+
+    `url` leads to the page, which can be read until `ends`; without an end, it is the command that does.
+    """
     runs = ", ".join(f"{number} {status}" for status, number in sorted(made.runs.items())) or "none"
     parts = [f"Review of {made.since:%Y-%m-%d} to {made.until:%Y-%m-%d}. Runs: {runs}."]
     if made.weeks:
@@ -163,8 +166,8 @@ def review_body(made: Review, url: str = "", ends: datetime | None = None) -> st
             f"{dollars(-made.proved.measured_usd_month)} a month "
             f"(estimated: {dollars(-made.proved.claimed_usd_month)})."
         )
-    if url and ends:
-        parts += ["", f"Page with charts, until {ends:%Y-%m-%d %H:%M} UTC for everybody who has this link:", url]
+    if url:
+        parts += ["", f"Page with charts, {who_can_open(ends)}:", url]
     parts += ["", f"Suggestions: {len(made.advice)}", *(f"- {line}" for line in made.advice)]
     parts += ["", "Proposals by tuner:"]
     parts += [
@@ -173,7 +176,7 @@ def review_body(made: Review, url: str = "", ends: datetime | None = None) -> st
         for tuned in made.tuners
     ]
     parts += ["", "Blocked by rule:", *(f"- {rule}: {times}" for rule, times in made.rules)]
-    return "\n".join(wrap(part) for part in parts) + "\n"
+    return "\n".join(part if part == url else wrap(part) for part in parts) + "\n"
 
 
 def _range(found: Interval) -> str:

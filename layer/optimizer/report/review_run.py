@@ -23,7 +23,7 @@ def publish_review(
     channels: Channels,
     run_id: str,
     now: datetime,
-    link: Callable[[str], tuple[str, datetime]] | None = None,
+    link: Callable[[str], tuple[str, datetime | None]] | None = None,
 ) -> str:
     """Write report.json, report.txt and the page, publish the mail, record the run's end; return the message's id."""
     since = now - timedelta(days=DAYS)

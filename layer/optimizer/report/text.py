@@ -45,7 +45,10 @@ def change_subject(shown: Line) -> str:
 
 
 def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
-    """Return the text of the mail about a run. `url` leads to its report, which can be read until `ends`."""
+    """Return the text of the mail about a run.
+
+    `url` leads to its report, which can be read until `ends`; without an end, it is the command that does.
+    """
     proved = report.proved
     parts = [
         f"Run {report.run_id}, {report.started_at:%Y-%m-%d %H:%M} to {report.finished_at:%H:%M} UTC.",
@@ -67,8 +70,8 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
     if report.without_metrics:
         parts.append(f"No metrics at all (never called, or not for weeks): {_names(report.without_metrics)}.")
     parts += report.notes
-    if url and ends:
-        parts += ["", f"Report with charts, until {ends:%Y-%m-%d %H:%M} UTC for everybody who has this link:", url]
+    if url:
+        parts += ["", f"Report with charts, {who_can_open(ends)}:", url]
     parts += _section("Applied (kept or under observation)", report.changed)
     parts += _section("Rolled back", report.taken_back)
     parts += _section("Failed", report.failed)
@@ -83,7 +86,15 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
     if report.not_looked_at:
         failed = [f"- {target}: {reason}" for target, reason in sorted(report.not_looked_at.items())]
         parts += ["", f"Could not be checked: {len(failed)}", *_cut(failed)]
-    return "\n".join(wrap(part) for part in parts) + "\n"
+    # A command that is copied must not be broken.
+    return "\n".join(part if part == url else wrap(part) for part in parts) + "\n"
+
+
+def who_can_open(ends: datetime | None) -> str:
+    """Return who can open a page and until when, as the end of a line above its address or its command."""
+    if ends is None:
+        return "with AWS credentials, from a terminal"
+    return f"until {ends:%Y-%m-%d %H:%M} UTC for everybody who has this link"
 
 
 def change_body(shown: Line) -> str:

@@ -15,7 +15,6 @@ __getattr__ = lazy_exports(
             "total_outcomes",
         ),
         "change": ("WarmupHooks",),
-        "init_times": ("learn_from_reports",),
         "live_function": (
             "read_calls",
             "read_target",
@@ -26,11 +25,7 @@ __getattr__ = lazy_exports(
             "plan_warmups",
         ),
         "planner": ("plan_batch",),
-        "propose": (
-            "USUAL_INIT_MS",
-            "WarmupFacts",
-            "propose_warmups",
-        ),
+        "propose": ("USUAL_INIT_MS",),
         "send_pings": (
             "ping_client",
             "warm_environments",

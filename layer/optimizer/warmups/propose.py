@@ -47,7 +47,7 @@ class WarmupFacts:
         return need if self.provisioned is None else self.provisioned.unmet_need(need, minutes.start, hours_ahead)
 
 
-def propose_warmups(
+def propose(
     run_id: str,
     traffic: FunctionTraffic,
     history: History,

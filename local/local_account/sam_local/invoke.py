@@ -9,7 +9,6 @@ from typing import Any
 
 from local_account.account import ROOT
 from local_account.deploy import SAM
-from local_account.sam_local.template import PARAMETERS
 
 _LONGEST_S = 600
 
@@ -52,7 +51,7 @@ class Answer:
 def invoke(logical_id: str, event: Path, template: Path, env_vars: Path, environment: Mapping[str, str]) -> Answer:
     """Invoke a function of a built template in a container; raise NotReached."""
     command = [str(SAM), "local", "invoke", logical_id, "--template", str(template), "--event", str(event)]
-    command += ["--env-vars", str(env_vars), "--skip-pull-image", *PARAMETERS]
+    command += ["--env-vars", str(env_vars), "--skip-pull-image"]
     done = subprocess.run(
         command,
         cwd=ROOT,

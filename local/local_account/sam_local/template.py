@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from local_account.account import REGION, ROOT
-from local_account.deploy import SAM, build_lock
+from local_account.deploy import LOCAL_ARCHITECTURE, SAM, build_lock, template_for
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 BUILT = ROOT / ".aws-sam" / "sam-local"
-PARAMETERS = ("--parameter-overrides", "Architecture=x86_64")
 _FUNCTION = "AWS::Serverless::Function"
 
 
@@ -26,9 +25,10 @@ class CannotBuild(RuntimeError):
 
 def build() -> dict[str, str]:
     """Build all packages for this machine; return the logical id of each function, by the name of its folder."""
-    command = [str(SAM), "build", "--build-dir", str(BUILT), "--cached", "--parallel", *PARAMETERS]
+    command = [str(SAM), "build", "--build-dir", str(BUILT), "--cached", "--parallel"]
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
-    with build_lock(ROOT / ".aws-sam"):
+    with build_lock():
+        command += ["--template-file", str(template_for(LOCAL_ARCHITECTURE))]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotBuild(f"sam build failed: {(done.stdout + done.stderr).strip().splitlines()[-1]}")

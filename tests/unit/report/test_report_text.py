@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, StoredChange, Tuner
-from optimizer.report import text
+from optimizer.report import report_command, text
 from optimizer.report.summary import Report, line, summarise
 
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)
@@ -100,3 +100,21 @@ def test_reason_that_begins_with_an_identifier_keeps_it() -> None:
     customer = replace(line(stored(Status.KEPT)), target="shop/public.customer")
     assert text.reason(replace(customer, reason="customer was never analysed.")) == "customer was never analysed."
     assert text.reason(replace(customer, reason="statistics are old.")) == "Statistics are old."
+
+
+def test_mail_without_a_page_names_the_command() -> None:
+    told = text.body(report(stored(Status.KEPT)), report_command("run-1", "optimizer"), None)
+    assert "Report with charts, with AWS credentials, from a terminal:\noptimizer report run-1 --open\n" in told
+    assert report_command("run-1", "optimizer-staging") == "optimizer report run-1 --open --stack optimizer-staging"
+
+
+def test_mail_with_a_page_names_the_end_of_its_link() -> None:
+    told = text.body(report(stored(Status.KEPT)), "https://reports.example/run-1", NOW)
+    assert "until 2026-11-04 12:00 UTC for everybody who has this link:" in " ".join(told.split())
+    assert "\nhttps://reports.example/run-1\n" in told
+
+
+def test_the_line_of_a_command_is_never_broken() -> None:
+    run_id = "run-" + "1" * 76
+    told = text.body(report(stored(Status.KEPT)), report_command(run_id, "optimizer-staging"), None)
+    assert f"\noptimizer report {run_id} --open --stack optimizer-staging\n" in told

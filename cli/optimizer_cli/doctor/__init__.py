@@ -1,1 +1,0 @@
-"""The checks and trials of `optimizer doctor`."""
