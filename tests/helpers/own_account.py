@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from optimizer.aws import clients
+from optimizer.aws import clients, paced_lambda
 from shipped_template import RESOURCES, ROOT
 
 BUCKET = TABLE = "optimizer"
@@ -44,14 +44,16 @@ def own_account(monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> I
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     # A test may put another function in its place.
-    forget_clients = clients.client.cache_clear
-    forget_clients()
+    forgotten = [clients.client.cache_clear, paced_lambda.cache_clear]
+    for forget in forgotten:
+        forget()
     with mock_aws(config={"lambda": {"use_docker": False}}):
         place: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         boto3.client("s3").create_bucket(Bucket=BUCKET, **place)
         create_run_table(boto3.client("dynamodb"))
         yield
-    forget_clients()
+    for forget in forgotten:
+        forget()
 
 
 def create_target(name: str, *, alias: bool = True, **tags: str) -> str:

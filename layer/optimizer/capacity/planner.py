@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from optimizer.capacity.lambda_account import LambdaAccount, TagsUnreadable
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
-from optimizer.capacity.provisioned import Demand, LocalDays, change_id_of, level_ahead
+from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, level_ahead, mark_of
 from optimizer.core import Change, Tuner, asked_tuners
 from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog, Scan
 from optimizer.policy import Policy
@@ -87,8 +87,9 @@ class CapacityPlanner:
         facts = self._facts(target, traffic, observed.get(target["function_arn"], ""))
         if isinstance(facts, str):
             return facts
-        self._remember_hours(facts)
-        return _Planned(plan_function(facts, self.policy, asked), evidence_of(facts, asked), look_of(facts))
+        proposals = plan_function(facts, self.policy, asked)
+        self._remember_hours(facts, proposals)
+        return _Planned(proposals, evidence_of(facts, asked), look_of(facts))
 
     def _facts(self, target: Mapping[str, Any], traffic: Mapping[str, Any], observed: str) -> FunctionFacts | str:
         name = target["function_name"]
@@ -120,9 +121,14 @@ class CapacityPlanner:
             observed=observed,
         )
 
-    def _remember_hours(self, facts: FunctionFacts) -> None:
-        """Store what is provisioned in each hour of the week, for runs that look at warm-ups alone."""
+    def _remember_hours(self, facts: FunctionFacts, proposals: Sequence[Proposal]) -> None:
+        """Store what is provisioned in each hour of the week, for runs that look at warm-ups alone.
+
+        They also learn what is proposed now, because it may be in place when they come."""
         key, hours = f"history/capacity/{facts.live.function_name}.provisioned.json", hours_of(facts)
+        for change in proposals:
+            if isinstance(change, Change) and change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+                hours["proposed"] = _hours(Amount.of(change.after, mark_of(change.id)), facts.timezone)
         try:
             known = self.documents.read(key)
         except NoSuchDocument:
@@ -170,9 +176,16 @@ def look_of(facts: FunctionFacts) -> FunctionLook:
 
 def hours_of(facts: FunctionFacts) -> dict[str, Any]:
     """Return what is provisioned in each hour of the week: pings in these hours would find warm environments."""
-    now = facts.amount
-    hours = now.timetable.hours() if now.timetable else (now.always,) * WEEK_HOURS
-    return {"timezone": now.timetable.timezone if now.timetable else facts.timezone, "hours": list(hours)}
+    return _hours(facts.amount, facts.timezone)
+
+
+def _hours(amount: Amount, timezone: str) -> dict[str, Any]:
+    """Return the amount as warmups/already_provisioned.py reads it."""
+    if amount.timetable is None:
+        found: dict[str, Any] = {"timezone": timezone, "hours": [amount.always] * WEEK_HOURS}
+    else:
+        found = {"timezone": amount.timetable.timezone, "hours": list(amount.timetable.hours()), "plan": amount.plan}
+    return found if amount.bounds is None else {**found, "scaled": True}
 
 
 def _scan_facts(scan: Scan) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from optimizer.core import (
-    CONFIGURATION,
     FUNCTION_TUNERS,
     Change,
     MalformedChange,
@@ -13,7 +12,7 @@ from optimizer.core import (
     observed_together,
     under_observation,
 )
-from optimizer.guardrails import calendar, indexes
+from optimizer.guardrails import calendar, indexes, warmups
 from optimizer.guardrails.registry import OF_TUNER
 from optimizer.guardrails.run import Account, Budget, in_turn
 from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict
@@ -31,6 +30,13 @@ _MESSAGES = {
 }
 
 
+_PINGS_LATER = Refusal(
+    "warmups.provisioned",
+    "Provisioned concurrency of the function is raised in this run. The next run plans pings for what is left; "
+    "those in place stay until then.",
+)
+
+
 def check(proposals: Sequence[Change], policy: Policy, account: Account, now: datetime) -> list[Verdict]:
     """Return a verdict for every proposal, in the order of the proposals, which has no influence on the verdicts.
 
@@ -44,15 +50,20 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
         if rest is None and decision in (Decision.AUTOMATIC, Decision.ASK):
             acting[change.id] = change
         verdicts[change.id] = _postponed(change, rest) if rest else _verdict(change, decision, refusal)
-    budget = Budget(policy, account, proposals)
+    budget, raised = Budget(policy, account, proposals), set[str]()
     for change in _one_of_two(in_turn(acting.values()), verdicts):
         first = budget.configured_by(change)
         if first is not None:
             verdicts[change.id] = _postponed(change, _after(first))
             continue
+        if change.target in raised and change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
+            verdicts[change.id] = _postponed(change, _PINGS_LATER)
+            continue
         refusal = calendar.closed(policy, now, change.tuner) or budget.admit(change)
         if refusal:
             verdicts[change.id] = _verdict(change, Decision.REFUSED, refusal)
+        elif change.tuner is Tuner.PROVISIONED_CONCURRENCY and verdicts[change.id].verdict is Decision.AUTOMATIC:
+            raised |= {change.target} if budget.adds(change) else set()
     return [verdicts[change.id] for change in proposals]
 
 
@@ -111,18 +122,21 @@ def _rest(change: Change, account: Account, now: datetime) -> Refusal | None:
 
 def _one_of_two(changes: Sequence[Change], verdicts: Mapping[str, Verdict]) -> list[Change]:
     """Return the changes with the better one first where a function could get both a memory size and provisioned
-    concurrency: only one of the two is made at a time, and what is automatic never waits for people."""
+    concurrency: only one of the two is made at a time, and what is automatic never waits for people. Its pings come
+    last."""
 
-    def rank(place: int) -> tuple[bool, bool, float]:
+    def rank(place: int) -> tuple[bool, bool, bool, float]:
         change = changes[place]
+        # Pings are planned for what provisioned concurrency leaves.
+        pings = change.tuner is Tuner.WARMUPS
         # An alias with provisioned concurrency does not allow the canary that a memory change needs.
         canary = float(change.evidence.get("canary_weight") or 0.0) if change.tuner is Tuner.MEMORY else 0.0
         usd = change.effect.usd_month.estimate if change.effect.usd_month else 0.0
-        return verdicts[change.id].verdict is not Decision.AUTOMATIC, canary <= 0, usd
+        return pings, verdicts[change.id].verdict is not Decision.AUTOMATIC, canary <= 0, usd
 
     places: dict[str, list[int]] = {}
     for place, change in enumerate(changes):
-        if change.tuner in CONFIGURATION:
+        if change.tuner in FUNCTION_TUNERS:
             places.setdefault(change.target, []).append(place)
     ordered = list(changes)
     for held in places.values():

@@ -126,6 +126,10 @@ class Budget:
             )
         return None
 
+    def adds(self, change: Change) -> bool:
+        """Return True if an admitted change of provisioned concurrency needs more environments or more money."""
+        return _adds(change)
+
     def configured_by(self, change: Change) -> Change | None:
         """Return the admitted change of the same function's memory or provisioned concurrency; None without one.
 

@@ -1,7 +1,7 @@
 """Find the environments that are needed beyond provisioned concurrency, which is warm without pings. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,12 @@ class ProvisionedHours:
     timezone: str
     # 168 values, Monday first.
     hours: tuple[int, ...]
+    # The mark of the timetable in its schedules' names; empty without one.
+    plan: str = ""
+    # True if Application Auto Scaling moves the amount; the hours are then the least.
+    scaled: bool = False
+    # A change that was proposed at that time, and may be applied by now.
+    proposed: "ProvisionedHours | None" = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ProvisionedHours":
@@ -28,7 +34,30 @@ class ProvisionedHours:
         hours = tuple(int(environments) for environments in document["hours"])
         if len(hours) != _WEEK:
             raise ValueError(f"a week has {_WEEK} hours, but {len(hours)} are stored")
-        return cls(ZoneInfo(document["timezone"]).key, hours)
+        return cls(
+            ZoneInfo(document["timezone"]).key,
+            hours,
+            str(document.get("plan", "")),
+            bool(document.get("scaled", False)),
+            cls.from_document(document["proposed"]) if "proposed" in document else None,
+        )
+
+    def may_have_changed(self, plans: Collection[str]) -> bool:
+        """Return True if other environments may be provisioned by now. plans: marks of the timetables in place.
+
+        Where nothing was provisioned nor proposed, at most a day of pings finds warm environments; that costs less than
+        asking for every function at each run."""
+        return any(self.hours) or self.proposed is not None or bool(plans)
+
+    def now(self, environments: int, plans: Collection[str]) -> "ProvisionedHours":
+        """Return what is provisioned in the hours ahead. environments: held by the alias at this moment."""
+        for known in (self, self.proposed):
+            if known is not None and known.plan and known.plan in plans:
+                return replace(known, proposed=None)
+        # A timetable without its mark was stored by an earlier version, which wrote none.
+        if (self.scaled and environments) or (plans and not self.plan and len(set(self.hours)) > 1):
+            return replace(self, proposed=None)
+        return ProvisionedHours(self.timezone, (environments,) * _WEEK)
 
     def unmet_need(self, need: Floats, start: int, hours_ahead: int) -> Floats:
         """Return the need that pings must meet in each minute.

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -48,11 +47,9 @@ def plan_batch(
 
     def read(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
         try:
-            live = _live(lambda_, scheduler, group, targets[name], looks.get(name))
+            live = _live(lambda_, scheduler, documents, group, targets[name], looks.get(name))
         except TargetUnusable as error:
             return error
-        if live.provisioned is None:
-            live = replace(live, provisioned=_provisioned(documents, name))
         return live, _report_history(documents, name), stored_history(documents, name)
 
     for name, known in zip(traffic["functions"], at_once(read, traffic["functions"]), strict=True):
@@ -84,7 +81,28 @@ def _report_history(documents: Documents, function_name: str) -> FunctionHistory
         return FunctionHistory()
 
 
-def _provisioned(documents: Documents, function_name: str) -> ProvisionedHours | None:
+def _provisioned(
+    lambda_: "LambdaClient", documents: Documents, function_name: str, alias: str, plans: frozenset[str]
+) -> ProvisionedHours | None:
+    """Return the provisioned concurrency of the hours ahead; None if unknown.
+
+    plan_capacity looks once a day. What it found is compared with the timetables in place (`plans`) and, where
+    something was provisioned, with what the alias holds now: otherwise a rollback would leave a day without pings."""
+    known = _provisioned_before(documents, function_name)
+    if known is None or not known.may_have_changed(plans):
+        return known
+    try:
+        held = lambda_.get_provisioned_concurrency_config(FunctionName=function_name, Qualifier=alias)
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "?")
+        if code != "ProvisionedConcurrencyConfigNotFoundException":
+            _log.warning("The provisioned concurrency of %s cannot be read: %s", function_name, code)
+            return known
+        return known.now(0, plans)
+    return known.now(held["RequestedProvisionedConcurrentExecutions"], plans)
+
+
+def _provisioned_before(documents: Documents, function_name: str) -> ProvisionedHours | None:
     """Return the provisioned concurrency by the hour as plan_capacity last found it; None if unknown."""
     try:
         return ProvisionedHours.from_document(documents.read(f"history/capacity/{function_name}.provisioned.json"))
@@ -98,20 +116,26 @@ def _provisioned(documents: Documents, function_name: str) -> ProvisionedHours |
 def _live(
     lambda_: "LambdaClient",
     scheduler: "EventBridgeSchedulerClient",
+    documents: Documents,
     group: str,
     target: Mapping[str, Any],
     look: FunctionLook | None,
 ) -> WarmupFacts:
-    if look is None or look.alias != target["alias"]:
-        look = _look(lambda_, target["function_name"], target["alias"])
-    present = list(schedules.list_schedules(scheduler, group, target["function_arn"]))
+    name, alias = target["function_name"], target["alias"]
+    if look is None or look.alias != alias:
+        look = _look(lambda_, name, alias)
+    present, plans = schedules.schedules_in_place(scheduler, group, target["function_arn"])
+    if look.provisioned:
+        provisioned: ProvisionedHours | None = ProvisionedHours.from_document(look.provisioned)
+    else:
+        provisioned = _provisioned(lambda_, documents, name, alias, plans)
     return WarmupFacts(
         memory_mb=look.memory_mb,
         architecture=look.architecture,
         warmup_ready=bool(target["warmup_ready"]),
         schedules=len(present),
         plans=tuple(sorted({schedule.plan for schedule in present})),
-        provisioned=ProvisionedHours.from_document(look.provisioned) if look.provisioned else None,
+        provisioned=provisioned,
         refuses_pings=look.refuses_pings,
     )
 

@@ -36,7 +36,7 @@ class WarmupFacts:
     # The number of scheduled pings, and the marks of their plans.
     schedules: int
     plans: tuple[str, ...]
-    # As plan_capacity last found it; None if unknown.
+    # None if unknown.
     provisioned: ProvisionedHours | None = None
     # Why pings make no sense for its kind; empty if they do.
     refuses_pings: str = ""
@@ -45,6 +45,16 @@ class WarmupFacts:
         """Return the environments needed in each minute that will not be provisioned at its time of day."""
         need = environments_needed(minutes)
         return need if self.provisioned is None else self.provisioned.unmet_need(need, minutes.start, hours_ahead)
+
+    def all_served(self, minutes: Series, hours_ahead: int) -> str:
+        """Return the words that provisioned concurrency leaves nothing to warm; empty if it does."""
+        if self.provisioned is None or not np.nansum(environments_needed(minutes)):
+            return ""
+        if np.nansum(self.need(minutes, hours_ahead)):
+            return ""
+        most = max(self.provisioned.hours)
+        serve = "environment serves" if most == 1 else "environments serve"
+        return f"{'up to ' if len(set(self.provisioned.hours)) > 1 else ''}{most} provisioned {serve} all its calls"
 
 
 def propose(
@@ -70,7 +80,8 @@ def propose(
     request = warmup_request(minutes, traffic.timezone, policy, live.need)
     planned = plan_warmups(request)
     if not planned.pings:
-        return _without(run_id, traffic, live, policy, planned.reason, _known(traffic, live, policy, learnt))
+        reason = live.all_served(minutes, policy.horizon_hours) or planned.reason
+        return _without(run_id, traffic, live, policy, reason, _known(traffic, live, policy, learnt))
     pings = tuple((first + minute, environments) for minute, environments in planned.pings)
     return _change(run_id, traffic, minutes, live, policy, planned, pings, learnt)
 

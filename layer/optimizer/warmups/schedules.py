@@ -6,6 +6,7 @@ once, and a listing by prefix tells which schedules exist without reading each o
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from optimizer.aws import EventBridgeSchedulerClient, ScheduleTarget, function_p
 from optimizer.core import Warmup, moment_of
 
 _ID_PREFIX = "warmups-"
+# The end of the name of a step of a timetable, as capacity/provisioned/timetable_schedules.py writes it.
+_STEP = re.compile(r"([0-9a-f]{16})-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,15 @@ def request(schedules: ScheduleTarget, target: str, warmup: Warmup, timezone: st
 
 def list_schedules(scheduler: "EventBridgeSchedulerClient", group: str, target: str) -> Iterator[Scheduled]:
     """Yield the schedules of a function in the group, of all its plans."""
+    yield from schedules_in_place(scheduler, group, target)[0]
+
+
+def schedules_in_place(
+    scheduler: "EventBridgeSchedulerClient", group: str, target: str
+) -> tuple[list[Scheduled], frozenset[str]]:
+    """Return the scheduled pings of a function, and the marks of its timetables of provisioned concurrency."""
     prefix = function_prefix(target)
-    for name in schedule_names(scheduler, group, prefix):
-        found = read_name(name, prefix)
-        if found is not None:
-            yield found
+    names = list(schedule_names(scheduler, group, prefix))
+    pings = [found for name in names if (found := read_name(name, prefix)) is not None]
+    steps = [step[1] for name in names if (step := _STEP.fullmatch(name.removeprefix(prefix)))]
+    return pings, frozenset(steps)

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
+from botocore.exceptions import ClientError
 from optimizer.core.change import Change
 from optimizer.core.clock import minute_of
 from optimizer.function_logs.history import FunctionHistory, SizeHistory, Sketch
@@ -170,6 +171,55 @@ def test_pings_of_a_function_that_ended_are_removed(account: Account) -> None:
     change = Change.from_document(proposals["changes"][0])
     assert change.before == {"schedules": 1, "plans": ["0123456789abcdef"]}
     assert (change.after["pings"], change.after["schedule"]) == (0, [])
+
+
+class Provisioned:
+    """Lambda's client with provisioned concurrency, which moto does not have. `held`: None for none, or an error."""
+
+    def __init__(self, held: int | str | None) -> None:
+        self.held, self.asked = held, 0
+        self.real: Any = boto3.client("lambda")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def get_provisioned_concurrency_config(self, **_named: Any) -> dict[str, Any]:
+        self.asked += 1
+        if isinstance(self.held, int):
+            return {"RequestedProvisionedConcurrentExecutions": self.held, "Status": "READY"}
+        code = self.held or "ProvisionedConcurrencyConfigNotFoundException"
+        raise ClientError({"Error": {"Code": code, "Message": "No."}}, "GetProvisionedConcurrencyConfig")
+
+
+@pytest.mark.parametrize(
+    ("known", "held", "asked", "planned"),
+    [
+        (9, 9, 1, "9 provisioned environments serve all its calls"),
+        (9, None, 1, "pings"),
+        (9, "TooManyRequestsException", 1, "9 provisioned environments serve all its calls"),
+        (0, None, 0, "pings"),
+        (None, None, 0, "pings"),
+    ],
+)
+def test_pings_are_planned_for_what_is_provisioned_now(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    known: int | None,
+    held: int | str | None,
+    asked: int,
+    planned: str,
+) -> None:
+    """The team, or a rollback, may give environments back after the day's look at them."""
+    account.function("orders", busy_by_day())
+    account.policy["warmups"] = {"max_environments_per_function": 9}
+    if known is not None:
+        hours = {"timezone": "UTC", "hours": [known] * 168}
+        account.documents.write("history/capacity/orders.provisioned.json", hours)
+    client = Provisioned(held)
+    monkeypatch.setattr("optimizer.aws.paced_lambda", lambda _share: client)
+    _, proposals = account.plan()
+    reasons = [one["reason"] for one in proposals["no_changes"]]
+    assert (client.asked, reasons or ["pings"]) == (asked, [planned])
 
 
 def test_report_lines_replace_the_assumptions(account: Account) -> None:

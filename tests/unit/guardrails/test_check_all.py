@@ -199,6 +199,28 @@ def test_a_target_is_not_changed_before_its_cool_down_ends() -> None:
     assert verdict_of(change, account=replace(ACCOUNT, cool_downs=over)) == ("automatic", "mode")
 
 
+@pytest.mark.parametrize(
+    ("provisioned", "mode", "pings", "verdict"),
+    [
+        (pc(), Mode.AUTO, warmups(), "postponed"),
+        (pc(before=4, after=1), Mode.AUTO, warmups(), "automatic"),
+        (pc(), Mode.APPROVE, warmups(), "automatic"),
+        (pc(), Mode.RECOMMEND, warmups(), "automatic"),
+        (pc(utilisation=0.1), Mode.AUTO, warmups(), "automatic"),
+        (pc(), Mode.AUTO, warmups(pings=0, most=0, usd_day=0), "automatic"),
+        (pc("items"), Mode.AUTO, warmups(), "automatic"),
+    ],
+)
+def test_pings_are_planned_after_provisioned_concurrency(
+    provisioned: Change, mode: Mode, pings: Change, verdict: str
+) -> None:
+    """Nobody pays for both in the same hours, and pings wait for nothing that asks people or does not come."""
+    policy = replace(AUTO, provisioned_concurrency=ProvisionedConcurrency(mode=mode))
+    for plan in ([provisioned, pings], [pings, provisioned]):
+        verdicts = {v.change_id: v for v in guardrails.check(plan, policy, ACCOUNT, NOW)}
+        assert verdicts[pings.id].verdict.value == verdict
+
+
 @pytest.mark.parametrize("watched", [Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY])
 def test_a_function_under_observation_is_not_changed(watched: Tuner) -> None:
     """Another run came while the effect of a change is still measured; warm-ups do not disturb it."""
@@ -332,9 +354,9 @@ def test_a_run_changes_at_most_its_share_of_functions(targets: int, allowed: int
 def test_a_share_of_functions_counts_functions() -> None:
     """Two changes of one function are one function."""
     account = replace(ACCOUNT, targets=1)
-    assert len(acting([pc(), warmups()], AUTO, account)) == 2
+    assert len(acting([memory(), warmups()], AUTO, account)) == 2
     half = replace(AUTO, run=replace(AUTO.run, max_changes_share=0.5))
-    plan = [pc("a"), replace(warmups("a"), effect=usd(-9)), pc("b")]
+    plan = [memory("a"), replace(warmups("a"), effect=usd(-9)), memory("b")]
     assert {change.target for change in acting(plan, half, account)} == {arn("a")}
 
 

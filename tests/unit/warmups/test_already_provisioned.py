@@ -50,6 +50,71 @@ def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
         assert {(at + 10) // 60 % 24 for at, _ in made.pings} == hours
 
 
+DOCUMENT = {
+    "timezone": "UTC",
+    "hours": [0] * 84 + [3] * 84,
+    "plan": "a" * 16,
+    "proposed": {"timezone": "Asia/Tokyo", "hours": [2] * 168, "plan": "b" * 16},
+}
+WEEK = ProvisionedHours.from_document(DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("known", "environments", "plans", "timezone", "hours"),
+    [
+        # The timetable that was found is in place.
+        (WEEK, 0, {"a" * 16}, "UTC", WEEK.hours),
+        # It was replaced by the one that was proposed then.
+        (WEEK, 2, {"b" * 16}, "Asia/Tokyo", (2,) * 168),
+        # It was rolled back, or somebody gave the environments back.
+        (WEEK, 0, set(), "UTC", (0,) * 168),
+        # An amount at all times replaced it.
+        (WEEK, 4, set(), "UTC", (4,) * 168),
+        # A timetable of another change, whose hours nobody told.
+        (WEEK, 1, {"c" * 16}, "UTC", (1,) * 168),
+        # An amount at all times was provisioned, and is not any more.
+        (ProvisionedHours("UTC", (3,) * 168), 0, set(), "UTC", (0,) * 168),
+        # A scaling target holds more at the moment than it always does.
+        (ProvisionedHours("UTC", (1,) * 168, scaled=True), 5, set(), "UTC", (1,) * 168),
+        (ProvisionedHours("UTC", (1,) * 168, scaled=True), 0, set(), "UTC", (0,) * 168),
+        # Stored by an earlier version, without the mark of the timetable.
+        (ProvisionedHours("UTC", WEEK.hours), 0, {"c" * 16}, "UTC", WEEK.hours),
+        (ProvisionedHours("UTC", WEEK.hours), 0, set(), "UTC", (0,) * 168),
+    ],
+)
+def test_provisioned_hours_are_those_of_now(
+    known: ProvisionedHours, environments: int, plans: set[str], timezone: str, hours: tuple[int, ...]
+) -> None:
+    """plan_capacity looks once a day; warm-ups are planned four times."""
+    assert known.may_have_changed(plans)
+    now = known.now(environments, plans)
+    assert (now.timezone, now.hours) == (timezone, hours)
+
+
+def test_nothing_provisioned_is_not_asked_about_again() -> None:
+    """One call for every function at each run would cost more than a day of pings that find warm environments."""
+    nothing = ProvisionedHours("UTC", (0,) * 168)
+    assert not nothing.may_have_changed(())
+    assert nothing.may_have_changed({"a" * 16})
+    assert ProvisionedHours("UTC", (0,) * 168, proposed=WEEK).may_have_changed(())
+
+
+def test_reason_names_environments_that_serve_all_calls() -> None:
+    minute = np.arange(14 * 1440)
+    calls = np.where(np.isin(minute % 1440, (9 * 60 + 30, 20 * 60 + 30)), 2.0, 0.0)
+    values = {"invocations": calls, "duration_ms": np.where(calls > 0, 900.0, np.nan), "concurrency": calls}
+    series = Series(START - len(minute), values)
+    never = Series(START - len(minute), {**values, "invocations": calls * 0})
+    every_day = ProvisionedHours("UTC", (3,) * 168)
+
+    def said(provisioned: ProvisionedHours | None, minutes: Series = series) -> str:
+        return WarmupFacts(512, "arm64", True, 0, (), provisioned).all_served(minutes, 24)
+
+    assert said(every_day) == "3 provisioned environments serve all its calls"
+    assert said(ProvisionedHours("UTC", (2,) * 167 + (3,))) == "up to 3 provisioned environments serve all its calls"
+    assert said(OFFICE) == said(None) == said(every_day, never) == ""
+
+
 def test_provisioned_hours_must_be_a_week() -> None:
     with pytest.raises(ValueError, match="168"):
         ProvisionedHours.from_document({"timezone": "UTC", "hours": [1, 2]})

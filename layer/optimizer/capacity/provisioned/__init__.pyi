@@ -1,4 +1,9 @@
-from optimizer.capacity.provisioned.amount import Amount as Amount, change_id_of as change_id_of, held as held
+from optimizer.capacity.provisioned.amount import (
+    Amount as Amount,
+    change_id_of as change_id_of,
+    held as held,
+    mark_of as mark_of,
+)
 from optimizer.capacity.provisioned.best_week import level_ahead as level_ahead
 from optimizer.capacity.provisioned.load import (
     DAYS_A_MONTH as DAYS_A_MONTH,
