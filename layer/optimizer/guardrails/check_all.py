@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from optimizer.core import (
+    CONFIGURATION,
     FUNCTION_TUNERS,
     Change,
     MalformedChange,
