@@ -1,7 +1,8 @@
 """Correct where MiniStack 1.5.33 runs a JSONata state machine differently from AWS.
 
 - `TimeoutSeconds` may be an expression.
-- The arguments of an item reader, the item selector and the output of a distributed map may be expressions.
+- The arguments of an item reader, the item selector, the concurrency and the output of a distributed map may be
+  expressions.
 - The states inside a Parallel or a Map appear in the history.
 - A Lambda that fails while its task waits for a token fails the task, and at once.
 - A Distributed Map over an empty list may fail; no source settles it: switch `empty_map`.
@@ -74,6 +75,9 @@ def _evaluate_distributed_maps() -> None:
     def run_map(
         state: Json, data: Any, effective: Any, iterator: Json, execution: Json, context: Json
     ) -> tuple[Any, str | None]:
+        most = state.get("MaxConcurrency")
+        if isinstance(most, str):
+            state = {**state, "MaxConcurrency": machine._apply_jsonata_template(most, data, context)}
         result, following = run(state, data, effective, iterator, execution, context)
         output = machine._apply_jsonata_output(state, data, context, result=result, default=result)
         machine._apply_state_assign(state, data, context, result=result)
