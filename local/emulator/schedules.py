@@ -2,7 +2,7 @@
 
 MiniStack 1.5.33 reads the time of a schedule as UTC; here it is in the schedule's own time zone. MiniStack lists only
 the first hundred schedules; here the others follow with a token, as on AWS. An at() that has passed may be refused; no
-source settles it: switch `at_in_the_past`.
+source settles it: switch `at_in_the_past`. A schedule that was updated comes due by its new expression alone.
 """
 
 import json
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, scheduler
 from switched import switches
 
@@ -72,7 +73,7 @@ def patch() -> None:
     eventbridge._cron_next_fire = cron_next_fire
     scheduler._list_schedules = list_schedules
     scheduler._create_schedule = _with_time_zone(scheduler._create_schedule)
-    scheduler._update_schedule = _with_time_zone(scheduler._update_schedule)
+    scheduler._update_schedule = _with_time_zone(_anew(scheduler._update_schedule))
     scheduler._at_time_epoch = at_time_epoch
 
 
@@ -86,3 +87,12 @@ def _with_time_zone(write: Callable[[str, dict[str, Any]], Any]) -> Callable[[st
         return write(name, {**body, "ScheduleExpression": expression})
 
     return write_schedule
+
+
+def _anew(update: Callable[[str, dict[str, Any]], Any]) -> Callable[[str, dict[str, Any]], Any]:
+    def update_schedule(name: str, body: dict[str, Any]) -> Any:
+        key = f"{body.get('GroupName', 'default')}/{name}"
+        scheduler._schedule_last_fired.pop((get_account_id(), get_region(), key), None)
+        return update(name, body)
+
+    return update_schedule
