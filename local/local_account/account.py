@@ -185,6 +185,7 @@ class LocalAccount:
         command = [sys.executable, "-m", "local_account.stand_in", "--port", str(self._stand_in_port)]
         command += ["--now", self.source.now.isoformat(), "--functions", str(self.source.functions)]
         command += ["--seed", str(self.source.seed), "--folder", str(self.folder)]
+        command += ["--busy"] if self.source.busy else []
         for option, folder in (("--traces", self.source.traces), ("--curves", self.source.curves)):
             command += [option, str(folder.resolve())] if folder else []
         environment = _inherited() | self.environment() | {FILE_VARIABLE: str(self._switch_file.path)}

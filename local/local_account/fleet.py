@@ -1,7 +1,7 @@
 """Describe the target functions of the local account: their configuration, behaviour and traffic."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -70,13 +70,18 @@ class TargetFunction:
 
 @dataclass(frozen=True, slots=True)
 class FleetSource:
-    """The origin of a fleet; the same source and time make the same fleet in every process."""
+    """The origin of a fleet; the same source and time make the same fleet in every process.
+
+    `busy` adds four functions for which provisioned concurrency pays: at all hours, by day, by night, and by day where
+    Application Auto Scaling owns it.
+    """
 
     now: datetime
     traces: Path | None = None
     curves: Path | None = None
     functions: int = 12
     seed: int = 1
+    busy: bool = False
 
     @property
     def says(self) -> str:
@@ -93,7 +98,17 @@ def make_fleet(source: FleetSource) -> tuple[TargetFunction, ...]:
     """
     traces = read_traces(source.traces) if source.traces else synthetic_traces(source.now, source.seed)
     curves = read_curves(source.curves) if source.curves else []
-    return tuple(_target(place, traces, curves, source) for place in range(source.functions))
+    fleet = tuple(_target(place, traces, curves, source) for place in range(source.functions))
+    return fleet + (_busy(source) if source.busy else ())
+
+
+def _busy(source: FleetSource) -> tuple[TargetFunction, ...]:
+    traces = synthetic_traces(source.now, source.seed, busy=True)
+    made = (_target(place, traces, [], source) for place in range(len(traces)))
+    return tuple(
+        replace(target, tags=ON, scaled=target.name.startswith("scaled"), memory_mb=512, json_logs=False)
+        for target in made
+    )
 
 
 def _target(place: int, traces: list[Trace], curves: list[Curve], source: FleetSource) -> TargetFunction:

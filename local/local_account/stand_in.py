@@ -272,7 +272,9 @@ def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction], folder:
 def main() -> None:
     """Serve until a signal ends the process."""
     arguments = _arguments()
-    source = FleetSource(arguments.now, arguments.traces, arguments.curves, arguments.functions, arguments.seed)
+    source = FleetSource(
+        arguments.now, arguments.traces, arguments.curves, arguments.functions, arguments.seed, arguments.busy
+    )
     targets = make_fleet(source)
     logs = boto3.client("logs")
 
@@ -297,6 +299,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--curves", type=Path)
     parser.add_argument("--functions", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--busy", action="store_true")
     return parser.parse_args()
 
 

@@ -32,8 +32,11 @@ class Clock:
         return cls(hour, weekday, np.arange(len(of_week)) / DAY_MINUTES - HISTORY_DAYS)
 
 
-def synthetic_traces(now: datetime, seed: int) -> list[Trace]:
-    """Return a dozen functions of different habits, the same for the same seed and minute."""
+def synthetic_traces(now: datetime, seed: int, *, busy: bool = False) -> list[Trace]:
+    """Return a dozen functions of different habits, the same for the same seed and minute.
+
+    `busy` returns four others, which keep several environments busy at all hours, by day, or by night.
+    """
     now = now.replace(second=0, microsecond=0)
     clock = Clock.around(now)
     return [
@@ -46,12 +49,14 @@ def synthetic_traces(now: datetime, seed: int) -> list[Trace]:
             usual_duration_ms=duration_ms,
             note=NOTE,
         )
-        for name, duration_ms, rates in _rates(clock, seed)
+        for name, duration_ms, rates in _rates(clock, seed, _BUSY if busy else _FUNCTIONS)
     ]
 
 
-def _rates(clock: Clock, seed: int) -> Iterator[tuple[str, float, Numbers]]:
-    for name, duration_ms, shape in _FUNCTIONS:
+def _rates(
+    clock: Clock, seed: int, functions: tuple[tuple[str, float, Shape], ...]
+) -> Iterator[tuple[str, float, Numbers]]:
+    for name, duration_ms, shape in functions:
         random = generator(seed, name, "rates")
         yield name, duration_ms, shape(clock, random)
 
@@ -125,6 +130,18 @@ def _dead(clock: Clock, random: np.random.Generator) -> Numbers:
     return _steady(clock, random) * 0.3 * (clock.days_from_now < -10)
 
 
+def _at_all_hours(clock: Clock, random: np.random.Generator) -> Numbers:
+    return 400.0 * _wander(len(clock.hour), random, 0.01)
+
+
+def _by_day(clock: Clock, random: np.random.Generator) -> Numbers:
+    return (2.0 + 400.0 * _between(clock.hour, 7.0, 19.0)) * _wander(len(clock.hour), random, 0.01)
+
+
+def _by_night(clock: Clock, random: np.random.Generator) -> Numbers:
+    return (402.0 - 400.0 * _between(clock.hour, 7.0, 19.0)) * _wander(len(clock.hour), random, 0.01)
+
+
 def _between(hour: Numbers, start: float, end: float) -> Numbers:
     return ((hour >= start) & (hour < end)).astype(np.float64)
 
@@ -142,4 +159,12 @@ _FUNCTIONS: tuple[tuple[str, float, Shape], ...] = (
     ("mobile-feed", 260.0, _evening),
     ("legacy-export", 600.0, _dead),
     ("price-preview", 500.0, _office),
+)
+
+# Provisioned concurrency pays for these.
+_BUSY: tuple[tuple[str, float, Shape], ...] = (
+    ("always-busy", 600.0, _at_all_hours),
+    ("busy-by-day", 600.0, _by_day),
+    ("busy-by-night", 600.0, _by_night),
+    ("scaled-by-day", 600.0, _by_day),
 )
