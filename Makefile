@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # The tests start hundreds of processes; if compiled files may not be kept, each process compiles all its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test test-fast check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
+.PHONY: setup demo test test-fast test-upgrade check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -19,7 +19,11 @@ demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/optimizer demo $(if $(TRACES),--traces $(TRACES)) $(ARGS)
 
 test: check
-	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not upgrade" $(ARGS)
+
+# Deploys version 0.1.0 from the history into a local account, and this version over it. Takes 15 to 20 minutes.
+test-upgrade: .venv/.installed .build/sam/.installed .build/emulator/.installed
+	$(BIN)/pytest -m upgrade tests/e2e/test_upgrade.py $(ARGS)
 
 # The inner loop runs without servers and deployments and tries a tenth of the generated examples.
 test-fast: .venv/.installed

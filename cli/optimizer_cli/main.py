@@ -5,7 +5,9 @@ import click
 from optimizer_cli.lazy import Lazy
 
 COMMANDS = {
+    "assess": "Say what could be saved and be faster in an account; read-only.",
     "demo": "Deploy into a local AWS account, run once, show the report.",
+    "doctor": "Check a deployed stack, one line for each thing that can be wrong.",
     "policy": "Check a policy file, show the policy in use, store a new one.",
     "runs": "List recent runs and how they ended.",
     "changes": "List changes with their status and reason.",

@@ -34,4 +34,5 @@ def _hooks(setting: Setting) -> WarmupHooks:
         read_calls=partial(read_calls, clients.client("cloudwatch")),
         remaining_ms=setting.remaining_ms,
         watch_minutes=policy.warmups.watch_minutes,
+        clock=lambda: datetime.now(UTC),
     )

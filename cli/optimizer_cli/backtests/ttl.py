@@ -1,6 +1,7 @@
 """`optimizer backtest ttl`: TTLs learnt from the first half of the reads, tested on the second."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from rich.table import Table
 from optimizer_cli.backtests.ttl_sources import Halves, UnreadableTrace, of_account, of_trace
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_LEAST_TTL_S = 0.001
+
+
+def _number(*names: str, default: float, text: str, least: float = 0) -> Callable[[Any], Any]:
+    return click.option(*names, type=click.FloatRange(min=least), default=default, show_default=True, help=text)
 
 
 @click.command()
@@ -27,43 +33,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.File("rb"),
     help="Policy that names the caches; their logs are read from the account.",
 )
-@click.option(
-    "--ttl", "ttl_s", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Current TTL, seconds."
-)
-@click.option(
-    "--min-ttl", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Smallest TTL to set, seconds."
-)
-@click.option(
-    "--max-ttl",
-    type=click.FloatRange(min=0.001),
-    default=3600.0,
-    show_default=True,
-    help="Largest TTL to set, seconds.",
-)
-@click.option(
-    "--memory-mb", type=click.FloatRange(min=0), default=1024.0, show_default=True, help="Memory for all entries, MiB."
-)
-@click.option(
-    "--value-bytes",
-    type=click.FloatRange(min=0),
-    default=500.0,
-    show_default=True,
-    help="Size of a value in the trace, bytes.",
-)
-@click.option(
-    "--usd-gb-month",
-    type=click.FloatRange(min=0),
-    default=91.25,
-    show_default=True,
-    help="Price of a GB of cache memory a month, USD.",
-)
-@click.option(
-    "--usd-million-misses",
-    type=click.FloatRange(min=0),
-    default=0.125,
-    show_default=True,
-    help="Price of a million reads from the origin, USD.",
-)
+@_number("--ttl", "ttl_s", default=60.0, least=_LEAST_TTL_S, text="Current TTL, seconds.")
+@_number("--min-ttl", default=1.0, least=_LEAST_TTL_S, text="Smallest TTL to set, seconds.")
+@_number("--max-ttl", default=3600.0, least=_LEAST_TTL_S, text="Largest TTL to set, seconds.")
+@_number("--memory-mb", default=1024.0, text="Memory for all entries, MiB.")
+@_number("--value-bytes", default=500.0, text="Size of a value in the trace, bytes.")
+@_number("--usd-gb-month", default=91.25, text="Price of a GB of cache memory a month, USD.")
+@_number("--usd-million-misses", default=0.125, text="Price of a million reads from the origin, USD.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     traces: tuple[Path, ...],

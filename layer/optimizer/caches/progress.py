@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
 
 from optimizer.caches.probe.result import ServerUse
-from optimizer.lifecycle import ChangeProgress, shared_fields
+from optimizer.lifecycle import ChangeProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +26,3 @@ class TtlProgress(ChangeProgress):
     back_text: str | None = None
     """The document that rolls the change back."""
     back_revision: int | None = None
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read the stored document."""
-        server = document.get("server")
-        return cls(
-            **shared_fields(document),
-            revision=document.get("revision"),
-            text=document.get("text"),
-            server=ServerUse(**server) if server else None,
-            unhealthy=document.get("unhealthy"),
-            seen=document.get("seen"),
-            back_text=document.get("back_text"),
-            back_revision=document.get("back_revision"),
-        )

@@ -1,12 +1,10 @@
 """The stored record of a change of memory or provisioned concurrency."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
 
 from optimizer.capacity.memory.steps import Phase
-from optimizer.lifecycle import ChangeProgress, read_time, shared_fields
+from optimizer.lifecycle import ChangeProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +29,3 @@ class CapacityProgress(ChangeProgress):
     removing: str | None = None
     """The timetable that is being removed, and since when."""
     removed_at: datetime | None = None
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read the stored document."""
-        bounds, entry = document.get("scaling"), document.get("putting")
-        return cls(
-            **shared_fields(document),
-            phase=Phase(document["phase"]) if "phase" in document else None,
-            version=document.get("version"),
-            abandoned=document.get("abandoned"),
-            failed=document.get("failed"),
-            unhealthy=document.get("unhealthy"),
-            provisioning=document.get("provisioning"),
-            scaling=(bounds[0], bounds[1]) if bounds else None,
-            putting=(entry[0], entry[1]) if entry else None,
-            removing=document.get("removing"),
-            removed_at=read_time(document.get("removed_at")),
-        )

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
+from optimizer.core import canonical_json
 from optimizer.core.errors import OptimizerError
 
 # The approver of the only link if the policy lists none.
@@ -167,18 +168,7 @@ class Approval:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Approval":
         """Read `canonical_json.plain(approval)`."""
-        times = {name: document[name] for name in ("closed_at", "giving_back_at", "given_back_at")}
-        return cls(
-            **{
-                **document,
-                **{name: datetime.fromisoformat(time) if time else None for name, time in times.items()},
-                "asked_at": datetime.fromisoformat(document["asked_at"]),
-                "expires_at": datetime.fromisoformat(document["expires_at"]),
-                "status": ApprovalStatus(document["status"]),
-                "approvers": tuple(document["approvers"]),
-                "votes": tuple(_vote(vote) for vote in document["votes"]),
-            }
-        )
+        return cast("Approval", canonical_json.read(cls, document))
 
 
 def _checked(vote: Vote) -> Vote:
@@ -193,11 +183,6 @@ def _checked(vote: Vote) -> Vote:
 def _name_and_reason(vote: Vote) -> str:
     who = vote.by if vote.approver == ANYONE else f"{vote.by} ({vote.approver})"
     return f"{who}: {vote.reason.rstrip('.')}" if vote.reason else who
-
-
-def _vote(document: Mapping[str, Any]) -> Vote:
-    at, approved = datetime.fromisoformat(document["at"]), tuple(document["approved"])
-    return Vote(**{**document, "at": at, "approved": approved})
 
 
 def approvers_named(approvers: Collection[str]) -> tuple[str, ...]:

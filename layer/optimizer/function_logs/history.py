@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from optimizer.core import Interval
+from optimizer.core import Interval, canonical_json
 from optimizer.function_logs.keep_alive import IdleTrials, idle_trials
 from optimizer.function_logs.parse import LoggedReport
 
@@ -119,28 +119,9 @@ class FunctionHistory:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "FunctionHistory":
-        """Read the stored form."""
-        sizes = {}
-        for item in document["sizes"].values():
-            size = SizeHistory(
-                **item
-                | {
-                    "first_at": datetime.fromisoformat(item["first_at"]),
-                    "last_at": datetime.fromisoformat(item["last_at"]),
-                    "durations": _sketch(item["durations"]),
-                    "inits": _sketch(item["inits"]),
-                }
-            )
-            sizes[size.memory_mb] = size
-        until = document["read_until"]
-        ordered = dict(sorted(sizes.items(), key=lambda item: item[1].first_at))
-        idle = IdleTrials.from_document(document["idle"]) if "idle" in document else IdleTrials()
-        return cls(ordered, datetime.fromisoformat(until) if until else None, idle)
-
-
-def _sketch(document: Mapping[str, Any]) -> Sketch:
-    bins = {int(bin_number): count for bin_number, count in document["bins"].items()}
-    return Sketch(document["count"], document["total"], document["squares"], bins)
+        """Read the stored form, whose sizes are in any order."""
+        found = cast("FunctionHistory", canonical_json.read(cls, document))
+        return replace(found, sizes=dict(sorted(found.sizes.items(), key=lambda item: item[1].first_at)))
 
 
 def _grown(size: SizeHistory | None, memory_mb: int, lines: list[LoggedReport]) -> SizeHistory:

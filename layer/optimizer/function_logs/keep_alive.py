@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 from optimizer.function_logs.parse import LoggedReport
 
@@ -33,11 +32,6 @@ class IdleTrials:
         return IdleTrials(
             dict(Counter(self.survived) + Counter(other.survived)), dict(Counter(self.died) + Counter(other.died))
         )
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "IdleTrials":
-        """Read the stored form."""
-        return cls(*({int(m): count for m, count in document[name].items()} for name in ("survived", "died")))
 
 
 def idle_trials(lines: Iterable[LoggedReport]) -> IdleTrials:

@@ -42,14 +42,20 @@ def detect_findings(
             for node in reversed(nodes)
             for finding in node.further
         }
-        history = postgresql.PostgresqlHistory(snapshots=all_snapshots, nodes=names, bloat=bloat)
-        postgresql_limits = postgresql.PostgresqlLimits(usage=usage, bloat=bloat_limits(limits))
-        return postgresql.find(replace(catalog, further=tuple(further.values())), history, postgresql_limits)
+        return postgresql.find(
+            replace(catalog, further=tuple(further.values())),
+            all_snapshots,
+            names,
+            bloat,
+            usage_limits=usage,
+            bloat_limits=bloat_limits(limits),
+        )
     from optimizer.indexes.mysql import detect as mysql
     from optimizer.indexes.mysql.upkeep import MysqlUpkeepLimits
 
     # Statements that only replicas execute may need an index, or name one in a hint.
     statements = tuple(statement for node in nodes for statement in node.statements)
     upkeep = MysqlUpkeepLimits(min_free_share=limits.min_bloat_share, min_free_bytes=limits.min_bloat_mb * MIB)
-    mysql_limits = mysql.MysqlLimits(usage=usage, upkeep=upkeep)
-    return mysql.find(replace(catalog, statements=statements), all_snapshots, names, mysql_limits)
+    return mysql.find(
+        replace(catalog, statements=statements), all_snapshots, names, usage_limits=usage, upkeep_limits=upkeep
+    )

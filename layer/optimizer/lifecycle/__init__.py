@@ -36,8 +36,6 @@ __getattr__ = lazy_exports(
             "ChangeProgress",
             "Recorder",
             "document_of",
-            "read_time",
-            "shared_fields",
         ),
     },
 )

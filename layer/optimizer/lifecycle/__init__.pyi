@@ -23,6 +23,4 @@ from optimizer.lifecycle.progress import (
     ChangeProgress as ChangeProgress,
     Recorder as Recorder,
     document_of as document_of,
-    read_time as read_time,
-    shared_fields as shared_fields,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from optimizer.core import Change, canonical_json
 
@@ -26,8 +26,8 @@ class ChangeProgress:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read the stored document. A tuner with fields of its own reads them here."""
-        return cls(**shared_fields(document))
+        """Read the stored document by the types of the fields."""
+        return cast("Self", canonical_json.read(cls, document))
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON object that is stored."""
@@ -43,25 +43,11 @@ class ChangeProgress:
         return max(0, self.verified - 1) if asked_again else self.verified
 
 
-def shared_fields(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the fields of ChangeProgress from a stored document."""
-    return {
-        "applied_at": read_time(document.get("applied_at")),
-        "verified": document.get("verified"),
-        "verification": document.get("verification"),
-    }
-
-
 def document_of(record: Any) -> dict[str, Any]:
     """Return a record as a JSON object: one key a field, under the field's name; None is left out."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     document: dict[str, Any] = canonical_json.plain({k: v for k, v in values.items() if v is not None})
     return document
-
-
-def read_time(text: str | None) -> datetime | None:
-    """Read a stored time, or None where there is none."""
-    return None if text is None else datetime.fromisoformat(text)
 
 
 @dataclass(slots=True)

@@ -62,10 +62,7 @@ def _rising(document: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
 
 
 def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    freezes = _value(document, "run.freezes")
-    for n, freeze in enumerate(freezes if isinstance(freezes, (list, tuple)) else ()):
-        if not isinstance(freeze, dict):
-            continue
+    for path, freeze in _objects(document, "run.freezes"):
         days: dict[str, date] = {}
         for name in ("first", "last"):
             text = freeze.get(name)
@@ -74,29 +71,21 @@ def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             if _is_day(text):
                 days[name] = date.fromisoformat(text)
             else:
-                yield PolicyError(f"run.freezes[{n}].{name}", f"{short_json(text)} is not a day of the calendar.")
+                yield PolicyError(f"{path}.{name}", f"{short_json(text)} is not a day of the calendar.")
         if len(days) == 2 and days["first"] > days["last"]:
-            yield PolicyError(f"run.freezes[{n}].first", f"{days['first']} is after the last day, {days['last']}.")
+            yield PolicyError(f"{path}.first", f"{days['first']} is after the last day, {days['last']}.")
 
 
 def _holidays(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    holidays = _value(document, "warmups.holidays")
-    for n, text in enumerate(holidays if isinstance(holidays, (list, tuple)) else ()):
+    for n, text in enumerate(_listed(_value(document, "warmups.holidays"))):
         if isinstance(text, str) and len(text) == len("YYYY-MM-DD") and not _is_day(text):
             yield PolicyError(f"warmups.holidays[{n}]", f"{short_json(text)} is not a day of the calendar.")
 
 
 def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    databases = _value(document, "indexes.databases")
     names: set[str] = set()
-    for n, database in enumerate(databases if isinstance(databases, (list, tuple)) else ()):
-        if not isinstance(database, dict):
-            continue
-        path, name = f"indexes.databases[{n}]", database.get("name")
-        if isinstance(name, str):
-            if name in names:
-                yield PolicyError(f"{path}.name", f"{short_json(name)} is the name of another database too.")
-            names.add(name)
+    for path, database in _objects(document, "indexes.databases"):
+        yield from _same_name(path, database, "database", names)
         secret, user = database.get("secret_arn", ""), database.get("user", "")
         if isinstance(secret, str) and isinstance(user, str) and bool(secret) == bool(user):
             yield PolicyError(path, "needs either secret_arn, or user for IAM authentication, but not both.")
@@ -122,8 +111,13 @@ def _through_data_api(path: str, database: Mapping[str, Any]) -> Iterator[Policy
             )
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
+def _same_name(path: str, part: Mapping[str, Any], kind: str, names: set[str]) -> Iterator[PolicyError]:
+    """Yield an error if another part has this name; `names` collects them."""
+    name = part.get("name")
+    if isinstance(name, str):
+        if name in names:
+            yield PolicyError(f"{path}.name", f"{short_json(name)} is the name of another {kind} too.")
+        names.add(name)
 
 
 def _host(text: str) -> str:
@@ -132,19 +126,11 @@ def _host(text: str) -> str:
 
 
 def _caches(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    part = document.get("cache_ttls")
-    caches = part.get("caches") if isinstance(part, dict) else None
     names: set[str] = set()
     published: set[str] = set()
     logged: dict[tuple[str, str], str] = {}
-    for n, cache in enumerate(caches if isinstance(caches, list) else ()):
-        if not isinstance(cache, dict):
-            continue
-        path, name = f"cache_ttls.caches[{n}]", cache.get("name")
-        if isinstance(name, str):
-            if name in names:
-                yield PolicyError(f"{path}.name", f"{short_json(name)} is the name of another cache too.")
-            names.add(name)
+    for path, cache in _objects(document, "cache_ttls.caches"):
+        yield from _same_name(path, cache, "cache", names)
         yield from _delivery(cache, path, published)
         yield from _endpoint(cache, path)
         yield from _namespaces(cache, path, logged)
@@ -255,6 +241,17 @@ def _value(document: Mapping[str, Any], path: str) -> Any:
         else:
             value = default
     return value
+
+
+def _objects(document: Mapping[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the path and the value of each object in the list at the path."""
+    for n, part in enumerate(_listed(_value(document, path))):
+        if isinstance(part, dict):
+            yield f"{path}[{n}]", part
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else []
 
 
 def _is_given(document: Mapping[str, Any], path: str) -> bool:

@@ -5,15 +5,13 @@ starts. `Policy.from_document` only builds the policy, so that no other Lambda l
 describes every key; the docstrings here describe the keys that code alone does not explain.
 """
 
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-from optimizer.core import OptimizerError
+from optimizer.core import OptimizerError, canonical_json
 
 
 class Mode(StrEnum):
@@ -340,32 +338,4 @@ class Policy:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Policy":
         """Build the policy from a document that the schema accepts. Raise KeyError for unknown or missing names."""
-        return typing.cast("Policy", _build(cls, document))
-
-
-def _build(kind: Any, value: Any) -> Any:
-    origin = typing.get_origin(kind)
-    if origin in (typing.Union, types.UnionType):
-        return None if value is None else _build(next(k for k in typing.get_args(kind) if k is not type(None)), value)
-    if origin is tuple:
-        return tuple(_build(typing.get_args(kind)[0], item) for item in value)
-    if isinstance(kind, type) and is_dataclass(kind):
-        types_of = typing.get_type_hints(kind)
-        unknown = set(value) - set(types_of)
-        if unknown:
-            raise KeyError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
-        missing = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
-        absent = [name for name in missing if name not in value]
-        if absent:
-            raise KeyError(f"{kind.__name__} needs {', '.join(absent)}")
-        return kind(**{name: _build(types_of[name], item) for name, item in value.items()})
-    if kind is date:
-        return date.fromisoformat(value)
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(value)
-    if kind is float:
-        return float(value)
-    if kind is int:
-        # JSON Schema takes 3.0 for a whole number.
-        return int(value)
-    return dict(value) if origin is not None else value
+        return cast("Policy", canonical_json.read(cls, document, strict=True))

@@ -5,6 +5,7 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "charts": ("bars",),
         "collect": (
             "publish_change",
             "publish_run",
@@ -18,6 +19,7 @@ __getattr__ = lazy_exports(
             "signed_url",
         ),
         "message": ("Message",),
+        "pages": ("page_environment",),
         "publish": (
             "Channels",
             "mail_once",
@@ -31,6 +33,7 @@ __getattr__ = lazy_exports(
         ),
         "text": (
             "count",
+            "dollars",
             "last_message",
             "reason",
             "saves_or_costs",

@@ -163,6 +163,11 @@ def _page(item: Line | Mapping[str, Any]) -> str:
     return f"{page_name(kind_of(tuner), name_of(target))}.html"
 
 
+def page_environment() -> Environment:
+    """Return the environment of the pages: their look, and filters for amounts, times and words."""
+    return _ENVIRONMENT
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("optimizer.report", "templates"),

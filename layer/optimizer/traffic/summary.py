@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.core import moment_of
+from optimizer.core import canonical_json, moment_of
 from optimizer.traffic.concurrency import environments_needed, usual_need
 from optimizer.traffic.gaps import first_known_minute
 from optimizer.traffic.history import DAY_MINUTES, Floats, History, local_hours
@@ -72,10 +72,7 @@ class FunctionTraffic:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "FunctionTraffic":
         """Read the stored form."""
-        values = dict(document)
-        values["pattern"] = Pattern(values["pattern"])
-        values["peaks"] = tuple(Peak(**peak) for peak in values["peaks"])
-        return cls(**values)
+        return cast("FunctionTraffic", canonical_json.read(cls, document))
 
 
 def summarise(

@@ -15,6 +15,7 @@ __getattr__ = lazy_exports(
             "total_outcomes",
         ),
         "change": ("WarmupHooks",),
+        "init_times": ("learn_from_reports",),
         "live_function": (
             "read_calls",
             "read_target",
@@ -25,7 +26,11 @@ __getattr__ = lazy_exports(
             "plan_warmups",
         ),
         "planner": ("plan_batch",),
-        "propose": ("USUAL_INIT_MS",),
+        "propose": (
+            "USUAL_INIT_MS",
+            "WarmupFacts",
+            "propose_warmups",
+        ),
         "send_pings": (
             "ping_client",
             "warm_environments",

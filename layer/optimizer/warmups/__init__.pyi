@@ -8,9 +8,14 @@ from optimizer.warmups.backtest import (
     total_outcomes as total_outcomes,
 )
 from optimizer.warmups.change import WarmupHooks as WarmupHooks
+from optimizer.warmups.init_times import learn_from_reports as learn_from_reports
 from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
 from optimizer.warmups.ping_rows import count_pings as count_pings
 from optimizer.warmups.plan import WarmupRequest as WarmupRequest, plan_warmups as plan_warmups
 from optimizer.warmups.planner import plan_batch as plan_batch
-from optimizer.warmups.propose import USUAL_INIT_MS as USUAL_INIT_MS
+from optimizer.warmups.propose import (
+    USUAL_INIT_MS as USUAL_INIT_MS,
+    WarmupFacts as WarmupFacts,
+    propose_warmups as propose_warmups,
+)
 from optimizer.warmups.send_pings import ping_client as ping_client, warm_environments as warm_environments

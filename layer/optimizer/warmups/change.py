@@ -55,7 +55,8 @@ class WarmupHooks(Hooks[WarmupProgress]):
 
     recheck: the guardrails on the live state. read_target: `(function
     name, alias)`. read_calls: the target's calls `(function name, first minute, end minute)`. remaining_ms: time
-    left of this call. watch_minutes: the ages at which the pings are judged, rising.
+    left of this call. watch_minutes: the ages at which the pings are judged, rising. clock: asked again while a call
+    works; None stands still.
     """
 
     progress_type: ClassVar = WarmupProgress
@@ -69,6 +70,7 @@ class WarmupHooks(Hooks[WarmupProgress]):
     read_calls: Callable[[str, int, int], Calls]
     remaining_ms: Callable[[], float]
     watch_minutes: Sequence[int]
+    clock: Callable[[], datetime] | None = None
 
     def prepare(self, change: Change, now: datetime) -> Ready[WarmupProgress] | End:
         """Check that the plan still fits the function, and the guardrails."""
@@ -159,8 +161,9 @@ class WarmupHooks(Hooks[WarmupProgress]):
             recorder.save(replace(recorder.progress, next=number))
 
         start = recorder.progress.next or 0
+        clock = self.clock or (lambda: now)
         return schedule_batches.create(
-            self.scheduler, self.schedules, recorder.change, start, now, about_to_create, self._time_left
+            self.scheduler, self.schedules, recorder.change, start, clock, about_to_create, self._time_left
         )
 
     def _time_left(self) -> bool:

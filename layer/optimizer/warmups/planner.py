@@ -16,7 +16,7 @@ from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.init_times import learn_from_reports
-from optimizer.warmups.propose import WarmupFacts, propose
+from optimizer.warmups.propose import WarmupFacts, propose_warmups
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def plan_batch(
             result.failed[targets[name]["function_arn"]] = str(known)
             continue
         live, lines, history = known
-        decision = propose(
+        decision = propose_warmups(
             run_id,
             FunctionTraffic.from_document(traffic["functions"][name]),
             history,

@@ -1,11 +1,9 @@
 """The stored record of a warm-up change."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
 
-from optimizer.lifecycle import ChangeProgress, shared_fields
+from optimizer.lifecycle import ChangeProgress
 
 
 class WarmupPhase(StrEnum):
@@ -23,9 +21,3 @@ class WarmupProgress(ChangeProgress):
     phase: WarmupPhase | None = None
     next: int | None = None
     """The number of the next schedule to create, while CREATING."""
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read the stored document."""
-        phase = WarmupPhase(document["phase"]) if "phase" in document else None
-        return cls(**shared_fields(document), phase=phase, next=document.get("next"))

@@ -57,7 +57,7 @@ class WarmupFacts:
         return f"{'up to ' if len(set(self.provisioned.hours)) > 1 else ''}{most} provisioned {serve} all its calls"
 
 
-def propose(
+def propose_warmups(
     run_id: str,
     traffic: FunctionTraffic,
     history: History,

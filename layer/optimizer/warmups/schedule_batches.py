@@ -1,17 +1,26 @@
 """Create and delete the schedules of a plan, several at once, for as long as there is time."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
 
 from optimizer.aws import EventBridgeSchedulerClient, ScheduleTarget, delete_schedule, put_schedule
-from optimizer.core import Change, Warmup, minute_of
+from optimizer.core import Change, OptimizerError, Warmup, minute_of
 from optimizer.warmups import schedules
 from optimizer.warmups.ping_rows import unpack
 from optimizer.warmups.schedules import Scheduled
 
+_log = logging.getLogger(__name__)
 _AT_ONCE = 8
 _CHUNK = 64
+
+
+class SchedulesRefused(OptimizerError, RuntimeError):
+    """EventBridge Scheduler refused all schedules of a chunk, for another reason than their time."""
 
 
 def pings_of(change: Change) -> list[tuple[int, int]]:
@@ -38,29 +47,48 @@ def create(
     schedule_target: ScheduleTarget,
     change: Change,
     start: int,
-    now: datetime,
+    clock: Callable[[], datetime],
     about_to_create: Callable[[int], None],
     time_left: Callable[[], bool],
 ) -> bool:
     """Create the schedules from number `start` on, except those in the past. Return False if time runs out.
 
-    `about_to_create` receives the number of the next schedule before it is created.
+    `about_to_create` receives the number of the next schedule before it is created. A call works for minutes, so the
+    clock is asked again before each chunk. A schedule that EventBridge Scheduler refuses, because its time has passed
+    on the way, is left out; where it refuses all of a chunk for another reason, SchedulesRefused is raised.
     """
     pings = pings_of(change)
     for at in range(start, len(pings), _CHUNK):
         if not time_left():
             return False
         about_to_create(at)
+        now = minute_of(clock())
+        ahead = [(minute, count) for minute, count in pings[at : at + _CHUNK] if minute > now]
         requests = [
             schedules.request(
                 schedule_target, change.target, warmup_of(change, minute, count), change.after["timezone"]
             )
-            for minute, count in pings[at : at + _CHUNK]
-            if minute > minute_of(now)
+            for minute, count in ahead
         ]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda request: put_schedule(scheduler, request), requests))
+            answers = list(pool.map(lambda request: _refusal(scheduler, request), requests))
+        refused = [why for (minute, _), why in zip(ahead, answers, strict=True) if why and minute > minute_of(clock())]
+        if refused and len(refused) == len(ahead):
+            raise SchedulesRefused(f"EventBridge Scheduler refused {len(refused)} schedules: {refused[0]}")
+        for why in refused:
+            _log.warning("A ping of %s is left out: EventBridge Scheduler refused its schedule: %s", change.id, why)
     return True
+
+
+def _refusal(scheduler: "EventBridgeSchedulerClient", request: Mapping[str, Any]) -> str:
+    """Create the schedule; return why it was refused, or an empty text."""
+    try:
+        put_schedule(scheduler, request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationException":
+            raise
+        return error.response["Error"].get("Message", "") or "it is not valid"
+    return ""
 
 
 def remove(

@@ -12,18 +12,18 @@ from local_account.servers.mysql_family import HOST, PASSWORD, MysqlServer, quot
 from optimizer.indexes.model.catalog import Catalog
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.usage import UsageLimits, take_snapshot
-from optimizer.indexes.mysql.detect import MysqlLimits, find
+from optimizer.indexes.mysql.detect import find
 from optimizer.indexes.mysql.missing import MysqlMissingLimits
 from optimizer.indexes.mysql.reader import NoSuchDatabase, read_catalog
 from optimizer.indexes.mysql.upkeep import MysqlUpkeepLimits
 
 Get = Callable[[Installation[MysqlServer]], MysqlServer]
 COUNTING = pytest.mark.parametrize("installation", [mysql.MYSQL, mariadb.COUNTING], ids=["mysql", "mariadb"])
-AT_ONCE = MysqlLimits(
-    usage=UsageLimits(days=0.0, month_ends=0, quarter_ends=0),
-    missing=MysqlMissingLimits(min_load_share=0.0),
-    upkeep=MysqlUpkeepLimits(min_free_bytes=2**20),
-)
+AT_ONCE: Any = {
+    "usage_limits": UsageLimits(days=0.0, month_ends=0, quarter_ends=0),
+    "missing_limits": MysqlMissingLimits(min_load_share=0.0),
+    "upkeep_limits": MysqlUpkeepLimits(min_free_bytes=2**20),
+}
 DIGITS = "(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION \
 SELECT 7 UNION SELECT 8 UNION SELECT 9)"
 TEN_THOUSAND = f"SELECT w.d + 10 * x.d + 100 * y.d + 1000 * z.d n FROM {DIGITS} w, {DIGITS} x, {DIGITS} y, {DIGITS} z"  # noqa: S608
@@ -60,7 +60,7 @@ def test_index_is_unused_only_if_counted_and_not_needed(server: Get, installatio
     with running.database(*make) as name:
         run(running, name, "SELECT * FROM t FORCE INDEX (used) WHERE r = 1", "SELECT * FROM t")
         catalog = look(running, name)
-        found = of_kind(find(catalog, limits=AT_ONCE), Kind.UNUSED)
+        found = of_kind(find(catalog, **AT_ONCE), Kind.UNUSED)
         assert {index: item.action for index, item in found.items()} == {
             "idle": Action.DROP,
             **dict.fromkeys(["counting", "parent", "words", "sole"], Action.NONE),
@@ -76,7 +76,7 @@ def test_without_counters_no_index_is_unused(server: Get) -> None:
         catalog = look(running, name)
     assert catalog.not_read == {"usage": "performance_schema is off", "statements": "performance_schema is off"}
     assert [index.scans for index in catalog.indexes] == [None]
-    assert of_kind(find(catalog, limits=AT_ONCE), Kind.UNUSED) == {}
+    assert of_kind(find(catalog, **AT_ONCE), Kind.UNUSED) == {}
 
 
 def test_altering_a_mysql_table_restarts_its_usage(server: Get) -> None:
@@ -96,7 +96,7 @@ def test_altering_a_mysql_table_restarts_its_usage(server: Get) -> None:
     kept = of_kind(find(after), Kind.UNUSED)["ka"]
     assert kept.action is Action.NONE
     assert kept.evidence["days"] < 1
-    assert of_kind(find(after, [take_snapshot(before)], limits=AT_ONCE), Kind.UNUSED)["ka"].evidence["days"] < 1
+    assert of_kind(find(after, [take_snapshot(before)], **AT_ONCE), Kind.UNUSED)["ka"].evidence["days"] < 1
 
 
 @COUNTING
@@ -133,7 +133,7 @@ def test_missing_index_is_proposed_and_used_by_the_server(server: Get, installat
         deliberate = ["SELECT COUNT(*) FROM t", "SELECT * FROM t WHERE c LIKE '%y%'", "SELECT * FROM t WHERE a > 3"]
         run(running, name, *(wanting.format(n) for n in range(12)), *deliberate * 12)
         run(running, name, *("UPDATE t SET c = 'z' WHERE a = -1" for _ in range(12)))
-        found = [item for item in find(look(running, name), limits=AT_ONCE) if item.kind is Kind.MISSING_INDEX]
+        found = [item for item in find(look(running, name), **AT_ONCE) if item.kind is Kind.MISSING_INDEX]
         assert [item.evidence["columns"] for item in found] in ([["a", "b"], ["a"]], [["b", "a"], ["a"]], [["a"]])
         assert all(item.action is Action.CREATE for item in found)
         assert found[0].statement is not None
@@ -152,7 +152,7 @@ def test_mostly_free_file_is_rewritten_unless_it_will_fill(
 
         def seen() -> Finding | None:
             run(running, name, "ANALYZE TABLE t")
-            found = find(look(running, name), limits=AT_ONCE)
+            found = find(look(running, name), **AT_ONCE)
             return next((item for item in found if item.kind is Kind.BLOATED), None)
 
         assert seen() is None
@@ -166,14 +166,10 @@ def test_mostly_free_file_is_rewritten_unless_it_will_fill(
         assert "fill it" in (found.kept_because or "")
         catalog = look(running, name)
         table = replace(catalog.tables[0], inserted=0)
-        (found,) = [
-            item for item in find(replace(catalog, tables=(table,)), limits=AT_ONCE) if item.kind is Kind.BLOATED
-        ]
+        (found,) = [item for item in find(replace(catalog, tables=(table,)), **AT_ONCE) if item.kind is Kind.BLOATED]
         assert found.action is Action.OPTIMIZE_TABLE
         shared = replace(table, shares_tablespace=True)
-        (found,) = [
-            item for item in find(replace(catalog, tables=(shared,)), limits=AT_ONCE) if item.kind is Kind.BLOATED
-        ]
+        (found,) = [item for item in find(replace(catalog, tables=(shared,)), **AT_ONCE) if item.kind is Kind.BLOATED]
         assert found.action is Action.NONE
         run(running, name, "ALTER TABLE t ENGINE=InnoDB")
         assert seen() is None

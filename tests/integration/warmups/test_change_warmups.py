@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from local_account.lambda_twin import has_passed
 from moto import mock_aws
 from optimizer import guardrails
 from optimizer.aws.scheduler import ScheduleDiffers, ScheduleTarget, put_schedule
@@ -25,7 +26,7 @@ from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
 from optimizer.warmups import schedules
 from optimizer.warmups.change import Target, WarmupHooks
 from optimizer.warmups.observe import Calls
-from optimizer.warmups.schedule_batches import pings_of, warmup_of
+from optimizer.warmups.schedule_batches import SchedulesRefused, pings_of, warmup_of
 
 from tests.helpers.own_account import create_run_table
 
@@ -349,3 +350,47 @@ def test_removed_pings_no_longer_count(world: World) -> None:
     away = world.approved(replace(nothing, before=before))
     assert world.life.apply(away.id, NOW)["outcome"] == "applied"
     assert world.in_place.elsewhere("billing", NOW) == KeptWarm(0, 0.0)
+
+
+class Passing:
+    """A clock that goes on by a minute each time it is asked."""
+
+    def __init__(self, start: datetime) -> None:
+        self.now = start
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(minutes=1)
+        return self.now
+
+
+class StrictScheduler:
+    """A client of the scheduler that refuses times that have passed, by a clock of its own."""
+
+    def __init__(self, scheduler: Any, clock: Any, refuses_all: bool = False) -> None:
+        self._scheduler, self._clock, self._refuses_all = scheduler, clock, refuses_all
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scheduler, name)
+
+    def create_schedule(self, **request: Any) -> Any:
+        if self._refuses_all or has_passed(request, self._clock.now + timedelta(minutes=2)):
+            refused = {"Code": "ValidationException", "Message": "the time has passed"}
+            raise ClientError({"Error": refused}, "CreateSchedule")
+        return self._scheduler.create_schedule(**request)
+
+
+def test_times_that_pass_while_schedules_are_created_are_left_out(world: World) -> None:
+    """The clock is asked again before each chunk, and a ping whose minute passes on the way fails nothing."""
+    clock = Passing(NOW + timedelta(minutes=4))
+    hooks = replace(world.hooks, scheduler=StrictScheduler(world.scheduler, clock), clock=clock)
+    change = world.approved(change_of(pings=200, schedule=[[0, 1, 200, 2]]))
+    assert Lifecycle(world.store, hooks).apply(change.id, NOW)["outcome"] == "applied"
+    assert 190 <= len(world.names()) < 200
+
+
+def test_scheduler_that_refuses_everything_fails_the_change(world: World) -> None:
+    clock = Passing(NOW)
+    hooks = replace(world.hooks, scheduler=StrictScheduler(world.scheduler, clock, refuses_all=True), clock=clock)
+    change = world.approved(change_of())
+    with pytest.raises(SchedulesRefused, match="refused 12 schedules: the time has passed"):
+        Lifecycle(world.store, hooks).apply(change.id, NOW)

@@ -1,6 +1,7 @@
 """One spelling for every document."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum, StrEnum
@@ -77,3 +78,45 @@ def test_what_json_cannot_hold_is_refused(wrong: Any) -> None:
 def test_a_number_that_json_does_not_know_is_an_error(number: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json.plain({"n": number})
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    words: tuple[Word, ...]
+    pair: tuple[Number, date]
+    sizes: Mapping[int, float]
+    anything: Mapping[str, Any]
+    inner: Inner | None = None
+    at: datetime | None = None
+    count: int = 3
+    text: str = "as it is"
+
+
+STORED = Stored(
+    (Word.ONE, Word.ONE),
+    (Number.ONE, date(2026, 1, 3)),
+    {1024: 1.0, 128: 2.5},
+    {"list": [1, {"deep": None}]},
+    at=datetime(2026, 1, 2, tzinfo=UTC),
+)
+
+
+def test_a_document_is_read_by_the_types_of_its_fields() -> None:
+    assert canonical_json.read(Stored, canonical_json.plain(STORED)) == STORED
+
+
+def test_reading_fills_in_defaults_and_leaves_out_unknown_keys() -> None:
+    document = {"words": [], "pair": [1, "2026-01-03"], "sizes": {}, "anything": {}, "count": 4.0, "newer": True}
+    assert canonical_json.read(Stored, document) == Stored((), (Number.ONE, date(2026, 1, 3)), {}, {}, count=4)
+
+
+@pytest.mark.parametrize(
+    ("document", "strict", "problem"),
+    [
+        ({"words": [], "sizes": {}}, False, "Stored needs pair, anything"),
+        ({"words": [], "pair": [1, "2026-01-03"], "sizes": {}, "anything": {}, "newer": 1}, True, "has no newer"),
+    ],
+)
+def test_reading_names_fields_that_are_missing_or_unknown(document: dict[str, Any], strict: bool, problem: str) -> None:
+    with pytest.raises(KeyError, match=problem):
+        canonical_json.read(Stored, document, strict=strict)

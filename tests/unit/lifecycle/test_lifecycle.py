@@ -3,10 +3,10 @@
 Every step is repeated, killed after each write, called while another call is at work, and called out of order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import pytest
 from local_account.memory_run_store import MemoryRunStore
@@ -33,7 +33,7 @@ from optimizer.lifecycle.hooks import (
     rest_until,
 )
 from optimizer.lifecycle.lifecycle import Lifecycle
-from optimizer.lifecycle.progress import ChangeProgress, Recorder, shared_fields
+from optimizer.lifecycle.progress import ChangeProgress, Recorder
 from optimizer.store.errors import Overtaken
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -65,10 +65,6 @@ class LampProgress(ChangeProgress):
 
     layers: int = 0
     finished: bool | None = None
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        return cls(**shared_fields(document), layers=int(document.get("layers", 0)), finished=document.get("finished"))
 
 
 @dataclass

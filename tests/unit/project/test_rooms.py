@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.import_times import ImportTimes
+
 ROOT = Path(__file__).parents[3]
 LAYER = ROOT / "layer"
 DOORS = sorted(path for path in (LAYER / "optimizer").rglob("__init__.py") if "lazy_exports" in path.read_text())
@@ -41,6 +43,10 @@ HEAVY = frozenset(
 )
 # Doors and one file a subject cost a few statements of their own; a room that is loaded for nothing costs hundreds.
 MORE_STATEMENTS = 1.15
+# Import times at the same commit, which tests.helpers.import_times printed. On a busy machine they vary by a tenth; a
+# package that is loaded for nothing adds a half.
+TIMES_BEFORE = json.loads(Path(__file__).with_name("handler_import_times.json").read_text())
+MORE_TIME = 1.3
 
 
 def module_of(path: Path) -> str:
@@ -100,6 +106,22 @@ def test_a_handler_imports_no_more_than_before(name: str) -> None:
     counted = {package for package in packages if package in HEAVY or package not in sys.stdlib_module_names}
     assert counted - set(then["packages"]) == set()
     assert sum(map(_statements, ours)) <= MORE_STATEMENTS * then["statements"]
+
+
+@pytest.fixture(scope="module")
+def import_times(tmp_path_factory: pytest.TempPathFactory) -> ImportTimes:
+    return ImportTimes(ROOT, tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(TIMES_BEFORE))
+def test_a_handler_is_imported_as_fast_as_before(name: str, import_times: ImportTimes) -> None:
+    limit = MORE_TIME * TIMES_BEFORE[name]
+    assert import_times.ratio_within(name, limit) <= limit
+
+
+def test_every_handler_has_limits_for_its_imports() -> None:
+    assert sorted(BEFORE) == sorted(TIMES_BEFORE)
 
 
 def _variables(path: Path) -> list[str]:

@@ -14,7 +14,6 @@ from optimizer.core import Change, Status
 from optimizer.guardrails import ALTERS, IndexState, Refusal, table_of
 from optimizer.indexes import describe
 from optimizer.indexes.change import observe, steps as stages
-from optimizer.indexes.change.job import JobOutcome, JobResult
 from optimizer.indexes.change.job_runner import JobRunner
 from optimizer.indexes.change.progress import IndexProgress, JobPhase, JobSlot
 from optimizer.indexes.change.server import DatabaseServer, Job, Machine
@@ -92,10 +91,8 @@ class IndexHooks(Hooks[IndexProgress]):
         """Run the first job of the change."""
         change = recorder.change
         job = stages.first_job(change, self.database.engine)
-        if job is not None:
-            made = self._jobs.advance(recorder, JobSlot.JOB, job, now)
-            if made.result is not JobResult.DONE:
-                return _not_done(made)
+        if job is not None and (unfinished := self._jobs.advance(recorder, JobSlot.JOB, job, now)):
+            return unfinished
         if change.action != IndexAction.DROP_INDEX:
             live, found = observe.look(self.server, change, Job.ANALYZE), recorder.progress.found
             sizes = (found.size_bytes if found else None, live.size_bytes if live else None)
@@ -130,13 +127,11 @@ class IndexHooks(Hooks[IndexProgress]):
     def roll_back(self, recorder: Recorder[IndexProgress], now: datetime) -> RolledBack | Pending | Failed:
         """Stop what is running, remove what it left, and restore the index from the stored definition."""
         undone = self._jobs.undo(recorder, now)
-        if undone.result is JobResult.DONE:
-            return RolledBack((undone.message,))
-        if undone.result is JobResult.PENDING:
-            return Pending(undone.wait_s, undone.message)
-        return Failed(
-            f"It could not be rolled back: {undone.message} The definition of the index is stored with the change."
-        )
+        if isinstance(undone, Blocked | Failed):
+            return Failed(
+                f"It could not be rolled back: {undone.message} The definition of the index is stored with the change."
+            )
+        return undone
 
     def touches(self, change: Change) -> list[str]:
         """Return the index, and its table if its indexes are other ones afterwards."""
@@ -168,12 +163,11 @@ class IndexHooks(Hooks[IndexProgress]):
             closed = None if is_begun else self.may_start(now)
             if closed is not None and (wait := self._opens_in(now)):
                 return Pending(_seconds(wait), closed.message)
-            made = self._jobs.advance(recorder, JobSlot.DROP, Job.DROP, now)
-            if made.result is JobResult.PENDING:
-                return Pending(made.wait_s, made.message)
-            if made.result is not JobResult.DONE:
-                may_show = hidden or made.result is JobResult.BLOCKED
-                return RollBack(f"It was not dropped: {made.message}") if may_show else Failed(made.message)
+            unfinished = self._jobs.advance(recorder, JobSlot.DROP, Job.DROP, now)
+            if isinstance(unfinished, Blocked) or (hidden and isinstance(unfinished, Failed)):
+                return RollBack(f"It was not dropped: {unfinished.message}")
+            if unfinished is not None:
+                return unfinished
             recorder.save(replace(recorder.progress, dropped_at=now, checked=0))
             # No statement could use the index while it was hidden, so none misses it now.
             return None if hidden else _compare_in(timedelta(minutes=ages[0]))
@@ -192,14 +186,6 @@ class IndexHooks(Hooks[IndexProgress]):
         """Return how long it is until something may start again; None if it is weeks."""
         steps = (_STEP * number for number in range(1, _FARTHEST // _STEP))
         return next((wait for wait in steps if self.may_start(now + wait) is None), None)
-
-
-def _not_done(made: JobOutcome) -> Pending | Blocked | Failed:
-    if made.result is JobResult.PENDING:
-        return Pending(made.wait_s, made.message)
-    if made.result is JobResult.BLOCKED:
-        return Blocked("indexes.preflight", made.message)
-    return Failed(made.message)
 
 
 def _compare_in(wait: timedelta) -> Pending:

@@ -7,7 +7,6 @@ point: the next call asks the server what happened.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from optimizer.core import Change
@@ -25,6 +24,7 @@ from optimizer.indexes.change.server import (
     StatementProgress,
 )
 from optimizer.indexes.connect.drivers import DatabaseUnreachable
+from optimizer.lifecycle import Blocked, Failed, Pending
 from optimizer.policy import Indexes
 
 # The call that sends the statement waits this long; most statements are done by then.
@@ -43,25 +43,13 @@ _BACKOFF_S = 30
 _CLEANING_TRIES = 60
 _LONGEST_CLEANING_S = 600
 _BUILDS = frozenset({Job.REBUILD, Job.CREATE})
+_RULE = "indexes.preflight"
 _TABLE_DROPPED = "its table was dropped meanwhile"
 
 
-class JobResult(StrEnum):
-    """The result of a call. BLOCKED: the job never began, because the conditions never allowed it."""
-
-    DONE = "done"
-    PENDING = "pending"
-    BLOCKED = "blocked"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class JobOutcome:
-    """The result of a call; `wait_s`: seconds until the next call of a PENDING job."""
-
-    result: JobResult
-    message: str = ""
-    wait_s: int = 0
+# The result of a call that did not finish the job: it goes on, it never began because the conditions never allowed
+# it, or it did not succeed.
+type Unfinished = Pending | Blocked | Failed
 
 
 @dataclass(slots=True)
@@ -95,26 +83,26 @@ class JobRun:
         """The kind of the job."""
         return self.record.job
 
-    def advance(self) -> JobOutcome:
-        """Take the job as far as this call can."""
-        outcome = self._step()
-        if outcome.result is not JobResult.PENDING or self.record.phase is JobPhase.WAITING:
+    def advance(self) -> Unfinished | None:
+        """Take the job as far as this call can; None means that it is done."""
+        unfinished = self._step()
+        if not isinstance(unfinished, Pending) or self.record.phase is JobPhase.WAITING:
             self.end_turn()
-        return outcome
+        return unfinished
 
-    def stop(self) -> JobOutcome:
-        """Stop the job and clean up; DONE means that nothing of it is running or left on the server."""
+    def stop(self) -> Pending | None:
+        """Stop the job and clean up; None means that nothing of it is running or left on the server."""
         if self.record.phase is JobPhase.WAITING:
-            return JobOutcome(JobResult.DONE)
+            return None
         self._store(replace(self.record, stopped=True))
         if self.server.running(self._session) is not None:
             self.server.cancel(self._session)
-            return JobOutcome(JobResult.PENDING, "waiting for the cancelled statement to end", _SHORTEST_POLL_S)
-        outcome = self._settle("it was stopped")
-        if outcome.result is not JobResult.PENDING:
-            self.end_turn()
-            return JobOutcome(JobResult.DONE, outcome.message)
-        return outcome
+            return Pending(_SHORTEST_POLL_S, "waiting for the cancelled statement to end")
+        unfinished = self._settle("it was stopped")
+        if isinstance(unfinished, Pending):
+            return unfinished
+        self.end_turn()
+        return None
 
     @property
     def _session(self) -> Mapping[str, Any]:
@@ -124,7 +112,7 @@ class JobRun:
         self.save(record)
         self.record = record
 
-    def _step(self) -> JobOutcome:
+    def _step(self) -> Unfinished | None:
         if self.record.phase is JobPhase.WAITING:
             return self._start()
         if self.record.phase is JobPhase.WORKING:
@@ -133,10 +121,10 @@ class JobRun:
                 return self._still_running(running)
         return self._settle(self.record.problem or "")
 
-    def _start(self) -> JobOutcome:
+    def _start(self) -> Unfinished | None:
         pause_s = _pause_s(self.record, self.now)
         if pause_s > 0:
-            return JobOutcome(JobResult.PENDING, self.record.problem or "", max(1, round(pause_s)))
+            return Pending(max(1, round(pause_s)), self.record.problem or "")
         if not self.take_turn():
             patience = _PATIENCE + timedelta(minutes=self.limits.max_build_minutes)
             return self._wait("Another change is being applied on the same cluster.", patience)
@@ -145,10 +133,10 @@ class JobRun:
             return self._gone()
         closed = self.may_start()
         if closed:
-            return JobOutcome(JobResult.BLOCKED, closed)
+            return Blocked(_RULE, closed)
         table = live or observe.table(self.server, self.change)
         if table is None:
-            return JobOutcome(JobResult.FAILED, _TABLE_DROPPED)
+            return Failed(_TABLE_DROPPED)
         blocked = obstacle(self.job, self.server.conditions(table), self.limits)
         if not blocked and self.job in BUILDING:
             # A new index cannot be larger than its whole table.
@@ -157,12 +145,12 @@ class JobRun:
             return self._wait(blocked, _PATIENCE)
         return self._send(live, _with_table(live or _absent(self.change), table))
 
-    def _send(self, live: State | None, target: State) -> JobOutcome:
+    def _send(self, live: State | None, target: State) -> Unfinished | None:
         try:
             statement = self.server.statement(self.job, self.change, live)
             worker = self.server.worker(self.limits.lock_timeout_ms)
         except StatementFailed as failed:
-            return JobOutcome(JobResult.FAILED, str(failed))
+            return Failed(str(failed))
         try:
             if self.job in _BUILDS:
                 self.begin_build(target)
@@ -181,7 +169,7 @@ class JobRun:
             try:
                 within_s = max(0.1, min(_SEND_S, (self.remaining_ms() - _RESERVE_MS) / 1000))
                 if not worker.send(statement, within_s):
-                    return JobOutcome(JobResult.PENDING, "the statement is running", _SHORTEST_POLL_S)
+                    return Pending(_SHORTEST_POLL_S, "the statement is running")
                 ended = replace(begun, sent=True)
             except (LockTimeout, Cancelled, DatabaseUnreachable) as interrupted:
                 ended = replace(begun, problem=str(interrupted))
@@ -192,19 +180,19 @@ class JobRun:
             worker.close()
         return self._settle(self.record.problem or "")
 
-    def _still_running(self, running: StatementProgress) -> JobOutcome:
+    def _still_running(self, running: StatementProgress) -> Unfinished | None:
         if self.record.began_at and self.now - self.record.began_at > timedelta(minutes=self.limits.max_build_minutes):
             problem = f"it took longer than {self.limits.max_build_minutes} minutes (indexes.max_build_minutes)"
             self._store(replace(self.record, problem=problem, fatal=True))
             self.server.cancel(self._session)
-            return JobOutcome(JobResult.PENDING, problem, _SHORTEST_POLL_S)
+            return Pending(_SHORTEST_POLL_S, problem)
         # This also prolongs the turn.
         self.take_turn()
         wait_s = min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, round(running.seconds / 4)))
         phase = f": {running.phase}" if running.phase else ""
-        return JobOutcome(JobResult.PENDING, f"the statement is running{phase}", wait_s)
+        return Pending(wait_s, f"the statement is running{phase}")
 
-    def _settle(self, problem: str) -> JobOutcome:
+    def _settle(self, problem: str) -> Unfinished | None:
         """Clean up after the statement, however it ended, and return its outcome."""
         target = self.record.target or _absent(self.change)
         unclean = self._clean_up(target, problem)
@@ -212,18 +200,18 @@ class JobRun:
             return unclean
         live = observe.look(self.server, self.change, self.job)
         if self._is_achieved(live, target):
-            return JobOutcome(JobResult.DONE)
+            return None
         if self.record.stopped:
-            return JobOutcome(JobResult.FAILED, problem)
+            return Failed(problem)
         if live is None and self.job is not Job.CREATE:
             return self._gone()
         if self.job is Job.CREATE and observe.table(self.server, self.change) is None:
-            return JobOutcome(JobResult.FAILED, _TABLE_DROPPED)
+            return Failed(_TABLE_DROPPED)
         return self._try_again(
             problem or "the statement ended without effect, because its connection broke or the server stopped"
         )
 
-    def _clean_up(self, target: State, problem: str) -> JobOutcome | None:
+    def _clean_up(self, target: State, problem: str) -> Unfinished | None:
         """Drop what the statement left; None when nothing is left."""
         for left in self.server.leftovers(target, self.job):
             if left.oid in (self.record.known or ()):
@@ -234,29 +222,27 @@ class JobRun:
                 self.server.remove(left, self.limits.lock_timeout_ms)
             except (LockTimeout, Cancelled) as busy:
                 if cleaned >= _CLEANING_TRIES:
-                    return JobOutcome(
-                        JobResult.FAILED, f"{problem}; the invalid index {left.schema}.{left.index} must be dropped"
-                    )
+                    return Failed(f"{problem}; the invalid index {left.schema}.{left.index} must be dropped")
                 wait_s = min(_LONGEST_CLEANING_S, _BACKOFF_S * cleaned)
-                return JobOutcome(JobResult.PENDING, f"cleaning up: {busy}", wait_s)
+                return Pending(wait_s, f"cleaning up: {busy}")
         return None
 
-    def _try_again(self, problem: str) -> JobOutcome:
+    def _try_again(self, problem: str) -> Unfinished | None:
         if self.record.fatal or self.record.attempt >= self.limits.lock_attempts:
             attempts = "" if self.record.fatal else f" in {self.record.attempt} attempts"
-            return JobOutcome(JobResult.FAILED, f"The statement did not succeed{attempts}: {problem}.")
+            return Failed(f"The statement did not succeed{attempts}: {problem}.")
         wait_s = _backoff_s(self.record)
         not_before = self.now + timedelta(seconds=wait_s)
         self._store(replace(self.record, phase=JobPhase.WAITING, problem=problem, not_before=not_before, known=None))
-        return JobOutcome(JobResult.PENDING, problem, wait_s)
+        return Pending(wait_s, problem)
 
-    def _wait(self, reason: str, patience: timedelta) -> JobOutcome:
+    def _wait(self, reason: str, patience: timedelta) -> Unfinished | None:
         """Wait, longer each time, because the state machine polls a limited number of times."""
         waited = self.now - self.record.since
         if waited > patience:
-            return JobOutcome(JobResult.BLOCKED, reason)
+            return Blocked(_RULE, reason)
         wait_s = min(_LONGEST_LOOK_AGAIN_S, max(_LOOK_AGAIN_S, waited.total_seconds() / 10))
-        return JobOutcome(JobResult.PENDING, reason, round(wait_s))
+        return Pending(round(wait_s), reason)
 
     def _is_achieved(self, live: State | None, target: State) -> bool:
         if self.job is Job.DROP:
@@ -272,10 +258,10 @@ class JobRun:
         changed = bool(self.record.sent) or live.mark != target.mark
         return changed and live.is_valid if self.job is Job.REBUILD else changed
 
-    def _gone(self) -> JobOutcome:
+    def _gone(self) -> Unfinished | None:
         if self.job is Job.DROP:
-            return JobOutcome(JobResult.DONE)
-        return JobOutcome(JobResult.FAILED, "it was dropped meanwhile")
+            return None
+        return Failed("it was dropped meanwhile")
 
 
 def _pause_s(record: JobRecord, now: datetime) -> float:

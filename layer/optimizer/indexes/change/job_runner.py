@@ -7,11 +7,11 @@ from functools import partial
 
 from optimizer.guardrails import Refusal
 from optimizer.indexes.change import observe, steps
-from optimizer.indexes.change.job import JobOutcome, JobResult, JobRun
+from optimizer.indexes.change.job import JobRun, Unfinished
 from optimizer.indexes.change.preflight import at_any_load
 from optimizer.indexes.change.progress import IndexProgress, JobPhase, JobRecord, JobSlot
 from optimizer.indexes.change.server import DatabaseServer, Job, Machine, State
-from optimizer.lifecycle import Recorder
+from optimizer.lifecycle import Recorder, RolledBack
 from optimizer.policy import Database, Indexes
 from optimizer.store import ActingRecords
 
@@ -33,30 +33,32 @@ class JobRunner:
     machine: Callable[[datetime], Machine]
     remaining_ms: Callable[[], float]
 
-    def advance(self, recorder: Recorder[IndexProgress], slot: JobSlot, job: Job, now: datetime) -> JobOutcome:
-        """Advance the job whose record is in a slot, or begin it."""
+    def advance(self, recorder: Recorder[IndexProgress], slot: JobSlot, job: Job, now: datetime) -> Unfinished | None:
+        """Advance the job whose record is in a slot, or begin it; None means that it is done."""
         record = recorder.progress.job_in(slot)
         if record is None:
             record = JobRecord(job=job, phase=JobPhase.WAITING, attempt=0, since=now)
             recorder.save(recorder.progress.with_job(slot, record))
         return self._run(recorder, slot, record, now).advance()
 
-    def undo(self, recorder: Recorder[IndexProgress], now: datetime) -> JobOutcome:
+    def undo(self, recorder: Recorder[IndexProgress], now: datetime) -> Unfinished | RolledBack:
         """Stop what is running, and run the job that rolls the change back."""
         for slot in (JobSlot.JOB, JobSlot.DROP):
             record = recorder.progress.job_in(slot)
             if record is not None and not recorder.progress.stopped:
-                stopped = self._run(recorder, slot, record, now).stop()
-                if stopped.result is JobResult.PENDING:
-                    return stopped
+                unfinished = self._run(recorder, slot, record, now).stop()
+                if unfinished is not None:
+                    return unfinished
         recorder.save(replace(recorder.progress, stopped=True))
         change, progress = recorder.change, recorder.progress
-        if progress.undo is not None:
-            return self.advance(recorder, JobSlot.UNDO, progress.undo.job, now)
-        job = steps.undo_job(change, progress, observe.look(self.server, change, Job.ANALYZE))
+        job = (
+            steps.undo_job(change, progress, observe.look(self.server, change, Job.ANALYZE))
+            if progress.undo is None
+            else progress.undo.job
+        )
         if job is None:
-            return JobOutcome(JobResult.DONE, steps.nothing_to_undo(change))
-        return self.advance(recorder, JobSlot.UNDO, job, now)
+            return RolledBack((steps.nothing_to_undo(change),))
+        return self.advance(recorder, JobSlot.UNDO, job, now) or RolledBack()
 
     def _run(self, recorder: Recorder[IndexProgress], slot: JobSlot, record: JobRecord, now: datetime) -> JobRun:
         change, undoes = recorder.change, slot is JobSlot.UNDO

@@ -1,14 +1,14 @@
 """The stored record of a change of indexes, and of each of its jobs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from optimizer.core import canonical_json
 from optimizer.indexes.change.server import Job, State, StatementTimes
-from optimizer.lifecycle import ChangeProgress, document_of, read_time, shared_fields
+from optimizer.lifecycle import ChangeProgress, document_of
 
 
 class JobPhase(StrEnum):
@@ -53,27 +53,6 @@ class JobRecord:
     not_before: datetime | None = None
     """When the next attempt may begin."""
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read the stored document."""
-        target, known = document.get("target"), document.get("known")
-        return cls(
-            job=Job(document["job"]),
-            phase=JobPhase(document["phase"]),
-            attempt=document["attempt"],
-            since=datetime.fromisoformat(document["since"]),
-            problem=document.get("problem"),
-            session=document.get("session"),
-            began_at=read_time(document.get("began_at")),
-            target=None if target is None else _read_state(target),
-            known=None if known is None else tuple(known),
-            sent=document.get("sent"),
-            fatal=document.get("fatal"),
-            cleaned=document.get("cleaned"),
-            stopped=document.get("stopped"),
-            not_before=read_time(document.get("not_before")),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexProgress(ChangeProgress):
@@ -101,21 +80,8 @@ class IndexProgress(ChangeProgress):
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read the stored document."""
-        found, sizes = document.get("found"), document.get("sizes_bytes")
-        return cls(
-            **shared_fields(document),
-            found=_read_state(found) if found else None,
-            definition=document.get("definition"),
-            times=_read_times(document.get("times")),
-            job=_read_job(document.get(JobSlot.JOB)),
-            drop=_read_job(document.get(JobSlot.DROP)),
-            undo=_read_job(document.get(JobSlot.UNDO)),
-            stopped=document.get("stopped"),
-            sizes_bytes=(sizes[0], sizes[1]) if sizes else None,
-            seen=document.get("seen"),
-            dropped_at=read_time(document.get("dropped_at")),
-            checked=document.get("checked"),
-        )
+        progress = super(IndexProgress, cls).from_document({**document, "times": None})
+        return replace(progress, times=_read_times(document.get("times")))
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON object that is stored. The texts of statements are left out: they may contain anything."""
@@ -132,22 +98,8 @@ class IndexProgress(ChangeProgress):
 
     def with_job(self, slot: JobSlot, record: JobRecord) -> "IndexProgress":
         """Return the same with the record of a job."""
-        match slot:
-            case JobSlot.JOB:
-                return replace(self, job=record)
-            case JobSlot.DROP:
-                return replace(self, drop=record)
-            case JobSlot.UNDO:
-                return replace(self, undo=record)
-
-
-def _read_job(document: Mapping[str, Any] | None) -> JobRecord | None:
-    return JobRecord.from_document(document) if document else None
-
-
-def _read_state(document: Mapping[str, Any]) -> State:
-    names = {field.name for field in fields(State)}
-    return State(**{name: value for name, value in document.items() if name in names})
+        changed: dict[str, Any] = {slot: record}
+        return replace(self, **changed)
 
 
 def _times_document(times: Mapping[str, StatementTimes] | None) -> dict[str, Any] | None:

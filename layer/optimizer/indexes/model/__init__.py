@@ -29,7 +29,9 @@ __getattr__ = lazy_exports(
             "about_index",
             "about_table",
             "choose_dropped",
+            "covered_finding",
             "kept_beside",
+            "unused_finding",
         ),
         "usage": (
             "IndexId",

@@ -18,7 +18,9 @@ from optimizer.indexes.model.new_finding import (
     about_index as about_index,
     about_table as about_table,
     choose_dropped as choose_dropped,
+    covered_finding as covered_finding,
     kept_beside as kept_beside,
+    unused_finding as unused_finding,
 )
 from optimizer.indexes.model.usage import (
     IndexId as IndexId,

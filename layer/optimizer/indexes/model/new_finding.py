@@ -32,6 +32,56 @@ def about_index(
     )
 
 
+def covered_finding(
+    catalog: Catalog,
+    index: Index,
+    cover: Index,
+    action: Action,
+    reason: str,
+    risk: Risk,
+    *,
+    is_equal: bool,
+    evidence: Mapping[str, Any],
+    **more: Any,
+) -> Finding:
+    """Return the finding that another index serves everything that this one does; `more` as for `about_index`."""
+    return about_index(
+        catalog,
+        index,
+        Kind.DUPLICATE if is_equal else Kind.REDUNDANT_PREFIX,
+        action,
+        reason,
+        risk,
+        covered_by=cover.name,
+        saves_bytes=index.size_bytes,
+        evidence={
+            "definition": index.definition,
+            "covered_by_definition": cover.definition,
+            "covered_by_bytes": cover.size_bytes,
+            **evidence,
+        },
+        **more,
+    )
+
+
+def unused_finding(
+    catalog: Catalog,
+    index: Index,
+    kept_because: str | None,
+    reason: str,
+    evidence: Mapping[str, Any],
+    saves_bytes: int | None,
+) -> Finding:
+    """Return the finding that nothing uses the index: it is dropped unless `kept_because` says why it is kept."""
+    if kept_because is not None:
+        return about_index(
+            catalog, index, Kind.UNUSED, Action.NONE, reason, kept_because=kept_because, evidence=evidence
+        )
+    return about_index(
+        catalog, index, Kind.UNUSED, Action.DROP, reason, Risk.MEDIUM, saves_bytes=saves_bytes, evidence=evidence
+    )
+
+
 def kept_beside(catalog: Catalog, index: Index, other: Index, kept_because: str) -> Finding:
     """Return the finding that an index looks superfluous beside another one, but is kept."""
     return about_index(

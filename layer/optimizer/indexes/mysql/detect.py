@@ -1,7 +1,6 @@
 """Combines all findings on databases of MySQL and MariaDB so that none contradicts another. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from optimizer.indexes.model import Catalog, Finding, UsageLimits, UsageSnapshot
 from optimizer.indexes.mysql.missing import MysqlMissingLimits, find_missing
@@ -16,20 +15,14 @@ from optimizer.indexes.mysql.upkeep import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MysqlLimits:
-    """The thresholds from which work is proposed."""
-
-    usage: UsageLimits = field(default_factory=UsageLimits)
-    missing: MysqlMissingLimits = field(default_factory=MysqlMissingLimits)
-    upkeep: MysqlUpkeepLimits = field(default_factory=MysqlUpkeepLimits)
-
-
 def find(
     catalog: Catalog,
     snapshots: Sequence[UsageSnapshot] = (),
     nodes: Sequence[str] = (),
-    limits: MysqlLimits | None = None,
+    *,
+    usage_limits: UsageLimits | None = None,
+    missing_limits: MysqlMissingLimits | None = None,
+    upkeep_limits: MysqlUpkeepLimits | None = None,
 ) -> list[Finding]:
     """Return every finding.
 
@@ -38,16 +31,15 @@ def find(
     snapshots: earlier ones of the writer, and all of its replicas.
     nodes: all nodes that execute queries.
     """
-    limits = limits or MysqlLimits()
     redundant = find_redundant(catalog)
     dropped = {(finding.schema, finding.table, finding.index or "") for finding in redundant if finding.covered_by}
     needed = {(finding.schema, finding.table, finding.covered_by) for finding in redundant if finding.covered_by}
     return [
         *redundant,
-        *find_unused(catalog, snapshots, nodes=nodes, dropped=dropped, needed=needed, limits=limits.usage),
+        *find_unused(catalog, snapshots, nodes=nodes, dropped=dropped, needed=needed, limits=usage_limits),
         *find_hidden(catalog, dropped),
         *find_foreign_keys_without_index(catalog),
-        *find_missing(catalog, limits.missing),
+        *find_missing(catalog, missing_limits),
         *find_stale_statistics(catalog),
-        *find_rewrites(catalog, limits.upkeep),
+        *find_rewrites(catalog, upkeep_limits),
     ]

@@ -17,9 +17,8 @@ from optimizer.indexes.model import (
     Finding,
     ForeignKey,
     Index,
-    Kind,
-    about_index,
     choose_dropped,
+    covered_finding,
     kept_beside,
 )
 from optimizer.indexes.mysql.cover import (
@@ -161,23 +160,19 @@ def _superfluous(catalog: Catalog, index: Index, covering: Index, context: Table
     ]
     added = "".join(f", {note}" for note in notes if note)
     known_hints = "statements" not in catalog.not_read
-    return about_index(
+    return covered_finding(
         catalog,
         index,
-        Kind.DUPLICATE if equal else Kind.REDUNDANT_PREFIX,
+        covering,
         # A hidden index is half dropped already; the person who hid it decides about the rest.
         Action.DROP if index.is_visible else Action.ASK,
         f"{index.name} {relation} {covering.name}{added}: {covering.name} serves all its queries.",
         Risk.LOW if equal and not index.is_unique and known_hints else Risk.MEDIUM,
-        covered_by=covering.name,
+        is_equal=equal,
         statement=index.definition,
-        saves_bytes=index.size_bytes,
         evidence={
-            "definition": index.definition,
-            "covered_by_definition": covering.definition,
             "reads": index.scans,
             "covered_by_reads": covering.scans,
-            "covered_by_bytes": covering.size_bytes,
             "hidden": not index.is_visible,
             "hints_known": known_hints,
             "order_of_primary_key_lost": _loses_order(index, covering, context),

@@ -3,9 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from optimizer.core import Risk
 from optimizer.indexes.model import (
-    Action,
     Catalog,
     Constraint,
     Finding,
@@ -13,12 +11,11 @@ from optimizer.indexes.model import (
     Index,
     IndexId,
     IndexUsage,
-    Kind,
     UsageLimits,
     UsageSnapshot,
-    about_index,
     judge_usage,
     take_snapshot,
+    unused_finding,
 )
 from optimizer.indexes.mysql.cover import TableContext, serves_foreign_key, why_never_dropped
 from optimizer.indexes.mysql.redundant import gather_tables
@@ -96,20 +93,11 @@ def _counter_needs(index: Index, others: TableContext) -> str | None:
 
 
 def _finding(catalog: Catalog, index: Index, usage: IndexUsage, kept_because: str | None) -> Finding:
-    evidence = {**usage.evidence(index.definition), "hints_known": "statements" not in catalog.not_read}
-    if kept_because is not None:
-        reason = f"No query has read {index.name}; it is kept because {kept_because}."
-        return about_index(
-            catalog, index, Kind.UNUSED, Action.NONE, reason, kept_because=kept_because, evidence=evidence
-        )
     nodes = "" if len(usage.nodes) == 1 else f" on any of {len(usage.nodes)} nodes"
-    return about_index(
-        catalog,
-        index,
-        Kind.UNUSED,
-        Action.DROP,
-        f"No query has read {index.name} in {usage.days:.0f} days{nodes}.",
-        Risk.MEDIUM,
-        saves_bytes=index.size_bytes,
-        evidence=evidence,
+    reason = (
+        f"No query has read {index.name} in {usage.days:.0f} days{nodes}."
+        if kept_because is None
+        else f"No query has read {index.name}; it is kept because {kept_because}."
     )
+    evidence = {**usage.evidence(index.definition), "hints_known": "statements" not in catalog.not_read}
+    return unused_finding(catalog, index, kept_because, reason, evidence, index.size_bytes)

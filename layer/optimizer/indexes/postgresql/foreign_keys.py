@@ -6,26 +6,19 @@ first keys are those columns in any order serves this lookup, also if it is part
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from optimizer.core import Risk
 from optimizer.indexes.model import Action, Catalog, Finding, ForeignKey, Index, KeyPart, Kind, Table, about_table
 
-
-@dataclass(frozen=True, slots=True)
-class ForeignKeyLimits:
-    """The limits from which a foreign key needs an index."""
-
-    # A smaller child table is read quickly without an index.
-    child_rows: float = 10_000
-    # An index on some of the columns is enough if no more rows share a value.
-    rows_a_value: float = 100
+# A smaller child table is read quickly without an index.
+_CHILD_ROWS = 10_000.0
+# An index on some of the columns is enough if no more rows share a value.
+_ROWS_A_VALUE = 100.0
 
 
-def find_foreign_keys_without_index(catalog: Catalog, limits: ForeignKeyLimits | None = None) -> list[Finding]:
+def find_foreign_keys_without_index(catalog: Catalog) -> list[Finding]:
     """Return a finding for each foreign key whose columns lead no index; its action is NONE, with the reason, if an
     index would not pay now."""
-    limits = limits or ForeignKeyLimits()
     tables = {table.oid: table for table in catalog.tables}
     found = []
     usable: dict[int | None, list[Index]] = defaultdict(list)
@@ -38,7 +31,7 @@ def find_foreign_keys_without_index(catalog: Catalog, limits: ForeignKeyLimits |
             continue
         indexes = usable[key.table_oid]
         if not any(serves(index, key, child) for index in indexes):
-            found.append(_finding(catalog, key, child, parent, indexes, limits))
+            found.append(_finding(catalog, key, child, parent, indexes))
     return found
 
 
@@ -80,11 +73,10 @@ def _finding(
     child: Table,
     parent: Table | None,
     indexes: list[Index],
-    limits: ForeignKeyLimits,
 ) -> Finding:
     columns = ", ".join(key.columns)
     changes = None if parent is None else (parent.deleted or 0) + (parent.updated or 0)
-    because = _why_not_now(key, child, changes, indexes, limits)
+    because = _why_not_now(key, child, changes, indexes)
     reason = (
         f"No index begins with the columns of the foreign key {key.name} ({columns}): PostgreSQL reads the whole table "
         f"for each row of {key.parent_table} that is deleted or re-keyed"
@@ -110,21 +102,19 @@ def _finding(
     )
 
 
-def _why_not_now(
-    key: ForeignKey, child: Table, changes: int | None, indexes: list[Index], limits: ForeignKeyLimits
-) -> str | None:
-    helper = _partial_help(key, child, indexes, limits)
+def _why_not_now(key: ForeignKey, child: Table, changes: int | None, indexes: list[Index]) -> str | None:
+    helper = _partial_help(key, child, indexes)
     if helper is not None:
         return f"{helper.name} leaves only a few rows to read for each lookup"
     rows = child.rows if child.rows is not None else child.live_rows
-    if rows is not None and rows < limits.child_rows:
-        return f"the table has {rows:,.0f} rows, fewer than {limits.child_rows:,.0f}"
+    if rows is not None and rows < _CHILD_ROWS:
+        return f"the table has {rows:,.0f} rows, fewer than {_CHILD_ROWS:,.0f}"
     if changes == 0:
         return "no row of the parent was changed or deleted since the counters were cleared"
     return None
 
 
-def _partial_help(key: ForeignKey, child: Table, indexes: list[Index], limits: ForeignKeyLimits) -> Index | None:
+def _partial_help(key: ForeignKey, child: Table, indexes: list[Index]) -> Index | None:
     """Return an index (btree or hash) whose first key alone leaves few enough rows to read, or None."""
     distinct = {column.name: column.distinct for column in child.columns}
     for index in indexes:
@@ -134,6 +124,6 @@ def _partial_help(key: ForeignKey, child: Table, indexes: list[Index], limits: F
         if index.method == "hash" and len(key.columns) == 1:
             return index
         values = distinct.get(column)
-        if values and child.rows is not None and child.rows / values <= limits.rows_a_value:
+        if values and child.rows is not None and child.rows / values <= _ROWS_A_VALUE:
             return index
     return None

@@ -5,7 +5,6 @@ The indexes of a table are judged together, so that one of two indexes that cove
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from optimizer.core import Risk
@@ -15,28 +14,21 @@ from optimizer.indexes.model import (
     Constraint,
     Finding,
     Index,
-    Kind,
-    about_index,
     choose_dropped,
+    covered_finding,
     kept_beside,
 )
 from optimizer.indexes.postgresql.cover import have_same_keys, looks_covered, why_never_dropped, why_not_covered
 
-
-@dataclass(frozen=True, slots=True)
-class RedundancyLimits:
-    """The limits from which a narrow index is worth keeping beside a wide one that covers it."""
-
-    # The narrow index must be used so often a day.
-    hot_scans_day: float = 1000.0
-    # The wide index must be so many times larger, and at least of this size.
-    times_wider: float = 5.0
-    wide_bytes: int = 64 * 2**20
+# A narrow index that is used so often a day is worth keeping beside a wide one that covers it, if the wide one is so
+# many times larger and at least of this size.
+_HOT_SCANS_DAY = 1000.0
+_TIMES_WIDER = 5.0
+_WIDE_BYTES = 64 * 2**20
 
 
-def find_redundant(catalog: Catalog, limits: RedundancyLimits | None = None) -> list[Finding]:
+def find_redundant(catalog: Catalog) -> list[Finding]:
     """Return a finding for each index that another covers, and for each that looks covered and is kept."""
-    limits = limits or RedundancyLimits()
     not_null = {
         (table.schema, table.name, column.name): column.not_null for table in catalog.tables for column in table.columns
     }
@@ -46,12 +38,12 @@ def find_redundant(catalog: Catalog, limits: RedundancyLimits | None = None) -> 
             by_table[index.qualified_table].append(index)
     found: list[Finding] = []
     for indexes in by_table.values():
-        found += _find_in_table(catalog, indexes, not_null, limits)
+        found += _find_in_table(catalog, indexes, not_null)
     return found
 
 
 def _find_in_table(
-    catalog: Catalog, indexes: list[Index], not_null: Mapping[tuple[str, str, str], bool], limits: RedundancyLimits
+    catalog: Catalog, indexes: list[Index], not_null: Mapping[tuple[str, str, str], bool]
 ) -> list[Finding]:
     covering = {
         index.name: [
@@ -59,7 +51,7 @@ def _find_in_table(
             for other in indexes
             if other is not index
             and why_not_covered(index, other, not_null) is None
-            and not _is_worth_keeping(catalog, index, other, limits)
+            and not _is_worth_keeping(catalog, index, other)
         ]
         for index in indexes
     }
@@ -72,7 +64,7 @@ def _find_in_table(
         if index.name in dropped:
             found.append(_redundant_finding(catalog, index, min(staying, key=lambda other: _closeness(index, other))))
         else:
-            found += _kept_findings(catalog, index, indexes, dropped, not_null, limits)
+            found += _kept_findings(catalog, index, indexes, dropped, not_null)
     return found
 
 
@@ -94,13 +86,13 @@ def _closeness(index: Index, other: Index) -> tuple[bool, int, int]:
     return not have_same_keys(index, other), other.size_bytes or 0, other.oid or 0
 
 
-def _is_worth_keeping(catalog: Catalog, narrow: Index, wide: Index, limits: RedundancyLimits) -> bool:
+def _is_worth_keeping(catalog: Catalog, narrow: Index, wide: Index) -> bool:
     if have_same_keys(narrow, wide) or narrow.scans is None or catalog.server.counted_since is None:
         return False
     days = max((catalog.server.read_at - catalog.server.counted_since) / timedelta(days=1), 1.0)
     wide_bytes = wide.size_bytes or 0
-    much_wider = wide_bytes >= limits.wide_bytes and wide_bytes >= limits.times_wider * (narrow.size_bytes or 0)
-    return much_wider and narrow.scans / days >= limits.hot_scans_day
+    much_wider = wide_bytes >= _WIDE_BYTES and wide_bytes >= _TIMES_WIDER * (narrow.size_bytes or 0)
+    return much_wider and narrow.scans / days >= _HOT_SCANS_DAY
 
 
 def _redundant_finding(catalog: Catalog, index: Index, cover: Index) -> Finding:
@@ -108,21 +100,17 @@ def _redundant_finding(catalog: Catalog, index: Index, cover: Index) -> Finding:
     keys = "the same keys as" if is_equal else "the first keys of"
     unique = ", and both are unique" if index.is_unique else ""
     lock = " A drop of a partitioned index locks its table." if index.is_partitioned else ""
-    return about_index(
+    return covered_finding(
         catalog,
         index,
-        Kind.DUPLICATE if is_equal else Kind.REDUNDANT_PREFIX,
+        cover,
         Action.DROP,
         f"{index.name} has {keys} {cover.name}{unique}: {cover.name} serves every query of it.{lock}",
         _risk(index, is_equal=is_equal),
-        covered_by=cover.name,
-        saves_bytes=index.size_bytes,
+        is_equal=is_equal,
         evidence={
-            "definition": index.definition,
-            "covered_by_definition": cover.definition,
             "scans": index.scans,
             "covered_by_scans": cover.scans,
-            "covered_by_bytes": cover.size_bytes,
             "concurrently": not index.is_partitioned,
         },
     )
@@ -140,7 +128,6 @@ def _kept_findings(
     indexes: Iterable[Index],
     dropped: set[str],
     not_null: Mapping[tuple[str, str, str], bool],
-    limits: RedundancyLimits,
 ) -> list[Finding]:
     """Return a finding with the reason why an index that looks covered is kept, unless the wider one is dropped."""
     if index.constraint is Constraint.PRIMARY:
@@ -153,10 +140,8 @@ def _kept_findings(
             continue
         if index.is_partition and other.is_partition:
             continue
-        if _is_worth_keeping(catalog, index, other, limits):
-            words: str | None = (
-                f"it is used at least {limits.hot_scans_day:,.0f} times a day and {other.name} is much larger"
-            )
+        if _is_worth_keeping(catalog, index, other):
+            words: str | None = f"it is used at least {_HOT_SCANS_DAY:,.0f} times a day and {other.name} is much larger"
         else:
             words = why_not_covered(index, other, not_null) or why_never_dropped(index)
         if words is not None:

@@ -4,9 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from optimizer.core import Risk
 from optimizer.indexes.model import (
-    Action,
     Catalog,
     Constraint,
     Finding,
@@ -14,12 +12,11 @@ from optimizer.indexes.model import (
     Index,
     IndexId,
     IndexUsage,
-    Kind,
     UsageLimits,
     UsageSnapshot,
-    about_index,
     judge_usage,
     take_snapshot,
+    unused_finding,
 )
 from optimizer.indexes.postgresql.cover import why_never_dropped
 from optimizer.indexes.postgresql.foreign_keys import find_supported_foreign_key
@@ -100,25 +97,14 @@ def _foreign_keys(catalog: Catalog) -> dict[int | None, list[ForeignKey]]:
 
 
 def _finding(catalog: Catalog, index: Index, usage: IndexUsage, kept: str | None, saves_bytes: int) -> Finding:
-    evidence = usage.evidence(index.definition)
-    if kept is not None:
-        reason = f"{index.name} was not used since its counters were cleared, and is kept because {kept}."
-        return about_index(catalog, index, Kind.UNUSED, Action.NONE, reason, kept_because=kept, evidence=evidence)
     reason = (
-        f"No query used {index.name} in {usage.days:.0f} days on {len(usage.nodes)} "
+        f"{index.name} was not used since its counters were cleared, and is kept because {kept}."
+        if kept is not None
+        else f"No query used {index.name} in {usage.days:.0f} days on {len(usage.nodes)} "
         f"{'node' if len(usage.nodes) == 1 else 'nodes'}, while its table was read {usage.reads:,} times and "
         f"{usage.writes:,} of its rows were written."
     )
-    return about_index(
-        catalog,
-        index,
-        Kind.UNUSED,
-        Action.DROP,
-        reason,
-        Risk.MEDIUM,
-        evidence=evidence,
-        saves_bytes=saves_bytes,
-    )
+    return unused_finding(catalog, index, kept, reason, usage.evidence(index.definition), saves_bytes)
 
 
 def _why_kept(

@@ -15,16 +15,8 @@ from optimizer.indexes.model import Action, Catalog, Finding, Kind, Table, about
 _STORED = ("table", "materialized_view")
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresqlUpkeepLimits:
-    """The limits from which a table needs upkeep."""
-
-    # A table is due at so many times the threshold of autovacuum.
-    late: float = 1.0
-    # Autovacuum never analyses a partitioned table, which is due after so many days.
-    partitioned_days: float = 7.0
-    # Transaction ids are old from this share of the age at which the server forces a freeze.
-    wraparound_share: float = 1.0
+# Autovacuum never analyses a partitioned table, which is due after so long.
+_PARTITIONED_DUE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,63 +56,58 @@ def autovacuum_thresholds(table: Table, settings: Mapping[str, str]) -> Threshol
     )
 
 
-def find_upkeep(catalog: Catalog, limits: PostgresqlUpkeepLimits | None = None) -> list[Finding]:
+def find_upkeep(catalog: Catalog) -> list[Finding]:
     """Return a finding for each table that needs ANALYZE, VACUUM or freezing, and for each outdated collation."""
-    limits = limits or PostgresqlUpkeepLimits()
     found: list[Finding] = []
     parts: dict[int | None, list[Table]] = defaultdict(list)
     for table in catalog.tables:
         parts[table.parent_oid].append(table)
     for table in catalog.tables:
         if table.extension is None and not catalog.server.is_replica:
-            found += _find_in_table(catalog, table, parts[table.oid], limits)
+            found += _find_in_table(catalog, table, parts[table.oid])
     return found + list(_find_outdated_collations(catalog))
 
 
-def _find_in_table(
-    catalog: Catalog, table: Table, parts: list[Table], limits: PostgresqlUpkeepLimits
-) -> Iterator[Finding]:
+def _find_in_table(catalog: Catalog, table: Table, parts: list[Table]) -> Iterator[Finding]:
     if table.kind == "partitioned":
-        yield from _find_unanalysed_parent(catalog, table, parts, limits)
+        yield from _find_unanalysed_parent(catalog, table, parts)
     if table.kind not in _STORED:
         return
     due = autovacuum_thresholds(table, catalog.server.settings)
     off = "" if due.enabled else "; autovacuum is off for this table"
-    age = _age_reason(table, due, limits)
+    age = _age_reason(table, due)
     if age is not None:
         yield about_table(
             catalog, table, Kind.WRAPAROUND, Action.VACUUM, f"{age}{off}.", Risk.MEDIUM, evidence=_ages(table, due)
         )
     evidence = {"rows": table.rows, "dead_rows": table.dead_rows, "threshold": due.dead}
-    if table.dead_rows is not None and table.dead_rows > due.dead * limits.late:
+    if table.dead_rows is not None and table.dead_rows > due.dead:
         reason = f"{table.name} has {table.dead_rows:,} dead rows; autovacuum is due from {due.dead:,.0f}{off}."
         yield about_table(catalog, table, Kind.VACUUM_DUE, Action.VACUUM, reason, evidence=evidence)
-    elif _has_many_inserts(table, due, limits):
+    elif _has_many_inserts(table, due):
         reason = (
             f"{table.inserted_since_vacuum:,} rows of {table.name} were inserted since the last VACUUM, so that "
             f"index-only scans read the table for each of them; autovacuum is due from {due.inserted:,.0f}{off}."
         )
         evidence = {"rows": table.rows, "inserted": table.inserted_since_vacuum, "threshold": due.inserted}
         yield about_table(catalog, table, Kind.VACUUM_DUE, Action.VACUUM, reason, evidence=evidence)
-    yield from _find_old_statistics(catalog, table, due, limits, off)
+    yield from _find_old_statistics(catalog, table, due, off)
 
 
-def _has_many_inserts(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> bool:
+def _has_many_inserts(table: Table, due: Thresholds) -> bool:
     if table.inserted_since_vacuum is None or due.inserted is None:
         return False
-    return table.inserted_since_vacuum > due.inserted * limits.late
+    return table.inserted_since_vacuum > due.inserted
 
 
-def _find_old_statistics(
-    catalog: Catalog, table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits, off: str
-) -> Iterator[Finding]:
+def _find_old_statistics(catalog: Catalog, table: Table, due: Thresholds, off: str) -> Iterator[Finding]:
     modified = table.modified_since_analyze
     evidence = {"rows": table.rows, "modified_since_analyze": modified, "threshold": due.modified}
     never = table.last_analyze_at is None and not any(column.null_fraction is not None for column in table.columns)
     if never and (table.live_rows or table.pages):
         reason = f"{table.name} was never analysed, so that the planner has no statistics on it{off}."
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
-    elif modified is not None and modified > due.modified * limits.late:
+    elif modified is not None and modified > due.modified:
         reason = (
             f"{modified:,} rows of {table.name} changed since the last ANALYZE; "
             f"autovacuum is due from {due.modified:,.0f}{off}."
@@ -128,9 +115,7 @@ def _find_old_statistics(
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
 
 
-def _find_unanalysed_parent(
-    catalog: Catalog, table: Table, parts: list[Table], limits: PostgresqlUpkeepLimits
-) -> Iterator[Finding]:
+def _find_unanalysed_parent(catalog: Catalog, table: Table, parts: list[Table]) -> Iterator[Finding]:
     """Yield a finding if the parent needs ANALYZE: autovacuum skips it, and queries over all partitions need it."""
     if not any(part.live_rows or part.pages for part in parts):
         return
@@ -139,9 +124,7 @@ def _find_unanalysed_parent(
     if table.last_analyze_at is None and not any(column.null_fraction is not None for column in table.columns):
         reason = f"The partitioned table {table.name} was never analysed, and autovacuum never analyses it."
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
-    elif table.last_analyze_at is not None and catalog.server.read_at - table.last_analyze_at > timedelta(
-        days=limits.partitioned_days
-    ):
+    elif table.last_analyze_at is not None and catalog.server.read_at - table.last_analyze_at > _PARTITIONED_DUE:
         reason = (
             f"The partitioned table {table.name} was last analysed on {table.last_analyze_at:%Y-%m-%d}, and autovacuum "
             "never analyses it."
@@ -149,14 +132,14 @@ def _find_unanalysed_parent(
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
 
 
-def _age_reason(table: Table, due: Thresholds, limits: PostgresqlUpkeepLimits) -> str | None:
+def _age_reason(table: Table, due: Thresholds) -> str | None:
     ages = (
         (table.frozen_age, due.freeze_age, "transaction ids"),
         (table.toast_frozen_age, due.freeze_age, "transaction ids in TOAST"),
         (table.multixact_age, due.multixact_age, "multixact ids"),
     )
     for age, limit, ids in ages:
-        if age is not None and age >= limit * limits.wraparound_share:
+        if age is not None and age >= limit:
             return (
                 f"The oldest {ids} of {table.name} are {age / 1e6:.0f} million old: the server forces a freeze at "
                 f"{limit / 1e6:.0f} million and stops writes at 2,147 million"

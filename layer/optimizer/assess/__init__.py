@@ -1,0 +1,18 @@
+"""A first assessment of an account: read-only, without a deployment, a tag or a write."""
+
+from optimizer.lazy_exports import lazy_exports
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "assessor": ("Assessor",),
+        "html": ("html_page",),
+        "read_only": ("ReadOnlySession",),
+        "reads": ("rights_document",),
+        "table": (
+            "csv_text",
+            "document",
+        ),
+        "text": ("page",),
+    },
+)

@@ -1,0 +1,191 @@
+"""Makes an assessment: lists in bulk, then looks at functions in detail, those that cost most first."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from optimizer.assess import budget, listing
+from optimizer.assess.details import PatientLogs, Reader
+from optimizer.assess.facts import OVERVIEW_DAYS, FunctionDetails, ListedFunction
+from optimizer.assess.judge import judge, listed_row, policy_of
+from optimizer.assess.model import Assessment, FunctionRow, Spent
+from optimizer.assess.read_only import ReadOnlySession
+from optimizer.assess.servers import read_servers
+from optimizer.assess.state import State, StateFile, add_spent
+from optimizer.core import canonical_json, plain
+from optimizer.policy import Policy
+from optimizer.prices import aws_lambda
+
+BATCH = 25
+
+
+class Assessor:
+    """One assessment. folder: where its state is kept. max_usd: the most that its calls may cost, None: the default."""
+
+    def __init__(
+        self, session: ReadOnlySession, policy: Policy, folder: Path, now: datetime, max_usd: float | None = None
+    ) -> None:
+        self._session, self._policy, self._now, self._max_usd = session, policy_of(policy), now, max_usd
+        self._digest = canonical_json.sha256(policy)
+        account = listing.account_of(session)
+        self._state = State(account, session.region, now, self._digest)
+        self._file = StateFile(folder / f"assess-{account}-{session.region}.jsonl")
+        self._counted: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._metrics = 0
+
+    @property
+    def state_path(self) -> Path:
+        """The file from which a stopped assessment goes on."""
+        return self._file.path
+
+    def resume(self) -> bool:
+        """Go on from an assessment that was stopped; return False if there is none."""
+        found = self._file.read(self._state.account, self._state.region, self._digest, self._now)
+        if found is None or not self._names_left(found):
+            return False
+        self._state = found
+        for right in found.rights.values():
+            self._session.note_right(right)
+        return True
+
+    def list_all(self) -> None:
+        """List functions, databases and caches, with their tags and daily metrics."""
+        self._file.begin(self._state)
+        session, state = self._session, self._state
+        tags = listing.read_tags(session)
+        listed = [one.tagged(tags.get(one.arn, {})) for one in listing.list_functions(session)]
+        state.functions = listing.add_calls(session, listed, self._now)
+        state.scaled = listing.scaled_aliases(session)
+        state.servers = read_servers(session, tags, self._now)
+        self._file.append("listed", functions=state.functions, servers=state.servers, scaled=state.scaled)
+        self._spend(0.0)
+
+    @property
+    def estimate(self) -> budget.Estimate:
+        """The estimated cost of the calls."""
+        functions = self._state.functions
+        most = budget.default_usd(len(functions)) if self._max_usd is None else self._max_usd
+        return budget.estimate(len(functions), len(self._called()), most)
+
+    @property
+    def total(self) -> int:
+        """The number of functions to look at in detail."""
+        return len(self._called())
+
+    @property
+    def done(self) -> int:
+        """The number of those that were looked at."""
+        return len(self._state.rows)
+
+    def look(self) -> Iterator[int]:
+        """Look at the functions in detail; yield the number of those that are done after each batch."""
+        left = [one for one in self._called() if one.name not in self._state.rows]
+        if not left:
+            return
+        worth = self._worth_reading()
+        batches = [left[at : at + BATCH] for at in range(0, len(left), BATCH)]
+        logs = PatientLogs(self._session)
+        if worth:
+            logs.list_groups()
+        reader = Reader(self._session, logs, self._state.scaled, self._policy.functions.alias, self._now)
+        pool = ThreadPoolExecutor(1)
+        try:
+            # The next batch is read while this one is judged.
+            asked = self._asked(batches[0], left, worth, {})
+            reading = pool.submit(reader.read, batches[0], asked)
+            for number, batch in enumerate(batches):
+                details = reading.result()
+                if number + 1 < len(batches):
+                    left = left[len(batch) :]
+                    asked = self._asked(batches[number + 1], left, worth, asked)
+                    reading = pool.submit(reader.read, batches[number + 1], asked)
+                self._judge(batch, details)
+                yield self.done
+        except BaseException:
+            self._session.stop()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _judge(self, batch: Sequence[ListedFunction], details: Sequence[FunctionDetails]) -> None:
+        rows = [judge(one, found, self._policy, self._now) for one, found in zip(batch, details, strict=True)]
+        self._state.rows |= {row.name: row for row in rows}
+        self._file.append("rows", rows=rows)
+        self._spend(sum(found.scanned_bytes for found in details))
+
+    def _asked(
+        self,
+        batch: Sequence[ListedFunction],
+        left: Sequence[ListedFunction],
+        worth: set[str],
+        in_flight: dict[str, int],
+    ) -> dict[str, int]:
+        """Return the MB of logs that each function of a batch may take; functions that get none are left out."""
+        remaining = self.estimate.log_bytes - self._state.log_bytes - sum(in_flight.values()) * 1e6
+        waiting = sum(one.name in worth for one in left)
+        asked: dict[str, int] = {}
+        for one in batch:
+            if one.name in worth:
+                most = budget.scan_mb(remaining, waiting, self._policy.memory.max_log_scan_mb)
+                remaining, waiting = remaining - most * 1e6, waiting - 1
+                if most > 0:
+                    asked[one.name] = most
+        return asked
+
+    def _worth_reading(self) -> set[str]:
+        called = self._called()
+        if any(one.bill_usd_month is None for one in called):
+            return {one.name for one in called}
+        return {one.name for one in called[: budget.worth_reading([one.bill_usd_month or 0.0 for one in called])]}
+
+    def _called(self, state: State | None = None) -> list[ListedFunction]:
+        """Return the functions to look at: those that are called, the most expensive first."""
+        functions = (state or self._state).functions
+        return sorted(
+            (one for one in functions if one.calls_day != 0), key=lambda one: (-(one.bill_usd_month or 0.0), one.name)
+        )
+
+    def _names_left(self, state: State) -> bool:
+        return any(one.name not in state.rows for one in self._called(state))
+
+    def _spend(self, log_bytes: float) -> None:
+        calls, refused = Counter(self._session.calls), Counter(self._session.refused)
+        metrics = self._session.metrics_asked
+        spent = plain(
+            {
+                "calls": calls - self._counted,
+                "refused": refused - self._refused,
+                "metrics": metrics - self._metrics,
+                "log_bytes": log_bytes,
+                "rights": self._session.missing_rights,
+            }
+        )
+        self._counted, self._refused, self._metrics = calls, refused, metrics
+        add_spent(self._state, spent)
+        self._file.append("spent", **spent)
+
+    def result(self) -> Assessment:
+        """Return all that is known now."""
+        state = self._state
+        rows: list[FunctionRow] = [state.rows.get(one.name) or listed_row(one, self._policy) for one in state.functions]
+        return Assessment(
+            account=state.account,
+            region=state.region,
+            started_at=state.started_at,
+            ended_at=datetime.now(UTC),
+            functions=tuple(rows),
+            servers=tuple(state.servers),
+            missing_rights=tuple(state.rights[action] for action in sorted(state.rights)),
+            spent=Spent(
+                calls=dict(sorted(state.calls.items())),
+                refused=dict(state.refused),
+                metrics=state.metrics,
+                log_bytes=state.log_bytes,
+                usd=state.metrics * budget.METRIC_USD + float(aws_lambda.log_scan_usd(state.log_bytes)),
+            ),
+            days=OVERVIEW_DAYS,
+            is_complete=not self._names_left(state),
+        )
