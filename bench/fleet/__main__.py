@@ -12,6 +12,7 @@ time; both read metrics and logs.
 import argparse
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,6 +80,8 @@ def main() -> None:
             print(f"  longest Lambda     {share:.0%} of its timeout (goal {GOALS['timeout_share']:.0%})")
             print(f"  state transitions  {transitions(len(done.batches))}")
             print(f"  largest state      {done.state_bytes / 1024:.1f} KiB (goal {GOALS['state_kib']:.0f})")
+            most = Counter({k: n for k, n in counted["calls"].items() if not k.startswith("refused")}).most_common(8)
+            print(f"  most frequent      {', '.join(f'{name} {n}' for name, n in most)}")
             print(f"  bill of the run    {sum(usd.values()):.4f} USD ({1000 * sum(usd.values()) / size:.4f} for 1,000)")
             print(f"                     {', '.join(f'{k} {v:.4f}' for k, v in usd.items())}")
             figures[size] = {"calls": calls, "usd": usd, "wall_s": done.wall_s, "makespan_s": done.makespan_s}

@@ -81,6 +81,9 @@ class Service:
             lines = canonical_json.dumps(canonical_json.plain(self._lines(same[0], until))).encode()
             self.put(f"template/{habit}.json", lines)
             self.same(f"template/{habit}.json", [f"history/capacity/{name}.json" for name in same])
+        hours = {"timezone": "UTC", "hours": [0] * 168}
+        self.put("template/hours.json", canonical_json.dumps(hours).encode())
+        self.same("template/hours.json", [f"history/capacity/{name}.provisioned.json" for name in self.names])
 
     def _history(self, name: str, until: datetime) -> History:
         end = int(until.timestamp())

@@ -62,12 +62,20 @@ class LambdaAccount:
         self._scaling = scaling
         self._timetables = timetables
 
-    def read(self, function_name: str, alias: str, *, owners: bool = False, timetables: bool = False) -> LiveFunction:
+    def read(
+        self,
+        function_name: str,
+        alias: str,
+        *,
+        owners: bool = False,
+        timetables: bool = False,
+        routing: bool = True,
+    ) -> LiveFunction:
         """Return the live state; raise NoSuchFunction or NoSuchAlias.
 
         alias: `$LATEST` for a function that is called without one. owners: the tags must be readable. timetables: read
-        the timetables in place, too. Of a function behind an alias it takes four calls, two of them of the quota that
-        all callers of Lambda's control plane share.
+        the timetables in place, too. routing: read the weights and the revision of the alias, which takes a call more
+        of the quota that all callers of Lambda's control plane share; `with_routing` reads them later.
         """
         answer = self._function(function_name)
         configuration = configuration_of(answer)
@@ -87,31 +95,40 @@ class LambdaAccount:
             log_group=log_group,
             function_arn=arn,
         )
-        return known if alias == LATEST else self._behind_alias(known, alias, timetables=timetables)
-
-    def _behind_alias(self, known: LiveFunction, alias: str, *, timetables: bool) -> LiveFunction:
-        name = known.function_name
-        routed = self._alias(name, alias)
-        routing = routed.get("RoutingConfig") or {}
-        alias_version = routed["FunctionVersion"]
+        if alias == LATEST:
+            return known
+        routed = self._routed(known, alias) if routing else self._at_alias(known, alias)
         # Read after the alias: while Lambda moves an alias, what is provisioned may be ready before its weights go.
-        provisioned, elsewhere = self._provisioned(name, alias, alias_version)
-        scaling = self._bounds(name, alias)
+        provisioned, elsewhere = self._provisioned(function_name, alias, routed.alias_version)
+        scaling = self._bounds(function_name, alias)
         placed = None
         if timetables and self._timetables is not None:
             placed = self._timetables.read(known.function_arn, alias, scaled=scaling is not None)
+        return replace(routed, provisioned=provisioned, scaling=scaling, placed=placed, held_elsewhere=elsewhere)
+
+    def with_routing(self, live: LiveFunction) -> LiveFunction:
+        """Return the function with the weights and the revision of its alias; raise NoSuchAlias if it is gone."""
+        return self._routed(live, live.alias)
+
+    def _routed(self, known: LiveFunction, alias: str) -> LiveFunction:
+        answer = self._alias(known.function_name, alias)
+        version = answer["FunctionVersion"]
+        routing = answer.get("RoutingConfig") or {}
         return replace(
             known,
             alias=alias,
-            alias_version=alias_version,
-            alias_revision=routed.get("RevisionId", ""),
+            alias_version=version,
+            alias_revision=answer.get("RevisionId", ""),
             weights=dict(routing.get("AdditionalVersionWeights") or {}),
-            version=known.latest if alias_version == LATEST else self.version(name, alias_version),
-            provisioned=provisioned,
-            scaling=scaling,
-            placed=placed,
-            held_elsewhere=elsewhere,
+            version=known.version if known.version.name == version else self.version(known.function_name, version),
         )
+
+    def _at_alias(self, known: LiveFunction, alias: str) -> LiveFunction:
+        try:
+            version = self.version(known.function_name, alias)
+        except NoSuchFunction as missing:
+            raise NoSuchAlias(f"{known.function_name} has no alias {alias}") from missing
+        return replace(known, alias=alias, alias_version=version.name, version=version)
 
     def has_aliases(self, function_name: str) -> bool:
         """Return True for a function with an alias; one without is called as $LATEST or by the number of a version."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -88,6 +88,14 @@ class CapacityPlanner:
         if isinstance(facts, str):
             return facts
         proposals = plan_function(facts, self.policy, asked)
+        if any(isinstance(proposal, Change) for proposal in proposals) and facts.live.alias != LATEST:
+            # Only who may be changed is worth the call that shows whether somebody shifts traffic of the alias.
+            try:
+                routed = self.account.with_routing(facts.live)
+            except (NoSuchAlias, NoSuchFunction, ClientError) as error:
+                return _failure(target["function_name"], error)
+            if (routed.weights, routed.alias_version) != (facts.live.weights, facts.live.alias_version):
+                proposals = plan_function(replace(facts, live=routed), self.policy, asked)
         self._remember_hours(facts, proposals)
         return _Planned(proposals, evidence_of(facts, asked), look_of(facts))
 
@@ -96,13 +104,8 @@ class CapacityPlanner:
         try:
             live = self._live(name, target["alias"])
             history, scan = self._history(live, traffic.get("invocations_day"))
-        except (NoSuchAlias, NoSuchFunction) as gone:
-            return f"{gone}; memory and provisioned concurrency are only changed behind an alias"
-        except TagsUnreadable as unreadable:
-            return str(unreadable)
-        except ClientError as error:
-            failure = error.response["Error"]
-            return f"{error.operation_name} of {name} failed: {failure['Code']}: {failure.get('Message', '')}"
+        except (NoSuchAlias, NoSuchFunction, TagsUnreadable, ClientError) as error:
+            return _failure(name, error)
         stored = stored_history(self.documents, name)
         return FunctionFacts(
             run_id=self.run_id,
@@ -139,7 +142,7 @@ class CapacityPlanner:
 
     def _live(self, name: str, alias: str) -> LiveFunction:
         try:
-            return self.account.read(name, alias, owners=True, timetables=True)
+            return self.account.read(name, alias, owners=True, timetables=True, routing=False)
         except NoSuchAlias:
             if self.account.has_aliases(name):
                 raise
@@ -164,6 +167,15 @@ class CapacityPlanner:
         grown = history.add(scan.reports.lines, scan.end)
         self.documents.write(key, grown)
         return grown, _scan_facts(scan)
+
+
+def _failure(name: str, error: NoSuchAlias | NoSuchFunction | TagsUnreadable | ClientError) -> str:
+    if isinstance(error, ClientError):
+        failure = error.response["Error"]
+        return f"{error.operation_name} of {name} failed: {failure['Code']}: {failure.get('Message', '')}"
+    if isinstance(error, TagsUnreadable):
+        return str(error)
+    return f"{error}; memory and provisioned concurrency are only changed behind an alias"
 
 
 def look_of(facts: FunctionFacts) -> FunctionLook:

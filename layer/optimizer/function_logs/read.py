@@ -24,8 +24,13 @@ _LONGEST = timedelta(days=14)
 # If a log group is too young or too empty to know its rate, its last hour is read first, then longer windows.
 _UNKNOWN = timedelta(hours=1)
 _LONGER = (timedelta(days=1), _LONGEST)
+# Storage is billed compressed, to 15 % by AWS's own calculator, and no source settles if `storedBytes` is that. Until a
+# query has told, it may scan so many bytes for each that is stored.
+_SCANNED_PER_STORED = 7.0
 # Log rates change, so a longer window is assumed to hold twice the rate of the shorter one.
 _CAUTION = 2.0
+# No further query is made for less.
+_WORTH_A_QUERY = timedelta(minutes=1)
 _PAUSE_S = 0.5
 
 
@@ -60,7 +65,8 @@ class LogGroup:
 def window_start(
     group: LogGroup, now: datetime, max_scan_mb: int, lines_day: float | None, read_until: datetime | None
 ) -> datetime:
-    """Return the time from which to read: as far back as the budget, the row limit of a query and `read_until` allow.
+    """Return the time from which to read first: as far back as the budget, the row limit of a query and `read_until`
+    allow, even if a query scans more than `storedBytes` says.
 
     It is `now` if nothing may be read. Pure.
     """
@@ -117,17 +123,19 @@ class ReportLog:
         group = self._group(group_name)
         start = window_start(group, now, max_scan_mb, lines_day, read_until)
         rows, scanned = self._rows(group_name, start, now, timeout_s)
-        if not _has_known_rate(group, now):
-            # Reading from before the creation of the group costs nothing.
-            oldest = now - (group.retention or _LONGEST)
-            if lines_day:
-                oldest = max(oldest, now - timedelta(days=_MOST_ROWS / lines_day))
-            for span in _LONGER:
-                earlier = extended_start(start, now, scanned, max_scan_mb, span, max(oldest, read_until or oldest))
-                if earlier >= start:
-                    break
-                more, cost = self._rows(group_name, earlier, start, timeout_s)
-                rows, scanned, start = [*rows, *more], scanned + cost, earlier
+        # Reading from before the creation of a group of unknown size costs nothing.
+        oldest = now - min(group.retention or _LONGEST, _LONGEST)
+        if _has_known_rate(group, now):
+            oldest = max(oldest, group.created_at)
+        if lines_day:
+            oldest = max(oldest, now - timedelta(days=_MOST_ROWS / lines_day))
+        # The first query has told how many bytes there are.
+        for span in (_LONGEST,) if _has_known_rate(group, now) else _LONGER:
+            earlier = extended_start(start, now, scanned, max_scan_mb, span, max(oldest, read_until or oldest))
+            if start - earlier < _WORTH_A_QUERY:
+                break
+            more, cost = self._rows(group_name, earlier, start, timeout_s)
+            rows, scanned, start = [*rows, *more], scanned + cost, earlier
         reports = parse_rows(
             (_time(row.get("@timestamp", ""), now), row.get("@logStream", ""), row.get("@message", "")) for row in rows
         )
@@ -190,7 +198,7 @@ def _has_known_rate(group: LogGroup, now: datetime) -> bool:
 
 
 def _seconds_for(group: LogGroup, age: timedelta, max_scan_mb: int) -> float:
-    return max_scan_mb * _MB / group.stored_bytes * age.total_seconds()
+    return max_scan_mb * _MB / (group.stored_bytes * _SCANNED_PER_STORED) * age.total_seconds()
 
 
 def _time(text: str, default: datetime) -> datetime:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from local_account.closed_loop import ClosedLoop
 from local_account.lambda_twin import Twin
+from local_account.simulated_fleet import simulated_fleet
 from optimizer.core.change import Status
+from optimizer.policy.model import Mode, Policy, RunLimits
 
 from tests.integration.capacity.test_change_capacity_kills import (
     CASES,
@@ -274,3 +277,33 @@ def test_scaling_target_of_a_template_is_still_changed() -> None:
     twin.tags = {"managed-by": "terraform"}
     world = world_of(replace(change()), twin)
     assert world.until_final() == "kept"
+
+
+def one_day(spoil: Callable[[Twin], object] = lambda _twin: None) -> ClosedLoop:
+    """Plan for a day in which functions have a better size, after something has happened to all of them."""
+    loop = ClosedLoop(simulated_fleet(8, BEGIN, 1, (), seed=1), LOOP_POLICY, BEGIN, most_lines=1000)
+    for twin in loop.twins.values():
+        spoil(twin)
+    loop.one_day(BEGIN)
+    return loop
+
+
+BEGIN = datetime(2026, 11, 9, 9, tzinfo=UTC)
+LOOP_POLICY = Policy(mode=Mode.AUTO, run=RunLimits(max_changes=1000, max_changes_share=1.0))
+
+
+def test_traffic_that_is_shifted_is_seen_before_a_change_is_proposed() -> None:
+    assert one_day().ended
+    shifting = one_day(lambda twin: twin.alias.update(weights={"9": 0.5}))
+    assert not shifting.ended
+    assert any("shifting traffic of alias live to version 9" in item.reason for item in shifting.no_changes)
+
+
+def test_function_that_is_left_alone_takes_one_call_of_the_shared_quota() -> None:
+    """Who shifts traffic of an alias is only asked where a change would be proposed."""
+    kind = {"DurableConfig": {"ExecutionTimeout": 60, "RetentionPeriodInDays": 1}}
+    loop = one_day(lambda twin: twin.versions["1"].update(kind))
+    assert not loop.ended
+    for twin in loop.twins.values():
+        calls = [call for call in twin.calls if call.startswith(("get_", "list_"))]
+        assert calls == ["get_function", "get_function", "list_provisioned_concurrency_configs"]

@@ -8,7 +8,7 @@ import pytest
 from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory, Sketch
 from optimizer.function_logs.parse import LoggedReport, ReportLine
-from optimizer.function_logs.read import LogGroup, extended_start, window_start
+from optimizer.function_logs.read import LogGroup, ReportLog, extended_start, window_start
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -62,11 +62,11 @@ def group(stored_mb: float, age: timedelta = timedelta(days=10), retention: time
 @pytest.mark.parametrize(
     ("log_group", "max_mb", "lines_day", "read_until", "window"),
     [
-        (group(1000), 200, None, None, timedelta(days=2)),
+        (group(1000), 200, None, None, timedelta(days=2) / 7),
         (group(1000), 0, None, None, timedelta(0)),
         (group(10), 200, None, None, timedelta(days=14)),
         (group(0), 200, None, None, timedelta(hours=1)),
-        (group(1000, timedelta(days=300), timedelta(days=10)), 200, None, None, timedelta(days=2)),
+        (group(1000, timedelta(days=300), timedelta(days=10)), 200, None, None, timedelta(days=2) / 7),
         (group(10), 200, 10_000.0, None, timedelta(days=1)),
         (group(10), 200, None, timedelta(hours=3), timedelta(hours=3)),
     ],
@@ -74,7 +74,7 @@ def group(stored_mb: float, age: timedelta = timedelta(days=10), retention: time
 def test_scan_window_respects_bytes_rows_and_last_reading(
     log_group: LogGroup, max_mb: int, lines_day: float | None, read_until: timedelta | None, window: timedelta
 ) -> None:
-    """The window stays within the bytes, the rows and what is new."""
+    """The window stays within the bytes, seven scanned for each stored, within the rows and what is new."""
     read = NOW - read_until if read_until is not None else None
     start = window_start(log_group, NOW, max_mb, lines_day, read)
     assert (NOW - start).total_seconds() == pytest.approx(window.total_seconds())
@@ -89,3 +89,40 @@ def test_last_hour_limits_how_far_an_unknown_group_is_read(scanned_mb: float, ma
     start, oldest = NOW - timedelta(hours=1), NOW - timedelta(days=30)
     earlier = extended_start(start, NOW, scanned_mb * 1e6, max_mb, timedelta(days=1), oldest)
     assert NOW - earlier == timedelta(hours=reach_h)
+
+
+class Logs:
+    """A log group with 100 MB a day, of which the service says that it stores a share."""
+
+    def __init__(self, stored_factor: float, age: timedelta = timedelta(days=10)) -> None:
+        self.stored = int(stored_factor * age.days * 100_000_000)
+        self.created_ms = int((NOW - age).timestamp() * 1000)
+        self.windows: list[timedelta] = []
+
+    def describe_log_groups(self, **_: object) -> dict[str, object]:
+        group = {"logGroupName": "orders", "storedBytes": self.stored, "creationTime": self.created_ms}
+        return {"logGroups": [group]}
+
+    def start_query(self, **request: int) -> dict[str, str]:
+        self.windows.append(timedelta(seconds=request["endTime"] - request["startTime"]))
+        return {"queryId": str(len(self.windows) - 1)}
+
+    def get_query_results(self, queryId: str) -> dict[str, object]:  # noqa: N803
+        scanned = self.windows[int(queryId)] / timedelta(days=1) * 1e8
+        return {"status": "Complete", "results": [], "statistics": {"bytesScanned": scanned}}
+
+
+@pytest.mark.parametrize("stored_factor", [1.0, 0.15])
+def test_stored_bytes_may_be_compressed(stored_factor: float) -> None:
+    """No source settles if storedBytes is what a query scans: the budget holds either way, and is used."""
+    logs = Logs(stored_factor)
+    scan = ReportLog(logs).scan("orders", NOW, max_scan_mb=200, lines_day=None, read_until=None)  # type: ignore[arg-type]
+    assert 100e6 < scan.scanned_bytes <= 200e6
+    assert scan.scanned_bytes == pytest.approx((scan.end - scan.start) / timedelta(days=1) * 1e8, rel=1e-3)
+
+
+def test_day_that_fits_the_caution_takes_one_query() -> None:
+    logs = Logs(1.0)
+    read_until = NOW - timedelta(hours=6)
+    ReportLog(logs).scan("orders", NOW, max_scan_mb=200, lines_day=None, read_until=read_until)  # type: ignore[arg-type]
+    assert logs.windows == [timedelta(hours=6)]
