@@ -6,6 +6,7 @@ from optimizer_cli.lazy import Lazy
 
 COMMANDS = {
     "assess": "Say what could be saved and be faster in an account; read-only.",
+    "cost": "Show what the application itself costs a month.",
     "demo": "Deploy into a local AWS account, run once, show the report.",
     "doctor": "Check a deployed stack, one line for each thing that can be wrong.",
     "policy": "Check a policy file, show the policy in use, store a new one.",
@@ -24,8 +25,9 @@ COMMANDS = {
 
 HELP = """Tune Lambda functions, databases and caches within a policy, and roll back what made things worse.
 
-Begin with `optimizer demo`, which needs no AWS account. With a deployed stack: `optimizer policy put`, then `optimizer
-runs`. Commands print tables and text for people, and JSON for programs with --json; progress goes to standard error.
+Begin with `optimizer assess`, which changes nothing in your account, or with `optimizer demo`, which needs none. With
+a deployed stack: `optimizer policy put`, then `optimizer runs`. Commands print tables and text for people, and JSON for
+programs with --json; progress goes to standard error.
 
 \b
 Exit codes

@@ -26,7 +26,7 @@ POLICY = {
 }
 ASK = {**POLICY, "warmups": {"mode": "approve", "watch_minutes": [1]}}
 # Commands that need no application, or an open approval request.
-_ELSEWHERE = re.compile("optimizer (demo|backtest|inspect|approve|doctor)")
+_ELSEWHERE = re.compile("optimizer (assess|demo|backtest|inspect|approve|doctor)")
 
 
 @dataclass(frozen=True, slots=True)

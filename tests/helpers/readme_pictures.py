@@ -8,11 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from optimizer.assess import html_page
 from optimizer.report.pages import run_page, target_page
 from playwright.sync_api import Page, sync_playwright
 
 from tests.helpers import report_samples as samples
 from tests.helpers.asking import asking, three
+from tests.helpers.assessment_sample import sample
 from tests.helpers.page_server import page_server
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -26,7 +28,11 @@ def take(page: Page, images: Path) -> list[Path]:
 
 def _report(page: Page, images: Path) -> Iterator[Path]:
     documents = samples.documents()
-    contents = {"report": run_page(samples.report()), "function": target_page(documents["functions/orders"])}
+    contents = {
+        "assessment": html_page(sample()),
+        "report": run_page(samples.report()),
+        "function": target_page(documents["functions/orders"]),
+    }
     with TemporaryDirectory() as folder:
         for name, content in contents.items():
             path = Path(folder) / f"{name}.html"

@@ -4,10 +4,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+from optimizer.assess import UnreadableAssessment, Worth, worth_warnings
 from optimizer.core import canonical_json
 from optimizer.policy import InvalidPolicy, Policy, PolicyError, policy_schema, read_policy
 from optimizer.store import Documents, NoSuchDocument
@@ -33,18 +35,29 @@ def command() -> None:
 @command.command()
 @_FILE
 @click.option("--stack", help="Also compare the policy with this deployed stack, with your AWS credentials.")
+@click.option(
+    "--assessment",
+    type=click.File("rb"),
+    help="Output of optimizer assess --json: also compare what the application costs with what it may save.",
+)
 @_JSON
 @errors_in_one_sentence
-def check(file: Path, stack: str | None, as_json: bool) -> None:
+def check(file: Path, stack: str | None, assessment: IO[bytes] | None, as_json: bool) -> None:
     """Check the policy in FILE (- for standard input).
 
     Print each error with its path. Read-only; needs no AWS account without --stack, which adds warnings, such as
-    approvers who get no links. Ends with 1 if the policy has errors.
+    approvers who get no links. It also warns where the application could cost more than it saves. Ends with 1 if the
+    policy has errors.
     """
     policy = _policy(_content(file), str(file), as_json)
-    warnings = stack_check.warnings(policy, Application.find(stack), stack) if stack else []
+    warnings = worth_warnings(policy, _worth(assessment) if assessment else None)
+    warnings += stack_check.warnings(policy, Application.find(stack), stack) if stack else []
     _warn(warnings)
-    _say({"valid": True, **({"warnings": warnings} if stack else {})}, f"{file}: the policy is valid.", as_json)
+    _say(
+        {"valid": True, **({"warnings": warnings} if stack or warnings else {})},
+        f"{file}: the policy is valid.",
+        as_json,
+    )
 
 
 @command.command()
@@ -116,6 +129,13 @@ def _policy(content: bytes, name: str, as_json: bool) -> Policy:
     except InvalidPolicy as invalid:
         _complain(invalid.errors, name, as_json)
         raise SystemExit(1) from None
+
+
+def _worth(file: IO[bytes]) -> Worth:
+    try:
+        return Worth.from_document(json.loads(file.read()))
+    except (UnreadableAssessment, ValueError) as error:
+        raise click.ClickException(f"{file.name}: {error}") from error
 
 
 def _complain(errors: Sequence[PolicyError], name: str, as_json: bool) -> None:

@@ -5,6 +5,11 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "application_bill": (
+            "cost_table",
+            "own_bill",
+            "usual_use",
+        ),
         "assessor": ("Assessor",),
         "html": ("html_page",),
         "read_only": ("ReadOnlySession",),
@@ -14,5 +19,10 @@ __getattr__ = lazy_exports(
             "document",
         ),
         "text": ("page",),
+        "worth": (
+            "UnreadableAssessment",
+            "Worth",
+            "worth_warnings",
+        ),
     },
 )

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from optimizer.assess.facts import FunctionDetails, ListedFunction
 from optimizer.assess.read_only import ReadOnlySession, is_denied
-from optimizer.aws import CloudWatchLogsClient
+from optimizer.aws import CloudWatchLogsClient, configuration_of
 from optimizer.capacity import LATEST, LiveFunction, Placed, ProvisionedConfig, Scaling, Version, version_of
 from optimizer.core import minute_of
 from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog
@@ -151,7 +151,7 @@ class Reader:
         answer = self.session.tried(
             "lambda", "GetFunction", lambda: client.get_function(FunctionName=one.name, Qualifier=version)
         )
-        return version_of(answer["Configuration"]) if answer else one.latest
+        return version_of(configuration_of(answer)) if answer else one.latest
 
     def _provisioned(self, client: Any, one: ListedFunction, alias: Mapping[str, Any]) -> ProvisionedConfig | None:
         answer = self.session.tried(

@@ -3,7 +3,7 @@
 from jinja2 import ChoiceLoader, PackageLoader
 
 from optimizer.assess.model import Assessment
-from optimizer.assess.totals import finding_of, totals_of
+from optimizer.assess.totals import own_usd_month, totals_of
 from optimizer.report import bars, page_environment
 
 # Nobody scrolls through more; the JSON and the CSV have the rest.
@@ -31,5 +31,5 @@ def html_page(assessment: Assessment) -> str:
         else None
     )
     return environment.get_template("assessment.html").render(
-        found=assessment, totals=totals, rows=rows, picture=picture, most=_MOST, finding_of=finding_of
+        found=assessment, totals=totals, rows=rows, picture=picture, most=_MOST, own_usd=own_usd_month(assessment)
     )

@@ -7,6 +7,7 @@ come beside the findings: so a team sees what a change would be worth before it 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeGuard
 from zoneinfo import ZoneInfo
 
 from optimizer.assess.facts import FunctionDetails, ListedFunction
@@ -78,7 +79,9 @@ def judge(listed: ListedFunction, details: FunctionDetails, policy: Policy, now:
     proposals = _proposals(listed, details, policy, now)
     findings = tuple(_finding(one, policy) for one in proposals if isinstance(one, Change))
     notes = {one.tuner.value: one.reason for one in proposals if isinstance(one, NoChange)}
-    hindrances = dict.fromkeys([*row.hindrances, *_obstacles(listed, details, policy), *_too_little(details, policy)])
+    memory_mb = next((one.after["memory_mb"] for one in proposals if _sets_memory(one)), None)
+    obstacles = _obstacles(listed, details, policy, memory_mb)
+    hindrances = dict.fromkeys([*row.hindrances, *obstacles, *_too_little(details, policy)])
     held = live.provisioned.requested if live.provisioned else 0
     bill = (listed.bill_usd_month or 0.0) + provisioned_usd_month(
         live.version.architecture, live.version.memory_mb, held
@@ -99,7 +102,7 @@ def _proposals(
     listed: ListedFunction, details: FunctionDetails, policy: Policy, now: datetime
 ) -> list[Change | NoChange]:
     live, history = details.live, details.history
-    if history is None or live.version.managed_instances:
+    if history is None or live.version.managed_instances or live.version.durable:
         return []
     zone = policy.functions.time_zone or policy.time_zone
     traffic = summarise(
@@ -110,8 +113,8 @@ def _proposals(
         timezone=ZoneInfo(zone).key,
         history_key="",
     )
-    if live.version.snap_start:
-        # It excludes provisioned concurrency, and its cold starts are restored.
+    if live.version.snap_start or live.version.tenant_isolation:
+        # Both exclude provisioned concurrency.
         policy = replace(policy, provisioned_concurrency=replace(policy.provisioned_concurrency, max_per_function=0))
     facts = FunctionFacts(
         run_id=RUN,
@@ -138,8 +141,8 @@ def _warmups(
     policy: Policy,
     now: datetime,
 ) -> Change | NoChange | None:
-    if live.provisioned is not None or live.scaling is not None:
-        # Pings beside provisioned concurrency are planned by a run, which knows the hours.
+    if live.provisioned is not None or live.scaling is not None or live.version.tenant_isolation:
+        # Pings beside provisioned concurrency are planned by a run, which knows the hours; without a tenant they fail.
         return None
     limits, memory_mb = policy.warmups, live.version.memory_mb
     # As if its handler were ready for pings; the tag is among the hindrances.
@@ -150,9 +153,12 @@ def _warmups(
 
 def _unhindered(live: LiveFunction, policy: Policy) -> LiveFunction:
     """Return the function as it would be without anything in the way."""
-    version = replace(live.version, package_type="Zip", snap_start=False, settled=True, failed=False)
+    version = replace(
+        live.version, package_type="Zip", snap_start=False, tenant_isolation=False, settled=True, failed=False
+    )
     return replace(
         live,
+        held_elsewhere=(),
         alias=live.alias if live.alias != LATEST else policy.functions.alias,
         alias_version=live.alias_version if live.alias_version != LATEST else "1",
         weights={},
@@ -177,13 +183,19 @@ def _finding(change: Change, policy: Policy) -> Finding:
     )
 
 
-def _obstacles(listed: ListedFunction, details: FunctionDetails, policy: Policy) -> Iterator[Hindrance]:
+def _sets_memory(proposal: Change | NoChange) -> TypeGuard[Change]:
+    return isinstance(proposal, Change) and proposal.tuner is Tuner.MEMORY
+
+
+def _obstacles(
+    listed: ListedFunction, details: FunctionDetails, policy: Policy, memory_mb: int | None
+) -> Iterator[Hindrance]:
     live = details.live
-    found = obstacle(Tuner.MEMORY, live)
+    found = obstacle(Tuner.MEMORY, live, memory_mb)
     if found is not None:
         yield Hindrance(found.rule, found.message)
     # An owner stands behind all other obstacles, and a team wants to know both.
-    owner = obstacle(Tuner.MEMORY, replace(_unhindered(live, policy), tags=live.tags))
+    owner = obstacle(Tuner.MEMORY, replace(_unhindered(live, policy), tags=live.tags), memory_mb)
     if owner is not None:
         yield Hindrance(owner.rule, owner.message)
     if live.alias == LATEST:

@@ -1,7 +1,6 @@
 """Clients that can only read: every call is checked against the list of reads, paced, and counted."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,43 +8,27 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.utils import parse_timestamp
 
 from optimizer.assess.reads import POINTS_QUOTA, READS, SHARE, MissingRight, allowed, calls_a_second
+from optimizer.aws import CallBudget, keep_unknown_fields
 from optimizer.core import OptimizerError
 
 # Words of the codes with which services deny a call.
 _DENIED = ("AccessDenied", "UnauthorizedOperation", "NotAuthorized", "AuthorizationError")
 _THROTTLED = ("Throttl", "TooManyRequests", "LimitExceeded", "RequestLimitExceeded", "SlowDown")
+# Codes of credentials that are no longer valid, or never were.
+_CREDENTIALS = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
+    | {"SignatureDoesNotMatch", "RequestExpired"}
+)
 # A right may hold for some resources only; after so many denials in a row nothing more is asked with it.
 _DENIALS_IN_A_ROW = 3
 
 
 class Stopped(OptimizerError, RuntimeError):
     """The assessment was stopped from outside; no further call is sent."""
-
-
-class Pace:
-    """Lets calls pass at most so many times a second, evenly, whatever thread they come from."""
-
-    def __init__(
-        self,
-        a_second: float,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._a_second, self._clock, self._sleep = a_second, clock, sleep
-        self._next, self._lock = 0.0, threading.Lock()
-
-    def wait(self, amount: float = 1.0) -> None:
-        """Wait for the turn of a call that uses `amount` of the quota."""
-        with self._lock:
-            now = self._clock()
-            turn = max(now, self._next)
-            self._next = turn + amount / self._a_second
-        if turn > now:
-            self._sleep(turn - now)
 
 
 class ReadOnlySession:
@@ -80,8 +63,8 @@ class ReadOnlySession:
         if self._stop.wait(seconds):
             raise Stopped("the assessment was stopped")
 
-    def _pace(self, a_second: float) -> Pace:
-        return Pace(a_second, sleep=self.pause)
+    def _pace(self, a_second: float) -> CallBudget:
+        return CallBudget(a_second, sleep=self.pause)
 
     @property
     def region(self) -> str:
@@ -106,7 +89,10 @@ class ReadOnlySession:
             read_timeout=60,
             max_pool_connections=16,
         )
-        return self._session.create_client(service, config=config)
+        client: Any = self._session.create_client(service, config=config)
+        if service == "lambda":
+            keep_unknown_fields(client)
+        return client
 
     def tried[Result](self, service: str, operation: str, read: Callable[[], Result]) -> Result | None:
         """Return the result of the read, or None if its right is missing, which is noted."""
@@ -116,8 +102,12 @@ class ReadOnlySession:
         try:
             result = read()
         except ClientError as error:
-            if not self.note(service, operation, error):
+            if not self.note(service, operation, error) and not self._note_other(service, operation, error):
                 raise
+            return None
+        except EndpointConnectionError as error:
+            # The service does not exist in every Region.
+            self._note(service, operation, str(error))
             return None
         self._in_a_row[action] = 0
         return result
@@ -126,12 +116,22 @@ class ReadOnlySession:
         """Note a missing right; return False if the error is another one."""
         if not is_denied(error):
             return False
+        self._note(service, operation, str(error.response["Error"].get("Message", "")))
+        return True
+
+    def _note_other(self, service: str, operation: str, error: ClientError) -> bool:
+        """Note a read that failed for another reason; return False if all others would fail, too."""
+        code = str(error.response["Error"].get("Code", ""))
+        if code in _CREDENTIALS:
+            return False
+        self._note(service, operation, code)
+        return True
+
+    def _note(self, service: str, operation: str, message: str) -> None:
         read = READS[service, operation]
         with self._lock:
             self._in_a_row[read.action] += 1
-            message = str(error.response["Error"].get("Message", ""))
             self._denied.setdefault(read.action, MissingRight(read.action, read.without, message))
-        return True
 
     def note_right(self, right: MissingRight) -> None:
         """Note a right that an earlier part of the assessment lacked."""
@@ -149,13 +149,13 @@ class ReadOnlySession:
             with self._lock:
                 self.metrics_asked += len(queries)
             seconds = (params["EndTime"] - params["StartTime"]).total_seconds()
-            self._points.wait(sum(seconds / query["MetricStat"]["Period"] for query in queries))
+            self._points.take(sum(seconds / query["MetricStat"]["Period"] for query in queries))
 
     def _turn(self, event_name: str, **_: object) -> None:
         # before-send.SERVICE.OPERATION; the service has another spelling here, so the operation decides.
         operation = event_name.rpartition(".")[2]
         quota = next((read.quota for (_, name), read in READS.items() if name == operation), "list")
-        self._paces[quota].wait()
+        self._paces[quota].take()
 
     def _answered(self, response: Any, event_name: str, **_: object) -> None:
         if response is None:

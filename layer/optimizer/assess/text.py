@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from optimizer.assess.model import Assessment, ServerRow
-from optimizer.assess.totals import Totals, finding_of, label_of, totals_of
+from optimizer.assess.totals import Totals, finding_of, label_of, own_usd_month, totals_of
 from optimizer.core import Interval, Tuner, figure
 from optimizer.report import count, dollars
 
@@ -147,7 +147,13 @@ def _rights(assessment: Assessment) -> Iterator[str]:
 
 def _next(assessment: Assessment, totals: Totals) -> Iterator[str]:
     spent = assessment.spent
-    yield f"Read with {sum(spent.calls.values()):,} calls for about {dollars(spent.usd)}; nothing was written."
+    called = totals.functions - totals.idle
+    if assessment.is_complete and called:
+        own = own_usd_month(assessment)
+        yield f"The optimizer itself would cost about {dollars(own)} a month here (optimizer cost)."
+        if own > totals.saved.high:
+            yield "That may be more than it saves in money; what it makes faster comes on top."
+    yield f"Read with {sum(spent.calls.values()):,} calls for about ${figure(spent.usd)}; nothing was written."
     if assessment.is_complete and totals.functions:
         yield "Next: sam build && sam deploy, then tag functions (docs/deploy.md)."
 

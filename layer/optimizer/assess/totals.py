@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from optimizer.assess.application_bill import total_usd_month, usual_use
 from optimizer.assess.model import Assessment, Finding, FunctionRow
 from optimizer.core import Interval, Tuner
 
@@ -18,6 +19,8 @@ REMEDIES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "deploy.updating": ("it is being updated", "look again later"),
         "kind.image": ("container image", "change MemorySize where the image is deployed"),
         "kind.snap_start": ("SnapStart", "none: it excludes provisioned concurrency"),
+        "kind.durable": ("durable function", "none: its calls may last for days"),
+        "kind.tenants": ("tenant isolation", "none: it excludes provisioned concurrency"),
         "kind.managed_instances": ("managed instances", "none: they are priced differently"),
         "owner.cloudformation": ("a CloudFormation stack owns it", "change the template as recommended"),
         "owner.terraform": ("Terraform owns it", "change the configuration as recommended"),
@@ -100,6 +103,13 @@ def totals_of(assessment: Assessment) -> Totals:
 def finding_of(row: FunctionRow, tuner: str) -> Finding | None:
     """Return the finding of a tuner, or None."""
     return next((found for found in row.findings if found.tuner == tuner), None)
+
+
+def own_usd_month(assessment: Assessment) -> float:
+    """Return what the application itself would cost a month, for the functions that are called."""
+    known = [row.kind for row in assessment.servers if row.is_supported]
+    called = sum(not row.is_idle for row in assessment.functions)
+    return total_usd_month(usual_use(called, known.count("database"), known.count("cache")))
 
 
 def label_of(rule: str) -> str:

@@ -47,7 +47,9 @@ __getattr__ = lazy_exports(
         ),
         "handler": ("logged",),
         "lambda_client": (
+            "CallBudget",
             "configuration_of",
+            "keep_unknown_fields",
             "paced_lambda",
             "refuses_pings",
             "share_of_calls",

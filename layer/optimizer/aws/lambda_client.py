@@ -41,12 +41,12 @@ class CallBudget:
         self._clock, self._sleep = clock, sleep
         self._next, self._lock = clock(), threading.Lock()
 
-    def take(self) -> None:
-        """Wait for the turn of a call."""
+    def take(self, calls: float = 1.0) -> None:
+        """Wait for the turn of a call; `calls`: how many ordinary ones it counts for."""
         with self._lock:
             now = self._clock()
             turn = max(now, self._next)
-            self._next = turn + self._pause_s
+            self._next = turn + calls * self._pause_s
         if turn > now:
             self._sleep(turn - now)
 

@@ -14,6 +14,7 @@ __getattr__ = lazy_exports(
         "request": ("RunRequest",),
         "start": ("start_run",),
         "targets": (
+            "BATCH",
             "Targets",
             "choose_targets",
             "tagged_functions",

@@ -4,6 +4,7 @@ from optimizer.run.leave import Leaving as Leaving, Left as Left
 from optimizer.run.request import RunRequest as RunRequest
 from optimizer.run.start import start_run as start_run
 from optimizer.run.targets import (
+    BATCH as BATCH,
     Targets as Targets,
     choose_targets as choose_targets,
     tagged_functions as tagged_functions,

@@ -25,8 +25,10 @@ __getattr__ = lazy_exports(
             "WarmupRequest",
             "plan_warmups",
         ),
+        "plan_value": ("pings_usd",),
         "planner": ("plan_batch",),
         "propose": (
+            "HOLD_MS",
             "USUAL_INIT_MS",
             "WarmupFacts",
             "propose_warmups",

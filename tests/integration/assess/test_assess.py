@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from optimizer.assess import Assessor, ReadOnlySession, assessor as assessor_module
-from optimizer.assess.read_only import Pace
 from optimizer.assess.reads import READS, NotARead
+from optimizer.aws import CallBudget
 from optimizer.policy import Policy
 from optimizer_cli.main import main
 
+from tests.helpers.documents import Shown, commands, run
 from tests.helpers.untouched_account import Untouched, untouched
 
 FUNCTIONS = 6
@@ -36,7 +37,7 @@ def account(running: Untouched, monkeypatch: pytest.MonkeyPatch) -> Untouched:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few functions stay below every quota without a pace."""
-    monkeypatch.setattr(Pace, "wait", lambda _self, _amount=1.0: None)
+    monkeypatch.setattr(CallBudget, "take", lambda _self, _calls=1.0: None)
     monkeypatch.setattr("optimizer.assess.details._QUERY_S", 0.6)
 
 
@@ -148,3 +149,12 @@ def test_rights_are_those_of_the_reads() -> None:
     assert statement["Action"] == sorted({read.action for read in READS.values()})
     verbs = {action.partition(":")[2] for action in statement["Action"]}
     assert all(verb.startswith(("List", "Get", "Describe", "StartQuery")) for verb in verbs)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("shown", list(commands("optimizer assess")), ids=str)
+def test_documented_assessment_runs(account: Untouched, shown: Shown, tmp_path: Path) -> None:
+    done = run(shown.text, tmp_path, account.variables)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert account.not_reads() == []

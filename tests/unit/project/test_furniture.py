@@ -18,7 +18,7 @@ def test_what_people_look_for_first_is_there(name: str) -> None:
 def test_the_readme_shows_every_picture_and_each_is_small() -> None:
     """`make pictures` takes them; a picture that the README does not show is of no use."""
     pictures = sorted((ROOT / "docs" / "images").iterdir())
-    assert [picture.name for picture in pictures] == ["approval.png", "function.png", "report.png"]
+    assert [picture.name for picture in pictures] == ["approval.png", "assessment.png", "function.png", "report.png"]
     text = (ROOT / "README.md").read_text()
     assert all(f"](docs/images/{picture.name})" in text for picture in pictures)
     assert all(picture.stat().st_size < 150_000 for picture in pictures)
