@@ -25,9 +25,9 @@ from tests.helpers.upgrade import old_version
 from tests.helpers.upgrade.old_version import LeftBehind
 
 pytestmark = [pytest.mark.e2e, pytest.mark.upgrade, pytest.mark.timeout(2400)]
-WAIT_SCALE = 0.002
-# An observation of so many minutes lasts ten minutes here, in which the new version is deployed.
-MINUTES = 5000
+WAIT_SCALE = 0.0005
+# An observation of two weeks lasts ten minutes here, in which the new version is deployed.
+MINUTES = 20_160
 CONTROL_MINUTES = 240
 TUNERS = ("memory", "provisioned_concurrency", "timetable", "warmups", "cache_ttls", "indexes")
 

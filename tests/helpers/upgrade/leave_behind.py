@@ -8,6 +8,7 @@ version is loaded. Standard input says which local account to use.
 import json
 import sys
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import on_trial
@@ -34,12 +35,16 @@ def main() -> None:
     account.session.client("sns").subscribe(TopicArn=application.topic_arn, Protocol="email", Endpoint=MAIL)
     # Changes with a short observation end under the old version, and show how the others would end.
     control = observed(running, "control", 0, given["control_minutes"])
-    ends = {name: running.ended(arn).status for name, (_, arn) in control.items()}
+    # Both change the TTLs of one cache.
+    running.ended(control["cache_ttls"][1])
     database = change_indexes(running, given)
     changes = observed(running, "upgraded", 1, given["minutes"]) | {"indexes": database}
     kept = keep(running)
     # The run holds the lock until people respond, so no other run follows it.
     asked = ask(running)
+    ends = {name: running.ended(arn, within_s=900).status for name, (_, arn) in control.items()}
+    if given["dump"]:
+        dump(running, Path(given["dump"]))
     ((request,), (finished,)) = (
         [said.document for said in inbox.about(run) if kind in said.document]
         for run, kind in (("asked", "link"), ("indexes", "report_url"))
@@ -143,6 +148,26 @@ def change_indexes(running: Machines, given: dict) -> tuple[str, str]:
     (arn,) = (arn for arn in running.changes_of("indexes") if arn.endswith(rebuild))
     running.until([arn], "WaitToVerify")
     return rebuild, arn
+
+
+def dump(running: Machines, folder: Path) -> None:
+    """Write all items of the table, the JSON documents of the bucket and what the executions passed to Lambdas."""
+    pages = running.dynamodb.get_paginator("scan").paginate(TableName=running.application.table)
+    items = [item for page in pages for item in page["Items"]]
+    pages = running.s3.get_paginator("list_objects_v2").paginate(Bucket=running.application.bucket)
+    keys = [found["Key"] for page in pages for found in page.get("Contents", []) if found["Key"].endswith(".json")]
+    payloads = []
+    for machine in (running.application.optimize_arn, running.application.change_arn):
+        for arn in running.executions(machine):
+            history = running.sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
+            for event in (event for page in history for event in page["events"]):
+                scheduled = event.get("taskScheduledEventDetails") or event.get("lambdaFunctionScheduledEventDetails")
+                if scheduled:
+                    payloads.append(json.loads(scheduled.get("parameters") or scheduled["input"]))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "items.json").write_text(json.dumps(items, indent=1, default=repr))
+    (folder / "documents.json").write_text(json.dumps({key: running.document(key) for key in keys}, indent=1))
+    (folder / "payloads.json").write_text(json.dumps(payloads, indent=1))
 
 
 def record(running: Machines, change: str) -> str:
