@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 PENDING = "PendingConfirmation"
+READY = "ready"
 _PROGRAMS = ("sqs", "lambda", "http", "https", "firehose")
 _POLICY = {
     "Version": "2012-10-17",
@@ -71,7 +72,7 @@ def state(found: list[Address] | None) -> str:
     """Return what is missing before an approver gets links, or `ready`."""
     if found is None:
         return NO_TOPIC
-    return "ready" if any(address.confirmed for address in found) else NOT_CONFIRMED
+    return READY if any(address.confirmed for address in found) else NOT_CONFIRMED
 
 
 def topic(topics: str, approver: str) -> str:

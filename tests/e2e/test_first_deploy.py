@@ -97,7 +97,7 @@ def test_doctor_names_what_is_expected_right_after_deploying(deployed: Any) -> N
     done = CliRunner().invoke(main, ["doctor", "--try", "--json"], env=deployed.account.environment())
     found = {finding["check"]: finding for finding in json.loads(done.stdout)}
     problems = {check for check, finding in found.items() if finding["health"] == "problem"}
-    assert {check.partition(" of ")[0] for check in problems} <= {"subscriptions", "schedules", "runs", "dead letters"}
+    assert problems <= {"people", "schedules", "runs", "dead letters"}
     assert found["lambdas"]["health"] == found["stack"]["health"] == "ok"
     for check in ("filters of JSON messages", "empty attribute", "empty Distributed Map", "schedules in the past"):
         assert found[check]["health"] == "note", found[check]

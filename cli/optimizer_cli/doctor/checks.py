@@ -6,16 +6,17 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from optimizer.approvals import approver_topics
 from optimizer.policy import InvalidPolicy, Policy, read_policy
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
 from optimizer_cli.doctor.finding import Check, Finding, Health, Stack
+from optimizer_cli.subscriptions import READY, addresses, outdated, state, topic
 
 POLICY_KEY = "policy/policy.json"
 # The state machine starts so many batches at once, and the pages and pings need room beside them.
 _CONCURRENCY = 50
 _DAYS = 8
-_PENDING = "PendingConfirmation"
 _GOOD_STATUS = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 
 
@@ -83,30 +84,49 @@ def functions(stack: Stack) -> Iterator[Finding]:
     )
 
 
-def subscriptions(stack: Stack) -> Iterator[Finding]:
-    """Check that somebody gets the messages of each topic."""
-    sns = stack.client("sns")
-    for logical, topic in sorted(stack.resources.get("AWS::SNS::Topic", {}).items()):
-        pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
-        found = [each for page in pages for each in page["Subscriptions"]]
-        waiting = [each["Endpoint"] for each in found if each["SubscriptionArn"] == _PENDING]
-        name, number = f"subscriptions of {logical}", len(found) - len(waiting)
-        if waiting:
-            yield Finding(
-                name,
-                Health.PROBLEM,
-                f"Not confirmed: {', '.join(sorted(waiting))}.",
-                "Open the mail `AWS Notification - Subscription Confirmation` and follow its link.",
-            )
-        elif not found:
-            yield Finding(
-                name,
-                Health.PROBLEM,
-                "Nobody is subscribed: results and alarms reach nobody.",
-                f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS",
-            )
-        else:
-            yield Finding(name, Health.OK, f"{number} confirmed.")
+def people(stack: Stack) -> Iterator[Finding]:
+    """Check that somebody gets the messages for people, and that nobody depends on an earlier version's topics."""
+    sns, arn = stack.client("sns"), stack.outputs["TopicArn"]
+    found = addresses(sns, arn) or []
+    waiting = [each.endpoint for each in found if not each.confirmed]
+    if waiting:
+        yield Finding(
+            "people",
+            Health.PROBLEM,
+            f"Not confirmed: {', '.join(sorted(waiting))}.",
+            "Open the mail `AWS Notification - Subscription Confirmation` and follow its link.",
+        )
+    elif not found:
+        yield Finding(
+            "people",
+            Health.PROBLEM,
+            "Nobody is subscribed: results and alarms reach nobody.",
+            f"aws sns subscribe --topic-arn {arn} --protocol email --notification-endpoint ADDRESS",
+        )
+    else:
+        yield Finding("people", Health.OK, f"Confirmed subscriptions: {len(found)}.")
+    for sentence in outdated(sns, arn, stack.outputs["ProgramsTopicArn"]):
+        yield Finding("people", Health.NOTE, sentence, "docs/upgrade.md, Who must subscribe again.")
+
+
+def approvers(stack: Stack) -> Iterator[Finding]:
+    """Check that each approver of the policy gets links."""
+    try:
+        names = [approver.name for approver in _policy(stack).approvals.approvers]
+    except (NoSuchDocument, InvalidPolicy):
+        names = []
+    sns, topics = stack.client("sns"), approver_topics(stack.outputs["TopicArn"], stack.name)
+    states = {name: state(addresses(sns, topic(topics, name))) for name in names}
+    missing = {name: what for name, what in states.items() if what != READY}
+    for name, what in missing.items():
+        yield Finding(
+            "approvers",
+            Health.PROBLEM,
+            f"{name} has {what}, and gets no links.",
+            f"optimizer approvals add {name} --email ADDRESS",
+        )
+    if not missing:
+        yield Finding("approvers", Health.OK, f"The policy names {len(names) or 'no'} approvers.")
 
 
 def schedules(stack: Stack) -> Iterator[Finding]:
@@ -256,7 +276,8 @@ CHECKS: tuple[Check, ...] = (
     lambdas,
     policy,
     functions,
-    subscriptions,
+    people,
+    approvers,
     schedules,
     runs,
     alarms,

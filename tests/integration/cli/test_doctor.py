@@ -40,7 +40,9 @@ class World:
         sns, sqs = self.session.client("sns"), self.session.client("sqs")
         self.topic = sns.create_topic(Name="optimizer-topic")["TopicArn"]
         self.queue = sqs.create_queue(QueueName="optimizer-dead")["QueueUrl"]
-        self.subscription = sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=self._arn())["SubscriptionArn"]
+        self.subscription = sns.subscribe(
+            TopicArn=self.topic, Protocol="email", Endpoint="team@example.com", ReturnSubscriptionArn=True
+        )["SubscriptionArn"]
         self.session.client("s3").create_bucket(
             Bucket="optimizer-bucket", CreateBucketConfiguration={"LocationConstraint": REGION}
         )
@@ -58,6 +60,8 @@ class World:
             outputs={
                 "BucketName": "optimizer-bucket",
                 "TableName": "optimizer-table",
+                "TopicArn": self.topic,
+                "ProgramsTopicArn": f"{self.topic}-programs",
                 "OptimizeStateMachineArn": f"arn:aws:states:{REGION}:123456789012:stateMachine:optimizer",
                 "WarmupDeadLettersUrl": self.queue,
                 "WarmupScheduleGroup": "optimizer-warmups",
@@ -65,7 +69,6 @@ class World:
                 "ReportUrl": page,
             },
             resources={
-                "AWS::SNS::Topic": {"Topic": self.topic},
                 "AWS::Scheduler::Schedule": {"Daily": "optimizer-daily"},
                 "AWS::CloudWatch::Alarm": {"FailedRuns": "optimizer-failed-runs"},
                 "AWS::Lambda::Function": {"AnswerApproval": "optimizer-answer_approval"},
@@ -121,10 +124,6 @@ class World:
     @property
     def store(self) -> RunStore:
         return RunStore(self.session.client("dynamodb"), "optimizer-table")
-
-    def _arn(self) -> str:
-        asked = self.session.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
-        return str(asked["Attributes"]["QueueArn"])
 
     def _role(self, name: str) -> str:
         trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -202,6 +201,10 @@ def break_subscription(world: World) -> None:
     world.session.client("sns").unsubscribe(SubscriptionArn=world.subscription)
 
 
+def break_approver(world: World) -> None:
+    world.put_policy({"version": 1, "approvals": {"approvers": [{"name": "anna"}]}})
+
+
 def break_run(world: World) -> None:
     failure = {"state": "Tune", "error": "States.Timeout"}
     world.store.record_run("second", datetime.now(UTC), targets=3)
@@ -226,7 +229,8 @@ def break_concurrency(world: World) -> None:
         (break_stack, "stack", "UPDATE_ROLLBACK_FAILED", "describe-stack-events"),
         (break_policy, "policy", "mode", "policy put"),
         (break_tags, "functions", "No function carries optimizer=on", "tag-resource"),
-        (break_subscription, "subscriptions of Topic", "Nobody", "sns subscribe"),
+        (break_subscription, "people", "Nobody", "sns subscribe"),
+        (break_approver, "approvers", "anna has no topic of their own", "approvals add anna"),
         (lambda world: world.schedule("DISABLED"), "schedules", "optimizer-daily", "ScheduleState"),
         (break_run, "runs", "second, failed in Tune: States.Timeout", "operations.md"),
         (lambda world: world.alarm("ALARM"), "alarms", "optimizer-failed-runs", "operations.md"),
@@ -247,13 +251,20 @@ def test_what_is_broken_is_named_with_its_remedy(
 
 
 def test_a_subscription_that_waits_for_its_confirmation_is_named(world: World) -> None:
-    world.session.client("sns").subscribe(TopicArn=world.topic, Protocol="email", Endpoint="team@example.com")
-    pending = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "team@example.com"}
+    pending = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "team@example.com", "Protocol": "email"}
     pages = SimpleNamespace(paginate=lambda **_: [{"Subscriptions": [pending]}])
     sns = SimpleNamespace(get_paginator=lambda _: pages)
     stack = replace(world.stack, client=lambda service: sns if service == "sns" else world.client(service))
-    (found,) = [each for each in run(CHECKS, stack) if each.check == "subscriptions of Topic"]
+    (found,) = [each for each in run(CHECKS, stack) if each.check == "people"]
     assert (found.health, "team@example.com" in found.message) == (Health.PROBLEM, True)
+
+
+def test_a_subscription_of_an_earlier_version_is_named(world: World) -> None:
+    asked = world.session.client("sqs").get_queue_attributes(QueueUrl=world.queue, AttributeNames=["QueueArn"])
+    arn = asked["Attributes"]["QueueArn"]
+    world.session.client("sns").subscribe(TopicArn=world.topic, Protocol="sqs", Endpoint=arn)
+    (found,) = [found for found in run(CHECKS, world.stack) if found.health is Health.NOTE]
+    assert (found.check, "for JSON" in found.message, "upgrade.md" in found.remedy) == ("people", True, True)
 
 
 def test_a_page_that_the_organisation_forbids_is_named(world: World, page: tuple[str, Callable[[str], None]]) -> None:
