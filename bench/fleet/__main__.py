@@ -1,6 +1,6 @@
 """Measure the function branch of a run over fleets of several sizes, beside the plain way of reading the same data.
 
-    python bench/fleet [--sizes 100 1000 10000] [--schedule daily|weekly] [--json OUT]
+    python bench/fleet [--sizes 100 1000 10000] [--schedule daily|weekly] [--unpaced] [--json OUT]
 
 The shipped handlers run unchanged, each in a process of its own, with the input of the shipped schedule, against a
 stand-in for AWS (service.py) that pages, limits, throttles and takes 20 ms a call. Lambda's control plane answers 15
@@ -44,13 +44,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--schedule", choices=SCHEDULES, default="daily", help="whose input the run has")
+    parser.add_argument(
+        "--unpaced", action="store_true", help="without Lambda's quota, which the plain way never meets"
+    )
     parser.add_argument("--workers", type=int, default=BATCHES_AT_ONCE, help="batches at once on this machine")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     tuners = tuners_of(asked.schedule)
     figures = {}
     for size in asked.sizes:
-        with Service(size) as service:
+        with Service(size, paced=not asked.unpaced) as service:
             service.remember_yesterday()
             service.reset()
             done = run_fleet(service, tuners, asked.workers)

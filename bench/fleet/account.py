@@ -32,13 +32,15 @@ _METRICS = {
 class Service:
     """The stand-in, while it runs."""
 
-    def __init__(self, functions: int) -> None:
+    def __init__(self, functions: int, *, paced: bool = True) -> None:
+        self.paced = paced
         self.now = datetime.now(UTC).replace(second=0, microsecond=0)
         self.habits = Habits(self.now)
         self.names = [f"fleet-{number:05d}" for number in range(functions)]
 
     def __enter__(self) -> Self:
         command = [sys.executable, str(_HERE / "service.py"), str(len(self.names)), self.now.isoformat()]
+        command += [] if self.paced else ["without quota"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self._process.stdout is None:
             raise RuntimeError("the stand-in has no standard output")
@@ -64,7 +66,7 @@ class Service:
             "OPTIMIZER_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:topic",
             "OPTIMIZER_POLICY_KEY": "policy/policy.json",
             "OPTIMIZER_SCHEDULE_GROUP": "group",
-            "OPTIMIZER_LAMBDA_CALLS_A_SECOND": str(default_of("LambdaCallsASecond")),
+            "OPTIMIZER_LAMBDA_CALLS_A_SECOND": str(default_of("LambdaCallsASecond") if self.paced else 10**6),
             "OPTIMIZER_BATCHES_AT_ONCE": str(default_of("BatchesAtOnce")),
         }
 

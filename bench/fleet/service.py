@@ -64,7 +64,7 @@ class Bucket:
 class Account:
     """Everything that is stored and counted; `functions` is their number."""
 
-    def __init__(self, functions: int, habits: Habits) -> None:
+    def __init__(self, functions: int, habits: Habits, *, quota: bool = True) -> None:
         self.names = [f"fleet-{number:05d}" for number in range(functions)]
         self.habits = habits
         self.objects: dict[str, bytes] = {}
@@ -77,7 +77,8 @@ class Account:
         self.lock = threading.Lock()
         self.data_calls, self.points = Bucket(DATA_CALLS_S), Bucket(POINTS_S)
         self.statistics_calls = Bucket(STATISTICS_CALLS_S)
-        self.control_calls, self.get_function_calls = Bucket(CONTROL_CALLS_S), Bucket(GET_FUNCTION_CALLS_S)
+        limits = (CONTROL_CALLS_S, GET_FUNCTION_CALLS_S) if quota else (1e6, 1e6)
+        self.control_calls, self.get_function_calls = map(Bucket, limits)
 
     def count(self, service: str, operation: str) -> None:
         """Count one more call."""
@@ -497,7 +498,7 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     """Listen on a free port, print it, answer until standard input ends."""
     functions = int(sys.argv[1])
-    Handler.account = Account(functions, Habits(datetime.fromisoformat(sys.argv[2])))
+    Handler.account = Account(functions, Habits(datetime.fromisoformat(sys.argv[2])), quota=len(sys.argv) < 4)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -37,6 +37,8 @@ class ArrayCloudWatch:
         self.concurrency = concurrency
         self.requests: list[dict[str, Any]] = []
         self.throttled: set[str] = set()
+        # Status codes by function and metric: such a result has no points.
+        self.unreadable: dict[tuple[str, str], str] = {}
         self._model = boto3.client("cloudwatch", "us-east-1").meta.service_model.operation_model("GetMetricData")
 
     def get_paginator(self, name: str) -> "ArrayCloudWatch":
@@ -55,18 +57,24 @@ class ArrayCloudWatch:
             raise ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "GetMetricData")
         results = [self._result(query, request["StartTime"], request["EndTime"]) for query in queries]
         # CloudWatch answers in pages, each with a part of every metric.
+        codes = {query["Id"]: self._code(query) for query in queries}
         for part in (0, 1):
             yield {
                 "MetricDataResults": [
-                    {"Id": i, "Timestamps": stamps[part::2], "Values": values[part::2]} for i, stamps, values in results
+                    {"Id": i, "Timestamps": stamps[part::2], "Values": values[part::2], "StatusCode": codes[i]}
+                    for i, stamps, values in results
                 ]
             }
+
+    def _code(self, query: Any) -> str:
+        metric = query["MetricStat"]["Metric"]
+        return self.unreadable.get((metric["Dimensions"][0]["Value"], metric["MetricName"]), "Complete")
 
     def _result(self, query: Any, start: datetime, end: datetime) -> tuple[str, list[datetime], list[float]]:
         stat = query["MetricStat"]
         metric, period = stat["Metric"]["MetricName"], stat["Period"] // 60
         calls = self.calls.get(stat["Metric"]["Dimensions"][0]["Value"])
-        if calls is None:
+        if calls is None or self._code(query) in ("InternalError", "Forbidden"):
             return query["Id"], [], []
         first, last = minute_of(start) - FIRST, minute_of(end) - FIRST
         assert (minute_of(start) * 60) % stat["Period"] == 0
@@ -273,3 +281,30 @@ def test_the_handler_answers_with_counts_and_stores_the_traffic(
     stored = documents.read(f"runs/{event['run_id']}/traffic/{event['batch']}.json")
     assert stored["functions"]["orders"]["pattern"] == "daily"
     assert stored["functions"]["orders"]["p95_duration_ms"] == 180.0
+
+
+@pytest.mark.parametrize("status", ["InternalError", "Forbidden", "PartialData"])
+@pytest.mark.parametrize("metric", ["Invocations", "Errors"])
+def test_unreadable_metric_is_stored_as_nothing_known(
+    documents: Documents, log: PingLog, monkeypatch: pytest.MonkeyPatch, status: str, metric: str
+) -> None:
+    """CloudWatch answers 200 and says for each metric if it could read it: what it could not is never silence.
+
+    The history stays as it was, the function fails alone with the reason, and the next run closes the gap."""
+    monkeypatch.setattr("optimizer.aws.cloudwatch.time.sleep", lambda _seconds: None)
+    cloudwatch: Any = ArrayCloudWatch({"orders": daily(), "items": daily(2)})
+    targets = [target("orders"), target("items")]
+    analyze_batch(cloudwatch, documents, log, targets, NOW - timedelta(days=1))
+    before = documents.read_bytes("history/orders.npz")
+    cloudwatch.unreadable = {("orders", metric): status}
+    traffic = analyze_batch(cloudwatch, documents, log, targets, NOW)
+    assert set(traffic.functions) == {"items"}
+    assert traffic.failed == {"orders": f"CloudWatch could not read {metric}: {status}"}
+    assert documents.read_bytes("history/orders.npz") == before
+    cloudwatch.unreadable = {}
+    whole = analyze_batch(cloudwatch, documents, log, targets, NOW)
+    assert not whole.failed
+    read = stored_history(documents, "orders").minutes
+    np.testing.assert_array_equal(
+        read.values["invocations"], cloudwatch.calls["orders"][read.start - FIRST : read.end - FIRST]
+    )
