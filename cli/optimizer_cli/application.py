@@ -34,6 +34,8 @@ class Application:
     change_arn: str
     topic_arn: str
     programs_topic_arn: str = ""
+    # The tag that the rights of the stack are bound to.
+    tag: tuple[str, str] = ("optimizer", "on")
 
     @classmethod
     def find(cls, stack: str) -> "Application":
@@ -47,6 +49,7 @@ class Application:
                 ) from error
             raise
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        parameters = {one["ParameterKey"]: one["ParameterValue"] for one in described.get("Parameters", [])}
         try:
             return cls(
                 outputs["TableName"],
@@ -56,6 +59,7 @@ class Application:
                 outputs["TopicArn"],
                 # A stack of an earlier version has none.
                 outputs.get("ProgramsTopicArn", ""),
+                (parameters.get("TagKey", "optimizer"), parameters.get("TagValue", "on")),
             )
         except KeyError as missing:
             raise NotFound(f"The stack {stack} is not this application: it has no output {missing}.") from missing

@@ -11,7 +11,17 @@ from optimizer_cli.application import Application
 
 def warnings(policy: Policy, application: Application, stack: str) -> list[str]:
     """Return a sentence for each difference between the policy and the stack that people should know."""
-    return list(_unreached_approvers(policy, application, stack))
+    return [*_other_tags(policy, application), *_unreached_approvers(policy, application, stack)]
+
+
+def _other_tags(policy: Policy, application: Application) -> Iterator[str]:
+    key, value = application.tag
+    if policy.functions.tags.get(key) != value:
+        own = ", ".join(f"{name}={text}" for name, text in sorted(policy.functions.tags.items()))
+        yield (
+            f"The policy names the tags {own} (functions.tags), and the stack may change only functions with "
+            f"{key}={value} (TagKey, TagValue): runs check the functions that have all of them."
+        )
 
 
 def _unreached_approvers(policy: Policy, application: Application, stack: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """StartRun: read and check the policy, take the lock, find the targets, write the manifest."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from optimizer.aws import Environment, clients, emit_metrics, logged, name, text
@@ -22,6 +23,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         clients.client("resourcegroupstaggingapi"),
         event,
         policy_key=environment.policy_key,
-        read_policy=read_policy,
+        read_policy=partial(read_policy, tag=_tag(environment)),
         now=now,
     )
+
+
+def _tag(environment: Environment) -> tuple[str, str] | None:
+    return (environment.tag_key, environment.tag_value) if environment.tag_key else None

@@ -49,9 +49,11 @@ def check(file: Path, stack: str | None, assessment: IO[bytes] | None, as_json: 
     approvers who get no links. It also warns where the application could cost more than it saves. Ends with 1 if the
     policy has errors.
     """
-    policy = _policy(_content(file), str(file), as_json)
+    content = _content(file)
+    application = Application.find(stack) if stack else None
+    policy = _policy(content, str(file), as_json, application)
     warnings = worth_warnings(policy, _worth(assessment) if assessment else None)
-    warnings += stack_check.warnings(policy, Application.find(stack), stack) if stack else []
+    warnings += _warnings(content, application, stack) if application and stack else []
     _warn(warnings)
     _say(
         {"valid": True, **({"warnings": warnings} if stack or warnings else {})},
@@ -82,14 +84,14 @@ def put(file: Path, stack: str, bucket: str | None, as_json: bool) -> None:
     not. Ends with 1, and stores nothing, if the policy has errors.
     """
     content = _content(file)
-    policy = _policy(content, str(file), as_json)
     application = None if bucket else Application.find(stack)
+    _policy(content, str(file), as_json, application)
     bucket = application.bucket if application else str(bucket)
     try:
         Documents(boto3.client("s3"), bucket).write_bytes(POLICY_KEY, content, "application/json")
     except (BotoCoreError, ClientError) as error:
         raise AwsTrouble(f"s3://{bucket}/{POLICY_KEY} was not stored: {error}") from error
-    _warn(stack_check.warnings(policy, application, stack) if application else [])
+    _warn(_warnings(content, application, stack) if application else [])
     _say({"stored": f"s3://{bucket}/{POLICY_KEY}"}, f"Stored as s3://{bucket}/{POLICY_KEY}.", as_json)
 
 
@@ -105,12 +107,14 @@ def show(stack: str, bucket: str | None, defaults: bool, as_json: bool) -> None:
     The output is JSON, with and without --json. Read-only. Without a stored policy, print the default policy, which
     only recommends.
     """
-    bucket = bucket or Application.find(stack).bucket
+    application = None if bucket else Application.find(stack)
+    bucket = application.bucket if application else str(bucket)
     try:
         content = Documents(boto3.client("s3"), bucket).read_bytes(POLICY_KEY)
     except NoSuchDocument:
         click.echo("No policy is stored: the defaults hold, and they only recommend.", err=True)
-        click.echo(json.dumps(canonical_json.plain(Policy()), indent=2))
+        default = read_policy('{"version": 1}', application.tag if application else None)
+        click.echo(json.dumps(canonical_json.plain(default), indent=2))
         return
     except (BotoCoreError, ClientError) as error:
         raise AwsTrouble(f"s3://{bucket}/{POLICY_KEY} cannot be read: {error}") from error
@@ -123,9 +127,17 @@ def _content(file: Path) -> bytes:
     return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
 
 
-def _policy(content: bytes, name: str, as_json: bool) -> Policy:
+def _warnings(content: bytes, application: Application, stack: str) -> list[str]:
+    # A policy without tags means the stack's own.
+    named = "tags" in (json.loads(content.decode("utf-8-sig")).get("functions") or {})
+    policy = read_policy(content, None if named else application.tag)
+    return stack_check.warnings(policy, application, stack)
+
+
+def _policy(content: bytes, name: str, as_json: bool, application: Application | None = None) -> Policy:
+    """Return the policy; print its errors, and those that it has in this stack, and end with 1."""
     try:
-        return read_policy(content)
+        return read_policy(content, application.tag if application else None)
     except InvalidPolicy as invalid:
         _complain(invalid.errors, name, as_json)
         raise SystemExit(1) from None

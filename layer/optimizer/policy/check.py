@@ -59,13 +59,36 @@ class InvalidPolicy(OptimizerError, ValueError):
         self.errors = errors
 
 
-def read_policy(text: str | bytes) -> Policy:
-    """Read the policy in a JSON text. Raise InvalidPolicy with every error."""
+def read_policy(text: str | bytes, tag: tuple[str, str] | None = None) -> Policy:
+    """Read the policy in a JSON text. Raise InvalidPolicy with every error.
+
+    `tag` is the key and the value of the tag that the stack's rights are bound to: functions need it in addition to the
+    policy's own tags, and a policy that names no tags means it alone.
+    """
     document, found = parse_json(text)
     found = found or find_errors(document)
+    if tag and not found:
+        found = _other_tag(document, tag)
     if found:
         raise InvalidPolicy(found)
+    if tag:
+        functions = document.get("functions", {})
+        document = {**document, "functions": {**functions, "tags": {**functions.get("tags", {}), tag[0]: tag[1]}}}
     return Policy.from_document(document)
+
+
+def _other_tag(document: Any, tag: tuple[str, str]) -> list[PolicyError]:
+    key, wanted = tag
+    got = document.get("functions", {}).get("tags", {}).get(key, wanted)
+    if got == wanted:
+        return []
+    path = child_path(child_path(child_path("", "functions"), "tags"), key)
+    return [
+        PolicyError(
+            path,
+            f"must be {short_json(wanted)}, not {short_json(got)}: the stack (TagKey, TagValue) may change no others.",
+        )
+    ]
 
 
 def parse_json(text: str | bytes) -> tuple[Any, list[PolicyError]]:

@@ -94,7 +94,7 @@ def _policy_of(documents: Documents, run_id: str, policy_key: str, read_policy: 
         return read_policy(documents.read_bytes(policy_key))
     except NoSuchDocument:
         # Without a stored policy nothing is allowed: the default only recommends.
-        return Policy()
+        return read_policy(b'{"version": 1}')
 
 
 def _targets(

@@ -34,7 +34,10 @@ def sns(monkeypatch: pytest.MonkeyPatch, policy: dict[str, Any]) -> Topics:
         return json.dumps(policy).encode()
 
     application = SimpleNamespace(
-        topic_arn=PEOPLE, programs_topic_arn=PROGRAMS, documents=SimpleNamespace(read_bytes=stored)
+        topic_arn=PEOPLE,
+        programs_topic_arn=PROGRAMS,
+        tag=("optimizer", "on"),
+        documents=SimpleNamespace(read_bytes=stored),
     )
     monkeypatch.setattr(Application, "find", lambda _stack: application)
     monkeypatch.setattr(boto3, "client", {"sns": topics}.__getitem__)

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
+from optimizer_cli.application import Application
 from optimizer_cli.main import main
 
 
@@ -76,3 +77,45 @@ def test_unreachable_bucket_is_one_line(s3: Any) -> None:
     result = policy("show", "--bucket", "missing")
     assert result.exit_code == 4
     assert result.stderr.startswith("Error: s3://missing/policy/policy.json cannot be read:")
+
+
+@pytest.fixture
+def stack(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack whose rights are bound to a tag of its own."""
+    assert s3 is not None
+    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:x"
+    tag = ("team-optimizer", "yes")
+    application = Application("table", "optimizer", arn, arn, "arn:aws:sns:us-east-1:123456789012:t", "", tag)
+    monkeypatch.setattr(Application, "find", lambda _stack: application)
+
+
+@pytest.mark.usefixtures("stack")
+def test_check_says_where_policy_and_stack_differ() -> None:
+    checked = policy("check", "-", "--stack", "s", given='{"version": 1, "functions": {"tags": {"prod": "yes"}}}')
+    assert checked.exit_code == 0
+    assert "names the tags prod=yes" in checked.stderr
+    assert "with team-optimizer=yes (TagKey, TagValue)" in checked.stderr
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("tags", ["", ', "functions": {"tags": {"team-optimizer": "yes", "prod": "yes"}}'])
+def test_check_is_quiet_where_policy_and_stack_agree(tags: str) -> None:
+    checked = policy("check", "-", "--stack", "s", given=f'{{"version": 1{tags}}}')
+    assert (checked.exit_code, checked.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("do", ["check", "put"])
+def test_policy_that_the_stack_can_never_follow_is_an_error(s3: Any, do: str) -> None:
+    contrary = '{"version": 1, "functions": {"tags": {"team-optimizer": "no"}}}'
+    refused = policy(do, "-", "--stack", "s", given=contrary)
+    assert refused.exit_code == 1
+    assert 'functions.tags.team-optimizer: must be "yes", not "no"' in refused.stderr.replace('"]', "").replace(
+        '["', "."
+    )
+    assert "Contents" not in s3.list_objects_v2(Bucket="optimizer")
+
+
+@pytest.mark.usefixtures("stack")
+def test_defaults_of_a_stack_name_its_tag() -> None:
+    assert json.loads(policy("show", "--stack", "s").stdout)["functions"]["tags"] == {"team-optimizer": "yes"}
