@@ -1,4 +1,4 @@
-"""What a run saw of the functions of a batch, so that none of its steps reads them again."""
+"""Functions of a batch as a run saw them, so that none of its steps reads them again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
