@@ -131,9 +131,10 @@ def approvers(stack: Stack) -> Iterator[Finding]:
 
 def schedules(stack: Stack) -> Iterator[Finding]:
     """Check that the schedules of runs are enabled."""
-    scheduler = stack.client("scheduler")
-    names = sorted(each.rpartition("/")[2] for each in stack.resources.get("AWS::Scheduler::Schedule", {}).values())
-    disabled = [name for name in names if scheduler.get_schedule(Name=name)["State"] != "ENABLED"]
+    scheduler, group = stack.client("scheduler"), stack.outputs["RunScheduleGroup"]
+    pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
+    found = {each["Name"]: each["State"] for page in pages for each in page["Schedules"]}
+    disabled = sorted(name for name, state in found.items() if state != "ENABLED")
     if disabled:
         yield Finding(
             "schedules",
@@ -141,8 +142,8 @@ def schedules(stack: Stack) -> Iterator[Finding]:
             f"Disabled: {', '.join(disabled)}. No run starts by itself.",
             "Deploy with ScheduleState=ENABLED.",
         )
-    elif names:
-        yield Finding("schedules", Health.OK, f"{len(names)} are enabled.")
+    else:
+        yield Finding("schedules", Health.OK, f"{len(found)} are enabled.")
 
 
 def runs(stack: Stack) -> Iterator[Finding]:

@@ -103,9 +103,9 @@ def empty_distributed_map(stack: Stack) -> Iterator[Finding]:
 
 def schedules_in_the_past(stack: Stack) -> Iterator[Finding]:
     """Create a schedule, disabled, whose time has passed."""
-    scheduler, group = stack.client("scheduler"), stack.outputs["WarmupScheduleGroup"]
-    existing = next(iter(stack.resources.get("AWS::Scheduler::Schedule", {}).values())).rpartition("/")[2]
-    target = scheduler.get_schedule(Name=existing)["Target"]
+    scheduler, group = stack.client("scheduler"), stack.outputs["RunScheduleGroup"]
+    existing = scheduler.list_schedules(GroupName=group, MaxResults=1)["Schedules"][0]["Name"]
+    target = scheduler.get_schedule(Name=existing, GroupName=group)["Target"]
     name = f"doctor-{secrets.token_hex(4)}"
     try:
         scheduler.create_schedule(

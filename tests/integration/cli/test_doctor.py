@@ -48,7 +48,7 @@ class World:
         )
         self.put_policy({"version": 1})
         self.role = self._role("optimizer-role")
-        self.session.client("scheduler").create_schedule_group(Name="optimizer-warmups")
+        self.session.client("scheduler").create_schedule_group(Name="optimizer-runs")
         self.schedule("ENABLED")
         self._table()
         self._function()
@@ -64,12 +64,11 @@ class World:
                 "ProgramsTopicArn": f"{self.topic}-programs",
                 "OptimizeStateMachineArn": f"arn:aws:states:{REGION}:123456789012:stateMachine:optimizer",
                 "WarmupDeadLettersUrl": self.queue,
-                "WarmupScheduleGroup": "optimizer-warmups",
+                "RunScheduleGroup": "optimizer-runs",
                 "ApprovalUrl": page,
                 "ReportUrl": page,
             },
             resources={
-                "AWS::Scheduler::Schedule": {"Daily": "optimizer-daily"},
                 "AWS::CloudWatch::Alarm": {"FailedRuns": "optimizer-failed-runs"},
                 "AWS::Lambda::Function": {"AnswerApproval": "optimizer-answer_approval"},
                 "AWS::IAM::Role": {"Role": "optimizer-role"},
@@ -94,6 +93,7 @@ class World:
         scheduler = self.session.client("scheduler")
         part: dict[str, Any] = {
             "Name": "optimizer-daily",
+            "GroupName": "optimizer-runs",
             "ScheduleExpression": "rate(1 day)",
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "Target": {"Arn": self.topic, "RoleArn": self.role},
