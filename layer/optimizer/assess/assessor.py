@@ -18,7 +18,7 @@ from optimizer.core import canonical_json, plain
 from optimizer.policy import Policy
 from optimizer.prices import aws_lambda
 
-BATCH = 25
+BATCH = 40
 
 
 class Assessor:
@@ -66,9 +66,10 @@ class Assessor:
     @property
     def estimate(self) -> budget.Estimate:
         """The estimated cost of the calls."""
-        functions = self._state.functions
-        most = budget.default_usd(len(functions)) if self._max_usd is None else self._max_usd
-        return budget.estimate(len(functions), len(self._called()), most)
+        return budget.estimate(len(self._state.functions), len(self._called()), self._most_usd(self._state))
+
+    def _most_usd(self, state: State) -> float:
+        return budget.default_usd(len(state.functions)) if self._max_usd is None else self._max_usd
 
     @property
     def total(self) -> int:
@@ -90,7 +91,7 @@ class Assessor:
         logs = PatientLogs(self._session)
         if worth:
             logs.list_groups()
-        reader = Reader(self._session, logs, self._state.scaled, self._policy.functions.alias, self._now)
+        reader = Reader(self._session, logs, self._state.scaled, self._policy.functions.alias, worth, self._now)
         pool = ThreadPoolExecutor(1)
         try:
             # The next batch is read while this one is judged.
@@ -142,11 +143,11 @@ class Assessor:
         return {one.name for one in called[: budget.worth_reading([one.bill_usd_month or 0.0 for one in called])]}
 
     def _called(self, state: State | None = None) -> list[ListedFunction]:
-        """Return the functions to look at: those that are called, the most expensive first."""
-        functions = (state or self._state).functions
-        return sorted(
-            (one for one in functions if one.calls_day != 0), key=lambda one: (-(one.bill_usd_month or 0.0), one.name)
-        )
+        """Return the functions to look at: those that are called, the most expensive first, as many as may be paid."""
+        state = state or self._state
+        called = [one for one in state.functions if one.calls_day != 0]
+        called.sort(key=lambda one: (-(one.bill_usd_month or 0.0), one.name))
+        return called[: budget.affordable(len(state.functions), self._most_usd(state))]
 
     def _names_left(self, state: State) -> bool:
         return any(one.name not in state.rows for one in self._called(state))

@@ -50,6 +50,12 @@ def estimate(functions: int, called: int, max_usd: float) -> Estimate:
     return Estimate(metrics, max(0.0, max_usd - metrics))
 
 
+def affordable(functions: int, max_usd: float) -> int:
+    """Return the number of functions whose metrics can be read in detail within `max_usd`."""
+    left = max_usd - METRIC_USD * OVERVIEW_METRICS * functions
+    return max(0, int(left / (METRIC_USD * DETAIL_METRICS) + 1e-9))
+
+
 def worth_reading(bills: Sequence[float]) -> int:
     """Return the number of functions whose logs are worth reading. bills: USD a month, the largest first."""
     total, seen = sum(bills), 0.0

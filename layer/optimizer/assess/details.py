@@ -1,7 +1,7 @@
 """Reads a batch of functions in detail: aliases, traffic by the minute, and REPORT lines within the budget for logs."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -88,12 +88,14 @@ class PatientLogs:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the details of functions. scaled: bounds of scaled aliases, by their resource id."""
+    """Reads the details of functions. scaled: bounds of scaled aliases, by their resource id. worth: names of the
+    functions whose logs are worth their cost."""
 
     session: ReadOnlySession
     logs: PatientLogs
     scaled: Mapping[str, tuple[int, int]]
     alias: str
+    worth: Collection[str]
     now: datetime
 
     def read(self, batch: Sequence[ListedFunction], asked: Mapping[str, int]) -> list[FunctionDetails]:
@@ -103,10 +105,28 @@ class Reader:
             traffic = parts.submit(self._traffic, batch)
             scans = parts.submit(self._scans, [LogAsk(one, asked[one.name]) for one in batch if one.name in asked])
             found = lives.result()
-            return [
-                _together(live, aliases, *traffic.result()[live.function_name], scans.result().get(live.function_name))
-                for live, aliases in found
-            ]
+            return [self._together(live, aliases, traffic.result(), scans.result()) for live, aliases in found]
+
+    def _together(
+        self,
+        live: LiveFunction,
+        aliases: tuple[str, ...],
+        traffic: Mapping[str, tuple[History | None, str]],
+        scans: Mapping[str, "_Scanned"],
+    ) -> FunctionDetails:
+        name, problems = live.function_name, {}
+        history, no_history = traffic[name]
+        if no_history:
+            problems["data.no_metrics"] = no_history
+        scanned = scans.get(name)
+        if scanned is None and name in self.worth:
+            problems["data.not_scanned"] = "its log was not read: functions that cost more come first"
+        elif scanned is None:
+            problems["data.small_bill"] = "its bill is too small for reading its log"
+        elif scanned.problem:
+            problems["data.no_log"] = scanned.problem
+        scanned = scanned or _Scanned()
+        return FunctionDetails(live, history, scanned.lines, aliases, problems, scanned.scanned_bytes)
 
     # Lambda
 
@@ -225,20 +245,6 @@ def _live(one: ListedFunction, alias: str, alias_version: str, version: Version,
         placed=Placed({}),
         **{"weights": {}, **more},
     )
-
-
-def _together(
-    live: LiveFunction, aliases: tuple[str, ...], history: History | None, no_history: str, scanned: _Scanned | None
-) -> FunctionDetails:
-    problems = {}
-    if no_history:
-        problems["data.no_metrics"] = no_history
-    if scanned is None:
-        problems["data.not_scanned"] = "its log was not read: functions that cost more come first"
-    elif scanned.problem:
-        problems["data.no_log"] = scanned.problem
-    scanned = scanned or _Scanned()
-    return FunctionDetails(live, history, scanned.lines, aliases, problems, scanned.scanned_bytes)
 
 
 def _number(version: str) -> int:

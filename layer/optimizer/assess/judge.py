@@ -215,7 +215,7 @@ def _too_little(details: FunctionDetails, policy: Policy) -> Iterator[Hindrance]
         yield Hindrance(rule, f"{message[:1].upper()}{message[1:]}.")
     size = details.lines.sizes.get(details.live.version.memory_mb)
     calls, needed = size.calls if size else 0, policy.memory.min_invocations
-    if calls < needed and not {"data.not_scanned", "data.no_log"} & details.problems.keys():
+    if calls < needed and not {"data.not_scanned", "data.no_log", "data.small_bill"} & details.problems.keys():
         yield Hindrance(
             "data.few_calls",
             f"{calls} calls were seen with {details.live.version.memory_mb} MB; {needed} are needed to judge it.",

@@ -63,6 +63,13 @@ def test_logs_get_nothing_once_metrics_use_the_limit() -> None:
     assert budget.estimate(1000, 1000, 0.05).log_bytes == 0
 
 
+def test_cost_limit_also_limits_the_functions_looked_at() -> None:
+    assert budget.affordable(1000, budget.default_usd(1000)) >= 1000
+    assert budget.affordable(1000, 0.10) == 1000
+    assert budget.affordable(1000, 0.06) == 500
+    assert budget.affordable(1000, 0.01) == 0
+
+
 def test_logs_are_read_where_the_money_is() -> None:
     assert budget.worth_reading([90.0, 9.0, 0.5, 0.5]) == 2
     assert budget.worth_reading([1.0] * 10) == 10
