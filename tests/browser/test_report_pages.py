@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optimizer.assess import html_page
 from optimizer.report.pages import review_page, run_page, target_page
 from optimizer.report.review import ReviewWeek, review
 from optimizer.report.savings import VerifiedSavings
 
 from tests.helpers import report_samples as samples
+from tests.helpers.assessment_sample import sample
 
 
 def review_sample() -> str:
@@ -27,6 +29,7 @@ def pages() -> dict[str, tuple[str, str]]:
         name: (f"{made['kind'].capitalize()} {made['name']}", target_page(made)) for name, made in documents.items()
     }
     found["index"] = ("What the optimizer did", run_page(samples.report()))
+    found["assessment"] = ("What the optimizer could do here", html_page(sample()))
     found["review"] = ("The last quarter, and the next", review_sample())
     return found
 
@@ -41,7 +44,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["index", "review", "functions/orders", "databases/shop", "caches/sessions"])
+SHOWN = ["index", "review", "assessment", "functions/orders", "databases/shop", "caches/sessions"]
+
+
+@pytest.mark.parametrize("name", SHOWN)
 def test_page_is_accessible(window: Any, report: Path, name: str) -> None:
     window.page.goto((report / f"{name}.html").as_uri())
     window.comes_to(pages()[name][0])

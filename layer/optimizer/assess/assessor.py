@@ -16,7 +16,7 @@ from optimizer.assess.servers import read_servers
 from optimizer.assess.state import State, StateFile, add_spent
 from optimizer.core import canonical_json, plain
 from optimizer.policy import Policy
-from optimizer.prices import aws_lambda
+from optimizer.prices import aws_lambda, services
 
 BATCH = 40
 
@@ -185,7 +185,7 @@ class Assessor:
                 refused=dict(state.refused),
                 metrics=state.metrics,
                 log_bytes=state.log_bytes,
-                usd=state.metrics * budget.METRIC_USD + float(aws_lambda.log_scan_usd(state.log_bytes)),
+                usd=state.metrics * services.METRIC_USD + float(aws_lambda.log_scan_usd(state.log_bytes)),
             ),
             days=OVERVIEW_DAYS,
             is_complete=not self._names_left(state),

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from optimizer.prices import aws_lambda
+from optimizer.prices import aws_lambda, services
 
-METRIC_USD = 0.01 / 1000
 # Metrics of a function in the overview, and in detail: calls by the minute and by the hour, five more by the hour, and
 # for functions with bursts their concurrency by the minute.
 OVERVIEW_METRICS, DETAIL_METRICS = 2, 8
@@ -46,14 +45,14 @@ def estimate(functions: int, called: int, max_usd: float) -> Estimate:
 
     Metrics come first, because without them nothing is known; logs get the rest.
     """
-    metrics = METRIC_USD * (OVERVIEW_METRICS * functions + DETAIL_METRICS * called)
+    metrics = services.METRIC_USD * (OVERVIEW_METRICS * functions + DETAIL_METRICS * called)
     return Estimate(metrics, max(0.0, max_usd - metrics))
 
 
 def affordable(functions: int, max_usd: float) -> int:
     """Return the number of functions whose metrics can be read in detail within `max_usd`."""
-    left = max_usd - METRIC_USD * OVERVIEW_METRICS * functions
-    return max(0, int(left / (METRIC_USD * DETAIL_METRICS) + 1e-9))
+    left = max_usd - services.METRIC_USD * OVERVIEW_METRICS * functions
+    return max(0, int(left / (services.METRIC_USD * DETAIL_METRICS) + 1e-9))
 
 
 def worth_reading(bills: Sequence[float]) -> int:
