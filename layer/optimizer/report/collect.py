@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from optimizer.aws import at_once
 from optimizer.core import Status, StoredChange, Tuner
-from optimizer.report import last_known, text
+from optimizer.report import last_known, news, text
+from optimizer.report.digest import compose_mail
 from optimizer.report.last_known import LastKnown
 from optimizer.report.message import Message, change_details, run_details
 from optimizer.report.pages import run_page
@@ -26,6 +27,8 @@ HTML = "text/html; charset=utf-8"
 _SEVERITY = {Status.KEPT: "info", Status.FAILED: "error"}
 
 
+# What went well is in the next mail about a run.
+_MAILED = (Status.REVERTED, Status.FAILED)
 _COUNTED = {
     Status.KEPT: "ChangesKept",
     Status.REVERTED: "ChangesTakenBack",
@@ -99,7 +102,11 @@ def publish_run(
         report.tuners,
         {**run_details(report), **(link_details(*found) if found else {})},
     )
-    message_id = publish_once(channels, store, f"RUN#{run_id}", finished, now)
+    # What people know is written after the message: an attempt that died before it decides the same again.
+    mail = compose_mail(store, documents, run, report, found, now)
+    finished = replace(finished, mail_subject=mail.subject, mail_text=mail.text)
+    message_id = publish_once(channels, store, f"RUN#{run_id}", finished, now, mail=mail.is_due)
+    documents.write(news.KEY, mail.told.document())
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
     return Published(message_id, {} if published.message_id else counted(report))
 
@@ -130,7 +137,7 @@ def publish_change(store: RunStore, channels: Channels, change_id: str, now: dat
     again = "#REVERTED" if stored.status is Status.REVERTED and Status.KEPT in stored.times else ""
     about = f"CHANGE#{change_id}{again}"
     sent_before = bool(store.start_publication(about, now).message_id)
-    message_id = publish_once(channels, store, about, message, now)
+    message_id = publish_once(channels, store, about, message, now, mail=stored.status in _MAILED)
     counts = _COUNTED.get(stored.status)
     return Published(message_id, {counts: 1.0} if counts and not sent_before else {})
 

@@ -20,8 +20,8 @@ class Message:
     """A message: the text for people, and for programs `details` beside the fields that filters can use.
 
     `kind` is the detail type of its event, for example "Run finished". `link` is in the message and never on the bus.
-    `approver` names the one person that the message is for: nobody else gets its text and its link. `mail_text` is
-    the text for people if it differs from `text`. `unreached` names approvers whom no topic of their own reaches.
+    `approver` names the one person that the message is for: nobody else gets its text and its link. `mail_text` and
+    `mail_subject` are those for people if they differ. `unreached` names approvers whom no topic of their own reaches.
     """
 
     kind: str
@@ -35,6 +35,7 @@ class Message:
     link: str = ""
     approver: str = ""
     mail_text: str = ""
+    mail_subject: str = ""
     unreached: tuple[str, ...] = ()
 
     def for_people(self) -> str:

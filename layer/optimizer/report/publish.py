@@ -38,7 +38,7 @@ class Channels:
 
     def to_people(self, message: Message) -> str:
         """Publish the text; return the message's id."""
-        return self._publish(self.people_arn, message, message.for_people())
+        return self._publish(self.people_arn, message, message.for_people(), message.mail_subject)
 
     def to_programs(self, message: Message, document: Mapping[str, Any]) -> str:
         """Publish the document as the whole body; return the message's id."""
@@ -56,10 +56,13 @@ class Channels:
                 f"EventBridge did not accept the event: {entry.get('ErrorCode')} {entry.get('ErrorMessage')}"
             )
 
-    def _publish(self, topic_arn: str, message: Message, body: str) -> str:
+    def _publish(self, topic_arn: str, message: Message, body: str, subject: str = "") -> str:
         # Attributes reach subscribers and their filters for certain only without a structure.
         sent: Any = self.sns.publish(
-            TopicArn=topic_arn, Subject=message.subject, Message=body, MessageAttributes=message.attributes()
+            TopicArn=topic_arn,
+            Subject=subject or message.subject,
+            Message=body,
+            MessageAttributes=message.attributes(),
         )
         return str(sent["MessageId"])
 

@@ -24,16 +24,17 @@ _STATUS_WORDS = {
 }
 
 
-def subject(report: Report) -> str:
-    """Return one ASCII line under 100 characters."""
+def subject(report: Report, unchanged: int = 0) -> str:
+    """Return one ASCII line under 100 characters. `unchanged`: recommendations that people know already."""
     counts = [
         (len(report.changed), "applied"),
         (len(report.taken_back), "rolled back"),
         (len(report.waiting), "to approve"),
-        (len(report.recommended), "recommended"),
+        (len(report.recommended), "newly recommended" if unchanged else "recommended"),
         (len(report.refused), "blocked"),
         (len(report.failed), "failed"),
         (len(report.unfinished), "unfinished"),
+        (unchanged, "recommended as before"),
     ]
     summary = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to change"
     return _ascii(f"Optimizer: {summary} ({count(report.targets, 'function')} checked)")
@@ -44,10 +45,13 @@ def change_subject(shown: Line) -> str:
     return _ascii(f"Optimizer: {shown.tuner.replace('_', ' ')} of {shown.target} {status_words(shown.status)}")
 
 
-def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
+def body(
+    report: Report, url: str = "", ends: datetime | None = None, known: Sequence[str] = (), when: str = "in this run"
+) -> str:
     """Return the text of the mail about a run.
 
-    `url` leads to its report, which can be read until `ends`; without an end, it is the command that does.
+    `url` leads to its report, which can be read until `ends`; without an end, it is the command that does. `known`:
+    lines about all that people know already. `when`: the time of the applied changes.
     """
     proved = report.proved
     parts = [
@@ -57,7 +61,7 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
     ]
     if report.changed:
         parts.append(
-            f"Estimated savings of the changes applied in this run: {saved(report.expected_usd_month)} a month"
+            f"Estimated savings of the changes applied {when}: {saved(report.expected_usd_month)} a month"
             f"{_cold_starts(report.expected_cold_starts_month)}."
         )
     if proved.measured:
@@ -69,7 +73,7 @@ def body(report: Report, url: str = "", ends: datetime | None = None) -> str:
         parts.append(f"Potential savings of the recommended changes: {saved(report.possible_usd_month)} a month.")
     if report.without_metrics:
         parts.append(f"No metrics at all (never called, or not for weeks): {_names(report.without_metrics)}.")
-    parts += report.notes
+    parts += [*report.notes, *known]
     if url:
         parts += ["", f"Report with charts, {who_can_open(ends)}:", url]
     parts += _section("Applied (kept or under observation)", report.changed)
