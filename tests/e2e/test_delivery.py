@@ -10,7 +10,7 @@ from tests.conftest import TEAM
 from tests.helpers.e2e.approvers import add_approver, address, links_of, mails, optimizer
 from tests.helpers.e2e.running import Running, subscribed
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ASK = {
     "version": 1,
@@ -54,7 +54,7 @@ def test_link_reaches_its_approver_alone(running: Running) -> None:
     run = "mailed-link"
     with subscribed(running.account.session, running.application.programs_topic_arn) as inbox:
         arn = running.start(running.application.optimize_arn, run, {"tuners": ["warmups"]})
-        asked = running.asked(run)
+        asked = running.asked(run, within_s=420)
         (link,) = links_of(running, "dora", run)
         answer = {"digest": asked["digest"], "approver": "dora", "by": "Dora", "approved": []}
         assert running.invoke("answer_approval", {"step": "answer", "run_id": run, **answer})["outcome"] == "answered"
