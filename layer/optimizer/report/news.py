@@ -52,7 +52,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The news that people have read: `mailed_at` is the time of their last mail, `pending` the changes to tell in the next one."""
+    """The news that people have read. `mailed_at`: the time of their last mail. `pending`: changes for the next one."""
 
     mailed_at: datetime | None = None
     standing: Mapping[str, Standing] = field(default_factory=dict)
