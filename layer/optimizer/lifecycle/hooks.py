@@ -1,5 +1,6 @@
 """The hooks that a tuner supplies to the lifecycle, and the results that they return."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,10 +78,23 @@ class Applied:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """When a change is observed: the ages of its looks in seconds after it was applied, rising. `message` tells the run
-    what was applied."""
+    what was applied. `pause_s`: where the next look is further away, a glance comes before."""
 
     ages_s: Sequence[float]
     message: str = ""
+    pause_s: float = math.inf
+
+    def parts_before(self, number: int) -> int:
+        """Return into how many waits the time before look `number` (from 0) is divided, by glances."""
+        if not 0 < number < len(self.ages_s):
+            return 1
+        return max(1, math.ceil((self.ages_s[number] - self.ages_s[number - 1]) / self.pause_s))
+
+    def wait_before_s(self, number: int) -> float:
+        """Return the length of each of these waits; zero after the last look."""
+        if not 0 < number < len(self.ages_s):
+            return 0.0
+        return (self.ages_s[number] - self.ages_s[number - 1]) / self.parts_before(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +180,10 @@ class Hooks[P: ChangeProgress](ABC):
     @abstractmethod
     def observe(self, recorder: Recorder[P], look: Look, /) -> Keep | WatchOn | LookAgain | RollBack:
         """Judge what the change has done so far."""
+
+    def glance(self, recorder: Recorder[P], now: datetime, /) -> RollBack | None:  # noqa: ARG002
+        """Return why the change must be rolled back before its next look, or None; no data is judged."""
+        return None
 
     def finish(self, recorder: Recorder[P], now: datetime, /) -> Finished | Pending | RollBack | Failed:  # noqa: ARG002
         """Do what is left when the observation has passed; by default nothing is."""

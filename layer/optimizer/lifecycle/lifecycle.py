@@ -22,6 +22,7 @@ from optimizer.lifecycle.hooks import (
     Keep,
     Look,
     LookAgain,
+    Observation,
     Pending,
     Ready,
     RollBack,
@@ -106,9 +107,12 @@ class Lifecycle[P: ChangeProgress]:
         if stored.status is not Status.WATCHING:
             return ended(stored)
         recorder = self._recorder(stored)
-        ages_s = self.hooks.observation(recorder.change, recorder.progress).ages_s
-        last = len(ages_s) - 1
+        observation = self.hooks.observation(recorder.change, recorder.progress)
+        last = len(observation.ages_s) - 1
         number = min(recorder.progress.look_number(verification), last)
+        glanced = self._glance(recorder, observation, number, verification, now)
+        if glanced is not None:
+            return glanced
         look = Look(number, number == last, verification is not None, now)
         try:
             observed = self.hooks.observe(recorder, look)
@@ -123,10 +127,32 @@ class Lifecycle[P: ChangeProgress]:
             case LookAgain(wait_s, message):
                 return answer(Outcome.WATCH, change_id, message, wait_s=wait_s)
             case WatchOn(message):
-                recorder.save(replace(recorder.progress, verified=number + 1, verification=verification))
+                following = number + 1
+                glances = 0 if observation.parts_before(following) > 1 else None
+                progress = replace(recorder.progress, verified=following, verification=verification)
+                recorder.save(replace(progress, glances=glances, glanced=None))
                 # Not until a time of day: a clock that was set meanwhile would make the observation shorter.
-                until_next_s = ages_s[min(number + 1, last)] - ages_s[number]
-                return answer(Outcome.WATCH, change_id, message, wait_s=_whole_seconds(until_next_s))
+                wait_s = _whole_seconds(observation.wait_before_s(following))
+                return answer(Outcome.WATCH, change_id, message, wait_s=wait_s)
+
+    def _glance(
+        self, recorder: Recorder[P], observation: Observation, number: int, verification: int | None, now: datetime
+    ) -> Answer | None:
+        """Take a glance where one is due before the look, or return None.
+
+        A verification that is asked for again, because its answer was lost, takes the same glance or look again."""
+        progress = recorder.progress
+        if verification is None or progress.glances is None or progress.verification == verification:
+            return None
+        done = progress.glances - (progress.glanced == verification)
+        if done >= observation.parts_before(number) - 1:
+            return None
+        found = self.hooks.glance(recorder, now)
+        if found is not None:
+            return answer(Outcome.REVERT, recorder.change.id, found.reason)
+        recorder.save(replace(recorder.progress, glances=done + 1, glanced=verification))
+        wait_s = _whole_seconds(observation.wait_before_s(number))
+        return answer(Outcome.WATCH, recorder.change.id, "", wait_s=wait_s)
 
     def keep(self, change_id: str, now: datetime) -> Answer:
         """Keep the change: its observation has passed."""

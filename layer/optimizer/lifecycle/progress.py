@@ -23,6 +23,10 @@ class ChangeProgress:
     """The number of looks so far."""
     verification: int | None = None
     """The number of the verification that took the last look."""
+    glances: int | None = None
+    """The number of glances since the last look; None where none are due before the next one."""
+    glanced: int | None = None
+    """The number of the verification that took the last glance."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:

@@ -9,6 +9,7 @@ import pytest
 from local_account.closed_loop import ClosedLoop
 from local_account.lambda_twin import Twin
 from local_account.simulated_fleet import simulated_fleet
+from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.core.change import Status
 from optimizer.policy.model import Mode, Policy, RunLimits
 
@@ -216,6 +217,48 @@ def test_canary_ends_at_the_next_look_after_a_deployment_has_begun() -> None:
     assert world.life().revert(world.change.id, world.now, seen["message"])["outcome"] == "reverted"
     assert world.twin.alias["weights"] == {}
     assert not world.store.taken_back(world.change.target, world.change.tuner, world.now)
+
+
+@pytest.mark.parametrize("start", ["team_updates_code", "codedeploy_starts"])
+def test_deployment_does_not_find_a_canary_for_days(start: str) -> None:
+    """Between two looks that are hours apart, glances see that a deployment has begun."""
+    world = world_of(memory_change(), Twin())
+    life = world.life()
+    wait_s, ages = life.apply(world.change.id, NOW)["wait_s"], []
+    for verification in range(1, 90):
+        world.now += timedelta(seconds=wait_s)
+        ages.append(world.now - NOW)
+        if world.now - NOW > timedelta(hours=3) and not world.twin.calls.count("deployed"):
+            getattr(world.twin, start)()
+            world.twin.calls.append("deployed")
+        seen = life.verify(world.change.id, world.now, verification)
+        # The record of an answer that was lost takes the same glance or look again.
+        assert life.verify(world.change.id, world.now, verification) == seen
+        if seen["outcome"] != "watch":
+            break
+        wait_s = seen["wait_s"]
+    assert seen["outcome"] == "revert"
+    assert timedelta(hours=3) < ages[-1] < timedelta(hours=5)
+    assert len(world.compared.asked) == 2 * 2
+
+
+def test_looks_come_at_their_ages_whatever_glances_are_between() -> None:
+    world = world_of(memory_change(), Twin())
+    world.compared.slower = 1.02
+    life = world.life()
+    wait_s, looks = life.apply(world.change.id, NOW)["wait_s"], []
+    for verification in range(1, 100):
+        world.now += timedelta(seconds=wait_s)
+        before = len(world.compared.asked)
+        seen = life.verify(world.change.id, world.now, verification)
+        if len(world.compared.asked) > before:
+            looks.append(round((world.now - NOW).total_seconds() / 60) - 3)
+        if seen["outcome"] != "watch":
+            break
+        wait_s = seen["wait_s"]
+    times = ObservationTimes.of(Policy().memory, NOW)
+    assert looks == list(times.minutes[: len(looks)])
+    assert len(looks) >= 3
 
 
 @pytest.mark.parametrize("case", ["bounds", "timetable scaled"])
