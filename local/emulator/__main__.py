@@ -7,9 +7,11 @@ import actions
 import aliases
 import call_logs
 import concurrency
+import conditions
 import function_reads
 import function_urls
 import native_code
+import properties
 import quota
 import redrive
 import schedules
@@ -25,6 +27,7 @@ actions.patch()
 aliases.patch()
 call_logs.patch()
 concurrency.patch()
+conditions.patch()
 function_reads.patch()
 function_urls.patch()
 native_code.patch()
@@ -37,4 +40,6 @@ topics.patch()
 transport.patch()
 unpacking.patch()
 workers.patch()
+# Last, because it adds to what the others create.
+properties.patch()
 main()

@@ -1,5 +1,6 @@
 """The local account fails the stacks that CloudFormation fails, and rolls them back by their deletion policies."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -131,3 +132,27 @@ def test_retained_bucket_outlives_its_stack(empty: LocalAccount) -> None:
     assert delete_stack(empty, "retained") == "DELETE_COMPLETE"
 
     assert {one["Name"] for one in s3.list_buckets()["Buckets"]} - before
+
+
+def test_conditions_know_the_region_and_empty_lists(empty: LocalAccount) -> None:
+    """CloudFormation User Guide, "Condition functions": Fn::Equals takes Ref of pseudo parameters and Fn::Join."""
+    here = {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-central-1"]}
+    some = {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "Names"}]}, ""]}]}
+    queue = {"Type": "AWS::SQS::Queue"}
+    template = {
+        "Parameters": {"Names": {"Type": "CommaDelimitedList", "Default": ""}},
+        "Conditions": {"Here": here, "Elsewhere": {"Fn::Not": [{"Condition": "Here"}]}, "Some": some},
+        "Resources": {name: {**queue, "Condition": name} for name in ("Here", "Elsewhere", "Some")},
+    }
+    assert made(empty, "conditions", template) == {"Here"}
+    assert made(empty, "conditions-2", template, Names="a,b") == {"Here", "Some"}
+
+
+def made(account: LocalAccount, name: str, template: Mapping[str, Any], **values: str) -> set[str]:
+    """Create a stack; return the logical ids of its resources."""
+    client = account.session.client("cloudformation")
+    parameters: Any = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
+    client.create_stack(StackName=name, TemplateBody=json.dumps(template), Parameters=parameters)
+    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    resources = client.describe_stack_resources(StackName=name)["StackResources"]
+    return {resource["LogicalResourceId"] for resource in resources}

@@ -249,8 +249,9 @@ def test_every_role_that_needs_it_may_use_the_key_of_a_company(template: dict[st
 
 def test_deletion_protection_of_the_table_is_off_and_can_be_turned_on(template: dict[str, Any]) -> None:
     assert template["Parameters"]["TableDeletionProtection"]["Default"] == "false"
-    table = resources(template)["Table"]["Properties"]
-    assert table["DeletionProtectionEnabled"] == {"Ref": "TableDeletionProtection"}
+    protected = resources(template, TableDeletionProtection="true")["Table"]["Properties"]
+    assert resources(template)["Table"]["Properties"]["DeletionProtectionEnabled"] is False
+    assert protected["DeletionProtectionEnabled"] is True
 
 
 def test_the_stack_and_its_tag_reach_every_function(template: dict[str, Any]) -> None:
