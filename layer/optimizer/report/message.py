@@ -11,6 +11,8 @@ from optimizer.report.summary import SECTIONS, Line, Report
 # SNS and EventBridge take 256 KiB: the body as it is escaped in the notification around it, and the attributes.
 LARGEST = 262_144
 LONGEST_TEXT = 16_000
+# Nobody reads more in a mail. It is far more than an approval request takes in any script, so that no link is cut off.
+LONGEST_MAIL = 100_000
 # What SNS adds to the body for a queue: ids, times, the signature, and the names of everything.
 _ENVELOPE = 2_000
 
@@ -40,7 +42,7 @@ class Message:
 
     def for_people(self) -> str:
         """Return the text for people."""
-        return encodable(shortened(self.mail_text or self.text))
+        return encodable(shortened(self.mail_text or self.text, LONGEST_MAIL))
 
     def document(self) -> dict[str, Any]:
         """Return the message for programs; docs/architecture.md, Messages.
@@ -115,12 +117,12 @@ def _attribute_bytes(attributes: Mapping[str, Mapping[str, str]]) -> int:
     )
 
 
-def shortened(text: str) -> str:
-    """Return the text, cut at a line if it is longer than a mail may be."""
+def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return the text, cut at a line if it has more bytes than allowed."""
     encoded = text.encode(errors="replace")
-    if len(encoded) <= LONGEST_TEXT:
+    if len(encoded) <= longest:
         return text
-    cut = encoded[:LONGEST_TEXT].decode(errors="ignore").rpartition("\n")[0]
+    cut = encoded[:longest].decode(errors="ignore").rpartition("\n")[0]
     return f"{cut}\n\nThe rest is in the report.\n"
 
 

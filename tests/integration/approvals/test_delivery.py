@@ -62,6 +62,14 @@ def test_subscription_without_filter_sees_nobody_s_link(office: Asking, setting:
     assert "mac=" not in json.dumps([one.document for one in office.received()])
 
 
+def test_link_is_not_cut_off_in_any_script(office: Asking) -> None:
+    changes = [office.propose(f"orders-{n}", reason="Память функции будет увеличена вдвое. " * 40) for n in range(30)]
+    office.ask(*changes, approvals=TWO_OF_THREE)
+    (mail,) = office.mails(address("anna"))
+    assert len(mail.body.encode()) > 50_000
+    assert office.link("anna") in mail.body.splitlines()
+
+
 def test_link_of_everybody_reaches_people_and_programs(office: Asking) -> None:
     """A policy without named approvers gives everybody who gets the messages one link."""
     office.ask(office.propose("orders"))

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from optimizer.aws import custom_resource
 from optimizer.core.change import Status, Tuner
-from optimizer.run.leave import HOLDER, Leaving
+from optimizer.run.leave import HOLDER, Leaving, Left
 from optimizer.store.run_store import RunStore
 
 from tests.helpers.own_account import TABLE, load_handler, own_account
@@ -259,3 +259,26 @@ def test_cloudformation_is_told_about_unexpected_errors(
         handler(request(url, "Delete"), None)
     assert told[-1][1]["Status"] == "FAILED"
     assert "signature" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("with_the_stack", "remaining", "left"),
+    [(True, {}, 1), (True, {"memory-1": "it stays"}, 2), (False, {}, 2)],
+)
+def test_topics_of_approvers_go_with_the_stack(
+    cloudformation: tuple[str, list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    with_the_stack: bool,
+    remaining: dict[str, str],
+    left: int,
+) -> None:
+    """They stay if the deletion fails, or if somebody rolls back by hand and keeps the stack."""
+    with own_account(monkeypatch, "eu-west-1"):
+        sns = boto3.client("sns")
+        for name in ("optimizer_approver_anna", "optimizer-two_approver_anna"):
+            sns.create_topic(Name=name)
+        module = load_handler("leave_account")
+        monkeypatch.setattr(module, "_leave", lambda _context: Left(remaining=remaining))
+        event = request(cloudformation[0], "Delete") if with_the_stack else {"RequestType": "Delete"}
+        module.handler(event, None)
+        assert len(sns.list_topics()["Topics"]) == left
