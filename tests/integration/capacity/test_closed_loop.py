@@ -9,6 +9,7 @@ from local_account.closed_loop import ClosedLoop
 from local_account.closed_loop_result import Result, judge_loop
 from local_account.simulated_fleet import simulated_fleet
 from optimizer.core.change import Status, Tuner, function_name
+from optimizer.lifecycle.hooks import rest_until
 from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency, RunLimits
 
 pytestmark = pytest.mark.slow
@@ -17,17 +18,22 @@ BEGIN, DAYS, FUNCTIONS = datetime(2026, 11, 2, 9, tzinfo=UTC), 14, 40
 # Two weeks are short: changes may follow each other sooner than the default policy lets them, and more at once.
 POLICY = Policy(
     mode=Mode.AUTO,
-    memory=Memory(cool_down_days=1),
+    # Counted from when a size is applied: a day of observation is part of it.
+    memory=Memory(cool_down_days=2),
     provisioned_concurrency=ProvisionedConcurrency(max_total=1000, max_usd_day=1000.0, max_usd_month=10_000.0),
     run=RunLimits(max_changes=1000, max_changes_share=1.0),
 )
 
 
-@pytest.fixture(scope="module")
-def loop() -> ClosedLoop:
-    made = ClosedLoop(simulated_fleet(FUNCTIONS, BEGIN, DAYS, (), seed=1), POLICY, BEGIN, most_lines=1000)
+def played(seed: int) -> ClosedLoop:
+    made = ClosedLoop(simulated_fleet(FUNCTIONS, BEGIN, DAYS, (), seed=seed), POLICY, BEGIN, most_lines=1000)
     made.run(DAYS)
     return made
+
+
+@pytest.fixture(scope="module")
+def loop() -> ClosedLoop:
+    return played(seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +42,13 @@ def result(loop: ClosedLoop) -> Result:
 
 
 def test_bill_falls_by_what_the_curves_allow(result: Result) -> None:
-    """The bill falls by what the curves allow, less at most five points."""
-    assert result.allowed > 0.1
-    assert result.saved >= result.allowed - 0.05
+    """The bill falls by what the curves allow, less at most five points. In one fleet a single function may be a tenth
+    of the bill, and whether its best size is found depends on the noise of one canary; so it is the mean of three."""
+    fleets = [result, judge_loop(played(seed=2)), judge_loop(played(seed=3))]
+    assert all(fleet.allowed > 0.1 and fleet.too_slow == {} for fleet in fleets)
+    missed = [fleet.allowed - fleet.saved for fleet in fleets]
+    assert sum(missed) / len(missed) <= 0.05
+    assert max(missed) < 0.1
 
 
 def test_no_function_ends_slower_than_allowed(result: Result) -> None:
@@ -74,13 +84,17 @@ def test_functions_end_with_their_own_code_and_size(loop: ClosedLoop) -> None:
 
 
 def test_cool_down_separates_changes_of_a_function(loop: ClosedLoop) -> None:
-    ended: dict[str, datetime] = {}
+    """It counts from when the earlier one was applied or rolled back, less what it tolerates; observation is over."""
+    earlier: dict[str, tuple[datetime, datetime]] = {}
     for end in loop.ended:
         if end.change.tuner is Tuner.MEMORY:
             name = function_name(end.change.target)
             began = datetime.strptime(end.change.run_id, "run-%Y%m%d").replace(hour=9, tzinfo=UTC)
-            assert name not in ended or (began - ended[name]).total_seconds() >= 86_400
-            ended[name] = end.at
+            if name in earlier:
+                applied, ended = earlier[name]
+                assert began >= ended
+                assert began >= rest_until(applied, POLICY.memory.cool_down_days)
+            earlier[name] = began if end.status is Status.KEPT else end.at, end.at
 
 
 @pytest.mark.parametrize("limit", [Memory(max_step_ratio=0.0), Memory(ceiling_mb=0), Memory(max_slowdown=0.01)])
