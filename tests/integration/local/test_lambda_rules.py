@@ -140,6 +140,19 @@ def test_weights_beside_provisioned_concurrency_are_a_switch(empty: LocalAccount
         )
 
 
+def test_provisioned_concurrency_is_listed_by_holder(empty: LocalAccount) -> None:
+    """ListProvisionedConcurrencyConfigs shows what aliases and versions hold (API reference)."""
+    client = make_function(empty, "held", Publish=True)
+    client.create_alias(FunctionName="held", Name="live", FunctionVersion="1")
+    assert client.list_provisioned_concurrency_configs(FunctionName="held")["ProvisionedConcurrencyConfigs"] == []
+    client.put_provisioned_concurrency_config(FunctionName="held", Qualifier="live", ProvisionedConcurrentExecutions=2)
+    (found,) = client.list_provisioned_concurrency_configs(FunctionName="held")["ProvisionedConcurrencyConfigs"]
+    assert found["FunctionArn"].endswith(":function:held:live")
+    assert found["RequestedProvisionedConcurrentExecutions"] == 2
+    own = client.get_provisioned_concurrency_config(FunctionName="held", Qualifier="live")
+    assert own["RequestedProvisionedConcurrentExecutions"] == 2
+
+
 def test_version_with_snap_start_is_pending(empty: LocalAccount) -> None:
     """Lambda Developer Guide, "Improving startup performance with Lambda SnapStart": publishing takes minutes."""
     client = make_function(empty, "snapped", SnapStart={"ApplyOn": "PublishedVersions"})
