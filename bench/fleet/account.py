@@ -104,7 +104,7 @@ class Service:
 
     def _lines(self, name: str, until: datetime) -> FunctionHistory:
         since = until - timedelta(days=2)
-        rows, _ = self.habits.report_rows(name, since.timestamp(), until.timestamp(), 1000)
+        rows, _ = self.habits.report_rows(name, since.timestamp(), until.timestamp(), 6000)
         fields = [{field["field"]: field["value"] for field in row} for row in rows]
         lines = parse_rows((until, row["@logStream"], row["@message"]) for row in fields).lines
         return FunctionHistory().add(lines, until)

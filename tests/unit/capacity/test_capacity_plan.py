@@ -11,6 +11,7 @@ from optimizer import guardrails
 from optimizer.capacity.live_function import LATEST, LiveFunction, ProvisionedConfig, Scaling, Version
 from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.memory.belief import Belief
+from optimizer.capacity.planner import is_well_known
 from optimizer.capacity.propose import TUNERS, FunctionFacts, evidence_of, memory_limits, plan_function
 from optimizer.capacity.provisioned.load import Demand, worth_holding
 from optimizer.core.change import Change, NoChange, Tuner
@@ -384,3 +385,21 @@ def test_memory_candidate_takes_one_belief_one_sampling(monkeypatch: pytest.Monk
     candidates = counts["choose"]
     assert candidates > 1
     assert counts == {"choose": candidates, "believe": candidates, "sample": candidates}
+
+
+@pytest.mark.parametrize(
+    ("calls", "read", "changes", "known"),
+    [
+        (6000, NOW, {}, True),
+        (4000, NOW, {}, False),
+        (6000, NOW + timedelta(days=9), {}, False),
+        (6000, NOW, {"version": version("8")}, False),
+        (6000, NOW, {"version": version(memory_mb=512)}, False),
+    ],
+)
+def test_function_is_well_known_by_its_present_version(
+    calls: int, read: datetime, changes: dict[str, Any], known: bool
+) -> None:
+    """A daily run spends nothing on further lines of such a function; the weekly one reads them."""
+    facts = seen(calls=calls)
+    assert is_well_known(facts.history, live(**changes), read) is known
