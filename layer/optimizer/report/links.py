@@ -8,12 +8,15 @@ import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import quote, unquote
 
 from optimizer.core import decode_signature, encode_signature
 
 _USUAL_STACK = "optimizer"
+# Step Functions allows these characters in the name of an execution.
+_RUN = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff]{1,80}")
 _PATH = re.compile(
-    r"/(?P<run>[A-Za-z0-9_-]{1,80})/(?P<expires>[0-9]{1,11})\.(?P<mac>[A-Za-z0-9_-]{43})/"
+    r"/(?P<run>[^/]{1,1000})/(?P<expires>[0-9]{1,11})\.(?P<mac>[A-Za-z0-9_-]{43})/"
     r"(?P<file>(?:(?:functions|databases|caches)/)?[A-Za-z0-9_.-]{1,200}\.(?:html|json))"
 )
 
@@ -49,11 +52,15 @@ def parse(path: str) -> ReportRequest | None:
     match = _PATH.fullmatch(path)
     if match is None:
         return None
+    # No run has a % in its name, so it does not matter whether the path arrives quoted.
+    run_id = unquote(match["run"])
+    if not _RUN.fullmatch(run_id):
+        return None
     try:
         mac = decode_signature(match["mac"])
     except binascii.Error:
         return None
-    return ReportRequest(ReportLink(match["run"], int(match["expires"])), mac, match["file"])
+    return ReportRequest(ReportLink(run_id, int(match["expires"])), mac, match["file"])
 
 
 def command_for(command: str, stack: str) -> str:
@@ -68,4 +75,6 @@ def report_command(run_id: str, stack: str) -> str:
 
 def signed_url(base: str, link: ReportLink, signature: bytes) -> str:
     """Return the address of the run's page. `base`: of the function URL."""
-    return f"{base.rstrip('/')}/{link.run_id}/{link.expires_at}.{encode_signature(signature)}/index.html"
+    return (
+        f"{base.rstrip('/')}/{quote(link.run_id, safe='')}/{link.expires_at}.{encode_signature(signature)}/index.html"
+    )

@@ -1,9 +1,10 @@
 """A link to a report opens that run's pages until it expires, and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -60,6 +61,23 @@ def test_link_opens_every_page_of_its_run(reports: Reports) -> None:
         assert (answer["statusCode"], answer["body"]) == (200, PAGE.decode())
     assert answer["headers"]["Content-Type"] == "application/json"
     assert reports.ask(path, "HEAD")["body"] == ""
+
+
+@pytest.mark.parametrize("run", ["1.2", "release+2", "it's(done)=1@!", "Prüfung-3", "x" * 80])
+@pytest.mark.parametrize("arrives", [str, unquote], ids=["quoted", "decoded"])
+def test_link_opens_a_run_of_any_name(reports: Reports, run: str, arrives: Callable[[str], str]) -> None:
+    """Step Functions allows more in names than letters; no source says whether the path of a request arrives quoted."""
+    Documents(boto3.client("s3"), "optimizer").write_bytes(f"runs/{run}/report/index.html", PAGE, "text/html")
+    path = reports.path(run)
+    assert path.isascii()
+    assert path.count("/") == 3
+    answer = reports.ask(arrives(path))
+    assert (answer["statusCode"], answer["body"]) == (200, PAGE.decode())
+
+
+@pytest.mark.parametrize("run", ["a%2Fb", "..%2Fmonday", "a%20b", "%00", "%25", "x" * 81])
+def test_name_that_no_run_can_have_is_not_found(reports: Reports, run: str) -> None:
+    assert reports.ask(reports.path().replace("/monday/", f"/{run}/"))["statusCode"] == 404
 
 
 def test_page_loads_nothing_and_is_not_cached(reports: Reports) -> None:
