@@ -8,6 +8,7 @@ version is loaded. Standard input says which local account to use.
 import json
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,10 @@ from running import subscribed
 from test_states import Machines
 
 MAIL = "team@example.com"
-NONE_AT_ONCE = {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4}
+# On a busy machine.
+WITHIN_S = 900
+ASKED = ("rebuild_special", "drop_duplicate", "drop_redundant", "drop_unused", "create", "optimize")
+UNLIMITED = {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4}
 
 
 def main() -> None:
@@ -36,15 +40,15 @@ def main() -> None:
     # Changes with a short observation end under the old version, and show how the others would end.
     control = observed(running, "control", 0, given["control_minutes"])
     # Both change the TTLs of one cache.
-    running.ended(control["cache_ttls"][1])
+    running.ended(control["cache_ttls"][1], within_s=WITHIN_S)
     database = change_indexes(running, given)
     changes = observed(running, "upgraded", 1, given["minutes"]) | {"indexes": database}
     kept = keep(running)
     # The run holds the lock until people respond, so no other run follows it.
     asked = ask(running)
-    ends = {name: running.ended(arn, within_s=900).status for name, (_, arn) in control.items()}
     if given["dump"]:
         dump(running, Path(given["dump"]))
+    ends = {name: running.ended(arn, within_s=WITHIN_S).status for name, (_, arn) in control.items()}
     ((request,), (finished,)) = (
         [said.document for said in inbox.about(run) if kind in said.document]
         for run, kind in (("asked", "link"), ("indexes", "report_url"))
@@ -80,6 +84,7 @@ def observed(running: Machines, run_id: str, number: int, minutes: int) -> dict[
         "warmups": trial.warmups(trial.function("warm")),
         "cache_ttls": trial.ttls(),
     }
+    running.until = partial(Machines.until, running, within_s=WITHIN_S)
     trial.put_in_place(list(changes.values()))
     trial.keep(changes["timetable"])
     executions = running.executions(running.application.change_arn)
@@ -114,11 +119,11 @@ def ask(running: Machines) -> str:
             "memory": {"mode": "recommend"},
             "provisioned_concurrency": {"mode": "recommend"},
             "warmups": {"watch_minutes": [1]},
-            "run": NONE_AT_ONCE,
+            "run": UNLIMITED,
         }
     )
     arn = running.start(running.application.optimize_arn, "asked", {"tuners": ["warmups"]})
-    running.asked("asked")
+    running.asked("asked", within_s=WITHIN_S)
     return arn
 
 
@@ -130,14 +135,18 @@ def change_indexes(running: Machines, given: dict) -> tuple[str, str]:
             "mode": "auto",
             "indexes": {
                 "databases": [given["database"]],
+                # Nobody is asked in this run.
+                "actions": {"drop_leftover": "automatic", **dict.fromkeys(ASKED, "recommend")},
                 "min_bloat_mb": 0,
                 "rebuild_after_runs": 1,
                 "watch_minutes": [given["minutes"]],
             },
-            "run": NONE_AT_ONCE,
+            "run": UNLIMITED,
         }
     )
-    ended = running.optimize("indexes", {"tuners": ["indexes"]})
+    ended = running.ended(
+        running.start(running.application.optimize_arn, "indexes", {"tuners": ["indexes"]}), within_s=WITHIN_S
+    )
     assert ended.status == "SUCCEEDED", ended.cause
     plan = running.document("runs/indexes/plan.json")
     (rebuild,) = (
@@ -146,7 +155,7 @@ def change_indexes(running: Machines, given: dict) -> tuple[str, str]:
         if item["verdict"] == "automatic" and item["change"]["action"] == "rebuild"
     )
     (arn,) = (arn for arn in running.changes_of("indexes") if arn.endswith(rebuild))
-    running.until([arn], "WaitToVerify")
+    running.until([arn], "WaitToVerify", within_s=WITHIN_S)
     return rebuild, arn
 
 
