@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.e2e.approvers import add_approver
+from tests.helpers.e2e.cloudformation import deletion
 from tests.helpers.e2e.on_trial import OnTrial
 from tests.helpers.e2e.running import Execution, Running
 
@@ -16,7 +18,9 @@ RUN = "leaving"
 class Left:
     """The state before the changes, during their observation and after leaving; both messages of leaving.
 
-    Also a run that was in progress, one that was started afterwards, and the number of schedules before and after.
+    Also a run that was in progress, one that was started afterwards, and the number of schedules before and after. And
+    if an approver had a topic before leaving, after leaving by hand and after CloudFormation's request, and what
+    CloudFormation was told.
     """
 
     before: dict[str, Any]
@@ -27,6 +31,8 @@ class Left:
     interrupted: Execution
     late: Execution
     schedules: tuple[int, int]
+    topics: list[bool]
+    answers: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +72,13 @@ def left(deployed: Any) -> Left:
     running.until([interrupted], "WasStarted")
     said = running.invoke("leave_account", {"RequestType": "Delete"})
     again = running.invoke("leave_account", {"RequestType": "Delete"})
+    add_approver(running, "leaver")
+    with deletion() as (request, answers):
+        topics = [topics_of(running)]
+        running.invoke("leave_account", {"RequestType": "Delete"})
+        topics.append(topics_of(running))
+        running.invoke("leave_account", request)
+        topics.append(topics_of(running))
     late = running.optimize("late", {})
     running.dynamodb.delete_item(TableName=running.application.table, Key={"pk": {"S": "LOCK"}, "sk": {"S": "RUN"}})
     return Left(
@@ -77,7 +90,15 @@ def left(deployed: Any) -> Left:
         interrupted=running.ended(interrupted),
         late=late,
         schedules=(schedules, len(schedules_of(running))),
+        topics=topics,
+        answers=answers,
     )
+
+
+def topics_of(running: Running) -> bool:
+    """Return True if the approver who was added has a topic."""
+    pages = running.account.session.client("sns").get_paginator("list_topics").paginate()
+    return any(topic["TopicArn"].endswith("_approver_leaver") for page in pages for topic in page["Topics"])
 
 
 def schedules_of(running: Running) -> list[str]:
@@ -111,6 +132,11 @@ def test_kept_memory_size_survives_leaving(left: Left) -> None:
 def test_leaving_ends_the_current_run_and_admits_no_other(left: Left) -> None:
     assert (left.interrupted.status, left.interrupted.error) == ("ABORTED", "Leaving")
     assert left.late.states == ["StartRun", "WasStarted", "TellBusy", "Skipped"]
+
+
+def test_topics_of_approvers_go_with_the_stack_alone(left: Left) -> None:
+    assert left.topics == [True, True, False]
+    assert [answer["Status"] for answer in left.answers] == ["SUCCESS"]
 
 
 def test_second_leaving_finds_nothing_to_do(left: Left) -> None:
