@@ -219,7 +219,7 @@ def _messages(sqs: Any, queue: str, taken: list[Any]) -> list[dict[str, str]]:
 
 def _text(message: str) -> str:
     """Return the text of a mail."""
-    return str(json.loads(message)["text"])
+    return str(json.loads(message).get("text", ""))
 
 
 def _observed_for_days(plan: dict[str, Any]) -> set[str]:

@@ -26,8 +26,9 @@ def optimizer(running: Running, *arguments: str) -> str:
 
 def add_approver(running: Running, approver: str) -> None:
     """Give an approver a topic, and confirm the address, as people do."""
-    optimizer(running, "approvals", "add", approver, "--email", address(approver))
-    running.account.confirm(address(approver))
+    said = optimizer(running, "approvals", "add", approver, "--email", address(approver))
+    if "open the link in it" in said:
+        running.account.confirm(address(approver))
 
 
 def mails(running: Running, to: str) -> list[dict[str, Any]]:

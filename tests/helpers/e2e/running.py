@@ -238,7 +238,9 @@ def _is_about(message: Message, run: str) -> bool:
 def _message(notification: Mapping[str, Any]) -> Message:
     attributes = {name: one["Value"] for name, one in notification.get("MessageAttributes", {}).items()}
     document = json.loads(notification["Message"])
-    return Message(notification.get("Subject", ""), " ".join(document["text"].split()), attributes, document)
+    # A message about a link of one approver has no text.
+    said = " ".join(document.get("text", "").split())
+    return Message(notification.get("Subject", ""), said, attributes, document)
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
