@@ -1,8 +1,9 @@
 """Makes an assessment: lists in bulk, then looks at functions in detail, those that cost most first."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,17 @@ from optimizer.policy import Policy
 from optimizer.prices import aws_lambda, services
 
 BATCH = 40
+# Batches that are read at the same time.
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A batch that is being read, and the MB of logs that it may take."""
+
+    batch: Sequence[ListedFunction]
+    asked: Mapping[str, int]
+    details: Future[list[FunctionDetails]]
 
 
 class Assessor:
@@ -87,23 +99,22 @@ class Assessor:
         if not left:
             return
         worth = self._worth_reading()
-        batches = [left[at : at + BATCH] for at in range(0, len(left), BATCH)]
         logs = PatientLogs(self._session)
         if worth:
             logs.list_groups()
         reader = Reader(self._session, logs, self._state.scaled, self._policy.functions.alias, worth, self._now)
-        pool = ThreadPoolExecutor(1)
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        pending = deque(left[at : at + BATCH] for at in range(0, len(left), BATCH))
+        reading: deque[_Reading] = deque()
         try:
-            # The next batch is read while this one is judged.
-            asked = self._asked(batches[0], left, worth, {})
-            reading = pool.submit(reader.read, batches[0], asked)
-            for number, batch in enumerate(batches):
-                details = reading.result()
-                if number + 1 < len(batches):
-                    left = left[len(batch) :]
-                    asked = self._asked(batches[number + 1], left, worth, asked)
-                    reading = pool.submit(reader.read, batches[number + 1], asked)
-                self._judge(batch, details)
+            # The next batches are read while this one is judged, so that no quota lies idle.
+            while pending or reading:
+                while pending and len(reading) < _AT_ONCE:
+                    asked = self._asked(pending[0], [one for batch in pending for one in batch], worth, reading)
+                    batch = pending.popleft()
+                    reading.append(_Reading(batch, asked, pool.submit(reader.read, batch, asked)))
+                done = reading.popleft()
+                self._judge(done.batch, done.details.result())
                 yield self.done
         except BaseException:
             self._session.stop()
@@ -122,10 +133,12 @@ class Assessor:
         batch: Sequence[ListedFunction],
         left: Sequence[ListedFunction],
         worth: set[str],
-        in_flight: dict[str, int],
+        reading: Iterable["_Reading"],
     ) -> dict[str, int]:
         """Return the MB of logs that each function of a batch may take; functions that get none are left out."""
-        remaining = self.estimate.log_bytes - self._state.log_bytes - sum(in_flight.values()) * 1e6
+        remaining = (
+            self.estimate.log_bytes - self._state.log_bytes - sum(sum(one.asked.values()) for one in reading) * 1e6
+        )
         waiting = sum(one.name in worth for one in left)
         asked: dict[str, int] = {}
         for one in batch:
