@@ -98,11 +98,12 @@ class Assessor:
         left = [one for one in self._called() if one.name not in self._state.rows]
         if not left:
             return
-        worth = self._worth_reading()
+        shared = self._shared_logs()
+        worth = self._worth_reading() - shared
         logs = PatientLogs(self._session)
         if worth:
             logs.list_groups()
-        reader = Reader(self._session, logs, self._state.scaled, self._policy.functions.alias, worth, self._now)
+        reader = Reader(self._session, logs, self._state.scaled, self._policy.functions.alias, worth, shared, self._now)
         pool = ThreadPoolExecutor(_AT_ONCE)
         pending = deque(left[at : at + BATCH] for at in range(0, len(left), BATCH))
         reading: deque[_Reading] = deque()
@@ -154,6 +155,11 @@ class Assessor:
         if any(one.bill_usd_month is None for one in called):
             return {one.name for one in called}
         return {one.name for one in called[: budget.worth_reading([one.bill_usd_month or 0.0 for one in called])]}
+
+    def _shared_logs(self) -> set[str]:
+        """Return the functions whose log group is also that of others: a REPORT line does not name its function."""
+        groups = Counter(one.log_group for one in self._state.functions)
+        return {one.name for one in self._state.functions if groups[one.log_group] > 1}
 
     def _called(self, state: State | None = None) -> list[ListedFunction]:
         """Return the functions to look at: those that are called, the most expensive first, as many as may be paid."""

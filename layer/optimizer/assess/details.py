@@ -88,14 +88,18 @@ class PatientLogs:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the details of functions. scaled: bounds of scaled aliases, by their resource id. worth: names of the
-    functions whose logs are worth their cost."""
+    """Reads the details of functions.
+
+    scaled: bounds of scaled aliases, by their resource id. worth: names of the functions whose logs are worth their
+    cost. shared: names of those that write to one log group with others.
+    """
 
     session: ReadOnlySession
     logs: PatientLogs
     scaled: Mapping[str, tuple[int, int]]
     alias: str
     worth: Collection[str]
+    shared: Collection[str]
     now: datetime
 
     def read(self, batch: Sequence[ListedFunction], asked: Mapping[str, int]) -> list[FunctionDetails]:
@@ -121,6 +125,8 @@ class Reader:
         scanned = scans.get(name)
         if scanned is None and name in self.worth:
             problems["data.not_scanned"] = "its log was not read: functions that cost more come first"
+        elif name in self.shared:
+            problems["data.shared_log"] = "other functions write to its log group, and its lines do not name it"
         elif scanned is None:
             problems["data.small_bill"] = "its bill is too small for reading its log"
         elif scanned.problem:

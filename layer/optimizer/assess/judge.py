@@ -32,6 +32,8 @@ from optimizer.traffic import FunctionTraffic, History, summarise
 from optimizer.warmups import WarmupFacts, learn_from_reports, propose_warmups
 
 RUN = "assess"
+# Rules of hindrances that say why a log was not read.
+_UNREAD_LOG = frozenset({"data.not_scanned", "data.no_log", "data.small_bill", "data.shared_log"})
 
 
 def policy_of(policy: Policy) -> Policy:
@@ -215,7 +217,7 @@ def _too_little(details: FunctionDetails, policy: Policy) -> Iterator[Hindrance]
         yield Hindrance(rule, f"{message[:1].upper()}{message[1:]}.")
     size = details.lines.sizes.get(details.live.version.memory_mb)
     calls, needed = size.calls if size else 0, policy.memory.min_invocations
-    if calls < needed and not {"data.not_scanned", "data.no_log", "data.small_bill"} & details.problems.keys():
+    if calls < needed and not _UNREAD_LOG & details.problems.keys():
         yield Hindrance(
             "data.few_calls",
             f"{calls} calls were seen with {details.live.version.memory_mb} MB; {needed} are needed to judge it.",

@@ -16,7 +16,6 @@ _DAY_S = 86_400
 # Resources of other kinds whose tags are read in the same pages.
 _TAGGED = (
     "lambda:function", "rds:db", "rds:cluster", "elasticache:cluster", "elasticache:replicationgroup",
-    "elasticache:serverlesscache",
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ REMEDIES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "owner.terraform": ("Terraform owns it", "change the configuration as recommended"),
         "data.few_calls": ("too few calls seen", "wait, or raise --max-usd to read more of its log"),
         "data.no_log": ("its log could not be read", "see the missing rights, or give it a log group"),
+        "data.shared_log": ("its log group is shared", "give it a log group of its own"),
         "data.small_bill": ("its bill is too small to read its log for", "none: there is little to save"),
         "data.not_scanned": ("its log was not read, to limit the cost", "raise --max-usd"),
         "data.no_metrics": ("its metrics could not be read", "see the missing rights, or look again later"),
