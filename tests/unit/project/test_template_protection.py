@@ -122,3 +122,27 @@ def test_no_parameter_is_a_secret() -> None:
     for name, parameter in TEMPLATE["Parameters"].items():
         assert "NoEcho" not in parameter, name
         assert not re.search(r"(?i)password|secret|token", name), name
+
+
+def test_only_the_function_that_asks_may_publish_to_approvers() -> None:
+    """The topics of single approvers get their links, and nothing that another role could write."""
+    publishing = {
+        permission.holder: [str(resource) for resource in permission.resources if "_approver_" in str(resource)]
+        for permission in permissions()
+        if "sns:Publish" in permission.actions and "_approver_" in str(permission.resources)
+    }
+    (arn,) = publishing.pop("RequestApproval")
+    assert publishing == {}
+    assert "${AWS::StackName}_approver_*" in arn
+
+
+def test_mail_subscription_lets_everything_through() -> None:
+    """An alarm has no attributes, so that no filter on attributes lets it through."""
+    (subscription,) = of_type("AWS::SNS::Subscription").values()
+    assert subscription["TopicArn"] == {"!Ref": "Topic"}
+    assert subscription["FilterPolicy"] == {}
+    assert all(
+        action == {"!Ref": "Topic"}
+        for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        for action in alarm["AlarmActions"]
+    )
