@@ -3,7 +3,7 @@
 MiniStack 1.5.33 counts every address as confirmed, throws mail away, delivers attributes always, and drops those that a
 state machine publishes.
 
-- An address is pending until it confirms (SNS Developer Guide, "Email notifications").
+- An address is pending until it confirms (SNS Developer Guide, "Email notifications"); its token may be used again.
 - Name, type and value of an attribute must not be empty (SNS Developer Guide, "Amazon SNS message attributes"), whether
   an SDK or a state machine publishes it. An empty String.Array may be refused: switch `empty_string_array`.
 - A subject has fewer than 100 characters, no line breaks and no control characters (SNS API reference, Publish).
@@ -87,7 +87,17 @@ def _confirm_addresses() -> None:
         ask(sns._topics.get(properties.get("TopicArn", "")))
         return created
 
-    sns._subscribe = subscribe_and_ask
+    confirm = sns._confirm_subscription
+
+    def confirm_again(params: Json) -> Any:
+        # The emulator forgets a token once it was used.
+        topic = sns._topic_by_arn_any_scope(sns._normalize_arn(sns._p(params, "TopicArn")))
+        for one in topic["subscriptions"] if topic else ():
+            if one.get("asked") == sns._p(params, "Token"):
+                one["token"] = one["asked"]
+        return confirm(params)
+
+    sns._subscribe, sns._confirm_subscription = subscribe_and_ask, confirm_again
     handlers = provisioners._RESOURCE_HANDLERS
     handlers["AWS::SNS::Topic"] |= {"create": create_topic, "update": update_topic}
     handlers["AWS::SNS::Subscription"]["create"] = create_subscription
@@ -100,9 +110,9 @@ def ask(topic: Json | None) -> None:
     for one in topic["subscriptions"]:
         if one["protocol"] not in _MAIL or one.get("asked"):
             continue
-        one |= {"asked": True, "confirmed": False, "token": new_uuid()}
+        subject, token = "AWS Notification - Subscription Confirmation", new_uuid()
+        one |= {"asked": token, "confirmed": False, "token": token}
         one["attributes"]["PendingConfirmation"] = "true"
-        subject, token = "AWS Notification - Subscription Confirmation", one["token"]
         mail(one["endpoint"], topic["arn"], subject, f"To confirm {topic['arn']}, use the token {token}.", token=token)
     sns._refresh_subscription_counts(topic)
 

@@ -53,6 +53,7 @@ def test_address_gets_nothing_before_it_confirms(empty: LocalAccount) -> None:
     publish(empty, topic, "early")
 
     (arn,) = empty.confirm("new@example.org")
+    assert empty.confirm("new@example.org") == [arn], "the link in the mail may be used again"
 
     publish(empty, topic, "late")
     assert texts(empty, "new@example.org") == ["late"]
