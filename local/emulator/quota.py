@@ -6,6 +6,7 @@ not counted. The stand-in's looks at what is deployed are none of the account's 
 `lambda_quota`.
 """
 
+import math
 import threading
 import time
 from typing import Any
@@ -17,23 +18,22 @@ from ministack.services import lambda_svc
 from switched import switches
 
 _STAND_IN_KEY = "test"
-_PER_SECOND = {"GetFunction": 100.0, "": 15.0}
+_GET_FUNCTION_PER_SECOND = 100
 _WITHOUT = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
 
 
 class Bucket:
     """Tokens that come back evenly, at most as many as a second brings."""
 
-    def __init__(self, per_second: float) -> None:
-        self._per_second = per_second
-        self._tokens, self._at = per_second, time.monotonic()
+    def __init__(self) -> None:
+        self._tokens, self._at = math.inf, time.monotonic()
         self._lock = threading.Lock()
 
-    def take(self) -> bool:
+    def take(self, per_second: float) -> bool:
         """Take a token; return False if there is none."""
         with self._lock:
             now = time.monotonic()
-            self._tokens = min(self._per_second, self._tokens + (now - self._at) * self._per_second)
+            self._tokens = min(per_second, self._tokens + (now - self._at) * per_second)
             self._at = now
             if self._tokens < 1:
                 return False
@@ -44,14 +44,16 @@ class Bucket:
 def patch() -> None:
     """Replace how the emulator answers requests to Lambda."""
     handle = lambda_svc.handle_request
-    buckets = {name: Bucket(per_second) for name, per_second in _PER_SECOND.items()}
+    shared, for_functions = Bucket(), Bucket()
 
     async def handle_within_quota(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
         operation = iam_actions._match_rest_action("lambda", method, path) or ""
-        counted = switches().lambda_quota and operation not in _WITHOUT
-        counted = counted and extract_access_key_id(headers, query) != _STAND_IN_KEY
-        if counted and not buckets.get(operation, buckets[""]).take():
-            return error_response_json("TooManyRequestsException", "Rate exceeded", 429)
+        quota = switches().lambda_quota
+        if quota and operation not in _WITHOUT and extract_access_key_id(headers, query) != _STAND_IN_KEY:
+            get_function = operation == "GetFunction"
+            there = for_functions.take(_GET_FUNCTION_PER_SECOND) if get_function else shared.take(quota)
+            if not there:
+                return error_response_json("TooManyRequestsException", "Rate exceeded", 429)
         return await handle(method, path, headers, body, query)
 
     lambda_svc.handle_request = handle_within_quota
