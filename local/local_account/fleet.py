@@ -53,7 +53,7 @@ class Behaviour:
 class TargetFunction:
     """One target; `alias` is empty where the team calls $LATEST.
 
-    `scaled` means that Application Auto Scaling owns its provisioned concurrency.
+    `scaled` means that Application Auto Scaling owns its provisioned concurrency, `tracked` that a policy follows use.
     """
 
     name: str
@@ -66,6 +66,7 @@ class TargetFunction:
     behaviour: Behaviour
     traffic: Traffic
     source: str
+    tracked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,9 @@ def _busy(source: FleetSource) -> tuple[TargetFunction, ...]:
     traces = synthetic_traces(source.now, source.seed, busy=True)
     made = (_target(place, traces, [], source) for place in range(len(traces)))
     return tuple(
-        replace(target, tags=ON, scaled=target.name.startswith("scaled"), memory_mb=512, json_logs=False)
+        replace(target, tags=ON, memory_mb=512, json_logs=False, scaled=owned, tracked=owned)
         for target in made
+        for owned in (target.name.startswith("scaled"),)
     )
 
 

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -29,14 +29,26 @@ def create_targets(session: boto3.Session, targets: Iterable[TargetFunction], no
     for target in targets:
         _create(client, target, role_arn, code)
         if target.scaled:
-            session.client("application-autoscaling").register_scalable_target(
-                ServiceNamespace="lambda",
-                ResourceId=f"function:{target.name}:{target.alias}",
-                ScalableDimension="lambda:function:ProvisionedConcurrency",
-                MinCapacity=1,
-                MaxCapacity=10,
-            )
+            _scale(session, target)
         put_lines(logs, target, history_lines(target, now))
+
+
+def _scale(session: boto3.Session, target: TargetFunction) -> None:
+    client = session.client("application-autoscaling")
+    resource: dict[str, Any] = {
+        "ServiceNamespace": "lambda",
+        "ResourceId": f"function:{target.name}:{target.alias}",
+        "ScalableDimension": "lambda:function:ProvisionedConcurrency",
+    }
+    client.register_scalable_target(**resource, MinCapacity=1, MaxCapacity=10)
+    if target.tracked:
+        metric: Any = {"PredefinedMetricType": "LambdaProvisionedConcurrencyUtilization"}
+        client.put_scaling_policy(
+            **resource,
+            PolicyName="utilisation",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={"TargetValue": 0.7, "PredefinedMetricSpecification": metric},
+        )
 
 
 def _role_arn(iam: "IAMClient") -> str:
