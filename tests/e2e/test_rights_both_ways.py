@@ -1,7 +1,8 @@
 """Compare the rights of each Lambda with its actions in all end-to-end tests: none is missing, none unused.
 
 Rights that cannot be seen in use, because that takes an accident or a place that the local account does not have, are
-in rights_not_seen.json with their reason; `implied` there are rights that no call of their own asks for.
+in rights_not_seen.json, each with its reason and the test that uses it outside a deployment; `implied` there are rights
+that no call of their own asks for.
 """
 
 import json
@@ -61,12 +62,13 @@ def test_unused_and_missing_rights_are_found(deployed: Any, done: dict[str, set[
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_rights_listed_as_not_seen_are_called_in_the_code(function: str) -> None:
-    """A right that is listed as not seen has a reason and a call in the source of the function."""
+    """A right that is listed as not seen has a reason, a test of its own, and a call in the source of the function."""
     called = calls_in_source(function)
     for action, reason in NOT_SEEN.get(function, {}).items():
         method = xform_name(OPERATIONS.get(action, action.partition(":")[2]))
         assert method in called, f"{function} never calls {method}; what needs {action}?"
-        assert reason
+        path, _, test = reason.rpartition("; ")[2].partition("::")
+        assert f"def {test}" in (FOLDER.parents[1] / path).read_text(), f"{action} of {function}: no test {reason}"
 
 
 def test_list_names_only_existing_functions_and_rights(deployed: Any) -> None:
