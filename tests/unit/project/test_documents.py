@@ -17,7 +17,7 @@ from tests.helpers.documents import FILES, ROOT, Shown, commands, commands_in_te
 
 # Commands that other programs run, and where a test or CI runs them.
 ELSEWHERE = {
-    "make demo": "the demo\x27s run is what the end-to-end tests deploy and start: local/local_account",
+    "make demo": "its command, with `--approve`: tests/e2e/test_demo.py",
     "make test": "by .ci/run",
     "make setup": "by .ci/run",
     "make check": "by .ci/run, as part of make test",
