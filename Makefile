@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # The tests start hundreds of processes; if compiled files may not be kept, each process compiles all its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test test-fast test-upgrade check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
+.PHONY: setup demo test test-fast test-strict test-upgrade check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -29,6 +29,11 @@ test-upgrade: .venv/.installed .build/sam/.installed .build/emulator/.installed
 test-fast: .venv/.installed
 	TEST_FAST=true $(BIN)/pytest --quiet --numprocesses 2 --dist worksteal -m "not starts_servers and not slow" \
 	  tests/unit tests/integration $(ARGS)
+
+# Runs the rules and switches of the local account, and the end-to-end tests under each other setting of the switches.
+test-strict: check
+	$(BIN)/pytest --quiet -n0 tests/integration/local $(ARGS)
+	$(BIN)/python -m tests.helpers.strict_matrix $(ARGS)
 
 check: lint types rooms prose template
 

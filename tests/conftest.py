@@ -16,6 +16,7 @@ from local_account.fleet import FleetSource
 from local_account.servers import Installation
 from local_account.servers.for_tests import NotInstalled, TestServers, summary
 
+from tests.helpers import strict_matrix
 from tests.helpers.durations import slowest_files
 from tests.helpers.examples import FAST, examples
 from tests.helpers.together import Together
@@ -122,15 +123,18 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def account() -> Iterator[LocalAccount]:
-    """Provide a local account with its targets and IAM enforced."""
-    with LocalAccount(FleetSource(datetime.now(UTC)), wait_scale=WAIT_SCALE) as running:
+    """Provide a local account with its targets and IAM enforced, each switch at its stricter setting."""
+    switches, _ = strict_matrix.of_environment()
+    with LocalAccount(FleetSource(datetime.now(UTC), busy=True), wait_scale=WAIT_SCALE, switches=switches) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def deployed(account: LocalAccount) -> Deployed:
-    """Provide the application, built with `sam build` and deployed into `account`."""
-    return Deployed(account, deploy_application(account, {"NotificationEmail": TEAM}))
+    """Provide the application, built with `sam build` and deployed into `account`, with its schedules enabled."""
+    _, parameters = strict_matrix.of_environment()
+    always = {"ScheduleState": "ENABLED", "NotificationEmail": TEAM}
+    return Deployed(account, deploy_application(account, {**always, **parameters}))
 
 
 @pytest.fixture(scope="session")
