@@ -54,8 +54,16 @@ def compose_mail(
         is_due=True,
         subject=text.subject(shown, len(told.unchanged(Status.RECOMMENDED))),
         text=text.body(shown, url, ends, known, when),
-        told=told.mailed(report.not_looked_at, report.notes, now),
+        told=told.mailed(_unreadable(before, report, own), report.notes, now),
     )
+
+
+def _unreadable(before: Told, report: Report, own: Iterable[StoredChange]) -> dict[str, str]:
+    """Return what people know that could not be checked, without what this run has checked."""
+    checked = {item["target"] for item in report.left_alone} | {stored.change.target for stored in own}
+    names = {target.rsplit(":function:", 1)[-1] for target in checked}
+    known = {target: why for target, why in before.unreadable.items() if target not in names}
+    return known | dict(report.not_looked_at)
 
 
 def read_told(documents: Documents) -> Told:

@@ -215,6 +215,17 @@ def test_what_cannot_be_checked_is_told_once(office: Office) -> None:
     assert "Still not checked, for the reasons of an earlier message: 1." in text(third)
 
 
+def test_run_for_one_function_leaves_the_others_told(office: Office) -> None:
+    failed = {arn("bare"): "it has no alias live"}
+    office.run(MONDAY, failed=failed)
+    office.run(MONDAY + HOUR, checked=[("orders", Tuner.MEMORY)], reason="one function")
+    assert office.run(MONDAY + DAY, failed=failed) == []
+    # What was checked in between is news if it fails again.
+    office.run(MONDAY + DAY + HOUR, checked=[("bare", Tuner.MEMORY)], reason="by hand")
+    (mail,) = office.run(MONDAY + 2 * DAY, failed=failed)
+    assert "bare: it has no alias live" in text(mail)
+
+
 def test_failed_batch_is_told_at_once_and_not_again(office: Office) -> None:
     note = {"batch": "0001", "state": "PlanCapacity", "error": "TimeoutError"}
     office.run(MONDAY)
