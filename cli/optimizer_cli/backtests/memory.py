@@ -14,7 +14,7 @@ from optimizer.core import Interval, canonical_json
 from optimizer.policy import InvalidPolicy, Policy, read_policy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from optimizer_cli.backtests import memory_account, memory_traces
 
@@ -92,7 +92,15 @@ def _policy(file: Any) -> Policy:
 
 def _show(rows: list[MemoryBacktestRow], total: Interval) -> None:
     out = Console(highlight=False)
-    table = Table("function", "MB before", "MB after", "tried", "USD saved a month", "95 % interval", expand=False)
+    table = Table(
+        Column("function", no_wrap=True),
+        "MB before",
+        "MB after",
+        "tried",
+        "USD saved a month",
+        "95 % interval",
+        expand=False,
+    )
     for column in (1, 2, 4, 5):
         table.columns[column].justify = "right"
     for row in rows:

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 from local_account.simulated_services import MemoryDocuments
+from optimizer.aws import DEFAULT_CALLS, keep_unknown_fields, pace
 from optimizer.capacity import CapacityPlanner, LambdaAccount, MemoryBacktestRow, rows_of, together
 from optimizer.core import Interval, plain
 from optimizer.function_logs import ReportLog
@@ -22,7 +23,10 @@ def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[Mem
     targets = own_functions.choose(boto3.client("resourcegroupstaggingapi"), policy, only)
     rows = [MemoryBacktestRow(name, None, None, (), None, note=why) for name, why in targets.left_out.items()]
     documents = MemoryDocuments()
-    account = LambdaAccount(boto3.client("lambda"), boto3.client("application-autoscaling"))
+    functions = boto3.client("lambda")
+    pace(functions, DEFAULT_CALLS)
+    keep_unknown_fields(functions)
+    account = LambdaAccount(functions, boto3.client("application-autoscaling"))
     planner = CapacityPlanner(documents, account, ReportLog(boto3.client("logs")), policy, _RUN, now)
     for number, batch in enumerate(targets.batches()):
         name = f"{number:04d}"

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+from optimizer.aws import configuration_of
 from optimizer.core import FunctionTarget, minute_of
 from optimizer.policy import Policy
 from optimizer.run import Targets, choose_targets, tagged_functions
@@ -48,9 +49,9 @@ def read(
             yield name, str(history)
             continue
         try:
-            configuration = lambda_.get_function_configuration(FunctionName=name)
+            configuration = configuration_of(lambda_.get_function(FunctionName=name))
         except ClientError as error:
-            yield name, f"AWS refused GetFunctionConfiguration: {error.response['Error'].get('Code', '?')}"
+            yield name, f"AWS refused GetFunction: {error.response['Error'].get('Code', '?')}"
             continue
         yield (
             name,

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+from optimizer.aws import DEFAULT_CALLS, pace
 from optimizer.policy import InvalidPolicy, Policy, read_policy
 from optimizer.warmups import (
     USUAL_INIT_MS,
@@ -131,6 +132,7 @@ def _policy(file: Any) -> Policy:
 
 def _own(policy: Policy, only: Collection[str], init_ms: float, failed: dict[str, str]) -> Iterator[Subject]:
     cloudwatch, lambda_ = boto3.client("cloudwatch"), boto3.client("lambda")
+    pace(lambda_, DEFAULT_CALLS)
     targets = own_functions.choose(boto3.client("resourcegroupstaggingapi"), policy, only)
     failed.update(targets.left_out)
     for batch in targets.batches():

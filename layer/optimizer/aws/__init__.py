@@ -48,8 +48,10 @@ __getattr__ = lazy_exports(
         "handler": ("logged",),
         "lambda_client": (
             "CallBudget",
+            "DEFAULT_CALLS",
             "configuration_of",
             "keep_unknown_fields",
+            "pace",
             "paced_lambda",
             "refuses_pings",
             "share_of_calls",

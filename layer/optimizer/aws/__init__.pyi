@@ -40,9 +40,11 @@ from optimizer.aws.event_fields import (
 )
 from optimizer.aws.handler import logged as logged
 from optimizer.aws.lambda_client import (
+    DEFAULT_CALLS as DEFAULT_CALLS,
     CallBudget as CallBudget,
     configuration_of as configuration_of,
     keep_unknown_fields as keep_unknown_fields,
+    pace as pace,
     paced_lambda as paced_lambda,
     refuses_pings as refuses_pings,
     share_of_calls as share_of_calls,
