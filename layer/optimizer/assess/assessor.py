@@ -19,9 +19,9 @@ from optimizer.core import canonical_json, plain
 from optimizer.policy import Policy
 from optimizer.prices import aws_lambda, services
 
-BATCH = 40
+BATCH = 20
 # Batches that are read at the same time.
-_AT_ONCE = 2
+_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,8 @@ class Assessor:
                 yield self.done
         except BaseException:
             self._session.stop()
+            # Calls for batches that are lost were paid, too.
+            self._spend(0.0)
             raise
         finally:
             pool.shutdown(cancel_futures=True)

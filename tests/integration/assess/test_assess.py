@@ -110,6 +110,7 @@ def test_stopped_assessment_goes_on_where_it_was(
     account: Untouched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assessor_module, "BATCH", 2)
+    monkeypatch.setattr(assessor_module, "_AT_ONCE", 2)
     stopped = Assessor(ReadOnlySession("eu-west-1"), Policy(), tmp_path, datetime.now(UTC))
     stopped.list_all()
     looking = stopped.look()
