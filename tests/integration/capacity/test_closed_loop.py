@@ -41,6 +41,7 @@ def result(loop: ClosedLoop) -> Result:
     return judge_loop(loop)
 
 
+@pytest.mark.timeout(900)
 def test_bill_falls_by_what_the_curves_allow(result: Result) -> None:
     """The bill falls by what the curves allow, less at most five points. In one fleet a single function may be a tenth
     of the bill, and whether its best size is found depends on the noise of one canary; so it is the mean of three."""
