@@ -15,6 +15,8 @@ DAYS = 91
 WEEKS_AHEAD = 13
 # In fewer weeks a trend cannot be told from chance.
 _LEAST_WEEKS = 4
+# Earlier versions proposed changes that their run was not started for, and then blocked them: no run could apply them.
+_NOT_ASKED = "run.request"
 _MADE = frozenset({Status.WATCHING, Status.KEPT, Status.REVERTED, Status.FAILED, Status.APPLYING, Status.REVERTING})
 
 
@@ -69,6 +71,7 @@ def review(
     proved: VerifiedSavings,
 ) -> Review:
     """Return the review of the quarter from `since` to `until`. `weeks` come oldest first."""
+    changes = [stored for stored in changes if stored.rule != _NOT_ASKED]
     tuners = tuple(_tuned(tuner, changes) for tuner in sorted({stored.change.tuner.value for stored in changes}))
     rules = Counter(stored.rule for stored in changes if stored.status is Status.REFUSED and stored.rule)
     ended = Counter(str(run["status"]) for run in runs)

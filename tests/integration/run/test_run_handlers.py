@@ -525,6 +525,10 @@ def test_a_review_reports_on_the_quarter_and_takes_no_lock(account: Account) -> 
     for number in range(12):
         change = memory(f"f{number}")
         account.store.record_change(change, Status.REFUSED, now, verdict="refused", rule="memory.step", message="No.")
+    for number in range(12):
+        # Recorded by an earlier version, whose daily run proposed sizes that it was not started for.
+        stray = replace(memory(f"f{number}"), run_id="daily")
+        account.store.record_change(stray, Status.REFUSED, now, verdict="refused", rule="run.request", message="No.")
     account.store.take_lock("another", now, timedelta(hours=1))
     started = account.call(
         "start_run", {**sample_event("start_run"), "request": {"review": True, "reason": "monthly review"}}
