@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
-from optimizer.core.change import Change, Effect, Interval, Risk, Status, StoredChange, Tuner
+from optimizer.core.change import CONFIGURATION, Change, Effect, Interval, Risk, Status, StoredChange, Tuner
 from optimizer.guardrails import memory as memory_rules, provisioned_concurrency as pc_rules, warmups as warmup_rules
 from optimizer.guardrails.run import Account, Held, best_first, functions_allowed
 from optimizer.guardrails.verdict import Decision
@@ -497,6 +497,43 @@ def proposals(draw: st.DrawFn) -> Change:
 
 
 PLANS = st.lists(proposals(), max_size=10, unique_by=lambda change: change.id)
+RESTING = st.sets(st.tuples(NAMES, st.sampled_from([Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY, Tuner.WARMUPS])))
+
+
+@settings(max_examples=examples(400), deadline=None)
+@given(PLANS, policies(), st.tuples(*(st.sampled_from(list(Mode)) for _ in range(3))), RESTING)
+def test_no_change_waits_for_one_that_does_not_come(
+    plan: list[Change], policy: Policy, modes: tuple[Mode, ...], resting: set[tuple[str, Tuner]]
+) -> None:
+    """A change is postponed while its target rests, or behind another one of its function that this run applies; what
+    is automatic never behind what asks people. Waiting is never told as a guardrail that was hit."""
+    memory_mode, provisioned_mode, warmup_mode = modes
+    policy = replace(
+        policy,
+        memory=replace(policy.memory, mode=memory_mode),
+        provisioned_concurrency=replace(policy.provisioned_concurrency, mode=provisioned_mode),
+        warmups=replace(policy.warmups, mode=warmup_mode),
+    )
+    cool_downs = {(arn(name), tuner): NOW + timedelta(days=2) for name, tuner in resting}
+    account = Account(targets=6, unreserved_concurrency=200, cool_downs=cool_downs)
+    verdicts = {verdict.change_id: verdict for verdict in guardrails.check(plan, policy, account, NOW)}
+    found = {(change.target, change.tuner): verdicts[change.id].verdict for change in plan}
+    for change in plan:
+        verdict = verdicts[change.id]
+        rests = (change.target, change.tuner) in cool_downs
+        assert (verdict.rule == f"{change.tuner.value}.cool_down") is rests
+        if verdict.verdict is not Decision.POSTPONED:
+            assert verdict.rule != "run.one_configuration_change"
+            assert not rests
+        elif verdict.rule == "run.one_configuration_change":
+            (other,) = CONFIGURATION - {change.tuner}
+            first = found[change.target, other]
+            assert first is Decision.AUTOMATIC or (
+                first is Decision.ASK and policy.mode_of(change.tuner) is Mode.APPROVE
+            )
+        elif not rests:
+            assert verdict.rule == "warmups.provisioned"
+            assert found[change.target, Tuner.PROVISIONED_CONCURRENCY] is Decision.AUTOMATIC
 
 
 def acting(plan: list[Change], policy: Policy, account: Account) -> list[Change]:
