@@ -1,5 +1,6 @@
 """The deployed application that a command uses, found by the name of its stack; and errors in one sentence."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,8 +76,35 @@ class Application:
         return Documents(boto3.client("s3"), self.bucket)
 
 
+class StackName(click.ParamType[str]):
+    """A name that a stack of this application can have: its functions' names, which are longer, have a limit of 64."""
+
+    name = "text"
+    # As long as allows for `-plan_index_maintenance`.
+    longest = 41
+    _form = re.compile(r"[A-Za-z][A-Za-z0-9-]*", re.ASCII)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name, or fail with the reason."""
+        if not self._form.fullmatch(value):
+            self.fail("The name of a stack has letters, digits and hyphens, and begins with a letter.", param, ctx)
+        if len(value) > self.longest:
+            self.fail(
+                f"This name has {len(value)} characters. The stack of this application has at most {self.longest}, "
+                f"because Lambda allows 64 for its functions.",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
 STACK = click.option(
-    "--stack", envvar="OPTIMIZER_STACK", default="optimizer", show_default=True, help="Name of the application's stack."
+    "--stack",
+    type=StackName(),
+    envvar="OPTIMIZER_STACK",
+    default="optimizer",
+    show_default=True,
+    help="Name of the application's stack.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

@@ -15,7 +15,7 @@ from optimizer.policy import InvalidPolicy, Policy, PolicyError, policy_schema, 
 from optimizer.store import Documents, NoSuchDocument
 
 from optimizer_cli import stack_check
-from optimizer_cli.application import STACK, Application, AwsTrouble, errors_in_one_sentence
+from optimizer_cli.application import STACK, Application, AwsTrouble, StackName, errors_in_one_sentence
 from optimizer_cli.policy_reference import markdown
 
 POLICY_KEY = "policy/policy.json"
@@ -34,7 +34,9 @@ def command() -> None:
 
 @command.command()
 @_FILE
-@click.option("--stack", help="Also compare the policy with this deployed stack, with your AWS credentials.")
+@click.option(
+    "--stack", type=StackName(), help="Also compare the policy with this deployed stack, with your AWS credentials."
+)
 @click.option(
     "--assessment",
     type=click.File("rb"),
