@@ -12,7 +12,7 @@ from typing import Any
 
 from expanded_template import decided, expanded
 from local_account.account import LocalAccount
-from shipped_template import ROOT
+from shipped_template import RESOURCES, ROOT
 
 from tests.helpers.small_stacks import package
 
@@ -95,7 +95,7 @@ class WholeStacks:
     def _template(self) -> dict[str, Any]:
         template = expanded()
         code = {"S3Bucket": self._bucket, "S3Key": _CODE}
-        for resource in template["Resources"].values():
+        for logical_id, resource in template["Resources"].items():
             own = resource.get("Properties", {})
             match resource["Type"]:
                 case "AWS::Lambda::Function":
@@ -105,8 +105,7 @@ class WholeStacks:
                     own["Content"] = code
                 case "AWS::StepFunctions::StateMachine":
                     del own["DefinitionS3Location"]
-                    machine = "optimize" if "StartRun" in own["DefinitionSubstitutions"] else "change"
-                    own["DefinitionString"] = (ROOT / "statemachine" / f"{machine}.asl.json").read_text()
+                    own["DefinitionString"] = (ROOT / RESOURCES[logical_id]["Properties"]["DefinitionUri"]).read_text()
         return template
 
 
