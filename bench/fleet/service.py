@@ -361,7 +361,7 @@ def _array_head(length: int) -> bytes:
 
 
 def _operation(path: str, query: Mapping[str, list[str]]) -> str:
-    if path.endswith("/account-settings/"):
+    if path.rstrip("/").endswith("/account-settings"):
         return "GetAccountSettings"
     if path.endswith("/provisioned-concurrency") and "List" in query:
         return "ListProvisionedConcurrencyConfigs"
