@@ -36,6 +36,8 @@ def settle(store: RunStore, answered: Approval, now: datetime, tell_run: TellRun
     for change_id in answered.changes:
         to = Status.APPROVED if change_id in answered.approved else Status.REJECTED
         store.move(change_id, to, now, from_any={Status.AWAITING_APPROVAL}, message=answered.verdict_on(change_id))
+    for stored in store.changes(change_id for change_id in answered.changes if answered.is_rejected(change_id)):
+        store.remember_rejection(stored.change, now, answered.verdict_on(stored.change.id))
     first_time = answered.giving_back_at is None
     if answered.giving_back_at is not None and now < answered.giving_back_at + TELLING:
         return answered

@@ -28,6 +28,7 @@ __getattr__ = lazy_exports(
             "Judged",
             "MalformedChange",
             "NoChange",
+            "Rejection",
             "Risk",
             "Status",
             "StoredChange",

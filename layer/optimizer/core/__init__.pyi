@@ -21,6 +21,7 @@ from optimizer.core.change import (
     Judged as Judged,
     MalformedChange as MalformedChange,
     NoChange as NoChange,
+    Rejection as Rejection,
     Risk as Risk,
     Status as Status,
     StoredChange as StoredChange,

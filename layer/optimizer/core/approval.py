@@ -130,6 +130,10 @@ class Approval:
         """Return the changes that may be applied: those that all needed responses approve."""
         return tuple(sorted(self._agreed)) if self.status is ApprovalStatus.ANSWERED else ()
 
+    def is_rejected(self, change_id: str) -> bool:
+        """Return True if somebody rejected the change, and not only too few approved it."""
+        return change_id not in self.approved and any(change_id not in vote.approved for vote in self.votes)
+
     def verdict_on(self, change_id: str) -> str:
         """Return a sentence for the record of a change: who approved or rejected it, and why."""
         if change_id in self.approved:

@@ -215,6 +215,46 @@ class StoredChange:
     times: Mapping[str, datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A change that people rejected: when, until when that is remembered, and who said what."""
+
+    change: Change
+    at: datetime
+    until: datetime
+    said: str
+
+    def covers(self, change: Change) -> bool:
+        """Return True if this is the same proposal again: the same values, and not much more to gain.
+
+        Times of day of pings and timetables differ from day to day, and do not make another proposal."""
+        if _values(change) != _values(self.change):
+            return False
+        before, now = _gain(self.change), _gain(change)
+        return now <= 0 or before <= 0 or now <= before * _MUCH_MORE
+
+
+# A rejected change that would gain so many times as much is another one.
+_MUCH_MORE = 1.5
+
+
+def _values(change: Change) -> object:
+    match change.tuner:
+        case Tuner.WARMUPS:
+            return None
+        case Tuner.PROVISIONED_CONCURRENCY:
+            return change.after.get("environments"), bool(change.after.get("timetable"))
+        case _:
+            return canonical_json.plain(change.after)
+
+
+def _gain(change: Change) -> float:
+    """Return the first effect that is known, as a gain."""
+    effect = change.effect
+    known = (part for part in (effect.usd_month, effect.cold_starts_month, effect.latency_ms) if part is not None)
+    return -next((part.estimate for part in known if part.estimate), 0.0)
+
+
 def under_observation(earlier: StoredChange) -> str:
     """Return the sentence that tells why a resource is not changed while an earlier change of it is observed."""
     change = earlier.change

@@ -48,6 +48,8 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
         rest = _rest(change, account, now)
         refusal = None if rest else _alone(change, policy, account)
         decision = _decision(change, policy) if refusal is None else Decision.REFUSED
+        if refusal is None and decision is Decision.ASK:
+            rest = rest or _rejected(change, account)
         if rest is None and decision in (Decision.AUTOMATIC, Decision.ASK):
             acting[change.id] = change
         verdicts[change.id] = _postponed(change, rest) if rest else _verdict(change, decision, refusal)
@@ -118,6 +120,18 @@ def _rest(change: Change, account: Account, now: datetime) -> Refusal | None:
         rule,
         f"In cool-down after its last change until {until:%Y-%m-%d %H:%M %Z} ({rule}_days). A run after that decides "
         "again.",
+    )
+
+
+def _rejected(change: Change, account: Account) -> Refusal | None:
+    """Return when people rejected the same proposal; None if they were not asked, or if it has changed much."""
+    earlier = account.rejections.get(change.id)
+    if earlier is None or not earlier.covers(change):
+        return None
+    return Refusal(
+        "approvals.rejected",
+        f"On {earlier.at:%Y-%m-%d}: {earlier.said} People are asked again after {earlier.until:%Y-%m-%d}, or when "
+        "other values or a much larger effect are proposed.",
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, zip_longest
 
-from optimizer.core import CONFIGURATION, FUNCTION_TUNERS, Change, Risk, StoredChange, Tuner, function_name
+from optimizer.core import CONFIGURATION, FUNCTION_TUNERS, Change, Rejection, Risk, StoredChange, Tuner, function_name
 from optimizer.guardrails import indexes, provisioned_concurrency as pc, warmups
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
 from optimizer.policy import Policy
@@ -29,13 +29,15 @@ class Account:
 
     `targets`: number of functions that were checked. `unreserved_concurrency`: None if it could not be read; changes
     that need it are then blocked. `cool_downs`: end of the cool-down by resource and tuner. `held`: by resource.
-    `observed`: changes of earlier runs that are under observation, by resource and tuner."""
+    `observed`: changes of earlier runs that are under observation, by resource and tuner. `rejections`: of earlier
+    changes of the same kind, by the id of the proposed one."""
 
     targets: int
     unreserved_concurrency: int | None = None
     cool_downs: Mapping[tuple[str, Tuner], datetime] = field(default_factory=dict)
     held: Mapping[str, Held] = field(default_factory=dict)
     observed: Mapping[tuple[str, Tuner], StoredChange] = field(default_factory=dict)
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)
 
 
 def best_first(changes: Iterable[Change]) -> list[Change]:

@@ -96,6 +96,7 @@ def _decide(
         cool_downs=_cool_downs(store, wanted),
         held=_held(proposals),
         observed=_observed(store, wanted, now),
+        rejections=store.rejections(wanted, now),
     )
     verdicts = {verdict.change_id: verdict for verdict in guardrails.check(wanted, policy, account, now)}
     if request.get("only_automatic"):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from optimizer.core import Change, Judged, Status, StoredChange, Tuner, id_prefix
+from optimizer.core import Change, Judged, Rejection, Status, StoredChange, Tuner, id_prefix
 from optimizer.store import table
 from optimizer.store.errors import DifferentChange, NoSuchChange, Overtaken
 from optimizer.store.table import Item, ItemTable
@@ -157,6 +157,35 @@ class ChangeRecords:
         """Return the end of the cool-down of each target that was ever changed. It may be in the past."""
         items = self._table.each((f"TARGET#{target}", f"COOLDOWN#{tuner.value}") for target in targets)
         return {str(item["pk"]).removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for item in items}
+
+    def remember_rejection(self, change: Change, now: datetime, said: str) -> None:
+        """Record that people do not want this change; for 90 days the same one is not asked for again."""
+        item: Item = {
+            "pk": f"TARGET#{change.target}",
+            "sk": f"REJECTED#{change.tuner.value}#{change.action}",
+            "at": now.astimezone(UTC).isoformat(),
+            "expires_at": table.timestamp(now + _REMEMBERED),
+            "change": table.json_text(change.to_document()),
+            "said": said,
+        }
+        self._table.write(table.put(item))
+
+    def rejections(self, changes: Sequence[Change], now: datetime) -> dict[str, Rejection]:
+        """Return, by the id of the change, what people said of the last one of its kind in the last 90 days."""
+        keys = {
+            (f"TARGET#{change.target}", f"REJECTED#{change.tuner.value}#{change.action}"): change.id
+            for change in changes
+        }
+        return {
+            keys[str(item["pk"]), str(item["sk"])]: Rejection(
+                Change.from_document(table.read_json(item, "change")),
+                datetime.fromisoformat(str(item["at"])),
+                datetime.fromtimestamp(int(item["expires_at"]), UTC),
+                str(item["said"]),
+            )
+            for item in self._table.each(keys)
+            if int(item["expires_at"]) > table.timestamp(now)
+        }
 
     def begin(self, change: Change, target: str, now: datetime) -> None:
         """Record that a change is about to be applied to the target: while it is observed, no other is applied."""

@@ -74,6 +74,9 @@ def test_run_is_told_approved_and_rejected_changes(office: Asking) -> None:
     assert office.told == [(TOKEN, told)]
     assert office.statuses(orders, carts) == [Status.APPROVED, Status.REJECTED]
     assert office.store.change(carts.id).message == "Rejected by Anna Berg: as we said."
+    assert {one: found.said for one, found in office.store.rejections([orders, carts], NOW).items()} == {
+        carts.id: "Rejected by Anna Berg: as we said."
+    }
     recorded = office.store.approval("run-1")
     assert recorded is not None
     assert (recorded.task_token, recorded.votes[0].origin) == ("", "203.0.113.5 test")
@@ -167,6 +170,7 @@ def test_expired_request_rejects_only_its_changes(office: Asking) -> None:
     office.ask(orders)
     assert expire_approval_request(office.store, "run-1", TOO_LATE)["rejected"] == 1
     assert office.statuses(orders, automatic) == [Status.REJECTED, Status.APPROVED]
+    assert office.store.rejections([orders], NOW) == {}, "nobody said no, so it is asked for again"
     assert "expired" in office.request(office.link(), now=TOO_LATE)["body"]
 
 

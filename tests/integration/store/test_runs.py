@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from optimizer.core.approval import Approval, Vote
-from optimizer.core.change import Change, Effect, Interval, Judged, Risk, Status, Tuner
+from optimizer.core.change import Change, Effect, Interval, Judged, Rejection, Risk, Status, Tuner
 from optimizer.store.errors import DifferentChange, NoSuchChange, NoSuchRun
 from optimizer.store.run_store import RunStore
 
@@ -306,6 +307,16 @@ def test_a_change_holds_its_target_while_it_is_observed(store: RunStore) -> None
     assert store.under_observation([made.target], both, NOW + timedelta(days=31)) == {}
     store.move(made.id, Status.KEPT, NOW, from_any={Status.APPLYING})
     assert store.under_observation([made.target], both, NOW) == {}
+
+
+def test_a_rejection_is_remembered_for_three_months(store: RunStore) -> None:
+    made = change()
+    later = replace(made, run_id="run-later")
+    assert store.rejections([later], NOW) == {}
+    store.remember_rejection(made, NOW, "Rejected by on-call: not now.")
+    found = store.rejections([later], NOW + timedelta(days=89))
+    assert found == {later.id: Rejection(made, NOW, NOW + timedelta(days=90), "Rejected by on-call: not now.")}
+    assert store.rejections([later], NOW + timedelta(days=91)) == {}
 
 
 def test_a_cool_down_is_never_shortened(store: RunStore) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
-from optimizer.core.change import CONFIGURATION, Change, Effect, Interval, Risk, Status, StoredChange, Tuner
+from optimizer.core.change import CONFIGURATION, Change, Effect, Interval, Rejection, Risk, Status, StoredChange, Tuner
 from optimizer.guardrails import memory as memory_rules, provisioned_concurrency as pc_rules, warmups as warmup_rules
 from optimizer.guardrails.run import Account, Held, best_first, functions_allowed
 from optimizer.guardrails.verdict import Decision
@@ -219,6 +219,64 @@ def test_pings_are_planned_after_provisioned_concurrency(
     for plan in ([provisioned, pings], [pings, provisioned]):
         verdicts = {v.change_id: v for v in guardrails.check(plan, policy, ACCOUNT, NOW)}
         assert verdicts[pings.id].verdict.value == verdict
+
+
+OFFICE_HOURS = replace(pc(), after={"environments": 2, "timetable": {"entries": [{"at": "08:00"}]}})
+
+
+def rejected(change: Change) -> Rejection:
+    earlier = replace(change, run_id="run-0")
+    return Rejection(earlier, NOW - timedelta(days=2), NOW + timedelta(days=88), "Rejected by on-call: not now.")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "change", "covers"),
+    [
+        (memory(), memory(), True),
+        (memory(after=640), memory(), False),
+        (memory(), replace(memory(), effect=usd(-4.4)), True),
+        (memory(), replace(memory(), effect=usd(-4.6)), False),
+        (memory(), replace(memory(), effect=Effect()), True),
+        (pc(), pc(), True),
+        (pc(after=3), pc(), False),
+        (pc(), OFFICE_HOURS, False),
+        (
+            replace(OFFICE_HOURS, after={"environments": 2, "timetable": {"entries": [{"at": "07:00"}]}}),
+            OFFICE_HOURS,
+            True,
+        ),
+        (warmups(), warmups(pings=12, most=1), True),
+        (warmups(), replace(warmups(), effect=Effect(cold_starts_month=Interval(-200, -300, -100))), False),
+    ],
+)
+def test_a_rejection_covers_the_same_proposal(earlier: Change, change: Change, covers: bool) -> None:
+    assert rejected(earlier).covers(change) is covers
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"),
+    [(Mode.APPROVE, "postponed"), (Mode.AUTO, "automatic"), (Mode.RECOMMEND, "recommended")],
+)
+def test_a_rejected_change_is_not_asked_for_again(mode: Mode, verdict: str) -> None:
+    change = memory()
+    account = replace(ACCOUNT, rejections={change.id: rejected(change)})
+    (found,) = guardrails.check([change], replace(AUTO, mode=mode), account, NOW)
+    assert found.verdict.value == verdict
+    if mode is Mode.APPROVE:
+        assert (found.rule, found.message) == (
+            "approvals.rejected",
+            "On 2026-11-02: Rejected by on-call: not now. People are asked again after 2027-01-31, or when other values "
+            "or a much larger effect are proposed.",
+        )
+
+
+def test_nothing_waits_for_a_change_that_was_rejected() -> None:
+    """Both need approval, and the better one was rejected: the other one is asked for."""
+    both = [replace(memory(), effect=usd(-90)), replace(pc(), effect=usd(-9))]
+    asked = replace(AUTO, mode=Mode.APPROVE)
+    assert [v.verdict.value for v in guardrails.check(both, asked, ACCOUNT, NOW)] == ["ask", "postponed"]
+    account = replace(ACCOUNT, rejections={both[0].id: rejected(both[0])})
+    assert [v.verdict.value for v in guardrails.check(both, asked, account, NOW)] == ["postponed", "ask"]
 
 
 @pytest.mark.parametrize("watched", [Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY])
