@@ -265,8 +265,8 @@ def test_a_rejected_change_is_not_asked_for_again(mode: Mode, verdict: str) -> N
     if mode is Mode.APPROVE:
         assert (found.rule, found.message) == (
             "approvals.rejected",
-            "On 2026-11-02: Rejected by on-call: not now. People are asked again after 2027-01-31, or when other values "
-            "or a much larger effect are proposed.",
+            "On 2026-11-02: Rejected by on-call: not now. People are asked again after 2027-01-31, or when other "
+            "values or a much larger effect are proposed.",
         )
 
 
