@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FOLDER = Path(__file__).parents[2] / "statemachine"
 AUTO = {"version": 1, "mode": "auto", "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4}}
-TELLS_OF_FAILURE = ("WordFailure", "PublishFailure", "AnnounceFailure")
+TELLS_OF_FAILURE = ("WordFailure", "PublishFailure", "TellPrograms", "AnnounceFailure")
 ASK = {**AUTO, "mode": "approve"}
 # The limits are lenient, because these tests judge the path and not the numbers.
 MEMORY = {"min_invocations": 20, "max_slowdown": 1.3, "min_gain": 0.01}
@@ -296,6 +296,7 @@ def test_run_with_a_bad_policy_fails_with_a_message(told: Told) -> None:
         "ReleaseLock",
         "WordFailure",
         "PublishFailure",
+        "TellPrograms",
         "AnnounceFailure",
         "RunFailed",
     ]
@@ -311,6 +312,7 @@ def test_failing_change_does_not_fail_its_run(told: Told) -> None:
         "TellRunOfFailure",
         "WordFailure",
         "PublishFailure",
+        "TellPrograms",
         "AnnounceFailure",
         "ChangeFailed",
     ]
@@ -328,6 +330,7 @@ def test_change_with_a_failed_observation_is_rolled_back(told: Told) -> None:
         "IsRunStillWaiting",
         "WordFailure",
         "PublishFailure",
+        "TellPrograms",
         "AnnounceFailure",
         "ChangeFailed",
     ]
@@ -373,6 +376,7 @@ def test_unrecorded_change_fails_with_an_announcement(told: Told) -> None:
         "IsRunStillWaiting",
         "WordFailure",
         "PublishFailure",
+        "TellPrograms",
         "AnnounceFailure",
         "ChangeFailed",
     ]
