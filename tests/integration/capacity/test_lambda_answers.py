@@ -9,6 +9,7 @@ import pytest
 from local_account.closed_loop import ClosedLoop
 from local_account.lambda_twin import Twin
 from local_account.simulated_fleet import simulated_fleet
+from optimizer.capacity.lambda_account import TagsUnreadable
 from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.core.change import Status
 from optimizer.policy.model import Mode, Policy, RunLimits
@@ -350,3 +351,17 @@ def test_function_that_is_left_alone_takes_one_call_of_the_shared_quota() -> Non
     for twin in loop.twins.values():
         calls = [call for call in twin.calls if call.startswith(("get_", "list_"))]
         assert calls == ["get_function", "get_function", "list_provisioned_concurrency_configs"]
+
+
+def test_function_whose_tags_cannot_be_read_is_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GetFunction answers without tags where lambda:ListTags is missing: the owner is unknown then, and not nobody."""
+
+    def without_tags(twin: Twin, FunctionName: str, Qualifier: str = "$LATEST") -> dict[str, Any]:  # noqa: N803
+        configuration = twin.get_function_configuration(FunctionName, Qualifier)
+        return {"Configuration": configuration, "TagsError": {"ErrorCode": "AccessDenied", "Message": "no ListTags"}}
+
+    monkeypatch.setattr(Twin, "get_function", without_tags)
+    world = world_of(memory_change(), Twin())
+    with pytest.raises(TagsUnreadable, match="the tags of orders cannot be read: no ListTags"):
+        world.life().apply(world.change.id, NOW)
+    assert not writes(world.twin)
