@@ -289,7 +289,15 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     "update an item": (update_item, WRITERS_OF_THE_TABLE),
     "delete an item": (delete_item, set()),
     "delete a function": (lambda s: s.client("lambda").delete_function(FunctionName="none"), set()),
-    "read a function's code": (lambda s: s.client("lambda").get_function(FunctionName=s.tagged), set()),
+    # GetFunction, one call of a quota of its own for all that is read of a function, also answers a link to its code.
+    "read a function's code": (
+        lambda s: s.client("lambda").get_function(FunctionName=s.tagged),
+        {"plan_warmups", "plan_capacity", "change_capacity", "provision_function"},
+    ),
+    "read a layer's code": (
+        lambda s: s.client("lambda").get_layer_version(LayerName="none", VersionNumber=1),
+        set(),
+    ),
     "make a role": (
         lambda s: s.client("iam").create_role(RoleName="rights", AssumeRolePolicyDocument="{}"),
         set(),
