@@ -95,7 +95,8 @@ class IndexHooks(Hooks[IndexProgress]):
             return unfinished
         if change.action != IndexAction.DROP_INDEX:
             live, found = observe.look(self.server, change, Job.ANALYZE), recorder.progress.found
-            sizes = (found.size_bytes if found else None, live.size_bytes if live else None)
+            # As floats, as they are read back: a step that is taken again must write the same record.
+            sizes = (float(found.size_bytes) if found else None, float(live.size_bytes) if live else None)
             recorder.save(replace(recorder.progress, sizes_bytes=sizes))
         return Applied(stages.applied_message(change, recorder.progress))
 
