@@ -81,5 +81,8 @@ def run(checks: Iterable[Check], stack: Stack) -> Iterator[Finding]:
             message = f"AWS refused {operation}: {code}."
             remedy = f"Allow {operation} to the role that you use." if code in _DENIED else ""
             yield Finding(name, Health.UNKNOWN, message, remedy)
+        except KeyError as missing:
+            message = f"The stack has no output or resource {missing}."
+            yield Finding(name, Health.UNKNOWN, message, "Deploy the version of this command: docs/upgrade.md.")
         except BotoCoreError as error:
             yield Finding(name, Health.UNKNOWN, f"AWS could not be reached: {error}")

@@ -280,6 +280,14 @@ def test_pages_that_are_off_are_no_problem(world: World) -> None:
     assert world.findings()["approval page"].health is Health.NOTE
 
 
+def test_a_stack_of_an_earlier_version_is_named(world: World) -> None:
+    outputs = {name: value for name, value in world.stack.outputs.items() if name != "ProgramsTopicArn"}
+    world.stack = replace(world.stack, outputs=outputs)
+    (found,) = [each for each in run(CHECKS, world.stack) if each.health is Health.UNKNOWN]
+    assert (found.check, "'ProgramsTopicArn'" in found.message) == ("people", True)
+    assert "upgrade.md" in found.remedy
+
+
 def test_a_permissions_boundary_is_a_note(world: World) -> None:
     statement = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
