@@ -25,8 +25,8 @@ from tests.helpers.upgrade import old_version
 from tests.helpers.upgrade.old_version import LeftBehind
 
 pytestmark = [pytest.mark.e2e, pytest.mark.upgrade, pytest.mark.timeout(3600)]
-WAIT_SCALE = 0.001
-# An observation of two weeks lasts twenty minutes here, in which the new version is deployed.
+WAIT_SCALE = 0.0007
+# An observation of two weeks lasts a quarter of an hour here, in which the new version is deployed.
 MINUTES = 20_160
 CONTROL_MINUTES = 240
 TUNERS = ("memory", "provisioned_concurrency", "timetable", "warmups", "cache_ttls", "indexes")

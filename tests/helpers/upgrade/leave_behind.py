@@ -9,7 +9,6 @@ import json
 import sys
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
 import on_trial
@@ -46,8 +45,6 @@ def main() -> None:
     kept = keep(running)
     # The run holds the lock until people respond, so no other run follows it.
     asked = ask(running)
-    if given["dump"]:
-        dump(running, Path(given["dump"]))
     ends = {name: running.ended(arn, within_s=WITHIN_S).status for name, (_, arn) in control.items()}
     ((request,), (finished,)) = (
         [said.document for said in inbox.about(run) if kind in said.document]
@@ -157,26 +154,6 @@ def change_indexes(running: Machines, given: dict) -> tuple[str, str]:
     (arn,) = (arn for arn in running.changes_of("indexes") if arn.endswith(rebuild))
     running.until([arn], "WaitToVerify", within_s=WITHIN_S)
     return rebuild, arn
-
-
-def dump(running: Machines, folder: Path) -> None:
-    """Write all items of the table, the JSON documents of the bucket and what the executions passed to Lambdas."""
-    pages = running.dynamodb.get_paginator("scan").paginate(TableName=running.application.table)
-    items = [item for page in pages for item in page["Items"]]
-    pages = running.s3.get_paginator("list_objects_v2").paginate(Bucket=running.application.bucket)
-    keys = [found["Key"] for page in pages for found in page.get("Contents", []) if found["Key"].endswith(".json")]
-    payloads = []
-    for machine in (running.application.optimize_arn, running.application.change_arn):
-        for arn in running.executions(machine):
-            history = running.sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
-            for event in (event for page in history for event in page["events"]):
-                scheduled = event.get("taskScheduledEventDetails") or event.get("lambdaFunctionScheduledEventDetails")
-                if scheduled:
-                    payloads.append(json.loads(scheduled.get("parameters") or scheduled["input"]))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "items.json").write_text(json.dumps(items, indent=1, default=repr))
-    (folder / "documents.json").write_text(json.dumps({key: running.document(key) for key in keys}, indent=1))
-    (folder / "payloads.json").write_text(json.dumps(payloads, indent=1))
 
 
 def record(running: Machines, change: str) -> str:

@@ -66,8 +66,6 @@ def leave_behind(account: LocalAccount, database: dict[str, Any], *, minutes: in
         "database": database,
         "minutes": minutes,
         "control_minutes": control_minutes,
-        # A folder for everything that was stored, from which tests/unit/upgrade got its documents.
-        "dump": os.environ.get("UPGRADE_DUMP", ""),
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(  # noqa: S603 - our own
