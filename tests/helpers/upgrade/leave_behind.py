@@ -16,7 +16,7 @@ from local_account.account import LocalAccount
 from local_account.deploy import deploy_application
 from local_account.fleet import FleetSource, Worse, make_fleet
 from on_trial import OnTrial
-from running import subscribed
+from running import Inbox
 from test_states import Machines
 
 MAIL = "team@example.com"
@@ -34,7 +34,7 @@ def main() -> None:
     account.fleet = make_fleet(account.source)
     application = deploy_application(account)
     running = Machines(SimpleNamespace(account=account, application=application))
-    inbox = subscribed(account.session, application.topic_arn).__enter__()
+    inbox = subscribe(account.session, application.topic_arn)
     account.session.client("sns").subscribe(TopicArn=application.topic_arn, Protocol="email", Endpoint=MAIL)
     # Changes with a short observation end under the old version, and show how the others would end.
     control = observed(running, "control", 0, given["control_minutes"])
@@ -66,6 +66,24 @@ def main() -> None:
         },
         sys.stdout,
     )
+
+
+def subscribe(session, topic_arn: str) -> Inbox:
+    """Return a queue on the topic that stays when this process has ended."""
+    sqs, sns = session.client("sqs"), session.client("sns")
+    url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
+    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+    return Inbox(sqs, str(url))
 
 
 def observed(running: Machines, run_id: str, number: int, minutes: int) -> dict[str, tuple[str, str]]:
