@@ -26,8 +26,8 @@ from tests.helpers.upgrade.old_version import LeftBehind
 
 pytestmark = [pytest.mark.e2e, pytest.mark.upgrade, pytest.mark.timeout(3600)]
 WAIT_SCALE = 0.0007
-# An observation of so many minutes lasts eight here, in which the new version is deployed.
-MINUTES = 12_000
+# An observation of so many minutes lasts six here, in which the new version is deployed.
+MINUTES = 8_600
 CONTROL_MINUTES = 240
 TUNERS = ("memory", "provisioned_concurrency", "timetable", "warmups", "cache_ttls", "indexes")
 
@@ -78,11 +78,7 @@ def test_changes_are_still_under_observation_after_the_upgrade(upgraded: Upgrade
 
 
 def test_old_changes_are_listed_with_their_status(upgraded: Upgraded) -> None:
-    listed = {
-        change["change_id"]: change["status"]
-        for run in ("upgraded", "kept", "indexes")
-        for change in upgraded.command("changes", run)
-    }
+    listed = {change["change_id"]: change["status"] for change in upgraded.command("changes", "--limit", "1000")}
     assert listed[upgraded.left.kept] == "kept"
     assert set(upgraded.left.changes.values()) <= listed.keys()
     assert "indexes" in {run["run_id"] for run in upgraded.command("runs")}
@@ -130,7 +126,7 @@ def test_a_kept_timetable_goes_on_with_its_old_schedules(upgraded: Upgraded) -> 
 @pytest.mark.parametrize("name", TUNERS)
 def test_a_change_under_observation_ends_as_before(upgraded: Upgraded, name: str) -> None:
     ended = upgraded.running.ended(upgraded.left.executions[name], within_s=1800)
-    assert ended.status == "SUCCEEDED", ended
+    assert ended.status == upgraded.left.control_executions.get(name, "SUCCEEDED"), ended
     expected = upgraded.left.control.get(name, "kept")
     assert upgraded.status(upgraded.left.changes[name]) == expected
 

@@ -26,6 +26,17 @@ ASKED = ("rebuild_special", "drop_duplicate", "drop_redundant", "drop_unused", "
 UNLIMITED = {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4}
 
 
+class Trial(OnTrial):
+    """Functions and changes, on a busy machine."""
+
+    def function(self, name: str, *, scaled: bool = False):
+        """Create a function, and wait until its creation has ended."""
+        target = super().function(name, scaled=scaled)
+        self.running.lambda_.get_waiter("function_active_v2").wait(FunctionName=target.name)
+        self.running.lambda_.get_waiter("function_updated_v2").wait(FunctionName=target.name)
+        return target
+
+
 def main() -> None:
     """Leave a kept change of memory, an approval request, and a change of each tuner under observation."""
     given = json.load(sys.stdin)
@@ -34,6 +45,8 @@ def main() -> None:
     account.fleet = make_fleet(account.source)
     application = deploy_application(account)
     running = Machines(SimpleNamespace(account=account, application=application))
+    # The log group of the cache's client, without which its observation fails.
+    account.session.client("logs").create_log_group(logGroupName="/aws/lambda/leaving")
     inbox = subscribe(account.session, application.topic_arn)
     account.session.client("sns").subscribe(TopicArn=application.topic_arn, Protocol="email", Endpoint=MAIL)
     # Changes with a short observation end under the old version, and show how the others would end.
@@ -46,10 +59,8 @@ def main() -> None:
     # The run holds the lock until people respond, so no other run follows it.
     asked = ask(running)
     ends = {name: running.ended(arn, within_s=WITHIN_S).status for name, (_, arn) in control.items()}
-    ((request,), (finished,)) = (
-        [said.document for said in inbox.about(run) if kind in said.document]
-        for run, kind in (("asked", "link"), ("indexes", "report_url"))
-    )
+    request = next(said.document for said in inbox.about("asked") if "link" in said.document)
+    finished = next(said.document for said in inbox.about("indexes") if "report_url" in said.document)
     json.dump(
         {
             "inbox": inbox.url,
@@ -91,7 +102,9 @@ def observed(running: Machines, run_id: str, number: int, minutes: int) -> dict[
     for part in ("memory", "warmups"):
         on_trial.POLICY[part]["watch_minutes"] = [minutes]
     on_trial.POLICY["cache_ttls"]["watch_minutes"] = minutes
-    trial = OnTrial(running, run_id)
+    # Functions with few calls are judged at the same age.
+    on_trial.POLICY["memory"]["longest_watch_hours"] = 4
+    trial = Trial(running, run_id)
     changes = {
         "memory": trial.memory(steady(running)[number]),
         "provisioned_concurrency": trial.provisioned(trial.function("filled"), 0, 2),
@@ -118,7 +131,7 @@ def steady(running: Machines) -> list:
 
 def keep(running: Machines) -> str:
     """Return a change of memory that was kept."""
-    trial = OnTrial(running, "kept")
+    trial = Trial(running, "kept")
     change = trial.memory(trial.function("small"))
     trial.put_in_place([change])
     trial.keep(change)
