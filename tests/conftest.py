@@ -18,6 +18,7 @@ from local_account.servers.for_tests import NotInstalled, TestServers, summary
 
 from tests.helpers import strict_matrix
 from tests.helpers.durations import slowest_files
+from tests.helpers.e2e.schedules import RUNS, postpone
 from tests.helpers.examples import FAST, examples
 from tests.helpers.together import Together
 
@@ -131,10 +132,15 @@ def account() -> Iterator[LocalAccount]:
 
 @pytest.fixture(scope="session")
 def deployed(account: LocalAccount) -> Deployed:
-    """Provide the application, built with `sam build` and deployed into `account`, with its schedules enabled."""
+    """Provide the application, built with `sam build` and deployed into `account`.
+
+    Its schedules are enabled and come due when a test lets them.
+    """
     _, parameters = strict_matrix.of_environment()
     always = {"ScheduleState": "ENABLED", "NotificationEmail": TEAM}
-    return Deployed(account, deploy_application(account, {**always, **parameters}))
+    application = deploy_application(account, {**always, **parameters})
+    postpone(account.session.client("scheduler"), RUNS)
+    return Deployed(account, application)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,14 @@
 """Test provisioned concurrency as a run proposes it: at all hours, by the hour, and beside Application Auto Scaling."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.helpers.e2e.running import Execution, Running
+from tests.helpers.e2e.schedules import fire, schedules
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -130,7 +130,7 @@ def test_steps_of_timetables_fire(provisioned: Provisioned) -> None:
         else:
             most = provisioned.changes[name]["after"]["environments"]
             running.lambda_.put_provisioned_concurrency_config(**alias, ProvisionedConcurrentExecutions=most)
-        fire(running, step_of(running, provisioned.changes[name]))
+        fire(running.scheduler, step_of(running, provisioned.changes[name]))
 
     deadline = time.monotonic() + _WITHIN_S
     while (found := {name: environments(running, name) for name in held}) != held:
@@ -138,16 +138,7 @@ def test_steps_of_timetables_fire(provisioned: Provisioned) -> None:
         time.sleep(0.5)
 
 
-def step_of(running: Running, change: dict[str, Any]) -> dict[str, Any]:
+def step_of(running: Running, change: dict[str, Any]) -> Mapping[str, Any]:
     """Return a schedule of the timetable of the change."""
-    group = running.application.timetable_group
-    names = [listed["Name"] for listed in running.scheduler.list_schedules(GroupName=group)["Schedules"]]
-    found = (running.scheduler.get_schedule(GroupName=group, Name=name) for name in names)
-    return next(one for one in found if change["id"] in one["Target"]["Input"])
-
-
-def fire(running: Running, schedule: dict[str, Any]) -> None:
-    """Let a schedule come due in a moment; everything but its time stays as the application made it."""
-    kept = {name: schedule[name] for name in ("Name", "GroupName", "FlexibleTimeWindow", "Target", "State")}
-    due = datetime.now(UTC) + timedelta(seconds=2)
-    running.scheduler.update_schedule(**kept, ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})")
+    made = schedules(running.scheduler, running.application.timetable_group)
+    return next(one for one in made if change["id"] in one["Target"]["Input"])
