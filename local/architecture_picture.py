@@ -1,6 +1,6 @@
 """`python -m architecture_picture` writes docs/architecture.svg: a run, and the life of one change.
 
-The picture names every Lambda and both state machines of template.yaml; a test fails when one is missing or when the
+The picture names every Lambda and the state machines of template.yaml; a test fails when one is missing or when the
 file differs from what this module draws.
 """
 
@@ -11,11 +11,12 @@ from html import escape
 from shipped_template import ROOT
 
 PICTURE = ROOT / "docs" / "architecture.svg"
-WIDTH, HEIGHT = 1080, 780
+WIDTH, HEIGHT = 1080, 888
 _TITLE = "A run of the optimizer, and the life of one change"
 _DESCRIPTION = (
     "EventBridge Scheduler starts the state machine optimize. StartRun takes the lock; functions, databases and caches "
-    "are analysed in parallel; CheckGuardrails, RequestApproval, the changes, RenderReport and PublishResults follow. "
+    "are analysed in parallel; CheckGuardrails, the automatic changes, RenderReport and PublishResults follow. "
+    "The state machine approve asks people: RequestApproval, the approved changes, PublishResults. "
     "Each change is an execution of the state machine change: apply, poll, verify, then keep or roll back, publish."
 )
 _STYLE = """
@@ -108,7 +109,8 @@ class Arrow:
 _FRAMES = (
     Frame(200, 16, 864, 368, "State machine optimize", "one execution a run; only one run at a time"),
     Frame(376, 46, 676, 214, "in parallel, batches of targets", kind="group"),
-    Frame(200, 414, 864, 196, "State machine change", "one execution a change; each step of it can be repeated"),
+    Frame(200, 400, 864, 104, "State machine approve"),
+    Frame(200, 522, 864, 196, "State machine change", "one execution a change; each step of it can be repeated"),
 )
 _SIDE = 172
 _ROW = (212, 382, 552, 722, 892)
@@ -121,25 +123,28 @@ _BOXES = (
     Box(482, 136, "PlanIndexMaintenance", ("findings, changes",), width=184),
     Box(482, 198, "PlanCacheTtls", ("hit ratios, TTLs",)),
     Box(_ROW[0], 306, "CheckGuardrails", ("allowed or blocked",)),
-    Box(_ROW[1], 306, "RequestApproval", ("only in mode approve",)),
-    Box(_ROW[2], 306, "StartChanges", ("a few at a time",)),
+    Box(_ROW[1], 306, "StartApproval", ("only in mode approve",)),
+    Box(_ROW[2], 306, "StartChanges", ("the automatic ones",)),
     Box(_ROW[3], 306, "RenderReport", ("pages with charts",)),
     Box(_ROW[4], 306, "PublishResults", ("message and event",)),
-    Box(_ROW[0], 456, "Apply", ("records, then acts",)),
-    Box(_ROW[1], 456, "Poll", ("until it is in effect",)),
-    Box(_ROW[2], 456, "Verify", ("under observation",)),
-    Box(_ROW[3], 456, "Keep", ("no worse than before",)),
-    Box(_ROW[4], 492, "PublishResults", ("its outcome",)),
-    Box(_ROW[3], 528, "Roll back", ("restores the state",), "bad"),
-    Box(8, 456, "EventBridge Scheduler", ("of applied changes",), "aws", width=_SIDE),
-    Box(8, 534, "WarmFunction", ("sends pings",), width=_SIDE),
-    Box(8, 612, "ProvisionFunction", ("follows timetables",), width=_SIDE),
-    Box(200, 654, "Your resources", ("functions, caches,", "indexes"), "yours", width=160, height=72),
-    Box(376, 654, "DynamoDB table", ("lock, runs, changes,", "approvals"), "aws", width=160, height=72),
-    Box(552, 654, "S3 bucket", ("policy, history,", "reports"), "aws", width=160, height=72),
-    Box(728, 654, "SNS, EventBridge", ("messages, events",), "aws", width=150, height=72),
-    Box(914, 654, "People", ("AnswerApproval", "ShowReport"), "yours", width=150, height=72),
-    Box(8, 690, "LeaveAccount", ("before the stack is deleted",), width=_SIDE),
+    Box(_ROW[1], 436, "RequestApproval", ("waits for people",)),
+    Box(_ROW[2], 436, "StartChanges", ("the approved ones",)),
+    Box(_ROW[4], 436, "PublishResults", ("what was approved",)),
+    Box(_ROW[0], 564, "Apply", ("records, then acts",)),
+    Box(_ROW[1], 564, "Poll", ("until it is in effect",)),
+    Box(_ROW[2], 564, "Verify", ("under observation",)),
+    Box(_ROW[3], 564, "Keep", ("no worse than before",)),
+    Box(_ROW[4], 600, "PublishResults", ("its outcome",)),
+    Box(_ROW[3], 636, "Roll back", ("restores the state",), "bad"),
+    Box(8, 564, "EventBridge Scheduler", ("of applied changes",), "aws", width=_SIDE),
+    Box(8, 642, "WarmFunction", ("sends pings",), width=_SIDE),
+    Box(8, 720, "ProvisionFunction", ("follows timetables",), width=_SIDE),
+    Box(200, 762, "Your resources", ("functions, caches,", "indexes"), "yours", width=160, height=72),
+    Box(376, 762, "DynamoDB table", ("lock, runs, changes,", "approvals"), "aws", width=160, height=72),
+    Box(552, 762, "S3 bucket", ("policy, history,", "reports"), "aws", width=160, height=72),
+    Box(728, 762, "SNS, EventBridge", ("messages, events",), "aws", width=150, height=72),
+    Box(914, 762, "People", ("AnswerApproval", "ShowReport"), "yours", width=150, height=72),
+    Box(8, 798, "LeaveAccount", ("before the stack is deleted",), width=_SIDE),
 )
 _ARROWS = (
     Arrow(((180, 148), (210, 148))),
@@ -148,29 +153,34 @@ _ARROWS = (
     Arrow(((822, 98), (860, 98))),
     Arrow(((714, 260), (714, 282), (287, 282), (287, 304))),
     *(Arrow(((x + 150, 330), (x + 168, 330))) for x in _ROW[:-1]),
-    Arrow(((627, 354), (627, 402), (190, 402), (190, 480), (210, 480)), "each change", (212, 397)),
-    *(Arrow(((x + 150, 480), (x + 168, 480))) for x in _ROW[:3]),
-    Arrow(((872, 480), (881, 480), (881, 506), (890, 506))),
-    Arrow(((627, 504), (627, 552), (720, 552)), "worse", (640, 546)),
-    Arrow(((872, 552), (881, 552), (881, 526), (890, 526))),
-    Arrow(((94, 504), (94, 532))),
-    Arrow(((180, 558), (190, 558), (190, 672), (198, 672))),
-    Arrow(((180, 636), (190, 636), (190, 690), (198, 690))),
-    Arrow(((287, 504), (287, 652)), "ChangeWarmups, ChangeCapacity,", (300, 572)),
-    Arrow(((456, 610), (456, 652))),
-    Arrow(((632, 610), (632, 652))),
-    Arrow(((803, 610), (803, 652))),
-    Arrow(((878, 690), (912, 690))),
+    Arrow(((457, 354), (457, 434))),
+    Arrow(((532, 460), (550, 460))),
+    Arrow(((702, 460), (890, 460))),
+    Arrow(((640, 354), (640, 388), (190, 388), (190, 588), (210, 588)), "each change", (212, 383)),
+    Arrow(((627, 484), (627, 512), (190, 512), (190, 588), (210, 588))),
+    *(Arrow(((x + 150, 588), (x + 168, 588))) for x in _ROW[:3]),
+    Arrow(((872, 588), (881, 588), (881, 614), (890, 614))),
+    Arrow(((627, 612), (627, 660), (720, 660)), "worse", (640, 654)),
+    Arrow(((872, 660), (881, 660), (881, 634), (890, 634))),
+    Arrow(((94, 612), (94, 640))),
+    Arrow(((180, 666), (190, 666), (190, 780), (198, 780))),
+    Arrow(((180, 744), (190, 744), (190, 798), (198, 798))),
+    Arrow(((287, 612), (287, 760)), "ChangeWarmups, ChangeCapacity,", (300, 680)),
+    Arrow(((456, 718), (456, 760))),
+    Arrow(((632, 718), (632, 760))),
+    Arrow(((803, 718), (803, 760))),
+    Arrow(((878, 798), (912, 798))),
 )
 _NOTES = (
-    (300, 588, "ChangeCacheTtls or ChangeIndexes acts"),
+    (472, 422, "one execution a run that asks people; it holds no lock"),
+    (300, 696, "ChangeCacheTtls or ChangeIndexes acts"),
     (390, 102, "functions"),
     (390, 164, "databases"),
     (390, 226, "caches"),
     (
         200,
-        756,
-        "Both state machines use the table, the bucket and the topic. When people have responded, the run continues.",
+        864,
+        "All state machines use the table, the bucket and the topic. A run ends without waiting for people.",
     ),
 )
 

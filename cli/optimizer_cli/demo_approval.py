@@ -17,18 +17,18 @@ _FROM_THE_PAGE = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/
 
 
 class NoApprovalRequest(TimeoutError):
-    """The run waits for approval, but no message with a link has arrived."""
+    """Changes wait for approval, but no message with a link has arrived."""
 
 
 def responder(sqs: Any, queue: str, approve: bool, progress: Console, taken: list[Any]) -> Callable[[], None]:
-    """Return what to do when the run begins to wait: show the link and, with `approve`, approve everything.
+    """Return what to do when the run has sent an approval request: show the link, and with `approve` approve all.
 
     Messages that are taken from the queue are added to `taken`.
     """
 
     def respond() -> None:
         link = _link(sqs, queue, taken)
-        progress.print(f"  The run waits for approval: {link}", soft_wrap=True, markup=False)
+        progress.print(f"  Changes wait for approval: {link}", soft_wrap=True, markup=False)
         if not approve:
             progress.print("  Open the link to respond, or start the demo with --approve.")
             return
@@ -50,7 +50,7 @@ def _link(sqs: Any, queue: str, taken: list[Any]) -> str:
             content = json.loads(json.loads(message["Body"])["Message"])
             if content.get("link"):
                 return str(content["link"])
-    raise NoApprovalRequest(f"the run waits for approval, but no message with a link arrived within {_WITHIN_S:.0f} s")
+    raise NoApprovalRequest(f"changes wait for approval, but no message with a link arrived within {_WITHIN_S:.0f} s")
 
 
 def _heading(request: urllib.request.Request) -> str:

@@ -124,7 +124,7 @@ def run(
     progress: Console,
     approve: bool,
 ) -> Result:
-    """Run the state machine, follow it, and collect the result. If the run waits for approval, show the link, and with
+    """Run the state machine, follow it, and collect the result. If changes need approval, show the link, and with
     `approve` open it and approve everything."""
     sfn, sqs = account.session.client("stepfunctions"), account.session.client("sqs")
     queue = _subscribe(account, application)
@@ -134,17 +134,21 @@ def run(
     progress.print(f"Run {run_id}")
     entered: dict[str, float] = {}
     taken: list[Any] = []
+    asked = False
     respond = demo_approval.responder(sqs, queue, approve, progress, taken)
-    for event in follow.states(sfn, execution, RUN_LIMIT if approve else PERSON_LIMIT):
+    for event in follow.states(sfn, execution, RUN_LIMIT):
         if event.entered:
             entered[event.state] = event.after_s
-            if event.state == "AwaitApproval":
+            if event.state == "StartApproval":
+                asked = True
                 respond()
         else:
             took_s = event.after_s - entered.get(event.state, event.after_s)
             progress.print(f"  {event.after_s:6.1f} s  {event.state} ({took_s:.1f} s)")
     ended = sfn.describe_execution(executionArn=execution)
     status = ended["status"]
+    if asked:
+        status = _await_approval(sfn, application, run_id, progress, RUN_LIMIT if approve else PERSON_LIMIT) or status
     if ended.get("cause"):
         progress.print(f"  {ended.get('error')}: {ended['cause']}", markup=False)
     plan = _document(account, application, f"runs/{run_id}/plan.json")
@@ -220,6 +224,21 @@ def _messages(sqs: Any, queue: str, taken: list[Any]) -> list[dict[str, str]]:
 def _text(message: str) -> str:
     """Return the text of a mail."""
     return str(json.loads(message).get("text", ""))
+
+
+def _await_approval(sfn: Any, application: Application, run_id: str, progress: Console, limit: timedelta) -> str:
+    """Follow the approval request until people have responded and the approved changes are applied.
+
+    Return its status if it failed, otherwise an empty text."""
+    execution = f"{application.approve_arn.replace(':stateMachine:', ':execution:')}:{run_id}"
+    for event in follow.states(sfn, execution, limit):
+        if not event.entered:
+            progress.print(f"  {event.after_s:6.1f} s  {event.state}")
+    ended = sfn.describe_execution(executionArn=execution)
+    if ended["status"] == "SUCCEEDED":
+        return ""
+    progress.print(f"  {ended.get('error')}: {ended.get('cause')}", markup=False)
+    return str(ended["status"])
 
 
 def _observed_for_days(plan: dict[str, Any]) -> set[str]:

@@ -34,6 +34,7 @@ def _leave(context: Any) -> Left:
         store=RunStore(clients.client("dynamodb"), environment.table),
         sfn=clients.client("stepfunctions"),
         optimize_arn=environment.optimize_arn,
+        approve_arn=environment.approve_arn,
         change_arn=environment.change_arn,
         sleep=time.sleep,
         remaining_ms=context.get_remaining_time_in_millis,

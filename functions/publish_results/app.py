@@ -21,6 +21,7 @@ from optimizer.aws import (
 from optimizer.report import (
     Channels,
     ReportLink,
+    publish_approval,
     publish_change,
     publish_review,
     publish_run,
@@ -33,7 +34,9 @@ from optimizer.store import Documents, RunStore
 BATCHES = list_of(record(batch=optional(text), state=optional(text), error=optional(text), cause=optional(text)))
 
 
-@logged("publish_results", step=one_of("run", "change", "review"), run_id=name, failed_batches=optional(BATCHES))
+@logged(
+    "publish_results", step=one_of("run", "approval", "change", "review"), run_id=name, failed_batches=optional(BATCHES)
+)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Return the answer to an event: docs/architecture.md, publish_results."""
     environment, now = Environment.read(), datetime.now(UTC)
@@ -49,6 +52,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if event["step"] == "change":
         check_event(event, change_id=name)
         published = publish_change(store, channels, event["change_id"], now)
+    elif event["step"] == "approval":
+        published = publish_approval(store, channels, event["run_id"], now, link)
     else:
         documents = Documents(clients.client("s3"), environment.bucket)
         published = publish_run(store, documents, channels, event["run_id"], event.get("failed_batches", []), now, link)

@@ -21,6 +21,7 @@ from optimizer.aws import (
     logged,
     name,
     one_of,
+    optional,
     record,
     text,
 )
@@ -45,7 +46,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Return the answer to an event: docs/architecture.md, request_approval."""
     now = datetime.now(UTC)
     if event["step"] == "expire":
-        return expire_approval_request(STORE, event["run_id"], now)
+        check_event(event, reason=optional(text))
+        return expire_approval_request(STORE, event["run_id"], now, event.get("reason") or "")
     check_event(event, **REQUEST_EVENT)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))

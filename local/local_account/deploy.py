@@ -40,6 +40,7 @@ class Application:
     topic_arn: str
     programs_topic_arn: str
     optimize_arn: str
+    approve_arn: str
     change_arn: str
     schedule_group: str
     timetable_group: str
@@ -57,6 +58,7 @@ def deploy_application(
         topic_arn=outputs["TopicArn"],
         programs_topic_arn=outputs["ProgramsTopicArn"],
         optimize_arn=outputs["OptimizeStateMachineArn"],
+        approve_arn=outputs["ApproveStateMachineArn"],
         change_arn=outputs["ChangeStateMachineArn"],
         schedule_group=outputs["WarmupScheduleGroup"],
         timetable_group=outputs["TimetableGroup"],

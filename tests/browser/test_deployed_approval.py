@@ -31,7 +31,7 @@ def running(deployed: Any) -> Iterator[Running]:
     found.settle()
 
 
-def test_approvers_let_a_deployed_run_go_on(running: Running, windows: Any) -> None:
+def test_approvers_let_the_changes_of_a_run_start(running: Running, windows: Any) -> None:
     """One approver answers on a phone, the other at a desk, both with the keyboard alone."""
     run = "answered-by-page"
     for approver in ("anna", "ben"):
@@ -39,10 +39,14 @@ def test_approvers_let_a_deployed_run_go_on(running: Running, windows: Any) -> N
     arn = running.start(running.application.optimize_arn, run, {"tuners": ["warmups"]})
     running.asked(run)
     found = {approver: links_of(running, approver, run)[0] for approver in ("anna", "ben")}
+    # The run does not wait for people.
+    assert running.ended(arn).status == "SUCCEEDED"
+    assert running.lock_holder() is None
+    approval = running.approval_of(run)
     shown = running.asked(run)
     number = len(shown["changes"])
     for approver, window in (("anna", windows["phone"]), ("ben", windows["desktop"])):
-        assert running.sfn.describe_execution(executionArn=arn)["status"] == "RUNNING"
+        assert running.sfn.describe_execution(executionArn=approval)["status"] == "RUNNING"
         window.page.goto(found[approver])
         window.check("deployed")
         for change in shown["changes"]:
@@ -50,7 +54,7 @@ def test_approvers_let_a_deployed_run_go_on(running: Running, windows: Any) -> N
         by_keyboard(window, approver.title())
         window.comes_to("Your response is recorded")
         window.check("deployed-recorded")
-    ended = running.ended(arn)
+    ended = running.ended(approval)
     assert ended.status == "SUCCEEDED"
     assert ended.states.count("StartChange") == number > 0
     windows["phone"].page.goto(found["anna"])

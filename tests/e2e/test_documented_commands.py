@@ -54,7 +54,8 @@ class Office:
         finally:
             answer = {"digest": asked["digest"], "approver": "anna", "by": "test", "approved": []}
             self.running.invoke("answer_approval", {"step": "answer", "run_id": run_id, **answer})
-        assert self.running.ended(arn).status == "SUCCEEDED"
+        for execution in (arn, self.running.approval_of(run_id)):
+            assert self.running.ended(execution).status == "SUCCEEDED"
 
 
 @pytest.fixture(scope="module")

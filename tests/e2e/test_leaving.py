@@ -146,5 +146,5 @@ def test_second_leaving_finds_nothing_to_do(left: Left) -> None:
 @pytest.mark.usefixtures("left")
 def test_no_execution_continues_after_leaving(deployed: Any) -> None:
     running = Running(deployed)
-    for machine in (running.application.optimize_arn, running.application.change_arn):
+    for machine in running.machines:
         assert running.executions(machine, statusFilter="RUNNING") == []

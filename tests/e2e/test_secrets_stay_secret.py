@@ -77,6 +77,7 @@ def planted(deployed: Any, server: Callable[..., Any]) -> Planted:
             waiting, _ = look_for(known, running, inbox, since)
             approve_all(link)
             run = running.ended(arn)
+            assert running.ended(running.approval_of(RUN)).status == "SUCCEEDED"
             for change in running.changes_of(RUN):
                 running.ended(change)
             report = told(inbox, RUN, "Run finished").document["report_url"]

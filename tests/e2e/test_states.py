@@ -1,4 +1,4 @@
-"""Visit every state of both machines, including failure paths, with the shipped definitions and deployed handlers.
+"""Visit every state of all machines, including failure paths, with the shipped definitions and deployed handlers.
 
 The causes are real: a bad policy, a second run, a change that no longer exists, a missing table, a Lambda that runs out
 of time, people who do not respond.
@@ -47,7 +47,7 @@ def handler(event, context):
 
 
 class Machines(Running):
-    """Both state machines, with the runs and changes that visit their states."""
+    """The state machines, with the runs and changes that visit their states."""
 
     @property
     def request(self) -> dict[str, Any]:
@@ -166,16 +166,24 @@ def run_unseen(machines: Machines) -> Execution:
     return machines.ended(arn)
 
 
-def run_rejected(machines: Machines) -> Execution:
+def run_answered(machines: Machines, name: str, *, approve: bool) -> tuple[Execution, Execution]:
+    """Start a run that asks, and another one while the request waits; return the approval and the second run."""
     machines.store_policy(ASK)
-    arn = machines.start(machines.application.optimize_arn, "rejected", machines.request)
-    machines.until([arn], "AwaitApproval")
-    asked = machines.asked("rejected")
-    answer = {"digest": asked["digest"], "approver": "anyone", "by": "test", "approved": []}
-    assert (
-        machines.invoke("answer_approval", {"step": "answer", "run_id": "rejected", **answer})["outcome"] == "answered"
-    )
-    return machines.ended(arn)
+    run = machines.run(name)
+    assert run.status == "SUCCEEDED", run.cause
+    meanwhile = machines.run(f"{name}-meanwhile")
+    asked = machines.asked(name)
+    approved = [change["change_id"] for change in asked["changes"]] if approve else []
+    answer = {"digest": asked["digest"], "approver": "anyone", "by": "test", "approved": approved}
+    assert machines.invoke("answer_approval", {"step": "answer", "run_id": name, **answer})["outcome"] == "answered"
+    return machines.ended(machines.approval_of(name)), meanwhile
+
+
+def run_approval_failing(machines: Machines) -> Execution:
+    """Start the approval request of a run that does not exist."""
+    ask = {"run_id": "no-such-run", "plan_key": "none", "digest": "0" * 64, "timeout_s": 60}
+    pair = {"change_id": "memory-0000000000000000", "tuner": "memory"}
+    return machines.ended(machines.start(machines.application.approve_arn, "no-such-run", {**ask, "ask": [pair]}))
 
 
 def copy_run(machines: Machines) -> str:
@@ -248,6 +256,7 @@ class Told:
 
     bad_policy: Execution
     unknown_change: Execution
+    approval_failing: Execution
     broken: Execution
     broken_changes: list[Execution]
     first: Execution
@@ -256,6 +265,8 @@ class Told:
     reverted: Execution
     unseen: Execution
     rejected: Execution
+    approved: Execution
+    meanwhile: Execution
     copy_arn: str
     unanswered: Execution
     review: Execution
@@ -268,17 +279,20 @@ def told(machines: Machines) -> Iterator[Told]:
     bad_policy, unknown_change = run_bad_policy(machines), run_unknown_change(machines)
     broken, broken_changes = run_broken(machines)
     first, second = run_both(machines)
-    rejected = run_rejected(machines)
+    approved, meanwhile = run_answered(machines, "approved", approve=True)
     copy_arn = copy_run(machines)
     # Nobody responds for a minute; the changes below are started without a run.
     unanswered_arn = start_unanswered(machines, copy_arn)
     kept, reverted = run_watched(machines)
     unseen = run_unseen(machines)
-    unanswered = machines.ended(unanswered_arn)
+    assert machines.ended(unanswered_arn).status == "SUCCEEDED"
+    unanswered = machines.ended(machines.approval_of("unanswered"))
+    rejected, _ = run_answered(machines, "rejected", approve=False)
     machines.s3.delete_object(Bucket=machines.application.bucket, Key="policy/policy.json")
     yield Told(
         bad_policy=bad_policy,
         unknown_change=unknown_change,
+        approval_failing=run_approval_failing(machines),
         broken=broken,
         broken_changes=broken_changes,
         first=first,
@@ -287,6 +301,8 @@ def told(machines: Machines) -> Iterator[Told]:
         reverted=reverted,
         unseen=unseen,
         rejected=rejected,
+        approved=approved,
+        meanwhile=meanwhile,
         copy_arn=copy_arn,
         unanswered=unanswered,
         review=machines.optimize("states-review", {"review": True}),
@@ -367,11 +383,28 @@ def test_rejected_change_is_not_applied(told: Told) -> None:
     assert "StartChange" not in told.rejected.states
 
 
+def test_approved_changes_are_applied_outside_the_run(told: Told) -> None:
+    assert told.approved.status == "SUCCEEDED", told.approved.cause
+    assert "StartChange" in told.approved.states
+    assert told.approved.states[-2:] == ["PublishAnswer", "Done"]
+
+
+def test_a_run_is_not_held_up_by_an_open_approval_request(told: Told) -> None:
+    assert told.meanwhile.status == "SUCCEEDED", told.meanwhile.cause
+    assert "CheckGuardrails" in told.meanwhile.states
+
+
 def test_unanswered_approval_request_rejects_without_failing(told: Told) -> None:
-    """Without a response the changes are rejected, none is started, and the run succeeds."""
+    """Without a response the changes are rejected and none is started."""
     assert told.unanswered.status == "SUCCEEDED"
     assert "RejectUnanswered" in told.unanswered.states
     assert "StartChange" not in told.unanswered.states
+
+
+def test_failing_approval_request_is_closed_and_announced(told: Told) -> None:
+    assert told.approval_failing.status == "FAILED"
+    lane = ["AwaitApproval", "CloseRequest", "WordFailure", "PublishFailure", "AnnounceFailure", "ApprovalFailed"]
+    assert told.approval_failing.states[-len(lane) :] == lane
 
 
 def test_unrecorded_change_fails_with_an_announcement(told: Told) -> None:
@@ -406,3 +439,9 @@ def test_every_state_of_the_run_is_visited(machines: Machines, told: Told) -> No
     arns = machines.executions(machines.application.optimize_arn) + machines.executions(told.copy_arn)
     visited = {state for arn in arns for state in machines.entered(arn)}
     assert visited == all_states((FOLDER / "optimize.asl.json").read_text())
+
+
+def test_every_state_of_an_approval_is_visited(machines: Machines) -> None:
+    arns = machines.executions(machines.application.approve_arn)
+    visited = {state for arn in arns for state in machines.entered(arn)}
+    assert visited == all_states((FOLDER / "approve.asl.json").read_text())

@@ -12,17 +12,18 @@ from tests.helpers.faults.services import error
 from tests.helpers.faults.stage import NOW, Stage, Step, stage
 from tests.helpers.small_change import small_change
 
-OPTIMIZE, CHANGE = (
-    f"arn:aws:states:eu-west-1:123456789012:stateMachine:optimizer-{name}" for name in ("run", "change")
+OPTIMIZE, APPROVE, CHANGE = (
+    f"arn:aws:states:eu-west-1:123456789012:stateMachine:optimizer-{name}" for name in ("run", "approve", "change")
 )
 
 
 @pytest.fixture
 def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setenv("OPTIMIZER_OPTIMIZE_ARN", OPTIMIZE)
+    monkeypatch.setenv("OPTIMIZER_APPROVE_ARN", APPROVE)
     monkeypatch.setenv("OPTIMIZER_CHANGE_ARN", CHANGE)
     with stage(request, monkeypatch) as made:
-        made.world["executions"] = {(OPTIMIZE, RUN): "RUNNING"}
+        made.world["executions"] = {(OPTIMIZE, RUN): "RUNNING", (APPROVE, RUN): "RUNNING"}
         made.calls.answers |= Machines(made).answers()
         yield made
 
@@ -91,4 +92,5 @@ def test_leaving(staged: Stage) -> None:
     answer = staged.every_fault(step)
     assert (answer["outcome"], sorted(answer["taken_back"])) == ("left", sorted([watched, kept]))
     assert staged.world["executions"][OPTIMIZE, RUN] == "ABORTED"
+    assert staged.world["executions"][APPROVE, RUN] == "ABORTED"
     assert staged.world["executions"][CHANGE, watched] == "ABORTED"

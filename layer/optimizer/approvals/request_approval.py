@@ -50,13 +50,15 @@ def request_of(store: RunStore, policy: Policy, event: Mapping[str, Any], now: d
     )
 
 
-def expire_approval_request(store: RunStore, run_id: str, now: datetime) -> dict[str, Any]:
-    """Record that the run has stopped waiting, which rejects all changes of the approval request."""
-    approval = store.approval(run_id)
+def expire_approval_request(store: RunStore, run_id: str, now: datetime, reason: str = "") -> dict[str, Any]:
+    """Record that nobody can respond any more, which rejects all changes of the approval request.
+
+    `reason` says why; without one nobody responded in time."""
+    approval, message = store.approval(run_id), reason or UNANSWERED
     if approval is None:
-        return {"outcome": "expired", "run_id": run_id, "rejected": reject(store, run_id, (), now, UNANSWERED)}
+        return {"outcome": "expired", "run_id": run_id, "rejected": reject(store, run_id, (), now, message)}
     # A response of the last second that did not reach the run does not count.
-    close(store, approval, ApprovalStatus.EXPIRED, now, UNANSWERED)
+    close(store, approval, ApprovalStatus.EXPIRED, now, message)
     return {"outcome": "expired", "run_id": run_id, "rejected": len(approval.changes)}
 
 

@@ -28,6 +28,7 @@ _OPTIONAL = {
     "tag_key": "OPTIMIZER_TAG_KEY",
     "tag_value": "OPTIMIZER_TAG_VALUE",
     "optimize_arn": "OPTIMIZER_OPTIMIZE_ARN",
+    "approve_arn": "OPTIMIZER_APPROVE_ARN",
     "change_arn": "OPTIMIZER_CHANGE_ARN",
     "lambda_calls_a_second": "OPTIMIZER_LAMBDA_CALLS_A_SECOND",
     "batches_at_once": "OPTIMIZER_BATCHES_AT_ONCE",
@@ -61,6 +62,7 @@ class Environment:
     tag_key: str = ""
     tag_value: str = ""
     optimize_arn: str = ""
+    approve_arn: str = ""
     change_arn: str = ""
     lambda_calls_a_second: str = ""
     batches_at_once: str = ""

@@ -5,6 +5,7 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "approved": ("publish_approval",),
         "charts": ("bars",),
         "collect": (
             "publish_change",

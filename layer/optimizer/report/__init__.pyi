@@ -1,3 +1,4 @@
+from optimizer.report.approved import publish_approval as publish_approval
 from optimizer.report.charts import bars as bars
 from optimizer.report.collect import publish_change as publish_change, publish_run as publish_run
 from optimizer.report.describe import change_phrase as change_phrase

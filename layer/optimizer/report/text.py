@@ -108,6 +108,36 @@ def change_body(shown: Line) -> str:
     return "\n".join(wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
 
 
+def approval_subject(report: Report, run_id: str) -> str:
+    """Return one ASCII line about the end of an approval request. `report` has its changes only."""
+    counts = [
+        (len(report.changed), "applied"),
+        (len(report.waiting) + len(report.unfinished), "approved, not applied yet"),
+        (len(report.rejected), "rejected"),
+        (len(report.refused), "blocked or outdated"),
+        (len(report.taken_back), "rolled back"),
+        (len(report.failed), "failed"),
+    ]
+    summary = ", ".join(f"{number} {word}" for number, word in counts if number)
+    return _ascii(f"Optimizer: {summary} (approval request of run {run_id})")
+
+
+def approval_body(report: Report, responses: str, url: str = "", ends: datetime | None = None) -> str:
+    """Return the text of the mail about the end of an approval request. `responses`: who responded, and how."""
+    parts = [f"The approval request of run {report.run_id} has ended.", sentence(responses)]
+    if url and ends:
+        parts += ["", f"Report with charts, {who_can_open(ends)}:", url]
+    elif url:
+        parts += ["", f"Report with charts: {url}"]
+    parts += _section("Applied (kept or under observation)", report.changed)
+    parts += _section("Rolled back", report.taken_back)
+    parts += _section("Failed", report.failed)
+    parts += _section("Approved and not applied yet", (*report.waiting, *report.unfinished))
+    parts += _section("Rejected", report.rejected)
+    parts += _section("Blocked by a guardrail or outdated", report.refused)
+    return "\n".join(wrap(part) for part in parts) + "\n"
+
+
 def saves_or_costs(bill: Interval) -> str:
     """Return what a change of the bill means: `saves $3.20 ($2.30 to $4.10)`, or `costs $0.06`."""
     if bill.estimate <= 0:

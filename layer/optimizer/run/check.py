@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from optimizer import guardrails
 from optimizer.aws import at_once
@@ -62,6 +63,7 @@ def check_run(
         documents.write(key, plan)
     judged = [_judged(item) for item in plan["proposals"]]
     store.record_changes(judged, now)
+    _remember_request(store, documents, run_id, [one.change for one in judged if one.verdict == Decision.ASK], plan)
     by_decision = {decision: [entry.change for entry in judged if entry.verdict == decision] for decision in Decision}
     store.record_run(run_id, now, verdicts={decision.value: len(found) for decision, found in by_decision.items()})
     return {
@@ -99,6 +101,7 @@ def _decide(
         rejections=store.rejections(wanted, now),
     )
     verdicts = {verdict.change_id: verdict for verdict in guardrails.check(wanted, policy, account, now)}
+    verdicts |= _already_asked(store, wanted, verdicts, policy, now)
     if request.get("only_automatic"):
         verdicts = {change_id: _only_automatic(verdict) for change_id, verdict in verdicts.items()}
     judged = [(change, verdicts.get(change.id) or _not_asked(change)) for change in proposals.changes]
@@ -111,6 +114,36 @@ def _decide(
         "postponed": canonical_json.plain(postponed),
         "failed": dict(proposals.failed),
     }
+
+
+def _already_asked(
+    store: RunStore, changes: Sequence[Change], verdicts: Mapping[str, Verdict], policy: Policy, now: datetime
+) -> dict[str, Verdict]:
+    """Return new verdicts for changes of which people are asked already: nobody is asked twice about one target."""
+    asking = [change for change in changes if verdicts[change.id].verdict is Decision.ASK]
+    zone = ZoneInfo(policy.time_zone)
+    found: dict[str, Verdict] = {}
+    # A daily run may start some minutes before the request of the day before ends: it asks anew.
+    nearly_over = now + min(timedelta(hours=1), timedelta(hours=policy.run.approval_hours) / 10)
+    for change_id, (stored, until) in store.open_requests(asking, now).items():
+        if until <= nearly_over:
+            continue
+        since = stored.times.get(Status.AWAITING_APPROVAL.value, now).astimezone(zone)
+        message = (
+            f"Waiting for approval since {since:%Y-%m-%d %H:%M} (run {stored.change.run_id}), "
+            f"until {until.astimezone(zone):%Y-%m-%d %H:%M %Z}."
+        )
+        found[change_id] = Verdict(change_id, Decision.POSTPONED, "approval.open", message)
+    return found
+
+
+def _remember_request(
+    store: RunStore, documents: Documents, run_id: str, asked: Sequence[Change], plan: Mapping[str, Any]
+) -> None:
+    if asked:
+        policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
+        until = datetime.fromisoformat(plan["decided_at"]) + timedelta(hours=policy.run.approval_hours)
+        store.remember_request(asked, until)
 
 
 def _only_automatic(verdict: Verdict) -> Verdict:

@@ -43,6 +43,7 @@ class Leaving:
     store: RunStore
     sfn: "SFNClient"
     optimize_arn: str
+    approve_arn: str
     change_arn: str
     sleep: Callable[[float], None]
     remaining_ms: Callable[[], float]
@@ -51,6 +52,8 @@ class Leaving:
         """Stop the runs and let none start, then roll back; whatever does not fit into the time remains."""
         self.store.seize_lock(HOLDER, now, _LEASE)
         self._stop(self.optimize_arn)
+        # Nobody can approve anything any more.
+        self._stop(self.approve_arn)
         left = self._roll_back(self._to_roll_back())
         if not left.remaining:
             # These executions only wait for the next observation of changes that have ended.

@@ -18,6 +18,7 @@ _ENDED = frozenset({Status.KEPT, Status.REVERTED, Status.FAILED})
 _OBSERVED = frozenset({Status.APPLYING, Status.WATCHING, Status.REVERTING})
 # Longer than any observation; an index is hidden for a week or two before it is dropped.
 _OBSERVED_AT_MOST = timedelta(days=30)
+_ASKED = frozenset({Status.AWAITING_APPROVAL, Status.APPROVED})
 _EVER = "0"
 _REMEMBERED = timedelta(days=90)
 
@@ -186,6 +187,35 @@ class ChangeRecords:
             for item in self._table.each(keys)
             if int(item["expires_at"]) > table.timestamp(now)
         }
+
+    def remember_request(self, changes: Iterable[Change], until: datetime) -> None:
+        """Record that people are asked about these changes until then."""
+        for change in changes:
+            item: Item = {
+                "pk": f"TARGET#{change.target}",
+                "sk": f"ASKED#{change.tuner.value}",
+                "change_id": change.id,
+                "until": until.astimezone(UTC).isoformat(),
+                "expires_at": table.timestamp(until),
+            }
+            self._table.write(table.put(item))
+
+    def open_requests(self, changes: Sequence[Change], now: datetime) -> dict[str, tuple[StoredChange, datetime]]:
+        """Return, by the id of the change, what people are already asked about its target by the same tuner, and until
+        when they can respond. Approved changes that are not applied yet count, too."""
+        items = {
+            (str(item["pk"]).removeprefix("TARGET#"), str(item["sk"]).removeprefix("ASKED#")): item
+            for item in self._table.each((f"TARGET#{one.target}", f"ASKED#{one.tuner.value}") for one in changes)
+            if int(item["expires_at"]) > table.timestamp(now)
+        }
+        asked = {one.change.id: one for one in self.changes({str(item["change_id"]) for item in items.values()})}
+        found: dict[str, tuple[StoredChange, datetime]] = {}
+        for change in changes:
+            item = items.get((change.target, change.tuner.value))
+            stored = asked.get(str(item["change_id"])) if item else None
+            if item and stored and stored.status in _ASKED and stored.change.run_id != change.run_id:
+                found[change.id] = stored, datetime.fromisoformat(str(item["until"]))
+        return found
 
     def begin(self, change: Change, target: str, now: datetime) -> None:
         """Record that a change is about to be applied to the target: while it is observed, no other is applied."""

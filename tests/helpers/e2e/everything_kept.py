@@ -69,7 +69,7 @@ def _histories(running: Running, since: datetime) -> Iterator[tuple[str, str]]:
 
 def _executions(running: Running, since: datetime) -> Iterator[str]:
     """Yield the executions of both machines, and the children of their distributed maps."""
-    for machine in (running.application.optimize_arn, running.application.change_arn):
+    for machine in running.machines:
         for page in running.sfn.get_paginator("list_executions").paginate(stateMachineArn=machine):
             for execution in page["executions"]:
                 if execution["startDate"] < since:

@@ -40,7 +40,7 @@ class Execution:
 
 
 class Running:
-    """Both state machines of the deployed application."""
+    """The state machines of the deployed application."""
 
     def __init__(self, deployed: Any) -> None:
         self.account = deployed.account
@@ -53,6 +53,15 @@ class Running:
         self.iam: Any = session.client("iam")
         self.dynamodb: Any = session.client("dynamodb")
         self.scheduler: Any = session.client("scheduler")
+
+    @property
+    def machines(self) -> tuple[str, str, str]:
+        """Return the state machines in the order in which they start each other."""
+        return self.application.optimize_arn, self.application.approve_arn, self.application.change_arn
+
+    def approval_of(self, run: str) -> str:
+        """Return the execution that asks people about the changes of a run."""
+        return f"{self.application.approve_arn.replace(':stateMachine:', ':execution:')}:{run}"
 
     def store_policy(self, policy: Mapping[str, Any]) -> None:
         self.s3.put_object(Bucket=self.application.bucket, Key=_POLICY_KEY, Body=json.dumps(policy))
@@ -124,7 +133,7 @@ class Running:
 
     def settle(self) -> None:
         """Wait until nothing runs that an earlier test began."""
-        for machine in (self.application.optimize_arn, self.application.change_arn):
+        for machine in self.machines:
             for arn in self.executions(machine, statusFilter="RUNNING"):
                 self.ended(arn)
 

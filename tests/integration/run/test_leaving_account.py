@@ -20,8 +20,8 @@ from tests.helpers.own_account import TABLE, load_handler, own_account
 from tests.helpers.small_change import small_change
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
-OPTIMIZE, CHANGE = (
-    f"arn:aws:states:eu-west-1:123456789012:stateMachine:optimizer-{name}" for name in ("run", "change")
+OPTIMIZE, APPROVE, CHANGE = (
+    f"arn:aws:states:eu-west-1:123456789012:stateMachine:optimizer-{name}" for name in ("run", "approve", "change")
 )
 
 
@@ -112,6 +112,7 @@ class Account:
             store=self.store,
             sfn=self.machines,  # type: ignore[arg-type]
             optimize_arn=OPTIMIZE,
+            approve_arn=APPROVE,
             change_arn=CHANGE,
             sleep=self.pause,
             remaining_ms=lambda: self.remaining_ms,
@@ -147,9 +148,10 @@ def test_kept_concurrency_is_rolled_back_newest_first(account: Account) -> None:
 
 def test_runs_end_and_none_begins(account: Account) -> None:
     account.store.take_lock("run-1", NOW, timedelta(hours=8))
-    account.machines.executions[OPTIMIZE, "run-1"] = "RUNNING"
+    account.machines.executions |= {(OPTIMIZE, "run-1"): "RUNNING", (APPROVE, "run-0"): "RUNNING"}
     account.leave()
     assert account.machines.executions[OPTIMIZE, "run-1"] == "ABORTED"
+    assert account.machines.executions[APPROVE, "run-0"] == "ABORTED"
     assert account.store.take_lock("run-2", NOW, timedelta(hours=8)) == HOLDER
     later = NOW + timedelta(hours=1, seconds=1)
     assert account.store.take_lock("run-2", later, timedelta(hours=8)) == "run-2"
@@ -160,7 +162,7 @@ def test_an_execution_that_ends_by_itself_needs_no_stop(account: Account) -> Non
     account.machines.cannot_stop = {"run-1": "SUCCEEDED"}
     account.leave()
     assert account.machines.executions[OPTIMIZE, "run-2"] == "ABORTED"
-    account.machines.executions[OPTIMIZE, "run-1"] = "RUNNING"
+    account.machines.executions |= {(OPTIMIZE, "run-1"): "RUNNING", (APPROVE, "run-0"): "RUNNING"}
     account.machines.cannot_stop = {"run-1": "RUNNING"}
     with pytest.raises(ValidationException):
         account.leave()

@@ -12,6 +12,7 @@ from asl_lint import all_states, lint
 FOLDER = Path(__file__).parents[3] / "statemachine"
 MACHINES = sorted(FOLDER.glob("*.asl.json"))
 OPTIMIZE = (FOLDER / "optimize.asl.json").read_text()
+APPROVE = (FOLDER / "approve.asl.json").read_text()
 CHANGE = (FOLDER / "change.asl.json").read_text()
 type Machine = dict[str, Any]
 
@@ -140,7 +141,6 @@ BROKEN_RUNS: list[tuple[Callable[[Machine], None], str]] = [
     (remove_most_attempts, "ceiling"),
     (retry_everything, "service-errors"),
     (retry_a_timeout, "service-errors"),
-    (keep_the_token, "token"),
     (keep_the_token_of_a_change, "token"),
     (end_a_failure_in_success, "fail"),
     (skip_from_a_failure_to_the_end, "fail"),
@@ -161,6 +161,19 @@ BROKEN_RUNS: list[tuple[Callable[[Machine], None], str]] = [
 @pytest.mark.parametrize(("break_it", "rule"), BROKEN_RUNS, ids=lambda value: getattr(value, "__name__", value))
 def test_a_broken_copy_of_the_run_is_found(break_it: Callable[[Machine], None], rule: str) -> None:
     machine = copy.deepcopy(json.loads(OPTIMIZE))
+    break_it(machine)
+    assert rule in {finding.rule for finding in lint(json.dumps(machine))}
+
+
+BROKEN_APPROVALS: list[tuple[Callable[[Machine], None], str]] = [
+    (keep_the_token, "token"),
+    (keep_the_token_of_a_change, "token"),
+]
+
+
+@pytest.mark.parametrize(("break_it", "rule"), BROKEN_APPROVALS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_broken_copy_of_the_approval_is_found(break_it: Callable[[Machine], None], rule: str) -> None:
+    machine = copy.deepcopy(json.loads(APPROVE))
     break_it(machine)
     assert rule in {finding.rule for finding in lint(json.dumps(machine))}
 
