@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from optimizer.core import Approval, Vote
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.store.documents import Documents
 from optimizer.store.run_store import RunStore
@@ -628,3 +629,61 @@ def test_owner_of_a_template_gets_the_line_to_change(account: Account, mode: str
     page = account.documents.read_bytes(f"runs/{RUN}/report/index.html").decode()
     assert line in page
     assert account.documents.read(f"runs/{RUN}/report.json")["recommended"][0]["message"] == line
+
+
+def next_run(account: Account, name: str, *changes: Change) -> dict[str, Any]:
+    """Start another run, let it propose these changes, and return the answer of its guardrails."""
+    account.call("start_run", {**sample_event("start_run"), "run_id": name})
+    document = {"changes": [replace(change, run_id=name).to_document() for change in changes]}
+    account.documents.write(f"runs/{name}/proposals/capacity-0000.json", {**document, "no_changes": [], "failed": {}})
+    return account.call("check_guardrails", {"run_id": name})
+
+
+def unlock(account: Account) -> None:
+    account.store.seize_lock("nobody", datetime.now(UTC) - timedelta(days=1), timedelta())
+
+
+def test_people_are_not_asked_twice_about_one_target(account: Account) -> None:
+    """The request of an earlier run waits: the same target is reported as waiting, another one is asked about."""
+    started(account, {"mode": "approve"})
+    account.propose(memory("f0"))
+    assert len(account.call("check_guardrails")["ask"]) == 1
+    unlock(account)
+    answer = next_run(account, "next", memory("f0", after=640), memory("f1"))
+    assert [pair["change_id"] for pair in answer["ask"]] == [replace(memory("f1"), run_id="next").id]
+    (waiting,) = account.documents.read("runs/next/plan.json")["postponed"]
+    assert waiting["target"] == arn("f0")
+    assert waiting["reason"].startswith("Waiting for approval since 20")
+    assert f"(run {RUN})" in waiting["reason"]
+
+
+@pytest.mark.parametrize("status", [Status.REJECTED, Status.KEPT])
+def test_an_ended_request_is_followed_by_another_one(account: Account, status: Status) -> None:
+    started(account, {"mode": "approve"})
+    account.propose(memory("f0"))
+    account.call("check_guardrails")
+    account.store.move(memory("f0").id, status, datetime.now(UTC), from_any={Status.AWAITING_APPROVAL})
+    unlock(account)
+    assert len(next_run(account, "next", memory("f0", after=640))["ask"]) == 1
+
+
+def test_the_end_of_an_approval_request_is_published_once(account: Account) -> None:
+    started(account, {"mode": "approve"})
+    account.propose(memory("f0"), memory("f1"))
+    account.call("check_guardrails")
+    asked = {memory(name).id: "memory" for name in ("f0", "f1")}
+    now = datetime.now(UTC)
+    digests = {stored.change.id: stored.change.digest for stored in account.store.changes(asked)}
+    approval = Approval(RUN, "plan", "d" * 64, "token", asked, now, now + timedelta(hours=1), digests)
+    account.store.put_approval(approval)
+    event = {"step": "approval", "run_id": RUN}
+    assert account.call("publish_results", event)["message_id"] == ""
+    voted = approval.answer(Vote("anyone", "Anna", (memory("f0").id,), "not f1", now), approval.digest)
+    account.store.replace_approval(approval, voted)
+    account.store.move(memory("f0").id, Status.WATCHING, now, from_any={Status.AWAITING_APPROVAL})
+    account.store.move(memory("f1").id, Status.REJECTED, now, from_any={Status.AWAITING_APPROVAL})
+    assert account.call("publish_results", event) == account.call("publish_results", event)
+    (message,) = account.messages()
+    assert message["document"]["kind"] == "Approval finished"
+    assert message["Subject"] == f"Optimizer: 1 applied, 1 rejected (approval request of run {RUN})"
+    assert "Anna approved 1 of 2: not f1." in message["Message"]
