@@ -32,12 +32,12 @@ _NAMED = re.compile(r"\$\{(?:AWS::)?(\w+)(?:\.Arn)?\}")
 _HEAD = """\
 # The rights of each role, with reasons
 
-`python -m rights_document` generates this page from `template.yaml`; a test compares the two. Every function and both
-state machines have a role of their own. `Table`, `Bucket` and the like are resources of the template, `{TagKey}` and
+`python -m rights_document` generates this page from `template.yaml`; a test compares the two. Every function and every
+state machine has a role of its own. `Table`, `Bucket` and the like are resources of the template, `{TagKey}` and
 the like its parameters. All resources are in the stack's own account and region.
 
 In addition, every function has AWS' own policies for its log and its traces (`AWSLambdaBasicExecutionRole`,
-`AWSXRayDaemonWriteAccess`), and both state machines have the one for traces. With `VpcSubnetIds`, the functions that
+`AWSXRayDaemonWriteAccess`), and the state machines have the one for traces. With `VpcSubnetIds`, the functions that
 connect to databases and caches may create and delete network interfaces, as every function in a VPC must. Every
 function is denied `logs:CreateLogGroup`, so that none makes its log group anew while the stack is deleted.
 

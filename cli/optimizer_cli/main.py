@@ -10,6 +10,7 @@ COMMANDS = {
     "demo": "Deploy into a local AWS account, run once, show the report.",
     "doctor": "Check a deployed stack, one line for each thing that can be wrong.",
     "policy": "Check a policy file, show the policy in use, store a new one.",
+    "run": "Start a run again with the same input.",
     "runs": "List recent runs and how they ended.",
     "changes": "List changes with their status and reason.",
     "report": "Show the report of a run as text, pages or JSON.",

@@ -109,7 +109,10 @@ def test_incomplete_form_says_what_is_missing_and_keeps_input(pages: PageServer,
 def test_two_approvers_respond_with_own_links(pages: PageServer, window: Any) -> None:
     orders = pages.office.propose("orders")
     pages.office.ask(orders, approvals=TWO_OF_THREE)
-    for approver, says in (("anna", "The run waits for 1 more response of ben, cleo."), ("cleo", "The run goes on.")):
+    for approver, says in (
+        ("anna", "The run waits for 1 more response of ben, cleo."),
+        ("cleo", "Approved changes are applied now"),
+    ):
         window.page.goto(pages.office.link(approver))
         if approver == "cleo":
             window.check("second-approver")

@@ -123,7 +123,7 @@ def _show(request: Mapping[str, Any], approved: Sequence[str]) -> None:
 def _words(answer: Mapping[str, Any]) -> str:
     match answer["outcome"]:
         case "answered":
-            return f"Approved {len(answer['approved'])}, rejected {len(answer['rejected'])}. The run goes on."
+            return f"Approved {len(answer['approved'])}, rejected {len(answer['rejected'])}."
         case "recorded":
             more = answer["outstanding"]
             return f"Recorded. The run waits for {more} more {'response' if more == 1 else 'responses'}."

@@ -197,8 +197,8 @@ def _thanks(answered: Approval, services: PageServices) -> Page:
     if answered.status is ApprovalStatus.PENDING:
         waits = f"The run waits for {_outstanding(answered)}."
         return Page(200, "answered", page.notice("Your response is recorded", [*page.votes(answered), waits]))
-    goes_on = "The run goes on. Approved changes are applied now, observed, and rolled back if they do harm."
-    nothing = "The run goes on without these changes."
+    goes_on = "Approved changes are applied now, observed, and rolled back if they do harm."
+    nothing = "None of these changes is applied."
     paragraphs = [*page.votes(answered), goes_on if answered.approved else nothing, "You can close this page."]
     more = page.outcome(answered, changes)
     return Page(200, "answered", page.notice("Your response is recorded", paragraphs, more))

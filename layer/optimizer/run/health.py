@@ -14,8 +14,8 @@ def run_health(store: RunStore, now: datetime) -> dict[str, float]:
     """Return the ages in hours that the alarms are set on.
 
     `GoodRunAgeHours`: since the start of the last run that succeeded; 0 without any run in the last 30 days.
-    `RunHeldHours`: since the active run started, or since its approval request was closed; 0 without one, and while it
-    waits for people. `ApprovalWaitsHours`: how long it has been waiting for people, or 0."""
+    `RunHeldHours`: since the active run started; 0 without one. `ApprovalWaitsHours`: how long the oldest open approval
+    request has been waiting for people, or 0."""
     # A review only reads, so its success says nothing about other runs.
     runs = [run for run in store.runs(now - _LOOK_BACK, _RUNS) if not (run.get("request") or {}).get("review")]
     found: dict[str, float] = {}
@@ -26,9 +26,12 @@ def run_health(store: RunStore, now: datetime) -> dict[str, float]:
     holder = store.lock_holder(now)
     held = next((run for run in runs if run["run_id"] == holder), None)
     approval = store.approval(holder) if holder else None
-    is_waiting = approval is not None and approval.status is ApprovalStatus.PENDING
-    # The time that people take to respond is no sign of a stuck run.
+    waiting = [one for one in store.open_approvals(now - _LOOK_BACK) if now < one.expires_at + _HOUR]
+    # A run of an earlier version waits itself, and the time that people take to respond is no sign of a stuck run.
+    if approval and approval.status is ApprovalStatus.PENDING and holder not in {one.run_id for one in waiting}:
+        waiting.append(approval)
+        held = None
     began = (approval.closed_at if approval else None) or (held["started_at"] if held else now)
-    found["RunHeldHours"] = 0.0 if is_waiting else (now - began) / _HOUR
-    found["ApprovalWaitsHours"] = (now - approval.asked_at) / _HOUR if approval and is_waiting else 0.0
+    found["RunHeldHours"] = (now - began) / _HOUR
+    found["ApprovalWaitsHours"] = max(((now - one.asked_at) / _HOUR for one in waiting), default=0.0)
     return {name: round(value, 3) for name, value in found.items()}

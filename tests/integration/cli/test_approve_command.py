@@ -54,7 +54,7 @@ def test_approve_shows_changes_and_asks_to_confirm(office: Asking) -> None:
     assert "saves $3.20" in " ".join(declined.output.split())
     assert office.told == []
     agreed = optimizer("run-1", "--reason", "fine", answer="y\n")
-    assert (agreed.exit_code, agreed.output.splitlines()[-1]) == (0, "Approved 1, rejected 0. The run goes on.")
+    assert (agreed.exit_code, agreed.output.splitlines()[-1]) == (0, "Approved 1, rejected 0.")
     assert office.statuses(orders) == [Status.APPROVED]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from optimizer.core import Approval, ApprovalStatus
 from optimizer.run import run_health
 from optimizer.store.run_store import RunStore
 
@@ -61,3 +62,36 @@ def test_runs_are_listed_newest_first_and_from_a_time_on(store: RunStore) -> Non
         run(store, name, hours, "succeeded")
     assert [found["run_id"] for found in store.runs(NOW - timedelta(hours=48), 10)] == ["c", "b"]
     assert [found["run_id"] for found in store.runs(NOW - timedelta(hours=48), 1)] == ["c"]
+
+
+def ask(store: RunStore, name: str, hours_ago: float, expires_in: float = 1) -> Approval:
+    asked_at, expires_at = NOW - timedelta(hours=hours_ago), NOW + timedelta(hours=expires_in)
+    approval = Approval(name, "plan", "d" * 64, "token", {"memory-1": "memory"}, asked_at, expires_at)
+    assert store.put_approval(approval)
+    return approval
+
+
+def test_open_approval_request_waits_without_an_active_run(store: RunStore) -> None:
+    ask(store, "sunday", 20)
+    monday = ask(store, "monday", 3)
+    assert run_health(store, NOW)["ApprovalWaitsHours"] == 20.0
+    store.replace_approval(store.approval("sunday") or monday, ask_closed(store, "sunday"))
+    assert run_health(store, NOW)["ApprovalWaitsHours"] == 3.0
+
+
+def ask_closed(store: RunStore, name: str) -> Approval:
+    approval = store.approval(name)
+    assert approval
+    return approval.close(ApprovalStatus.EXPIRED, NOW)
+
+
+def test_request_of_a_dead_execution_does_not_wait_for_ever(store: RunStore) -> None:
+    ask(store, "sunday", 30, expires_in=-6)
+    assert run_health(store, NOW)["ApprovalWaitsHours"] == 0.0
+
+
+def test_a_run_that_holds_the_lock_counts_while_its_request_waits(store: RunStore) -> None:
+    run(store, "monday", 7)
+    store.take_lock("monday", NOW - timedelta(hours=7), timedelta(hours=8))
+    ask(store, "monday", 6)
+    assert run_health(store, NOW)["RunHeldHours"] == 7.0
