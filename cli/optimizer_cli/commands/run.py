@@ -24,7 +24,7 @@ A run that failed has released its lock, and what it has applied stays as it is:
 Step Functions' own redrive is of no use here, because a failed run ends in a state that only reports the failure.
 
 \b
-    optimizer runs              runs of the last two weeks, and why they failed
+    optimizer runs              recent runs, and why they failed
     optimizer run --again RUN   start one of them again
 
 Ends with 1 if RUN is still active.
