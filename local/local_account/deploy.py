@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,15 @@ def deploy_application(
     )
 
 
+def deploy_as_shipped(account: LocalAccount, arguments: Sequence[str] = (), answers: str = "") -> None:
+    """Run `sam deploy` with samconfig.toml and these arguments, as docs/deploy.md shows it; raise SamFailed.
+
+    `answers` is typed where it asks; nobody answers a question beyond them.
+    """
+    with built_for(LOCAL_ARCHITECTURE):
+        _sam(account.environment(), ROOT, ["deploy", *arguments], answers)
+
+
 @contextmanager
 def built_for(architecture: str) -> Iterator[Path]:
     """Build the application for a processor; nobody else builds until the context ends. Raise SamFailed."""
@@ -120,7 +129,7 @@ def _build(template: Path, work: Path) -> list[str]:
     return [*build, "--cached", "--cache-dir", str(work / "cache"), "--parallel"]
 
 
-def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> None:
+def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str], answers: str = "") -> None:
     if not SAM.exists():
         raise SamMissing(f"{SAM} does not exist: run `make .build/sam/.installed` first")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -128,7 +137,7 @@ def _sam(variables: Mapping[str, str], folder: Path, arguments: list[str]) -> No
     own = {"SAM_CLI_TELEMETRY": "0", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     environment = inherited | dict(variables) | own
     done = subprocess.run(
-        [str(SAM), *arguments], cwd=folder, env=environment, text=True, capture_output=True, check=False
+        [str(SAM), *arguments], cwd=folder, env=environment, text=True, capture_output=True, check=False, input=answers
     )
     if done.returncode:
         output = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
