@@ -22,10 +22,10 @@ ELSEWHERE = {
     "make setup": "by .ci/run",
     "make check": "by .ci/run, as part of make test",
     "make sam-local": "tests/containers",
-    "sam build": "tests/e2e/test_deploying.py",
-    "sam deploy": "tests/e2e/test_deploying.py",
+    "sam build": "tests/integration/packages/test_built_packages.py",
+    "sam deploy": "tests/deployments/test_deploying.py",
     "sam deploy --stack-name optimizer-staging --parameter-overrides TagKey=team-optimizer "
-    "NotificationEmail=team@example.com": "tests/e2e/test_deploying.py",
+    "NotificationEmail=team@example.com": "tests/deployments/test_deploying.py",
     "python3.13 local/check_build.py": "by tests/integration/packages/test_built_packages.py",
     "sam delete --stack-name optimizer": "the local account's application is deleted: tests/e2e/test_stack_deleted.py",
     "aws lambda invoke --function-name optimizer-leave_account --cli-binary-format raw-in-base64-out"
@@ -79,7 +79,7 @@ def test_every_command_and_option_is_there(shown: Shown) -> None:
 def test_every_policy_that_is_shown_is_one(shown: Shown) -> None:
     document = json.loads(shown.text)
     if "Statement" in document:
-        # The key policy is that of the deployed test: tests/e2e/test_company_options.py.
+        # The key policy is that of the deployed test: tests/deployments/test_company_resources.py.
         assert all({"Effect", "Principal", "Action", "Resource"} <= one.keys() for one in document["Statement"])
         return
     if {"ttl_s", "previous"} & document.keys():
