@@ -9,7 +9,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -138,10 +138,15 @@ class LocalAccount:
 
     def confirm(self, address: str) -> list[str]:
         """Confirm all subscriptions of an address, as its owner does by the links in mails; return their ARNs."""
-        sns = self.session.client("sns")
-        asked = [mail for mail in self.mailbox(address) if "token" in mail]
-        confirmed = (sns.confirm_subscription(TopicArn=mail["topic_arn"], Token=mail["token"]) for mail in asked)
-        return [one["SubscriptionArn"] for one in confirmed]
+        sns, confirmed = self.session.client("sns"), []
+        for mail in self.mailbox(address):
+            if "token" not in mail:
+                continue
+            # The link in a mail outlives its topic and its subscription.
+            with suppress(sns.exceptions.InvalidParameterException, sns.exceptions.NotFoundException):
+                answer = sns.confirm_subscription(TopicArn=mail["topic_arn"], Token=mail["token"])
+                confirmed.append(answer["SubscriptionArn"])
+        return confirmed
 
     @property
     def _switch_file(self) -> SwitchFile:
