@@ -79,7 +79,7 @@ def publish_run(
         {**run.get("left_out", {}), **findings.failed},
         now,
         without_metrics=findings.without_metrics,
-        notes=[_batch(failed) for failed in failed_batches],
+        notes=[*_next_step(run), *(_batch(failed) for failed in failed_batches)],
         proved=verify_savings(ended, known.facts(), now),
     )
     published = store.start_publication(f"RUN#{run_id}", now)
@@ -216,6 +216,17 @@ def _look(
 
 def _name(target: str) -> str:
     return target.rsplit(":function:", 1)[-1]
+
+
+def _next_step(run: Mapping[str, Any]) -> list[str]:
+    """Return what to do if nothing is set up yet; people read it once."""
+    if not run.get("untagged"):
+        return []
+    return [
+        f"No function has the tag {run['untagged']}, and the policy names no database and no cache. Next step: tag a "
+        f"function with `aws lambda tag-resource --resource FUNCTION_ARN --tags {run['untagged']}`. `optimizer policy "
+        "put` stores a policy; without one, runs only recommend."
+    ]
 
 
 def _batch(failed: Mapping[str, Any]) -> str:

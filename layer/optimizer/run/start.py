@@ -124,8 +124,15 @@ def _targets(
         batches=len(batches),
         left_out=dict(found.left_out),
         mode=policy.mode.value,
+        untagged=_untagged(policy, request) if not found.functions else "",
     )
     return len(found.functions)
+
+
+def _untagged(policy: Policy, request: RunRequest) -> str:
+    """Return the tags to set if a run finds no function, database or cache because nothing is set up yet."""
+    is_set_up = policy.indexes.databases or policy.cache_ttls.caches or request.functions or request.databases
+    return "" if is_set_up else ",".join(f"{key}={value}" for key, value in sorted(policy.functions.tags.items()))
 
 
 def _policy_key(run_id: str) -> str:

@@ -687,3 +687,15 @@ def test_the_end_of_an_approval_request_is_published_once(account: Account) -> N
     assert message["document"]["kind"] == "Approval finished"
     assert message["Subject"] == f"Optimizer: 1 applied, 1 rejected (approval request of run {RUN})"
     assert "Anna approved 1 of 2: not f1." in message["Message"]
+
+
+def test_the_first_run_in_an_empty_account_names_the_next_step(account: Account) -> None:
+    assert account.call("start_run")["targets"] == 0
+    account.call("check_guardrails")
+    account.call("publish_results")
+    (message,) = account.messages()
+    told = " ".join(message["Message"].split())
+    assert (
+        "Next step: tag a function with `aws lambda tag-resource --resource FUNCTION_ARN --tags optimizer=on`" in told
+    )
+    assert "`optimizer policy put`" in told
