@@ -28,9 +28,14 @@ def main() -> int:
         hours_ahead=24,
         time_zone="UTC",
         duration_ms=600.0,
+        init_ms=500.0,
+        memory_mb=512,
+        architecture="arm64",
         keep_alive_minutes=10,
-        idle_minutes_per_cold_start=50.0,
+        usd_per_cold_start=0.0003,
         minutes=calls,
+        hours=random.poisson(rate.reshape(-1, 60).sum(1).mean(), 63 * 24).astype(float),
+        hour_peaks=np.full(63 * 24, 20.0),
     )
     values = {"invocations": calls, "duration_ms": np.full(15 * DAY, 600.0), "concurrency": calls}
     stored = History(Series(0, values), empty_series(HOUR_METRICS)).to_bytes()

@@ -11,7 +11,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.aws import DEFAULT_CALLS, pace
-from optimizer.policy import InvalidPolicy, Policy, read_policy
+from optimizer.policy import InvalidPolicy, Policy, Warmups, read_policy
 from optimizer.warmups import (
     USUAL_INIT_MS,
     Strategy,
@@ -52,9 +52,9 @@ _TITLES = {
     help="Hours from one plan to the next.",
 )
 @click.option(
-    "--worth",
-    type=click.FloatRange(0, 1e9),
-    help="Idle minutes an avoided cold start is worth. Default: the policy's warmups.idle_minutes_per_cold_start.",
+    "--usd-per-cold-start",
+    type=click.FloatRange(0, 1e6),
+    help="What an avoided cold start of half a second is worth, USD. Default: the policy's.",
 )
 @click.option(
     "--memory-mb", type=click.IntRange(128, 10_240), default=1024, show_default=True, help="With --traces: memory, MB."
@@ -79,7 +79,7 @@ def command(
     policy_file: Any,
     only: tuple[str, ...],
     hours_between_plans: int,
-    worth: float | None,
+    usd_per_cold_start: float | None,
     memory_mb: int,
     architecture: str,
     init_ms: float,
@@ -95,8 +95,9 @@ def command(
     with 1 if nothing could be played.
     """
     policy = _policy(policy_file)
-    if worth is not None:
-        policy = replace(policy, warmups=replace(policy.warmups, idle_minutes_per_cold_start=worth))
+    if usd_per_cold_start is not None:
+        warmups = replace(policy.warmups, usd_per_cold_start=usd_per_cold_start, idle_minutes_per_cold_start=None)
+        policy = replace(policy, warmups=warmups)
     failed: dict[str, str] = {}
     if traces is None:
         subjects = _own(policy, only, init_ms, failed)
@@ -166,6 +167,7 @@ def _document(results: list[WarmupBacktest], failed: dict[str, str], policy: Pol
     return {
         "hours_between_plans": hours,
         "keep_alive_minutes": policy.warmups.keep_alive_minutes,
+        "usd_per_cold_start": policy.warmups.usd_per_cold_start,
         "idle_minutes_per_cold_start": policy.warmups.idle_minutes_per_cold_start,
         "max_environments_per_function": policy.warmups.max_environments_per_function,
         "functions": {
@@ -195,7 +197,7 @@ def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy,
     warmups = policy.warmups
     out.print(
         f"Planned every {hours} h; an idle environment lives {warmups.keep_alive_minutes} minutes; one cold start less "
-        f"is worth {warmups.idle_minutes_per_cold_start:g} idle minutes; at most "
+        f"is worth {_worth(warmups)}; at most "
         f"{warmups.max_environments_per_function} environments a function. Idle minutes are those beyond doing nothing."
     )
     for result in results:
@@ -227,6 +229,12 @@ def _rows(table: Table, name: str, days: str, outcomes: Any) -> None:
 
 def _left(outcome: WarmupOutcome, nothing: WarmupOutcome) -> float | None:
     return round(outcome.cold_starts / nothing.cold_starts, 4) if nothing.cold_starts else None
+
+
+def _worth(warmups: Warmups) -> str:
+    if warmups.idle_minutes_per_cold_start is not None:
+        return f"{warmups.idle_minutes_per_cold_start:g} idle minutes"
+    return f"${warmups.usd_per_cold_start:g} for half a second of INIT"
 
 
 def _tags(policy: Policy) -> str:

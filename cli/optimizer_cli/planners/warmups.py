@@ -1,34 +1,54 @@
 """Warm-up plans over JSON lines, for a planner that is called every few hours."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from optimizer.traffic import Floats
-from optimizer.warmups import WarmupRequest, plan_warmups
+from optimizer.warmups import (
+    USUAL_INIT_MS,
+    WarmedFunction,
+    WarmupRequest,
+    plan_warmups,
+    worth_of_idle_minutes,
+)
 
 from optimizer_cli.json_lines import UnusableRequest
 
 LONGEST_HOURS = 48
+# Lambda's price grows with memory; 1 GB is assumed where a request does not say it.
+_MEMORY_MB = 1024
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return the plan for one request, as `{"pings": [[minute, count]], "provisioned": [[first, end, count]], "reason",
-    "expected_cold_starts", "expected_cold_starts_unwarmed", "expected_idle_minutes"}`, minutes after `from`.
+    "expected_cold_starts", "expected_cold_starts_unwarmed", "expected_net_usd"}`, minutes after `from`.
 
     Raises UnusableRequest if a field is missing or cannot be read.
     """
     most = request.get("max_environments")
+    function = WarmedFunction(
+        memory_mb=int(_number(request, "memory_mb", 128, 10_240, _MEMORY_MB)),
+        architecture=_architecture(request),
+        init_ms=_number(request, "init_ms", 0, 600_000, USUAL_INIT_MS),
+    )
+    keep_alive_minutes = int(_number(request, "keep_alive_minutes", 1, 24 * 60))
     made = plan_warmups(
         WarmupRequest(
             start=_start(request),
             hours_ahead=int(_number(request, "hours_ahead", 1, LONGEST_HOURS)),
             time_zone=_time_zone(request),
             duration_ms=_number(request, "duration_ms", 0, 900_000),
-            keep_alive_minutes=int(_number(request, "keep_alive_minutes", 1, 24 * 60)),
-            idle_minutes_per_cold_start=_number(request, "idle_minutes_per_cold_start", 0, 1e9),
+            init_ms=function.init_ms,
+            memory_mb=function.memory_mb,
+            architecture=function.architecture,
+            keep_alive_minutes=keep_alive_minutes,
+            usd_per_cold_start=_usd_per_cold_start(request, function, keep_alive_minutes),
             minutes=_series(request, "minutes"),
+            hours=_series(request, "hours") if "hours" in request else None,
+            hour_peaks=_series(request, "concurrency") if "concurrency" in request else None,
+            holidays=frozenset(_dates(request, "holidays")),
             may_ping=bool(request.get("may_ping", True)),
             may_provision=bool(request.get("may_provision", True)),
             max_environments=None if most is None else int(_number(request, "max_environments", 0, 1e6)),
@@ -40,8 +60,18 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         "reason": made.reason,
         "expected_cold_starts": round(made.expected_cold_starts, 3),
         "expected_cold_starts_unwarmed": round(made.expected_cold_starts_unwarmed, 3),
-        "expected_idle_minutes": round(made.expected_idle_minutes, 1),
+        "expected_net_usd": round(made.expected_net_usd, 8),
     }
+
+
+def _usd_per_cold_start(request: dict[str, Any], function: WarmedFunction, keep_alive_minutes: int) -> float:
+    """Return the worth of a cold start, which may be given in idle minutes as well."""
+    both = {"usd_per_cold_start", "idle_minutes_per_cold_start"} & set(request)
+    if len(both) != 1:
+        raise UnusableRequest('give one of "usd_per_cold_start" and "idle_minutes_per_cold_start"')
+    if "usd_per_cold_start" in both:
+        return _number(request, "usd_per_cold_start", 0, 1e6)
+    return worth_of_idle_minutes(_number(request, "idle_minutes_per_cold_start", 0, 1e9), function, keep_alive_minutes)
 
 
 def _start(request: dict[str, Any]) -> datetime:
@@ -65,8 +95,23 @@ def _time_zone(request: dict[str, Any]) -> str:
         raise UnusableRequest(f'"timezone": {name!r} is not in the time zone database') from error
 
 
-def _number(request: dict[str, Any], field: str, least: float, most: float) -> float:
-    value = request.get(field)
+def _architecture(request: dict[str, Any]) -> str:
+    name = request.get("architecture", "x86_64")
+    if name not in ("x86_64", "arm64"):
+        raise UnusableRequest(f'"architecture" must be x86_64 or arm64, not {name!r}')
+    return str(name)
+
+
+def _dates(request: dict[str, Any], field: str) -> list[date]:
+    values = request.get(field, [])
+    try:
+        return [date.fromisoformat(value) for value in values]
+    except (TypeError, ValueError) as error:
+        raise UnusableRequest(f'"{field}" must be a list of days such as "2026-12-25": {error}') from error
+
+
+def _number(request: dict[str, Any], field: str, least: float, most: float, default: float | None = None) -> float:
+    value = request.get(field, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise UnusableRequest(f'"{field}" must be a number from {least:g} to {most:g}, not {value!r}')
     return float(value)

@@ -38,6 +38,12 @@ def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             yield from _ordered(document, low, high)
     for path in ("memory.watch_minutes", "warmups.watch_minutes", "indexes.watch_minutes"):
         yield from _rising(document, path)
+    if _value(document, "warmups.idle_minutes_per_cold_start") is not None and _is_given(
+        document, "warmups.usd_per_cold_start"
+    ):
+        yield PolicyError(
+            "warmups.idle_minutes_per_cold_start", "says the same as warmups.usd_per_cold_start; keep one of the two."
+        )
     yield from _freezes(document)
     yield from _holidays(document)
     yield from _databases(document)

@@ -38,7 +38,8 @@ class Functions:
 class Warmups:
     """Limits of warm-up pings.
 
-    `idle_minutes_per_cold_start`: value of one avoided cold start of half a second, in minutes of an idle environment.
+    `usd_per_cold_start`: value of one avoided cold start of half a second, apart from its price. A longer one is worth
+    more in proportion. `idle_minutes_per_cold_start`: the same in minutes of an environment that pings hold warm.
     `keep_alive_minutes`: assumed if the function's own log lines do not show it."""
 
     mode: Mode | None = None
@@ -48,7 +49,8 @@ class Warmups:
     max_usd_month: float = 20.0
     keep_alive_minutes: int = 10
     horizon_hours: int = 24
-    idle_minutes_per_cold_start: float = 20.0
+    usd_per_cold_start: float = 0.0003
+    idle_minutes_per_cold_start: float | None = None
     ready_tag: str = "optimizer:warmup"
     watch_minutes: tuple[int, ...] = (60, 300)
     holidays: tuple[date, ...] = ()

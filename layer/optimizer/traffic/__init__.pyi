@@ -3,19 +3,20 @@ from optimizer.traffic.analyze import (
     history_key as history_key,
     stored_history as stored_history,
 )
-from optimizer.traffic.concurrency import environments_needed as environments_needed, littles_law as littles_law
+from optimizer.traffic.concurrency import environments_needed as environments_needed
 from optimizer.traffic.gaps import settle as settle
 from optimizer.traffic.history import (
     DAY_MINUTES as DAY_MINUTES,
     HOUR_METRICS as HOUR_METRICS,
+    HOURS_KEPT as HOURS_KEPT,
     MINUTES_KEPT as MINUTES_KEPT,
     Floats as Floats,
     History as History,
     Series as Series,
     empty_series as empty_series,
+    hours_from_minutes as hours_from_minutes,
     offsets_minutes as offsets_minutes,
     same_time_on_other_days as same_time_on_other_days,
 )
-from optimizer.traffic.holidays import exchange_holidays as exchange_holidays
 from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
 from optimizer.traffic.summary import FunctionTraffic as FunctionTraffic, summarise as summarise

@@ -97,6 +97,11 @@ class History:
         """The first minute after the history, numbered from 1970."""
         return self.minutes.end
 
+    def before(self, minute: int) -> "History":
+        """Return the history up to a minute since 1970 (not included), and the whole hours before it."""
+        first_hour = max(self.hours.start, minute // 60 - HOURS_KEPT)
+        return History(self.minutes.window(self.minutes.start, minute), self.hours.window(first_hour, minute // 60))
+
     def merged(self, newer: "History") -> "History":
         """Return both histories as one, cut to the days that are kept. Late points replace what was read before."""
         minutes = self.minutes.overlaid(newer.minutes)

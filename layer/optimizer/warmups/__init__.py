@@ -25,13 +25,17 @@ __getattr__ = lazy_exports(
             "WarmupRequest",
             "plan_warmups",
         ),
-        "plan_value": ("pings_usd",),
+        "plan_value": (
+            "HOLD_MS",
+            "pings_usd",
+        ),
         "planner": ("plan_batch",),
         "propose": (
-            "HOLD_MS",
             "USUAL_INIT_MS",
+            "WarmedFunction",
             "WarmupFacts",
             "propose_warmups",
+            "worth_of_idle_minutes",
         ),
         "send_pings": (
             "ping_client",

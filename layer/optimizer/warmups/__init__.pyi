@@ -12,12 +12,13 @@ from optimizer.warmups.init_times import learn_from_reports as learn_from_report
 from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
 from optimizer.warmups.ping_rows import count_pings as count_pings
 from optimizer.warmups.plan import WarmupRequest as WarmupRequest, plan_warmups as plan_warmups
-from optimizer.warmups.plan_value import pings_usd as pings_usd
+from optimizer.warmups.plan_value import HOLD_MS as HOLD_MS, pings_usd as pings_usd
 from optimizer.warmups.planner import plan_batch as plan_batch
 from optimizer.warmups.propose import (
-    HOLD_MS as HOLD_MS,
     USUAL_INIT_MS as USUAL_INIT_MS,
+    WarmedFunction as WarmedFunction,
     WarmupFacts as WarmupFacts,
     propose_warmups as propose_warmups,
+    worth_of_idle_minutes as worth_of_idle_minutes,
 )
 from optimizer.warmups.send_pings import ping_client as ping_client, warm_environments as warm_environments

@@ -59,6 +59,12 @@ class ProvisionedHours:
             return replace(self, proposed=None)
         return ProvisionedHours(self.timezone, (environments,) * _WEEK)
 
+    def ahead(self, start: int, hours_ahead: int) -> Floats:
+        """Return the environments that are provisioned in each minute from `start` since 1970 on."""
+        zone, minutes = ZoneInfo(self.timezone), start + np.arange(hours_ahead * _HOUR)
+        local = minutes + offsets_minutes(zone, minutes)
+        return np.asarray(np.array(self.hours, np.float64)[(local // _HOUR + _FIRST_HOUR) % _WEEK])
+
     def unmet_need(self, need: Floats, start: int, hours_ahead: int) -> Floats:
         """Return the need that pings must meet in each minute.
 
@@ -72,7 +78,7 @@ class ProvisionedHours:
         zone, now = ZoneInfo(self.timezone), start + len(need)
         ahead = now + np.arange(hours_ahead * _HOUR)
         local = ahead + offsets_minutes(zone, ahead)
-        provisioned = np.array(self.hours)[(local // _HOUR + _FIRST_HOUR) % _WEEK]
+        provisioned = self.ahead(now, hours_ahead)
         of_day = np.full(DAY_MINUTES, np.inf)
         np.minimum.at(of_day, local % DAY_MINUTES, provisioned)
         past = start + np.arange(len(need))

@@ -2,17 +2,26 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from optimizer.policy import Warmups
 from optimizer.prices import aws_lambda
-from optimizer.traffic import DAY_MINUTES, MINUTES_KEPT, Floats, Series, environments_needed
+from optimizer.traffic import (
+    DAY_MINUTES,
+    HOURS_KEPT,
+    MINUTES_KEPT,
+    Floats,
+    History,
+    Series,
+    environments_needed,
+    hours_from_minutes,
+)
 from optimizer.warmups.plan import plan_warmups
-from optimizer.warmups.plan_value import pings_usd
-from optimizer.warmups.propose import HOLD_MS, adjust_policy, warmup_request
+from optimizer.warmups.plan_value import HOLD_MS, pings_usd
+from optimizer.warmups.propose import WarmedFunction, adjust_policy, warmup_request
 from optimizer.warmups.replay import Pings, WarmupReplay, replay
 
 # The default of most warmers.
@@ -47,6 +56,11 @@ class Subject:
     memory_mb: int
     architecture: str
     init_ms: float
+
+    @property
+    def function(self) -> WarmedFunction:
+        """The facts that prices depend on."""
+        return WarmedFunction(self.memory_mb, self.architecture, self.init_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,7 @@ def backtest_warmups(
     Each plan uses only what was known when it was made and the policy's horizon, and the next plan replaces it.
     `report_plan` is called after each plan.
     """
-    policy = adjust_policy(policy, policy.keep_alive_minutes, subject.init_ms)
+    policy = adjust_policy(policy, policy.keep_alive_minutes, subject.function)
     starts = plan_starts(subject, hours_between_plans)
     if not starts:
         return WarmupBacktest(subject.name, 0.0, 0, dict.fromkeys(Strategy, WarmupOutcome()))
@@ -158,7 +172,7 @@ def planned_pings(
     pings: list[tuple[int, int]] = []
     for start in starts:
         known = _known_at(subject.minutes, start)
-        made = plan_warmups(warmup_request(known, subject.timezone, policy))
+        made = plan_warmups(warmup_request(known, subject.timezone, policy, subject.function))
         # Minutes until the next plan takes over.
         span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
         pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)
@@ -166,13 +180,15 @@ def planned_pings(
     return pings
 
 
-def _known_at(minutes: Series, start: int) -> Series:
-    first = max(0, start - MINUTES_KEPT)
-    window = minutes.window(minutes.start + first, minutes.start + start)
-    values = {name: values.copy() for name, values in window.values.items()}
+def _known_at(minutes: Series, start: int) -> History:
+    """Return what a plan of this minute knows: the last days by the minute, and the weeks before by the hour."""
+    now = minutes.start + start
+    values = {name: values[:start].copy() for name, values in minutes.values.items()}
     for series in values.values():
         series[-_UNKNOWN_MINUTES:] = np.nan
-    return replace(window, values=values)
+    known = Series(minutes.start, values)
+    hours = hours_from_minutes(known.window(max(known.start, now - HOURS_KEPT * 60), now))
+    return History(known.window(max(known.start, now - MINUTES_KEPT), now), hours)
 
 
 def _flat(starts: range, end: int, environments: int) -> Pings:

@@ -1,27 +1,21 @@
-"""Plan the warm-ups of one function: the environments that are worth holding warm in each stretch of time."""
+"""Plan the warm-ups of one function: the pings whose avoided cold starts are worth more than they cost."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from optimizer.traffic import DAY_MINUTES, littles_law, offsets_minutes
-from optimizer.traffic.forecast import (
-    Levels,
-    PastDayTables,
-    Reals,
-    chance_alive,
-    day_tables,
-    fitted_weights,
-    kept_warm,
-    level_factors,
-    mean_tables,
-    since_last_time,
-)
-from optimizer.warmups.plan_value import best_cover, ping_counts, provisioned_intervals
+from optimizer.prices import aws_lambda
+from optimizer.traffic import DAY_MINUTES
+from optimizer.traffic.forecast import ColdStartForecast, KnownTraffic, Reals, forecast_cold_starts
+from optimizer.warmups.ping_plan import plan_pings
+from optimizer.warmups.plan_value import best_cover, ping_prices, provisioned_intervals
 
 LEAST_KNOWN_MINUTES = DAY_MINUTES
+_HOUR = 60
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +27,25 @@ class WarmupRequest:
     hours_ahead: int
     time_zone: str
     duration_ms: float
+    init_ms: float
+    memory_mb: int
+    architecture: str
     keep_alive_minutes: int
-    # The idle environment-minutes that one avoided cold start is worth.
-    idle_minutes_per_cold_start: float
+    # What a cold start less is worth, apart from its INIT.
+    usd_per_cold_start: float
     # Invocations per minute for up to 15 days, the last one just before `start`; NaN is unknown.
     minutes: Reals
+    # Invocations per hour for up to 63 days, and the most of them in progress at once; the last hour ends at `start`,
+    # or before it if `start` is no whole hour. None means that only `minutes` are known; NaN is unknown.
+    hours: Reals | None = None
+    hour_peaks: Reals | None = None
+    holidays: AbstractSet[date] = frozenset()
     may_ping: bool = True
     may_provision: bool = True
     # None means no limit.
     max_environments: int | None = None
-    # Environments in each of `minutes` if they were measured; None computes them from calls and `duration_ms`.
-    needed: Reals | None = None
+    # Provisioned environments in each minute ahead, which need no pings; None means none.
+    provisioned: Reals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,96 +60,126 @@ class WarmupPlan:
     reason: str
     expected_cold_starts: float
     expected_cold_starts_unwarmed: float
-    # Environment-minutes beyond those that traffic itself keeps idle.
-    expected_idle_minutes: float
+    # What the bill is expected to grow by: the plan less the INIT of the avoided cold starts.
+    expected_net_usd: float
 
 
 def plan_warmups(request: WarmupRequest) -> WarmupPlan:
-    """Plan to hold an environment warm through a stretch of minutes if the cold starts that this avoids are worth more
-    than its idle minutes. Environments that traffic itself keeps warm are taken into account.
+    """Plan to hold environments warm where avoided cold starts are worth more than that costs. Doing nothing is a plan.
 
     Pings are preferred if they are allowed: one ping holds an environment for the keep-alive time at the price of a few
     hundred milliseconds, while provisioned concurrency is billed for each second.
     """
-    needed = request.needed
-    if needed is None:
-        needed = littles_law(request.minutes.astype(np.float64), request.duration_ms)
-    needed = needed.astype(np.float32)
-    obstacle = _obstacle(request, needed)
+    obstacle = _obstacle(request)
     if obstacle:
         return WarmupPlan((), (), obstacle, 0.0, 0.0, 0.0)
-    keep_alive = request.keep_alive_minutes
-    minutes = request.hours_ahead * 60
-    zone = ZoneInfo(request.time_zone)
-    now = int(request.start.timestamp()) // 60
-    ahead = now + np.arange(minutes + keep_alive)
-    past = now - len(needed) + np.arange(len(needed))
-    local_past, local_ahead = past + offsets_minutes(zone, past), ahead + offsets_minutes(zone, ahead)
-    # The past days as they were, at the level of the last hour, and at the level of as many minutes as lie ahead. It
-    # is unknown which of them holds, and a mean of forecasts is better than most of its parts.
-    views = [needed, *(_at_todays_level(request, needed, window) for window in (60, min(minutes, DAY_MINUTES)))]
-    most = int(np.nanmax(views))
+    forecast = _beyond_provisioned(
+        forecast_cold_starts(_known(request), request.hours_ahead, request.keep_alive_minutes), request
+    )
+    before = float(forecast.cold.sum())
+    most = int(forecast.levels.high[-1])
     if request.max_environments is not None:
         most = min(most, request.max_environments)
-    levels = Levels.up_to(most)
-
-    local_now, of_day = int(local_ahead[0]), local_ahead % DAY_MINUTES
-    observed = [PastDayTables.of(*_with_warmth(view, keep_alive), local_past, local_now) for view in views]
-    tables, *levelled = (day_tables(days, levels) for days in observed)
-    weights = fitted_weights(tables)
-    summed = sum(levelled, tables)
-    daily = mean_tables(summed, weights, np.arange(DAY_MINUTES))
-    short, unused = np.split(since_last_time(daily, tables, of_day, keep_alive), 2, axis=1)
-    alive = chance_alive(observed[0].needed)
-    size = levels.high - levels.low
-    cold, unused = short * alive * size, (1 - (1 - unused) * alive) * size
-
-    # Environments of the last minutes are still warm for a while, so a plan can neither gain nor lose there.
-    recent = np.concatenate([np.nan_to_num(needed[-keep_alive:]), np.zeros(keep_alive, np.float32)])
-    still_warm = kept_warm(recent, keep_alive)[-keep_alive:, None] >= levels.high
-    cold[:keep_alive][still_warm] = 0
-    unused[:keep_alive][still_warm] = 0
-
-    value = request.idle_minutes_per_cold_start * cold - unused
-    held = best_cover(value, keep_alive, minutes)
-    warmed = np.max(held * levels.high, axis=1)
-    before, after = float(cold[:minutes].sum()), float((cold * ~held)[:minutes].sum())
-    idle = float((unused * held).sum())
-    if not warmed.any():
+    pings: tuple[tuple[int, int], ...] = ()
+    provisioned: tuple[tuple[int, int, int], ...] = ()
+    if request.may_ping:
+        prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
+        made = plan_pings(forecast, prices, request.usd_per_cold_start, request.keep_alive_minutes, most)
+        pings, avoided, net_usd = made.pings, made.avoided_cold_starts, made.net_usd
+    else:
+        provisioned, avoided, net_usd = _provision(forecast, request, most)
+    if not pings and not provisioned:
         return WarmupPlan((), (), _not_worth_it(before, request), before, before, 0.0)
-    pings = tuple(ping_counts(warmed, keep_alive)) if request.may_ping else ()
-    provisioned = () if request.may_ping else tuple(provisioned_intervals(warmed[:minutes]))
+    zone = ZoneInfo(request.time_zone)
     until = f"{(request.start + timedelta(hours=request.hours_ahead)).astimezone(zone):%a %H:%M}"
     means = f"{len(pings)} pings" if pings else f"{len(provisioned)} stretches of provisioned concurrency"
+    environments = max(count for *_, count in (*pings, *provisioned))
     reason = (
-        f"{before:.1f} cold starts are expected until {until}; {means} for up to {int(warmed.max())} environments "
-        f"should reduce them to {after:.1f} at the cost of {idle:.0f} idle environment-minutes"
+        f"{before:.1f} cold starts are expected until {until}; {means} for up to {environments} environments should "
+        f"reduce them to {before - avoided:.1f}"
     )
-    return WarmupPlan(pings, provisioned, reason, after, before, idle)
+    return WarmupPlan(pings, provisioned, reason, before - avoided, before, net_usd)
 
 
-def _at_todays_level(request: WarmupRequest, needed: Reals, window_minutes: int) -> Reals:
-    """Return the need of the past days as if each had begun at the level of the last `window_minutes` minutes."""
-    factors = level_factors(np.nan_to_num(request.minutes), window_minutes)
-    if request.needed is not None:
-        return np.ceil(needed * factors - 1e-6)
-    return littles_law(np.rint(request.minutes * factors), request.duration_ms).astype(np.float32)
+def _known(request: WarmupRequest) -> KnownTraffic:
+    """Return the traffic in stretches of 60 minutes that end where the plan begins."""
+    start = int(request.start.timestamp()) // 60
+    minutes = request.minutes[len(request.minutes) % _HOUR :].astype(np.float64)
+    recent = _by_hour(minutes)
+    if request.hours is None:
+        hours, peaks = recent, np.full(len(recent), np.nan)
+    else:
+        hours = _moved(request.hours.astype(np.float64), start % _HOUR)
+        # The minutes are the better source as far as they are known.
+        count = min(len(recent), len(hours))
+        known = ~np.isnan(recent[len(recent) - count :])
+        hours[len(hours) - count :][known] = recent[len(recent) - count :][known]
+        peaks = np.full(len(hours), np.nan)
+        if request.hour_peaks is not None:
+            measured = request.hour_peaks.astype(np.float64)
+            both = np.fmax(measured, np.append(measured[1:], np.nan)) if start % _HOUR else measured
+            peaks[-len(both) :] = both[-len(hours) :]
+        if len(hours) < len(recent):
+            missing = len(recent) - len(hours)
+            hours, peaks = np.append(recent[:missing], hours), np.append(np.full(missing, np.nan), peaks)
+    holidays = frozenset(day.toordinal() - _EPOCH for day in request.holidays)
+    return KnownTraffic(start, ZoneInfo(request.time_zone), holidays, request.duration_ms, minutes, hours, peaks)
 
 
-def _with_warmth(needed: Reals, keep_alive: int) -> tuple[Reals, Reals]:
-    warm = kept_warm(np.nan_to_num(needed), keep_alive)
-    # It is unknown which environments were warm when the history begins.
-    warm[:keep_alive] = np.nan
-    return needed, warm
+def _by_hour(minutes: Reals) -> Reals:
+    """Return the calls of each hour; half an hour that is known speaks for the whole."""
+    hours = minutes.reshape(-1, _HOUR)
+    known = (~np.isnan(hours)).sum(axis=1)
+    calls = np.nan_to_num(hours).sum(axis=1) * _HOUR / np.maximum(known, 1)
+    return np.asarray(np.where(known >= _HOUR / 2, calls, np.nan))
 
 
-def _obstacle(request: WarmupRequest, needed: Reals) -> str:
+def _moved(hours: Reals, minutes: int) -> Reals:
+    """Return the calls of stretches of 60 minutes that begin so many minutes after the whole hours."""
+    if not minutes:
+        return hours.copy()
+    later = np.append(hours[1:], np.nan)
+    share = minutes / _HOUR
+    return np.asarray(np.where(np.isnan(later), hours, (1 - share) * hours + share * later))
+
+
+def _beyond_provisioned(forecast: ColdStartForecast, request: WarmupRequest) -> ColdStartForecast:
+    """Return the cold starts that provisioned concurrency leaves."""
+    if request.provisioned is None or not request.provisioned.any():
+        return forecast
+    served = forecast.levels.high <= request.provisioned[: len(forecast.cold), None]
+    return ColdStartForecast(
+        forecast.levels, np.where(served, 0, forecast.cold), np.where(served, 1, forecast.warm), forecast.in_progress
+    )
+
+
+def _provision(
+    forecast: ColdStartForecast, request: WarmupRequest, most: int
+) -> tuple[tuple[tuple[int, int, int], ...], float, float]:
+    """Return stretches of provisioned concurrency, the cold starts that they avoid, and their price less INIT."""
+    if not request.may_provision:
+        return (), 0.0, 0.0
+    prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
+    gb_minutes = request.memory_mb / 1024 * 60
+    minute_usd = gb_minutes * float(aws_lambda.rates(request.architecture).provisioned_usd)
+    allowed = forecast.levels.high <= most
+    worth = request.usd_per_cold_start + prices.init_usd
+    value = np.where(allowed, worth * forecast.cold - minute_usd * forecast.levels.size, -np.inf)
+    held = best_cover(np.maximum(value, -1e9), 1, len(value) - 1)
+    warmed = np.max(held * forecast.levels.high, axis=1)
+    avoided = float((forecast.cold * held).sum())
+    cost = float((held * forecast.levels.size).sum()) * minute_usd - prices.init_usd * avoided
+    return tuple(provisioned_intervals(warmed)), avoided, cost
+
+
+def _obstacle(request: WarmupRequest) -> str:
     """Return the reason why nothing can be planned, or an empty string."""
-    if not len(needed) or np.isnan(needed).all():
+    known = ~np.isnan(request.minutes)
+    if not known.any():
         return "nothing is known about its traffic"
-    if np.count_nonzero(~np.isnan(needed)) < LEAST_KNOWN_MINUTES:
+    if np.count_nonzero(known) < LEAST_KNOWN_MINUTES:
         return "less than a day of its traffic is known, which is too little to tell when it is called"
-    if not np.nanmax(needed) > 0:
+    if not np.nanmax(request.minutes) > 0:
         return "it was not called in the time that is known"
     if request.max_environments == 0:
         return "the limit of environments to keep warm is 0"
@@ -160,6 +192,6 @@ def _not_worth_it(before: float, request: WarmupRequest) -> str:
     if before < 0.05:
         return "its own traffic keeps it warm, so no cold start is expected"
     return (
-        f"{before:.1f} cold starts are expected, but avoiding any of them would take more than the "
-        f"{request.idle_minutes_per_cold_start:g} idle minutes that it is worth"
+        f"{before:.1f} cold starts are expected, but avoiding any of them would cost more than the "
+        f"${request.usd_per_cold_start:g} that it is worth"
     )

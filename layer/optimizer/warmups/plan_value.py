@@ -1,4 +1,4 @@
-"""Find the stretches of time in which holding environments warm is worth most, and the fewest pings that do so."""
+"""Find the stretches of time in which holding environments is worth most, and the prices of pings."""
 
 import itertools
 from decimal import Decimal
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.prices import aws_lambda
+from optimizer.warmups.ping_plan import PingPrices
 
 
 def best_cover(value: NDArray[np.floating], keep_alive_minutes: int, plan_minutes: int) -> NDArray[np.bool_]:
@@ -67,24 +68,6 @@ def _next_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.minimum.accumulate(row_numbers[::-1], axis=0)[::-1]
 
 
-def ping_counts(held: NDArray[np.floating], keep_alive_minutes: int) -> list[tuple[int, int]]:
-    """Return the fewest pings (minute, environments) that hold exactly `held` environments in each minute.
-
-    A ping of n environments holds n of them through its minute and the keep-alive time after it.
-    """
-    window = np.lib.stride_tricks.sliding_window_view(held, keep_alive_minutes + 1)
-    allowed = window.min(axis=1)
-    pings: list[tuple[int, int]] = []
-    for minute in np.flatnonzero(allowed):
-        count = int(allowed[minute])
-        recent = max((n for at, n in pings[-keep_alive_minutes - 1 :] if at >= minute - keep_alive_minutes), default=0)
-        # The ping is needed now, or it is the last one that still reaches the end of the stretch.
-        next_allowed = allowed[minute + 1] if minute + 1 < len(allowed) else 0
-        if count > recent or next_allowed < count:
-            pings.append((int(minute), count))
-    return pings
-
-
 def provisioned_intervals(held: NDArray[np.floating]) -> list[tuple[int, int, int]]:
     """Return the stretches of `held` as (first minute, end minute not included, environments)."""
     edges = [0, *(np.flatnonzero(np.diff(held)) + 1).tolist(), len(held)]
@@ -95,8 +78,31 @@ SCHEDULE_USD = Decimal("0.000001")
 # The memory and architecture with which template.yaml deploys warm_function.
 _WARMER_MEMORY_MB = 256
 _WARMER_ARCHITECTURE = "arm64"
-# warm_function runs longer than the hold: it sends the calls and waits for the answers.
-_OVERHEAD_MS = 50.0
+# warm_function runs longer than the hold: most of its calls come minutes apart, so it pays for its own INIT as well.
+_OVERHEAD_MS = 1000.0
+
+
+# The calls of one ping are sent within this time; otherwise warm_function holds them longer in a second round.
+HOLD_MS = 200
+
+
+def ping_prices(architecture: str, memory_mb: int, init_ms: float) -> PingPrices:
+    """Return the prices of the pings of one function."""
+
+    def usd(schedules: int, calls: int, cold_calls: int) -> float:
+        return pings_usd(
+            architecture=architecture,
+            memory_mb=memory_mb,
+            schedules=schedules,
+            calls=calls,
+            cold_calls=cold_calls,
+            hold_ms=HOLD_MS,
+            init_ms=init_ms,
+        )
+
+    ping = usd(1, 0, 0)
+    init = float(aws_lambda.gb_seconds(memory_mb, init_ms) * aws_lambda.rates(architecture).tiers[0].gb_second_usd)
+    return PingPrices(ping, usd(1, 1, 0) - ping, init)
 
 
 def pings_usd(

@@ -1,6 +1,5 @@
 """Propose the warm-ups of one function: a change that schedules its pings, or the reason why none is needed. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,17 +8,15 @@ import numpy as np
 
 from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner, moment_of
 from optimizer.policy import Warmups
-from optimizer.traffic import Floats, FunctionTraffic, History, Series, environments_needed, exchange_holidays
+from optimizer.traffic import Floats, FunctionTraffic, History, Series, environments_needed
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.init_times import LearntFacts
 from optimizer.warmups.ping_rows import pack
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
-from optimizer.warmups.plan_value import pings_usd
+from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
 from optimizer.warmups.replay import Pings, replay_past_days
 
 ACTION = "schedule_warmups"
-# The calls of one ping are sent within this time; otherwise warm_function holds them longer in a second round.
-HOLD_MS = 200
 # INIT of an ordinary managed runtime with its dependencies. A cold start of this length is worth the policy's value.
 USUAL_INIT_MS = 500.0
 _DAYS_A_MONTH = 365 / 12
@@ -56,6 +53,19 @@ class WarmupFacts:
         serve = "environment serves" if most == 1 else "environments serve"
         return f"{'up to ' if len(set(self.provisioned.hours)) > 1 else ''}{most} provisioned {serve} all its calls"
 
+    def function(self, init_ms: float) -> "WarmedFunction":
+        """Return the facts that prices depend on."""
+        return WarmedFunction(self.memory_mb, self.architecture, init_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class WarmedFunction:
+    """The facts that the price of pings and of cold starts depends on."""
+
+    memory_mb: int
+    architecture: str
+    init_ms: float
+
 
 def propose_warmups(
     run_id: str,
@@ -71,14 +81,15 @@ def propose_warmups(
     history: settled. The plan begins in the minute after the next one. Facts learnt about the function replace the
     assumptions of the policy.
     """
-    policy = adjust_policy(policy, learnt.keep_alive.minutes, learnt.init_ms)
+    function = live.function(learnt.init_ms or USUAL_INIT_MS)
+    policy = adjust_policy(policy, learnt.keep_alive.minutes, function)
     reason = live.refuses_pings or _obstacle(traffic, policy)
     if reason:
         return _without(run_id, traffic, live, policy, reason, {})
     first = now_minute + 2
-    minutes = history.minutes.window(history.minutes.start, first)
-    request = warmup_request(minutes, traffic.timezone, policy, live.need)
-    planned = plan_warmups(request)
+    known = history.before(first)
+    planned = plan_warmups(warmup_request(known, traffic.timezone, policy, function, live.provisioned))
+    minutes = known.minutes
     if not planned.pings:
         reason = live.all_served(minutes, policy.horizon_hours) or planned.reason
         return _without(run_id, traffic, live, policy, reason, _known(traffic, live, policy, learnt))
@@ -86,36 +97,54 @@ def propose_warmups(
     return _change(run_id, traffic, minutes, live, policy, planned, pings, learnt)
 
 
-def adjust_policy(policy: Warmups, keep_alive_minutes: int, init_ms: float | None) -> Warmups:
-    """Return the policy for one function: its keep-alive time, and a worth in proportion to its INIT time."""
-    worth = policy.idle_minutes_per_cold_start * (init_ms or USUAL_INIT_MS) / USUAL_INIT_MS
-    return replace(policy, keep_alive_minutes=keep_alive_minutes, idle_minutes_per_cold_start=worth)
+def adjust_policy(policy: Warmups, keep_alive_minutes: int, function: WarmedFunction) -> Warmups:
+    """Return the policy for one function: its keep-alive time, and the worth of its cold starts, which is in
+    proportion to its INIT time."""
+    worth = policy.usd_per_cold_start
+    if policy.idle_minutes_per_cold_start is not None:
+        worth = worth_of_idle_minutes(policy.idle_minutes_per_cold_start, function, keep_alive_minutes)
+    return replace(
+        policy,
+        keep_alive_minutes=keep_alive_minutes,
+        usd_per_cold_start=worth * function.init_ms / USUAL_INIT_MS,
+        idle_minutes_per_cold_start=None,
+    )
+
+
+def worth_of_idle_minutes(idle_minutes: float, function: WarmedFunction, keep_alive_minutes: int) -> float:
+    """Return the price, in USD, of pings that hold one warm environment for so many minutes."""
+    prices = ping_prices(function.architecture, function.memory_mb, function.init_ms)
+    return idle_minutes * (prices.ping_usd + prices.environment_usd) / keep_alive_minutes
 
 
 def warmup_request(
-    minutes: Series,
+    known: History,
     timezone: str,
     policy: Warmups,
-    need: Callable[[Series, int], Floats] = lambda minutes, _hours_ahead: environments_needed(minutes),
+    function: WarmedFunction,
+    provisioned: ProvisionedHours | None = None,
 ) -> WarmupRequest:
-    """Return the request to `plan_warmups` for the time that begins where `minutes` end.
-
-    need: returns the environments needed in each minute of a series, with the hours ahead as its second argument.
-    """
-    minutes = exchange_holidays(minutes, ZoneInfo(timezone), policy.holidays)
+    """Return the request to `plan_warmups` for the time that begins where the minutes of `known` end."""
+    minutes, hours = known.minutes, known.before(known.minutes.end).hours
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
-    known = ~np.isnan(duration_ms) & (calls > 0)
+    timed = ~np.isnan(duration_ms) & (calls > 0)
     return WarmupRequest(
         start=moment_of(minutes.end),
         hours_ahead=policy.horizon_hours,
         time_zone=timezone,
-        duration_ms=float(np.average(duration_ms[known], weights=calls[known])) if known.any() else 0.0,
+        duration_ms=float(np.average(duration_ms[timed], weights=calls[timed])) if timed.any() else 0.0,
+        init_ms=function.init_ms,
+        memory_mb=function.memory_mb,
+        architecture=function.architecture,
         keep_alive_minutes=policy.keep_alive_minutes,
-        idle_minutes_per_cold_start=policy.idle_minutes_per_cold_start,
+        usd_per_cold_start=policy.usd_per_cold_start,
         minutes=calls,
+        hours=hours.values["invocations"],
+        hour_peaks=hours.values["concurrency"],
+        holidays=frozenset(policy.holidays),
         may_provision=False,
         max_environments=policy.max_environments_per_function,
-        needed=need(minutes, policy.horizon_hours),
+        provisioned=None if provisioned is None else provisioned.ahead(minutes.end, policy.horizon_hours),
     )
 
 
@@ -188,7 +217,6 @@ def _change(
         **_known(traffic, live, policy, learnt),
         "cold_starts_avoided": round(avoided, 2),
         "cold_starts_day_unwarmed": round(planned.expected_cold_starts_unwarmed / horizon_days, 2),
-        "idle_minutes_day": round(planned.expected_idle_minutes / horizon_days, 1),
         "past_days": {
             "days": past.days,
             "cold_starts_day_without": round(float(past.cold_without.mean()) / horizon_days, 2),
@@ -235,7 +263,7 @@ def _known(traffic: FunctionTraffic, live: WarmupFacts, policy: Warmups, learnt:
         **learnt.evidence(),
         "init_ms": learnt.init_ms or USUAL_INIT_MS,
         "init_ms_assumed": learnt.init_ms is None,
-        "idle_minutes_per_cold_start": policy.idle_minutes_per_cold_start,
+        "usd_per_cold_start": policy.usd_per_cold_start,
         "pattern": traffic.pattern,
         "peaks": [{"at": peak.at, "environments": peak.environments} for peak in traffic.peaks],
         "invocations_day": traffic.invocations_day,

@@ -31,7 +31,7 @@ def replay(need: Floats, pings: Pings, keep_alive_minutes: int) -> WarmupReplay:
     """Replay the pings over a need.
 
     need: environments in each minute; NaN (unknown) counts as none. An environment stays warm for `keep_alive_minutes`
-    after its last use or ping. A ping arrives before the calls of its minute.
+    after its last use or ping. A ping is sent at any second of its minute, so it counts from the next minute on.
     """
     needed = np.nan_to_num(need)
     pinged = np.zeros(len(needed))
@@ -42,9 +42,8 @@ def replay(need: Floats, pings: Pings, keep_alive_minutes: int) -> WarmupReplay:
     # Environments are warm from before up to the most that were used in any of the last minutes.
     before = np.concatenate((np.zeros(keep_alive_minutes), used))[: len(used) + keep_alive_minutes - 1]
     kept = sliding_window_view(before, keep_alive_minutes).max(1) if len(used) else used
-    warm = np.maximum(kept, pinged)
     return WarmupReplay(
-        cold=np.maximum(needed - warm, 0), idle=np.maximum(warm - needed, 0), cold_pings=np.maximum(pinged - kept, 0)
+        cold=np.maximum(needed - kept, 0), idle=np.maximum(kept - needed, 0), cold_pings=np.maximum(pinged - kept, 0)
     )
 
 

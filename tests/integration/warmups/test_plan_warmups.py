@@ -231,7 +231,8 @@ def test_report_lines_replace_the_assumptions(account: Account) -> None:
     _, proposals = account.plan()
     evidence = proposals["changes"][0]["evidence"]
     assert (evidence["init_ms"], evidence["init_ms_assumed"]) == (1500.0, False)
-    assert evidence["idle_minutes_per_cold_start"] == 60.0
+    # Three times the half second that the policy's value stands for.
+    assert evidence["usd_per_cold_start"] == pytest.approx(3 * 0.0003)
     assert (evidence["keep_alive_minutes"], evidence["keep_alive_from"]) == (6, "report_lines")
     assert evidence["cold_share_seen"] == 0.005
 

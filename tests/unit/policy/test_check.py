@@ -255,3 +255,9 @@ def test_any_text_is_either_explained_or_builds_a_policy(text: str | bytes) -> N
     document, found = parse_json(text)
     if not found and not find_errors(document):
         Policy.from_document(document)
+
+
+def test_worth_of_a_cold_start_is_given_once() -> None:
+    both = {"version": 1, "warmups": {"usd_per_cold_start": 0.001, "idle_minutes_per_cold_start": 20}}
+    assert [error.path for error in find_errors(both)] == ["warmups.idle_minutes_per_cold_start"]
+    assert not find_errors({"version": 1, "warmups": {"idle_minutes_per_cold_start": 20}})

@@ -1,26 +1,17 @@
-"""The parts of a forecast: warm environments, levels, factors of past days, and the mixture of members."""
+"""The parts of the forecast of cold starts: levels, peaks within a minute, old hours, similar hours and minutes."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings, strategies as st
-from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels, kept_warm, level_factors
-from optimizer.traffic.forecast.mixture import (
-    DAY_MINUTES,
-    MEMBERS,
-    NEIGHBOURHOODS,
-    PastDayTables,
-    day_tables,
-    fitted_weights,
-    mean_tables,
-)
+from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels
+from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
+from optimizer.traffic.forecast.old_hours import expected_in_old_hours
+from optimizer.traffic.forecast.peaks import chance_of_peaks, highest_peak
+from optimizer.traffic.forecast.similar_hours import Hours, expected_by_hour
 
-DAYS = 10
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=60), st.integers(1, 20))
-def test_an_environment_stays_warm_for_the_keep_alive(needed: list[int], keep_alive: int) -> None:
-    expected = [max(needed[max(0, t - keep_alive) : t], default=0) for t in range(len(needed))]
-    assert kept_warm(np.array(needed, float), keep_alive).tolist() == expected
+DAY = 24
+# 5 January 1970 was a Monday.
+MONDAY = 4 * DAY
 
 
 @settings(deadline=None)
@@ -30,65 +21,140 @@ def test_levels_cover_every_environment_once_and_stay_few(most: int) -> None:
     assert levels.low.tolist() == [0, *levels.high[:-1].tolist()]
     assert levels.high[-1] == most
     assert len(levels.high) <= MOST_LEVELS
+    assert ((levels.low < levels.middle) & (levels.middle <= levels.high)).all()
+    assert levels.size.sum() == most
 
 
-@settings(deadline=None)
-@given(st.integers(0, 200), st.integers(0, 200))
-def test_levels_add_up_to_the_environments_short_and_unused(needed: int, warm: int) -> None:
-    levels = Levels.up_to(200)
-    here, there = np.array([needed], float), np.array([warm], float)
-    assert levels.cold(here, there).sum() == max(needed - warm, 0)
-    assert levels.unused(here, there).sum() == 200 - max(needed, warm)
+def played(rate: float, duration_s: float, hours: int, together: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return calls a minute, the peak of each minute and of each hour, for calls at random times."""
+    random = np.random.default_rng(3)
+    at = np.sort(np.repeat(random.uniform(0, hours * 3600, random.poisson(rate * hours * 60 / together)), together))
+    ends = np.sort(at + duration_s)
+    running = np.arange(1, len(at) + 1) - np.searchsorted(ends, at, "right")
+    calls = np.bincount((at // 60).astype(int), minlength=hours * 60).astype(float)
+    peaks = np.zeros(hours * 60)
+    np.maximum.at(peaks, (at // 60).astype(int), running)
+    return calls, peaks, peaks.reshape(-1, 60).max(axis=1)
 
 
-def test_level_factor_follows_only_lasting_differences() -> None:
-    steady = np.repeat([100.0] * 9 + [200.0], DAY_MINUTES)
-    assert level_factors(steady, 1440)[0] > 1.6
-    random = np.random.default_rng(5)
-    # Every six hours another level, that says nothing of the next.
-    restless = np.repeat(random.lognormal(3, 1.5, 15 * 4), 360)
-    restless[-360:] = 1000
-    assert level_factors(restless, 360).max() < 3.0
+@pytest.mark.parametrize(("rate", "duration_s"), [(30, 0.3), (200, 2.0), (2, 0.1)])
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_expected_peaks_are_those_of_calls_at_random(rate: float, duration_s: float, is_measured: bool) -> None:
+    """The number of minutes that reach each level is right within a factor of two, apart from rare ones.
+
+    Peaks of calls that overlap for long come in runs, which the model takes for independent.
+    """
+    calls, peaks, of_hours = played(rate, duration_s, 200)
+    hour_peaks = of_hours if is_measured else np.full(200, np.nan)
+    levels = Levels.up_to(highest_peak(calls, duration_s * 1000, hour_peaks))
+    expected = chance_of_peaks(calls, duration_s * 1000, hour_peaks, levels).sum(axis=0)
+    for level, count in zip(levels.middle, expected, strict=True):
+        happened = float((peaks >= level).sum())
+        assert 0.5 * happened - 40 <= count <= 2 * happened + 40
 
 
-def test_level_factor_is_one_without_calls() -> None:
-    assert level_factors(np.zeros(3 * DAY_MINUTES), 360).tolist() == [1.0] * (3 * DAY_MINUTES)
+def test_calls_of_one_moment_are_found_by_their_measured_peaks() -> None:
+    """Bursts of four at once are expected where the peaks show them, and not without these."""
+    calls, peaks, of_hours = played(0.1, 0.05, 400, together=4)
+    levels = Levels.up_to(4)
+    measured = chance_of_peaks(calls, 50.0, of_hours, levels)[:, -1].sum()
+    assert measured == pytest.approx((peaks >= 4).sum(), rel=0.5)
+    assert chance_of_peaks(calls, 50.0, np.full(400, np.nan), levels)[:, -1].sum() < 1
 
 
-def past(needed: np.ndarray) -> np.ndarray:
-    minutes = np.arange(len(needed))
-    return day_tables(PastDayTables.of(needed, kept_warm(needed, 10), minutes, len(needed)), Levels.up_to(1))
+def test_no_minute_reaches_more_than_its_measured_hour() -> None:
+    calls = np.full(120, 600.0)
+    chance = chance_of_peaks(calls, 1000.0, np.array([4.0, 40.0]), Levels.up_to(40))
+    levels = Levels.up_to(40)
+    assert (chance[:60, levels.middle > 4] == 0).all()
+    assert (chance[60:, levels.middle > 4].max(axis=1) > 0).all()
 
 
-def test_mixture_tells_a_schedule_from_random_calls() -> None:
-    fixed = np.zeros(DAYS * DAY_MINUTES)
-    fixed[600::DAY_MINUTES] = 1
-    anywhere = (np.random.default_rng(2).random(DAYS * DAY_MINUTES) < 0.02).astype(float)
-    exact = NEIGHBOURHOODS[0]
-    assert exact.reach == 0
-    sure, unsure = fitted_weights(past(fixed)), fitted_weights(past(anywhere))
-    assert sure[0] > 1 / MEMBERS > unsure[0]
-    assert np.isclose(sure.sum(), 1)
-    assert np.isclose(unsure.sum(), 1)
+def test_many_different_calls_a_minute_are_grouped() -> None:
+    calls = np.arange(6000.0) * 7
+    levels = Levels.up_to(highest_peak(calls, 100.0, np.full(100, np.nan)))
+    chance = chance_of_peaks(calls, 100.0, np.full(100, np.nan), levels)
+    assert np.isfinite(chance).all()
+    assert (np.diff(chance[:, 0]) >= 0).all()
+    assert chance[0].max() == 0
 
 
-def test_short_and_unused_shares_never_exceed_one() -> None:
-    needed = (np.random.default_rng(4).random(DAYS * DAY_MINUTES) < 0.1).astype(float)
-    tables = past(needed)
-    shares = mean_tables(tables, fitted_weights(tables), np.arange(DAY_MINUTES))
-    assert (shares >= 0).all()
-    assert (shares[:, 0] + shares[:, 1] <= 1 + 1e-5).all()
+def test_old_hours_start_cold_as_known_hours_with_as_many_calls() -> None:
+    calls = np.array([0.0, 1, 1, 4, 4, 100, 100] * 8)
+    cold = np.where(calls == 1, 1.0, np.where(calls == 4, 2.0, 0.0))[:, None]
+    unknown = np.full(len(calls), np.nan)
+    old = np.array([0.0, 1, 4, 100])
+    found = expected_in_old_hours(cold, calls, unknown, old, unknown[:4], Levels.up_to(1))[:, 0]
+    assert found[0] == 0
+    assert found[1] == pytest.approx(1.0, abs=0.1)
+    assert found[2] == pytest.approx(2.0, abs=0.3)
+    assert found[3] < 0.1
 
 
-def test_mixture_expects_a_morning_schedule_only_then() -> None:
-    """A half-hourly schedule that runs only in the morning is expected in the morning and at no other time."""
-    # A schedule every half hour from eight to twelve that misses every other time: no single minute of the day says so.
+def test_old_hours_below_a_level_never_start_it() -> None:
+    calls, peaks = np.full(24, 10.0), np.tile([1.0, 3.0], 12)
+    cold = np.stack([np.zeros(24), peaks == 3, peaks == 3], axis=1).astype(float)
+    found = expected_in_old_hours(cold, calls, peaks, np.array([10.0, 10]), np.array([1.0, 3]), Levels.up_to(3))
+    assert found[0, 1:].tolist() == [0, 0]
+    assert (found[1, 1:] > 0.8).all()
+
+
+def weeks(count: int, cold_at: set[tuple[int, int]], ahead: int, holidays: frozenset[int] = frozenset()) -> Hours:
+    """Return whole weeks from a Monday on, cold at the given (weekday, hour), and the hours ahead."""
+    local = MONDAY + np.arange(count * 7 * DAY + ahead)
+    past = local[: count * 7 * DAY]
+    cold = np.array([((h - MONDAY) // DAY % 7, h % DAY) in cold_at for h in past], np.float32)
+    if holidays:
+        cold[np.isin(past // DAY, list(holidays))] = 0
+    return Hours(local, cold[:, None], np.ones(len(past), np.float32), holidays, ahead)
+
+
+def test_hours_ahead_resemble_the_same_weekday() -> None:
+    """After nine weeks with calls on Tuesdays and Thursdays alone, other days expect none."""
+    hours = weeks(9, {(1, 14), (3, 14)}, 7 * DAY)
+    expected = expected_by_hour(hours)[-7 * DAY :, 0].reshape(7, DAY)
+    assert expected[[1, 3], 14].min() > 0.5
+    assert expected[[0, 2, 4, 5, 6], 14].max() < 0.25
+    assert expected[:, 3].max() < 0.02
+
+
+def test_holiday_ahead_resembles_a_sunday() -> None:
+    office = {(day, 9) for day in range(5)}
+    ordinary = expected_by_hour(weeks(9, office, DAY))[-DAY:, 0]
+    monday = (MONDAY + 9 * 7 * DAY) // DAY
+    holiday = expected_by_hour(weeks(9, office, DAY, frozenset({monday})))[-DAY:, 0]
+    assert ordinary[9] > 0.5
+    assert holiday[9] < 0.2
+
+
+def test_unknown_hours_are_not_silent_ones() -> None:
+    hours = weeks(6, {(day, 9) for day in range(7)}, DAY)
+    known = hours.known.copy()
+    known[-10 * DAY : -3 * DAY] = 0
+    cold = np.where(known[:, None] > 0, hours.cold, 0)
+    expected = expected_by_hour(Hours(hours.local, cold, known, frozenset(), DAY))[-DAY:, 0]
+    assert expected[9] > 0.7
+
+
+def cold_minutes(days: int, minute_of_hour: int | None, hour: int | None) -> np.ndarray:
+    cold = np.zeros((days, DAY, 60))
     random = np.random.default_rng(4)
-    needed = np.zeros(DAYS * DAY_MINUTES)
-    of_day = np.arange(len(needed)) % DAY_MINUTES
-    needed[(of_day % 30 == 2) & (of_day >= 480) & (of_day < 720) & (random.random(len(needed)) < 0.5)] = 1
-    tables = past(needed)
-    shares = mean_tables(tables, np.eye(MEMBERS)[-1], np.arange(DAY_MINUTES))[:, 0]
-    assert 0.3 < shares[602] < 0.7
-    assert shares[1202] < 0.01
-    assert shares[610] < 0.01
+    for day in range(days):
+        for at in range(DAY) if hour is None else (hour,):
+            cold[day, at, random.integers(60) if minute_of_hour is None else minute_of_hour] = 1
+    return cold.reshape(-1, 60)
+
+
+@pytest.mark.parametrize(
+    ("minute", "hour", "least", "most"), [(7, None, 0.5, 1.0), (7, 9, 0.4, 1.0), (None, None, 0.0, 0.05)]
+)
+def test_minutes_of_an_hour_follow_its_schedule(
+    minute: int | None, hour: int | None, least: float, most: float
+) -> None:
+    """A timer's minute gets most of the hour's share; random calls spread evenly."""
+    cold = cold_minutes(14, minute, hour)
+    local = MONDAY + np.arange(len(cold))
+    past, ahead = shares_of_minutes(cold, local, local[-1] + 1 + np.arange(DAY))
+    assert ahead.sum(axis=1) == pytest.approx(np.ones(DAY))
+    assert past.sum(axis=1) == pytest.approx(np.ones(len(cold)))
+    assert least <= ahead[9 if hour is None else hour, 7] <= most

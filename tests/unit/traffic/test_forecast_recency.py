@@ -4,7 +4,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from optimizer.traffic.forecast.recency import ENDS_A_DAY, RETURNS_A_DAY, chance_alive, since_last_time
+from optimizer.traffic.forecast.recency import (
+    ENDS_A_DAY,
+    LEAD_MINUTES,
+    RETURNS_A_DAY,
+    chance_called_again,
+    since_last_time,
+)
 from optimizer.traffic.history import DAY_MINUTES
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 
@@ -12,22 +18,25 @@ KEEP_ALIVE = 10
 DAYS = 15
 
 
-def planned(calls: np.ndarray) -> WarmupPlan:
+def planned(calls: np.ndarray, hours_ahead: int = 6) -> WarmupPlan:
     return plan_warmups(
         WarmupRequest(
             start=datetime(2026, 3, 10, tzinfo=UTC),
-            hours_ahead=6,
+            hours_ahead=hours_ahead,
             time_zone="UTC",
             duration_ms=500.0,
+            init_ms=500.0,
+            memory_mb=512,
+            architecture="arm64",
             keep_alive_minutes=KEEP_ALIVE,
-            idle_minutes_per_cold_start=60.0,
+            usd_per_cold_start=6e-5,
             minutes=calls,
         )
     )
 
 
 def is_warm(made: WarmupPlan, minute: int) -> bool:
-    return any(at <= minute <= at + KEEP_ALIVE for at, _ in made.pings)
+    return any(at < minute <= at + KEEP_ALIVE for at, _ in made.pings)
 
 
 # 1440 is no multiple of them: no minute of the day says anything.
@@ -45,28 +54,34 @@ def test_regular_call_is_expected_when_it_is_due(period: int) -> None:
 
 
 def test_random_calls_leave_the_forecast_even() -> None:
-    random = np.random.default_rng(3)
-    short = (random.random(DAYS * DAY_MINUTES) < 0.005).astype(np.float32)
-    tables = np.stack([short, 1 - short, np.ones_like(short)], axis=1).reshape(DAYS, DAY_MINUTES, 3)[::-1]
-    daily = np.tile(np.array([0.005, 0.995], np.float32), (DAY_MINUTES, 1))
-    ahead = since_last_time(daily, tables, np.arange(360), KEEP_ALIVE)
-    assert np.abs(np.log(ahead[:, 0] / 0.005)).mean() < 0.2
+    happened = (np.random.default_rng(3).random((DAYS * DAY_MINUTES, 1)) < 0.005).astype(float)
+    expected, ahead = np.full_like(happened, 0.005), np.full((LEAD_MINUTES, 1), 0.005)
+    corrected = since_last_time(ahead, expected, happened)
+    assert np.abs(np.log(corrected / 0.005)).mean() < 0.2
 
 
 def test_last_call_corrects_only_the_next_hours() -> None:
-    short = np.zeros(DAYS * DAY_MINUTES, np.float32)
-    short[7::95] = 1
-    tables = np.stack([short, 1 - short, np.ones_like(short)], axis=1).reshape(DAYS, DAY_MINUTES, 3)[::-1]
-    daily = np.tile(np.array([1 / 95, 94 / 95], np.float32), (DAY_MINUTES, 1))
-    ahead = since_last_time(daily, tables, np.arange(DAY_MINUTES), KEEP_ALIVE)
-    assert ahead[:360, 0].max() > 4 / 95
-    assert np.allclose(ahead[360:], daily[360:])
+    happened = np.zeros((DAYS * DAY_MINUTES, 1))
+    happened[7::95] = 1
+    ahead = np.full((DAY_MINUTES, 1), 1 / 95)
+    corrected = since_last_time(ahead, np.full_like(happened, 1 / 95), happened)
+    assert corrected[:LEAD_MINUTES].max() > 4 / 95
+    assert np.allclose(corrected[LEAD_MINUTES:], ahead[LEAD_MINUTES:])
+
+
+def test_expected_rhythm_is_not_corrected_twice() -> None:
+    """Where the time of day already expects each call, the time since the last one adds nothing."""
+    happened = np.zeros((DAYS * DAY_MINUTES, 1))
+    happened[540::DAY_MINUTES] = 1
+    expected = 0.9 * happened + 1e-4
+    ahead = expected[:LEAD_MINUTES]
+    assert since_last_time(ahead, expected, happened) == pytest.approx(ahead, rel=0.3)
 
 
 def days(active: str) -> np.ndarray:
     """Newest day first: x is a day with calls, . a day without, ? an unknown day."""
-    rows = [np.full(DAY_MINUTES, {"x": 1.0, ".": 0.0, "?": np.nan}[day]) for day in active]
-    return np.stack(rows)
+    rows = [np.full(24, {"x": 1.0, ".": 0.0, "?": np.nan}[day]) for day in reversed(active)]
+    return np.concatenate(rows)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +102,11 @@ def days(active: str) -> np.ndarray:
 )
 def test_long_silence_lowers_the_chance_of_another_call(active: str, least: float, most: float) -> None:
     """The chance falls with the days of silence, compared with the function's own habits."""
-    assert least <= chance_alive(days(active)) <= most
+    assert least <= chance_called_again(days(active)) <= most
 
 
 def test_one_silent_day_of_two_leaves_the_end_open() -> None:
-    assert 0.5 < chance_alive(days(".x")) < 1 - ENDS_A_DAY
+    assert 0.5 < chance_called_again(days(".x")) < 1 - ENDS_A_DAY
 
 
 @pytest.mark.parametrize("silent_days", [4, 5, 7])
@@ -101,5 +116,4 @@ def test_function_silent_for_four_days_is_not_kept_warm(silent_days: int) -> Non
     # The plan begins at midnight, eight hours before the call would come.
     calls[-silent_days * DAY_MINUTES :] = 0
     calls[: DAY_MINUTES // 2] = 0
-    made = plan_warmups(WarmupRequest(datetime(2026, 3, 10, tzinfo=UTC), 24, "UTC", 2000.0, KEEP_ALIVE, 60.0, calls))
-    assert made.pings == ()
+    assert planned(calls, hours_ahead=24).pings == ()

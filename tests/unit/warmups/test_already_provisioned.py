@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from optimizer.policy.model import Warmups
-from optimizer.traffic.history import Series
+from optimizer.traffic.history import HOUR_METRICS, History, Series, empty_series
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.plan import plan_warmups
-from optimizer.warmups.propose import WarmupFacts, warmup_request
+from optimizer.warmups.propose import WarmedFunction, WarmupFacts, warmup_request
 
 START = int(datetime(2026, 11, 9, tzinfo=UTC).timestamp()) // 60
 OFFICE = ProvisionedHours("Europe/Berlin", tuple(2 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)))
@@ -42,11 +42,11 @@ def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
         "duration_ms": np.where(calls > 0, 900.0, np.nan),
         "concurrency": np.where(calls > 0, 2.0, np.nan),
     })  # fmt: skip
-    policy = Warmups(idle_minutes_per_cold_start=60.0)
+    policy, history = Warmups(), History(series, empty_series(HOUR_METRICS))
     every_day = ProvisionedHours("UTC", (2,) * 168)
     for provisioned, hours in ((None, {9, 20}), (OFFICE, {20}), (every_day, set())):
-        live = WarmupFacts(512, "arm64", True, 0, (), provisioned)
-        made = plan_warmups(warmup_request(series, "UTC", policy, live.need))
+        request = warmup_request(history, "UTC", policy, WarmedFunction(512, "arm64", 500.0), provisioned)
+        made = plan_warmups(request)
         assert {(at + 10) // 60 % 24 for at, _ in made.pings} == hours
 
 

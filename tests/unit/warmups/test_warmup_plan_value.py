@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 from hypothesis import given, settings, strategies as st
-from optimizer.warmups.plan_value import best_cover, ping_counts
+from optimizer.warmups.plan_value import best_cover
 
 from tests.helpers.examples import examples
 
@@ -27,16 +27,3 @@ def test_no_other_pings_gain_more(keep_alive: int, minutes: int, data: st.DataOb
     value = np.array(data.draw(st.lists(st.integers(-9, 9), min_size=size, max_size=size)), float)
     held = best_cover(value[:, None], keep_alive, minutes)[:, 0]
     assert value[held].sum() == every_way(value, keep_alive, minutes)
-
-
-@settings(max_examples=examples(60), deadline=None)
-@given(st.integers(1, 4), st.integers(1, 30), st.data())
-def test_the_pings_hold_just_what_was_chosen(keep_alive: int, minutes: int, data: st.DataObject) -> None:
-    held = np.zeros(minutes + keep_alive)
-    starts = data.draw(st.lists(st.tuples(st.integers(0, minutes - 1), st.integers(1, 5)), max_size=6))
-    for start, count in starts:
-        held[start : start + keep_alive + 1] = np.maximum(held[start : start + keep_alive + 1], count)
-    warm = np.zeros_like(held)
-    for minute, count in ping_counts(held, keep_alive):
-        warm[minute : minute + keep_alive + 1] = np.maximum(warm[minute : minute + keep_alive + 1], count)
-    assert warm.tolist() == held.tolist()

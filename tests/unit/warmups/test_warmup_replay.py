@@ -22,9 +22,9 @@ def test_environments_stay_warm_for_the_keep_alive_time(need: list[int], pinged:
     for minute, wanted in enumerate(need):
         ping = pinged[minute] if minute < len(pinged) else 0
         kept = max([used_at[m] for m in range(max(0, minute - keep_alive), minute)], default=0)
-        warm = max(kept, ping)
-        assert found.cold[minute] == max(wanted - warm, 0)
-        assert found.idle[minute] == max(warm - wanted, 0)
+        # A ping of this minute may come after its calls.
+        assert found.cold[minute] == max(wanted - kept, 0)
+        assert found.idle[minute] == max(kept - wanted, 0)
         assert found.cold_pings[minute] == max(ping - kept, 0)
         used_at.append(max(wanted, ping))
 
@@ -51,8 +51,8 @@ def test_a_ping_costs_its_schedule_its_calls_and_their_init() -> None:
     common: dict[str, Any] = {"architecture": "x86_64", "memory_mb": 1024, "hold_ms": 200}
     warm = pings_usd(**common, schedules=1, calls=10, cold_calls=0, init_ms=1000)
     cold = pings_usd(**common, schedules=1, calls=10, cold_calls=10, init_ms=1000)
-    # 10 calls of 200 ms at 1 GB, the requests, the schedule and 250 ms of 256 MB on arm64.
-    by_hand = 10 * (0.2 * 1.66667e-5 + 2e-7) + 1e-6 + 0.25 * 0.25 * 1.33334e-5 + 2e-7
+    # 10 calls of 200 ms at 1 GB, the requests, the schedule and 1.2 s of 256 MB on arm64.
+    by_hand = 10 * (0.2 * 1.66667e-5 + 2e-7) + 1e-6 + 1.2 * 0.25 * 1.33334e-5 + 2e-7
     assert warm == pytest.approx(by_hand, rel=1e-6)
     assert cold - warm == pytest.approx(10 * 1.66667e-5 + 0.25 * 1.33334e-5, rel=1e-6)
 

@@ -5,25 +5,15 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
-        "demand": (
-            "Levels",
-            "Reals",
-            "kept_warm",
-            "level_factors",
+        "cold_starts": (
+            "ColdStartForecast",
+            "KnownTraffic",
+            "forecast_cold_starts",
         ),
+        "demand": ("Reals",),
         "hours": (
             "TooLittleHistory",
             "forecast_hours",
-        ),
-        "mixture": (
-            "PastDayTables",
-            "day_tables",
-            "fitted_weights",
-            "mean_tables",
-        ),
-        "recency": (
-            "chance_alive",
-            "since_last_time",
         ),
     },
 )

@@ -1,0 +1,156 @@
+"""Forecast the cold starts of a function in each minute ahead, for each environment that could be held warm."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from optimizer.traffic.forecast.demand import Levels, Reals
+from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
+from optimizer.traffic.forecast.old_hours import expected_in_old_hours
+from optimizer.traffic.forecast.peaks import chance_of_peaks, highest_peak
+from optimizer.traffic.forecast.recency import chance_called_again, since_last_time
+from optimizer.traffic.forecast.similar_hours import Hours, expected_by_hour
+from optimizer.traffic.history import Ints, offsets_minutes
+
+HOUR, DAY = 60, 24
+# The weight of a day for its hours' usual load halves in five days.
+_LOAD_HALF_LIFE_DAYS = 5.0
+# A level flickers if it starts cold so many times as often as the first one.
+_FLICKERS = 2.0
+# The weight of an hour of the other kind of day: rest instead of work, or the reverse.
+_OTHER_KIND = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTraffic:
+    """The traffic of a function up to the minute in which a plan begins. NaN is unknown."""
+
+    # Minutes since 1970.
+    start: int
+    zone: ZoneInfo
+    # Days since 1970.
+    holidays: frozenset[int]
+    duration_ms: float
+    # Calls in each minute; the last one lies before `start`.
+    minutes: Reals
+    # Calls in each stretch of 60 minutes, and the most in progress at once; the last one ends at `start`.
+    hours: Reals
+    hour_peaks: Reals
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStartForecast:
+    """What is expected if nothing is held warm."""
+
+    levels: Levels
+    # [minutes ahead, levels]: cold starts.
+    cold: Reals
+    # [minutes ahead, levels]: the probability that traffic itself keeps the level warm.
+    warm: Reals
+    # [minutes ahead]: calls in progress, on the average.
+    in_progress: Reals
+
+
+def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, keep_alive_minutes: int) -> ColdStartForecast:
+    """Forecast the hours ahead.
+
+    A level starts cold in a minute that needs it if no minute of the keep-alive time before needed it. These cold
+    starts are counted by the hour: from the minutes as far as they are known, before that from hours with as many
+    calls. The rate of an hour ahead comes from hours that resemble it, and is spread over the hour's minutes as cold
+    starts were in the past.
+    """
+    recent = min(len(known.minutes) // HOUR, len(known.hours))
+    by_minute = known.minutes[len(known.minutes) - recent * HOUR :]
+    unknown = np.isnan(by_minute)
+    calls = np.where(unknown, 0.0, by_minute)
+    recent_peaks = known.hour_peaks[len(known.hours) - recent :]
+    levels = Levels.up_to(highest_peak(calls, known.duration_ms, recent_peaks))
+    chance = chance_of_peaks(calls, known.duration_ms, recent_peaks, levels)
+    # The logarithm of the probability that no minute before reached the level.
+    never = np.concatenate(
+        [np.zeros((1, len(levels.high))), np.cumsum(np.log1p(-np.minimum(chance, 1 - 1e-9)), axis=0)]
+    )
+    index = np.arange(len(chance))
+    silent = np.exp(never[index] - never[np.maximum(index - keep_alive_minutes, 0)])
+    cold = chance * silent * levels.size
+    # It is unknown what was warm when the history begins.
+    cold[:keep_alive_minutes] = 0
+    past, ahead, place = _local_hours(known, hours_ahead)
+    local = np.concatenate([past, ahead])
+    hours = Hours(local, *_cold_by_hour(known, cold, unknown, recent, levels), known.holidays, hours_ahead)
+    by_hour = expected_by_hour(hours)
+    ahead_rates, recent_rates = by_hour[len(past) :], by_hour[len(past) - recent : len(past)]
+    expected: Reals = np.zeros((len(ahead) * HOUR, len(levels.high)))
+    before = np.zeros_like(cold)
+    for group in _alike((cold / levels.size).sum(axis=0)):
+        happened = (cold[:, group] / levels.size[group]).sum(axis=1).reshape(-1, HOUR)
+        shares_before, shares = shares_of_minutes(happened, past[-recent:], ahead)
+        expected[:, group] = _by_minute(ahead_rates[:, group] * chance_called_again(known.hours), shares)
+        before[:, group] = _by_minute(recent_rates[:, group], shares_before)
+    expected = since_last_time(expected[place], before, cold)
+    for minute in range(min(keep_alive_minutes, len(expected))):
+        # Environments of the last minutes are still warm for a while.
+        expected[minute] *= np.exp(never[-1] - never[-1 - (keep_alive_minutes - minute)])
+    usual = _usual_hours(known, past[-recent:], ahead)
+    warm = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
+    load = usual @ (calls.reshape(recent, HOUR).mean(axis=1) * known.duration_ms / 60_000)
+    return ColdStartForecast(levels, expected, np.repeat(warm, HOUR, axis=0)[place], np.repeat(load, HOUR)[place])
+
+
+def _alike(totals: Reals) -> list[Ints]:
+    """Return the levels in groups that start cold at like times: those that do so about as often as the first one, as
+    when traffic rises, and those that do so more often, because they flicker."""
+    flickers = totals > _FLICKERS * totals[0]
+    return [np.flatnonzero(flickers == which) for which in (False, True) if (flickers == which).any()]
+
+
+def _by_minute(rates: Reals, shares: Reals) -> Reals:
+    """Return the cold starts of each minute, [minutes, levels], from those of hours and the shares of their minutes."""
+    return np.asarray((rates[:, None, :] * shares[:, :, None]).reshape(-1, rates.shape[1]))
+
+
+def _local_hours(known: KnownTraffic, hours_ahead: int) -> tuple[Ints, Ints, Ints]:
+    """Return the local hour since 1970 in which each known stretch of 60 minutes begins, the local hours ahead, and for
+    each minute ahead its place among the minutes of these.
+
+    All stretches begin at the same minute of a local hour, so each has an hour of its own, apart from clock changes.
+    """
+    begins = known.start + HOUR * np.arange(-len(known.hours), 0)
+    minutes = known.start + np.arange(hours_ahead * HOUR)
+    local = minutes + offsets_minutes(known.zone, minutes)
+    # Clocks that go back soon after the start bring earlier hours again.
+    first = local[0] - HOUR * -((local.min() - local[0]) // HOUR)
+    place = local - first
+    hours = (first + HOUR * np.arange(int(place.max()) // HOUR + 1)) // HOUR
+    return (begins + offsets_minutes(known.zone, begins)) // HOUR, hours, place
+
+
+def _cold_by_hour(known: KnownTraffic, cold: Reals, unknown: Reals, recent: int, levels: Levels) -> tuple[Reals, Reals]:
+    """Return the cold starts of each known hour, [hours, levels], and 1 for hours that are known well enough."""
+    old = len(known.hours) - recent
+    result = np.zeros((len(known.hours), len(levels.high)), np.float32)
+    result[old:] = cold.reshape(recent, HOUR, -1).sum(axis=1)
+    trust = (~np.isnan(known.hours)).astype(np.float32)
+    trust[old:] = unknown.reshape(recent, HOUR).mean(axis=1) < 0.5
+    if old:
+        result[:old] = expected_in_old_hours(
+            result[old:],
+            known.hours[old:],
+            known.hour_peaks[old:],
+            known.hours[:old],
+            known.hour_peaks[:old],
+            levels,
+        )
+    return result, trust
+
+
+def _usual_hours(known: KnownTraffic, past: Ints, ahead: Ints) -> Reals:
+    """Return how much each past hour says about each hour ahead: [hours ahead, past hours], rows sum to 1."""
+    day = np.concatenate([past, ahead]) // DAY
+    rest = np.isin(day, list(known.holidays)) | ((day + 3) % 7 >= 5)
+    weights = 0.5 ** ((len(past) - np.arange(len(past))) / DAY / _LOAD_HALF_LIFE_DAYS)
+    same_hour = (ahead % DAY)[:, None] == past % DAY
+    same_kind = rest[len(past) :, None] == rest[: len(past)]
+    weights = weights * np.where(same_kind, 1.0, _OTHER_KIND) * np.where(same_hour, 1.0, 1e-6)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
