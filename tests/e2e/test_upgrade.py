@@ -73,8 +73,8 @@ def upgraded() -> Iterator[Upgraded]:
 
 
 def test_changes_are_still_under_observation_after_the_upgrade(upgraded: Upgraded) -> None:
-    """Else the tests below would show what the old version did."""
-    assert upgraded.waited == set(TUNERS)
+    """Else the tests below would show what the old version did. The timetable was kept at once."""
+    assert upgraded.waited == set(TUNERS) - {"timetable"}
 
 
 def test_old_changes_are_listed_with_their_status(upgraded: Upgraded) -> None:
@@ -107,7 +107,8 @@ def test_subscriptions_still_get_messages_or_the_outputs_say_otherwise(upgraded:
     listed = sns.list_subscriptions_by_topic(TopicArn=upgraded.left.topic_arn)["Subscriptions"]
     assert {subscription["Protocol"] for subscription in listed} >= {"email", "sqs"}
     subjects = received(upgraded)
-    assert any("asked" in subject and "finished" in subject for subject in subjects), subjects
+    # The run that was approved applied something.
+    assert any("applied" in subject for subject in subjects), subjects
 
 
 def test_a_kept_timetable_goes_on_with_its_old_schedules(upgraded: Upgraded) -> None:

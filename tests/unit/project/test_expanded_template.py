@@ -197,9 +197,16 @@ def test_a_permissions_boundary_is_on_every_role_if_it_is_given(template: dict[s
 
 @pytest.mark.parametrize("kind", ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"])
 def test_every_role_and_policy_has_the_path(template: dict[str, Any], kind: str) -> None:
-    found = of_type(resources(template, KmsKeyArn=ARN), kind)
+    found = of_type(resources(template, KmsKeyArn=ARN, RolePath="/teams/"), kind)
     assert found
     assert {name for name, own in found.items() if own.get("Path") != {"Ref": "RolePath"}} == set()
+
+
+@pytest.mark.parametrize("kind", ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"])
+def test_an_upgrade_replaces_no_role_by_default(template: dict[str, Any], kind: str) -> None:
+    """CloudFormation replaces a role whose Path is added, and schedules and running executions hold the old one."""
+    found = of_type(resources(template, KmsKeyArn=ARN), kind)
+    assert {name for name, own in found.items() if "Path" in own} == set()
     assert template["Parameters"]["RolePath"]["Default"] == "/"
 
 
