@@ -101,7 +101,7 @@ def test_an_old_approval_link_answers_the_open_request(upgraded: Upgraded) -> No
     assert "failed" not in {change["status"] for change in changes}
 
 
-def test_subscriptions_still_get_messages_or_the_outputs_say_otherwise(upgraded: Upgraded) -> None:
+def test_subscriptions_still_get_messages_or_outputs_say_who(upgraded: Upgraded) -> None:
     """The inbox subscribed under the old version; the run that was approved above ended under the new one."""
     sns = upgraded.running.account.session.client("sns")
     listed = sns.list_subscriptions_by_topic(TopicArn=upgraded.left.topic_arn)["Subscriptions"]

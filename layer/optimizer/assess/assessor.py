@@ -14,7 +14,7 @@ from optimizer.assess.judge import judge, listed_row, policy_of
 from optimizer.assess.model import Assessment, FunctionRow, Spent
 from optimizer.assess.read_only import ReadOnlySession
 from optimizer.assess.servers import read_servers
-from optimizer.assess.state import State, StateFile, add_spent
+from optimizer.assess.state import AssessmentState, StateFile, add_spent
 from optimizer.core import canonical_json, plain
 from optimizer.policy import Policy
 from optimizer.prices import aws_lambda, services
@@ -42,7 +42,7 @@ class Assessor:
         self._session, self._policy, self._now, self._max_usd = session, policy_of(policy), now, max_usd
         self._digest = canonical_json.sha256(policy)
         account = listing.account_of(session)
-        self._state = State(account, session.region, now, self._digest)
+        self._state = AssessmentState(account, session.region, now, self._digest)
         self._file = StateFile(folder / f"assess-{account}-{session.region}.jsonl")
         self._counted: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
@@ -80,7 +80,7 @@ class Assessor:
         """The estimated cost of the calls."""
         return budget.estimate(len(self._state.functions), len(self._called()), self._most_usd(self._state))
 
-    def _most_usd(self, state: State) -> float:
+    def _most_usd(self, state: AssessmentState) -> float:
         return budget.default_usd(len(state.functions)) if self._max_usd is None else self._max_usd
 
     @property
@@ -163,14 +163,14 @@ class Assessor:
         groups = Counter(one.log_group for one in self._state.functions)
         return {one.name for one in self._state.functions if groups[one.log_group] > 1}
 
-    def _called(self, state: State | None = None) -> list[ListedFunction]:
+    def _called(self, state: AssessmentState | None = None) -> list[ListedFunction]:
         """Return the functions to look at: those that are called, the most expensive first, as many as may be paid."""
         state = state or self._state
         called = [one for one in state.functions if one.calls_day != 0]
         called.sort(key=lambda one: (-(one.bill_usd_month or 0.0), one.name))
         return called[: budget.affordable(len(state.functions), self._most_usd(state))]
 
-    def _names_left(self, state: State) -> bool:
+    def _names_left(self, state: AssessmentState) -> bool:
         return any(one.name not in state.rows for one in self._called(state))
 
     def _spend(self, log_bytes: float) -> None:

@@ -23,7 +23,7 @@ OLDEST = timedelta(hours=12)
 
 
 @dataclass(slots=True)
-class State:
+class AssessmentState:
     """Everything that is known so far. policy: digest of the policy it was made with."""
 
     account: str
@@ -48,7 +48,7 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def begin(self, state: State) -> None:
+    def begin(self, state: AssessmentState) -> None:
         """Replace the file by one with nothing but the beginning of an assessment."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Names of functions and owners are nobody else's business on a shared machine.
@@ -72,9 +72,9 @@ class StateFile:
             file.flush()
             os.fsync(file.fileno())
 
-    def read(self, account: str, region: str, policy: str, now: datetime) -> State | None:
+    def read(self, account: str, region: str, policy: str, now: datetime) -> AssessmentState | None:
         """Return the state to go on from; None if there is none of this account, Region and policy, or an old one."""
-        state: State | None = None
+        state: AssessmentState | None = None
         for line in self._lines():
             match line.pop("kind"):
                 case "start":
@@ -114,13 +114,13 @@ def _ends_a_line(file: IO[bytes]) -> bool:
     return file.read(1) == b"\n"
 
 
-def _started(line: Mapping[str, Any]) -> State | None:
+def _started(line: Mapping[str, Any]) -> AssessmentState | None:
     if line.get("version") != _VERSION:
         return None
-    return State(line["account"], line["region"], datetime.fromisoformat(line["started_at"]), line["policy"])
+    return AssessmentState(line["account"], line["region"], datetime.fromisoformat(line["started_at"]), line["policy"])
 
 
-def add_spent(state: State, spent: Mapping[str, Any]) -> None:
+def add_spent(state: AssessmentState, spent: Mapping[str, Any]) -> None:
     """Add the calls of one part of the assessment."""
     for name in ("calls", "refused"):
         into: dict[str, int] = getattr(state, name)

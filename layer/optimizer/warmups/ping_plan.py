@@ -17,7 +17,7 @@ _OF_LATER = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PingPrices:
-    """What a ping costs, in USD."""
+    """The price of a ping, in USD."""
 
     # A ping of no environment: its schedule and the run of the warmer.
     ping_usd: float

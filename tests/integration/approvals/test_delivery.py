@@ -103,7 +103,7 @@ def test_request_is_told_once_to_people(office: Asking) -> None:
     assert len(office.mails(EVERYBODY)) == 1
 
 
-def test_filters_of_the_version_before_still_pass_what_they_are_for(office: Asking) -> None:
+def test_filters_of_the_version_before_still_pass(office: Asking) -> None:
     """Nobody's filter lets the alarm through, so docs/upgrade.md says who must act; approvers learn that they must."""
     office.sns.listen(PEOPLE, "old@example.com", FilterPolicy=NOBODY_S)
     office.sns.listen(PEOPLE, "anna.old@example.com", FilterPolicy=ANNA_S)

@@ -80,7 +80,7 @@ def test_change_is_rolled_back_while_environments_move() -> None:
 
 
 @pytest.mark.parametrize("minutes", [0, 15])
-def test_environments_that_do_not_fit_the_new_version_end_the_change(minutes: int) -> None:
+def test_environments_that_do_not_fit_end_the_change(minutes: int) -> None:
     twin = with_provisioned()
     world = world_of(memory_change(0.0, 3), twin, alias_transition_minutes=minutes)
     world.life().apply(world.change.id, NOW)
@@ -124,7 +124,7 @@ _NO_WEIGHTS: dict[str, Any] = {"AdditionalVersionWeights": {}}
 
 @pytest.mark.parametrize("allowed", ["allowed", "refused"])
 @pytest.mark.parametrize("case", ["canary", "direct"])
-def test_memory_changes_whatever_weights_beside_provisioned_concurrency_are(case: str, allowed: str) -> None:
+def test_memory_changes_whatever_the_weights_are(case: str, allowed: str) -> None:
     change, twin = CASES[case]
     world = world_of(change(), twin(), weights_beside_provisioned=allowed)
     assert world.until_final(steps=_STEPS) == "kept"
@@ -206,7 +206,7 @@ def test_weights_of_a_deployment_stay_at_any_point(case: str) -> None:
         assert world.twin.versions[world.twin.alias["version"]]["CodeSha256"] == "code-2", where
 
 
-def test_canary_ends_at_the_next_look_after_a_deployment_has_begun() -> None:
+def test_canary_ends_at_the_look_after_a_deployment_begins() -> None:
     """New code in $LATEST is how a deployment begins: our weights make way before its come."""
     world = world_of(memory_change(), Twin())
     applied = world.life().apply(world.change.id, NOW)
@@ -305,7 +305,7 @@ def test_timetable_step_leaves_an_alias_that_lambda_moves() -> None:
 
 
 @pytest.mark.parametrize("tags", [{"managed-by": "terraform"}, {"aws:cloudformation:stack-name": "shop"}])
-def test_provisioned_concurrency_that_a_template_set_is_left_alone(tags: dict[str, str]) -> None:
+def test_provisioned_concurrency_of_a_template_is_left_alone(tags: dict[str, str]) -> None:
     world = world_of(provisioned_change({"environments": 3}, {"environments": 1}), with_provisioned())
     world.twin.tags = tags
     answer = world.life().apply(world.change.id, NOW)
@@ -336,14 +336,14 @@ BEGIN = datetime(2026, 11, 9, 9, tzinfo=UTC)
 LOOP_POLICY = Policy(mode=Mode.AUTO, run=RunLimits(max_changes=1000, max_changes_share=1.0))
 
 
-def test_traffic_that_is_shifted_is_seen_before_a_change_is_proposed() -> None:
+def test_shifted_traffic_is_seen_before_a_change_is_proposed() -> None:
     assert one_day().ended
     shifting = one_day(lambda twin: twin.alias.update(weights={"9": 0.5}))
     assert not shifting.ended
     assert any("shifting traffic of alias live to version 9" in item.reason for item in shifting.no_changes)
 
 
-def test_function_that_is_left_alone_takes_one_call_of_the_shared_quota() -> None:
+def test_function_left_alone_takes_one_call_of_the_quota() -> None:
     """Who shifts traffic of an alias is only asked where a change would be proposed."""
     kind = {"DurableConfig": {"ExecutionTimeout": 60, "RetentionPeriodInDays": 1}}
     loop = one_day(lambda twin: twin.versions["1"].update(kind))

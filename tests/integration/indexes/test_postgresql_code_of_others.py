@@ -200,7 +200,7 @@ def test_inspect_command_names_the_role_and_no_secret(shop: Shop) -> None:
 
 
 @DEBIAN
-def test_queries_of_other_sessions_stay_hidden_with_monitoring_alone(shop: Shop) -> None:
+def test_monitoring_alone_hides_queries_of_other_sessions(shop: Shop) -> None:
     shop.run(f"REVOKE {OWNER} FROM {OPTIMIZER}")
     reads = (
         "c := (SELECT left(query, 40) FROM pg_stat_activity"

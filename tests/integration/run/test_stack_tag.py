@@ -45,7 +45,7 @@ def test_the_tag_of_the_stack_is_added_to_those_of_the_policy(account: Account) 
     assert checked(account) == ["both"]
 
 
-def test_a_policy_that_contradicts_the_stack_is_an_error_with_its_place(account: Account) -> None:
+def test_a_policy_against_the_stack_is_an_error_with_its_place(account: Account) -> None:
     account.policy({"version": 1, "functions": {"tags": {"team-optimizer": "no"}}})
     answer = account.call("start_run")
     assert answer["outcome"] == "policy_invalid"

@@ -9,7 +9,7 @@ from optimizer.assess.advice import cache_row, database_row
 from optimizer.assess.model import Assessment, Finding, FunctionRow, Hindrance, Spent
 from optimizer.assess.owners import owner_of
 from optimizer.assess.reads import MissingRight
-from optimizer.assess.state import OLDEST, State, StateFile
+from optimizer.assess.state import OLDEST, AssessmentState, StateFile
 from optimizer.assess.table import csv_text, document
 from optimizer.assess.totals import totals_of
 from optimizer.core import Interval
@@ -189,7 +189,7 @@ def test_documents_are_read_as_they_were_written() -> None:
 
 def test_state_of_another_policy_or_an_old_one_is_not_gone_on_with(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "state.jsonl")
-    file.begin(State("1", "eu-west-1", NOW, "digest"))
+    file.begin(AssessmentState("1", "eu-west-1", NOW, "digest"))
     assert file.read("1", "eu-west-1", "digest", NOW) is None, "nothing was listed yet"
     file.append("listed", functions=[], servers=[], scaled={"function:a:live": [1, 2]})
     read = file.read("1", "eu-west-1", "digest", NOW)

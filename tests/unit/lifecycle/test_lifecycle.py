@@ -319,7 +319,7 @@ def test_keep_repeats_the_earlier_message_where_there_is_no_other() -> None:
     assert [world.take("keep"), world.take("keep")] == [kept, kept]
 
 
-def test_a_look_whose_answer_was_lost_does_not_take_the_place_of_a_later_one() -> None:
+def test_a_look_whose_answer_was_lost_replaces_no_later_one() -> None:
     world = World()
     world.take("apply")
     world.take("poll")

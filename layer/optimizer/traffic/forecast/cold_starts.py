@@ -41,7 +41,7 @@ class KnownTraffic:
 
 @dataclass(frozen=True, slots=True)
 class ColdStartForecast:
-    """What is expected if nothing is held warm."""
+    """The cold starts that are expected if nothing is held warm."""
 
     levels: Levels
     # [minutes ahead, levels]: cold starts.
