@@ -403,7 +403,8 @@ def test_unanswered_approval_request_rejects_without_failing(told: Told) -> None
 
 def test_failing_approval_request_is_closed_and_announced(told: Told) -> None:
     assert told.approval_failing.status == "FAILED"
-    lane = ["AwaitApproval", "CloseRequest", "WordFailure", "PublishFailure", "AnnounceFailure", "ApprovalFailed"]
+    ends = ["WordFailure", "PublishFailure", "TellPrograms", "AnnounceFailure", "ApprovalFailed"]
+    lane = ["AwaitApproval", "CloseRequest", *ends]
     assert told.approval_failing.states[-len(lane) :] == lane
 
 
