@@ -16,7 +16,7 @@ from optimizer.report.pages import run_page
 from optimizer.report.publish import Channels, publish_once
 from optimizer.report.savings import VerifiedSavings, verify_savings
 from optimizer.report.summary import Report, line, summarise
-from optimizer.store import Documents, NoSuchDocument, RunStore
+from optimizer.store import Documents, NoSuchDocument, RunStore, read_postponed
 
 # The message in the JSON in which Lambda says how a function failed, cut after 300 characters.
 _ERROR_MESSAGE = re.compile(r'"errorMessage": ?"((?:[^"\\]|\\.)*)')
@@ -173,14 +173,6 @@ def read_findings(documents: Documents, run_id: str) -> _Findings:
             findings.traffic += functions.values()
     findings.no_changes += read_postponed(documents, run_id)
     return findings
-
-
-def read_postponed(documents: Documents, run_id: str) -> list[Mapping[str, Any]]:
-    """Return the proposals that check_guardrails left to a later run, in the form of resources without a change."""
-    try:
-        return list(documents.read(f"runs/{run_id}/plan.json").get("postponed", []))
-    except NoSuchDocument:
-        return []
 
 
 def ended_since(store: RunStore, since: datetime, limit: int) -> list[StoredChange]:

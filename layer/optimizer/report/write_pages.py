@@ -6,9 +6,8 @@ from typing import Any
 
 from optimizer.core import StoredChange, canonical_json
 from optimizer.report import resource_document
-from optimizer.report.collect import read_postponed
 from optimizer.report.pages import target_page
-from optimizer.store import Documents, NoSuchDocument, RunStore
+from optimizer.store import Documents, NoSuchDocument, RunStore, read_postponed
 
 HTML = "text/html; charset=utf-8"
 # Databases and caches; functions come in the batches of the run.

@@ -21,7 +21,10 @@ __getattr__ = lazy_exports(
             "write_looks",
         ),
         "pings": ("PingLog",),
-        "proposals": ("Proposals",),
+        "proposals": (
+            "Proposals",
+            "read_postponed",
+        ),
         "run_store": ("RunStore",),
         "warmup_plans": (
             "KeptWarm",

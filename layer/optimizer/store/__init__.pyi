@@ -3,6 +3,6 @@ from optimizer.store.errors import NoSuchChange as NoSuchChange, NoSuchRun as No
 from optimizer.store.index_builds import ActingRecords as ActingRecords
 from optimizer.store.looks import FunctionLook as FunctionLook, read_looks as read_looks, write_looks as write_looks
 from optimizer.store.pings import PingLog as PingLog
-from optimizer.store.proposals import Proposals as Proposals
+from optimizer.store.proposals import Proposals as Proposals, read_postponed as read_postponed
 from optimizer.store.run_store import RunStore as RunStore
 from optimizer.store.warmup_plans import KeptWarm as KeptWarm, PlansInPlace as PlansInPlace

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optimizer.core import Change, NoChange
-from optimizer.store.documents import Documents
+from optimizer.store.documents import Documents, NoSuchDocument
 
 
 @dataclass(slots=True)
@@ -46,3 +46,11 @@ class Proposals:
             "no_changes": len(self.no_changes),
             "failed": len(self.failed),
         }
+
+
+def read_postponed(documents: Documents, run_id: str) -> list[Mapping[str, Any]]:
+    """Return the proposals that check_guardrails left to a later run, in the form of resources without a change."""
+    try:
+        return list(documents.read(f"runs/{run_id}/plan.json").get("postponed", []))
+    except NoSuchDocument:
+        return []
