@@ -86,4 +86,4 @@ def test_nothing_is_decided_while_a_cache_settles(machines: Running, run: dict[s
         ExpressionAttributeValues={":pk": {"S": "TARGET#cache/search"}},
     )["Items"]
     kinds = sorted(item["sk"]["S"].split("=")[0] for item in items)
-    assert kinds == ["COOLDOWN#cache_ttls", "TAKEN_BACK#cache_ttls#result"]
+    assert kinds == ["COOLDOWN#cache_ttls", "LAST#cache_ttls", "TAKEN_BACK#cache_ttls#result"]
