@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimizer.assess.application_bill import DAILY_RUNS, WEEKLY_RUNS, Use, own_bill
-from optimizer.core import Tuner
+from optimizer.core import OptimizerError, Tuner
 from optimizer.policy import Mode, Policy
 from optimizer.prices import aws_lambda
 from optimizer.report import dollars
@@ -16,7 +16,7 @@ _MUCH_A_FUNCTION_USD = 0.25
 _SAVING = (Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
 
 
-class UnreadableAssessment(ValueError):
+class UnreadableAssessment(OptimizerError, ValueError):
     """The document is not what `optimizer assess --json` prints."""
 
 

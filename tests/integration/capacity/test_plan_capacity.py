@@ -120,8 +120,8 @@ def test_memory_change_runs_through_the_account(world: World) -> None:
     live = world.planner.account.read(name, "live")
     assert list(live.weights.values()) == [change.evidence["canary_weight"]]
     assert live.latest.memory_mb == change.before["memory_mb"]
-    # Whoever is called seldom is looked at more often than the policy names.
-    numbers = range(1, ObservationTimes.of(POLICY.memory, world.now).looks + 1)
+    # Whoever is called seldom is looked at more often than the policy names, with glances between the looks.
+    numbers = range(1, 20 * ObservationTimes.of(POLICY.memory, world.now).looks)
     outcomes = (world.life().verify(change.id, world.now, number)["outcome"] for number in numbers)
     assert next((outcome for outcome in outcomes if outcome != "watch"), None) in ("keep", "revert")
     world.life().keep(change.id, world.now)
