@@ -9,13 +9,14 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
+from botocore.exceptions import ClientError
 
 from local_account.fleet import FleetSource, TargetFunction, make_fleet
 from local_account.processes import HOST, free_port, start, stop, wait_until_ready
@@ -29,6 +30,8 @@ EMULATOR = ROOT / "local" / "emulator"
 EMULATOR_PYTHON = ROOT / ".build" / "emulator" / "bin" / "python"
 _ACCESS_KEY_ID = "AKIALOCALACCOUNTROOT"
 _EMULATOR_WITHIN_S = 60.0
+# What SNS says of a token whose topic or subscription is gone, in AWS and in the emulator.
+_OUTLIVED = {"InvalidParameter", "InvalidParameterException", "NotFound", "NotFoundException"}
 _STAND_IN_WITHIN_S = 90.0
 
 
@@ -142,10 +145,14 @@ class LocalAccount:
         for mail in self.mailbox(address):
             if "token" not in mail:
                 continue
-            # The link in a mail outlives its topic and its subscription.
-            with suppress(sns.exceptions.InvalidParameterException, sns.exceptions.NotFoundException):
+            try:
                 answer = sns.confirm_subscription(TopicArn=mail["topic_arn"], Token=mail["token"])
-                confirmed.append(answer["SubscriptionArn"])
+            except ClientError as error:
+                # The link in a mail outlives its topic and its subscription.
+                if error.response["Error"]["Code"] not in _OUTLIVED:
+                    raise
+                continue
+            confirmed.append(answer["SubscriptionArn"])
         return confirmed
 
     @property

@@ -47,6 +47,7 @@ class Office:
     def asking(self, run_id: str) -> Iterator[Any]:
         """Provide a run whose approval request is open; nobody has responded, unless the caller did."""
         self.running.store_policy(ASK)
+        self.running.settle()
         arn = self.running.start(self.running.application.optimize_arn, run_id, {"tuners": ["warmups"]})
         asked = self.running.asked(run_id)
         try:

@@ -57,6 +57,7 @@ class Planted:
 @pytest.fixture(scope="module")
 def planted(deployed: Any, server: Callable[..., Any]) -> Planted:
     running = Running(deployed)
+    running.settle()
     schedules, since = set(running.schedules()), datetime.now(UTC)
     known = {what: secrets.token_hex(16) for what in ("database password", "Redis AUTH", "variable of a function")}
     targets = [t.name for place, t in enumerate(running.fleet) if t.tags and t.alias and place not in LEFT_TO_OTHERS]

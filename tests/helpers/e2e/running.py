@@ -132,10 +132,19 @@ class Running:
         return [arn for arn in self.executions(self.application.change_arn) if arn.rpartition(":")[2] in ids]
 
     def settle(self) -> None:
-        """Wait until nothing runs that an earlier test began."""
+        """Wait until nothing runs that an earlier test began, and forget what it made of its targets."""
         for machine in self.machines:
             for arn in self.executions(machine, statusFilter="RUNNING"):
                 self.ended(arn)
+        self.forget_targets()
+
+    def forget_targets(self) -> None:
+        """Forget when targets were last changed, what people rejected, and which requests are open."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.application.table)
+        for item in (item for page in pages for item in page["Items"]):
+            if item["sk"]["S"].startswith(("LAST#", "REJECTED#", "ASKED#")):
+                key = {"pk": item["pk"], "sk": item["sk"]}
+                self.dynamodb.delete_item(TableName=self.application.table, Key=key)
 
     def document(self, key: str) -> Any:
         return json.loads(self.s3.get_object(Bucket=self.application.bucket, Key=key)["Body"].read())
