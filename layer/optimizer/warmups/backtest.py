@@ -183,12 +183,11 @@ def planned_pings(
 def _known_at(minutes: Series, start: int) -> History:
     """Return what a plan of this minute knows: the last days by the minute, and the weeks before by the hour."""
     now = minutes.start + start
-    values = {name: values[:start].copy() for name, values in minutes.values.items()}
-    for series in values.values():
+    # A window is a copy.
+    known = minutes.window(max(minutes.start, now - HOURS_KEPT * 60), now)
+    for series in known.values.values():
         series[-_UNKNOWN_MINUTES:] = np.nan
-    known = Series(minutes.start, values)
-    hours = hours_from_minutes(known.window(max(known.start, now - HOURS_KEPT * 60), now))
-    return History(known.window(max(known.start, now - MINUTES_KEPT), now), hours)
+    return History(known.window(max(known.start, now - MINUTES_KEPT), now), hours_from_minutes(known))
 
 
 def _flat(starts: range, end: int, environments: int) -> Pings:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.forecast import ColdStartForecast, Reals
+from optimizer.traffic.forecast import ColdStartForecast, Reals, poisson
 
 # It helps until the keep-alive time after it has passed, which is in the middle of a minute, on the average.
 _OF_LAST_MINUTE = 0.5
 # The best of many plans looks better than it is, so a plan has to gain a tenth more than it costs.
 _CAUTION = 0.9
+# More calls than these beyond the mean are in progress in no minute that counts.
+_BEYOND_THE_MEAN = 39
 # Gains beyond the hours ahead count half: a plan that is made later decides about them.
 _OF_LATER = 0.5
 
@@ -53,8 +55,7 @@ def plan_pings(
     if not allowed:
         return PingPlan((), 0.0, 0.0)
     high, size = forecast.levels.high[:allowed], forecast.levels.size[:allowed]
-    cold, warm = forecast.cold[:, :allowed], forecast.warm[:, :allowed]
-    minutes = len(cold)
+    cold, warm = np.cumsum(forecast.cold[:, :allowed], axis=1), forecast.warm[:, :allowed]
     # Calls in progress keep their environments; a ping reaches the idle ones.
     count = np.maximum(1, high - np.floor(forecast.in_progress)[:, None])
     # Where more calls than usual are in progress, fewer environments are idle than a ping asks for, and it starts them.
@@ -62,9 +63,9 @@ def plan_pings(
     price = prices.ping_usd + prices.environment_usd * count + prices.init_usd * started_beside
     # Environments up to each level that a ping has to start if no ping came before.
     to_start = np.cumsum(size * (1 - warm), axis=1)
-    held = _Held.of(np.cumsum(cold, axis=1) * _CAUTION * (usd_per_cold_start + prices.init_usd), keep_alive_minutes)
+    held = _Held.of(cold * _CAUTION * (usd_per_cold_start + prices.init_usd), keep_alive_minutes)
     chosen = _choose(held, price, to_start * prices.init_usd, keep_alive_minutes)
-    avoided = _Held.of(np.cumsum(cold, axis=1), keep_alive_minutes, later=0.0)
+    avoided = _Held.of(cold, keep_alive_minutes, later=0.0)
     pings: list[tuple[int, int]] = []
     total_avoided = usd = 0.0
     for minute, level, level_before, hold_minutes in chosen:
@@ -72,7 +73,7 @@ def plan_pings(
         starts = to_start[minute, level] - (0.0 if level_before is None else to_start[minute, level_before])
         usd += float(price[minute, level]) + prices.init_usd * max(0.0, float(starts))
         total_avoided += float(avoided.after(minute, hold_minutes)[level])
-    assert all(minute < minutes for minute, _ in pings)  # noqa: S101  the plan ends where the forecast ends
+    assert all(minute < len(cold) for minute, _ in pings)  # noqa: S101  the plan ends where the forecast ends
     return PingPlan(tuple(pings), total_avoided, usd - prices.init_usd * total_avoided)
 
 
@@ -80,10 +81,9 @@ def _excess(mean: Reals) -> Reals:
     """Return by how many calls a Poisson number with this mean exceeds the mean's whole part, on the average."""
     hours, which = np.unique(mean, return_inverse=True)
     whole = np.floor(hours)
-    numbers = np.arange(int(whole.max(initial=0)) + 40)
-    logs = np.concatenate([[0.0], np.cumsum(np.log(numbers[1:]))])
-    chance = np.exp(numbers * np.log(np.maximum(hours, 1e-9))[:, None] - hours[:, None] - logs)
-    return np.asarray((np.maximum(numbers - whole[:, None], 0) * chance).sum(axis=1)[which])
+    most = int(whole.max(initial=0)) + _BEYOND_THE_MEAN
+    beyond = np.maximum(np.arange(most + 1) - whole[:, None], 0)
+    return np.asarray((beyond * poisson(hours, most)).sum(axis=1)[which])
 
 
 def _next_level(warm: Reals) -> Reals:

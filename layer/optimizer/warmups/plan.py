@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from optimizer.core import minute_of
 from optimizer.prices import aws_lambda
 from optimizer.traffic import DAY_MINUTES
 from optimizer.traffic.forecast import ColdStartForecast, KnownTraffic, Reals, forecast_cold_starts
@@ -103,7 +104,7 @@ def plan_warmups(request: WarmupRequest) -> WarmupPlan:
 
 def _known(request: WarmupRequest) -> KnownTraffic:
     """Return the traffic in stretches of 60 minutes that end where the plan begins."""
-    start = int(request.start.timestamp()) // 60
+    start = minute_of(request.start)
     minutes = request.minutes[len(request.minutes) % _HOUR :].astype(np.float64)
     recent = _by_hour(minutes)
     if request.hours is None:

@@ -124,8 +124,11 @@ def warmup_request(
     function: WarmedFunction,
     provisioned: ProvisionedHours | None = None,
 ) -> WarmupRequest:
-    """Return the request to `plan_warmups` for the time that begins where the minutes of `known` end."""
-    minutes, hours = known.minutes, known.before(known.minutes.end).hours
+    """Return the request to `plan_warmups` for the time that begins where the minutes of `known` end.
+
+    known: its hours end with the last whole hour of its minutes, as those of `History.before` do.
+    """
+    minutes, hours = known.minutes, known.hours
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     timed = ~np.isnan(duration_ms) & (calls > 0)
     return WarmupRequest(

@@ -15,5 +15,6 @@ __getattr__ = lazy_exports(
             "TooLittleHistory",
             "forecast_hours",
         ),
+        "peaks": ("poisson",),
     },
 )

@@ -5,3 +5,4 @@ from optimizer.traffic.forecast.cold_starts import (
 )
 from optimizer.traffic.forecast.demand import Reals as Reals
 from optimizer.traffic.forecast.hours import TooLittleHistory as TooLittleHistory, forecast_hours as forecast_hours
+from optimizer.traffic.forecast.peaks import poisson as poisson

@@ -10,7 +10,7 @@ from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
 from optimizer.traffic.forecast.old_hours import expected_in_old_hours
 from optimizer.traffic.forecast.peaks import chance_of_peaks, highest_peak
 from optimizer.traffic.forecast.recency import chance_called_again, since_last_time
-from optimizer.traffic.forecast.similar_hours import Hours, expected_by_hour
+from optimizer.traffic.forecast.similar_hours import SATURDAY, Hours, expected_by_hour, weekdays
 from optimizer.traffic.history import Ints, offsets_minutes
 
 HOUR, DAY = 60, 24
@@ -80,13 +80,14 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, keep_alive_minut
     local = np.concatenate([past, ahead])
     hours = Hours(local, *_cold_by_hour(known, cold, unknown, recent, levels), known.holidays, hours_ahead)
     by_hour = expected_by_hour(hours)
-    ahead_rates, recent_rates = by_hour[len(past) :], by_hour[len(past) - recent : len(past)]
+    ahead_rates = by_hour[len(past) :] * chance_called_again(known.hours)
+    recent_rates = by_hour[len(past) - recent : len(past)]
     expected: Reals = np.zeros((len(ahead) * HOUR, len(levels.high)))
     before = np.zeros_like(cold)
     for group in _alike((cold / levels.size).sum(axis=0)):
         happened = (cold[:, group] / levels.size[group]).sum(axis=1).reshape(-1, HOUR)
         shares_before, shares = shares_of_minutes(happened, past[-recent:], ahead)
-        expected[:, group] = _by_minute(ahead_rates[:, group] * chance_called_again(known.hours), shares)
+        expected[:, group] = _by_minute(ahead_rates[:, group], shares)
         before[:, group] = _by_minute(recent_rates[:, group], shares_before)
     expected = since_last_time(expected[place], before, cold)
     for minute in range(min(keep_alive_minutes, len(expected))):
@@ -148,7 +149,7 @@ def _cold_by_hour(known: KnownTraffic, cold: Reals, unknown: Reals, recent: int,
 def _usual_hours(known: KnownTraffic, past: Ints, ahead: Ints) -> Reals:
     """Return how much each past hour says about each hour ahead: [hours ahead, past hours], rows sum to 1."""
     day = np.concatenate([past, ahead]) // DAY
-    rest = np.isin(day, list(known.holidays)) | ((day + 3) % 7 >= 5)
+    rest = weekdays(day, known.holidays) >= SATURDAY
     weights = 0.5 ** ((len(past) - np.arange(len(past))) / DAY / _LOAD_HALF_LIFE_DAYS)
     same_hour = (ahead % DAY)[:, None] == past % DAY
     same_kind = rest[len(past) :, None] == rest[: len(past)]

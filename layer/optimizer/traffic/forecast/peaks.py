@@ -71,13 +71,13 @@ def _chance(calls: Reals, duration_ms: float, together: float, levels: Levels) -
     load = calls * duration_ms / 60_000
     others = np.maximum(calls - 1, 0)
     counts = levels.middle.astype(int)
-    _, at_least = _poisson(load, counts)
+    _, at_least = _exactly_and_at_least(load, counts)
     if together:
         # Calls of one moment pass several levels at once.
-        met = _poisson(np.minimum(load + together * others, np.maximum(others, load)), counts - 1)[1]
+        met = _exactly_and_at_least(np.minimum(load + together * others, np.maximum(others, load)), counts - 1)[1]
     else:
         # The level is reached by a call that meets exactly one environment less in use.
-        met = _poisson(load, counts - 1)[0]
+        met = _exactly_and_at_least(load, counts - 1)[0]
     never = (1 - at_least) * np.exp(-calls[:, None] * met)
     # No more calls are in progress at once than there are, apart from those that last longer than a minute.
     chance = np.where(levels.middle > np.maximum(calls, np.ceil(load))[:, None], 0, 1 - never)
@@ -85,11 +85,16 @@ def _chance(calls: Reals, duration_ms: float, together: float, levels: Levels) -
     return np.asarray(chance)
 
 
-def _poisson(means: Reals, counts: Ints) -> tuple[Reals, Reals]:
-    """Return the probabilities of exactly and of at least so many events for each mean: [means, counts]."""
-    events = np.arange(int(counts.max(initial=0)) + 1)
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.maximum(events[1:], 1)))])
+def poisson(means: Reals, most: int) -> Reals:
+    """Return the probability of 0, 1, ... `most` events for each mean: [means, most + 1]."""
+    events = np.arange(most + 1)
+    logs = np.concatenate([[0.0], np.cumsum(np.log(events[1:]))])
     mean = np.maximum(means, 1e-12)[:, None]
-    exactly = np.exp(events * np.log(mean) - mean - logs)
+    return np.asarray(np.exp(events * np.log(mean) - mean - logs))
+
+
+def _exactly_and_at_least(means: Reals, counts: Ints) -> tuple[Reals, Reals]:
+    """Return the probabilities of exactly and of at least so many events for each mean: [means, counts]."""
+    exactly = poisson(means, int(counts.max(initial=0)))
     below = np.concatenate([np.zeros((len(means), 1)), np.cumsum(exactly, axis=1)[:, :-1]], axis=1)
     return exactly[:, counts], np.clip(1 - below, 0, 1)[:, counts]

@@ -29,10 +29,10 @@ RETURNS_A_DAY = 0.2
 def chance_called_again(calls: Reals) -> float:
     """Return the probability (0 to 1) that a function is called again as before.
 
-    calls: in each hour, the newest last; NaN is unknown. The share of
-    days with calls, from the first call to the last, has a beta distribution by Laplace's rule. Bayes' rule weighs the
-    probability that such a function is silent for so many days by chance against the probability that it ended on one
-    of them. Days are the 24 hours that end a whole number of days before the last hour.
+    calls: in each hour, the newest last; NaN is unknown. The share of days with calls, from the first call to the
+    last, has a beta distribution by Laplace's rule. Bayes' rule weighs the probability that such a function is silent
+    for so many days by chance against the probability that it ended on one of them. Days are the 24 hours that end a
+    whole number of days before the last hour.
     """
     whole = len(calls) // DAY_HOURS * DAY_HOURS
     if not whole:

@@ -15,6 +15,8 @@ from optimizer.traffic.forecast.demand import Reals
 from optimizer.traffic.history import Ints
 
 DAY = 24
+# Positions in a week that begins on Monday.
+SATURDAY, SUNDAY = 5, 6
 # Weights of the hours around an hour: none, the neighbours, and three on either side.
 _ALONE, _NEAR, _WIDE = (1.0,), (0.25, 0.5, 0.25), (1 / 16, 2 / 16, 3 / 16, 4 / 16, 3 / 16, 2 / 16, 1 / 16)
 # (days before, pseudo-count of cold starts, largest factor) of today's level beside the usual one.
@@ -119,6 +121,12 @@ def _members(hours: Hours) -> Reals:
     )
 
 
+def weekdays(days: Ints, holidays: frozenset[int]) -> Ints:
+    """Return the weekday of each day since 1970, Monday 0; a holiday is like a Sunday."""
+    # 1 January 1970 was a Thursday.
+    return np.where(np.isin(days, list(holidays)), SUNDAY, (days + 3) % 7)
+
+
 @dataclass(frozen=True, slots=True)
 class _SimilarDays:
     # [days, 24, levels]: cold starts; [days, 24]: 1 if the hour is known.
@@ -139,9 +147,8 @@ class _SimilarDays:
         np.add.at(known, (day, hour), hours.known)
         # An hour that clocks repeat counts once.
         cold /= np.maximum(known, 1)[:, :, None]
-        # 1 January 1970 was a Thursday. A holiday is like a Sunday.
-        weekday = np.where(np.isin(days, list(hours.holidays)), 6, (days + 3) % 7)
-        rest = (weekday == 6) | (weekday == 5) & _rests_on_saturday(cold, weekday)
+        weekday = weekdays(days, hours.holidays)
+        rest = (weekday == SUNDAY) | (weekday == SATURDAY) & _rests_on_saturday(cold, weekday)
         age = days[:, None] - days
         earlier = age > 0
         same_kind = earlier & (rest[:, None] == rest)
@@ -179,7 +186,7 @@ def _rests_on_saturday(cold: Reals, weekday: Ints) -> bool:
     """Return True if Saturdays resemble Sundays and holidays more than working days, or if nobody knows."""
     by_day = cold.sum(axis=(1, 2))
     known = by_day.cumsum() > 0
-    means = [by_day[known & day] for day in (weekday < 5, weekday == 5, weekday == 6)]
+    means = [by_day[known & day] for day in (weekday < SATURDAY, weekday == SATURDAY, weekday == SUNDAY)]
     if not all(len(days) for days in means):
         return True
     working, saturday, sunday = (float(days.mean()) for days in means)
