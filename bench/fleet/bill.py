@@ -1,19 +1,14 @@
-"""Compute the bill of a run at the list prices of us-east-1 in November 2026 (each service's price page)."""
+"""Compute the bill of a run at the list prices with which the application decides."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from optimizer.prices import aws_lambda, services
 from run import Done
 from shipped import ROOT
 
-GB_S = 0.0000133334
-INVOCATION = 0.20 / 1e6
-TRANSITION = 0.025 / 1000
-METRIC = 0.01 / 1000
-SCANNED_GB = 0.005
-S3_PUT, S3_GET = 0.005 / 1000, 0.0004 / 1000
-WRITE, READ = 0.625 / 1e6, 0.125 / 1e6
+GB_S = float(aws_lambda.rates("arm64").tiers[0].gb_second_usd)
 
 
 def bill_usd(done: Done, counted: Mapping[str, Any]) -> dict[str, float]:
@@ -24,13 +19,13 @@ def bill_usd(done: Done, counted: Mapping[str, Any]) -> dict[str, float]:
     writes = 4 * 2 * calls.get("DynamoDB.TransactWriteItems", 0) + calls.get("DynamoDB.UpdateItem", 0)
     reads = calls.get("DynamoDB.Query", 0) + calls.get("DynamoDB.GetItem", 0)
     return {
-        "CloudWatch": counted["metrics"] * METRIC,
-        "Logs Insights": counted["scanned_bytes"] / 1e9 * SCANNED_GB,
-        "Lambda": gb_s * GB_S + sum(cost.calls for cost in done.costs.values()) * INVOCATION,
-        "Step Functions": transitions(len(done.batches)) * TRANSITION,
-        "S3": (calls.get("S3.PutObject", 0) + calls.get("S3.ListObjectsV2", 0)) * S3_PUT
-        + calls.get("S3.GetObject", 0) * S3_GET,
-        "DynamoDB": writes * WRITE + reads * READ,
+        "CloudWatch": counted["metrics"] * services.METRIC_USD,
+        "Logs Insights": counted["scanned_bytes"] / 1e9 * float(aws_lambda.LOG_SCAN_GB_USD),
+        "Lambda": gb_s * GB_S + sum(cost.calls for cost in done.costs.values()) * float(aws_lambda.REQUEST_USD),
+        "Step Functions": transitions(len(done.batches)) * services.TRANSITION_USD,
+        "S3": (calls.get("S3.PutObject", 0) + calls.get("S3.ListObjectsV2", 0)) * services.S3_PUT_USD
+        + calls.get("S3.GetObject", 0) * services.S3_GET_USD,
+        "DynamoDB": writes * services.DYNAMODB_WRITE_USD + reads * services.DYNAMODB_READ_USD,
     }
 
 
