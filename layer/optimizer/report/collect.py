@@ -70,11 +70,11 @@ def publish_run(
     """
     findings = read_findings(documents, run_id)
     ended = ended_since(store, now - timedelta(days=VerifiedSavings().days), _MOST_ENDED)
-    run = store.run(run_id)
+    run, own = store.run(run_id), list(store.changes_of(run_id))
     known = _look(read_last_known(documents), findings, ended, run, now, is_whole=not failed_batches)
     report = summarise(
         run,
-        store.changes_of(run_id),
+        own,
         findings.no_changes,
         {**run.get("left_out", {}), **findings.failed},
         now,
@@ -103,7 +103,7 @@ def publish_run(
         {**run_details(report), **(link_details(*found) if found else {})},
     )
     # What people know is written after the message: an attempt that died before it decides the same again.
-    mail = compose_mail(store, documents, run, report, found, now)
+    mail = compose_mail(store, documents, run, report, own, found, now)
     finished = replace(finished, mail_subject=mail.subject, mail_text=mail.text)
     message_id = publish_once(channels, store, f"RUN#{run_id}", finished, now, mail=mail.is_due)
     documents.write(news.KEY, mail.told.document())

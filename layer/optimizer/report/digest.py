@@ -1,6 +1,6 @@
 """Compose the mail about a run and what people have not read since their last mail, or leave it to the next run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -29,15 +29,18 @@ def compose_mail(
     documents: Documents,
     run: Mapping[str, Any],
     report: Report,
+    own: Sequence[StoredChange],
     link: tuple[str, datetime | None] | None,
     now: datetime,
 ) -> Mail:
-    """Return the mail about a run: at once if somebody started it, or else once a day if there is anything to tell."""
+    """Return the mail about a run: at once if somebody started it, or else once a day if there is anything to tell.
+
+    own: the changes of the run.
+    """
     before = read_told(documents)
     if report.run_id in before.runs:
         # The run has been told; a repeated call sends nothing.
         return Mail(False, "", "", before)
-    own = list(store.changes_of(report.run_id))
     checked = [(item["target"], item["tuner"]) for item in report.left_alone]
     told = before.with_run(report.run_id, own, checked, now)
     shown = _shown(store, before, told, run, report, own)
@@ -75,10 +78,9 @@ def read_told(documents: Documents) -> Told:
 
 
 def _shown(
-    store: RunStore, before: Told, told: Told, run: Mapping[str, Any], report: Report, own: Iterable[StoredChange]
+    store: RunStore, before: Told, told: Told, run: Mapping[str, Any], report: Report, own: Sequence[StoredChange]
 ) -> Report:
     """Return the report with the news of earlier runs and without what people know."""
-    own = list(own)
     earlier = list(store.changes(set(told.pending) - {stored.change.id for stored in own}))
     if before.mailed_at:
         # Plans of pings end every few hours, and must not crowd out the others.

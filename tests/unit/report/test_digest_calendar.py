@@ -48,10 +48,11 @@ class Memory:
             one = StoredChange(change(run_id, name, memory_mb), status, {}, "", "", "", {status.value: at})
             self.stored[one.change.id] = one
         run = {"run_id": run_id, "started_at": at, "targets": 3, "request": {"reason": reason}}
-        report = summarise(run, self.changes_of(run_id), [], {}, at)
-        mail = compose_mail(self, self, run, report, None, at)  # type: ignore[arg-type]
+        own = self.changes_of(run_id)
+        report = summarise(run, own, [], {}, at)
+        mail = compose_mail(self, self, run, report, own, None, at)  # type: ignore[arg-type]
         self.told = mail.told
-        again = compose_mail(self, self, run, report, None, at)  # type: ignore[arg-type]
+        again = compose_mail(self, self, run, report, own, None, at)  # type: ignore[arg-type]
         assert (again.is_due, again.told) == (False, self.told)
         return [" ".join(mail.text.split())] if mail.is_due else []
 
