@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from local_account.deploy import STACK, delete_application
 
+from tests.helpers.account_resources import names_by_kind
 from tests.helpers.e2e.approvers import add_approver
 from tests.helpers.e2e.on_trial import OnTrial
 from tests.helpers.e2e.running import Running
@@ -50,29 +51,17 @@ def deleted(deployed: Any) -> Deleted:
 
 def resources(session: Any) -> dict[str, list[str]]:
     """Return the resources that carry the stack's name, by the kind of their listing."""
-    listings = {
-        "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
-        "state machines": ("stepfunctions", "list_state_machines", "stateMachines", "name"),
-        "roles": ("iam", "list_roles", "Roles", "RoleName"),
-        "policies": ("iam", "list_policies", "Policies", "PolicyName"),
-        "log groups": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
-        "schedules": ("scheduler", "list_schedules", "Schedules", "Name"),
-        "groups of schedules": ("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
-        "topics": ("sns", "list_topics", "Topics", "TopicArn"),
-        "queues": ("sqs", "list_queues", "QueueUrls", ""),
-        "tables": ("dynamodb", "list_tables", "TableNames", ""),
-        "layers": ("lambda", "list_layers", "Layers", "LayerName"),
-    }
+    own = (f"{STACK}-", f"{STACK}_")
     found = {}
-    for what, (service, operation, key, name) in listings.items():
-        pages = session.client(service).get_paginator(operation).paginate()
-        named = [one[name] if name else one for page in pages for one in page.get(key, [])]
-        own = (f"{STACK}-", f"{STACK}_")
-        found[what] = [
-            one for one in named if any(part in one for part in own) or (what == "schedules" and one.startswith(RUN))
-        ]
-    buckets = session.client("s3").list_buckets()["Buckets"]
-    found["buckets"] = [bucket["Name"] for bucket in buckets if bucket["Name"].startswith(STACK)]
+    for what, names in names_by_kind(session.client, "Name").items():
+        if what == "buckets":
+            found[what] = [name for name in names if name.startswith(STACK)]
+        else:
+            found[what] = [
+                name
+                for name in names
+                if any(part in name for part in own) or (what == "schedules" and name.startswith(RUN))
+            ]
     return found
 
 

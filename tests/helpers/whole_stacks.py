@@ -14,6 +14,7 @@ from expanded_template import decided, expanded
 from local_account.account import LocalAccount
 from shipped_template import RESOURCES, ROOT
 
+from tests.helpers.account_resources import names_by_kind
 from tests.helpers.small_stacks import package
 
 _WITHIN_S = 120.0
@@ -116,24 +117,6 @@ def logical_ids(region: str, **parameters: str) -> set[str]:
 
 def left_of(stacks: WholeStacks, stack: str) -> dict[str, list[str]]:
     """Return the resources that carry the stack's name, by the kind of their listing, without kinds that have none."""
-    listings = {
-        "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
-        "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
-        "groups of schedules": ("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
-        "layers": ("lambda", "list_layers", "Layers", "LayerName"),
-        "log groups": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
-        "policies": ("iam", "list_policies", "Policies", "PolicyName"),
-        "queues": ("sqs", "list_queues", "QueueUrls", ""),
-        "roles": ("iam", "list_roles", "Roles", "RoleName"),
-        "schedules": ("scheduler", "list_schedules", "Schedules", "GroupName"),
-        "state machines": ("stepfunctions", "list_state_machines", "stateMachines", "name"),
-        "tables": ("dynamodb", "list_tables", "TableNames", ""),
-        "topics": ("sns", "list_topics", "Topics", "TopicArn"),
-    }
-    found = {}
-    for what, (service, operation, key, name) in listings.items():
-        pages = stacks.client(service).get_paginator(operation).paginate()
-        found[what] = [one[name] if name else one for page in pages for one in page.get(key, [])]
-    found["buckets"] = [bucket["Name"] for bucket in stacks.client("s3").list_buckets()["Buckets"]]
+    found = names_by_kind(stacks.client, "GroupName")
     own = {what: [one for one in names if f"{stack}-" in one] for what, names in found.items()}
     return {what: names for what, names in own.items() if names}
