@@ -24,7 +24,7 @@ def run(machines: Running) -> Iterator[dict[str, Any]]:
         caches.ready()
         machines.store_policy({"version": 1, "mode": "auto", "cache_ttls": caches.policy()})
         ended = machines.optimize(RUN, {"tuners": ["cache_ttls"]})
-        machines.settle()
+        machines.wait_for_executions()
         assert not caches.failures
         yield {
             "ended": ended,

@@ -29,14 +29,14 @@ _IN_TRANSACTIONS = {
 
 
 def allowed(account: LocalAccount, function: str) -> set[str]:
-    """Return the actions that the function's own policies name, without those of AWS' managed policies."""
+    """Return the actions that the function's own policies allow, without those of AWS' managed policies."""
     iam = account.session.client("iam")
     role = configuration(account, function)["Role"].rpartition("/")[2]
     found: set[str] = set()
     for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
         for name in page["PolicyNames"]:
             document: Any = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            for statement in document["Statement"]:
+            for statement in (s for s in document["Statement"] if s["Effect"] == "Allow"):
                 actions = statement["Action"]
                 found.update([actions] if isinstance(actions, str) else actions)
     return found

@@ -133,10 +133,13 @@ class Running:
 
     def settle(self) -> None:
         """Wait until nothing runs that an earlier test began, and forget what it made of its targets."""
+        self.wait_for_executions()
+        self.forget_targets()
+
+    def wait_for_executions(self) -> None:
         for machine in self.machines:
             for arn in self.executions(machine, statusFilter="RUNNING"):
                 self.ended(arn)
-        self.forget_targets()
 
     def forget_targets(self) -> None:
         """Forget when targets were last changed, what people rejected, and which requests are open."""
