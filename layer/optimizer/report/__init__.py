@@ -26,7 +26,7 @@ __getattr__ = lazy_exports(
             "mail_once",
             "publish_once",
         ),
-        "review_run": ("publish_review",),
+        "review.publish": ("publish_review",),
         "style": ("BASE_STYLE",),
         "summary": (
             "Line",

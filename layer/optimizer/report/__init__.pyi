@@ -12,7 +12,7 @@ from optimizer.report.links import (
 from optimizer.report.message import Message as Message
 from optimizer.report.pages import page_environment as page_environment
 from optimizer.report.publish import Channels as Channels, mail_once as mail_once, publish_once as publish_once
-from optimizer.report.review_run import publish_review as publish_review
+from optimizer.report.review.publish import publish_review as publish_review
 from optimizer.report.style import BASE_STYLE as BASE_STYLE
 from optimizer.report.summary import Line as Line, line as line
 from optimizer.report.text import (

@@ -10,7 +10,7 @@ from optimizer.report.last_known import LastKnown, week_of
 from optimizer.report.message import Message
 from optimizer.report.pages import review_page
 from optimizer.report.publish import Channels, publish_once
-from optimizer.report.review import DAYS, ReviewWeek, review, review_body, review_subject
+from optimizer.report.review.quarter import DAYS, ReviewWeek, review, review_body, review_subject
 from optimizer.report.savings import verify_savings
 from optimizer.store import Documents, RunStore
 
