@@ -1,6 +1,6 @@
 """Freezes and windows, in the policy's time zone: the times at which changes may start."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,24 +11,31 @@ from optimizer.policy import Policy, RunLimits, Window
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def closed(policy: Policy, now: datetime, tuner: Tuner | None = None) -> Refusal | None:
+def closed(policy: Policy, now: datetime, tuner: Tuner) -> Refusal | None:
     """Return the freeze or window that keeps changes of the tuner from starting now, or None.
 
     Local wall-clock times decide, so a window keeps its hours in summer and winter; an hour that the clock shows twice
     is in the window twice."""
     local = now.astimezone(ZoneInfo(policy.time_zone))
-    refusal = frozen(policy.run, local) or outside_windows(policy.run.windows, local, "run.window")
+    windows = [window for window in policy.run.windows if _concerns(window.tuners, tuner)]
+    refusal = frozen(policy.run, local, tuner) or outside_windows(windows, local, "run.window")
     if refusal is None and tuner is Tuner.INDEXES:
         return outside_windows(policy.indexes.windows, local, "indexes.window")
     return refusal
 
 
-def frozen(limits: RunLimits, local: datetime) -> Refusal | None:
-    """Block changes on the days of a freeze, including its first and last day."""
+def frozen(limits: RunLimits, local: datetime, tuner: Tuner) -> Refusal | None:
+    """Block changes of the tuner on the days of a freeze, including its first and last day."""
     for freeze in limits.freezes:
-        if freeze.first <= local.date() <= freeze.last:
+        if freeze.first <= local.date() <= freeze.last and _concerns(freeze.tuners, tuner):
             return Refusal("run.freeze", f"Changes are frozen from {freeze.first} to {freeze.last}: {freeze.reason}.")
     return None
+
+
+def _concerns(tuners: Collection[str], tuner: Tuner) -> bool:
+    """Return True if a freeze or window for these tuners holds for this one; without any, for all but warm-ups."""
+    # Pings change nothing of a function, and the days of a freeze are often its busiest.
+    return tuner in tuners if tuners else tuner is not Tuner.WARMUPS
 
 
 def outside_windows(windows: Sequence[Window], local: datetime, rule: str) -> Refusal | None:

@@ -104,11 +104,14 @@ class ProvisionedConcurrency:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """A range of days, both ends included, in the policy's time zone, on which nothing is changed."""
+    """A range of days, both ends included, in the policy's time zone, on which nothing is changed.
+
+    `tuners`: the tuners that it stops; if empty, all but warm-ups, because pings change nothing of a function."""
 
     first: date
     last: date
     reason: str = "freeze"
+    tuners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,13 @@ class Window:
     days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     start: str = "00:00"
     until: str = "24:00"
+
+
+@dataclass(frozen=True, slots=True)
+class RunWindow(Window):
+    """A window of the whole run. `tuners`: the tuners that it holds for; if empty, all but warm-ups."""
+
+    tuners: tuple[str, ...] = ()
 
 
 class Permission(StrEnum):
@@ -296,7 +306,7 @@ class RunLimits:
     max_changes_share: float = 0.25
     max_changes_at_once: int = 3
     freezes: tuple[Freeze, ...] = ()
-    windows: tuple[Window, ...] = ()
+    windows: tuple[RunWindow, ...] = ()
     approval_hours: float = 24.0
 
 

@@ -12,7 +12,7 @@ from optimizer.core.change import CONFIGURATION, Change, Effect, Interval, Rejec
 from optimizer.guardrails import memory as memory_rules, provisioned_concurrency as pc_rules, warmups as warmup_rules
 from optimizer.guardrails.run import Account, Held, best_first, functions_allowed
 from optimizer.guardrails.verdict import Decision
-from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, Warmups, Window
+from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, RunWindow, Warmups
 
 from tests.helpers.examples import examples
 
@@ -300,27 +300,27 @@ def test_a_function_under_observation_is_not_changed(watched: Tuner) -> None:
     ("zone", "now", "windows", "open_"),
     [
         ("UTC", "2026-11-04T12:00+00:00", [], True),
-        ("UTC", "2026-11-04T12:00+00:00", [Window(start="12:00", until="13:00")], True),
-        ("UTC", "2026-11-04T13:00+00:00", [Window(start="12:00", until="13:00")], False),
-        ("UTC", "2026-11-04T23:59+00:00", [Window()], True),
-        ("UTC", "2026-11-04T12:00+00:00", [Window(days=("mon", "tue"))], False),
+        ("UTC", "2026-11-04T12:00+00:00", [RunWindow(start="12:00", until="13:00")], True),
+        ("UTC", "2026-11-04T13:00+00:00", [RunWindow(start="12:00", until="13:00")], False),
+        ("UTC", "2026-11-04T23:59+00:00", [RunWindow()], True),
+        ("UTC", "2026-11-04T12:00+00:00", [RunWindow(days=("mon", "tue"))], False),
         # Past midnight: the window belongs to the day on which it starts.
-        ("UTC", "2026-11-05T01:00+00:00", [Window(days=("wed",), start="22:00", until="02:00")], True),
-        ("UTC", "2026-11-04T01:00+00:00", [Window(days=("wed",), start="22:00", until="02:00")], False),
-        ("UTC", "2026-11-05T02:00+00:00", [Window(days=("wed",), start="22:00", until="02:00")], False),
+        ("UTC", "2026-11-05T01:00+00:00", [RunWindow(days=("wed",), start="22:00", until="02:00")], True),
+        ("UTC", "2026-11-04T01:00+00:00", [RunWindow(days=("wed",), start="22:00", until="02:00")], False),
+        ("UTC", "2026-11-05T02:00+00:00", [RunWindow(days=("wed",), start="22:00", until="02:00")], False),
         # In Berlin it is an hour later in winter and two in summer; the window keeps its local hours.
-        ("Europe/Berlin", "2026-11-04T21:30+00:00", [Window(start="22:00", until="23:00")], True),
-        ("Europe/Berlin", "2026-07-01T20:30+00:00", [Window(start="22:00", until="23:00")], True),
-        ("Europe/Berlin", "2026-07-01T21:30+00:00", [Window(start="22:00", until="23:00")], False),
+        ("Europe/Berlin", "2026-11-04T21:30+00:00", [RunWindow(start="22:00", until="23:00")], True),
+        ("Europe/Berlin", "2026-07-01T20:30+00:00", [RunWindow(start="22:00", until="23:00")], True),
+        ("Europe/Berlin", "2026-07-01T21:30+00:00", [RunWindow(start="22:00", until="23:00")], False),
         # The night the clock goes back shows 02:30 twice: the window is open both times.
-        ("Europe/Berlin", "2026-10-25T00:30+00:00", [Window(start="02:00", until="03:00")], True),
-        ("Europe/Berlin", "2026-10-25T01:30+00:00", [Window(start="02:00", until="03:00")], True),
-        ("Europe/Berlin", "2026-10-25T02:30+00:00", [Window(start="02:00", until="03:00")], False),
+        ("Europe/Berlin", "2026-10-25T00:30+00:00", [RunWindow(start="02:00", until="03:00")], True),
+        ("Europe/Berlin", "2026-10-25T01:30+00:00", [RunWindow(start="02:00", until="03:00")], True),
+        ("Europe/Berlin", "2026-10-25T02:30+00:00", [RunWindow(start="02:00", until="03:00")], False),
         # The night it goes forward has no 02:30: that window does not open.
-        ("Europe/Berlin", "2026-03-29T01:00+00:00", [Window(start="02:00", until="03:00")], False),
+        ("Europe/Berlin", "2026-03-29T01:00+00:00", [RunWindow(start="02:00", until="03:00")], False),
     ],
 )
-def test_changes_start_in_windows_only(zone: str, now: str, windows: list[Window], open_: bool) -> None:
+def test_changes_start_in_windows_only(zone: str, now: str, windows: list[RunWindow], open_: bool) -> None:
     policy = replace(AUTO, time_zone=zone, run=replace(AUTO.run, windows=tuple(windows)))
     (verdict,) = guardrails.check([memory()], policy, ACCOUNT, datetime.fromisoformat(now))
     assert (verdict.rule == "mode") is open_
@@ -341,6 +341,42 @@ def test_a_freeze_covers_its_first_and_last_local_day(now: str, frozen: bool) ->
     policy = replace(AUTO, time_zone="Europe/Berlin", run=replace(AUTO.run, freezes=(freeze,)))
     (verdict,) = guardrails.check([memory()], policy, ACCOUNT, datetime.fromisoformat(now))
     assert (verdict.rule == "run.freeze") is frozen
+
+
+@pytest.mark.parametrize(
+    ("tuners", "stopped"),
+    [
+        # The busiest days of a shop are frozen, and must not run cold.
+        ((), {Tuner.MEMORY}),
+        (("memory",), {Tuner.MEMORY}),
+        (("warmups",), {Tuner.WARMUPS}),
+        (("memory", "warmups"), {Tuner.MEMORY, Tuner.WARMUPS}),
+        (("indexes",), set()),
+    ],
+)
+@pytest.mark.parametrize("kind", ["freezes", "windows"])
+def test_freezes_and_windows_hold_for_the_tuners_they_name(
+    kind: str, tuners: tuple[str, ...], stopped: set[Tuner]
+) -> None:
+    closed: Any = (
+        Freeze(NOW.date(), NOW.date(), tuners=tuners)
+        if kind == "freezes"
+        else RunWindow(start="13:00", until="14:00", tuners=tuners)
+    )
+    policy = replace(AUTO, run=replace(AUTO.run, **{kind: (closed,)}))
+    live = {Tuner.MEMORY: memory_rules.MemoryState(1024), Tuner.WARMUPS: warmup_rules.WarmupState(0)}
+    changes = [memory("a"), warmups("b")]
+    verdicts = guardrails.check(changes, policy, ACCOUNT, NOW)
+    refused = {change.tuner for change, one in zip(changes, verdicts, strict=True) if one.rule == f"run.{kind[:-1]}"}
+    assert refused == stopped
+    assert {one.tuner for one in changes if guardrails.recheck(one, live[one.tuner], policy, NOW)} == stopped
+
+
+def test_a_window_of_another_tuner_leaves_every_hour_open() -> None:
+    policy = replace(
+        AUTO, run=replace(AUTO.run, windows=(RunWindow(start="13:00", until="14:00", tuners=("indexes",)),))
+    )
+    assert verdict_of(memory(), policy) == ("automatic", "mode")
 
 
 def test_a_recommendation_ignores_freezes_and_uses_no_budget() -> None:
@@ -663,11 +699,12 @@ def test_nothing_acts_in_a_cool_down_a_freeze_or_closed_hours(
     run = replace(
         policy.run,
         freezes=(Freeze(NOW.date(), NOW.date()),) if frozen else (),
-        windows=(Window(start="13:00", until="14:00"),) if shut else (),
+        windows=(RunWindow(start="13:00", until="14:00"),) if shut else (),
     )
     account = Account(targets=12, unreserved_concurrency=200, cool_downs=until)
     made = acting(plan, replace(policy, run=run), account)
-    assert not made or not (frozen or shut)
+    # A freeze and a window that name no tuner do not stop pings.
+    assert all(change.tuner is Tuner.WARMUPS for change in made) or not (frozen or shut)
     assert all(until.get((change.target, change.tuner), NOW) <= NOW for change in made)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer.core import canonical_json
 from optimizer.policy.check import InvalidPolicy, find_errors, parse_json, policy_schema, read_policy
-from optimizer.policy.model import Approver, Cache, Database, Freeze, Policy, Window
+from optimizer.policy.model import Approver, Cache, Database, Freeze, Policy, RunWindow, Window
 
 from tests.helpers.examples import examples
 
@@ -203,7 +203,7 @@ def test_schema_and_model_have_the_same_fields_and_defaults() -> None:
     ("part", "name", "model"),
     [
         ("run", "freezes", Freeze),
-        ("run", "windows", Window),
+        ("run", "windows", RunWindow),
         ("indexes", "windows", Window),
         ("indexes", "databases", Database),
         ("cache_ttls", "caches", Cache),
