@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jsonata import Jsonata  # type: ignore[import-untyped]
@@ -23,17 +24,22 @@ class TaskFailed(Exception):
 
 @dataclass(slots=True)
 class Player:
-    """One execution of a machine: `states` are those that were entered, in their order."""
+    """One execution of a machine: `states` are those that were entered, in their order.
+
+    The machine is a file in `folder`, which another version may have shipped. `wait` gets the seconds of each wait.
+    """
 
     machine: str
     act: Act
     name: str = "run-1"
+    folder: Path = ROOT / "statemachine"
+    wait: Callable[[float], object] = lambda _seconds: None
     states: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
 
     def play(self, given: Any, start_at: str = "") -> str:
         """Run to the end, from the start or from another state; return SUCCEEDED or FAILED."""
-        text = (ROOT / "statemachine" / f"{self.machine}.asl.json").read_text()
+        text = (self.folder / f"{self.machine}.asl.json").read_text()
         definition = json.loads(re.sub(r"\$\{(\w+)\}", r"\1", text))
         definition |= {"StartAt": start_at} if start_at else {}
         return self._scope(definition, given, self.variables, {})[0]
@@ -79,19 +85,31 @@ class Player:
                 resource = state["Resource"].rpartition(":::")[2]
                 return json.loads(json.dumps(self.act(resource, evaluate(state["Arguments"]))))
             case "Map":
-                items = evaluate(state["Items"])
-                assert isinstance(items, list), f"the items of a map are {items!r}"
-                found = []
-                for value in items:
-                    own = {"Value": value}
-                    context = {**evaluate.states["context"], "Map": {"Item": own}}
-                    inner = _Evaluator({**evaluate.states, "context": context}, variables)(state["ItemSelector"])
-                    found.append(self._scope(state["ItemProcessor"], inner, dict(variables), own)[1])
-                return found
+                return self._map(state, evaluate, variables)
+            case "Parallel":
+                return [self._scope(branch, given, dict(variables), {})[1] for branch in state["Branches"]]
+            case "Wait":
+                self.wait(evaluate(state["Seconds"]))
+                return given
             case "Pass":
                 return given
             case other:
                 raise NotImplementedError(other)
+
+    def _map(self, state: Mapping[str, Any], evaluate: "_Evaluator", variables: dict[str, Any]) -> list[Any]:
+        """Run one item after another; the execution of an item of a distributed map cannot read variables."""
+        reader, processor = state.get("ItemReader"), state["ItemProcessor"]
+        items = self.act("s3:getObject", evaluate(reader["Arguments"])) if reader else evaluate(state["Items"])
+        assert isinstance(items, list), f"the items of a map are {items!r}"
+        distributed = processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
+        found = []
+        for value in items:
+            own = {"Value": value}
+            context = {**evaluate.states["context"], "Map": {"Item": own}}
+            inner = _Evaluator({**evaluate.states, "context": context}, variables)
+            given = inner(state["ItemSelector"]) if "ItemSelector" in state else value
+            found.append(self._scope(processor, given, {} if distributed else dict(variables), own)[1])
+        return found
 
     def _leave(
         self, part: Mapping[str, Any], following: str, value: Any, evaluate: "_Evaluator", variables: dict[str, Any]
