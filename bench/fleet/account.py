@@ -13,7 +13,7 @@ import numpy as np
 from habits import Habits
 from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory
-from optimizer.function_logs.parse import parse_rows
+from optimizer.function_logs.parse import LogSource, parse_rows
 from optimizer.traffic.history import HOUR_METRICS, MINUTE_METRICS, History, Series
 from shipped import default_of
 
@@ -106,7 +106,8 @@ class Service:
         since = until - timedelta(days=2)
         rows, _ = self.habits.report_rows(name, since.timestamp(), until.timestamp(), 6000)
         fields = [{field["field"]: field["value"] for field in row} for row in rows]
-        lines = parse_rows((until, row["@logStream"], row["@message"]) for row in fields).lines
+        source = LogSource(f"/aws/lambda/{name}", name)
+        lines = parse_rows(((until, row["@logStream"], row["@message"]) for row in fields), source).lines
         return FunctionHistory().add(lines, until)
 
     def put(self, key: str, content: bytes) -> None:

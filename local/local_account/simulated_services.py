@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from optimizer.function_logs import LoggedReport, ReportLine, Reports, Scan
+from optimizer.function_logs import LoggedReport, LogSource, ReportLine, Reports, Scan
 from optimizer.store import Documents, NoSuchDocument
 
 from local_account.fleet import TargetFunction
@@ -99,7 +99,7 @@ class SimulatedLog:
 
     def scan(
         self,
-        group_name: str,
+        source: LogSource,
         now: datetime,
         *,
         max_scan_mb: int,
@@ -107,7 +107,7 @@ class SimulatedLog:
         read_until: datetime | None,
     ) -> Scan:
         """Return the newest lines."""
-        target = self._targets[group_name]
+        target = self._targets[source.group]
         start = max(read_until, now - _LONGEST) if read_until else now - _LONGEST
         most = min(self._most_lines, max_scan_mb * 1_000_000 // _BYTES_A_LINE)
         parts = list(self._workloads[target.name].parts(self._routings(target.name), start, now))

@@ -11,7 +11,7 @@ from optimizer.caches.probe.server_info import parse_info
 from optimizer.caches.tuning.read_log import _parsed
 from optimizer.core.change import Change
 from optimizer.function_logs import parse as report_lines
-from optimizer.function_logs.parse import LoggedReport
+from optimizer.function_logs.parse import LoggedReport, LogSource
 from optimizer.policy import read_policy
 from optimizer.policy.model import Policy
 from optimizer.run import RunRequest
@@ -89,7 +89,7 @@ def lines(draw: st.DrawFn) -> str:
 def test_a_report_line(line: str) -> None:
     failure, report = failure_of(lambda: report_lines.parse(line))
     if refused_in_one_line(failure):
-        assert report_lines.parse_rows([(datetime.now(UTC), "", line)]).malformed == 1
+        assert report_lines.parse_rows([(datetime.now(UTC), "", line)], LogSource("/aws/lambda/f", "f")).malformed == 1
     elif report is not None:
         assert report.memory_mb > 0
         assert math.isfinite(report.duration_ms)

@@ -159,7 +159,7 @@ class Assessor:
         return {one.name for one in called[: budget.worth_reading([one.bill_usd_month or 0.0 for one in called])]}
 
     def _shared_logs(self) -> set[str]:
-        """Return the functions whose log group is also that of others: a REPORT line does not name its function."""
+        """Return the functions whose log group is also that of others: a query scans, and bills, the lines of all."""
         groups = Counter(one.log_group for one in self._state.functions)
         return {one.name for one in self._state.functions if groups[one.log_group] > 1}
 

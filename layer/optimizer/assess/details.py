@@ -14,7 +14,7 @@ from optimizer.assess.read_only import ReadOnlySession, is_denied
 from optimizer.aws import CloudWatchLogsClient, configuration_of
 from optimizer.capacity import LATEST, LiveFunction, Placed, ProvisionedConfig, Scaling, Version, version_of
 from optimizer.core import minute_of
-from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog
+from optimizer.function_logs import FunctionHistory, LogSource, LogsUnreadable, ReportLog
 from optimizer.traffic import History, cloudwatch_history, settle, spread_concurrency
 
 _AT_ONCE = 8
@@ -126,7 +126,9 @@ class Reader:
         if scanned is None and name in self.worth:
             problems["data.not_scanned"] = "its log was not read: functions that cost more come first"
         elif name in self.shared:
-            problems["data.shared_log"] = "other functions write to its log group, and its lines do not name it"
+            problems["data.shared_log"] = (
+                "other functions write to its log group, and a query would scan the lines of all"
+            )
         elif scanned is None:
             problems["data.small_bill"] = "its bill is too small for reading its log"
         elif scanned.problem:
@@ -214,7 +216,7 @@ class Reader:
         calls_day = asked.function.calls_day
         try:
             scan = ReportLog(cast("CloudWatchLogsClient", self.logs), self.session.pause).scan(
-                asked.function.log_group,
+                LogSource(asked.function.log_group, asked.function.name),
                 self.now,
                 max_scan_mb=asked.most_mb,
                 # A scan reads up to its limit of lines; fewer are enough here.

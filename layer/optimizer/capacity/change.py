@@ -19,7 +19,7 @@ from optimizer.capacity.obstacles import obstacle, scheduling_hindrance
 from optimizer.capacity.progress import CapacityProgress
 from optimizer.capacity.provisioned import PlacedTimetables, days_to_observe, judge_use
 from optimizer.core import Change, Status, Tuner
-from optimizer.function_logs import UsedMemory, memory_shortage
+from optimizer.function_logs import LogSource, UsedMemory, memory_shortage
 from optimizer.guardrails import Refusal
 from optimizer.lifecycle import (
     Applied,
@@ -52,8 +52,8 @@ _COOLS_DOWN = frozenset({Status.KEPT, Status.REVERTED, Status.FAILED})
 class CapacityHooks(Hooks[CapacityProgress]):
     """Change the memory size or the provisioned concurrency of a function.
 
-    recheck: the guardrails on the live state. measure: how versions did. used_memory: log group, version, start and end
-    of the window. sleep: seconds. remaining_ms: time left of this call.
+    recheck: the guardrails on the live state. measure: how versions did. used_memory: log, version, start and end of
+    the window. sleep: seconds. remaining_ms: time left of this call.
     """
 
     progress_type: ClassVar = CapacityProgress
@@ -62,7 +62,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
     policy: Policy
     recheck: Callable[[Change, LiveFunction, datetime], Refusal | None]
     measure: Measure
-    used_memory: Callable[[str, str, datetime, datetime], UsedMemory]
+    used_memory: Callable[[LogSource, str, datetime, datetime], UsedMemory]
     sleep: Callable[[float], None]
     remaining_ms: Callable[[], float]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -202,7 +202,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
         plan = work.memory if work.change.tuner is Tuner.MEMORY else None
         if not health.healthy or plan is None or plan.after_mb >= plan.before_mb:
             return health
-        used = self.used_memory(live.log_group, work.observed_version, times.applied_at, times.end(number))
+        used = self.used_memory(live.log_source, work.observed_version, times.applied_at, times.end(number))
         tight = memory_shortage(used, plan.after_mb, self.policy.memory.headroom)
         if tight:
             return CanaryHealth(False, tight)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from optimizer.core import OptimizerError
+from optimizer.function_logs import LogSource
 
 SCALABLE_DIMENSION: Literal["lambda:function:ProvisionedConcurrency"] = "lambda:function:ProvisionedConcurrency"
 
@@ -97,6 +98,11 @@ class LiveFunction:
     function_arn: str = ""
     placed: Placed | None = None
     held_elsewhere: tuple[str, ...] = ()
+
+    @property
+    def log_source(self) -> LogSource:
+        """The log group, and whose lines in it count."""
+        return LogSource(self.log_group, self.function_name)
 
     @property
     def leaving(self) -> str:

@@ -163,7 +163,7 @@ class CapacityPlanner:
             return history, {"lines": 0, "known_until": str(history.read_until)}
         try:
             scan = self.logs.scan(
-                live.log_group,
+                live.log_source,
                 self.now,
                 max_scan_mb=self.policy.memory.max_log_scan_mb,
                 lines_day=lines_day,
@@ -223,6 +223,8 @@ def _scan_facts(scan: Scan) -> dict[str, Any]:
         "until": scan.end.isoformat(),
         "lines": len(scan.reports.lines),
         "malformed": scan.reports.malformed,
+        "of_other_functions": scan.reports.foreign,
+        "impossible": scan.reports.impossible,
         "bytes": scan.scanned_bytes,
         "usd": round(scan.usd, 6),
     }

@@ -14,6 +14,7 @@ __getattr__ = lazy_exports(
             "LONGEST_MINUTES",
         ),
         "parse": (
+            "LogSource",
             "LoggedReport",
             "ReportLine",
             "Reports",

@@ -1,6 +1,11 @@
 from optimizer.function_logs.history import FunctionHistory as FunctionHistory, SizeHistory as SizeHistory
 from optimizer.function_logs.keep_alive import LONGEST_MINUTES as LONGEST_MINUTES, IdleTrials as IdleTrials
-from optimizer.function_logs.parse import LoggedReport as LoggedReport, ReportLine as ReportLine, Reports as Reports
+from optimizer.function_logs.parse import (
+    LoggedReport as LoggedReport,
+    LogSource as LogSource,
+    ReportLine as ReportLine,
+    Reports as Reports,
+)
 from optimizer.function_logs.read import (
     LogsUnreadable as LogsUnreadable,
     ReportLog as ReportLog,

@@ -36,7 +36,12 @@ _JSON_FIELDS = {
     "billedRestoreDurationMs": "billed_restore_ms",
 }
 _REQUIRED = ("duration_ms", "billed_ms", "memory_mb", "max_memory_used_mb")
-_STREAM_VERSION = re.compile(r"\[(\$LATEST|\d+)\]")
+# 2026/11/21/[7]0123abcd, and in a log group of a function's own choice 2026/11/21/orders[7]0123abcd ("Configuring
+# CloudWatch log groups", Lambda Developer Guide).
+_STREAM = re.compile(r"(?:^|/)([\w-]*)\[(\$LATEST|\d+)\]")
+# Lambda reports a little more than the size for calls that run out of memory.
+_MOST_USED = 1.1
+_LEAST_MB, _MOST_MB = 128, 10_240
 
 
 class MalformedReport(OptimizerError, ValueError):
@@ -79,12 +84,37 @@ class LoggedReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSource:
+    """A function and the log group that it writes to, which may be that of other functions, too."""
+
+    group: str
+    function: str
+
+    @property
+    def is_own(self) -> bool:
+        """True for the group that Lambda gives each function; in any other the names of the streams tell whose."""
+        return self.group == f"/aws/lambda/{self.function}"
+
+    def wrote(self, stream: str) -> bool:
+        """Return True for a log stream of this function."""
+        match = _STREAM.search(stream)
+        name = match.group(1) if match else ""
+        return name == self.function or (not name and self.is_own)
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
-    """The result of a scan: the calls, the number of damaged REPORT lines, and the number of other lines."""
+    """The result of a scan: the calls of the function, and how many other lines there were.
+
+    malformed: damaged REPORT lines. others: lines that are no REPORT. foreign: lines of other functions in the same
+    log group. impossible: lines that Lambda cannot have written.
+    """
 
     lines: tuple[LoggedReport, ...] = ()
     malformed: int = 0
     others: int = 0
+    foreign: int = 0
+    impossible: int = 0
 
 
 def parse(message: str) -> ReportLine | None:
@@ -97,11 +127,14 @@ def parse(message: str) -> ReportLine | None:
     return None
 
 
-def parse_rows(rows: Iterable[tuple[datetime, str, str]]) -> Reports:
-    """Parse rows of (time, log stream, message). Damaged and other lines are counted."""
+def parse_rows(rows: Iterable[tuple[datetime, str, str]], source: LogSource) -> Reports:
+    """Parse rows of (time, log stream, message); what is no call of the source's function is counted and left out."""
     lines: list[LoggedReport] = []
-    malformed = others = 0
+    malformed = others = foreign = impossible = 0
     for at, stream, message in rows:
+        if not source.wrote(stream):
+            foreign += 1
+            continue
         try:
             report = parse(message)
         except MalformedReport:
@@ -109,15 +142,22 @@ def parse_rows(rows: Iterable[tuple[datetime, str, str]]) -> Reports:
             continue
         if report is None:
             others += 1
+        elif not is_possible(report):
+            impossible += 1
         else:
             lines.append(LoggedReport(at, version_of(stream), report, stream))
-    return Reports(tuple(lines), malformed, others)
+    return Reports(tuple(lines), malformed, others, foreign, impossible)
 
 
 def version_of(stream: str) -> str:
     """Return the version in the name of a Lambda log stream such as `2026/11/21/[7]0123abcd`; empty without one."""
-    match = _STREAM_VERSION.search(stream)
-    return match.group(1) if match else ""
+    match = _STREAM.search(stream)
+    return match.group(2) if match else ""
+
+
+def is_possible(report: ReportLine) -> bool:
+    """Return False for a line that Lambda cannot have written: anybody may print the words of a REPORT."""
+    return _LEAST_MB <= report.memory_mb <= _MOST_MB and report.max_memory_used_mb <= report.memory_mb * _MOST_USED
 
 
 def _from_text(text: str) -> ReportLine:

@@ -11,13 +11,15 @@ from botocore.exceptions import ClientError
 
 from optimizer.aws import CloudWatchLogsClient
 from optimizer.core import OptimizerError
-from optimizer.function_logs.parse import Reports, parse_rows
+from optimizer.function_logs.parse import LogSource, Reports, parse_rows
 from optimizer.prices import aws_lambda
 
 _QUERY = (
-    'fields @timestamp, @logStream, @message | filter @type = "REPORT" or type = "platform.report" '
+    'fields @timestamp, @logStream, @message | filter @type = "REPORT" or type = "platform.report" {of_function}'
     "| sort @timestamp desc | limit 10000"
 )
+# In a group of its own choice, the function's name is part of the stream's; others may write there, too.
+_OF_FUNCTION = "| filter @logStream like /\\/{name}\\[/ "
 _MOST_ROWS = 10_000
 _MB = 1_000_000
 _LONGEST = timedelta(days=14)
@@ -108,7 +110,7 @@ class ReportLog:
 
     def scan(
         self,
-        group_name: str,
+        source: LogSource,
         now: datetime,
         *,
         max_scan_mb: int,
@@ -116,13 +118,14 @@ class ReportLog:
         read_until: datetime | None,
         timeout_s: float = 60.0,
     ) -> Scan:
-        """Return the newest lines within the budget. Raise LogsUnreadable if the group is missing or a query fails.
+        """Return the newest lines of the function within the budget.
 
-        lines_day: expected lines a day, if known. read_until: lines up to this time were read before.
+        Raise LogsUnreadable if the group is missing or a query fails. lines_day: expected lines a day, if known.
+        read_until: lines up to this time were read before.
         """
-        group = self._group(group_name)
+        group = self._group(source.group)
         start = window_start(group, now, max_scan_mb, lines_day, read_until)
-        rows, scanned = self._rows(group_name, start, now, timeout_s)
+        rows, scanned = self._rows(source, start, now, timeout_s)
         # Reading from before the creation of a group of unknown size costs nothing.
         oldest = now - min(group.retention or _LONGEST, _LONGEST)
         if _has_known_rate(group, now):
@@ -134,39 +137,47 @@ class ReportLog:
             earlier = extended_start(start, now, scanned, max_scan_mb, span, max(oldest, read_until or oldest))
             if start - earlier < _WORTH_A_QUERY:
                 break
-            more, cost = self._rows(group_name, earlier, start, timeout_s)
+            more, cost = self._rows(source, earlier, start, timeout_s)
             rows, scanned, start = [*rows, *more], scanned + cost, earlier
         reports = parse_rows(
-            (_time(row.get("@timestamp", ""), now), row.get("@logStream", ""), row.get("@message", "")) for row in rows
+            (
+                (_time(row.get("@timestamp", ""), now), row.get("@logStream", ""), row.get("@message", ""))
+                for row in rows
+            ),
+            source,
         )
         return Scan(reports, start, now, scanned)
 
-    def _rows(self, group: str, start: datetime, end: datetime, timeout_s: float) -> tuple[list[dict[str, str]], float]:
+    def _rows(
+        self, source: LogSource, start: datetime, end: datetime, timeout_s: float
+    ) -> tuple[list[dict[str, str]], float]:
         """Return the rows and the bytes that were scanned for them."""
         if start >= end:
             return [], 0.0
-        answer = self._query(group, start, end, timeout_s)
+        answer = self._query(source, start, end, timeout_s)
         rows = [{item["field"]: item["value"] for item in row} for row in answer["results"]]
         # If the service does not report the scanned bytes, they are at least those of the returned messages.
         returned = sum(len(row.get("@message", "")) for row in rows)
         return rows, max(float(answer.get("statistics", {}).get("bytesScanned", 0.0)), float(returned))
 
-    def _start(self, group: str, start: datetime, end: datetime, timeout_s: float) -> str:
+    def _start(self, source: LogSource, start: datetime, end: datetime, timeout_s: float) -> str:
         """Start a query and return its id. An account runs few queries at once, so this waits for others to end."""
         for _ in range(max(1, int(timeout_s / _PAUSE_S))):
             try:
                 return self._logs.start_query(
-                    logGroupName=group,
+                    logGroupName=source.group,
                     startTime=int(start.timestamp()),
                     endTime=int(end.timestamp()),
-                    queryString=_QUERY,
+                    queryString=_query_text(source),
                 )["queryId"]
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code != "LimitExceededException":
-                    raise LogsUnreadable(f"CloudWatch Logs refused the query of {group}: {code}") from error
+                    raise LogsUnreadable(f"CloudWatch Logs refused the query of {source.group}: {code}") from error
             self._sleep(_PAUSE_S)
-        raise LogsUnreadable(f"other queries of the account kept the query of {group} waiting for {timeout_s:g} s")
+        raise LogsUnreadable(
+            f"other queries of the account kept the query of {source.group} waiting for {timeout_s:g} s"
+        )
 
     def _group(self, name: str) -> LogGroup:
         found = self._logs.describe_log_groups(logGroupNamePrefix=name, limit=50)["logGroups"]
@@ -180,17 +191,21 @@ class ReportLog:
                 )
         raise LogsUnreadable(f"there is no log group {name}")
 
-    def _query(self, group: str, start: datetime, end: datetime, timeout_s: float) -> Any:
-        query_id = self._start(group, start, end, timeout_s)
+    def _query(self, source: LogSource, start: datetime, end: datetime, timeout_s: float) -> Any:
+        query_id = self._start(source, start, end, timeout_s)
         for _ in range(max(1, int(timeout_s / _PAUSE_S))):
             answer = self._logs.get_query_results(queryId=query_id)
             if answer["status"] == "Complete":
                 return answer
             if answer["status"] not in ("Scheduled", "Running"):
-                raise LogsUnreadable(f"the query of {group} ended as {answer['status']}")
+                raise LogsUnreadable(f"the query of {source.group} ended as {answer['status']}")
             self._sleep(_PAUSE_S)
         self._logs.stop_query(queryId=query_id)
-        raise LogsUnreadable(f"the query of {group} took longer than {timeout_s:g} s")
+        raise LogsUnreadable(f"the query of {source.group} took longer than {timeout_s:g} s")
+
+
+def _query_text(source: LogSource) -> str:
+    return _QUERY.format(of_function="" if source.is_own else _OF_FUNCTION.format(name=source.function))
 
 
 def _has_known_rate(group: LogGroup, now: datetime) -> bool:
@@ -218,11 +233,11 @@ class UsedMemory:
 
 
 def read_used_memory(
-    logs: ReportLog, group: str, version: str, start: datetime, end: datetime, max_scan_mb: int
+    logs: ReportLog, source: LogSource, version: str, start: datetime, end: datetime, max_scan_mb: int
 ) -> UsedMemory:
     """Read the peak memory usage from the lines of [start, end), scanning at most `max_scan_mb`."""
     try:
-        lines = logs.scan(group, end, max_scan_mb=max_scan_mb, lines_day=None, read_until=start).reports.lines
+        lines = logs.scan(source, end, max_scan_mb=max_scan_mb, lines_day=None, read_until=start).reports.lines
     except LogsUnreadable as unreadable:
         return UsedMemory(None, f"its memory usage could not be read: {unreadable}")
     used = [line.report.max_memory_used_mb for line in lines if line.version == version]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory, Sketch
-from optimizer.function_logs.parse import LoggedReport, ReportLine
+from optimizer.function_logs.parse import LoggedReport, LogSource, ReportLine
 from optimizer.function_logs.read import LogGroup, ReportLog, extended_start, window_start
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -116,7 +116,7 @@ class Logs:
 def test_stored_bytes_may_be_compressed(stored_factor: float) -> None:
     """No source settles if storedBytes is what a query scans: the budget holds either way, and is used."""
     logs = Logs(stored_factor)
-    scan = ReportLog(logs).scan("orders", NOW, max_scan_mb=200, lines_day=None, read_until=None)  # type: ignore[arg-type]
+    scan = ReportLog(logs).scan(LogSource("orders", "orders"), NOW, max_scan_mb=200, lines_day=None, read_until=None)  # type: ignore[arg-type]
     assert 100e6 < scan.scanned_bytes <= 200e6
     assert scan.scanned_bytes == pytest.approx((scan.end - scan.start) / timedelta(days=1) * 1e8, rel=1e-3)
 
@@ -124,5 +124,5 @@ def test_stored_bytes_may_be_compressed(stored_factor: float) -> None:
 def test_day_that_fits_the_caution_takes_one_query() -> None:
     logs = Logs(1.0)
     read_until = NOW - timedelta(hours=6)
-    ReportLog(logs).scan("orders", NOW, max_scan_mb=200, lines_day=None, read_until=read_until)  # type: ignore[arg-type]
+    ReportLog(logs).scan(LogSource("orders", "orders"), NOW, max_scan_mb=200, lines_day=None, read_until=read_until)  # type: ignore[arg-type]
     assert logs.windows == [timedelta(hours=6)]

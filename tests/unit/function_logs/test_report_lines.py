@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 from optimizer.function_logs import parse as report_lines
-from optimizer.function_logs.parse import MalformedReport, ReportLine
+from optimizer.function_logs.parse import LoggedReport, LogSource, MalformedReport, ReportLine
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
+OWN = LogSource("/aws/lambda/orders", "orders")
 TEXT = (
     "REPORT RequestId: 3897a7c2\tDuration: 12.34 ms\tBilled Duration: 13 ms\t"
     "Memory Size: 128 MB\tMax Memory Used: 67 MB\t"
@@ -110,9 +111,40 @@ def test_one_group_may_hold_both_formats_and_damage_is_counted() -> None:
         (AT, "custom", "REPORT RequestId: x"),
         (AT, "custom", "hello"),
     ]
-    found = report_lines.parse_rows(rows)
+    found = report_lines.parse_rows(rows, OWN)
     assert [line.version for line in found.lines] == ["7", "$LATEST"]
     assert (found.malformed, found.others) == (1, 1)
+
+
+_NAMES = st.text("abcdefgh-_", min_size=1, max_size=12)
+
+
+@given(_NAMES, st.lists(_NAMES, max_size=4), st.sampled_from(["7", "12", "$LATEST"]))
+def test_lines_of_other_functions_in_a_shared_group_are_left_out(name: str, others: list[str], version: str) -> None:
+    shared = LogSource("/shop/api", name)
+    rows = [
+        (AT, f"2026/11/21/{each}[{version}]0123abcd", TEXT) for each in [name, *others, f"{name}-old", f"old-{name}"]
+    ]
+    found = report_lines.parse_rows([*rows, (AT, f"2026/11/21/[{version}]0123abcd", TEXT)], shared)
+    expected = 1 + others.count(name)
+    assert found.lines == (LoggedReport(AT, version, report(), rows[0][1]),) * expected
+    assert found.foreign == len(rows) + 1 - expected
+
+
+def test_another_function_may_write_to_the_group_that_lambda_gave_this_one() -> None:
+    rows = [(AT, "2026/11/21/[7]0123abcd", TEXT), (AT, "2026/11/21/reports[7]0123abcd", TEXT)]
+    found = report_lines.parse_rows(rows, OWN)
+    assert ([line.environment for line in found.lines], found.foreign) == (["2026/11/21/[7]0123abcd"], 1)
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "used_mb", "possible"),
+    [(128, 129, True), (128, 141, False), (100, 90, False), (10_240, 10_240, True), (10_241, 90, False)],
+)
+def test_lines_that_lambda_cannot_have_written_are_left_out(memory_mb: int, used_mb: int, possible: bool) -> None:
+    line = platform_report(memorySizeMB=memory_mb, maxMemoryUsedMB=used_mb)
+    found = report_lines.parse_rows([(AT, "2026/11/21/[7]0123abcd", line)], OWN)
+    assert (len(found.lines), found.impossible) == ((1, 0) if possible else (0, 1))
 
 
 fragments = st.sampled_from(
@@ -122,8 +154,8 @@ fragments = st.sampled_from(
 
 @given(st.one_of(st.text(), st.lists(st.one_of(fragments, st.text(max_size=5))).map("".join)))
 def test_no_text_makes_the_parser_fail(text: str) -> None:
-    found = report_lines.parse_rows([(AT, text, text), (AT, text, "REPORT RequestId:" + text)])
-    assert len(found.lines) + found.malformed + found.others == 2
+    found = report_lines.parse_rows([(AT, text, text), (AT, text, "REPORT RequestId:" + text)], OWN)
+    assert len(found.lines) + found.malformed + found.others + found.foreign + found.impossible == 2
 
 
 json_values = st.recursive(
@@ -139,5 +171,5 @@ def test_no_json_makes_the_parser_fail(duration: object, metrics: object, record
         {"type": "platform.report", "record": record},
         {"type": "platform.report", "record": {"requestId": "1", "metrics": metrics}},
     ):
-        report_lines.parse_rows([(AT, "", json.dumps(message))])
-    report_lines.parse_rows([(AT, "", platform_report(durationMs=duration))])
+        report_lines.parse_rows([(AT, "", json.dumps(message))], OWN)
+    report_lines.parse_rows([(AT, "", platform_report(durationMs=duration))], OWN)

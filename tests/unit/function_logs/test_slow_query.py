@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from optimizer.function_logs import LogsUnreadable, ReportLog
+from optimizer.function_logs import LogSource, LogsUnreadable, ReportLog
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -33,5 +33,5 @@ def test_query_that_takes_too_long_is_stopped() -> None:
     logs: Any = SlowLogs()
     log = ReportLog(logs, sleep=lambda _: None)
     with pytest.raises(LogsUnreadable, match="took longer than 5 s"):
-        log.scan("group", NOW, max_scan_mb=10, lines_day=None, read_until=None, timeout_s=5.0)
+        log.scan(LogSource("group", "f"), NOW, max_scan_mb=10, lines_day=None, read_until=None, timeout_s=5.0)
     assert logs.stopped == ["slow"]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from optimizer.function_logs.parse import LoggedReport, ReportLine, Reports
+from optimizer.function_logs.parse import LoggedReport, LogSource, ReportLine, Reports
 from optimizer.function_logs.read import LogsUnreadable, Scan, UsedMemory, memory_shortage, read_used_memory
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -23,7 +23,7 @@ class Lines:
 
 
 def read(*lines: tuple[str, int]) -> UsedMemory:
-    return read_used_memory(Lines(*lines), "/aws/lambda/f", "7", NOW, NOW, 200)  # type: ignore[arg-type]
+    return read_used_memory(Lines(*lines), LogSource("/aws/lambda/f", "f"), "7", NOW, NOW, 200)  # type: ignore[arg-type]
 
 
 def test_only_lines_of_the_observed_version_count() -> None:
