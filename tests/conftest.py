@@ -17,7 +17,7 @@ from local_account.servers import Installation
 from local_account.servers.for_tests import NotInstalled, TestServers, summary
 
 from tests.helpers import strict_matrix
-from tests.helpers.durations import slowest_files
+from tests.helpers.durations import ends_of_processes, slowest_files
 from tests.helpers.e2e.schedules import RUNS, postpone
 from tests.helpers.examples import FAST, examples
 from tests.helpers.together import Together
@@ -94,9 +94,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in summary(config.stash[RAN_ON]):
         terminalreporter.write_line(line)
     _summarise_faults(terminalreporter)
-    reports = [one for kind in ("passed", "failed", "error", "") for one in terminalreporter.stats.get(kind, ())]
+    kinds = ("passed", "failed", "error", "")
+    reports = [one for kind in kinds for one in terminalreporter.stats.get(kind, ()) if hasattr(one, "duration")]
     terminalreporter.section("ten slowest files, with what they set up")
-    for line in slowest_files(one for one in reports if hasattr(one, "duration")):
+    for line in (*slowest_files(reports), *ends_of_processes(reports)):
         terminalreporter.write_line(line)
 
 

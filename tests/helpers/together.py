@@ -8,7 +8,8 @@ from xdist.scheduler import LoadScopeScheduling
 # The first match with the path of a test's file names its group; any other file is a group of its own. A file in the
 # wrong group costs one more start of a server, and nothing else.
 _SHARED = (
-    (re.compile(r"tests/e2e/|/test_deployed_approval\.py"), "the deployed application"),
+    # The demo starts an account of its own.
+    (re.compile(r"tests/e2e/(?!test_demo\.py)|/test_deployed_approval\.py"), "the deployed application"),
     (re.compile(r"tests/browser/"), "a browser"),
     (re.compile(r"/test_(change_)?(cache|documented|index|inspect|mysql|plan_index|postgresql|servers)_"), "servers"),
 )
