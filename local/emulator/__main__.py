@@ -11,6 +11,7 @@ import conditions
 import function_reads
 import function_urls
 import native_code
+import networks
 import properties
 import quota
 import redrive
@@ -31,6 +32,7 @@ conditions.patch()
 function_reads.patch()
 function_urls.patch()
 native_code.patch()
+networks.patch()
 quota.patch()
 redrive.patch()
 schedules.patch()

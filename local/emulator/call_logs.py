@@ -14,9 +14,9 @@ import json
 import threading
 from typing import Any
 
-from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch_logs, iam, lambda_svc
+from ministack.services import cloudwatch_logs, lambda_svc
+from rights import may
 from switched import switches
 
 _WRITING = ("logs:CreateLogStream", "logs:PutLogEvents")
@@ -61,16 +61,6 @@ def patch() -> None:
 
 
 def _may(role: str, action: str, group: str) -> bool:
-    account, region = get_account_id(), get_region()
     stream = "" if action == "logs:CreateLogGroup" else "any"
-    context = iam_evaluator.EvalContext(
-        principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/lambda",
-        principal_type="AssumedRole",
-        principal_account=account,
-        action=action,
-        resource_arn=f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}",
-        region=region,
-    )
-    policies = iam_evaluator._gather_role_policies(role, account)
-    limits = iam_evaluator._permissions_boundary(iam._roles, role, account)
-    return bool(iam_evaluator.evaluate(context, policies, *limits).decision == "Allow")
+    arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:{stream}"
+    return may(role, action, arn)

@@ -78,7 +78,8 @@ def main() -> int:
             SWITCHES_VARIABLE: json.dumps(dict(row.switches)),
             PARAMETERS_VARIABLE: json.dumps(dict(row.parameters)),
         }
-        command = [sys.executable, "-m", "pytest", "-n0", "-q", *row.files, *sys.argv[1:]]
+        # The upgrade has an account of its own, which has no switches.
+        command = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "not upgrade", *row.files, *sys.argv[1:]]
         if subprocess.run(command, cwd=ROOT, env=os.environ | asked, check=False).returncode:  # noqa: S603  our own
             failed.append(row.name)
     sys.stdout.write(f"failed: {'; '.join(failed)}\n" if failed else f"all {len(MATRIX)} rows passed\n")

@@ -91,6 +91,26 @@ def test_function_name_has_at_most_64_characters(empty: LocalAccount) -> None:
     assert client.create_function(FunctionName="n" * 64, **asked)["FunctionName"] == "n" * 64
 
 
+def test_function_in_a_network_needs_its_interfaces(empty: LocalAccount) -> None:
+    """Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC"."""
+    ec2 = empty.session.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.2.1.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(VpcId=vpc, GroupName="inside", Description="inside")["GroupId"]
+    network = {"SubnetIds": [subnet], "SecurityGroupIds": [group]}
+    interfaces = may("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface")
+    may_log, may_connect = make_role(empty, "logs", may("logs:*")), make_role(empty, "connects", interfaces)
+
+    def create(name: str, role: str, **other: Any) -> tuple[str, str]:
+        return make_stack(empty, name, {"Function": function(role, name, VpcConfig={**network, **other})})
+
+    status, reasons = create("without-rights", may_log)
+    assert status == "ROLLBACK_COMPLETE"
+    assert "does not have permissions to call CreateNetworkInterface on EC2" in reasons
+    assert "subnet ID 'subnet-none' does not exist" in create("nowhere", may_connect, SubnetIds=["subnet-none"])[1]
+    assert create("connected", may_connect)[0] == "CREATE_COMPLETE"
+
+
 def test_new_account_refuses_reserved_concurrency(empty: LocalAccount) -> None:
     """Lambda Developer Guide, "Configuring reserved concurrency": a minimum must stay unreserved."""
     role = make_role(empty, "reserving", may("logs:*"))
