@@ -41,9 +41,15 @@ def _sections(schema: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _object(part: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the schema of an object, or of the objects in a list; None for a plain value."""
-    kind = part.get("items", part) if _listed(part) else part
+    """Return the schema of an object, or of the objects in a list or with names; None for a plain value."""
+    kind = part["items"] if _listed(part) else _named(part) or part
     return kind if "properties" in kind else None
+
+
+def _named(part: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the schema of the objects that have a name each; None for other values."""
+    inner = part.get("additionalProperties")
+    return inner if isinstance(inner, dict) and "properties" in inner else None
 
 
 def _listed(part: Mapping[str, Any]) -> bool:
@@ -51,7 +57,7 @@ def _listed(part: Mapping[str, Any]) -> bool:
 
 
 def _path(path: str, name: str, part: Mapping[str, Any]) -> str:
-    return f"{path}.{name}".lstrip(".") + ("[]" if _listed(part) else "")
+    return f"{path}.{name}".lstrip(".") + ("[]" if _listed(part) else ".NAME" if _named(part) else "")
 
 
 def _row(name: str, part: Mapping[str, Any], required: set[str]) -> str:
@@ -69,6 +75,8 @@ def _kind(part: Mapping[str, Any]) -> str:
     if _listed(part):
         inner = _object(part)
         words = "list of objects, below" if inner else f"list of {_kind(part['items'])}"
+    elif _named(part):
+        words = "objects by name, below"
     bounds = [
         f"{word} {figure(part[key], 6)}"
         for key, word in (("minimum", "at least"), ("maximum", "at most"))

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from optimizer import guardrails
@@ -22,18 +23,21 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     environment = Environment.read()
     documents = Documents(clients.client("s3"), environment.bucket)
 
-    def recheck(change: Change, live: LiveFunction) -> guardrails.Refusal | None:
+    @cache
+    def policy() -> Policy:
         try:
-            policy = Policy.from_document(documents.read(environment.policy_key))
+            return Policy.from_document(documents.read(environment.policy_key))
         except NoSuchDocument:
-            policy = Policy()
+            return Policy()
+
+    def recheck(change: Change, live: LiveFunction) -> guardrails.Refusal | None:
         limits = clients.client("lambda").get_account_settings()["AccountLimit"]
         there = provisioned_concurrency.ProvisionedState(
             environments=held(live).environments,
             account_unreserved=limits["UnreservedConcurrentExecutions"],
             reserved_concurrency=live.reserved,
         )
-        return guardrails.still_allowed(change, there, policy)
+        return guardrails.still_allowed(change, there, policy())
 
     timetables = PlacedTimetables(
         clients.client("scheduler"),
@@ -45,6 +49,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         account=LambdaAccount(clients.client("lambda"), clients.client("application-autoscaling")),
         timetables=timetables,
         recheck=recheck,
+        holidays=lambda live: policy().rest_days(live.function_name, live.tags).holidays,
     )
     answer = life.hold(event["change_id"], event["entry"], datetime.now(UTC))
     if answer["outcome"] == "left":

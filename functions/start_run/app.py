@@ -1,11 +1,10 @@
 """StartRun: read and check the policy, take the lock, find the targets, write the manifest."""
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from optimizer.aws import Environment, clients, emit_metrics, logged, name, text
-from optimizer.policy import read_policy
+from optimizer.policy import Policy, read_policy, with_country_days
 from optimizer.run import run_health, start_run
 from optimizer.store import Documents, RunStore
 
@@ -17,13 +16,17 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     store = RunStore(clients.client("dynamodb"), environment.table)
     # Before this run is recorded. Every schedule invokes this function, even if the run then has nothing to do.
     emit_metrics.emit(run_health(store, now))
+
+    def read(text: bytes) -> Policy:
+        return with_country_days(read_policy(text, _tag(environment)), now.date())
+
     return start_run(
         store,
         Documents(clients.client("s3"), environment.bucket),
         clients.client("resourcegroupstaggingapi"),
         event,
         policy_key=environment.policy_key,
-        read_policy=partial(read_policy, tag=_tag(environment)),
+        read_policy=read,
         now=now,
     )
 

@@ -62,5 +62,6 @@ def read(
                 memory_mb=configuration["MemorySize"],
                 architecture=configuration["Architectures"][0],
                 init_ms=init_ms,
+                tags=target.tags,
             ),
         )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.aws import DEFAULT_CALLS, pace
-from optimizer.policy import InvalidPolicy, Policy, Warmups, read_policy
+from optimizer.policy import InvalidPolicy, Policy, Warmups, read_policy, with_country_days
 from optimizer.warmups import (
     USUAL_INIT_MS,
     Strategy,
@@ -19,6 +19,7 @@ from optimizer.warmups import (
     WarmupBacktest,
     WarmupOutcome,
     backtest_warmups,
+    occasions_of,
     plan_starts,
     total_outcomes,
 )
@@ -28,6 +29,8 @@ from rich.table import Table
 
 from optimizer_cli.backtests import own_functions, trace_files
 
+# Trace files may be of any year.
+_LONGEST_HISTORY = timedelta(days=20 * 365)
 _TITLES = {
     Strategy.NOTHING: "nothing",
     Strategy.PLANNED: "planned pings",
@@ -126,7 +129,7 @@ def _policy(file: Any) -> Policy:
     if file is None:
         return Policy()
     try:
-        return read_policy(file.read())
+        return with_country_days(read_policy(file.read()), datetime.now(UTC).date(), _LONGEST_HISTORY)
     except InvalidPolicy as invalid:
         raise click.ClickException(f"{file.name}: {invalid}") from invalid
 
@@ -152,7 +155,13 @@ def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int)
             plans = len(plan_starts(subject, hours_between_plans))
             task = progress.add_task(subject.name, total=plans)
             results.append(
-                backtest_warmups(subject, policy.warmups, hours_between_plans, lambda task=task: progress.advance(task))  # type: ignore[misc]
+                backtest_warmups(
+                    subject,
+                    policy.warmups,
+                    hours_between_plans,
+                    lambda task=task: progress.advance(task),  # type: ignore[misc]
+                    occasions_of(policy, subject.name, subject.tags),
+                )
             )
             progress.remove_task(task)
     return results

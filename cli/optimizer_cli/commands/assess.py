@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from optimizer.assess import Assessor, ReadOnlySession, csv_text, document, html_page, page, rights_document
-from optimizer.policy import InvalidPolicy, Policy, read_policy
+from optimizer.policy import InvalidPolicy, Policy, read_policy, with_country_days
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -111,6 +111,6 @@ def _policy(file: Any) -> Policy:
     if file is None:
         return Policy()
     try:
-        return read_policy(file.read())
+        return with_country_days(read_policy(file.read()), datetime.now(UTC).date())
     except InvalidPolicy as invalid:
         raise click.ClickException(f"{file.name}: {invalid}") from invalid

@@ -49,6 +49,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             hours=_series(request, "hours") if "hours" in request else None,
             hour_peaks=_series(request, "concurrency") if "concurrency" in request else None,
             holidays=frozenset(_dates(request, "holidays")),
+            half_days=frozenset(_dates(request, "half_days")),
             may_ping=bool(request.get("may_ping", True)),
             may_provision=bool(request.get("may_provision", True)),
             max_environments=None if most is None else int(_number(request, "max_environments", 0, 1e6)),

@@ -118,6 +118,7 @@ def _proposals(
     if live.version.snap_start or live.version.tenant_isolation:
         # Both exclude provisioned concurrency.
         policy = replace(policy, provisioned_concurrency=replace(policy.provisioned_concurrency, max_per_function=0))
+    holidays = policy.rest_days(listed.name, listed.tags).holidays
     facts = FunctionFacts(
         run_id=RUN,
         target=listed.arn,
@@ -128,8 +129,9 @@ def _proposals(
         need_most=(traffic.need or {}).get("max"),
         scan={},
         timezone=zone,
-        days=LocalDays.of(history.minutes, zone),
+        days=LocalDays.of(history.minutes, zone, holidays),
         level_ahead=level_ahead(history.hours, zone),
+        holidays=holidays,
     )
     warmups = _warmups(traffic, history, live, details.lines, policy, now)
     return [*plan_function(facts, policy), *([warmups] if warmups else [])]

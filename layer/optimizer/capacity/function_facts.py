@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from optimizer.capacity.live_function import LiveFunction
@@ -19,7 +20,9 @@ class FunctionFacts:
 
     calls_day: None where not known. need_most: the most environments ever needed at once, None where not known. scan:
     cost of reading its log, for the evidence. rolled_back: sizes that were rolled back. days: the traffic by local day,
-    None where not known. level_ahead: the forecast level as a multiple of that traffic. in_place: the Change whose
+    None where not known. holidays: days that count as Sundays.
+
+    level_ahead: the forecast level as a multiple of that traffic. in_place: the Change whose
     timetable is in place, None without one or where its record is not known. observed: the sentence about an earlier
     change of the function that is under observation, empty without one.
     """
@@ -36,6 +39,7 @@ class FunctionFacts:
     timezone: str = "UTC"
     days: LocalDays | None = None
     level_ahead: float = 1.0
+    holidays: frozenset[date] = frozenset()
     in_place: Change | None = None
     observed: str = ""
 

@@ -110,6 +110,7 @@ class CapacityPlanner:
         except (NoSuchAlias, NoSuchFunction, TagsUnreadable, ClientError) as error:
             return _failure(name, error)
         stored = stored_history(self.documents, name)
+        holidays = self.policy.rest_days(name, target["tags"]).holidays
         return FunctionFacts(
             run_id=self.run_id,
             target=target["function_arn"],
@@ -121,8 +122,9 @@ class CapacityPlanner:
             scan=scan,
             rolled_back=self.rolled_back(target["function_arn"]),
             timezone=target["timezone"],
-            days=LocalDays.of(stored.minutes, target["timezone"]),
+            days=LocalDays.of(stored.minutes, target["timezone"], holidays),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
+            holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
             observed=observed,
         )

@@ -10,6 +10,7 @@ __getattr__ = lazy_exports(
             "policy_schema",
             "read_policy",
         ),
+        "country_days": ("with_country_days",),
         "errors": ("PolicyError",),
         "model": (
             "AppConfigProfile",

@@ -3,6 +3,7 @@ from optimizer.policy.check import (
     policy_schema as policy_schema,
     read_policy as read_policy,
 )
+from optimizer.policy.country_days import with_country_days as with_country_days
 from optimizer.policy.errors import PolicyError as PolicyError
 from optimizer.policy.model import (
     AppConfigProfile as AppConfigProfile,

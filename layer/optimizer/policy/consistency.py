@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from optimizer.core import ANYONE, child_path, short_json
+from optimizer.policy.country_days import unknown_place
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
@@ -45,7 +46,8 @@ def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             "warmups.idle_minutes_per_cold_start", "says the same as warmups.usd_per_cold_start; keep one of the two."
         )
     yield from _freezes(document)
-    yield from _holidays(document)
+    yield from _days_of_calendar(document, "warmups.holidays")
+    yield from _calendars(document)
     yield from _databases(document)
     yield from _caches(document)
     yield from _approvals(document)
@@ -82,10 +84,40 @@ def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             yield PolicyError(f"{path}.first", f"{days['first']} is after the last day, {days['last']}.")
 
 
-def _holidays(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    for n, text in enumerate(_listed(_value(document, "warmups.holidays"))):
+def _days_of_calendar(document: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
+    yield from _not_days(path, _value(document, path))
+
+
+def _not_days(path: str, days: Any) -> Iterator[PolicyError]:
+    for n, text in enumerate(_listed(days)):
         if isinstance(text, str) and len(text) == len("YYYY-MM-DD") and not _is_day(text):
-            yield PolicyError(f"warmups.holidays[{n}]", f"{short_json(text)} is not a day of the calendar.")
+            yield PolicyError(f"{path}[{n}]", f"{short_json(text)} is not a day of the calendar.")
+
+
+def _calendars(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    calendars = document.get("calendars")
+    calendars = calendars if isinstance(calendars, dict) else {}
+    for name, calendar in calendars.items():
+        if isinstance(calendar, dict):
+            yield from _calendar(child_path("calendars", name), calendar)
+    known = ", ".join(sorted(calendars)) or "none is"
+    chosen = [("functions", _value(document, "functions"))] if isinstance(document.get("functions"), dict) else []
+    for path, part in (*chosen, *_objects(document, "overrides")):
+        name = part.get("calendar")
+        if isinstance(name, str) and name and name not in calendars:
+            yield PolicyError(f"{path}.calendar", f"{short_json(name)} is not in calendars; known: {known}.")
+
+
+def _calendar(path: str, calendar: Mapping[str, Any]) -> Iterator[PolicyError]:
+    for field in ("days", "half_days", "working_days"):
+        yield from _not_days(f"{path}.{field}", calendar.get(field))
+    country, region = calendar.get("country"), calendar.get("region")
+    if region and not country:
+        yield PolicyError(f"{path}.region", "needs country.")
+    if isinstance(country, str) and isinstance(region, str | None):
+        unknown = unknown_place(country, region)
+        if unknown:
+            yield PolicyError(f"{path}.{unknown[0]}", unknown[1])
 
 
 def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:

@@ -5,10 +5,11 @@ starts. `Policy.from_document` only builds the policy, so that no other Lambda l
 describes every key; the docstrings here describe the keys that code alone does not explain.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from optimizer.core import OptimizerError, canonical_json
@@ -32,6 +33,34 @@ class Functions:
     exclude: tuple[str, ...] = ()
     alias: str = "live"
     time_zone: str | None = None
+    calendar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Holidays at the callers' place, in each function's own time zone.
+
+    `country`, `region`: ISO 3166 codes; start_run replaces them by `days`. `half_days`: holidays from noon on.
+    `working_days`: holidays of the country on which the callers work."""
+
+    country: str | None = None
+    region: str | None = None
+    days: tuple[date, ...] = ()
+    half_days: tuple[date, ...] = ()
+    working_days: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Settings of the functions whose name matches one of the patterns, and that have all the tags."""
+
+    functions: tuple[str, ...] = ("*",)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    calendar: str | None = None
+
+    def fits(self, name: str, tags: Mapping[str, str]) -> bool:
+        """Return True if the settings are those of a function."""
+        return _matches(name, self.functions) and all(tags.get(key) == value for key, value in self.tags.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +291,18 @@ class Cache:
     endpoint: str = ""
 
 
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class RestDays:
+    """Days on which callers rest: whole days, and days from noon on."""
+
+    holidays: frozenset[date] = frozenset()
+    half_days: frozenset[date] = frozenset()
+
+
 class NoSuchCache(OptimizerError, LookupError):
     """The policy has no cache of this name."""
 
@@ -335,6 +376,8 @@ class Policy:
     time_zone: str = "UTC"
     mode: Mode = Mode.RECOMMEND
     functions: Functions = field(default_factory=Functions)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
     warmups: Warmups = field(default_factory=Warmups)
     memory: Memory = field(default_factory=Memory)
     provisioned_concurrency: ProvisionedConcurrency = field(default_factory=ProvisionedConcurrency)
@@ -346,6 +389,16 @@ class Policy:
     def mode_of(self, tuner: str) -> Mode:
         """Return the tuner's own mode, or else the policy's."""
         return getattr(self, tuner).mode or self.mode
+
+    def calendar_of(self, function_name: str, tags: Mapping[str, str]) -> str | None:
+        """Return the name of a function's calendar, or None."""
+        chosen = (one.calendar for one in self.overrides if one.calendar and one.fits(function_name, tags))
+        return next(chosen, self.functions.calendar)
+
+    def rest_days(self, function_name: str, tags: Mapping[str, str]) -> RestDays:
+        """Return the holidays of a function: those of its calendar, and `warmups.holidays`."""
+        calendar = self.calendars.get(self.calendar_of(function_name, tags) or "", Calendar())
+        return RestDays(frozenset({*self.warmups.holidays, *calendar.days}), frozenset(calendar.half_days))
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Policy":

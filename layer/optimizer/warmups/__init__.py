@@ -20,6 +20,7 @@ __getattr__ = lazy_exports(
             "read_calls",
             "read_target",
         ),
+        "occasions": ("occasions_of",),
         "ping_rows": ("count_pings",),
         "plan": (
             "WarmupRequest",

@@ -10,6 +10,7 @@ from optimizer.warmups.backtest import (
 from optimizer.warmups.change import WarmupHooks as WarmupHooks
 from optimizer.warmups.init_times import learn_from_reports as learn_from_reports
 from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
+from optimizer.warmups.occasions import occasions_of as occasions_of
 from optimizer.warmups.ping_rows import count_pings as count_pings
 from optimizer.warmups.plan import WarmupRequest as WarmupRequest, plan_warmups as plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS as HOLD_MS, pings_usd as pings_usd

@@ -1,7 +1,8 @@
 """Find the environments that are needed beyond provisioned concurrency, which is warm without pings. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set as AbstractSet
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,8 @@ from optimizer.traffic import DAY_MINUTES, Floats, offsets_minutes
 _HOUR, _WEEK = 60, 7 * 24
 # 1 January 1970 was a Thursday, three days after a Monday.
 _FIRST_HOUR = 3 * 24
+_SUNDAY = 6 * 24
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,15 @@ class ProvisionedHours:
             return replace(self, proposed=None)
         return ProvisionedHours(self.timezone, (environments,) * _WEEK)
 
-    def ahead(self, start: int, hours_ahead: int) -> Floats:
-        """Return the environments that are provisioned in each minute from `start` since 1970 on."""
+    def ahead(self, start: int, hours_ahead: int, holidays: AbstractSet[date] = frozenset()) -> Floats:
+        """Return the environments that are provisioned in each minute from `start` since 1970 on. On a holiday, a
+        timetable holds no more than on a Sunday."""
         zone, minutes = ZoneInfo(self.timezone), start + np.arange(hours_ahead * _HOUR)
         local = minutes + offsets_minutes(zone, minutes)
-        return np.asarray(np.array(self.hours, np.float64)[(local // _HOUR + _FIRST_HOUR) % _WEEK])
+        hours = np.array(self.hours, np.float64)
+        usual = hours[(local // _HOUR + _FIRST_HOUR) % _WEEK]
+        is_holiday = np.isin(local // DAY_MINUTES, [day.toordinal() - _EPOCH for day in holidays])
+        return np.asarray(np.where(is_holiday, np.minimum(usual, hours[_SUNDAY + local % DAY_MINUTES // _HOUR]), usual))
 
     def unmet_need(self, need: Floats, start: int, hours_ahead: int) -> Floats:
         """Return the need that pings must meet in each minute.

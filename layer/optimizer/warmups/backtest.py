@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -19,6 +19,7 @@ from optimizer.traffic import (
     environments_needed,
     hours_from_minutes,
 )
+from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, pings_usd
 from optimizer.warmups.propose import WarmedFunction, adjust_policy, warmup_request
@@ -56,6 +57,7 @@ class Subject:
     memory_mb: int
     architecture: str
     init_ms: float
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def function(self) -> WarmedFunction:
@@ -111,12 +113,16 @@ def plan_starts(subject: Subject, hours_between_plans: int) -> range:
 
 
 def backtest_warmups(
-    subject: Subject, policy: Warmups, hours_between_plans: int, report_plan: Callable[[], None] = lambda: None
+    subject: Subject,
+    policy: Warmups,
+    hours_between_plans: int,
+    report_plan: Callable[[], None] = lambda: None,
+    occasions: Occasions | None = None,
 ) -> WarmupBacktest:
     """Play each strategy over the tested minutes.
 
     Each plan uses only what was known when it was made and the policy's horizon, and the next plan replaces it.
-    `report_plan` is called after each plan.
+    `report_plan` is called after each plan. occasions: as in `warmup_request`.
     """
     policy = adjust_policy(policy, policy.keep_alive_minutes, subject.function)
     starts = plan_starts(subject, hours_between_plans)
@@ -124,7 +130,7 @@ def backtest_warmups(
         return WarmupBacktest(subject.name, 0.0, 0, dict.fromkeys(Strategy, WarmupOutcome()))
     calls, duration_ms = subject.minutes.values["invocations"], subject.minutes.values["duration_ms"]
     most = policy.max_environments_per_function
-    planned = planned_pings(subject, policy, starts, report_plan)
+    planned = planned_pings(subject, policy, starts, report_plan, occasions)
     flat = _flat(starts, len(calls), min(FLAT_ENVIRONMENTS, most))
     busy = np.where(calls > 0, np.nan_to_num(calls * duration_ms) / 60_000, 0.0)
     held = track_utilisation(busy, most) if most else np.zeros(len(busy))
@@ -166,13 +172,17 @@ def total_outcomes(results: Sequence[WarmupBacktest]) -> dict[Strategy, WarmupOu
 
 
 def planned_pings(
-    subject: Subject, policy: Warmups, starts: range, report_plan: Callable[[], None] = lambda: None
+    subject: Subject,
+    policy: Warmups,
+    starts: range,
+    report_plan: Callable[[], None] = lambda: None,
+    occasions: Occasions | None = None,
 ) -> Pings:
     """Return the pings (index of the minute, environments) of the plans made at `starts`, each until the next one."""
     pings: list[tuple[int, int]] = []
     for start in starts:
         known = _known_at(subject.minutes, start)
-        made = plan_warmups(warmup_request(known, subject.timezone, policy, subject.function))
+        made = plan_warmups(warmup_request(known, subject.timezone, policy, subject.function, occasions=occasions))
         # Minutes until the next plan takes over.
         span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
         pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)

@@ -10,7 +10,7 @@ import numpy as np
 from optimizer.core import minute_of
 from optimizer.prices import aws_lambda
 from optimizer.traffic import DAY_MINUTES
-from optimizer.traffic.forecast import ColdStartForecast, KnownTraffic, Reals, forecast_cold_starts
+from optimizer.traffic.forecast import ColdStartForecast, DayKinds, KnownTraffic, Reals, forecast_cold_starts
 from optimizer.warmups.ping_plan import plan_pings
 from optimizer.warmups.plan_value import best_cover, ping_prices, provisioned_intervals
 
@@ -41,6 +41,8 @@ class WarmupRequest:
     hours: Reals | None = None
     hour_peaks: Reals | None = None
     holidays: AbstractSet[date] = frozenset()
+    # Days that are holidays from noon on.
+    half_days: AbstractSet[date] = frozenset()
     may_ping: bool = True
     may_provision: bool = True
     # None means no limit.
@@ -123,8 +125,16 @@ def _known(request: WarmupRequest) -> KnownTraffic:
         if len(hours) < len(recent):
             missing = len(recent) - len(hours)
             hours, peaks = np.append(recent[:missing], hours), np.append(np.full(missing, np.nan), peaks)
-    holidays = frozenset(day.toordinal() - _EPOCH for day in request.holidays)
-    return KnownTraffic(start, ZoneInfo(request.time_zone), holidays, request.duration_ms, minutes, hours, peaks)
+    return KnownTraffic(
+        start, ZoneInfo(request.time_zone), _day_kinds(request), request.duration_ms, minutes, hours, peaks
+    )
+
+
+def _day_kinds(request: WarmupRequest) -> DayKinds:
+    holidays, half_days = (
+        frozenset(day.toordinal() - _EPOCH for day in days) for days in (request.holidays, request.half_days)
+    )
+    return DayKinds(holidays, half_days - holidays)
 
 
 def _by_hour(minutes: Reals) -> Reals:

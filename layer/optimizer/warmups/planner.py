@@ -16,6 +16,7 @@ from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.init_times import learn_from_reports
+from optimizer.warmups.occasions import occasions_of
 from optimizer.warmups.propose import WarmupFacts, propose_warmups
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def plan_batch(
             policy.warmups,
             minute_of(now),
             learn_from_reports(lines, live.memory_mb, policy.warmups.keep_alive_minutes),
+            occasions_of(policy, name, targets[name]["tags"]),
         )
         result.add(decision)
     return result

@@ -11,6 +11,7 @@ from optimizer.policy import Warmups
 from optimizer.traffic import Floats, FunctionTraffic, History, Series, environments_needed
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.init_times import LearntFacts
+from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.ping_rows import pack
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
@@ -75,6 +76,7 @@ def propose_warmups(
     policy: Warmups,
     now_minute: int,
     learnt: LearntFacts,
+    occasions: Occasions | None = None,
 ) -> Change | NoChange:
     """Propose a change, or none with the reason.
 
@@ -88,7 +90,7 @@ def propose_warmups(
         return _without(run_id, traffic, live, policy, reason, {})
     first = now_minute + 2
     known = history.before(first)
-    planned = plan_warmups(warmup_request(known, traffic.timezone, policy, function, live.provisioned))
+    planned = plan_warmups(warmup_request(known, traffic.timezone, policy, function, live.provisioned, occasions))
     minutes = known.minutes
     if not planned.pings:
         reason = live.all_served(minutes, policy.horizon_hours) or planned.reason
@@ -123,11 +125,14 @@ def warmup_request(
     policy: Warmups,
     function: WarmedFunction,
     provisioned: ProvisionedHours | None = None,
+    occasions: Occasions | None = None,
 ) -> WarmupRequest:
     """Return the request to `plan_warmups` for the time that begins where the minutes of `known` end.
 
-    known: its hours end with the last whole hour of its minutes, as those of `History.before` do.
+    known: its hours end with the last whole hour of its minutes, as those of `History.before` do. occasions: of the
+    function; None: the holidays of all functions.
     """
+    said = occasions or Occasions(frozenset(policy.holidays))
     minutes, hours = known.minutes, known.hours
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     timed = ~np.isnan(duration_ms) & (calls > 0)
@@ -144,10 +149,13 @@ def warmup_request(
         minutes=calls,
         hours=hours.values["invocations"],
         hour_peaks=hours.values["concurrency"],
-        holidays=frozenset(policy.holidays),
+        holidays=said.holidays,
+        half_days=said.half_days,
         may_provision=False,
         max_environments=policy.max_environments_per_function,
-        provisioned=None if provisioned is None else provisioned.ahead(minutes.end, policy.horizon_hours),
+        provisioned=None
+        if provisioned is None
+        else provisioned.ahead(minutes.end, policy.horizon_hours, said.holidays),
     )
 
 

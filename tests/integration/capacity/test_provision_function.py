@@ -1,7 +1,7 @@
 """A step of a timetable sets what the timetable says of the moment, and nothing that is not the timetable's to set."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables,
 from optimizer.capacity.provisioned.use import Period, days_to_observe, judge_use, measured
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails import provisioned_concurrency as pc
-from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
+from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency, Warmups
 
 from tests.helpers.own_account import own_account
 
@@ -72,12 +72,23 @@ class World:
             account=LambdaAccount(functions, scaling),
             timetables=PlacedTimetables(scheduler, scaling, ScheduleTarget(GROUP)),
             recheck=recheck,
+            holidays=lambda live: self.policy.rest_days(live.function_name, live.tags).holidays,
         )
         return life.hold(CHANGE.id, entry, at)
 
     @property
     def environments(self) -> int:
         return (self.twin.provisioned or {}).get("requested", 0)
+
+
+def test_holiday_of_todays_policy_holds_nothing() -> None:
+    holiday = Warmups(holidays=(NINE.date(),))
+    world = World(policy=replace(AUTO, warmups=holiday))
+    assert world.fires(NINE)["environments"] == 0
+    assert world.fires(NINE + timedelta(days=1))["environments"] == 3
+    # A policy that names the day too late gives nothing back before the next step does.
+    world.policy = replace(AUTO, warmups=Warmups(holidays=((NINE + timedelta(days=1)).date(),)))
+    assert world.fires(NINE + timedelta(days=1, hours=9), entry=1)["environments"] == 0
 
 
 def test_late_step_sets_the_amount_of_its_moment() -> None:

@@ -1,7 +1,7 @@
 """Provisioned concurrency by the hour is proposed where it is worth it, and within the guardrails."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from optimizer.capacity.provisioned.best_week import level_ahead
 from optimizer.capacity.provisioned.load import Demand
 from optimizer.capacity.provisioned.local_days import LocalDays
 from optimizer.capacity.provisioned.propose_timetable import ACTION
+from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.core.change import Change, NoChange, Tuner
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.guardrails import provisioned_concurrency as pc
@@ -268,3 +269,20 @@ def test_timetable_stays_within_the_guardrails(
 
 def _entry(environments: int) -> dict[str, Any]:
     return {"days": ["MON"], "at": "08:00", "environments": environments}
+
+
+def test_holiday_teaches_nothing_about_its_weekday() -> None:
+    """Two of three Wednesdays were holidays without traffic; the timetable still holds Wednesdays, but no holiday."""
+    minute = int(NOW.timestamp()) // 60 - 15 * 1440 + np.arange(15 * 1440)
+    off = frozenset({date(2026, 11, 11), date(2026, 11, 18)})
+    busy = np.where(np.isin(minute // 1440, [day.toordinal() - 719163 for day in off]), 0.02, office())
+    facts = seen(busy)
+    minutes = Series(int(minute[0]), {"invocations": np.full(len(busy), 600.0), "duration_ms": busy * 100.0})
+    ahead = off | {date(2026, 12, 25)}
+    change = proposed(replace(facts, days=LocalDays.of(minutes, "UTC", ahead), holidays=ahead))
+    assert isinstance(change, Change)
+    timetable = Timetable.from_document(change.after["timetable"])
+    assert "on weekdays" in timetable.words()
+    assert timetable.holidays == ahead
+    assert timetable.held_at(datetime(2026, 12, 25, 12, tzinfo=UTC)) == 0
+    assert timetable.held_at(datetime(2026, 12, 23, 12, tzinfo=UTC)) == 3

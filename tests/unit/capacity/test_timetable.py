@@ -1,12 +1,15 @@
 """A week of provisioned concurrency in local time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from optimizer.capacity.provisioned.timetable import MalformedTimetable, Timetable
 from optimizer.prices import aws_lambda
+
+from tests.helpers.examples import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = Timetable.of_hours([3 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)], "Europe/Berlin")
@@ -91,3 +94,34 @@ def test_hours_survive_the_way_through_entries(hours: list[int], timezone: str) 
 def test_malformed_timetable_is_rejected(document: dict) -> None:
     with pytest.raises(MalformedTimetable):
         Timetable.from_document(document)
+
+
+def test_holiday_holds_no_more_than_a_sunday() -> None:
+    wednesday = datetime(2026, 11, 25, 12, tzinfo=BERLIN)
+    free = replace(OFFICE, holidays=frozenset({wednesday.date()}))
+    assert [free.held_at(wednesday + timedelta(days=days)) for days in (-1, 0, 1)] == [3, 0, 3]
+    start = wednesday - timedelta(hours=12)
+    assert sum(free.held_minutes(start, start + timedelta(days=1))) == 0
+    assert free.hours() == OFFICE.hours()
+    assert Timetable.from_document(free.document()) == free
+
+
+@settings(max_examples=examples(15), deadline=None)
+@given(
+    st.lists(st.integers(0, 3), min_size=168, max_size=168).filter(lambda hours: len(set(hours)) > 1),
+    st.sets(st.integers(0, 13), max_size=5),
+    st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]),
+)
+def test_holiday_never_adds_environments(hours: list[int], off: set[int], zone: str) -> None:
+    """Held by the minute and at a moment are the same, on holidays of any week, clock changes included."""
+    start = datetime(2026, 10, 19, tzinfo=ZoneInfo(zone))
+    usual = Timetable.of_hours(hours, zone)
+    free = replace(usual, holidays=frozenset((start + timedelta(days=day)).date() for day in off))
+    begin, end = start.astimezone(UTC), (start + timedelta(days=14)).astimezone(UTC)
+    held, ordinary = free.held_minutes(begin, end), usual.held_minutes(begin, end)
+    assert all(few <= many for few, many in zip(held, ordinary, strict=True))
+    for minute in range(0, len(held), 397):
+        at = begin + timedelta(minutes=minute)
+        assert held[minute] == free.held_at(at)
+        if not off:
+            assert held[minute] == ordinary[minute]

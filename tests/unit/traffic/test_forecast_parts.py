@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from optimizer.traffic.forecast.day_kinds import DayKinds
 from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels
 from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
 from optimizer.traffic.forecast.old_hours import expected_in_old_hours
@@ -106,7 +107,7 @@ def weeks(count: int, cold_at: set[tuple[int, int]], ahead: int, holidays: froze
     cold = np.array([((h - MONDAY) // DAY % 7, h % DAY) in cold_at for h in past], np.float32)
     if holidays:
         cold[np.isin(past // DAY, list(holidays))] = 0
-    return Hours(local, cold[:, None], np.ones(len(past), np.float32), holidays, ahead)
+    return Hours(local, cold[:, None], np.ones(len(past), np.float32), DayKinds(holidays), ahead)
 
 
 def test_hours_ahead_resemble_the_same_weekday() -> None:
@@ -132,7 +133,7 @@ def test_unknown_hours_are_not_silent_ones() -> None:
     known = hours.known.copy()
     known[-10 * DAY : -3 * DAY] = 0
     cold = np.where(known[:, None] > 0, hours.cold, 0)
-    expected = expected_by_hour(Hours(hours.local, cold, known, frozenset(), DAY))[-DAY:, 0]
+    expected = expected_by_hour(Hours(hours.local, cold, known, DayKinds(), DAY))[-DAY:, 0]
     assert expected[9] > 0.7
 
 

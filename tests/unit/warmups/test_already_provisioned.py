@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from optimizer.core.clock import minute_of
 from optimizer.policy.model import Warmups
 from optimizer.traffic.history import HOUR_METRICS, History, Series, empty_series
 from optimizer.warmups.already_provisioned import ProvisionedHours
@@ -118,3 +119,12 @@ def test_reason_names_environments_that_serve_all_calls() -> None:
 def test_provisioned_hours_must_be_a_week() -> None:
     with pytest.raises(ValueError, match="168"):
         ProvisionedHours.from_document({"timezone": "UTC", "hours": [1, 2]})
+
+
+def test_holiday_ahead_holds_no_more_than_a_sunday() -> None:
+    office = tuple(3 if hour < 5 * 24 and 8 <= hour % 24 < 18 else int(hour % 24 == 9) for hour in range(168))
+    start = datetime(2026, 11, 25, tzinfo=UTC)
+    ahead = ProvisionedHours("UTC", office).ahead(minute_of(start), 48, {start.date()})
+    assert ahead[9 * 60] == 1
+    assert ahead[10 * 60] == 0
+    assert ahead[(24 + 10) * 60] == 3

@@ -22,6 +22,7 @@ from optimizer.traffic.history import (
     offsets_minutes,
 )
 from optimizer.traffic.summary import FunctionTraffic, Pattern, summarise
+from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.plan import WarmupPlan, plan_warmups
 from optimizer.warmups.propose import WarmedFunction, warmup_request
 
@@ -56,12 +57,18 @@ def burst_at(hour: int, end: datetime, zone: ZoneInfo = BERLIN, days: int = 15, 
     return np.where((of_day >= hour * 60) & (of_day < hour * 60 + 10), calls, 0.0)
 
 
-def planned(calls: Floats, end: datetime, timezone: str = "Europe/Berlin", policy: Warmups = POLICY) -> WarmupPlan:
+def planned(
+    calls: Floats,
+    end: datetime,
+    timezone: str = "Europe/Berlin",
+    policy: Warmups = POLICY,
+    occasions: Occasions | None = None,
+) -> WarmupPlan:
     series = minutes_of(calls, end)
     history = History(
         series.window(max(series.start, series.end - MINUTES_KEPT), series.end), hours_from_minutes(series)
     )
-    return plan_warmups(warmup_request(history, timezone, policy, FUNCTION))
+    return plan_warmups(warmup_request(history, timezone, policy, FUNCTION, occasions=occasions))
 
 
 def held_at(made: WarmupPlan, start: datetime, moment: datetime) -> int:
@@ -118,6 +125,18 @@ def test_day_after_holidays_is_planned_as_an_ordinary_day() -> None:
     quiet, ordinary = working_days_only(now, holidays), working_days_only(now)
     for calls, policy in ((quiet, with_holidays), (ordinary, POLICY)):
         assert held_at(planned(calls, now, policy=policy), now, now.replace(hour=8)) >= 5
+
+
+def test_half_day_is_planned_like_a_sunday_from_noon_on() -> None:
+    # The 24th is a Thursday.
+    now = datetime(2026, 12, 24, 0, tzinfo=BERLIN)
+    day = local_of(now, 56, BERLIN) // DAY_MINUTES
+    calls = np.where((day + 3) % 7 == 6, 0.0, burst_at(8, now, days=56) + burst_at(15, now, days=56))
+    half = Occasions(half_days=frozenset({date(2026, 12, 24)}))
+    made = planned(calls, now, occasions=half)
+    assert held_at(made, now, now.replace(hour=8)) >= 5
+    assert held_at(made, now, now.replace(hour=15)) == 0
+    assert held_at(planned(calls, now), now, now.replace(hour=15)) >= 5
 
 
 def test_plan_into_a_holiday_learns_each_hour_from_its_day() -> None:

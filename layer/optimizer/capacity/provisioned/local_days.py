@@ -1,7 +1,8 @@
 """Busy environments of past days in local time, and the worth that holding some of them would have had. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set as AbstractSet
 from dataclasses import dataclass
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,6 +13,8 @@ from optimizer.capacity.provisioned.timetable import READY_MINUTES
 from optimizer.traffic import DAY_MINUTES, Floats, Series, offsets_minutes
 
 _HOURS, _HOUR = 24, 60
+_SUNDAY = 6
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +22,16 @@ class LocalDays:
     """The load of past days in local time.
 
     busy: [days, 24, 60] environments at work on average in each local minute (Little's law), NaN not known. weekdays:
-    of each day, 0 is Monday. An hour that clocks skip is not known; of an hour that comes twice, the later one counts.
+    of each day, 0 is Monday; a holiday counts as a Sunday.
+
+    An hour that clocks skip is not known; of an hour that comes twice, the later one counts.
     """
 
     busy: Floats
     weekdays: NDArray[np.int64]
 
     @classmethod
-    def of(cls, minutes: Series, timezone: str) -> "LocalDays":
+    def of(cls, minutes: Series, timezone: str, holidays: AbstractSet[date] = frozenset()) -> "LocalDays":
         """Read the minute series of a history."""
         if not len(minutes):
             return cls(np.zeros((0, _HOURS, _HOUR)), np.zeros(0, np.int64))
@@ -38,6 +43,7 @@ class LocalDays:
         grid[local - first * DAY_MINUTES] = busy_environments(minutes)
         # The first of January 1970 was a Thursday.
         weekdays = (first + np.arange(days) + 3) % 7
+        weekdays[np.isin(first + np.arange(days), [day.toordinal() - _EPOCH for day in holidays])] = _SUNDAY
         return cls(grid.reshape(days, _HOURS, _HOUR), weekdays.astype(np.int64))
 
     def __len__(self) -> int:

@@ -4,7 +4,7 @@ A timetable is proposed where it is worth more than the same amount at all times
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optimizer.capacity.function_facts import FunctionFacts, Proposal, bill_words
@@ -80,7 +80,7 @@ def _choose(facts: FunctionFacts, days: LocalDays, least: float, limits: Provisi
     floor = facts.amount.always
     while most > floor:
         week = best_week(days, least_utilisation=least, most=most, floor=floor)
-        timetable = Timetable.of_hours(week.hours, facts.timezone)
+        timetable = replace(Timetable.of_hours(week.hours, facts.timezone), holidays=facts.holidays)
         if not timetable.entries:
             return None
         usd_month = timetable.usd_month(version.architecture, version.memory_mb)

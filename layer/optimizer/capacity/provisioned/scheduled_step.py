@@ -4,8 +4,8 @@ The alias must still be as the timetable left it, and today's policy must allow 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from optimizer.capacity.lambda_account import LambdaAccount, Raced, WriteRefused
@@ -23,12 +23,14 @@ _IN_FORCE = frozenset({Status.APPLYING, Status.WATCHING, Status.KEPT})
 
 @dataclass(frozen=True, slots=True)
 class HoldMinimum:
-    """Holds what timetables say. recheck: today's guardrails of the change on the live state."""
+    """Holds what timetables say. recheck: today's guardrails of the change on the live state. holidays: those of a
+    function in today's policy, in addition to those that were known when its timetable was made."""
 
     store: RunStore
     account: LambdaAccount
     timetables: PlacedTimetables
     recheck: Callable[[Change, LiveFunction], Refusal | None]
+    holidays: Callable[[LiveFunction], frozenset[date]] = lambda _live: frozenset()
 
     def hold(self, change_id: str, entry: int, now: datetime) -> dict[str, Any]:
         """Set what the timetable says for now.
@@ -51,6 +53,9 @@ class HoldMinimum:
         if not self.timetables.is_in_place(live.function_arn, after.plan, entry):
             return _left(change_id, "the timetable was removed")
         wanted = after.timetable.held_at(now)
+        if wanted > place(live)[0]:
+            known = after.timetable.holidays | self.holidays(live)
+            wanted = replace(after.timetable, holidays=known).held_at(now)
         reason = why_leave(change, after, live, wanted) or self._refused(change, live, wanted)
         if reason:
             return _left(change_id, reason)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 # Environments are ready one to two minutes after the request, and none of them before all are.
 READY_MINUTES = 2
 _DAY, _WEEK = 1440, 7 * 1440
+_SUNDAY = 6
 _WEEKS_A_MONTH = aws_lambda.SECONDS_A_MONTH / (_WEEK * 60)
 _DAY_WORDS = {(0, 1, 2, 3, 4, 5, 6): "every day", (0, 1, 2, 3, 4): "on weekdays", (5, 6): "on weekends"}
 _NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
@@ -45,10 +47,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """Entries of a week that repeats, in a time zone (IANA name)."""
+    """Entries of a week that repeats, in a time zone (IANA name). On a holiday, an entry holds no more than the
+    timetable holds on a Sunday until the day's next entry."""
 
     timezone: str
     entries: tuple[Entry, ...]
+    holidays: frozenset[date] = frozenset()
 
     @classmethod
     def of_hours(cls, hours: Sequence[int], timezone: str) -> "Timetable":
@@ -78,21 +82,23 @@ class Timetable:
                 for entry in document["entries"]
             )
             timezone = ZoneInfo(document["timezone"]).key
+            holidays = frozenset(map(date.fromisoformat, document.get("holidays", ())))
         except (KeyError, TypeError, ValueError, OSError) as wrong:
             raise MalformedTimetable(f"a timetable cannot be read: {wrong}") from wrong
-        made = cls(timezone, entries)
+        made = cls(timezone, entries, holidays)
         at = [minute for minute, _ in made.week()]
         if not entries or len(set(at)) < len(at):
             raise MalformedTimetable("a timetable needs entries, and no two of them at the same time")
         return made
 
     def document(self) -> dict[str, Any]:
-        """Return `{"timezone", "entries": [{"days": ["MON", ...], "at": "HH:MM", "environments": n}]}`."""
+        """Return `{"timezone", "entries": [{"days": ["MON", ...], "at": "HH:MM", "environments": n}], "holidays"?}`."""
         entries = [
             {"days": [DAYS[day] for day in entry.days], "at": entry.at, "environments": entry.environments}
             for entry in self.entries
         ]
-        return {"timezone": self.timezone, "entries": entries}
+        document: dict[str, Any] = {"timezone": self.timezone, "entries": entries}
+        return document | ({"holidays": sorted(map(str, self.holidays))} if self.holidays else {})
 
     def week(self) -> list[tuple[int, int]]:
         """Return minute of the week and environments of every change, in order."""
@@ -111,7 +117,8 @@ class Timetable:
     def held_at(self, moment: datetime) -> int:
         """Return the environments held at a moment (with a zone)."""
         local = moment.astimezone(ZoneInfo(self.timezone))
-        return self._held(local.weekday() * _DAY + local.hour * 60 + local.minute)
+        minute = local.weekday() * _DAY + local.hour * 60 + local.minute
+        return self._on_day(local.date(), minute, self._held(minute))
 
     def minutes_since_change(self, moment: datetime) -> int:
         """Return the minutes since the last entry before a moment (with a zone)."""
@@ -121,11 +128,11 @@ class Timetable:
 
     def hours(self) -> tuple[int, ...]:
         """Return the environments of each hour of the week, Monday first: those held in the middle of the hour."""
-        return tuple(self._minutes()[30::60])
+        return tuple(self.minutes_of_week()[30::60])
 
     def held_minutes(self, start: datetime, end: datetime) -> list[int]:
         """Return the environments held in each minute of a window."""
-        week = self._minutes()
+        week = self.minutes_of_week()
         zone, minute, until = ZoneInfo(self.timezone), int(start.timestamp()) // 60, int(end.timestamp()) // 60
         held: list[int] = []
         while minute < until:
@@ -133,7 +140,9 @@ class Timetable:
             quarter = min(until, (minute // 15 + 1) * 15)
             local = datetime.fromtimestamp(minute * 60, zone)
             at = local.weekday() * _DAY + local.hour * 60 + local.minute
-            held.extend(week[(at + n) % _WEEK] for n in range(quarter - minute))
+            held.extend(
+                self._on_day(local.date(), (at + n) % _WEEK, week[(at + n) % _WEEK]) for n in range(quarter - minute)
+            )
             minute = quarter
         return held
 
@@ -172,7 +181,16 @@ class Timetable:
         changes = self.week()
         return next((n for at, n in reversed(changes) if at <= minute_of_week), changes[-1][1])
 
-    def _minutes(self) -> list[int]:
+    def _on_day(self, day: date, minute_of_week: int, usual: int) -> int:
+        """Return the environments held on a day where an ordinary week holds `usual`.
+
+        They are set by the last entry before: of the day itself, or of an earlier day that may be a holiday too."""
+        if not self.holidays or not usual:
+            return usual
+        days_back, least = _on_holidays(self.entries)[minute_of_week]
+        return min(usual, least) if day - timedelta(days=days_back) in self.holidays else usual
+
+    def minutes_of_week(self) -> list[int]:
         """Return the environments held in each minute of the week."""
         week = [0] * _WEEK
         for first, end, environments in self._stretches():
@@ -186,6 +204,22 @@ class Timetable:
         changes = self.week()
         around = [*changes, (changes[0][0] + _WEEK, changes[0][1])]
         return ((start, end, n) for (start, n), (end, _) in pairwise(around))
+
+
+@cache
+def _on_holidays(entries: tuple[Entry, ...]) -> list[tuple[int, int]]:
+    """Return for each minute of the week how many days before it the entry in force came, and the environments that
+    this entry holds if it came on a holiday: the least of a Sunday until the next entry of that day."""
+    usual = Timetable("UTC", entries)
+    sunday = usual.minutes_of_week()[_SUNDAY * _DAY :]
+    changes = [at for at, _ in usual.week()]
+    found = [(0, 0)] * _WEEK
+    for at, following in pairwise([*changes, changes[0] + _WEEK]):
+        minute = at % _DAY
+        least = min(sunday[minute : minute + min(following - at, _DAY - minute)])
+        for each in range(at, following):
+            found[each % _WEEK] = (each // _DAY - at // _DAY, least)
+    return found
 
 
 def _spans(day: Sequence[int]) -> tuple[tuple[int, int, int], ...]:

@@ -10,6 +10,7 @@ __getattr__ = lazy_exports(
             "KnownTraffic",
             "forecast_cold_starts",
         ),
+        "day_kinds": ("DayKinds",),
         "demand": ("Reals",),
         "hours": (
             "TooLittleHistory",

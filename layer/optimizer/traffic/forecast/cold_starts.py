@@ -5,12 +5,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from optimizer.traffic.forecast.day_kinds import SATURDAY, DayKinds
 from optimizer.traffic.forecast.demand import Levels, Reals
 from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
 from optimizer.traffic.forecast.old_hours import expected_in_old_hours
 from optimizer.traffic.forecast.peaks import chance_of_peaks, highest_peak
 from optimizer.traffic.forecast.recency import chance_called_again, since_last_time
-from optimizer.traffic.forecast.similar_hours import SATURDAY, Hours, expected_by_hour, weekdays
+from optimizer.traffic.forecast.similar_hours import NOON, Hours, expected_by_hour
 from optimizer.traffic.history import Ints, offsets_minutes
 
 HOUR, DAY = 60, 24
@@ -29,8 +30,7 @@ class KnownTraffic:
     # Minutes since 1970.
     start: int
     zone: ZoneInfo
-    # Days since 1970.
-    holidays: frozenset[int]
+    days: DayKinds
     duration_ms: float
     # Calls in each minute; the last one lies before `start`.
     minutes: Reals
@@ -78,7 +78,7 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, keep_alive_minut
     cold[:keep_alive_minutes] = 0
     past, ahead, place = _local_hours(known, hours_ahead)
     local = np.concatenate([past, ahead])
-    hours = Hours(local, *_cold_by_hour(known, cold, unknown, recent, levels), known.holidays, hours_ahead)
+    hours = Hours(local, *_cold_by_hour(known, cold, unknown, recent, levels), known.days, hours_ahead)
     by_hour = expected_by_hour(hours)
     ahead_rates = by_hour[len(past) :] * chance_called_again(known.hours)
     recent_rates = by_hour[len(past) - recent : len(past)]
@@ -148,8 +148,9 @@ def _cold_by_hour(known: KnownTraffic, cold: Reals, unknown: Reals, recent: int,
 
 def _usual_hours(known: KnownTraffic, past: Ints, ahead: Ints) -> Reals:
     """Return how much each past hour says about each hour ahead: [hours ahead, past hours], rows sum to 1."""
-    day = np.concatenate([past, ahead]) // DAY
-    rest = weekdays(day, known.holidays) >= SATURDAY
+    local = np.concatenate([past, ahead])
+    day = local // DAY
+    rest = np.where(local % DAY < NOON, known.days.weekdays(day), known.days.after_noon(day)) >= SATURDAY
     weights = 0.5 ** ((len(past) - np.arange(len(past))) / DAY / _LOAD_HALF_LIFE_DAYS)
     same_hour = (ahead % DAY)[:, None] == past % DAY
     same_kind = rest[len(past) :, None] == rest[: len(past)]

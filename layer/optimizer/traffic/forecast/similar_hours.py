@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.traffic.forecast.day_kinds import SATURDAY, SUNDAY, DayKinds
 from optimizer.traffic.forecast.demand import Reals
 from optimizer.traffic.history import Ints
 
-DAY = 24
-# Positions in a week that begins on Monday.
-SATURDAY, SUNDAY = 5, 6
+DAY, NOON = 24, 12
 # Weights of the hours around an hour: none, the neighbours, and three on either side.
 _ALONE, _NEAR, _WIDE = (1.0,), (0.25, 0.5, 0.25), (1 / 16, 2 / 16, 3 / 16, 4 / 16, 3 / 16, 2 / 16, 1 / 16)
 # (days before, pseudo-count of cold starts, largest factor) of today's level beside the usual one.
@@ -44,8 +43,7 @@ class Hours:
     # [known hours, levels]; rows of unknown hours are ignored.
     cold: Reals
     known: Reals
-    # Days since 1970.
-    holidays: frozenset[int]
+    days: DayKinds
     # Hours from one plan to the next.
     between_plans: int
 
@@ -121,12 +119,6 @@ def _members(hours: Hours) -> Reals:
     )
 
 
-def weekdays(days: Ints, holidays: frozenset[int]) -> Ints:
-    """Return the weekday of each day since 1970, Monday 0; a holiday is like a Sunday."""
-    # 1 January 1970 was a Thursday.
-    return np.where(np.isin(days, list(holidays)), SUNDAY, (days + 3) % 7)
-
-
 @dataclass(frozen=True, slots=True)
 class _SimilarDays:
     # [days, 24, levels]: cold starts; [days, 24]: 1 if the hour is known.
@@ -134,6 +126,8 @@ class _SimilarDays:
     known: Reals
     # For each name, [days, days]: how much each earlier day counts for a day.
     weights: dict[str, Reals]
+    # The same from noon on, where it differs.
+    after_noon: dict[str, Reals] | None
     # [levels]: the mean of all known hours.
     mean_rate: Reals
 
@@ -147,39 +141,53 @@ class _SimilarDays:
         np.add.at(known, (day, hour), hours.known)
         # An hour that clocks repeat counts once.
         cold /= np.maximum(known, 1)[:, :, None]
-        weekday = weekdays(days, hours.holidays)
-        rest = (weekday == SUNDAY) | (weekday == SATURDAY) & _rests_on_saturday(cold, weekday)
-        age = days[:, None] - days
-        earlier = age > 0
-        same_kind = earlier & (rest[:, None] == rest)
-
-        def halved(allowed: NDArray[np.bool_], half_life_days: float) -> Reals:
-            return np.where(allowed, 0.5 ** (np.maximum(age, 0) / half_life_days), 0).astype(np.float32)
-
-        weights = {
-            "same weekday": halved(earlier & (weekday[:, None] == weekday), 28),
-            "same kind": halved(same_kind, 10),
-            "same kind, long": halved(same_kind, 40),
-            "all": halved(earlier, 7),
-            "yesterday": halved(earlier, 1),
-        }
+        weekday, later = hours.days.weekdays(days), hours.days.after_noon(days)
+        rests = _rests_on_saturday(cold, weekday)
+        weights = _weights_of_days(days, weekday, rests_on_saturday=rests)
+        differs = (weekday != later).any()
+        after_noon = _weights_of_days(days, later, rests_on_saturday=rests) if differs else None
         rate = hours.cold[hours.known > 0].mean(axis=0) if hours.known.any() else np.zeros(hours.cold.shape[1])
-        return cls(cold, np.minimum(known, 1), weights, rate.astype(np.float32))
+        return cls(cold, np.minimum(known, 1), weights, after_noon, rate.astype(np.float32))
 
     def mean(self, which: str, around: tuple[float, ...]) -> Reals:
         """Return the mean of similar days for each day and hour: [days, 24, levels]."""
         levels = self.cold.shape[2]
         cold = _smoothed(self.cold.reshape(-1, levels), around).reshape(self.cold.shape)
         known = _smoothed(self.known.reshape(-1, 1), around).reshape(self.known.shape)
-        weights = self.weights[which]
-        total = (weights @ cold.reshape(len(cold), -1)).reshape(cold.shape)
-        return np.asarray((total + _TINY * self.mean_rate) / ((weights @ known)[:, :, None] + _TINY))
+
+        def weighted(weights: Reals) -> Reals:
+            total = (weights @ cold.reshape(len(cold), -1)).reshape(cold.shape)
+            return np.asarray((total + _TINY * self.mean_rate) / ((weights @ known)[:, :, None] + _TINY))
+
+        mean = weighted(self.weights[which])
+        if self.after_noon is not None:
+            mean[:, NOON:] = weighted(self.after_noon[which])[:, NOON:]
+        return mean
 
     def mean_day(self, which: str) -> Reals:
         """Return the mean over all hours of similar days, for each day: [days, levels]."""
         weights = self.weights[which]
         total, hours = weights @ self.cold.sum(axis=1), (weights @ self.known.sum(axis=1))[:, None]
         return np.asarray((total + _TINY * self.mean_rate) / (hours + _TINY))
+
+
+def _weights_of_days(days: Ints, weekday: Ints, *, rests_on_saturday: bool) -> dict[str, Reals]:
+    """Return for each name of a member how much each earlier day counts for a day: [days, days]."""
+    rest = (weekday == SUNDAY) | (weekday == SATURDAY) & rests_on_saturday
+    age = days[:, None] - days
+    earlier = age > 0
+    same_kind = earlier & (rest[:, None] == rest)
+
+    def halved(allowed: NDArray[np.bool_], half_life_days: float) -> Reals:
+        return np.where(allowed, 0.5 ** (np.maximum(age, 0) / half_life_days), 0).astype(np.float32)
+
+    return {
+        "same weekday": halved(earlier & (weekday[:, None] == weekday), 28),
+        "same kind": halved(same_kind, 10),
+        "same kind, long": halved(same_kind, 40),
+        "all": halved(earlier, 7),
+        "yesterday": halved(earlier, 1),
+    }
 
 
 def _rests_on_saturday(cold: Reals, weekday: Ints) -> bool:
