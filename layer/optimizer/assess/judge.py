@@ -25,7 +25,7 @@ from optimizer.capacity import (
     provisioned_usd_month,
 )
 from optimizer.core import Change, Effect, NoChange, Tuner, minute_of
-from optimizer.function_logs import FunctionHistory
+from optimizer.function_logs import FunctionHistory, history_of_code
 from optimizer.policy import Mode, Policy
 from optimizer.report import change_phrase
 from optimizer.traffic import FunctionTraffic, History, summarise
@@ -123,7 +123,7 @@ def _proposals(
         run_id=RUN,
         target=listed.arn,
         live=_unhindered(live, policy),
-        history=details.lines,
+        history=history_of_code(details.lines, live.alias_version),
         demand=Demand.of(history.minutes),
         calls_day=traffic.invocations_day,
         need_most=(traffic.need or {}).get("max"),

@@ -9,7 +9,7 @@ from optimizer.capacity.live_function import LiveFunction
 from optimizer.capacity.obstacles import Obstacle
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, held
 from optimizer.core import Change, NoChange
-from optimizer.function_logs import FunctionHistory
+from optimizer.function_logs import CodeHistory
 
 type Proposal = Change | NoChange
 
@@ -30,7 +30,7 @@ class FunctionFacts:
     run_id: str
     target: str
     live: LiveFunction
-    history: FunctionHistory
+    history: CodeHistory
     demand: Demand
     calls_day: float | None
     need_most: int | None

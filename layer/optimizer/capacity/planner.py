@@ -13,7 +13,7 @@ from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, 
 from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, level_ahead, mark_of
 from optimizer.core import Change, Tuner, asked_tuners
-from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog, Scan
+from optimizer.function_logs import CodeHistory, FunctionHistory, LogsUnreadable, ReportLog, Scan, history_of_code
 from optimizer.policy import Policy
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, write_looks
 from optimizer.traffic import stored_history
@@ -21,6 +21,8 @@ from optimizer.traffic import stored_history
 WEEK_HOURS = 7 * 24
 # Logs Insights runs 30 queries of an account at once, and people need some of them.
 _AT_ONCE = 5
+# Each is a call of the control plane that other callers share.
+_MOST_VERSIONS_ASKED = 2
 _KNOWN_CALLS, _KNOWN_CALLS_OF_VERSION, _KNOWN_FOR = 5000, 1000, timedelta(days=8)
 
 
@@ -155,14 +157,16 @@ class CapacityPlanner:
 
     def _history(
         self, live: LiveFunction, lines_day: float | None, *, is_sizing: bool
-    ) -> tuple[FunctionHistory, Mapping[str, Any]]:
+    ) -> tuple[CodeHistory, Mapping[str, Any]]:
         key = f"history/capacity/{live.function_name}.json"
         try:
             history = FunctionHistory.from_document(self.documents.read(key))
         except NoSuchDocument:
             history = FunctionHistory()
+        version = live.version
+        history = history.meet(version.name, version.content)
         if not is_sizing and is_well_known(history, live, self.now):
-            return history, {"lines": 0, "known_until": str(history.read_until)}
+            return history_of_code(history, version.name), {"lines": 0, "known_until": str(history.read_until)}
         try:
             scan = self.logs.scan(
                 live.log_source,
@@ -172,10 +176,25 @@ class CapacityPlanner:
                 read_until=history.read_until,
             )
         except LogsUnreadable as unreadable:
-            return history, {"unreadable": str(unreadable)}
-        grown = history.add(scan.reports.lines, scan.end)
+            return history_of_code(history, version.name), {"unreadable": str(unreadable)}
+        grown = self._with_tried_sizes(history.add(scan.reports.lines, scan.end), live)
         self.documents.write(key, grown)
-        return grown, _scan_facts(scan)
+        return history_of_code(grown, version.name), _scan_facts(scan)
+
+    def _with_tried_sizes(self, history: FunctionHistory, live: LiveFunction) -> FunctionHistory:
+        """Ask what versions hold that ran at other sizes and were behind the alias in no run: canaries taken back."""
+        known = history_of_code(history, live.version.name).sizes
+        unmet = [
+            name
+            for name, sizes in history.by_version.items()
+            if name.isdigit() and name not in history.contents and set(sizes) - set(known)
+        ]
+        for name in unmet[-_MOST_VERSIONS_ASKED:]:
+            try:
+                history = history.meet(name, self.account.version(live.function_name, name).content)
+            except NoSuchFunction:
+                history = history.meet(name, f"version {name} is gone")
+        return history
 
 
 def is_well_known(history: FunctionHistory, live: LiveFunction, now: datetime) -> bool:

@@ -5,6 +5,10 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "code_history": (
+            "CodeHistory",
+            "history_of_code",
+        ),
         "history": (
             "FunctionHistory",
             "SizeHistory",

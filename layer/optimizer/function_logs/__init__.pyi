@@ -1,3 +1,4 @@
+from optimizer.function_logs.code_history import CodeHistory as CodeHistory, history_of_code as history_of_code
 from optimizer.function_logs.history import FunctionHistory as FunctionHistory, SizeHistory as SizeHistory
 from optimizer.function_logs.keep_alive import LONGEST_MINUTES as LONGEST_MINUTES, IdleTrials as IdleTrials
 from optimizer.function_logs.parse import (

@@ -14,6 +14,8 @@ from optimizer.function_logs.parse import LoggedReport
 _BIN = math.log(1.02)
 _SURE = 1.96
 _TIMEOUT = "timeout"
+# Of so many versions the history is kept apart; teams that deploy every hour have a new one every hour.
+_MOST_VERSIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,12 @@ class Sketch:
             bins[bin_number] = bins.get(bin_number, 0) + 1
             count, total, squares = count + 1, total + value, squares + value * value
         return Sketch(count, total, squares, bins)
+
+    def __add__(self, other: "Sketch") -> "Sketch":
+        bins = {bin_number: self.bins.get(bin_number, 0) for bin_number in (*self.bins, *other.bins)}
+        for bin_number, count in other.bins.items():
+            bins[bin_number] += count
+        return Sketch(self.count + other.count, self.total + other.total, self.squares + other.squares, bins)
 
     @property
     def mean(self) -> float:
@@ -89,6 +97,24 @@ class SizeHistory:
         """Cold starts per call."""
         return self.inits.count / self.calls if self.calls else 0.0
 
+    def __add__(self, other: "SizeHistory") -> "SizeHistory":
+        """Return the calls of both, which ran at the same size."""
+        return SizeHistory(
+            self.memory_mb,
+            min(self.first_at, other.first_at),
+            max(self.last_at, other.last_at),
+            self.durations + other.durations,
+            self.inits + other.inits,
+            self.calls + other.calls,
+            self.timeouts + other.timeouts,
+            self.errors + other.errors,
+            max(self.max_memory_used_mb, other.max_memory_used_mb),
+            {
+                name: self.versions.get(name, 0) + other.versions.get(name, 0)
+                for name in (*self.versions, *other.versions)
+            },
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionHistory:
@@ -99,29 +125,75 @@ class FunctionHistory:
     # The history holds all lines up to this time.
     read_until: datetime | None = None
     idle: IdleTrials = field(default_factory=IdleTrials)
-
-    @property
-    def max_memory_used_mb(self) -> int:
-        """The peak memory usage at any size."""
-        return max((size.max_memory_used_mb for size in self.sizes.values()), default=0)
+    # The same calls by version, of the versions that were called last.
+    by_version: Mapping[str, Mapping[int, SizeHistory]] = field(default_factory=dict)
+    # Hash of code and configuration without the memory size, of versions that a run met behind the alias.
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     def add(self, lines: Iterable[LoggedReport], read_until: datetime) -> "FunctionHistory":
         """Return a history that also holds the lines after `self.read_until`, up to `read_until`."""
-        new: dict[int, list[LoggedReport]] = {}
-        for line in lines:
-            if (self.read_until is None or line.at > self.read_until) and line.at <= read_until:
-                new.setdefault(line.report.memory_mb, []).append(line)
-        sizes = dict(self.sizes) | {mb: _grown(self.sizes.get(mb), mb, found) for mb, found in new.items()}
-        ordered = dict(sorted(sizes.items(), key=lambda item: item[1].first_at))
-        until = read_until if self.read_until is None else max(read_until, self.read_until)
-        trials = idle_trials(line for found in new.values() for line in found)
-        return FunctionHistory(ordered, until, self.idle + trials)
+        new = [
+            line for line in lines if (self.read_until is None or line.at > self.read_until) and line.at <= read_until
+        ]
+        by_version = dict(self.by_version)
+        for version in sorted({line.version for line in new}):
+            by_version[version] = _with(by_version.get(version, {}), [line for line in new if line.version == version])
+        return FunctionHistory(
+            _with(self.sizes, new),
+            read_until if self.read_until is None else max(read_until, self.read_until),
+            self.idle + idle_trials(new),
+            _latest(by_version),
+            self.contents,
+        )
+
+    def meet(self, version: str, content: str) -> "FunctionHistory":
+        """Return the history after a run met this version with this content behind the alias."""
+        before = self.contents.get(version)
+        if before == content:
+            return self
+        by_version = dict(self.by_version)
+        if before is not None and version in by_version:
+            # $LATEST has a new content: what it did before is that of other code.
+            by_version[f"{version} before"] = by_version.pop(version)
+        contents = {name: known for name, known in self.contents.items() if name in by_version} | {version: content}
+        return replace(self, by_version=by_version, contents=contents)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "FunctionHistory":
         """Read the stored form, whose sizes are in any order."""
         found = cast("FunctionHistory", canonical_json.read(cls, document))
-        return replace(found, sizes=dict(sorted(found.sizes.items(), key=lambda item: item[1].first_at)))
+        by_version = {version: _in_order(sizes) for version, sizes in found.by_version.items()}
+        return replace(found, sizes=_in_order(found.sizes), by_version=by_version or _split(found.sizes))
+
+
+def _with(sizes: Mapping[int, SizeHistory], lines: list[LoggedReport]) -> dict[int, SizeHistory]:
+    new: dict[int, list[LoggedReport]] = {}
+    for line in lines:
+        new.setdefault(line.report.memory_mb, []).append(line)
+    return _in_order(dict(sizes) | {mb: _grown(sizes.get(mb), mb, found) for mb, found in new.items()})
+
+
+def _in_order(sizes: Mapping[int, SizeHistory]) -> dict[int, SizeHistory]:
+    return dict(sorted(sizes.items(), key=lambda item: item[1].first_at))
+
+
+def _latest(by_version: Mapping[str, Mapping[int, SizeHistory]]) -> dict[str, Mapping[int, SizeHistory]]:
+    def last_at(version: str) -> datetime:
+        return max(size.last_at for size in by_version[version].values())
+
+    return {version: by_version[version] for version in sorted(by_version, key=last_at)[-_MOST_VERSIONS:]}
+
+
+def _split(sizes: Mapping[int, SizeHistory]) -> dict[str, dict[int, SizeHistory]]:
+    """Return the sizes by version, from a document of a release that counted the versions of a size only.
+
+    A size that several versions ran at is that of none: whose calls used how much is not known.
+    """
+    found: dict[str, dict[int, SizeHistory]] = {}
+    for mb, size in sizes.items():
+        version = next(iter(size.versions)) if len(size.versions) == 1 else ""
+        found.setdefault(version, {})[mb] = size
+    return found
 
 
 def _grown(size: SizeHistory | None, memory_mb: int, lines: list[LoggedReport]) -> SizeHistory:

@@ -31,10 +31,10 @@ def history(calls_a_minute: float = 4.0) -> History:
     return History(Series(end - MINUTES, minutes), Series(end // 60 - HOURS, hours))
 
 
-def lines(memory_mb: int, calls: int = 2000, used_mb: int = 100) -> FunctionHistory:
+def lines(memory_mb: int, calls: int = 2000, used_mb: int = 100, version: str = LATEST) -> FunctionHistory:
     found = [
         LoggedReport(
-            NOW - timedelta(minutes=n), "1", ReportLine(str(n), 200.0 + n % 7, 201.0, memory_mb, used_mb), "[1]"
+            NOW - timedelta(minutes=n), version, ReportLine(str(n), 200.0 + n % 7, 201.0, memory_mb, used_mb), "[1]"
         )
         for n in range(calls)
     ]
@@ -52,7 +52,7 @@ def details(one: ListedFunction, alias: str = LATEST, **more: object) -> Functio
         "f", alias, LATEST if alias == LATEST else "1", "", {}, one.latest, one.latest,
         tags=one.tags, log_group="/aws/lambda/f", function_arn=one.arn, placed=Placed({}),
     )  # fmt: skip
-    known = {"history": history(), "lines": lines(one.latest.memory_mb), **more}
+    known = {"history": history(), "lines": lines(one.latest.memory_mb, version=live.alias_version), **more}
     return FunctionDetails(live, **known)  # type: ignore[arg-type]
 
 
@@ -109,7 +109,7 @@ def test_reason_for_an_unread_log_is_the_only_one(rule: str) -> None:
 
 
 def test_few_calls_are_too_little() -> None:
-    assert rules(listed(), details(listed(), "live", lines=lines(2048, 30))) == ["data.few_calls"]
+    assert rules(listed(), details(listed(), "live", lines=lines(2048, 30, version="1"))) == ["data.few_calls"]
 
 
 def test_function_without_metrics_has_no_findings() -> None:
@@ -121,7 +121,7 @@ def test_function_without_metrics_has_no_findings() -> None:
 
 def test_function_short_of_memory_is_at_risk_and_saves_nothing() -> None:
     one = listed(memory_mb=128)
-    row = judge(one, details(one, "live", lines=lines(128, used_mb=120)), POLICY, NOW)
+    row = judge(one, details(one, "live", lines=lines(128, used_mb=120, version="1")), POLICY, NOW)
     assert [found.safety for found in row.findings if found.tuner == "memory"] == [True]
     assert row.saved_usd_month.estimate == 0
 

@@ -15,6 +15,7 @@ from optimizer.capacity.planner import is_well_known
 from optimizer.capacity.propose import TUNERS, FunctionFacts, evidence_of, memory_limits, plan_function
 from optimizer.capacity.provisioned.load import Demand, worth_holding
 from optimizer.core.change import Change, NoChange, Tuner
+from optimizer.function_logs.code_history import history_of_code
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.function_logs.parse import LoggedReport, ReportLine
 from optimizer.guardrails import memory as memory_guardrail
@@ -48,7 +49,7 @@ def seen(
         run_id="run",
         target=ARN,
         live=live(),
-        history=FunctionHistory().add(lines, NOW),
+        history=history_of_code(FunctionHistory().add(lines, NOW), "7"),
         demand=Demand(np.full(int(days * 1440), busy)),
         calls_day=busy * 86_400_000 / ms,
         need_most=max(1, round(busy * 2)),
@@ -401,5 +402,5 @@ def test_function_is_well_known_by_its_present_version(
     calls: int, read: datetime, changes: dict[str, Any], known: bool
 ) -> None:
     """A daily run spends nothing on further lines of such a function; the weekly one reads them."""
-    facts = seen(calls=calls)
-    assert is_well_known(facts.history, live(**changes), read) is known
+    lines = [LoggedReport(NOW - timedelta(minutes=n), "7", ReportLine("1", 20, 21, 1024, 90)) for n in range(calls)]
+    assert is_well_known(FunctionHistory().add(lines, NOW), live(**changes), read) is known

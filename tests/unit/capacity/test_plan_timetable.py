@@ -18,7 +18,7 @@ from optimizer.capacity.provisioned.local_days import LocalDays
 from optimizer.capacity.provisioned.propose_timetable import ACTION
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.core.change import Change, NoChange, Tuner
-from optimizer.function_logs.history import FunctionHistory
+from optimizer.function_logs.code_history import CodeHistory
 from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
 from optimizer.traffic.history import Series
@@ -48,7 +48,7 @@ def seen(busy: np.ndarray, zone: str = "UTC", **changes: Any) -> FunctionFacts:
         run_id="run",
         target=ARN,
         live=live(),
-        history=FunctionHistory(),
+        history=CodeHistory(),
         demand=Demand.of(minutes),
         calls_day=864_000.0,
         need_most=5,

@@ -11,7 +11,7 @@ from optimizer.capacity.function_facts import FunctionFacts
 from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.provisioned import DAYS_A_MONTH, held, usd_month
 from optimizer.core import Interval
-from optimizer.function_logs import FunctionHistory, SizeHistory
+from optimizer.function_logs import CodeHistory, SizeHistory
 from optimizer.policy import Memory
 from optimizer.prices import aws_lambda
 
@@ -123,13 +123,33 @@ def outcome_of(
     return outcome(decision.sampled_ms[decision.memory_mb] / now.durations.mean, bounds.most)
 
 
-def observed_sizes(history: FunctionHistory) -> dict[int, memory_model.SizeSeen]:
+def observed_sizes(sizes: Mapping[int, SizeHistory]) -> dict[int, memory_model.SizeSeen]:
     """Return what is known of each size, in the order in which they were first run."""
     return {
         mb: memory_model.SizeSeen(size.durations.mean, size.durations.count)
-        for mb, size in history.sizes.items()
+        for mb, size in sizes.items()
         if size.durations.count and size.durations.mean > 0
     }
+
+
+def earlier_sizes(history: CodeHistory) -> dict[int, memory_model.SizeSeen]:
+    """Return what older code tells of sizes that the present code did not run at, at the level of the present code.
+
+    Older code can only be compared at a size that both ran at; of several, the one with the most calls counts.
+    """
+    now, found = observed_sizes(history.sizes), dict[int, memory_model.SizeSeen]()
+    for sizes in history.earlier:
+        then = observed_sizes(sizes)
+        shared = [mb for mb in then if mb in now]
+        if not shared:
+            continue
+        at = max(shared, key=lambda mb: min(then[mb].invocations, now[mb].invocations))
+        level = now[at].mean_duration_ms / then[at].mean_duration_ms
+        for mb, seen in then.items():
+            known = found.get(mb)
+            if mb not in now and (known is None or known.invocations < seen.invocations):
+                found[mb] = memory_model.SizeSeen(seen.mean_duration_ms * level, seen.invocations)
+    return found
 
 
 def bill(facts: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:

@@ -8,6 +8,7 @@ size of all. The try with the smallest mean loss comes next; when no try is wort
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -62,6 +63,8 @@ DURATION_POWER: Mapping[str, int] = {"cost": 0, "cost_guarded": 0, "balanced": 1
 WORTH_A_CHANGE = 0.005
 # Coefficient of variation assumed of single calls, of which only the mean is known.
 CALL_VARIATION = 0.5
+# Standard deviation of the log of how a size compares with another under older code: what a deploy changes besides.
+EARLIER_SD = 0.2
 CURVES = 8000
 GROUPS = 32
 
@@ -105,12 +108,14 @@ def choose(
     goal: str,
     max_slowdown: float | None,
     changes_left: int,
+    earlier: Mapping[int, SizeSeen] | None = None,
 ) -> MemoryDecision:
     """Return the next allowed size to try, or the best observed one; with no change left, always an observed one.
 
     observed: the sizes in the order in which the function ran at them. max_slowdown: the largest mean duration as a
-    multiple of that at the first size; None for no limit. changes_left: how many more sizes may be tried. If no
-    observed size is both allowed and fast enough, the current one stays.
+    multiple of that at the first size; None for no limit. changes_left: how many more sizes may be tried. earlier: what
+    older code tells of further sizes, at the level of the present code; it informs the belief and is no observation. If
+    no observed size is both allowed and fast enough, the current one stays.
 
     Raises UnknownGoal, NothingObserved, or UnknownArchitecture of the prices.
     """
@@ -119,7 +124,7 @@ def choose(
     if current_mb not in observed:
         raise NothingObserved(f"no duration is known at the current {current_mb} MB")
     objective = _objective(observed, architecture, goal, max_slowdown)
-    belief = believe(observed, allowed_mb)
+    belief = believe(observed, allowed_mb, earlier or {})
     durations_ms = belief.sample(CURVES)
     ranges = np.quantile(durations_ms, (0.1, 0.5, 0.9), axis=0).T.tolist()
     predicted = {
@@ -155,9 +160,14 @@ def choose(
     )
 
 
-def believe(observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int]) -> Belief:
-    """Return the belief about the curve at the allowed and the observed sizes."""
-    belief = Belief.prior(sorted({*allowed_mb, *observed}))
+def believe(
+    observed: Mapping[int, SizeSeen], allowed_mb: Sequence[int], earlier: Mapping[int, SizeSeen] = MappingProxyType({})
+) -> Belief:
+    """Return the belief about the curve at the allowed and the observed sizes, and at those that older code ran at."""
+    belief = Belief.prior(sorted({*allowed_mb, *observed, *earlier}))
+    for memory_mb, seen in earlier.items():
+        variance = EARLIER_SD**2 + (CALL_VARIATION**2 / seen.invocations if seen.invocations else 0.0)
+        belief = belief.observe(memory_mb, math.log(seen.mean_duration_ms), variance)
     for memory_mb, seen in observed.items():
         variance = CALL_VARIATION**2 / seen.invocations if seen.invocations else 0.0
         belief = belief.observe(memory_mb, math.log(seen.mean_duration_ms), variance)

@@ -14,6 +14,7 @@ from optimizer.capacity.memory.bounds import (
     TrialOutcome,
     bill,
     bounds_of,
+    earlier_sizes,
     expected,
     observed_sizes,
     outcome_of,
@@ -203,7 +204,7 @@ def _choose(facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: lis
             f"memory.max_step_ratio."
         )
     goal, guarded = GOALS.get(limits.goal, ("cost", True))
-    observed = observed_sizes(facts.history)
+    observed = observed_sizes(facts.history.sizes)
     decision = memory_model.choose(
         observed,
         facts.live.version.architecture,
@@ -212,6 +213,7 @@ def _choose(facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: lis
         goal,
         limits.max_slowdown if guarded else None,
         max(0, _TRIES + 1 - len(observed)),
+        earlier_sizes(facts.history),
     )
     if now.memory_mb >= used_mb * limits.headroom:
         return decision
@@ -274,6 +276,8 @@ def memory_facts(facts: FunctionFacts) -> dict[str, Any]:
         "architecture": facts.live.version.architecture,
         "sizes": sizes,
         "max_memory_used_mb": facts.history.max_memory_used_mb,
+        "versions_of_this_code": list(facts.history.versions),
+        "older_code_counts": bool(facts.history.earlier) and not facts.history.is_proven,
         "log_scan": dict(facts.scan),
     }
 
