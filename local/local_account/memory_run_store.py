@@ -48,6 +48,15 @@ class MemoryRunStore:
             self._called("move")
         return self.change(change_id).status is to
 
+    def wait_until(self, change: Change, until: datetime, _now: datetime, message: str) -> bool:
+        """Record that an approved change waits for its window."""
+        stored = self.change(change.id)
+        if stored.status is not Status.APPROVED:
+            return False
+        self._changes[change.id] = replace(stored, waits_until=until, message=message)
+        self._called("wait_until")
+        return True
+
     def save_progress(self, change_id: str, progress: Mapping[str, Any]) -> None:
         """Store the acting Lambda's record."""
         self._changes[change_id] = replace(self.change(change_id), progress=json.loads(json.dumps(progress)))

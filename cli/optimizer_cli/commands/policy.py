@@ -11,7 +11,15 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.assess import UnreadableAssessment, Worth, worth_warnings
 from optimizer.core import canonical_json
-from optimizer.policy import InvalidPolicy, Policy, PolicyError, policy_schema, read_policy
+from optimizer.policy import (
+    InvalidPolicy,
+    Policy,
+    PolicyError,
+    policy_schema,
+    read_policy,
+    window_errors,
+    window_warnings,
+)
 from optimizer.store import Documents, NoSuchDocument
 
 from optimizer_cli import stack_check
@@ -48,13 +56,13 @@ def check(file: Path, stack: str | None, assessment: IO[bytes] | None, as_json: 
     """Check the policy in FILE (- for standard input).
 
     Print each error with its path. Read-only; needs no AWS account without --stack, which adds warnings, such as
-    approvers who get no links. It also warns where the application could cost more than it saves. Ends with 1 if the
-    policy has errors.
+    approvers who get no links. It also warns where the application could cost more than it saves, and where windows
+    keep changes from being applied in time. Ends with 1 if the policy has errors.
     """
     content = _content(file)
     application = Application.find(stack) if stack else None
-    policy = _policy(content, str(file), as_json, application)
-    warnings = worth_warnings(policy, _worth(assessment) if assessment else None)
+    policy = _storable(content, str(file), as_json, application)
+    warnings = window_warnings(policy) + worth_warnings(policy, _worth(assessment) if assessment else None)
     warnings += _warnings(content, application, stack) if application and stack else []
     _warn(warnings)
     _say(
@@ -87,13 +95,13 @@ def put(file: Path, stack: str, bucket: str | None, as_json: bool) -> None:
     """
     content = _content(file)
     application = None if bucket else Application.find(stack)
-    _policy(content, str(file), as_json, application)
+    policy = _storable(content, str(file), as_json, application)
     bucket = application.bucket if application else str(bucket)
     try:
         Documents(boto3.client("s3"), bucket).write_bytes(POLICY_KEY, content, "application/json")
     except (BotoCoreError, ClientError) as error:
         raise AwsTrouble(f"s3://{bucket}/{POLICY_KEY} was not stored: {error}") from error
-    _warn(_warnings(content, application, stack) if application else [])
+    _warn(window_warnings(policy) + (_warnings(content, application, stack) if application else []))
     _say({"stored": f"s3://{bucket}/{POLICY_KEY}"}, f"Stored as s3://{bucket}/{POLICY_KEY}.", as_json)
 
 
@@ -143,6 +151,16 @@ def _policy(content: bytes, name: str, as_json: bool, application: Application |
     except InvalidPolicy as invalid:
         _complain(invalid.errors, name, as_json)
         raise SystemExit(1) from None
+
+
+def _storable(content: bytes, name: str, as_json: bool, application: Application | None = None) -> Policy:
+    """Return the policy; end with 1 also for what runs accept, but could never act on."""
+    policy = _policy(content, name, as_json, application)
+    errors = window_errors(policy)
+    if errors:
+        _complain(errors, name, as_json)
+        raise SystemExit(1)
+    return policy
 
 
 def _worth(file: IO[bytes]) -> Worth:

@@ -204,7 +204,8 @@ def _text(document: Mapping[str, Any], name: str) -> str:
 class StoredChange:
     """A recorded Change with its status.
 
-    `progress` is the record of the acting Lambda. `times`: when each status was first reached, by its value."""
+    `progress` is the record of the acting Lambda. `times`: when each status was first reached, by its value.
+    `waits_until`: when the window of a change opens, or opened, that was approved outside of it."""
 
     change: Change
     status: Status
@@ -213,6 +214,7 @@ class StoredChange:
     rule: str
     message: str
     times: Mapping[str, datetime]
+    waits_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,10 @@ __getattr__ = lazy_exports(
             "CacheTtlState",
             "cache_name",
         ),
+        "calendar": (
+            "WindowWait",
+            "wait_for_window",
+        ),
         "check_all": (
             "check",
             "recheck",

@@ -1,4 +1,5 @@
 from optimizer.guardrails.cache_ttls import CacheTtlState as CacheTtlState, cache_name as cache_name
+from optimizer.guardrails.calendar import WindowWait as WindowWait, wait_for_window as wait_for_window
 from optimizer.guardrails.check_all import check as check, recheck as recheck, still_allowed as still_allowed
 from optimizer.guardrails.indexes import ALTERS as ALTERS, MIB as MIB, IndexState as IndexState, table_of as table_of
 from optimizer.guardrails.run import Account as Account, Held as Held

@@ -1,14 +1,77 @@
 """Freezes and windows, in the policy's time zone: the times at which changes may start."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from optimizer.core import Tuner
+from optimizer.core import Change, Tuner
 from optimizer.guardrails.verdict import Refusal
 from optimizer.policy import Policy, RunLimits, Window
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# Windows repeat every week. What would wait for longer, because of a freeze, is better decided again after it.
+_LONGEST_WAIT = timedelta(days=8)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowWait:
+    """A change waits for its window, which opens at `until`. `message`: one sentence for people."""
+
+    until: datetime
+    message: str
+
+
+def wait_for_window(policy: Policy, change: Change, now: datetime) -> WindowWait | None:
+    """Return how long the change waits for its window; None if it may start now, or if waiting does not help.
+
+    Nothing waits in a freeze: afterwards a run decides again, on newer data. A plan of pings does not wait for a window
+    that opens after its last ping."""
+    if closed(policy, now, change.tuner) is None or _frozen_at(policy, now, change.tuner):
+        return None
+    opens = opens_at(policy, now, change.tuner)
+    if opens is None or not _is_useful_at(change, opens):
+        return None
+    return WindowWait(opens, f"Waits for its window, which opens at {local_time(policy, opens)}.")
+
+
+def opens_at(policy: Policy, now: datetime, tuner: Tuner) -> datetime | None:
+    """Return the first moment from now on at which changes of the tuner may start; None if there is none in a week."""
+    if closed(policy, now, tuner) is None:
+        return now
+    moments = sorted(moment for moment in _openings(policy, now) if now < moment <= now + _LONGEST_WAIT)
+    return next((moment for moment in moments if closed(policy, moment, tuner) is None), None)
+
+
+def local_time(policy: Policy, moment: datetime) -> str:
+    """Return a moment as people read it, in the policy's time zone: `Tue 2026-12-01 09:00 CET`."""
+    return f"{moment.astimezone(ZoneInfo(policy.time_zone)):%a %Y-%m-%d %H:%M %Z}"
+
+
+def _openings(policy: Policy, now: datetime) -> Iterator[datetime]:
+    """Yield the moments at which a window may begin, or a freeze may end, in the days ahead."""
+    zone = ZoneInfo(policy.time_zone)
+    today = now.astimezone(zone).date()
+    windows = (*policy.run.windows, *policy.indexes.windows)
+    for day in (today + timedelta(days=ahead) for ahead in range(-1, _LONGEST_WAIT.days + 1)):
+        for minute in {0, *(_minutes(window.start) for window in windows)}:
+            yield from _moments(day, minute, zone)
+
+
+def _moments(day: date, minute: int, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield the moments at which the clock shows a minute of a day: two where it is put back."""
+    local = datetime.combine(day, time(minute // 60, minute % 60), zone)
+    for fold in (0, 1):
+        yield local.replace(fold=fold).astimezone(UTC)
+
+
+def _frozen_at(policy: Policy, now: datetime, tuner: Tuner) -> Refusal | None:
+    return frozen(policy.run, now.astimezone(ZoneInfo(policy.time_zone)), tuner)
+
+
+def _is_useful_at(change: Change, moment: datetime) -> bool:
+    last = change.after.get("until") if change.tuner is Tuner.WARMUPS else None
+    return last is None or moment < datetime.fromisoformat(str(last))
 
 
 def closed(policy: Policy, now: datetime, tuner: Tuner) -> Refusal | None:

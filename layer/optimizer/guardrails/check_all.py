@@ -1,6 +1,7 @@
 """All guardrails in their order: those of each change, then those of the run."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from optimizer.core import (
@@ -52,22 +53,39 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
             rest = rest or _rejected(change, account)
         if rest is None and decision in (Decision.AUTOMATIC, Decision.ASK):
             acting[change.id] = change
+            rest = _waits(change, decision, account)
         verdicts[change.id] = _postponed(change, rest) if rest else _verdict(change, decision, refusal)
     budget, raised = Budget(policy, account, proposals), set[str]()
     for change in _one_of_two(in_turn(acting.values()), verdicts):
-        first = budget.configured_by(change)
-        if first is not None:
-            verdicts[change.id] = _postponed(change, _after(first))
+        if verdicts[change.id].verdict is Decision.POSTPONED:
+            budget.reserve(change)
             continue
-        if change.target in raised and change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
-            verdicts[change.id] = _postponed(change, _PINGS_LATER)
-            continue
-        refusal = calendar.closed(policy, now, change.tuner) or budget.admit(change)
-        if refusal:
-            verdicts[change.id] = _verdict(change, Decision.REFUSED, refusal)
-        elif change.tuner is Tuner.PROVISIONED_CONCURRENCY and verdicts[change.id].verdict is Decision.AUTOMATIC:
-            raised |= {change.target} if budget.adds(change) else set()
+        pings_later = change.target in raised and change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change)
+        earlier = _PINGS_LATER if pings_later else None
+        verdicts[change.id] = _admitted(change, verdicts[change.id], earlier, policy, budget, now)
+        automatic = verdicts[change.id].verdict is Decision.AUTOMATIC
+        if automatic and change.tuner is Tuner.PROVISIONED_CONCURRENCY and budget.adds(change):
+            raised.add(change.target)
     return [verdicts[change.id] for change in proposals]
+
+
+def _admitted(
+    change: Change, verdict: Verdict, earlier: Refusal | None, policy: Policy, budget: Budget, now: datetime
+) -> Verdict:
+    """Return the verdict on a change that may be applied, by what comes before it, by windows and by the budget."""
+    first = budget.configured_by(change)
+    if first is not None:
+        return _postponed(change, _after(first))
+    if earlier is not None:
+        return _postponed(change, earlier)
+    closed = calendar.closed(policy, now, change.tuner)
+    wait = calendar.wait_for_window(policy, change, now) if closed else None
+    if closed and wait is None:
+        return _postponed(change, _later(closed))
+    refusal = budget.admit(change)
+    if refusal:
+        return _verdict(change, Decision.REFUSED, refusal)
+    return replace(verdict, message=_when_it_opens(verdict.verdict, policy, wait.until)) if wait else verdict
 
 
 def recheck(change: Change, live: object, policy: Policy, now: datetime) -> Refusal | None:
@@ -121,6 +139,23 @@ def _rest(change: Change, account: Account, now: datetime) -> Refusal | None:
         f"In cool-down after its last change until {until:%Y-%m-%d %H:%M %Z} ({rule}_days). A run after that decides "
         "again.",
     )
+
+
+def _waits(change: Change, decision: Decision, account: Account) -> Refusal | None:
+    """Return what an earlier proposal for the resource waits for: its window, or people who are asked already.
+
+    What is automatic does not wait for people."""
+    waiting = account.waiting.get(change.id)
+    return waiting or (account.asked.get(change.id) if decision is Decision.ASK else None)
+
+
+def _later(closed: Refusal) -> Refusal:
+    return Refusal(closed.rule, f"{closed.message} A later run decides again.")
+
+
+def _when_it_opens(decision: Decision, policy: Policy, opens: datetime) -> str:
+    """Return what the policy says of a change outside its windows, and when the next one opens."""
+    return f"{_MESSAGES[decision].removesuffix('.')}. Its window opens at {calendar.local_time(policy, opens)}."
 
 
 def _rejected(change: Change, account: Account) -> Refusal | None:

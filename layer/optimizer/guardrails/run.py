@@ -30,7 +30,8 @@ class Account:
     `targets`: number of functions that were checked. `unreserved_concurrency`: None if it could not be read; changes
     that need it are then blocked. `cool_downs`: end of the cool-down by resource and tuner. `held`: by resource.
     `observed`: changes of earlier runs that are under observation, by resource and tuner. `rejections`: of earlier
-    changes of the same kind, by the id of the proposed one."""
+    changes of the same kind, by the id of the proposed one. `asked`, `waiting`: earlier proposals for the same resource
+    that wait for people, and those that wait for their window, by the id of the proposed one."""
 
     targets: int
     unreserved_concurrency: int | None = None
@@ -38,6 +39,8 @@ class Account:
     held: Mapping[str, Held] = field(default_factory=dict)
     observed: Mapping[tuple[str, Tuner], StoredChange] = field(default_factory=dict)
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
+    asked: Mapping[str, Refusal] = field(default_factory=dict)
+    waiting: Mapping[str, Refusal] = field(default_factory=dict)
 
 
 def best_first(changes: Iterable[Change]) -> list[Change]:
@@ -106,8 +109,30 @@ class Budget:
         """Deduct the change from the budget; return the limit that it exceeds instead, and deduct nothing."""
         refusal = self._count(change) or self._totals(change)
         if refusal is None:
-            self._take(change)
+            self._admitted.append(change.tuner)
+            if change.tuner in FUNCTION_TUNERS:
+                self._functions.add(function_name(change.target))
+            self.reserve(change)
         return refusal
+
+    def reserve(self, change: Change) -> None:
+        """Deduct a change that waits since an earlier run from the totals.
+
+        It may still be applied, but takes no place of this run: otherwise requests that nobody responds to would keep a
+        run from changing anything else."""
+        if change.tuner is Tuner.INDEXES:
+            self._indexes.take(change)
+        if change.tuner in CONFIGURATION:
+            self._configured[function_name(change.target)] = change
+        if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
+            self._warm_environments += number(change.after, "most_environments")
+            self._warm_usd_day += number(change.after, "usd_day")
+        if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+            # A reduction of another function is not spent again in this run: it may be rejected or rolled back.
+            more, usd_more, usd_day_more = _more(change)
+            self._environments += max(0, more)
+            self._usd_month += max(0.0, usd_more)
+            self._usd_day += max(0.0, usd_day_more)
 
     def _count(self, change: Change) -> Refusal | None:
         limits, targets = self._policy.run, self._account.targets
@@ -168,24 +193,6 @@ class Budget:
         if refusal or change.evidence.get("reserved_concurrency") is not None:
             return refusal
         return pc.over_account((self._account.unreserved_concurrency or 0) - self._environments - more, limits)
-
-    def _take(self, change: Change) -> None:
-        self._admitted.append(change.tuner)
-        if change.tuner in FUNCTION_TUNERS:
-            self._functions.add(function_name(change.target))
-        if change.tuner is Tuner.INDEXES:
-            self._indexes.take(change)
-        if change.tuner in CONFIGURATION:
-            self._configured[function_name(change.target)] = change
-        if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
-            self._warm_environments += number(change.after, "most_environments")
-            self._warm_usd_day += number(change.after, "usd_day")
-        if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-            # A reduction of another function is not spent again in this run: it may be rejected or rolled back.
-            more, usd_more, usd_day_more = _more(change)
-            self._environments += max(0, more)
-            self._usd_month += max(0.0, usd_more)
-            self._usd_day += max(0.0, usd_day_more)
 
 
 def _more(change: Change) -> tuple[int, float, float]:

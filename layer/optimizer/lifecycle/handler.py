@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from optimizer.aws import Environment, clients
 from optimizer.core import Change
+from optimizer.guardrails import wait_for_window
 from optimizer.lifecycle.hooks import Hooks
 from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.lifecycle.outcomes import Answer
@@ -33,4 +35,4 @@ def handle(event: Mapping[str, Any], context: Any, now: datetime, hooks_of: Call
     store = RunStore(clients.client("dynamodb"), environment.table)
     change = store.change(event["change_id"]).change
     setting = Setting(environment, policy, store, change, lambda: float(context.get_remaining_time_in_millis()))
-    return Lifecycle(store, hooks_of(setting)).take(event, now)
+    return Lifecycle(store, hooks_of(setting), partial(wait_for_window, policy)).take(event, now)

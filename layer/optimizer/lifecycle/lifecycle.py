@@ -5,13 +5,14 @@ records before it acts; a tuner's hooks do what is special to it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from optimizer.aws import InvalidEvent, Kind, MetricsUnreadable, count, name, one_of, optional, text
 from optimizer.core import FINAL, Change, Status, StoredChange, observed_together, under_observation
+from optimizer.guardrails import WindowWait
 from optimizer.lifecycle.hooks import (
     Applied,
     Blocked,
@@ -55,6 +56,7 @@ class Lifecycle[P: ChangeProgress]:
 
     store: RunStore
     hooks: Hooks[P]
+    wait_for_window: Callable[[Change, datetime], WindowWait | None] = lambda _change, _now: None
 
     def take(self, event: Mapping[str, Any], now: datetime) -> Answer:
         """Take the step of an event. A step that cannot be taken now answers that it is to be asked for again."""
@@ -82,6 +84,8 @@ class Lifecycle[P: ChangeProgress]:
         stored = self.store.change(change_id)
         if stored.status is Status.WATCHING or stored.status in FINAL:
             return self._where_it_is(stored)
+        if stored.status is Status.APPROVED and (wait := self.wait_for_window(stored.change, now)):
+            return self._wait(stored.change, wait, now)
         if not self.store.move(change_id, Status.APPLYING, now, from_any={Status.APPROVED}):
             return answer(Outcome.REFUSED, change_id, f"the change is {stored.status.value}, not approved")
         if not stored.progress:
@@ -97,7 +101,9 @@ class Lifecycle[P: ChangeProgress]:
     def poll(self, change_id: str, now: datetime) -> Answer:
         """Continue what `apply` began."""
         stored = self.store.change(change_id)
-        if stored.status is Status.APPLYING and not stored.progress:
+        # An execution of an earlier definition polls where this one applies again, when the window has opened.
+        waited = stored.status is Status.APPROVED and stored.waits_until is not None
+        if (waited or stored.status is Status.APPLYING) and not stored.progress:
             return self.apply(change_id, now)
         return self._advance(change_id, now)
 
@@ -206,6 +212,13 @@ class Lifecycle[P: ChangeProgress]:
             recorder.save(replace(recorder.progress, applied_at=_applied_at(stored, now), verified=0))
         self.store.move(change_id, Status.WATCHING, now, from_any={Status.APPLYING}, message=advanced.message)
         return self._where_it_is(self.store.change(change_id))
+
+    def _wait(self, change: Change, wait: WindowWait, now: datetime) -> Answer:
+        if not self.store.wait_until(change, wait.until, now, wait.message):
+            return self._where_it_is(self.store.change(change.id))
+        wait_s = _whole_seconds((wait.until - now).total_seconds())
+        until = f"{wait.until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return answer(Outcome.PENDING, change.id, wait.message, wait_s=wait_s, waits_until=until)
 
     def _in_the_way(self, change: Change, now: datetime) -> Blocked | None:
         """Block what would disturb the observation of another change, which began after this one was planned."""

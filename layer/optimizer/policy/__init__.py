@@ -28,5 +28,9 @@ __getattr__ = lazy_exports(
             "Warmups",
             "Window",
         ),
+        "windows": (
+            "window_errors",
+            "window_warnings",
+        ),
     },
 )

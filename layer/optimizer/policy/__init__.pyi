@@ -21,3 +21,4 @@ from optimizer.policy.model import (
     Warmups as Warmups,
     Window as Window,
 )
+from optimizer.policy.windows import window_errors as window_errors, window_warnings as window_warnings

@@ -108,7 +108,7 @@ def _is_due(before: Told, told: Told, run: Mapping[str, Any], shown: Report, tim
 def _has_news(told: Told, shown: Report) -> bool:
     """Return True if there is anything for people to read, if only that recommendations stand."""
     new = shown.changed or shown.recommended or shown.refused or shown.rejected or shown.taken_back or shown.failed
-    return bool(new or shown.unfinished or shown.not_looked_at or told.unchanged(Status.RECOMMENDED))
+    return bool(new or shown.unfinished or shown.scheduled or shown.not_looked_at or told.unchanged(Status.RECOMMENDED))
 
 
 def _new_notes(before: Told, report: Report) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ _SECTIONS = (
     ("Failed", "failed"),
     ("Started and not finished", "unfinished"),
     ("Waiting for approval", "waiting"),
+    ("Approved, and waiting for the window", "scheduled"),
     ("Recommended", "recommended"),
     ("Rejected", "rejected"),
     ("Blocked by a guardrail", "refused"),

@@ -26,7 +26,17 @@ _SECTION = {
     Status.STALE: "refused",
     Status.FAILED: "failed",
 }
-SECTIONS = ("changed", "taken_back", "recommended", "waiting", "rejected", "refused", "failed", "unfinished")
+SECTIONS = (
+    "changed",
+    "taken_back",
+    "recommended",
+    "waiting",
+    "scheduled",
+    "rejected",
+    "refused",
+    "failed",
+    "unfinished",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Report:
     """The report of a run. `expected_usd_month` is the estimated change of the bill by applied changes, negative if the
-    bill falls; `possible_usd_month` the potential one of recommended changes. `proved` holds verified savings."""
+    bill falls; `possible_usd_month` the potential one of recommended changes. `proved` holds verified savings.
+    `scheduled`: approved changes that wait for their window."""
 
     run_id: str
     started_at: datetime
@@ -63,6 +74,7 @@ class Report:
     taken_back: tuple[Line, ...]
     recommended: tuple[Line, ...]
     waiting: tuple[Line, ...]
+    scheduled: tuple[Line, ...]
     rejected: tuple[Line, ...]
     refused: tuple[Line, ...]
     failed: tuple[Line, ...]
@@ -101,7 +113,7 @@ def summarise(
     """Return the report of a run from its record, its changes as they are now, and what was not changed or failed."""
     sections: dict[str, list[Line]] = {name: [] for name in SECTIONS}
     for stored in changes:
-        sections[_SECTION[stored.status]].append(line(stored))
+        sections[_section(stored)].append(line(stored))
     return Report(
         run_id=run["run_id"],
         started_at=run["started_at"],
@@ -117,6 +129,10 @@ def summarise(
         proved=proved or VerifiedSavings(),
         **{name: tuple(lines) for name, lines in sections.items()},
     )
+
+
+def _section(stored: StoredChange) -> str:
+    return "scheduled" if stored.status is Status.APPROVED and stored.waits_until else _SECTION[stored.status]
 
 
 def line(stored: StoredChange) -> Line:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from optimizer import guardrails
 from optimizer.aws import at_once
 from optimizer.core import Change, Judged, NoChange, Status, StoredChange, Tuner, canonical_json, observed_together
-from optimizer.guardrails import Account, Decision, Held, Verdict
-from optimizer.policy import Policy
+from optimizer.guardrails import Account, Decision, Held, Refusal, Verdict
+from optimizer.policy import Mode, Policy
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
 _STATUSES = {
@@ -99,9 +99,9 @@ def _decide(
         held=_held(proposals),
         observed=_observed(store, wanted, now),
         rejections=store.rejections(wanted, now),
+        **_open_proposals(store, wanted, policy, now),
     )
     verdicts = {verdict.change_id: verdict for verdict in guardrails.check(wanted, policy, account, now)}
-    verdicts |= _already_asked(store, wanted, verdicts, policy, now)
     if request.get("only_automatic"):
         verdicts = {change_id: _only_automatic(verdict) for change_id, verdict in verdicts.items()}
     judged = [(change, verdicts.get(change.id) or _not_asked(change)) for change in proposals.changes]
@@ -116,16 +116,19 @@ def _decide(
     }
 
 
-def _already_asked(
-    store: RunStore, changes: Sequence[Change], verdicts: Mapping[str, Verdict], policy: Policy, now: datetime
-) -> dict[str, Verdict]:
-    """Return new verdicts for changes of which people are asked already: nobody is asked twice about one target."""
-    asking = [change for change in changes if verdicts[change.id].verdict is Decision.ASK]
+def _open_proposals(
+    store: RunStore, changes: Sequence[Change], policy: Policy, now: datetime
+) -> dict[str, dict[str, Refusal]]:
+    """Return earlier proposals for the resources that wait: for people, whom nobody asks twice, or for a window."""
+    acting = [change for change in changes if policy.mode_of(change.tuner) is not Mode.RECOMMEND]
     zone = ZoneInfo(policy.time_zone)
-    found: dict[str, Verdict] = {}
+    found: dict[str, dict[str, Refusal]] = {"asked": {}, "waiting": {}}
     # A daily run may start some minutes before the request of the day before ends: it asks anew.
     nearly_over = now + min(timedelta(hours=1), timedelta(hours=policy.run.approval_hours) / 10)
-    for change_id, (stored, until) in store.open_requests(asking, now).items():
+    for change_id, (stored, until) in store.open_requests(acting, now).items():
+        if stored.waits_until:
+            found["waiting"][change_id] = _waits_for_window(stored, stored.waits_until.astimezone(zone))
+            continue
         if until <= nearly_over:
             continue
         since = stored.times.get(Status.AWAITING_APPROVAL.value, now).astimezone(zone)
@@ -133,8 +136,16 @@ def _already_asked(
             f"Waiting for approval since {since:%Y-%m-%d %H:%M} (run {stored.change.run_id}), "
             f"until {until.astimezone(zone):%Y-%m-%d %H:%M %Z}."
         )
-        found[change_id] = Verdict(change_id, Decision.POSTPONED, "approval.open", message)
+        found["asked"][change_id] = Refusal("approval.open", message)
     return found
+
+
+def _waits_for_window(stored: StoredChange, opens: datetime) -> Refusal:
+    return Refusal(
+        "run.window",
+        f"Change {stored.change.id} (run {stored.change.run_id}) waits for its window, which opens at "
+        f"{opens:%Y-%m-%d %H:%M %Z}. This is decided again afterwards.",
+    )
 
 
 def _remember_request(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from optimizer.core import Change, Judged, Rejection, Status, StoredChange, Tuner, id_prefix
+from optimizer.core import Change, Judged, Rejection, Status, StoredChange, Tuner, id_prefix, observed_together
 from optimizer.store import table
 from optimizer.store.errors import DifferentChange, NoSuchChange, Overtaken
 from optimizer.store.table import Item, ItemTable
@@ -19,6 +19,8 @@ _OBSERVED = frozenset({Status.APPLYING, Status.WATCHING, Status.REVERTING})
 # Longer than any observation; an index is hidden for a week or two before it is dropped.
 _OBSERVED_AT_MOST = timedelta(days=30)
 _ASKED = frozenset({Status.AWAITING_APPROVAL, Status.APPROVED})
+# A change whose window has opened is applied within this time, or nobody waits for it any more.
+_STARTS_WITHIN = timedelta(hours=1)
 _EVER = "0"
 _REMEMBERED = timedelta(days=90)
 
@@ -96,6 +98,20 @@ class ChangeRecords:
         if to not in from_any and self._table.write(operation, _event(change_id, to, now, message)):
             return True
         return _stored(self._change_item(change_id)).status is to
+
+    def wait_until(self, change: Change, until: datetime, now: datetime, message: str) -> bool:
+        """Record that an approved change waits for its window, so that no run proposes another one for its resource.
+
+        Return False if it is not approved, or not any more."""
+        values: Item = {"waits_until": until.astimezone(UTC).isoformat(), "message": message}
+        approved = {"approved": Status.APPROVED.value}
+        operation = table.update(f"CHANGE#{change.id}", "CHANGE", values, "#status = :approved", approved)
+        event = _event_item(change.id, Status.APPROVED, now, message)
+        # Recorded again by a repeated call, and beside the event of the approval.
+        if not self._table.write(operation, table.put({**event, "sk": f"{event['sk']}#waits"})):
+            return False
+        self.remember_request([change], until + _STARTS_WITHIN)
+        return True
 
     def save_progress(self, change_id: str, progress: Mapping[str, Any]) -> None:
         """Replace the acting Lambda's record; call it before each side effect.
@@ -202,19 +218,24 @@ class ChangeRecords:
 
     def open_requests(self, changes: Sequence[Change], now: datetime) -> dict[str, tuple[StoredChange, datetime]]:
         """Return, by the id of the change, what people are already asked about its target by the same tuner, and until
-        when they can respond. Approved changes that are not applied yet count, too."""
+        when they can respond. Approved changes that are not applied yet count, too, and one that waits for its window
+        also where another tuner's change would disturb its observation."""
+        keys = {(one.target, tuner) for one in changes for tuner in observed_together(one.tuner) | {one.tuner}}
         items = {
             (str(item["pk"]).removeprefix("TARGET#"), str(item["sk"]).removeprefix("ASKED#")): item
-            for item in self._table.each((f"TARGET#{one.target}", f"ASKED#{one.tuner.value}") for one in changes)
+            for item in self._table.each((f"TARGET#{target}", f"ASKED#{tuner.value}") for target, tuner in sorted(keys))
             if int(item["expires_at"]) > table.timestamp(now)
         }
         asked = {one.change.id: one for one in self.changes({str(item["change_id"]) for item in items.values()})}
         found: dict[str, tuple[StoredChange, datetime]] = {}
         for change in changes:
-            item = items.get((change.target, change.tuner.value))
-            stored = asked.get(str(item["change_id"])) if item else None
-            if item and stored and stored.status in _ASKED and stored.change.run_id != change.run_id:
-                found[change.id] = stored, datetime.fromisoformat(str(item["until"]))
+            for tuner in (change.tuner, *sorted(observed_together(change.tuner) - {change.tuner})):
+                item = items.get((change.target, tuner.value))
+                stored = asked.get(str(item["change_id"])) if item else None
+                if not item or not stored or stored.status not in _ASKED or stored.change.run_id == change.run_id:
+                    continue
+                if stored.waits_until or tuner is change.tuner:
+                    found[change.id] = stored, datetime.fromisoformat(str(item["until"]))
         return found
 
     def begin(self, change: Change, target: str, now: datetime) -> None:
@@ -286,15 +307,18 @@ def _first_record(judged: Judged, now: datetime) -> tuple[dict[str, Any], ...]:
 
 
 def _event(change_id: str, status: Status, now: datetime, message: str) -> dict[str, Any]:
+    return table.put(_event_item(change_id, status, now, message), "attribute_not_exists(pk)")
+
+
+def _event_item(change_id: str, status: Status, now: datetime, message: str) -> Item:
     at = now.astimezone(UTC).isoformat(timespec="microseconds")
-    item: Item = {
+    return {
         "pk": f"CHANGE#{change_id}",
         "sk": f"EVENT#{at}#{status.value}",
         "at": at,
         "status": status.value,
         "message": message,
     }
-    return table.put(item, "attribute_not_exists(pk)")
 
 
 def _stored(item: Item) -> StoredChange:
@@ -306,4 +330,5 @@ def _stored(item: Item) -> StoredChange:
         rule=str(item["rule"]),
         message=str(item["message"]),
         times={k[3:]: datetime.fromisoformat(str(v)) for k, v in item.items() if k.startswith("at_")},
+        waits_until=datetime.fromisoformat(str(item["waits_until"])) if "waits_until" in item else None,
     )

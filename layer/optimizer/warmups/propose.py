@@ -296,6 +296,7 @@ def _after(traffic: FunctionTraffic, pings: Pings, usd_day: float, policy: Warmu
         "hold_ms": HOLD_MS,
         "hours": policy.horizon_hours,
         "from": moment_of(first).isoformat(),
+        **({"until": moment_of(pings[-1][0]).isoformat()} if pings else {}),
         "schedule": pack((minute - first, environments) for minute, environments in pings),
     }
 

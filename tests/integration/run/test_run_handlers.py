@@ -667,6 +667,30 @@ def test_an_ended_request_is_followed_by_another_one(account: Account, status: S
     assert len(next_run(account, "next", memory("f0", after=640))["ask"]) == 1
 
 
+@pytest.mark.parametrize("tuner", [Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY])
+def test_nothing_is_proposed_while_a_change_waits_for_its_window(account: Account, tuner: Tuner) -> None:
+    """Neither of the same tuner, nor of one that would disturb its observation; the reason says when it opens."""
+    started(account, {"mode": "auto", "run": {"max_changes_share": 1}}, functions=1)
+    earlier, now = replace(memory("f0"), run_id="earlier", tuner=tuner), datetime.now(UTC)
+    account.store.record_change(earlier, Status.APPROVED, now)
+    opens = now + timedelta(hours=9)
+    assert account.store.wait_until(earlier, opens, now, "Waits for its window.")
+    assert account.store.change(earlier.id).waits_until == opens
+    account.propose(memory("f0"))
+    answer = account.call("check_guardrails")
+    assert (answer["automatic"], answer["ask"], answer["refused"]) == ([], [], 0)
+    (waits,) = account.documents.read(answer["plan_key"])["postponed"]
+    assert waits["evidence"]["rule"] == "run.window"
+    assert f"which opens at {opens:%Y-%m-%d %H:%M} UTC" in waits["reason"]
+
+
+def test_only_an_approved_change_can_wait_for_a_window(account: Account) -> None:
+    now = datetime.now(UTC)
+    account.store.record_change(memory("f0"), Status.REVERTED, now)
+    assert not account.store.wait_until(memory("f0"), now + timedelta(hours=9), now, "Waits.")
+    assert account.store.change(memory("f0").id).waits_until is None
+
+
 def test_the_end_of_an_approval_request_is_published_once(account: Account) -> None:
     started(account, {"mode": "approve"})
     account.propose(memory("f0"), memory("f1"))

@@ -207,4 +207,14 @@ def test_a_run_for_everything_makes_one_change_of_a_function(application: Applic
     assert {tuner for tuner, mode in modes.items() if mode == "recommend"} <= recommended
 
 
-SECTIONS = ("changed", "taken_back", "recommended", "waiting", "rejected", "refused", "failed", "unfinished")
+SECTIONS = (
+    "changed",
+    "taken_back",
+    "recommended",
+    "waiting",
+    "scheduled",
+    "rejected",
+    "refused",
+    "failed",
+    "unfinished",
+)

@@ -9,9 +9,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
 from optimizer.core.change import CONFIGURATION, Change, Effect, Interval, Rejection, Risk, Status, StoredChange, Tuner
-from optimizer.guardrails import memory as memory_rules, provisioned_concurrency as pc_rules, warmups as warmup_rules
+from optimizer.guardrails import (
+    calendar,
+    memory as memory_rules,
+    provisioned_concurrency as pc_rules,
+    warmups as warmup_rules,
+)
 from optimizer.guardrails.run import Account, Held, best_first, functions_allowed
-from optimizer.guardrails.verdict import Decision
+from optimizer.guardrails.verdict import Decision, Refusal
 from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, RunWindow, Warmups
 
 from tests.helpers.examples import examples
@@ -322,9 +327,114 @@ def test_a_function_under_observation_is_not_changed(watched: Tuner) -> None:
 )
 def test_changes_start_in_windows_only(zone: str, now: str, windows: list[RunWindow], open_: bool) -> None:
     policy = replace(AUTO, time_zone=zone, run=replace(AUTO.run, windows=tuple(windows)))
+    refusal = guardrails.recheck(memory(), memory_rules.MemoryState(1024), policy, datetime.fromisoformat(now))
+    assert (refusal is None) is open_
+    assert refusal is None or refusal.rule == "run.window"
+    # Outside a window a change is not refused: it waits.
     (verdict,) = guardrails.check([memory()], policy, ACCOUNT, datetime.fromisoformat(now))
-    assert (verdict.rule == "mode") is open_
-    assert open_ or verdict.rule == "run.window"
+    assert (verdict.verdict, verdict.rule) == (Decision.AUTOMATIC, "mode")
+    assert ("Its window opens at" in verdict.message) is not open_
+    wait = guardrails.wait_for_window(policy, memory(), datetime.fromisoformat(now))
+    assert (wait is None) is open_
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "windows", "opens"),
+    [
+        ("UTC", "2026-11-04T13:00Z", [RunWindow(start="12:00", until="13:00")], "2026-11-05T12:00Z"),
+        ("UTC", "2026-11-04T12:00Z", [RunWindow(days=("mon", "tue"))], "2026-11-09T00:00Z"),
+        ("UTC", "2026-11-05T02:00Z", [RunWindow(("wed",), "22:00", "02:00")], "2026-11-11T22:00Z"),
+        ("Europe/Berlin", "2026-07-01T21:30Z", [RunWindow(start="22:00", until="23:00")], "2026-07-02T20:00Z"),
+        # The clock goes back on 25 October: the same local hour is an hour later.
+        ("Europe/Berlin", "2026-10-24T21:30Z", [RunWindow(start="22:00", until="23:00")], "2026-10-25T21:00Z"),
+        # The night it goes forward has no 02:30, so the window opens in the next one.
+        ("Europe/Berlin", "2026-03-29T00:30Z", [RunWindow(start="02:00", until="03:00")], "2026-03-30T00:00Z"),
+        ("UTC", "2026-11-04T12:00Z", [RunWindow(until="04:00"), RunWindow(start="20:00")], "2026-11-04T20:00Z"),
+    ],
+)  # fmt: skip
+def test_a_change_waits_until_the_next_window_opens(zone: str, now: str, windows: list[RunWindow], opens: str) -> None:
+    policy = replace(AUTO, time_zone=zone, run=replace(AUTO.run, windows=tuple(windows)))
+    wait = guardrails.wait_for_window(policy, memory(), datetime.fromisoformat(now))
+    assert wait is not None
+    assert wait.until == datetime.fromisoformat(opens)
+    assert guardrails.recheck(memory(), memory_rules.MemoryState(1024), policy, wait.until) is None
+
+
+WINDOWS = st.builds(
+    RunWindow,
+    days=st.sets(st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), min_size=1).map(sorted).map(tuple),
+    start=st.integers(0, 23).map(lambda hour: f"{hour:02d}:00"),
+    until=st.integers(1, 24).map(lambda hour: f"{hour:02d}:00"),
+)
+
+
+@settings(max_examples=examples(150), deadline=None)
+@given(
+    st.lists(WINDOWS, min_size=1, max_size=3),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]),
+    st.integers(0, 366 * 24),
+)
+def test_a_window_opens_at_the_first_open_moment(windows: list[RunWindow], zone: str, hour: int) -> None:
+    """Every quarter of an hour before it is closed."""
+    policy = replace(AUTO, time_zone=zone, run=replace(AUTO.run, windows=tuple(windows)))
+    now = NOW + timedelta(hours=hour)
+    opens = calendar.opens_at(policy, now, Tuner.MEMORY)
+    assert opens is not None
+    assert calendar.closed(policy, opens, Tuner.MEMORY) is None
+    quarters = round((opens - now) / timedelta(minutes=15))
+    assert all(
+        calendar.closed(policy, now + timedelta(minutes=15) * number, Tuner.MEMORY) for number in range(quarters)
+    )
+
+
+def test_nothing_waits_in_a_freeze_and_windows_in_one_do_not_count() -> None:
+    windows = (RunWindow(start="20:00", until="22:00"),)
+    frozen = replace(AUTO, run=replace(AUTO.run, windows=windows, freezes=(Freeze(NOW.date(), NOW.date()),)))
+    assert guardrails.wait_for_window(frozen, memory(), NOW) is None
+    (verdict,) = guardrails.check([memory()], frozen, ACCOUNT, NOW)
+    assert (verdict.verdict, verdict.rule) == (Decision.POSTPONED, "run.freeze")
+    tomorrow = replace(frozen, run=replace(frozen.run, freezes=(Freeze(date(2026, 11, 5), date(2026, 11, 6)),)))
+    wait = guardrails.wait_for_window(tomorrow, memory(), NOW + timedelta(hours=11))
+    assert wait is not None
+    assert wait.until == datetime(2026, 11, 7, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("last", "waits"), [("2026-11-04T13:00:00+00:00", False), ("2026-11-04T21:00:00+00:00", True)])
+def test_a_plan_of_pings_does_not_wait_beyond_its_last_ping(last: str, waits: bool) -> None:
+    """Whatever waits holds up the next plan, which comes a few hours later."""
+    policy = replace(
+        AUTO, run=replace(AUTO.run, windows=(RunWindow(start="20:00", until="22:00", tuners=("warmups",)),))
+    )
+    plan = replace(warmups(), after={**warmups().after, "until": last})
+    (verdict,) = guardrails.check([plan], policy, ACCOUNT, NOW)
+    assert verdict.verdict is (Decision.AUTOMATIC if waits else Decision.POSTPONED)
+    assert verdict.rule == ("mode" if waits else "run.window")
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.APPROVE])
+def test_a_proposal_that_waits_takes_no_place_of_a_run(mode: Mode) -> None:
+    """Otherwise requests that nobody responds to would keep a run from everything else."""
+    policy = replace(AUTO, mode=mode, run=replace(AUTO.run, max_changes=1))
+    better, other = replace(memory("better"), effect=usd(-9)), replace(memory("other"), effect=usd(-1))
+    waits = {better.id: Refusal("approval.open", "Waiting for approval since yesterday.")}
+    account = replace(ACCOUNT, asked=waits) if mode is Mode.APPROVE else replace(ACCOUNT, waiting=waits)
+    verdicts = {v.change_id: v for v in guardrails.check([better, other], policy, account, NOW)}
+    assert (verdicts[better.id].verdict, verdicts[better.id].rule) == (Decision.POSTPONED, "approval.open")
+    assert verdicts[other.id].verdict is (Decision.ASK if mode is Mode.APPROVE else Decision.AUTOMATIC)
+
+
+def test_a_proposal_that_waits_keeps_its_part_of_the_totals() -> None:
+    """It may still be applied."""
+    policy = replace(AUTO, provisioned_concurrency=ProvisionedConcurrency(max_total=3))
+    account = replace(ACCOUNT, waiting={pc("a").id: Refusal("run.window", "waits")})
+    verdicts = {v.change_id: v for v in guardrails.check([pc("a"), pc("b")], policy, account, NOW)}
+    assert verdicts[pc("a").id].verdict is Decision.POSTPONED
+    assert verdicts[pc("b").id].rule == "provisioned_concurrency.total"
+
+
+def test_what_is_automatic_does_not_wait_for_people() -> None:
+    account = replace(ACCOUNT, asked={memory().id: Refusal("approval.open", "Waiting for approval since yesterday.")})
+    assert verdict_of(memory(), AUTO, account) == ("automatic", "mode")
 
 
 @pytest.mark.parametrize(
@@ -367,8 +477,12 @@ def test_freezes_and_windows_hold_for_the_tuners_they_name(
     live = {Tuner.MEMORY: memory_rules.MemoryState(1024), Tuner.WARMUPS: warmup_rules.WarmupState(0)}
     changes = [memory("a"), warmups("b")]
     verdicts = guardrails.check(changes, policy, ACCOUNT, NOW)
-    refused = {change.tuner for change, one in zip(changes, verdicts, strict=True) if one.rule == f"run.{kind[:-1]}"}
-    assert refused == stopped
+    held = {
+        change.tuner
+        for change, one in zip(changes, verdicts, strict=True)
+        if one.rule == "run.freeze" or "Its window opens at Wed 2026-11-04 13:00" in one.message
+    }
+    assert held == stopped
     assert {one.tuner for one in changes if guardrails.recheck(one, live[one.tuner], policy, NOW)} == stopped
 
 
@@ -704,7 +818,12 @@ def test_nothing_acts_in_a_cool_down_a_freeze_or_closed_hours(
     account = Account(targets=12, unreserved_concurrency=200, cool_downs=until)
     made = acting(plan, replace(policy, run=run), account)
     # A freeze and a window that name no tuner do not stop pings.
-    assert all(change.tuner is Tuner.WARMUPS for change in made) or not (frozen or shut)
+    others = [change for change in made if change.tuner is not Tuner.WARMUPS]
+    assert not others or not frozen
+    # What was allowed outside a window waits for it.
+    waits = [guardrails.wait_for_window(replace(policy, run=run), change, NOW) for change in others]
+    assert all(wait is not None and wait.until == NOW + timedelta(hours=1) for wait in waits if shut)
+    assert shut or not any(waits)
     assert all(until.get((change.target, change.tuner), NOW) <= NOW for change in made)
 
 

@@ -9,7 +9,7 @@ from optimizer import guardrails
 from optimizer.core.change import Change, Risk, Tuner
 from optimizer.guardrails import indexes as rules
 from optimizer.guardrails.run import Account
-from optimizer.policy.model import IndexActions, Indexes, Mode, Permission, Policy, RunLimits, Window
+from optimizer.policy.model import IndexActions, Indexes, Mode, Permission, Policy, RunLimits, RunWindow, Window
 
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)
 MIB = 1 << 20
@@ -98,11 +98,27 @@ def test_a_policy_may_tighten_or_relax_a_kind_of_action() -> None:
         (change("analyze", before={"size_bytes": None}), {}, "evidence"),
         (change("drop_index"), {"max_drops": 0}, "indexes.max_drops"),
         (change("rebuild"), {"max_build_mb_run": 999}, "indexes.max_build_mb_run"),
-        (change("analyze"), {"windows": (Window(start="13:00", until="14:00"),)}, "indexes.window"),
     ],
 )
 def test_each_rule_refuses_what_it_is_for(one: Change, limits: dict[str, Any], rule: str) -> None:
     assert verdict_of(one, replace(AUTO, indexes=Indexes(**limits))) == ("refused", rule)
+
+
+def test_a_change_of_indexes_waits_for_both_kinds_of_windows() -> None:
+    """Those of indexes are in addition to those of the run."""
+    indexes = Indexes(windows=(Window(start="13:00", until="14:00"),))
+    policy = replace(AUTO, indexes=indexes)
+    assert verdict_of(change("analyze"), policy) == ("automatic", "mode")
+    refusal = guardrails.recheck(change("analyze"), rules.IndexState(1), policy, NOW)
+    assert refusal is not None
+    assert refusal.rule == "indexes.window"
+    wait = guardrails.wait_for_window(policy, change("analyze"), NOW)
+    assert wait is not None
+    assert wait.until == NOW.replace(hour=13)
+    both = replace(policy, run=replace(policy.run, windows=(RunWindow(days=("fri",), start="13:30", until="20:00"),)))
+    later = guardrails.wait_for_window(both, change("analyze"), NOW)
+    assert later is not None
+    assert f"{later.until:%a %H:%M}" == "Fri 13:30"
 
 
 def test_a_run_limits_changes_of_a_table_and_drops() -> None:

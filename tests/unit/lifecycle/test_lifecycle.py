@@ -13,6 +13,7 @@ from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
 from optimizer.aws import InvalidEvent, MetricsUnreadable
 from optimizer.core.change import Change, Risk, Status, Tuner
+from optimizer.guardrails import WindowWait
 from optimizer.lifecycle.hooks import (
     Applied,
     Blocked,
@@ -145,6 +146,7 @@ class World:
     step: str = "apply"
     reason: str = ""
     now: datetime = NOW
+    opens: datetime = NOW
     outcomes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -157,7 +159,10 @@ class World:
 
     def life(self) -> Lifecycle[LampProgress]:
         """A new execution environment: nothing is known but what was recorded."""
-        return Lifecycle(self.store, LampHooks(self.lamp))  # type: ignore[arg-type]
+        return Lifecycle(self.store, LampHooks(self.lamp), self._wait)  # type: ignore[arg-type]
+
+    def _wait(self, _change: Change, now: datetime) -> WindowWait | None:
+        return WindowWait(self.opens, "Waits.") if now < self.opens else None
 
     def take(self, step: str, verification: int | None = None, reason: str = "") -> dict[str, Any]:
         event: dict[str, Any] = {"step": step, "run_id": "run-1", "change_id": CHANGE.id}
@@ -195,6 +200,36 @@ def test_a_change_is_applied_observed_and_kept() -> None:
     assert [world.take("verify", number).get("wait_s") for number in (1, 2, 3)] == [120, 420, None]
     assert world.take("keep") == {"outcome": "kept", "change_id": CHANGE.id, "message": "painted"}
     assert world.store.cool_downs(["lamp"], Tuner.MEMORY) == {"lamp": NOW + timedelta(days=1)}
+
+
+def test_a_change_outside_its_window_waits_and_is_then_applied() -> None:
+    """Also where an execution of an earlier definition polls instead of applying again."""
+    for following in ("apply", "poll"):
+        world = World(opens=NOW + timedelta(hours=5))
+        answer = world.take("apply")
+        assert answer == {
+            "outcome": "pending",
+            "change_id": CHANGE.id,
+            "message": "Waits.",
+            "wait_s": 18_000,
+            "waits_until": "2026-11-21T17:00:00Z",
+        }
+        assert (world.stored.status, world.stored.waits_until) == (Status.APPROVED, NOW + timedelta(hours=5))
+        assert world.lamp.layers == 0
+        world.now = NOW + timedelta(hours=4)
+        assert world.take(following)["waits_until"] == "2026-11-21T17:00:00Z"
+        world.now = NOW + timedelta(hours=5)
+        assert (world.take(following)["outcome"], world.stored.status) == ("pending", Status.APPLYING)
+        assert world.until_final() == "kept"
+
+
+def test_a_change_that_waits_for_its_window_can_be_called_off() -> None:
+    world = World(opens=NOW + timedelta(hours=5))
+    world.take("apply")
+    assert world.take("revert", reason="not now")["outcome"] == "reverted"
+    world.now = NOW + timedelta(hours=5)
+    assert world.take("apply")["outcome"] == "reverted"
+    assert world.lamp.layers == 0
 
 
 def test_a_cool_down_counts_from_when_the_change_was_applied() -> None:

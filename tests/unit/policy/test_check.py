@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from optimizer.core import canonical_json
 from optimizer.policy.check import InvalidPolicy, find_errors, parse_json, policy_schema, read_policy
 from optimizer.policy.model import Approver, Cache, Database, Freeze, Policy, RunWindow, Window
+from optimizer.policy.windows import window_errors, window_warnings
 
 from tests.helpers.examples import examples
 
@@ -261,3 +262,48 @@ def test_worth_of_a_cold_start_is_given_once() -> None:
     both = {"version": 1, "warmups": {"usd_per_cold_start": 0.001, "idle_minutes_per_cold_start": 20}}
     assert [error.path for error in find_errors(both)] == ["warmups.idle_minutes_per_cold_start"]
     assert not find_errors({"version": 1, "warmups": {"idle_minutes_per_cold_start": 20}})
+
+
+NEVER_MEET = (
+    "indexes.windows: never meet run.windows. Changes of indexes start only where both are open: let them meet."
+)
+
+
+@pytest.mark.parametrize(
+    ("run", "indexes", "meets"),
+    [
+        ([{"start": "09:00", "until": "17:00", "tuners": ["memory"]}], [{"start": "17:00", "until": "09:00"}], True),
+        ([], [], True),
+        ([{"start": "09:00", "until": "17:00"}], [], True),
+        ([{"start": "09:00", "until": "17:00"}], [{"start": "16:59", "until": "03:00"}], True),
+        ([{"start": "09:00", "until": "17:00"}], [{"start": "17:00", "until": "09:00"}], False),
+        ([{"days": ["sun"], "start": "22:00", "until": "02:00"}], [{"days": ["mon"], "until": "01:00"}], True),
+        ([{"days": ["sun"], "start": "22:00", "until": "02:00"}], [{"days": ["mon"], "start": "02:00"}], False),
+    ],
+)
+def test_windows_that_never_meet_are_an_error(run: list[Any], indexes: list[Any], meets: bool) -> None:
+    policy = read_policy(json.dumps({"version": 1, "run": {"windows": run}, "indexes": {"windows": indexes}}))
+    errors = [str(error) for error in window_errors(policy)]
+    assert errors == ([] if meets else [NEVER_MEET])
+
+
+@pytest.mark.parametrize(
+    ("windows", "mode", "closed_hours"),
+    [
+        ([{"start": "09:00", "until": "17:00"}], "auto", None),
+        ([{"days": ["mon", "tue", "wed", "thu", "fri"], "start": "09:00", "until": "17:00"}], "auto", 64),
+        ([{"days": ["mon", "tue", "wed", "thu", "fri"], "start": "09:00", "until": "17:00"}], "recommend", None),
+        ([{"days": ["sat"], "start": "00:00", "until": "24:00"}], "approve", 144),
+    ],
+)
+def test_windows_longer_closed_than_pings_last_are_a_warning(
+    windows: list[Any], mode: str, closed_hours: int | None
+) -> None:
+    # Windows that name no tuner do not concern pings.
+    document = {"version": 1, "run": {"windows": windows}, "warmups": {"mode": mode}}
+    assert window_warnings(read_policy(json.dumps(document))) == []
+    for window in windows:
+        window["tuners"] = ["warmups"]
+    warnings = window_warnings(read_policy(json.dumps(document)))
+    assert len(warnings) == (closed_hours is not None)
+    assert all(f"closed for up to {closed_hours} hours" in warning for warning in warnings)

@@ -96,6 +96,20 @@ def test_unfinished_change_has_a_section_of_its_own() -> None:
     assert found.severity == "warning"
 
 
+def test_change_that_waits_for_its_window_says_when_it_opens() -> None:
+    message = "Waits for its window, which opens at Tue 2026-12-01 03:00 CET."
+    opens = datetime(2026, 12, 1, 2, tzinfo=UTC)
+    found = report(stored(Status.APPROVED, waits_until=opens, message=message))
+    assert text.subject(found) == "Optimizer: 1 waiting for a window (40 functions checked)"
+    body = " ".join(text.body(found).split())
+    assert "Approved, and waiting for the window: 1" in body
+    assert message in body
+    assert "Started and not finished" not in body
+    assert found.severity == "info"
+    assert "1 waiting for a window" in text.approval_subject(found, "run-1")
+    assert message in " ".join(text.approval_body(found, "Ada approved 1 of 1").split())
+
+
 def test_reason_that_begins_with_an_identifier_keeps_it() -> None:
     customer = replace(line(stored(Status.KEPT)), target="shop/public.customer")
     assert text.reason(replace(customer, reason="customer was never analysed.")) == "customer was never analysed."
