@@ -1,16 +1,17 @@
 """The functions of the account that the policy selects, and their history in CloudWatch. Reads only."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from optimizer.aws import configuration_of
 from optimizer.core import FunctionTarget, minute_of
+from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog
 from optimizer.policy import Policy
 from optimizer.run import Targets, choose_targets, tagged_functions
 from optimizer.traffic import History, cloudwatch_history, settle, spread_concurrency
-from optimizer.warmups import Subject
+from optimizer.warmups import LearntFacts, Subject, learn_from_reports
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -36,11 +37,15 @@ def histories(
 def read(
     cloudwatch: "CloudWatchClient",
     lambda_: "LambdaClient",
+    reports: ReportLog,
     batch: Collection[FunctionTarget],
     now: datetime,
+    policy: Policy,
     init_ms: float,
 ) -> Iterator[tuple[str, Subject | str]]:
-    """Yield each function of a batch by name, or a sentence why it cannot be played."""
+    """Yield each function of a batch by name, or a sentence why it cannot be played.
+
+    init_ms: where its REPORT lines show no INIT."""
     read_now = histories(cloudwatch, [target.function_name for target in batch], now)
     for target in batch:
         name = target.function_name
@@ -53,6 +58,7 @@ def read(
         except ClientError as error:
             yield name, f"AWS refused GetFunction: {error.response['Error'].get('Code', '?')}"
             continue
+        learnt = _learnt(reports, configuration, now, policy)
         yield (
             name,
             Subject(
@@ -61,7 +67,23 @@ def read(
                 timezone=target.timezone,
                 memory_mb=configuration["MemorySize"],
                 architecture=configuration["Architectures"][0],
-                init_ms=init_ms,
+                init_ms=learnt.init_ms or init_ms,
+                is_init_seen=learnt.init_ms is not None,
+                keep_alive_minutes=learnt.keep_alive.minutes,
                 tags=target.tags,
             ),
         )
+
+
+def _learnt(reports: ReportLog, configuration: Mapping[str, Any], now: datetime, policy: Policy) -> LearntFacts:
+    """Return what the function's newest REPORT lines tell, within the policy's limit on scans."""
+    group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{configuration['FunctionName']}"
+    history = FunctionHistory()
+    try:
+        scan = reports.scan(group, now, max_scan_mb=policy.memory.max_log_scan_mb, lines_day=None, read_until=None)
+    except LogsUnreadable:
+        # The table says that INIT is assumed.
+        pass
+    else:
+        history = history.add(scan.reports.lines, scan.end)
+    return learn_from_reports(history, configuration["MemorySize"], policy.warmups.keep_alive_minutes)

@@ -1,7 +1,8 @@
-"""`optimizer backtest warmups`: cold starts, idle time and dollars with warm-ups and without."""
+"""`optimizer backtest warmups`: cold starts and dollars with warm-ups and without, call by call."""
 
+import calendar
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.aws import DEFAULT_CALLS, pace
+from optimizer.function_logs import ReportLog
 from optimizer.policy import InvalidPolicy, Policy, Warmups, read_policy, with_country_days
 from optimizer.warmups import (
     USUAL_INIT_MS,
@@ -90,12 +92,14 @@ def command(
 ) -> None:
     """Compare cold starts, idle time and dollars with warm-ups and without.
 
-    Play trace files, or the CloudWatch history of your functions. Each plan is made from what was known by then, as
-    the deployed application makes it, and replaced by the next. For comparison: doing nothing, a warmer that pings
-    two environments every five minutes, and provisioned concurrency that Application Auto Scaling holds at 70 %.
+    Play trace files, or the CloudWatch history of your functions with the INIT that their REPORT lines show, call by
+    call. Each plan is made from what was known by then, as the deployed application makes it, and replaced by the
+    next. For comparison: doing nothing, a warmer that pings two environments every five minutes, and provisioned
+    concurrency that Application Auto Scaling holds at 70 %.
 
-    Read-only. Prints a table with one row a function and strategy. Pings that are sent already count as traffic. Ends
-    with 1 if nothing could be played.
+    Read-only. Prints a table with one row a function and strategy, and one with a row a weekday. Pings that are sent
+    already count as traffic. Reading REPORT lines costs up to the policy's memory.max_log_scan_mb of log scans a
+    function. Ends with 1 if nothing could be played.
     """
     policy = _policy(policy_file)
     if usd_per_cold_start is not None:
@@ -136,11 +140,14 @@ def _policy(file: Any) -> Policy:
 
 def _own(policy: Policy, only: Collection[str], init_ms: float, failed: dict[str, str]) -> Iterator[Subject]:
     cloudwatch, lambda_ = boto3.client("cloudwatch"), boto3.client("lambda")
+    reports = ReportLog(boto3.client("logs"))
     pace(lambda_, DEFAULT_CALLS)
     targets = own_functions.choose(boto3.client("resourcegroupstaggingapi"), policy, only)
     failed.update(targets.left_out)
     for batch in targets.batches():
-        for name, subject in own_functions.read(cloudwatch, lambda_, batch, datetime.now(UTC), init_ms):
+        for name, subject in own_functions.read(
+            cloudwatch, lambda_, reports, batch, datetime.now(UTC), policy, init_ms
+        ):
             if isinstance(subject, str):
                 failed[name] = subject
             else:
@@ -180,7 +187,14 @@ def _document(results: list[WarmupBacktest], failed: dict[str, str], policy: Pol
         "idle_minutes_per_cold_start": policy.warmups.idle_minutes_per_cold_start,
         "max_environments_per_function": policy.warmups.max_environments_per_function,
         "functions": {
-            r.name: {"days": round(r.days, 3), "most_needed": r.most_needed, "outcomes": outcomes(r.outcomes)}
+            r.name: {
+                "days": round(r.days, 3),
+                "most_needed": r.most_needed,
+                "init_ms": r.init_ms,
+                "init_ms_assumed": not r.is_init_seen,
+                "keep_alive_minutes": r.keep_alive_minutes,
+                "outcomes": outcomes(r.outcomes),
+            }
             for r in results
         },
         "total": outcomes(total_outcomes(results)),
@@ -190,11 +204,7 @@ def _document(results: list[WarmupBacktest], failed: dict[str, str], policy: Pol
 
 def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy, hours: int) -> None:
     out = Console(highlight=False)
-    table = Table("function", "days", "", "cold starts", "left", "idle minutes", "USD", expand=False)
-    table.columns[0].overflow = "fold"
-    table.columns[2].no_wrap = True
-    for column in (1, 3, 4, 5, 6):
-        table.columns[column].justify = "right"
+    table = _table("function", "days", "", "cold starts", "left", "idle minutes", "USD", "net USD")
     for result in results:
         if result.days:
             _rows(table, result.name, f"{result.days:.1f}", result.outcomes)
@@ -203,12 +213,20 @@ def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy,
         _rows(table, "all together", "", total_outcomes(played))
     if played:
         out.print(table)
+        out.print(_weekdays(total_outcomes(played)))
     warmups = policy.warmups
     out.print(
-        f"Planned every {hours} h; an idle environment lives {warmups.keep_alive_minutes} minutes; one cold start less "
-        f"is worth {_worth(warmups)}; at most "
-        f"{warmups.max_environments_per_function} environments a function. Idle minutes are those beyond doing nothing."
+        f"Planned every {hours} h; an idle environment lives {warmups.keep_alive_minutes} minutes where REPORT "
+        f"lines do not say otherwise; one cold start less is worth {_worth(warmups)}; at most "
+        f"{warmups.max_environments_per_function} environments a function. Idle minutes are those beyond doing "
+        "nothing. Net USD is USD less the INIT of avoided cold starts."
     )
+    assumed = [result for result in played if not result.is_init_seen]
+    if assumed:
+        lengths = sorted({f"{result.init_ms:g}" for result in assumed})
+        out.print(
+            f"INIT of {len(assumed)} of {len(played)} functions is not known and taken as {', '.join(lengths)} ms."
+        )
     for result in results:
         if not result.days:
             out.print(f"{result.name}: less than two days are known, too little to learn from and to test on")
@@ -219,6 +237,26 @@ def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy,
             )
     for name, reason in failed.items():
         out.print(f"{name}: {reason}", markup=False)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(*columns, expand=False)
+    table.columns[0].overflow = "fold"
+    for column, title in zip(table.columns, columns, strict=True):
+        column.no_wrap = not title
+        column.justify = "left" if title in ("", columns[0]) else "right"
+    return table
+
+
+def _weekdays(outcomes: Mapping[Strategy, WarmupOutcome]) -> Table:
+    """Return cold starts and dollars by weekday, in the time zones of the functions."""
+    table = _table("weekday", "cold starts", "with planned pings", "left", "USD")
+    nothing, planned = outcomes[Strategy.NOTHING], outcomes[Strategy.PLANNED]
+    for number, name in enumerate(calendar.day_name):
+        before, after = nothing.weekday_cold_starts[number], planned.weekday_cold_starts[number]
+        left = f"{after / before:.1%}" if before else ""
+        table.add_row(name, f"{before:,.0f}", f"{after:,.0f}", left, f"{planned.weekday_usd[number]:,.4f}")
+    return table
 
 
 def _rows(table: Table, name: str, days: str, outcomes: Any) -> None:
@@ -232,6 +270,7 @@ def _rows(table: Table, name: str, days: str, outcomes: Any) -> None:
             "" if left is None else f"{left:.1%}",
             f"{outcome.idle_minutes:,.0f}",
             f"{outcome.usd:,.4f}",
+            f"{outcome.net_usd:,.4f}",
             end_section=way is Strategy.TARGET_TRACKING,
         )
 

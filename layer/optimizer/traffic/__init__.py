@@ -10,7 +10,10 @@ __getattr__ = lazy_exports(
             "history_key",
             "stored_history",
         ),
-        "concurrency": ("environments_needed",),
+        "concurrency": (
+            "environments_needed",
+            "littles_law",
+        ),
         "gaps": ("settle",),
         "history": (
             "DAY_MINUTES",
@@ -18,6 +21,7 @@ __getattr__ = lazy_exports(
             "HOURS_KEPT",
             "HOUR_METRICS",
             "History",
+            "Ints",
             "MINUTES_KEPT",
             "Series",
             "empty_series",

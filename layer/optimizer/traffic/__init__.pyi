@@ -3,7 +3,7 @@ from optimizer.traffic.analyze import (
     history_key as history_key,
     stored_history as stored_history,
 )
-from optimizer.traffic.concurrency import environments_needed as environments_needed
+from optimizer.traffic.concurrency import environments_needed as environments_needed, littles_law as littles_law
 from optimizer.traffic.gaps import settle as settle
 from optimizer.traffic.history import (
     DAY_MINUTES as DAY_MINUTES,
@@ -12,6 +12,7 @@ from optimizer.traffic.history import (
     MINUTES_KEPT as MINUTES_KEPT,
     Floats as Floats,
     History as History,
+    Ints as Ints,
     Series as Series,
     empty_series as empty_series,
     hours_from_minutes as hours_from_minutes,

@@ -10,12 +10,19 @@ __getattr__ = lazy_exports(
             "Subject",
             "WarmupBacktest",
             "WarmupOutcome",
+            "WarmupPlans",
             "backtest_warmups",
+            "outcome_of",
             "plan_starts",
+            "play_plans",
+            "provisioned_usd",
             "total_outcomes",
         ),
         "change": ("WarmupHooks",),
-        "init_times": ("learn_from_reports",),
+        "init_times": (
+            "LearntFacts",
+            "learn_from_reports",
+        ),
         "live_function": (
             "read_calls",
             "read_target",
@@ -31,6 +38,7 @@ __getattr__ = lazy_exports(
             "pings_usd",
         ),
         "planner": ("plan_batch",),
+        "play": ("TimedCalls",),
         "propose": (
             "USUAL_INIT_MS",
             "WarmedFunction",

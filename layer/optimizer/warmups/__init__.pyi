@@ -3,18 +3,23 @@ from optimizer.warmups.backtest import (
     Subject as Subject,
     WarmupBacktest as WarmupBacktest,
     WarmupOutcome as WarmupOutcome,
+    WarmupPlans as WarmupPlans,
     backtest_warmups as backtest_warmups,
+    outcome_of as outcome_of,
     plan_starts as plan_starts,
+    play_plans as play_plans,
+    provisioned_usd as provisioned_usd,
     total_outcomes as total_outcomes,
 )
 from optimizer.warmups.change import WarmupHooks as WarmupHooks
-from optimizer.warmups.init_times import learn_from_reports as learn_from_reports
+from optimizer.warmups.init_times import LearntFacts as LearntFacts, learn_from_reports as learn_from_reports
 from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
 from optimizer.warmups.occasions import occasions_of as occasions_of
 from optimizer.warmups.ping_rows import count_pings as count_pings
 from optimizer.warmups.plan import WarmupRequest as WarmupRequest, plan_warmups as plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS as HOLD_MS, pings_usd as pings_usd
 from optimizer.warmups.planner import plan_batch as plan_batch
+from optimizer.warmups.play import TimedCalls as TimedCalls
 from optimizer.warmups.propose import (
     USUAL_INIT_MS as USUAL_INIT_MS,
     WarmedFunction as WarmedFunction,

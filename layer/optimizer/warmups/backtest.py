@@ -1,9 +1,10 @@
-"""Back-test warm-up plans on known traffic, compared with the usual alternatives. Pure."""
+"""Back-test warm-up plans on known traffic, call by call, compared with the usual alternatives. Pure."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -15,15 +16,26 @@ from optimizer.traffic import (
     MINUTES_KEPT,
     Floats,
     History,
+    Ints,
     Series,
-    environments_needed,
     hours_from_minutes,
+    offsets_minutes,
 )
 from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.plan import plan_warmups
-from optimizer.warmups.plan_value import HOLD_MS, pings_usd
+from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
+from optimizer.warmups.play import (
+    Pings,
+    Played,
+    TimedCalls,
+    arrivals,
+    billed_minutes,
+    calls_by_day,
+    known_durations,
+    play,
+    ready,
+)
 from optimizer.warmups.propose import WarmedFunction, adjust_policy, warmup_request
-from optimizer.warmups.replay import Pings, WarmupReplay, replay
 
 # The default of most warmers.
 FLAT_ENVIRONMENTS = 2
@@ -31,6 +43,9 @@ FLAT_EVERY_MINUTES = 5
 # CloudWatch's newest minutes are not complete, and a plan begins two minutes after it is made.
 _UNKNOWN_MINUTES = 5
 _LEARNING_DAYS = 14
+# 1 January 1970 was a Thursday, three days after a Monday.
+_FIRST_WEEKDAY = 3
+_NO_DAYS = (0.0,) * 7
 
 
 class Strategy(StrEnum):
@@ -57,12 +72,36 @@ class Subject:
     memory_mb: int
     architecture: str
     init_ms: float
+    # False if `init_ms` is an assumption.
+    is_init_seen: bool = False
+    # None takes the policy's.
+    keep_alive_minutes: int | None = None
+    # With their exact times, in seconds from the first minute on; None places them within their minutes.
+    calls: TimedCalls | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def function(self) -> WarmedFunction:
         """The facts that prices depend on."""
         return WarmedFunction(self.memory_mb, self.architecture, self.init_ms)
+
+    def calls_from(self, first: int) -> Iterator[TimedCalls]:
+        """Yield the calls from minute `first` of the series on."""
+        if self.calls is None:
+            yield from calls_by_day(self.minutes, self.name, first)
+        else:
+            begin = int(np.searchsorted(self.calls.at, first * 60))
+            yield TimedCalls(self.calls.at[begin:], self.calls.duration_s[begin:])
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupPlans:
+    """Pings and provisioned environments over a whole series."""
+
+    # (index of the minute, environments), rising.
+    pings: Pings
+    # Provisioned environments in each minute; None means none at all.
+    provisioned: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +111,18 @@ class WarmupOutcome:
     cold_starts: float = 0.0
     # Environment-minutes beyond those of doing nothing.
     idle_minutes: float = 0.0
-    # Calls of the function made by pings.
+    # TimedCalls of the function made by pings.
     pings: int = 0
-    # Added to the bill: pings with their INIT, or provisioned concurrency with its INIT minus the savings of calls on
-    # it. Avoided INIT is not subtracted.
+    # The price of pings with the INIT that they start, and of provisioned concurrency beyond what it saves on calls.
+    # Avoided INIT is not subtracted.
     usd: float = 0.0
+    # The same less the INIT of avoided cold starts: what the bill grows by.
+    net_usd: float = 0.0
+    # What cheaper calls on provisioned concurrency save beyond its own price. It is part of no other figure.
+    saved_usd: float = 0.0
+    # Cold starts and USD by weekday in the function's time zone, Monday first.
+    weekday_cold_starts: tuple[float, ...] = _NO_DAYS
+    weekday_usd: tuple[float, ...] = _NO_DAYS
 
     def __add__(self, other: "WarmupOutcome") -> "WarmupOutcome":
         return WarmupOutcome(
@@ -84,7 +130,15 @@ class WarmupOutcome:
             self.idle_minutes + other.idle_minutes,
             self.pings + other.pings,
             self.usd + other.usd,
+            self.net_usd + other.net_usd,
+            self.saved_usd + other.saved_usd,
+            _added(self.weekday_cold_starts, other.weekday_cold_starts),
+            _added(self.weekday_usd, other.weekday_usd),
         )
+
+
+def _added(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, ...]:
+    return tuple(a + b for a, b in zip(ours, theirs, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +148,12 @@ class WarmupBacktest:
     name: str
     # Tested days; 0 if too little is known to test anything.
     days: float
-    # The most environments needed in a tested minute.
+    # The most calls in progress at once in the tested time.
     most_needed: int
     outcomes: Mapping[Strategy, WarmupOutcome]
+    init_ms: float = 0.0
+    is_init_seen: bool = False
+    keep_alive_minutes: int = 0
 
 
 def plan_starts(subject: Subject, hours_between_plans: int) -> range:
@@ -124,46 +181,35 @@ def backtest_warmups(
     Each plan uses only what was known when it was made and the policy's horizon, and the next plan replaces it.
     `report_plan` is called after each plan. occasions: as in `warmup_request`.
     """
-    policy = adjust_policy(policy, policy.keep_alive_minutes, subject.function)
+    policy = adjust_policy(policy, subject.keep_alive_minutes or policy.keep_alive_minutes, subject.function)
     starts = plan_starts(subject, hours_between_plans)
     if not starts:
         return WarmupBacktest(subject.name, 0.0, 0, dict.fromkeys(Strategy, WarmupOutcome()))
-    calls, duration_ms = subject.minutes.values["invocations"], subject.minutes.values["duration_ms"]
+    calls, length = subject.minutes.values["invocations"], len(subject.minutes)
     most = policy.max_environments_per_function
-    planned = planned_pings(subject, policy, starts, report_plan, occasions)
-    flat = _flat(starts, len(calls), min(FLAT_ENVIRONMENTS, most))
-    busy = np.where(calls > 0, np.nan_to_num(calls * duration_ms) / 60_000, 0.0)
-    held = track_utilisation(busy, most) if most else np.zeros(len(busy))
-    held[: starts[0]] = 0
-    tested = np.arange(len(calls)) >= starts[0]
-    tested &= ~np.isnan(calls)
-    need = environments_needed(subject.minutes)
-    nothing = replay(need, (), policy.keep_alive_minutes)
-    idle_anyway = float(nothing.idle[tested].sum())
-
-    def outcome(pings: Pings) -> WarmupOutcome:
-        played = replay(need, pings, policy.keep_alive_minutes)
-        return WarmupOutcome(
-            cold_starts=float(played.cold[tested].sum()),
-            idle_minutes=float(played.idle[tested].sum()) - idle_anyway,
-            pings=sum(environments for _, environments in pings),
-            usd=_pings_usd(subject, pings, played),
-        )
-
-    spilled = replay(np.maximum(need - held, 0), (), policy.keep_alive_minutes)
-    unused = np.maximum(held - np.nan_to_num(need), 0)
-    outcomes = {
-        Strategy.NOTHING: WarmupOutcome(cold_starts=float(nothing.cold[tested].sum())),
-        Strategy.PLANNED: outcome(planned),
-        Strategy.FLAT: outcome(flat),
-        Strategy.TARGET_TRACKING: WarmupOutcome(
-            cold_starts=float(spilled.cold[tested].sum()),
-            idle_minutes=float((spilled.idle + unused)[tested].sum()) - idle_anyway,
-            usd=_provisioned_usd(subject, held, busy),
-        ),
+    busy = np.nan_to_num(calls) * known_durations(subject.minutes) / 60_000
+    tracking = np.zeros(length, np.int64)
+    if most:
+        tracking[starts[0] :] = track_utilisation(busy, most)[starts[0] :]
+    plans = {
+        Strategy.NOTHING: WarmupPlans(()),
+        Strategy.PLANNED: planned_warmups(subject, policy, starts, report_plan, occasions),
+        Strategy.FLAT: WarmupPlans(_flat(starts, length, min(FLAT_ENVIRONMENTS, most))),
+        Strategy.TARGET_TRACKING: WarmupPlans((), tracking),
     }
-    most_needed = int(need[tested].max()) if tested.any() else 0
-    return WarmupBacktest(subject.name, float(tested.sum()) / DAY_MINUTES, most_needed, outcomes)
+    played = {way: play_plans(subject, each, starts[0], policy.keep_alive_minutes) for way, each in plans.items()}
+    nothing = played[Strategy.NOTHING]
+    tested = float((~np.isnan(calls[starts[0] :])).sum()) / DAY_MINUTES
+    outcomes = {way: outcome_of(subject, plans[way], each, nothing, starts[0]) for way, each in played.items()}
+    return WarmupBacktest(
+        subject.name,
+        tested,
+        nothing.most_at_once,
+        outcomes,
+        subject.init_ms,
+        subject.is_init_seen,
+        policy.keep_alive_minutes,
+    )
 
 
 def total_outcomes(results: Sequence[WarmupBacktest]) -> dict[Strategy, WarmupOutcome]:
@@ -171,23 +217,75 @@ def total_outcomes(results: Sequence[WarmupBacktest]) -> dict[Strategy, WarmupOu
     return {each: sum((result.outcomes[each] for result in results), WarmupOutcome()) for each in Strategy}
 
 
-def planned_pings(
+def play_plans(
+    subject: Subject, plans: WarmupPlans, first: int, keep_alive_minutes: float, arrive_at: Floats | None = None
+) -> Played:
+    """Play the plans over the minutes from `first` on, with a day before them in which nothing is held warm.
+
+    arrive_at: the second at which a ping of each minute arrives; None takes any second of the minute."""
+    length = len(subject.minutes)
+    at = arrivals(subject.name, length) if arrive_at is None else arrive_at
+    return play(
+        subject.calls_from(max(0, first - DAY_MINUTES)),
+        [(float(at[minute]), environments) for minute, environments in plans.pings],
+        init_s=subject.init_ms / 1000,
+        keep_alive_s=keep_alive_minutes * 60,
+        end_s=length * 60.0,
+        provisioned=None if plans.provisioned is None else ready(plans.provisioned),
+    )
+
+
+def outcome_of(subject: Subject, plans: WarmupPlans, played: Played, nothing: Played, first: int) -> WarmupOutcome:
+    """Return the outcome from minute `first` on. nothing: the same time without anything held warm."""
+    cold, cold_anyway = (each.cold_at[each.cold_at >= first * 60] for each in (played, nothing))
+    prices = ping_prices(subject.architecture, subject.memory_mb, subject.init_ms)
+    each_usd = [
+        _pings_usd(subject, environments, started)
+        for (_, environments), started in zip(plans.pings, played.started, strict=True)
+    ]
+    held_usd = provisioned_usd(subject, plans.provisioned, played)
+    usd = sum(each_usd) + max(0.0, held_usd)
+    weekdays = _weekdays(subject)
+    by_weekday = np.bincount(
+        weekdays[np.array([minute for minute, _ in plans.pings], np.int64)], np.array(each_usd), minlength=7
+    )
+    if plans.provisioned is not None and plans.provisioned.any():
+        held = np.bincount(weekdays, plans.provisioned, minlength=7)
+        by_weekday = by_weekday + max(0.0, held_usd) * held / held.sum()
+    return WarmupOutcome(
+        cold_starts=float(len(cold)),
+        idle_minutes=(played.idle_s - nothing.idle_s + _unused_s(plans.provisioned, played)) / 60,
+        pings=sum(environments for _, environments in plans.pings),
+        usd=usd,
+        net_usd=usd - prices.init_usd * (len(cold_anyway) - len(cold)),
+        saved_usd=max(0.0, -held_usd),
+        weekday_cold_starts=tuple(
+            np.bincount(weekdays[(cold // 60).astype(np.int64)], minlength=7).astype(np.float64).tolist()
+        ),
+        weekday_usd=tuple(by_weekday.astype(np.float64).tolist()),
+    )
+
+
+def planned_warmups(
     subject: Subject,
     policy: Warmups,
     starts: range,
     report_plan: Callable[[], None] = lambda: None,
     occasions: Occasions | None = None,
-) -> Pings:
-    """Return the pings (index of the minute, environments) of the plans made at `starts`, each until the next one."""
+) -> WarmupPlans:
+    """Return the plans made at `starts`, each until the next one."""
     pings: list[tuple[int, int]] = []
+    provisioned = np.zeros(len(subject.minutes), np.int64)
     for start in starts:
         known = _known_at(subject.minutes, start)
         made = plan_warmups(warmup_request(known, subject.timezone, policy, subject.function, occasions=occasions))
         # Minutes until the next plan takes over.
         span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
         pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)
+        for begin, end, environments in made.provisioned:
+            provisioned[start + begin : start + min(end, span)] = environments
         report_plan()
-    return pings
+    return WarmupPlans(pings, provisioned if provisioned.any() else None)
 
 
 def _known_at(minutes: Series, start: int) -> History:
@@ -204,28 +302,38 @@ def _flat(starts: range, end: int, environments: int) -> Pings:
     return [(minute, environments) for minute in range(starts[0], end, FLAT_EVERY_MINUTES)] if environments else []
 
 
-def _pings_usd(subject: Subject, pings: Pings, played: WarmupReplay) -> float:
+def _weekdays(subject: Subject) -> Ints:
+    """Return the weekday of each minute in the function's time zone; Monday is 0."""
+    minutes = subject.minutes.start + np.arange(len(subject.minutes))
+    local = minutes + offsets_minutes(ZoneInfo(subject.timezone), minutes)
+    return np.asarray((local // DAY_MINUTES + _FIRST_WEEKDAY) % 7)
+
+
+def _pings_usd(subject: Subject, environments: int, started: int) -> float:
     return pings_usd(
         architecture=subject.architecture,
         memory_mb=subject.memory_mb,
-        schedules=len(pings),
-        calls=sum(environments for _, environments in pings),
-        cold_calls=float(played.cold_pings.sum()),
+        schedules=1,
+        calls=environments,
+        cold_calls=started,
         hold_ms=HOLD_MS,
         init_ms=subject.init_ms,
     )
 
 
-def _provisioned_usd(subject: Subject, held: Floats, busy: Floats) -> float:
+def provisioned_usd(subject: Subject, provisioned: Ints | None, played: Played) -> float:
+    """Return the price of provisioned concurrency less what calls on it save; it may be below zero."""
+    if provisioned is None:
+        return 0.0
     rate = aws_lambda.rates(subject.architecture)
-    gb = subject.memory_mb / 1024
-    started = float(np.maximum(np.diff(held, prepend=0.0), 0).sum())
-    saved = float(rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)
-    return gb * (
-        60 * float(held.sum()) * float(rate.provisioned_usd)
-        - 60 * float(np.minimum(held, busy).sum()) * saved
-        + started * subject.init_ms / 1000 * float(rate.tiers[0].gb_second_usd)
-    )
+    saved = float(rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd) * played.provisioned_s
+    held = float(rate.provisioned_usd) * 60 * billed_minutes(provisioned)
+    return subject.memory_mb / 1024 * (held - saved)
+
+
+def _unused_s(provisioned: Ints | None, played: Played) -> float:
+    """Return the seconds in which provisioned environments are ready and not used."""
+    return 0.0 if provisioned is None else 60.0 * float(ready(provisioned).sum()) - played.provisioned_s
 
 
 TARGET = 0.7
