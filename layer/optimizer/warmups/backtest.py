@@ -32,6 +32,7 @@ from optimizer.warmups.play import (
     billed_minutes,
     calls_by_day,
     known_durations,
+    one_in,
     play,
     ready,
 )
@@ -43,6 +44,8 @@ FLAT_EVERY_MINUTES = 5
 # CloudWatch's newest minutes are not complete, and a plan begins two minutes after it is made.
 _UNKNOWN_MINUTES = 5
 _LEARNING_DAYS = 14
+# More calls are played thinned. A million of them takes a second.
+_MOST_CALLS = 1_000_000
 # 1 January 1970 was a Thursday, three days after a Monday.
 _FIRST_WEEKDAY = 3
 _NO_DAYS = (0.0,) * 7
@@ -88,7 +91,8 @@ class Subject:
     def calls_from(self, first: int) -> Iterator[TimedCalls]:
         """Yield the calls from minute `first` of the series on."""
         if self.calls is None:
-            yield from calls_by_day(self.minutes, self.name, first)
+            thinned = one_in(np.nansum(self.minutes.values["invocations"][first:]), _MOST_CALLS)
+            yield from calls_by_day(self.minutes, self.name, first, one_in=thinned)
         else:
             begin = int(np.searchsorted(self.calls.at, first * 60))
             yield TimedCalls(self.calls.at[begin:], self.calls.duration_s[begin:])

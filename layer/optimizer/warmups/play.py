@@ -7,6 +7,7 @@ take INIT first. It helps only calls that come after it. Provisioned environment
 they are ready two minutes after they are asked for.
 """
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -185,17 +186,26 @@ def billed_minutes(provisioned: Ints) -> int:
     return total
 
 
-def calls_by_day(minutes: Series, name: str, first: int = 0) -> Iterator[TimedCalls]:
+def one_in(calls: float, most: int) -> int:
+    """Return n so that one call in n is at most as many calls as may be played."""
+    return max(1, math.ceil(calls / most))
+
+
+def calls_by_day(minutes: Series, name: str, first: int = 0, *, one_in: int = 1) -> Iterator[TimedCalls]:
     """Yield the calls of a series by the minute from its minute `first` on, in blocks of a day.
 
     Seconds count from the first minute of the series. The calls of a minute come at any second of it, a timer's few
     calls at its beginning. Where more environments were in use at once than chance makes likely, so many come at the
-    same moment. The result is the same for the same name.
+    same moment. Of `one_in` calls one is kept that takes as many times as long, so that as many environments are in
+    use as before. The result is the same for the same name.
     """
     calls = np.nan_to_num(minutes.values["invocations"]).round().astype(np.int64)
     duration_ms, peaks = known_durations(minutes), minutes.values["concurrency"]
     spread_s = _TIMER_S if _is_timer(calls) else _MINUTE_S
     by_chance = littles_law(calls.astype(np.float64), duration_ms)
+    if one_in > 1:
+        total = np.cumsum(calls)
+        calls, duration_ms = total // one_in - (total - calls) // one_in, duration_ms * one_in
     together = np.where(np.nan_to_num(peaks) > by_chance, np.minimum(np.nan_to_num(peaks), calls), 0).astype(np.int64)
     random = np.random.default_rng(zlib.crc32(name.encode()))
     for begin in range(first, len(calls), DAY_MINUTES):

@@ -12,10 +12,11 @@ from optimizer.traffic import Floats, FunctionTraffic, History, Series, environm
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.init_times import LearntFacts
 from optimizer.warmups.occasions import Occasions
+from optimizer.warmups.past_days import PlayedFunction, play_past_days
 from optimizer.warmups.ping_rows import pack
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
-from optimizer.warmups.replay import Pings, replay_past_days
+from optimizer.warmups.play import Pings
 
 ACTION = "schedule_warmups"
 # INIT of an ordinary managed runtime with its dependencies. A cold start of this length is worth the policy's value.
@@ -202,15 +203,16 @@ def _change(
 ) -> Change | NoChange:
     horizon_days = policy.horizon_hours / 24
     need = live.need(minutes, policy.horizon_hours)
-    past = replay_past_days(
-        need,
-        minutes.start,
-        pings,
-        ZoneInfo(traffic.timezone),
-        policy.horizon_hours * 60,
-        policy.keep_alive_minutes,
-    )
     init_ms = learnt.init_ms or USUAL_INIT_MS
+    provisioned = None if live.provisioned is None else live.provisioned.ahead(minutes.end, policy.horizon_hours)
+    function = PlayedFunction(
+        traffic.function_name,
+        ZoneInfo(traffic.timezone),
+        init_ms,
+        policy.keep_alive_minutes,
+        None if provisioned is None else provisioned.astype(np.int64),
+    )
+    past = play_past_days(minutes, pings, function, policy.horizon_hours * 60)
     usd_day = (
         pings_usd(
             architecture=live.architecture,
@@ -232,7 +234,7 @@ def _change(
             "days": past.days,
             "cold_starts_day_without": round(float(past.cold_without.mean()) / horizon_days, 2),
             "cold_starts_day_with": round(float(past.cold_with.mean()) / horizon_days, 2),
-            "idle_minutes_day": round(float(past.idle.mean()) / horizon_days, 1),
+            "idle_minutes_day": round(float(past.idle_minutes.mean()) / horizon_days, 1),
         },
         "usd_day": usd_day,
         "usd_month": usd_day * _DAYS_A_MONTH,

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
 from optimizer.core.clock import minute_of, moment_of
+from optimizer.function_logs.parse import LoggedReport, ReportLine, Reports
+from optimizer.function_logs.read import ReportLog, Scan
 from optimizer_cli.main import main
 
 DAY = 1440
@@ -176,6 +179,32 @@ def test_own_functions_are_found_by_tag_and_played(account: Any) -> None:
     assert 7.5 < orders["days"] < 8.1
     assert orders["outcomes"]["nothing"]["cold_starts"] == pytest.approx(48 * orders["days"], abs=1)
     assert document["functions"]["never-called"]["days"] == 0
+    # Nobody has seen its INIT, because it has no log group.
+    assert (orders["init_ms"], orders["init_ms_assumed"]) == (500.0, True)
+
+
+def test_init_and_keep_alive_are_those_of_the_functions_own_lines(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An environment that answered warm after twenty minutes, again and again, lives for twenty; INIT took 800 ms."""
+    function(account, "orders", optimizer="on")
+    now = datetime.now(UTC)
+    lines = [
+        LoggedReport(
+            now - timedelta(minutes=20 * age),
+            "1",
+            ReportLine(f"call-{age}", 100.0, 100, 512, 90, init_ms=800.0 if age == 14 else None),
+            "stream",
+        )
+        for age in range(14, 0, -1)
+    ]
+    reports = Scan(Reports(tuple(lines)), now - timedelta(days=1), now, 1000.0)
+    monkeypatch.setattr(ReportLog, "scan", lambda *_, **__: reports)
+    document = json.loads(backtest("--json").stdout)
+    found = document["functions"]["orders"]
+    assert (found["init_ms"], found["init_ms_assumed"]) == (800.0, False)
+    assert found["keep_alive_minutes"] == 19
+    assert document["functions"]["orders"]["outcomes"]["planned"]["usd"] >= 0
 
 
 def test_account_without_a_tagged_function_is_an_error(account: Any) -> None:

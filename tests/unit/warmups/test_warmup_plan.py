@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from optimizer.traffic.history import Series
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import pings_usd
-from optimizer.warmups.replay import replay
+from optimizer.warmups.play import arrivals, calls_by_day, play
 
 from tests.helpers.examples import examples
 
@@ -180,14 +181,25 @@ def test_plan_pays_on_a_day_like_the_past_ones() -> None:
     rate = 2 + 2 * np.sin(np.arange(15 * DAY) / DAY * 2 * np.pi)
     calls = random.poisson(rate * (random.random(15 * DAY) < 0.2)).astype(float)
     made = asked(calls[: 14 * DAY])
-    need = np.minimum(calls[14 * DAY :], 1)
-    without, warmed = replay(need, (), KEEP_ALIVE), replay(need, made.pings, KEEP_ALIVE)
-    assert 3e-4 * (without.cold.sum() - warmed.cold.sum()) > pings_usd(
+    day = np.minimum(calls[14 * DAY :], 1)
+    values = {"invocations": day, "duration_ms": 100 * day, "concurrency": np.full(DAY, np.nan)}
+    at = arrivals("a day", DAY)
+    without, warmed = (
+        play(
+            calls_by_day(Series(0, values), "a day"),
+            [(float(at[minute]), count) for minute, count in pings],
+            init_s=0.5,
+            keep_alive_s=KEEP_ALIVE * 60,
+            end_s=DAY * 60,
+        )
+        for pings in ((), made.pings)
+    )
+    assert 3e-4 * (len(without.cold_at) - len(warmed.cold_at)) > pings_usd(
         architecture="arm64",
         memory_mb=512,
         schedules=len(made.pings),
         calls=sum(count for _, count in made.pings),
-        cold_calls=float(warmed.cold_pings.sum()),
+        cold_calls=float(sum(warmed.started)),
         hold_ms=200,
         init_ms=500,
     )

@@ -124,6 +124,14 @@ def test_calls_lie_in_their_minutes_and_are_the_same_each_time() -> None:
     assert again.tolist() == at.tolist()
 
 
+def test_thinned_calls_occupy_as_many_environments() -> None:
+    counts = np.random.default_rng(6).poisson(300, DAY_MINUTES).astype(float).tolist()
+    (every,), (tenth,) = (list(calls_by_day(minutes(counts), "busy", one_in=n)) for n in (1, 10))
+    assert len(tenth.at) == len(every.at) // 10
+    assert tenth.duration_s.sum() == pytest.approx(every.duration_s.sum(), rel=1e-3)
+    assert (np.bincount((tenth.at // 60).astype(int)) <= 40).all()
+
+
 def test_a_timers_calls_come_at_the_beginning_of_the_minute() -> None:
     """A call every ten minutes finds the environment of the one before, which lives for ten."""
     calls = [1.0 if minute % 10 == 0 else 0.0 for minute in range(DAY_MINUTES)]

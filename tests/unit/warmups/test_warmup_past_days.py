@@ -1,50 +1,38 @@
-"""Warm environments minute by minute, the cost of pings, and the judgement on them."""
+"""Pings on past days, the cost of pings, and the judgement on them."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
 from optimizer.core.ping import Ping
+from optimizer.traffic.history import Series
 from optimizer.warmups.observe import Calls, judge
+from optimizer.warmups.past_days import PlayedFunction, play_past_days
 from optimizer.warmups.plan_value import pings_usd
-from optimizer.warmups.replay import replay, replay_past_days
-
-COUNTS = st.lists(st.integers(0, 4), min_size=1, max_size=40)
-
-
-@given(COUNTS, COUNTS, st.integers(1, 12))
-def test_environments_stay_warm_for_the_keep_alive_time(need: list[int], pinged: list[int], keep_alive: int) -> None:
-    pings = [(minute, count) for minute, count in enumerate(pinged) if count]
-    found = replay(np.array(need, float), pings, keep_alive)
-    used_at: list[int] = []
-    for minute, wanted in enumerate(need):
-        ping = pinged[minute] if minute < len(pinged) else 0
-        kept = max([used_at[m] for m in range(max(0, minute - keep_alive), minute)], default=0)
-        # A ping of this minute may come after its calls.
-        assert found.cold[minute] == max(wanted - kept, 0)
-        assert found.idle[minute] == max(kept - wanted, 0)
-        assert found.cold_pings[minute] == max(ping - kept, 0)
-        used_at.append(max(wanted, ping))
-
-
-@given(COUNTS, COUNTS, st.integers(1, 12))
-def test_pings_never_make_more_cold_starts(need: list[int], pinged: list[int], keep_alive: int) -> None:
-    without = replay(np.array(need, float), (), keep_alive)
-    warmed = replay(np.array(need, float), list(enumerate(pinged)), keep_alive)
-    assert (warmed.cold <= without.cold).all()
 
 
 def test_pings_of_a_daily_rise_avoid_it_on_past_days() -> None:
     start = 29_000_000 // 1440 * 1440
-    need = np.where(np.arange(10 * 1440) % 1440 == 480, 3.0, 0.0)
+    minute_of_day = np.arange(10 * 1440) % 1440
+    values = {
+        "invocations": np.where(minute_of_day == 480, 3.0, 0.0),
+        "duration_ms": np.where(minute_of_day == 480, 500.0, np.nan),
+        "concurrency": np.where(minute_of_day == 480, 3.0, np.nan),
+    }
     tomorrow = start + 10 * 1440
-    days = replay_past_days(need, start, ((tomorrow + 475, 3),), ZoneInfo("UTC"), 1440, 10)
+    orders = PlayedFunction("orders", ZoneInfo("UTC"), 500, 10)
+    pings = ((tomorrow + 475, 3),)
+    days = play_past_days(Series(start, values), pings, orders, 1440)
     assert days.days >= 8
-    assert days.cold_without[0] == 3
-    assert days.cold_with[0] == 0
-    assert days.cold_pings[0] == 3
+    assert set(days.cold_without.tolist()) == {3}
+    assert set(days.cold_with.tolist()) == {0}
+    assert set(days.cold_pings.tolist()) == {3}
+    assert days.idle_minutes.mean() == pytest.approx(3 * 5, abs=2)
+    # Provisioned environments leave nothing to do.
+    provisioned = PlayedFunction("orders", ZoneInfo("UTC"), 500, 10, np.full(1440, 3, np.int64))
+    days = play_past_days(Series(start, values), pings, provisioned, 1440)
+    assert days.cold_without.sum() == days.cold_pings.sum() == 0
 
 
 def test_a_ping_costs_its_schedule_its_calls_and_their_init() -> None:
