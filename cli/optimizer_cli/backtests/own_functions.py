@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from optimizer.aws import configuration_of
 from optimizer.core import FunctionTarget, minute_of
-from optimizer.function_logs import FunctionHistory, LogsUnreadable, ReportLog
+from optimizer.function_logs import FunctionHistory, LogSource, LogsUnreadable, ReportLog
 from optimizer.policy import Policy
 from optimizer.run import Targets, choose_targets, tagged_functions
 from optimizer.traffic import History, cloudwatch_history, settle, spread_concurrency
@@ -80,7 +80,8 @@ def _learnt(reports: ReportLog, configuration: Mapping[str, Any], now: datetime,
     group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{configuration['FunctionName']}"
     history = FunctionHistory()
     try:
-        scan = reports.scan(group, now, max_scan_mb=policy.memory.max_log_scan_mb, lines_day=None, read_until=None)
+        source = LogSource(group, configuration["FunctionName"])
+        scan = reports.scan(source, now, max_scan_mb=policy.memory.max_log_scan_mb, lines_day=None, read_until=None)
     except LogsUnreadable:
         # The table says that INIT is assumed.
         pass
