@@ -9,7 +9,7 @@ VARIABLE = "AWS_LAMBDA_EXEC_WRAPPER"
 SCRIPT = "/opt/optimizer-warmable"
 MOST_LAYERS = 5
 # The layer needs these versions of a runtime, or later ones.
-_OLDEST = {"python": (3, 9), "nodejs": (18, 0)}
+_OLDEST = {"python": (3, 11), "nodejs": (18, 0)}
 _RUNTIME = re.compile(r"(python|nodejs)(\d+)\.(\d+|x)")
 
 

@@ -16,7 +16,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["MAX_HOLD_MS", "warmable"]
 
@@ -25,8 +25,10 @@ _KEY = "optimizer_warmup"
 # Time that remains before the timeout of the function if a ping asks for a longer hold.
 _TIMEOUT_MARGIN_MS = 100
 
+Answer = TypeVar("Answer")
 
-def warmable[Answer](handler: Callable[[Any, Any], Answer]) -> Callable[[Any, Any], Answer | dict[str, Any]]:
+
+def warmable(handler: Callable[[Any, Any], Answer]) -> Callable[[Any, Any], Answer | dict[str, Any]]:
     """Return a handler that answers warm-up pings and passes all other events to `handler`.
 
     In the answer, `cold` is true if the ping was the first call of an on-demand environment, so that the ping paid for

@@ -20,7 +20,7 @@ def configuration(runtime: str = "python3.13", *layers: str, wrapper: str = "", 
     }
 
 
-@pytest.mark.parametrize("runtime", ["python3.9", "python3.13", "nodejs18.x", "nodejs24.x"])
+@pytest.mark.parametrize("runtime", ["python3.11", "python3.13", "nodejs18.x", "nodejs24.x"])
 def test_function_with_layer_and_variable_is_wrapped(runtime: str) -> None:
     ready = configuration(runtime, "tracing", "optimizer-warmable", wrapper=SCRIPT)
     assert is_wrapped(ready)
@@ -42,7 +42,7 @@ def test_half_of_the_layer_does_not_wrap(other: dict[str, Any]) -> None:
     assert not is_wrapped(other)
 
 
-@pytest.mark.parametrize("runtime", ["python3.9", "python3.14", "nodejs18.x", "nodejs22.x"])
+@pytest.mark.parametrize("runtime", ["python3.11", "python3.14", "nodejs18.x", "nodejs22.x"])
 def test_python_and_node_functions_can_be_wrapped(runtime: str) -> None:
     assert wrapping_obstacle(configuration(runtime, "tracing")) == ""
     assert wrapping_obstacle({"Runtime": runtime}) == ""
@@ -58,7 +58,7 @@ def test_python_and_node_functions_can_be_wrapped(runtime: str) -> None:
         (configuration("java21"), "for java21, switch on SnapStart"),
         (configuration("java21", SnapStart={"ApplyOn": "None"}), "switch on SnapStart"),
         (configuration("java21", SnapStart={"ApplyOn": "PublishedVersions"}), "needs no layer"),
-        (configuration("python3.8"), "older than python3.9"),
+        (configuration("python3.10"), "older than python3.11"),
         (configuration("nodejs16.x"), "older than nodejs18.x"),
         (configuration("provided.al2023"), "runs on provided.al2023"),
         (configuration(""), "an unknown runtime"),

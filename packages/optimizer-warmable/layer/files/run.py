@@ -1,0 +1,105 @@
+"""Start the runtime for Python so that the function answers warm-up pings; see docs/warmups.md.
+
+The wrapper script runs this file with the runtime's own script as its argument. The runtime imports the function's
+module itself, so that its errors stay what they are, and gets a handler that answers pings when it asks the module for
+its handler.
+"""
+
+import os
+import runpy
+import sys
+from types import ModuleType
+from typing import Any
+
+# The module `optimizer_warmable`. The runtime leaves the first frames of files with this name out of stacks of errors.
+_WARMABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python", "bootstrap.py")
+
+
+def main() -> None:
+    """Prepare the function's module, and become the runtime."""
+    module, _, name = os.environ.get("_HANDLER", "").rpartition(".")
+    # The runtime refuses the names of builtin modules.
+    if module and module.partition(".")[0] not in sys.builtin_module_names:
+        prepare(module.replace("/", "."), name)
+    del sys.argv[0]
+    sys.path[0] = os.path.dirname(sys.argv[0])
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def prepare(module: str, name: str) -> None:
+    """Let the handler `name` of a module answer pings, whenever the module is imported."""
+    if module in sys.modules:
+        answer_in(sys.modules[module], name)
+    else:
+        sys.meta_path.insert(0, _Finder(module, name))
+
+
+class _Finder:
+    """Finds the function's module as all others do, and prepares it after it ran."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname != self.module:
+            return None
+        found = (finder.find_spec(fullname, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next((each for each in found if each is not None), None)
+        # Builtin and frozen modules, whose loader is a class, are no modules of a function.
+        if spec is not None and spec.loader is not None and not isinstance(spec.loader, type):
+            self._prepare_after(spec.loader)
+        return spec
+
+    def _prepare_after(self, loader: Any) -> None:
+        run = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            del loader.exec_module
+            try:
+                run(module)
+            except BaseException as error:
+                # This frame is no part of the function's error.
+                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                raise
+            # A module may have put another object in its place.
+            answer_in(sys.modules.get(self.module, module), self.name)
+
+        loader.exec_module = exec_module
+
+
+def answer_in(module: Any, name: str) -> None:
+    """Give the runtime a handler that answers pings when it asks a module for `name`.
+
+    The function's own code gets what it defined: its handler may be an object that has other uses than being called.
+    """
+    if not isinstance(module, ModuleType):
+        setattr(module, name, _warmable(getattr(module, name)))
+        return
+    own_code = tuple(os.path.join(folder, "") for folder in (os.environ.get("LAMBDA_TASK_ROOT", "/var/task"), "/opt"))
+    kind, values = type(module), vars(module)
+
+    def handler(_module: ModuleType) -> Any:
+        if name in values:
+            value = values[name]
+        elif "__getattr__" in values:
+            value = values["__getattr__"](name)
+        else:
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        is_own = sys._getframe(1).f_code.co_filename.startswith(own_code)
+        return value if is_own or not callable(value) else _warmable(value)
+
+    def replace(_module: ModuleType, value: Any) -> None:
+        values[name] = value
+
+    def remove(_module: ModuleType) -> None:
+        del values[name]
+
+    module.__class__ = type(kind.__name__, (kind,), {name: property(handler, replace, remove)})
+
+
+def _warmable(handler: Any) -> Any:
+    return runpy.run_path(_WARMABLE, run_name="optimizer_warmable")["warmable"](handler)
+
+
+if __name__ == "__main__":
+    main()
