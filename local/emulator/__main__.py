@@ -8,6 +8,7 @@ import aliases
 import call_logs
 import concurrency
 import conditions
+import exec_wrappers
 import function_reads
 import function_urls
 import native_code
@@ -29,6 +30,7 @@ aliases.patch()
 call_logs.patch()
 concurrency.patch()
 conditions.patch()
+exec_wrappers.patch()
 function_reads.patch()
 function_urls.patch()
 native_code.patch()

@@ -2,7 +2,7 @@
 
 "When you specify AWS_LAMBDA_EXEC_WRAPPER, Lambda starts the runtime with this script": it gets the command line of the
 runtime as its arguments and becomes it (Lambda Developer Guide: modifying the runtime environment). The runtime then
-calls the handler that `_HANDLER` names, which a wrapper may have changed. A script that is not there, or may not be
+calls the handler that `_HANDLER` names, which a wrapper may have changed. A script that does not exist, or may not be
 executed, ends the environment with status 127 or 126. Custom runtimes have no wrapper scripts.
 
 Layers are unpacked in folders of their own here: a path below /opt is looked for in each, the last layer first.
@@ -19,12 +19,6 @@ from ministack.core import lambda_runtime
 
 VARIABLE = "AWS_LAMBDA_EXEC_WRAPPER"
 _OPT = "/opt/"
-# As the runtimes of Lambda do before they start the script.
-_START = """
-[ -f "$0" ] || { echo "$0: does not exist" >&2; exit 127; }
-[ -x "$0" ] || { echo "$0: is not an executable" >&2; exit 126; }
-exec "$0" "$@"
-"""
 # The emulator's own runtime for Node.js is told its handler; one of Lambda reads it when it starts.
 _TOLD = "const { code_dir, module: modPath, handler: handlerName, env } = msg;"
 _READ = """
@@ -38,6 +32,14 @@ class UnknownRuntime(RuntimeError):
     """The emulator's runtime for Node.js has another form than this module corrects."""
 
 
+class ExitError(RuntimeError):
+    """The environment ended before it could be called."""
+
+
+# The type of an error is the name of its class.
+ExitError.__name__ = "Runtime.ExitError"
+
+
 def patch() -> None:
     """Replace how an environment is started."""
     script = lambda_runtime._NODEJS_WORKER_SCRIPT
@@ -49,19 +51,31 @@ def patch() -> None:
 
     def spawn_named(self: Any) -> None:
         starting.handler = self.config.get("Handler", "index.handler")
-        spawn(self)
+        try:
+            spawn(self)
+        finally:
+            starting.handler = ""
 
     def start(command: list[str], *, env: dict[str, str], **options: Any) -> Any:
-        # Two attributes of a function's environment that Lambda sets before its wrapper runs.
-        env = {**env, "_HANDLER": starting.handler}
-        wrapper = env.get(VARIABLE)
-        if wrapper:
-            layers = env.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)
-            command = ["/bin/sh", "-c", _START, in_layers(wrapper, layers), *command]
+        # Custom runtimes are started elsewhere.
+        if handler := getattr(starting, "handler", ""):
+            env = {**env, "_HANDLER": handler}
+            if wrapper := env.get(VARIABLE):
+                layers = env.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)
+                command = [usable(in_layers(wrapper, layers)), *command]
         return subprocess.Popen(command, env=env, **options)
 
     lambda_runtime.Worker._spawn = spawn_named
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})
+
+
+def usable(script: str) -> str:
+    """Return a script that can be executed; raise ExitError as the environment ends with any other."""
+    if not Path(script).is_file():
+        raise ExitError("Error: Runtime exited with error: exit status 127")
+    if not os.access(script, os.X_OK):
+        raise ExitError("Error: Runtime exited with error: exit status 126")
+    return script
 
 
 def in_layers(path: str, layers: list[str]) -> str:

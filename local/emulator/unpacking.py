@@ -1,7 +1,7 @@
 """Unpack code and layers once for all environments that use them.
 
 MiniStack 1.5.33 unpacks them for each environment, and Python then compiles every module anew. Environments only read
-them, as on Lambda.
+them, as on Lambda. Files that may be executed may be executed afterwards, too.
 """
 
 import hashlib
@@ -28,6 +28,9 @@ class Unpacked(zipfile.ZipFile):
             if not kept.is_dir():
                 partial = kept.with_suffix(".partial")
                 super().extractall(partial)
+                for entry in self.infolist():
+                    if entry.external_attr >> 16 & 0o111 and not entry.is_dir():
+                        (partial / entry.filename).chmod(0o755)
                 partial.rename(kept)
         Path(path).rmdir()
         Path(path).symlink_to(kept)

@@ -1,14 +1,12 @@
 """The layer optimizer-warmable on the runtimes: Python's own client, and a stand-in for that of Node.js."""
 
 import ast
-import importlib.util
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from zipfile import ZipFile
 
@@ -16,25 +14,16 @@ import pytest
 from local_account.lambda_runtimes.environment import Answer, Environment, NoAnswer
 from optimizer.core.ping import ping_payload, read_answer
 
-ROOT = Path(__file__).parents[3]
-LAYER = ROOT / "packages" / "optimizer-warmable" / "layer"
+from tests.helpers.warm_layer import LAYER, ROOT, build_script
+
 PING = json.loads(ping_payload(0))
 FAIL = {"fail": True}
 ORDER = {"order": 1}
 
 
-def build() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_layer", LAYER / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def wrapper(tmp_path: Path) -> str:
-    return str(build().unpack(tmp_path / "opt"))
+    return str(build_script().unpack(tmp_path / "opt"))
 
 
 @pytest.fixture
@@ -296,7 +285,7 @@ def test_unknown_command_line_is_run_as_it_is(wrapper: str, code: Any) -> None:
 
 
 def test_archive_is_the_same_each_time_and_small(tmp_path: Path) -> None:
-    module = build()
+    module = build_script()
     made = module.archive()
     assert made == module.archive()
     assert len(made) < 32_768
