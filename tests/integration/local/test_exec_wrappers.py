@@ -2,15 +2,22 @@
 
 import io
 import json
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
 import pytest
 from local_account.account import LocalAccount
+from local_account.deploy import SAM
 from optimizer.core.ping import ping_payload, read_answer
 from optimizer.warmups.wrapper import LAYER_NAME, SCRIPT, VARIABLE, is_wrapped
 
+from tests.helpers.documents import ROOT, commands
 from tests.helpers.small_stacks import make_role, may
 from tests.helpers.warm_layer import archive
 
@@ -158,6 +165,33 @@ def said(answer: tuple[Any, str]) -> tuple[Any, ...]:
     payload, error = answer
     assert error
     return payload["errorType"], payload["errorMessage"], error
+
+
+def test_documented_commands_deploy_the_layer(functions: Functions, tmp_path: Path) -> None:
+    """The stack prints the ARN of the layer that was built, which a function can use."""
+    documented = [one.text for one in commands() if "optimizer-warmable/layer" in one.text]
+    build, deploy = (shlex.split(text) for text in documented)
+    assert (build[0], deploy[0]) == ("python", "sam")
+    subprocess.run([sys.executable, *build[1:]], cwd=ROOT, check=True, capture_output=True)  # noqa: S603
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = {**inherited, **functions.account.environment(), "SAM_CLI_TELEMETRY": "0", "HOME": str(tmp_path)}
+    deployed = subprocess.run(  # noqa: S603
+        [SAM, *deploy[1:]], cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+    )
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    (stack,) = functions.account.session.client("cloudformation").describe_stacks(StackName="optimizer-warmable")[
+        "Stacks"
+    ]
+    (arn,) = (output["OutputValue"] for output in stack["Outputs"])
+    assert ":layer:optimizer-warmable:" in arn
+
+    runtime, handler, files = RUNTIMES["python"]
+    name = functions.make("with-the-stack", runtime, handler, zipped(files))
+    # As the page says, live.
+    variables = {"Variables": {VARIABLE: SCRIPT}}
+    functions.client.update_function_configuration(FunctionName=name, Layers=[arn], Environment=variables)
+    answer, _ = functions.call(name, json.loads(PING))
+    assert read_answer(json.dumps(answer).encode()).cold
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,22 @@ ELSEWHERE = {
     "aws lambda invoke --function-name optimizer-leave_account --cli-binary-format raw-in-base64-out"
     """  --payload '{"RequestType": "Delete"}' --cli-read-timeout 0 answer.json""": "by tests/e2e/test_leaving.py",
     "aws cloudformation delete-stack --stack-name optimizer --retain-resources Leaving": "held against the SDK, below",
+    "python packages/optimizer-warmable/layer/build.py": "by tests/integration/local/test_exec_wrappers.py",
+    "sam deploy --template-file packages/optimizer-warmable/layer/template.yaml --stack-name optimizer-warmable "
+    "--resolve-s3": "by tests/integration/local/test_exec_wrappers.py",
+    **dict.fromkeys(
+        (
+            "aws lambda get-function-configuration --function-name orders --query Layers",
+            "aws lambda get-function-configuration --function-name orders --query Environment > environment.json",
+            "aws lambda update-function-configuration --function-name orders --layers "
+            "arn:aws:lambda:eu-central-1:123456789012:layer:optimizer-warmable:1 --environment file://environment.json",
+            "aws lambda publish-version --function-name orders",
+            "aws lambda update-alias --function-name orders --name live --function-version 8",
+            "aws lambda tag-resource --resource arn:aws:lambda:eu-central-1:123456789012:function:orders --tags "
+            "optimizer:warmup=ready",
+        ),
+        "held against the SDK, below",
+    ),
     "apt-get install podman runc crun netavark aardvark-dns iptables debootstrap": "by .ci/run",
     ".venv/bin/python -m local_account.sam_local --variables optimizer > env-vars.json": "make sam-local",
     "sam local invoke PlanCapacity --event events/plan_capacity.json --env-vars env-vars.json": "make sam-local",
@@ -53,8 +69,8 @@ def test_every_documented_call_is_known_to_the_sdk(shown: Shown) -> None:
     asked = model.operation_model("".join(part.capitalize() for part in operation.split("-"))).input_shape
     assert asked is not None
     known = {f"--{xform_name(name, '-')}" for name in asked.members}
-    # What begins so is the command's own, and so is the option for the package of a function.
-    own = {"--zip-file"}
+    # What begins so is the command's own, and so are the options for a package and for a part of an answer.
+    own = {"--zip-file", "--query"}
     assert {word for word in words if word.startswith("--") and not word.startswith("--cli-")} <= known | own
 
 
