@@ -1,6 +1,7 @@
 """`sam deploy` as docs/deploy.md shows it: nothing asks, two stacks, a tag of one's own, and no public pages."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from local_account.deploy import deploy_as_shipped
 from local_account.fleet import FleetSource
 from local_account.switches import STRICTEST
 
-from tests.deployments.test_company_resources import make_boundary, make_key
+from tests.deployments.test_company_resources import make_boundary, make_key, make_network
 from tests.helpers.documents import commands, run
 from tests.helpers.small_stacks import make_role, may, package
 from tests.helpers.whole_stacks import WholeStacks
@@ -47,9 +48,12 @@ def two_stacks(account: LocalAccount) -> LocalAccount:
 def company(account: LocalAccount) -> LocalAccount:
     """Deploy with the options of companies and without pages."""
     stacks = WholeStacks(account, "eu-central-1")
+    subnet, group = make_network(stacks)
     parameters = {
         "PublicPages": "none",
         "TagKey": "company",
+        "VpcSubnetIds": subnet,
+        "VpcSecurityGroupIds": group,
         "KmsKeyArn": make_key(stacks),
         "PermissionsBoundaryArn": make_boundary(stacks),
         "RolePath": "/teams/optimizer/",
@@ -66,27 +70,53 @@ def outputs(account: LocalAccount, stack: str) -> dict[str, str]:
     return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
 
 
-def make_function(account: LocalAccount, name: str, **tags: str) -> None:
-    """Create a function of the team with a published version behind the alias `live`."""
+def make_function(account: LocalAccount, name: str, **tags: str) -> str:
+    """Create a function of the team with a published version behind the alias `live`; return its ARN."""
     lambda_ = account.session.client("lambda")
     code = package("def handler(event, context):\n    return {}\n")
     role = make_role(account, f"role-of-{name}", may("logs:PutLogEvents"))
     common = {"Runtime": "python3.13", "Handler": "app.handler", "Code": {"ZipFile": code}, "MemorySize": 1024}
-    lambda_.create_function(FunctionName=name, Role=role, Publish=True, Tags=tags, **common)
+    created = lambda_.create_function(FunctionName=name, Role=role, Publish=True, Tags=tags, **common)
     lambda_.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    return str(created["FunctionArn"]).removesuffix(":1")
 
 
 def ended(account: LocalAccount, stack: str, name: str, request: Any) -> Any:
     """Run the application of a stack from start to end."""
     states = account.session.client("stepfunctions")
     machine = outputs(account, stack)["OptimizeStateMachineArn"]
-    arn = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))["executionArn"]
+    states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))
+    return waited_for(account, stack, name)
+
+
+def waited_for(account: LocalAccount, stack: str, name: str, status: str = "SUCCEEDED") -> Any:
+    """Wait until a run ends so; return its execution."""
+    states = account.session.client("stepfunctions")
+    machine = outputs(account, stack)["OptimizeStateMachineArn"]
+    arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
     deadline = time.monotonic() + WAIT_S
     while (said := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
         assert time.monotonic() < deadline, said
         time.sleep(0.3)
-    assert said["status"] == "SUCCEEDED", said
+    assert said["status"] == status, said
     return said
+
+
+def subscribe(account: LocalAccount, stack: str, address: str) -> None:
+    """Subscribe an address to the messages for people, and confirm it."""
+    topic = outputs(account, stack)["TopicArn"]
+    account.session.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+    account.confirm(address)
+
+
+def mail_about(account: LocalAccount, run: str, address: str) -> str:
+    """Return the one mail to an address about a run, without the breaks of its lines."""
+    (found,) = [mail["text"] for mail in account.mailbox(address) if f" {run} " in f"{mail['subject']} "]
+    return " ".join(found.split())
+
+
+def commands_of(mail: str) -> list[str]:
+    return re.findall("`([^`]+)`", mail)
 
 
 def checked(account: LocalAccount, stack: str, name: str) -> int:
@@ -114,6 +144,43 @@ def test_pressing_enter_answers_every_question_of_the_guide(two_stacks: LocalAcc
     deploy_as_shipped(two_stacks, ["--guided", "--config-file", str(config)], "\n" * 100)
     assert outputs(two_stacks, "optimizer") == before
     assert "PublicPages" in Path(config).read_text()
+
+
+def test_first_run_in_an_empty_account_names_the_next_step(two_stacks: LocalAccount) -> None:
+    """Nothing is tagged and no policy is stored. Following the mail makes the next run find a function."""
+    subscribe(two_stacks, "optimizer", "anna@example.com")
+    ended(two_stacks, "optimizer", "first", {})
+    assert checked(two_stacks, "optimizer", "first") == 0
+    mail = mail_about(two_stacks, "first", "anna@example.com")
+    assert "Next step: tag a function" in mail
+    (tagging,) = [command for command in commands_of(mail) if command.startswith("aws lambda tag-resource ")]
+    key, value = tagging.rpartition(" ")[2].split("=")
+
+    lambda_ = two_stacks.session.client("lambda")
+    arn = make_function(two_stacks, "billing")
+    lambda_.tag_resource(Resource=arn, Tags={key: value})
+    ended(two_stacks, "optimizer", "after-the-mail", {})
+    assert checked(two_stacks, "optimizer", "after-the-mail") == 1
+    lambda_.delete_function(FunctionName="billing")
+
+
+def test_failed_run_is_started_again_by_the_command_in_its_mail(two_stacks: LocalAccount, tmp_path: Path) -> None:
+    subscribe(two_stacks, STAGING, "ben@example.com")
+    bucket, s3 = outputs(two_stacks, STAGING)["BucketName"], two_stacks.session.client("s3")
+    s3.put_object(Bucket=bucket, Key="policy/policy.json", Body=b'{"version": 1, "mode": "perhaps"}')
+    states = two_stacks.session.client("stepfunctions")
+    request = json.dumps({"reason": "by hand", "tuners": ["warmups"]})
+    machine = outputs(two_stacks, STAGING)["OptimizeStateMachineArn"]
+    states.start_execution(stateMachineArn=machine, name="broken", input=request)
+    assert waited_for(two_stacks, STAGING, "broken", "FAILED")["error"] == "PolicyInvalid"
+
+    (again,) = commands_of(mail_about(two_stacks, "broken", "ben@example.com"))
+    assert again == f"optimizer run --again broken --stack {STAGING}"
+    s3.delete_object(Bucket=bucket, Key="policy/policy.json")
+    done = run(f"{again} --json", tmp_path, two_stacks.environment())
+    assert done.returncode == 0, done.stderr
+    name = json.loads(done.stdout)["run_id"]
+    assert waited_for(two_stacks, STAGING, name)["input"] == request
 
 
 def test_each_stack_checks_the_functions_with_its_own_tag(two_stacks: LocalAccount) -> None:

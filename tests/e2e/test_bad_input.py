@@ -138,7 +138,9 @@ def test_unusable_input_ends_the_run_with_a_reason(
     assert (run.status, run.error) == ("FAILED", "RequestInvalid")
     said = f"The input of the execution cannot be used: {line}"
     assert said in run.cause
-    assert f"The run {run.name} failed in StartRun: RequestInvalid. {said}" in told(inbox, run).text
+    text = told(inbox, run).text
+    assert f"The run {run.name} failed in StartRun: RequestInvalid. {said}" in text
+    assert "--again" not in text, "the same input would fail again"
     assert running.keys(f"runs/{run.name}/") == []
 
 
@@ -156,6 +158,7 @@ def test_failing_lambda_is_reported_as_a_sentence(running: Running, inbox: Inbox
     text = told(inbox, run).text
     assert "failed in StartRun: " in text
     assert "when calling the GetObject operation: " in text
+    assert "Once its cause is removed, start it again with `optimizer run --again denied`. Execution: " in text
     assert not set("{}\\") & set(text)
 
 
