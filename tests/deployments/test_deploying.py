@@ -111,7 +111,7 @@ def subscribe(account: LocalAccount, stack: str, address: str) -> None:
 
 def mail_about(account: LocalAccount, run: str, address: str) -> str:
     """Return the one mail to an address about a run, without the breaks of its lines."""
-    (found,) = [mail["text"] for mail in account.mailbox(address) if f" {run} " in f"{mail['subject']} "]
+    (found,) = [mail["text"] for mail in account.mailbox(address) if re.search(rf"\b[Rr]un {run}\b", mail["text"])]
     return " ".join(found.split())
 
 
