@@ -10,7 +10,7 @@ READY  := .venv/.installed $(TOOLS)
 # The tests start hundreds of processes; if compiled files may not be kept, each process compiles all its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test test-fast test-strict test-upgrade check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
+.PHONY: setup demo test test-fast test-strict test-upgrade test-weeks check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -34,6 +34,11 @@ test-fast: .venv/.installed
 test-strict: check
 	$(BIN)/pytest --quiet -n0 tests/integration/local $(ARGS)
 	$(BIN)/python -m tests.helpers.strict_matrix $(ARGS)
+
+# Plays four weeks of the schedules for every pair of modes, responses, windows and freezes. Takes about ten minutes.
+test-weeks: .venv/.installed
+	TEST_WEEKS=whole $(BIN)/pytest --quiet -n0 tests/integration/run/test_weeks.py \
+	  tests/unit/guardrails/test_every_calendar.py $(ARGS)
 
 check: lint types rooms prose template
 

@@ -205,7 +205,7 @@ class StoredChange:
     """A recorded Change with its status.
 
     `progress` is the record of the acting Lambda. `times`: when each status was first reached, by its value.
-    `waits_until`: when the window of a change opens, or opened, that was approved outside of it."""
+    `waits_until`: how long an approved change waits, or waited, for its window or for another one's observation."""
 
     change: Change
     status: Status

@@ -7,7 +7,7 @@ records before it acts; a tuner's hooks do what is special to it.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from optimizer.aws import InvalidEvent, Kind, MetricsUnreadable, count, name, one_of, optional, text
@@ -38,6 +38,10 @@ from optimizer.store import Overtaken, RunStore
 _TRY_AGAIN_S = 30
 # CloudWatch usually reads a metric again within minutes.
 _UNREADABLE_S = 300
+# Longer than all but the longest observations. What would wait for longer is better proposed again, on newer data.
+_WAITS_AT_MOST = timedelta(days=8)
+# The last look at a change takes minutes.
+_LOOKS_AGAIN_AFTER = timedelta(minutes=15)
 _CAN_BE_ROLLED_BACK = frozenset({Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT})
 
 # The fields of the event of a step.
@@ -84,7 +88,7 @@ class Lifecycle[P: ChangeProgress]:
         stored = self.store.change(change_id)
         if stored.status is Status.WATCHING or stored.status in FINAL:
             return self._where_it_is(stored)
-        if stored.status is Status.APPROVED and (wait := self.wait_for_window(stored.change, now)):
+        if stored.status is Status.APPROVED and (wait := self._what_to_wait_for(stored, now)):
             return self._wait(stored.change, wait, now)
         if not self.store.move(change_id, Status.APPLYING, now, from_any={Status.APPROVED}):
             return answer(Outcome.REFUSED, change_id, f"the change is {stored.status.value}, not approved")
@@ -220,13 +224,34 @@ class Lifecycle[P: ChangeProgress]:
         until = f"{wait.until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         return answer(Outcome.PENDING, change.id, wait.message, wait_s=wait_s, waits_until=until)
 
+    def _what_to_wait_for(self, stored: StoredChange, now: datetime) -> WindowWait | None:
+        """Return the window or the observation that the approved change waits for; None if it may be applied.
+
+        It may be decided days after it was planned, when a change of another run is observed that it would disturb."""
+        wait = self.wait_for_window(stored.change, now)
+        earlier = self._disturbed(stored.change, now)
+        since = stored.times.get(Status.APPROVED.value, now)
+        if wait is not None or earlier is None or now - since > _WAITS_AT_MOST:
+            return wait
+        began = earlier.times.get(Status.WATCHING.value) or earlier.times.get(Status.APPLYING.value, now)
+        until = max(self._observed_until(earlier), now + max(_LOOKS_AGAIN_AFTER, (now - began) / 4))
+        return WindowWait(until, f"Waits until {until:%Y-%m-%d %H:%M %Z}. {under_observation(earlier)}")
+
+    def _observed_until(self, earlier: StoredChange) -> datetime:
+        progress = self._recorder(earlier).progress
+        if earlier.status is not Status.WATCHING or progress.applied_at is None:
+            return datetime.min.replace(tzinfo=UTC)
+        ages_s = self.hooks.observation(earlier.change, progress).ages_s
+        return progress.applied_at + timedelta(seconds=ages_s[-1]) + _LOOKS_AGAIN_AFTER
+
     def _in_the_way(self, change: Change, now: datetime) -> Blocked | None:
         """Block what would disturb the observation of another change, which began after this one was planned."""
+        earlier = self._disturbed(change, now)
+        return Blocked(f"{earlier.change.tuner.value}.observation", under_observation(earlier)) if earlier else None
+
+    def _disturbed(self, change: Change, now: datetime) -> StoredChange | None:
         found = self.store.under_observation(self.hooks.touches(change), observed_together(change.tuner), now)
-        for (_, tuner), earlier in sorted(found.items()):
-            if earlier.change.id != change.id:
-                return Blocked(f"{tuner.value}.observation", under_observation(earlier))
-        return None
+        return next((earlier for _, earlier in sorted(found.items()) if earlier.change.id != change.id), None)
 
     def _end(self, change: Change, end: End, now: datetime, from_any: Status) -> Answer:
         self._cool_down(change, end.status, now)

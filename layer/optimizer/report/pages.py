@@ -23,7 +23,7 @@ _SECTIONS = (
     ("Failed", "failed"),
     ("Started and not finished", "unfinished"),
     ("Waiting for approval", "waiting"),
-    ("Approved, and waiting for the window", "scheduled"),
+    ("Approved, and waiting to be applied", "scheduled"),
     ("Recommended", "recommended"),
     ("Rejected", "rejected"),
     ("Blocked by a guardrail", "refused"),

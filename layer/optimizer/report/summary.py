@@ -64,7 +64,7 @@ class Line:
 class Report:
     """The report of a run. `expected_usd_month` is the estimated change of the bill by applied changes, negative if the
     bill falls; `possible_usd_month` the potential one of recommended changes. `proved` holds verified savings.
-    `scheduled`: approved changes that wait for their window."""
+    `scheduled`: approved changes that wait for their window, or for an observation."""
 
     run_id: str
     started_at: datetime

@@ -30,7 +30,7 @@ def subject(report: Report, unchanged: int = 0) -> str:
         (len(report.changed), "applied"),
         (len(report.taken_back), "rolled back"),
         (len(report.waiting), "to approve"),
-        (len(report.scheduled), "waiting for a window"),
+        (len(report.scheduled), "waiting to be applied"),
         (len(report.recommended), "newly recommended" if unchanged else "recommended"),
         (len(report.refused), "blocked"),
         (len(report.failed), "failed"),
@@ -82,7 +82,7 @@ def body(
     parts += _section("Failed", report.failed)
     parts += _section("Started and not finished; a message about each gives the reason", report.unfinished)
     parts += _section("Waiting for approval", report.waiting)
-    parts += _section("Approved, and waiting for the window", report.scheduled)
+    parts += _section("Approved, and waiting to be applied", report.scheduled)
     parts += _section("Recommended (your policy does not apply these changes automatically)", report.recommended)
     parts += _section("Rejected", report.rejected)
     parts += _section("Blocked by a guardrail", report.refused)
@@ -114,7 +114,7 @@ def approval_subject(report: Report, run_id: str) -> str:
     """Return one ASCII line about the end of an approval request. `report` has its changes only."""
     counts = [
         (len(report.changed), "applied"),
-        (len(report.scheduled), "waiting for a window"),
+        (len(report.scheduled), "waiting to be applied"),
         (len(report.waiting) + len(report.unfinished), "approved, not applied yet"),
         (len(report.rejected), "rejected"),
         (len(report.refused), "blocked or outdated"),
@@ -135,7 +135,7 @@ def approval_body(report: Report, responses: str, url: str = "", ends: datetime 
     parts += _section("Applied (kept or under observation)", report.changed)
     parts += _section("Rolled back", report.taken_back)
     parts += _section("Failed", report.failed)
-    parts += _section("Approved, and waiting for the window", report.scheduled)
+    parts += _section("Approved, and waiting to be applied", report.scheduled)
     parts += _section("Approved and not applied yet", (*report.waiting, *report.unfinished))
     parts += _section("Rejected", report.rejected)
     parts += _section("Blocked by a guardrail or outdated", report.refused)

@@ -127,7 +127,7 @@ def _open_proposals(
     nearly_over = now + min(timedelta(hours=1), timedelta(hours=policy.run.approval_hours) / 10)
     for change_id, (stored, until) in store.open_requests(acting, now).items():
         if stored.waits_until:
-            found["waiting"][change_id] = _waits_for_window(stored, stored.waits_until.astimezone(zone))
+            found["waiting"][change_id] = _waits(stored, stored.waits_until.astimezone(zone))
             continue
         if until <= nearly_over:
             continue
@@ -140,11 +140,11 @@ def _open_proposals(
     return found
 
 
-def _waits_for_window(stored: StoredChange, opens: datetime) -> Refusal:
+def _waits(stored: StoredChange, until: datetime) -> Refusal:
     return Refusal(
-        "run.window",
-        f"Change {stored.change.id} (run {stored.change.run_id}) waits for its window, which opens at "
-        f"{opens:%Y-%m-%d %H:%M %Z}. This is decided again afterwards.",
+        "change.waits",
+        f"Change {stored.change.id} (run {stored.change.run_id}) is approved, and waits to be applied until "
+        f"{until:%Y-%m-%d %H:%M %Z}. This is decided again afterwards.",
     )
 
 

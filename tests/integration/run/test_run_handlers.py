@@ -680,8 +680,8 @@ def test_nothing_is_proposed_while_a_change_waits_for_its_window(account: Accoun
     answer = account.call("check_guardrails")
     assert (answer["automatic"], answer["ask"], answer["refused"]) == ([], [], 0)
     (waits,) = account.documents.read(answer["plan_key"])["postponed"]
-    assert waits["evidence"]["rule"] == "run.window"
-    assert f"which opens at {opens:%Y-%m-%d %H:%M} UTC" in waits["reason"]
+    assert waits["evidence"]["rule"] == "change.waits"
+    assert f"waits to be applied until {opens:%Y-%m-%d %H:%M} UTC" in waits["reason"]
 
 
 def test_only_an_approved_change_can_wait_for_a_window(account: Account) -> None:

@@ -260,13 +260,18 @@ def test_a_cool_down_tolerates_runs_that_are_not_punctual(days: float, hours: fl
 )
 @pytest.mark.parametrize("status", [Status.APPLYING, Status.WATCHING, Status.REVERTING, Status.KEPT, Status.APPROVED])
 def test_a_target_under_observation_is_not_changed(tuner: Tuner, blocked: bool, status: Status) -> None:
-    """The change was planned, and approved by people, before the other one began."""
+    """The change was planned, and approved by people, before the other one began: it waits, but not for ever."""
     world = World()
     earlier = replace(CHANGE, run_id="run-0", tuner=tuner)
     world.store.record_change(earlier, status, NOW)
     world.store.begin(earlier, "lamp", NOW)
     taken = world.take("apply")
     if blocked and status in (Status.APPLYING, Status.WATCHING, Status.REVERTING):
+        assert (taken["outcome"], taken["wait_s"]) == ("pending", 900)
+        assert (world.stored.status, world.stored.waits_until) == (Status.APPROVED, NOW + timedelta(minutes=15))
+        assert earlier.id in taken["message"]
+        world.now = NOW + timedelta(days=9)
+        taken = world.take("apply")
         assert (taken["outcome"], taken["rule"]) == ("refused", f"{tuner.value}.observation")
         assert earlier.id in taken["message"]
         assert world.lamp.layers == 0
@@ -274,6 +279,19 @@ def test_a_target_under_observation_is_not_changed(tuner: Tuner, blocked: bool, 
     else:
         assert taken["outcome"] == "pending"
         assert world.store.under_observation(["lamp"], [Tuner.MEMORY], NOW)
+
+
+def test_an_approved_change_waits_until_the_observation_of_another_one_ends() -> None:
+    """Where its end is known, the change is not asked for again before it."""
+    world = World()
+    earlier = replace(CHANGE, run_id="run-0")
+    world.store.record_change(earlier, Status.WATCHING, NOW)
+    world.store.save_progress(earlier.id, {"applied_at": NOW.isoformat(), "layers": 2})
+    world.store.begin(earlier, "lamp", NOW)
+    last_look = timedelta(seconds=LampHooks(world.lamp).observation(earlier, LampProgress()).ages_s[-1])
+    assert world.take("apply")["wait_s"] == max(900, (last_look + timedelta(minutes=15)).total_seconds())
+    world.store.move(earlier.id, Status.KEPT, NOW, from_any={Status.WATCHING})
+    assert world.until_final() == "kept"
 
 
 def test_what_does_worse_is_rolled_back_and_remembered() -> None:

@@ -100,13 +100,13 @@ def test_change_that_waits_for_its_window_says_when_it_opens() -> None:
     message = "Waits for its window, which opens at Tue 2026-12-01 03:00 CET."
     opens = datetime(2026, 12, 1, 2, tzinfo=UTC)
     found = report(stored(Status.APPROVED, waits_until=opens, message=message))
-    assert text.subject(found) == "Optimizer: 1 waiting for a window (40 functions checked)"
+    assert text.subject(found) == "Optimizer: 1 waiting to be applied (40 functions checked)"
     body = " ".join(text.body(found).split())
-    assert "Approved, and waiting for the window: 1" in body
+    assert "Approved, and waiting to be applied: 1" in body
     assert message in body
     assert "Started and not finished" not in body
     assert found.severity == "info"
-    assert "1 waiting for a window" in text.approval_subject(found, "run-1")
+    assert "1 waiting to be applied" in text.approval_subject(found, "run-1")
     assert message in " ".join(text.approval_body(found, "Ada approved 1 of 1").split())
 
 
