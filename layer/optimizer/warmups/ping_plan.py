@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.forecast import ColdStartForecast, Reals, poisson
+from optimizer.traffic import Ints
+from optimizer.traffic.forecast import ColdStartForecast, Lives, Reals, poisson
 
-# It helps until the keep-alive time after it has passed, which is in the middle of a minute, on the average.
-_OF_LAST_MINUTE = 0.5
 # The best of many plans looks better than it is, so a plan has to gain a tenth more than it costs.
 _CAUTION = 0.9
 # More calls than these beyond the mean are in progress in no minute that counts.
 _BEYOND_THE_MEAN = 39
+# The next ping comes when at least one of these shares is still alive; finer steps gain nothing.
+_ALIVE_AT_NEXT = (0.995, 0.97, 0.93, 0.87, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2)
 # Gains beyond the hours ahead count half: a plan that is made later decides about them.
 _OF_LATER = 0.5
 
@@ -41,13 +42,14 @@ class PingPlan:
 
 
 def plan_pings(
-    forecast: ColdStartForecast, prices: PingPrices, usd_per_cold_start: float, keep_alive_minutes: int, most: int
+    forecast: ColdStartForecast, prices: PingPrices, usd_per_cold_start: float, lives: Lives, most: int
 ) -> PingPlan:
     """Return the pings with the highest expected gain; none if nothing is gained.
 
-    A ping is sent at any second of its minute, so a ping of minute m counts from minute m + 1 on. Another ping
-    keep-alive - 1 minutes later comes before its environments die; a later one has to start them. The result is exact
-    for this choice of distances, by dynamic programming backwards from the end.
+    A ping is sent at any second of its minute, so a ping of minute m counts from minute m + 1 on, in each minute with
+    the share of environments that is alive by then. The next ping comes soon enough for most of them to be alive, or
+    later, and has to start the others: the margin between pings follows from the spread of the lives. The result is
+    exact for the distances tried, by dynamic programming backwards from the end.
 
     most: the most environments that may be held.
     """
@@ -63,18 +65,28 @@ def plan_pings(
     price = prices.ping_usd + prices.environment_usd * count + prices.init_usd * started_beside
     # Environments up to each level that a ping has to start if no ping came before.
     to_start = np.cumsum(size * (1 - warm), axis=1)
-    held = _Held.of(cold * _CAUTION * (usd_per_cold_start + prices.init_usd), keep_alive_minutes)
-    chosen = _choose(held, price, to_start * prices.init_usd, keep_alive_minutes)
-    avoided = _Held.of(cold, keep_alive_minutes, later=0.0)
-    pings: list[tuple[int, int]] = []
+    alive = lives.found_alive()
+    gaps = _gaps(alive)
+    held = _Held.of(cold * _CAUTION * (usd_per_cold_start + prices.init_usd), alive, gaps)
+    chosen = _choose(held, price, to_start * prices.init_usd)
     total_avoided = usd = 0.0
-    for minute, level, level_before, hold_minutes in chosen:
-        pings.append((minute, int(count[minute, level])))
-        starts = to_start[minute, level] - (0.0 if level_before is None else to_start[minute, level_before])
-        usd += float(price[minute, level]) + prices.init_usd * max(0.0, float(starts))
-        total_avoided += float(avoided.after(minute, hold_minutes)[level])
+    for ping in chosen:
+        still_alive = 0.0 if ping.before is None else ping.alive * to_start[ping.minute, min(ping.before, ping.level)]
+        usd += float(
+            price[ping.minute, ping.level] + prices.init_usd * (to_start[ping.minute, ping.level] - still_alive)
+        )
+        later = cold[ping.minute + 1 : ping.minute + 1 + ping.minutes, ping.level]
+        total_avoided += float(alive[1 : 1 + len(later)] @ later)
+    pings = tuple((ping.minute, int(count[ping.minute, ping.level])) for ping in chosen)
     assert all(minute < len(cold) for minute, _ in pings)  # noqa: S101  the plan ends where the forecast ends
-    return PingPlan(tuple(pings), total_avoided, usd - prices.init_usd * total_avoided)
+    return PingPlan(pings, total_avoided, usd - prices.init_usd * total_avoided)
+
+
+def _gaps(alive: Reals) -> Ints:
+    """Return the distances in minutes at which a next ping is tried: the longest for each of some shares alive."""
+    shares = alive[1:]
+    gaps = {int((shares >= share - 1e-9).sum()) for share in _ALIVE_AT_NEXT}
+    return np.array(sorted(gap for gap in gaps if gap) or [1])
 
 
 def _excess(mean: Reals) -> Reals:
@@ -92,82 +104,92 @@ def _next_level(warm: Reals) -> Reals:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """The gain of holding all levels up to each one through stretches of minutes."""
+    """The gain of a ping that holds all levels up to each one, until the next ping or until its environments die."""
 
-    # [minutes, levels], and its sums from the beginning.
-    gain: Reals
-    total: Reals
-    keep_alive_minutes: int
+    # [minutes, gaps, levels]: up to the next ping, so many minutes later.
+    until_next: Reals
+    # [minutes, levels]: the gain of a ping that is the last for some time.
+    until_dead: Reals
+    # The gaps in minutes, the share of environments alive after each, and the minutes after which none is.
+    gaps: Ints
+    alive: Reals
+    longest: int
 
     @classmethod
-    def of(cls, gain: Reals, keep_alive_minutes: int, later: float = _OF_LATER) -> "_Held":
+    def of(cls, gain: Reals, alive: Reals, gaps: Ints) -> "_Held":
         """Return the gains, continued beyond the hours ahead by a share of those of the last hour."""
-        after = np.broadcast_to(later * gain[-60:].mean(axis=0), (keep_alive_minutes + 1, gain.shape[1]))
+        minutes, longest = len(gain), len(alive) - 1
+        after = np.broadcast_to(_OF_LATER * gain[-60:].mean(axis=0), (longest, gain.shape[1]))
         gain = np.concatenate([gain, after])
-        return cls(gain, np.concatenate([np.zeros((1, gain.shape[1])), np.cumsum(gain, axis=0)]), keep_alive_minutes)
-
-    def until_next(self, minute: int, gap: int) -> Reals:
-        """Return the gain after a ping up to the next one, `gap` minutes later."""
-        return np.asarray(self.total[minute + gap + 1] - self.total[minute + 1])
-
-    def until_dead(self, minute: int) -> Reals:
-        """Return the gain after a ping that is the last for some time."""
-        end = minute + self.keep_alive_minutes
-        return np.asarray(self.total[end] - self.total[minute + 1] + _OF_LAST_MINUTE * self.gain[end])
-
-    def after(self, minute: int, gap: int | None) -> Reals:
-        """Return the gain of one ping up to the next one, or up to the end of its environments (None)."""
-        return self.until_dead(minute) if gap is None else self.until_next(minute, gap)
+        until_next = np.empty((minutes, len(gaps), gain.shape[1]))
+        total = np.zeros((minutes, gain.shape[1]))
+        for minute in range(1, longest + 1):
+            total += alive[minute] * gain[minute : minute + minutes]
+            until_next[:, gaps == minute] = total[:, None]
+        return cls(until_next, total, gaps, alive[gaps], longest)
 
 
-def _choose(
-    held: _Held, price: Reals, init_usd: Reals, keep_alive_minutes: int
-) -> list[tuple[int, int, int | None, int | None]]:
-    """Return for each ping its minute, its level, the level of the ping that holds environments up to it (None: none)
-    and the minutes to the next one (None: its environments die first)."""
+@dataclass(frozen=True, slots=True)
+class _Ping:
+    minute: int
+    level: int
+    # The level of the ping that holds environments up to this one, None if there is none; the share of them alive.
+    before: int | None
+    alive: float
+    # The minutes for which it counts.
+    minutes: int
+
+
+def _choose(held: _Held, price: Reals, init_usd: Reals) -> list[_Ping]:
+    """Return the best pings."""
     minutes, levels = price.shape
-    gap = max(1, keep_alive_minutes - 1)
-    each = np.arange(levels)
+    gaps, each = held.gaps, np.arange(len(held.gaps))
     # The best gain from a ping of a level on, without its own price, and from a minute on that nothing holds.
     after = np.zeros((minutes, levels))
-    free = np.zeros(minutes + keep_alive_minutes + 1)
+    free = np.zeros(minutes + held.longest + 1)
     goes_on: NDArray[np.int64] = np.full((minutes, levels), -1)
     begins: NDArray[np.int64] = np.full(minutes, -1)
+    # The best gain of a ping that finds such a share of each level alive; impossible beyond the hours ahead.
+    follows = np.full((minutes + int(gaps[-1]), len(gaps), levels), -np.inf)
     for minute in range(minutes - 1, -1, -1):
-        best = held.until_dead(minute) + free[minute + keep_alive_minutes]
-        following = minute + gap
-        if following < minutes:
-            # From each level to each level: what the next ping has to start beyond what is warm.
-            raised = np.maximum(init_usd[following] - init_usd[following][:, None], 0)
-            next_ping = (after[following] - price[following]) - raised
-            level = next_ping.argmax(axis=1)
-            value = held.until_next(minute, gap) + next_ping[each, level]
-            better = value > best
-            best = np.where(better, value, best)
-            goes_on[minute] = np.where(better, level, -1)
+        last = held.until_dead[minute] + free[minute + held.longest]
+        later = held.until_next[minute] + follows[minute + gaps, each]
+        which = later.argmax(axis=0)
+        best = later[which, np.arange(levels)]
+        better = best > last
+        best = np.where(better, best, last)
+        goes_on[minute] = np.where(better, which, -1)
         after[minute] = best
-        begin = best - price[minute] - init_usd[minute]
+        gain = best - price[minute]
+        begin = gain - init_usd[minute]
+        # A further ping holds no more levels, and starts what died; or more, and starts these as well.
+        fewer = np.maximum.accumulate(gain - (1 - held.alive[:, None]) * init_usd[minute], axis=1)
+        more = np.maximum.accumulate(begin[::-1])[::-1] + held.alive[:, None] * init_usd[minute]
+        np.maximum(fewer, more, out=follows[minute])
         level = int(begin.argmax())
         free[minute] = free[minute + 1]
         if begin[level] > free[minute]:
             free[minute], begins[minute] = begin[level], level
-    return _walk(begins, goes_on, gap, keep_alive_minutes)
+    return _walk(held, begins, goes_on, after - price, init_usd)
 
 
 def _walk(
-    begins: NDArray[np.int64], goes_on: NDArray[np.int64], gap: int, keep_alive_minutes: int
-) -> list[tuple[int, int, int | None, int | None]]:
+    held: _Held, begins: NDArray[np.int64], goes_on: NDArray[np.int64], gain: Reals, init_usd: Reals
+) -> list[_Ping]:
     """Follow the choices forwards."""
-    chosen: list[tuple[int, int, int | None, int | None]] = []
+    chosen: list[_Ping] = []
     minute = 0
     while minute < len(begins):
-        level, before = int(begins[minute]), None
+        level, before, alive = int(begins[minute]), None, 0.0
         if level < 0:
             minute += 1
             continue
-        while (following := int(goes_on[minute, level])) >= 0:
-            chosen.append((minute, level, before, gap))
-            minute, before, level = minute + gap, level, following
-        chosen.append((minute, level, before, None))
-        minute += keep_alive_minutes
+        while (which := int(goes_on[minute, level])) >= 0:
+            gap = int(held.gaps[which])
+            chosen.append(_Ping(minute, level, before, alive, gap))
+            minute, before, alive = minute + gap, level, float(held.alive[which])
+            kept = alive * np.minimum(init_usd[minute], init_usd[minute, level])
+            level = int((gain[minute] - init_usd[minute] + kept).argmax())
+        chosen.append(_Ping(minute, level, before, alive, held.longest))
+        minute += held.longest
     return chosen

@@ -10,7 +10,7 @@ import numpy as np
 from optimizer.core import minute_of
 from optimizer.prices import aws_lambda
 from optimizer.traffic import DAY_MINUTES
-from optimizer.traffic.forecast import ColdStartForecast, DayKinds, KnownTraffic, Reals, forecast_cold_starts
+from optimizer.traffic.forecast import ColdStartForecast, DayKinds, KnownTraffic, Lives, Reals, forecast_cold_starts
 from optimizer.warmups.ping_plan import plan_pings
 from optimizer.warmups.plan_value import best_cover, ping_prices, provisioned_intervals
 
@@ -49,6 +49,8 @@ class WarmupRequest:
     max_environments: int | None = None
     # Provisioned environments in each minute ahead, which need no pings; None means none.
     provisioned: Reals | None = None
+    # None means that `keep_alive_minutes` is all that is known.
+    lives: Lives | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,8 @@ def plan_warmups(request: WarmupRequest) -> WarmupPlan:
     obstacle = _obstacle(request)
     if obstacle:
         return WarmupPlan((), (), obstacle, 0.0, 0.0, 0.0)
-    forecast = _beyond_provisioned(
-        forecast_cold_starts(_known(request), request.hours_ahead, request.keep_alive_minutes), request
-    )
+    lives = request.lives or Lives.of_minutes(request.keep_alive_minutes)
+    forecast = _beyond_provisioned(forecast_cold_starts(_known(request), request.hours_ahead, lives), request)
     before = float(forecast.cold.sum())
     most = int(forecast.levels.high[-1])
     if request.max_environments is not None:
@@ -87,7 +88,7 @@ def plan_warmups(request: WarmupRequest) -> WarmupPlan:
     provisioned: tuple[tuple[int, int, int], ...] = ()
     if request.may_ping:
         prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
-        made = plan_pings(forecast, prices, request.usd_per_cold_start, request.keep_alive_minutes, most)
+        made = plan_pings(forecast, prices, request.usd_per_cold_start, lives, most)
         pings, avoided, net_usd = made.pings, made.avoided_cold_starts, made.net_usd
     else:
         provisioned, avoided, net_usd = _provision(forecast, request, most)

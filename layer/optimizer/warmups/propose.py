@@ -91,7 +91,8 @@ def propose_warmups(
         return _without(run_id, traffic, live, policy, reason, {})
     first = now_minute + 2
     known = history.before(first)
-    planned = plan_warmups(warmup_request(known, traffic.timezone, policy, function, live.provisioned, occasions))
+    request = warmup_request(known, traffic.timezone, policy, function, live.provisioned, occasions)
+    planned = plan_warmups(replace(request, lives=learnt.lives))
     minutes = known.minutes
     if not planned.pings:
         reason = live.all_served(minutes, policy.horizon_hours) or planned.reason

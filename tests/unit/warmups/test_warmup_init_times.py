@@ -9,7 +9,8 @@ from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.function_logs.keep_alive import IdleTrials, idle_trials
 from optimizer.function_logs.parse import LoggedReport, ReportLine
-from optimizer.warmups.init_times import KeepAlive, keep_alive, learn_from_reports
+from optimizer.traffic.forecast import Lives
+from optimizer.warmups.init_times import KeepAlive, LearntFacts, keep_alive, learn_from_reports, learn_lives
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -109,3 +110,40 @@ def test_trials_add_up_over_runs_and_are_kept_as_they_are() -> None:
     document = json.loads(canonical_json.dumps(first))
     del document["idle"]
     assert FunctionHistory.from_document(document).idle == IdleTrials()
+
+
+@pytest.mark.parametrize("few", [5, 10])
+def test_spread_of_lives_is_learnt_from_random_calls(few: int) -> None:
+    """Each idle environment lives from `few` to 20 minutes; the share alive is known within a tenth."""
+    rng = random.Random(few)
+    lines, at, environment, alive_until = [], 0.0, 0, -1e9
+    for _ in range(4000):
+        at += rng.expovariate(1 / 12)
+        if at > alive_until:
+            environment += 1
+            lines.append(call(at, str(environment), 50.0))
+        else:
+            lines.append(call(at, str(environment)))
+        alive_until = at + rng.uniform(few, 20)
+    lives = learn_lives(idle_trials(lines), 10)
+    for minute in range(1, 25):
+        true = min(1.0, max(0.0, (20 - minute) / (20 - few)))
+        found = lives.alive[minute] if minute <= lives.longest else 0.0
+        assert abs(found - true) < 0.1 + 1 / (20 - few)
+
+
+def test_lives_are_those_of_the_policy_where_nothing_is_known() -> None:
+    assert learn_lives(IdleTrials(), 10) == Lives.of_minutes(10)
+
+
+def test_survivors_of_longer_gaps_lived_through_shorter_ones() -> None:
+    lives = learn_lives(IdleTrials({30: 100}, {}), 10)
+    assert min(lives.alive[:31]) > 0.9
+    assert learn_lives(IdleTrials({}, {4: 100}), 10).minutes(0.5) == 3
+
+
+def test_evidence_tells_the_spread_of_lives() -> None:
+    evidence = learn_from_reports(FunctionHistory(), 512, 10).evidence()
+    assert evidence["keep_alive_spread"] == [10, 10, 10]
+    half = LearntFacts(KeepAlive(10, True, 9), lives=Lives((1.0, 0.95, 0.9, 0.6, 0.4, 0.1)))
+    assert half.evidence()["keep_alive_spread"] == [2, 3, 5]

@@ -16,6 +16,7 @@ __getattr__ = lazy_exports(
             "TooLittleHistory",
             "forecast_hours",
         ),
+        "lives": ("Lives",),
         "peaks": ("poisson",),
     },
 )

@@ -6,4 +6,5 @@ from optimizer.traffic.forecast.cold_starts import (
 from optimizer.traffic.forecast.day_kinds import DayKinds as DayKinds
 from optimizer.traffic.forecast.demand import Reals as Reals
 from optimizer.traffic.forecast.hours import TooLittleHistory as TooLittleHistory, forecast_hours as forecast_hours
+from optimizer.traffic.forecast.lives import Lives as Lives
 from optimizer.traffic.forecast.peaks import poisson as poisson

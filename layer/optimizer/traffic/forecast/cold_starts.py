@@ -7,6 +7,7 @@ import numpy as np
 
 from optimizer.traffic.forecast.day_kinds import SATURDAY, DayKinds
 from optimizer.traffic.forecast.demand import Levels, Reals
+from optimizer.traffic.forecast.lives import Lives
 from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
 from optimizer.traffic.forecast.old_hours import expected_in_old_hours
 from optimizer.traffic.forecast.peaks import chance_of_peaks, highest_peak
@@ -52,7 +53,7 @@ class ColdStartForecast:
     in_progress: Reals
 
 
-def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, keep_alive_minutes: int) -> ColdStartForecast:
+def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives) -> ColdStartForecast:
     """Forecast the hours ahead.
 
     A level starts cold in a minute that needs it if no minute of the keep-alive time before needed it. These cold
@@ -72,10 +73,13 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, keep_alive_minut
         [np.zeros((1, len(levels.high))), np.cumsum(np.log1p(-np.minimum(chance, 1 - 1e-9)), axis=0)]
     )
     index = np.arange(len(chance))
-    silent = np.exp(never[index] - never[np.maximum(index - keep_alive_minutes, 0)])
+    few = lives.few()
+    silent: Reals = np.zeros_like(chance)
+    for minutes, share in few:
+        silent += share * np.exp(never[index] - never[np.maximum(index - minutes, 0)])
     cold = chance * silent * levels.size
     # It is unknown what was warm when the history begins.
-    cold[:keep_alive_minutes] = 0
+    cold[: lives.longest] = 0
     past, ahead, place = _local_hours(known, hours_ahead)
     local = np.concatenate([past, ahead])
     hours = Hours(local, *_cold_by_hour(known, cold, unknown, recent, levels), known.days, hours_ahead)
@@ -90,9 +94,11 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, keep_alive_minut
         expected[:, group] = _by_minute(ahead_rates[:, group], shares)
         before[:, group] = _by_minute(recent_rates[:, group], shares_before)
     expected = since_last_time(expected[place], before, cold)
-    for minute in range(min(keep_alive_minutes, len(expected))):
+    for minute in range(min(lives.longest, len(expected))):
         # Environments of the last minutes are still warm for a while.
-        expected[minute] *= np.exp(never[-1] - never[-1 - (keep_alive_minutes - minute)])
+        expected[minute] *= sum(
+            share * np.exp(never[-1] - never[-1 - max(minutes - minute, 0)]) for minutes, share in few
+        )
     usual = _usual_hours(known, past[-recent:], ahead)
     warm = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
     load = usual @ (calls.reshape(recent, HOUR).mean(axis=1) * known.duration_ms / 60_000)
