@@ -1,20 +1,30 @@
 """Warm-up plans over JSON lines, for a planner that is called every few hours."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+from optimizer.capacity.provisioned import READY_MINUTES, ProvisionedAhead, provision_ahead
+from optimizer.core import Way, best_way
 from optimizer.traffic import Floats
+from optimizer.traffic.forecast import ColdStartForecast
 from optimizer.warmups import (
     USUAL_INIT_MS,
     WarmedFunction,
+    WarmupPlan,
     WarmupRequest,
-    plan_warmups,
+    forecast_ahead,
+    not_worth_it,
+    obstacle,
+    plan_from,
     worth_of_idle_minutes,
 )
 
 from optimizer_cli.json_lines import UnusableRequest
+
+type Stretches = tuple[tuple[int, int, int], ...]
 
 LONGEST_HOURS = 48
 # Lambda's price grows with memory; 1 GB is assumed where a request does not say it.
@@ -23,10 +33,90 @@ _MEMORY_MB = 1024
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return the plan for one request, as `{"pings": [[minute, count]], "provisioned": [[first, end, count]], "reason",
-    "expected_cold_starts", "expected_cold_starts_unwarmed", "expected_net_usd"}`, minutes after `from`.
+    "expected_cold_starts", "expected_cold_starts_unwarmed", "expected_net_usd", "ways"}`, minutes after `from`. `ways`
+    tells what each way of avoiding cold starts would gain; the plan is the best of them.
 
     Raises UnusableRequest if a field is missing or cannot be read.
     """
+    asked = _asked(request)
+    may_ping, may_provision = (bool(request.get(field, True)) for field in ("may_ping", "may_provision"))
+    why_not = obstacle(asked)
+    if not (why_not or may_ping or may_provision):
+        why_not = "neither pings nor provisioned concurrency are allowed"
+    if why_not:
+        return _answer(WarmupPlan((), why_not, 0.0, 0.0, 0.0), (), {})
+    forecast = forecast_ahead(asked)
+    nothing = float(forecast.cold.sum())
+    plans: dict[str, tuple[WarmupPlan | None, Stretches]] = {}
+    ways = {}
+    if may_ping:
+        pinged = plan_from(forecast, asked)
+        plans["pings"] = pinged, ()
+        ways["pings"] = Way(pinged.expected_net_usd, nothing - pinged.expected_cold_starts)
+    if may_provision:
+        held = _provisioned(forecast, asked)
+        plans["provisioned"] = None, held.stretches
+        ways["provisioned"] = held.way
+        if may_ping and held.stretches:
+            beside = plan_from(forecast, replace(asked, provisioned=_by_minute(held.stretches, len(forecast.cold))))
+            plans["provisioned and pings"] = beside, held.stretches
+            avoided = beside.expected_cold_starts_unwarmed - beside.expected_cold_starts
+            ways["provisioned and pings"] = Way(
+                held.way.usd + beside.expected_net_usd, held.way.avoided_cold_starts + avoided
+            )
+    best = best_way(ways, asked.usd_per_cold_start)
+    gains = {name: round(way.gain(asked.usd_per_cold_start), 8) for name, way in ways.items()}
+    if best is None:
+        return _answer(WarmupPlan((), not_worth_it(nothing, asked), nothing, nothing, 0.0), (), gains)
+    plan, stretches = plans[best]
+    reason = plan.reason if plan is not None and not stretches else _reason(plan, stretches, nothing, ways[best])
+    left = nothing - ways[best].avoided_cold_starts
+    pings = plan.pings if plan is not None else ()
+    return _answer(WarmupPlan(pings, reason, left, nothing, ways[best].usd), stretches, gains)
+
+
+def _answer(made: WarmupPlan, provisioned: Stretches, gains: dict[str, float]) -> dict[str, Any]:
+    return {
+        "pings": made.pings,
+        "provisioned": provisioned,
+        "reason": made.reason,
+        "expected_cold_starts": round(made.expected_cold_starts, 3),
+        "expected_cold_starts_unwarmed": round(made.expected_cold_starts_unwarmed, 3),
+        "expected_net_usd": round(made.expected_net_usd, 8),
+        "ways": gains,
+    }
+
+
+def _reason(plan: WarmupPlan | None, stretches: Stretches, nothing: float, way: Way) -> str:
+    pings = f" and {len(plan.pings)} pings" if plan is not None and plan.pings else ""
+    most = max(count for *_, count in stretches)
+    return (
+        f"{nothing:.1f} cold starts are expected; up to {most} provisioned environments in {len(stretches)} "
+        f"stretches{pings} should reduce them to {nothing - way.avoided_cold_starts:.1f}"
+    )
+
+
+def _provisioned(forecast: ColdStartForecast, asked: WarmupRequest) -> ProvisionedAhead:
+    return provision_ahead(
+        forecast,
+        first_minute_of_hour=asked.start.astimezone(ZoneInfo(asked.time_zone)).minute,
+        architecture=asked.architecture,
+        memory_mb=asked.memory_mb,
+        init_ms=asked.init_ms,
+        usd_per_cold_start=asked.usd_per_cold_start,
+        most=asked.max_environments,
+    )
+
+
+def _by_minute(stretches: Stretches, minutes: int) -> Floats:
+    """Return the environments that are ready in each minute."""
+    held = np.zeros(minutes)
+    for first, end, count in stretches:
+        held[first + READY_MINUTES : end] = count
+    return held
+
+
+def _asked(request: dict[str, Any]) -> WarmupRequest:
     most = request.get("max_environments")
     function = WarmedFunction(
         memory_mb=int(_number(request, "memory_mb", 128, 10_240, _MEMORY_MB)),
@@ -34,35 +124,23 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         init_ms=_number(request, "init_ms", 0, 600_000, USUAL_INIT_MS),
     )
     keep_alive_minutes = int(_number(request, "keep_alive_minutes", 1, 24 * 60))
-    made = plan_warmups(
-        WarmupRequest(
-            start=_start(request),
-            hours_ahead=int(_number(request, "hours_ahead", 1, LONGEST_HOURS)),
-            time_zone=_time_zone(request),
-            duration_ms=_number(request, "duration_ms", 0, 900_000),
-            init_ms=function.init_ms,
-            memory_mb=function.memory_mb,
-            architecture=function.architecture,
-            keep_alive_minutes=keep_alive_minutes,
-            usd_per_cold_start=_usd_per_cold_start(request, function, keep_alive_minutes),
-            minutes=_series(request, "minutes"),
-            hours=_series(request, "hours") if "hours" in request else None,
-            hour_peaks=_series(request, "concurrency") if "concurrency" in request else None,
-            holidays=frozenset(_dates(request, "holidays")),
-            half_days=frozenset(_dates(request, "half_days")),
-            may_ping=bool(request.get("may_ping", True)),
-            may_provision=bool(request.get("may_provision", True)),
-            max_environments=None if most is None else int(_number(request, "max_environments", 0, 1e6)),
-        )
+    return WarmupRequest(
+        start=_start(request),
+        hours_ahead=int(_number(request, "hours_ahead", 1, LONGEST_HOURS)),
+        time_zone=_time_zone(request),
+        duration_ms=_number(request, "duration_ms", 0, 900_000),
+        init_ms=function.init_ms,
+        memory_mb=function.memory_mb,
+        architecture=function.architecture,
+        keep_alive_minutes=keep_alive_minutes,
+        usd_per_cold_start=_usd_per_cold_start(request, function, keep_alive_minutes),
+        minutes=_series(request, "minutes"),
+        hours=_series(request, "hours") if "hours" in request else None,
+        hour_peaks=_series(request, "concurrency") if "concurrency" in request else None,
+        holidays=frozenset(_dates(request, "holidays")),
+        half_days=frozenset(_dates(request, "half_days")),
+        max_environments=None if most is None else int(_number(request, "max_environments", 0, 1e6)),
     )
-    return {
-        "pings": made.pings,
-        "provisioned": made.provisioned,
-        "reason": made.reason,
-        "expected_cold_starts": round(made.expected_cold_starts, 3),
-        "expected_cold_starts_unwarmed": round(made.expected_cold_starts_unwarmed, 3),
-        "expected_net_usd": round(made.expected_net_usd, 8),
-    }
 
 
 def _usd_per_cold_start(request: dict[str, Any], function: WarmedFunction, keep_alive_minutes: int) -> float:

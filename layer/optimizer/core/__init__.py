@@ -72,5 +72,9 @@ __getattr__ = lazy_exports(
             "decode_signature",
             "encode_signature",
         ),
+        "ways": (
+            "Way",
+            "best_way",
+        ),
     },
 )

@@ -30,7 +30,12 @@ __getattr__ = lazy_exports(
         "occasions": ("occasions_of",),
         "ping_rows": ("count_pings",),
         "plan": (
+            "WarmupPlan",
             "WarmupRequest",
+            "forecast_ahead",
+            "not_worth_it",
+            "obstacle",
+            "plan_from",
             "plan_warmups",
         ),
         "plan_value": (

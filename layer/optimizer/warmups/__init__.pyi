@@ -16,7 +16,15 @@ from optimizer.warmups.init_times import LearntFacts as LearntFacts, learn_from_
 from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
 from optimizer.warmups.occasions import occasions_of as occasions_of
 from optimizer.warmups.ping_rows import count_pings as count_pings
-from optimizer.warmups.plan import WarmupRequest as WarmupRequest, plan_warmups as plan_warmups
+from optimizer.warmups.plan import (
+    WarmupPlan as WarmupPlan,
+    WarmupRequest as WarmupRequest,
+    forecast_ahead as forecast_ahead,
+    not_worth_it as not_worth_it,
+    obstacle as obstacle,
+    plan_from as plan_from,
+    plan_warmups as plan_warmups,
+)
 from optimizer.warmups.plan_value import HOLD_MS as HOLD_MS, pings_usd as pings_usd
 from optimizer.warmups.planner import plan_batch as plan_batch
 from optimizer.warmups.play import TimedCalls as TimedCalls

@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from optimizer.core import minute_of
-from optimizer.prices import aws_lambda
 from optimizer.traffic import DAY_MINUTES
 from optimizer.traffic.forecast import ColdStartForecast, DayKinds, KnownTraffic, Lives, Reals, forecast_cold_starts
 from optimizer.warmups.ping_plan import plan_pings
-from optimizer.warmups.plan_value import best_cover, ping_prices, provisioned_intervals
+from optimizer.warmups.plan_value import ping_prices
 
 LEAST_KNOWN_MINUTES = DAY_MINUTES
 _HOUR = 60
@@ -43,8 +42,6 @@ class WarmupRequest:
     holidays: AbstractSet[date] = frozenset()
     # Days that are holidays from noon on.
     half_days: AbstractSet[date] = frozenset()
-    may_ping: bool = True
-    may_provision: bool = True
     # None means no limit.
     max_environments: int | None = None
     # Provisioned environments in each minute ahead, which need no pings; None means none.
@@ -55,54 +52,52 @@ class WarmupRequest:
 
 @dataclass(frozen=True, slots=True)
 class WarmupPlan:
-    """A plan for the hours ahead."""
+    """The pings of the hours ahead."""
 
     # (minute after the start, environments).
     pings: tuple[tuple[int, int], ...]
-    # (first minute, end minute not included, environments).
-    provisioned: tuple[tuple[int, int, int], ...]
     # One sentence.
     reason: str
     expected_cold_starts: float
     expected_cold_starts_unwarmed: float
-    # What the bill is expected to grow by: the plan less the INIT of the avoided cold starts.
+    # What the bill is expected to grow by: the pings less the INIT of the avoided cold starts.
     expected_net_usd: float
 
 
 def plan_warmups(request: WarmupRequest) -> WarmupPlan:
-    """Plan to hold environments warm where avoided cold starts are worth more than that costs. Doing nothing is a plan.
+    """Plan pings where the cold starts that they avoid are worth more than they cost. Doing nothing is a plan."""
+    why_not = obstacle(request)
+    return WarmupPlan((), why_not, 0.0, 0.0, 0.0) if why_not else plan_from(forecast_ahead(request), request)
 
-    Pings are preferred if they are allowed: one ping holds an environment for the keep-alive time at the price of a few
-    hundred milliseconds, while provisioned concurrency is billed for each second.
-    """
-    obstacle = _obstacle(request)
-    if obstacle:
-        return WarmupPlan((), (), obstacle, 0.0, 0.0, 0.0)
-    lives = request.lives or Lives.of_minutes(request.keep_alive_minutes)
-    forecast = _beyond_provisioned(forecast_cold_starts(_known(request), request.hours_ahead, lives), request)
+
+def forecast_ahead(request: WarmupRequest) -> ColdStartForecast:
+    """Return the cold starts that are expected in the hours ahead. There must be no obstacle."""
+    return forecast_cold_starts(_known(request), request.hours_ahead, _lives(request))
+
+
+def plan_from(forecast: ColdStartForecast, request: WarmupRequest) -> WarmupPlan:
+    """Return the pings that gain most beyond the environments that are provisioned."""
+    forecast = _beyond_provisioned(forecast, request)
     before = float(forecast.cold.sum())
     most = int(forecast.levels.high[-1])
     if request.max_environments is not None:
         most = min(most, request.max_environments)
-    pings: tuple[tuple[int, int], ...] = ()
-    provisioned: tuple[tuple[int, int, int], ...] = ()
-    if request.may_ping:
-        prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
-        made = plan_pings(forecast, prices, request.usd_per_cold_start, lives, most)
-        pings, avoided, net_usd = made.pings, made.avoided_cold_starts, made.net_usd
-    else:
-        provisioned, avoided, net_usd = _provision(forecast, request, most)
-    if not pings and not provisioned:
-        return WarmupPlan((), (), _not_worth_it(before, request), before, before, 0.0)
+    prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
+    made = plan_pings(forecast, prices, request.usd_per_cold_start, _lives(request), most)
+    if not made.pings:
+        return WarmupPlan((), not_worth_it(before, request), before, before, 0.0)
     zone = ZoneInfo(request.time_zone)
     until = f"{(request.start + timedelta(hours=request.hours_ahead)).astimezone(zone):%a %H:%M}"
-    means = f"{len(pings)} pings" if pings else f"{len(provisioned)} stretches of provisioned concurrency"
-    environments = max(count for *_, count in (*pings, *provisioned))
     reason = (
-        f"{before:.1f} cold starts are expected until {until}; {means} for up to {environments} environments should "
-        f"reduce them to {before - avoided:.1f}"
+        f"{before:.1f} cold starts are expected until {until}; {len(made.pings)} pings for up to "
+        f"{max(count for _, count in made.pings)} environments should reduce them to "
+        f"{before - made.avoided_cold_starts:.1f}"
     )
-    return WarmupPlan(pings, provisioned, reason, before - avoided, before, net_usd)
+    return WarmupPlan(made.pings, reason, before - made.avoided_cold_starts, before, made.net_usd)
+
+
+def _lives(request: WarmupRequest) -> Lives:
+    return request.lives or Lives.of_minutes(request.keep_alive_minutes)
 
 
 def _known(request: WarmupRequest) -> KnownTraffic:
@@ -165,27 +160,8 @@ def _beyond_provisioned(forecast: ColdStartForecast, request: WarmupRequest) -> 
     )
 
 
-def _provision(
-    forecast: ColdStartForecast, request: WarmupRequest, most: int
-) -> tuple[tuple[tuple[int, int, int], ...], float, float]:
-    """Return stretches of provisioned concurrency, the cold starts that they avoid, and their price less INIT."""
-    if not request.may_provision:
-        return (), 0.0, 0.0
-    prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
-    gb_minutes = request.memory_mb / 1024 * 60
-    minute_usd = gb_minutes * float(aws_lambda.rates(request.architecture).provisioned_usd)
-    allowed = forecast.levels.high <= most
-    worth = request.usd_per_cold_start + prices.init_usd
-    value = np.where(allowed, worth * forecast.cold - minute_usd * forecast.levels.size, -np.inf)
-    held = best_cover(np.maximum(value, -1e9), 1, len(value) - 1)
-    warmed = np.max(held * forecast.levels.high, axis=1)
-    avoided = float((forecast.cold * held).sum())
-    cost = float((held * forecast.levels.size).sum()) * minute_usd - prices.init_usd * avoided
-    return tuple(provisioned_intervals(warmed)), avoided, cost
-
-
-def _obstacle(request: WarmupRequest) -> str:
-    """Return the reason why nothing can be planned, or an empty string."""
+def obstacle(request: WarmupRequest) -> str:
+    """Return the reason why nothing can be planned; empty if something can."""
     known = ~np.isnan(request.minutes)
     if not known.any():
         return "nothing is known about its traffic"
@@ -195,12 +171,11 @@ def _obstacle(request: WarmupRequest) -> str:
         return "it was not called in the time that is known"
     if request.max_environments == 0:
         return "the limit of environments to keep warm is 0"
-    if not (request.may_ping or request.may_provision):
-        return "neither pings nor provisioned concurrency are allowed"
     return ""
 
 
-def _not_worth_it(before: float, request: WarmupRequest) -> str:
+def not_worth_it(before: float, request: WarmupRequest) -> str:
+    """Return the reason why the expected cold starts are not avoided."""
     if before < 0.05:
         return "its own traffic keeps it warm, so no cold start is expected"
     return (

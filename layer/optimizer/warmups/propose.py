@@ -153,7 +153,6 @@ def warmup_request(
         hour_peaks=hours.values["concurrency"],
         holidays=said.holidays,
         half_days=said.half_days,
-        may_provision=False,
         max_environments=policy.max_environments_per_function,
         provisioned=None
         if provisioned is None

@@ -71,25 +71,13 @@ def test_no_function_is_warmed_beyond_its_limit() -> None:
     assert warm_at(made, 540) == 3
 
 
-def test_provisioned_concurrency_replaces_forbidden_pings() -> None:
-    """Provisioned concurrency holds the same environments that pings would."""
-    made = asked(daily(14, {540: 600}), may_ping=False, usd_per_cold_start=0.01)
-    assert made.pings == ()
-    assert max(count for first, end, count in made.provisioned if first <= 540 < end) >= 10
-
-
-def test_nothing_is_planned_if_neither_way_is_allowed() -> None:
-    made = asked(daily(14, {540: 600}), may_ping=False, may_provision=False)
-    assert (made.pings, made.provisioned) == ((), ())
-
-
 def test_limit_of_zero_environments_plans_none() -> None:
     assert asked(daily(14, {540: 600}), max_environments=0).pings == ()
 
 
 def test_a_function_that_was_never_called_gets_nothing() -> None:
     made = asked(np.zeros(14 * DAY))
-    assert (made.pings, made.provisioned) == ((), ())
+    assert made.pings == ()
     assert "not called" in made.reason
 
 

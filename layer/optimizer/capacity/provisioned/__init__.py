@@ -12,6 +12,10 @@ __getattr__ = lazy_exports(
             "mark_of",
         ),
         "best_week": ("level_ahead",),
+        "hours_ahead": (
+            "ProvisionedAhead",
+            "provision_ahead",
+        ),
         "load": (
             "DAYS_A_MONTH",
             "Demand",
@@ -24,6 +28,7 @@ __getattr__ = lazy_exports(
         "scheduled_step": ("HoldMinimum",),
         "timetable": (
             "DAYS",
+            "READY_MINUTES",
             "Timetable",
         ),
         "timetable_schedules": ("PlacedTimetables",),
