@@ -1,7 +1,7 @@
 """All guardrails in their order: those of each change, then those of the run."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from optimizer.core import (
@@ -10,13 +10,15 @@ from optimizer.core import (
     Change,
     MalformedChange,
     Tuner,
+    Way,
+    best_way,
     function_name,
     observed_together,
     under_observation,
 )
 from optimizer.guardrails import calendar, indexes, warmups
 from optimizer.guardrails.registry import OF_TUNER
-from optimizer.guardrails.run import Account, Budget, in_turn
+from optimizer.guardrails.run import Account, Budget, adds_environments, in_turn
 from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict
 from optimizer.policy import Mode, Permission, Policy
 
@@ -32,10 +34,16 @@ _MESSAGES = {
 }
 
 
+_AVOID_COLD_STARTS = (Tuner.WARMUPS, Tuner.PROVISIONED_CONCURRENCY)
 _PINGS_LATER = Refusal(
     "warmups.provisioned",
     "Provisioned concurrency of the function is raised in this run. The next run plans pings for what is left; "
     "those in place stay until then.",
+)
+_PINGS_INSTEAD = Refusal(
+    "provisioned_concurrency.warmups",
+    "Pings of this run avoid cold starts of the function for less. A later run proposes provisioned concurrency if it "
+    "gains more than they do.",
 )
 
 
@@ -55,17 +63,17 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
             acting[change.id] = change
             rest = _waits(change, decision, account)
         verdicts[change.id] = _postponed(change, rest) if rest else _verdict(change, decision, refusal)
-    budget, raised = Budget(policy, account, proposals), set[str]()
-    for change in _one_of_two(in_turn(acting.values()), verdicts):
-        if verdicts[change.id].verdict is Decision.POSTPONED:
+    better = _better_pinged(proposals, policy)
+    budget, warmed = Budget(policy, account, proposals), _Warmed(better)
+    for change in _one_of_two(in_turn(acting.values()), verdicts, better):
+        decision = verdicts[change.id].verdict
+        if decision is Decision.POSTPONED:
             budget.reserve(change)
             continue
-        pings_later = change.target in raised and change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change)
-        earlier = _PINGS_LATER if pings_later else None
+        earlier = warmed.instead(change, decision)
         verdicts[change.id] = _admitted(change, verdicts[change.id], earlier, policy, budget, now)
-        automatic = verdicts[change.id].verdict is Decision.AUTOMATIC
-        if automatic and change.tuner is Tuner.PROVISIONED_CONCURRENCY and budget.adds(change):
-            raised.add(change.target)
+        if verdicts[change.id].verdict is decision:
+            warmed.take(change, decision)
     return [verdicts[change.id] for change in proposals]
 
 
@@ -86,6 +94,67 @@ def _admitted(
     if refusal:
         return _verdict(change, Decision.REFUSED, refusal)
     return replace(verdict, message=_when_it_opens(verdict.verdict, policy, wait.until)) if wait else verdict
+
+
+@dataclass(slots=True)
+class _Warmed:
+    """The functions that get pings, or more provisioned concurrency, in this run; by target, the decision.
+
+    better_pinged: functions whose pings gain more."""
+
+    better_pinged: Set[str]
+    pinged: dict[str, Decision] = field(default_factory=dict)
+    raised: dict[str, Decision] = field(default_factory=dict)
+
+    def instead(self, change: Change, decision: Decision) -> Refusal | None:
+        """Return why the change waits for the other way of avoiding cold starts; what is automatic never waits for
+        people."""
+        before = (Decision.AUTOMATIC, decision)
+        if _adds_pings(change) and self.raised.get(change.target) in before:
+            return _PINGS_LATER
+        if change.target in self.better_pinged and _raises(change) and self.pinged.get(change.target) in before:
+            return _PINGS_INSTEAD
+        return None
+
+    def take(self, change: Change, decision: Decision) -> None:
+        """Record an admitted change."""
+        if _adds_pings(change):
+            self.pinged[change.target] = decision
+        elif _raises(change):
+            self.raised[change.target] = decision
+
+
+def _adds_pings(change: Change) -> bool:
+    return change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change)
+
+
+def _raises(change: Change) -> bool:
+    return change.tuner is Tuner.PROVISIONED_CONCURRENCY and adds_environments(change)
+
+
+def _better_pinged(proposals: Sequence[Change], policy: Policy) -> set[str]:
+    """Return the functions whose pings gain more than provisioned concurrency that costs more than it saves.
+
+    Environments that cost less than on demand are worth their price beside any pings."""
+    ways: dict[str, dict[Tuner, Way]] = {}
+    for change in proposals:
+        usd, cold_starts = change.effect.usd_month, change.effect.cold_starts_month
+        if change.tuner in _AVOID_COLD_STARTS and cold_starts is not None:
+            ways.setdefault(change.target, {})[change.tuner] = Way(usd.estimate if usd else 0.0, -cold_starts.estimate)
+    worths = {change.target: _worth(change, policy) for change in proposals if change.tuner is Tuner.WARMUPS}
+    return {
+        target
+        for target, both in ways.items()
+        if len(both) == len(_AVOID_COLD_STARTS)
+        and both[Tuner.PROVISIONED_CONCURRENCY].usd > 0
+        and best_way(both, worths[target]) is Tuner.WARMUPS
+    }
+
+
+def _worth(change: Change, policy: Policy) -> float:
+    """Return the worth of a cold start of the function, in proportion to its INIT."""
+    worth = change.evidence.get("usd_per_cold_start")
+    return float(worth) if isinstance(worth, int | float) else policy.warmups.usd_per_cold_start
 
 
 def recheck(change: Change, live: object, policy: Policy, now: datetime) -> Refusal | None:
@@ -170,15 +239,15 @@ def _rejected(change: Change, account: Account) -> Refusal | None:
     )
 
 
-def _one_of_two(changes: Sequence[Change], verdicts: Mapping[str, Verdict]) -> list[Change]:
+def _one_of_two(changes: Sequence[Change], verdicts: Mapping[str, Verdict], pinged: Set[str]) -> list[Change]:
     """Return the changes with the better one first where a function could get both a memory size and provisioned
     concurrency: only one of the two is made at a time, and what is automatic never waits for people. Its pings come
-    last."""
+    last, unless they gain more than provisioned concurrency."""
 
     def rank(place: int) -> tuple[bool, bool, bool, float]:
         change = changes[place]
         # Pings are planned for what provisioned concurrency leaves.
-        pings = change.tuner is Tuner.WARMUPS
+        pings = change.tuner is Tuner.WARMUPS and change.target not in pinged
         # An alias with provisioned concurrency does not allow the canary that a memory change needs.
         canary = float(change.evidence.get("canary_weight") or 0.0) if change.tuner is Tuner.MEMORY else 0.0
         usd = change.effect.usd_month.estimate if change.effect.usd_month else 0.0

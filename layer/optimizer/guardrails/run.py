@@ -153,10 +153,6 @@ class Budget:
             )
         return None
 
-    def adds(self, change: Change) -> bool:
-        """Return True if an admitted change of provisioned concurrency needs more environments or more money."""
-        return _adds(change)
-
     def configured_by(self, change: Change) -> Change | None:
         """Return the admitted change of the same function's memory or provisioned concurrency; None without one.
 
@@ -169,7 +165,7 @@ class Budget:
             environments = self._warm_environments + number(change.after, "most_environments")
             usd_day = self._warm_usd_day + number(change.after, "usd_day")
             return warmups.over_total(environments, limits) or warmups.over_budget(usd_day, limits)
-        if change.tuner is Tuner.PROVISIONED_CONCURRENCY and _adds(change):
+        if change.tuner is Tuner.PROVISIONED_CONCURRENCY and adds_environments(change):
             return self._provisioned(change)
         if change.tuner is Tuner.INDEXES:
             return self._indexes.refusal(change)
@@ -202,7 +198,8 @@ def _more(change: Change) -> tuple[int, float, float]:
     return environments, usd_month, pc.usd_day(change) - usd_before / pc.DAYS_A_MONTH
 
 
-def _adds(change: Change) -> bool:
+def adds_environments(change: Change) -> bool:
+    """Return True if a change of provisioned concurrency needs more environments or more money."""
     return pc.grows(change, pc.ProvisionedState(pc.environments_of(change.before), 0))
 
 

@@ -226,6 +226,42 @@ def test_pings_are_planned_after_provisioned_concurrency(
         assert verdicts[pings.id].verdict.value == verdict
 
 
+def cold(usd_month: float, avoided: float) -> Effect:
+    """Return an effect on the bill and on the cold starts of a month."""
+    return Effect(
+        usd_month=Interval(usd_month, usd_month, usd_month), cold_starts_month=Interval(-avoided, -avoided, -avoided)
+    )
+
+
+@pytest.mark.parametrize(
+    ("usd_provisioned", "avoided", "modes", "verdicts"),
+    [
+        # 1,000 cold starts are worth 0.30 USD; pings avoid them for 0.05.
+        (8.0, 1000, (Mode.AUTO, Mode.AUTO), ("postponed", "automatic")),
+        (8.0, 90_000, (Mode.AUTO, Mode.AUTO), ("automatic", "postponed")),
+        # Environments that are busy enough are worth their price beside pings.
+        (-0.1, 0, (Mode.AUTO, Mode.AUTO), ("automatic", "postponed")),
+        # Nothing that is automatic waits for people, who are asked about one of two at a time.
+        (8.0, 1000, (Mode.APPROVE, Mode.AUTO), ("postponed", "automatic")),
+        (8.0, 90_000, (Mode.APPROVE, Mode.AUTO), ("ask", "automatic")),
+        (8.0, 1000, (Mode.AUTO, Mode.APPROVE), ("automatic", "postponed")),
+        (8.0, 1000, (Mode.APPROVE, Mode.APPROVE), ("postponed", "ask")),
+        (8.0, 90_000, (Mode.APPROVE, Mode.APPROVE), ("ask", "postponed")),
+    ],
+)
+def test_the_way_that_gains_most_comes_first(
+    usd_provisioned: float, avoided: float, modes: tuple[Mode, Mode], verdicts: tuple[str, str]
+) -> None:
+    policy = replace(
+        AUTO, provisioned_concurrency=ProvisionedConcurrency(mode=modes[0]), warmups=Warmups(mode=modes[1])
+    )
+    provisioned = replace(pc(), effect=cold(usd_provisioned, avoided))
+    pings = replace(warmups(), effect=cold(0.05, 1000))
+    for plan in ([provisioned, pings], [pings, provisioned]):
+        found = {v.change_id: v.verdict.value for v in guardrails.check(plan, policy, ACCOUNT, NOW)}
+        assert (found[provisioned.id], found[pings.id]) == verdicts
+
+
 OFFICE_HOURS = replace(pc(), after={"environments": 2, "timetable": {"entries": [{"at": "08:00"}]}})
 
 
@@ -740,8 +776,13 @@ def test_no_change_waits_for_one_that_does_not_come(
                 first is Decision.ASK and policy.mode_of(change.tuner) is Mode.APPROVE
             )
         elif not rests:
-            assert verdict.rule == "warmups.provisioned"
-            assert found[change.target, Tuner.PROVISIONED_CONCURRENCY] is Decision.AUTOMATIC
+            rule = "warmups.provisioned" if change.tuner is Tuner.WARMUPS else "provisioned_concurrency.warmups"
+            assert verdict.rule == rule
+            (other,) = {Tuner.WARMUPS, Tuner.PROVISIONED_CONCURRENCY} - {change.tuner}
+            first = found[change.target, other]
+            assert first is Decision.AUTOMATIC or (
+                first is Decision.ASK and policy.mode_of(change.tuner) is Mode.APPROVE
+            )
 
 
 def acting(plan: list[Change], policy: Policy, account: Account) -> list[Change]:
@@ -749,6 +790,35 @@ def acting(plan: list[Change], policy: Policy, account: Account) -> list[Change]
     assert [verdict.change_id for verdict in verdicts] == [change.id for change in plan]
     by_id = {verdict.change_id: verdict.verdict for verdict in verdicts}
     return [change for change in plan if by_id[change.id] in (Decision.AUTOMATIC, Decision.ASK)]
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(
+    st.tuples(st.floats(-20, 20), st.integers(0, 100_000), st.booleans()),
+    st.tuples(st.floats(0, 20), st.integers(0, 100_000), st.booleans()),
+    st.lists(st.sampled_from(list(Mode)), min_size=2, max_size=2),
+    st.booleans(),
+)
+def test_an_alias_never_gets_pings_and_provisioned_concurrency_in_one_run(
+    provisioned: tuple[float, int, bool], pings: tuple[float, int, bool], modes: list[Mode], swapped: bool
+) -> None:
+    """Of two that would be done alike, the run does one; people are asked beside automatic pings only about more."""
+    policy = replace(
+        AUTO, provisioned_concurrency=ProvisionedConcurrency(mode=modes[0]), warmups=Warmups(mode=modes[1])
+    )
+    held = replace(pc(), effect=cold(*provisioned[:2]) if provisioned[2] else Effect())
+    pinged = replace(warmups(), effect=cold(*pings[:2]) if pings[2] else Effect())
+    plan = [pinged, held] if swapped else [held, pinged]
+    found = {v.change_id: v.verdict for v in guardrails.check(plan, policy, ACCOUNT, NOW)}
+    both = {found[held.id], found[pinged.id]}
+    assert both != {Decision.AUTOMATIC}
+    assert both != {Decision.ASK}
+    if found[held.id] is Decision.ASK and found[pinged.id] is Decision.AUTOMATIC and provisioned[2] and pings[2]:
+        gain, gain_of_pings = (3e-4 * avoided - usd for usd, avoided, _ in (provisioned, pings))
+        assert provisioned[0] <= 0 or gain_of_pings <= 0 or gain >= gain_of_pings
+    # One of the two comes where any may.
+    if Mode.RECOMMEND not in modes:
+        assert both & {Decision.AUTOMATIC, Decision.ASK}
 
 
 @settings(max_examples=examples(400), deadline=None)

@@ -78,7 +78,7 @@ def local_midnight(day: date, zone: str) -> datetime:
     return moment + timedelta(minutes=-moment.minute % 60)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(weeks, days)
 def test_busy_weekdays_are_warm_when_they_begin_and_quiet_ones_get_nothing(week: Week, day: date) -> None:
     start = local_midnight(day, week.zone)
