@@ -143,33 +143,36 @@ class _Ping:
 def _choose(held: _Held, price: Reals, init_usd: Reals) -> list[_Ping]:
     """Return the best pings."""
     minutes, levels = price.shape
-    gaps, each = held.gaps, np.arange(len(held.gaps))
     # The best gain from a ping of a level on, without its own price, and from a minute on that nothing holds.
     after = np.zeros((minutes, levels))
-    free = np.zeros(minutes + held.longest + 1)
+    free = [0.0] * (minutes + held.longest + 1)
     goes_on: NDArray[np.int64] = np.full((minutes, levels), -1)
     begins: NDArray[np.int64] = np.full(minutes, -1)
-    # The best gain of a ping that finds such a share of each level alive; impossible beyond the hours ahead.
-    follows = np.full((minutes + int(gaps[-1]), len(gaps), levels), -np.inf)
+    # The best gain of the next ping at each distance; impossible beyond the hours ahead.
+    follows = np.full((minutes, len(held.gaps), levels), -np.inf)
+    gaps = list(enumerate(held.gaps.tolist()))
+    dead_usd = (1 - held.alive[:, None]) * init_usd[:, None]
+    alive_usd = held.alive[:, None] * init_usd[:, None]
     for minute in range(minutes - 1, -1, -1):
         last = held.until_dead[minute] + free[minute + held.longest]
-        later = held.until_next[minute] + follows[minute + gaps, each]
-        which = later.argmax(axis=0)
-        best = later[which, np.arange(levels)]
-        better = best > last
-        best = np.where(better, best, last)
-        goes_on[minute] = np.where(better, which, -1)
-        after[minute] = best
+        later = held.until_next[minute] + follows[minute]
+        next_ping = later.max(axis=0)
+        np.copyto(goes_on[minute], later.argmax(axis=0), where=next_ping > last)
+        best = np.maximum(next_ping, last, out=after[minute])
         gain = best - price[minute]
         begin = gain - init_usd[minute]
         # A further ping holds no more levels, and starts what died; or more, and starts these as well.
-        fewer = np.maximum.accumulate(gain - (1 - held.alive[:, None]) * init_usd[minute], axis=1)
-        more = np.maximum.accumulate(begin[::-1])[::-1] + held.alive[:, None] * init_usd[minute]
-        np.maximum(fewer, more, out=follows[minute])
+        fewer = np.maximum.accumulate(gain - dead_usd[minute], axis=1)
+        more = np.maximum.accumulate(begin[::-1])[::-1] + alive_usd[minute]
+        value = np.maximum(fewer, more)
+        for index, gap in gaps:
+            if gap > minute:
+                break
+            follows[minute - gap, index] = value[index]
         level = int(begin.argmax())
         free[minute] = free[minute + 1]
         if begin[level] > free[minute]:
-            free[minute], begins[minute] = begin[level], level
+            free[minute], begins[minute] = float(begin[level]), level
     return _walk(held, begins, goes_on, after - price, init_usd)
 
 

@@ -41,12 +41,16 @@ def chance_of_peaks(calls: Reals, duration_ms: float, hour_peaks: Reals, levels:
     if not measured.any():
         return np.asarray(_chance(distinct, duration_ms, 0.0, levels)[which])
     reached = np.nan_to_num(hour_peaks)[:, None] >= levels.middle
+    hour = np.arange(len(calls)) // HOUR
+    # How often each number of calls comes in each hour.
+    often = np.bincount(hour * len(distinct) + which, minlength=len(hour_peaks) * len(distinct))
+    often = often.reshape(-1, len(distinct)).astype(np.float64)
     judged = measured & (calls.reshape(-1, HOUR).sum(axis=1) > 0)
 
     def modelled(together: float) -> tuple[float, Reals, Reals]:
         """Return the likelihood of the peaks, the table of minutes, and the chance of each hour to reach a level."""
         table = _chance(distinct, duration_ms, together, levels)
-        missed = np.log1p(-np.minimum(table, 1 - 1e-6))[which].reshape(-1, HOUR, len(levels.high)).sum(axis=1)
+        missed = often @ np.log1p(-np.minimum(table, 1 - 1e-6))
         in_hour = np.clip(-np.expm1(missed), LEAST_CHANCE, 1 - LEAST_CHANCE)
         return float(np.log(np.where(reached, in_hour, 1 - in_hour))[judged].sum()), table, in_hour
 
