@@ -279,17 +279,14 @@ def planned_warmups(
 ) -> WarmupPlans:
     """Return the plans made at `starts`, each until the next one."""
     pings: list[tuple[int, int]] = []
-    provisioned = np.zeros(len(subject.minutes), np.int64)
     for start in starts:
         known = _known_at(subject.minutes, start)
         made = plan_warmups(warmup_request(known, subject.timezone, policy, subject.function, occasions=occasions))
         # Minutes until the next plan takes over.
         span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
         pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)
-        for begin, end, environments in made.provisioned:
-            provisioned[start + begin : start + min(end, span)] = environments
         report_plan()
-    return WarmupPlans(pings, provisioned if provisioned.any() else None)
+    return WarmupPlans(pings)
 
 
 def _known_at(minutes: Series, start: int) -> History:

@@ -43,8 +43,8 @@ def chance_of_peaks(calls: Reals, duration_ms: float, hour_peaks: Reals, levels:
     reached = np.nan_to_num(hour_peaks)[:, None] >= levels.middle
     hour = np.arange(len(calls)) // HOUR
     # How often each number of calls comes in each hour.
-    often = np.bincount(hour * len(distinct) + which, minlength=len(hour_peaks) * len(distinct))
-    often = often.reshape(-1, len(distinct)).astype(np.float64)
+    counts = np.bincount(hour * len(distinct) + which, minlength=len(hour_peaks) * len(distinct))
+    often = counts.reshape(-1, len(distinct)).astype(np.float64)
     judged = measured & (calls.reshape(-1, HOUR).sum(axis=1) > 0)
 
     def modelled(together: float) -> tuple[float, Reals, Reals]:
