@@ -182,7 +182,7 @@ class CapacityPlanner:
         return history_of_code(grown, version.name), _scan_facts(scan)
 
     def _with_tried_sizes(self, history: FunctionHistory, live: LiveFunction) -> FunctionHistory:
-        """Ask what versions hold that ran at other sizes and were behind the alias in no run: canaries taken back."""
+        """Ask what versions hold that ran at other sizes and were behind the alias in no run: canaries rolled back."""
         known = history_of_code(history, live.version.name).sizes
         unmet = [
             name

@@ -59,7 +59,7 @@ def _openings(policy: Policy, now: datetime) -> Iterator[datetime]:
 
 
 def _moments(day: date, minute: int, zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield the moments at which the clock shows a minute of a day: two where the clock is set back."""
+    """Yield the moments at which the clock shows a minute of a day: two where clocks go back."""
     local = datetime.combine(day, time(minute // 60, minute % 60), zone)
     for fold in (0, 1):
         yield local.replace(fold=fold).astimezone(UTC)
