@@ -5,8 +5,8 @@
 The shipped handlers run unchanged, each in a process of its own, with the input of the shipped schedule, against a
 stand-in for AWS (service.py) that pages, limits, throttles and takes 20 ms a call. Lambda's control plane answers 15
 calls a second in it, and 100 of GetFunction. Every function was analysed the day before, as on any day but the first.
-The plain way asks one GetMetricStatistics for each metric and function and one log query for each function, five at a
-time; both read metrics and logs.
+The plain way takes three calls for the settings of each function, one GetMetricStatistics for each of its metrics and
+one log query, five functions at a time; both meet the same quotas and read settings, metrics and logs.
 """
 
 import argparse
@@ -44,9 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--schedule", choices=SCHEDULES, default="daily", help="whose input the run has")
-    parser.add_argument(
-        "--unpaced", action="store_true", help="without Lambda's quota, which the plain way never meets"
-    )
+    parser.add_argument("--unpaced", action="store_true", help="without Lambda's quota, for both")
     parser.add_argument("--workers", type=int, default=BATCHES_AT_ONCE, help="batches at once on this machine")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()

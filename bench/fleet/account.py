@@ -5,20 +5,28 @@ import os
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+import boto3
 import numpy as np
-from habits import Habits
+from habits import TAGS, Habits
+from optimizer.aws import SHARED_CALLS, pace
+from optimizer.capacity import LambdaAccount, LiveFunction, Remembered
 from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.function_logs.parse import LogSource, parse_rows
+from optimizer.run import BATCH, glance_at
 from optimizer.traffic.history import HOUR_METRICS, MINUTE_METRICS, History, Series
 from shipped import default_of
 
 _HERE = Path(__file__).parent
 _MINUTES, _HOURS = 15 * 1440, 28 * 24
+# The functions of a batch of fifty that a run reads again although nothing happened.
+READ_A_DAY = 2
 _METRICS = {
     "invocations": "Invocations",
     "duration_ms": "Duration",
@@ -83,9 +91,39 @@ class Service:
             lines = canonical_json.dumps(canonical_json.plain(self._lines(same[0], until))).encode()
             self.put(f"template/{habit}.json", lines)
             self.same(f"template/{habit}.json", [f"history/capacity/{name}.json" for name in same])
+        self._remember_functions()
         hours = {"timezone": "UTC", "hours": [0] * 168}
         self.put("template/hours.json", canonical_json.dumps(hours).encode())
         self.same("template/hours.json", [f"history/capacity/{name}.provisioned.json" for name in self.names])
+
+    def _remember_functions(self) -> None:
+        """Store each function as the runs of the last days read it."""
+        session = boto3.Session("test", "test", region_name="eu-west-1")
+        functions, scaling, cloudwatch = (
+            session.client(service, endpoint_url=self.url)
+            for service in ("lambda", "application-autoscaling", "cloudwatch")
+        )
+        pace(functions, SHARED_CALLS)
+        listed = glance_at(functions, cloudwatch, self.names)
+        read = cache(lambda _memory_mb, name: LambdaAccount(functions, scaling).read(name, "live", routing=False))
+        for number, start in enumerate(range(0, len(self.names), BATCH)):
+            remembered = {
+                name: Remembered(
+                    # A few of each batch were read on each of the last days.
+                    self.now - timedelta(days=1 + place // READ_A_DAY),
+                    listed.fingerprints[name],
+                    "live",
+                    TAGS,
+                    self._named(read(self.habits.memory_mb(name), self.names[self.habits.habit(name)]), name),
+                )
+                for place, name in enumerate(self.names[start : start + BATCH])
+            }
+            document = {"run_id": "yesterday", "functions": {}, "remembered": remembered}
+            self.put(f"history/capacity/batch.{number:04d}.json", canonical_json.dumps(document).encode())
+
+    def _named(self, live: LiveFunction, name: str) -> LiveFunction:
+        arn = live.function_arn.rpartition(":")[0]
+        return replace(live, function_name=name, function_arn=f"{arn}:{name}", log_group=f"/aws/lambda/{name}")
 
     def _history(self, name: str, until: datetime) -> History:
         end = int(until.timestamp())
@@ -103,7 +141,7 @@ class Service:
         return series
 
     def _lines(self, name: str, until: datetime) -> FunctionHistory:
-        since = until - timedelta(days=2)
+        since = until - timedelta(days=14)
         rows, _ = self.habits.report_rows(name, since.timestamp(), until.timestamp(), 6000)
         fields = [{field["field"]: field["value"] for field in row} for row in rows]
         source = LogSource(f"/aws/lambda/{name}", name)

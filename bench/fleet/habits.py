@@ -14,6 +14,8 @@ from local_account.traces import Trace
 from numpy.typing import NDArray
 
 SEEDS = (1, 2, 3, 4)
+# The tags of each function.
+TAGS = {"optimizer": "on", "optimizer:warmup": "ready"}
 _MEMORY_MB = (128, 256, 512, 1024, 1769)
 _LINE_BYTES = 300
 # A call writes some lines of its own beside the REPORT line, and all lines are scanned.

@@ -11,6 +11,30 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+from botocore.client import BaseClient
+
+_WRITES = re.compile("Put|Update|Transact|Delete|Publish")
+
+
+class Reading:
+    """The time of the last answer to a call that reads."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+
+    def watch(self) -> None:
+        """Note the end of each call of AWS that reads."""
+        call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def noted(client: BaseClient, operation: str, request: object) -> object:
+            try:
+                return call(client, operation, request)
+            finally:
+                if not _WRITES.match(operation):
+                    self.until = time.perf_counter()
+
+        BaseClient._make_api_call = noted  # type: ignore[attr-defined]
+
 
 def main() -> None:
     """Import the handler as Lambda does, once, then answer until standard input ends."""
@@ -20,7 +44,8 @@ def main() -> None:
         raise FileNotFoundError(path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    answers = sys.stdout
+    answers, reading = sys.stdout, Reading()
+    reading.watch()
     # The log of the handler must not mix with its responses.
     sys.stdout = sys.stderr
     for line in sys.stdin:
@@ -30,6 +55,7 @@ def main() -> None:
         cost = {
             "answer": answer,
             "wall_s": time.perf_counter() - began,
+            "reading_s": max(0.0, reading.until - began),
             "cpu_s": time.process_time() - cpu,
             "peak_mb": _peak_mb(),
         }

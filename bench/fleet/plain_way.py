@@ -1,4 +1,4 @@
-"""Read a day of one function as most scripts do: a call for each metric, a log query, one after another."""
+"""Read a day of one function as most scripts do: a call for each setting and metric, a log query, in turn."""
 
 import time
 from datetime import timedelta
@@ -34,8 +34,12 @@ def _client(service: str, url: str) -> Any:
 
 
 def read_plainly(service: Service, name: str) -> None:
-    """Read all new data of a function."""
+    """Read all new data of a function: its settings, its metrics, its log."""
     cloudwatch, logs = _client("cloudwatch", service.url), _client("logs", service.url)
+    functions = _client("lambda", service.url)
+    functions.get_function(FunctionName=name)
+    functions.get_function(FunctionName=name, Qualifier="live")
+    functions.list_provisioned_concurrency_configs(FunctionName=name)
     start = service.now - timedelta(days=1)
     for metric, statistic in _METRICS:
         which = {"ExtendedStatistics": [statistic]} if statistic[0] == "p" else {"Statistics": [statistic]}

@@ -16,6 +16,8 @@ from account import Service
 from shipped import ROOT, default_of, size_of
 
 BATCH_STEPS = ("analyze_traffic", "plan_capacity", "plan_warmups")
+# The first reads the metrics, the second settings and logs.
+READING_STEPS = ("analyze_traffic", "plan_capacity")
 
 
 @dataclass(slots=True)
@@ -35,12 +37,13 @@ class Cost:
 class Done:
     """The result of a run.
 
-    `reading_s` is the time until all new data were read. `makespan_s` adds up the measured times of the batches,
+    `reading_s` is the time until all new data were read: what each step takes up to its last call that reads, while the
+    steps of a batch follow each other. `makespan_s` adds up the measured times of the batches,
     `at_once` of them at a time.
     """
 
     costs: dict[str, Cost]
-    batches: list[Mapping[str, float]] = field(default_factory=list)
+    batches: Sequence[Mapping[str, float]] = field(default_factory=list)
     pages_s: list[float] = field(default_factory=list)
     state_bytes: int = 0
     wall_s: float = 0.0
@@ -101,16 +104,19 @@ def run_fleet(service: Service, tuners: Sequence[str], workers: int) -> Done:
     for environments in lambdas:
         idle.put(environments)
 
-    def work(batch: str) -> Mapping[str, float]:
+    def work(batch: str) -> tuple[Mapping[str, float], float]:
         environments = idle.get()
-        walls = {}
+        walls, reading_s = {}, 0.0
         for name in BATCH_STEPS:
-            walls[name] = _add(done, name, environments[name].invoke({"run_id": "fleet", "batch": batch}))
+            answer = environments[name].invoke({"run_id": "fleet", "batch": batch})
+            walls[name] = _add(done, name, answer)
+            if name in READING_STEPS:
+                reading_s += answer["reading_s"]
         idle.put(environments)
-        return walls
+        return walls, reading_s
 
     with ThreadPoolExecutor(workers) as pool:
-        done.batches = list(pool.map(work, batches))
+        done.batches, reading = zip(*pool.map(work, batches), strict=True)
     for environments in lambdas:
         for environment in environments.values():
             environment.close()
@@ -122,9 +128,8 @@ def run_fleet(service: Service, tuners: Sequence[str], workers: int) -> Done:
     around = sum(done.costs[name].wall_s for name in ("start_run", "check_guardrails", "publish_results"))
     done.makespan_s = around + _makespan([sum(walls.values()) for walls in done.batches], done.at_once)
     done.makespan_s += _makespan(done.pages_s, done.at_once)
-    # All that was read of the functions: their metrics, and by the planner of capacity their logs and settings.
-    reading = [walls["analyze_traffic"] + walls["plan_capacity"] for walls in done.batches]
-    done.reading_s = _makespan(reading, done.at_once)
+    # The start of the run reads the lists of functions.
+    done.reading_s = done.costs["start_run"].wall_s + _makespan(reading, done.at_once)
     return done
 
 

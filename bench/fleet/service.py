@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cache
@@ -21,13 +21,16 @@ from xml.sax.saxutils import escape
 
 import cbor2
 import numpy as np
-from habits import Habits
+from habits import TAGS, Habits
 
 CALL_S = 0.02
 # Lambda's quotas: all calls of the control plane share one, but GetFunction has its own and Invoke is none of it.
 CONTROL_CALLS_S, GET_FUNCTION_CALLS_S = 15.0, 100.0
 # CloudWatch's quotas: calls and points a second for times older than three hours.
 DATA_CALLS_S, POINTS_S, STATISTICS_CALLS_S = 50.0, 396_000.0, 400.0
+# The statistics of one metric that a call of GetMetricData may ask for at the price of one.
+STATISTICS_A_METRIC = 5
+FUNCTIONS_A_PAGE = 50
 POINTS_A_PAGE, QUERIES_A_CALL, RESOURCES_A_PAGE, KEYS_A_PAGE = 100_800, 500, 100, 1000
 # Logs Insights' quota of simultaneous queries, and the duration of a query with few results.
 QUERIES_AT_ONCE, QUERY_S = 30, 0.5
@@ -99,14 +102,11 @@ class Account:
             raise Refused(400, "Throttling")
         if first == 0 and offset == 0:
             with self.lock:
-                self.metrics_asked += len(queries)
+                self.metrics_asked += _billed(queries)
         asked = 0.0
         for number in range(first, len(queries)):
             stat = queries[number]["MetricStat"]
-            name = stat["Metric"]["Dimensions"][0]["Value"]
-            times, values = self.habits.points(
-                name, stat["Metric"]["MetricName"], stat["Stat"], stat["Period"], start, end
-            )
+            times, values = self._points(stat, start, end)
             begin = offset if number == first else 0
             times, values = times[begin : begin + room], values[begin : begin + room]
             room -= len(times)
@@ -128,6 +128,18 @@ class Account:
         with self.lock:
             self.points_asked += asked
         return {"MetricDataResults": results, **({"NextToken": following} if following else {})}
+
+    def _points(self, stat: Mapping[str, Any], start: int, end: int) -> Any:
+        period_s = stat["Period"]
+        if not stat["Metric"].get("Dimensions"):
+            # That of all functions; in each period somebody calls, and nobody is throttled.
+            times = np.arange(start, min(end, int(self.habits.now.timestamp())), period_s)
+            return times, np.zeros(len(times))
+        name = stat["Metric"]["Dimensions"][0]["Value"]
+        return self.habits.points(name, stat["Metric"]["MetricName"], stat["Stat"], period_s, start, end)
+
+    def list_metrics(self, _request: Mapping[str, Any]) -> Any:
+        return {"Metrics": []}
 
     def get_metric_statistics(self, request: Mapping[str, Any]) -> Any:
         if not self.statistics_calls.take(1):
@@ -152,7 +164,7 @@ class Account:
         at = int(request.get("PaginationToken") or 0)
         page = self.names[at : at + RESOURCES_A_PAGE]
         more = str(at + RESOURCES_A_PAGE) if at + RESOURCES_A_PAGE < len(self.names) else ""
-        tags = [{"Key": "optimizer", "Value": "on"}, {"Key": "optimizer:warmup", "Value": "ready"}]
+        tags = [{"Key": key, "Value": value} for key, value in TAGS.items()]
         return {
             "PaginationToken": more,
             "ResourceTagMappingList": [{"ResourceARN": arn(name), "Tags": tags} for name in page],
@@ -270,6 +282,14 @@ class Account:
     def _list_provisioned_concurrency_configs(self, _name: str, _query: Mapping[str, list[str]]) -> Any:
         return {"ProvisionedConcurrencyConfigs": []}
 
+    def _list_functions(self, _name: str, query: Mapping[str, list[str]]) -> Any:
+        at = int(query.get("Marker", ["0"])[0])
+        end = at + FUNCTIONS_A_PAGE
+        more = {"NextMarker": str(end)} if end < len(self.names) else {}
+        listed = [self._get_function(name, {})["Configuration"] for name in self.names[at:end]]
+        left_out = ("State", "LastUpdateStatus")
+        return {"Functions": [{k: v for k, v in one.items() if k not in left_out} for one in listed], **more}
+
     def _get_alias(self, name: str, _query: Mapping[str, list[str]]) -> Any:
         return {"AliasArn": f"{arn(name)}:live", "Name": "live", "FunctionVersion": "1", "RevisionId": "a"}
 
@@ -291,7 +311,7 @@ class Account:
             "Handler": "app.handler",
             "Role": f"arn:aws:iam::{ACCOUNT}:role/r",
         }
-        return {"Configuration": configuration, "Tags": {"optimizer": "on"}}
+        return {"Configuration": configuration, "Tags": TAGS}
 
     # S3
 
@@ -360,7 +380,17 @@ def _array_head(length: int) -> bytes:
     return b"\x9a" + struct.pack(">I", length)
 
 
+def _billed(queries: Sequence[Mapping[str, Any]]) -> int:
+    """Return the metrics that a call is billed for."""
+    asked: dict[str, set[str]] = defaultdict(set)
+    for query in queries:
+        asked[json.dumps(query["MetricStat"]["Metric"], sort_keys=True)].add(query["MetricStat"]["Stat"])
+    return sum(-(-len(statistics) // STATISTICS_A_METRIC) for statistics in asked.values())
+
+
 def _operation(path: str, query: Mapping[str, list[str]]) -> str:
+    if path.rstrip("/").endswith("/functions"):
+        return "ListFunctions"
     if path.rstrip("/").endswith("/account-settings"):
         return "GetAccountSettings"
     if path.endswith("/provisioned-concurrency") and "List" in query:

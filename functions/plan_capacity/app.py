@@ -3,7 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer.aws import Environment, ScheduleTarget, clients, logged, name, paced_lambda, share_of_calls
+from optimizer.aws import (
+    Environment,
+    ScheduleTarget,
+    batches_at_work,
+    clients,
+    logged,
+    name,
+    paced_lambda,
+    share_of_calls,
+)
 from optimizer.capacity import CapacityPlanner, LambdaAccount
 from optimizer.capacity.provisioned import PlacedTimetables
 from optimizer.core import CONFIGURATION, Change, Tuner, under_observation
@@ -22,6 +31,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     scaling = clients.client("application-autoscaling")
     timetables = PlacedTimetables(clients.client("scheduler"), scaling, ScheduleTarget(environment.schedule_group))
 
+    # A run of fewer batches divides its calls among these.
+    batches = documents.read(f"runs/{run_id}/batches/{batch}.json").get("batches")
+    at_work = batches_at_work(environment, batches)
+
     def record_of(change_id: str) -> Change | None:
         try:
             return store.change(change_id).change
@@ -30,7 +43,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     planner = CapacityPlanner(
         documents=documents,
-        account=LambdaAccount(paced_lambda(share_of_calls(environment)), scaling, timetables),
+        account=LambdaAccount(paced_lambda(share_of_calls(environment, at_work)), scaling, timetables),
         logs=ReportLog(clients.client("logs")),
         policy=Policy.from_document(documents.read(f"runs/{run_id}/policy.json")),
         run_id=run_id,

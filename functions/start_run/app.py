@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer.aws import Environment, clients, emit_metrics, logged, name, text
+from optimizer.aws import Environment, clients, emit_metrics, logged, name, paced_lambda, share_of_calls, text
 from optimizer.policy import Policy, read_policy, with_country_days
-from optimizer.run import run_health, start_run
+from optimizer.run import glance_at, run_health, start_run
 from optimizer.store import Documents, RunStore
 
 
@@ -28,6 +28,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         policy_key=environment.policy_key,
         read_policy=read,
         now=now,
+        # No batch is at work yet.
+        glance=lambda names: glance_at(
+            paced_lambda(share_of_calls(environment, 1)), clients.client("cloudwatch"), names
+        ),
     )
 
 

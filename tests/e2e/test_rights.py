@@ -294,6 +294,11 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
         lambda s: s.client("lambda").get_function(FunctionName=s.tagged),
         {"plan_warmups", "plan_capacity", "change_capacity", "provision_function"},
     ),
+    "read the code of any other function": (
+        lambda s: s.client("lambda").get_function(FunctionName=s.untagged),
+        {"change_capacity", "provision_function"},
+    ),
+    "list what functions there are": (lambda s: s.client("lambda").list_functions(MaxItems=1), {"start_run"}),
     "read a layer's code": (
         lambda s: s.client("lambda").get_layer_version(LayerName="none", VersionNumber=1),
         set(),

@@ -49,6 +49,8 @@ __getattr__ = lazy_exports(
         "lambda_client": (
             "CallBudget",
             "DEFAULT_CALLS",
+            "SHARED_CALLS",
+            "batches_at_work",
             "configuration_of",
             "keep_unknown_fields",
             "pace",

@@ -41,7 +41,9 @@ from optimizer.aws.event_fields import (
 from optimizer.aws.handler import logged as logged
 from optimizer.aws.lambda_client import (
     DEFAULT_CALLS as DEFAULT_CALLS,
+    SHARED_CALLS as SHARED_CALLS,
     CallBudget as CallBudget,
+    batches_at_work as batches_at_work,
     configuration_of as configuration_of,
     keep_unknown_fields as keep_unknown_fields,
     pace as pace,

@@ -1,10 +1,12 @@
 """Clients of the AWS SDK. Each is created once, on first use, with retries that fit a short Lambda."""
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 # Adaptive mode slows down on throttling instead of only trying again; the limits end a hanging call well before the
 # Lambda's own timeout.
@@ -33,4 +35,17 @@ def new_client(service: str, *, once: bool = False, answers_within_s: int = 20) 
 
 @cache
 def _session() -> botocore.session.Session:
-    return botocore.session.get_session()
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_time)
+    return session
+
+
+def read_time(value: Any) -> datetime:
+    """Return the time of an answer, in UTC.
+
+    Answers of CloudWatch hold tens of thousands of times as numbers, and botocore takes longer for each of them than
+    for all the rest, because it looks up the time zone of the machine."""
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    parsed: datetime = parse_timestamp(value)
+    return parsed

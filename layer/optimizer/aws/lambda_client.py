@@ -57,7 +57,13 @@ def share_of_calls(environment: Environment, at_once: int | None = None) -> floa
     at_once: their number; without it, the number of batches at once.
     """
     calls = float(environment.lambda_calls_a_second or DEFAULT_CALLS)
-    return calls / max(1, at_once or int(environment.batches_at_once or 1))
+    return calls / max(1, at_once or batches_at_work(environment))
+
+
+def batches_at_work(environment: Environment, of: int | None = None) -> int:
+    """Return the number of batches at work at once. of: the batches of the run, where that is known."""
+    most = int(environment.batches_at_once or 1)
+    return min(most, of) if of else most
 
 
 @cache

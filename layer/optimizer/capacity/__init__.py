@@ -38,5 +38,6 @@ __getattr__ = lazy_exports(
             "provisioned_usd_month",
         ),
         "provisioned.local_days": ("LocalDays",),
+        "remembered": ("Remembered",),
     },
 )

@@ -25,3 +25,4 @@ from optimizer.capacity.propose import plan_function as plan_function
 from optimizer.capacity.provisioned.best_week import level_ahead as level_ahead
 from optimizer.capacity.provisioned.load import Demand as Demand, provisioned_usd_month as provisioned_usd_month
 from optimizer.capacity.provisioned.local_days import LocalDays as LocalDays
+from optimizer.capacity.remembered import Remembered as Remembered

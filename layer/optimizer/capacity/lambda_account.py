@@ -1,7 +1,7 @@
 """Reads the Lambda functions of the account, and makes the few writes that change them."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -28,6 +28,9 @@ _CONTENT = (
     "FileSystemConfigs", "EphemeralStorage", "LoggingConfig", "CapacityProviderConfig", "DurableConfig",
     "TenancyConfig",
 )  # fmt: skip
+
+# The most that DescribeScalableTargets takes, and the length of one page of its answer.
+_RESOURCES_A_CALL = 50
 
 
 class Raced(OptimizerError, RuntimeError):
@@ -126,7 +129,10 @@ class LambdaAccount:
     def _at_alias(self, known: LiveFunction, alias: str) -> LiveFunction:
         try:
             version = self.version(known.function_name, alias)
-        except NoSuchFunction as missing:
+        except (NoSuchFunction, ClientError) as missing:
+            # A right that is bound to a tag may not extend to what does not exist; the function itself was just read.
+            if isinstance(missing, ClientError) and _code(missing) != "AccessDeniedException":
+                raise
             raise NoSuchAlias(f"{known.function_name} has no alias {alias}") from missing
         return replace(known, alias=alias, alias_version=version.name, version=version)
 
@@ -242,6 +248,19 @@ class LambdaAccount:
                 elif not holder.isdigit() and self._alias(function_name, holder)["FunctionVersion"] == version:
                     elsewhere.append(f"alias {holder}")
         return own, tuple(elsewhere)
+
+    def scaled(self, aliases: Iterable[tuple[str, str]]) -> set[str]:
+        """Return the names of the functions that have a scaling target. aliases: pairs of a name and an alias."""
+        resources = [f"function:{name}:{alias}" for name, alias in aliases]
+        found: set[str] = set()
+        for at in range(0, len(resources), _RESOURCES_A_CALL):
+            targets = self._scaling.describe_scalable_targets(
+                ServiceNamespace="lambda",
+                ResourceIds=resources[at : at + _RESOURCES_A_CALL],
+                ScalableDimension=SCALABLE_DIMENSION,
+            )["ScalableTargets"]
+            found.update(target["ResourceId"].split(":")[1] for target in targets)
+        return found
 
     def _bounds(self, function_name: str, alias: str) -> Scaling | None:
         targets = self._scaling.describe_scalable_targets(

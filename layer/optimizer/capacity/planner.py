@@ -1,29 +1,32 @@
 """Plans the capacity of a batch of functions: reads what each is and did, and proposes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import BoundedSemaphore
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.aws import at_once
+from optimizer.capacity.known_lines import calls_since, is_known_enough
 from optimizer.capacity.lambda_account import LambdaAccount, TagsUnreadable
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, level_ahead, mark_of
+from optimizer.capacity.remembered import Memory, Remembered
 from optimizer.core import Change, Tuner, asked_tuners
 from optimizer.function_logs import CodeHistory, FunctionHistory, LogsUnreadable, ReportLog, Scan, history_of_code
 from optimizer.policy import Policy
-from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, write_looks
-from optimizer.traffic import stored_history
+from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
+from optimizer.traffic import Series, stored_history
 
 WEEK_HOURS = 7 * 24
 # Logs Insights runs 30 queries of an account at once, and people need some of them.
-_AT_ONCE = 5
+_QUERIES_AT_ONCE = 5
 # Each is a call of the control plane that other callers share.
 _MOST_VERSIONS_ASKED = 2
-_KNOWN_CALLS, _KNOWN_CALLS_OF_VERSION, _KNOWN_FOR = 5000, 1000, timedelta(days=8)
+_UNREADABLE = (NoSuchAlias, NoSuchFunction, TagsUnreadable, ClientError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class _Planned:
     proposals: Sequence[Proposal]
     only_seen: dict[str, Mapping[str, Any]]
     look: FunctionLook
+    remembered: Remembered | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class CapacityPlanner:
     rolled_back: Callable[[str], Collection[int]] = lambda _target: ()
     change: Callable[[str], Change | None] = lambda _change_id: None
     observed: Callable[[Collection[str]], Mapping[str, str]] = lambda _targets: {}
+    log_turn: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(_QUERIES_AT_ONCE))
 
     def plan(self, batch: str) -> Proposals:
         """Return proposals for all functions whose traffic was analysed; functions that failed before stay failed."""
@@ -64,9 +69,11 @@ class CapacityPlanner:
         result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
         observed = self.observed([targets[name]["function_arn"] for name in traffic["functions"]])
         known = [(targets[name], document) for name, document in traffic["functions"].items()]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            outcomes = list(pool.map(lambda pair: self._one(asked, observed, *pair), known))
-        looks = {}
+        memory = self._memory(batch, document, [target for target, _ in known], observed)
+        # Deciding takes time of the processor, which would only delay what is still being read.
+        facts = at_once(lambda pair: self._facts(asked, observed, memory, *pair), known)
+        outcomes = at_once(lambda pair: self._one(asked, observed, memory, *pair), list(zip(known, facts, strict=True)))
+        looks, remembered = {}, {}
         for (target, _), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, str):
                 result.failed[target["function_arn"]] = outcome
@@ -74,44 +81,84 @@ class CapacityPlanner:
             for proposal in outcome.proposals:
                 result.add(proposal)
             looks[target["function_name"]] = outcome.look
+            if outcome.remembered is not None:
+                remembered[target["function_name"]] = outcome.remembered
             if outcome.only_seen:
                 result.evidence[target["function_arn"]] = outcome.only_seen
         # The planner of warm-ups needs the same functions next, and does not read them again.
-        write_looks(self.documents, batch, self.run_id, looks)
+        write_looks(self.documents, batch, self.run_id, looks, remembered)
         return result
+
+    def _memory(
+        self,
+        batch: str,
+        document: Mapping[str, Any],
+        targets: Sequence[Mapping[str, Any]],
+        observed: Collection[str],
+    ) -> Memory:
+        """Return the functions that need not be read, as earlier runs read them."""
+        memory = Memory.of(read_remembered(self.documents, batch), document, self.now)
+        kept = [target for target in targets if target["function_arn"] not in observed and memory.recall(target)]
+        scaled = self.account.scaled((target["function_name"], target["alias"]) for target in kept) if kept else ()
+        return memory.only({target["function_name"] for target in kept} - set(scaled))
 
     def _one(
         self,
         asked: Collection[Tuner],
         observed: Mapping[str, str],
-        target: Mapping[str, Any],
-        traffic: Mapping[str, Any],
+        memory: Memory,
+        known: tuple[Mapping[str, Any], Mapping[str, Any]],
+        facts: FunctionFacts | str,
     ) -> _Planned | str:
-        facts = self._facts(asked, target, traffic, observed.get(target["function_arn"], ""))
+        target, traffic = known
         if isinstance(facts, str):
             return facts
         proposals = plan_function(facts, self.policy, asked)
-        if any(isinstance(proposal, Change) for proposal in proposals) and facts.live.alias != LATEST:
-            # Only who may be changed is worth the call that shows whether somebody shifts traffic of the alias.
+        is_live = memory.recall(target) is None
+        if any(isinstance(proposal, Change) for proposal in proposals):
             try:
-                routed = self.account.with_routing(facts.live)
-            except (NoSuchAlias, NoSuchFunction, ClientError) as error:
+                live = self._before_change(facts, target, is_live=is_live)
+            except _UNREADABLE as error:
                 return _failure(target["function_name"], error)
-            if (routed.weights, routed.alias_version) != (facts.live.weights, facts.live.alias_version):
-                proposals = plan_function(replace(facts, live=routed), self.policy, asked)
-        self._remember_hours(facts, proposals)
-        return _Planned(proposals, evidence_of(facts, asked), look_of(facts))
+            if live != facts.live:
+                again = self._facts(asked, observed, memory, target, traffic, live)
+                if isinstance(again, str):
+                    return again
+                facts, proposals = again, plan_function(again, self.policy, asked)
+            is_live = True
+        if is_live:
+            self._remember_hours(facts, proposals)
+        # A change of provisioned concurrency leaves no trace in the lists.
+        moves = any(isinstance(one, Change) and one.tuner is Tuner.PROVISIONED_CONCURRENCY for one in proposals)
+        remembered = None if moves else memory.remember(target, facts.live, read=is_live)
+        return _Planned(proposals, evidence_of(facts, asked), look_of(facts, is_live=is_live), remembered)
+
+    def _before_change(self, facts: FunctionFacts, target: Mapping[str, Any], *, is_live: bool) -> LiveFunction:
+        """Return the function as it is now, with who shifts traffic of its alias.
+
+        Only who may be changed is worth these calls."""
+        if not is_live:
+            return self._live(target["function_name"], target["alias"], routing=True)
+        return facts.live if facts.live.alias == LATEST else self.account.with_routing(facts.live)
 
     def _facts(
-        self, asked: Collection[Tuner], target: Mapping[str, Any], traffic: Mapping[str, Any], observed: str
+        self,
+        asked: Collection[Tuner],
+        observed: Mapping[str, str],
+        memory: Memory,
+        target: Mapping[str, Any],
+        traffic: Mapping[str, Any],
+        live: LiveFunction | None = None,
     ) -> FunctionFacts | str:
         name = target["function_name"]
         try:
-            live = self._live(name, target["alias"])
-            history, scan = self._history(live, traffic.get("invocations_day"), is_sizing=Tuner.MEMORY in asked)
-        except (NoSuchAlias, NoSuchFunction, TagsUnreadable, ClientError) as error:
+            live = live or memory.recall(target) or self._live(name, target["alias"], routing=False)
+            stored = stored_history(self.documents, name)
+            history, scan = self._history(
+                live, stored.minutes, traffic.get("invocations_day"), is_sizing=Tuner.MEMORY in asked
+            )
+        except _UNREADABLE as error:
             return _failure(name, error)
-        stored = stored_history(self.documents, name)
         holidays = self.policy.rest_days(name, target["tags"]).holidays
         return FunctionFacts(
             run_id=self.run_id,
@@ -122,13 +169,13 @@ class CapacityPlanner:
             calls_day=traffic.get("invocations_day"),
             need_most=(traffic.get("need") or {}).get("max"),
             scan=scan,
-            rolled_back=self.rolled_back(target["function_arn"]),
+            rolled_back=self.rolled_back(target["function_arn"]) if Tuner.MEMORY in asked else (),
             timezone=target["timezone"],
             days=LocalDays.of(stored.minutes, target["timezone"], holidays),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
-            observed=observed,
+            observed=observed.get(target["function_arn"], ""),
         )
 
     def _remember_hours(self, facts: FunctionFacts, proposals: Sequence[Proposal]) -> None:
@@ -147,16 +194,16 @@ class CapacityPlanner:
         if known != hours:
             self.documents.write(key, hours)
 
-    def _live(self, name: str, alias: str) -> LiveFunction:
+    def _live(self, name: str, alias: str, *, routing: bool) -> LiveFunction:
         try:
-            return self.account.read(name, alias, owners=True, timetables=True, routing=False)
+            return self.account.read(name, alias, owners=True, timetables=True, routing=routing)
         except NoSuchAlias:
             if self.account.has_aliases(name):
                 raise
             return self.account.read(name, LATEST, owners=True)
 
     def _history(
-        self, live: LiveFunction, lines_day: float | None, *, is_sizing: bool
+        self, live: LiveFunction, minutes: Series, lines_day: float | None, *, is_sizing: bool
     ) -> tuple[CodeHistory, Mapping[str, Any]]:
         key = f"history/capacity/{live.function_name}.json"
         try:
@@ -165,16 +212,18 @@ class CapacityPlanner:
             history = FunctionHistory()
         version = live.version
         history = history.meet(version.name, version.content)
-        if not is_sizing and is_well_known(history, live, self.now):
+        new_calls = calls_since(minutes, history.read_until)
+        if is_known_enough(history, live, self.now, new_calls, is_sizing=is_sizing):
             return history_of_code(history, version.name), {"lines": 0, "known_until": str(history.read_until)}
         try:
-            scan = self.logs.scan(
-                live.log_source,
-                self.now,
-                max_scan_mb=self.policy.memory.max_log_scan_mb,
-                lines_day=lines_day,
-                read_until=history.read_until,
-            )
+            with self.log_turn:
+                scan = self.logs.scan(
+                    live.log_source,
+                    self.now,
+                    max_scan_mb=self.policy.memory.max_log_scan_mb,
+                    lines_day=lines_day,
+                    read_until=history.read_until,
+                )
         except LogsUnreadable as unreadable:
             return history_of_code(history, version.name), {"unreadable": str(unreadable)}
         grown = self._with_tried_sizes(history.add(scan.reports.lines, scan.end), live)
@@ -197,16 +246,6 @@ class CapacityPlanner:
         return history
 
 
-def is_well_known(history: FunctionHistory, live: LiveFunction, now: datetime) -> bool:
-    """Return True where a day's further REPORT lines would tell nothing new of the function as it is now. Pure.
-
-    Its duration and INIT are then known from thousands of calls of this version with this size."""
-    size = history.sizes.get(live.version.memory_mb)
-    if size is None or history.read_until is None or now - history.read_until > _KNOWN_FOR:
-        return False
-    return size.calls >= _KNOWN_CALLS and size.versions.get(live.version.name, 0) >= _KNOWN_CALLS_OF_VERSION
-
-
 def _failure(name: str, error: NoSuchAlias | NoSuchFunction | TagsUnreadable | ClientError) -> str:
     if isinstance(error, ClientError):
         failure = error.response["Error"]
@@ -216,11 +255,11 @@ def _failure(name: str, error: NoSuchAlias | NoSuchFunction | TagsUnreadable | C
     return f"{error}; memory and provisioned concurrency are only changed behind an alias"
 
 
-def look_of(facts: FunctionFacts) -> FunctionLook:
+def look_of(facts: FunctionFacts, *, is_live: bool = True) -> FunctionLook:
     """Return what the planner of warm-ups needs to know about a function."""
     version = facts.live.version
     return FunctionLook(
-        facts.live.alias, version.memory_mb, version.architecture, version.refuses_pings, hours_of(facts)
+        facts.live.alias, version.memory_mb, version.architecture, version.refuses_pings, hours_of(facts), is_live
     )
 
 

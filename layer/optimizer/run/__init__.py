@@ -19,5 +19,6 @@ __getattr__ = lazy_exports(
             "choose_targets",
             "tagged_functions",
         ),
+        "unchanged": ("glance_at",),
     },
 )

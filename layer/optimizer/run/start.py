@@ -1,7 +1,7 @@
 """The start of a run: policy, lock, targets and manifest, in an order that may be repeated from any point."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,11 +10,14 @@ from optimizer.core import FunctionTarget, canonical_json
 from optimizer.policy import Policy
 from optimizer.run.request import TUNERS, RunRequest, UnusableRequest
 from optimizer.run.targets import BATCH, choose_targets, tagged_functions
+from optimizer.run.unchanged import Glance
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
 # Longer than planning and applying take; the time that people have to respond is added.
 _LEASE = timedelta(hours=8)
 _LIST_LIMIT = 10
+# The tuners that read functions one by one.
+_CAPACITY = ("memory", "provisioned_concurrency")
 
 
 def start_run(
@@ -26,12 +29,13 @@ def start_run(
     policy_key: str,
     read_policy: Callable[[bytes], Policy],
     now: datetime,
+    glance: Callable[[Collection[str]], Glance] = lambda _names: Glance(),
 ) -> dict[str, Any]:
     """Start the run of the event, and return the answer that docs/architecture.md lists.
 
-    `read_policy` raises InvalidPolicy (a ValueError with `errors`). Nothing is written before the lock is held, so a
-    run that meets another run, or errors in its input or policy, leaves nothing behind. A second attempt reads what the
-    first one wrote, or writes the same again.
+    `read_policy` raises InvalidPolicy (a ValueError with `errors`). `glance` looks at many functions at once. Nothing
+    is written before the lock is held, so a run that meets another run, or errors in its input or policy, leaves
+    nothing behind. A second attempt reads what the first one wrote, or writes the same again.
     """
     run_id = event["run_id"]
     try:
@@ -56,7 +60,7 @@ def start_run(
     if holder != run_id:
         return {"outcome": "busy", "message": f"Run {holder} is still active; this run does nothing."}
     documents.write(_policy_key(run_id), canonical_json.plain(policy))
-    targets = _targets(store, documents, tagging, run_id, policy, request, event["execution_arn"], now)
+    targets = _targets(store, documents, tagging, run_id, policy, request, event["execution_arn"], now, glance)
     return {
         "outcome": "started",
         "run_id": run_id,
@@ -106,13 +110,16 @@ def _targets(
     request: RunRequest,
     execution_arn: str,
     now: datetime,
+    glance: Callable[[Collection[str]], Glance],
 ) -> int:
     """Write the batches, then the manifest that names them, then the run's record. Return the number of targets."""
     tagged = tagged_functions(tagging, policy.functions.tags) if request.wants_functions() else ()
     found = choose_targets(tagged, policy, request.functions if request.wants_functions() else None)
     batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}
+    has_capacity = found.functions and any(map(request.wants, _CAPACITY))
+    seen = glance([function.function_name for function in found.functions]) if has_capacity else Glance()
     for name, batch in batches.items():
-        documents.write(_batch_key(run_id, name), _batch_document(batch, request))
+        documents.write(_batch_key(run_id, name), _batch_document(batch, request, seen, len(batches)))
     manifest = [{"batch": name, "key": _batch_key(run_id, name)} for name in batches]
     documents.write(f"runs/{run_id}/manifest.json", manifest)
     store.record_run(
@@ -143,8 +150,15 @@ def _batch_key(run_id: str, batch: str) -> str:
     return f"runs/{run_id}/batches/{batch}.json"
 
 
-def _batch_document(batch: Sequence[FunctionTarget], request: RunRequest) -> dict[str, Any]:
-    return {"functions": canonical_json.plain(batch), "tuners": [tuner for tuner in TUNERS if request.wants(tuner)]}
+def _batch_document(batch: Sequence[FunctionTarget], request: RunRequest, seen: Glance, batches: int) -> dict[str, Any]:
+    names = {function.function_name for function in batch}
+    return {
+        "functions": canonical_json.plain(batch),
+        "tuners": [tuner for tuner in TUNERS if request.wants(tuner)],
+        "fingerprints": {name: seen.fingerprints[name] for name in sorted(names & seen.fingerprints.keys())},
+        "provisioned": sorted(names.intersection(seen.provisioned)),
+        "batches": batches,
+    }
 
 
 def _explain(policy_key: str, errors: Sequence[object]) -> str:

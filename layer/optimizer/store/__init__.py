@@ -18,6 +18,7 @@ __getattr__ = lazy_exports(
         "looks": (
             "FunctionLook",
             "read_looks",
+            "read_remembered",
             "write_looks",
         ),
         "pings": ("PingLog",),

@@ -1,7 +1,12 @@
 from optimizer.store.documents import Documents as Documents, NoSuchDocument as NoSuchDocument
 from optimizer.store.errors import NoSuchChange as NoSuchChange, NoSuchRun as NoSuchRun, Overtaken as Overtaken
 from optimizer.store.index_builds import ActingRecords as ActingRecords
-from optimizer.store.looks import FunctionLook as FunctionLook, read_looks as read_looks, write_looks as write_looks
+from optimizer.store.looks import (
+    FunctionLook as FunctionLook,
+    read_looks as read_looks,
+    read_remembered as read_remembered,
+    write_looks as write_looks,
+)
 from optimizer.store.pings import PingLog as PingLog
 from optimizer.store.proposals import Proposals as Proposals, read_postponed as read_postponed
 from optimizer.store.run_store import RunStore as RunStore

@@ -18,11 +18,19 @@ class FunctionLook:
     """Why pings make no sense for its kind; empty if they do."""
     provisioned: Mapping[str, Any] | None = None
     """Time zone, and the environments provisioned in each hour of the week; None where that was not read."""
+    is_live: bool = True
+    """False where an earlier run read it: before a change is proposed, it is read again."""
 
 
-def write_looks(documents: Documents, batch: str, run_id: str, looks: Mapping[str, FunctionLook]) -> None:
-    """Store what a run saw, by function; the next run replaces it."""
-    documents.write(_key(batch), {"run_id": run_id, "functions": looks})
+def write_looks(
+    documents: Documents,
+    batch: str,
+    run_id: str,
+    looks: Mapping[str, FunctionLook],
+    remembered: Mapping[str, object] | None = None,
+) -> None:
+    """Store what a run saw, by function; the next run replaces it. remembered: what the next run need not read."""
+    documents.write(_key(batch), {"run_id": run_id, "functions": looks, "remembered": remembered or {}})
 
 
 def read_looks(documents: Documents, batch: str, run_id: str) -> dict[str, FunctionLook]:
@@ -34,6 +42,15 @@ def read_looks(documents: Documents, batch: str, run_id: str) -> dict[str, Funct
     if document["run_id"] != run_id:
         return {}
     return {name: FunctionLook(**look) for name, look in document["functions"].items()}
+
+
+def read_remembered(documents: Documents, batch: str) -> Mapping[str, Any]:
+    """Return what the last run left to be remembered, by function; nothing where it left nothing."""
+    try:
+        remembered: Mapping[str, Any] = documents.read(_key(batch)).get("remembered", {})
+    except NoSuchDocument:
+        return {}
+    return remembered
 
 
 def _key(batch: str) -> str:

@@ -20,7 +20,8 @@ REREAD_MINUTES = 180
 FAILURES_IN_A_ROW = 5
 # The newest minutes are often not complete yet.
 SETTLING_MINUTES = 3
-
+# Stands for all functions of the account and Region.
+_ACCOUNT = ""
 _STATISTICS = {
     "invocations": ("Invocations", "Sum"),
     "duration_ms": ("Duration", "Average"),
@@ -86,13 +87,16 @@ def read_missing(
 ) -> Iterator[tuple[str, History | MetricsUnavailable]]:
     """Yield the new points of each function by name, or the reason why there are none.
 
-    A point that CloudWatch does not report is NaN. A failed call fails only the functions that it asked for. After
-    FAILURES_IN_A_ROW failed calls the remaining functions fail without being asked for, so that time is left to store
-    the points that were read. Durations are those of the hour. The concurrency of each minute is read only for
-    functions with bursts (`hourly.has_bursts`); for others it is NaN.
+    A point that CloudWatch does not report is NaN. Throttles are those of the account, as long as there are none. A
+    failed call fails only the functions that it asked for. After FAILURES_IN_A_ROW failed calls the remaining functions
+    fail without being asked for, so that time is left to store the points that were read. Durations are those of the
+    hour. The concurrency of each minute is read only for functions with bursts (`hourly.has_bursts`); for others it is
+    NaN.
     """
     reading = _Reading(cloudwatch)
-    reading.ask([query for name, asked in windows.items() for query in _queries(name, asked)])
+    of_account = {_throttles(_ACCOUNT, asked) for asked in windows.values()}
+    reading.ask([*of_account, *(query for name, asked in windows.items() for query in _queries(name, asked))])
+    reading.ask([query for name, asked in windows.items() if (query := reading.unsettled(name, asked)) is not None])
     histories = {name: _history(asked, reading.of(name)) for name, asked in windows.items()}
     bursting = {name: windows[name] for name, history in histories.items() if hourly.has_bursts(history)}
     reading.ask([_by_minute(name, "concurrency", asked) for name, asked in bursting.items()])
@@ -124,6 +128,18 @@ class _Reading:
             if wanted and not self._is_answered(wanted):
                 self.failed.update({query.function_name: self._failure for query in wanted})
 
+    def unsettled(self, name: str, asked: MetricWindow) -> _Query | None:
+        """Return the query of the throttles of a function; None where the account had none while it was called.
+
+        The same metric without dimensions is that of all functions, at the price of one."""
+        throttles, errors = _throttles(name, asked), _by_hour(name, "errors", asked)
+        of_account = self.of(_ACCOUNT).get(_throttles(_ACCOUNT, asked))
+        called = self.of(name).get(errors)
+        if of_account is None or called is None or not (of_account == 0).any() or (of_account > 0).any():
+            return throttles
+        self._points[name][throttles] = np.where((of_account == 0) & ~np.isnan(called), 0.0, np.nan)
+        return None
+
     def _is_answered(self, call: list[_Query]) -> bool:
         if self._in_a_row >= FAILURES_IN_A_ROW:
             return False
@@ -137,11 +153,17 @@ class _Reading:
 
 
 def _queries(name: str, asked: MetricWindow) -> list[_Query]:
-    last_hour = -(-asked.end_minute // 60)
-    by_the_hour = [metric for metric in HOUR_METRICS if metric != "invocations"]
-    hours = [_Query(name, metric, 3600, asked.first_old_hour, last_hour) for metric in by_the_hour]
+    hours = [_by_hour(name, metric, asked) for metric in HOUR_METRICS if metric not in ("invocations", "throttles")]
     old = _Query(name, "invocations", 3600, asked.first_old_hour, asked.first_hour)
     return [_by_minute(name, "invocations", asked), old, *hours]
+
+
+def _by_hour(name: str, metric: str, asked: MetricWindow) -> _Query:
+    return _Query(name, metric, 3600, asked.first_old_hour, -(-asked.end_minute // 60))
+
+
+def _throttles(name: str, asked: MetricWindow) -> _Query:
+    return _by_hour(name, "throttles", asked)
 
 
 def _by_minute(name: str, metric: str, asked: MetricWindow) -> _Query:
@@ -186,7 +208,7 @@ def _ask(
 
 def _metric_query(identifier: str, query: _Query) -> MetricQuery:
     metric, statistic = _STATISTICS[query.metric]
-    dimensions = {"FunctionName": query.function_name}
+    dimensions = {} if query.function_name == _ACCOUNT else {"FunctionName": query.function_name}
     return MetricQuery(identifier, "AWS/Lambda", metric, statistic, query.period_s, dimensions)
 
 

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once, configuration_of, refuses_pings
-from optimizer.core import OptimizerError, Tuner, is_asked, minute_of
+from optimizer.core import Change, NoChange, OptimizerError, Tuner, is_asked, minute_of
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_looks
@@ -46,30 +47,47 @@ def plan_batch(
 
     looks = read_looks(documents, batch, run_id)
 
-    def read(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
+    def read_one(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
         try:
             live = _live(lambda_, scheduler, documents, group, targets[name], looks.get(name))
         except TargetUnusable as error:
             return error
         return live, _report_history(documents, name), stored_history(documents, name)
 
-    for name, known in zip(traffic["functions"], at_once(read, traffic["functions"]), strict=True):
+    for name, known in zip(traffic["functions"], at_once(read_one, traffic["functions"]), strict=True):
         if isinstance(known, TargetUnusable):
             result.failed[targets[name]["function_arn"]] = str(known)
             continue
         live, lines, history = known
-        decision = propose_warmups(
-            run_id,
-            FunctionTraffic.from_document(traffic["functions"][name]),
-            history,
-            live,
-            policy.warmups,
-            minute_of(now),
-            learn_from_reports(lines, live.memory_mb, policy.warmups.keep_alive_minutes),
-            occasions_of(policy, name, targets[name]["tags"]),
-        )
+        analysed = FunctionTraffic.from_document(traffic["functions"][name])
+
+        def propose(
+            live: WarmupFacts,
+            analysed: FunctionTraffic = analysed,
+            history: History = history,
+            lines: FunctionHistory = lines,
+        ) -> Change | NoChange:
+            learnt = learn_from_reports(lines, live.memory_mb, policy.warmups.keep_alive_minutes)
+            days = occasions_of(policy, analysed.function_name, targets[analysed.function_name]["tags"])
+            return propose_warmups(run_id, analysed, history, live, policy.warmups, minute_of(now), learnt, days)
+
+        decision = propose(live)
+        if isinstance(decision, Change) and name in looks and not looks[name].is_live:
+            # No change is proposed from memory.
+            try:
+                read = _read_again(lambda_, live, targets[name])
+            except TargetUnusable as error:
+                result.failed[targets[name]["function_arn"]] = str(error)
+                continue
+            decision = decision if read == live else propose(read)
         result.add(decision)
     return result
+
+
+def _read_again(lambda_: "LambdaClient", live: WarmupFacts, target: Mapping[str, Any]) -> WarmupFacts:
+    """Return the facts with what the function is now."""
+    look = _look(lambda_, target["function_name"], target["alias"])
+    return replace(live, memory_mb=look.memory_mb, architecture=look.architecture, refuses_pings=look.refuses_pings)
 
 
 def _report_history(documents: Documents, function_name: str) -> FunctionHistory:
@@ -151,6 +169,10 @@ def _look(lambda_: "LambdaClient", name: str, alias: str) -> FunctionLook:
         if code == "ResourceNotFoundException":
             raise TargetUnusable(
                 f"function {name} has no alias {alias}; create it, or tag the function optimizer:alias"
+            ) from error
+        if code == "AccessDeniedException":
+            raise TargetUnusable(
+                f"function {name} does not have the tag that the stack's rights ask for, or no alias {alias}"
             ) from error
         raise TargetUnusable(f"function {name} cannot be read: {code}") from error
     architecture = configuration["Architectures"][0]

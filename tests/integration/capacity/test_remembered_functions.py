@@ -1,0 +1,203 @@
+"""Daily plans of the capacity of a function: which calls they take, and that no change is proposed from memory."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+from local_account.lambda_twin import Twin
+from optimizer.capacity.lambda_account import LambdaAccount
+from optimizer.capacity.planner import CapacityPlanner
+from optimizer.capacity.provisioned import PlacedTimetables
+from optimizer.core import canonical_json
+from optimizer.core.change import Tuner
+from optimizer.core.clock import minute_of
+from optimizer.function_logs.read import LogsUnreadable
+from optimizer.policy.model import Policy
+from optimizer.store import NoSuchDocument, Proposals
+from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
+
+RUN = "run-1"
+DAY = timedelta(days=1)
+NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
+QUIET, BUSY = 1.0, 110.0
+
+
+class Bucket:
+    """Documents in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def read_bytes(self, key: str) -> bytes:
+        if key not in self.kept:
+            raise NoSuchDocument(key)
+        return self.kept[key]
+
+    def read(self, key: str) -> Any:
+        return json.loads(self.read_bytes(key))
+
+    def write(self, key: str, document: object) -> str:
+        self.kept[key] = canonical_json.dumps(document).encode()
+        return key
+
+
+class NoLog:
+    """A log that cannot be read."""
+
+    def scan(self, *_: Any, **__: Any) -> Any:
+        raise LogsUnreadable("there is no log")
+
+
+class Days:
+    """One function, planned day after day by the lists that its state gives."""
+
+    def __init__(self) -> None:
+        self.bucket: Any = Bucket()
+        self.twin = Twin()
+        self.twin.clock = lambda: self.now
+        self.now = NOW
+        self.lists: dict[str, Any] = {}
+        self.observed: dict[str, str] = {}
+        self.others = True
+        self.call(QUIET)
+
+    def call(self, a_minute: float) -> None:
+        """Call the function so many times in each minute of the past two weeks."""
+        length = 14 * DAY_MINUTES
+        values = {
+            "invocations": np.full(length, a_minute),
+            "duration_ms": np.full(length, 2000.0),
+            "concurrency": np.full(length, 4.0),
+        }
+        history = History(Series(minute_of(self.now) - length, values), empty_series(HOUR_METRICS))
+        self.bucket.kept["history/orders.npz"] = history.to_bytes()
+        self.calls_day = a_minute * DAY_MINUTES
+
+    def plan(self, tuner: Tuner = Tuner.PROVISIONED_CONCURRENCY) -> tuple[Proposals, list[str]]:
+        """Return the proposals of the next day, and the calls that they took."""
+        target = {"function_name": "orders", "function_arn": self.twin.arn, "alias": "live", "timezone": "UTC"}
+        fingerprint = canonical_json.sha256([self.twin.latest, self.twin.latest_revision])
+        batch = {"functions": [target], "tuners": [tuner], "fingerprints": {"orders": fingerprint}, **self.lists}
+        traffic: Mapping[str, Any] = {"invocations_day": self.calls_day, "need": {"max": 4}}
+        self.bucket.write(f"runs/{RUN}/batches/0000.json", batch)
+        self.bucket.write(f"runs/{RUN}/traffic/0000.json", {"functions": {"orders": traffic}, "failed": {}})
+        scaling: Any = self.twin.client("application-autoscaling")
+        schedules: Any = type("Target", (), {"group": "timetables"})
+        timetables = PlacedTimetables(self.twin.client("scheduler"), scaling, schedules)  # type: ignore[arg-type]
+        functions: Any = self.twin.client("lambda")
+        log: Any = NoLog()
+        account = LambdaAccount(functions, scaling, timetables)
+        planner = CapacityPlanner(
+            self.bucket, account, log, Policy(), RUN, self.now, observed=lambda _targets: self.observed
+        )
+        self._remember_another()
+        self.twin.calls.clear()
+        proposals = planner.plan("0000")
+        self.now += DAY
+        return proposals, [call for call in self.twin.calls if call.startswith(("get_", "list_prov", "list_alias"))]
+
+    def _remember_another(self) -> None:
+        """Make another function the one of the batch that is due next."""
+        key = "history/capacity/batch.0000.json"
+        if key in self.bucket.kept:
+            document = self.bucket.read(key)
+            known = document["remembered"].get("orders")
+            if known and self.others:
+                document["remembered"]["another"] = {**known, "read_at": (NOW - 20 * DAY).isoformat()}
+                self.bucket.write(key, document)
+
+
+READ = ["get_function", "get_function", "list_provisioned_concurrency_configs"]
+
+
+def test_function_is_read_once_while_nothing_changes() -> None:
+    days = Days()
+    assert days.plan()[1] == READ
+    proposals, calls = days.plan()
+    assert calls == []
+    assert not proposals.changes
+    assert proposals.no_changes
+    look = days.bucket.read("history/capacity/batch.0000.json")["functions"]["orders"]
+    assert (look["memory_mb"], look["is_live"]) == (1024, False)
+
+
+def test_change_is_proposed_after_the_function_was_read_again() -> None:
+    """Traffic grows over night; the alias was moved to a version of another size, which no list shows."""
+    days = Days()
+    days.plan()
+    days.twin.versions["2"] = {**days.twin.latest, "MemorySize": 2048}
+    days.twin.alias = {"version": "2", "weights": {}, "revision": "a1"}
+    days.call(BUSY)
+    proposals, calls = days.plan()
+    assert set(READ) | {"get_alias"} <= set(calls)
+    (change,) = proposals.changes
+    assert change.evidence["memory_mb"] == 2048
+    # Once applied, provisioned concurrency leaves no trace in the lists: the function is read until it is known again.
+    assert days.plan()[1] != []
+
+
+def test_change_is_not_proposed_where_reading_again_shows_that_somebody_deploys() -> None:
+    days = Days()
+    days.plan()
+    days.twin.versions["2"] = dict(days.twin.latest)
+    days.twin.alias = {"version": "1", "weights": {"2": 0.1}, "revision": "a1"}
+    days.call(BUSY)
+    proposals, _ = days.plan()
+    assert not proposals.changes
+    assert "shifting traffic" in proposals.no_changes[0].reason
+
+
+def updated(days: Days) -> None:
+    days.twin.team_sets_timeout()
+
+
+def met_provisioned(days: Days) -> None:
+    days.lists["provisioned"] = ["orders"]
+
+
+def under_observation(days: Days) -> None:
+    days.observed = {days.twin.arn: "A change is under observation."}
+
+
+def scaled(days: Days) -> None:
+    days.twin.bounds = [1, 3]
+
+
+@pytest.mark.parametrize("happened", [updated, met_provisioned, under_observation, scaled])
+def test_function_is_read_where_a_list_shows_that_something_happened(happened: Any) -> None:
+    days = Days()
+    days.plan()
+    happened(days)
+    assert set(READ) <= set(days.plan()[1])
+
+
+def test_unused_provisioned_concurrency_is_found_once_the_function_is_due() -> None:
+    days = Days()
+    days.plan()
+    days.twin.provisioned = {"requested": 3, "status": "READY"}
+    assert days.plan()[1] == []
+    days.others = False
+    # From then on it is read every day, while it is held.
+    assert all(READ[-1] in days.plan()[1] for _ in range(3))
+
+
+def test_function_without_an_alias_is_known_where_rights_end_at_its_tag() -> None:
+    """IAM may refuse what does not exist, because it has no tag."""
+    days = Days()
+    days.twin.alias_name = "other"
+    read = days.twin.get_function
+
+    def refusing(FunctionName: str, Qualifier: str = "$LATEST") -> dict[str, Any]:  # noqa: N803
+        if Qualifier == "live":
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetFunction")
+        return read(FunctionName=FunctionName, Qualifier=Qualifier)
+
+    days.twin.get_function = refusing  # type: ignore[method-assign]
+    proposals, _ = days.plan()
+    assert list(proposals.failed.values()) == [
+        "orders has no alias live; memory and provisioned concurrency are only changed behind an alias"
+    ]
