@@ -1,7 +1,7 @@
 """Plans the capacity of a batch of functions: reads what each is and did, and proposes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from threading import BoundedSemaphore
 from typing import Any

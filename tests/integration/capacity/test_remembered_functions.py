@@ -79,7 +79,13 @@ class Days:
 
     def plan(self, tuner: Tuner = Tuner.PROVISIONED_CONCURRENCY) -> tuple[Proposals, list[str]]:
         """Return the proposals of the next day, and the calls that they took."""
-        target = {"function_name": "orders", "function_arn": self.twin.arn, "alias": "live", "timezone": "UTC"}
+        target = {
+            "function_name": "orders",
+            "function_arn": self.twin.arn,
+            "alias": "live",
+            "timezone": "UTC",
+            "tags": {},
+        }
         fingerprint = canonical_json.sha256([self.twin.latest, self.twin.latest_revision])
         batch = {"functions": [target], "tuners": [tuner], "fingerprints": {"orders": fingerprint}, **self.lists}
         traffic: Mapping[str, Any] = {"invocations_day": self.calls_day, "need": {"max": 4}}
