@@ -60,7 +60,7 @@ def start_run(
     if holder != run_id:
         return {"outcome": "busy", "message": f"Run {holder} is still active; this run does nothing."}
     documents.write(_policy_key(run_id), canonical_json.plain(policy))
-    targets = _targets(store, documents, tagging, run_id, policy, request, event["execution_arn"], now, glance)
+    targets, problem = _targets(store, documents, tagging, run_id, policy, request, event["execution_arn"], now, glance)
     return {
         "outcome": "started",
         "run_id": run_id,
@@ -72,6 +72,7 @@ def start_run(
         "report_parts": [f"{batch:04d}" for batch in range(math.ceil(targets / BATCH))],
         "approval_timeout_s": max(60, round(policy.run.approval_hours * 3600)),
         "max_changes_at_once": policy.run.max_changes_at_once,
+        **({"unlisted": problem} if problem else {}),
     }
 
 
@@ -111,8 +112,10 @@ def _targets(
     execution_arn: str,
     now: datetime,
     glance: Callable[[Collection[str]], Glance],
-) -> int:
-    """Write the batches, then the manifest that names them, then the run's record. Return the number of targets."""
+) -> tuple[int, str]:
+    """Write the batches, then the manifest that names them, then the run's record.
+
+    Return the number of targets, and why they were not listed in bulk, empty if they were."""
     tagged = tagged_functions(tagging, policy.functions.tags) if request.wants_functions() else ()
     found = choose_targets(tagged, policy, request.functions if request.wants_functions() else None)
     batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}
@@ -133,7 +136,7 @@ def _targets(
         mode=policy.mode.value,
         untagged=_untagged(policy, request) if not found.functions else "",
     )
-    return len(found.functions)
+    return len(found.functions), seen.problem
 
 
 def _untagged(policy: Policy, request: RunRequest) -> str:

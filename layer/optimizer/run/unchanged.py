@@ -22,10 +22,14 @@ _PROVISIONED = "ProvisionedConcurrencyInvocations"
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Fingerprints of functions by name, and the names of those whose calls met provisioned concurrency lately."""
+    """Fingerprints of functions by name, and the names of those whose calls met provisioned concurrency lately.
+
+    problem: why there are none, empty where the lists were read.
+    """
 
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     provisioned: Collection[str] = ()
+    problem: str = ""
 
 
 def glance_at(functions: "LambdaClient", cloudwatch: "CloudWatchClient", targets: Collection[str]) -> Glance:
@@ -37,8 +41,9 @@ def glance_at(functions: "LambdaClient", cloudwatch: "CloudWatchClient", targets
         return Glance(_fingerprints(functions, wanted), _provisioned(cloudwatch, wanted))
     except ClientError as error:
         code = error.response["Error"].get("Code", "?")
-        _log.warning("Functions are read one by one, because %s failed: %s", error.operation_name, code)
-        return Glance()
+        problem = f"functions are read one by one, because {error.operation_name} failed: {code}"
+        _log.warning(problem)
+        return Glance(problem=problem)
 
 
 def _fingerprints(functions: "LambdaClient", wanted: Collection[str]) -> dict[str, str]:

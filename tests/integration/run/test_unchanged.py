@@ -73,4 +73,6 @@ def test_list_ends_where_it_would_take_more_calls_than_it_spares() -> None:
 
 def test_functions_are_read_one_by_one_where_the_list_is_refused() -> None:
     pages: Any = Pages(refused=True)
-    assert glance_at(pages, pages, ["orders"]) == Glance()
+    glance = glance_at(pages, pages, ["orders"])
+    assert glance == Glance(problem=glance.problem)
+    assert glance.problem.endswith("because ListFunctions failed: AccessDeniedException")
