@@ -2,23 +2,30 @@
 
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from optimizer.capacity.provisioned import READY_MINUTES, ProvisionedAhead, provision_ahead
 from optimizer.core import Way, best_way
+from optimizer.policy import Policy, find_errors
 from optimizer.traffic import Floats
 from optimizer.traffic.forecast import ColdStartForecast
 from optimizer.warmups import (
     USUAL_INIT_MS,
+    Occasions,
     WarmedFunction,
     WarmupPlan,
     WarmupRequest,
+    as_asked,
+    asked_environments,
     forecast_ahead,
     not_worth_it,
     obstacle,
+    occasions_of,
     plan_from,
+    undecided,
     worth_of_idle_minutes,
 )
 
@@ -27,6 +34,7 @@ from optimizer_cli.json_lines import UnusableRequest
 type Stretches = tuple[tuple[int, int, int], ...]
 
 LONGEST_HOURS = 48
+_CALENDAR = {"days": "holidays", "half_days": "half_days"}
 # Lambda's price grows with memory; 1 GB is assumed where a request does not say it.
 _MEMORY_MB = 1024
 
@@ -44,8 +52,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     if not (why_not or may_ping or may_provision):
         why_not = "neither pings nor provisioned concurrency are allowed"
     if why_not:
-        return _answer(WarmupPlan((), why_not, 0.0, 0.0, 0.0), (), {})
-    forecast = forecast_ahead(asked)
+        return _as_asked(WarmupPlan((), why_not, 0.0, 0.0, 0.0), (), {}, asked, request)
+    forecast = undecided(forecast_ahead(asked), asked)
     nothing = float(forecast.cold.sum())
     plans: dict[str, tuple[WarmupPlan | None, Stretches]] = {}
     ways = {}
@@ -67,12 +75,42 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     best = best_way(ways, asked.usd_per_cold_start)
     gains = {name: round(way.gain(asked.usd_per_cold_start), 8) for name, way in ways.items()}
     if best is None:
-        return _answer(WarmupPlan((), not_worth_it(nothing, asked), nothing, nothing, 0.0), (), gains)
+        return _as_asked(
+            WarmupPlan((), not_worth_it(nothing, asked), nothing, nothing, 0.0), (), gains, asked, request
+        )
     plan, stretches = plans[best]
     reason = plan.reason if plan is not None and not stretches else _reason(plan, stretches, nothing, ways[best])
     left = nothing - ways[best].avoided_cold_starts
     pings = plan.pings if plan is not None else ()
-    return _answer(WarmupPlan(pings, reason, left, nothing, ways[best].usd), stretches, gains)
+    made = WarmupPlan(pings, reason, left, nothing, ways[best].usd)
+    return _as_asked(made, stretches, gains, asked, request)
+
+
+def _as_asked(
+    made: WarmupPlan, stretches: Stretches, gains: dict[str, float], asked: WarmupRequest, request: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the answer with what the request asks for beside what pays: pings, or else provisioned environments."""
+    wanted = np.maximum(asked_environments(asked), 0)
+    ready = _by_minute(stretches, len(wanted))
+    if request.get("may_ping", True):
+        return _answer(as_asked(made, replace(asked, provisioned=ready)), stretches, gains)
+    if request.get("may_provision", True) and wanted.any():
+        early = np.array([wanted[minute : minute + READY_MINUTES + 1].max() for minute in range(len(wanted))])
+        stretches = _stretches(np.maximum(early, _requested(stretches, len(wanted))))
+    words = as_asked(made, asked)
+    return _answer(replace(made, reason=words.reason), stretches, gains)
+
+
+def _requested(stretches: Stretches, minutes: int) -> Floats:
+    held = np.zeros(minutes)
+    for first, end, count in stretches:
+        held[first:end] = count
+    return held
+
+
+def _stretches(held: Floats) -> Stretches:
+    edges = [0, *(np.flatnonzero(np.diff(held)) + 1).tolist(), len(held)]
+    return tuple((first, end, int(held[first])) for first, end in pairwise(edges) if held[first])
 
 
 def _answer(made: WarmupPlan, provisioned: Stretches, gains: dict[str, float]) -> dict[str, Any]:
@@ -137,10 +175,27 @@ def _asked(request: dict[str, Any]) -> WarmupRequest:
         minutes=_series(request, "minutes"),
         hours=_series(request, "hours") if "hours" in request else None,
         hour_peaks=_series(request, "concurrency") if "concurrency" in request else None,
-        holidays=frozenset(_dates(request, "holidays")),
-        half_days=frozenset(_dates(request, "half_days")),
+        occasions=_occasions(request),
         max_environments=None if most is None else int(_number(request, "max_environments", 0, 1e6)),
     )
+
+
+def _occasions(request: dict[str, Any]) -> Occasions:
+    """Return what the request says of days and hours, in the words of a policy."""
+    said = {name: request[name] for name in ("events", "days", "never", "always") if name in request}
+    days = {name: [str(day) for day in _dates(request, key)] for name, key in _CALENDAR.items()}
+    policy: dict[str, Any] = {
+        "version": 1,
+        "time_zone": _time_zone(request),
+        "functions": {"calendar": "request"},
+        "calendars": {"request": days},
+        # The request has a limit of its own.
+        "warmups": {"max_environments_per_function": 1000, "max_environments_total": 1000, **said},
+    }
+    errors = find_errors(policy)
+    if errors:
+        raise UnusableRequest(str(errors[0]).removeprefix("warmups."))
+    return occasions_of(Policy.from_document(policy), "", {})
 
 
 def _usd_per_cold_start(request: dict[str, Any], function: WarmedFunction, keep_alive_minutes: int) -> float:

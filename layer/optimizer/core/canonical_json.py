@@ -66,18 +66,32 @@ def _read_fields(kind: Any, document: Mapping[str, Any], *, strict: bool) -> Any
     if absent := [name for name, (_, is_needed) in fields.items() if is_needed and name not in document]:
         raise KeyError(f"{kind.__name__} needs {', '.join(absent)}")
     return kind(
-        **{name: read(of, document[name], strict=strict) for name, (of, _) in fields.items() if name in document}
+        **{
+            _field_name(kind, name): read(of, document[name], strict=strict)
+            for name, (of, _) in fields.items()
+            if name in document
+        }
     )
 
 
 @cache
 def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
-    """Return the type of each field, and whether it has no default."""
+    """Return the type of each field by its key, and whether it has no default."""
     types_of, none = typing.get_type_hints(kind), dataclasses.MISSING
     return {
-        each.name: (types_of[each.name], each.default is none and each.default_factory is none)
+        _key(each): (types_of[each.name], each.default is none and each.default_factory is none)
         for each in dataclasses.fields(kind)
     }
+
+
+@cache
+def _field_name(kind: Any, key: str) -> str:
+    return next(field.name for field in dataclasses.fields(kind) if _key(field) == key)
+
+
+def _key(field: dataclasses.Field[Any]) -> str:
+    """Return the key of a field in a document: its name, or `metadata={"key": ...}` for a word that Python reserves."""
+    return str(field.metadata.get("key", field.name))
 
 
 def _simplify(value: object) -> Any:
@@ -85,7 +99,7 @@ def _simplify(value: object) -> Any:
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {_key(field): getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset)):

@@ -7,12 +7,14 @@ __getattr__ = lazy_exports(
     {
         "check": (
             "InvalidPolicy",
+            "find_errors",
             "policy_schema",
             "read_policy",
         ),
         "country_days": ("with_country_days",),
         "errors": ("PolicyError",),
         "model": (
+            "AlwaysWarm",
             "AppConfigProfile",
             "Cache",
             "CacheNamespace",
@@ -21,10 +23,13 @@ __getattr__ = lazy_exports(
             "Indexes",
             "Memory",
             "Mode",
+            "NeverWarm",
             "Permission",
             "Policy",
             "ProvisionedConcurrency",
             "RunLimits",
+            "UnusualDay",
+            "WEEKDAYS",
             "Warmups",
             "Window",
         ),

@@ -1,11 +1,14 @@
 from optimizer.policy.check import (
     InvalidPolicy as InvalidPolicy,
+    find_errors as find_errors,
     policy_schema as policy_schema,
     read_policy as read_policy,
 )
 from optimizer.policy.country_days import with_country_days as with_country_days
 from optimizer.policy.errors import PolicyError as PolicyError
 from optimizer.policy.model import (
+    WEEKDAYS as WEEKDAYS,
+    AlwaysWarm as AlwaysWarm,
     AppConfigProfile as AppConfigProfile,
     Cache as Cache,
     CacheNamespace as CacheNamespace,
@@ -14,10 +17,12 @@ from optimizer.policy.model import (
     Indexes as Indexes,
     Memory as Memory,
     Mode as Mode,
+    NeverWarm as NeverWarm,
     Permission as Permission,
     Policy as Policy,
     ProvisionedConcurrency as ProvisionedConcurrency,
     RunLimits as RunLimits,
+    UnusualDay as UnusualDay,
     Warmups as Warmups,
     Window as Window,
 )

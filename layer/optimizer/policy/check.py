@@ -31,6 +31,9 @@ _TYPES = {
 _PATTERNS = {
     "first": "a day YYYY-MM-DD",
     "last": "a day YYYY-MM-DD",
+    "from": "a time YYYY-MM-DDTHH:MM, with or without an offset such as +01:00",
+    "on": "a day YYYY-MM-DD",
+    "country": "two capital letters such as DE",
     "start": "a time HH:MM from 00:00 to 23:59",
     "until": "a time HH:MM from 00:00 to 24:00",
     "alias": "the name of an alias: letters, digits, _ and -, not only digits",
@@ -154,7 +157,10 @@ def _explain(error: ValidationError) -> Iterator[PolicyError]:
     elif kind == "required":
         yield from (PolicyError(child_path(path, key), "is missing.") for key in wanted if key not in instance)
     else:
-        yield PolicyError(path, _message(kind, wanted, instance, path.rsplit(".", 1)[-1]))
+        name = path.rsplit(".", 1)[-1]
+        # The end of an event is a moment like its start, while that of a window is a time of day.
+        name = "from" if name == "until" and ".events[" in path else name
+        yield PolicyError(path, _message(kind, wanted, instance, name))
 
 
 def _message(kind: str, wanted: Any, instance: Any, name: str) -> str:

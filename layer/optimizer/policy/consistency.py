@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -48,6 +48,8 @@ def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     yield from _freezes(document)
     yield from _days_of_calendar(document, "warmups.holidays")
     yield from _calendars(document)
+    yield from _events(document)
+    yield from _warm_hours(document)
     yield from _databases(document)
     yield from _caches(document)
     yield from _approvals(document)
@@ -88,10 +90,10 @@ def _days_of_calendar(document: Mapping[str, Any], path: str) -> Iterator[Policy
     yield from _not_days(path, _value(document, path))
 
 
-def _not_days(path: str, days: Any) -> Iterator[PolicyError]:
+def _not_days(path: str, days: Any, *, listed: bool = True) -> Iterator[PolicyError]:
     for n, text in enumerate(_listed(days)):
         if isinstance(text, str) and len(text) == len("YYYY-MM-DD") and not _is_day(text):
-            yield PolicyError(f"{path}[{n}]", f"{short_json(text)} is not a day of the calendar.")
+            yield PolicyError(f"{path}[{n}]" if listed else path, f"{short_json(text)} is not a day of the calendar.")
 
 
 def _calendars(document: Mapping[str, Any]) -> Iterator[PolicyError]:
@@ -106,6 +108,53 @@ def _calendars(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         name = part.get("calendar")
         if isinstance(name, str) and name and name not in calendars:
             yield PolicyError(f"{path}.calendar", f"{short_json(name)} is not in calendars; known: {known}.")
+
+
+def _events(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    zone = _value(document, "time_zone")
+    for path, event in _objects(document, "warmups.events"):
+        moments: list[datetime] = []
+        for key in ("from", "until"):
+            text = event.get(key)
+            if isinstance(text, str):
+                moment = _moment(text, zone if isinstance(zone, str) and _is_zone(zone) else "UTC")
+                if isinstance(moment, datetime):
+                    moments.append(moment)
+                elif moment:
+                    yield PolicyError(f"{path}.{key}", moment)
+        if len(moments) == 2 and moments[0] >= moments[1]:
+            yield PolicyError(f"{path}.until", "must be after from.")
+    for name in ("events", "always"):
+        for path, part in _objects(document, f"warmups.{name}"):
+            yield from _within_limit(document, path, part)
+
+
+def _within_limit(document: Mapping[str, Any], path: str, part: Mapping[str, Any]) -> Iterator[PolicyError]:
+    for limit in ("warmups.max_environments_per_function", "warmups.max_environments_total"):
+        wanted, most = part.get("environments"), _value(document, limit)
+        if _is_number(wanted) and _is_number(most) and wanted > most:
+            yield PolicyError(f"{path}.environments", f"{short_json(wanted)} is above {limit}, which is {most}.")
+
+
+def _moment(text: str, zone: str) -> datetime | str:
+    """Return the moment, with a zone, or the reason why the text is none; empty where the schema says it."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return f"{short_json(text)} is not a day of the calendar." if len(text) >= len("YYYY-MM-DDTHH:MM") else ""
+    if moment.tzinfo:
+        return moment
+    local = moment.replace(tzinfo=ZoneInfo(zone))
+    if local.utcoffset() != local.replace(fold=1).utcoffset():
+        return f"{short_json(text)} comes twice or not at all in {zone}, because clocks change; add an offset."
+    return local
+
+
+def _warm_hours(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    for path, day in _objects(document, "warmups.days"):
+        yield from _not_days(f"{path}.on", [day.get("on")], listed=False)
+        if day.get("like") is None and day.get("level", 1) == 1:
+            yield PolicyError(path, "needs like or level.")
 
 
 def _calendar(path: str, calendar: Mapping[str, Any]) -> Iterator[PolicyError]:

@@ -7,10 +7,11 @@ describes every key; the docstrings here describe the keys that code alone does 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from optimizer.core import OptimizerError, canonical_json
 
@@ -50,17 +51,76 @@ class Calendar:
     working_days: tuple[date, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
-    """Settings of the functions whose name matches one of the patterns, and that have all the tags."""
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A setting of the functions whose name matches one of the patterns, and that have all the tags."""
 
     functions: tuple[str, ...] = ("*",)
     tags: Mapping[str, str] = field(default_factory=dict)
-    calendar: str | None = None
 
     def fits(self, name: str, tags: Mapping[str, str]) -> bool:
-        """Return True if the settings are those of a function."""
+        """Return True if the setting is one of a function."""
         return _matches(name, self.functions) and all(tags.get(key) == value for key, value in self.tags.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override(Chosen):
+    """Settings of some functions."""
+
+    calendar: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Chosen):
+    """Environments to hold warm. `begin` (the key `from`), `until`: ISO 8601, without an offset in the policy's time
+    zone."""
+
+    begin: str = field(metadata={"key": "from"})
+    until: str
+    environments: int
+    name: str = "event"
+
+    def moments(self, time_zone: str) -> tuple[datetime, datetime]:
+        """Return start and end, each with a zone."""
+        zone = ZoneInfo(time_zone)
+        begin, until = (datetime.fromisoformat(text) for text in (self.begin, self.until))
+        return tuple(at if at.tzinfo else at.replace(tzinfo=zone) for at in (begin, until))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusualDay(Chosen):
+    """A day unlike its weekday. `like`: the weekday that it resembles. `level`: its traffic as a multiple of such a
+    day's."""
+
+    on: date
+    like: str | None = None
+    level: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverWarm(Chosen):
+    """Hours in which nothing is pinged; as in a Window."""
+
+    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    start: str = "00:00"
+    until: str = "24:00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlwaysWarm(Chosen):
+    """Hours in which environments are always warm; as in a Window."""
+
+    environments: int
+    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    start: str = "00:00"
+    until: str = "24:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +143,10 @@ class Warmups:
     ready_tag: str = "optimizer:warmup"
     watch_minutes: tuple[int, ...] = (60, 300)
     holidays: tuple[date, ...] = ()
+    events: tuple[Event, ...] = ()
+    days: tuple[UnusualDay, ...] = ()
+    never: tuple[NeverWarm, ...] = ()
+    always: tuple[AlwaysWarm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +353,6 @@ class Cache:
     parameter: str = ""
     app_config: AppConfigProfile | None = None
     endpoint: str = ""
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ __getattr__ = lazy_exports(
             "History",
             "Ints",
             "MINUTES_KEPT",
+            "MINUTE_METRICS",
             "Series",
             "empty_series",
             "hours_from_minutes",

@@ -9,6 +9,7 @@ from optimizer.traffic.history import (
     DAY_MINUTES as DAY_MINUTES,
     HOUR_METRICS as HOUR_METRICS,
     HOURS_KEPT as HOURS_KEPT,
+    MINUTE_METRICS as MINUTE_METRICS,
     MINUTES_KEPT as MINUTES_KEPT,
     Floats as Floats,
     History as History,

@@ -27,7 +27,10 @@ __getattr__ = lazy_exports(
             "read_calls",
             "read_target",
         ),
-        "occasions": ("occasions_of",),
+        "occasions": (
+            "Occasions",
+            "occasions_of",
+        ),
         "ping_rows": ("count_pings",),
         "plan": (
             "WarmupPlan",

@@ -14,7 +14,7 @@ from optimizer.warmups.backtest import (
 from optimizer.warmups.change import WarmupHooks as WarmupHooks
 from optimizer.warmups.init_times import LearntFacts as LearntFacts, learn_from_reports as learn_from_reports
 from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
-from optimizer.warmups.occasions import occasions_of as occasions_of
+from optimizer.warmups.occasions import Occasions as Occasions, occasions_of as occasions_of
 from optimizer.warmups.ping_rows import count_pings as count_pings
 from optimizer.warmups.plan import (
     WarmupPlan as WarmupPlan,

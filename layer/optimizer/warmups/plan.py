@@ -1,21 +1,22 @@
 """Plan the warm-ups of one function: the pings whose avoided cold starts are worth more than they cost."""
 
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from optimizer.core import minute_of
-from optimizer.traffic import DAY_MINUTES
-from optimizer.traffic.forecast import ColdStartForecast, DayKinds, KnownTraffic, Lives, Reals, forecast_cold_starts
+from optimizer.traffic import DAY_MINUTES, offsets_minutes
+from optimizer.traffic.forecast import ColdStartForecast, KnownTraffic, Lives, Reals, at_levels, forecast_cold_starts
+from optimizer.warmups.occasions import Occasions, held, with_occasions
 from optimizer.warmups.ping_plan import plan_pings
 from optimizer.warmups.plan_value import ping_prices
 
 LEAST_KNOWN_MINUTES = DAY_MINUTES
 _HOUR = 60
-_EPOCH = date(1970, 1, 1).toordinal()
+# What the policy asks for is pinged again while so large a share of the environments is alive.
+_ALIVE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,7 @@ class WarmupRequest:
     # or before it if `start` is no whole hour. None means that only `minutes` are known; NaN is unknown.
     hours: Reals | None = None
     hour_peaks: Reals | None = None
-    holidays: AbstractSet[date] = frozenset()
-    # Days that are holidays from noon on.
-    half_days: AbstractSet[date] = frozenset()
+    occasions: Occasions = field(default_factory=Occasions)
     # None means no limit.
     max_environments: int | None = None
     # Provisioned environments in each minute ahead, which need no pings; None means none.
@@ -62,17 +61,64 @@ class WarmupPlan:
     expected_cold_starts_unwarmed: float
     # What the bill is expected to grow by: the pings less the INIT of the avoided cold starts.
     expected_net_usd: float
+    # A phrase for each thing that the policy says of the hours ahead.
+    occasions: tuple[str, ...] = ()
+    # Environments that these pings have to start.
+    started: int = 0
 
 
 def plan_warmups(request: WarmupRequest) -> WarmupPlan:
-    """Plan pings where the cold starts that they avoid are worth more than they cost. Doing nothing is a plan."""
+    """Plan what the policy asks for, whatever the past says, and beyond that pings where the cold starts that they
+    avoid are worth more than they cost. Doing nothing is a plan."""
     why_not = obstacle(request)
-    return WarmupPlan((), why_not, 0.0, 0.0, 0.0) if why_not else plan_from(forecast_ahead(request), request)
+    if why_not:
+        return as_asked(WarmupPlan((), why_not, 0.0, 0.0, 0.0), request)
+    return as_asked(plan_from(undecided(forecast_ahead(request), request), request), request)
 
 
 def forecast_ahead(request: WarmupRequest) -> ColdStartForecast:
     """Return the cold starts that are expected in the hours ahead. There must be no obstacle."""
-    return forecast_cold_starts(_known(request), request.hours_ahead, _lives(request))
+    known = _known(request)
+    usual = forecast_cold_starts(known, request.hours_ahead, _lives(request))
+    ahead = known.start + np.arange(len(usual.cold))
+    return at_levels(usual, request.occasions.levels(ahead + offsets_minutes(known.zone, ahead)))
+
+
+def asked_environments(request: WarmupRequest) -> Reals:
+    """Return the environments that the policy asks for in each minute ahead, and -1 where nothing may be pinged."""
+    minutes = minute_of(request.start) + np.arange(request.hours_ahead * _HOUR)
+    asked = request.occasions.wanted(minutes, ZoneInfo(request.time_zone))
+    return asked if request.max_environments is None else np.minimum(asked, request.max_environments)
+
+
+def undecided(forecast: ColdStartForecast, request: WarmupRequest) -> ColdStartForecast:
+    """Return the cold starts that the policy leaves to the planner: not those of minutes in which it asks for
+    environments, or closes."""
+    asked = asked_environments(request)
+    return _beyond(forecast, np.where(asked < 0, np.inf, asked)) if asked.any() else forecast
+
+
+def as_asked(made: WarmupPlan, request: WarmupRequest) -> WarmupPlan:
+    """Return the plan with the pings that the policy asks for, without those that it forbids, and with its words."""
+    start, zone = minute_of(request.start), ZoneInfo(request.time_zone)
+    words = request.occasions.words(start, start + request.hours_ahead * _HOUR, zone, request.max_environments)
+    made = replace(made, reason="; ".join([*words, made.reason]), occasions=tuple(words))
+    asked = asked_environments(request)
+    if not asked.any():
+        return made
+    if request.provisioned is not None:
+        asked = np.where(asked > request.provisioned[: len(asked)], asked, np.minimum(asked, 0))
+    lives = _lives(request).minutes(_ALIVE)
+    own = held(asked, lives)
+    prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
+    started = max((environments for _, environments in own), default=0)
+    usd = sum(prices.ping_usd + prices.environment_usd * environments for _, environments in own)
+    return replace(
+        made,
+        pings=with_occasions(made.pings, asked, lives),
+        expected_net_usd=made.expected_net_usd + usd + prices.init_usd * started,
+        started=started,
+    )
 
 
 def plan_from(forecast: ColdStartForecast, request: WarmupRequest) -> WarmupPlan:
@@ -102,8 +148,9 @@ def _lives(request: WarmupRequest) -> Lives:
 
 def _known(request: WarmupRequest) -> KnownTraffic:
     """Return the traffic in stretches of 60 minutes that end where the plan begins."""
-    start = minute_of(request.start)
+    start, zone = minute_of(request.start), ZoneInfo(request.time_zone)
     minutes = request.minutes[len(request.minutes) % _HOUR :].astype(np.float64)
+    minutes[request.occasions.unusual(start + np.arange(-len(minutes), 0), zone, start)] = np.nan
     recent = _by_hour(minutes)
     if request.hours is None:
         hours, peaks = recent, np.full(len(recent), np.nan)
@@ -121,16 +168,9 @@ def _known(request: WarmupRequest) -> KnownTraffic:
         if len(hours) < len(recent):
             missing = len(recent) - len(hours)
             hours, peaks = np.append(recent[:missing], hours), np.append(np.full(missing, np.nan), peaks)
-    return KnownTraffic(
-        start, ZoneInfo(request.time_zone), _day_kinds(request), request.duration_ms, minutes, hours, peaks
-    )
-
-
-def _day_kinds(request: WarmupRequest) -> DayKinds:
-    holidays, half_days = (
-        frozenset(day.toordinal() - _EPOCH for day in days) for days in (request.holidays, request.half_days)
-    )
-    return DayKinds(holidays, half_days - holidays)
+    unusual = request.occasions.unusual(start + _HOUR * np.arange(-len(hours), 0), zone, start)
+    hours[unusual] = peaks[unusual] = np.nan
+    return KnownTraffic(start, zone, request.occasions.day_kinds(), request.duration_ms, minutes, hours, peaks)
 
 
 def _by_hour(minutes: Reals) -> Reals:
@@ -154,7 +194,12 @@ def _beyond_provisioned(forecast: ColdStartForecast, request: WarmupRequest) -> 
     """Return the cold starts that provisioned concurrency leaves."""
     if request.provisioned is None or not request.provisioned.any():
         return forecast
-    served = forecast.levels.high <= request.provisioned[: len(forecast.cold), None]
+    return _beyond(forecast, request.provisioned)
+
+
+def _beyond(forecast: ColdStartForecast, environments: Reals) -> ColdStartForecast:
+    """Return the cold starts that so many warm environments leave in each minute."""
+    served = forecast.levels.high <= environments[: len(forecast.cold), None]
     return ColdStartForecast(
         forecast.levels, np.where(served, 0, forecast.cold), np.where(served, 1, forecast.warm), forecast.in_progress
     )

@@ -8,7 +8,16 @@ import numpy as np
 
 from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner, moment_of
 from optimizer.policy import Warmups
-from optimizer.traffic import Floats, FunctionTraffic, History, Series, environments_needed
+from optimizer.traffic import (
+    HOUR_METRICS,
+    MINUTE_METRICS,
+    Floats,
+    FunctionTraffic,
+    History,
+    Series,
+    empty_series,
+    environments_needed,
+)
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.init_times import LearntFacts
 from optimizer.warmups.occasions import Occasions
@@ -86,11 +95,13 @@ def propose_warmups(
     """
     function = live.function(learnt.init_ms or USUAL_INIT_MS)
     policy = adjust_policy(policy, learnt.keep_alive.minutes, function)
-    reason = live.refuses_pings or _obstacle(traffic, policy)
+    first = now_minute + 2
+    unknown = _unknown(traffic)
+    is_asked = occasions is not None and occasions.asks_for_any(first, policy.horizon_hours, traffic.timezone)
+    reason = live.refuses_pings or _obstacle(policy) or ("" if is_asked else unknown)
     if reason:
         return _without(run_id, traffic, live, policy, reason, {})
-    first = now_minute + 2
-    known = history.before(first)
+    known = history.before(first) if len(history.minutes) else _no_history(first)
     request = warmup_request(known, traffic.timezone, policy, function, live.provisioned, occasions)
     planned = plan_warmups(replace(request, lives=learnt.lives))
     minutes = known.minutes
@@ -134,7 +145,7 @@ def warmup_request(
     known: its hours end with the last whole hour of its minutes, as those of `History.before` do. occasions: of the
     function; None: the holidays of all functions.
     """
-    said = occasions or Occasions(frozenset(policy.holidays))
+    said = occasions or Occasions(holidays=frozenset(policy.holidays))
     minutes, hours = known.minutes, known.hours
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     timed = ~np.isnan(duration_ms) & (calls > 0)
@@ -151,8 +162,7 @@ def warmup_request(
         minutes=calls,
         hours=hours.values["invocations"],
         hour_peaks=hours.values["concurrency"],
-        holidays=said.holidays,
-        half_days=said.half_days,
+        occasions=said,
         max_environments=policy.max_environments_per_function,
         provisioned=None
         if provisioned is None
@@ -160,12 +170,21 @@ def warmup_request(
     )
 
 
-def _obstacle(traffic: FunctionTraffic, policy: Warmups) -> str:
-    """Return the reason why nothing can be planned, or an empty string."""
+def _no_history(first: int) -> History:
+    return History(empty_series(MINUTE_METRICS, first), empty_series(HOUR_METRICS, first // 60))
+
+
+def _unknown(traffic: FunctionTraffic) -> str:
+    """Return the reason why nothing can be planned from past traffic, or an empty string."""
     if not traffic.days:
         return "no metrics: CloudWatch has no calls of the function"
     if traffic.days < 1:
         return f"only {traffic.days * 24:.0f} hours of history are known; a plan needs at least 24"
+    return ""
+
+
+def _obstacle(policy: Warmups) -> str:
+    """Return the reason why nothing can be planned at all, or an empty string."""
     if policy.max_environments_per_function <= 0:
         return "the policy allows no environment to be kept warm (warmups.max_environments_per_function is 0)"
     return ""
@@ -219,7 +238,7 @@ def _change(
             memory_mb=live.memory_mb,
             schedules=len(pings),
             calls=sum(environments for _, environments in pings),
-            cold_calls=float(np.mean(past.cold_pings)),
+            cold_calls=max(float(np.mean(past.cold_pings)), planned.started),
             hold_ms=HOLD_MS,
             init_ms=init_ms,
         )
@@ -228,6 +247,7 @@ def _change(
     avoided = (planned.expected_cold_starts_unwarmed - planned.expected_cold_starts) / horizon_days
     evidence = {
         **_known(traffic, live, policy, learnt),
+        **({"occasions": list(planned.occasions)} if planned.occasions else {}),
         "cold_starts_avoided": round(avoided, 2),
         "cold_starts_day_unwarmed": round(planned.expected_cold_starts_unwarmed / horizon_days, 2),
         "past_days": {
@@ -241,8 +261,9 @@ def _change(
     }
     if not live.warmup_ready:
         reason = (
-            f"pings could avoid about {avoided:.1f} cold starts a day for ${usd_day:.4f} a day, but the function is "
-            f"not tagged {policy.ready_tag}=ready; decorate its handler, then set the tag"
+            f"{''.join(f'{words}; ' for words in planned.occasions)}pings could avoid about {avoided:.1f} cold starts "
+            f"a day for ${usd_day:.4f} a day, but the function is not tagged {policy.ready_tag}=ready; decorate its "
+            "handler, then set the tag"
         )
         return _without(run_id, traffic, live, policy, reason, evidence)
     return Change(
@@ -262,7 +283,7 @@ def _change(
 
 def _limit_note(pings: Pings, need: Floats, policy: Warmups) -> str:
     """Return a note if the limit of the policy makes the plan smaller, otherwise an empty string."""
-    limit, most = policy.max_environments_per_function, int(np.nanmax(need))
+    limit, most = policy.max_environments_per_function, int(np.nanmax(need, initial=0))
     if most <= limit or max(environments for _, environments in pings) < limit:
         return ""
     return (
@@ -308,6 +329,9 @@ def _effect(expected: float, past: Floats, usd_day: float, init_ms: float, traff
     low, high = min(expected, float(past.min())), max(expected, float(past.max()))
     per_call = init_ms / traffic.invocations_day if traffic.invocations_day else 0.0
     usd_month = usd_day * _DAYS_A_MONTH
+    if traffic.days < 1:
+        # Pings for an event: what they avoid is not known before.
+        return Effect(usd_month=Interval(usd_month, 0.8 * usd_month, 1.2 * usd_month))
     return Effect(
         cold_starts_month=Interval(-expected * _DAYS_A_MONTH, -high * _DAYS_A_MONTH, -low * _DAYS_A_MONTH),
         latency_ms=Interval(-expected * per_call, -high * per_call, -low * per_call),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -109,6 +109,40 @@ def test_a_function_with_a_daily_burst_gets_pings_before_it(account: Account) ->
     assert hours & {6, 7}
     assert hours & {14, 15}
     assert not hours & {0, 1, 2, 3, 11, 12, 18, 19, 20, 21, 22}
+
+
+@pytest.mark.parametrize("days", [0, 14])
+def test_event_is_pinged_and_named_whatever_the_past_says(account: Account, days: int) -> None:
+    """Also for a function that nobody called yet; another function gets nothing."""
+    history = busy_by_day(days) if days else History.empty()
+    account.function("shop-web", history)
+    account.function("orders", History.empty())
+    begin = NOW.replace(second=0, microsecond=0) + timedelta(hours=3)
+    account.policy["warmups"] = {
+        "max_environments_per_function": 50,
+        "events": [
+            {
+                "name": "launch",
+                "functions": ["shop-*"],
+                "from": f"{begin:%Y-%m-%dT%H:%M}",
+                "until": f"{begin + timedelta(hours=2):%Y-%m-%dT%H:%M}",
+                "environments": 40,
+            }
+        ],
+    }
+    _, proposals = account.plan()
+    (change,) = map(Change.from_document, proposals["changes"])
+    assert change.target.endswith(":shop-web")
+    assert change.after["most_environments"] == 40
+    first = minute_of(datetime.fromisoformat(change.after["from"]))
+    pings = [(first + minute, count) for minute, count in unpack(change.after["schedule"])]
+    assert min(minute for minute, count in pings if count == 40) == minute_of(begin) - 5
+    asked = f"{begin:%A}'s launch event asks for 40 environments from {begin - timedelta(minutes=5):%H:%M} to"
+    assert asked in change.reason
+    assert change.evidence["occasions"][0].startswith(asked)
+    assert change.evidence["usd_day"] > 0
+    assert (change.effect.cold_starts_month is None) == (days == 0)
+    assert "no metrics" in proposals["no_changes"][0]["reason"]
 
 
 def test_untagged_function_is_told_what_pings_would_avoid(account: Account) -> None:

@@ -87,6 +87,35 @@ def test_every_error_is_reported_at_once() -> None:
         ({"run": {"freezes": [{"first": "2026-02-30", "last": "2026-03-01"}]}}, "is not a day of the calendar"),
         ({"run": {"freezes": [{"first": "2026-02-03"}]}}, "run.freezes[0].last: is missing."),
         ({"warmups": {"holidays": ["2026-12-25", "2026-02-30"]}}, 'warmups.holidays[1]: "2026-02-30" is not a day'),
+        (
+            {"warmups": {"events": [{"from": "2026-12-04T18:00", "until": "2026-12-04T17:00", "environments": 4}]}},
+            "warmups.events[0].until: must be after from.",
+        ),
+        (
+            {"warmups": {"events": [{"from": "Friday", "until": "2026-12-04T17:00", "environments": 4}]}},
+            "warmups.events[0].from: must be a time YYYY-MM-DDTHH:MM",
+        ),
+        (
+            {"warmups": {"events": [{"from": "2026-12-04T10:00", "until": "18:00", "environments": 4}]}},
+            "warmups.events[0].until: must be a time YYYY-MM-DDTHH:MM, with or without an offset such as +01:00",
+        ),
+        (
+            {"warmups": {"events": [{"from": "2026-12-34T10:00", "until": "2026-12-04T17:00", "environments": 4}]}},
+            'warmups.events[0].from: "2026-12-34T10:00" is not a day of the calendar.',
+        ),
+        (
+            {
+                "time_zone": "Europe/Berlin",
+                "warmups": {"events": [{"from": "2027-03-28T02:30", "until": "2027-03-29T17:00", "environments": 4}]},
+            },
+            "comes twice or not at all in Europe/Berlin, because clocks change; add an offset.",
+        ),
+        (
+            {"warmups": {"always": [{"environments": 40}]}},
+            "warmups.always[0].environments: 40 is above warmups.max_environments_per_function, which is 10.",
+        ),
+        ({"warmups": {"days": [{"on": "2026-11-27"}]}}, "warmups.days[0]: needs like or level."),
+        ({"warmups": {"days": [{"on": "2026-11-31", "level": 2}]}}, 'days[0].on: "2026-11-31" is not a day'),
         ({"warmups": {"watch_minutes": [60, 60]}}, "warmups.watch_minutes[1]: 60 must be above the 60 before it."),
         ({"run": {"windows": [{"days": ["monday"]}]}}, 'Did you mean "mon"?'),
         (database(), "indexes.databases[0]: needs either secret_arn, or user for IAM authentication, but not both."),

@@ -1,10 +1,11 @@
 """Back-tests of warm-ups on small traces whose results can be counted by hand."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from optimizer.policy.model import Warmups
+from optimizer.policy.model import NeverWarm, UnusualDay, Warmups
 from optimizer.prices import aws_lambda
 from optimizer.traffic.history import DAY_MINUTES, Floats, Series
 from optimizer.warmups.backtest import (
@@ -17,6 +18,7 @@ from optimizer.warmups.backtest import (
     total_outcomes,
     track_utilisation,
 )
+from optimizer.warmups.occasions import Launch, Occasions
 
 START = 29_000_160  # a midnight UTC
 
@@ -142,3 +144,30 @@ def test_unknown_minutes_are_not_tested() -> None:
 def test_all_functions_together_are_the_sum_of_each() -> None:
     results = [backtest_warmups(subject(every(n, 4)), Warmups(), 12) for n in (30, 60)]
     assert total_outcomes(results)[Strategy.NOTHING].cold_starts == 96.0 + 48.0
+
+
+def test_backtest_knows_past_events_sales_and_hours() -> None:
+    """A launch that no past day resembles, and a sale like a Saturday, cost cold starts only if nobody named them."""
+    calls = np.zeros(35 * DAY_MINUTES)
+    launch, sale = 20, 24
+    calls[launch * DAY_MINUTES + 15 * 60 :][:60] = 600
+    start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=START)
+    weekday = (start.weekday() + np.arange(len(calls)) // DAY_MINUTES) % 7
+    calls[(weekday == 5) & (np.arange(len(calls)) % DAY_MINUTES // 10 == 60)] = 60
+    calls[sale * DAY_MINUTES + 600 :][:10] = 120
+    begin = start + timedelta(days=launch, hours=15)
+    said = Occasions(
+        events=(Launch("launch", begin, begin + timedelta(hours=1), 20),),
+        days=(UnusualDay(on=(start + timedelta(days=sale)).date(), like="saturday", level=2.0),),
+        never=(NeverWarm(start="00:00", until="06:00"),),
+    )
+    policy = Warmups(max_environments_per_function=40)
+    played = [
+        backtest_warmups(subject(calls, 2000.0), policy, 6, occasions=occasions).outcomes[Strategy.PLANNED]
+        for occasions in (Occasions(), said)
+    ]
+    assert played[1].cold_starts < played[0].cold_starts - 15
+    pings = planned_pings(subject(calls, 2000.0), policy, range(14 * DAY_MINUTES, len(calls), 360), occasions=said)
+    assert not any(minute % DAY_MINUTES < 360 for minute, _ in pings)
+    assert max(count for minute, count in pings if minute // DAY_MINUTES == launch) == 20
+    assert any(minute // DAY_MINUTES == sale for minute, _ in pings)

@@ -11,6 +11,7 @@ __getattr__ = lazy_exports(
             "forecast_cold_starts",
         ),
         "day_kinds": ("DayKinds",),
+        "day_levels": ("at_levels",),
         "demand": ("Reals",),
         "hours": (
             "TooLittleHistory",
