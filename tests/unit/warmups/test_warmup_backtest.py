@@ -167,7 +167,8 @@ def test_backtest_knows_past_events_sales_and_hours() -> None:
         for occasions in (Occasions(), said)
     ]
     assert played[1].cold_starts < played[0].cold_starts - 15
-    pings = planned_pings(subject(calls, 2000.0), policy, range(14 * DAY_MINUTES, len(calls), 360), occasions=said)
+    starts = range(14 * DAY_MINUTES, len(calls), 360)
+    pings = planned_warmups(subject(calls, 2000.0), policy, starts, occasions=said).pings
     assert not any(minute % DAY_MINUTES < 360 for minute, _ in pings)
     assert max(count for minute, count in pings if minute // DAY_MINUTES == launch) == 20
     assert any(minute // DAY_MINUTES == sale for minute, _ in pings)
