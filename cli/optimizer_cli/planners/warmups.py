@@ -75,9 +75,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     best = best_way(ways, asked.usd_per_cold_start)
     gains = {name: round(way.gain(asked.usd_per_cold_start), 8) for name, way in ways.items()}
     if best is None:
-        return _as_asked(
-            WarmupPlan((), not_worth_it(nothing, asked), nothing, nothing, 0.0), (), gains, asked, request
-        )
+        return _as_asked(WarmupPlan((), not_worth_it(nothing, asked), nothing, nothing, 0.0), (), gains, asked, request)
     plan, stretches = plans[best]
     reason = plan.reason if plan is not None and not stretches else _reason(plan, stretches, nothing, ways[best])
     left = nothing - ways[best].avoided_cold_starts

@@ -35,11 +35,14 @@ __getattr__ = lazy_exports(
         "plan": (
             "WarmupPlan",
             "WarmupRequest",
+            "as_asked",
+            "asked_environments",
             "forecast_ahead",
             "not_worth_it",
             "obstacle",
             "plan_from",
             "plan_warmups",
+            "undecided",
         ),
         "plan_value": (
             "HOLD_MS",

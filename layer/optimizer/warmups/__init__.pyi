@@ -19,11 +19,14 @@ from optimizer.warmups.ping_rows import count_pings as count_pings
 from optimizer.warmups.plan import (
     WarmupPlan as WarmupPlan,
     WarmupRequest as WarmupRequest,
+    as_asked as as_asked,
+    asked_environments as asked_environments,
     forecast_ahead as forecast_ahead,
     not_worth_it as not_worth_it,
     obstacle as obstacle,
     plan_from as plan_from,
     plan_warmups as plan_warmups,
+    undecided as undecided,
 )
 from optimizer.warmups.plan_value import HOLD_MS as HOLD_MS, pings_usd as pings_usd
 from optimizer.warmups.planner import plan_batch as plan_batch

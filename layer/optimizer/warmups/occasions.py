@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from optimizer.core import minute_of, moment_of
 from optimizer.policy import WEEKDAYS, AlwaysWarm, NeverWarm, Policy, UnusualDay
 from optimizer.traffic import DAY_MINUTES, Floats, Ints, offsets_minutes
-from optimizer.traffic.forecast import DayKinds
+from optimizer.traffic.forecast import DayKinds, Reals
 
 # Environments of an event are warm so many minutes before it: time for INIT, and for calls that come early.
 LEAD_MINUTES = 5
@@ -153,7 +153,7 @@ def occasions_of(policy: Policy, function_name: str, tags: Mapping[str, str]) ->
 
 
 def with_occasions(
-    pings: Sequence[tuple[int, int]], wanted: Floats, keep_alive_minutes: int
+    pings: Sequence[tuple[int, int]], wanted: Reals, keep_alive_minutes: int
 ) -> tuple[tuple[int, int], ...]:
     """Return pings (minute, environments) that also hold what is wanted in each minute, and none in closed minutes.
 
@@ -165,7 +165,7 @@ def with_occasions(
     return tuple(sorted(merged.items()))
 
 
-def held(wanted: Floats, keep_alive_minutes: int) -> list[tuple[int, int]]:
+def held(wanted: Reals, keep_alive_minutes: int) -> list[tuple[int, int]]:
     """Return the pings that hold what is wanted, from LEAD_MINUTES before on.
 
     Each comes before the environments of the one before have died. A ping of the first minute is sent though an
@@ -176,7 +176,7 @@ def held(wanted: Floats, keep_alive_minutes: int) -> list[tuple[int, int]]:
     pings: list[tuple[int, int]] = []
     last, count = -gap, 0
     for minute in range(ends):
-        need = int(max(wanted[minute : minute + lead + 1].max(), 0))
+        need = max(0, int(wanted[minute : minute + lead + 1].max()))
         if not need:
             count = 0
             continue
@@ -187,7 +187,7 @@ def held(wanted: Floats, keep_alive_minutes: int) -> list[tuple[int, int]]:
     return pings
 
 
-def _opened(pings: Sequence[tuple[int, int]], wanted: Floats, keep_alive_minutes: int) -> Iterator[tuple[int, int]]:
+def _opened(pings: Sequence[tuple[int, int]], wanted: Reals, keep_alive_minutes: int) -> Iterator[tuple[int, int]]:
     for minute, environments in pings:
         opened = np.flatnonzero(wanted[minute : minute + keep_alive_minutes] >= 0)
         if len(opened):
