@@ -34,7 +34,12 @@ def run(store: RunStore, name: str, hours_ago: float, status: str = "") -> None:
 
 
 def test_without_runs_every_age_is_zero(store: RunStore) -> None:
-    assert run_health(store, NOW) == {"GoodRunAgeHours": 0.0, "RunHeldHours": 0.0, "ApprovalWaitsHours": 0.0}
+    assert run_health(store, NOW) == {
+        "GoodRunAgeHours": 0.0,
+        "GoodWeeklyRunAgeHours": 0.0,
+        "RunHeldHours": 0.0,
+        "ApprovalWaitsHours": 0.0,
+    }
 
 
 def test_the_age_is_that_of_the_last_run_that_succeeded(store: RunStore) -> None:
@@ -47,6 +52,33 @@ def test_without_a_success_the_age_is_that_of_the_first_run(store: RunStore) -> 
     run(store, "saturday", 54, "failed")
     run(store, "sunday", 30, "failed")
     assert run_health(store, NOW)["GoodRunAgeHours"] == 54.0
+
+
+DAILY = {"tuners": ["warmups", "provisioned_concurrency"]}
+WEEKLY = {"tuners": ["memory", "indexes", "cache_ttls"]}
+
+
+@pytest.mark.parametrize(
+    ("recent", "daily", "weekly"),
+    [
+        ({"tuners": ["warmups"], "only_automatic": True}, 200.0, 500.0),
+        (DAILY, 6.0, 500.0),
+        (WEEKLY, 200.0, 6.0),
+        ({"reason": "by hand"}, 6.0, 6.0),
+        ({"functions": ["orders"]}, 200.0, 500.0),
+        ({"databases": ["shop"]}, 200.0, 500.0),
+        ({"review": True}, 200.0, 500.0),
+    ],
+)
+def test_each_schedule_has_an_age_of_its_own(
+    store: RunStore, recent: dict[str, Any], daily: float, weekly: float
+) -> None:
+    """Otherwise runs for warm-ups, which come four times a day, hide that no daily or weekly run succeeds."""
+    for name, hours_ago, request in (("weekly", 500, WEEKLY), ("daily", 200, DAILY), ("recent", 6, recent)):
+        store.record_run(name, NOW - timedelta(hours=hours_ago), request=request)
+        store.finish_run(name, "succeeded", NOW - timedelta(hours=hours_ago - 0.1))
+    found = run_health(store, NOW)
+    assert (found["GoodRunAgeHours"], found["GoodWeeklyRunAgeHours"]) == (daily, weekly)
 
 
 def test_an_active_run_is_held_since_its_start(store: RunStore) -> None:

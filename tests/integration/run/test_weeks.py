@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from optimizer.core import Status, StoredChange, Tuner
 from optimizer.guardrails import calendar
 from optimizer.policy import Policy
+from shipped_template import TEMPLATE
 
 from tests.helpers.faults.samples import VARIABLES
 from tests.helpers.faults.stage import Stage, stage
@@ -32,6 +34,7 @@ CACHE = {
     "log_groups": ["/aws/lambda/orders"],
     "namespaces": [{"name": "price", "min_ttl_s": 5, "max_ttl_s": 300}],
 }
+THRESHOLDS = {name: shipped["Default"] for name, shipped in TEMPLATE["Parameters"].items() if "Hours" in name}
 MODES = ("recommend", "approve", "auto")
 RESPONSES = {"early": 0.5, "late": 9.0, "never": None, "rejected": 2.0}
 WINDOWS: dict[str, dict[str, Any]] = {
@@ -107,17 +110,20 @@ def document(row: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def played(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calendar]:
-    row: dict[str, str] = request.param
+def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     with stage(request, monkeypatch) as made:
-        respond_hours = RESPONSES[row["people"]]
-        weeks = Weeks(made, document(row), respond_hours, approves=row["people"] != "rejected")
-        weeks.begin(monkeypatch, MONDAY)
-        weeks.live(DAYS)
-        changes = _changes(made)
-        yield Calendar(row, weeks, Policy.from_document(document(row)), changes)
+        yield made
+
+
+@pytest.fixture
+def played(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, account: Stage) -> Calendar:
+    row: dict[str, str] = request.param
+    weeks = Weeks(account, document(row), RESPONSES[row["people"]], approves=row["people"] != "rejected")
+    weeks.begin(monkeypatch, MONDAY)
+    weeks.live(DAYS)
+    return Calendar(row, weeks, Policy.from_document(document(row)), _changes(account))
 
 
 def _changes(made: Stage) -> list[StoredChange]:
@@ -206,20 +212,57 @@ def no_alarm_without_cause(played: Calendar) -> None:
     by_name: dict[str, list[float]] = {}
     for _, name, value in said:
         by_name.setdefault(name, []).append(value)
-    assert max(by_name["GoodRunAgeHours"]) <= 30
+    assert max(by_name["GoodRunAgeHours"]) <= THRESHOLDS["GoodRunHours"]
+    assert max(by_name["GoodWeeklyRunAgeHours"]) <= THRESHOLDS["GoodWeeklyRunHours"]
     assert max(by_name["RunHeldHours"]) <= 5
     assert sum(by_name["GuardrailsHit"]) == 0
     assert sum(by_name.get("ChangesTakenBack", [])) == 0
     if played.row["people"] != "never":
-        assert max(by_name["ApprovalWaitsHours"]) <= 12
+        assert max(by_name["ApprovalWaitsHours"]) <= THRESHOLDS["ApprovalWaitHours"]
 
 
 def one_mail_a_day(played: Calendar) -> None:
     """Only requests and what came of them are messages of their own: somebody has something to do, or did it."""
-    mails = Counter(at.date() for at, subject in played.weeks.mails if "approv" not in subject.lower())
+    zone = ZoneInfo(played.policy.time_zone)
+    mails = Counter(at.astimezone(zone).date() for at, subject in played.weeks.mails if "approv" not in subject.lower())
     assert all(number == 1 for number in mails.values()), played.weeks.mails
     asked = [subject for _, subject in played.weeks.mails if "approv" in subject.lower()]
     assert bool(asked) <= bool(played.of("approve"))
+
+
+def ages(weeks: Weeks, metric: str) -> list[float]:
+    return [value for _, name, value in weeks.said if name == metric]
+
+
+def with_pings_and_approvals(monkeypatch: pytest.MonkeyPatch, made: Stage, **more: Any) -> Weeks:
+    modes = {"warmups": {"mode": "auto"}, "provisioned_concurrency": {"mode": "approve"}}
+    policy = {"version": 1, **modes, "run": {"max_changes_share": 1.0}, "approvals": {"approvers": [{"name": "anna"}]}}
+    weeks = Weeks(made, policy, **more)
+    weeks.begin(monkeypatch, MONDAY)
+    return weeks
+
+
+def test_requests_that_wait_long_are_no_sign_of_missing_runs(monkeypatch: pytest.MonkeyPatch, account: Stage) -> None:
+    """Every request is answered after 13 hours: that is told by the alarm on requests, and by no other one."""
+    weeks = with_pings_and_approvals(monkeypatch, account, respond_hours=13.0)
+    weeks.live(3, ("Daily", "Warmups"))
+    # What was applied in the evening is in its cool-down on the next morning.
+    assert [outcome for _, outcome in weeks.responses] == ["answered"] * 2
+    assert max(ages(weeks, "GoodRunAgeHours")) <= 24.1
+    assert max(ages(weeks, "RunHeldHours")) == 0
+    assert 11.9 < max(ages(weeks, "ApprovalWaitsHours")) < 13
+
+
+def test_a_daily_run_that_never_succeeds_is_not_hidden(monkeypatch: pytest.MonkeyPatch, account: Stage) -> None:
+    """The runs for warm-ups succeed several times a day."""
+    weeks = with_pings_and_approvals(monkeypatch, account)
+    weeks.live(1, ("Daily", "Warmups"))
+    weeks.broken_runs = frozenset({"daily"})
+    weeks.live(3, ("Daily", "Warmups"), first_day=1)
+    assert len(weeks.runs("FAILED")) == 3
+    assert len([name for name in weeks.runs() if name.startswith("warmups")]) == 12
+    over = [age for age in ages(weeks, "GoodRunAgeHours") if age > THRESHOLDS["GoodRunHours"]]
+    assert len(over) >= 2
 
 
 def test_the_table_holds_every_pair() -> None:

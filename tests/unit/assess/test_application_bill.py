@@ -41,7 +41,7 @@ def test_keys_alarms_and_schedules_are_those_of_the_template() -> None:
 
 def test_metrics_of_its_own_are_those_that_it_emits() -> None:
     texts = "".join(path.read_text() for path in (ROOT / "layer" / "optimizer" / "run").glob("health.py"))
-    ages = set(re.findall(r'found\["(\w+)"\]', texts))
+    ages = set(re.findall(r'"(\w+Hours)"', texts))
     collected = (ROOT / "layer" / "optimizer" / "report" / "collect.py").read_text()
     counts = {*_COUNTED.values(), *re.findall(r'^ +"([A-Z][a-z]\w+)": [\w.(]+', collected, re.MULTILINE)}
     assert len(ages | counts) == bill.CUSTOM_METRICS, ages | counts
