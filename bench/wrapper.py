@@ -1,10 +1,10 @@
 """Measure by how much the layer optimizer-warmable delays calls, and print the medians with and without it.
 
-    PYTHONPATH=local python bench/wrapper.py [--calls 2000] [--starts 9]
+    PYTHONPATH=local python bench/wrapper.py [--calls 400] [--pairs 7]
 
-Two environments of one function, one with the layer, take turns, so that noise of the machine meets both. Python runs
-AWS's own runtime client; Node.js runs the project's stand-in for it. INIT is the time from the start of the process to
-the first answer. Ends with 1 if the median call takes a millisecond longer.
+Two environments of one function, one with the layer, take turns, in several pairs; the figures are the medians over the
+pairs. Python runs AWS's own runtime client; Node.js runs the project's stand-in for it. INIT is the time from the start
+of the process to the first answer. Ends with 1 if the median call takes a millisecond longer.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,49 +37,43 @@ _EVENT = {"order": 1, "lines": [{"article": number, "count": 2} for number in ra
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Medians in milliseconds, without and with the layer."""
+    """Medians in milliseconds, without and with the layer, of one pair of environments."""
 
     call: tuple[float, float]
     init: tuple[float, float]
 
-    @property
-    def overhead_ms(self) -> float:
-        return self.call[1] - self.call[0]
 
-
-def measure(runtime: str, folder: Path, wrapper: str, calls: int, starts: int) -> Measured:
-    """Return what a runtime takes without and with the layer."""
-    wrappers = ("", wrapper)
-    init: tuple[list[float], list[float]] = ([], [])
-    for _ in range(starts):
-        for which, script in enumerate(wrappers):
+def measure(runtime: str, folder: Path, wrapper: str, calls: int) -> Measured:
+    """Return what calls and INIT of a runtime take without and with the layer."""
+    init, taken = [], []
+    with ExitStack() as open_:
+        environments = []
+        for script in ("", wrapper):
             began = time.perf_counter()
-            with Environment(runtime, folder, _HANDLERS[runtime], wrapper=script) as environment:
-                environment.invoke(_EVENT)
-                init[which].append((time.perf_counter() - began) * 1000)
-    taken: tuple[list[float], list[float]] = ([], [])
-    with (
-        Environment(runtime, folder, _HANDLERS[runtime]) as plain,
-        Environment(runtime, folder, _HANDLERS[runtime], wrapper=wrapper) as own,
-    ):
-        for number in range(calls + _UNCOUNTED):
-            for which, environment in enumerate((plain, own)):
+            one = open_.enter_context(Environment(runtime, folder, _HANDLERS[runtime], wrapper=script))
+            one.invoke(_EVENT)
+            init.append((time.perf_counter() - began) * 1000)
+            environments.append(one)
+            taken.append([0.0] * calls)
+        for number in range(-_UNCOUNTED, calls):
+            for environment, times in zip(environments, taken, strict=True):
                 began = time.perf_counter()
                 environment.invoke(_EVENT)
-                if number >= _UNCOUNTED:
-                    taken[which].append((time.perf_counter() - began) * 1000)
-    return Measured(medians(taken), medians(init))
+                if number >= 0:
+                    times[number] = (time.perf_counter() - began) * 1000
+    return Measured((statistics.median(taken[0]), statistics.median(taken[1])), (init[0], init[1]))
 
 
-def medians(pair: tuple[list[float], list[float]]) -> tuple[float, float]:
-    return statistics.median(pair[0]), statistics.median(pair[1])
+def middle(values: Iterable[float]) -> float:
+    """Return the median over all pairs, because a busy machine may slow one environment down for its whole life."""
+    return statistics.median(values)
 
 
 def main() -> int:
     """Print the medians of both runtimes; return 1 if the goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=2000)
-    parser.add_argument("--starts", type=int, default=9)
+    parser.add_argument("--calls", type=int, default=400)
+    parser.add_argument("--pairs", type=int, default=7)
     asked: Any = parser.parse_args()
     missed = False
     with tempfile.TemporaryDirectory() as made:
@@ -86,12 +82,13 @@ def main() -> int:
             (folder / name).write_text(source)
         wrapper = str(build_script().unpack(folder / "opt"))
         for runtime in _HANDLERS:
-            found = measure(runtime, folder, wrapper, asked.calls, asked.starts)
-            missed |= found.overhead_ms >= GOAL_MS
+            found = [measure(runtime, folder, wrapper, asked.calls) for _ in range(asked.pairs)]
+            overhead_ms = middle(one.call[1] - one.call[0] for one in found)
+            missed |= overhead_ms >= GOAL_MS
+            call, init = ([middle(getattr(one, what)[i] for one in found) for i in (0, 1)] for what in ("call", "init"))
             print(
-                f"{runtime:7} call p50 {found.call[0]:.3f} ms without, {found.call[1]:.3f} ms with: "
-                f"{found.overhead_ms * 1000:+.0f} us (goal: under {GOAL_MS * 1000:.0f}); "
-                f"INIT p50 {found.init[0]:.0f} ms without, {found.init[1]:.0f} ms with"
+                f"{runtime:7} call p50 {call[0]:.3f} ms without, {call[1]:.3f} ms with: {overhead_ms * 1000:+.0f} us "
+                f"(goal: under {GOAL_MS * 1000:.0f}); INIT p50 {init[0]:.0f} ms without, {init[1]:.0f} ms with"
             )
     return 1 if missed else 0
 

@@ -11,12 +11,19 @@ simultaneous pings reach N environments. Tag the function `optimizer:warmup` = `
 decorated handler; only tagged functions are pinged.
 """
 
+from __future__ import annotations
+
 import functools
 import os
 import time
-import uuid
-from collections.abc import Callable
-from typing import Any, TypeVar
+
+# Modules that Lambda's runtime does not load itself would make INIT longer.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    Answer = TypeVar("Answer")
 
 __all__ = ["MAX_HOLD_MS", "warmable"]
 
@@ -24,8 +31,6 @@ MAX_HOLD_MS = 10_000
 _KEY = "optimizer_warmup"
 # Time that remains before the timeout of the function if a ping asks for a longer hold.
 _TIMEOUT_MARGIN_MS = 100
-
-Answer = TypeVar("Answer")
 
 
 def warmable(handler: Callable[[Any, Any], Answer]) -> Callable[[Any, Any], Answer | dict[str, Any]]:
@@ -44,7 +49,7 @@ def warmable(handler: Callable[[Any, Any], Answer]) -> Callable[[Any, Any], Answ
         if not (isinstance(event, dict) and _KEY in event):
             return handler(event, context)
         # The id is not made at import, because environments restored from one snapshot would share it.
-        instance = instance or uuid.uuid4().hex
+        instance = instance or os.urandom(16).hex()
         time.sleep(_hold_ms(event[_KEY], context) / 1000)
         on_demand = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") == "on-demand"
         return {_KEY: {"cold": was_first and on_demand, "instance": instance}}

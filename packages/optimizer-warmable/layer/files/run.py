@@ -5,11 +5,16 @@ module itself, so that its errors stay what they are, and gets a handler that an
 its handler.
 """
 
+from __future__ import annotations
+
 import os
-import runpy
 import sys
 from types import ModuleType
-from typing import Any
+
+# Modules that the runtime does not load itself would make INIT longer.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # The module `optimizer_warmable`. The runtime leaves the first frames of files with this name out of stacks of errors.
 _WARMABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python", "bootstrap.py")
@@ -23,7 +28,10 @@ def main() -> None:
         prepare(module.replace("/", "."), name)
     del sys.argv[0]
     sys.path[0] = os.path.dirname(sys.argv[0])
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    own, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    _execute(sys.argv[0], sys.modules["__main__"])
+    # Until here its functions are in use.
+    del own
 
 
 def prepare(module: str, name: str) -> None:
@@ -98,7 +106,15 @@ def answer_in(module: Any, name: str) -> None:
 
 
 def _warmable(handler: Any) -> Any:
-    return runpy.run_path(_WARMABLE, run_name="optimizer_warmable")["warmable"](handler)
+    return _execute(_WARMABLE, ModuleType("optimizer_warmable"))["warmable"](handler)
+
+
+def _execute(path: str, module: ModuleType) -> dict[str, Any]:
+    module.__file__ = path
+    with open(path, "rb") as source:
+        code = compile(source.read(), path, "exec")
+    exec(code, vars(module))  # noqa: S102 - the runtime's script, and a file of the layer
+    return vars(module)
 
 
 if __name__ == "__main__":
