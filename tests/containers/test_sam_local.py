@@ -18,5 +18,7 @@ def test_every_function_answers_its_event_in_a_container() -> None:
         pytest.skip(missing[0])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all answered correctly" in done.stdout
+    # A ping, a call and an error in Python and in Node.js.
+    assert len([line for line in done.stdout.splitlines() if line.startswith("ok") and "with the layer" in line]) == 6
     # A folder that stays mounted cannot be removed, and `make clean` would fail.
     assert f"{ROOT}/.build/sam-local" not in Path("/proc/self/mountinfo").read_text()

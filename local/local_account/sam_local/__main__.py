@@ -28,6 +28,7 @@ from local_account.sam_local.engine import CannotRun, Engine, engine
 from local_account.sam_local.expected import EXPECTED, ORDER
 from local_account.sam_local.invoke import NotReached, invoke
 from local_account.sam_local.relay import relay
+from local_account.sam_local.wrapped import check_wrapped
 
 FOLDER = ROOT / ".build" / "sam-local"
 # Enough functions for a run to have something to analyse.
@@ -49,6 +50,7 @@ def main() -> int:
     """Invoke all; return 1 if a response is wrong, or if containers cannot run and CI wants them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variables", metavar="STACK")
+    parser.add_argument("--wrapped", action="store_true", help="invoke only functions with the warm-up layer")
     asked = parser.parse_args()
     if asked.variables:
         print(json.dumps(template.variables(boto3.client("lambda"), asked.variables, template.build()), indent=2))
@@ -58,13 +60,24 @@ def main() -> int:
         with engine(FOLDER) as running:
             image.make(running)
             print(f"The image is there after {time.monotonic() - began:.0f} s.", flush=True)
+            wrapped = invoke_wrapped(running)
+            if asked.wrapped:
+                return 1 if wrapped else 0
             wrong = invoke_all(running)
     except CannotRun as reason:
         print(f"sam local invoke was not tried: {reason}", file=sys.stderr)
         return 1 if os.environ.get("CI") == "true" else 0
     verdict = f"{len(wrong)} of {len(EXPECTED)} answered wrongly" if wrong else "all answered correctly"
     print(f"{len(EXPECTED)} functions in {time.monotonic() - began:.0f} s: {verdict}.")
-    return 1 if wrong else 0
+    return 1 if wrong or wrapped else 0
+
+
+def invoke_wrapped(running: Engine) -> list[str]:
+    """Print the responses of functions with the warm-up layer; return the names of the wrong ones."""
+    checks = check_wrapped(running, FOLDER / "wrapped")
+    for one in checks:
+        print(f"{'WRONG' if one.problem else 'ok   '} {one.name:32} {one.problem or one.line}", flush=True)
+    return [one.name for one in checks if one.problem]
 
 
 def invoke_all(running: Engine) -> list[str]:

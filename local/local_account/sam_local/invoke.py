@@ -50,10 +50,25 @@ class Answer:
 
 def invoke(logical_id: str, event: Path, template: Path, env_vars: Path, environment: Mapping[str, str]) -> Answer:
     """Invoke a function of a built template in a container; raise NotReached."""
+    done = _run(logical_id, event, template, environment, ["--env-vars", str(env_vars)])
+    return Answer.read(done.stdout)
+
+
+def invoke_raw(logical_id: str, event: Path, template: Path, environment: Mapping[str, str]) -> tuple[Any, str]:
+    """Invoke a function; return its response and everything that it wrote. Raise NotReached."""
+    done = _run(logical_id, event, template, environment, [])
+    try:
+        return json.loads(done.stdout), done.stderr
+    except ValueError:
+        raise NotReached(f"no answer, but: {done.stdout.strip()[-300:]}") from None
+
+
+def _run(
+    logical_id: str, event: Path, template: Path, environment: Mapping[str, str], options: list[str]
+) -> subprocess.CompletedProcess[str]:
     command = [str(SAM), "local", "invoke", logical_id, "--template", str(template), "--event", str(event)]
-    command += ["--env-vars", str(env_vars), "--skip-pull-image"]
     done = subprocess.run(
-        command,
+        [*command, *options, "--skip-pull-image"],
         cwd=ROOT,
         env={**environment, "SAM_CLI_TELEMETRY": "0"},
         capture_output=True,
@@ -64,7 +79,7 @@ def invoke(logical_id: str, event: Path, template: Path, env_vars: Path, environ
     if not done.stdout.strip():
         output = [line for line in done.stderr.splitlines() if line.strip()]
         raise NotReached(f"sam local invoke ended with {done.returncode}: {' | '.join(output[-3:])}")
-    return Answer.read(done.stdout)
+    return done
 
 
 def _short(answer: Mapping[str, Any]) -> str:

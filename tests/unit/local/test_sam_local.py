@@ -4,6 +4,7 @@ import json
 import socket
 import socketserver
 import threading
+from typing import Any
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from local_account.sam_local import template
 from local_account.sam_local.expected import EXPECTED, ORDER
 from local_account.sam_local.invoke import Answer, NotReached
 from local_account.sam_local.relay import relay
+from local_account.sam_local.wrapped import judge
 from shipped_template import ROOT
 
 OURS = '  File "/var/task/app.py", line 19, in handler\n    return start(\n'
@@ -78,3 +80,31 @@ def test_relay_passes_connections_to_the_server_behind_it() -> None:
             connection.shutdown(socket.SHUT_WR)
             assert connection.makefile("rb").read() == b"said hello"
         server.shutdown()
+
+
+ANSWER = {"optimizer_warmup": {"cold": True, "instance": "1"}}
+FAILED = {
+    "errorType": "KeyError",
+    "errorMessage": "'no such order'",
+    "requestId": "1",
+    "stackTrace": ["/var/task/app.py"],
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "wrapped", "plain", "problem"),
+    [
+        ("ping", (ANSWER, False), None, ""),
+        ("ping", (ANSWER, True), None, "its own code ran"),
+        ("ping", ({"ran": 1}, False), None, "no answer of the protocol"),
+        ("call", ({"ran": 1}, True), ({"ran": 1}, True), ""),
+        ("call", ({"ran": 1}, False), ({"ran": 1}, True), "its own code did not run"),
+        ("call", ({"ran": 2}, True), ({"ran": 1}, True), 'without the layer: {"ran": 1}'),
+        ("error", ({**FAILED, "requestId": "2"}, True), (FAILED, True), ""),
+        ("error", ({**FAILED, "errorType": "ValueError"}, True), (FAILED, True), "without the layer: "),
+    ],
+)
+def test_layer_is_judged_beside_the_function_without_it(event: str, wrapped: Any, plain: Any, problem: str) -> None:
+    found = judge("python", event, {("python", event, True): wrapped, ("python", event, False): plain})
+    assert found.problem.startswith(problem)
+    assert bool(found.problem) == bool(problem)
