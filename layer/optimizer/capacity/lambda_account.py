@@ -19,7 +19,7 @@ from optimizer.capacity.live_function import (
     Scaling,
     Version,
 )
-from optimizer.core import OptimizerError, canonical_json
+from optimizer.core import OptimizerError, canonical_json, ping_advice
 
 # The parts of a configuration that a version freezes and that people decide, without the memory size.
 _CONTENT = (
@@ -296,6 +296,7 @@ def version_of(configuration: Mapping[str, Any]) -> Version:
         durable=bool(configuration.get("DurableConfig")),
         tenant_isolation=bool(configuration.get("TenancyConfig")),
         refuses_pings=refuses_pings(configuration),
+        ping_advice=ping_advice(configuration),
     )
 
 

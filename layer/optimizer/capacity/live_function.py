@@ -43,6 +43,7 @@ class Version:
     durable: bool = False
     tenant_isolation: bool = False
     refuses_pings: str = ""
+    ping_advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,7 +259,13 @@ def look_of(facts: FunctionFacts, *, is_live: bool = True) -> FunctionLook:
     """Return what the planner of warm-ups needs to know about a function."""
     version = facts.live.version
     return FunctionLook(
-        facts.live.alias, version.memory_mb, version.architecture, version.refuses_pings, hours_of(facts), is_live
+        facts.live.alias,
+        version.memory_mb,
+        version.architecture,
+        version.refuses_pings,
+        hours_of(facts),
+        is_live,
+        version.ping_advice,
     )
 
 

@@ -72,6 +72,10 @@ __getattr__ = lazy_exports(
             "decode_signature",
             "encode_signature",
         ),
+        "warm_layer": (
+            "is_wrapped",
+            "ping_advice",
+        ),
         "ways": (
             "Way",
             "best_way",

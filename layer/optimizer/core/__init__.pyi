@@ -56,4 +56,5 @@ from optimizer.core.resources import (
     is_asked as is_asked,
 )
 from optimizer.core.signatures import decode_signature as decode_signature, encode_signature as encode_signature
+from optimizer.core.warm_layer import is_wrapped as is_wrapped, ping_advice as ping_advice
 from optimizer.core.ways import Way as Way, best_way as best_way

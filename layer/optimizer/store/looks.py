@@ -20,6 +20,8 @@ class FunctionLook:
     """Time zone, and the environments provisioned in each hour of the week; None where that was not read."""
     is_live: bool = True
     """False where an earlier run read it: before a change is proposed, it is read again."""
+    ping_advice: str = ""
+    """What its owner does so that it receives pings."""
 
 
 def write_looks(

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once, configuration_of, refuses_pings
-from optimizer.core import Change, NoChange, OptimizerError, Tuner, is_asked, minute_of
+from optimizer.core import Change, NoChange, OptimizerError, Tuner, is_asked, minute_of, ping_advice
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_looks
@@ -18,7 +18,7 @@ from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.init_times import learn_from_reports
 from optimizer.warmups.occasions import occasions_of
-from optimizer.warmups.propose import WarmupFacts, propose_warmups
+from optimizer.warmups.propose import USUAL_ADVICE, WarmupFacts, propose_warmups
 
 _log = logging.getLogger(__name__)
 
@@ -157,6 +157,7 @@ def _live(
         plans=tuple(sorted({schedule.plan for schedule in present})),
         provisioned=provisioned,
         refuses_pings=look.refuses_pings,
+        ping_advice=look.ping_advice or USUAL_ADVICE,
     )
 
 
@@ -176,4 +177,10 @@ def _look(lambda_: "LambdaClient", name: str, alias: str) -> FunctionLook:
             ) from error
         raise TargetUnusable(f"function {name} cannot be read: {code}") from error
     architecture = configuration["Architectures"][0]
-    return FunctionLook(alias, configuration["MemorySize"], architecture, refuses_pings(configuration))
+    return FunctionLook(
+        alias,
+        configuration["MemorySize"],
+        architecture,
+        refuses_pings(configuration),
+        ping_advice=ping_advice(configuration),
+    )

@@ -30,6 +30,8 @@ from optimizer.warmups.play import Pings
 ACTION = "schedule_warmups"
 # INIT of an ordinary managed runtime with its dependencies. A cold start of this length is worth the policy's value.
 USUAL_INIT_MS = 500.0
+# For a function whose configuration is not known.
+USUAL_ADVICE = "decorate its handler, then set the tag"
 _DAYS_A_MONTH = 365 / 12
 
 
@@ -48,6 +50,8 @@ class WarmupFacts:
     provisioned: ProvisionedHours | None = None
     # Why pings make no sense for its kind; empty if they do.
     refuses_pings: str = ""
+    # What its owner does so that it receives pings.
+    ping_advice: str = USUAL_ADVICE
 
     def need(self, minutes: Series, hours_ahead: int) -> Floats:
         """Return the environments needed in each minute that will not be provisioned at its time of day."""
@@ -262,8 +266,8 @@ def _change(
     if not live.warmup_ready:
         reason = (
             f"{''.join(f'{words}; ' for words in planned.occasions)}pings could avoid about {avoided:.1f} cold starts "
-            f"a day for ${usd_day:.4f} a day, but the function is not tagged {policy.ready_tag}=ready; decorate its "
-            "handler, then set the tag"
+            f"a day for ${usd_day:.4f} a day, but the function is not tagged {policy.ready_tag}=ready; "
+            f"{live.ping_advice}"
         )
         return _without(run_id, traffic, live, policy, reason, evidence)
     return Change(

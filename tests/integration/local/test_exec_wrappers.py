@@ -15,7 +15,7 @@ import pytest
 from local_account.account import LocalAccount
 from local_account.deploy import SAM
 from optimizer.core.ping import ping_payload, read_answer
-from optimizer.warmups.wrapper import LAYER_NAME, SCRIPT, VARIABLE, is_wrapped
+from optimizer.core.warm_layer import LAYER_NAME, SCRIPT, VARIABLE, is_wrapped
 
 from tests.helpers.documents import ROOT, commands
 from tests.helpers.small_stacks import make_role, may

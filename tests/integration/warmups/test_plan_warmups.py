@@ -153,6 +153,25 @@ def test_untagged_function_is_told_what_pings_would_avoid(account: Account) -> N
     assert proposals["no_changes"][0]["evidence"]["cold_starts_avoided"] > 1
 
 
+@pytest.mark.parametrize(
+    ("variables", "advice"),
+    [
+        ({}, "add the layer optimizer-warmable or decorate its handler"),
+        ({"AWS_LAMBDA_EXEC_WRAPPER": "/opt/otel-handler"}, "is taken by /opt/otel-handler)"),
+    ],
+)
+def test_untagged_function_is_told_if_the_layer_can_answer(
+    account: Account, variables: dict[str, str], advice: str
+) -> None:
+    account.function("orders", busy_by_day(), ready=False)
+    own = account.targets[0]["function_name"]
+    account.lambda_.update_function_configuration(FunctionName=own, Environment={"Variables": variables})
+    released = account.lambda_.publish_version(FunctionName=own)["Version"]
+    account.lambda_.update_alias(FunctionName=own, Name="live", FunctionVersion=released)
+    _, proposals = account.plan()
+    assert advice in proposals["no_changes"][0]["reason"]
+
+
 def test_a_function_without_the_alias_fails_with_what_to_do(account: Account) -> None:
     account.function("orders", busy_by_day(), alias=False)
     answer, proposals = account.plan()

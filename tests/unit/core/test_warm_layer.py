@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from optimizer.warmups.wrapper import MOST_LAYERS, SCRIPT, VARIABLE, is_wrapped, wrapping_obstacle
+from optimizer.core.warm_layer import MOST_LAYERS, SCRIPT, VARIABLE, is_wrapped, ping_advice, wrapping_obstacle
 
 LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:{}:7"
 
@@ -70,3 +70,22 @@ def test_function_that_cannot_be_wrapped_has_a_reason(refused: dict[str, Any], w
 
 def test_fifth_layer_may_be_the_wrapper_itself() -> None:
     assert wrapping_obstacle(configuration("python3.13", *"abcd", "optimizer-warmable")) == ""
+
+
+@pytest.mark.parametrize(
+    ("untagged", "advice"),
+    [
+        (configuration(), "add the layer optimizer-warmable or decorate its handler, then set the tag"),
+        (configuration("python3.13", "optimizer-warmable", wrapper=SCRIPT), "set the tag; its layer answers pings"),
+        (
+            configuration(wrapper="/opt/otel-handler"),
+            f"decorate its handler, then set the tag (no layer: its variable {VARIABLE} is taken by /opt/otel-handler)",
+        ),
+        (
+            configuration("java21"),
+            "the layer wraps Python and Node.js; for java21, switch on SnapStart for published versions",
+        ),
+    ],
+)
+def test_advice_names_the_layer_where_it_answers(untagged: dict[str, Any], advice: str) -> None:
+    assert ping_advice(untagged) == advice
