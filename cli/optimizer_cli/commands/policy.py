@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,8 @@ from optimizer.store import Documents, NoSuchDocument
 
 from optimizer_cli import stack_check
 from optimizer_cli.application import STACK, Application, AwsTrouble, StackName, errors_in_one_sentence
+from optimizer_cli.backtests import own_functions
+from optimizer_cli.occasion_check import chosen_entries, past_entries, without_functions
 from optimizer_cli.policy_reference import markdown
 
 POLICY_KEY = "policy/policy.json"
@@ -56,13 +59,15 @@ def check(file: Path, stack: str | None, assessment: IO[bytes] | None, as_json: 
     """Check the policy in FILE (- for standard input).
 
     Print each error with its path. Read-only; needs no AWS account without --stack, which adds warnings, such as
-    approvers who get no links. It also warns where the application could cost more than it saves, and where windows
-    keep changes from being applied in time. Ends with 1 if the policy has errors.
+    approvers who get no links and patterns that fit no function. It also warns where the application could cost more
+    than it saves, where windows keep changes from being applied in time, and of events that are over. Ends with 1 if
+    the policy has errors.
     """
     content = _content(file)
     application = Application.find(stack) if stack else None
     policy = _storable(content, str(file), as_json, application)
     warnings = window_warnings(policy) + worth_warnings(policy, _worth(assessment) if assessment else None)
+    warnings += past_entries(policy, datetime.now(UTC))
     warnings += _warnings(content, application, stack) if application and stack else []
     _warn(warnings)
     _say(
@@ -141,7 +146,11 @@ def _warnings(content: bytes, application: Application, stack: str) -> list[str]
     # A policy without tags means the stack's own.
     named = "tags" in (json.loads(content.decode("utf-8-sig")).get("functions") or {})
     policy = read_policy(content, None if named else application.tag)
-    return stack_check.warnings(policy, application, stack)
+    warnings = stack_check.warnings(policy, application, stack)
+    if chosen_entries(policy):
+        targets = own_functions.choose(boto3.client("resourcegroupstaggingapi"), policy, ())
+        warnings += without_functions(policy, targets.functions)
+    return warnings
 
 
 def _policy(content: bytes, name: str, as_json: bool, application: Application | None = None) -> Policy:

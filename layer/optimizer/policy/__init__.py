@@ -19,6 +19,7 @@ __getattr__ = lazy_exports(
             "Cache",
             "CacheNamespace",
             "CacheTtls",
+            "Chosen",
             "Database",
             "Indexes",
             "Memory",

@@ -13,6 +13,7 @@ from optimizer.policy.model import (
     Cache as Cache,
     CacheNamespace as CacheNamespace,
     CacheTtls as CacheTtls,
+    Chosen as Chosen,
     Database as Database,
     Indexes as Indexes,
     Memory as Memory,

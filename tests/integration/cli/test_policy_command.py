@@ -119,3 +119,44 @@ def test_policy_that_the_stack_can_never_follow_is_an_error(s3: Any, do: str) ->
 @pytest.mark.usefixtures("stack")
 def test_defaults_of_a_stack_name_its_tag() -> None:
     assert json.loads(policy("show", "--stack", "s").stdout)["functions"]["tags"] == {"team-optimizer": "yes"}
+
+
+OCCASIONS = {
+    "version": 1,
+    "functions": {"tags": {"team-optimizer": "yes"}},
+    "calendars": {"bavaria": {"country": "DE", "region": "BY"}},
+    "overrides": [{"functions": ["munich-*"], "calendar": "bavaria"}, {"functions": ["shop-*"], "calendar": "bavaria"}],
+    "warmups": {
+        "events": [
+            {"functions": ["shop-*"], "from": "2020-03-06T18:00", "until": "2020-03-06T20:00", "environments": 4},
+            {"tags": {"team": "x"}, "from": "2040-03-06T18:00", "until": "2040-03-06T20:00", "environments": 4},
+        ],
+        "days": [{"on": "2020-11-27", "level": 2}],
+    },
+}
+
+
+def test_check_warns_of_what_is_over() -> None:
+    checked = policy("check", "-", given=json.dumps(OCCASIONS))
+    assert checked.exit_code == 0
+    assert "warmups.events[0] ended on 2020-03-06 at 20:00 UTC: only back-tests still use it." in checked.stderr
+    assert "warmups.days[0] lies in the past (2020-11-27): only back-tests still use it." in checked.stderr
+    assert "events[1]" not in checked.stderr
+
+
+@pytest.mark.usefixtures("stack")
+def test_check_warns_of_patterns_that_fit_no_function() -> None:
+    boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    boto3.client("lambda").create_function(
+        FunctionName="shop-web",
+        Runtime="python3.13",
+        Role="arn:aws:iam::123456789012:role/r",
+        Handler="app.handler",
+        Code={"ZipFile": b"x"},
+        Tags={"team-optimizer": "yes"},
+    )
+    checked = policy("check", "-", "--stack", "s", given=json.dumps(OCCASIONS))
+    assert "overrides[0] fits none of the 1 functions that runs check (munich-*)." in checked.stderr
+    assert "warmups.events[1] fits none of the 1 functions that runs check (* with team=x)." in checked.stderr
+    assert "overrides[1]" not in checked.stderr
+    assert "events[0] fits" not in checked.stderr

@@ -141,6 +141,17 @@ def test_a_run_starts_with_its_batches_and_its_own_policy(account: Account) -> N
     assert account.store.run(RUN)["status"] == "running"
 
 
+def test_start_replaces_countries_by_their_days(account: Account) -> None:
+    """No planner needs the package of holidays."""
+    account.policy({"version": 1, "calendars": {"bavaria": {"country": "DE", "region": "BY", "days": ["2026-12-24"]}}})
+    account.function("orders")
+    assert account.call("start_run")["outcome"] == "started"
+    calendar = account.documents.read(f"runs/{RUN}/policy.json")["calendars"]["bavaria"]
+    assert calendar["country"] is None
+    year = datetime.now(UTC).year + 1
+    assert {f"{year}-01-06", f"{year}-12-25", "2026-12-24"} <= set(calendar["days"])
+
+
 def test_without_a_stored_policy_a_run_only_recommends(account: Account) -> None:
     assert account.call("start_run")["outcome"] == "started"
     assert account.documents.read(f"runs/{RUN}/policy.json")["mode"] == "recommend"

@@ -6,6 +6,7 @@ from hypothesis import given, settings, strategies as st
 from optimizer.traffic.forecast.day_kinds import DayKinds
 from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels
 from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
+from optimizer.traffic.forecast.near_holidays import factors_near_holidays
 from optimizer.traffic.forecast.old_hours import expected_in_old_hours
 from optimizer.traffic.forecast.peaks import chance_of_peaks, highest_peak
 from optimizer.traffic.forecast.similar_hours import Hours, expected_by_hour
@@ -159,3 +160,20 @@ def test_minutes_of_an_hour_follow_its_schedule(
     assert ahead.sum(axis=1) == pytest.approx(np.ones(DAY))
     assert past.sum(axis=1) == pytest.approx(np.ones(len(cold)))
     assert least <= ahead[9 if hour is None else hour, 7] <= most
+
+
+def test_hours_near_holidays_follow_those_of_earlier_ones() -> None:
+    """Each half of a working day before a holiday has its own factor; other days and a week without holidays none."""
+    local = 4 * DAY + np.arange(30 * DAY)  # from a Monday on
+    cold = np.full(20 * DAY, 2.0)
+    first = 4
+    wednesdays = [first + 2, first + 9, first + 23]
+    day, hour = local // DAY, local % DAY
+    cold[np.isin(day[: len(cold)], [each - 1 for each in wednesdays]) & (hour[: len(cold)] >= 12)] = 0
+    expected, known = np.full(len(cold), 2.0), np.ones(len(cold))
+    factors = factors_near_holidays(local, DayKinds(frozenset(wednesdays)), cold, expected, known)
+    tuesday = day == wednesdays[2] - 1
+    assert factors[tuesday & (hour >= 12)].max() < 0.5
+    assert factors[tuesday & (hour < 12)] == pytest.approx(1)
+    assert np.allclose(factors[~tuesday], 1)
+    assert (factors_near_holidays(local, DayKinds(), cold, expected, known) == 1).all()

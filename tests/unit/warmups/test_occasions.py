@@ -148,6 +148,25 @@ def test_sale_day_is_like_another_at_its_level(level: float, zone: str) -> None:
     assert (f"{level:g} times its level" in made.reason) == (level != 1)
 
 
+def test_day_before_a_holiday_is_like_those_before() -> None:
+    """Afternoons before three past holidays were silent, and mornings after them twice as busy."""
+    start = datetime(2026, 10, 30, tzinfo=UTC)
+    past = [date(2026, 9, 9), date(2026, 9, 24), date(2026, 10, 13)]
+    days = local_minutes(start, "UTC", 63) // DAY_MINUTES
+    of_day = local_minutes(start, "UTC", 63) % DAY_MINUTES
+    rests = np.isin(days, [day.toordinal() - 719163 for day in past]) | ((days + 3) % 7 >= 5)
+    eve = np.isin(days + 1, [day.toordinal() - 719163 for day in past])
+    calls = np.where(~rests & np.isin(of_day // 10, (54, 90)), 60.0, 0.0)
+    calls = np.where(eve & (of_day >= 720), 0.0, calls)
+    # Pings cost so much that only a likely burst pays for them.
+    worth = {"usd_per_cold_start": 1.2e-5}
+    eve_ahead = Occasions(holidays=frozenset([*past, date(2026, 10, 31)]))
+    ordinary = Occasions(holidays=frozenset(past))
+    assert warm(planned(ordinary, start, "UTC", calls, **worth), 15 * 60) > 0
+    assert warm(planned(eve_ahead, start, "UTC", calls, **worth), 15 * 60) == 0
+    assert warm(planned(eve_ahead, start, "UTC", calls, **worth), 9 * 60) > 0
+
+
 def test_past_sale_and_event_teach_nothing_about_other_days() -> None:
     start = datetime(2026, 10, 30, tzinfo=UTC)
     calls = bursts(start, "UTC", set(range(7)), 10)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from optimizer.traffic.forecast.day_kinds import SATURDAY, SUNDAY, DayKinds
 from optimizer.traffic.forecast.demand import Reals
+from optimizer.traffic.forecast.near_holidays import factors_near_holidays
 from optimizer.traffic.history import Ints
 
 DAY, NOON = 24, 12
@@ -54,7 +55,10 @@ def expected_by_hour(hours: Hours) -> Reals:
     Those of past hours are what was expected of them before they came, with the weights of today.
     """
     members = _members(hours)
-    return np.asarray(members @ _fitted(members[: len(hours.cold)], hours))
+    expected = members @ _fitted(members[: len(hours.cold)], hours)
+    before, cold = expected[: len(hours.cold)].sum(axis=1), hours.cold.sum(axis=1)
+    near = factors_near_holidays(hours.local, hours.days, cold, before, hours.known)
+    return np.asarray(expected * near[:, None])
 
 
 def _fitted(members: Reals, hours: Hours) -> Reals:
