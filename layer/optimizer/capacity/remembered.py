@@ -7,16 +7,19 @@ read longest ago are read again. No change is proposed from memory.
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.capacity.live_function import LATEST, LiveFunction, Placed
+from optimizer.capacity.live_function import LATEST, LiveFunction, Placed, Version
 from optimizer.core import canonical_json
 
 # An alias may be moved, and provisioned concurrency be bought for it and never used, without a trace in the lists: so
 # every run reads this share of a batch again, and whatever was not read for as many days.
 _DAYS = 28
+# The facts that this version reads of a function. One with other facts was stored by another version of the application,
+# and says nothing of what was not read then.
+_SHAPE = canonical_json.sha256([[each.name for each in fields(kind)] for kind in (LiveFunction, Version)])[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Remembered:
     alias: str
     tags: Mapping[str, str]
     live: LiveFunction
+    shape: str = _SHAPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Memory:
     @classmethod
     def of(cls, stored: Mapping[str, Any], batch: Mapping[str, Any], now: datetime) -> "Memory":
         """Return the memory of a batch document. stored: what `remember` returned for an earlier run, by name."""
-        known = {name: canonical_json.read(Remembered, one) for name, one in stored.items()}
+        own = {name: one for name, one in stored.items() if one.get("shape") == _SHAPE}
+        known: dict[str, Remembered] = {name: canonical_json.read(Remembered, one) for name, one in own.items()}
         due = due_of({name: one.read_at for name, one in known.items()}, now)
         kept = {name: one for name, one in known.items() if name not in due}
         return cls(now, kept, batch.get("fingerprints", {}), frozenset(batch.get("provisioned", ())))

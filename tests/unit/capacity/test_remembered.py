@@ -70,6 +70,17 @@ def test_function_that_no_list_showed_is_not_remembered() -> None:
     assert Memory(NOW).remember(TARGET, LIVE, read=True) is None
 
 
+def test_memory_of_another_version_of_the_application_is_forgotten() -> None:
+    """It may lack a fact that decides now, or hold it under another name."""
+    kept = Memory(NOW - DAY, fingerprints={"orders": "f"}).remember(TARGET, LIVE, read=True)
+    stored = canonical_json.plain({"orders": kept, "older": kept})
+    assert Memory.of(stored, {"fingerprints": {"orders": "f"}}, NOW).functions
+    for one in stored.values():
+        one["shape"] = "other"
+        del one["live"]["version"]["memory_mb"]
+    assert not Memory.of(stored, {"fingerprints": {"orders": "f"}}, NOW).functions
+
+
 def test_function_that_was_recalled_keeps_the_time_of_its_reading() -> None:
     known = memory(NOW)
     kept = known.remember(TARGET, LIVE, read=False)
