@@ -17,8 +17,8 @@ from optimizer.core import canonical_json
 # An alias may be moved, and provisioned concurrency be bought for it and never used, without a trace in the lists: so
 # every run reads this share of a batch again, and whatever was not read for as many days.
 _DAYS = 28
-# The facts that this version reads of a function. One with other facts was stored by another version of the application,
-# and says nothing of what was not read then.
+# The facts that this version reads of a function. One with other facts was stored by another version of the
+# application, and says nothing of what was not read then.
 _SHAPE = canonical_json.sha256([[each.name for each in fields(kind)] for kind in (LiveFunction, Version)])[:16]
 
 
