@@ -3,8 +3,10 @@
 import ast
 import json
 import re
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -282,6 +284,38 @@ def test_unknown_command_line_is_run_as_it_is(wrapper: str, code: Any) -> None:
     for command in (["/bin/echo", "a b", "c"], [sys.executable, "-c", "print('a b', 'c')"]):
         done = subprocess.run([wrapper, *command], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603
         assert done.stdout == "a b c\n"
+
+
+@pytest.mark.parametrize(("runtime", "handler"), [("python", "app.handler"), ("nodejs", "index.handler")])
+def test_layer_delays_calls_by_less_than_a_millisecond(
+    runtime: str, handler: str, wrapper: str, code: Any, program: Any
+) -> None:
+    """The median of calls that take turns with those of the same function without the layer, in the best of pairs.
+
+    A busy machine may slow one of two processes down for its whole life; bench/wrapper.py prints the figures.
+    """
+    program("node")
+    folder = code(
+        {
+            "app.py": "def handler(event, context):\n    return event\n",
+            "index.mjs": "export const handler = async (event) => event;\n",
+        }
+    )
+
+    def delay_ms() -> float:
+        with (
+            Environment(runtime, folder, handler) as plain,
+            Environment(runtime, folder, handler, wrapper=wrapper) as own,
+        ):
+            taken: tuple[list[float], list[float]] = ([], [])
+            for _ in range(150):
+                for environment, times in zip((plain, own), taken, strict=True):
+                    began = time.perf_counter()
+                    environment.invoke(ORDER)
+                    times.append((time.perf_counter() - began) * 1000)
+            return statistics.median(taken[1]) - statistics.median(taken[0])
+
+    assert min(delay_ms() for _ in range(3)) < 1
 
 
 def test_archive_is_the_same_each_time_and_small(tmp_path: Path) -> None:
