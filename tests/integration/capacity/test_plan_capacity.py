@@ -71,7 +71,8 @@ def world() -> Iterator[World]:
             tags = client("lambda").list_tags(Resource=function["FunctionArn"])["Tags"]
             if "optimizer" in tags:
                 name, arn = function["FunctionName"], function["FunctionArn"]
-                targets.append({"function_name": name, "function_arn": arn, "alias": "live", "timezone": "UTC"})
+                target = {"function_name": name, "function_arn": arn, "alias": "live", "timezone": "UTC", "tags": tags}
+                targets.append(target)
         traffic = analyze_batch(client("cloudwatch"), documents, PingLog(client("dynamodb"), TABLE), targets, now)
         documents.write(f"runs/{RUN}/batches/0000.json", {"functions": targets})
         documents.write(f"runs/{RUN}/traffic/0000.json", traffic)
