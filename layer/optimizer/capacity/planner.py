@@ -154,8 +154,10 @@ class CapacityPlanner:
         try:
             live = live or memory.recall(target) or self._live(name, target["alias"], routing=False)
             stored = stored_history(self.documents, name)
+            # What pings avoid is measured by the lines of each day.
+            is_measured = Tuner.MEMORY in asked or bool(target.get("warmup_ready"))
             history, scan = self._history(
-                live, stored.minutes, traffic.get("invocations_day"), is_sizing=Tuner.MEMORY in asked
+                live, stored.minutes, traffic.get("invocations_day"), is_sizing=is_measured
             )
         except _UNREADABLE as error:
             return _failure(name, error)
@@ -226,7 +228,7 @@ class CapacityPlanner:
                 )
         except LogsUnreadable as unreadable:
             return history_of_code(history, version.name), {"unreadable": str(unreadable)}
-        grown = self._with_tried_sizes(history.add(scan.reports.lines, scan.end), live)
+        grown = self._with_tried_sizes(history.add(scan.reports.lines, scan.end, scan.start), live)
         self.documents.write(key, grown)
         return history_of_code(grown, version.name), _scan_facts(scan)
 

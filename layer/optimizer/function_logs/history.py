@@ -1,6 +1,7 @@
 """The history of a function at each memory size it ran at, from REPORT lines. It grows from run to run. Pure."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,9 @@ from optimizer.function_logs.parse import LoggedReport
 _BIN = math.log(1.02)
 _SURE = 1.96
 _TIMEOUT = "timeout"
+_HOUR_S = 3600
+# Calls are kept by the minute for as long.
+_MOST_HOURS = 15 * 24
 # Of so many versions the history is kept apart; teams that deploy every hour have a new one every hour.
 _MOST_VERSIONS = 12
 
@@ -129,12 +133,33 @@ class FunctionHistory:
     by_version: Mapping[str, Mapping[int, SizeHistory]] = field(default_factory=dict)
     # Hash of code and configuration without the memory size, of versions that a run met behind the alias.
     contents: Mapping[str, str] = field(default_factory=dict)
+    # Calls with INIT by the hour since 1970, and the first hour from which on all lines were read.
+    cold_hours: Mapping[int, int] = field(default_factory=dict)
+    cold_since: int | None = None
 
-    def add(self, lines: Iterable[LoggedReport], read_until: datetime) -> "FunctionHistory":
-        """Return a history that also holds the lines after `self.read_until`, up to `read_until`."""
+    def add(
+        self, lines: Iterable[LoggedReport], read_until: datetime, read_from: datetime | None = None
+    ) -> "FunctionHistory":
+        """Return a history that also holds the lines after `self.read_until`, up to `read_until`.
+
+        read_from: the time from which on all lines are there; None if it is unknown."""
         new = [
             line for line in lines if (self.read_until is None or line.at > self.read_until) and line.at <= read_until
         ]
+        cold_since = self.cold_since
+        if read_from is None or cold_since is None or self.read_until is None or read_from > self.read_until:
+            # Lines are missing before, so the hours begin anew.
+            cold_since = None if read_from is None else -int(-read_from.timestamp() // _HOUR_S)
+        oldest = max(cold_since or 0, int(read_until.timestamp() // _HOUR_S) - _MOST_HOURS)
+        cold_since = None if cold_since is None else max(cold_since, oldest)
+        cold_hours = Counter({hour: number for hour, number in self.cold_hours.items() if hour >= oldest})
+        # A line is written at the end of its call.
+        begun = [
+            int((line.at.timestamp() - line.report.duration_ms / 1000) // _HOUR_S)
+            for line in new
+            if line.report.is_cold
+        ]
+        cold_hours.update(hour for hour in begun if hour >= oldest)
         by_version = dict(self.by_version)
         for version in sorted({line.version for line in new}):
             by_version[version] = _with(by_version.get(version, {}), [line for line in new if line.version == version])
@@ -144,6 +169,8 @@ class FunctionHistory:
             self.idle + idle_trials(new),
             _latest(by_version),
             self.contents,
+            dict(cold_hours) if cold_since is not None else {},
+            cold_since,
         )
 
     def meet(self, version: str, content: str) -> "FunctionHistory":

@@ -1,7 +1,7 @@
 """Plan the warm-ups of one batch of functions: read their live state and propose a change for each."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,16 +9,17 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once, configuration_of, refuses_pings
-from optimizer.core import Change, NoChange, OptimizerError, Tuner, is_asked, minute_of, ping_advice
+from optimizer.core import Change, NoChange, OptimizerError, Ping, Tuner, is_asked, minute_of, ping_advice
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_looks
 from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
-from optimizer.warmups.init_times import learn_from_reports
+from optimizer.warmups.init_times import LearntFacts, learn_from_reports
 from optimizer.warmups.occasions import occasions_of
 from optimizer.warmups.propose import USUAL_ADVICE, WarmupFacts, propose_warmups
+from optimizer.warmups.verify import Verifier
 
 _log = logging.getLogger(__name__)
 
@@ -31,12 +32,15 @@ def plan_batch(
     lambda_: "LambdaClient",
     scheduler: "EventBridgeSchedulerClient",
     documents: Documents,
+    pings_between: Callable[[str, int, int], Iterable[Ping]],
     group: str,
     run_id: str,
     batch: str,
     now: datetime,
 ) -> Proposals:
-    """Return proposals for all functions whose traffic was analysed. Functions that failed before stay failed."""
+    """Return proposals for all functions whose traffic was analysed. Functions that failed before stay failed.
+
+    pings_between: `(function name, first minute, end minute)`."""
     policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
     document = documents.read(f"runs/{run_id}/batches/{batch}.json")
     if not is_asked(document, Tuner.WARMUPS):
@@ -46,6 +50,8 @@ def plan_batch(
     result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
 
     looks = read_looks(documents, batch, run_id)
+
+    verifier = Verifier(documents, pings_between)
 
     def read_one(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
         try:
@@ -69,7 +75,10 @@ def plan_batch(
         ) -> Change | NoChange:
             learnt = learn_from_reports(lines, live.memory_mb, policy.warmups.keep_alive_minutes)
             days = occasions_of(policy, analysed.function_name, targets[analysed.function_name]["tags"])
-            return propose_warmups(run_id, analysed, history, live, policy.warmups, minute_of(now), learnt, days)
+            verified = verifier.verify(analysed.function_name, live, lines, history, learnt)
+            return propose_warmups(
+                run_id, analysed, history, live, policy.warmups, minute_of(now), learnt, days, verified
+            )
 
         decision = propose(live)
         if isinstance(decision, Change) and name in looks and not looks[name].is_live:

@@ -26,6 +26,7 @@ from optimizer.warmups.ping_rows import pack
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
 from optimizer.warmups.play import Pings
+from optimizer.warmups.verified_effect import VerifiedEffect, VerifiedPlans
 
 ACTION = "schedule_warmups"
 # INIT of an ordinary managed runtime with its dependencies. A cold start of this length is worth the policy's value.
@@ -91,11 +92,12 @@ def propose_warmups(
     now_minute: int,
     learnt: LearntFacts,
     occasions: Occasions | None = None,
+    verified: VerifiedPlans | None = None,
 ) -> Change | NoChange:
     """Propose a change, or none with the reason.
 
     history: settled. The plan begins in the minute after the next one. Facts learnt about the function replace the
-    assumptions of the policy.
+    assumptions of the policy. Pings that are verified to avoid less than they cost are stopped.
     """
     function = live.function(learnt.init_ms or USUAL_INIT_MS)
     policy = adjust_policy(policy, learnt.keep_alive.minutes, function)
@@ -105,6 +107,11 @@ def propose_warmups(
     reason = live.refuses_pings or _obstacle(policy) or ("" if is_asked else unknown)
     if reason:
         return _without(run_id, traffic, live, policy, reason, {})
+    init_usd = ping_prices(live.architecture, live.memory_mb, function.init_ms).init_usd
+    useless = verified and verified.below_cost(policy.usd_per_cold_start + init_usd)
+    if useless and not is_asked:
+        reason = f"its pings cost more than what they avoid is worth; {useless.words()}"
+        return _without(run_id, traffic, live, policy, reason, _known(traffic, live, policy, learnt, useless))
     known = history.before(first) if len(history.minutes) else _no_history(first)
     request = warmup_request(known, traffic.timezone, policy, function, live.provisioned, occasions)
     planned = plan_warmups(replace(request, lives=learnt.lives))
@@ -113,7 +120,8 @@ def propose_warmups(
         reason = live.all_served(minutes, policy.horizon_hours) or planned.reason
         return _without(run_id, traffic, live, policy, reason, _known(traffic, live, policy, learnt))
     pings = tuple((first + minute, environments) for minute, environments in planned.pings)
-    return _change(run_id, traffic, minutes, live, policy, planned, pings, learnt)
+    effect = verified.recent if verified else None
+    return _change(run_id, traffic, minutes, live, policy, planned, pings, learnt, effect)
 
 
 def adjust_policy(policy: Warmups, keep_alive_minutes: int, function: WarmedFunction) -> Warmups:
@@ -223,6 +231,7 @@ def _change(
     planned: WarmupPlan,
     pings: Pings,
     learnt: LearntFacts,
+    verified: VerifiedEffect | None,
 ) -> Change | NoChange:
     horizon_days = policy.horizon_hours / 24
     need = live.need(minutes, policy.horizon_hours)
@@ -250,7 +259,7 @@ def _change(
     )
     avoided = (planned.expected_cold_starts_unwarmed - planned.expected_cold_starts) / horizon_days
     evidence = {
-        **_known(traffic, live, policy, learnt),
+        **_known(traffic, live, policy, learnt, verified),
         **({"occasions": list(planned.occasions)} if planned.occasions else {}),
         "cold_starts_avoided": round(avoided, 2),
         "cold_starts_day_unwarmed": round(planned.expected_cold_starts_unwarmed / horizon_days, 2),
@@ -277,7 +286,8 @@ def _change(
         target=traffic.function_arn,
         before={"schedules": live.schedules, "plans": list(live.plans)},
         after=_after(traffic, pings, usd_day, policy),
-        reason=f"{traffic.function_name}: {planned.reason}{_limit_note(pings, need, policy)}",
+        reason=f"{traffic.function_name}: {planned.reason}{_limit_note(pings, need, policy)}"
+        f"{f'; {verified.words()}' if verified else ''}",
         undo={"action": "delete_schedules", "schedules": len(pings)},
         risk=Risk.LOW,
         evidence=evidence,
@@ -296,9 +306,16 @@ def _limit_note(pings: Pings, need: Floats, policy: Warmups) -> str:
     )
 
 
-def _known(traffic: FunctionTraffic, live: WarmupFacts, policy: Warmups, learnt: LearntFacts) -> dict[str, Any]:
+def _known(
+    traffic: FunctionTraffic,
+    live: WarmupFacts,
+    policy: Warmups,
+    learnt: LearntFacts,
+    verified: VerifiedEffect | None = None,
+) -> dict[str, Any]:
     return {
         **learnt.evidence(),
+        **({"verified": verified.evidence()} if verified else {}),
         "init_ms": learnt.init_ms or USUAL_INIT_MS,
         "init_ms_assumed": learnt.init_ms is None,
         "usd_per_cold_start": policy.usd_per_cold_start,

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from optimizer.core.change import Change
-from optimizer.core.clock import minute_of
+from optimizer.core.clock import minute_of, moment_of
+from optimizer.core.ping import Warmed, Warmup
 from optimizer.function_logs.history import FunctionHistory, SizeHistory, Sketch
 from optimizer.function_logs.keep_alive import IdleTrials
 from optimizer.store.documents import Documents
+from optimizer.store.pings import PingLog
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
 from optimizer.traffic.summary import summarise
 from optimizer.warmups.ping_rows import unpack
 from optimizer.warmups.schedules import schedule_name
 
-from tests.helpers.own_account import create_target, load_handler, own_account, sample_event
+from tests.helpers.own_account import TABLE, create_target, load_handler, own_account, sample_event
 
 NOW = datetime.now(UTC)
 EVENT = sample_event("plan_warmups")
@@ -309,3 +311,67 @@ def test_reason_names_the_limit_that_makes_a_plan_smaller(account: Account, limi
     change = proposals["changes"][0]
     assert (change["after"]["most_environments"] == limit) is limited
     assert (f"warmups.max_environments_per_function allows {limit} to be kept warm" in change["reason"]) is limited
+
+
+def pings_of_days(days: int, cold: int, every: int = 9) -> None:
+    """Record a ping of one environment every few minutes of the last days."""
+    log = PingLog(boto3.client("dynamodb"), TABLE)
+    first = minute_of(NOW) - days * DAY_MINUTES
+    for minute in range(first, minute_of(NOW), every):
+        warmup = Warmup("orders", "live", 1, 200, "run", "warmups-0123456789abcdef", minute)
+        met = Warmed(1, 1, cold, 1, 0, 0.0, 200.0, 1, 200.0, "")
+        log.record(warmup, met, moment_of(minute))
+
+
+def lines_of(history: History, cold_starts: int) -> FunctionHistory:
+    """Return lines that show so many cold starts in each hour with calls."""
+    minutes = history.minutes
+    hours = np.unique((minutes.start + np.flatnonzero(minutes.values["invocations"])) // 60).tolist()
+    inits = Sketch().add([500.0] * 20)
+    return FunctionHistory(
+        {1024: SizeHistory(1024, NOW, NOW, inits=inits, calls=4000)},
+        moment_of(minutes.end),
+        cold_hours=dict.fromkeys(hours, cold_starts),
+        cold_since=-(-minutes.start // 60),
+    )
+
+
+def test_what_pings_avoided_is_in_the_reason_and_the_evidence(account: Account) -> None:
+    history = busy_by_day()
+    account.function("orders", history)
+    account.documents.write("history/capacity/orders.json", lines_of(history, 8))
+    pings_of_days(1, 0, every=60)
+    _, proposals = account.plan()
+    change = proposals["changes"][0]
+    verified = change["evidence"]["verified"]
+    assert verified["known"]
+    assert verified["cold_starts_without_pings"] > 250
+    assert verified["avoided_low"] <= verified["avoided"] <= verified["avoided_high"]
+    assert f"{round(verified['avoided'])} avoided (95 %: {round(verified['avoided_low'])} to " in change["reason"]
+    assert account.documents.read("history/warmups/orders.json")["before"]["seen"] > 250
+
+
+def test_pings_that_avoid_less_than_they_cost_are_stopped_and_said_so(account: Account) -> None:
+    """Callers meet as many cold starts with pings all day as they met without them."""
+    history = busy_by_day()
+    account.function("orders", history)
+    account.documents.write("history/capacity/orders.json", lines_of(history, 8))
+    pings_of_days(7, 0, every=4)
+    _, proposals = account.plan()
+    assert proposals["changes"] == []
+    reason = proposals["no_changes"][0]["reason"]
+    assert reason.startswith("its pings cost more than what they avoid is worth; verified")
+    # The next run reads no pings again, because there are no further lines.
+    for item in boto3.client("dynamodb").scan(TableName=TABLE)["Items"]:
+        boto3.client("dynamodb").delete_item(TableName=TABLE, Key={"pk": item["pk"], "sk": item["sk"]})
+    _, again = account.plan()
+    assert again["no_changes"][0]["reason"] == reason
+
+
+def test_verification_that_cannot_be_read_is_made_anew(account: Account) -> None:
+    history = busy_by_day()
+    account.function("orders", history)
+    account.documents.write("history/capacity/orders.json", lines_of(history, 8))
+    account.documents.write("history/warmups/orders.json", {"before": 3})
+    account.plan()
+    assert account.documents.read("history/warmups/orders.json")["before"]["seen"] > 250
