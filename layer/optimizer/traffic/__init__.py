@@ -5,11 +5,7 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
-        "analyze": (
-            "analyze_batch",
-            "history_key",
-            "stored_history",
-        ),
+        "analyze": ("analyze_batch",),
         "concurrency": (
             "environments_needed",
             "littles_law",
@@ -31,6 +27,10 @@ __getattr__ = lazy_exports(
             "same_time_on_other_days",
         ),
         "hourly": ("spread_concurrency",),
+        "stored": (
+            "history_key",
+            "stored_history",
+        ),
         "summary": (
             "FunctionTraffic",
             "summarise",

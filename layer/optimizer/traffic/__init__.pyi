@@ -1,8 +1,4 @@
-from optimizer.traffic.analyze import (
-    analyze_batch as analyze_batch,
-    history_key as history_key,
-    stored_history as stored_history,
-)
+from optimizer.traffic.analyze import analyze_batch as analyze_batch
 from optimizer.traffic.concurrency import environments_needed as environments_needed, littles_law as littles_law
 from optimizer.traffic.gaps import settle as settle
 from optimizer.traffic.history import (
@@ -21,4 +17,5 @@ from optimizer.traffic.history import (
     same_time_on_other_days as same_time_on_other_days,
 )
 from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
+from optimizer.traffic.stored import history_key as history_key, stored_history as stored_history
 from optimizer.traffic.summary import FunctionTraffic as FunctionTraffic, summarise as summarise

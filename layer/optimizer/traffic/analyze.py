@@ -1,6 +1,5 @@
 """Analyse the traffic of one batch of functions: read new metrics, store the history, summarise it."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,16 +7,15 @@ from typing import Any
 
 from optimizer.aws import CloudWatchClient, at_once
 from optimizer.core import minute_of
-from optimizer.store import Documents, NoSuchDocument, PingLog
+from optimizer.store import Documents, PingLog
 from optimizer.traffic import cloudwatch_history
 from optimizer.traffic.chart_data import traffic_charts
 from optimizer.traffic.gaps import settle
-from optimizer.traffic.history import History, UnreadableHistory
+from optimizer.traffic.history import History
 from optimizer.traffic.hourly import spread_concurrency
 from optimizer.traffic.own_pings import remove_pings
+from optimizer.traffic.stored import history_key, stored_history
 from optimizer.traffic.summary import FunctionTraffic, summarise
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +28,6 @@ class BatchTraffic:
     failed: Mapping[str, str]
     # Chart data for the report.
     pictures: Mapping[str, Mapping[str, Any]]
-
-
-def history_key(function_name: str) -> str:
-    """Return the S3 key under which a function's history is stored between runs."""
-    return f"history/{function_name}.npz"
-
-
-def stored_history(documents: Documents, function_name: str) -> History:
-    """Return the stored history of a function; an empty one if there is none or it cannot be read."""
-    try:
-        return History.from_bytes(documents.read_bytes(history_key(function_name)))
-    except NoSuchDocument:
-        return History.empty()
-    except UnreadableHistory as error:
-        _log.warning("The history of %s is read from CloudWatch again: %s", function_name, error)
-        return History.empty()
 
 
 def analyze_batch(

@@ -18,8 +18,9 @@ from optimizer.core.clock import minute_of, moment_of
 from optimizer.core.ping import Warmup
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
-from optimizer.traffic.analyze import analyze_batch, stored_history
+from optimizer.traffic.analyze import analyze_batch
 from optimizer.traffic.cloudwatch_history import FAILURES_IN_A_ROW
+from optimizer.traffic.stored import stored_history
 
 from tests.helpers.own_account import BUCKET, load_handler, own_account, sample_event
 
