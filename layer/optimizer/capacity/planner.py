@@ -156,9 +156,7 @@ class CapacityPlanner:
             stored = stored_history(self.documents, name)
             # What pings avoid is measured by the lines of each day.
             is_measured = Tuner.MEMORY in asked or bool(target.get("warmup_ready"))
-            history, scan = self._history(
-                live, stored.minutes, traffic.get("invocations_day"), is_sizing=is_measured
-            )
+            history, scan = self._history(live, stored.minutes, traffic.get("invocations_day"), is_sizing=is_measured)
         except _UNREADABLE as error:
             return _failure(name, error)
         holidays = self.policy.rest_days(name, target["tags"]).holidays

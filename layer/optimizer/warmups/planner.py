@@ -16,7 +16,7 @@ from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, 
 from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
-from optimizer.warmups.init_times import LearntFacts, learn_from_reports
+from optimizer.warmups.init_times import learn_from_reports
 from optimizer.warmups.occasions import occasions_of
 from optimizer.warmups.propose import USUAL_ADVICE, WarmupFacts, propose_warmups
 from optimizer.warmups.verify import Verifier
