@@ -23,7 +23,6 @@ from optimizer.report import (
     ReportLink,
     publish_approval,
     publish_change,
-    publish_review,
     publish_run,
     report_command,
     signed_url,
@@ -45,17 +44,19 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         clients.client("sns"), clients.client("events"), environment.topic_arn, environment.programs_topic_arn
     )
     link = _links(environment, now)
+    documents = Documents(clients.client("s3"), environment.bucket)
     if event["step"] == "review":
-        documents = Documents(clients.client("s3"), environment.bucket)
+        # Once a month: no other call loads it.
+        from optimizer.report import publish_review
+
         message_id = publish_review(store, documents, channels, event["run_id"], now, link)
         return {"outcome": "published", "message_id": message_id}
     if event["step"] == "change":
         check_event(event, change_id=name)
         published = publish_change(store, channels, event["change_id"], now)
     elif event["step"] == "approval":
-        published = publish_approval(store, channels, event["run_id"], now, link)
+        published = publish_approval(store, documents, channels, event["run_id"], now, link)
     else:
-        documents = Documents(clients.client("s3"), environment.bucket)
         published = publish_run(store, documents, channels, event["run_id"], event.get("failed_batches", []), now, link)
     emit_metrics.emit(published.counts)
     return {"outcome": "published", "message_id": published.message_id}

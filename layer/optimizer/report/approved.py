@@ -10,7 +10,7 @@ from optimizer.report.collect import Published, link_details
 from optimizer.report.message import Message, run_details
 from optimizer.report.publish import Channels, publish_once
 from optimizer.report.summary import Report, summarise
-from optimizer.store import RunStore
+from optimizer.store import Documents, RunStore
 
 KIND = "Approval finished"
 _NEVER_APPLIED = frozenset({Status.REFUSED, Status.STALE, Status.REJECTED})
@@ -18,20 +18,28 @@ _NEVER_APPLIED = frozenset({Status.REFUSED, Status.STALE, Status.REJECTED})
 
 def publish_approval(
     store: RunStore,
+    documents: Documents,
     channels: Channels,
     run_id: str,
     now: datetime,
     link: Callable[[str], tuple[str, datetime | None]] | None = None,
 ) -> Published:
-    """Publish a message about a request that people responded to; nothing is sent if nobody did.
+    """Write the run's report again, and publish a message about a request that people responded to.
 
+    Nothing is sent if nobody responded, because the request said what happens then.
     `link` returns the address of the run's report and until when it can be read, or a command and None."""
     approval = store.approval(run_id)
-    if approval is None or approval.status is not ApprovalStatus.ANSWERED:
+    if approval is None or approval.status is ApprovalStatus.PENDING:
+        return Published("", {})
+    # Most calls are about runs and changes, which write no page of a resource.
+    from optimizer.report.write_again import write_report_again
+
+    asked = list(store.changes(approval.changes))
+    write_report_again(store, documents, run_id, asked)
+    if approval.status is not ApprovalStatus.ANSWERED:
         return Published("", {})
     about = f"ANSWERED#{run_id}"
     sent_before = bool(store.start_publication(about, now).message_id)
-    asked = list(store.changes(approval.changes))
     shown = summarise(store.run(run_id), asked, [], {}, now)
     found = link(run_id) if link else None
     message = Message(

@@ -87,11 +87,7 @@ def publish_run(
     message = text.body(report, *(found or ()))
     if not published.message_id:
         documents.write(last_known.KEY, known.document())
-        documents.write(f"runs/{run_id}/report.json", report)
-        # Nobody may find a link in the bucket: it would give others the right to read the report.
-        kept = text.body(report).encode()
-        documents.write_bytes(f"runs/{run_id}/report.txt", kept, "text/plain; charset=utf-8")
-        documents.write_bytes(f"runs/{run_id}/report/index.html", run_page(report).encode(), HTML)
+        write_report(documents, report)
     finished = Message(
         "Run finished",
         text.subject(report),
@@ -109,6 +105,15 @@ def publish_run(
     documents.write(news.KEY, mail.told.document())
     store.finish_run(run_id, "succeeded", now, message_id=message_id)
     return Published(message_id, {} if published.message_id else counted(report))
+
+
+def write_report(documents: Documents, report: Report) -> None:
+    """Write the report of a run as JSON, as text and as a page."""
+    folder = f"runs/{report.run_id}"
+    documents.write(f"{folder}/report.json", report)
+    # Nobody may find a link in the bucket: it would give others the right to read the report.
+    documents.write_bytes(f"{folder}/report.txt", text.body(report).encode(), "text/plain; charset=utf-8")
+    documents.write_bytes(f"{folder}/report/index.html", run_page(report).encode(), HTML)
 
 
 def link_details(url: str, ends: datetime | None) -> dict[str, str]:

@@ -74,7 +74,6 @@ class Report:
     taken_back: tuple[Line, ...]
     recommended: tuple[Line, ...]
     waiting: tuple[Line, ...]
-    scheduled: tuple[Line, ...]
     rejected: tuple[Line, ...]
     refused: tuple[Line, ...]
     failed: tuple[Line, ...]
@@ -87,6 +86,7 @@ class Report:
     expected_cold_starts_month: Interval
     notes: tuple[str, ...] = field(default_factory=tuple)
     proved: VerifiedSavings = field(default_factory=VerifiedSavings)
+    scheduled: tuple[Line, ...] = ()
 
     @property
     def severity(self) -> str:

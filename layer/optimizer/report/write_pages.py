@@ -1,6 +1,6 @@
 """Write the pages of the resources of a run, each beside the document that it is made from."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,13 +23,18 @@ class _Proposed:
     failed: list[str] = field(default_factory=list)
 
 
-def render_part(store: RunStore, documents: Documents, run_id: str, part: str) -> int:
-    """Write the pages of a batch of functions, or of all other resources (`others`); return the number of pages."""
-    return _others(store, documents, run_id) if part == OTHERS else _batch(store, documents, run_id, part)
+def render_part(
+    store: RunStore, documents: Documents, run_id: str, part: str, only: Collection[str] | None = None
+) -> int:
+    """Write the pages of a batch of functions, or of all other resources (`others`); return the number of pages.
+
+    only: the names of the functions whose pages are written; by default all of the batch."""
+    return _others(store, documents, run_id) if part == OTHERS else _batch(store, documents, run_id, part, only)
 
 
-def _batch(store: RunStore, documents: Documents, run_id: str, batch: str) -> int:
+def _batch(store: RunStore, documents: Documents, run_id: str, batch: str, only: Collection[str] | None) -> int:
     functions = documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]
+    functions = [function for function in functions if only is None or function["function_name"] in only]
     traffic = _read(documents, f"runs/{run_id}/traffic/{batch}.json")
     pictures = _read(documents, f"runs/{run_id}/pictures/{batch}.json").get("functions", {})
     proposals = [

@@ -724,6 +724,44 @@ def test_the_end_of_an_approval_request_is_published_once(account: Account) -> N
     assert "Anna approved 1 of 2: not f1." in message["Message"]
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_the_report_says_what_people_have_decided(account: Account, answered: bool) -> None:
+    """It was written while the request was open; afterwards its pages are written again, also if nobody responded."""
+    started(account, {"mode": "approve", "run": {"max_changes_share": 1.0}}, functions=2)
+    account.propose(memory("f0"), memory("f1"), name="capacity-0000")
+    account.call("check_guardrails")
+    account.call("render_report", {"run_id": RUN, "part": "0000"})
+    account.call("publish_results")
+    before = account.documents.read(f"runs/{RUN}/report.json")
+    assert len(before["waiting"]) == 2
+    page = account.documents.read_bytes(f"runs/{RUN}/report/functions/f0.html").decode()
+    assert "waiting for approval" in page
+    asked, now = {memory(name).id: "memory" for name in ("f0", "f1")}, datetime.now(UTC)
+    digests = {stored.change.id: stored.change.digest for stored in account.store.changes(asked)}
+    approval = Approval(RUN, "plan", "d" * 64, "token", asked, now, now + timedelta(hours=1), digests)
+    account.store.put_approval(approval)
+    if answered:
+        voted = approval.answer(Vote("anyone", "Anna", (memory("f0").id,), "not f1", now), approval.digest)
+        account.store.replace_approval(approval, voted)
+        account.store.move(memory("f0").id, Status.WATCHING, now, from_any={Status.AWAITING_APPROVAL})
+        account.store.move(memory("f1").id, Status.REJECTED, now, from_any={Status.AWAITING_APPROVAL})
+    else:
+        account.call("request_approval", {"step": "expire", "run_id": RUN})
+    account.call("publish_results", {"step": "approval", "run_id": RUN})
+    after = account.documents.read(f"runs/{RUN}/report.json")
+    assert (len(after["waiting"]), len(after["changed"]), len(after["rejected"])) == (
+        (0, 1, 1) if answered else (0, 0, 2)
+    )
+    assert after["finished_at"] == before["finished_at"]
+    assert after["left_alone"] == before["left_alone"]
+    for file in ("report.txt", "report/functions/f0.html", "report/functions/f1.html"):
+        said = account.documents.read_bytes(f"runs/{RUN}/{file}").decode()
+        assert "waiting for approval" not in said.lower(), file
+    page = account.documents.read_bytes(f"runs/{RUN}/report/index.html").decode()
+    assert "<b>0</b>for you to decide" in page
+    assert "rejected" in account.documents.read_bytes(f"runs/{RUN}/report/functions/f1.html").decode()
+
+
 def test_the_first_run_in_an_empty_account_names_the_next_step(account: Account) -> None:
     assert account.call("start_run")["targets"] == 0
     account.call("check_guardrails")
