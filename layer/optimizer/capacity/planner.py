@@ -1,7 +1,7 @@
 """Plans the capacity of a batch of functions: reads what each is and did, and proposes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import BoundedSemaphore
 from typing import Any
@@ -120,7 +120,7 @@ class CapacityPlanner:
                 live = self._before_change(facts, target, is_live=is_live)
             except _UNREADABLE as error:
                 return _failure(target["function_name"], error)
-            if live != facts.live:
+            if _deciding(live) != _deciding(facts.live):
                 again = self._facts(asked, observed, memory, target, traffic, live)
                 if isinstance(again, str):
                     return again
@@ -244,6 +244,11 @@ class CapacityPlanner:
             except NoSuchFunction:
                 history = history.meet(name, f"version {name} is gone")
         return history
+
+
+def _deciding(live: LiveFunction) -> LiveFunction:
+    """Return what decides of a function: revisions are for those who write, and differ by the way of reading."""
+    return replace(live, alias_revision="", version=replace(live.version, revision=""))
 
 
 def _failure(name: str, error: NoSuchAlias | NoSuchFunction | TagsUnreadable | ClientError) -> str:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from local_account.lambda_twin import Twin
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.planner import CapacityPlanner
+from optimizer.capacity.propose import plan_function
 from optimizer.capacity.provisioned import PlacedTimetables
 from optimizer.core import canonical_json
 from optimizer.core.change import Tuner
@@ -144,6 +145,26 @@ def test_change_is_proposed_after_the_function_was_read_again() -> None:
     assert change.evidence["memory_mb"] == 2048
     # Once applied, provisioned concurrency leaves no trace in the lists: the function is read until it is known again.
     assert days.plan()[1] != []
+
+
+@pytest.mark.parametrize("remembered", [False, True])
+def test_function_that_is_as_it_was_is_planned_once(remembered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading it again before a change shows the revision of its alias, and nothing else that is new."""
+    planned = []
+
+    def counted(*facts: Any) -> Any:
+        planned.append(facts)
+        return plan_function(*facts)
+
+    days = Days()
+    if remembered:
+        days.plan()
+    monkeypatch.setattr("optimizer.capacity.planner.plan_function", counted)
+    days.call(BUSY)
+    proposals, calls = days.plan()
+    assert len(proposals.changes) == 1
+    assert "get_alias" in calls
+    assert len(planned) == 1
 
 
 def test_change_is_not_proposed_where_reading_again_shows_that_somebody_deploys() -> None:
