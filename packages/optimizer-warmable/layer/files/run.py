@@ -27,7 +27,8 @@ def main() -> None:
     if module and module.partition(".")[0] not in sys.builtin_module_names:
         prepare(module.replace("/", "."), name)
     del sys.argv[0]
-    sys.path[0] = os.path.dirname(sys.argv[0])
+    if not sys.flags.safe_path:
+        sys.path[0] = os.path.dirname(sys.argv[0])
     own, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
     _execute(sys.argv[0], sys.modules["__main__"])
     # Until here its functions are in use.
@@ -51,28 +52,32 @@ class _Finder:
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         if fullname != self.module:
             return None
-        found = (finder.find_spec(fullname, path, target) for finder in sys.meta_path if finder is not self)
+        others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
+        found = (finder.find_spec(fullname, path, target) for finder in others)
         spec = next((each for each in found if each is not None), None)
-        # Builtin and frozen modules, whose loader is a class, are no modules of a function.
-        if spec is not None and spec.loader is not None and not isinstance(spec.loader, type):
-            self._prepare_after(spec.loader)
+        # A loader may be a class, or allow no attributes: no loader of files or archives does.
+        loader = getattr(spec, "loader", None)
+        if hasattr(loader, "exec_module") and hasattr(loader, "__dict__") and not isinstance(loader, type):
+            self._prepare_after(loader)
         return spec
 
     def _prepare_after(self, loader: Any) -> None:
         run = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            del loader.exec_module
+            vars(loader).pop("exec_module", None)
             try:
                 run(module)
             except BaseException as error:
                 # This frame is no part of the function's error.
                 error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
                 raise
-            # A module may have put another object in its place.
-            answer_in(sys.modules.get(self.module, module), self.name)
+            # The loader of an archive loads its other modules, too.
+            if module.__name__ == self.module:
+                # A module may have put another object in its place.
+                answer_in(sys.modules.get(self.module, module), self.name)
 
-        loader.exec_module = exec_module
+        vars(loader)["exec_module"] = exec_module
 
 
 def answer_in(module: Any, name: str) -> None:
@@ -81,7 +86,8 @@ def answer_in(module: Any, name: str) -> None:
     The function's own code gets what it defined: its handler may be an object that has other uses than being called.
     """
     if not isinstance(module, ModuleType):
-        setattr(module, name, _warmable(getattr(module, name)))
+        if hasattr(module, name):
+            setattr(module, name, _warmable(getattr(module, name)))
         return
     own_code = tuple(os.path.join(folder, "") for folder in (os.environ.get("LAMBDA_TASK_ROOT", "/var/task"), "/opt"))
     kind, values = type(module), vars(module)
