@@ -6,6 +6,7 @@ from hypothesis import given, settings, strategies as st
 from optimizer.traffic.forecast.day_kinds import DayKinds
 from optimizer.traffic.forecast.demand import MOST_LEVELS, Levels
 from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
+from optimizer.traffic.forecast.month_days import with_month_days
 from optimizer.traffic.forecast.near_holidays import factors_near_holidays
 from optimizer.traffic.forecast.old_hours import expected_in_old_hours
 from optimizer.traffic.forecast.peaks import chance_of_peaks, highest_peak
@@ -177,3 +178,20 @@ def test_hours_near_holidays_follow_those_of_earlier_ones() -> None:
     assert factors[tuesday & (hour < 12)] == pytest.approx(1)
     assert np.allclose(factors[~tuesday], 1)
     assert (factors_near_holidays(local, DayKinds(), cold, expected, known) == 1).all()
+
+
+def test_month_days_change_nothing_where_they_are_like_others() -> None:
+    """Random traffic of any level: firsts of months look alike by chance in hardly any case."""
+    local = (np.datetime64("2026-08-30", "D").astype(int) + np.arange(64 * DAY) // DAY) * DAY + np.arange(
+        64 * DAY
+    ) % DAY
+    changed = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        rate = random.gamma(0.5, 4.0, DAY)[np.arange(64 * DAY) % DAY]
+        # Days differ from each other by more than chance.
+        rate = rate * np.repeat(random.uniform(0.5, 1.5, 64), DAY)
+        cold = random.poisson(rate[: 63 * DAY]).astype(float)[:, None]
+        expected = np.repeat(rate.reshape(64, DAY).mean(axis=0)[None], 64, axis=0).reshape(-1, 1)
+        changed += not np.array_equal(with_month_days(local, cold, np.ones(63 * DAY), expected), expected)
+    assert changed <= 2

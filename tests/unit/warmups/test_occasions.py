@@ -167,6 +167,28 @@ def test_day_before_a_holiday_is_like_those_before() -> None:
     assert warm(planned(eve_ahead, start, "UTC", calls, **worth), 9 * 60) > 0
 
 
+@pytest.mark.parametrize(("day", "next_one"), [(1, date(2026, 11, 1)), (31, date(2026, 10, 31))])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_job_of_the_first_or_last_day_of_a_month_is_met(day: int, next_one: date, zone: str) -> None:
+    """It runs at 03:00 on whatever weekday that day is, beside daily calls at 10:00; other nights get nothing."""
+    start = datetime(next_one.year, next_one.month, next_one.day, tzinfo=ZoneInfo(zone))
+    local = local_minutes(start, zone, 63)
+    dates = [date(1970, 1, 1) + timedelta(days=int(number)) for number in np.unique(local // DAY_MINUTES)]
+    on = (
+        [each for each in dates if each.day == 1]
+        if day == 1
+        else [each for each in dates if (each + timedelta(days=1)).day == 1]
+    )
+    runs = np.isin(local // DAY_MINUTES, [(each - date(1970, 1, 1)).days for each in on])
+    of_day = local % DAY_MINUTES // 10
+    calls = np.where(runs & (of_day == 18) | (of_day == 60), 60.0, 0.0)
+    assert warm(planned(Occasions(), start, zone, calls), 3 * 60) >= 5
+    beside = start + timedelta(days=3)
+    moved = np.append(calls[3 * DAY_MINUTES :], calls[-3 * DAY_MINUTES :])
+    assert warm(planned(Occasions(), beside, zone, moved), 3 * 60) == 0
+    assert warm(planned(Occasions(), beside, zone, moved), 10 * 60) >= 5
+
+
 def test_past_sale_and_event_teach_nothing_about_other_days() -> None:
     start = datetime(2026, 10, 30, tzinfo=UTC)
     calls = bursts(start, "UTC", set(range(7)), 10)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from optimizer.traffic.forecast.day_kinds import SATURDAY, SUNDAY, DayKinds
 from optimizer.traffic.forecast.demand import Reals
+from optimizer.traffic.forecast.month_days import with_month_days
 from optimizer.traffic.forecast.near_holidays import factors_near_holidays
 from optimizer.traffic.history import Ints
 
@@ -58,7 +59,7 @@ def expected_by_hour(hours: Hours) -> Reals:
     expected = members @ _fitted(members[: len(hours.cold)], hours)
     before, cold = expected[: len(hours.cold)].sum(axis=1), hours.cold.sum(axis=1)
     near = factors_near_holidays(hours.local, hours.days, cold, before, hours.known)
-    return np.asarray(expected * near[:, None])
+    return with_month_days(hours.local, hours.cold, hours.known, np.asarray(expected * near[:, None]))
 
 
 def _fitted(members: Reals, hours: Hours) -> Reals:
