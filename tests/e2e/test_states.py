@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,11 @@ from tests.helpers.e2e.running import MEMORY_EVIDENCE, Execution, Running
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FOLDER = Path(__file__).parents[2] / "statemachine"
-AUTO = {"version": 1, "mode": "auto", "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4}}
+AUTO: dict[str, Any] = {
+    "version": 1,
+    "mode": "auto",
+    "run": {"max_changes": 100, "max_changes_share": 1.0, "max_changes_at_once": 4},
+}
 TELLS_OF_FAILURE = ("WordFailure", "PublishFailure", "TellPrograms", "AnnounceFailure")
 ASK = {**AUTO, "mode": "approve"}
 # The limits are lenient, because these tests judge the path and not the numbers.
@@ -66,8 +70,8 @@ class Machines(Running):
         busy = [t for t in found if (t.traffic.invocations > 0).mean() > 0.5]
         return min(busy, key=lambda t: t.behaviour.curve.ratio(_less(t), t.memory_mb))
 
-    def record(self, run_id: str, target: TargetFunction, watch_minutes: list[int]) -> Change:
-        """Record an approved change of memory as a run would."""
+    def record(self, run_id: str, target: TargetFunction, watch_minutes: list[int], **run: Any) -> Change:
+        """Record an approved change of memory as a run would; `run`: limits of the policy's runs."""
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{target.name}"
         before = {"memory_mb": target.memory_mb, "version": "1"}
         after = {"memory_mb": _less(target)}
@@ -83,13 +87,14 @@ class Machines(Running):
             risk=Risk.LOW,
             evidence={"alias": target.alias, **MEMORY_EVIDENCE},
         )
-        policy = Policy.from_document({**AUTO, "memory": {**MEMORY, "watch_minutes": watch_minutes}})
+        memory = {**MEMORY, "watch_minutes": watch_minutes}
+        policy = Policy.from_document({**AUTO, "memory": memory, "run": {**AUTO["run"], **run}})
         Documents(self.s3, self.application.bucket).write(f"runs/{run_id}/policy.json", canonical_json.plain(policy))
         RunStore(self.dynamodb, self.application.table).record_change(change, Status.APPROVED, datetime.now(UTC))
         return change
 
-    def start_change(self, change: Change) -> str:
-        asked = {"run_id": change.run_id, "change_id": change.id, "tuner": change.tuner.value}
+    def start_change(self, change: Change, **more: str) -> str:
+        asked = {"run_id": change.run_id, "change_id": change.id, "tuner": change.tuner.value, **more}
         return self.start(self.application.change_arn, change.id, asked)
 
     @contextmanager
@@ -428,6 +433,25 @@ def test_unrecorded_change_fails_with_an_announcement(told: Told) -> None:
 def test_a_review_only_reads_and_reports(told: Told) -> None:
     assert told.review.status == "SUCCEEDED", told.review.cause
     assert told.review.states == ["StartRun", "WasStarted", "PublishReview", "Done"]
+
+
+def test_a_change_outside_its_window_tells_the_run_and_waits(machines: Machines) -> None:
+    """The run is told, whether it still waits or not; the window opens half a day later."""
+    opens = datetime.now(UTC) + timedelta(hours=12)
+    window = {"start": f"{opens:%H:00}", "until": f"{opens:%H:30}"}
+    change = machines.record("window", machines.target(Worse.NOTHING), [240], windows=[window])
+    arn = machines.start_change(change, task_token="of a run that has ended")
+    machines.until([arn], "WaitForWindow")
+    states = machines.entered(arn)
+    assert states[states.index("IsRunToldOfWindow") :][:3] == ["IsRunToldOfWindow", "TellRunOfWindow", "WaitForWindow"]
+    store = RunStore(machines.dynamodb, machines.application.table)
+    assert store.change(change.id).status is Status.APPROVED
+    assert store.change(change.id).waits_until == opens.replace(minute=0, second=0, microsecond=0)
+    # It can be called off while it waits.
+    machines.sfn.stop_execution(executionArn=arn)
+    asked = {"run_id": change.run_id, "change_id": change.id, "tuner": change.tuner.value, "revert": "not now"}
+    ended = machines.ended(machines.start(machines.application.change_arn, f"revert-1-{change.id}", asked))
+    assert (ended.status, store.change(change.id).status) == ("SUCCEEDED", Status.REVERTED)
 
 
 def test_every_state_of_the_life_of_a_change_is_visited(machines: Machines) -> None:
