@@ -6,6 +6,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "application_bill": (
+            "METRICS_A_RUN",
             "cost_table",
             "own_bill",
             "usual_use",

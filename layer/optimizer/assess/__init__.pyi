@@ -1,4 +1,9 @@
-from optimizer.assess.application_bill import cost_table as cost_table, own_bill as own_bill, usual_use as usual_use
+from optimizer.assess.application_bill import (
+    METRICS_A_RUN as METRICS_A_RUN,
+    cost_table as cost_table,
+    own_bill as own_bill,
+    usual_use as usual_use,
+)
 from optimizer.assess.assessor import Assessor as Assessor
 from optimizer.assess.html import html_page as html_page
 from optimizer.assess.read_only import ReadOnlySession as ReadOnlySession

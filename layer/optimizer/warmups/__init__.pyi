@@ -7,6 +7,7 @@ from optimizer.warmups.backtest import (
     backtest_warmups as backtest_warmups,
     outcome_of as outcome_of,
     plan_starts as plan_starts,
+    planned_warmups as planned_warmups,
     play_plans as play_plans,
     provisioned_usd as provisioned_usd,
     total_outcomes as total_outcomes,
@@ -35,6 +36,7 @@ from optimizer.warmups.propose import (
     USUAL_INIT_MS as USUAL_INIT_MS,
     WarmedFunction as WarmedFunction,
     WarmupFacts as WarmupFacts,
+    adjust_policy as adjust_policy,
     propose_warmups as propose_warmups,
     worth_of_idle_minutes as worth_of_idle_minutes,
 )
