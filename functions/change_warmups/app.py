@@ -7,8 +7,16 @@ from typing import Any
 from optimizer import guardrails
 from optimizer.aws import ScheduleTarget, clients, logged
 from optimizer.lifecycle import FIELDS, Setting, handle
-from optimizer.store import PingLog, PlansInPlace
-from optimizer.warmups import WarmupHooks, read_calls, read_target
+from optimizer.store import PingLog, PlansInPlace, ReadyVersions
+from optimizer.warmups import (
+    WarmupHooks,
+    ping_client,
+    read_calls,
+    read_concurrency,
+    read_room,
+    read_target,
+    why_not_ready,
+)
 
 
 @logged("change_warmups", **FIELDS)
@@ -19,6 +27,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _hooks(setting: Setting) -> WarmupHooks:
     environment, policy = setting.environment, setting.policy
+    keep_free = policy.provisioned_concurrency.account_concurrency_free
+    ready = ReadyVersions(clients.client("dynamodb"), environment.table)
     return WarmupHooks(
         log=PingLog(clients.client("dynamodb"), environment.table),
         in_place=PlansInPlace(clients.client("dynamodb"), environment.table),
@@ -34,5 +44,11 @@ def _hooks(setting: Setting) -> WarmupHooks:
         read_calls=partial(read_calls, clients.client("cloudwatch")),
         remaining_ms=setting.remaining_ms,
         watch_minutes=policy.warmups.watch_minutes,
+        read_room=lambda name: read_room(clients.client("lambda"), name, 0, keep_free),
+        why_not_ready=lambda name, alias, now: why_not_ready(
+            clients.client("lambda"), partial(ping_client, 1), ready, name, alias, now
+        ),
+        read_concurrency=partial(read_concurrency, clients.client("cloudwatch")),
+        keep_free=keep_free,
         clock=lambda: datetime.now(UTC),
     )

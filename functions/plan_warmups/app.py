@@ -23,6 +23,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         log = store.PingLog(clients.client("dynamodb"), environment.table)
         return log.between(function_name, first_minute, end_minute)
 
+    def ready_version(function_name: str, version: str) -> "store.VersionReadiness | None":
+        return store.ReadyVersions(clients.client("dynamodb"), environment.table).read(function_name, version)
+
     proposals = plan_batch(
         paced_lambda(share_of_calls(environment)),
         clients.client("scheduler"),
@@ -32,6 +35,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         run_id,
         batch,
         datetime.now(UTC),
+        ready_version,
     )
     proposals.write(documents, run_id, f"warmups-{batch}")
     return proposals.answer(run_id, batch=batch)

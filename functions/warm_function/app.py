@@ -7,8 +7,8 @@ from typing import Any
 
 from optimizer.aws import Environment, clients, logged
 from optimizer.core import Warmup
-from optimizer.store import PingLog
-from optimizer.warmups import ping_client, warm_environments
+from optimizer.store import PingLog, ReadyVersions
+from optimizer.warmups import ping_client, warm_alias
 
 _log = logging.getLogger(__name__)
 
@@ -18,8 +18,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Event and answer: docs/architecture.md, warm_function."""
     warmup = Warmup.from_event(event)
     now = datetime.now(UTC)
-    warmed = warm_environments(ping_client(warmup.environments), warmup)
-    PingLog(clients.client("dynamodb"), Environment.read().table).record(warmup, warmed, now)
+    dynamodb, table = clients.client("dynamodb"), Environment.read().table
+    warmed = warm_alias(clients.client("lambda"), ping_client, ReadyVersions(dynamodb, table), warmup, now)
+    PingLog(dynamodb, table).record(warmup, warmed, now)
     if warmed.failed:
         _log.error(
             "%s:%s: %d of %d pings failed: %s",
@@ -29,4 +30,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             warmed.calls,
             warmed.error,
         )
-    return {"outcome": "failed" if warmed.failed == warmed.calls else "warmed", **asdict(warmed)}
+    if warmed.held_back:
+        _log.warning(
+            "%s:%s: %d of %d environments: %s",
+            warmup.function_name,
+            warmup.alias,
+            warmed.asked,
+            warmup.environments,
+            warmed.held_back,
+        )
+    outcome = "warmed" if warmed.asked else "held_back"
+    return {"outcome": "failed" if warmed.calls and warmed.failed == warmed.calls else outcome, **asdict(warmed)}

@@ -85,6 +85,7 @@ ANSWERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "GetQueryResults": report_rows,
     "ListProvisionedConcurrencyConfigs": lambda _request: {"ProvisionedConcurrencyConfigs": []},
     "DescribeScalableTargets": lambda _request: {"ScalableTargets": []},
+    "ListEventSourceMappings": lambda _request: {"EventSourceMappings": []},
     "GetAccountSettings": lambda _request: {"AccountLimit": {"UnreservedConcurrentExecutions": 1000}},
 }
 

@@ -53,6 +53,16 @@ def read(
             yield Subject(name, minutes, time_zone, memory_mb, architecture, init_ms)
 
 
+def of_another_period(folder: Path, only: Collection[str]) -> dict[str, str]:
+    """Return why series of a folder that `read` accepts are not played, by name."""
+    facts: dict[str, dict[str, Any]] = json.loads((folder / "series.json").read_text())
+    return {
+        name: f"its period_s is {json.dumps(facts[name].get('period_s'))}; only 60 can be played"
+        for name in sorted(only or facts)
+        if facts[name].get("period_s") != 60
+    }
+
+
 def _minutes(path: Path, duration_ms: float | None) -> Series:
     try:
         with gzip.open(path, "rt", newline="") as text:

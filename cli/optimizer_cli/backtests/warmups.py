@@ -112,6 +112,7 @@ def command(
         subjects = trace_files.read(traces, only, memory_mb=memory_mb, architecture=architecture, init_ms=init_ms)
     try:
         results = _play(subjects, policy, hours_between_plans)
+        failed |= trace_files.of_another_period(traces, only) if traces else {}
     except trace_files.UnreadableTraces as error:
         raise click.ClickException(str(error)) from error
     except (BotoCoreError, ClientError) as error:

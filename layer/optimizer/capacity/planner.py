@@ -159,7 +159,7 @@ class CapacityPlanner:
             history, scan = self._history(live, stored.minutes, traffic.get("invocations_day"), is_sizing=is_measured)
         except _UNREADABLE as error:
             return _failure(name, error)
-        holidays = self.policy.rest_days(name, target["tags"]).holidays
+        holidays = self.policy.rest_days(name, target.get("tags") or {}).holidays
         return FunctionFacts(
             run_id=self.run_id,
             target=target["function_arn"],
@@ -271,6 +271,8 @@ def look_of(facts: FunctionFacts, *, is_live: bool = True) -> FunctionLook:
         hours_of(facts),
         is_live,
         version.ping_advice,
+        version.name,
+        facts.live.reserved,
     )
 
 

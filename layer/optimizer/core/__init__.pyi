@@ -41,6 +41,7 @@ from optimizer.core.field_paths import (
 )
 from optimizer.core.formatting import data_size as data_size, figure as figure
 from optimizer.core.ping import (
+    KEEP_FREE as KEEP_FREE,
     MAX_HOLD_MS as MAX_HOLD_MS,
     Answer as Answer,
     NotAWarmupAnswer as NotAWarmupAnswer,

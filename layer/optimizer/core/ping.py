@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from optimizer.core.errors import OptimizerError
 KEY = "optimizer_warmup"
 MAX_ENVIRONMENTS = 1000
 MAX_HOLD_MS = 5_000
+# Lambda itself keeps this much of the account's concurrency free of reservations.
+KEEP_FREE = 100
 
 
 class InvalidWarmup(OptimizerError, ValueError):
@@ -24,7 +27,8 @@ class NotAWarmupAnswer(OptimizerError, ValueError):
 class Warmup:
     """The event of warm_function: keep this many environments of an alias warm at the same time.
 
-    `minute`: the planned minute since 1970; None for a ping without a plan."""
+    `minute`: the planned minute since 1970; None for a ping without a plan. `callers`: the concurrency that the
+    function's callers need at that time. `keep_free`: what stays free of the account's unreserved concurrency."""
 
     function_name: str
     alias: str
@@ -33,6 +37,8 @@ class Warmup:
     run_id: str
     change_id: str
     minute: int | None = None
+    callers: int = 0
+    keep_free: int = KEEP_FREE
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> "Warmup":
@@ -47,6 +53,9 @@ class Warmup:
             run_id=_text(event, "run_id"),
             change_id=_text(event, "change_id"),
             minute=_integer(event, "minute", 0, 2**40) if event.get("minute") is not None else None,
+            # Schedules of earlier versions have neither.
+            callers=_integer(event, "callers", 0, 2**31) if "callers" in event else 0,
+            keep_free=_integer(event, "keep_free", 0, 2**31) if "keep_free" in event else KEEP_FREE,
         )
 
 
@@ -76,6 +85,8 @@ class Warmed:
     rounds: int
     busy_ms: float
     error: str = ""
+    own_code: Sequence[str] = ()
+    held_back: str = ""
 
 
 def ping_payload(hold_ms: float) -> bytes:
@@ -115,7 +126,8 @@ def _integer(event: dict[str, Any], name: str, low: int, high: int) -> int:
 class Ping:
     """A ping that was sent, as it is recorded. `minute` of the plan and `at_minute` of the calls count from 1970.
 
-    `calls`: all calls that were made of the function; they took `busy_ms` in total."""
+    `calls`: all calls that were made of the function; they took `busy_ms` in total. `held_back`: why it asked for fewer
+    environments than planned. `own_code`: calls that ran the function's own code."""
 
     change_id: str
     minute: int
@@ -127,3 +139,5 @@ class Ping:
     failed: int
     busy_ms: int
     error: str
+    held_back: str = ""
+    own_code: int = 0

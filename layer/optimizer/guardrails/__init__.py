@@ -27,6 +27,8 @@ __getattr__ = lazy_exports(
         "run": (
             "Account",
             "Held",
+            "is_new_plan",
+            "needs_account",
         ),
         "verdict": (
             "Decision",

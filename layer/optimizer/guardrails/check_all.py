@@ -65,7 +65,7 @@ def check(proposals: Sequence[Change], policy: Policy, account: Account, now: da
         verdicts[change.id] = _postponed(change, rest) if rest else _verdict(change, decision, refusal)
     better = _better_pinged(proposals, policy)
     budget, warmed = Budget(policy, account, proposals), _Warmed(better)
-    for change in _one_of_two(in_turn(acting.values()), verdicts, better):
+    for change in _one_of_two(in_turn(acting.values(), account.turns), verdicts, better):
         decision = verdicts[change.id].verdict
         if decision is Decision.POSTPONED:
             budget.reserve(change)

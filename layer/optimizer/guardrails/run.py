@@ -1,5 +1,6 @@
 """Guardrails of the whole run: limits on all changes together that would be applied."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +32,8 @@ class Account:
     that need it are then blocked. `cool_downs`: end of the cool-down by resource and tuner. `held`: by resource.
     `observed`: changes of earlier runs that are under observation, by resource and tuner. `rejections`: of earlier
     changes of the same kind, by the id of the proposed one. `asked`, `waiting`: earlier proposals for the same resource
-    that wait for people, and those that wait for their window, by the id of the proposed one."""
+    that wait for people, and those that wait for their window, by the id of the proposed one. `turns`: when the pings
+    of a function lately got a place in a run, by resource."""
 
     targets: int
     unreserved_concurrency: int | None = None
@@ -41,6 +43,7 @@ class Account:
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
     asked: Mapping[str, Refusal] = field(default_factory=dict)
     waiting: Mapping[str, Refusal] = field(default_factory=dict)
+    turns: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def best_first(changes: Iterable[Change]) -> list[Change]:
@@ -57,13 +60,35 @@ def best_first(changes: Iterable[Change]) -> list[Change]:
     return sorted(changes, key=key)
 
 
-def in_turn(changes: Iterable[Change]) -> list[Change]:
+def is_new_plan(change: Change) -> bool:
+    """Return True for pings of a function that has none scheduled.
+
+    To renew or to remove pings changes nothing of a function, so it takes no place of a run."""
+    return change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change) and not change.before.get("schedules")
+
+
+def _pings_first(change: Change, turns: Mapping[str, datetime]) -> tuple[bool, float, float, str]:
+    """Return a key that orders plans of pings by cold starts avoided for a dollar.
+
+    A function that lately had its turn and still has no pings comes after those that had none."""
+    lately = turns.get(change.target) if is_new_plan(change) else None
+    usd, cold_starts = change.effect.usd_month, change.effect.cold_starts_month
+    avoided = -cold_starts.estimate if cold_starts else 0.0
+    is_free = warmups.removes_pings(change) or usd is None or usd.estimate <= 0
+    worth = math.inf if is_free or usd is None else avoided / usd.estimate
+    return lately is not None, lately.timestamp() if lately else 0.0, -worth, change.id
+
+
+def in_turn(changes: Iterable[Change], turns: Mapping[str, datetime]) -> list[Change]:
     """Return the changes in rounds: in each the best one of every tuner that is left.
 
-    Tuners cannot be compared: changes of indexes and TTLs have no price and would otherwise never get a place."""
+    Tuners cannot be compared: changes of indexes and TTLs have no price and would otherwise never get a place. Plans of
+    pings all cost money, so the cheapest is not the best: their order is that of cold starts avoided for a dollar."""
     by_tuner: dict[Tuner, list[Change]] = {}
     for change in best_first(changes):
         by_tuner.setdefault(change.tuner, []).append(change)
+    if Tuner.WARMUPS in by_tuner:
+        by_tuner[Tuner.WARMUPS].sort(key=lambda change: _pings_first(change, turns))
     return [change for turn in zip_longest(*by_tuner.values()) for change in turn if change is not None]
 
 
@@ -82,6 +107,13 @@ def functions_allowed(share: float, targets: int) -> int:
     return min(targets, max(1, int(share * targets))) if share > 0 else 0
 
 
+def needs_account(change: Change) -> bool:
+    """Return True if the account's unreserved concurrency is needed to decide on the change."""
+    if change.tuner is Tuner.WARMUPS:
+        return bool(change.after.get("pings")) and change.evidence.get("reserved_concurrency") is None
+    return change.tuner is Tuner.PROVISIONED_CONCURRENCY
+
+
 class Budget:
     """The rest of the run's limits while changes are admitted one after another."""
 
@@ -93,6 +125,7 @@ class Budget:
         self._indexes = indexes.IndexRunLimits(policy.indexes)
         self._configured: dict[str, Change] = {}
         self._warm_environments = 0.0
+        self._warm_unreserved = 0.0
         self._warm_usd_day = 0.0
         self._environments = 0
         self._usd_month = 0.0
@@ -107,10 +140,12 @@ class Budget:
 
     def admit(self, change: Change) -> Refusal | None:
         """Deduct the change from the budget; return the limit that it exceeds instead, and deduct nothing."""
-        refusal = self._count(change) or self._totals(change)
+        takes_place = change.tuner is not Tuner.WARMUPS or is_new_plan(change)
+        refusal = self._count(change, takes_place) or self._totals(change)
         if refusal is None:
-            self._admitted.append(change.tuner)
-            if change.tuner in FUNCTION_TUNERS:
+            if takes_place:
+                self._admitted.append(change.tuner)
+            if takes_place and change.tuner in FUNCTION_TUNERS:
                 self._functions.add(function_name(change.target))
             self.reserve(change)
         return refusal
@@ -127,6 +162,8 @@ class Budget:
         if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
             self._warm_environments += number(change.after, "most_environments")
             self._warm_usd_day += number(change.after, "usd_day")
+            if change.evidence.get("reserved_concurrency") is None:
+                self._warm_unreserved += number(change.after, "most_environments")
         if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
             # A reduction of another function is not spent again in this run: it may be rejected or rolled back.
             more, usd_more, usd_day_more = _more(change)
@@ -134,8 +171,11 @@ class Budget:
             self._usd_month += max(0.0, usd_more)
             self._usd_day += max(0.0, usd_day_more)
 
-    def _count(self, change: Change) -> Refusal | None:
+    def _count(self, change: Change, takes_place: bool) -> Refusal | None:
+        """Block a change for which there is no place. Renewed pings need none, except where the policy allows none."""
         limits, targets = self._policy.run, self._account.targets
+        if not takes_place and limits.max_changes and limits.max_changes_share:
+            return None
         if len(self._admitted) + 1 > limits.max_changes:
             others = "of all tuners in turn" if set(self._admitted) - {change.tuner} else "with a higher benefit"
             return Refusal(
@@ -164,12 +204,24 @@ class Budget:
             limits = self._policy.warmups
             environments = self._warm_environments + number(change.after, "most_environments")
             usd_day = self._warm_usd_day + number(change.after, "usd_day")
-            return warmups.over_total(environments, limits) or warmups.over_budget(usd_day, limits)
+            refusal = warmups.over_total(environments, limits) or warmups.over_budget(usd_day, limits)
+            return refusal or self._account_for_pings(change)
         if change.tuner is Tuner.PROVISIONED_CONCURRENCY and adds_environments(change):
             return self._provisioned(change)
         if change.tuner is Tuner.INDEXES:
             return self._indexes.refusal(change)
         return None
+
+    def _account_for_pings(self, change: Change) -> Refusal | None:
+        """Block pings of a function without a reservation that take what the account must keep free. All pings may lie
+        in one minute."""
+        unreserved = self._account.unreserved_concurrency or 0
+        if change.evidence.get("reserved_concurrency") is not None:
+            return None
+        taken = self._environments + self._warm_unreserved + number(change.after, "most_environments")
+        return warmups.over_account(
+            int(unreserved - taken), self._policy.provisioned_concurrency.account_concurrency_free
+        )
 
     def _provisioned(self, change: Change) -> Refusal | None:
         limits = self._policy.provisioned_concurrency

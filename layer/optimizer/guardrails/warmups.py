@@ -56,6 +56,17 @@ def over_total(environments: float, limits: Warmups) -> Refusal | None:
     return None
 
 
+def over_account(left: int, keep_free: int) -> Refusal | None:
+    """Block pings that leave less of the account's unreserved concurrency than must stay free."""
+    if left < keep_free:
+        return Refusal(
+            "warmups.account",
+            f"Pings would leave {left} of the account's unreserved concurrency; "
+            f"provisioned_concurrency.account_concurrency_free asks for {keep_free}.",
+        )
+    return None
+
+
 def over_budget(usd_day: float, limits: Warmups) -> Refusal | None:
     """Block this cost a day if it exceeds the budget of a day or of a month."""
     if usd_day > limits.max_usd_day:

@@ -129,7 +129,8 @@ class Warmups:
 
     `usd_per_cold_start`: value of one avoided cold start of half a second, apart from its price. A longer one is worth
     more in proportion. `idle_minutes_per_cold_start`: the same in minutes of an environment that pings hold warm.
-    `keep_alive_minutes`: assumed if the function's own log lines do not show it."""
+    `keep_alive_minutes`: assumed if the function's own log lines do not show it. `exclude`: names (shell wildcards) of
+    functions that get no pings. `include_consumers`: of those that get pings although a queue or stream calls them."""
 
     mode: Mode | None = None
     max_environments_per_function: int = 10
@@ -147,6 +148,8 @@ class Warmups:
     days: tuple[UnusualDay, ...] = ()
     never: tuple[NeverWarm, ...] = ()
     always: tuple[AlwaysWarm, ...] = ()
+    exclude: tuple[str, ...] = ()
+    include_consumers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ def check_run(
     judged = [_judged(item) for item in plan["proposals"]]
     store.record_changes(judged, now)
     _remember_request(store, documents, run_id, [one.change for one in judged if one.verdict == Decision.ASK], plan)
+    acting = [one.change for one in judged if one.verdict in (Decision.AUTOMATIC, Decision.ASK)]
+    store.remember_turns([change for change in acting if guardrails.is_new_plan(change)], now)
     by_decision = {decision: [entry.change for entry in judged if entry.verdict == decision] for decision in Decision}
     store.record_run(run_id, now, verdicts={decision.value: len(found) for decision, found in by_decision.items()})
     return {
@@ -91,7 +93,7 @@ def _decide(
     request = run.get("request") or {}
     asked = request.get("tuners") or list(Tuner)
     wanted = [change for change in proposals.changes if change.tuner in asked]
-    needs_account = any(change.tuner is Tuner.PROVISIONED_CONCURRENCY for change in wanted)
+    needs_account = any(map(guardrails.needs_account, wanted))
     account = Account(
         targets=run.get("targets", 0),
         unreserved_concurrency=unreserved_concurrency() if needs_account else None,
@@ -99,6 +101,7 @@ def _decide(
         held=_held(proposals),
         observed=_observed(store, wanted, now),
         rejections=store.rejections(wanted, now),
+        turns=store.turns([change.target for change in wanted if guardrails.is_new_plan(change)], Tuner.WARMUPS, now),
         **_open_proposals(store, wanted, policy, now),
     )
     verdicts = {verdict.change_id: verdict for verdict in guardrails.check(wanted, policy, account, now)}

@@ -26,6 +26,10 @@ __getattr__ = lazy_exports(
             "Proposals",
             "read_postponed",
         ),
+        "ready_versions": (
+            "ReadyVersions",
+            "VersionReadiness",
+        ),
         "run_store": ("RunStore",),
         "warmup_plans": (
             "KeptWarm",

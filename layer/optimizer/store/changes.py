@@ -23,6 +23,7 @@ _ASKED = frozenset({Status.AWAITING_APPROVAL, Status.APPROVED})
 _STARTS_WITHIN = timedelta(hours=1)
 _EVER = "0"
 _REMEMBERED = timedelta(days=90)
+_TURN = timedelta(days=7)
 
 
 class ChangeRecords:
@@ -174,6 +175,31 @@ class ChangeRecords:
         """Return the end of the cool-down of each target that was ever changed. It may be in the past."""
         items = self._table.each((f"TARGET#{target}", f"COOLDOWN#{tuner.value}") for target in targets)
         return {str(item["pk"]).removeprefix("TARGET#"): datetime.fromisoformat(str(item["until"])) for item in items}
+
+    def remember_turns(self, changes: Iterable[Change], now: datetime) -> None:
+        """Record that these changes got a place in a run, so that the places of the next runs go to others first."""
+        puts = [
+            table.put(
+                {
+                    "pk": f"TARGET#{change.target}",
+                    "sk": f"TURN#{change.tuner.value}",
+                    "at": now.astimezone(UTC).isoformat(),
+                    "expires_at": table.timestamp(now + _TURN),
+                }
+            )
+            for change in changes
+        ]
+        for group in batched(puts, table.MOST_OPERATIONS, strict=False):
+            self._table.write(*group)
+
+    def turns(self, targets: Iterable[str], tuner: Tuner, now: datetime) -> dict[str, datetime]:
+        """Return when changes of these targets last got a place in a run, as far as that was in the last week."""
+        items = self._table.each((f"TARGET#{target}", f"TURN#{tuner.value}") for target in targets)
+        return {
+            str(item["pk"]).removeprefix("TARGET#"): datetime.fromisoformat(str(item["at"]))
+            for item in items
+            if int(item["expires_at"]) > table.timestamp(now)
+        }
 
     def remember_rejection(self, change: Change, now: datetime, said: str) -> None:
         """Record that people do not want this change; for 90 days the same one is not asked for again."""

@@ -22,6 +22,10 @@ class FunctionLook:
     """False where an earlier run read it: before a change is proposed, it is read again."""
     ping_advice: str = ""
     """What its owner does so that it receives pings."""
+    version: str = ""
+    """The version behind the alias; empty if unknown."""
+    reserved: int | None = None
+    """Its reserved concurrency; None without one, or if `version` is empty."""
 
 
 def write_looks(

@@ -40,6 +40,8 @@ class PingLog:
                     "failed": warmed.failed,
                     "busy_ms": round(warmed.busy_ms),
                     "error": warmed.error,
+                    "held_back": warmed.held_back,
+                    "own_code": len(warmed.own_code),
                     "expires_at": table.timestamp(now + _KEPT),
                 }
             )
@@ -52,7 +54,13 @@ class PingLog:
             for item in self._table.query(f"PINGS#{function_name}", (first + timedelta(days=day)).isoformat()):
                 if first_minute <= int(item["minute"]) < end_minute:
                     numbers = {name: int(item[name]) for name in _NUMBERS}
-                    yield Ping(change_id=str(item["change_id"]), error=str(item["error"]), **numbers)
+                    yield Ping(
+                        change_id=str(item["change_id"]),
+                        error=str(item["error"]),
+                        held_back=str(item.get("held_back", "")),
+                        own_code=int(item.get("own_code", 0)),
+                        **numbers,
+                    )
 
     def record_replaced(self, change_id: str, minute: int, by: str, now: datetime) -> None:
         """Record that from this minute on the pings of another change replace those of this one."""

@@ -26,6 +26,7 @@ __getattr__ = lazy_exports(
         ),
         "live_function": (
             "read_calls",
+            "read_concurrency",
             "read_target",
         ),
         "occasions": (
@@ -59,9 +60,9 @@ __getattr__ = lazy_exports(
             "propose_warmups",
             "worth_of_idle_minutes",
         ),
-        "send_pings": (
-            "ping_client",
-            "warm_environments",
-        ),
+        "readiness": ("why_not_ready",),
+        "room": ("read_room",),
+        "send_pings": ("ping_client",),
+        "warm": ("warm_alias",),
     },
 )

@@ -14,7 +14,11 @@ from optimizer.warmups.backtest import (
 )
 from optimizer.warmups.change import WarmupHooks as WarmupHooks
 from optimizer.warmups.init_times import LearntFacts as LearntFacts, learn_from_reports as learn_from_reports
-from optimizer.warmups.live_function import read_calls as read_calls, read_target as read_target
+from optimizer.warmups.live_function import (
+    read_calls as read_calls,
+    read_concurrency as read_concurrency,
+    read_target as read_target,
+)
 from optimizer.warmups.occasions import Occasions as Occasions, occasions_of as occasions_of
 from optimizer.warmups.ping_rows import count_pings as count_pings
 from optimizer.warmups.plan import (
@@ -40,4 +44,7 @@ from optimizer.warmups.propose import (
     propose_warmups as propose_warmups,
     worth_of_idle_minutes as worth_of_idle_minutes,
 )
-from optimizer.warmups.send_pings import ping_client as ping_client, warm_environments as warm_environments
+from optimizer.warmups.readiness import why_not_ready as why_not_ready
+from optimizer.warmups.room import read_room as read_room
+from optimizer.warmups.send_pings import ping_client as ping_client
+from optimizer.warmups.warm import warm_alias as warm_alias

@@ -3,13 +3,13 @@
 Names of schedules are deterministic, so that a repeated step finds what it did before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from optimizer.aws import EventBridgeSchedulerClient, ScheduleTarget
-from optimizer.core import Change, minute_of
+from optimizer.core import Change, Warmup, minute_of
 from optimizer.guardrails import Refusal, WarmupState
 from optimizer.lifecycle import (
     Applied,
@@ -29,10 +29,13 @@ from optimizer.lifecycle import (
 )
 from optimizer.store import KeptWarm, PingLog, PlansInPlace
 from optimizer.warmups import schedule_batches, schedules
+from optimizer.warmups.callers import DAY_MINUTES, DAYS, callers_at
 from optimizer.warmups.observe import Calls, WarmupHealth, judge
 from optimizer.warmups.progress import WarmupPhase, WarmupProgress
-from optimizer.warmups.schedule_batches import pings_of
+from optimizer.warmups.room import Room
+from optimizer.warmups.schedule_batches import pings_of, warmup_of
 from optimizer.warmups.schedules import Scheduled
+from optimizer.warmups.send_pings import PingFailed
 
 # Records of pings and metrics of the last minutes of a window are still on their way.
 _LATE = timedelta(minutes=4)
@@ -55,7 +58,10 @@ class WarmupHooks(Hooks[WarmupProgress]):
 
     recheck: the guardrails on the live state. read_target: `(function
     name, alias)`. read_calls: the target's calls `(function name, first minute, end minute)`. remaining_ms: time
-    left of this call. watch_minutes: the ages at which the pings are judged, rising. clock: asked again while a call
+    left of this call. watch_minutes: the ages at which the pings are judged, rising. read_room: the room for pings of
+    `(function name)`. why_not_ready: why no ping may be sent to `(function name, alias)` now; it may send one ping to a
+    version of which nothing is known. read_concurrency: the function's measured concurrency `(function name, first
+    minute, end minute)`. keep_free: what pings leave of the account's concurrency. clock: asked again while a call
     works; None stands still.
     """
 
@@ -70,6 +76,10 @@ class WarmupHooks(Hooks[WarmupProgress]):
     read_calls: Callable[[str, int, int], Calls]
     remaining_ms: Callable[[], float]
     watch_minutes: Sequence[int]
+    read_room: Callable[[str], Room]
+    why_not_ready: Callable[[str, str, datetime], str]
+    read_concurrency: Callable[[str, int, int], Mapping[datetime, float]]
+    keep_free: int
     clock: Callable[[], datetime] | None = None
 
     def prepare(self, change: Change, now: datetime) -> Ready[WarmupProgress] | End:
@@ -88,6 +98,8 @@ class WarmupHooks(Hooks[WarmupProgress]):
         blocked = Blocked(objection.rule, objection.message) if objection else None
         if pings and not target.ready:
             blocked = Blocked("warmups.ready_tag", "the function is not tagged as understanding pings any more")
+        if blocked is None and pings:
+            blocked = self._obstacle(change, now)
         if blocked is None:
             return Ready(WarmupProgress(phase=WarmupPhase.REMOVING))
         self.in_place.end(_name(change), change.id, now)
@@ -139,6 +151,34 @@ class WarmupHooks(Hooks[WarmupProgress]):
         elsewhere = self.in_place.elsewhere(_name(change), now)
         return WarmupState(schedules_there, elsewhere.environments, elsewhere.usd_day)
 
+    def _obstacle(self, change: Change, now: datetime) -> Blocked | None:
+        """Return why no ping can be sent: no room, or a version that does not answer pings, which is found out last."""
+        name = _name(change)
+        room = self.read_room(name)
+        elsewhere = 0 if room.reserved is not None else self.in_place.elsewhere(name, now).environments
+        if room.environments - elsewhere < 1:
+            others = f"; pings of other functions take {elsewhere}" if elsewhere else ""
+            return Blocked("warmups.concurrency", f"There is no room for pings: {room.reason}{others}.")
+        try:
+            reason = self.why_not_ready(name, change.after["alias"], now)
+        except PingFailed as error:
+            return Blocked("warmups.not_ready", f"It is not known if the version answers pings: {error}.")
+        return Blocked("warmups.not_ready", f"{reason[0].upper()}{reason[1:]}.") if reason else None
+
+    def _warmups(self, change: Change, now: datetime) -> list[Warmup]:
+        """Return the pings of the plan, each with what callers need at its time of day."""
+        pings = pings_of(change)
+        end = minute_of(now)
+        first = end - DAYS * DAY_MINUTES
+        concurrency = self.read_concurrency(_name(change), first, end)
+        measured = {at: most for at, most in concurrency.items() if most > 0}
+        pinged = {ping.at_minute for ping in self.log.between(_name(change), first, end)} if measured else set[int]()
+        callers = callers_at([minute for minute, _ in pings], measured, pinged, change.after["timezone"])
+        return [
+            warmup_of(change, minute, count, needed, self.keep_free)
+            for (minute, count), needed in zip(pings, callers, strict=True)
+        ]
+
     def _live(self, change: Change) -> list[Scheduled]:
         return list(schedules.list_schedules(self.scheduler, self.schedules.group, change.target))
 
@@ -162,8 +202,9 @@ class WarmupHooks(Hooks[WarmupProgress]):
 
         start = recorder.progress.next or 0
         clock = self.clock or (lambda: now)
+        warmups = self._warmups(recorder.change, now)
         return schedule_batches.create(
-            self.scheduler, self.schedules, recorder.change, start, clock, about_to_create, self._time_left
+            self.scheduler, self.schedules, recorder.change, warmups, start, clock, about_to_create, self._time_left
         )
 
     def _time_left(self) -> bool:

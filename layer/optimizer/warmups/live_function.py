@@ -1,5 +1,8 @@
 """Read the live state of a function just before a change is applied and while it is under observation."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from botocore.exceptions import ClientError
 
 from optimizer.aws import CloudWatchClient, LambdaClient, MetricQuery, read_complete
@@ -29,3 +32,12 @@ def read_calls(cloudwatch: "CloudWatchClient", function_name: str, first_minute:
     points = read_complete(cloudwatch, queries, moment_of(first_minute), moment_of(end_minute))
     totals = {name: sum(values.values()) for name, values in points.items() if values}
     return Calls(totals.get("invocations"), totals.get("errors"))
+
+
+def read_concurrency(
+    cloudwatch: "CloudWatchClient", function_name: str, first_minute: int, end_minute: int
+) -> Mapping[datetime, float]:
+    """Return the maximum concurrency of each minute with calls, of all aliases and versions of a function."""
+    dimensions = {"FunctionName": function_name}
+    query = MetricQuery("concurrency", "AWS/Lambda", "ConcurrentExecutions", "Maximum", 60, dimensions)
+    return read_complete(cloudwatch, [query], moment_of(first_minute), moment_of(end_minute))["concurrency"]

@@ -43,6 +43,13 @@ def judge(due: Collection[int], pings: Sequence[Ping], calls: Calls, errors_shar
     summary = (
         f"{len(pings)} of {len(due)} pings arrived and met {met} of {asked} environments; {cold} of them were cold"
     )
+    held_back = [ping.held_back for ping in pings if ping.held_back]
+    if held_back:
+        summary += f"; {len(held_back)} asked for fewer than planned, because {held_back[-1]}"
+    if any(ping.own_code for ping in pings):
+        return WarmupHealth(summary, next(ping.error for ping in pings if ping.own_code))
+    if pings and not asked:
+        return WarmupHealth(summary, f"no ping may be sent: {held_back[-1] if held_back else 'none was asked for'}")
     if len(missing) > max(1, _MISSING_SHARE * len(due)) or (due and not pings):
         return WarmupHealth(summary, f"{len(missing)} of {len(due)} pings did not arrive")
     if failed > _FAILED_SHARE * asked:

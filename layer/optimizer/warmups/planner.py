@@ -1,25 +1,30 @@
 """Plan the warm-ups of one batch of functions: read their live state and propose a change for each."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once, configuration_of, refuses_pings
 from optimizer.core import Change, NoChange, OptimizerError, Ping, Tuner, is_asked, minute_of, ping_advice
 from optimizer.function_logs import FunctionHistory
-from optimizer.policy import Policy
+from optimizer.policy import Policy, Warmups
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_looks
 from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
+from optimizer.warmups.event_sources import read_event_sources, why_nobody_waits
 from optimizer.warmups.init_times import learn_from_reports
 from optimizer.warmups.occasions import occasions_of
 from optimizer.warmups.propose import USUAL_ADVICE, WarmupFacts, propose_warmups
 from optimizer.warmups.verify import Verifier
+
+if TYPE_CHECKING:
+    from optimizer.store import VersionReadiness
 
 _log = logging.getLogger(__name__)
 
@@ -37,10 +42,12 @@ def plan_batch(
     run_id: str,
     batch: str,
     now: datetime,
+    ready_version: "Callable[[str, str], VersionReadiness | None]",
 ) -> Proposals:
     """Return proposals for all functions whose traffic was analysed. Functions that failed before stay failed.
 
-    pings_between: `(function name, first minute, end minute)`."""
+    pings_between: `(function name, first minute, end minute)`. ready_version: what is known of `(function name,
+    version)`."""
     policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
     document = documents.read(f"runs/{run_id}/batches/{batch}.json")
     if not is_asked(document, Tuner.WARMUPS):
@@ -50,12 +57,22 @@ def plan_batch(
     result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
 
     looks = read_looks(documents, batch, run_id)
+    is_pinged = any(target["warmup_ready"] for target in document["functions"])
+    reading = _Reading(
+        lambda_,
+        scheduler,
+        documents,
+        group,
+        policy.warmups,
+        ready_version,
+        read_event_sources(lambda_) if is_pinged else {},
+    )
 
     verifier = Verifier(documents, pings_between)
 
     def read_one(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
         try:
-            live = _live(lambda_, scheduler, documents, group, targets[name], looks.get(name))
+            live = reading.facts(targets[name], looks.get(name))
         except TargetUnusable as error:
             return error
         return live, _report_history(documents, name), stored_history(documents, name)
@@ -84,19 +101,13 @@ def plan_batch(
         if isinstance(decision, Change) and name in looks and not looks[name].is_live:
             # No change is proposed from memory.
             try:
-                read = _read_again(lambda_, live, targets[name])
+                read = reading.again(live, targets[name])
             except TargetUnusable as error:
                 result.failed[targets[name]["function_arn"]] = str(error)
                 continue
             decision = decision if read == live else propose(read)
         result.add(decision)
     return result
-
-
-def _read_again(lambda_: "LambdaClient", live: WarmupFacts, target: Mapping[str, Any]) -> WarmupFacts:
-    """Return the facts with what the function is now."""
-    look = _look(lambda_, target["function_name"], target["alias"])
-    return replace(live, memory_mb=look.memory_mb, architecture=look.architecture, refuses_pings=look.refuses_pings)
 
 
 def _report_history(documents: Documents, function_name: str) -> FunctionHistory:
@@ -142,38 +153,77 @@ def _provisioned_before(documents: Documents, function_name: str) -> Provisioned
         return None
 
 
-def _live(
-    lambda_: "LambdaClient",
-    scheduler: "EventBridgeSchedulerClient",
-    documents: Documents,
-    group: str,
-    target: Mapping[str, Any],
-    look: FunctionLook | None,
-) -> WarmupFacts:
-    name, alias = target["function_name"], target["alias"]
-    if look is None or look.alias != alias:
-        look = _look(lambda_, name, alias)
-    present, plans = schedules.schedules_in_place(scheduler, group, target["function_arn"])
-    if look.provisioned:
-        provisioned: ProvisionedHours | None = ProvisionedHours.from_document(look.provisioned)
-    else:
-        provisioned = _provisioned(lambda_, documents, name, alias, plans)
-    return WarmupFacts(
-        memory_mb=look.memory_mb,
-        architecture=look.architecture,
-        warmup_ready=bool(target["warmup_ready"]),
-        schedules=len(present),
-        plans=tuple(sorted({schedule.plan for schedule in present})),
-        provisioned=provisioned,
-        refuses_pings=look.refuses_pings,
-        ping_advice=look.ping_advice or USUAL_ADVICE,
-    )
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The places that the live state of a function is read from."""
+
+    lambda_: "LambdaClient"
+    scheduler: "EventBridgeSchedulerClient"
+    documents: Documents
+    group: str
+    policy: Warmups
+    ready_version: "Callable[[str, str], VersionReadiness | None]"
+    event_sources: Mapping[str, Sequence[str]]
+
+    def facts(self, target: Mapping[str, Any], look: FunctionLook | None) -> WarmupFacts:
+        """Return the live state of a function; raise TargetUnusable."""
+        name, alias, arn = target["function_name"], target["alias"], target["function_arn"]
+        if look is None or look.alias != alias or not look.version:
+            look = _look(self.lambda_, name, alias, with_reserved=bool(target["warmup_ready"]))
+        present, plans = schedules.schedules_in_place(self.scheduler, self.group, arn)
+        if look.provisioned:
+            provisioned: ProvisionedHours | None = ProvisionedHours.from_document(look.provisioned)
+        else:
+            provisioned = _provisioned(self.lambda_, self.documents, name, alias, plans)
+        return WarmupFacts(
+            memory_mb=look.memory_mb,
+            architecture=look.architecture,
+            warmup_ready=bool(target["warmup_ready"]),
+            schedules=len(present),
+            plans=tuple(sorted({schedule.plan for schedule in present})),
+            provisioned=provisioned,
+            refuses_pings=look.refuses_pings or self._no_pings(target, look),
+            ping_advice=look.ping_advice or USUAL_ADVICE,
+            reserved=look.reserved,
+        )
+
+    def again(self, live: WarmupFacts, target: Mapping[str, Any]) -> WarmupFacts:
+        """Return the facts with what the function is now; raise TargetUnusable."""
+        look = _look(self.lambda_, target["function_name"], target["alias"], with_reserved=bool(target["warmup_ready"]))
+        return replace(
+            live,
+            memory_mb=look.memory_mb,
+            architecture=look.architecture,
+            refuses_pings=look.refuses_pings or self._no_pings(target, look),
+            reserved=look.reserved,
+        )
+
+    def _no_pings(self, target: Mapping[str, Any], look: FunctionLook) -> str:
+        """Return why a function that is tagged for pings gets none; empty if it may."""
+        name = target["function_name"]
+        if pattern := next((one for one in self.policy.exclude if fnmatchcase(name, one)), ""):
+            return f"warmups.exclude of the policy names {pattern}"
+        if not target["warmup_ready"]:
+            return ""
+        if look.reserved == 0:
+            return "its reserved concurrency is 0"
+        if look.reserved == 1:
+            return "its reserved concurrency is 1, which a ping would take from its callers"
+        if not any(fnmatchcase(name, one) for one in self.policy.include_consumers):
+            qualifiers = (target["alias"], look.version)
+            if reason := why_nobody_waits(self.event_sources, target["function_arn"], qualifiers):
+                return reason
+        known = self.ready_version(name, look.version)
+        return known.obstacle if known is not None and not known.is_ready else ""
 
 
-def _look(lambda_: "LambdaClient", name: str, alias: str) -> FunctionLook:
-    """Read the function; GetFunction has a quota of its own."""
+def _look(lambda_: "LambdaClient", name: str, alias: str, *, with_reserved: bool) -> FunctionLook:
+    """Read the function; GetFunction has a quota of its own, which what is reserved has not."""
+    reserved = None
     try:
         configuration = configuration_of(lambda_.get_function(FunctionName=name, Qualifier=alias))
+        if with_reserved:
+            reserved = lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
     except ClientError as error:
         code = error.response["Error"].get("Code", "?")
         if code == "ResourceNotFoundException":
@@ -192,4 +242,6 @@ def _look(lambda_: "LambdaClient", name: str, alias: str) -> FunctionLook:
         architecture,
         refuses_pings(configuration),
         ping_advice=ping_advice(configuration),
+        version=configuration["Version"],
+        reserved=reserved,
     )

@@ -26,6 +26,7 @@ from optimizer.warmups.ping_rows import pack
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
 from optimizer.warmups.play import Pings
+from optimizer.warmups.room import room_in_reservation
 from optimizer.warmups.verified_effect import VerifiedEffect, VerifiedPlans
 
 ACTION = "schedule_warmups"
@@ -49,10 +50,12 @@ class WarmupFacts:
     plans: tuple[str, ...]
     # None if unknown.
     provisioned: ProvisionedHours | None = None
-    # Why pings make no sense for its kind; empty if they do.
+    # Why pings make no sense for it; empty if they do.
     refuses_pings: str = ""
     # What its owner does so that it receives pings.
     ping_advice: str = USUAL_ADVICE
+    # Its reserved concurrency; None without one.
+    reserved: int | None = None
 
     def need(self, minutes: Series, hours_ahead: int) -> Floats:
         """Return the environments needed in each minute that will not be provisioned at its time of day."""
@@ -101,6 +104,10 @@ def propose_warmups(
     """
     function = live.function(learnt.init_ms or USUAL_INIT_MS)
     policy = adjust_policy(policy, learnt.keep_alive.minutes, function)
+    if live.reserved is not None:
+        # The rest is for callers; at each ping it is counted what they need then.
+        room = room_in_reservation(live.reserved, 0).environments
+        policy = replace(policy, max_environments_per_function=min(policy.max_environments_per_function, room))
     first = now_minute + 2
     unknown = _unknown(traffic)
     is_asked = occasions is not None and occasions.asks_for_any(first, policy.horizon_hours, traffic.timezone)
@@ -286,7 +293,7 @@ def _change(
         target=traffic.function_arn,
         before={"schedules": live.schedules, "plans": list(live.plans)},
         after=_after(traffic, pings, usd_day, policy),
-        reason=f"{traffic.function_name}: {planned.reason}{_limit_note(pings, need, policy)}"
+        reason=f"{traffic.function_name}: {planned.reason}{_limit_note(pings, need, policy, live)}"
         f"{f'; {verified.words()}' if verified else ''}",
         undo={"action": "delete_schedules", "schedules": len(pings)},
         risk=Risk.LOW,
@@ -295,11 +302,15 @@ def _change(
     )
 
 
-def _limit_note(pings: Pings, need: Floats, policy: Warmups) -> str:
-    """Return a note if the limit of the policy makes the plan smaller, otherwise an empty string."""
+def _limit_note(pings: Pings, need: Floats, policy: Warmups, live: WarmupFacts) -> str:
+    """Return a note if a limit makes the plan smaller, otherwise an empty string."""
     limit, most = policy.max_environments_per_function, int(np.nanmax(need, initial=0))
     if most <= limit or max(environments for _, environments in pings) < limit:
         return ""
+    if live.reserved is not None and limit == room_in_reservation(live.reserved, 0).environments:
+        return (
+            f"; up to {most} environments were needed, but its reserved concurrency of {live.reserved} leaves {limit}"
+        )
     return (
         f"; up to {most} environments were needed, but warmups.max_environments_per_function allows {limit} "
         "to be kept warm"
@@ -323,6 +334,7 @@ def _known(
         "peaks": [{"at": peak.at, "environments": peak.environments} for peak in traffic.peaks],
         "invocations_day": traffic.invocations_day,
         "errors_share": traffic.errors_share,
+        **({} if live.reserved is None else {"reserved_concurrency": live.reserved}),
         "memory_mb": live.memory_mb,
         "architecture": live.architecture,
         "history_key": traffic.history_key,

@@ -1,7 +1,7 @@
 """Create and delete the schedules of a plan, several at once, for as long as there is time."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import EventBridgeSchedulerClient, ScheduleTarget, delete_schedule, put_schedule
-from optimizer.core import Change, OptimizerError, Warmup, minute_of
+from optimizer.core import KEEP_FREE, Change, OptimizerError, Warmup, minute_of
 from optimizer.warmups import schedules
 from optimizer.warmups.ping_rows import unpack
 from optimizer.warmups.schedules import Scheduled
@@ -29,7 +29,7 @@ def pings_of(change: Change) -> list[tuple[int, int]]:
     return [(first + minute, environments) for minute, environments in unpack(change.after["schedule"])]
 
 
-def warmup_of(change: Change, minute: int, environments: int) -> Warmup:
+def warmup_of(change: Change, minute: int, environments: int, callers: int = 0, keep_free: int = KEEP_FREE) -> Warmup:
     """Return the ping of one minute."""
     return Warmup(
         function_name=change.target.rpartition(":")[2],
@@ -39,6 +39,8 @@ def warmup_of(change: Change, minute: int, environments: int) -> Warmup:
         run_id=change.run_id,
         change_id=change.id,
         minute=minute,
+        callers=callers,
+        keep_free=keep_free,
     )
 
 
@@ -46,29 +48,26 @@ def create(
     scheduler: "EventBridgeSchedulerClient",
     schedule_target: ScheduleTarget,
     change: Change,
+    warmups: Sequence[Warmup],
     start: int,
     clock: Callable[[], datetime],
     about_to_create: Callable[[int], None],
     time_left: Callable[[], bool],
 ) -> bool:
-    """Create the schedules from number `start` on, except those in the past. Return False if time runs out.
+    """Create the schedules of `warmups` from number `start` on, except those in the past; False if time runs out.
 
     `about_to_create` receives the number of the next schedule before it is created. A call works for minutes, so the
     clock is asked again before each chunk. A schedule that EventBridge Scheduler refuses, because its time has passed
     on the way, is left out; where it refuses all of a chunk for another reason, SchedulesRefused is raised.
     """
-    pings = pings_of(change)
-    for at in range(start, len(pings), _CHUNK):
+    for at in range(start, len(warmups), _CHUNK):
         if not time_left():
             return False
         about_to_create(at)
         now = minute_of(clock())
-        ahead = [(minute, count) for minute, count in pings[at : at + _CHUNK] if minute > now]
+        ahead = [(warmup.minute or 0, warmup) for warmup in warmups[at : at + _CHUNK] if (warmup.minute or 0) > now]
         requests = [
-            schedules.request(
-                schedule_target, change.target, warmup_of(change, minute, count), change.after["timezone"]
-            )
-            for minute, count in ahead
+            schedules.request(schedule_target, change.target, warmup, change.after["timezone"]) for _, warmup in ahead
         ]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             answers = list(pool.map(lambda request: _refusal(scheduler, request), requests))

@@ -86,6 +86,8 @@ def request(schedules: ScheduleTarget, target: str, warmup: Warmup, timezone: st
         "run_id": warmup.run_id,
         "change_id": warmup.change_id,
         "minute": warmup.minute,
+        "callers": warmup.callers,
+        "keep_free": warmup.keep_free,
     }
     name = schedule_name(target, warmup.change_id, warmup.minute, warmup.environments)
     wanted = schedules.request(

@@ -39,10 +39,22 @@ class PingFailed(OptimizerError, RuntimeError):
     """A call of a warm-up got no valid answer. The message says why."""
 
 
+class FunctionFailed(PingFailed):
+    """The function failed on a ping. Own code is likely; so is an INIT that fails once."""
+
+
+class OwnCodeRan(PingFailed):
+    """The function's own code answered a ping. `version`: the one that was called; empty if Lambda did not say."""
+
+    def __init__(self, message: str, version: str = "") -> None:
+        super().__init__(message)
+        self.version = version
+
+
 @dataclass(frozen=True, slots=True)
 class _Round:
     answers: list[Answer]
-    errors: list[str]
+    errors: list[PingFailed]
     spread_ms: float
 
 
@@ -63,7 +75,8 @@ def ping_client(environments: int) -> "LambdaClient":
 def warm_environments(client: "LambdaClient", warmup: Warmup, clock: Callable[[], float] = time.perf_counter) -> Warmed:
     """Warm the environments and return what the calls met. A failed call is counted and raises nothing."""
     instances: dict[str, bool] = {}
-    hold_ms, calls, failed, busy_ms, errors = float(warmup.hold_ms), 0, 0, 0.0, [""]
+    hold_ms, calls, failed, busy_ms = float(warmup.hold_ms), 0, 0, 0.0
+    errors: list[PingFailed] = []
     for number in range(1, _ROUNDS + 1):
         done = _round(client, warmup, hold_ms, clock)
         calls += warmup.environments
@@ -87,28 +100,39 @@ def warm_environments(client: "LambdaClient", warmup: Warmup, clock: Callable[[]
         hold_ms=round(hold_ms, 1),
         rounds=number,
         busy_ms=round(busy_ms, 1),
-        error=errors[0],
+        error=str(errors[0]) if errors else "",
+        own_code=[error.version for error in errors if isinstance(error, OwnCodeRan)],
     )
+
+
+def held_back(warmup: Warmup, reason: str) -> Warmed:
+    """Return the result of a ping that calls nothing, with the reason."""
+    return Warmed(0, 0, 0, 0, 0, 0.0, float(warmup.hold_ms), 0, 0.0, held_back=reason)
 
 
 def _round(client: "LambdaClient", warmup: Warmup, hold_ms: float, clock: Callable[[], float]) -> _Round:
     together = threading.Barrier(warmup.environments)
     payload = ping_payload(hold_ms)
 
-    def call(_: int) -> tuple[float, Answer | str]:
+    def call(_: int) -> tuple[float, Answer | PingFailed]:
         together.wait(timeout=30)
         sent = clock()
         try:
             return sent, _ping(client, warmup, payload)
         except PingFailed as error:
-            return sent, str(error)
+            return sent, error
 
     with ThreadPoolExecutor(warmup.environments) as pool:
         results = list(pool.map(call, range(warmup.environments)))
     sent = [moment for moment, _ in results]
     answers = [result for _, result in results if isinstance(result, Answer)]
-    errors = [result for _, result in results if isinstance(result, str)]
+    errors = [result for _, result in results if isinstance(result, PingFailed)]
     return _Round(answers, errors, (max(sent) - min(sent)) * 1000)
+
+
+def send_ping(client: "LambdaClient", warmup: Warmup) -> Answer:
+    """Send one ping. Raise OwnCodeRan, FunctionFailed, or PingFailed if the function was not called."""
+    return _ping(client, warmup, ping_payload(warmup.hold_ms))
 
 
 def _ping(client: "LambdaClient", warmup: Warmup, payload: bytes) -> Answer:
@@ -125,8 +149,8 @@ def _ping(client: "LambdaClient", warmup: Warmup, payload: bytes) -> Answer:
     except BotoCoreError as error:
         raise PingFailed(f"the call failed: {error}") from error
     if "FunctionError" in response:
-        raise PingFailed(f"the function failed: {content[:200].decode(errors='replace')}")
+        raise FunctionFailed(f"the function failed: {content[:200].decode(errors='replace')}")
     try:
         return read_answer(content)
     except NotAWarmupAnswer as error:
-        raise PingFailed(str(error)) from error
+        raise OwnCodeRan(str(error), str(response.get("ExecutedVersion", ""))) from error

@@ -11,7 +11,7 @@ from tests.helpers.faults.stage import NOW, Clock, Stage
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 _OPERATIONS = {
     "lambda": (
-        "GetFunction", "GetFunctionConfiguration", "ListAliases", "GetAlias", "ListTags",
+        "GetFunction", "GetFunctionConfiguration", "ListAliases", "GetAlias", "ListTags", "GetFunctionConcurrency",
         "ListProvisionedConcurrencyConfigs", "ListVersionsByFunction", "UpdateFunctionConfiguration", "PublishVersion",
         "UpdateAlias", "PutProvisionedConcurrencyConfig", "DeleteProvisionedConcurrencyConfig",
     ),

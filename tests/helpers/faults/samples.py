@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,7 @@ from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.store.pings import PingLog
 from optimizer.warmups.schedule_batches import pings_of, warmup_of
-from optimizer.warmups.send_pings import warm_environments
+from optimizer.warmups.warm import warm_alias
 
 from tests.helpers.faults import lambda_world
 from tests.helpers.faults.fake_database import DEFINITION, INDEX, FakeServer, catalog
@@ -125,29 +126,38 @@ def warmups(*, pings_come: bool) -> Life:
     def in_force(stage: Stage) -> list[str]:
         return sorted(stage.services.schedules)
 
+    def begin(stage: Stage) -> None:
+        lambda_world.build(stage)
+        _answers_pings(stage)
+
     policy = {"version": 1, "warmups": {"mode": "auto"}}
     ends = "kept" if pings_come else "reverted"
     waits = timedelta(minutes=300)
-    return Life("change_warmups", change, policy, lambda_world.build, in_force, ends, waits, pings)
+    return Life("change_warmups", change, policy, begin, in_force, ends, waits, pings)
 
 
-def pinged(stage: Stage) -> None:
-    """Provide a function of which each call meets one of three environments; nobody looks at a clock."""
+def _answers_pings(stage: Stage) -> None:
+    """Let each call of the function meet one of three environments."""
 
     def invoked(request: dict[str, Any]) -> dict[str, Any]:
         assert json.loads(request["Payload"])["optimizer_warmup"]
         stage.world["instances"] += 1
         met = {"optimizer_warmup": {"cold": True, "instance": f"i-{stage.world['instances'] % 3}"}}
-        return {"Payload": io.BytesIO(json.dumps(met).encode())}
-
-    def prepare(module: ModuleType) -> None:
-        module.__dict__["ping_client"] = lambda _environments: clients.client("lambda", once=True)
-        module.__dict__["warm_environments"] = lambda client, warmup: warm_environments(
-            client, warmup, clock=lambda: 0.0
-        )
+        return {"Payload": io.BytesIO(json.dumps(met).encode()), "ExecutedVersion": "1"}
 
     stage.world["instances"] = 0
     stage.calls.answers["Invoke"] = invoked
+
+
+def pinged(stage: Stage) -> None:
+    """Provide a function of which each call meets one of three environments; nobody looks at a clock."""
+
+    def prepare(module: ModuleType) -> None:
+        module.__dict__["ping_client"] = lambda _environments: clients.client("lambda", once=True)
+        module.__dict__["warm_alias"] = partial(warm_alias, clock=lambda: 0.0)
+
+    lambda_world.build(stage)
+    _answers_pings(stage)
     stage.prepare["warm_function"] = prepare
 
 

@@ -65,7 +65,15 @@ def test_traces_are_played_one_by_one_and_in_total(tmp_path: Path) -> None:
     }
     # The first pings come too late for the first calls, and one call comes while a ping holds both environments.
     assert document["total"]["flat"]["cold_left"] == round(3 / 144, 4)
-    assert document["failed"] == {}
+    assert document["failed"] == {"by_the_hour": "its period_s is 3600; only 60 can be played"}
+
+
+def test_series_of_another_period_alone_is_named(tmp_path: Path) -> None:
+    """CloudWatch's own export has five minutes."""
+    write(tmp_path, "by_five_minutes", ["1"] * 288, period_s=300)
+    result = backtest("--traces", str(tmp_path), "--only", "by_five_minutes")
+    assert result.exit_code == 1
+    assert "by_five_minutes: its period_s is 300; only 60 can be played" in result.output
 
 
 def test_table_names_functions_with_too_little_history(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The life of a warm-up Change against moto's EventBridge Scheduler and DynamoDB."""
 
 import contextlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -26,7 +27,9 @@ from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
 from optimizer.warmups import schedules
 from optimizer.warmups.change import Target, WarmupHooks
 from optimizer.warmups.observe import Calls
+from optimizer.warmups.room import Room
 from optimizer.warmups.schedule_batches import SchedulesRefused, pings_of, warmup_of
+from optimizer.warmups.send_pings import PingFailed
 
 from tests.helpers.own_account import create_run_table
 
@@ -53,6 +56,9 @@ class World:
         self.policy = Policy()
         self.calls = Calls(1000.0, 1.0)
         self.remaining_ms = 300_000.0
+        self.room = Room(900, "the account has an unreserved concurrency of 1000, of which 100 stay free")
+        self.not_ready: Callable[[], str] = lambda: ""
+        self.concurrency: dict[datetime, float] = {}
         self.hooks = WarmupHooks(
             log=self.log,
             in_place=self.in_place,
@@ -65,6 +71,10 @@ class World:
             read_calls=lambda _name, _first, _end: self.calls,
             remaining_ms=lambda: self.remaining_ms,
             watch_minutes=WATCH_MINUTES,
+            read_room=lambda _name: self.room,
+            why_not_ready=lambda _name, _alias, _now: self.not_ready(),
+            read_concurrency=lambda _name, _first, _end: self.concurrency,
+            keep_free=100,
         )
         self.life = Lifecycle(self.store, self.hooks)
 
@@ -394,3 +404,91 @@ def test_scheduler_that_refuses_everything_fails_the_change(world: World) -> Non
     change = world.approved(change_of())
     with pytest.raises(SchedulesRefused, match="refused 12 schedules: the time has passed"):
         Lifecycle(world.store, hooks).apply(change.id, NOW)
+
+
+def test_a_version_that_runs_its_own_code_gets_no_ping(world: World) -> None:
+    world.not_ready = lambda: "version 7 does not answer pings"
+    change = world.approved(change_of())
+    answer = world.life.apply(change.id, NOW)
+    assert (answer["outcome"], answer["rule"]) == ("refused", "warmups.not_ready")
+    assert "Version 7 does not answer pings" in answer["message"]
+    assert world.names() == []
+    assert world.in_place.elsewhere("another", NOW) == KeptWarm(0, 0.0)
+
+
+def test_a_version_that_cannot_be_asked_gets_no_ping(world: World) -> None:
+    def throttled() -> str:
+        raise PingFailed("TooManyRequestsException: Rate Exceeded.")
+
+    world.not_ready = throttled
+    answer = world.life.apply(world.approved(change_of()).id, NOW)
+    assert (answer["outcome"], answer["rule"]) == ("refused", "warmups.not_ready")
+    assert "TooManyRequestsException" in answer["message"]
+    assert world.names() == []
+
+
+@pytest.mark.parametrize(
+    ("room", "elsewhere", "outcome"),
+    [
+        (Room(0, "its reserved concurrency is 0", 0), 0, "refused"),
+        (Room(2, "its reserved concurrency is 3, of which callers need 1", 3), 60, "applied"),
+        # Without a reservation, the pings of all functions share what the account has.
+        (Room(50, "the account has an unreserved concurrency of 150, of which 100 stay free"), 49, "applied"),
+        (Room(50, "the account has an unreserved concurrency of 150, of which 100 stay free"), 50, "refused"),
+    ],
+)
+def test_a_plan_without_room_is_not_applied(world: World, room: Room, elsewhere: int, outcome: str) -> None:
+    """A version is only asked with a ping where there is room for one."""
+    asked = []
+    world.not_ready = lambda: asked.append("ping") or ""  # type: ignore[func-returns-value]
+    world.room = room
+    world.in_place.record("another", "warmups-other", KeptWarm(elsewhere, 0.0), NOW + timedelta(hours=5))
+    answer = world.life.apply(world.approved(change_of()).id, NOW)
+    assert answer["outcome"] == outcome
+    assert len(asked) == (outcome == "applied")
+    assert outcome == "applied" or room.reason in answer["message"]
+
+
+def test_each_ping_knows_what_callers_need_at_its_time_of_day(world: World) -> None:
+    """Yesterday at the time of the second ping, seven calls were in progress; at the third only pings were."""
+    change = change_of(pings=3, schedule=[[0, 30, 3, 2]])
+    times = [NOW + timedelta(minutes=5 + 30 * n) for n in range(3)]
+    a_day = timedelta(days=1)
+    world.concurrency = {times[1] - a_day: 7.0, times[2] - a_day: 10.0}
+    world.warmed(change_of("run-0"), [minute_of(times[2] - a_day)])
+    world.life.apply(world.approved(change).id, NOW)
+    inputs = [
+        json.loads(world.scheduler.get_schedule(GroupName=GROUP, Name=name)["Target"]["Input"])
+        for name in world.names()
+    ]
+    assert {(one["minute"], one["callers"], one["keep_free"]) for one in inputs} == {
+        (minute_of(at), callers, 100) for at, callers in zip(times, (0, 7, 0), strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("different", "reason"),
+    [
+        ({"environments": 1, "failed": 1, "error": "its own code ran", "own_code": ["8"]}, "its own code ran"),
+        ({"asked": 0, "environments": 0, "calls": 0, "held_back": "its reserved concurrency is 0"}, "concurrency is 0"),
+    ],
+)
+def test_a_plan_whose_pings_must_stop_is_rolled_back(world: World, different: dict[str, Any], reason: str) -> None:
+    change = world.approved(change_of(pings=40))
+    world.life.apply(change.id, NOW)
+    due = [minute for minute, _ in pings_of(change) if minute < minute_of(NOW) + 60]
+    world.warmed(change, due[:-1], **({} if different.get("own_code") else different))
+    world.warmed(change, due[-1:], **different)
+    answer = world.life.verify(change.id, NOW + timedelta(minutes=64), 1)
+    assert answer["outcome"] == "revert"
+    assert reason in answer["message"]
+
+
+def test_pings_that_ask_for_less_than_planned_are_kept(world: World) -> None:
+    change = world.approved(change_of(pings=40))
+    world.life.apply(change.id, NOW)
+    due = [minute for minute, _ in pings_of(change) if minute < minute_of(NOW) + 61]
+    world.warmed(change, due, asked=1, environments=1, calls=1, held_back="its reserved concurrency is 3")
+    answer = world.life.verify(change.id, NOW + timedelta(minutes=64), 1)
+    assert answer["outcome"] == "watch"
+    assert "asked for fewer than planned, because its reserved concurrency is 3" in answer["message"]

@@ -12,6 +12,7 @@ from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.clock import minute_of
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
+from optimizer.store.ready_versions import ReadyVersions, VersionReadiness
 from optimizer.store.run_store import RunStore
 from optimizer.warmups.live_function import read_calls, read_target
 
@@ -33,7 +34,12 @@ def arn(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv(f"OPTIMIZER_{name}", value)
     with own_account(monkeypatch):
         boto3.client("scheduler").create_schedule_group(Name="warmups")
-        yield create_target("orders", **{"optimizer:warmup": "ready"})
+        target = create_target("orders", **{"optimizer:warmup": "ready"})
+        # moto knows no settings of the account, and calls no function.
+        boto3.client("lambda").put_function_concurrency(FunctionName="orders", ReservedConcurrentExecutions=50)
+        known = VersionReadiness("1", is_ready=True, why="it answered a ping", at=NOW)
+        ReadyVersions(boto3.client("dynamodb"), "optimizer").record("orders", known)
+        yield target
 
 
 def approved(target: str, **after: Any) -> Change:
@@ -127,9 +133,20 @@ def test_what_a_ping_met_is_answered_and_recorded(
     assert arn
     app, event = load_handler("warm_function"), sample_event("warm_function")
     warmed = Warmed(3, 3 - failed, 1, 3, failed, 2.0, 200.0, 1, 600.0, "why" if failed else "")
-    monkeypatch.setattr(app, "warm_environments", lambda _client, _warmup: warmed)
+    monkeypatch.setattr(app, "warm_alias", lambda *_: warmed)
     answer = app.handler(event, None)
     assert (answer["outcome"], answer["environments"], answer["cold"]) == (outcome, 3 - failed, 1)
     now = minute_of(datetime.now(UTC))
     (ping,) = PingLog(boto3.client("dynamodb"), "optimizer").between("orders", now - 2, now + 1)
     assert (ping.change_id, ping.asked, ping.failed) == (event["change_id"], 3, failed)
+
+
+def test_a_ping_without_room_calls_nothing_and_is_recorded(arn: str) -> None:
+    assert arn
+    boto3.client("lambda").put_function_concurrency(FunctionName="orders", ReservedConcurrentExecutions=0)
+    event = sample_event("warm_function")
+    answer = load_handler("warm_function").handler(event, None)
+    assert (answer["outcome"], answer["held_back"]) == ("held_back", "its reserved concurrency is 0")
+    now = minute_of(datetime.now(UTC))
+    (ping,) = PingLog(boto3.client("dynamodb"), "optimizer").between("orders", now - 2, now + 1)
+    assert (ping.asked, ping.calls, ping.held_back) == (0, 0, "its reserved concurrency is 0")

@@ -16,6 +16,7 @@ from optimizer.function_logs.history import FunctionHistory, SizeHistory, Sketch
 from optimizer.function_logs.keep_alive import IdleTrials
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
+from optimizer.store.ready_versions import ReadyVersions, VersionReadiness
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
 from optimizer.traffic.summary import summarise
 from optimizer.warmups.ping_rows import unpack
@@ -379,3 +380,52 @@ def test_verification_that_cannot_be_read_is_made_anew(account: Account) -> None
     account.documents.write("history/warmups/orders.json", {"before": 3})
     account.plan()
     assert account.documents.read("history/warmups/orders.json")["before"]["seen"] > 250
+
+
+@pytest.mark.parametrize(("reserved", "most"), [(0, 0), (1, 0), (3, 2), (50, None)])
+def test_plans_stay_within_the_reserved_concurrency(account: Account, reserved: int, most: int | None) -> None:
+    account.function("orders", busy_by_day())
+    _, free = account.plan()
+    account.lambda_.put_function_concurrency(FunctionName="orders", ReservedConcurrentExecutions=reserved)
+    _, proposals = account.plan()
+    if most == 0:
+        assert proposals["changes"] == []
+        assert f"its reserved concurrency is {reserved}" in proposals["no_changes"][0]["reason"]
+        return
+    before, after = free["changes"][0]["after"], proposals["changes"][0]["after"]
+    assert before["most_environments"] > 2
+    assert after["most_environments"] == most if most else before["most_environments"]
+    assert proposals["changes"][0]["evidence"]["reserved_concurrency"] == reserved
+    assert most is None or f"its reserved concurrency of {reserved} leaves {most}" in proposals["changes"][0]["reason"]
+
+
+def test_a_version_whose_own_code_ran_is_left_alone_until_the_next(account: Account) -> None:
+    account.function("orders", busy_by_day())
+    known = ReadyVersions(boto3.client("dynamodb"), "optimizer")
+    known.record("orders", VersionReadiness("1", is_ready=False, why="answered 'order placed'", at=NOW))
+    _, proposals = account.plan()
+    assert proposals["changes"] == []
+    assert "version 1 does not answer pings" in proposals["no_changes"][0]["reason"]
+    account.lambda_.update_function_code(FunctionName="orders", ZipFile=b"decorated", Publish=True)
+    account.lambda_.update_alias(FunctionName="orders", Name="live", FunctionVersion="2")
+    _, proposals = account.plan()
+    assert len(proposals["changes"]) == 1
+
+
+def test_consumers_of_queues_get_no_pings_unless_the_policy_says_so(account: Account) -> None:
+    account.function("orders", busy_by_day())
+    queue = boto3.client("sqs").create_queue(QueueName="incoming")["QueueUrl"]
+    arn = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    alias = f"{account.targets[0]['function_arn']}:live"
+    account.lambda_.create_event_source_mapping(FunctionName=alias, EventSourceArn=arn)
+    _, proposals = account.plan()
+    assert proposals["changes"] == []
+    assert f"a queue or stream calls it ({arn})" in proposals["no_changes"][0]["reason"]
+    account.policy["warmups"] = {"include_consumers": ["ord*"]}
+    _, proposals = account.plan()
+    assert len(proposals["changes"]) == 1
+    account.policy["warmups"] = {"exclude": ["orders"]}
+    _, proposals = account.plan()
+    assert "warmups.exclude of the policy names orders" in proposals["no_changes"][0]["reason"]

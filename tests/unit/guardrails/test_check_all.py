@@ -15,7 +15,7 @@ from optimizer.guardrails import (
     provisioned_concurrency as pc_rules,
     warmups as warmup_rules,
 )
-from optimizer.guardrails.run import Account, Held, best_first, functions_allowed
+from optimizer.guardrails.run import Account, Held, best_first, functions_allowed, is_new_plan
 from optimizer.guardrails.verdict import Decision, Refusal
 from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, RunWindow, Warmups
 
@@ -614,6 +614,75 @@ def test_tuners_take_turns_for_the_places_of_a_run() -> None:
     assert last == "Blocked: run.max_changes allows 5 changes; 5 of all tuners in turn come first."
 
 
+def pings_of(name: str, cold_starts: float, usd_month: float, *, schedules: int = 0) -> Change:
+    effect = Effect(
+        cold_starts_month=Interval(-cold_starts, -cold_starts, -cold_starts),
+        usd_month=Interval(usd_month, usd_month, usd_month),
+    )
+    return replace(warmups(name), before={"schedules": schedules}, effect=effect)
+
+
+def admitted(changes: list[Change], policy: Policy, account: Account = ACCOUNT) -> list[str]:
+    verdicts = guardrails.check(changes, policy, account, NOW)
+    acting = [c for c, one in zip(changes, verdicts, strict=True) if one.verdict is Decision.AUTOMATIC]
+    return [change.target.rpartition(":")[2] for change in acting]
+
+
+def test_pings_that_avoid_most_for_a_dollar_get_the_places() -> None:
+    """The cheapest plan is seldom the best."""
+    plans = [pings_of("cheap", 30, 0.1), pings_of("best", 2000, 1.0), pings_of("dear", 2500, 10.0)]
+    policy = replace(AUTO, run=RunLimits(max_changes=1, max_changes_share=1.0))
+    assert admitted(plans, policy) == ["best"]
+    assert admitted(plans, replace(policy, run=replace(policy.run, max_changes=2))) == ["cheap", "best"]
+
+
+def test_renewed_pings_take_no_place_of_a_run() -> None:
+    """So a fleet that is larger than the places of a run is served after some runs."""
+    renewed = [pings_of(f"old{n}", 900, 0.5, schedules=40) for n in range(6)]
+    fresh = [pings_of(f"new{n}", 100 + n, 0.5) for n in range(4)]
+    policy = replace(AUTO, run=RunLimits(max_changes=2, max_changes_share=0.2))
+    account = replace(ACCOUNT, targets=10)
+    assert admitted([*renewed, *fresh], policy, account) == [*(f"old{n}" for n in range(6)), "new2", "new3"]
+    assert admitted([*renewed, memory("m")], policy, account) == [*(f"old{n}" for n in range(6)), "m"]
+    assert admitted(renewed, replace(policy, run=RunLimits(max_changes=0, max_changes_share=1.0)), account) == []
+
+
+def test_functions_without_pings_take_turns() -> None:
+    """One that had a place lately and still has no pings waits for those that had none."""
+    plans = [pings_of("a", 900, 0.5), pings_of("b", 500, 0.5), pings_of("c", 100, 0.5)]
+    policy = replace(AUTO, run=RunLimits(max_changes=1, max_changes_share=1.0))
+    turns: dict[str, datetime] = {}
+    order = []
+    for number in range(6):
+        (name,) = admitted(plans, policy, replace(ACCOUNT, turns=turns))
+        turns[arn(name)] = NOW + timedelta(hours=6 * number)
+        order.append(name)
+    assert order == ["a", "b", "c", "a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("unreserved", "reserved", "wanted"),
+    [
+        (105, None, ["a", "b"]),
+        (103, None, ["a"]),
+        (10, None, []),
+        (10, 50, ["a", "b"]),
+        (None, None, []),
+        (None, 50, ["a", "b"]),
+    ],
+)
+def test_pings_leave_the_account_its_free_concurrency(
+    unreserved: int | None, reserved: int | None, wanted: list[str]
+) -> None:
+    """All pings may come in one minute. A function with a reservation takes its own."""
+    evidence = {} if reserved is None else {"reserved_concurrency": reserved}
+    plans = [replace(pings_of(name, worth, 0.1), evidence=evidence) for name, worth in (("a", 200), ("b", 100))]
+    account = replace(ACCOUNT, unreserved_concurrency=unreserved)
+    verdicts = guardrails.check(plans, AUTO, account, NOW)
+    assert [n for n, v in zip(("a", "b"), verdicts, strict=True) if v.verdict is Decision.AUTOMATIC] == wanted
+    assert {v.rule for v in verdicts if v.verdict is Decision.REFUSED} <= {"warmups.account"}
+
+
 def test_an_index_that_frees_more_comes_first() -> None:
     """Changes of indexes have no effect in dollars."""
     freed = {"t1": {"saves_bytes": 2 << 30}, "t2": {"saves_bytes": 6 << 30}, "t3": {}}
@@ -825,8 +894,11 @@ def test_an_alias_never_gets_pings_and_provisioned_concurrency_in_one_run(
 @given(PLANS, policies(), st.integers(0, 12), st.integers(0, 200))
 def test_what_acts_never_passes_a_guardrail(plan: list[Change], policy: Policy, targets: int, unreserved: int) -> None:
     made = acting(plan, policy, Account(targets=targets, unreserved_concurrency=unreserved))
-    assert len(made) <= policy.run.max_changes
-    functions = {change.target for change in made}
+    # Renewed and removed pings change nothing of a function, and take no place.
+    placed = [change for change in made if change.tuner is not Tuner.WARMUPS or is_new_plan(change)]
+    assert len(placed) <= policy.run.max_changes
+    assert not made or policy.run.max_changes > 0
+    functions = {change.target for change in placed}
     assert len(functions) <= functions_allowed(policy.run.max_changes_share, targets) <= targets
     assert not made or policy.run.max_changes_share > 0
     configured = [change.target for change in made if change.tuner is not Tuner.WARMUPS]

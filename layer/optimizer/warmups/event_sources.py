@@ -1,0 +1,32 @@
+"""Queues and streams that call functions: nobody waits for the cold starts of their consumers."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from optimizer.aws import LambdaClient
+
+_OFF = frozenset({"Disabled", "Disabling", "Deleting"})
+
+
+def read_event_sources(lambda_: "LambdaClient") -> Mapping[str, Sequence[str]]:
+    """Return the queues and streams by the ARN that they call, which ends with an alias or version where it has one.
+
+    One listing of the account answers for all functions; those that are switched off are left out."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for page in lambda_.get_paginator("list_event_source_mappings").paginate():
+        for mapping in page["EventSourceMappings"]:
+            if mapping.get("State") not in _OFF:
+                found[mapping["FunctionArn"]].append(mapping.get("EventSourceArn") or "a Kafka cluster")
+    return found
+
+
+def why_nobody_waits(sources: Mapping[str, Sequence[str]], function_arn: str, qualifiers: Sequence[str]) -> str:
+    """Return why nobody waits for the function behind these qualifiers (alias and version); empty if people may."""
+    called_by = [source for qualifier in qualifiers for source in sources.get(f"{function_arn}:{qualifier}", ())]
+    if not called_by:
+        return ""
+    more = f" and {len(called_by) - 1} more" if len(called_by) > 1 else ""
+    return (
+        f"a queue or stream calls it ({called_by[0]}{more}), so nobody waits for its cold starts; if people call it, "
+        "too, name it in warmups.include_consumers"
+    )

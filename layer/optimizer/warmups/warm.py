@@ -1,0 +1,42 @@
+"""Send one ping of a plan, as far as concurrency allows it and the version behind the alias answers pings."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from optimizer.aws import LambdaClient
+from optimizer.core import Warmed, Warmup
+from optimizer.store import ReadyVersions
+from optimizer.warmups.readiness import remember_own_code, why_not_ready
+from optimizer.warmups.room import read_room
+from optimizer.warmups.send_pings import PingFailed, held_back, warm_environments
+
+
+def warm_alias(
+    lambda_: "LambdaClient",
+    pinging: "Callable[[int], LambdaClient]",
+    known: ReadyVersions,
+    warmup: Warmup,
+    now: datetime,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Warmed:
+    """Warm as many environments as there is room for. Between a plan and its pings anything may change.
+
+    pinging: returns a client for so many calls at once that never retries. What cannot be read raises: no ping is sent.
+    """
+    room = read_room(lambda_, warmup.function_name, warmup.callers, warmup.keep_free)
+    if room.environments < 1:
+        return held_back(warmup, room.reason)
+    try:
+        reason = why_not_ready(lambda_, lambda: pinging(1), known, warmup.function_name, warmup.alias, now)
+    except PingFailed as error:
+        reason = f"it is not known if the version answers pings: {error}"
+        return replace(held_back(warmup, reason), calls=1, failed=1, error=str(error))
+    if reason:
+        return held_back(warmup, reason)
+    allowed = min(warmup.environments, room.environments)
+    warmed = warm_environments(pinging(allowed), replace(warmup, environments=allowed), clock)
+    for version in set(warmed.own_code) - {""}:
+        remember_own_code(known, lambda_, warmup.function_name, version, warmed.error, now)
+    return replace(warmed, held_back=room.reason) if allowed < warmup.environments else warmed
