@@ -13,9 +13,8 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.aws import DEFAULT_CALLS, pace
 from optimizer.function_logs import ReportLog
-from optimizer.policy import InvalidPolicy, Policy, Warmups, read_policy, with_country_days
+from optimizer.policy import USUAL_INIT_MS, InvalidPolicy, Policy, Warmups, read_policy, with_country_days
 from optimizer.warmups import (
-    USUAL_INIT_MS,
     Strategy,
     Subject,
     WarmupBacktest,

@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from optimizer.capacity.provisioned import READY_MINUTES, ProvisionedAhead, provision_ahead
 from optimizer.core import Way, best_way
-from optimizer.policy import Policy, find_errors
+from optimizer.policy import USUAL_INIT_MS, Policy, find_errors
 from optimizer.traffic import Floats
 from optimizer.traffic.forecast import ColdStartForecast
 from optimizer.warmups import (
-    USUAL_INIT_MS,
     Occasions,
     WarmedFunction,
     WarmupPlan,

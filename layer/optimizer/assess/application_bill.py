@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from optimizer.assess.facts import DAYS_A_MONTH
+from optimizer.policy import USUAL_INIT_MS
 from optimizer.prices import aws_lambda, services
 from optimizer.run import BATCH
-from optimizer.warmups import HOLD_MS, USUAL_INIT_MS, pings_usd
+from optimizer.warmups import HOLD_MS, pings_usd
 
 # Counted in template.yaml; tests hold them.
 KMS_KEYS, ALARMS, CUSTOM_METRICS = 3, 10, 11

@@ -42,6 +42,8 @@ class FunctionFacts:
     holidays: frozenset[date] = frozenset()
     in_place: Change | None = None
     observed: str = ""
+    # What a cold start less is worth, with its INIT.
+    cold_start_usd: float = 0.0
 
     @property
     def amount(self) -> Amount:

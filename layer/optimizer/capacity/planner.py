@@ -17,7 +17,8 @@ from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_
 from optimizer.capacity.remembered import Memory, Remembered
 from optimizer.core import Change, Tuner, asked_tuners
 from optimizer.function_logs import CodeHistory, FunctionHistory, LogsUnreadable, ReportLog, Scan, history_of_code
-from optimizer.policy import Policy
+from optimizer.policy import USUAL_INIT_MS, Policy, Warmups
+from optimizer.prices import aws_lambda
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
 from optimizer.traffic import Series, stored_history
 
@@ -160,6 +161,10 @@ class CapacityPlanner:
         except _UNREADABLE as error:
             return _failure(name, error)
         holidays = self.policy.rest_days(name, target.get("tags") or {}).holidays
+        days = LocalDays.of(stored.minutes, target["timezone"], holidays)
+        if Tuner.PROVISIONED_CONCURRENCY in asked:
+            most = self.policy.provisioned_concurrency.max_per_function
+            days = days.with_cold_starts(stored, target["timezone"], self.policy.warmups.keep_alive_minutes, most)
         return FunctionFacts(
             run_id=self.run_id,
             target=target["function_arn"],
@@ -171,7 +176,8 @@ class CapacityPlanner:
             scan=scan,
             rolled_back=self.rolled_back(target["function_arn"]) if Tuner.MEMORY in asked else (),
             timezone=target["timezone"],
-            days=LocalDays.of(stored.minutes, target["timezone"], holidays),
+            days=days,
+            cold_start_usd=cold_start_usd(history, live, self.policy.warmups),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
@@ -249,6 +255,17 @@ class CapacityPlanner:
 def _deciding(live: LiveFunction) -> LiveFunction:
     """Return what decides of a function: revisions are for those who write, and differ by the way of reading."""
     return replace(live, alias_revision="", version=replace(live.version, revision=""))
+
+
+def cold_start_usd(history: CodeHistory, live: LiveFunction, limits: Warmups) -> float:
+    """Return what a cold start less is worth by the policy, in proportion to its INIT, and the price of its INIT."""
+    version = live.version
+    size = history.sizes.get(version.memory_mb)
+    init_ms = size.inits.mean if size is not None and size.inits.count else USUAL_INIT_MS
+    rate = aws_lambda.rates(version.architecture).tiers[0].gb_second_usd
+    # A worth in minutes of pings says what pings may cost, and nothing about provisioned concurrency.
+    worth = limits.usd_per_cold_start if limits.idle_minutes_per_cold_start is None else 0.0
+    return worth * init_ms / USUAL_INIT_MS + float(aws_lambda.gb_seconds(version.memory_mb, init_ms) * rate)
 
 
 def _failure(name: str, error: NoSuchAlias | NoSuchFunction | TagsUnreadable | ClientError) -> str:

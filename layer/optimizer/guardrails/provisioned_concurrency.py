@@ -103,7 +103,9 @@ def over_budget(usd_month: float, usd_a_day: float, limits: ProvisionedConcurren
 
 def utilisation(change: Change, _live: ProvisionedState, limits: ProvisionedConcurrency) -> Refusal | None:
     """Block environments that would be used too little to be worth their price."""
-    expected = number(change.evidence, "utilisation")
+    # Of timetables, avoided cold starts count as use, by their worth.
+    earned = optional_number(change.evidence, "earned_share")
+    expected = number(change.evidence, "utilisation") if earned is None else earned
     if expected < limits.min_utilisation:
         return Refusal(
             "provisioned_concurrency.utilisation",

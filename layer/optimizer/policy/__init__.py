@@ -29,6 +29,7 @@ __getattr__ = lazy_exports(
             "Policy",
             "ProvisionedConcurrency",
             "RunLimits",
+            "USUAL_INIT_MS",
             "UnusualDay",
             "WEEKDAYS",
             "Warmups",

@@ -7,6 +7,7 @@ from optimizer.policy.check import (
 from optimizer.policy.country_days import with_country_days as with_country_days
 from optimizer.policy.errors import PolicyError as PolicyError
 from optimizer.policy.model import (
+    USUAL_INIT_MS as USUAL_INIT_MS,
     WEEKDAYS as WEEKDAYS,
     AlwaysWarm as AlwaysWarm,
     AppConfigProfile as AppConfigProfile,

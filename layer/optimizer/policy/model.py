@@ -123,6 +123,10 @@ class AlwaysWarm(Chosen):
     until: str = "24:00"
 
 
+# INIT of an ordinary managed runtime with its dependencies. A cold start of this length is worth the policy's value.
+USUAL_INIT_MS = 500.0
+
+
 @dataclass(frozen=True, slots=True)
 class Warmups:
     """Limits of warm-up pings.

@@ -23,6 +23,7 @@ __getattr__ = lazy_exports(
             "Series",
             "empty_series",
             "hours_from_minutes",
+            "local_hours",
             "offsets_minutes",
             "same_time_on_other_days",
         ),

@@ -13,6 +13,7 @@ from optimizer.traffic.history import (
     Series as Series,
     empty_series as empty_series,
     hours_from_minutes as hours_from_minutes,
+    local_hours as local_hours,
     offsets_minutes as offsets_minutes,
     same_time_on_other_days as same_time_on_other_days,
 )

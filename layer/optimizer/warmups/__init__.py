@@ -53,7 +53,6 @@ __getattr__ = lazy_exports(
         "planner": ("plan_batch",),
         "play": ("TimedCalls",),
         "propose": (
-            "USUAL_INIT_MS",
             "WarmedFunction",
             "WarmupFacts",
             "adjust_policy",

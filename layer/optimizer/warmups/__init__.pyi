@@ -37,7 +37,6 @@ from optimizer.warmups.plan_value import HOLD_MS as HOLD_MS, pings_usd as pings_
 from optimizer.warmups.planner import plan_batch as plan_batch
 from optimizer.warmups.play import TimedCalls as TimedCalls
 from optimizer.warmups.propose import (
-    USUAL_INIT_MS as USUAL_INIT_MS,
     WarmedFunction as WarmedFunction,
     WarmupFacts as WarmupFacts,
     adjust_policy as adjust_policy,

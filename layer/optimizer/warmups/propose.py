@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner, moment_of
-from optimizer.policy import Warmups
+from optimizer.policy import USUAL_INIT_MS, Warmups
 from optimizer.traffic import (
     HOUR_METRICS,
     MINUTE_METRICS,
@@ -30,8 +30,6 @@ from optimizer.warmups.room import room_in_reservation
 from optimizer.warmups.verified_effect import VerifiedEffect, VerifiedPlans
 
 ACTION = "schedule_warmups"
-# INIT of an ordinary managed runtime with its dependencies. A cold start of this length is worth the policy's value.
-USUAL_INIT_MS = 500.0
 # For a function whose configuration is not known.
 USUAL_ADVICE = "decorate its handler, then set the tag"
 _DAYS_A_MONTH = 365 / 12

@@ -21,7 +21,7 @@ from optimizer.core.change import Change, NoChange, Tuner
 from optimizer.function_logs.code_history import CodeHistory
 from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
-from optimizer.traffic.history import Series
+from optimizer.traffic.history import History, Series
 
 from tests.helpers.examples import examples
 
@@ -118,6 +118,56 @@ def test_savings_are_cheaper_calls_less_held_time() -> None:
 def test_nothing_is_held_where_no_hour_is_busy_enough(busy: np.ndarray) -> None:
     """No hour is busy enough on the days that were left out of the timetable."""
     assert isinstance(proposed(seen(busy)), NoChange)
+
+
+def with_cold_starts(busy: np.ndarray, each_hour: float, usd: float) -> FunctionFacts:
+    """Return a function whose first environment starts cold so often in each office hour; `usd`: worth of one."""
+    facts = seen(busy)
+    assert facts.days is not None
+    cold = np.zeros((1, len(facts.days), 24))
+    cold[0, facts.days.weekdays < 5, 8:18] = each_hour
+    return replace(facts, days=replace(facts.days, cold=cold), cold_start_usd=usd)
+
+
+def test_hours_are_held_for_the_worth_of_their_cold_starts() -> None:
+    """An hour of an environment of 1 GB costs 0.015 USD: five cold starts of 0.006 USD are worth it, of 0.001 not."""
+    change = proposed(with_cold_starts(office(0.3), 5.0, 0.006))
+    assert isinstance(change, Change)
+    assert change.reason.startswith("1 provisioned from 08:00 to 18:00 on weekdays")
+    assert change.effect.cold_starts_month is not None
+    assert change.effect.cold_starts_month.estimate == pytest.approx(-5 * 50 * 730 / 168, rel=1e-3)
+    # The bill grows; the calls that are cheaper do not pay for it.
+    assert change.effect.usd_month is not None
+    assert change.effect.usd_month.low > 0
+    assert change.evidence["utilisation"] < 0.6 < change.evidence["earned_share"]
+    policy = Policy(mode=Mode.AUTO, provisioned_concurrency=GENEROUS)
+    (verdict,) = guardrails.check([change], policy, guardrails.Account(targets=9, unreserved_concurrency=900), NOW)
+    assert verdict.verdict.value == "automatic"
+    assert isinstance(proposed(with_cold_starts(office(0.3), 5.0, 0.001)), NoChange)
+
+
+def test_budgets_limit_what_is_held_for_cold_starts() -> None:
+    limits = ProvisionedConcurrency(max_usd_day=0.1, max_usd_month=1.0)
+    held = proposed(with_cold_starts(office(0.3), 5.0, 0.006), Policy(provisioned_concurrency=limits))
+    assert isinstance(held, NoChange)
+
+
+def test_cold_starts_of_past_days_are_counted_by_local_hour() -> None:
+    """A call every 20 minutes of some hours finds nothing warm; a second environment is never needed."""
+    minute = int(NOW.timestamp()) // 60 - 15 * 1440 + np.arange(15 * 1440)
+    hour = (minute // 60 + 1) % 24
+    calls = np.where((hour >= 8) & (hour < 18) & (minute % 20 == 0), 1.0, 0.0)
+    values = {"invocations": calls, "duration_ms": np.where(calls > 0, 100.0, np.nan)}
+    series = Series(int(minute[0]), {**values, "concurrency": calls})
+    hours = Series(int(minute[0]) // 60, {"invocations": calls.reshape(-1, 60).sum(1), "concurrency": np.ones(15 * 24)})
+    days = LocalDays.of(series, "Europe/Berlin").with_cold_starts(History(series, hours), "Europe/Berlin", 10, 5)
+    assert days.cold is not None
+    assert len(days.cold) == 1
+    of_day = days.whole().cold
+    assert of_day is not None
+    assert of_day[0, 1:, 8:18] == pytest.approx(3.0, abs=0.01)
+    assert not of_day[0, :, :8].any()
+    assert not of_day[0, :, 18:].any()
 
 
 def test_steady_load_gets_one_amount_at_all_times() -> None:

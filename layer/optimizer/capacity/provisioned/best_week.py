@@ -44,28 +44,34 @@ def best_week(days: LocalDays, *, least_utilisation: float, most: int, floor: in
     Days of a kind are taken together, in as few kinds as possible: in more only where that is surely worth more on days
     left out.
     """
-    levels = min(most, math.ceil(float(np.nanmax(days.busy, initial=0.0))))
-    used = days.used(max(levels, floor))
+    levels = math.ceil(float(np.nanmax(days.busy, initial=0.0)))
+    if days.cold is not None and days.cold_start_hours > 0:
+        levels = max(levels, len(days.cold))
+    used = days.used(max(min(most, levels), floor))
+    cold_starts = days.worth_of_cold_starts(len(used))
+    worth_of = used + cold_starts
     everything = np.ones(len(days), bool)
     best: tuple[Floats, str, Use] | None = None
     for name, kinds in KINDS.items():
         of_day = np.array(kinds)[days.weekdays]
         weeks = [
             scheduled_minimum(
-                _usual(used, of_day, kinds, np.arange(len(days)) != day),
+                _usual(worth_of, of_day, kinds, np.arange(len(days)) != day),
                 least_utilisation=least_utilisation,
                 floor=floor,
             )
             for day in range(len(days))
         ]
-        tried = use(used, days.weekdays, weeks)
+        tried = use(used, cold_starts, days.weekdays, weeks)
         worth = tried.worth(least_utilisation)
         if best is None or surely_more(worth, best[0], days.weekdays):
             best = worth, name, tried
     assert best is not None  # noqa: S101  there are kinds
     kinds = KINDS[best[1]]
     of_day = np.array(kinds)[days.weekdays]
-    hours = scheduled_minimum(_usual(used, of_day, kinds, everything), least_utilisation=least_utilisation, floor=floor)
+    hours = scheduled_minimum(
+        _usual(worth_of, of_day, kinds, everything), least_utilisation=least_utilisation, floor=floor
+    )
     return TriedWeek(hours, best[2], best[1])
 
 

@@ -1,7 +1,7 @@
 """Busy environments of past days in local time, and the worth that holding some of them would have had. Pure."""
 
 from collections.abc import Sequence, Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from optimizer.capacity.provisioned.load import busy_environments
 from optimizer.capacity.provisioned.timetable import READY_MINUTES
-from optimizer.traffic import DAY_MINUTES, Floats, Series, offsets_minutes
+from optimizer.traffic import DAY_MINUTES, Floats, History, Series, local_hours, offsets_minutes
+from optimizer.traffic.forecast import Lives, past_cold_starts
 
 _HOURS, _HOUR = 24, 60
 _SUNDAY = 6
@@ -25,10 +26,15 @@ class LocalDays:
     of each day, 0 is Monday; a holiday counts as a Sunday.
 
     An hour that clocks skip is not known; of an hour that comes twice, the later one counts.
+
+    cold: [environments, days, 24] cold starts that the first, second, ... environment would have avoided; None where
+    they are not known. cold_start_hours: the worth of one, in hours of a busy environment.
     """
 
     busy: Floats
     weekdays: NDArray[np.int64]
+    cold: Floats | None = None
+    cold_start_hours: float = 0.0
 
     @classmethod
     def of(cls, minutes: Series, timezone: str, holidays: AbstractSet[date] = frozenset()) -> "LocalDays":
@@ -53,11 +59,47 @@ class LocalDays:
         """Return the days of which each hour is known at least in part, but for the hour that clocks skip."""
         hours = (~np.isnan(self.busy)).any(axis=2).sum(axis=1)
         keep = hours >= _HOURS - 1
-        return LocalDays(self.busy[keep], self.weekdays[keep])
+        cold = None if self.cold is None else self.cold[:, keep]
+        return replace(self, busy=self.busy[keep], weekdays=self.weekdays[keep], cold=cold)
 
     def scaled(self, factor: float) -> "LocalDays":
         """Return the same days at another level of traffic."""
-        return LocalDays(self.busy * factor, self.weekdays)
+        return replace(self, busy=self.busy * factor)
+
+    def with_cold_starts(self, history: History, timezone: str, keep_alive_minutes: int, most: int) -> "LocalDays":
+        """Return the same days with the cold starts that up to `most` environments would have avoided.
+
+        history: the one that the days are from."""
+        minutes, hours = history.minutes, history.hours
+        first, last = -(-minutes.start // _HOUR), minutes.end // _HOUR
+        if last <= first or not len(self):
+            return self
+        whole = minutes.window(first * _HOUR, last * _HOUR).values
+        calls, duration_ms = np.nan_to_num(whole["invocations"]), whole["duration_ms"]
+        timed = ~np.isnan(duration_ms) & (calls > 0)
+        if not timed.any():
+            return self
+        peaks = hours.window(first, last).values.get("concurrency", np.full(last - first, np.nan))
+        mean_ms = float(np.average(duration_ms[timed], weights=calls[timed]))
+        found = past_cold_starts(calls, mean_ms, peaks, Lives.of_minutes(keep_alive_minutes))
+        number = minutes.start + np.arange(len(minutes))
+        first_day = int(number[0] + offsets_minutes(ZoneInfo(timezone), number[:1])[0]) // DAY_MINUTES
+        by_hour = found.cold.reshape(last - first, _HOUR, -1).sum(axis=1) / found.levels.size
+        environments = np.searchsorted(found.levels.high, np.arange(1, min(most, int(found.levels.high[-1])) + 1))
+        place = local_hours(ZoneInfo(timezone), np.arange(first, last)) - first_day * _HOURS
+        cold = np.zeros((len(environments), len(self) * _HOURS))
+        inside = (place >= 0) & (place < cold.shape[1])
+        np.add.at(cold.T, place[inside], by_hour[inside][:, environments])
+        return replace(self, cold=cold.reshape(len(environments), len(self), _HOURS))
+
+    def worth_of_cold_starts(self, environments: int) -> Floats:
+        """Return the worth of the cold starts that the first, second, ... environment would have avoided in each hour,
+        in hours of a busy environment: [environments, days, 24]."""
+        worth = np.zeros((environments, len(self), _HOURS))
+        if self.cold is not None:
+            known = min(environments, len(self.cold))
+            worth[:known] = self.cold_start_hours * self.cold[:known]
+        return worth
 
     def used(self, environments: int) -> Floats:
         """Return the share of each hour in which the first, second, ... environment is busy, [environments, days, 24].
@@ -84,16 +126,19 @@ def _hourly_mean(minutes: Floats) -> Floats:
 class Use:
     """The use of a week of environments on each of the days.
 
-    held, busy: environment-hours in the hours that are known. starts: environments started.
+    held, busy: environment-hours in the hours that are known. starts: environments started. cold_starts: the worth of
+    the cold starts that were avoided, in hours of a busy environment.
     """
 
     held: Floats
     busy: Floats
     starts: Floats
+    cold_starts: Floats
 
     def worth(self, least_utilisation: float) -> Floats:
         """Return the worth of each day in busy environment-hours: the use beyond that which pays for the price."""
-        return self.busy - least_utilisation * (self.held + self.starts * READY_MINUTES / _HOUR)
+        price = least_utilisation * (self.held + self.starts * READY_MINUTES / _HOUR)
+        return self.busy + self.cold_starts - price
 
     @property
     def utilisation(self) -> float:
@@ -102,17 +147,21 @@ class Use:
         return float(self.busy.sum()) / held if held else 0.0
 
 
-def use(used: Floats, weekdays: NDArray[np.int64], weeks: Sequence[Sequence[int]]) -> Use:
-    """Return the use on the days. used: from LocalDays. weeks: for each day 168 environments held, Monday first."""
+def use(used: Floats, cold_starts: Floats, weekdays: NDArray[np.int64], weeks: Sequence[Sequence[int]]) -> Use:
+    """Return the use on the days. used, cold_starts: from LocalDays. weeks: for each day 168 environments held, Monday
+    first."""
     table = np.array(weeks, np.int64).reshape(len(weekdays), 7, _HOURS)
     days = np.arange(len(weekdays))
     held = table[days, weekdays]
     before = np.concatenate([table[days, (weekdays - 1) % 7, -1:], held[:, :-1]], axis=1)
     known = ~np.isnan(used).all(axis=0)
     further = np.arange(len(used))[:, None, None]
-    busy = np.where(further < held[None], np.nan_to_num(used), 0.0).sum(axis=0)
+    busy, avoided = (
+        np.where(further < held[None], np.nan_to_num(values), 0.0).sum(axis=0) for values in (used, cold_starts)
+    )
     return Use(
         held=np.where(known, held, 0).sum(axis=1).astype(float),
         busy=np.where(known, busy, 0.0).sum(axis=1),
         starts=np.where(known, np.maximum(held - before, 0), 0).sum(axis=1).astype(float),
+        cold_starts=np.where(known, avoided, 0.0).sum(axis=1),
     )

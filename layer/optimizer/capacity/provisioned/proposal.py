@@ -17,8 +17,11 @@ def propose(
     risk: Risk,
     evidence: Mapping[str, Any],
     usd_month: Interval | None,
+    cold_starts_month: Interval | None = None,
 ) -> Change:
-    """Return the change from the amount held now to `after`. usd_month: change of the bill, None where not known."""
+    """Return the change from the amount held now to `after`.
+
+    usd_month, cold_starts_month: change of the bill and of the cold starts, None where not known."""
     live, before = facts.live, facts.amount.document()
     return Change(
         run_id=facts.run_id,
@@ -37,7 +40,7 @@ def propose(
             "reserved_concurrency": live.reserved,
             **evidence,
         },
-        effect=Effect(usd_month=usd_month),
+        effect=Effect(usd_month=usd_month, cold_starts_month=cold_starts_month),
     )
 
 

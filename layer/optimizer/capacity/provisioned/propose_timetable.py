@@ -44,6 +44,13 @@ class Choice:
         held = float((self.tried.held - floor.held).sum())
         return float((self.tried.busy - floor.busy).sum()) / held if held else 0.0
 
+    @property
+    def earned(self) -> float:
+        """The same with the worth of avoided cold starts counted as use."""
+        floor = use_of(Amount(self.floor), self.days)
+        held = float((self.tried.held - floor.held).sum())
+        return self.utilisation + (float((self.tried.cold_starts - floor.cold_starts).sum()) / held if held else 0.0)
+
 
 def plan_timetable(facts: FunctionFacts, flat: int, limits: ProvisionedConcurrency) -> Proposal | None:
     """Return a Change to a timetable, or a NoChange where the one in place stays.
@@ -58,13 +65,13 @@ def plan_timetable(facts: FunctionFacts, flat: int, limits: ProvisionedConcurren
         return _unchanged(facts, None) if before.timetable else None
     version = facts.live.version
     least = least_worth(version.architecture, limits)
-    days = days.scaled(facts.level_ahead)
+    days = replace(days.scaled(facts.level_ahead), cold_start_hours=facts.cold_start_usd / _busy_hour_usd(facts))
     now = use_of(before, days).worth(least)
     always = use_of(Amount(flat), days).worth(least)
     choice = _choose(facts, days, least, limits)
     if choice is not None:
         worth = choice.tried.worth(least)
-        if choice.utilisation >= limits.min_utilisation and all(
+        if choice.earned >= limits.min_utilisation and all(
             surely_more(worth, other, days.weekdays) for other in (now, always)
         ):
             return _change(facts, choice, least)
@@ -100,6 +107,7 @@ def _change(facts: FunctionFacts, choice: Choice, least: float) -> Change:
         after |= {"environments": most, "min": timetable.most, "max": most}
     usd_month = timetable.usd_month(architecture, memory_mb)
     difference = bill_difference(facts, Amount(timetable.most, timetable=timetable), tried.busy, choice.days)
+    avoided = cold_starts_month(facts, tried.cold_starts, choice.days)
     worst = min((b / h for b, h in zip(tried.busy.tolist(), tried.held.tolist(), strict=True) if h), default=0.0)
     return propose(
         facts,
@@ -110,6 +118,7 @@ def _change(facts: FunctionFacts, choice: Choice, least: float) -> Change:
             f"each tested with a timetable made from the others; {bill_words(difference.estimate)}. Above {least:.0%} "
             f"{_buys(architecture, least)}; the other hours are below that. Holding costs ${usd_month:,.2f} a month, "
             f"and ${provisioned_usd_month(architecture, memory_mb, timetable.most):,.2f} if done at all times."
+            f"{_cold_words(facts, avoided)}"
         ),
         Risk.LOW,
         {
@@ -118,6 +127,7 @@ def _change(facts: FunctionFacts, choice: Choice, least: float) -> Change:
             "usd_month_before": round(usd_month_of(before, architecture, memory_mb), 4),
             "usd_dearest_day": round(timetable.usd_dearest_day(architecture, memory_mb), 4),
             "utilisation": round(choice.utilisation, 4),
+            "earned_share": round(choice.earned, 4),
             "utilisation_worst_day": round(worst, 4),
             "least_utilisation": round(least, 4),
             "environment_hours_week": sum(timetable.hours()),
@@ -127,7 +137,15 @@ def _change(facts: FunctionFacts, choice: Choice, least: float) -> Change:
             "by": "Application Auto Scaling" if before.bounds else "EventBridge Scheduler",
         },
         difference,
+        avoided,
     )
+
+
+def _cold_words(facts: FunctionFacts, avoided: Interval | None) -> str:
+    """Return the sentence about avoided cold starts, whose worth counts as use; empty where there are none."""
+    if avoided is None or avoided.estimate > -1:
+        return ""
+    return f" About {-avoided.estimate:,.0f} cold starts a month are avoided; each counts ${facts.cold_start_usd:.2g}."
 
 
 def _buys(architecture: str, least: float) -> str:
@@ -151,21 +169,45 @@ def bill_difference(facts: FunctionFacts, after: Amount, busy_after: Floats, day
     are busy on each of the days.
     """
     architecture, memory_mb = facts.live.version.architecture, facts.live.version.memory_mb
-    rates = aws_lambda.rates(architecture)
-    cheaper = rates.tiers[0].gb_second_usd - rates.provisioned_duration_usd
-    usd_busy_hour = float(aws_lambda.gb_seconds(memory_mb, 3_600_000) * cheaper)
+    usd_busy_hour = _busy_hour_usd(facts)
     more = busy_after - use_of(facts.amount, days).busy
-    week = [more[days.weekdays == day] for day in range(7)]
-    busy_hours = sum(float(same.mean()) for same in week if len(same))
-    error = math.sqrt(sum(float(same.var(ddof=1)) / len(same) for same in week if len(same) > 1))
+    busy_hours, spread_hours = _month(more, days)
     usd_held = usd_month_of(after, architecture, memory_mb) - usd_month_of(facts.amount, architecture, memory_mb)
-    usd = usd_held - usd_busy_hour * _WEEKS_A_MONTH * busy_hours
-    spread = 1.96 * usd_busy_hour * _WEEKS_A_MONTH * error
+    usd = usd_held - usd_busy_hour * busy_hours
+    spread = usd_busy_hour * spread_hours
     return Interval(round(usd, 4), round(usd - spread, 4), round(usd + spread, 4))
 
 
 def use_of(amount: Amount, days: LocalDays) -> Use:
     """Return the use of an amount on the days."""
+    most, week = amount.always, [amount.always] * _WEEK_HOURS
     if amount.timetable is not None:
-        return use(days.used(amount.timetable.most), days.weekdays, [amount.timetable.hours()] * len(days))
-    return use(days.used(amount.always), days.weekdays, [[amount.always] * _WEEK_HOURS] * len(days))
+        most, week = amount.timetable.most, list(amount.timetable.hours())
+    return use(days.used(most), days.worth_of_cold_starts(most), days.weekdays, [week] * len(days))
+
+
+def cold_starts_month(facts: FunctionFacts, avoided_after: Floats, days: LocalDays) -> Interval | None:
+    """Return the change of the cold starts of a month, with its 95 % interval over the days; None where not known.
+
+    avoided_after: what avoided cold starts are worth on each of the days, in hours of a busy environment."""
+    if days.cold is None or not days.cold_start_hours:
+        return None
+    less = (avoided_after - use_of(facts.amount, days).cold_starts) / days.cold_start_hours
+    month, spread = _month(less, days)
+    return Interval(round(-month, 2), round(-month - spread, 2), round(-month + spread, 2))
+
+
+def _busy_hour_usd(facts: FunctionFacts) -> float:
+    """Return what calls of an hour cost less on a provisioned environment."""
+    version = facts.live.version
+    rates = aws_lambda.rates(version.architecture)
+    cheaper = rates.tiers[0].gb_second_usd - rates.provisioned_duration_usd
+    return float(aws_lambda.gb_seconds(version.memory_mb, 3_600_000) * cheaper)
+
+
+def _month(values: Floats, days: LocalDays) -> tuple[float, float]:
+    """Return the sum over a month of values by day, and half its 95 % interval."""
+    week = [values[days.weekdays == day] for day in range(7)]
+    total = sum(float(same.mean()) for same in week if len(same))
+    error = math.sqrt(sum(float(same.var(ddof=1)) / len(same) for same in week if len(same) > 1))
+    return _WEEKS_A_MONTH * total, 1.96 * _WEEKS_A_MONTH * error

@@ -9,6 +9,7 @@ __getattr__ = lazy_exports(
             "ColdStartForecast",
             "KnownTraffic",
             "forecast_cold_starts",
+            "past_cold_starts",
         ),
         "day_kinds": ("DayKinds",),
         "day_levels": ("at_levels",),

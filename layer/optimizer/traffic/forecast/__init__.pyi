@@ -2,6 +2,7 @@ from optimizer.traffic.forecast.cold_starts import (
     ColdStartForecast as ColdStartForecast,
     KnownTraffic as KnownTraffic,
     forecast_cold_starts as forecast_cold_starts,
+    past_cold_starts as past_cold_starts,
 )
 from optimizer.traffic.forecast.day_kinds import DayKinds as DayKinds
 from optimizer.traffic.forecast.day_levels import at_levels as at_levels

@@ -66,20 +66,8 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives) ->
     unknown = np.isnan(by_minute)
     calls = np.where(unknown, 0.0, by_minute)
     recent_peaks = known.hour_peaks[len(known.hours) - recent :]
-    levels = Levels.up_to(highest_peak(calls, known.duration_ms, recent_peaks))
-    chance = chance_of_peaks(calls, known.duration_ms, recent_peaks, levels)
-    # The logarithm of the probability that no minute before reached the level.
-    never = np.concatenate(
-        [np.zeros((1, len(levels.high))), np.cumsum(np.log1p(-np.minimum(chance, 1 - 1e-9)), axis=0)]
-    )
-    index = np.arange(len(chance))
-    few = lives.few()
-    silent: Reals = np.zeros_like(chance)
-    for minutes, share in few:
-        silent += share * np.exp(never[index] - never[np.maximum(index - minutes, 0)])
-    cold = chance * silent * levels.size
-    # It is unknown what was warm when the history begins.
-    cold[: lives.longest] = 0
+    past_starts = past_cold_starts(calls, known.duration_ms, recent_peaks, lives)
+    levels, cold, silent, never = past_starts.levels, past_starts.cold, past_starts.silent, past_starts.never
     past, ahead, place = _local_hours(known, hours_ahead)
     local = np.concatenate([past, ahead])
     hours = Hours(local, *_cold_by_hour(known, cold, unknown, recent, levels), known.days, hours_ahead)
@@ -97,12 +85,46 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives) ->
     for minute in range(min(lives.longest, len(expected))):
         # Environments of the last minutes are still warm for a while.
         expected[minute] *= sum(
-            share * np.exp(never[-1] - never[-1 - max(minutes - minute, 0)]) for minutes, share in few
+            share * np.exp(never[-1] - never[-1 - max(minutes - minute, 0)]) for minutes, share in lives.few()
         )
     usual = _usual_hours(known, past[-recent:], ahead)
     warm = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
     load = usual @ (calls.reshape(recent, HOUR).mean(axis=1) * known.duration_ms / 60_000)
     return ColdStartForecast(levels, expected, np.repeat(warm, HOUR, axis=0)[place], np.repeat(load, HOUR)[place])
+
+
+@dataclass(frozen=True, slots=True)
+class PastColdStarts:
+    """The cold starts of past minutes, as they are estimated."""
+
+    levels: Levels
+    # [minutes, levels].
+    cold: Reals
+    # [minutes, levels]: the probability that nothing kept the level warm.
+    silent: Reals
+    # [minutes + 1, levels]: the logarithm of the probability that no minute before reached the level.
+    never: Reals
+
+
+def past_cold_starts(calls: Reals, duration_ms: float, hour_peaks: Reals, lives: Lives) -> PastColdStarts:
+    """Estimate how many environments of each level started cold in each minute.
+
+    calls: a minute, whole hours, none unknown. hour_peaks: the most calls in progress at once in each of these hours;
+    NaN if it was not measured.
+    """
+    levels = Levels.up_to(highest_peak(calls, duration_ms, hour_peaks))
+    chance = chance_of_peaks(calls, duration_ms, hour_peaks, levels)
+    never = np.concatenate(
+        [np.zeros((1, len(levels.high))), np.cumsum(np.log1p(-np.minimum(chance, 1 - 1e-9)), axis=0)]
+    )
+    index = np.arange(len(chance))
+    silent: Reals = np.zeros_like(chance)
+    for minutes, share in lives.few():
+        silent += share * np.exp(never[index] - never[np.maximum(index - minutes, 0)])
+    cold = chance * silent * levels.size
+    # It is unknown what was warm when the history begins.
+    cold[: lives.longest] = 0
+    return PastColdStarts(levels, cold, silent, never)
 
 
 def _alike(totals: Reals) -> list[Ints]:
