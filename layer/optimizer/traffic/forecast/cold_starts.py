@@ -117,10 +117,11 @@ def past_cold_starts(calls: Reals, duration_ms: float, hour_peaks: Reals, lives:
     never = np.concatenate(
         [np.zeros((1, len(levels.high))), np.cumsum(np.log1p(-np.minimum(chance, 1 - 1e-9)), axis=0)]
     )
-    index = np.arange(len(chance))
     silent: Reals = np.zeros_like(chance)
     for minutes, share in lives.few():
-        silent += share * np.exp(never[index] - never[np.maximum(index - minutes, 0)])
+        within = never[:-1].copy()
+        within[minutes:] -= never[: max(0, len(within) - minutes)]
+        silent += share * np.exp(within, out=within)
     cold = chance * silent * levels.size
     # It is unknown what was warm when the history begins.
     cold[: lives.longest] = 0

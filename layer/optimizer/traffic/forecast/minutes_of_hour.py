@@ -48,8 +48,7 @@ def shares_of_minutes(cold: Reals, local: Ints, ahead: Ints) -> tuple[Reals, Rea
     prior = np.array([_AT_ANY, *[_PRIOR] * (len(members) - 1)])
     weights = prior / prior.sum()
     for _ in range(_ROUNDS):
-        likely = seen * weights
-        weights = (likely * (happened / likely.sum(axis=1))[:, None]).sum(axis=0) + prior
+        weights = weights * (happened / (seen @ weights) @ seen) + prior
         weights /= weights.sum()
     past = sum(weight * shares for weight, shares in zip(weights, past_shares, strict=True))
     later = sum(weight * _shares(next_) for weight, (_, next_) in zip(weights, members, strict=True))

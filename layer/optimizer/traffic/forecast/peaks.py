@@ -57,7 +57,8 @@ def chance_of_peaks(calls: Reals, duration_ms: float, hour_peaks: Reals, levels:
     _, table, in_hour = max((modelled(together) for together in TOGETHER), key=lambda model: model[0])
     # The probability of a minute, given that some minute of its hour reached the level.
     given = np.where(measured[:, None], reached / in_hour, 1.0)
-    return np.asarray(np.minimum(table[which] * np.repeat(given, HOUR, axis=0), 1.0))
+    chance = table[which].reshape(-1, HOUR, len(levels.high)) * given[:, None]
+    return np.asarray(np.minimum(chance, 1.0, out=chance)).reshape(-1, len(levels.high))
 
 
 def _distinct(calls: Reals) -> tuple[Reals, Ints]:

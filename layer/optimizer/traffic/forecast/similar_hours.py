@@ -76,14 +76,13 @@ def _fitted(members: Reals, hours: Hours) -> Reals:
     weights = np.full(count, 1 / count)
     if len(row) < _FEWEST_EVENTS:
         return weights
-    rates = members[row, level]
+    rates = members[row, level].astype(np.float64)
     happened = hours.cold[row, level] * trust[row]
     prior = _PRIOR_EVENTS / count
     drawn = expected + _PRIOR_EVENTS * expected.mean() / max(float(happened.sum()), 1e-9)
     for _ in range(_ROUNDS):
-        shares = rates * weights
-        shares *= (happened / np.maximum(shares.sum(axis=1), 1e-12))[:, None]
-        weights = weights * ((shares.sum(axis=0) + prior) / (drawn * weights)) ** _STRIDE
+        shares = weights * (happened / np.maximum(rates @ weights, 1e-12) @ rates)
+        weights = weights * ((shares + prior) / (drawn * weights)) ** _STRIDE
     return weights
 
 
