@@ -9,11 +9,12 @@ from typing import cast
 
 from optimizer.core import Ping, canonical_json
 from optimizer.function_logs import FunctionHistory
+from optimizer.policy import USUAL_INIT_MS
 from optimizer.store import Documents, NoSuchDocument
 from optimizer.traffic import History
 from optimizer.warmups.init_times import LearntFacts
 from optimizer.warmups.plan_value import HOLD_MS, pings_usd
-from optimizer.warmups.propose import USUAL_INIT_MS, WarmupFacts
+from optimizer.warmups.propose import WarmupFacts
 from optimizer.warmups.verified_effect import (
     ColdStarts,
     PingedFunction,
