@@ -35,7 +35,6 @@ from optimizer.warmups.progress import WarmupPhase, WarmupProgress
 from optimizer.warmups.room import Room
 from optimizer.warmups.schedule_batches import pings_of, warmup_of
 from optimizer.warmups.schedules import Scheduled
-from optimizer.warmups.send_pings import PingFailed
 
 # Records of pings and metrics of the last minutes of a window are still on their way.
 _LATE = timedelta(minutes=4)
@@ -159,10 +158,7 @@ class WarmupHooks(Hooks[WarmupProgress]):
         if room.environments - elsewhere < 1:
             others = f"; pings of other functions take {elsewhere}" if elsewhere else ""
             return Blocked("warmups.concurrency", f"There is no room for pings: {room.reason}{others}.")
-        try:
-            reason = self.why_not_ready(name, change.after["alias"], now)
-        except PingFailed as error:
-            return Blocked("warmups.not_ready", f"It is not known if the version answers pings: {error}.")
+        reason = self.why_not_ready(name, change.after["alias"], now)
         return Blocked("warmups.not_ready", f"{reason[0].upper()}{reason[1:]}.") if reason else None
 
     def _warmups(self, change: Change, now: datetime) -> list[Warmup]:
