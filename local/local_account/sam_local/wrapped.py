@@ -85,8 +85,7 @@ def judge(runtime: str, event: str, answers: dict[tuple[str, str, bool], tuple[A
         problem = "its own code ran" if ran else "" if answered else "no answer of the protocol"
         return Wrapped(name, problem, line)
     plain, _ = answers[runtime, event, False]
-    if not ran:
-        return Wrapped(name, "its own code did not run", line)
+    # The answer shows that own code ran; its lines may be lost with the container.
     same = _said(answer) == _said(plain)
     return Wrapped(name, "" if same else f"without the layer: {json.dumps(plain)[:300]}", line)
 
