@@ -167,7 +167,7 @@ def test_function_that_is_as_it_was_is_planned_once(remembered: bool, monkeypatc
     assert len(planned) == 1
 
 
-def test_change_is_not_proposed_where_reading_again_shows_that_somebody_deploys() -> None:
+def test_no_change_where_reading_again_shows_a_deployment() -> None:
     days = Days()
     days.plan()
     days.twin.versions["2"] = dict(days.twin.latest)
@@ -195,14 +195,14 @@ def scaled(days: Days) -> None:
 
 
 @pytest.mark.parametrize("happened", [updated, met_provisioned, under_observation, scaled])
-def test_function_is_read_where_a_list_shows_that_something_happened(happened: Any) -> None:
+def test_function_is_read_where_a_list_shows_a_difference(happened: Any) -> None:
     days = Days()
     days.plan()
     happened(days)
     assert set(READ) <= set(days.plan()[1])
 
 
-def test_unused_provisioned_concurrency_is_found_once_the_function_is_due() -> None:
+def test_unused_provisioned_concurrency_is_found_when_due() -> None:
     days = Days()
     days.plan()
     days.twin.provisioned = {"requested": 3, "status": "READY"}
@@ -212,7 +212,7 @@ def test_unused_provisioned_concurrency_is_found_once_the_function_is_due() -> N
     assert all(READ[-1] in days.plan()[1] for _ in range(3))
 
 
-def test_function_without_an_alias_is_known_where_rights_end_at_its_tag() -> None:
+def test_function_without_an_alias_is_known_by_its_tag() -> None:
     """IAM may refuse what does not exist, because it has no tag."""
     days = Days()
     days.twin.alias_name = "other"

@@ -604,7 +604,7 @@ def test_review_counts_the_fleet_whatever_ran_last(account: Account) -> None:
     assert now_line in after
 
 
-def test_verified_savings_are_one_number_in_all_messages_of_a_day(account: Account) -> None:
+def test_verified_savings_are_one_number_all_day(account: Account) -> None:
     """A run of warm-ups looks at no memory sizes; what the last look saw stays known."""
     now = datetime.now(UTC)
     change = memory("a", after=512)

@@ -122,7 +122,7 @@ def test_request_of_a_dead_execution_does_not_wait_for_ever(store: RunStore) -> 
     assert run_health(store, NOW)["ApprovalWaitsHours"] == 0.0
 
 
-def test_a_run_that_holds_the_lock_counts_while_its_request_waits(store: RunStore) -> None:
+def test_a_run_with_the_lock_counts_while_its_request_waits(store: RunStore) -> None:
     run(store, "monday", 7)
     store.take_lock("monday", NOW - timedelta(hours=7), timedelta(hours=8))
     ask(store, "monday", 6)

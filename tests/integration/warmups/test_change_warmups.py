@@ -389,7 +389,7 @@ class StrictScheduler:
         return self._scheduler.create_schedule(**request)
 
 
-def test_times_that_pass_while_schedules_are_created_are_left_out(world: World) -> None:
+def test_times_that_pass_during_scheduling_are_left_out(world: World) -> None:
     """The clock is asked again before each chunk, and a ping whose minute passes on the way fails nothing."""
     clock = Passing(NOW + timedelta(minutes=4))
     hooks = replace(world.hooks, scheduler=StrictScheduler(world.scheduler, clock), clock=clock)

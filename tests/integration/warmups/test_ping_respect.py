@@ -121,7 +121,7 @@ def test_a_deploy_in_the_middle_of_a_plan_is_asked_first(known: ReadyVersions, f
     assert len(function.called) == 5
 
 
-def test_a_canary_that_is_not_decorated_stops_pings_until_it_ends(known: ReadyVersions) -> None:
+def test_an_undecorated_canary_stops_pings_until_it_ends(known: ReadyVersions) -> None:
     """Pings of the alias would reach it by its share of the calls."""
     function = Function("7")
     function.weights = {"8": 0.1}
@@ -151,7 +151,7 @@ def test_a_version_that_fails_on_its_first_ping_stays_off(known: ReadyVersions) 
     assert function.called == ["7"]
 
 
-def test_a_failure_of_a_version_that_answered_before_is_not_its_code(known: ReadyVersions) -> None:
+def test_a_failure_after_an_answer_is_not_its_own_code(known: ReadyVersions) -> None:
     function = Function("7")
     ping(function, known)
     function.fails = True

@@ -353,7 +353,7 @@ def test_what_pings_avoided_is_in_the_reason_and_the_evidence(account: Account) 
     assert account.documents.read("history/warmups/orders.json")["before"]["seen"] > 250
 
 
-def test_pings_that_avoid_less_than_they_cost_are_stopped_and_said_so(account: Account) -> None:
+def test_pings_that_avoid_less_than_they_cost_are_stopped(account: Account) -> None:
     """Callers meet more cold starts on the day with pings than they met without them."""
     history = busy_by_day()
     account.function("orders", history)
@@ -399,7 +399,7 @@ def test_plans_stay_within_the_reserved_concurrency(account: Account, reserved: 
     assert most is None or f"its reserved concurrency of {reserved} leaves {most}" in proposals["changes"][0]["reason"]
 
 
-def test_a_version_whose_own_code_ran_is_left_alone_until_the_next(account: Account) -> None:
+def test_a_version_whose_own_code_ran_is_left_alone(account: Account) -> None:
     account.function("orders", busy_by_day())
     known = ReadyVersions(boto3.client("dynamodb"), "optimizer")
     known.record("orders", VersionReadiness("1", is_ready=False, why="answered 'order placed'", at=NOW))
@@ -412,7 +412,7 @@ def test_a_version_whose_own_code_ran_is_left_alone_until_the_next(account: Acco
     assert len(proposals["changes"]) == 1
 
 
-def test_consumers_of_queues_get_no_pings_unless_the_policy_says_so(account: Account) -> None:
+def test_consumers_of_queues_get_pings_by_policy_alone(account: Account) -> None:
     account.function("orders", busy_by_day())
     queue = boto3.client("sqs").create_queue(QueueName="incoming")["QueueUrl"]
     arn = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][

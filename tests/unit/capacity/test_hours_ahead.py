@@ -50,7 +50,7 @@ def test_no_other_amounts_by_the_hour_gain_more(cold: list[tuple[float, float]])
     assert made.way.gain(0.001) == pytest.approx(best, abs=1e-9)
 
 
-def test_cold_starts_that_are_worth_less_than_an_hour_get_nothing() -> None:
+def test_cold_starts_worth_less_than_an_hour_get_nothing() -> None:
     # An environment of 1 GB costs 0.015 USD an hour.
     assert provisioned(np.array([[14.0], [14.0]]), np.zeros(2)).stretches == ()
     assert provisioned(np.array([[0.0], [16.0], [0.0]]), np.zeros(3)).stretches == ((58, 120, 1),)

@@ -70,7 +70,7 @@ def test_function_that_no_list_showed_is_not_remembered() -> None:
     assert Memory(NOW).remember(TARGET, LIVE, read=True) is None
 
 
-def test_memory_of_another_version_of_the_application_is_forgotten() -> None:
+def test_memory_of_another_release_is_forgotten() -> None:
     """It may lack a fact that decides now, or hold it under another name."""
     kept = Memory(NOW - DAY, fingerprints={"orders": "f"}).remember(TARGET, LIVE, read=True)
     stored = canonical_json.plain({"orders": kept, "older": kept})
@@ -81,7 +81,7 @@ def test_memory_of_another_version_of_the_application_is_forgotten() -> None:
     assert not Memory.of(stored, {"fingerprints": {"orders": "f"}}, NOW).functions
 
 
-def test_function_that_was_recalled_keeps_the_time_of_its_reading() -> None:
+def test_recalled_function_keeps_the_time_of_its_reading() -> None:
     known = memory(NOW)
     kept = known.remember(TARGET, LIVE, read=False)
     assert isinstance(kept, Remembered)
@@ -106,7 +106,7 @@ def test_whatever_was_not_read_for_four_weeks_is_due() -> None:
     assert due_of(read_at, NOW + 28 * DAY) == set(read_at)
 
 
-def test_function_without_an_alias_is_remembered_without_schedules() -> None:
+def test_function_without_alias_has_no_schedules() -> None:
     live = replace(LIVE, alias=LATEST, placed=None)
     kept = Memory(NOW - DAY, fingerprints={"orders": "f"}).remember(TARGET, live, read=True)
     assert kept is not None

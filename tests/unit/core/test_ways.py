@@ -17,7 +17,7 @@ def test_no_other_way_gains_more_and_nothing_is_always_one(some: dict[str, Way],
         assert some[best].gain(worth) == max(gains) > 0
 
 
-def test_a_way_that_costs_less_than_its_cold_starts_are_worth_is_taken() -> None:
+def test_a_way_that_costs_less_than_its_worth_is_taken() -> None:
     pings, provisioned = Way(0.002, 9.0), Way(0.06, 10.0)
     assert best_way({"pings": pings, "provisioned": provisioned}, 0.0003) == "pings"
     assert best_way({"provisioned": provisioned}, 0.0003) is None

@@ -34,7 +34,7 @@ def met(*versions: tuple[str, str], of: list[LoggedReport]) -> FunctionHistory:
     [(1500, 110), (1200, 950), (900, 950)],
     ids=["a day and a thousand calls", "not a day", "neither"],
 )
-def test_memory_of_a_mended_leak_is_forgotten_once_the_deploy_has_proved_itself(calls: int, used_mb: int) -> None:
+def test_mended_leak_is_forgotten_once_the_deploy_is_proven(calls: int, used_mb: int) -> None:
     of = [*lines("3", 60, 500, 950), *lines("7", 0, calls, 110)]
     history = history_of_code(met(("3", "old"), ("7", "new"), of=of), "7")
     assert history.max_memory_used_mb == used_mb
@@ -80,7 +80,7 @@ def test_only_the_versions_called_last_are_kept_apart() -> None:
     assert sum(size.calls for size in history.sizes.values()) == 60
 
 
-def test_document_of_an_older_release_tells_its_versions_where_a_size_had_one() -> None:
+def test_older_document_tells_the_only_version_of_a_size() -> None:
     of = [*lines("3", 2, 10, 950), *lines("7", 1, 10, 110), *lines("7", 0, 10, 100, memory_mb=512)]
     document = json.loads(canonical_json.dumps(FunctionHistory().add(of, NOW)))
     del document["by_version"], document["contents"]

@@ -131,7 +131,7 @@ def test_lines_of_other_functions_in_a_shared_group_are_left_out(name: str, othe
     assert found.foreign == len(rows) + 1 - expected
 
 
-def test_another_function_may_write_to_the_group_that_lambda_gave_this_one() -> None:
+def test_another_function_may_write_to_this_ones_group() -> None:
     rows = [(AT, "2026/11/21/[7]0123abcd", TEXT), (AT, "2026/11/21/reports[7]0123abcd", TEXT)]
     found = report_lines.parse_rows(rows, OWN)
     assert ([line.environment for line in found.lines], found.foreign) == (["2026/11/21/[7]0123abcd"], 1)

@@ -423,7 +423,7 @@ def test_a_window_opens_at_the_first_open_moment(windows: list[RunWindow], zone:
     )
 
 
-def test_nothing_waits_in_a_freeze_and_windows_in_one_do_not_count() -> None:
+def test_windows_within_a_freeze_do_not_count() -> None:
     windows = (RunWindow(start="20:00", until="22:00"),)
     frozen = replace(AUTO, run=replace(AUTO.run, windows=windows, freezes=(Freeze(NOW.date(), NOW.date()),)))
     assert guardrails.wait_for_window(frozen, memory(), NOW) is None
@@ -868,7 +868,7 @@ def acting(plan: list[Change], policy: Policy, account: Account) -> list[Change]
     st.lists(st.sampled_from(list(Mode)), min_size=2, max_size=2),
     st.booleans(),
 )
-def test_an_alias_never_gets_pings_and_provisioned_concurrency_in_one_run(
+def test_an_alias_gets_pings_or_provisioned_in_one_run(
     provisioned: tuple[float, int, bool], pings: tuple[float, int, bool], modes: list[Mode], swapped: bool
 ) -> None:
     """Of two that would be done alike, the run does one; people are asked beside automatic pings only about more."""

@@ -281,7 +281,7 @@ def test_a_target_under_observation_is_not_changed(tuner: Tuner, blocked: bool, 
         assert world.store.under_observation(["lamp"], [Tuner.MEMORY], NOW)
 
 
-def test_an_approved_change_waits_until_the_observation_of_another_one_ends() -> None:
+def test_an_approved_change_waits_for_anothers_observation() -> None:
     """Where its end is known, the change is not asked for again before it."""
     world = World()
     earlier = replace(CHANGE, run_id="run-0")
@@ -364,7 +364,7 @@ def test_every_step_answers_the_same_when_it_is_repeated(says: Keep | RollBack) 
     assert world.lamp.looks == [0, 0, 1, 1, 2, 2]
 
 
-def test_keep_repeats_the_earlier_message_where_there_is_no_other() -> None:
+def test_keep_repeats_the_message_where_there_is_no_other() -> None:
     world = World(Lamp(ends=Finished()))
     world.take("apply")
     world.take("poll")

@@ -55,7 +55,7 @@ def read(metrics: Any) -> dict[str, list[float]]:
     return throttles
 
 
-def test_no_function_is_asked_for_throttles_while_the_account_has_none() -> None:
+def test_no_function_is_asked_while_no_call_is_throttled() -> None:
     metrics = Metrics(dict.fromkeys(range(6), 0.0))
     throttles = read(metrics)
     expected = [0.0 if hour in CALLED else np.nan for hour in range(6)]
@@ -69,7 +69,7 @@ def test_no_function_is_asked_for_throttles_while_the_account_has_none() -> None
     [({3: 0.0, 4: 7.0}, "Complete"), ({}, "Complete"), ({3: 0.0, 4: 7.0}, "InternalError")],
     ids=["some", "not known", "unreadable"],
 )
-def test_each_function_is_asked_where_the_account_does_not_settle_it(
+def test_functions_are_asked_where_the_account_is_unclear(
     throttled: dict[int, float], status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("optimizer.aws.cloudwatch._PAUSE_S", 0.0)

@@ -80,7 +80,7 @@ def local_midnight(day: date, zone: str) -> datetime:
 
 @settings(max_examples=examples(25), deadline=None)
 @given(weeks, days)
-def test_busy_weekdays_are_warm_when_they_begin_and_quiet_ones_get_nothing(week: Week, day: date) -> None:
+def test_busy_weekdays_begin_warm_and_quiet_ones_get_none(week: Week, day: date) -> None:
     start = local_midnight(day, week.zone)
     made = planned(week, start)
     ahead = np.flatnonzero(week.calls(minute_of(start), DAY_MINUTES))

@@ -63,7 +63,7 @@ def test_nothing_is_planned_if_neither_way_is_allowed() -> None:
     assert "neither" in made["reason"]
 
 
-def test_a_function_that_is_busy_all_the_time_is_held_for_its_discount() -> None:
+def test_a_busy_function_is_held_for_its_discount() -> None:
     """Environments that are busy nine tenths of the time cost less than on demand."""
     random = np.random.default_rng(3)
     calls = random.poisson(150, 14 * DAY).astype(float)

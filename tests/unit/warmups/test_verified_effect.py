@@ -122,7 +122,7 @@ def test_fewer_than_thirty_cold_starts_tell_nothing() -> None:
     assert not effect.is_below_cost(1e-9)
 
 
-def test_pings_of_traffic_that_is_gone_are_below_their_cost_within_days() -> None:
+def test_pings_of_gone_traffic_are_below_cost_within_days() -> None:
     calls = daily(HOURLY)
     calls[10 * DAY_MINUTES :] = 0
     pings = before_each(daily(HOURLY), 5)
@@ -157,7 +157,7 @@ def test_environments_started_by_pings_are_nobodys_cold_starts() -> None:
     assert found.seen.sum() == 0
 
 
-def test_renewals_of_provisioned_environments_are_nobodys_cold_starts() -> None:
+def test_renewed_environments_are_nobodys_cold_starts() -> None:
     """An environment is provisioned from 07:00 to 19:00 and renewed every hour."""
     calls = daily(HOURLY)
     hour_of_day = np.arange(len(calls)) // 60 % 24
@@ -192,7 +192,7 @@ def test_hours_are_kept_as_long_as_minutes_are() -> None:
     assert later.cold_since == START // 60 + 24
 
 
-def test_the_hours_before_are_remembered_while_more_was_seen_in_them() -> None:
+def test_hours_before_are_remembered_while_they_tell_more() -> None:
     calls = daily(HOURLY)
     lines, met = logged(calls, before_each(calls, 0))
     found = hours_seen(lines, series(calls), met, ORDERS)

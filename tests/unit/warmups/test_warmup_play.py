@@ -85,7 +85,7 @@ def _overlaps(calls: TimedCalls) -> int:
     return int((np.diff(calls.at) <= 0.001).sum())
 
 
-def test_provisioned_environments_take_calls_first_and_never_start_cold() -> None:
+def test_provisioned_environments_take_calls_first() -> None:
     calls = TimedCalls(np.array([10.0, 200.0, 201.0, 202.0]), np.full(4, 30.0))
     provisioned = ready(np.full(10, 2, np.int64))
     assert provisioned.tolist() == [0, 0, *[2] * 8]
@@ -101,7 +101,7 @@ def test_a_ping_meets_idle_provisioned_environments_first() -> None:
     assert played.started == (1,)
 
 
-def test_each_stretch_of_provisioned_concurrency_is_billed_in_five_minutes() -> None:
+def test_provisioned_stretches_are_billed_in_five_minutes() -> None:
     assert billed_minutes(np.array([1, 1, 0, 3, 3, 3, 3, 3, 3, 1], np.int64)) == 5 + 10 + 2 * 10
     assert billed_minutes(np.zeros(4, np.int64)) == 0
 
@@ -177,7 +177,7 @@ def test_dollars_of_a_plan_are_the_sum_of_its_parts() -> None:
     assert outcome.weekday_usd[4] == pytest.approx(outcome.usd)
 
 
-def test_dollars_of_provisioned_concurrency_are_its_price_less_cheaper_calls() -> None:
+def test_dollars_of_provisioned_are_less_cheaper_calls() -> None:
     counts = np.zeros(2 * DAY_MINUTES)
     counts[DAY_MINUTES + 30] = 60
     calls = TimedCalls((DAY_MINUTES + 30) * 60 + np.arange(60.0), np.full(60, 0.5))
