@@ -14,7 +14,7 @@ from optimizer.capacity.lambda_account import LambdaAccount, TagsUnreadable
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, level_ahead, mark_of
-from optimizer.capacity.remembered import Memory, Remembered
+from optimizer.capacity.remembered import Remembered, RememberedFunctions
 from optimizer.core import Change, Tuner, asked_tuners
 from optimizer.function_logs import CodeHistory, FunctionHistory, LogsUnreadable, ReportLog, Scan, history_of_code
 from optimizer.policy import USUAL_INIT_MS, Policy, Warmups
@@ -96,9 +96,9 @@ class CapacityPlanner:
         document: Mapping[str, Any],
         targets: Sequence[Mapping[str, Any]],
         observed: Collection[str],
-    ) -> Memory:
+    ) -> RememberedFunctions:
         """Return the functions that need not be read, as earlier runs read them."""
-        memory = Memory.of(read_remembered(self.documents, batch), document, self.now)
+        memory = RememberedFunctions.of(read_remembered(self.documents, batch), document, self.now)
         kept = [target for target in targets if target["function_arn"] not in observed and memory.recall(target)]
         scaled = self.account.scaled((target["function_name"], target["alias"]) for target in kept) if kept else ()
         return memory.only({target["function_name"] for target in kept} - set(scaled))
@@ -107,7 +107,7 @@ class CapacityPlanner:
         self,
         asked: Collection[Tuner],
         observed: Mapping[str, str],
-        memory: Memory,
+        memory: RememberedFunctions,
         known: tuple[Mapping[str, Any], Mapping[str, Any]],
         facts: FunctionFacts | str,
     ) -> _Planned | str:
@@ -146,7 +146,7 @@ class CapacityPlanner:
         self,
         asked: Collection[Tuner],
         observed: Mapping[str, str],
-        memory: Memory,
+        memory: RememberedFunctions,
         target: Mapping[str, Any],
         traffic: Mapping[str, Any],
         live: LiveFunction | None = None,

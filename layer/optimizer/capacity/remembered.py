@@ -35,7 +35,7 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RememberedFunctions:
     """The functions of a batch as earlier runs read them, and what the lists of this run tell of them now.
 
     fingerprints: by name. provisioned: names whose calls met provisioned concurrency lately.
@@ -47,7 +47,7 @@ class Memory:
     provisioned: Collection[str] = ()
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any], batch: Mapping[str, Any], now: datetime) -> "Memory":
+    def of(cls, stored: Mapping[str, Any], batch: Mapping[str, Any], now: datetime) -> "RememberedFunctions":
         """Return the memory of a batch document. stored: what `remember` returned for an earlier run, by name."""
         own = {name: one for name, one in stored.items() if one.get("shape") == _SHAPE}
         known: dict[str, Remembered] = {name: canonical_json.read(Remembered, one) for name, one in own.items()}
@@ -55,7 +55,7 @@ class Memory:
         kept = {name: one for name, one in known.items() if name not in due}
         return cls(now, kept, batch.get("fingerprints", {}), frozenset(batch.get("provisioned", ())))
 
-    def only(self, names: Collection[str]) -> "Memory":
+    def only(self, names: Collection[str]) -> "RememberedFunctions":
         """Return the memory of these functions alone."""
         return replace(self, functions={name: one for name, one in self.functions.items() if name in names})
 

@@ -32,9 +32,9 @@ from optimizer.warmups import schedule_batches, schedules
 from optimizer.warmups.callers import DAY_MINUTES, DAYS, callers_at
 from optimizer.warmups.observe import Calls, WarmupHealth, judge
 from optimizer.warmups.progress import WarmupPhase, WarmupProgress
-from optimizer.warmups.room import Room
 from optimizer.warmups.schedule_batches import pings_of, warmup_of
 from optimizer.warmups.schedules import Scheduled
+from optimizer.warmups.sending.room import Room
 
 # Records of pings and metrics of the last minutes of a window are still on their way.
 _LATE = timedelta(minutes=4)

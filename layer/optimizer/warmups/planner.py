@@ -17,11 +17,11 @@ from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, 
 from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
+from optimizer.warmups.effect.verify import EffectMeasure
 from optimizer.warmups.event_sources import read_event_sources, why_nobody_waits
 from optimizer.warmups.init_times import learn_from_reports
 from optimizer.warmups.occasions import occasions_of
 from optimizer.warmups.propose import USUAL_ADVICE, WarmupFacts, propose_warmups
-from optimizer.warmups.verify import Verifier
 
 if TYPE_CHECKING:
     from optimizer.store import VersionReadiness
@@ -68,7 +68,7 @@ def plan_batch(
         read_event_sources(lambda_) if is_pinged else {},
     )
 
-    verifier = Verifier(documents, pings_between)
+    verifier = EffectMeasure(documents, pings_between)
 
     def read_one(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
         try:

@@ -19,15 +19,15 @@ from optimizer.traffic import (
     environments_needed,
 )
 from optimizer.warmups.already_provisioned import ProvisionedHours
+from optimizer.warmups.effect.verified_effect import VerifiedEffect, VerifiedPlans
 from optimizer.warmups.init_times import LearntFacts
 from optimizer.warmups.occasions import Occasions
-from optimizer.warmups.past_days import PlayedFunction, play_past_days
-from optimizer.warmups.ping_rows import pack
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
-from optimizer.warmups.play import Pings
-from optimizer.warmups.room import room_in_reservation
-from optimizer.warmups.verified_effect import VerifiedEffect, VerifiedPlans
+from optimizer.warmups.sending.ping_rows import pack
+from optimizer.warmups.sending.room import room_in_reservation
+from optimizer.warmups.simulation.past_days import PlayedFunction, play_past_days
+from optimizer.warmups.simulation.play import Pings
 
 ACTION = "schedule_warmups"
 # For a function whose configuration is not known.

@@ -11,7 +11,7 @@ from datetime import datetime
 from optimizer.aws import LambdaClient
 from optimizer.core import Warmup, is_wrapped
 from optimizer.store import ReadyVersions, VersionReadiness
-from optimizer.warmups.send_pings import FunctionFailed, OwnCodeRan, send_ping
+from optimizer.warmups.sending.send_pings import FunctionFailed, OwnCodeRan, send_ping
 
 LATEST = "$LATEST"
 _PROBE_MS = 0

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from optimizer.aws import EventBridgeSchedulerClient, ScheduleTarget, delete_schedule, put_schedule
 from optimizer.core import KEEP_FREE, Change, OptimizerError, Warmup, minute_of
 from optimizer.warmups import schedules
-from optimizer.warmups.ping_rows import unpack
 from optimizer.warmups.schedules import Scheduled
+from optimizer.warmups.sending.ping_rows import unpack
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 8

@@ -17,7 +17,7 @@ from optimizer.core.clock import minute_of, moment_of
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
 from optimizer.store.pings import PingLog
 from optimizer.warmups.schedule_batches import pings_of, warmup_of
-from optimizer.warmups.warm import warm_alias
+from optimizer.warmups.sending.warm import warm_alias
 
 from tests.helpers.faults import lambda_world
 from tests.helpers.faults.fake_database import DEFINITION, INDEX, FakeServer, catalog

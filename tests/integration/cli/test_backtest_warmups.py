@@ -191,9 +191,7 @@ def test_own_functions_are_found_by_tag_and_played(account: Any) -> None:
     assert (orders["init_ms"], orders["init_ms_assumed"]) == (500.0, True)
 
 
-def test_init_and_keep_alive_are_those_of_its_own_lines(
-    account: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_init_and_keep_alive_are_those_of_its_own_lines(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that answered warm after twenty minutes, again and again, lives for twenty; INIT took 800 ms."""
     function(account, "orders", optimizer="on")
     now = datetime.now(UTC)

@@ -27,9 +27,9 @@ from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
 from optimizer.warmups import schedules
 from optimizer.warmups.change import Target, WarmupHooks
 from optimizer.warmups.observe import Calls
-from optimizer.warmups.room import Room
 from optimizer.warmups.schedule_batches import SchedulesRefused, pings_of, warmup_of
-from optimizer.warmups.send_pings import PingFailed
+from optimizer.warmups.sending.room import Room
+from optimizer.warmups.sending.send_pings import PingFailed
 
 from tests.helpers.own_account import create_run_table
 

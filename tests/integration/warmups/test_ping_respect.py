@@ -17,8 +17,8 @@ from optimizer.store.ready_versions import ReadyVersions, VersionReadiness
 from optimizer.warmups.callers import callers_at
 from optimizer.warmups.event_sources import read_event_sources, why_nobody_waits
 from optimizer.warmups.readiness import why_not_ready
-from optimizer.warmups.room import read_room
-from optimizer.warmups.warm import warm_alias
+from optimizer.warmups.sending.room import read_room
+from optimizer.warmups.sending.warm import warm_alias
 
 from tests.helpers.own_account import create_run_table
 

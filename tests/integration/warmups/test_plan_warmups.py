@@ -19,8 +19,8 @@ from optimizer.store.pings import PingLog
 from optimizer.store.ready_versions import ReadyVersions, VersionReadiness
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
 from optimizer.traffic.summary import summarise
-from optimizer.warmups.ping_rows import unpack
 from optimizer.warmups.schedules import schedule_name
+from optimizer.warmups.sending.ping_rows import unpack
 
 from tests.helpers.own_account import TABLE, create_target, load_handler, own_account, sample_event
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from optimizer.core.ping import InvalidWarmup, Warmup
-from optimizer.warmups.send_pings import ping_client, warm_environments
+from optimizer.warmups.sending.send_pings import ping_client, warm_environments
 
 WARMUP = Warmup("orders", "live", 4, 60, "run-1", "warmups-1")
 

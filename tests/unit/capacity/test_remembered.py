@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from optimizer.capacity.live_function import LATEST, LiveFunction, Placed, ProvisionedConfig, Scaling, Version
-from optimizer.capacity.remembered import Memory, Remembered, due_of, is_quiet
+from optimizer.capacity.remembered import Remembered, RememberedFunctions, due_of, is_quiet
 from optimizer.core import canonical_json
 
 NOW = datetime(2026, 11, 30, 6, tzinfo=UTC)
@@ -16,15 +16,15 @@ TARGET = {"function_name": "orders", "alias": "live", "tags": {"optimizer": "on"
 DAY = timedelta(days=1)
 
 
-def memory(now: datetime = NOW, **batch: Any) -> Memory:
+def memory(now: datetime = NOW, **batch: Any) -> RememberedFunctions:
     """The memory of a run, as stored a day before by one that read the function."""
     lists = {"fingerprints": {"orders": "f"}}
-    first = Memory(NOW - DAY, fingerprints=lists["fingerprints"]).remember(TARGET, LIVE, read=True)
+    first = RememberedFunctions(NOW - DAY, fingerprints=lists["fingerprints"]).remember(TARGET, LIVE, read=True)
     assert first is not None
     # Of a batch, one is due: the one that was read longest ago.
     older = replace(first, read_at=NOW - 2 * DAY)
     stored = canonical_json.plain({"orders": first, "older": older})
-    return Memory.of(stored, {**lists, **batch}, now)
+    return RememberedFunctions.of(stored, {**lists, **batch}, now)
 
 
 def test_function_that_is_listed_as_before_is_not_read() -> None:
@@ -63,22 +63,22 @@ def test_function_that_a_list_shows_otherwise_is_read(batch: dict[str, Any], tar
 )
 def test_function_that_moves_by_itself_is_read_each_time(live: LiveFunction) -> None:
     assert not is_quiet(live)
-    assert Memory(NOW, fingerprints={"orders": "f"}).remember(TARGET, live, read=True) is None
+    assert RememberedFunctions(NOW, fingerprints={"orders": "f"}).remember(TARGET, live, read=True) is None
 
 
 def test_function_that_no_list_showed_is_not_remembered() -> None:
-    assert Memory(NOW).remember(TARGET, LIVE, read=True) is None
+    assert RememberedFunctions(NOW).remember(TARGET, LIVE, read=True) is None
 
 
 def test_memory_of_another_release_is_forgotten() -> None:
     """It may lack a fact that decides now, or hold it under another name."""
-    kept = Memory(NOW - DAY, fingerprints={"orders": "f"}).remember(TARGET, LIVE, read=True)
+    kept = RememberedFunctions(NOW - DAY, fingerprints={"orders": "f"}).remember(TARGET, LIVE, read=True)
     stored = canonical_json.plain({"orders": kept, "older": kept})
-    assert Memory.of(stored, {"fingerprints": {"orders": "f"}}, NOW).functions
+    assert RememberedFunctions.of(stored, {"fingerprints": {"orders": "f"}}, NOW).functions
     for one in stored.values():
         one["shape"] = "other"
         del one["live"]["version"]["memory_mb"]
-    assert not Memory.of(stored, {"fingerprints": {"orders": "f"}}, NOW).functions
+    assert not RememberedFunctions.of(stored, {"fingerprints": {"orders": "f"}}, NOW).functions
 
 
 def test_recalled_function_keeps_the_time_of_its_reading() -> None:
@@ -108,6 +108,6 @@ def test_whatever_was_not_read_for_four_weeks_is_due() -> None:
 
 def test_function_without_alias_has_no_schedules() -> None:
     live = replace(LIVE, alias=LATEST, placed=None)
-    kept = Memory(NOW - DAY, fingerprints={"orders": "f"}).remember(TARGET, live, read=True)
+    kept = RememberedFunctions(NOW - DAY, fingerprints={"orders": "f"}).remember(TARGET, live, read=True)
     assert kept is not None
-    assert Memory(NOW, {"orders": kept}, {"orders": "f"}).recall(TARGET) == live
+    assert RememberedFunctions(NOW, {"orders": kept}, {"orders": "f"}).recall(TARGET) == live

@@ -2,7 +2,7 @@
 
 import pytest
 from hypothesis import given, strategies as st
-from optimizer.warmups.ping_rows import count_pings, pack, unpack
+from optimizer.warmups.sending.ping_rows import count_pings, pack, unpack
 
 # Few gaps and few sizes, so that many are equal.
 PLANS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 3)), max_size=60).map(

@@ -10,8 +10,7 @@ from optimizer.core.ping import Ping
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.function_logs.parse import LoggedReport, ReportLine
 from optimizer.traffic.history import DAY_MINUTES, Floats, Series
-from optimizer.warmups.play import arrivals, calls_by_day, play
-from optimizer.warmups.verified_effect import (
+from optimizer.warmups.effect.verified_effect import (
     ColdStarts,
     PingedFunction,
     VerifiedEffect,
@@ -20,6 +19,7 @@ from optimizer.warmups.verified_effect import (
     verify_plans,
     without_pings,
 )
+from optimizer.warmups.simulation.play import arrivals, calls_by_day, play
 
 DAY0 = 20_000
 START = DAY0 * DAY_MINUTES  # a Thursday

@@ -8,7 +8,8 @@ import pytest
 from optimizer.policy.model import NeverWarm, UnusualDay, Warmups
 from optimizer.prices import aws_lambda
 from optimizer.traffic.history import DAY_MINUTES, Floats, Series
-from optimizer.warmups.backtest import (
+from optimizer.warmups.occasions import Launch, Occasions
+from optimizer.warmups.simulation.backtest import (
     Strategy,
     Subject,
     WarmupOutcome,
@@ -18,7 +19,6 @@ from optimizer.warmups.backtest import (
     total_outcomes,
     track_utilisation,
 )
-from optimizer.warmups.occasions import Launch, Occasions
 
 START = 29_000_160  # a midnight UTC
 

@@ -8,8 +8,8 @@ import pytest
 from optimizer.core.ping import Ping
 from optimizer.traffic.history import Series
 from optimizer.warmups.observe import Calls, judge
-from optimizer.warmups.past_days import PlayedFunction, play_past_days
 from optimizer.warmups.plan_value import pings_usd
+from optimizer.warmups.simulation.past_days import PlayedFunction, play_past_days
 
 
 def test_pings_of_a_daily_rise_avoid_it_on_past_days() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from optimizer.traffic.history import Series
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import pings_usd
-from optimizer.warmups.play import arrivals, calls_by_day, play
+from optimizer.warmups.simulation.play import arrivals, calls_by_day, play
 
 from tests.helpers.examples import examples
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from optimizer.traffic.history import DAY_MINUTES, Series
-from optimizer.warmups.backtest import Subject, WarmupPlans, outcome_of, play_plans
-from optimizer.warmups.play import TimedCalls, arrivals, billed_minutes, calls_by_day, play, ready
+from optimizer.warmups.simulation.backtest import Subject, WarmupPlans, outcome_of, play_plans
+from optimizer.warmups.simulation.play import TimedCalls, arrivals, billed_minutes, calls_by_day, play, ready
 
 INIT_S = 1.5
 KEEP_ALIVE_S = 600.0

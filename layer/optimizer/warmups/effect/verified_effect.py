@@ -16,7 +16,7 @@ import numpy as np
 from optimizer.core import Interval, Ping
 from optimizer.function_logs import FunctionHistory
 from optimizer.traffic import Floats, Ints, Series, environments_needed
-from optimizer.warmups.play import calls_by_day, one_in, play
+from optimizer.warmups.simulation.play import calls_by_day, one_in, play
 
 # With fewer of them, before and after together, chance says more than pings do.
 FEWEST_COLD_STARTS = 30

@@ -9,8 +9,8 @@ from optimizer.aws import LambdaClient
 from optimizer.core import Warmed, Warmup
 from optimizer.store import ReadyVersions
 from optimizer.warmups.readiness import remember_own_code, why_not_ready
-from optimizer.warmups.room import read_room
-from optimizer.warmups.send_pings import PingFailed, held_back, warm_environments
+from optimizer.warmups.sending.room import read_room
+from optimizer.warmups.sending.send_pings import PingFailed, held_back, warm_environments
 
 
 def warm_alias(

@@ -12,10 +12,7 @@ from optimizer.function_logs import FunctionHistory
 from optimizer.policy import USUAL_INIT_MS
 from optimizer.store import Documents, NoSuchDocument
 from optimizer.traffic import History
-from optimizer.warmups.init_times import LearntFacts
-from optimizer.warmups.plan_value import HOLD_MS, pings_usd
-from optimizer.warmups.propose import WarmupFacts
-from optimizer.warmups.verified_effect import (
+from optimizer.warmups.effect.verified_effect import (
     ColdStarts,
     PingedFunction,
     VerifiedPlans,
@@ -23,6 +20,9 @@ from optimizer.warmups.verified_effect import (
     verify_plans,
     without_pings,
 )
+from optimizer.warmups.init_times import LearntFacts
+from optimizer.warmups.plan_value import HOLD_MS, pings_usd
+from optimizer.warmups.propose import WarmupFacts
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
+class EffectMeasure:
     """Verifies plans. pings_between: `(function name, first minute, end minute)`."""
 
     documents: Documents

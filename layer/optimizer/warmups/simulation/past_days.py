@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from optimizer.traffic import DAY_MINUTES, Floats, Ints, Series, same_time_on_other_days
-from optimizer.warmups.play import Pings, calls_by_day, one_in, play
+from optimizer.warmups.simulation.play import Pings, calls_by_day, one_in, play
 
 _PLAYED_DAYS = 14
 # More calls than these, over all days, are played thinned: planning a function is to take milliseconds.

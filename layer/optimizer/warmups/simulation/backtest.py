@@ -24,7 +24,8 @@ from optimizer.traffic import (
 from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
-from optimizer.warmups.play import (
+from optimizer.warmups.propose import WarmedFunction, adjust_policy, warmup_request
+from optimizer.warmups.simulation.play import (
     Pings,
     Played,
     TimedCalls,
@@ -36,7 +37,6 @@ from optimizer.warmups.play import (
     play,
     ready,
 )
-from optimizer.warmups.propose import WarmedFunction, adjust_policy, warmup_request
 
 # The default of most warmers.
 FLAT_ENVIRONMENTS = 2

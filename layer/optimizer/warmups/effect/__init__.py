@@ -1,0 +1,1 @@
+"""What the pings of a plan avoided, as measured afterwards."""

@@ -1,0 +1,1 @@
+"""Send pings, within what callers leave free."""
