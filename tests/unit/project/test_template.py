@@ -32,6 +32,8 @@ INVOKED_BEFORE_AN_UPGRADE = {"optimize": {"RequestApproval"}}
 
 # Drivers are imported when the first database of their engine is connected to, so that nobody waits for the other's.
 LATER = {name: {"pg8000", "pymysql"} for name in ("plan_index_maintenance", "change_indexes")}
+# Only a policy with calendars of countries loads them.
+LATER["start_run"] = {"holidays"}
 
 
 def test_every_folder_of_functions_is_deployed_and_nothing_else() -> None:
