@@ -1,1 +1,1 @@
-"""What the pings of a plan avoided, as measured afterwards."""
+"""Measure the effect of pings afterwards, from the lines of callers."""
