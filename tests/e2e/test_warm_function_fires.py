@@ -75,7 +75,8 @@ def test_distinct_environments_are_warm_before_predicted_rise(deployed: Any) -> 
     pings = pings_by(rise, PingLog(session.client("dynamodb"), application.table), target.name, change)
     assert [ping.minute for ping in pings] == [minute for minute, _ in pings_of(change)]
     assert [ping.environments for ping in pings] == [3, 3], pings
-    assert pings[0].cold == 3
+    # The version was asked if it answers pings, which started one of them.
+    assert pings[0].cold == 2
     assert pings[1].cold == 0
     assert max(ping.at_minute for ping in pings) < minute_of(rise)
     assert scheduler.list_schedules(GroupName=application.schedule_group, NamePrefix="rising")["Schedules"] == []
