@@ -119,8 +119,9 @@ def _targets(
     tagged = tagged_functions(tagging, policy.functions.tags) if request.wants_functions() else ()
     found = choose_targets(tagged, policy, request.functions if request.wants_functions() else None)
     batches = {f"{number:04d}": batch for number, batch in enumerate(found.batches())}
-    has_capacity = found.functions and any(map(request.wants, _CAPACITY))
-    seen = glance([function.function_name for function in found.functions]) if has_capacity else Glance()
+    # One batch is read function by function within seconds, and needs no lists of the whole account.
+    is_worth_a_glance = len(batches) > 1 and any(map(request.wants, _CAPACITY))
+    seen = glance([function.function_name for function in found.functions]) if is_worth_a_glance else Glance()
     for name, batch in batches.items():
         documents.write(_batch_key(run_id, name), _batch_document(batch, request, seen, len(batches)))
     manifest = [{"batch": name, "key": _batch_key(run_id, name)} for name in batches]

@@ -772,3 +772,14 @@ def test_the_first_run_in_an_empty_account_names_the_next_step(account: Account)
         "Next step: tag a function with `aws lambda tag-resource --resource FUNCTION_ARN --tags optimizer=on`" in told
     )
     assert "`optimizer policy put`" in told
+
+
+@pytest.mark.parametrize(("functions", "listed"), [(3, 0), (51, 51)])
+def test_functions_are_listed_in_bulk_for_more_than_one_batch(account: Account, functions: int, listed: int) -> None:
+    """Fifty functions are read one by one within seconds; lists of the whole account would cost more."""
+    for number in range(functions):
+        account.function(f"f{number:02d}", optimizer="on")
+    account.policy({"version": 1})
+    assert account.call("start_run")["outcome"] == "started"
+    batches = [account.documents.read(entry["key"]) for entry in account.documents.read(f"runs/{RUN}/manifest.json")]
+    assert sum(len(batch["fingerprints"]) for batch in batches) == listed
