@@ -10,10 +10,12 @@ from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 MONDAY = datetime(2026, 11, 23, 4, tzinfo=UTC)
 
 
-def planned(calls: Callable[[datetime], float], start: datetime, **changes: float) -> WarmupPlan:
+def planned(calls: Callable[[datetime], float], start: datetime, peak: float = 0.0, **changes: float) -> WarmupPlan:
     """Plan a day from fifteen days of minutes and nine weeks of hours."""
     first = start - timedelta(days=63)
     minutes = np.array([calls(first + timedelta(minutes=minute)) for minute in range(63 * 1440)], float)
+    # Whole hours, as CloudWatch counts them.
+    hours = minutes[-start.minute % 60 : len(minutes) - start.minute].reshape(-1, 60).sum(axis=1)
     return plan_warmups(
         WarmupRequest(
             start=start,
@@ -26,14 +28,15 @@ def planned(calls: Callable[[datetime], float], start: datetime, **changes: floa
             keep_alive_minutes=10,
             usd_per_cold_start=changes.get("usd_per_cold_start", 3e-4),
             minutes=minutes[-15 * 1440 :],
-            hours=minutes.reshape(-1, 60).sum(axis=1),
+            hours=hours,
+            hour_peaks=np.where(hours > 0, peak, 0.0) if peak else None,
         )
     )
 
 
 def before(made: WarmupPlan, start: datetime, hour: int) -> int:
     """Return the environments that pings of the ten minutes before an hour hold."""
-    end = (hour - start.hour) * 60
+    end = (hour - start.hour) * 60 - start.minute
     return max((count for minute, count in made.pings if end - 10 <= minute < end), default=0)
 
 
@@ -71,3 +74,11 @@ def test_hourly_call_is_met_by_a_ping_of_an_earlier_minute() -> None:
     assert not any(minute % 60 == 0 for minute, _ in made.pings)
     for hour in range(1, 24):
         assert any(hour * 60 - 10 <= minute < hour * 60 for minute, _ in made.pings)
+
+
+@pytest.mark.parametrize("minute", [0, 12, 30, 48])
+def test_plans_that_begin_within_an_hour_hold_as_many_environments(minute: int) -> None:
+    """Calls of the busy half hour are not in progress before it, wherever the hours of the plan begin."""
+    start = MONDAY + timedelta(minutes=minute)
+    made = planned(mornings({0, 1, 2, 3, 4}, 9), start, peak=6.0)
+    assert before(made, start, 9) == 6

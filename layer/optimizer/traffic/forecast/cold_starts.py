@@ -18,6 +18,8 @@ from optimizer.traffic.history import Ints, offsets_minutes
 HOUR, DAY = 60, 24
 # The weight of a day for its hours' usual load halves in five days.
 _LOAD_HALF_LIFE_DAYS = 5.0
+# The load of a minute is the mean of so many minutes, because single minutes differ by chance.
+_LOAD_MINUTES = 5
 # A level flickers if it starts cold so many times as often as the first one.
 _FLICKERS = 2.0
 # The weight of an hour of the other kind of day: rest instead of work, or the reverse.
@@ -89,8 +91,16 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives) ->
         )
     usual = _usual_hours(known, past[-recent:], ahead)
     warm = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
-    load = usual @ (calls.reshape(recent, HOUR).mean(axis=1) * known.duration_ms / 60_000)
-    return ColdStartForecast(levels, expected, np.repeat(warm, HOUR, axis=0)[place], np.repeat(load, HOUR)[place])
+    load = _of_last_minutes((usual @ calls.reshape(recent, HOUR)).ravel() * known.duration_ms / 60_000)
+    return ColdStartForecast(levels, expected, np.repeat(warm, HOUR, axis=0)[place], load[place])
+
+
+def _of_last_minutes(values: Reals) -> Reals:
+    """Return the mean of the minutes up to each one: calls that begin at nine are in progress from nine on."""
+    total = np.concatenate([np.zeros(1), np.cumsum(values)])
+    end = np.arange(1, len(total))
+    begin = np.maximum(end - _LOAD_MINUTES, 0)
+    return np.asarray((total[end] - total[begin]) / (end - begin))
 
 
 @dataclass(frozen=True, slots=True)
