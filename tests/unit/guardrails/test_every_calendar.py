@@ -116,7 +116,11 @@ def may_wait(case: Case, tuner: Tuner, rule: str, verdicts: dict[Tuner, Verdict]
     """Return True if a change may wait for another one of the same function: never an automatic one for people."""
     if rule == "warmups.provisioned":
         raised = verdicts.get(Tuner.PROVISIONED_CONCURRENCY)
-        return tuner is Tuner.WARMUPS and raised is not None and raised.verdict is Decision.AUTOMATIC
+        if tuner is not Tuner.WARMUPS or raised is None:
+            return False
+        # Pings that people are asked about may also yield to what they are asked about for the same function.
+        may_ask = raised.verdict is Decision.ASK and case.modes[tuner] is Mode.APPROVE
+        return raised.verdict is Decision.AUTOMATIC or may_ask
     if rule != "run.one_configuration_change" or tuner not in CONFIGURATION:
         return False
     (other,) = CONFIGURATION - {tuner}
