@@ -203,7 +203,7 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     "provision any other function": (lambda s: provision(s, s.untagged), set()),
     "unprovision a tagged function": (lambda s: unprovision(s, s.tagged), {"change_capacity", "provision_function"}),
     "unprovision any other function": (lambda s: unprovision(s, s.untagged), set()),
-    "invoke a tagged function": (lambda s: invoke(s, s.tagged), {"warm_function"}),
+    "invoke a tagged function": (lambda s: invoke(s, s.tagged), {"warm_function", "change_warmups"}),
     "invoke any other function": (lambda s: invoke(s, s.untagged), set()),
     "schedule in the group of the warm-ups": (lambda s: schedule(s, s.application.schedule_group), {"change_warmups"}),
     "schedule in the group of the timetables": (

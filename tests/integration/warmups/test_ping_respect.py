@@ -224,6 +224,13 @@ def test_a_ping_whose_room_is_unknown_is_not_sent(known: ReadyVersions, code: st
     assert function.called == []
 
 
+def test_a_function_that_is_gone_is_a_ping_that_failed(known: ReadyVersions) -> None:
+    function = Function("7")
+    function.refused = "ResourceNotFoundException"
+    warmed = ping(function, known)
+    assert (warmed.asked, warmed.calls) == (1, len(function.called)) == (1, 1)
+
+
 def test_room_names_the_reservation_only_where_there_is_one() -> None:
     function: Any = Function()
     assert read_room(function, "orders", 0, 100).reserved is None

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from botocore.exceptions import ClientError
+
 from optimizer.aws import LambdaClient
 from optimizer.core import Warmed, Warmup
 from optimizer.store import ReadyVersions
@@ -25,7 +27,13 @@ def warm_alias(
 
     pinging: returns a client for so many calls at once that never retries. What cannot be read raises: no ping is sent.
     """
-    room = read_room(lambda_, warmup.function_name, warmup.callers, warmup.keep_free)
+    try:
+        room = read_room(lambda_, warmup.function_name, warmup.callers, warmup.keep_free)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        # The function is gone: one call says so, and counts as a ping that failed.
+        return warm_environments(pinging(1), replace(warmup, environments=1), clock)
     if room.environments < 1:
         return held_back(warmup, room.reason)
     try:
