@@ -262,10 +262,11 @@ def cold_start_usd(history: CodeHistory, live: LiveFunction, limits: Warmups) ->
     version = live.version
     size = history.sizes.get(version.memory_mb)
     init_ms = size.inits.mean if size is not None and size.inits.count else USUAL_INIT_MS
-    rate = aws_lambda.rates(version.architecture).tiers[0].gb_second_usd
     # A worth in minutes of pings says what pings may cost, and nothing about provisioned concurrency.
     worth = limits.usd_per_cold_start if limits.idle_minutes_per_cold_start is None else 0.0
-    return worth * init_ms / USUAL_INIT_MS + float(aws_lambda.gb_seconds(version.memory_mb, init_ms) * rate)
+    return worth * init_ms / USUAL_INIT_MS + float(
+        aws_lambda.init_usd(version.architecture, version.memory_mb, init_ms)
+    )
 
 
 def _failure(name: str, error: NoSuchAlias | NoSuchFunction | TagsUnreadable | ClientError) -> str:

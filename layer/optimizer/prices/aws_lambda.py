@@ -94,6 +94,11 @@ def call_usd(
     return gb_seconds(memory_mb, billed_ms(duration_ms, init_ms)) * rate + REQUEST_USD
 
 
+def init_usd(architecture: str, memory_mb: int, init_ms: float) -> Decimal:
+    """Return the price of INIT alone, in the first tier."""
+    return gb_seconds(memory_mb, init_ms) * rates(architecture).tiers[0].gb_second_usd
+
+
 def provisioned_call_usd(architecture: str, memory_mb: int, duration_ms: float) -> Decimal:
     """Return the price of one call on provisioned concurrency with its request, without the concurrency itself."""
     used = gb_seconds(memory_mb, billed_ms(duration_ms))

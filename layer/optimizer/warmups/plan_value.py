@@ -32,7 +32,7 @@ def ping_prices(architecture: str, memory_mb: int, init_ms: float) -> PingPrices
         )
 
     ping = usd(1, 0, 0)
-    init = float(aws_lambda.gb_seconds(memory_mb, init_ms) * aws_lambda.rates(architecture).tiers[0].gb_second_usd)
+    init = float(aws_lambda.init_usd(architecture, memory_mb, init_ms))
     return PingPrices(ping, usd(1, 1, 0) - ping, init)
 
 

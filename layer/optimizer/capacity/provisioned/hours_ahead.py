@@ -40,7 +40,7 @@ def provision_ahead(
     costs less on them than on demand. most: None means no limit.
     """
     rates = aws_lambda.rates(architecture)
-    init_usd = float(aws_lambda.gb_seconds(memory_mb, init_ms) * rates.tiers[0].gb_second_usd)
+    init_usd = float(aws_lambda.init_usd(architecture, memory_mb, init_ms))
     hour_usd = float(aws_lambda.gb_seconds(memory_mb, 3_600_000) * rates.provisioned_usd)
     busy_hour_usd = hour_usd / float(aws_lambda.break_even_utilisation(architecture))
     levels = forecast.levels
