@@ -16,7 +16,7 @@ _BIN = math.log(1.02)
 _SURE = 1.96
 _TIMEOUT = "timeout"
 _HOUR_S = 3600
-# Calls are kept by the minute for as long.
+# Cold starts by the hour are kept for as long.
 _MOST_HOURS = 15 * 24
 # Of so many versions the history is kept apart; teams that deploy every hour have a new one every hour.
 _MOST_VERSIONS = 12

@@ -16,6 +16,7 @@ from optimizer.core.clock import minute_of
 from optimizer.function_logs.parse import LoggedReport, ReportLine, Reports
 from optimizer.function_logs.read import Scan
 from optimizer.policy.model import Policy
+from optimizer.report.summary import SECTIONS
 from optimizer.run.check import check_run
 from optimizer.store.documents import Documents
 from optimizer.store.run_store import RunStore
@@ -205,16 +206,3 @@ def test_a_run_for_everything_makes_one_change_of_a_function(application: Applic
         assert modes[Tuner(configured[0])] == "auto"
     recommended = {one["change"]["tuner"] for one in planned["proposals"] if one["verdict"] == "recommended"}
     assert {tuner for tuner, mode in modes.items() if mode == "recommend"} <= recommended
-
-
-SECTIONS = (
-    "changed",
-    "taken_back",
-    "recommended",
-    "waiting",
-    "scheduled",
-    "rejected",
-    "refused",
-    "failed",
-    "unfinished",
-)
