@@ -148,16 +148,16 @@ def hours_seen(
     window = minutes.window(first * _HOUR, end * _HOUR)
     known = ~np.isnan(window.values["invocations"]).reshape(-1, _HOUR).any(axis=1)
     hours = np.arange(first, end)
-    counted = np.zeros((4, end - first))
+    counted = np.zeros((3, end - first), np.int64)
     warmed = np.zeros(end - first, bool)
     for ping in pings:
         at = ping.at_minute // _HOUR - first
         if 0 <= at < len(hours):
-            counted[:, at] += (1, ping.calls, ping.cold, ping.cold)
+            counted[:, at] += (1, ping.calls, ping.cold)
         until = (ping.at_minute + function.keep_alive_minutes) // _HOUR - first
         warmed[max(0, at) : max(0, until + 1)] = True
     logged = np.array([lines.cold_hours.get(int(hour), 0) for hour in hours], np.float64)
-    seen = logged - counted[3]
+    seen = logged - counted[2]
     provisioned = None
     if function.provisioned is not None:
         provisioned = function.provisioned[first * _HOUR - minutes.start :][: len(window)]
@@ -175,8 +175,7 @@ def hours_seen(
         provisioned=None if provisioned is None else provisioned.astype(np.int64),
     )
     by_hour = np.bincount((played.cold_at // 3600).astype(np.int64), minlength=len(hours)).astype(np.float64)
-    numbers = counted[:3].astype(np.int64)
-    return HoursSeen(hours[known], seen[known], by_hour[known], warmed[known], *(row[known] for row in numbers))
+    return HoursSeen(hours[known], seen[known], by_hour[known], warmed[known], *(row[known] for row in counted))
 
 
 @dataclass(frozen=True, slots=True)
