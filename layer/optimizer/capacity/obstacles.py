@@ -13,7 +13,7 @@ _TERRAFORM_TAGS = ("terraform", "tf:workspace", "tfc:workspace")
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """The reason that a change cannot be applied. owner: a template decides instead, and `message` names the line."""
+    """The reason that a change cannot be applied. owner: another place decides, and `message` names the line there."""
 
     rule: str
     message: str
@@ -115,12 +115,12 @@ def _unreleased(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
     )
 
 
-def _container_image(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
+def _container_image(live: LiveFunction, memory_mb: int | None) -> Obstacle | None:
     if live.version.package_type != "Image":
         return None
-    return Obstacle(
-        "kind.image", "The function is a container image; change its MemorySize where the image is deployed."
-    )
+    size = f" to {memory_mb} MB" if memory_mb else ""
+    message = f"The function is a container image; change its MemorySize{size} where the image is deployed."
+    return Obstacle("kind.image", message, owner=True)
 
 
 def _snap_start(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:
@@ -185,5 +185,5 @@ def _without_alias(live: LiveFunction, _memory_mb: int | None) -> Obstacle | Non
 
 
 _KIND: tuple[_Check, ...] = (_latest_alias, _shifting, _managed_instances, _durable)
-_MEMORY: tuple[_Check, ...] = (*_KIND, _container_image, _unreleased, _busy, _cloudformation, _terraform)
+_MEMORY: tuple[_Check, ...] = (*_KIND, _unreleased, _busy, _cloudformation, _terraform, _container_image)
 _PROVISIONED: tuple[_Check, ...] = (_without_alias, *_KIND, _snap_start, _tenants, _held_elsewhere, _provisioned_owner)

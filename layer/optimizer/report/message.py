@@ -153,7 +153,7 @@ def change_details(line: Line) -> dict[str, Any]:
         "target": line.target,
         "status": line.status,
         "rule": line.rule,
-        **({"owner_line": line.message} if line.rule.startswith("owner.") else {}),
+        **({"owner_line": line.message} if line.rule.startswith(("owner.", "kind.image")) else {}),
         "usd_month": line.usd_month.estimate if line.usd_month else None,
         "cold_starts_month": line.cold_starts_month.estimate if line.cold_starts_month else None,
     }

@@ -480,7 +480,11 @@ def test_failed_allocation_is_rolled_back() -> None:
         (lambda twin: twin.tags.update({"aws:cloudformation:stack-name": "shop"}), "refused", "Stack shop"),
         (lambda twin: twin.tags.update({"managed-by": "terraform"}), "refused", "Terraform"),
         (lambda twin: twin.latest.update(SnapStart={"ApplyOn": "PublishedVersions"}), "refused", "configuration"),
-        (lambda twin: twin.versions["1"].update(PackageType="Image"), "refused", "container image"),
+        (
+            lambda twin: [one.update(PackageType="Image") for one in (twin.versions["1"], twin.latest)],
+            "refused",
+            "image",
+        ),
     ],
 )
 def test_obstacle_is_named_and_nothing_is_written(spoil: Callable[[Twin], object], outcome: str, words: str) -> None:

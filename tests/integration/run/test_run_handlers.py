@@ -622,13 +622,21 @@ def test_verified_savings_are_one_number_all_day(account: Account) -> None:
     assert said.partition(": ")[2] in review_of(account, "review")
 
 
+OWNED = {
+    "owner.cloudformation": "Stack shop owns the memory size and would overwrite it; change MemorySize: 768 of Orders "
+    "in its template.",
+    "kind.image": "The function is a container image; change its MemorySize to 768 MB where the image is deployed.",
+}
+
+
 @pytest.mark.parametrize("mode", ["recommend", "approve", "auto"])
-def test_owner_of_a_template_gets_the_line_to_change(account: Account, mode: str) -> None:
+@pytest.mark.parametrize("rule", OWNED)
+def test_owner_of_a_template_gets_the_line_to_change(account: Account, rule: str, mode: str) -> None:
     """The team that owns the template is told what to change, and what it saves, in every mode."""
     started(account, {"mode": mode}, functions=4)
-    line = "Stack shop owns the memory size and would overwrite it; change MemorySize: 768 of Orders in its template."
+    line = OWNED[rule]
     owned = memory("f0")
-    owned = replace(owned, evidence={**owned.evidence, "owner": "owner.cloudformation", "template_line": line})
+    owned = replace(owned, evidence={**owned.evidence, "owner": rule, "template_line": line})
     account.propose(owned)
     checked = account.call("check_guardrails")
     assert (checked["automatic"], checked["ask"], checked["recommended"]) == ([], [], 1)

@@ -89,7 +89,6 @@ def test_memory_proposal_has_evidence_undo_and_interval() -> None:
         ({"live": live(version=version(durable=True))}, "durable"),
         ({"live": live(version=version(managed_instances=True))}, "managed instances"),
         ({"live": live(weights={"6": 1.0}, provisioned=ProvisionedConfig(2, "IN_PROGRESS"))}, "Lambda is moving alias"),
-        ({"live": live(version=version(package_type="Image"))}, "container image"),
         ({"live": live(alias_version="$LATEST")}, "points at $LATEST"),
     ],
 )
@@ -117,6 +116,30 @@ def test_size_owned_by_a_template_is_only_recommended(tags: dict[str, str], line
     assert verdict.rule.startswith("owner.")
     assert line in verdict.message
     assert f"{recommended.after['memory_mb']}" in verdict.message
+
+
+IMAGE = version(package_type="Image")
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.APPROVE, Mode.AUTO])
+@pytest.mark.parametrize(
+    ("tags", "line"),
+    [
+        ({}, "container image; change its MemorySize to {} MB where the image is deployed"),
+        (
+            {"aws:cloudformation:stack-name": "shop", "aws:cloudformation:logical-id": "Orders"},
+            "MemorySize: {} of Orders",
+        ),
+    ],
+)
+def test_size_of_a_container_image_is_only_recommended(tags: dict[str, str], line: str, mode: Mode) -> None:
+    """A team can deploy its image with another size, so it is told which; a template that owns the size comes first."""
+    policy = Policy(mode=mode, memory=Memory(max_slowdown=3.0))
+    recommended = memory_of(plan_function(seen(live=live(version=IMAGE, tags=tags)), policy))
+    assert isinstance(recommended, Change)
+    (verdict,) = guardrails.check([recommended], policy, Account(targets=10, unreserved_concurrency=1000), NOW)
+    assert verdict.verdict is Decision.RECOMMENDED
+    assert line.format(recommended.after["memory_mb"]) in verdict.message
 
 
 WITHOUT_ALIAS = live(alias=LATEST, alias_version=LATEST, version=version(LATEST))
