@@ -86,7 +86,7 @@ class Service:
             same = [name for name in self.names if self.habits.habit(name) == habit]
             if not same:
                 continue
-            self.put(f"template/{habit}.npz", self._history(same[0], until).to_bytes())
+            self.put(f"template/{habit}.npz", self._history(same[0], until).to_bytes("live"))
             self.same(f"template/{habit}.npz", [f"history/{name}.npz" for name in same])
             lines = canonical_json.dumps(canonical_json.plain(self._lines(same[0], until))).encode()
             self.put(f"template/{habit}.json", lines)

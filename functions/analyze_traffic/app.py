@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from optimizer import aws
 from optimizer.aws import Environment, clients, logged, name
 from optimizer.store import Documents, PingLog
 from optimizer.traffic import analyze_batch
@@ -16,7 +17,12 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     documents = Documents(clients.client("s3"), environment.bucket)
     targets = documents.read(f"runs/{run_id}/batches/{batch}.json")["functions"]
     log = PingLog(clients.client("dynamodb"), environment.table)
-    traffic = analyze_batch(clients.client("cloudwatch"), documents, log, targets, datetime.now(UTC))
+
+    def has_alias(function_name: str, alias: str) -> bool:
+        # Loaded only where no call through the alias is known.
+        return aws.has_alias(aws.paced_lambda(aws.share_of_calls(environment)), function_name, alias)
+
+    traffic = analyze_batch(clients.client("cloudwatch"), documents, log, targets, datetime.now(UTC), has_alias)
     documents.write(f"runs/{run_id}/pictures/{batch}.json", {"functions": traffic.pictures})
     documents.write(f"runs/{run_id}/traffic/{batch}.json", {"functions": traffic.functions, "failed": traffic.failed})
     return {

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from optimizer.aws.client_types import LambdaClient
 from optimizer.aws.clients import new_client
 from optimizer.aws.environment import Environment
@@ -105,6 +107,29 @@ def _keep_unknown_fields(
     found = {name: configuration[name] for name in wanted if configuration.get(name)}
     if found:
         customized_response_dict[UNKNOWN_FIELDS] = found
+
+
+def has_alias(client: "LambdaClient", function_name: str, alias: str) -> bool:
+    """Return True if the function has the alias, or if that cannot be read.
+
+    GetFunction has a quota of its own, which GetAlias has not. A right that is bound to a tag may not extend to what
+    does not exist: then reading the function itself tells."""
+    try:
+        client.get_function(FunctionName=function_name, Qualifier=alias)
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "?")
+        return code != "ResourceNotFoundException" and not (
+            code == "AccessDeniedException" and _is_readable(client, function_name)
+        )
+    return True
+
+
+def _is_readable(client: "LambdaClient", function_name: str) -> bool:
+    try:
+        client.get_function(FunctionName=function_name)
+    except ClientError:
+        return False
+    return True
 
 
 def configuration_of(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Analyse the traffic of one batch of functions: read new metrics, store the history, summarise it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,13 +8,13 @@ from typing import Any
 from optimizer.aws import CloudWatchClient, at_once
 from optimizer.core import minute_of
 from optimizer.store import Documents, PingLog
-from optimizer.traffic import cloudwatch_history
+from optimizer.traffic.by_alias import read_by_alias
 from optimizer.traffic.chart_data import traffic_charts
 from optimizer.traffic.gaps import settle
 from optimizer.traffic.history import History
 from optimizer.traffic.hourly import spread_concurrency
 from optimizer.traffic.own_pings import remove_pings
-from optimizer.traffic.stored import history_key, stored_history
+from optimizer.traffic.stored import history_key, stored_traffic
 from optimizer.traffic.summary import FunctionTraffic, summarise
 
 
@@ -36,22 +36,30 @@ def analyze_batch(
     log: PingLog,
     targets: Sequence[Mapping[str, Any]],
     now: datetime,
+    has_alias: Callable[[str, str], bool] = lambda _name, _alias: True,
 ) -> BatchTraffic:
-    """Update the history of each target up to `now`, store it and summarise it. targets: FunctionTarget documents."""
+    """Update the history of each target up to `now`, store it and summarise it. targets: FunctionTarget documents.
+
+    has_alias: of a function's name and alias; it is asked where no call through the alias is known."""
     names = [str(target["function_name"]) for target in targets]
-    stored = dict(zip(names, at_once(lambda name: stored_history(documents, name), names), strict=True))
-    windows = {name: cloudwatch_history.missing_window(history, minute_of(now)) for name, history in stored.items()}
-    read = dict(cloudwatch_history.read_missing(cloudwatch, windows))
-    failed = {name: str(result) for name, result in read.items() if not isinstance(result, History)}
-    fresh = {name: new for name, new in read.items() if isinstance(new, History)}
-    pings = at_once(lambda name: list(log.between(name, windows[name].first_minute, windows[name].end_minute)), fresh)
-    real = {name: spread_concurrency(remove_pings(fresh[name], own)) for name, own in zip(fresh, pings, strict=True)}
-    merged = {name: stored[name].merged(new) for name, new in real.items()}
-    settled = settle(merged, min((window.since_minute for window in windows.values()), default=0))
-    at_once(
-        lambda name: documents.write_bytes(history_key(name), settled[name].to_bytes(), "application/octet-stream"),
-        settled,
+    aliases = [str(target["alias"]) for target in targets]
+    known = at_once(lambda name: stored_traffic(documents, name), names)
+    stored = {name: (one, alias) for name, one, alias in zip(names, known, aliases, strict=True)}
+    read = read_by_alias(cloudwatch, stored, minute_of(now), has_alias)
+    failed = {name: str(one.new) for name, one in read.items() if not isinstance(one.new, History)}
+    fresh = {name: one.new for name, one in read.items() if isinstance(one.new, History)}
+    pings = at_once(
+        lambda name: list(log.between(name, read[name].window.first_minute, read[name].window.end_minute)), fresh
     )
+    real = {name: spread_concurrency(remove_pings(fresh[name], own)) for name, own in zip(fresh, pings, strict=True)}
+    merged = {name: read[name].merged(new) for name, new in real.items()}
+    settled = settle(merged, min((one.window.since_minute for one in read.values()), default=0))
+
+    def store(name: str) -> None:
+        content = settled[name].to_bytes(read[name].alias)
+        documents.write_bytes(history_key(name), content, "application/octet-stream")
+
+    at_once(store, settled)
     functions, pictures = {}, {}
     for target in targets:
         name = target["function_name"]

@@ -22,6 +22,7 @@ FAILURES_IN_A_ROW = 5
 SETTLING_MINUTES = 3
 # Stands for all functions of the account and Region.
 _ACCOUNT = ""
+_LATEST = "$LATEST"
 _STATISTICS = {
     "invocations": ("Invocations", "Sum"),
     "duration_ms": ("Duration", "Average"),
@@ -38,6 +39,7 @@ class MetricsUnavailable(OptimizerError, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class _Query:
+    # The result of metric_resource.
     function_name: str
     metric: str
     period_s: int
@@ -67,6 +69,13 @@ class MetricWindow:
         return min(self.first_minute, self.first_old_hour * 60)
 
 
+def metric_resource(function_name: str, alias: str) -> str:
+    """Return the name of the metrics of the calls through an alias.
+
+    alias: `$LATEST` for a function without one: then all its calls count."""
+    return function_name if alias == _LATEST else f"{function_name}:{alias}"
+
+
 def missing_window(history: History, now_minute: int) -> MetricWindow:
     """Return the window that the history lacks at `now_minute`: at most 15 days of minutes and 63 days of hours.
 
@@ -85,9 +94,11 @@ def missing_window(history: History, now_minute: int) -> MetricWindow:
 def read_missing(
     cloudwatch: "CloudWatchClient", windows: Mapping[str, MetricWindow]
 ) -> Iterator[tuple[str, History | MetricsUnavailable]]:
-    """Yield the new points of each function by name, or the reason why there are none.
+    """Yield the new points of each function, or the reason why there are none.
 
-    A point that CloudWatch does not report is NaN. Throttles are those of the account, as long as there are none. A
+    windows: by `metric_resource`: CloudWatch counts the calls through an alias apart from those of the whole function,
+    as the dimension Resource ("Using CloudWatch metrics with Lambda", Lambda Developer Guide), at the same price. A
+    point that CloudWatch does not report is NaN. Throttles are those of the account, as long as there are none. A
     failed call fails only the functions that it asked for. After FAILURES_IN_A_ROW failed calls the remaining functions
     fail without being asked for, so that time is left to store the points that were read. Durations are those of the
     hour. The concurrency of each minute is read only for functions with bursts (`hourly.has_bursts`); for others it is
@@ -208,7 +219,10 @@ def _ask(
 
 def _metric_query(identifier: str, query: _Query) -> MetricQuery:
     metric, statistic = _STATISTICS[query.metric]
-    dimensions = {} if query.function_name == _ACCOUNT else {"FunctionName": query.function_name}
+    function_name, _, alias = query.function_name.partition(":")
+    dimensions = {} if query.function_name == _ACCOUNT else {"FunctionName": function_name}
+    if alias:
+        dimensions["Resource"] = query.function_name
     return MetricQuery(identifier, "AWS/Lambda", metric, statistic, query.period_s, dimensions)
 
 

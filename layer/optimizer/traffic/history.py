@@ -109,13 +109,15 @@ class History:
         minutes = minutes.window(max(minutes.start, minutes.end - MINUTES_KEPT), minutes.end)
         return History(minutes, hours.window(max(hours.start, hours.end - HOURS_KEPT), hours.end))
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, alias: str = "") -> bytes:
         """Return an .npz file: `minutes_start`, `hours_start`, and for each metric a float32 array `minutes_METRIC` or
-        `hours_METRIC`."""
+        `hours_METRIC`. alias: whose calls these are, read by `alias_of`."""
         arrays: dict[str, NDArray[np.generic]] = {}
         for name, series in (("minutes", self.minutes), ("hours", self.hours)):
             arrays[f"{name}_start"] = np.array(series.start, np.int64)
             arrays.update({f"{name}_{metric}": values.astype(np.float32) for metric, values in series.values.items()})
+        if alias:
+            arrays["alias"] = np.array(alias)
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **arrays)
         return content.getvalue()
@@ -128,6 +130,17 @@ class History:
                 return cls(_series(arrays, "minutes", MINUTE_METRICS), _series(arrays, "hours", HOUR_METRICS))
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise UnreadableHistory(f"a stored history cannot be read: {error}") from error
+
+
+def alias_of(content: bytes) -> str:
+    """Return the alias whose calls are stored, `$LATEST` for all calls of a function without one.
+
+    It is empty for a document of a release that did not tell aliases apart. Raise UnreadableHistory."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return str(arrays["alias"]) if "alias" in arrays else ""
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UnreadableHistory(f"a stored history cannot be read: {error}") from error
 
 
 def hours_from_minutes(minutes: Series) -> Series:

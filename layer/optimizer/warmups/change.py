@@ -56,7 +56,8 @@ class WarmupHooks(Hooks[WarmupProgress]):
     """Put a plan of pings in place as one-time schedules.
 
     recheck: the guardrails on the live state. read_target: `(function
-    name, alias)`. read_calls: the target's calls `(function name, first minute, end minute)`. remaining_ms: time
+    name, alias)`. read_calls: the calls through the alias
+    `(function name, alias, first minute, end minute)`. remaining_ms: time
     left of this call. watch_minutes: the ages at which the pings are judged, rising. read_room: the room for pings of
     `(function name)`. why_not_ready: why no ping may be sent to `(function name, alias)` now; it may send one ping to a
     version of which nothing is known. read_concurrency: the function's measured concurrency `(function name, first
@@ -72,7 +73,7 @@ class WarmupHooks(Hooks[WarmupProgress]):
     schedules: ScheduleTarget
     recheck: Callable[[Change, WarmupState, datetime], Refusal | None]
     read_target: Callable[[str, str], Target]
-    read_calls: Callable[[str, int, int], Calls]
+    read_calls: Callable[[str, str, int, int], Calls]
     remaining_ms: Callable[[], float]
     watch_minutes: Sequence[int]
     read_room: Callable[[str], Room]
@@ -211,7 +212,7 @@ class WarmupHooks(Hooks[WarmupProgress]):
         until = end if replaced is None else min(end, replaced)
         due = [minute for minute, _ in pings_of(change) if first <= minute < until]
         pings = [ping for ping in self.log.between(_name(change), first, until) if ping.change_id == change.id]
-        calls = self.read_calls(_name(change), first, end) if first < end else Calls(None, None)
+        calls = self.read_calls(_name(change), change.after["alias"], first, end) if first < end else Calls(None, None)
         return judge(due, pings, calls, change.evidence.get("errors_share"))
 
 

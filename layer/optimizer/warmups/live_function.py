@@ -23,11 +23,13 @@ def read_target(lambda_: "LambdaClient", function_name: str, alias: str, ready_t
     return Target(has_alias=True, ready=tags.get(ready_tag) == "ready")
 
 
-def read_calls(cloudwatch: "CloudWatchClient", function_name: str, first_minute: int, end_minute: int) -> Calls:
-    """Return the calls and errors of a function from `first_minute` to `end_minute` (not included)."""
+def read_calls(
+    cloudwatch: "CloudWatchClient", function_name: str, alias: str, first_minute: int, end_minute: int
+) -> Calls:
+    """Return the calls through an alias and their errors from `first_minute` to `end_minute` (not included)."""
+    dimensions = {"FunctionName": function_name, "Resource": f"{function_name}:{alias}"}
     queries = [
-        MetricQuery(metric.lower(), "AWS/Lambda", metric, "Sum", 60, {"FunctionName": function_name})
-        for metric in ("Invocations", "Errors")
+        MetricQuery(metric.lower(), "AWS/Lambda", metric, "Sum", 60, dimensions) for metric in ("Invocations", "Errors")
     ]
     points = read_complete(cloudwatch, queries, moment_of(first_minute), moment_of(end_minute))
     totals = {name: sum(values.values()) for name, values in points.items() if values}

@@ -68,7 +68,7 @@ class World:
             ),
             recheck=lambda change, live, now: self.refusal or guardrails.recheck(change, live, self.policy, now),
             read_target=lambda _name, _alias: self.target,
-            read_calls=lambda _name, _first, _end: self.calls,
+            read_calls=lambda _name, _alias, _first, _end: self.calls,
             remaining_ms=lambda: self.remaining_ms,
             watch_minutes=WATCH_MINUTES,
             read_room=lambda _name: self.room,

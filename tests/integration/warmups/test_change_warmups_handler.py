@@ -108,21 +108,25 @@ def test_calls_are_summed_and_missing_data_is_not_zero(arn: str) -> None:
     assert arn
     cloudwatch: Any = boto3.client("cloudwatch")
     end = minute_of(NOW)
-    assert read_calls(cloudwatch, "orders", end - 5, end).invocations is None
-    for metric, value in (("Invocations", 7.0), ("Errors", 1.0)):
-        cloudwatch.put_metric_data(
-            Namespace="AWS/Lambda",
-            MetricData=[
-                {
-                    "MetricName": metric,
-                    "Dimensions": [{"Name": "FunctionName", "Value": "orders"}],
-                    "Timestamp": NOW - timedelta(minutes=m),
-                    "Value": value,
-                }
-                for m in (2, 3)
-            ],
-        )
-    calls = read_calls(cloudwatch, "orders", end - 5, end)
+    assert read_calls(cloudwatch, "orders", "live", end - 5, end).invocations is None
+    by_function = [{"Name": "FunctionName", "Value": "orders"}]
+    by_alias = [*by_function, {"Name": "Resource", "Value": "orders:live"}]
+    # A batch job calls $LATEST, and most of its calls fail.
+    for dimensions, counts in ((by_function, (100.0, 90.0)), (by_alias, (7.0, 1.0))):
+        for metric, value in zip(("Invocations", "Errors"), counts, strict=True):
+            cloudwatch.put_metric_data(
+                Namespace="AWS/Lambda",
+                MetricData=[
+                    {
+                        "MetricName": metric,
+                        "Dimensions": dimensions,
+                        "Timestamp": NOW - timedelta(minutes=m),
+                        "Value": value,
+                    }
+                    for m in (2, 3)
+                ],
+            )
+    calls = read_calls(cloudwatch, "orders", "live", end - 5, end)
     assert (calls.invocations, calls.errors) == (14.0, 2.0)
 
 

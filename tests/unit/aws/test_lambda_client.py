@@ -11,10 +11,12 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from optimizer.aws.environment import Environment
 from optimizer.aws.lambda_client import (
     CallBudget,
     configuration_of,
+    has_alias,
     keep_unknown_fields,
     pace,
     refuses_pings,
@@ -160,3 +162,33 @@ def test_each_attempt_waits_for_its_turn() -> None:
         client.get_alias(FunctionName="orders", Name="live")
         client.list_aliases(FunctionName="orders")
     assert takes == {10.0: 2, 1.5: 2}
+
+
+class Functions:
+    """Lambda with a function `orders`. refused: the error for each qualifier; other calls succeed."""
+
+    def __init__(self, refused: dict[str, str]) -> None:
+        self.refused = refused
+
+    def get_function(self, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
+        assert FunctionName == "orders"
+        if code := self.refused.get(Qualifier):
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "GetFunction")
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        ({}, True),
+        ({"live": "ResourceNotFoundException"}, False),
+        ({"live": "AccessDeniedException"}, False),
+        ({"live": "AccessDeniedException", "": "AccessDeniedException"}, True),
+        ({"live": "TooManyRequestsException"}, True),
+    ],
+    ids=["there", "not there", "no right to what is not there", "no right at all", "throttled"],
+)
+def test_alias_is_missing_only_where_that_is_known(refused: dict[str, str], expected: bool) -> None:
+    """IAM answers for an alias that does not exist as for one without the tag that the right asks for."""
+    client: Any = Functions(refused)
+    assert has_alias(client, "orders", "live") is expected
