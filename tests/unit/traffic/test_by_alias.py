@@ -155,7 +155,7 @@ def test_old_pings_are_no_calls_of_the_alias() -> None:
     found, _ = read(Counted({"orders:live": (1.0, 63)}), StoredTraffic(cleaned))
     assert isinstance(found.new, History)
     hours = found.merged(found.new).hours
-    at = (np.arange(100, 200) + cleaned.hours.start - hours.start)
+    at = np.arange(100, 200) + cleaned.hours.start - hours.start
     assert set(hours.values["invocations"][at].tolist()) == {30.0}
     assert np.isnan(hours.values["concurrency"][at]).all()
     others = np.delete(hours.values["invocations"], at)
