@@ -30,7 +30,9 @@ CONTROL_CALLS_S, GET_FUNCTION_CALLS_S = 15.0, 100.0
 DATA_CALLS_S, POINTS_S, STATISTICS_CALLS_S = 50.0, 396_000.0, 400.0
 # The statistics of one metric that a call of GetMetricData may ask for at the price of one.
 STATISTICS_A_METRIC = 5
-FUNCTIONS_A_PAGE = 50
+FUNCTIONS_A_PAGE, MAPPINGS_A_PAGE = 50, 100
+# One function of so many is called by a queue.
+FUNCTIONS_A_CONSUMER = 10
 POINTS_A_PAGE, QUERIES_A_CALL, RESOURCES_A_PAGE, KEYS_A_PAGE = 100_800, 500, 100, 1000
 # Logs Insights' quota of simultaneous queries, and the duration of a query with few results.
 QUERIES_AT_ONCE, QUERY_S = 30, 0.5
@@ -216,7 +218,7 @@ class Account:
         if "IndexName" in request:
             return self._by_kind(values[":kind"]["S"])
         items = self.items.get(values[":pk"]["S"], {})
-        found = [items[sk] for sk in sorted(items) if sk.startswith(values[":prefix"]["S"])]
+        found = [items[sk] for sk in sorted(items) if _is_wanted(sk, values)]
         start = request.get("ExclusiveStartKey", {}).get("n", {}).get("N")
         begin, size, end = int(start or 0), 0, int(start or 0)
         while end < len(found) and size < 1_000_000:
@@ -289,6 +291,22 @@ class Account:
         listed = [self._get_function(name, {})["Configuration"] for name in self.names[at:end]]
         left_out = ("State", "LastUpdateStatus")
         return {"Functions": [{k: v for k, v in one.items() if k not in left_out} for one in listed], **more}
+
+    def _list_event_source_mappings(self, _path: str, query: Mapping[str, list[str]]) -> Any:
+        consumers = self.names[::FUNCTIONS_A_CONSUMER]
+        at = int(query.get("Marker", ["0"])[0])
+        end = at + MAPPINGS_A_PAGE
+        more = {"NextMarker": str(end)} if end < len(consumers) else {}
+        mappings = [
+            {
+                "UUID": name,
+                "FunctionArn": f"{arn(name)}:live",
+                "EventSourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}",
+                "State": "Enabled",
+            }
+            for name in consumers[at:end]
+        ]
+        return {"EventSourceMappings": mappings, **more}
 
     def _get_alias(self, name: str, _query: Mapping[str, list[str]]) -> Any:
         return {"AliasArn": f"{arn(name)}:live", "Name": "live", "FunctionVersion": "1", "RevisionId": "a"}
@@ -388,6 +406,13 @@ def _billed(queries: Sequence[Mapping[str, Any]]) -> int:
     return sum(-(-len(statistics) // STATISTICS_A_METRIC) for statistics in asked.values())
 
 
+def _is_wanted(sk: str, values: Mapping[str, Mapping[str, str]]) -> bool:
+    """Return if a sort key fits the condition of a query: a prefix, or between two keys."""
+    if ":prefix" in values:
+        return sk.startswith(values[":prefix"]["S"])
+    return values[":first"]["S"] <= sk <= values[":last"]["S"]
+
+
 def _operation(path: str, query: Mapping[str, list[str]]) -> str:
     if path.rstrip("/").endswith("/functions"):
         return "ListFunctions"
@@ -395,6 +420,8 @@ def _operation(path: str, query: Mapping[str, list[str]]) -> str:
         return "GetAccountSettings"
     if path.endswith("/provisioned-concurrency") and "List" in query:
         return "ListProvisionedConcurrencyConfigs"
+    if path.rstrip("/").endswith("/event-source-mappings"):
+        return "ListEventSourceMappings"
     if "/aliases/" in path:
         return "GetAlias"
     if path.count("/") == 3 and "/functions/" in path:

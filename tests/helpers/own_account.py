@@ -2,7 +2,7 @@
 
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.awslambda.models import LambdaFunction
 from optimizer.aws import clients, paced_lambda
 from shipped_template import RESOURCES, ROOT
 
@@ -47,6 +48,7 @@ def own_account(monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> I
     forgotten = [clients.client.cache_clear, paced_lambda.cache_clear]
     for forget in forgotten:
         forget()
+    monkeypatch.setattr(LambdaFunction, "get_code", _with_nothing_reserved(LambdaFunction.get_code))
     with mock_aws(config={"lambda": {"use_docker": False}}):
         place: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         boto3.client("s3").create_bucket(Bucket=BUCKET, **place)
@@ -54,6 +56,18 @@ def own_account(monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> I
         yield
     for forget in forgotten:
         forget()
+
+
+def _with_nothing_reserved(get_code: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what answers GetFunction, with a reserved concurrency of 0, which moto leaves out and Lambda does not."""
+
+    def answer(function: LambdaFunction) -> Any:
+        found = get_code(function)
+        if function.reserved_concurrency == 0:
+            found["Concurrency"] = {"ReservedConcurrentExecutions": 0}
+        return found
+
+    return answer
 
 
 def create_target(name: str, *, alias: bool = True, **tags: str) -> str:

@@ -49,18 +49,17 @@ class PingLog:
 
     def between(self, function_name: str, first_minute: int, end_minute: int) -> Iterator[Ping]:
         """Yield the pings of a function that were planned for these minutes, without `end_minute`."""
-        first, last = moment_of(first_minute).date(), moment_of(max(first_minute, end_minute - 1)).date()
-        for day in range((last - first).days + 1):
-            for item in self._table.query(f"PINGS#{function_name}", (first + timedelta(days=day)).isoformat()):
-                if first_minute <= int(item["minute"]) < end_minute:
-                    numbers = {name: int(item[name]) for name in _NUMBERS}
-                    yield Ping(
-                        change_id=str(item["change_id"]),
-                        error=str(item["error"]),
-                        held_back=str(item.get("held_back", "")),
-                        own_code=int(item.get("own_code", 0)),
-                        **numbers,
-                    )
+        if first_minute >= end_minute:
+            return
+        # Keys continue after the minute, so those of `end_minute` lie behind it.
+        for item in self._table.between(f"PINGS#{function_name}", _text(first_minute), _text(end_minute)):
+            yield Ping(
+                change_id=str(item["change_id"]),
+                error=str(item["error"]),
+                held_back=str(item.get("held_back", "")),
+                own_code=int(item.get("own_code", 0)),
+                **{name: int(item[name]) for name in _NUMBERS},
+            )
 
     def record_replaced(self, change_id: str, minute: int, by: str, now: datetime) -> None:
         """Record that from this minute on the pings of another change replace those of this one."""

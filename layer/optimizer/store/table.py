@@ -66,10 +66,17 @@ class ItemTable:
 
     def query(self, pk: str, sk_prefix: str) -> list[Item]:
         """Return all items of a partition whose sort key starts with the prefix, in order."""
+        return self._query("begins_with(sk, :prefix)", {":pk": pk, ":prefix": sk_prefix})
+
+    def between(self, pk: str, first: str, last: str) -> list[Item]:
+        """Return all items of a partition whose sort key lies between these, both included, in order."""
+        return self._query("sk BETWEEN :first AND :last", {":pk": pk, ":first": first, ":last": last})
+
+    def _query(self, condition: str, values: Item) -> list[Item]:
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=_marshal({":pk": pk, ":prefix": sk_prefix}),
+            KeyConditionExpression=f"pk = :pk AND {condition}",
+            ExpressionAttributeValues=_marshal(values),
             ConsistentRead=True,
         )
         return [_unmarshal(raw) for page in pages for raw in page["Items"]]

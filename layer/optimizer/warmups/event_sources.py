@@ -4,8 +4,27 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from optimizer.aws import LambdaClient
+from optimizer.store import Documents, NoSuchDocument
 
+# No function's name has a dot, so this is no document of a function.
+_KEY = "history/warmups/event.sources.json"
 _OFF = frozenset({"Disabled", "Disabling", "Deleting"})
+
+
+def event_sources_of_run(lambda_: "LambdaClient", documents: Documents, run_id: str) -> Mapping[str, Sequence[str]]:
+    """Return what `read_event_sources` does, as a batch of this run listed it, or list it for the batches to come.
+
+    The listing grows with the account, and so does the number of batches: one listing for each would take a share of
+    Lambda's quota that grows with their product."""
+    try:
+        listed = documents.read(_KEY)
+    except NoSuchDocument:
+        listed = {}
+    if listed.get("run_id") != run_id:
+        listed = {"run_id": run_id, "sources": read_event_sources(lambda_)}
+        documents.write(_KEY, listed)
+    sources: Mapping[str, Sequence[str]] = listed["sources"]
+    return sources
 
 
 def read_event_sources(lambda_: "LambdaClient") -> Mapping[str, Sequence[str]]:

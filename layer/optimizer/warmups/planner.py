@@ -18,7 +18,7 @@ from optimizer.traffic import FunctionTraffic, History, stored_history
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.effect.verify import EffectMeasure
-from optimizer.warmups.event_sources import read_event_sources, why_nobody_waits
+from optimizer.warmups.event_sources import event_sources_of_run, why_nobody_waits
 from optimizer.warmups.init_times import learn_from_reports
 from optimizer.warmups.occasions import occasions_of
 from optimizer.warmups.propose import USUAL_ADVICE, WarmupFacts, propose_warmups
@@ -65,48 +65,18 @@ def plan_batch(
         group,
         policy.warmups,
         ready_version,
-        read_event_sources(lambda_) if is_pinged else {},
+        event_sources_of_run(lambda_, documents, run_id) if is_pinged else {},
     )
 
-    verifier = EffectMeasure(documents, pings_between)
-
-    def read_one(name: str) -> tuple[WarmupFacts, FunctionHistory, History] | TargetUnusable:
-        try:
-            live = reading.facts(targets[name], looks.get(name))
-        except TargetUnusable as error:
-            return error
-        return live, _report_history(documents, name), stored_history(documents, name)
-
-    for name, known in zip(traffic["functions"], at_once(read_one, traffic["functions"]), strict=True):
-        if isinstance(known, TargetUnusable):
-            result.failed[targets[name]["function_arn"]] = str(known)
-            continue
-        live, lines, history = known
-        analysed = FunctionTraffic.from_document(traffic["functions"][name])
-
-        def propose(
-            live: WarmupFacts,
-            analysed: FunctionTraffic = analysed,
-            history: History = history,
-            lines: FunctionHistory = lines,
-        ) -> Change | NoChange:
-            learnt = learn_from_reports(lines, live.memory_mb, policy.warmups.keep_alive_minutes)
-            days = occasions_of(policy, analysed.function_name, targets[analysed.function_name]["tags"])
-            verified = verifier.verify(analysed.function_name, live, lines, history, learnt)
-            return propose_warmups(
-                run_id, analysed, history, live, policy.warmups, minute_of(now), learnt, days, verified
-            )
-
-        decision = propose(live)
-        if isinstance(decision, Change) and name in looks and not looks[name].is_live:
-            # No change is proposed from memory.
-            try:
-                read = reading.again(live, targets[name])
-            except TargetUnusable as error:
-                result.failed[targets[name]["function_arn"]] = str(error)
-                continue
-            decision = decision if read == live else propose(read)
-        result.add(decision)
+    deciding = _Deciding(
+        reading, EffectMeasure(documents, pings_between), policy, run_id, minute_of(now), targets, traffic, looks
+    )
+    # While some functions are read, another one is decided about.
+    for name, decision in zip(traffic["functions"], at_once(deciding.decide, traffic["functions"]), strict=True):
+        if isinstance(decision, TargetUnusable):
+            result.failed[targets[name]["function_arn"]] = str(decision)
+        else:
+            result.add(decision)
     return result
 
 
@@ -217,13 +187,57 @@ class _Reading:
         return known.obstacle if known is not None and not known.is_ready else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    """Decides about the functions of a batch. minute: that of now. traffic: the document of the batch's analysis.
+    targets, looks: by name."""
+
+    reading: _Reading
+    verifier: EffectMeasure
+    policy: Policy
+    run_id: str
+    minute: int
+    targets: Mapping[str, Mapping[str, Any]]
+    traffic: Mapping[str, Any]
+    looks: Mapping[str, FunctionLook]
+
+    def decide(self, name: str) -> Change | NoChange | TargetUnusable:
+        """Read a function and decide about its pings."""
+        look, documents = self.looks.get(name), self.reading.documents
+        try:
+            live = self.reading.facts(self.targets[name], look)
+        except TargetUnusable as error:
+            return error
+        lines, history = _report_history(documents, name), stored_history(documents, name)
+        decision = self._propose(name, live, lines, history)
+        if isinstance(decision, Change) and look is not None and not look.is_live:
+            # No change is proposed from memory.
+            try:
+                read = self.reading.again(live, self.targets[name])
+            except TargetUnusable as error:
+                return error
+            decision = decision if read == live else self._propose(name, read, lines, history)
+        return decision
+
+    def _propose(self, name: str, live: WarmupFacts, lines: FunctionHistory, history: History) -> Change | NoChange:
+        limits = self.policy.warmups
+        learnt = learn_from_reports(lines, live.memory_mb, limits.keep_alive_minutes)
+        days = occasions_of(self.policy, name, self.targets[name]["tags"])
+        verified = self.verifier.verify(name, live, lines, history, learnt)
+        analysed = FunctionTraffic.from_document(self.traffic["functions"][name])
+        return propose_warmups(self.run_id, analysed, history, live, limits, self.minute, learnt, days, verified)
+
+
 def _look(lambda_: "LambdaClient", name: str, alias: str, *, with_reserved: bool) -> FunctionLook:
-    """Read the function; GetFunction has a quota of its own, which what is reserved has not."""
+    """Read the function with calls of GetFunction, which has a quota of its own.
+
+    with_reserved: what is reserved is part of the function, not of a version or alias."""
     reserved = None
     try:
         configuration = configuration_of(lambda_.get_function(FunctionName=name, Qualifier=alias))
         if with_reserved:
-            reserved = lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+            whole = lambda_.get_function(FunctionName=name)
+            reserved = (whole.get("Concurrency") or {}).get("ReservedConcurrentExecutions")
     except ClientError as error:
         code = error.response["Error"].get("Code", "?")
         if code == "ResourceNotFoundException":

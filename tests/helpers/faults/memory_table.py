@@ -61,7 +61,8 @@ class MemoryTable:
             ]
             found.sort(key=lambda item: str(_value(item["at"])), reverse=not request.get("ScanIndexForward", True))
             return {"Items": found}
-        keys = [key for key in self.items if key[0] == values[":pk"] and key[1].startswith(str(values[":prefix"]))]
+        wanted = _between if ":first" in values else _begins
+        keys = [key for key in self.items if key[0] == values[":pk"] and wanted(key[1], values)]
         return {"Items": [dict(self.items[key]) for key in sorted(keys)]}
 
     def transact_write_items(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -127,6 +128,14 @@ def _term(term: str, item: Raw, body: Mapping[str, Any]) -> bool:
     if sign == "IN":
         return left in [value(one) for one in right.strip("()").split(", ")]
     return _COMPARE[sign](left, value(right))
+
+
+def _begins(sk: str, values: Mapping[str, str | int]) -> bool:
+    return sk.startswith(str(values[":prefix"]))
+
+
+def _between(sk: str, values: Mapping[str, str | int]) -> bool:
+    return str(values[":first"]) <= sk <= str(values[":last"])
 
 
 def _key(raw: Raw) -> tuple[str, str]:

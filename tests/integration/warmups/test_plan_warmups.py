@@ -19,6 +19,7 @@ from optimizer.store.pings import PingLog
 from optimizer.store.ready_versions import ReadyVersions, VersionReadiness
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
 from optimizer.traffic.summary import summarise
+from optimizer.warmups.event_sources import event_sources_of_run
 from optimizer.warmups.schedules import schedule_name
 from optimizer.warmups.sending.ping_rows import unpack
 
@@ -429,3 +430,12 @@ def test_consumers_of_queues_get_pings_by_policy_alone(account: Account) -> None
     account.policy["warmups"] = {"exclude": ["orders"]}
     _, proposals = account.plan()
     assert "warmups.exclude of the policy names orders" in proposals["no_changes"][0]["reason"]
+
+
+def test_one_listing_of_event_sources_serves_all_batches_of_a_run(account: Account) -> None:
+    """The listing is of the whole account: one for each batch would grow with the square of the fleet."""
+    asked: list[str] = []
+    account.lambda_.meta.events.register("before-call.lambda", lambda model, **_: asked.append(model.name))
+    for run_id, listings in (("monday", 1), ("monday", 1), ("tuesday", 2)):
+        event_sources_of_run(account.lambda_, account.documents, run_id)
+        assert asked.count("ListEventSourceMappings") == listings
