@@ -20,6 +20,7 @@ from tests.helpers import strict_matrix
 from tests.helpers.durations import ends_of_processes, slowest_files
 from tests.helpers.e2e.schedules import RUNS, postpone
 from tests.helpers.examples import FAST, examples
+from tests.helpers.shared_models import share_models
 from tests.helpers.together import Together
 
 # Hours of observation pass in seconds.
@@ -43,6 +44,7 @@ _STARTED = {"account", "deployed", "program", "server"}
 settings.register_profile("fast", max_examples=examples(settings.default.max_examples), deadline=None)
 if FAST:
     settings.load_profile("fast")
+share_models()
 
 SERVERS = pytest.StashKey[TestServers]()
 RAN_ON = pytest.StashKey[set[str]]()
