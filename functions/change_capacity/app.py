@@ -13,6 +13,7 @@ from optimizer.core import Change, Tuner
 from optimizer.function_logs import ReportLog, read_used_memory
 from optimizer.guardrails import memory, provisioned_concurrency
 from optimizer.lifecycle import FIELDS, Setting, handle
+from optimizer.store import ReplacedSizes
 
 
 @logged("change_capacity", **FIELDS)
@@ -58,4 +59,5 @@ def _hooks(setting: Setting) -> CapacityHooks:
         remaining_ms=setting.remaining_ms,
         clock=lambda: datetime.now(UTC),
         timetables=timetables,
+        replaced=ReplacedSizes(clients.client("dynamodb"), environment.table),
     )

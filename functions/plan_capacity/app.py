@@ -18,7 +18,7 @@ from optimizer.capacity.provisioned import PlacedTimetables
 from optimizer.core import CONFIGURATION, Change, Tuner, under_observation
 from optimizer.function_logs import ReportLog
 from optimizer.policy import Policy
-from optimizer.store import Documents, NoSuchChange, RunStore
+from optimizer.store import Documents, NoSuchChange, ReplacedSizes, RunStore
 
 
 @logged("plan_capacity", run_id=name, batch=name)
@@ -28,6 +28,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     environment = Environment.read()
     documents = Documents(clients.client("s3"), environment.bucket)
     store, now = RunStore(clients.client("dynamodb"), environment.table), datetime.now(UTC)
+    replaced = ReplacedSizes(clients.client("dynamodb"), environment.table)
     scaling = clients.client("application-autoscaling")
     timetables = PlacedTimetables(clients.client("scheduler"), scaling, ScheduleTarget(environment.schedule_group))
 
@@ -50,6 +51,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         now=now,
         rolled_back=lambda target: {int(mb) for mb in store.taken_back(target, Tuner.MEMORY, now)},
         change=record_of,
+        replaced=lambda targets: replaced.of(targets, now),
         observed=lambda targets: {
             target: under_observation(earlier)
             for (target, _), earlier in store.under_observation(targets, CONFIGURATION, now).items()

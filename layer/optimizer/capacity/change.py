@@ -42,6 +42,7 @@ from optimizer.lifecycle import (
     rest_until,
 )
 from optimizer.policy import Policy
+from optimizer.store import ReplacedSizes
 
 _POLL_S = 20
 _GLANCE_S, _MOST_GLANCES = 3600, 40
@@ -67,6 +68,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
     remaining_ms: Callable[[], float]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     timetables: PlacedTimetables | None = None
+    replaced: ReplacedSizes | None = None
 
     def prepare(self, change: Change, now: datetime) -> Ready[CapacityProgress] | End:
         """Check that the function is as planned, that nobody else owns the setting, and the guardrails."""
@@ -132,6 +134,15 @@ class CapacityHooks(Hooks[CapacityProgress]):
         if kind is not canary.LookKind.EARLY and health.enough:
             return Keep(health.reason)
         return WatchOn(health.reason)
+
+    def remember(self, change: Change, status: Status, now: datetime) -> None:
+        """Record the memory size that was replaced: who deploys it again owns the size."""
+        if self.replaced is None or change.tuner is not Tuner.MEMORY:
+            return
+        if status is Status.KEPT:
+            self.replaced.remember(change, now)
+        else:
+            self.replaced.forget(change, now)
 
     def glance(self, recorder: Recorder[CapacityProgress], _now: datetime) -> RollBack | None:
         """End a canary where somebody else changes the function or its alias."""

@@ -8,7 +8,7 @@ from typing import Any
 from optimizer.capacity.live_function import LiveFunction
 from optimizer.capacity.obstacles import Obstacle
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, held
-from optimizer.core import Change, NoChange
+from optimizer.core import Change, NoChange, Replaced
 from optimizer.function_logs import CodeHistory
 
 type Proposal = Change | NoChange
@@ -19,8 +19,9 @@ class FunctionFacts:
     """The facts about one function.
 
     calls_day: None where not known. need_most: the most environments ever needed at once, None where not known. scan:
-    cost of reading its log, for the evidence. rolled_back: sizes that were rolled back. days: the traffic by local day,
-    None where not known. holidays: days that count as Sundays.
+    cost of reading its log, for the evidence. rolled_back: sizes that were rolled back. replaced: sizes that kept
+    changes replaced, None without any. days: the traffic by local day, None where not known. holidays: days that count
+    as Sundays.
 
     level_ahead: the forecast level as a multiple of that traffic. in_place: the Change whose
     timetable is in place, None without one or where its record is not known. observed: the sentence about an earlier
@@ -36,6 +37,7 @@ class FunctionFacts:
     need_most: int | None
     scan: Mapping[str, Any]
     rolled_back: Collection[int] = ()
+    replaced: Replaced | None = None
     timezone: str = "UTC"
     days: LocalDays | None = None
     level_ahead: float = 1.0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from optimizer.capacity.live_function import LATEST, LiveFunction
-from optimizer.core import Tuner
+from optimizer.core import Replaced, Tuner
 
 _STACK_TAG = "aws:cloudformation:stack-name"
 _LOGICAL_ID_TAG = "aws:cloudformation:logical-id"
@@ -67,6 +67,23 @@ def _terraform_owner(live: LiveFunction, setting: str, line: str) -> Obstacle | 
         return None
     message = f"Terraform owns the {setting} (tag {by[0]}) and would overwrite it; change {line} in its configuration."
     return Obstacle("owner.terraform", message, owner=True)
+
+
+def set_elsewhere(live: LiveFunction, replaced: Replaced | None, memory_mb: int) -> Obstacle | None:
+    """Return the obstacle that somebody deploys a size again that we have replaced, or None.
+
+    A deployment that is taken back to an earlier version brings its size with it, and tells nothing."""
+    if replaced is None or str(live.version.memory_mb) not in replaced.values:
+        return None
+    name, planned_on = live.version.name, str(replaced.change.before["version"])
+    if name.isdigit() and planned_on.isdigit() and int(name) <= int(planned_on):
+        return None
+    return Obstacle(
+        "owner.elsewhere",
+        f"{live.version.memory_mb} MB is set again, though {replaced.change.after['memory_mb']} MB was kept on "
+        f"{replaced.at:%Y-%m-%d}: another tool or team owns the memory size; set {memory_mb} MB there.",
+        owner=True,
+    )
 
 
 def _provisioned_owner(live: LiveFunction, _memory_mb: int | None) -> Obstacle | None:

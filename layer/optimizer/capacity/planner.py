@@ -15,7 +15,7 @@ from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, 
 from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, level_ahead, mark_of
 from optimizer.capacity.remembered import Remembered, RememberedFunctions
-from optimizer.core import Change, Tuner, asked_tuners
+from optimizer.core import Change, Replaced, Tuner, asked_tuners
 from optimizer.function_logs import CodeHistory, FunctionHistory, LogsUnreadable, ReportLog, Scan, history_of_code
 from optimizer.policy import USUAL_INIT_MS, Policy, Warmups
 from optimizer.prices import aws_lambda
@@ -41,10 +41,19 @@ class _Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class _Records:
+    """The records of earlier changes, by function: what is under observation, and the sizes that were replaced."""
+
+    observed: Mapping[str, str]
+    replaced: Mapping[str, Replaced]
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityPlanner:
     """Plans the batches of a run.
 
     rolled_back: returns the sizes of a function that were rolled back. change: returns the record of a Change, or None.
+    replaced: returns the sizes that kept changes have replaced, of each function that has any.
     observed: returns the sentence about a change under observation for each of the functions that has one.
     """
 
@@ -57,6 +66,7 @@ class CapacityPlanner:
     rolled_back: Callable[[str], Collection[int]] = lambda _target: ()
     change: Callable[[str], Change | None] = lambda _change_id: None
     observed: Callable[[Collection[str]], Mapping[str, str]] = lambda _targets: {}
+    replaced: Callable[[Collection[str]], Mapping[str, Replaced]] = lambda _targets: {}
     log_turn: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(_QUERIES_AT_ONCE))
 
     def plan(self, batch: str) -> Proposals:
@@ -68,12 +78,13 @@ class CapacityPlanner:
         targets = {target["function_name"]: target for target in document["functions"]}
         traffic = self.documents.read(f"runs/{self.run_id}/traffic/{batch}.json")
         result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
-        observed = self.observed([targets[name]["function_arn"] for name in traffic["functions"]])
+        arns = [targets[name]["function_arn"] for name in traffic["functions"]]
+        records = _Records(self.observed(arns), self.replaced(arns) if Tuner.MEMORY in asked else {})
         known = [(targets[name], document) for name, document in traffic["functions"].items()]
-        memory = self._memory(batch, document, [target for target, _ in known], observed)
+        memory = self._memory(batch, document, [target for target, _ in known], records.observed)
         # Deciding takes time of the processor, which would only delay what is still being read.
-        facts = at_once(lambda pair: self._facts(asked, observed, memory, *pair), known)
-        outcomes = at_once(lambda pair: self._one(asked, observed, memory, *pair), list(zip(known, facts, strict=True)))
+        facts = at_once(lambda pair: self._facts(asked, records, memory, *pair), known)
+        outcomes = at_once(lambda pair: self._one(asked, records, memory, *pair), list(zip(known, facts, strict=True)))
         looks, remembered = {}, {}
         for (target, _), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, str):
@@ -106,7 +117,7 @@ class CapacityPlanner:
     def _one(
         self,
         asked: Collection[Tuner],
-        observed: Mapping[str, str],
+        records: _Records,
         memory: RememberedFunctions,
         known: tuple[Mapping[str, Any], Mapping[str, Any]],
         facts: FunctionFacts | str,
@@ -122,7 +133,7 @@ class CapacityPlanner:
             except _UNREADABLE as error:
                 return _failure(target["function_name"], error)
             if _deciding(live) != _deciding(facts.live):
-                again = self._facts(asked, observed, memory, target, traffic, live)
+                again = self._facts(asked, records, memory, target, traffic, live)
                 if isinstance(again, str):
                     return again
                 facts, proposals = again, plan_function(again, self.policy, asked)
@@ -145,7 +156,7 @@ class CapacityPlanner:
     def _facts(
         self,
         asked: Collection[Tuner],
-        observed: Mapping[str, str],
+        records: _Records,
         memory: RememberedFunctions,
         target: Mapping[str, Any],
         traffic: Mapping[str, Any],
@@ -175,13 +186,14 @@ class CapacityPlanner:
             need_most=(traffic.get("need") or {}).get("max"),
             scan=scan,
             rolled_back=self.rolled_back(target["function_arn"]) if Tuner.MEMORY in asked else (),
+            replaced=records.replaced.get(target["function_arn"]),
             timezone=target["timezone"],
             days=days,
             cold_start_usd=cold_start_usd(history, live, self.policy.warmups),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
-            observed=observed.get(target["function_arn"], ""),
+            observed=records.observed.get(target["function_arn"], ""),
         )
 
     def _remember_hours(self, facts: FunctionFacts, proposals: Sequence[Proposal]) -> None:

@@ -64,6 +64,7 @@ __getattr__ = lazy_exports(
             "ping_payload",
             "read_answer",
         ),
+        "replaced": ("Replaced",),
         "resources": (
             "FunctionTarget",
             "asked_tuners",

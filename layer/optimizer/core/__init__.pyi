@@ -51,6 +51,7 @@ from optimizer.core.ping import (
     ping_payload as ping_payload,
     read_answer as read_answer,
 )
+from optimizer.core.replaced import Replaced as Replaced
 from optimizer.core.resources import (
     FunctionTarget as FunctionTarget,
     asked_tuners as asked_tuners,

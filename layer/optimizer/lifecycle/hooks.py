@@ -197,6 +197,9 @@ class Hooks[P: ChangeProgress](ABC):
         """Return the targets that nothing else changes while this change is observed."""
         return (change.target,)
 
+    def remember(self, change: Change, status: Status, now: datetime, /) -> None:  # noqa: B027 - most have nothing
+        """Record what later runs have to know of a change that was kept or rolled back; by default nothing."""
+
     def cool_down(self, change: Change, status: Status, since: datetime, /) -> Mapping[str, datetime]:  # noqa: ARG002
         """Return until when which targets are not changed again, now that the change moves to `status`.
 

@@ -184,6 +184,7 @@ class Lifecycle[P: ChangeProgress]:
                 self._cool_down(stored.change, Status.KEPT, self._recorder(stored).progress.applied_at or now)
                 if not self.store.move(change_id, Status.KEPT, now, from_any={Status.WATCHING}, message=message):
                     return ended(self.store.change(change_id))
+                self.hooks.remember(stored.change, Status.KEPT, now)
                 # The record keeps its earlier message where there is no other, and so does the answer.
                 return answer(Outcome.KEPT, change_id, message or stored.message)
 
@@ -265,6 +266,7 @@ class Lifecycle[P: ChangeProgress]:
     ) -> Answer:
         for value, why in not_again.items():
             self.store.remember_taken_back(change.target, change.tuner, value, now, why)
+        self.hooks.remember(change, Status.REVERTED, now)
         self._cool_down(change, Status.REVERTED, now)
         message = "; ".join(dict.fromkeys(filter(None, notes)))
         self.store.move(change.id, Status.REVERTED, now, from_any={Status.REVERTING}, message=message)

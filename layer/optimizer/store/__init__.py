@@ -30,6 +30,7 @@ __getattr__ = lazy_exports(
             "ReadyVersions",
             "VersionReadiness",
         ),
+        "replaced_sizes": ("ReplacedSizes",),
         "run_store": ("RunStore",),
         "warmup_plans": (
             "KeptWarm",

@@ -10,5 +10,6 @@ from optimizer.store.looks import (
 from optimizer.store.pings import PingLog as PingLog
 from optimizer.store.proposals import Proposals as Proposals, read_postponed as read_postponed
 from optimizer.store.ready_versions import ReadyVersions as ReadyVersions, VersionReadiness as VersionReadiness
+from optimizer.store.replaced_sizes import ReplacedSizes as ReplacedSizes
 from optimizer.store.run_store import RunStore as RunStore
 from optimizer.store.warmup_plans import KeptWarm as KeptWarm, PlansInPlace as PlansInPlace

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.capacity.planner import CapacityPlanner
 from optimizer.capacity.progress import CapacityProgress
 from optimizer.core.change import Change, Status
+from optimizer.core.replaced import Replaced
 from optimizer.function_logs.read import ReportLog, UsedMemory
 from optimizer.guardrails import memory
 from optimizer.lifecycle.lifecycle import Lifecycle
@@ -24,6 +25,7 @@ from optimizer.policy.model import Memory, Policy
 from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
 from optimizer.store.proposals import Proposals
+from optimizer.store.replaced_sizes import ReplacedSizes
 from optimizer.store.run_store import RunStore
 from optimizer.traffic.analyze import analyze_batch
 
@@ -43,6 +45,7 @@ class World:
     planner: CapacityPlanner
     proposals: Proposals
     now: datetime
+    replaced: ReplacedSizes
 
     def life(self) -> Lifecycle[CapacityProgress]:
         hooks = CapacityHooks(
@@ -55,6 +58,7 @@ class World:
             used_memory=lambda *_: UsedMemory(None, ""),
             sleep=time.sleep,
             remaining_ms=lambda: 300_000.0,
+            replaced=self.replaced,
         )
         return Lifecycle(self.store, hooks)
 
@@ -84,7 +88,15 @@ def world() -> Iterator[World]:
             RUN,
             now,
         )
-        yield World(local, documents, RunStore(client("dynamodb"), TABLE), planner, planner.plan("0000"), now)
+        yield World(
+            local,
+            documents,
+            RunStore(client("dynamodb"), TABLE),
+            planner,
+            planner.plan("0000"),
+            now,
+            ReplacedSizes(client("dynamodb"), TABLE),
+        )
 
 
 def test_every_function_gets_a_proposal_or_a_reason(world: World) -> None:
@@ -112,6 +124,16 @@ def test_second_plan_learns_nothing_twice(world: World) -> None:
         assert first.evidence.get("samples") == second.evidence.get("samples")
 
 
+def test_size_that_was_replaced_and_is_set_again_is_owned_elsewhere(world: World) -> None:
+    """Only by the record of the kept change that the store has."""
+    change = next(change for change in world.proposals.changes if change.action == "set_memory")
+    earlier = replace(change, before={**change.before, "version": "0"})
+    replaced = {change.target: Replaced(earlier, frozenset({str(change.before["memory_mb"])}), world.now, "")}
+    again = replace(world.planner, replaced=lambda _targets: replaced).plan("0000")
+    owners = {one.target: one.evidence.get("owner") for one in again.changes if one.action == "set_memory"}
+    assert {target for target, owner in owners.items() if owner == "owner.elsewhere"} == {change.target}
+
+
 def test_memory_change_runs_through_the_account(world: World) -> None:
     change = next(change for change in world.proposals.changes if change.evidence.get("canary_weight"))
     world.store.record_change(change, Status.APPROVED, world.now)
@@ -129,9 +151,16 @@ def test_memory_change_runs_through_the_account(world: World) -> None:
     after = world.planner.account.read(name, "live")
     assert after.version.memory_mb == after.latest.memory_mb == change.after["memory_mb"]
     assert not after.weights
+    assert set(replaced_of(world, change.target)) == {str(change.before["memory_mb"])}
     assert world.life().revert(change.id, world.now)["outcome"] == "reverted"
     back = world.planner.account.read(name, "live")
     assert back.version.memory_mb == back.latest.memory_mb == change.before["memory_mb"]
+    assert not replaced_of(world, change.target)
+
+
+def replaced_of(world: World, target: str) -> frozenset[str]:
+    found = world.replaced.of([target], world.now).get(target)
+    return found.values if found else frozenset()
 
 
 def _key(change: Change) -> tuple[str, Any]:

@@ -15,6 +15,7 @@ from optimizer.capacity.memory.belief import Belief
 from optimizer.capacity.propose import TUNERS, FunctionFacts, evidence_of, memory_limits, plan_function
 from optimizer.capacity.provisioned.load import Demand, worth_holding
 from optimizer.core.change import Change, NoChange, Tuner
+from optimizer.core.replaced import Replaced
 from optimizer.function_logs.code_history import history_of_code
 from optimizer.function_logs.history import FunctionHistory
 from optimizer.function_logs.parse import LoggedReport, ReportLine
@@ -140,6 +141,42 @@ def test_size_of_a_container_image_is_only_recommended(tags: dict[str, str], lin
     (verdict,) = guardrails.check([recommended], policy, Account(targets=10, unreserved_concurrency=1000), NOW)
     assert verdict.verdict is Decision.RECOMMENDED
     assert line.format(recommended.after["memory_mb"]) in verdict.message
+
+
+def kept_size(after_mb: int, planned_on: str, *values: int) -> Replaced:
+    """The record that a kept change set this size, and that these sizes were replaced."""
+    change = memory_of(plan_function(seen(), Policy(memory=Memory(max_slowdown=3.0))))
+    assert isinstance(change, Change)
+    change = replace(change, before={"memory_mb": 2048, "version": planned_on}, after={"memory_mb": after_mb})
+    return Replaced(change, frozenset(map(str, values)), NOW, str(after_mb))
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.APPROVE, Mode.AUTO])
+def test_size_that_somebody_sets_again_is_only_recommended(mode: Mode) -> None:
+    """Whatever deploys the function would overwrite the size at each deployment, whether it has left a tag or not."""
+    policy = Policy(mode=mode, memory=Memory(max_slowdown=3.0))
+    recommended = memory_of(plan_function(seen(replaced=kept_size(512, "5", 1024, 2048)), policy))
+    assert isinstance(recommended, Change)
+    (verdict,) = guardrails.check([recommended], policy, Account(targets=10, unreserved_concurrency=1000), NOW)
+    assert (verdict.verdict, verdict.rule) == (Decision.RECOMMENDED, "owner.elsewhere")
+    assert "1024 MB is set again, though 512 MB was kept on" in verdict.message
+    assert f"set {recommended.after['memory_mb']} MB there" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("replaced", "why"),
+    [
+        (kept_size(1024, "5", 2048), "the size that was kept is in place"),
+        (kept_size(512, "7", 1024), "the team has taken a deployment back to the version before the change"),
+        (kept_size(512, "9", 1024), "or to an older one"),
+    ],
+)
+def test_other_sizes_in_place_say_nothing_of_an_owner(replaced: Replaced, why: str) -> None:
+    policy = Policy(mode=Mode.AUTO, memory=Memory(max_slowdown=3.0))
+    change = memory_of(plan_function(seen(replaced=replaced), policy))
+    assert isinstance(change, Change)
+    (verdict,) = guardrails.check([change], policy, Account(targets=10, unreserved_concurrency=1000), NOW)
+    assert verdict.verdict is Decision.AUTOMATIC, why
 
 
 WITHOUT_ALIAS = live(alias=LATEST, alias_version=LATEST, version=version(LATEST))

@@ -19,7 +19,7 @@ from optimizer.capacity.memory.bounds import (
     observed_sizes,
     outcome_of,
 )
-from optimizer.capacity.obstacles import obstacle
+from optimizer.capacity.obstacles import obstacle, set_elsewhere
 from optimizer.capacity.provisioned import held, worth_holding
 from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner, figure
 from optimizer.function_logs import SizeHistory
@@ -97,7 +97,7 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     before_usd = bill(facts, current_mb, now.durations.mean, 1.0)
     after_usd, *bills = (bill(facts, after_mb, now.durations.mean * r, r) for r in _spread(candidate.outcome.ratio))
     _require_gain(limits, ratio, after_usd / before_usd, safety=safety)
-    owner = obstacle(Tuner.MEMORY, live, after_mb)
+    owner = obstacle(Tuner.MEMORY, live, after_mb) or set_elsewhere(live, facts.replaced, after_mb)
     usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), chance_kept)
     usd_month = _rounded(usd, 4) if facts.calls_day is not None else None
     slower = Interval(*((r - 1) * now.durations.mean for r in _spread(candidate.outcome.ratio)))
