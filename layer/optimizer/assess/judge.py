@@ -29,6 +29,7 @@ from optimizer.function_logs import FunctionHistory, history_of_code
 from optimizer.policy import Mode, Policy
 from optimizer.report import change_phrase
 from optimizer.traffic import FunctionTraffic, History, summarise
+from optimizer.traffic.forecast import group_sizes
 from optimizer.warmups import WarmupFacts, learn_from_reports, propose_warmups
 
 RUN = "assess"
@@ -119,17 +120,18 @@ def _proposals(
         # Both exclude provisioned concurrency.
         policy = replace(policy, provisioned_concurrency=replace(policy.provisioned_concurrency, max_per_function=0))
     holidays = policy.rest_days(listed.name, listed.tags).holidays
+    groups = group_sizes(history)
     facts = FunctionFacts(
         run_id=RUN,
         target=listed.arn,
         live=_unhindered(live, policy),
         history=history_of_code(details.lines, live.alias_version),
-        demand=Demand.of(history.minutes),
+        demand=Demand.of(history.minutes, groups),
         calls_day=traffic.invocations_day,
         need_most=(traffic.need or {}).get("max"),
         scan={},
         timezone=zone,
-        days=LocalDays.of(history.minutes, zone, holidays),
+        days=LocalDays.of(history.minutes, zone, holidays, groups),
         level_ahead=level_ahead(history.hours, zone),
         holidays=holidays,
     )

@@ -21,6 +21,7 @@ from optimizer.policy import USUAL_INIT_MS, Policy, Warmups
 from optimizer.prices import aws_lambda
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
 from optimizer.traffic import Series, stored_history
+from optimizer.traffic.forecast import group_sizes
 
 WEEK_HOURS = 7 * 24
 # Logs Insights runs 30 queries of an account at once, and people need some of them.
@@ -172,7 +173,8 @@ class CapacityPlanner:
         except _UNREADABLE as error:
             return _failure(name, error)
         holidays = self.policy.rest_days(name, target.get("tags") or {}).holidays
-        days = LocalDays.of(stored.minutes, target["timezone"], holidays)
+        groups = group_sizes(stored) if Tuner.PROVISIONED_CONCURRENCY in asked else None
+        days = LocalDays.of(stored.minutes, target["timezone"], holidays, groups)
         if Tuner.PROVISIONED_CONCURRENCY in asked:
             most = self.policy.provisioned_concurrency.max_per_function
             days = days.with_cold_starts(stored, target["timezone"], self.policy.warmups.keep_alive_minutes, most)
@@ -181,7 +183,7 @@ class CapacityPlanner:
             target=target["function_arn"],
             live=live,
             history=history,
-            demand=Demand.of(stored.minutes),
+            demand=Demand.of(stored.minutes, groups),
             calls_day=traffic.get("invocations_day"),
             need_most=(traffic.get("need") or {}).get("max"),
             scan=scan,

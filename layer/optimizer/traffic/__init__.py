@@ -7,6 +7,7 @@ __getattr__ = lazy_exports(
     {
         "analyze": ("analyze_batch",),
         "concurrency": (
+            "busy_on_average",
             "environments_needed",
             "littles_law",
         ),

@@ -1,5 +1,9 @@
 from optimizer.traffic.analyze import analyze_batch as analyze_batch
-from optimizer.traffic.concurrency import environments_needed as environments_needed, littles_law as littles_law
+from optimizer.traffic.concurrency import (
+    busy_on_average as busy_on_average,
+    environments_needed as environments_needed,
+    littles_law as littles_law,
+)
 from optimizer.traffic.gaps import settle as settle
 from optimizer.traffic.history import (
     DAY_MINUTES as DAY_MINUTES,

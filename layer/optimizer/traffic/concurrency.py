@@ -8,19 +8,22 @@ from optimizer.traffic.history import DAY_MINUTES, Floats, Ints, Series, same_ti
 
 WEEKDAY_WEIGHT = 3.0
 DAY_DECAY = 0.93
+_MINUTE_MS = 60_000.0
+# Lambda ends a call after 15 minutes.
+_LONGEST_MINUTES = 15
 
 
 def environments_needed(minutes: Series) -> Floats:
     """Return the environments needed in each minute of a History's minute series; NaN if unknown.
 
-    This is the maximum of concurrent executions if CloudWatch reported it, otherwise the estimate of `littles_law`.
+    This is the maximum of concurrent executions if CloudWatch reported it, otherwise the estimate of `estimated_need`.
     Minutes without a known duration take the mean duration.
     """
     calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
     concurrency = minutes.values["concurrency"]
     known = ~np.isnan(duration_ms) & (calls > 0)
     mean_ms = float(np.average(duration_ms[known], weights=calls[known])) if known.any() else 0.0
-    estimated = littles_law(calls, np.where(known, duration_ms, mean_ms))
+    estimated = estimated_need(calls, np.where(known, duration_ms, mean_ms))
     reported = ~np.isnan(concurrency) & (calls > 0)
     return np.where(reported, np.maximum(concurrency, 1.0), estimated)
 
@@ -33,6 +36,45 @@ def littles_law(calls: Floats, duration_ms: Floats | float) -> Floats:
     """
     load = calls / 60 * np.asarray(duration_ms, np.float64) / 1000
     return np.where(calls > 0, np.minimum(np.maximum(np.ceil(load + 2 * np.sqrt(load)), 1), calls), calls)
+
+
+def estimated_need(calls: Floats, duration_ms: Floats) -> Floats:
+    """Return the estimate of `littles_law` for consecutive minutes, of which calls may last several."""
+    longer = _minutes_each(duration_ms)
+    if longer.max(initial=1) == 1:
+        return littles_law(calls, duration_ms)
+    begun = calls_in_progress(calls, duration_ms)
+    load = busy_on_average(calls, duration_ms)
+    need = np.minimum(np.maximum(np.ceil(load + 2 * np.sqrt(load) - 1e-9), 1), begun)
+    return np.where(begun > 0, need, calls)
+
+
+def calls_in_progress(calls: Floats, duration_ms: Floats) -> Floats:
+    """Return the calls of consecutive minutes, each counted in all minutes that it may last into; NaN if unknown."""
+    return _spread(calls, np.nan_to_num(calls), _minutes_each(duration_ms))
+
+
+def busy_on_average(calls: Floats, duration_ms: Floats) -> Floats:
+    """Return the environments at work in each of consecutive minutes, on average (Little's law); NaN if unknown.
+
+    CloudWatch counts a call, and how long it lasts, in the minute in which it begins; it keeps an environment busy in
+    the minutes after it as well.
+    """
+    minutes = _minutes_each(duration_ms)
+    busy = np.where(calls > 0, calls * duration_ms / _MINUTE_MS, 0.0 * calls)
+    return _spread(busy, np.nan_to_num(busy) / minutes, minutes)
+
+
+def _minutes_each(duration_ms: Floats) -> Ints:
+    return np.clip(np.ceil(np.nan_to_num(duration_ms) / _MINUTE_MS), 1, _LONGEST_MINUTES).astype(np.int64)
+
+
+def _spread(values: Floats, shares: Floats, minutes: Ints) -> Floats:
+    """Return the sums of the shares that each minute gives to so many minutes from itself on; NaN as in `values`."""
+    total = shares.copy()
+    for later in range(1, int(minutes.max(initial=1))):
+        total[later:] += np.where(minutes[:-later] > later, shares[:-later], 0.0)
+    return np.where(np.isnan(values), values, total)
 
 
 def usual_need(

@@ -7,7 +7,7 @@ of each minute would add little; `has_bursts` finds the functions whose calls ar
 
 import numpy as np
 
-from optimizer.traffic.concurrency import littles_law
+from optimizer.traffic.concurrency import calls_in_progress, estimated_need
 from optimizer.traffic.history import Floats, History, Series
 
 # An hour has bursts if its concurrency exceeds its estimate from calls and duration by more than this factor.
@@ -32,12 +32,14 @@ def spread_concurrency(history: History) -> History:
     """Return the history with a concurrency for each minute with calls, if that of its hour is known.
 
     The value is the estimate of the minute by Little's law, scaled so that the busiest minute of the hour has the
-    concurrency that CloudWatch reported for the hour; at least one, and at most the calls. Known values stay.
+    concurrency that CloudWatch reported for the hour; at least one, and at most the calls that may be in progress.
+    Known values stay.
     """
     known, estimated, ratio = _compared(history)
     minutes = history.minutes
     calls, concurrency = minutes.values["invocations"], minutes.values["concurrency"]
-    scaled = np.minimum(np.maximum(np.ceil(estimated * ratio - 1e-9), 1.0), calls)
+    begun = calls_in_progress(calls, minutes.values["duration_ms"])
+    scaled = np.minimum(np.maximum(np.ceil(estimated * ratio - 1e-9), 1.0), begun)
     values = {**minutes.values, "concurrency": np.where(np.isnan(concurrency) & known, scaled, concurrency)}
     return History(Series(minutes.start, values), history.hours)
 
@@ -54,7 +56,7 @@ def _compared(history: History) -> tuple[np.ndarray, Floats, Floats]:
     hours = -(-length // 60)
     reported = history.hours.window(first_hour, first_hour + hours).values["concurrency"]
     calls = np.nan_to_num(minutes.values["invocations"])
-    estimated = littles_law(calls, np.nan_to_num(minutes.values["duration_ms"]))
+    estimated = np.where(calls > 0, estimated_need(calls, np.nan_to_num(minutes.values["duration_ms"])), 0.0)
     largest = np.pad(estimated, (0, hours * 60 - length)).reshape(-1, 60).max(1)
     ratio = repeat_by_minute(reported / np.where(largest > 0, largest, np.nan), length)
     return (calls > 0) & ~np.isnan(ratio), estimated, ratio

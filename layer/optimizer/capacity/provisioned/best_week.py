@@ -44,7 +44,7 @@ def best_week(days: LocalDays, *, least_utilisation: float, most: int, floor: in
     Days of a kind are taken together, in as few kinds as possible: in more only where that is surely worth more on days
     left out.
     """
-    levels = math.ceil(float(np.nanmax(days.busy, initial=0.0)))
+    levels = days.most_busy
     if days.cold is not None and days.cold_start_hours > 0:
         levels = max(levels, len(days.cold))
     used = days.used(max(min(most, levels), floor))

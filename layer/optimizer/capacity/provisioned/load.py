@@ -6,7 +6,7 @@ import numpy as np
 
 from optimizer.policy import ProvisionedConcurrency
 from optimizer.prices import aws_lambda
-from optimizer.traffic import Floats, Series
+from optimizer.traffic import Floats, Series, busy_on_average
 
 _DAY_MINUTES = 1440
 DAYS_A_MONTH = 365 / 12
@@ -16,15 +16,20 @@ _SAME = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """The load of a function. busy: environments at work on average in each known minute (Little's law)."""
+    """The load of a function.
+
+    busy: environments at work on average in each known minute (Little's law). groups: how many calls of the minute come
+    together; None if all come evenly."""
 
     busy: Floats
+    groups: Floats | None = None
 
     @classmethod
-    def of(cls, minutes: Series) -> "Demand":
+    def of(cls, minutes: Series, groups: Floats | None = None) -> "Demand":
         """Read a minute series; minutes that are not known are left out, those without calls are zero."""
         busy = busy_environments(minutes)
-        return cls(busy[~np.isnan(busy)])
+        known = ~np.isnan(busy)
+        return cls(busy[known], groups[known] if groups is not None and (groups > 1).any() else None)
 
     @property
     def days(self) -> float:
@@ -33,11 +38,20 @@ class Demand:
 
     def scaled(self, duration_ratio: float) -> "Demand":
         """Return the demand if every call took so many times as long."""
-        return Demand(self.busy * duration_ratio)
+        return Demand(self.busy * duration_ratio, self.groups)
 
     def served(self, environments: int) -> float:
         """Return the busy environments, on average, that so many provisioned ones take over."""
-        return float(np.minimum(self.busy, environments).mean()) if len(self.busy) else 0.0
+        if not len(self.busy):
+            return 0.0
+        if self.groups is None:
+            return float(np.minimum(self.busy, environments).mean())
+        # Calls of a group keep as many environments busy at once, and none of them between the groups.
+        in_progress = self.busy / self.groups
+        fewer = np.floor(in_progress)
+        more_often = in_progress - fewer
+        most, least = (np.minimum(self.groups * number, environments) for number in (fewer + 1, fewer))
+        return float((more_often * most + (1 - more_often) * least).mean())
 
     def utilisation(self, environments: int) -> float:
         """Return the share of their time (0 to 1) that so many provisioned environments would be busy."""
@@ -53,8 +67,7 @@ def busy_environments(minutes: Series) -> Floats:
     """Return the environments at work in each minute of a series, on average (Little's law); NaN not known."""
     if not len(minutes):
         return np.zeros(0)
-    calls, duration_ms = minutes.values["invocations"], minutes.values["duration_ms"]
-    return np.where(calls > 0, calls * duration_ms / 60_000.0, 0.0 * calls)
+    return busy_on_average(minutes.values["invocations"], minutes.values["duration_ms"])
 
 
 def worth_holding(demand: Demand, architecture: str, memory_mb: int, limits: ProvisionedConcurrency) -> int:

@@ -1,5 +1,6 @@
 """Busy environments of past days in local time, and the worth that holding some of them would have had. Pure."""
 
+import math
 from collections.abc import Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
@@ -27,6 +28,8 @@ class LocalDays:
 
     An hour that clocks skip is not known; of an hour that comes twice, the later one counts.
 
+    groups: how many calls of each minute come together; None if all come at random.
+
     cold: [environments, days, 24] cold starts that the first, second, ... environment would have avoided; None where
     they are not known. cold_start_hours: the worth of one, in hours of a busy environment.
     """
@@ -35,10 +38,17 @@ class LocalDays:
     weekdays: NDArray[np.int64]
     cold: Floats | None = None
     cold_start_hours: float = 0.0
+    groups: Floats | None = None
 
     @classmethod
-    def of(cls, minutes: Series, timezone: str, holidays: AbstractSet[date] = frozenset()) -> "LocalDays":
-        """Read the minute series of a history."""
+    def of(
+        cls,
+        minutes: Series,
+        timezone: str,
+        holidays: AbstractSet[date] = frozenset(),
+        groups: Floats | None = None,
+    ) -> "LocalDays":
+        """Read the minute series of a history. groups: how many calls of each minute come together."""
         if not len(minutes):
             return cls(np.zeros((0, _HOURS, _HOUR)), np.zeros(0, np.int64))
         number = minutes.start + np.arange(len(minutes))
@@ -47,10 +57,16 @@ class LocalDays:
         days = int(local[-1]) // DAY_MINUTES - first + 1
         grid = np.full(days * DAY_MINUTES, np.nan)
         grid[local - first * DAY_MINUTES] = busy_environments(minutes)
+        together = None
+        if groups is not None and (groups > 1).any():
+            together = np.ones(days * DAY_MINUTES)
+            together[local - first * DAY_MINUTES] = groups
         # The first of January 1970 was a Thursday.
         weekdays = (first + np.arange(days) + 3) % 7
         weekdays[np.isin(first + np.arange(days), [day.toordinal() - _EPOCH for day in holidays])] = _SUNDAY
-        return cls(grid.reshape(days, _HOURS, _HOUR), weekdays.astype(np.int64))
+        shape = (days, _HOURS, _HOUR)
+        by_day = None if together is None else together.reshape(shape)
+        return cls(grid.reshape(shape), weekdays.astype(np.int64), groups=by_day)
 
     def __len__(self) -> int:
         return len(self.busy)
@@ -60,7 +76,14 @@ class LocalDays:
         hours = (~np.isnan(self.busy)).any(axis=2).sum(axis=1)
         keep = hours >= _HOURS - 1
         cold = None if self.cold is None else self.cold[:, keep]
-        return replace(self, busy=self.busy[keep], weekdays=self.weekdays[keep], cold=cold)
+        groups = None if self.groups is None else self.groups[keep]
+        return replace(self, busy=self.busy[keep], weekdays=self.weekdays[keep], cold=cold, groups=groups)
+
+    @property
+    def most_busy(self) -> int:
+        """The most environments that calls keep busy at once, for longer than by chance."""
+        busy = self.busy if self.groups is None else np.maximum(self.busy, self.groups * (self.busy > 0))
+        return math.ceil(float(np.nanmax(busy, initial=0.0)))
 
     def scaled(self, factor: float) -> "LocalDays":
         """Return the same days at another level of traffic."""
@@ -108,12 +131,18 @@ class LocalDays:
         other moments environments idle. Of a load a, the n-th takes a (B(n - 1) - B(n)), B being Erlang's loss formula
         (A. K. Erlang, 1917; it holds for any distribution of the durations).
         """
-        shares, lost = [], np.ones_like(self.busy)
+        load = self.busy if self.groups is None else self.busy / self.groups
+        shares, lost = [], np.ones_like(load)
         for number in range(1, environments + 1):
-            then = self.busy * lost / (number + self.busy * lost)
-            shares.append(_hourly_mean(self.busy * (lost - then)))
+            then = load * lost / (number + load * lost)
+            shares.append(load * (lost - then))
             lost = then
-        return np.array(shares).reshape(environments, *self.busy.shape[:2])
+        if self.groups is not None:
+            # Calls of a group need as many environments at once: the first of these are as busy as one of a group's.
+            every = np.array(shares).reshape(environments, *self.busy.shape)
+            places = [np.ceil(number / self.groups).astype(np.int64) - 1 for number in range(1, environments + 1)]
+            shares = [np.take_along_axis(every, place[None], axis=0)[0] for place in places]
+        return np.array([_hourly_mean(share) for share in shares]).reshape(environments, *self.busy.shape[:2])
 
 
 def _hourly_mean(minutes: Floats) -> Floats:

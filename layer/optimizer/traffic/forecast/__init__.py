@@ -5,6 +5,7 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "bursts": ("group_sizes",),
         "cold_starts": (
             "ColdStartForecast",
             "KnownTraffic",

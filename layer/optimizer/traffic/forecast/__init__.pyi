@@ -1,3 +1,4 @@
+from optimizer.traffic.forecast.bursts import group_sizes as group_sizes
 from optimizer.traffic.forecast.cold_starts import (
     ColdStartForecast as ColdStartForecast,
     KnownTraffic as KnownTraffic,

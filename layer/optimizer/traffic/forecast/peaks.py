@@ -1,5 +1,8 @@
 """Estimate how many calls of a function were in progress at once, from its calls and the peak of each hour."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from optimizer.traffic.forecast.demand import Levels, Reals
@@ -10,6 +13,10 @@ HOUR = 60
 TOGETHER = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 # The chance that a model gives to a peak that it takes for impossible: measurements are never quite as modelled.
 LEAST_CHANCE = 1e-4
+# Logarithms of likelihoods that differ by less are as likely: half of the 95 % point of chi-squared.
+_AS_LIKELY = 1.92
+# A peak that calls at random reach less often says that they do not come at random.
+_UNLIKELY = 0.05
 # Numbers of calls a minute are rounded to three digits, to bound the work for functions with many calls.
 _DISTINCT = 400
 
@@ -40,25 +47,59 @@ def chance_of_peaks(calls: Reals, duration_ms: float, hour_peaks: Reals, levels:
     measured = ~np.isnan(hour_peaks)
     if not measured.any():
         return np.asarray(_chance(distinct, duration_ms, 0.0, levels)[which])
+    models = _models(calls, distinct, which, duration_ms, hour_peaks, levels)
+    _, _, table, in_hour = max(models, key=lambda model: model[0])
+    # The probability of a minute, given that some minute of its hour reached the level.
+    reached = np.nan_to_num(hour_peaks)[:, None] >= levels.middle
+    given = np.where(measured[:, None], reached / in_hour, 1.0)
+    chance = table[which].reshape(-1, HOUR, len(levels.high)) * given[:, None]
+    return np.asarray(np.minimum(chance, 1.0, out=chance)).reshape(-1, len(levels.high))
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """The share of a minute's other calls that come at the very moment of a call, by the peaks that were measured."""
+
+    likely: float = 0.0
+    # The end of the range that the peaks allow.
+    most: float = 0.0
+
+
+def calls_together(calls: Reals, duration_ms: float, hour_peaks: Reals) -> Together:
+    """Return how calls come together. calls, hour_peaks: as for `chance_of_peaks`."""
+    if not (~np.isnan(hour_peaks)).any() or not calls.any():
+        return Together()
+    levels = Levels.up_to(highest_peak(calls, duration_ms, hour_peaks))
+    models = list(_models(calls, *_distinct(calls), duration_ms, hour_peaks, levels))
+    best = max(models, key=lambda model: model[0])
+    return Together(best[1], max(share for likelihood, share, _, _ in models if likelihood >= best[0] - _AS_LIKELY))
+
+
+def usual_peaks(calls: Reals, duration_ms: float, most: int) -> Reals:
+    """Return the most environments that each minute is likely to need if its calls come at random, up to `most`."""
+    levels = Levels.up_to(most)
+    distinct, which = _distinct(calls)
+    reached = _chance(distinct, duration_ms, 0.0, levels) > _UNLIKELY
+    return np.asarray((reached * levels.high).max(axis=1)[which])
+
+
+def _models(
+    calls: Reals, distinct: Reals, which: Ints, duration_ms: float, hour_peaks: Reals, levels: Levels
+) -> Iterator[tuple[float, float, Reals, Reals]]:
+    """Yield for each share of TOGETHER the likelihood of the peaks, the share, the table of minutes, and the chance of
+    each hour to reach a level."""
+    measured = ~np.isnan(hour_peaks)
     reached = np.nan_to_num(hour_peaks)[:, None] >= levels.middle
     hour = np.arange(len(calls)) // HOUR
     # How often each number of calls comes in each hour.
     counts = np.bincount(hour * len(distinct) + which, minlength=len(hour_peaks) * len(distinct))
     often = counts.reshape(-1, len(distinct)).astype(np.float64)
     judged = measured & (calls.reshape(-1, HOUR).sum(axis=1) > 0)
-
-    def modelled(together: float) -> tuple[float, Reals, Reals]:
-        """Return the likelihood of the peaks, the table of minutes, and the chance of each hour to reach a level."""
+    for together in TOGETHER:
         table = _chance(distinct, duration_ms, together, levels)
         missed = often @ np.log1p(-np.minimum(table, 1 - 1e-6))
         in_hour = np.clip(-np.expm1(missed), LEAST_CHANCE, 1 - LEAST_CHANCE)
-        return float(np.log(np.where(reached, in_hour, 1 - in_hour))[judged].sum()), table, in_hour
-
-    _, table, in_hour = max((modelled(together) for together in TOGETHER), key=lambda model: model[0])
-    # The probability of a minute, given that some minute of its hour reached the level.
-    given = np.where(measured[:, None], reached / in_hour, 1.0)
-    chance = table[which].reshape(-1, HOUR, len(levels.high)) * given[:, None]
-    return np.asarray(np.minimum(chance, 1.0, out=chance)).reshape(-1, len(levels.high))
+        yield float(np.log(np.where(reached, in_hour, 1 - in_hour))[judged].sum()), together, table, in_hour
 
 
 def _distinct(calls: Reals) -> tuple[Reals, Ints]:
