@@ -72,7 +72,7 @@ def _terraform_owner(live: LiveFunction, setting: str, line: str) -> Obstacle | 
 def set_elsewhere(live: LiveFunction, replaced: Replaced | None, memory_mb: int) -> Obstacle | None:
     """Return the obstacle that somebody deploys a size again that we have replaced, or None.
 
-    A deployment that is taken back to an earlier version brings its size with it, and tells nothing."""
+    A deployment that is rolled back to an earlier version brings its size with it, and tells nothing."""
     if replaced is None or str(live.version.memory_mb) not in replaced.values:
         return None
     name, planned_on = live.version.name, str(replaced.change.before["version"])

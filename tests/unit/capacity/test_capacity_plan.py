@@ -167,7 +167,7 @@ def test_size_that_somebody_sets_again_is_only_recommended(mode: Mode) -> None:
     ("replaced", "why"),
     [
         (kept_size(1024, "5", 2048), "the size that was kept is in place"),
-        (kept_size(512, "7", 1024), "the team has taken a deployment back to the version before the change"),
+        (kept_size(512, "7", 1024), "the team has rolled a deployment back to the version before the change"),
         (kept_size(512, "9", 1024), "or to an older one"),
     ],
 )
