@@ -157,3 +157,11 @@ def test_further_environments_are_never_busier(groups: float) -> None:
     further = [after - before for before, after in pairwise(served)]
     assert all(more >= less - 1e-9 for more, less in pairwise(further))
     assert served[-1] == pytest.approx(demand.mean)
+
+
+def test_calls_in_hours_in_which_no_environment_was_counted_come_alone() -> None:
+    """CloudWatch may know the calls of an alias and count no environment of it."""
+    calls = np.zeros(DAYS * 1440)
+    calls[::10] = 3.0
+    found = _read(calls, np.zeros(len(calls)), 100.0, is_measured=True)
+    assert set(group_sizes(found)) == {1.0}

@@ -32,7 +32,8 @@ def group_sizes(history: History) -> Floats:
     together = calls_together(calls, mean_ms, peaks)
     if not together.most:
         return groups
-    by_chance = usual_peaks(calls, mean_ms, int(np.nanmax(peaks)))
+    # Calls in an hour need an environment even where CloudWatch counted none.
+    by_chance = usual_peaks(calls, mean_ms, max(1, int(np.nanmax(peaks))))
     measured = np.where(concurrency > by_chance, concurrency, 1.0)
     sizes = np.where(np.isnan(concurrency), 1 + together.likely * (calls - 1), measured)
     groups[whole] = np.maximum(np.minimum(sizes, calls), 1.0)
