@@ -21,7 +21,7 @@ demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 test: check
 	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not upgrade" $(ARGS)
 
-# Deploys version 0.1.0 from the history into a local account, and this version over it. Takes 15 to 20 minutes.
+# Deploys version 0.1.0 from the history into a local account, and this version over it. Takes about ten minutes.
 test-upgrade: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/pytest -m upgrade tests/e2e/test_upgrade.py $(ARGS)
 
@@ -35,7 +35,7 @@ test-strict: check
 	$(BIN)/pytest --quiet -n0 tests/integration/local $(ARGS)
 	$(BIN)/python -m tests.helpers.strict_matrix $(ARGS)
 
-# Plays four weeks of the schedules for every pair of modes, responses, windows and freezes. Takes about ten minutes.
+# Plays four weeks of the schedules for every pair of modes, responses, windows and freezes. Takes three to fifteen minutes.
 test-weeks: .venv/.installed
 	TEST_WEEKS=whole $(BIN)/pytest --quiet -n0 tests/integration/run/test_weeks.py \
 	  tests/unit/guardrails/test_every_calendar.py $(ARGS)
