@@ -14,11 +14,11 @@ from moto.awslambda.models import LambdaFunction
 from optimizer.aws import clients, paced_lambda
 from shipped_template import RESOURCES, ROOT
 
-from tests.helpers.shared_urls import share_urls
+from tests.helpers.light_moto import lighten_moto
 
 BUCKET = TABLE = "optimizer"
 ACCOUNT_ID = "123456789012"
-share_urls()
+lighten_moto()
 
 
 def create_run_table(dynamodb: Any, name: str = TABLE) -> None:

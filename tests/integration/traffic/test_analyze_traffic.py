@@ -300,7 +300,7 @@ def test_unreadable_metric_is_stored_as_nothing_known(
     """CloudWatch answers 200 and says for each metric if it could read it: what it could not is never silence.
 
     The history stays as it was, the function fails alone with the reason, and the next run closes the gap."""
-    monkeypatch.setattr("optimizer.aws.cloudwatch.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("optimizer.aws.cloudwatch._PAUSE_S", 0.0)
     cloudwatch: Any = ArrayCloudWatch({"orders": daily(), "items": daily(2)})
     targets = [target("orders"), target("items")]
     analyze_batch(cloudwatch, documents, log, targets, NOW - timedelta(days=1))
