@@ -15,6 +15,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import forked
 from ministack.core import lambda_runtime
 
 VARIABLE = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -63,7 +64,7 @@ def patch() -> None:
             if wrapper := env.get(VARIABLE):
                 layers = env.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)
                 command = [usable(in_layers(wrapper, layers)), *command]
-        return subprocess.Popen(command, env=env, **options)
+        return forked.start(command, env=env, **options)
 
     lambda_runtime.Worker._spawn = spawn_named
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})
