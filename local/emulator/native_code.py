@@ -5,7 +5,6 @@ architecture. On Lambda its import fails (AWS SAM Developer Guide: layers and pa
 the function).
 """
 
-import hashlib
 import io
 import zipfile
 from typing import Any
@@ -21,18 +20,20 @@ def patch() -> None:
     run = lambda_svc._execute_function_warm
     known: dict[str, frozenset[str]] = {}
 
-    def architectures(package: bytes | None) -> frozenset[str]:
+    def architectures(name: str, package: bytes | None) -> frozenset[str]:
         if not package:
             return frozenset()
-        digest = hashlib.sha256(package).hexdigest()
-        if digest not in known:
-            known[digest] = of_native_code(package)
-        return known[digest]
+        if name not in known:
+            known[name] = of_native_code(package)
+        return known[name]
 
     def run_checked(function: dict[str, Any], event: Any, request_id: str) -> Any:
         config = function.get("config") or function
-        packages = [function.get("code_zip"), *map(lambda_svc._resolve_layer_zip, config.get("Layers") or [])]
-        foreign = frozenset().union(*map(architectures, packages)) - set(config.get("Architectures") or ["x86_64"])
+        layers = config.get("Layers") or []
+        found = [architectures(config.get("CodeSha256", ""), function.get("code_zip"))]
+        # A version of a layer never changes.
+        found += [architectures(str(layer), lambda_svc._resolve_layer_zip(layer)) for layer in layers]
+        foreign = frozenset().union(*found) - set(config.get("Architectures") or ["x86_64"])
         if not foreign:
             return run(function, event, request_id)
         module = config.get("Handler", "").rpartition(".")[0]
