@@ -21,7 +21,7 @@ import urllib.request
 from pathlib import Path
 
 import yaml
-from local_account.deploy import LOCAL_ARCHITECTURE, build_lock, template_for
+from local_account.builds import LOCAL_ARCHITECTURE, build_lock, template_for
 
 ROOT = Path(__file__).parents[1]
 RIE = next((ROOT / ".build/sam").glob("lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"), None)

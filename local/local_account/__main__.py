@@ -9,9 +9,10 @@ from pathlib import Path
 
 from local_account.account import EmulatorMissing, LocalAccount
 from local_account.curves import NoCurves
-from local_account.deploy import SamFailed, SamMissing, deploy_application
+from local_account.deploy import deploy_application
 from local_account.fleet import FleetSource
 from local_account.processes import DidNotStart, PortInUse
+from local_account.sam_cli import SamFailed, SamMissing
 from local_account.traces import NoTraces
 
 

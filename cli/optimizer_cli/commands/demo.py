@@ -11,8 +11,8 @@ from local_account.account import EmulatorMissing
 from local_account.caches import NotReady, TeamCaches
 from local_account.curves import NoCurves
 from local_account.databases import TeamDatabase
-from local_account.deploy import SamFailed, SamMissing
 from local_account.processes import DidNotStart, PortInUse
+from local_account.sam_cli import SamFailed, SamMissing
 from local_account.traces import NoTraces
 from rich.console import Console
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import boto3
 
 from local_account.account import ROOT, LocalAccount
+from local_account.builds import LOCAL_ARCHITECTURE, built_for
 from local_account.deploy import STACK, deploy_application
 from local_account.fleet import FleetSource
 from local_account.processes import HOST
@@ -53,7 +54,9 @@ def main() -> int:
     parser.add_argument("--wrapped", action="store_true", help="invoke only functions with the warm-up layer")
     asked = parser.parse_args()
     if asked.variables:
-        print(json.dumps(template.variables(boto3.client("lambda"), asked.variables, template.build()), indent=2))
+        with built_for(LOCAL_ARCHITECTURE) as built:
+            by_name = template.functions(template.of_build(built))
+        print(json.dumps(template.variables(boto3.client("lambda"), asked.variables, by_name), indent=2))
         return 0
     began = time.monotonic()
     try:
@@ -111,10 +114,11 @@ def answers_wrongly(name: str, at: Place) -> bool:
 @contextmanager
 def place(running: Engine) -> Iterator[Place]:
     """Provide the application in a local account that containers can reach."""
-    by_name = template.build()
     with ExitStack() as open_:
         account = open_.enter_context(LocalAccount(FleetSource(datetime.now(UTC), functions=_FUNCTIONS)))
         deploy_application(account)
+        built = open_.enter_context(built_for(LOCAL_ARCHITECTURE))
+        by_name = template.functions(template.of_build(built))
         lambda_ = account.session.client("lambda")
         outside = {}
         for name, url in account.environment().items():
@@ -123,7 +127,7 @@ def place(running: Engine) -> Iterator[Place]:
                 outside[name] = url.replace(f"//{HOST}:{url.rpartition(':')[2]}", f"//{running.gateway}:{port}")
         credentials = {n: v for n, v in account.environment().items() if not n.startswith("AWS_ENDPOINT_URL")}
         yield Place(
-            template.with_endpoints(outside),
+            template.with_endpoints(built, outside),
             template.write(FOLDER / "env-vars.json", template.variables(lambda_, STACK, by_name)),
             {**running.environment, **credentials},
             by_name,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local_account.account import ROOT
-from local_account.deploy import SAM
+from local_account.sam_cli import SAM
 
 _LONGEST_S = 600
 

@@ -13,7 +13,7 @@ from zipfile import ZipFile, ZipInfo
 
 import pytest
 from local_account.account import LocalAccount
-from local_account.deploy import SAM
+from local_account.sam_cli import SAM
 from optimizer.core.ping import ping_payload, read_answer
 from optimizer.core.warm_layer import LAYER_NAME, SCRIPT, VARIABLE, is_wrapped
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from check_build import LOCK, Distribution, differences, distributions, download, locked_hashes, source
-from local_account.deploy import built_for
+from local_account.builds import built_for
 from locked_requirements import needs, with_dependencies
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
