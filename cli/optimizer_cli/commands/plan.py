@@ -33,7 +33,8 @@ def _add(name: str, purpose: str) -> None:
     @command.command(name, help=_HELP.format(purpose))
     def plan() -> None:
         planner = importlib.import_module(f"optimizer_cli.planners.{name}")
-        sys.exit(1 if json_lines.serve(sys.stdin, sys.stdout, planner.answer) else 0)
+        answer = planner.Successive().answer if hasattr(planner, "Successive") else planner.answer
+        sys.exit(1 if json_lines.serve(sys.stdin, sys.stdout, answer) else 0)
 
 
 for _name, _purpose in PLANNERS.items():

@@ -1,7 +1,7 @@
 """Warm-up plans over JSON lines, for a planner that is called every few hours."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -33,18 +33,56 @@ from optimizer_cli.json_lines import UnusableRequest
 type Stretches = tuple[tuple[int, int, int], ...]
 
 LONGEST_HOURS = 48
+# What a ping is worth shows in the hours after it.
+LOOK_AHEAD_HOURS = 6
 _CALENDAR = {"days": "holidays", "half_days": "half_days"}
 # Lambda's price grows with memory; 1 GB is assumed where a request does not say it.
 _MEMORY_MB = 1024
 
 
+class Successive:
+    """Answers requests one after the other. A request for a series that begins where its last answer ended counts the
+    pings of that answer as sent."""
+
+    def __init__(self) -> None:
+        # For each series: where its last answer ends, and its last pings, in minutes before that.
+        self._sent: dict[tuple[str, float | None], tuple[datetime, list[tuple[int, int]]]] = {}
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the plan for one request, as `answer` does."""
+        if "series" not in request:
+            return answer(request)
+        series = str(request["series"]), request.get("usd_per_cold_start")
+        end, sent = self._sent.get(series, (None, []))
+        if "sent" not in request and end == _start(request):
+            request = request | {"sent": sent}
+        made = answer(request)
+        minutes, longest = int(request["hours_ahead"]) * 60, int(request["keep_alive_minutes"])
+        last = [(minute - minutes, count) for minute, count in made["pings"] if minutes - minute <= longest]
+        self._sent[series] = _start(request) + timedelta(minutes=minutes), last
+        return made
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return the plan for one request, as `{"pings": [[minute, count]], "provisioned": [[first, end, count]], "reason",
-    "expected_cold_starts", "expected_cold_starts_unwarmed", "expected_net_usd", "ways"}`, minutes after `from`. `ways`
-    tells what each way of avoiding cold starts would gain; the plan is the best of them.
+    "hours_planned", "expected_cold_starts", "expected_cold_starts_unwarmed", "expected_net_usd", "ways"}`, minutes
+    after `from`. `ways` tells what each way of avoiding cold starts would gain; the plan is the best of them.
 
+    Fewer than LOOK_AHEAD_HOURS are planned with those that follow, which the figures count, too.
     Raises UnusableRequest if a field is missing or cannot be read.
     """
+    hours = int(_number(request, "hours_ahead", 1, LONGEST_HOURS))
+    made = _planned(request)
+    return made | {
+        "pings": tuple(ping for ping in made["pings"] if ping[0] < hours * 60),
+        "provisioned": tuple(
+            (first, min(end, hours * 60), count) for first, end, count in made["provisioned"] if first < hours * 60
+        ),
+        "hours_planned": max(hours, LOOK_AHEAD_HOURS),
+    }
+
+
+def _planned(request: dict[str, Any]) -> dict[str, Any]:
     asked = _asked(request)
     may_ping, may_provision = (bool(request.get(field, True)) for field in ("may_ping", "may_provision"))
     why_not = obstacle(asked)
@@ -159,9 +197,10 @@ def _asked(request: dict[str, Any]) -> WarmupRequest:
         init_ms=_number(request, "init_ms", 0, 600_000, USUAL_INIT_MS),
     )
     keep_alive_minutes = int(_number(request, "keep_alive_minutes", 1, 24 * 60))
+    hours = int(_number(request, "hours_ahead", 1, LONGEST_HOURS))
     return WarmupRequest(
         start=_start(request),
-        hours_ahead=int(_number(request, "hours_ahead", 1, LONGEST_HOURS)),
+        hours_ahead=max(LOOK_AHEAD_HOURS, hours),
         time_zone=_time_zone(request),
         duration_ms=_number(request, "duration_ms", 0, 900_000),
         init_ms=function.init_ms,
@@ -173,6 +212,8 @@ def _asked(request: dict[str, Any]) -> WarmupRequest:
         hours=_series(request, "hours") if "hours" in request else None,
         hour_peaks=_series(request, "concurrency") if "concurrency" in request else None,
         occasions=_occasions(request),
+        sent=_sent(request),
+        renewed_after_hours=hours,
         max_environments=None if most is None else int(_number(request, "max_environments", 0, 1e6)),
     )
 
@@ -239,6 +280,18 @@ def _dates(request: dict[str, Any], field: str) -> list[date]:
         return [date.fromisoformat(value) for value in values]
     except (TypeError, ValueError) as error:
         raise UnusableRequest(f'"{field}" must be a list of days such as "2026-12-25": {error}') from error
+
+
+def _sent(request: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+    """Read pings of the minutes before `from`, as `[[minute below 0, count], ..]`."""
+    values = request.get("sent", [])
+    try:
+        sent = tuple((int(minute), int(count)) for minute, count in values)
+    except (TypeError, ValueError) as error:
+        raise UnusableRequest(f'"sent" must be a list of [minute, count]: {error}') from error
+    if any(minute >= 0 or count < 1 for minute, count in sent):
+        raise UnusableRequest('"sent": minutes are below 0, counts at least 1')
+    return sent
 
 
 def _number(request: dict[str, Any], field: str, least: float, most: float, default: float | None = None) -> float:

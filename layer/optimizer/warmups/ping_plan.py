@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from optimizer.traffic import Ints
 from optimizer.traffic.forecast import ColdStartForecast, Lives, Reals, poisson
 
+# (minute, environments) each.
+type Pings = tuple[tuple[int, int], ...]
+
 # The best of many plans looks better than it is, so a plan has to gain a tenth more than it costs.
 _CAUTION = 0.9
 # More calls than these beyond the mean are in progress in no minute that counts.
@@ -34,15 +37,19 @@ class PingPrices:
 class PingPlan:
     """Pings, and what they are expected to change."""
 
-    # (minute, environments).
-    pings: tuple[tuple[int, int], ...]
+    pings: Pings
     avoided_cold_starts: float
     # Pings and the INIT that they start, less the INIT of avoided cold starts.
     net_usd: float
 
 
 def plan_pings(
-    forecast: ColdStartForecast, prices: PingPrices, usd_per_cold_start: float, lives: Lives, most: int
+    forecast: ColdStartForecast,
+    prices: PingPrices,
+    usd_per_cold_start: float,
+    lives: Lives,
+    most: int,
+    sent: Pings = (),
 ) -> PingPlan:
     """Return the pings with the highest expected gain; none if nothing is gained.
 
@@ -51,13 +58,16 @@ def plan_pings(
     later, and has to start the others: the margin between pings follows from the spread of the lives. The result is
     exact for the distances tried, by dynamic programming backwards from the end.
 
-    most: the most environments that may be held.
+    most: the most environments that may be held. sent: pings of the minutes before, whose minutes are below 0; what
+    they hold warm needs no ping while it is alive.
     """
     allowed = int(np.searchsorted(forecast.levels.high, most, side="right"))
     if not allowed:
         return PingPlan((), 0.0, 0.0)
     high, size = forecast.levels.high[:allowed], forecast.levels.size[:allowed]
-    cold, warm = np.cumsum(forecast.cold[:, :allowed], axis=1), forecast.warm[:, :allowed]
+    gone = 1 - _still_alive(forecast, lives, sent)[:, :allowed]
+    cold = np.cumsum(forecast.cold[:, :allowed] * gone, axis=1)
+    warm = 1 - (1 - forecast.warm[:, :allowed]) * gone
     # Calls in progress keep their environments; a ping reaches the idle ones.
     count = np.maximum(1, high - np.floor(forecast.in_progress)[:, None])
     # Where more calls than usual are in progress, fewer environments are idle than a ping asks for, and it starts them.
@@ -80,6 +90,18 @@ def plan_pings(
     pings = tuple((ping.minute, int(count[ping.minute, ping.level])) for ping in chosen)
     assert all(minute < len(cold) for minute, _ in pings)  # noqa: S101  the plan ends where the forecast ends
     return PingPlan(pings, total_avoided, usd - prices.init_usd * total_avoided)
+
+
+def _still_alive(forecast: ColdStartForecast, lives: Lives, sent: Pings) -> Reals:
+    """Return the probability that pings sent before still hold each level in each minute: [minutes, levels]."""
+    alive = np.zeros_like(forecast.cold)
+    found = lives.found_alive()
+    for minute, environments in sent:
+        left = found[-minute : len(alive) - minute]
+        # Calls in progress keep their environments; the ping reached idle ones.
+        reached = forecast.levels.high <= environments + np.floor(forecast.in_progress[0])
+        alive[: len(left), reached] = np.maximum(alive[: len(left), reached], left[:, None])
+    return alive
 
 
 def _gaps(alive: Reals) -> Ints:

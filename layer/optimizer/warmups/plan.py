@@ -10,7 +10,7 @@ from optimizer.core import minute_of
 from optimizer.traffic import DAY_MINUTES, offsets_minutes
 from optimizer.traffic.forecast import ColdStartForecast, KnownTraffic, Lives, Reals, at_levels, forecast_cold_starts
 from optimizer.warmups.occasions import Occasions, held, with_occasions
-from optimizer.warmups.ping_plan import plan_pings
+from optimizer.warmups.ping_plan import Pings, plan_pings
 from optimizer.warmups.plan_value import ping_prices
 
 LEAST_KNOWN_MINUTES = DAY_MINUTES
@@ -47,6 +47,10 @@ class WarmupRequest:
     provisioned: Reals | None = None
     # None means that `keep_alive_minutes` is all that is known.
     lives: Lives | None = None
+    # Pings of the minutes before `start`, as (minute below 0, environments).
+    sent: Pings = ()
+    # After so many hours another plan replaces this one; None means that none does.
+    renewed_after_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ def plan_warmups(request: WarmupRequest) -> WarmupPlan:
 def forecast_ahead(request: WarmupRequest) -> ColdStartForecast:
     """Return the cold starts that are expected in the hours ahead. There must be no obstacle."""
     known = _known(request)
-    usual = forecast_cold_starts(known, request.hours_ahead, _lives(request))
+    between_plans = request.renewed_after_hours or request.hours_ahead
+    usual = forecast_cold_starts(known, request.hours_ahead, _lives(request), between_plans)
     ahead = known.start + np.arange(len(usual.cold))
     return at_levels(usual, request.occasions.levels(ahead + offsets_minutes(known.zone, ahead)))
 
@@ -129,7 +134,7 @@ def plan_from(forecast: ColdStartForecast, request: WarmupRequest) -> WarmupPlan
     if request.max_environments is not None:
         most = min(most, request.max_environments)
     prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
-    made = plan_pings(forecast, prices, request.usd_per_cold_start, _lives(request), most)
+    made = plan_pings(forecast, prices, request.usd_per_cold_start, _lives(request), most, request.sent)
     if not made.pings:
         return WarmupPlan((), not_worth_it(before, request), before, before, 0.0)
     zone = ZoneInfo(request.time_zone)
@@ -200,9 +205,7 @@ def _beyond_provisioned(forecast: ColdStartForecast, request: WarmupRequest) -> 
 def _beyond(forecast: ColdStartForecast, environments: Reals) -> ColdStartForecast:
     """Return the cold starts that so many warm environments leave in each minute."""
     served = forecast.levels.high <= environments[: len(forecast.cold), None]
-    return ColdStartForecast(
-        forecast.levels, np.where(served, 0, forecast.cold), np.where(served, 1, forecast.warm), forecast.in_progress
-    )
+    return replace(forecast, cold=np.where(served, 0, forecast.cold), warm=np.where(served, 1, forecast.warm))
 
 
 def obstacle(request: WarmupRequest) -> str:

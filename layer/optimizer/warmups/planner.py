@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from optimizer.store import VersionReadiness
 
 _log = logging.getLogger(__name__)
+# Environments of earlier pings are gone.
+_SENT_MINUTES = 60
 
 
 class TargetUnusable(OptimizerError, RuntimeError):
@@ -66,6 +68,8 @@ def plan_batch(
         policy.warmups,
         ready_version,
         event_sources_of_run(lambda_, documents, run_id) if is_pinged else {},
+        pings_between,
+        minute_of(now),
     )
 
     deciding = _Deciding(
@@ -134,6 +138,8 @@ class _Reading:
     policy: Warmups
     ready_version: "Callable[[str, str], VersionReadiness | None]"
     event_sources: Mapping[str, Sequence[str]]
+    pings_between: Callable[[str, int, int], Iterable[Ping]]
+    now_minute: int
 
     def facts(self, target: Mapping[str, Any], look: FunctionLook | None) -> WarmupFacts:
         """Return the live state of a function; raise TargetUnusable."""
@@ -155,7 +161,17 @@ class _Reading:
             refuses_pings=look.refuses_pings or self._no_pings(target, look),
             ping_advice=look.ping_advice or USUAL_ADVICE,
             reserved=look.reserved,
+            sent=self._sent(name, present),
         )
+
+    def _sent(self, name: str, present: "Sequence[schedules.Scheduled]") -> tuple[tuple[int, int], ...]:
+        """Return the pings of the last minutes and of the next one: (minute since 1970, environments). Functions
+        without scheduled pings had none lately, or only the last ones of a plan that ended."""
+        if not present:
+            return ()
+        now = self.now_minute
+        sent = [(ping.at_minute, ping.environments) for ping in self.pings_between(name, now - _SENT_MINUTES, now)]
+        return (*sent, *((due.minute, due.environments) for due in present if now <= due.minute <= now + 1))
 
     def again(self, live: WarmupFacts, target: Mapping[str, Any]) -> WarmupFacts:
         """Return the facts with what the function is now; raise TargetUnusable."""

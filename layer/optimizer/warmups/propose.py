@@ -33,6 +33,8 @@ ACTION = "schedule_warmups"
 # For a function whose configuration is not known.
 USUAL_ADVICE = "decorate its handler, then set the tag"
 _DAYS_A_MONTH = 365 / 12
+# The usual WarmupScheduleExpression of the stack.
+RENEWED_AFTER_HOURS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class WarmupFacts:
     ping_advice: str = USUAL_ADVICE
     # Its reserved concurrency; None without one.
     reserved: int | None = None
+    # Pings of the last minutes and of the next one: (minute since 1970, environments).
+    sent: Pings = ()
 
     def need(self, minutes: Series, hours_ahead: int) -> Floats:
         """Return the environments needed in each minute that will not be provisioned at its time of day."""
@@ -119,7 +123,9 @@ def propose_warmups(
         return _without(run_id, traffic, live, policy, reason, _known(traffic, live, policy, learnt, useless))
     known = history.before(first) if len(history.minutes) else _no_history(first)
     request = warmup_request(known, traffic.timezone, policy, function, live.provisioned, occasions)
-    planned = plan_warmups(replace(request, lives=learnt.lives))
+    sent = tuple((minute - first, environments) for minute, environments in live.sent if minute < first)
+    renewed = min(RENEWED_AFTER_HOURS, policy.horizon_hours)
+    planned = plan_warmups(replace(request, lives=learnt.lives, sent=sent, renewed_after_hours=renewed))
     minutes = known.minutes
     if not planned.pings:
         reason = live.all_served(minutes, policy.horizon_hours) or planned.reason

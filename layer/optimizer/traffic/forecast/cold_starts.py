@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
+from optimizer.traffic.forecast.at_new_level import AtNewLevel
 from optimizer.traffic.forecast.day_kinds import SATURDAY, DayKinds
 from optimizer.traffic.forecast.demand import Levels, Reals
 from optimizer.traffic.forecast.lives import Lives
 from optimizer.traffic.forecast.minutes_of_hour import shares_of_minutes
+from optimizer.traffic.forecast.new_level import STRETCH_MINUTES, new_level
 from optimizer.traffic.forecast.old_hours import expected_in_old_hours
 from optimizer.traffic.forecast.peaks import chance_of_peaks, highest_peak
 from optimizer.traffic.forecast.recency import chance_called_again, since_last_time
@@ -22,6 +25,8 @@ _LOAD_HALF_LIFE_DAYS = 5.0
 _LOAD_MINUTES = 5
 # A level flickers if it starts cold so many times as often as the first one.
 _FLICKERS = 2.0
+# A level that is hardly ever cold has so many times the usual cold starts, at most, where it is.
+_LEAST_SILENT = 0.05
 # The weight of an hour of the other kind of day: rest instead of work, or the reverse.
 _OTHER_KIND = 0.05
 
@@ -55,8 +60,8 @@ class ColdStartForecast:
     in_progress: Reals
 
 
-def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives) -> ColdStartForecast:
-    """Forecast the hours ahead.
+def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives, between_plans: int) -> ColdStartForecast:
+    """Forecast the hours ahead; a plan is made every `between_plans` hours.
 
     A level starts cold in a minute that needs it if no minute of the keep-alive time before needed it. These cold
     starts are counted by the hour: from the minutes as far as they are known, before that from hours with as many
@@ -72,7 +77,7 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives) ->
     levels, cold, silent, never = past_starts.levels, past_starts.cold, past_starts.silent, past_starts.never
     past, ahead, place = _local_hours(known, hours_ahead)
     local = np.concatenate([past, ahead])
-    hours = Hours(local, *_cold_by_hour(known, cold, unknown, recent, levels), known.days, hours_ahead)
+    hours = Hours(local, *_cold_by_hour(known, cold, unknown, recent, levels), known.days, between_plans)
     by_hour = expected_by_hour(hours)
     ahead_rates = by_hour[len(past) :] * chance_called_again(known.hours)
     recent_rates = by_hour[len(past) - recent : len(past)]
@@ -83,16 +88,33 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives) ->
         shares_before, shares = shares_of_minutes(happened, past[-recent:], ahead)
         expected[:, group] = _by_minute(ahead_rates[:, group], shares)
         before[:, group] = _by_minute(recent_rates[:, group], shares_before)
-    expected = since_last_time(expected[place], before, cold)
-    for minute in range(min(lives.longest, len(expected))):
-        # Environments of the last minutes are still warm for a while.
-        expected[minute] *= sum(
-            share * np.exp(never[-1] - never[-1 - max(minutes - minute, 0)]) for minutes, share in lives.few()
-        )
     usual = _usual_hours(known, past[-recent:], ahead)
-    warm = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
-    load = _of_last_minutes((usual @ calls.reshape(recent, HOUR)).ravel() * known.duration_ms / 60_000)
-    return ColdStartForecast(levels, expected, np.repeat(warm, HOUR, axis=0)[place], load[place])
+    usual_calls = usual @ calls.reshape(recent, HOUR)
+    at_level = AtNewLevel(
+        new_level(by_minute, _rests(known, recent)), usual_calls.mean(axis=1), known.duration_ms, levels, lives
+    )
+    expected = since_last_time(at_level.cold(expected, cold, calls)[place], before, cold)
+    usually_warm = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
+    warm = np.repeat(at_level.warm(usually_warm), HOUR, axis=0)[place]
+    _know_last_minutes(expected, 1 - warm, never, lives)
+    load = _of_last_minutes((usual_calls * at_level.factors[:, None]).ravel() * known.duration_ms / 60_000)
+    return ColdStartForecast(levels, expected, warm, load[place])
+
+
+def _know_last_minutes(expected: Reals, usually_silent: Reals, never: Reals, lives: Lives) -> None:
+    """Correct the first minutes ahead, [minutes, levels], by what the last minutes kept warm.
+
+    The usual cold starts of a minute are its demand times the probability that nothing before it keeps the level warm.
+    Of the minutes of a life before it, those that are past are known, and the others are as usual.
+    """
+    usually_silent = np.maximum(usually_silent, _LEAST_SILENT)
+    for minute in range(min(lives.longest, len(expected))):
+        factor = np.zeros(expected.shape[1])
+        for minutes, share in lives.few():
+            known = max(minutes - minute, 0)
+            silent = np.exp(never[-1] - never[-1 - known])
+            factor += share * silent * usually_silent[minute] ** (-known / minutes)
+        expected[minute] *= factor
 
 
 def _of_last_minutes(values: Reals) -> Reals:
@@ -183,6 +205,13 @@ def _cold_by_hour(known: KnownTraffic, cold: Reals, unknown: Reals, recent: int,
             levels,
         )
     return result, trust
+
+
+def _rests(known: KnownTraffic, recent: int) -> NDArray[np.bool_]:
+    """Return for each half hour of the recent hours if it is on a day of rest."""
+    begins = known.start + STRETCH_MINUTES * np.arange(-recent * HOUR // STRETCH_MINUTES, 0)
+    days = (begins + offsets_minutes(known.zone, begins)) // (DAY * HOUR)
+    return np.asarray(known.days.weekdays(days) >= SATURDAY)
 
 
 def _usual_hours(known: KnownTraffic, past: Ints, ahead: Ints) -> Reals:

@@ -102,6 +102,16 @@ def _models(
         yield float(np.log(np.where(reached, in_hour, 1 - in_hour))[judged].sum()), together, table, in_hour
 
 
+def chance_at_random(calls_a_minute: Reals, duration_ms: float, levels: Levels) -> Reals:
+    """Return the probability that a minute needs as many environments as each level if calls come at random, so many on
+    the average: [numbers of calls, levels]."""
+    load = calls_a_minute * duration_ms / 60_000
+    counts = levels.middle.astype(int)
+    _, at_least = _exactly_and_at_least(load, counts)
+    met = _exactly_and_at_least(load, counts - 1)[0]
+    return np.asarray(1 - (1 - at_least) * np.exp(-calls_a_minute[:, None] * met))
+
+
 def _distinct(calls: Reals) -> tuple[Reals, Ints]:
     """Return the different numbers of calls, and for each minute the position of its own."""
     values, which = np.unique(calls, return_inverse=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -281,7 +281,10 @@ def planned_warmups(
     pings: list[tuple[int, int]] = []
     for start in starts:
         known = _known_at(subject.minutes, start)
-        made = plan_warmups(warmup_request(known, subject.timezone, policy, subject.function, occasions=occasions))
+        request = warmup_request(known, subject.timezone, policy, subject.function, occasions=occasions)
+        since = start - policy.keep_alive_minutes
+        sent = tuple((minute - start, environments) for minute, environments in pings if minute >= since)
+        made = plan_warmups(replace(request, sent=sent, renewed_after_hours=starts.step // 60))
         # Minutes until the next plan takes over.
         span = min(starts.step, policy.horizon_hours * 60, len(subject.minutes) - start)
         pings.extend((start + minute, environments) for minute, environments in made.pings if minute < span)
