@@ -26,7 +26,6 @@ from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
 from optimizer.warmups.sending.ping_rows import pack
 from optimizer.warmups.sending.room import room_in_reservation
-from optimizer.warmups.simulation.past_days import PlayedFunction, play_past_days
 from optimizer.warmups.simulation.play import Pings
 
 ACTION = "schedule_warmups"
@@ -244,6 +243,9 @@ def _change(
     learnt: LearntFacts,
     verified: VerifiedEffect | None,
 ) -> Change | NoChange:
+    # Loaded only where pings are proposed.
+    from optimizer.warmups.simulation.past_days import PlayedFunction, play_past_days
+
     horizon_days = policy.horizon_hours / 24
     need = live.need(minutes, policy.horizon_hours)
     init_ms = learnt.init_ms or USUAL_INIT_MS

@@ -8,8 +8,6 @@ from optimizer.traffic.forecast.new_level import NewLevel
 from optimizer.traffic.forecast.peaks import chance_at_random
 
 _HOUR = 60
-# A new level is followed if it is likelier than none.
-_LIKELY = 0.5
 
 
 class AtNewLevel:
@@ -19,21 +17,17 @@ class AtNewLevel:
         self, level: NewLevel, calls_a_minute: Reals, duration_ms: float, levels: Levels, lives: Lives
     ) -> None:
         """calls_a_minute: the usual ones in each hour ahead."""
-        self._chance = level.chance if level.chance >= _LIKELY else 0.0
-        self._levels, self._lives, self._duration_ms = levels, lives, duration_ms
+        self._chance, self._levels, self._lives, self._duration_ms = level.chance, levels, lives, duration_ms
         changed = level.after(np.arange(len(calls_a_minute)) + 0.5)
         self.factors = 1 + self._chance * (changed - 1)
-        if self._chance:
-            self._usual, self._usually_warm = self._at_random(calls_a_minute)
-            self._changed, self._warm = self._at_random(changed * calls_a_minute)
+        self._usual, self._usually_warm = self._at_random(calls_a_minute)
+        self._changed, self._warm = self._at_random(changed * calls_a_minute)
 
     def cold(self, expected: Reals, happened: Reals, calls: Reals) -> Reals:
         """Return the expected cold starts of each minute with those that the new level adds, or keeps away.
 
         expected: [minutes ahead, levels]. happened, calls: cold starts and calls of past minutes, which tell how many
         of the cold starts there are that calls at random would cause."""
-        if not self._chance:
-            return expected
         at_random, _ = self._at_random(calls.reshape(-1, _HOUR).mean(axis=1))
         ratio = (happened.sum(axis=0) + 1) / (at_random.sum(axis=0) + 1)
         by_hour = expected.reshape(-1, _HOUR, expected.shape[1])
@@ -48,8 +42,6 @@ class AtNewLevel:
 
     def warm(self, usually: Reals) -> Reals:
         """Return the probability that traffic keeps each level warm, [hours ahead, levels]."""
-        if not self._chance:
-            return usually
         return np.asarray(np.minimum(usually + self._chance * np.maximum(self._warm - self._usually_warm, 0), 1))
 
     def _at_random(self, calls_a_minute: Reals) -> tuple[Reals, Reals]:

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.forecast.at_new_level import AtNewLevel
 from optimizer.traffic.forecast.day_kinds import SATURDAY, DayKinds
 from optimizer.traffic.forecast.demand import Levels, Reals
 from optimizer.traffic.forecast.lives import Lives
@@ -89,15 +88,20 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives, be
         expected[:, group] = _by_minute(ahead_rates[:, group], shares)
         before[:, group] = _by_minute(recent_rates[:, group], shares_before)
     usual = _usual_hours(known, past[-recent:], ahead)
-    usual_calls = usual @ calls.reshape(recent, HOUR)
-    at_level = AtNewLevel(
-        new_level(by_minute, _rests(known, recent)), usual_calls.mean(axis=1), known.duration_ms, levels, lives
-    )
-    expected = since_last_time(at_level.cold(expected, cold, calls)[place], before, cold)
-    usually_warm = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
-    warm = np.repeat(at_level.warm(usually_warm), HOUR, axis=0)[place]
+    usual_calls: Reals = usual @ calls.reshape(recent, HOUR)
+    warm_hours: Reals = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
+    level = new_level(by_minute, _rests(known, recent))
+    if level.is_likely:
+        # Loaded only where a function is surprised.
+        from optimizer.traffic.forecast.at_new_level import AtNewLevel
+
+        at_level = AtNewLevel(level, usual_calls.mean(axis=1), known.duration_ms, levels, lives)
+        expected, warm_hours = at_level.cold(expected, cold, calls), at_level.warm(warm_hours)
+        usual_calls = usual_calls * at_level.factors[:, None]
+    expected = since_last_time(expected[place], before, cold)
+    warm = np.repeat(warm_hours, HOUR, axis=0)[place]
     _know_last_minutes(expected, 1 - warm, never, lives)
-    load = _of_last_minutes((usual_calls * at_level.factors[:, None]).ravel() * known.duration_ms / 60_000)
+    load = _of_last_minutes(usual_calls.ravel() * known.duration_ms / 60_000)
     return ColdStartForecast(levels, expected, warm, load[place])
 
 

@@ -19,6 +19,8 @@ _DAY = 24 * 60 // STRETCH_MINUTES
 _BEGINS_A_DAY = 0.02
 # A new level may have begun so many half hours ago.
 _AGO = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 36, _DAY])
+# A new level is followed if it is likelier than none.
+_LIKELY = 0.5
 # Multiples of the usual calls, each as likely as the others.
 _FACTORS = 2 ** np.arange(0.5, 5.1, 0.25)
 # The weight of a day for the next one, of a day of the other kind, and of the mean of all hours.
@@ -41,6 +43,11 @@ class NewLevel:
     factor: float = 1.0
     # The share of a deviation that is left after an hour.
     lasting: float = 1.0
+
+    @property
+    def is_likely(self) -> bool:
+        """Ask if it is likelier than a usual day. Only then it is followed."""
+        return self.chance >= _LIKELY
 
     def after(self, hours: Reals) -> Reals:
         """Return the multiple of the usual calls so many hours from now."""
