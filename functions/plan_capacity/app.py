@@ -15,10 +15,10 @@ from optimizer.aws import (
 )
 from optimizer.capacity import CapacityPlanner, LambdaAccount
 from optimizer.capacity.provisioned import PlacedTimetables
-from optimizer.core import CONFIGURATION, Change, Tuner, under_observation
+from optimizer.core import CONFIGURATION, Change, Tuner, minute_of, under_observation
 from optimizer.function_logs import ReportLog
 from optimizer.policy import Policy
-from optimizer.store import Documents, NoSuchChange, ReplacedSizes, RunStore
+from optimizer.store import Documents, NoSuchChange, PingLog, ReplacedSizes, RunStore
 
 
 @logged("plan_capacity", run_id=name, batch=name)
@@ -42,6 +42,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         except NoSuchChange:
             return None
 
+    pings = PingLog(clients.client("dynamodb"), environment.table)
+
     planner = CapacityPlanner(
         documents=documents,
         account=LambdaAccount(paced_lambda(share_of_calls(environment, at_work)), scaling, timetables),
@@ -56,6 +58,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             target: under_observation(earlier)
             for (target, _), earlier in store.under_observation(targets, CONFIGURATION, now).items()
         },
+        pinged=lambda function_name, since: any(pings.between(function_name, minute_of(since), minute_of(now))),
     )
     proposals = planner.plan(batch)
     proposals.write(documents, run_id, f"capacity-{batch}")

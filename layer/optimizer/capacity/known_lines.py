@@ -9,7 +9,9 @@ from optimizer.core import minute_of
 from optimizer.function_logs import FunctionHistory
 from optimizer.traffic import Series
 
-_KNOWN_CALLS, _KNOWN_CALLS_OF_VERSION, _KNOWN_FOR = 5000, 1000, timedelta(days=8)
+_KNOWN_CALLS, _KNOWN_CALLS_OF_VERSION = 5000, 1000
+# Lines are read again after so long, whatever is known.
+KNOWN_FOR = timedelta(days=8)
 # With fewer new calls for each known one, means and percentiles stay within what they are known to.
 _NEWS = 0.2
 
@@ -19,10 +21,10 @@ def is_known_enough(
 ) -> bool:
     """Return True where reading further lines would tell nothing new of the function as it is now.
 
-    new_calls: since its lines were read, None where not known. is_sizing: the run decides the memory size, and reads
-    all there is.
+    new_calls: since its lines were read, None where not known. is_sizing: the run decides the memory size or verifies
+    pings, and reads all there is.
     """
-    if history.read_until is None or now - history.read_until > _KNOWN_FOR:
+    if history.read_until is None or now - history.read_until > KNOWN_FOR:
         return False
     if new_calls == 0:
         return True
@@ -36,7 +38,7 @@ def is_well_known(history: FunctionHistory, live: LiveFunction, now: datetime) -
 
     Its duration and INIT are then known from thousands of calls of this version with this size."""
     size = history.sizes.get(live.version.memory_mb)
-    if size is None or history.read_until is None or now - history.read_until > _KNOWN_FOR:
+    if size is None or history.read_until is None or now - history.read_until > KNOWN_FOR:
         return False
     return size.calls >= _KNOWN_CALLS and size.versions.get(live.version.name, 0) >= _KNOWN_CALLS_OF_VERSION
 

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import at_once
-from optimizer.capacity.known_lines import calls_since, is_known_enough
+from optimizer.capacity.known_lines import KNOWN_FOR, calls_since, is_known_enough
 from optimizer.capacity.lambda_account import LambdaAccount, TagsUnreadable
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
@@ -56,6 +56,7 @@ class CapacityPlanner:
     rolled_back: returns the sizes of a function that were rolled back. change: returns the record of a Change, or None.
     replaced: returns the sizes that kept changes have replaced, of each function that has any.
     observed: returns the sentence about a change under observation for each of the functions that has one.
+    pinged: returns True if the application pinged a function since then.
     """
 
     documents: Documents
@@ -68,6 +69,7 @@ class CapacityPlanner:
     change: Callable[[str], Change | None] = lambda _change_id: None
     observed: Callable[[Collection[str]], Mapping[str, str]] = lambda _targets: {}
     replaced: Callable[[Collection[str]], Mapping[str, Replaced]] = lambda _targets: {}
+    pinged: Callable[[str, datetime], bool] = lambda _function_name, _since: True
     log_turn: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(_QUERIES_AT_ONCE))
 
     def plan(self, batch: str) -> Proposals:
@@ -167,8 +169,9 @@ class CapacityPlanner:
         try:
             live = live or memory.recall(target) or self._live(name, target["alias"], routing=False)
             stored = stored_history(self.documents, name)
-            # What pings avoid is measured by the lines of each day.
-            is_measured = Tuner.MEMORY in asked or bool(target.get("warmup_ready"))
+            # What pings avoid is measured by the lines of each day; without pings, there is nothing to measure.
+            is_warmed = bool(target.get("warmup_ready")) and self.pinged(name, self.now - KNOWN_FOR)
+            is_measured = Tuner.MEMORY in asked or is_warmed
             history, scan = self._history(live, stored.minutes, traffic.get("invocations_day"), is_sizing=is_measured)
         except _UNREADABLE as error:
             return _failure(name, error)

@@ -16,6 +16,7 @@ from optimizer.capacity.provisioned import PlacedTimetables
 from optimizer.core import canonical_json
 from optimizer.core.change import Tuner
 from optimizer.core.clock import minute_of
+from optimizer.function_logs import FunctionHistory, LoggedReport, ReportLine
 from optimizer.function_logs.read import LogsUnreadable
 from optimizer.policy.model import Policy
 from optimizer.store import NoSuchDocument, Proposals
@@ -47,9 +48,13 @@ class Bucket:
 
 
 class NoLog:
-    """A log that cannot be read."""
+    """A log that cannot be read; it counts who tries."""
+
+    def __init__(self) -> None:
+        self.tries = 0
 
     def scan(self, *_: Any, **__: Any) -> Any:
+        self.tries += 1
         raise LogsUnreadable("there is no log")
 
 
@@ -64,6 +69,10 @@ class Days:
         self.lists: dict[str, Any] = {}
         self.observed: dict[str, str] = {}
         self.others = True
+        self.tags: dict[str, Any] = {}
+        self.log: Any = NoLog()
+        self.pinged_since: list[datetime] = []
+        self.is_pinged = True
         self.call(QUIET)
 
     def call(self, a_minute: float) -> None:
@@ -86,6 +95,7 @@ class Days:
             "alias": "live",
             "timezone": "UTC",
             "tags": {},
+            **self.tags,
         }
         fingerprint = canonical_json.sha256([self.twin.latest, self.twin.latest_revision])
         batch = {"functions": [target], "tuners": [tuner], "fingerprints": {"orders": fingerprint}, **self.lists}
@@ -96,16 +106,34 @@ class Days:
         schedules: Any = type("Target", (), {"group": "timetables"})
         timetables = PlacedTimetables(self.twin.client("scheduler"), scaling, schedules)  # type: ignore[arg-type]
         functions: Any = self.twin.client("lambda")
-        log: Any = NoLog()
         account = LambdaAccount(functions, scaling, timetables)
         planner = CapacityPlanner(
-            self.bucket, account, log, Policy(), RUN, self.now, observed=lambda _targets: self.observed
+            self.bucket,
+            account,
+            self.log,
+            Policy(),
+            RUN,
+            self.now,
+            observed=lambda _targets: self.observed,
+            pinged=self.pinged,
         )
         self._remember_another()
         self.twin.calls.clear()
         proposals = planner.plan("0000")
         self.now += DAY
         return proposals, [call for call in self.twin.calls if call.startswith(("get_", "list_prov", "list_alias"))]
+
+    def pinged(self, function_name: str, since: datetime) -> bool:
+        assert function_name == "orders"
+        self.pinged_since.append(since)
+        return self.is_pinged
+
+    def know_lines(self) -> None:
+        """Store what thousands of calls of the version told, up to a day ago."""
+        report = ReportLine("1", 50.0, 50.0, 1024, 90)
+        until = self.now - DAY
+        lines = [LoggedReport(until - timedelta(seconds=n), "1", report) for n in range(6000)]
+        self.bucket.write("history/capacity/orders.json", FunctionHistory().add(lines, until, until - DAY))
 
     def _remember_another(self) -> None:
         """Make another function the one of the batch that is due next."""
@@ -116,6 +144,28 @@ class Days:
             if known and self.others:
                 document["remembered"]["another"] = {**known, "read_at": (NOW - 20 * DAY).isoformat()}
                 self.bucket.write(key, document)
+
+
+@pytest.mark.parametrize(
+    ("tags", "is_pinged", "tuner", "tries"),
+    [
+        ({"warmup_ready": True}, False, Tuner.PROVISIONED_CONCURRENCY, 0),
+        ({"warmup_ready": True}, True, Tuner.PROVISIONED_CONCURRENCY, 1),
+        ({}, True, Tuner.PROVISIONED_CONCURRENCY, 0),
+        ({"warmup_ready": True}, False, Tuner.MEMORY, 1),
+    ],
+)
+def test_lines_of_each_day_are_read_where_they_measure_something(
+    tags: dict[str, Any], is_pinged: bool, tuner: Tuner, tries: int
+) -> None:
+    days = Days()
+    days.tags, days.is_pinged = tags, is_pinged
+    days.know_lines()
+    proposals, _ = days.plan(tuner)
+    assert days.log.tries == tries
+    assert not proposals.failed
+    # A reading stands for eight days, so pings of that time may have been sent since the last one.
+    assert set(days.pinged_since) <= {NOW - timedelta(days=8)}
 
 
 READ = ["get_function", "get_function", "list_provisioned_concurrency_configs"]
