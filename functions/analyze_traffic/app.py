@@ -1,12 +1,13 @@
 """AnalyzeTraffic: reads the calls of a batch of functions minute by minute and summarises them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from optimizer import aws
 from optimizer.aws import Environment, clients, logged, name
 from optimizer.store import Documents, PingLog
-from optimizer.traffic import analyze_batch
+from optimizer.traffic import analyze_batch, write_batch
 
 
 @logged("analyze_traffic", run_id=name, batch=name)
@@ -22,7 +23,11 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         # Loaded only where no call through the alias is known.
         return aws.has_alias(aws.paced_lambda(aws.share_of_calls(environment)), function_name, alias)
 
-    traffic = analyze_batch(clients.client("cloudwatch"), documents, log, targets, datetime.now(UTC), has_alias)
+    def hand_on(contents: Mapping[str, bytes]) -> None:
+        write_batch(documents, run_id, batch, contents)
+
+    cloudwatch, now = clients.client("cloudwatch"), datetime.now(UTC)
+    traffic = analyze_batch(cloudwatch, documents, log, targets, now, has_alias, hand_on)
     documents.write(f"runs/{run_id}/pictures/{batch}.json", {"functions": traffic.pictures})
     documents.write(f"runs/{run_id}/traffic/{batch}.json", {"functions": traffic.functions, "failed": traffic.failed})
     return {

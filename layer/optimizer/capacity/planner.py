@@ -20,7 +20,7 @@ from optimizer.function_logs import CodeHistory, FunctionHistory, LogsUnreadable
 from optimizer.policy import USUAL_INIT_MS, Policy, Warmups
 from optimizer.prices import aws_lambda
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
-from optimizer.traffic import Series, stored_history
+from optimizer.traffic import BatchHistories, Series
 from optimizer.traffic.forecast import group_sizes
 
 WEEK_HOURS = 7 * 24
@@ -42,11 +42,16 @@ class _Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class _Records:
-    """The records of earlier changes, by function: what is under observation, and the sizes that were replaced."""
+class _Batch:
+    """The facts that are known of a batch before its functions are read.
 
+    observed, replaced: by function (ARN), the changes under observation and the sizes that were replaced."""
+
+    asked: Collection[Tuner]
     observed: Mapping[str, str]
     replaced: Mapping[str, Replaced]
+    memory: RememberedFunctions
+    histories: BatchHistories
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +87,14 @@ class CapacityPlanner:
         traffic = self.documents.read(f"runs/{self.run_id}/traffic/{batch}.json")
         result = Proposals(failed={targets[name]["function_arn"]: why for name, why in traffic["failed"].items()})
         arns = [targets[name]["function_arn"] for name in traffic["functions"]]
-        records = _Records(self.observed(arns), self.replaced(arns) if Tuner.MEMORY in asked else {})
+        observed, replaced = self.observed(arns), self.replaced(arns) if Tuner.MEMORY in asked else {}
         known = [(targets[name], document) for name, document in traffic["functions"].items()]
-        memory = self._memory(batch, document, [target for target, _ in known], records.observed)
+        memory = self._memory(batch, document, [target for target, _ in known], observed)
+        histories = BatchHistories.read(self.documents, self.run_id, batch)
+        around = _Batch(asked, observed, replaced, memory, histories)
         # Deciding takes time of the processor, which would only delay what is still being read.
-        facts = at_once(lambda pair: self._facts(asked, records, memory, *pair), known)
-        outcomes = at_once(lambda pair: self._one(asked, records, memory, *pair), list(zip(known, facts, strict=True)))
+        facts = at_once(lambda pair: self._facts(around, *pair), known)
+        outcomes = at_once(lambda pair: self._one(around, *pair), list(zip(known, facts, strict=True)))
         looks, remembered = {}, {}
         for (target, _), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, str):
@@ -119,13 +126,11 @@ class CapacityPlanner:
 
     def _one(
         self,
-        asked: Collection[Tuner],
-        records: _Records,
-        memory: RememberedFunctions,
+        batch: _Batch,
         known: tuple[Mapping[str, Any], Mapping[str, Any]],
         facts: FunctionFacts | str,
     ) -> _Planned | str:
-        target, traffic = known
+        (target, traffic), asked, memory = known, batch.asked, batch.memory
         if isinstance(facts, str):
             return facts
         proposals = plan_function(facts, self.policy, asked)
@@ -136,7 +141,7 @@ class CapacityPlanner:
             except _UNREADABLE as error:
                 return _failure(target["function_name"], error)
             if _deciding(live) != _deciding(facts.live):
-                again = self._facts(asked, records, memory, target, traffic, live)
+                again = self._facts(batch, target, traffic, live)
                 if isinstance(again, str):
                     return again
                 facts, proposals = again, plan_function(again, self.policy, asked)
@@ -158,17 +163,15 @@ class CapacityPlanner:
 
     def _facts(
         self,
-        asked: Collection[Tuner],
-        records: _Records,
-        memory: RememberedFunctions,
+        batch: _Batch,
         target: Mapping[str, Any],
         traffic: Mapping[str, Any],
         live: LiveFunction | None = None,
     ) -> FunctionFacts | str:
-        name = target["function_name"]
+        name, asked = target["function_name"], batch.asked
         try:
-            live = live or memory.recall(target) or self._live(name, target["alias"], routing=False)
-            stored = stored_history(self.documents, name)
+            live = live or batch.memory.recall(target) or self._live(name, target["alias"], routing=False)
+            stored = batch.histories.history(name)
             # What pings avoid is measured by the lines of each day; without pings, there is nothing to measure.
             is_warmed = bool(target.get("warmup_ready")) and self.pinged(name, self.now - KNOWN_FOR)
             is_measured = Tuner.MEMORY in asked or is_warmed
@@ -191,14 +194,14 @@ class CapacityPlanner:
             need_most=(traffic.get("need") or {}).get("max"),
             scan=scan,
             rolled_back=self.rolled_back(target["function_arn"]) if Tuner.MEMORY in asked else (),
-            replaced=records.replaced.get(target["function_arn"]),
+            replaced=batch.replaced.get(target["function_arn"]),
             timezone=target["timezone"],
             days=days,
             cold_start_usd=cold_start_usd(history, live, self.policy.warmups),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
-            observed=records.observed.get(target["function_arn"], ""),
+            observed=batch.observed.get(target["function_arn"], ""),
         )
 
     def _remember_hours(self, facts: FunctionFacts, proposals: Sequence[Proposal]) -> None:

@@ -30,8 +30,10 @@ __getattr__ = lazy_exports(
         ),
         "hourly": ("spread_concurrency",),
         "stored": (
+            "BatchHistories",
             "history_key",
             "stored_history",
+            "write_batch",
         ),
         "summary": (
             "FunctionTraffic",

@@ -22,5 +22,10 @@ from optimizer.traffic.history import (
     same_time_on_other_days as same_time_on_other_days,
 )
 from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
-from optimizer.traffic.stored import history_key as history_key, stored_history as stored_history
+from optimizer.traffic.stored import (
+    BatchHistories as BatchHistories,
+    history_key as history_key,
+    stored_history as stored_history,
+    write_batch as write_batch,
+)
 from optimizer.traffic.summary import FunctionTraffic as FunctionTraffic, summarise as summarise

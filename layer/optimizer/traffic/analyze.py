@@ -37,10 +37,12 @@ def analyze_batch(
     targets: Sequence[Mapping[str, Any]],
     now: datetime,
     has_alias: Callable[[str, str], bool] = lambda _name, _alias: True,
+    hand_on: Callable[[Mapping[str, bytes]], None] = lambda _contents: None,
 ) -> BatchTraffic:
     """Update the history of each target up to `now`, store it and summarise it. targets: FunctionTarget documents.
 
-    has_alias: of a function's name and alias; it is asked where no call through the alias is known."""
+    has_alias: of a function's name and alias; it is asked where no call through the alias is known. hand_on: takes the
+    stored histories by name, for the steps that follow."""
     names = [str(target["function_name"]) for target in targets]
     aliases = [str(target["alias"]) for target in targets]
     known = at_once(lambda name: stored_traffic(documents, name), names)
@@ -55,11 +57,12 @@ def analyze_batch(
     merged = {name: read[name].merged(new) for name, new in real.items()}
     settled = settle(merged, min((one.window.since_minute for one in read.values()), default=0))
 
-    def store(name: str) -> None:
+    def store(name: str) -> bytes:
         content = settled[name].to_bytes(read[name].alias)
         documents.write_bytes(history_key(name), content, "application/octet-stream")
+        return content
 
-    at_once(store, settled)
+    hand_on(dict(zip(settled, at_once(store, settled), strict=True)))
     functions, pictures = {}, {}
     for target in targets:
         name = target["function_name"]

@@ -14,7 +14,7 @@ from optimizer.core import Change, NoChange, OptimizerError, Ping, Tuner, is_ask
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy, Warmups
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_looks
-from optimizer.traffic import FunctionTraffic, History, stored_history
+from optimizer.traffic import BatchHistories, FunctionTraffic, History
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.effect.verify import EffectMeasure
@@ -72,9 +72,8 @@ def plan_batch(
         minute_of(now),
     )
 
-    deciding = _Deciding(
-        reading, EffectMeasure(documents, pings_between), policy, run_id, minute_of(now), targets, traffic, looks
-    )
+    histories, verifier = BatchHistories.read(documents, run_id, batch), EffectMeasure(documents, pings_between)
+    deciding = _Deciding(reading, verifier, histories, policy, run_id, minute_of(now), targets, traffic, looks)
     # While some functions are read, another one is decided about.
     for name, decision in zip(traffic["functions"], at_once(deciding.decide, traffic["functions"]), strict=True):
         if isinstance(decision, TargetUnusable):
@@ -210,6 +209,7 @@ class _Deciding:
 
     reading: _Reading
     verifier: EffectMeasure
+    histories: BatchHistories
     policy: Policy
     run_id: str
     minute: int
@@ -224,7 +224,7 @@ class _Deciding:
             live = self.reading.facts(self.targets[name], look)
         except TargetUnusable as error:
             return error
-        lines, history = _report_history(documents, name), stored_history(documents, name)
+        lines, history = _report_history(documents, name), self.histories.history(name)
         decision = self._propose(name, live, lines, history)
         if isinstance(decision, Change) and look is not None and not look.is_live:
             # No change is proposed from memory.
