@@ -52,7 +52,8 @@ def write_batch(documents: Documents, run_id: str, batch: str, contents: Mapping
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as stored:
         stored.comment = run_id.encode()
         for name, content in contents.items():
-            stored.writestr(name, content)
+            # Without the time of the day, so that a repeated step writes the same.
+            stored.writestr(zipfile.ZipInfo(name), content)
     documents.write_bytes(_batch_key(batch), archive.getvalue(), "application/zip")
 
 
