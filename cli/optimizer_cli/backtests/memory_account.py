@@ -30,14 +30,15 @@ def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[Mem
     planner = CapacityPlanner(documents, account, ReportLog(boto3.client("logs")), policy, _RUN, now)
     for number, batch in enumerate(targets.batches()):
         name = f"{number:04d}"
-        _observe(documents, name, plain(batch), now)
+        _observe(documents, name, plain(batch), now, functions)
         found = planner.plan(name)
         rows += rows_of([*found.changes, *found.no_changes], found.failed)
     return sorted(rows, key=lambda row: row.name), together(row.saving for row in rows if row.saving)
 
 
-def _observe(documents: MemoryDocuments, name: str, batch: Any, now: datetime) -> None:
-    read = own_functions.histories(boto3.client("cloudwatch"), [target["function_name"] for target in batch], now)
+def _observe(documents: MemoryDocuments, name: str, batch: Any, now: datetime, functions_of_account: Any) -> None:
+    aliases = {target["function_name"]: target["alias"] for target in batch}
+    read = own_functions.histories(boto3.client("cloudwatch"), functions_of_account, aliases, now)
     functions = {}
     for target in batch:
         function = target["function_name"]

@@ -2,15 +2,23 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from optimizer.aws import configuration_of
+from optimizer.aws import configuration_of, has_alias
 from optimizer.core import FunctionTarget, minute_of
 from optimizer.function_logs import FunctionHistory, LogSource, LogsUnreadable, ReportLog
 from optimizer.policy import Policy
 from optimizer.run import Targets, choose_targets, tagged_functions
-from optimizer.traffic import History, cloudwatch_history, settle, spread_concurrency
+from optimizer.traffic import (
+    History,
+    MetricsUnavailable,
+    StoredTraffic,
+    read_by_alias,
+    settle,
+    spread_concurrency,
+)
 from optimizer.warmups import LearntFacts, Subject, learn_from_reports
 
 if TYPE_CHECKING:
@@ -25,13 +33,16 @@ def choose(tagging: "ResourceGroupsTaggingAPIClient", policy: Policy, only: Coll
 
 
 def histories(
-    cloudwatch: "CloudWatchClient", names: Collection[str], now: datetime
-) -> dict[str, History | cloudwatch_history.MetricsUnavailable]:
-    """Return the history of each function in CloudWatch, or why there is none; nothing is stored."""
-    windows = {name: cloudwatch_history.missing_window(History.empty(), minute_of(now)) for name in names}
-    read_now = dict(cloudwatch_history.read_missing(cloudwatch, windows))
-    known = {name: spread_concurrency(history) for name, history in read_now.items() if isinstance(history, History)}
-    return read_now | settle(known, min(window.since_minute for window in windows.values()))
+    cloudwatch: "CloudWatchClient", lambda_: "LambdaClient", aliases: Mapping[str, str], now: datetime
+) -> dict[str, History | MetricsUnavailable]:
+    """Return the history of the calls through each function's alias, or why there is none; nothing is stored.
+
+    aliases: by function name. A function without the alias is read as a whole."""
+    nothing = {name: (StoredTraffic(History.empty()), alias) for name, alias in aliases.items()}
+    found = read_by_alias(cloudwatch, nothing, minute_of(now), partial(has_alias, lambda_))
+    known = {name: spread_concurrency(one.new) for name, one in found.items() if isinstance(one.new, History)}
+    since = min((one.window.since_minute for one in found.values()), default=0)
+    return {name: one.new for name, one in found.items()} | settle(known, since)
 
 
 def read(
@@ -46,7 +57,7 @@ def read(
     """Yield each function of a batch by name, or a sentence why it cannot be played.
 
     init_ms: where its REPORT lines show no INIT."""
-    read_now = histories(cloudwatch, [target.function_name for target in batch], now)
+    read_now = histories(cloudwatch, lambda_, {target.function_name: target.alias for target in batch}, now)
     for target in batch:
         name = target.function_name
         history = read_now[name]

@@ -15,7 +15,7 @@ from optimizer.aws import CloudWatchLogsClient, configuration_of
 from optimizer.capacity import LATEST, LiveFunction, Placed, ProvisionedConfig, Scaling, Version, version_of
 from optimizer.core import minute_of
 from optimizer.function_logs import FunctionHistory, LogSource, LogsUnreadable, ReportLog
-from optimizer.traffic import History, cloudwatch_history, settle, spread_concurrency
+from optimizer.traffic import History, StoredTraffic, read_by_alias, settle, spread_concurrency
 
 _AT_ONCE = 8
 # More lines than these tell little more about a memory size; the number of lines decides how far back a scan reads.
@@ -106,7 +106,8 @@ class Reader:
         """Return the details of a batch. asked: the most MB of logs to scan, by function; others are not scanned."""
         with ThreadPoolExecutor(3) as parts:
             lives = parts.submit(self._lives, batch)
-            traffic = parts.submit(self._traffic, batch)
+            # The calls are those through the alias that is judged.
+            traffic = parts.submit(lambda: self._traffic([live for live, _ in lives.result()]))
             scans = parts.submit(self._scans, [LogAsk(one, asked[one.name]) for one in batch if one.name in asked])
             found = lives.result()
             return [self._together(live, aliases, traffic.result(), scans.result()) for live, aliases in found]
@@ -194,15 +195,16 @@ class Reader:
 
     # CloudWatch
 
-    def _traffic(self, batch: Sequence[ListedFunction]) -> dict[str, tuple[History | None, str]]:
+    def _traffic(self, lives: Sequence[LiveFunction]) -> dict[str, tuple[History | None, str]]:
         if any(right.action == "cloudwatch:GetMetricData" for right in self.session.missing_rights):
-            return {one.name: (None, "the right cloudwatch:GetMetricData is missing") for one in batch}
+            return {one.function_name: (None, "the right cloudwatch:GetMetricData is missing") for one in lives}
+        nothing = {one.function_name: (StoredTraffic(History.empty()), one.alias) for one in lives}
         client = self.session.client("cloudwatch")
-        windows = {one.name: cloudwatch_history.missing_window(History.empty(), minute_of(self.now)) for one in batch}
-        read = dict(cloudwatch_history.read_missing(client, windows))
-        known = {name: spread_concurrency(found) for name, found in read.items() if isinstance(found, History)}
-        settled = settle(known, min((window.since_minute for window in windows.values()), default=0))
-        return {name: (settled[name], "") if name in settled else (None, str(found)) for name, found in read.items()}
+        # An alias that was found is there.
+        found = read_by_alias(client, nothing, minute_of(self.now), lambda _name, _alias: True)
+        known = {name: spread_concurrency(one.new) for name, one in found.items() if isinstance(one.new, History)}
+        settled = settle(known, min((one.window.since_minute for one in found.values()), default=0))
+        return {name: (settled[name], "") if name in settled else (None, str(one.new)) for name, one in found.items()}
 
     # Logs
 

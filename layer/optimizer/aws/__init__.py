@@ -52,6 +52,7 @@ __getattr__ = lazy_exports(
             "SHARED_CALLS",
             "batches_at_work",
             "configuration_of",
+            "has_alias",
             "keep_unknown_fields",
             "pace",
             "paced_lambda",

@@ -45,6 +45,7 @@ from optimizer.aws.lambda_client import (
     CallBudget as CallBudget,
     batches_at_work as batches_at_work,
     configuration_of as configuration_of,
+    has_alias as has_alias,
     keep_unknown_fields as keep_unknown_fields,
     pace as pace,
     paced_lambda as paced_lambda,
