@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Self
 import boto3
 from botocore.exceptions import ClientError
 
+from local_account.callers import Callers
 from local_account.fleet import FleetSource, TargetFunction, make_fleet
 from local_account.processes import HOST, free_port, start, stop, wait_until_ready
 from local_account.switches import FILE_VARIABLE, Switches, SwitchFile
@@ -116,6 +117,12 @@ class LocalAccount:
         """Throttle every call of CloudWatch for so many seconds; 0 ends it."""
         url = f"{self.stand_in_url}/_local/throttle?seconds={seconds}"
         urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5).close()  # noqa: S310  ours
+
+    def describe_callers(self, callers: Iterable[Callers]) -> None:
+        """Let CloudWatch show these calls, instead of those that were described before."""
+        body = json.dumps([one.document() for one in callers]).encode()
+        request = urllib.request.Request(f"{self.stand_in_url}/_local/callers", body, method="POST")  # noqa: S310  ours
+        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310  ours
 
     def stand_in_calls(self) -> list[dict[str, str]]:
         """Return the calls to the stand-in, the oldest first: `at` (ISO 8601), `access_key`, `service`, `operation`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from local_account.callers import Callers, samples_of
 from local_account.fleet import TargetFunction
 from local_account.metrics import METRICS, NO_POINTS, Points, Samples, aggregate, kept_since, samples
 from local_account.workload import Routing, Workload
@@ -33,13 +34,19 @@ class Scope:
 class LambdaMetrics:
     """GetMetricData, GetMetricStatistics and ListMetrics for the targets.
 
-    `routings(name)` gives the versions that serve a target.
+    `routings(name)` gives the versions that serve a target. `callers()` describes the calls of further functions.
     """
 
-    def __init__(self, targets: Sequence[TargetFunction], routings: Callable[[str], Sequence[Routing]]) -> None:
+    def __init__(
+        self,
+        targets: Sequence[TargetFunction],
+        routings: Callable[[str], Sequence[Routing]],
+        callers: Callable[[], Sequence[Callers]] = tuple,
+    ) -> None:
         self._targets = {target.name: target for target in targets}
         self._workloads = {target.name: Workload(target) for target in targets}
         self._routings = routings
+        self._callers = callers
 
     def points(
         self,
@@ -52,11 +59,13 @@ class LambdaMetrics:
         now: datetime,
     ) -> Points:
         """Return points in [start, end), rising; times after `now` have points too, unknown names have none."""
+        first = max(start, kept_since(period_s, now)).timestamp()
+        begin = datetime.fromtimestamp(int(first // period_s * period_s), UTC)
+        if described := _described(self._callers(), dimensions):
+            return aggregate(list(samples_of(metric, described, begin, end)), period_s, statistic)
         scope = self._scope(dimensions)
         if metric not in METRICS or scope is None:
             return NO_POINTS
-        first = max(start, kept_since(period_s, now)).timestamp()
-        begin = datetime.fromtimestamp(int(first // period_s * period_s), UTC)
         pieces = list(self._samples(metric, scope, begin, end))
         return aggregate(pieces, period_s, statistic)
 
@@ -107,6 +116,18 @@ class LambdaMetrics:
         for part in workload.parts(routings, start, end):
             if scope.version in ("", part.share.version):
                 yield samples(metric, part, origin, target.behaviour.shape, target.timeout_s * 1000.0)
+
+
+def _described(callers: Sequence[Callers], dimensions: Mapping[str, str]) -> Sequence[Callers]:
+    """Return the described callers that the dimensions select; those of a function are all of it."""
+    if not set(dimensions) <= {"FunctionName", "Resource"}:
+        return ()
+    return [
+        one
+        for one in callers
+        if one.function_name == dimensions.get("FunctionName")
+        and dimensions.get("Resource", one.resource) == one.resource
+    ]
 
 
 def read_dimensions(listed: Sequence[Mapping[str, str]]) -> dict[str, str]:

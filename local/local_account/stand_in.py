@@ -2,8 +2,8 @@
 
 moto speaks the wire protocols and keeps scaling targets, alarms and metrics that are put; the namespace AWS/Lambda is
 answered from the traffic of the targets. Switches (`local_account.switches`) make metrics late or unreadable.
-`POST /_local/throttle?seconds=N` makes metric calls throttle; `GET /_local/calls` returns the calls of the SDKs, as
-CloudTrail would.
+`POST /_local/throttle?seconds=N` makes metric calls throttle; `POST /_local/callers` describes the calls of further
+functions; `GET /_local/calls` returns the calls of the SDKs, as CloudTrail would.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from local_account.callers import Callers, read_callers
 from local_account.deployed import DeployedVersions
 from local_account.fleet import FleetSource, TargetFunction, make_fleet
 from local_account.lambda_metrics import (
@@ -75,6 +76,13 @@ class Throttle:
         """Raise Throttled while throttling lasts."""
         if time.monotonic() < self._until:
             raise Throttled
+
+
+class Described:
+    """The calls of further functions, as they were described last."""
+
+    def __init__(self) -> None:
+        self.callers: tuple[Callers, ...] = ()
 
 
 def install(metrics: LambdaMetrics, throttle: Throttle, switches: Callable[[], Switches] = Switches) -> None:
@@ -215,7 +223,9 @@ class _Quiet(MotoRequestHandler):
 type _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
-def application(throttle: Throttle) -> Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]:
+def application(
+    throttle: Throttle, described: Described
+) -> Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]:
     """Return moto's server with the local controls in front of it."""
 
     def create(service: Any) -> Flask:
@@ -232,6 +242,8 @@ def application(throttle: Throttle) -> Callable[[dict[str, Any], _StartResponse]
             return moto(environ, start_response)  # type: ignore[no-any-return]
         if environ["PATH_INFO"] == "/_local/throttle" and environ["REQUEST_METHOD"] == "POST":
             throttle.set(float(parse_qs(environ["QUERY_STRING"])["seconds"][0]))
+        if environ["PATH_INFO"] == "/_local/callers" and environ["REQUEST_METHOD"] == "POST":
+            described.callers = read_callers(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
         start_response("200 OK", [("Content-Type", "application/json")])
         answer = calls if environ["PATH_INFO"] == "/_local/calls" else {"status": "ready"}
         return [json.dumps(answer).encode()]
@@ -283,9 +295,10 @@ def main() -> None:
 
     ahead = TimetablesAhead(boto3.client("scheduler"))
     deployed = DeployedVersions(boto3.client("lambda"), targets, on_change, ahead=ahead)
-    throttle = Throttle()
-    install(LambdaMetrics(targets, deployed.routings), throttle, SwitchFile.of_environment().read)
-    server = make_server("127.0.0.1", arguments.port, application(throttle), True, request_handler=_Quiet)
+    throttle, described = Throttle(), Described()
+    metrics = LambdaMetrics(targets, deployed.routings, lambda: described.callers)
+    install(metrics, throttle, SwitchFile.of_environment().read)
+    server = make_server("127.0.0.1", arguments.port, application(throttle, described), True, request_handler=_Quiet)
     threading.Thread(target=watch, args=(deployed, targets, arguments.folder), daemon=True).start()
     server.serve_forever()
 
