@@ -131,6 +131,13 @@ def test_without_measured_concurrency_all_calls_come_at_random() -> None:
     assert set(group_sizes(play(each_minute(20), 3.0, is_measured=False).history).tolist()) == {1.0}
 
 
+def test_hours_without_any_measured_concurrency_tell_nothing() -> None:
+    """Where there were pings in every hour with calls, only hours without calls have a concurrency: none."""
+    history = play(each_minute(20), 3.0, is_measured=False).history
+    hours = Series(history.hours.start, {**history.hours.values, "concurrency": np.zeros(len(history.hours))})
+    assert set(group_sizes(History(history.minutes, hours)).tolist()) == {1.0}
+
+
 @pytest.mark.parametrize(("every_minutes", "duration_s", "busy"), [(1, 600, 10), (20, 600, 1), (3, 90, 1), (1, 90, 2)])
 def test_long_calls_keep_environments_busy_in_later_minutes(every_minutes: int, duration_s: int, busy: int) -> None:
     """CloudWatch counts a call in the minute in which it begins, however long it lasts."""

@@ -29,6 +29,8 @@ def group_sizes(history: History) -> Floats:
     calls = np.nan_to_num(calls)
     mean_ms = float(np.average(duration_ms[timed], weights=calls[timed]))
     peaks = history.hours.window(first, last).values["concurrency"]
+    # No call was in progress, or nothing is known of those that were.
+    peaks = np.where(peaks > 0, peaks, np.nan)
     together = calls_together(calls, mean_ms, peaks)
     if not together.most:
         return groups
