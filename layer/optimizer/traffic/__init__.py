@@ -6,6 +6,8 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "analyze": ("analyze_batch",),
+        "by_alias": ("read_by_alias",),
+        "cloudwatch_history": ("MetricsUnavailable",),
         "concurrency": (
             "busy_on_average",
             "environments_needed",
@@ -31,6 +33,7 @@ __getattr__ = lazy_exports(
         "hourly": ("spread_concurrency",),
         "stored": (
             "BatchHistories",
+            "StoredTraffic",
             "history_key",
             "stored_history",
             "write_batch",

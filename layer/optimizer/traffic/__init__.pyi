@@ -1,4 +1,6 @@
 from optimizer.traffic.analyze import analyze_batch as analyze_batch
+from optimizer.traffic.by_alias import read_by_alias as read_by_alias
+from optimizer.traffic.cloudwatch_history import MetricsUnavailable as MetricsUnavailable
 from optimizer.traffic.concurrency import (
     busy_on_average as busy_on_average,
     environments_needed as environments_needed,
@@ -24,6 +26,7 @@ from optimizer.traffic.history import (
 from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
 from optimizer.traffic.stored import (
     BatchHistories as BatchHistories,
+    StoredTraffic as StoredTraffic,
     history_key as history_key,
     stored_history as stored_history,
     write_batch as write_batch,
