@@ -1,5 +1,6 @@
 """Features of a day that are known before it begins: the usual week, and the latest differences from it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,28 +29,35 @@ class Day:
     features: Reals
 
 
-def day_at(logs: Reals, origin: int) -> Day:
-    """Return the day that begins at index `origin` of an hourly series, computed only from the hours before it."""
-    ahead = np.arange(origin, origin + DAY)
-    usual = _usual(logs, ahead)
-    behind = np.arange(origin - WEEK, origin)
-    surprise = _at(logs, behind) - _usual(logs, behind)
+def days_at(logs: Reals, origins: Iterable[int]) -> list[Day]:
+    """Return the days that begin at these indices, each computed only from the hours before it.
+
+    An origin lies at least a week after the first hour."""
+    usual = _usual(logs)
+    surprise = logs - usual
+    return [_day(logs, usual[origin : origin + DAY], surprise[origin - WEEK : origin], origin) for origin in origins]
+
+
+def _day(logs: Reals, usual: Reals, surprise: Reals, origin: int) -> Day:
     day, hours, week = (_mean(surprise[-span:]) for span in (DAY, 3, WEEK))
-    yesterday, last_week = _at(logs, ahead - DAY), _at(logs, ahead - WEEK)
+    yesterday = logs[origin - DAY : origin]
+    last_week = logs[origin - WEEK : origin - WEEK + DAY]
     every = np.ones(DAY)
     fading = hours * np.exp(-np.arange(DAY) / MEMORY_HOURS)
     columns = (surprise[-DAY:], day * every, hours * every, fading, week * every, last_week - usual, yesterday - usual)
     return Day(usual, yesterday, last_week, 0.0 if np.isnan(day) else day, np.stack(columns, axis=1))
 
 
-def _at(logs: Reals, index: Ints) -> Reals:
-    return np.where(index >= 0, logs[np.maximum(index, 0)], np.nan)
-
-
-def _usual(logs: Reals, index: Ints) -> Reals:
+def _usual(logs: Reals) -> Reals:
+    """Return the mean of the same hour in the weeks before each hour; NaN if none is known."""
+    index = np.arange(len(logs))
     weeks = np.stack([_at(logs, index - WEEK * age) for age in range(1, USUAL_WEEKS + 1)])
     known = ~np.isnan(weeks)
     return np.where(known.any(axis=0), np.nansum(weeks, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
+
+
+def _at(logs: Reals, index: Ints) -> Reals:
+    return np.where(index >= 0, logs[np.maximum(index, 0)], np.nan)
 
 
 def _mean(values: Reals) -> float:

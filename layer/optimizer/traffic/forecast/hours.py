@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from optimizer.core import OptimizerError
-from optimizer.traffic.forecast.daily import DAY, WEEK, Day, day_at
+from optimizer.traffic.forecast.daily import DAY, WEEK, Day, days_at
 from optimizer.traffic.forecast.demand import Reals
 from optimizer.traffic.history import local_hours
 
@@ -56,8 +56,7 @@ def forecast_hours(
         raise TooLittleHistory(f"{len(hours)} hours are known; a forecast needs {LEAST_HOURS}")
     logs = np.log(np.maximum(local, 1.0))
     origins = range(len(logs) - DAY, LEAST_HOURS - WEEK - 1, -DAY)
-    past = [day_at(logs, origin) for origin in origins]
-    today = day_at(np.append(logs, np.full(DAY, np.nan)), len(logs))
+    today, *past = days_at(np.append(logs, np.full(DAY, np.nan)), [len(logs), *origins])
     actual = np.stack([logs[origin : origin + DAY] for origin in origins])
     tested = {name: method(past, actual) for name, method in METHODS.items()}
     errors = {name: _wape(np.exp(actual), np.exp(_filled(forecast))) for name, forecast in tested.items()}
