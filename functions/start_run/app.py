@@ -1,11 +1,12 @@
 """StartRun: read and check the policy, take the lock, find the targets, write the manifest."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from optimizer.aws import Environment, clients, emit_metrics, logged, name, paced_lambda, share_of_calls, text
+from optimizer.aws import Environment, clients, emit_metrics, logged, name, text
 from optimizer.policy import Policy, read_policy, with_country_days
-from optimizer.run import glance_at, run_health, start_run
+from optimizer.run import Glance, run_health, start_run
 from optimizer.store import Documents, RunStore
 
 
@@ -16,6 +17,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     store = RunStore(clients.client("dynamodb"), environment.table)
     # Before this run is recorded. Every schedule invokes this function, even if the run then has nothing to do.
     emit_metrics.emit(run_health(store, now))
+
+    def glance(names: Collection[str]) -> Glance:
+        # Only fleets of several batches need it.
+        from optimizer.aws import paced_lambda, share_of_calls
+        from optimizer.run import glance_at
+
+        # No batch is at work yet.
+        return glance_at(paced_lambda(share_of_calls(environment, 1)), clients.client("cloudwatch"), names)
 
     def read(text: bytes) -> Policy:
         return with_country_days(read_policy(text, _tag(environment)), now.date())
@@ -28,10 +37,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         policy_key=environment.policy_key,
         read_policy=read,
         now=now,
-        # No batch is at work yet.
-        glance=lambda names: glance_at(
-            paced_lambda(share_of_calls(environment, 1)), clients.client("cloudwatch"), names
-        ),
+        glance=glance,
     )
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from optimizer.capacity.provisioned import Timetable
 from optimizer.core import Approval, Interval, StoredChange, data_size, figure
 from optimizer.report import Line, line, reason, saves_or_costs, sentence
 
@@ -121,6 +120,8 @@ def value(found: object) -> str:
         case list() | tuple():
             return ", ".join(value(item) for item in found) or "none"
         case {"timezone": str(timezone), "entries": [*entries]}:
+            from optimizer.capacity.provisioned import Timetable
+
             text = Timetable.from_document({"timezone": timezone, "entries": entries}).words()
         case dict():
             text = ", ".join(f"{name} {value(item)}" for name, item in found.items()) or "none"

@@ -1,12 +1,12 @@
-"""A change in one phrase, the same in mail, page, terminal and JSON. Pure."""
+"""A change in one phrase, the same in mail, page, terminal and JSON. Pure.
+
+The rooms of the tuners are loaded for their changes only.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from optimizer.capacity.provisioned import Timetable
 from optimizer.core import Change, Tuner, figure
-from optimizer.indexes import phrase
-from optimizer.warmups import count_pings
 
 
 def change_phrase(change: Change) -> str:
@@ -31,18 +31,27 @@ def change_phrase(change: Change) -> str:
             moved = [f"{n} {_value(then.get(n))} -> {_value(now[n])} s" for n in sorted(now) if then.get(n) != now[n]]
             return f"TTLs {', '.join(moved)}"
         case Tuner.INDEXES:
+            from optimizer.indexes import phrase
+
             return phrase(change.action, before, after)
 
 
 def _pings(after: Mapping[str, Any]) -> str:
     """Return the number of pings, such as `82 warm-up pings`; a ping of several environments counts once."""
-    pings = count_pings(after["schedule"]) if after.get("schedule") else after["pings"]
+    if after.get("schedule"):
+        from optimizer.warmups import count_pings
+
+        pings = count_pings(after["schedule"])
+    else:
+        pings = after["pings"]
     return f"{_value(pings)} warm-up {'ping' if pings == 1 else 'pings'}"
 
 
 def _held(part: Mapping[str, Any]) -> str:
     """Return the environments: `3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin`, or their number."""
     if part.get("timetable"):
+        from optimizer.capacity.provisioned import Timetable
+
         return Timetable.from_document(part["timetable"]).words()
     return f"{_value(part.get('environments'))} environments at all times"
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from optimizer.capacity.provisioned import Timetable
 from optimizer.core import figure
 from optimizer.report import charts, text
 from optimizer.report.resource_document import kind_of, name_of, page_name
 from optimizer.report.review import Review
 from optimizer.report.summary import Line, Report
+
+if TYPE_CHECKING:
+    from optimizer.capacity.provisioned import Timetable
 
 # Nobody scrolls through more; report.json has the rest.
 _MOST = 200
@@ -118,8 +120,15 @@ def _by_hour(week: Mapping[str, Any], timetable: Mapping[str, Any] | None, held:
     """Return the environments provisioned in each hour of the chart."""
     if timetable is None:
         return None if held is None else [held] * len(week["mean"])
-    start, read = datetime.fromisoformat(week["from"]), Timetable.from_document(timetable)
+    start, read = datetime.fromisoformat(week["from"]), _timetable(timetable)
     return [read.held_at(start + timedelta(hours=hour, minutes=30)) for hour in range(len(week["mean"]))]
+
+
+def _timetable(document: Mapping[str, Any]) -> "Timetable":
+    # Few functions have one.
+    from optimizer.capacity.provisioned import Timetable
+
+    return Timetable.from_document(document)
 
 
 def _indexes(sizes: list[Mapping[str, Any]]) -> Markup | None:
@@ -187,7 +196,7 @@ def _environment() -> Environment:
         "message": text.last_message,
         "share": lambda share: f"{share:.0%}",
         "short": lambda target: target.rsplit(":function:", 1)[-1],
-        "by_hour": lambda timetable: Timetable.from_document(timetable).words(),
+        "by_hour": lambda timetable: _timetable(timetable).words(),
         "dollars": text.dollars,
         "tone": lambda status: _TONES.get(status, "soft"),
         "status": text.status_words,

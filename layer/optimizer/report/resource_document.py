@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from optimizer.core import StoredChange, Tuner
-from optimizer.indexes.change import IndexProgress
 from optimizer.prices import aws_lambda
 from optimizer.report.summary import Line, line
 
@@ -69,6 +68,9 @@ def database_document(
 
     The size afterwards is the server's if the change was applied, else the expected one.
     """
+    # Not loaded in runs without databases.
+    from optimizer.indexes.change import IndexProgress
+
     sizes = []
     for stored in changes:
         change = stored.change

@@ -19,6 +19,9 @@ __getattr__ = lazy_exports(
             "choose_targets",
             "tagged_functions",
         ),
-        "unchanged": ("glance_at",),
+        "unchanged": (
+            "Glance",
+            "glance_at",
+        ),
     },
 )

@@ -9,4 +9,4 @@ from optimizer.run.targets import (
     choose_targets as choose_targets,
     tagged_functions as tagged_functions,
 )
-from optimizer.run.unchanged import glance_at as glance_at
+from optimizer.run.unchanged import Glance as Glance, glance_at as glance_at

@@ -42,8 +42,11 @@ HEAVY = frozenset(
     }
 )
 # Doors and one file a subject cost a few statements of their own; a room that is loaded for nothing costs hundreds.
-# Topics, pages that can be off, summaries of fleets, calendars and events have come since; the time is held below.
-MORE_STATEMENTS = 1.35
+# Topics, pages that can be off, summaries of fleets and calls by alias have come since; the time is held below.
+MORE_STATEMENTS = 1.2
+# These do more than then: plans know events, months and holidays; a start checks calendars and compares whole fleets;
+# the progress of TTLs is typed; requests have topics of their own.
+MORE_STATEMENTS_OF = {"plan_warmups": 1.35, "start_run": 1.32, "change_cache_ttls": 1.23, "request_approval": 1.22}
 # Import times at the same commit, which tests.helpers.import_times printed. On a busy machine they vary by a tenth; a
 # package that is loaded for nothing adds a half.
 TIMES_BEFORE = json.loads(Path(__file__).with_name("handler_import_times.json").read_text())
@@ -107,7 +110,7 @@ def test_a_handler_imports_no_more_than_before(name: str) -> None:
     packages = {module.partition(".")[0] for module in set(loaded) - ours if not module.startswith("_sysconfigdata")}
     counted = {package for package in packages if package in HEAVY or package not in sys.stdlib_module_names}
     assert counted - set(then["packages"]) == set()
-    assert sum(map(_statements, ours)) <= MORE_STATEMENTS * then["statements"]
+    assert sum(map(_statements, ours)) <= MORE_STATEMENTS_OF.get(name, MORE_STATEMENTS) * then["statements"]
 
 
 @pytest.fixture(scope="module")
