@@ -6,6 +6,7 @@ It runs on the emulator's own interpreter and is therefore no part of the packag
 import actions
 import aliases
 import call_logs
+import changed
 import concurrency
 import conditions
 import exec_wrappers
@@ -28,6 +29,7 @@ from ministack.app import main
 actions.patch()
 aliases.patch()
 call_logs.patch()
+changed.patch()
 concurrency.patch()
 conditions.patch()
 exec_wrappers.patch()

@@ -29,6 +29,8 @@ ACCOUNT_ID = "123456789012"
 ROOT = Path(__file__).parents[2]
 EMULATOR = ROOT / "local" / "emulator"
 EMULATOR_PYTHON = ROOT / ".build" / "emulator" / "bin" / "python"
+# The emulator touches this file of the account when a function or a schedule may have changed.
+CHANGED = "changed"
 _ACCESS_KEY_ID = "AKIALOCALACCOUNTROOT"
 _EMULATOR_WITHIN_S = 60.0
 # What SNS says of a token whose topic or subscription is gone, in AWS and in the emulator.
@@ -194,6 +196,7 @@ class LocalAccount:
             "LOG_LEVEL": "WARNING",
             FILE_VARIABLE: str(self._switch_file.path),
             "LOCAL_ACCOUNT_MAILBOX": str(self._mailbox),
+            "LOCAL_ACCOUNT_CHANGED": str(self.folder / CHANGED),
         }
         log = self.folder / "emulator.log"
         process = start([str(EMULATOR_PYTHON), str(EMULATOR)], environment, log, end_with_parent=True)

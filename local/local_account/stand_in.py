@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -28,6 +29,7 @@ from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from local_account.account import CHANGED
 from local_account.callers import Callers, read_callers
 from local_account.deployed import DeployedVersions
 from local_account.fleet import FleetSource, TargetFunction, make_fleet
@@ -50,6 +52,8 @@ from local_account.timetables_ahead import TimetablesAhead
 from local_account.workload import Routing
 
 _LOOK_EVERY_S = 2.0
+# Some changes are no requests: aliases that Lambda moves by itself, and calls that the emulator makes inside itself.
+_LOOK_ANYWAY_EVERY = 5
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
 _LISTED_AT_ONCE = 500
 _EMULATOR_ENDS_WITHIN_S = 3.0
@@ -261,13 +265,16 @@ def _call(environ: dict[str, Any]) -> dict[str, str]:
 
 
 def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction], folder: Path) -> None:
-    """Keep reading the deployed versions; end when the process that started this one is gone.
+    """Read the deployed versions whenever they may have changed; end when the process that started this one is gone.
 
     Then nobody else can remove the account's data, so this process does.
     """
-    parent = os.getppid()
-    while os.getppid() == parent:
-        for target in targets:
+    parent, known = os.getppid(), -1
+    for turn in count():
+        if os.getppid() != parent:
+            break
+        seen = changed_ns(folder)
+        for target in targets if seen != known or turn % _LOOK_ANYWAY_EVERY == 0 else ():
             try:
                 deployed.look(target.name)
             except (BotoCoreError, ClientError) as error:
@@ -275,10 +282,19 @@ def watch(deployed: DeployedVersions, targets: Iterable[TargetFunction], folder:
                 if os.getppid() != parent:
                     break
                 print(f"the emulator did not say what is deployed as {target.name}: {error}", flush=True)
+        known = seen
         time.sleep(_LOOK_EVERY_S)
     time.sleep(_EMULATOR_ENDS_WITHIN_S)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
+
+
+def changed_ns(folder: Path) -> int:
+    """Return when a function or a schedule of the account may have changed last; 0 if none has."""
+    try:
+        return (folder / CHANGED).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def main() -> None:
