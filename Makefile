@@ -19,7 +19,7 @@ demo: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/optimizer demo $(if $(TRACES),--traces $(TRACES)) $(ARGS)
 
 test: check
-	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not upgrade" $(ARGS)
+	$(BIN)/pytest --numprocesses 4 --dist loadscope --no-loadscope-reorder -m "not upgrade" $(ARGS)
 
 # Deploys version 0.1.0 from the history into a local account, and this version over it. Takes about ten minutes.
 test-upgrade: .venv/.installed .build/sam/.installed .build/emulator/.installed
