@@ -1,4 +1,4 @@
-"""Keep what botocore reads again for every emulated account: service models and rules of endpoints.
+"""Keep what botocore reads again for every emulated account: service models, rules of endpoints, names of events.
 
 Without this, most of what a test with an emulated account computes is the JSON of the same models. Answers stay the
 same: nothing writes into a loaded model, and each account still has sessions and clients of its own.
@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.regions
 import botocore.session
+from botocore.hooks import EventAliaser
 
 
 class _Folders(list[str]):
@@ -25,6 +26,19 @@ def share_models() -> None:
     regions: Any = botocore.regions
     session.create_loader = cache(_loader_of(session.create_loader))
     regions.EndpointProvider = _once_per_model(regions.EndpointProvider)
+    events: Any = EventAliaser
+    events.__init__ = _with_known_names(events.__init__)
+
+
+def _with_known_names(begin: Any) -> Any:
+    names: dict[str, str] = {}
+
+    def __init__(aliaser: Any, event_emitter: Any, event_aliases: Any = None) -> None:  # noqa: N807
+        begin(aliaser, event_emitter, event_aliases)
+        # The aliases are botocore's own in every session and client.
+        aliaser._alias_name_cache = names
+
+    return __init__
 
 
 def _loader_of(create: Any) -> Any:
