@@ -12,6 +12,7 @@ import conditions
 import exec_wrappers
 import function_reads
 import function_urls
+import log_statistics
 import native_code
 import networks
 import properties
@@ -35,6 +36,7 @@ conditions.patch()
 exec_wrappers.patch()
 function_reads.patch()
 function_urls.patch()
+log_statistics.patch()
 native_code.patch()
 networks.patch()
 quota.patch()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 MOST_LINES = 1500
+# With more calls in the history, a reader who adds lines up finds some in each hour; before, the newest are all.
+_MANY_CALLS = 10_000
+_LINES_AN_HOUR = 2
 # Lambda ends an environment that was not called for so long.
 KEEP_ALIVE = timedelta(minutes=10)
 _HISTORY = timedelta(days=14)
@@ -47,15 +50,24 @@ class _Call:
 
 
 def history_lines(target: TargetFunction, now: datetime) -> list[Line]:
-    """Return a line for every call of the last 14 days before `now`, but at most the newest 1,500."""
+    """Return a line for every call of the last 14 days before `now`, but at most 1,500.
+
+    These are the newest ones; of a busy function half are, and the others are two of each hour before.
+    """
     share = Share("1" if target.alias else LATEST, 1.0, target.memory_mb)
     routing = Routing(target.traffic.start, (share,))
-    return _lines(target, routing, now - _HISTORY, now, MOST_LINES, _newest)
+    start = now - _HISTORY
+    calls = sum(int(part.invocations.sum()) for part in Workload(target).parts((routing,), start, now))
+    if calls <= _MANY_CALLS:
+        return _lines(target, routing, start, now, MOST_LINES, _newest, _stream)
+    newest = _lines(target, routing, start, now, MOST_LINES // 2, _newest, _stream)
+    before = newest[0].time.replace(second=0, microsecond=0)
+    return [*_lines(target, routing, start, before, _LINES_AN_HOUR, _of_each_hour, _hour_stream), *newest]
 
 
 def lines_after_change(target: TargetFunction, routing: Routing) -> list[Line]:
     """Return lines of the two days after a change of routing, a few hundred for each version."""
-    return _lines(target, routing, routing.since, routing.since + _AFTER_CHANGE, _LINES_AFTER_CHANGE, _spread)
+    return _lines(target, routing, routing.since, routing.since + _AFTER_CHANGE, _LINES_AFTER_CHANGE, _spread, _stream)
 
 
 def put_lines(client: "CloudWatchLogsClient", target: TargetFunction, lines: Sequence[Line]) -> None:
@@ -83,6 +95,7 @@ def _lines(
     end: datetime,
     most: int,
     choose: Callable[[Counts, int], Counts],
+    stream_of: Callable[[Share, datetime], str],
 ) -> list[Line]:
     lines: list[Line] = []
     for part in Workload(target).parts((routing,), start, end):
@@ -90,7 +103,7 @@ def _lines(
         random = generator(target.name, part.share.version, "lines", start.isoformat())
         for minute in np.flatnonzero(calls).tolist():
             time = target.traffic.start + (part.first + minute) * MINUTE
-            stream = _stream(part.share, time)
+            stream = stream_of(part.share, time)
             made = _calls(target, part, minute, time, int(calls[minute]), int(inits[minute]), random)
             lines += [Line(call.time, stream, _text(target, call)) for call in made]
     return sorted(lines, key=lambda line: line.time)
@@ -98,6 +111,20 @@ def _lines(
 
 def _stream(share: Share, time: datetime) -> str:
     return f"{time:%Y/%m/%d}/[{share.version}]{uuid.uuid5(uuid.NAMESPACE_OID, f'{share} {time:%Y%m%d}').hex}"
+
+
+def _hour_stream(share: Share, time: datetime) -> str:
+    """Return a stream of this hour alone, so that lines left out are not taken for an environment that idles."""
+    return f"{time:%Y/%m/%d}/[{share.version}]{uuid.uuid5(uuid.NAMESPACE_OID, f'{share} {time:%Y%m%d%H}').hex}"
+
+
+def _of_each_hour(calls: Counts, most: int) -> Counts:
+    """Return some calls of the busiest minute of each hour."""
+    kept = np.zeros(len(calls), np.int64)
+    for first in range(0, len(calls), 60):
+        busiest = first + int(np.argmax(calls[first : first + 60]))
+        kept[busiest] = min(most, int(calls[busiest]))
+    return kept
 
 
 def _newest(calls: Counts, most: int) -> Counts:
