@@ -146,7 +146,7 @@ class Service:
         fields = [{field["field"]: field["value"] for field in row} for row in rows]
         source = LogSource(f"/aws/lambda/{name}", name)
         lines = parse_rows(((until, row["@logStream"], row["@message"]) for row in fields), source).lines
-        return FunctionHistory().add(lines, until)
+        return FunctionHistory().add(lines, until, since)
 
     def put(self, key: str, content: bytes) -> None:
         """Store an object."""

@@ -22,6 +22,7 @@ from xml.sax.saxutils import escape
 import cbor2
 import numpy as np
 from habits import TAGS, Habits
+from local_account.hourly_rows import answered, query_id
 
 CALL_S = 0.02
 # Lambda's quotas: all calls of the control plane share one, but GetFunction has its own and Invoke is none of it.
@@ -78,7 +79,7 @@ class Account:
         self.metrics_asked = 0
         self.points_asked = 0.0
         self.scanned_bytes = 0
-        self.queries: dict[str, tuple[str, float, float, float]] = {}
+        self.queries: dict[str, tuple[Mapping[str, Any], float]] = {}
         self.lock = threading.Lock()
         self.data_calls, self.points = Bucket(DATA_CALLS_S), Bucket(POINTS_S)
         self.statistics_calls = Bucket(STATISTICS_CALLS_S)
@@ -187,17 +188,19 @@ class Account:
     def start_query(self, request: Mapping[str, Any]) -> Any:
         now = time.monotonic()
         with self.lock:
-            if sum(now - begun < QUERY_S for _, _, _, begun in self.queries.values()) >= QUERIES_AT_ONCE:
+            if sum(now - begun < QUERY_S for _, begun in self.queries.values()) >= QUERIES_AT_ONCE:
                 raise Refused(400, "LimitExceededException")
             query = f"q{len(self.queries)}"
-            self.queries[query] = (request["logGroupName"], request["startTime"], request["endTime"], now)
+            self.queries[query] = (request, now)
         return {"queryId": query}
 
     def get_query_results(self, request: Mapping[str, Any]) -> Any:
-        group, start, end, begun = self.queries[request["queryId"]]
+        asked, begun = self.queries[request["queryId"]]
         if time.monotonic() - begun < QUERY_S:
             return {"status": "Running", "results": [], "statistics": {"bytesScanned": 0}}
-        rows, scanned = self.habits.report_rows(group.rpartition("/")[2], start, end, ROWS)
+        name = asked["logGroupName"].rpartition("/")[2]
+        rows, scanned = self.habits.report_rows(name, asked["startTime"], asked["endTime"], ROWS)
+        rows = answered(query_id(asked), rows, name)
         with self.lock:
             self.scanned_bytes += scanned
         return {"status": "Complete", "results": rows, "statistics": {"bytesScanned": float(scanned)}}

@@ -52,9 +52,7 @@ def _hooks(setting: Setting) -> CapacityHooks:
         policy=policy,
         recheck=recheck,
         measure=Measure(clients.client("cloudwatch")),
-        used_memory=partial(
-            read_used_memory, ReportLog(clients.client("logs")), max_scan_mb=policy.memory.max_log_scan_mb
-        ),
+        used_memory=partial(read_used_memory, ReportLog(clients.client("logs"))),
         sleep=time.sleep,
         remaining_ms=setting.remaining_ms,
         clock=lambda: datetime.now(UTC),

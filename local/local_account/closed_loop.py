@@ -150,7 +150,7 @@ class ClosedLoop:
             policy=self.policy,
             recheck=self._recheck,
             measure=Measure(self._cloudwatch),
-            used_memory=partial(read_used_memory, self._logs, max_scan_mb=self.policy.memory.max_log_scan_mb),
+            used_memory=partial(read_used_memory, self._logs),
             sleep=lambda _seconds: None,
             remaining_ms=lambda: 300_000.0,
         )

@@ -6,7 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from optimizer.function_logs import LoggedReport, LogSource, ReportLine, Reports, Scan
+from optimizer.function_logs import (
+    FunctionHistory,
+    HourlyScan,
+    LoggedHour,
+    LoggedReport,
+    LogSource,
+    ReportLine,
+    Reports,
+    Scan,
+    hour_of,
+    hours_of,
+    start_of,
+    window_to_read,
+)
 from optimizer.store import Documents, NoSuchDocument
 
 from local_account.fleet import TargetFunction
@@ -109,11 +122,33 @@ class SimulatedLog:
         """Return the newest lines."""
         target = self._targets[source.group]
         start = max(read_until, now - _LONGEST) if read_until else now - _LONGEST
-        most = min(self._most_lines, max_scan_mb * 1_000_000 // _BYTES_A_LINE)
-        parts = list(self._workloads[target.name].parts(self._routings(target.name), start, now))
-        lines = [line for part in parts for line in _lines(target, part, most)]
-        newest = sorted((line for line in lines if start < line.at < now), key=lambda line: line.at)[-most:]
+        newest = self._newest(target, start, now, max_scan_mb)
         return Scan(Reports(tuple(newest)), start, now, float(len(newest) * _BYTES_A_LINE))
+
+    def scan_hours(
+        self, source: LogSource, now: datetime, history: FunctionHistory, *, max_scan_mb: int
+    ) -> HourlyScan | None:
+        """Return the hours that tell most; of a busy window its newest lines stand for all."""
+        target = self._targets[source.group]
+        window = window_to_read(history.hours_read, hour_of(now - _LONGEST), hour_of(now), _LONGEST.days * 24)
+        if window is None:
+            return None
+        start, end = start_of(window[0]), start_of(window[1])
+        lines = self._newest(target, start, end, max_scan_mb)
+        scanned = float(len(lines) * _BYTES_A_LINE)
+        return HourlyScan([(*window, hours_of(lines))], scanned, scanned / (window[1] - window[0]))
+
+    def scan_window(
+        self, source: LogSource, start: datetime, end: datetime, *, max_scan_mb: int
+    ) -> tuple[list[LoggedHour], datetime]:
+        """Return the calls of a window."""
+        return hours_of(self._newest(self._targets[source.group], start, end, max_scan_mb)), start
+
+    def _newest(self, target: TargetFunction, start: datetime, end: datetime, max_scan_mb: int) -> list[LoggedReport]:
+        most = min(self._most_lines, max_scan_mb * 1_000_000 // _BYTES_A_LINE)
+        parts = list(self._workloads[target.name].parts(self._routings(target.name), start, end))
+        lines = [line for part in parts for line in _lines(target, part, most)]
+        return sorted((line for line in lines if start < line.at < end), key=lambda line: line.at)[-most:]
 
 
 def _lines(target: TargetFunction, part: Part, most: int) -> list[LoggedReport]:

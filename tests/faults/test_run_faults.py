@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from local_account.hourly_rows import answered, query_id
 
 from tests.helpers.faults.stage import NOW, Stage, Step
 from tests.helpers.own_account import create_target
@@ -64,7 +65,7 @@ def log_groups(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def report_rows(_request: dict[str, Any]) -> dict[str, Any]:
+def report_rows(request: dict[str, Any]) -> dict[str, Any]:
     rows = []
     for n in range(300):
         ms = 70 + n % 20
@@ -75,13 +76,14 @@ def report_rows(_request: dict[str, Any]) -> dict[str, Any]:
         at = (NOW - timedelta(minutes=n)).strftime("%Y-%m-%d %H:%M:%S.000")
         fields = {"@timestamp": at, "@logStream": "2026/11/20/[1]a", "@message": message}
         rows.append([{"field": name, "value": value} for name, value in fields.items()])
-    return {"status": "Complete", "results": rows, "statistics": {"bytesScanned": 1e6}}
+    answer = answered(request, rows, "orders")
+    return {"status": "Complete", "results": answer, "statistics": {"bytesScanned": 1e6}}
 
 
 ANSWERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "GetMetricData": metric_data,
     "DescribeLogGroups": log_groups,
-    "StartQuery": lambda _request: {"queryId": "q"},
+    "StartQuery": query_id,
     "GetQueryResults": report_rows,
     "ListProvisionedConcurrencyConfigs": lambda _request: {"ProvisionedConcurrencyConfigs": []},
     "DescribeScalableTargets": lambda _request: {"ScalableTargets": []},

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from optimizer.aws import configuration_of, has_alias
 from optimizer.core import FunctionTarget, minute_of
 from optimizer.function_logs import FunctionHistory, LogSource, LogsUnreadable, ReportLog
-from optimizer.policy import Policy
+from optimizer.policy import Policy, log_scan_mb
 from optimizer.run import Targets, choose_targets, tagged_functions
 from optimizer.traffic import (
     History,
@@ -92,7 +92,7 @@ def _learnt(reports: ReportLog, configuration: Mapping[str, Any], now: datetime,
     history = FunctionHistory()
     try:
         source = LogSource(group, configuration["FunctionName"])
-        scan = reports.scan(source, now, max_scan_mb=policy.memory.max_log_scan_mb, lines_day=None, read_until=None)
+        scan = reports.scan(source, now, max_scan_mb=log_scan_mb(policy.memory), lines_day=None, read_until=None)
     except LogsUnreadable:
         # The table says that INIT is assumed.
         pass

@@ -16,7 +16,7 @@ from optimizer.assess.read_only import ReadOnlySession
 from optimizer.assess.servers import read_servers
 from optimizer.assess.state import AssessmentState, StateFile, add_spent
 from optimizer.core import canonical_json, plain
-from optimizer.policy import Policy
+from optimizer.policy import Policy, log_scan_mb
 from optimizer.prices import aws_lambda, services
 
 BATCH = 20
@@ -146,7 +146,7 @@ class Assessor:
         asked: dict[str, int] = {}
         for one in batch:
             if one.name in worth:
-                most = budget.scan_mb(remaining, waiting, self._policy.memory.max_log_scan_mb)
+                most = budget.scan_mb(remaining, waiting, log_scan_mb(self._policy.memory))
                 remaining, waiting = remaining - most * 1e6, waiting - 1
                 if most > 0:
                     asked[one.name] = most

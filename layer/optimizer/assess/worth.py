@@ -6,7 +6,7 @@ from typing import Any
 
 from optimizer.assess.application_bill import DAILY_RUNS, WEEKLY_RUNS, Use, own_bill
 from optimizer.core import OptimizerError, Tuner
-from optimizer.policy import Mode, Policy
+from optimizer.policy import Mode, Policy, log_scan_mb
 from optimizer.prices import aws_lambda
 from optimizer.report import dollars
 
@@ -66,13 +66,13 @@ def _log_scans(policy: Policy) -> Iterator[str]:
     if usd > _MUCH_A_FUNCTION_USD:
         yield (
             f"Reading logs may cost {dollars(usd)} a month for each function (memory.max_log_scan_mb is "
-            f"{policy.memory.max_log_scan_mb}), which is more than most functions can save. Lower it."
+            f"{log_scan_mb(policy.memory)}), which is more than most functions can save. Lower it."
         )
 
 
 def _log_usd_month(policy: Policy) -> float:
     """Return the most that the logs of one function cost a month."""
-    scan_usd = float(aws_lambda.log_scan_usd(policy.memory.max_log_scan_mb * 1e6))
+    scan_usd = float(aws_lambda.log_scan_usd(log_scan_mb(policy.memory) * 1e6))
     return scan_usd * (DAILY_RUNS + WEEKLY_RUNS)
 
 

@@ -19,7 +19,7 @@ from optimizer.capacity.obstacles import obstacle, scheduling_hindrance
 from optimizer.capacity.progress import CapacityProgress
 from optimizer.capacity.provisioned import PlacedTimetables, days_to_observe, judge_use
 from optimizer.core import Change, Status, Tuner
-from optimizer.function_logs import LogSource, UsedMemory, memory_shortage
+from optimizer.function_logs import LATE_LINES, LogSource, UsedMemory, memory_shortage
 from optimizer.guardrails import Refusal
 from optimizer.lifecycle import (
     Applied,
@@ -41,7 +41,7 @@ from optimizer.lifecycle import (
     WatchOn,
     rest_until,
 )
-from optimizer.policy import Policy
+from optimizer.policy import Policy, log_scan_mb
 from optimizer.store import ReplacedSizes
 
 _POLL_S = 20
@@ -54,7 +54,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
     """Change the memory size or the provisioned concurrency of a function.
 
     recheck: the guardrails on the live state. measure: how versions did. used_memory: log, version, start and end of
-    the window. sleep: seconds. remaining_ms: time left of this call.
+    the window, and MB that may be read. sleep: seconds. remaining_ms: time left of this call.
     """
 
     progress_type: ClassVar = CapacityProgress
@@ -63,7 +63,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
     policy: Policy
     recheck: Callable[[Change, LiveFunction, datetime], Refusal | None]
     measure: Measure
-    used_memory: Callable[[LogSource, str, datetime, datetime], UsedMemory]
+    used_memory: Callable[[LogSource, str, datetime, datetime, int], UsedMemory]
     sleep: Callable[[float], None]
     remaining_ms: Callable[[], float]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -213,11 +213,16 @@ class CapacityHooks(Hooks[CapacityProgress]):
         plan = work.memory if work.change.tuner is Tuner.MEMORY else None
         if not health.healthy or plan is None or plan.after_mb >= plan.before_mb:
             return health
-        used = self.used_memory(live.log_source, work.observed_version, times.applied_at, times.end(number))
+        # Earlier looks have read what lies before, but for lines that came late.
+        since = times.applied_at if number == 0 else max(times.applied_at, times.end(number - 1) - LATE_LINES)
+        budget_mb = int(work.change.evidence.get("log_scan_mb") or log_scan_mb(self.policy.memory))
+        used = self.used_memory(live.log_source, work.observed_version, since, times.end(number), budget_mb)
         tight = memory_shortage(used, plan.after_mb, self.policy.memory.headroom)
         if tight:
             return CanaryHealth(False, tight)
-        said = used.why or f"it used up to {used.mb} of {plan.after_mb} MB"
+        said = used.why if used.mb is None else f"it used up to {used.mb} of {plan.after_mb} MB"
+        if used.mb is not None and used.why:
+            said += f" ({used.why})"
         return replace(health, reason=f"{health.reason}; {said}")
 
     def _with_timetable(

@@ -25,7 +25,8 @@ class FunctionFacts:
 
     level_ahead: the forecast level as a multiple of that traffic. in_place: the Change whose
     timetable is in place, None without one or where its record is not known. observed: the sentence about an earlier
-    change of the function that is under observation, empty without one.
+    change of the function that is under observation, empty without one. unread_hours: hours of the week with calls of
+    which no line was read yet. log_scan_mb: what one reading of the log may scan, None where the policy alone says it.
     """
 
     run_id: str
@@ -46,6 +47,8 @@ class FunctionFacts:
     observed: str = ""
     # What a cold start less is worth, with its INIT.
     cold_start_usd: float = 0.0
+    unread_hours: int = 0
+    log_scan_mb: int | None = None
 
     @property
     def amount(self) -> Amount:

@@ -9,25 +9,24 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import at_once
-from optimizer.capacity.known_lines import KNOWN_FOR, calls_since, is_known_enough
+from optimizer.capacity.function_lines import LineReader
+from optimizer.capacity.known_lines import KNOWN_FOR
 from optimizer.capacity.lambda_account import LambdaAccount, TagsUnreadable
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
 from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, level_ahead, mark_of
 from optimizer.capacity.remembered import Remembered, RememberedFunctions
 from optimizer.core import Change, Replaced, Tuner, asked_tuners
-from optimizer.function_logs import CodeHistory, FunctionHistory, LogsUnreadable, ReportLog, Scan, history_of_code
+from optimizer.function_logs import CodeHistory, ReportLog
 from optimizer.policy import USUAL_INIT_MS, Policy, Warmups
 from optimizer.prices import aws_lambda
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
-from optimizer.traffic import BatchHistories, Series
+from optimizer.traffic import BatchHistories
 from optimizer.traffic.forecast import group_sizes
 
 WEEK_HOURS = 7 * 24
 # Logs Insights runs 30 queries of an account at once, and people need some of them.
 _QUERIES_AT_ONCE = 5
-# Each is a call of the control plane that other callers share.
-_MOST_VERSIONS_ASKED = 2
 _UNREADABLE = (NoSuchAlias, NoSuchFunction, TagsUnreadable, ClientError)
 
 
@@ -175,7 +174,7 @@ class CapacityPlanner:
             # What pings avoid is measured by the lines of each day; without pings, there is nothing to measure.
             is_warmed = bool(target.get("warmup_ready")) and self.pinged(name, self.now - KNOWN_FOR)
             is_measured = Tuner.MEMORY in asked or is_warmed
-            history, scan = self._history(live, stored.minutes, traffic.get("invocations_day"), is_sizing=is_measured)
+            lines = self._lines.read(live, stored, traffic.get("invocations_day"), is_sizing=is_measured)
         except _UNREADABLE as error:
             return _failure(name, error)
         holidays = self.policy.rest_days(name, target.get("tags") or {}).holidays
@@ -188,21 +187,27 @@ class CapacityPlanner:
             run_id=self.run_id,
             target=target["function_arn"],
             live=live,
-            history=history,
+            history=lines.history,
             demand=Demand.of(stored.minutes, groups),
             calls_day=traffic.get("invocations_day"),
             need_most=(traffic.get("need") or {}).get("max"),
-            scan=scan,
+            scan=lines.scan,
             rolled_back=self.rolled_back(target["function_arn"]) if Tuner.MEMORY in asked else (),
             replaced=batch.replaced.get(target["function_arn"]),
             timezone=target["timezone"],
             days=days,
-            cold_start_usd=cold_start_usd(history, live, self.policy.warmups),
+            cold_start_usd=cold_start_usd(lines.history, live, self.policy.warmups),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
             observed=batch.observed.get(target["function_arn"], ""),
+            unread_hours=lines.unread_hours,
+            log_scan_mb=lines.log_scan_mb,
         )
+
+    @property
+    def _lines(self) -> LineReader:
+        return LineReader(self.documents, self.logs, self.account, self.policy.memory, self.now, self.log_turn)
 
     def _remember_hours(self, facts: FunctionFacts, proposals: Sequence[Proposal]) -> None:
         """Store what is provisioned in each hour of the week, for runs that look at warm-ups alone.
@@ -227,49 +232,6 @@ class CapacityPlanner:
             if self.account.has_aliases(name):
                 raise
             return self.account.read(name, LATEST, owners=True)
-
-    def _history(
-        self, live: LiveFunction, minutes: Series, lines_day: float | None, *, is_sizing: bool
-    ) -> tuple[CodeHistory, Mapping[str, Any]]:
-        key = f"history/capacity/{live.function_name}.json"
-        try:
-            history = FunctionHistory.from_document(self.documents.read(key))
-        except NoSuchDocument:
-            history = FunctionHistory()
-        version = live.version
-        history = history.meet(version.name, version.content)
-        new_calls = calls_since(minutes, history.read_until)
-        if is_known_enough(history, live, self.now, new_calls, is_sizing=is_sizing):
-            return history_of_code(history, version.name), {"lines": 0, "known_until": str(history.read_until)}
-        try:
-            with self.log_turn:
-                scan = self.logs.scan(
-                    live.log_source,
-                    self.now,
-                    max_scan_mb=self.policy.memory.max_log_scan_mb,
-                    lines_day=lines_day,
-                    read_until=history.read_until,
-                )
-        except LogsUnreadable as unreadable:
-            return history_of_code(history, version.name), {"unreadable": str(unreadable)}
-        grown = self._with_tried_sizes(history.add(scan.reports.lines, scan.end, scan.start), live)
-        self.documents.write(key, grown)
-        return history_of_code(grown, version.name), _scan_facts(scan)
-
-    def _with_tried_sizes(self, history: FunctionHistory, live: LiveFunction) -> FunctionHistory:
-        """Ask what versions hold that ran at other sizes and were behind the alias in no run: canaries rolled back."""
-        known = history_of_code(history, live.version.name).sizes
-        unmet = [
-            name
-            for name, sizes in history.by_version.items()
-            if name.isdigit() and name not in history.contents and set(sizes) - set(known)
-        ]
-        for name in unmet[-_MOST_VERSIONS_ASKED:]:
-            try:
-                history = history.meet(name, self.account.version(live.function_name, name).content)
-            except NoSuchFunction:
-                history = history.meet(name, f"version {name} is gone")
-        return history
 
 
 def _deciding(live: LiveFunction) -> LiveFunction:
@@ -326,16 +288,3 @@ def _hours(amount: Amount, timezone: str) -> dict[str, Any]:
     else:
         found = {"timezone": amount.timetable.timezone, "hours": list(amount.timetable.hours()), "plan": amount.plan}
     return found if amount.bounds is None else {**found, "scaled": True}
-
-
-def _scan_facts(scan: Scan) -> dict[str, Any]:
-    return {
-        "from": scan.start.isoformat(),
-        "until": scan.end.isoformat(),
-        "lines": len(scan.reports.lines),
-        "malformed": scan.reports.malformed,
-        "of_other_functions": scan.reports.foreign,
-        "impossible": scan.reports.impossible,
-        "bytes": scan.scanned_bytes,
-        "usd": round(scan.usd, 6),
-    }

@@ -9,24 +9,43 @@ __getattr__ = lazy_exports(
             "CodeHistory",
             "history_of_code",
         ),
+        "coverage": (
+            "WEEK_HOURS",
+            "hour_of",
+            "start_of",
+            "unread_hours",
+            "window_to_read",
+        ),
         "history": (
             "FunctionHistory",
+            "LoggedHour",
             "SizeHistory",
+        ),
+        "hours": (
+            "LeftOut",
+            "hours_of",
         ),
         "keep_alive": (
             "IdleTrials",
             "LONGEST_MINUTES",
         ),
+        "log_queries": ("LogsUnreadable",),
         "parse": (
             "LogSource",
             "LoggedReport",
             "ReportLine",
             "Reports",
+            "parse_rows",
         ),
         "read": (
-            "LogsUnreadable",
+            "LATE_LINES",
             "ReportLog",
+        ),
+        "scans": (
+            "HourlyScan",
             "Scan",
+        ),
+        "used_memory": (
             "UsedMemory",
             "memory_shortage",
             "read_used_memory",

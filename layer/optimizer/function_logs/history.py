@@ -1,82 +1,24 @@
 """The history of a function at each memory size it ran at, from REPORT lines. It grows from run to run. Pure."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
-from optimizer.core import Interval, canonical_json
+from optimizer.core import canonical_json
+from optimizer.function_logs.coverage import WEEK_HOURS, hour_of, start_of
 from optimizer.function_logs.keep_alive import IdleTrials, idle_trials
 from optimizer.function_logs.parse import LoggedReport
+from optimizer.function_logs.sketch import Sketch
 
-# Bins of 2 % give a percentile to within 1 %, and sketches of several runs can be added.
-_BIN = math.log(1.02)
-_SURE = 1.96
 _TIMEOUT = "timeout"
 _HOUR_S = 3600
 # Cold starts by the hour are kept for as long.
 _MOST_HOURS = 15 * 24
 # Of so many versions the history is kept apart; teams that deploy every hour have a new one every hour.
 _MOST_VERSIONS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """Durations in ms: their number, sum, sum of squares, and the number in each logarithmic bin."""
-
-    count: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    bins: Mapping[int, int] = field(default_factory=dict)
-
-    def add(self, values: Iterable[float]) -> "Sketch":
-        """Return a sketch that also holds these durations."""
-        count, total, squares, bins = self.count, self.total, self.squares, dict(self.bins)
-        for value in values:
-            bin_number = math.ceil(math.log(max(value, 0.01)) / _BIN)
-            bins[bin_number] = bins.get(bin_number, 0) + 1
-            count, total, squares = count + 1, total + value, squares + value * value
-        return Sketch(count, total, squares, bins)
-
-    def __add__(self, other: "Sketch") -> "Sketch":
-        bins = {bin_number: self.bins.get(bin_number, 0) for bin_number in (*self.bins, *other.bins)}
-        for bin_number, count in other.bins.items():
-            bins[bin_number] += count
-        return Sketch(self.count + other.count, self.total + other.total, self.squares + other.squares, bins)
-
-    @property
-    def mean(self) -> float:
-        """The mean in ms; zero without durations."""
-        return self.total / self.count if self.count else 0.0
-
-    def mean_interval(self) -> Interval:
-        """Return the mean with its 95 % confidence interval."""
-        if self.count < 2:
-            return Interval(self.mean, 0.0, math.inf) if self.count == 0 else Interval(self.mean, 0.0, 2 * self.mean)
-        variance = max(0.0, self.squares / self.count - self.mean**2) * self.count / (self.count - 1)
-        half = _SURE * math.sqrt(variance / self.count)
-        return Interval(self.mean, max(0.0, self.mean - half), self.mean + half)
-
-    @property
-    def variation(self) -> float:
-        """The coefficient of variation (standard deviation / mean); zero without durations."""
-        if not self.count or not self.mean:
-            return 0.0
-        return math.sqrt(max(0.0, self.squares / self.count - self.mean**2)) / self.mean
-
-    def quantile(self, share: float) -> float:
-        """Return the smallest duration in ms that a `share` (0 to 1) of calls does not exceed, to within 1 %.
-
-        It is zero without durations.
-        """
-        seen, needed = 0, share * self.count
-        for bin_number in sorted(self.bins):
-            seen += self.bins[bin_number]
-            if seen >= needed:
-                return math.exp((bin_number - 0.5) * _BIN)
-        return 0.0
+_KEPT_HOURS = 2 * WEEK_HOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +63,15 @@ class SizeHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedHour:
+    """The calls of one hour of one version at one memory size."""
+
+    at: datetime
+    version: str
+    size: SizeHistory
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionHistory:
     """The history of a function at all its memory sizes."""
 
@@ -136,13 +87,18 @@ class FunctionHistory:
     # Calls with INIT by the hour since 1970, and the first hour from which on all lines were read.
     cold_hours: Mapping[int, int] = field(default_factory=dict)
     cold_since: int | None = None
+    # Numbers of the hours whose lines were read, of the last two weeks (coverage.py).
+    hours_read: tuple[int, ...] = ()
+    # What a query scanned for an hour, None if none has told.
+    bytes_hour: float | None = None
 
     def add(
         self, lines: Iterable[LoggedReport], read_until: datetime, read_from: datetime | None = None
     ) -> "FunctionHistory":
         """Return a history that also holds the lines after `self.read_until`, up to `read_until`.
 
-        read_from: the time from which on all lines are there; None if it is unknown."""
+        read_from: from then on all lines were read; None where that is not known.
+        """
         new = [
             line for line in lines if (self.read_until is None or line.at > self.read_until) and line.at <= read_until
         ]
@@ -163,14 +119,42 @@ class FunctionHistory:
         by_version = dict(self.by_version)
         for version in sorted({line.version for line in new}):
             by_version[version] = _with(by_version.get(version, {}), [line for line in new if line.version == version])
-        return FunctionHistory(
-            _with(self.sizes, new),
-            read_until if self.read_until is None else max(read_until, self.read_until),
-            self.idle + idle_trials(new),
-            _latest(by_version),
-            self.contents,
-            dict(cold_hours) if cold_since is not None else {},
-            cold_since,
+        hours = range(_first_hour(self.read_until, read_from, read_until), hour_of(read_until))
+        return replace(
+            self,
+            sizes=_with(self.sizes, new),
+            read_until=read_until if self.read_until is None else max(read_until, self.read_until),
+            idle=self.idle + idle_trials(new),
+            by_version=_latest(by_version),
+            cold_hours=dict(cold_hours) if cold_since is not None else {},
+            cold_since=cold_since,
+            hours_read=_recent(self.hours_read, hours),
+        )
+
+    def add_hours(self, hours: Iterable[LoggedHour], window: tuple[int, int], bytes_hour: float) -> "FunctionHistory":
+        """Return a history that also holds the hours of a window [first, end) that it does not hold yet."""
+        known = set(self.hours_read)
+        sizes, by_version = dict(self.sizes), {name: dict(each) for name, each in self.by_version.items()}
+        cold_hours = Counter(self.cold_hours)
+        for hour in hours:
+            number = hour_of(hour.at)
+            if number in known or number not in range(*window):
+                continue
+            cold_hours[number] += hour.size.inits.count
+            for there in (sizes, by_version.setdefault(hour.version, {})):
+                there[hour.size.memory_mb] = _plus(there.get(hour.size.memory_mb), hour.size)
+        until = max(start_of(window[1]), self.read_until or start_of(window[1]))
+        hours_read = _recent(self.hours_read, range(*window))
+        cold_since = _unbroken_since(hours_read, hour_of(until))
+        return replace(
+            self,
+            sizes=_in_order(sizes),
+            read_until=until,
+            by_version=_latest({name: _in_order(each) for name, each in by_version.items()}),
+            cold_hours={} if cold_since is None else {at: n for at, n in cold_hours.items() if n and at >= cold_since},
+            cold_since=cold_since,
+            hours_read=hours_read,
+            bytes_hour=bytes_hour,
         )
 
     def meet(self, version: str, content: str) -> "FunctionHistory":
@@ -197,7 +181,33 @@ def _with(sizes: Mapping[int, SizeHistory], lines: list[LoggedReport]) -> dict[i
     new: dict[int, list[LoggedReport]] = {}
     for line in lines:
         new.setdefault(line.report.memory_mb, []).append(line)
-    return _in_order(dict(sizes) | {mb: _grown(sizes.get(mb), mb, found) for mb, found in new.items()})
+    return _in_order(dict(sizes) | {mb: _plus(sizes.get(mb), size_of(mb, found)) for mb, found in new.items()})
+
+
+def _plus(before: SizeHistory | None, more: SizeHistory) -> SizeHistory:
+    return more if before is None else before + more
+
+
+def _first_hour(known_until: datetime | None, read_from: datetime | None, read_until: datetime) -> int:
+    """Return the first hour that is read as a whole, also where an earlier run read its beginning."""
+    if read_from is None:
+        return hour_of(read_until)
+    if known_until is not None and read_from <= known_until:
+        return hour_of(known_until)
+    return hour_of(read_from - timedelta(seconds=1)) + 1
+
+
+def _unbroken_since(hours: Collection[int], end: int) -> int | None:
+    """Return the first of the hours that were all read up to `end`, None where the last one was not."""
+    first = end
+    while first - 1 in hours:
+        first -= 1
+    return first if first < end else None
+
+
+def _recent(before: Iterable[int], new: Iterable[int]) -> tuple[int, ...]:
+    hours = {*before, *new}
+    return tuple(sorted(hour for hour in hours if hour > max(hours) - _KEPT_HOURS))
 
 
 def _in_order(sizes: Mapping[int, SizeHistory]) -> dict[int, SizeHistory]:
@@ -223,10 +233,10 @@ def _split(sizes: Mapping[int, SizeHistory]) -> dict[str, dict[int, SizeHistory]
     return found
 
 
-def _grown(size: SizeHistory | None, memory_mb: int, lines: list[LoggedReport]) -> SizeHistory:
-    times = [line.at for line in lines] + ([size.first_at, size.last_at] if size else [])
-    old = size or SizeHistory(memory_mb, min(times), max(times))
-    versions = dict(old.versions)
+def size_of(memory_mb: int, lines: list[LoggedReport]) -> SizeHistory:
+    """Return the history of calls at one size; there is at least one."""
+    times = [line.at for line in lines]
+    versions: dict[str, int] = {}
     for line in lines:
         versions[line.version] = versions.get(line.version, 0) + 1
     reports = [line.report for line in lines]
@@ -234,11 +244,11 @@ def _grown(size: SizeHistory | None, memory_mb: int, lines: list[LoggedReport]) 
         memory_mb=memory_mb,
         first_at=min(times),
         last_at=max(times),
-        durations=old.durations.add(r.duration_ms for r in reports if r.status == "success"),
-        inits=old.inits.add(r.init_ms if r.init_ms is not None else r.restore_ms or 0.0 for r in reports if r.is_cold),
-        calls=old.calls + len(reports),
-        timeouts=old.timeouts + sum(r.status == _TIMEOUT for r in reports),
-        errors=old.errors + sum(r.status not in ("success", _TIMEOUT) for r in reports),
-        max_memory_used_mb=max(old.max_memory_used_mb, *(r.max_memory_used_mb for r in reports)),
+        durations=Sketch().add(r.duration_ms for r in reports if r.status == "success"),
+        inits=Sketch().add(r.init_ms if r.init_ms is not None else r.restore_ms or 0.0 for r in reports if r.is_cold),
+        calls=len(reports),
+        timeouts=sum(r.status == _TIMEOUT for r in reports),
+        errors=sum(r.status not in ("success", _TIMEOUT) for r in reports),
+        max_memory_used_mb=max(r.max_memory_used_mb for r in reports),
         versions=versions,
     )

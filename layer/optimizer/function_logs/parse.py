@@ -40,8 +40,8 @@ _REQUIRED = ("duration_ms", "billed_ms", "memory_mb", "max_memory_used_mb")
 # CloudWatch log groups", Lambda Developer Guide).
 _STREAM = re.compile(r"(?:^|/)([\w-]*)\[(\$LATEST|\d+)\]")
 # Lambda reports a little more than the size for calls that run out of memory.
-_MOST_USED = 1.1
-_LEAST_MB, _MOST_MB = 128, 10_240
+MOST_USED = 1.1
+LEAST_MB, MOST_MB = 128, 10_240
 
 
 class MalformedReport(OptimizerError, ValueError):
@@ -157,7 +157,7 @@ def version_of(stream: str) -> str:
 
 def is_possible(report: ReportLine) -> bool:
     """Return False for a line that Lambda cannot have written: anybody may print the words of a REPORT."""
-    return _LEAST_MB <= report.memory_mb <= _MOST_MB and report.max_memory_used_mb <= report.memory_mb * _MOST_USED
+    return LEAST_MB <= report.memory_mb <= MOST_MB and report.max_memory_used_mb <= report.memory_mb * MOST_USED
 
 
 def _from_text(text: str) -> ReportLine:

@@ -13,6 +13,7 @@ __getattr__ = lazy_exports(
         ),
         "country_days": ("with_country_days",),
         "errors": ("PolicyError",),
+        "log_scans": ("log_scan_mb",),
         "model": (
             "AlwaysWarm",
             "AppConfigProfile",

@@ -6,6 +6,7 @@ from optimizer.policy.check import (
 )
 from optimizer.policy.country_days import with_country_days as with_country_days
 from optimizer.policy.errors import PolicyError as PolicyError
+from optimizer.policy.log_scans import log_scan_mb as log_scan_mb
 from optimizer.policy.model import (
     USUAL_INIT_MS as USUAL_INIT_MS,
     WEEKDAYS as WEEKDAYS,

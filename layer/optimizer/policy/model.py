@@ -179,11 +179,11 @@ class Memory:
     max_p95_ms: float | None = None
     cool_down_days: int = 7
     canary_weight: float = 0.1
-    watch_minutes: tuple[int, ...] = (15, 60, 360)
+    watch_minutes: tuple[int, ...] = (15, 60, 360, 1440)
     longest_watch_hours: float = 72.0
     latest_mode: Mode = Mode.APPROVE
     min_invocations: int = 200
-    max_log_scan_mb: int = 200
+    max_log_scan_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from local_account.hourly_rows import answered, query_id
 from local_account.lambda_twin import Twin
 
 from tests.helpers.faults.faulty_aws import Answer
@@ -36,7 +37,7 @@ def build(made: Stage) -> None:
     made.calls.answers |= {
         "GetMetricData": lambda request: _metric_data(request, made.world),
         "DescribeLogGroups": _log_groups,
-        "StartQuery": lambda _request: {"queryId": "q"},
+        "StartQuery": query_id,
         "GetQueryResults": _report_rows,
         "GetAccountSettings": lambda _request: {"AccountLimit": {"UnreservedConcurrentExecutions": 1000}},
     }
@@ -88,11 +89,12 @@ def _log_groups(request: dict[str, Any]) -> dict[str, Any]:
     return {"logGroups": [{"logGroupName": name, "storedBytes": 10**7, "creationTime": created}]}
 
 
-def _report_rows(_request: dict[str, Any]) -> dict[str, Any]:
+def _report_rows(request: dict[str, Any]) -> dict[str, Any]:
     message = (
         "REPORT RequestId: 1\tDuration: 70.00 ms\tBilled Duration: 70 ms\tMemory Size: 512 MB\tMax Memory Used: 90 MB\t"
     )
     at = Clock.at.strftime("%Y-%m-%d %H:%M:%S.000")
     fields = {"@timestamp": at, "@logStream": "2026/11/20/[2]a", "@message": message}
     rows = [[{"field": name, "value": value} for name, value in fields.items()]]
-    return {"status": "Complete", "results": rows, "statistics": {"bytesScanned": 1e3}}
+    answer = answered(request, rows, "orders")
+    return {"status": "Complete", "results": answer, "statistics": {"bytesScanned": 1e3}}

@@ -20,7 +20,7 @@ from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.capacity.provisioned.use import MeasuredUse
 from optimizer.core.change import Change, Risk, Status, Tuner
-from optimizer.function_logs.read import UsedMemory
+from optimizer.function_logs import UsedMemory
 from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Policy
 

@@ -18,7 +18,7 @@ from optimizer.capacity.planner import CapacityPlanner
 from optimizer.capacity.progress import CapacityProgress
 from optimizer.core.change import Change, Status
 from optimizer.core.replaced import Replaced
-from optimizer.function_logs.read import ReportLog, UsedMemory
+from optimizer.function_logs import ReportLog, UsedMemory
 from optimizer.guardrails import memory
 from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.policy.model import Memory, Policy

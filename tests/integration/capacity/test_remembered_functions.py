@@ -16,8 +16,7 @@ from optimizer.capacity.provisioned import PlacedTimetables
 from optimizer.core import canonical_json
 from optimizer.core.change import Tuner
 from optimizer.core.clock import minute_of
-from optimizer.function_logs import FunctionHistory, LoggedReport, ReportLine
-from optimizer.function_logs.read import LogsUnreadable
+from optimizer.function_logs import FunctionHistory, LoggedReport, LogsUnreadable, ReportLine
 from optimizer.policy.model import Policy
 from optimizer.store import NoSuchDocument, Proposals
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
@@ -56,6 +55,8 @@ class NoLog:
     def scan(self, *_: Any, **__: Any) -> Any:
         self.tries += 1
         raise LogsUnreadable("there is no log")
+
+    scan_hours = scan
 
 
 class Days:

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
 from optimizer.core.clock import minute_of, moment_of
+from optimizer.function_logs import ReportLog, Scan
 from optimizer.function_logs.parse import LoggedReport, ReportLine, Reports
-from optimizer.function_logs.read import ReportLog, Scan
 from optimizer_cli.main import main
 
 DAY = 1440

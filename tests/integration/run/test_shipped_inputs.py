@@ -13,8 +13,8 @@ from optimizer.capacity.live_function import LiveFunction, Version
 from optimizer.capacity.planner import CapacityPlanner
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
 from optimizer.core.clock import minute_of
+from optimizer.function_logs import FunctionHistory, HourlyScan, LogSource, Scan, hour_of, hours_of
 from optimizer.function_logs.parse import LoggedReport, ReportLine, Reports
-from optimizer.function_logs.read import Scan
 from optimizer.policy.model import Policy
 from optimizer.report.summary import SECTIONS
 from optimizer.run.check import check_run
@@ -64,7 +64,11 @@ class OneFunction:
     def scan(self, _group: str, now: datetime, **_limits: Any) -> Scan:
         report = [ReportLine("1", 2000.0 + n % 3, 2003.0, 1024, 90) for n in range(1000)]
         lines = [LoggedReport(now - timedelta(minutes=n), "1", one) for n, one in enumerate(report)]
-        return Scan(Reports(tuple(lines)), now - timedelta(days=1), now, 1e6)
+        return Scan(Reports(tuple(lines)), now - timedelta(days=14), now, 1e6)
+
+    def scan_hours(self, _source: LogSource, now: datetime, _history: FunctionHistory, **_limits: Any) -> HourlyScan:
+        lines, end = self.scan("", now).reports.lines, hour_of(now)
+        return HourlyScan([(end - 14 * 24, end, hours_of(lines))], 1e6, 1e3)
 
 
 class Application:

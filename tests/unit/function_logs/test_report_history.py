@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from optimizer.core import canonical_json
 from optimizer.function_logs.history import FunctionHistory, Sketch
+from optimizer.function_logs.log_queries import LogGroup
 from optimizer.function_logs.parse import LoggedReport, LogSource, ReportLine
-from optimizer.function_logs.read import LogGroup, ReportLog, extended_start, window_start
+from optimizer.function_logs.read import ReportLog, extended_start, window_start
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -31,7 +31,7 @@ class SlowLogs:
 
 def test_query_that_takes_too_long_is_stopped() -> None:
     logs: Any = SlowLogs()
-    log = ReportLog(logs, sleep=lambda _: None)
+    log = ReportLog(logs, sleep=lambda _: None, timeout_s=5.0)
     with pytest.raises(LogsUnreadable, match="took longer than 5 s"):
-        log.scan(LogSource("group", "f"), NOW, max_scan_mb=10, lines_day=None, read_until=None, timeout_s=5.0)
+        log.scan(LogSource("group", "f"), NOW, max_scan_mb=10, lines_day=None, read_until=None)
     assert logs.stopped == ["slow"]

@@ -89,7 +89,7 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     allowed = [mb for mb in sizes if mb == current_mb or mb not in facts.rolled_back]
     safety = current_mb < used_mb * limits.headroom
     weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
-    candidate = _candidate(facts, limits, now, allowed, weight, safety=safety)
+    candidate = _candidate_of_known_hours(facts, limits, now, allowed, weight, safety=safety)
     after_mb, chance_kept = candidate.after_mb, candidate.outcome.chance_kept
     if not safety:
         _require_calls(facts, limits, now, weight)
@@ -123,6 +123,7 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
             **memory_facts(facts),
             "alias": live.alias,
             "canary_weight": weight,
+            "log_scan_mb": facts.log_scan_mb,
             "provisioned_environments": held(live).environments if live.scaling is None else 0,
             "samples": now.calls,
             "price_ratio": round(after_usd / before_usd, 4),
@@ -140,6 +141,25 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
         },
         effect=Effect(latency_ms=_rounded(expected(slower, chance_kept), 3), usd_month=usd_month),
     )
+
+
+def _candidate_of_known_hours(
+    facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list[int], weight: float, *, safety: bool
+) -> _Candidate:
+    """Return the best size; a smaller one only where lines of every hour of the week with calls were read."""
+    if not facts.unread_hours or safety:
+        return _candidate(facts, limits, now, allowed, weight, safety=safety)
+    larger = [mb for mb in allowed if mb >= now.memory_mb]
+    try:
+        return _candidate(facts, limits, now, larger, weight, safety=safety)
+    except _NoProposal as why:
+        if len(larger) == len(allowed):
+            raise
+        hours = "hour" if facts.unread_hours == 1 else "hours"
+        raise _NoProposal(
+            f"{why} A smaller size waits until REPORT lines of every hour of the week with calls were read: "
+            f"{facts.unread_hours} {hours} are left (memory.max_log_scan_mb)."
+        ) from why
 
 
 def _candidate(
@@ -277,6 +297,7 @@ def memory_facts(facts: FunctionFacts) -> dict[str, Any]:
         "sizes": sizes,
         "max_memory_used_mb": facts.history.max_memory_used_mb,
         "versions_of_this_code": list(facts.history.versions),
+        "unread_hours": facts.unread_hours,
         "older_code_counts": bool(facts.history.earlier) and not facts.history.is_proven,
         "log_scan": dict(facts.scan),
     }
