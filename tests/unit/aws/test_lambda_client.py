@@ -100,11 +100,12 @@ def lambda_client(configuration: Mapping[str, Any], without: str = "", refusals:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     session = botocore.session.Session()
     session.set_credentials("key", "secret")
+    # All sessions of a test process share one loader.
+    loader = session.get_component("data_loader")
+    original = loader.load_service_model
     if without:
-        loader = session.get_component("data_loader")
         model = json.loads(json.dumps(loader.load_service_model("lambda", "service-2")))
         del model["shapes"]["FunctionConfiguration"]["members"][without]
-        original = loader.load_service_model
         loader.load_service_model = lambda service, kind, **version: (
             model if (service, kind) == ("lambda", "service-2") else original(service, kind, **version)
         )
@@ -117,6 +118,7 @@ def lambda_client(configuration: Mapping[str, Any], without: str = "", refusals:
     try:
         yield made
     finally:
+        loader.load_service_model = original
         server.shutdown()
         server.server_close()
 
