@@ -170,6 +170,9 @@ class Lifecycle[P: ChangeProgress]:
         if stored.status is Status.REVERTING:
             # What was left to do did not succeed, and rolling back takes more than one call.
             return self.revert(change_id, now)
+        if stored.status is Status.KEPT:
+            # The call that kept it may have ended before it was remembered.
+            self.hooks.remember(stored.change, Status.KEPT, now)
         if stored.status is not Status.WATCHING:
             return ended(stored)
         match self.hooks.finish(self._recorder(stored), now):

@@ -19,9 +19,11 @@ class ReplacedSizes:
         self._table = ItemTable(dynamodb, table_name)
 
     def remember(self, change: Change, now: datetime) -> None:
-        """Record that a change was kept."""
+        """Record that a change was kept; a second time does nothing."""
         before, after = str(change.before["memory_mb"]), str(change.after["memory_mb"])
         earlier = self.of([change.target], now).get(change.target)
+        if earlier and earlier.change.digest == change.digest:
+            return
         self._write(Replaced.by(change, before, after, now, earlier), now + _REMEMBERED)
 
     def forget(self, change: Change, now: datetime) -> None:

@@ -35,8 +35,10 @@ def test_replaced_sizes_are_remembered_until_a_change_is_rolled_back(monkeypatch
         store.forget(size(2048, 1024), NOW)
         assert sizes() == set()
         store.remember(size(2048, 1024), NOW)
-        store.remember(size(1024, 512), NOW)
-        assert sizes() == {"2048", "1024"}
+        # The call that keeps a change may be repeated.
+        for _ in range(2):
+            store.remember(size(1024, 512), NOW)
+            assert sizes() == {"2048", "1024"}
         assert store.of(["arn:a"], NOW)["arn:a"].change == size(1024, 512)
         store.remember(size(512, 1024), NOW)
         assert sizes() == {"2048", "512"}
