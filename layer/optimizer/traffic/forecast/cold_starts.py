@@ -90,7 +90,7 @@ def forecast_cold_starts(known: KnownTraffic, hours_ahead: int, lives: Lives, be
     usual = _usual_hours(known, past[-recent:], ahead)
     usual_calls: Reals = usual @ calls.reshape(recent, HOUR)
     warm_hours: Reals = usual @ (1 - silent).reshape(recent, HOUR, -1).mean(axis=1)
-    level = new_level(by_minute, _rests(known, recent))
+    level = new_level(*_by_local_clock(known, by_minute))
     if level.is_likely:
         # Loaded only where a function is surprised.
         from optimizer.traffic.forecast.at_new_level import AtNewLevel
@@ -211,11 +211,18 @@ def _cold_by_hour(known: KnownTraffic, cold: Reals, unknown: Reals, recent: int,
     return result, trust
 
 
-def _rests(known: KnownTraffic, recent: int) -> NDArray[np.bool_]:
-    """Return for each half hour of the recent hours if it is on a day of rest."""
-    begins = known.start + STRETCH_MINUTES * np.arange(-recent * HOUR // STRETCH_MINUTES, 0)
-    days = (begins + offsets_minutes(known.zone, begins)) // (DAY * HOUR)
-    return np.asarray(known.days.weekdays(days) >= SATURDAY)
+def _by_local_clock(known: KnownTraffic, by_minute: Reals) -> tuple[Reals, NDArray[np.bool_]]:
+    """Return the last minutes where a local clock without changes has them, and if each half hour is on a day of rest.
+
+    NaN stands for what a clock skips, and the second of two equal local times counts."""
+    minutes = known.start + np.arange(-len(by_minute), 0)
+    local = minutes + offsets_minutes(known.zone, minutes)
+    begin = int(local[-1]) + 1 - len(by_minute)
+    is_in = (local >= begin) & (local < begin + len(by_minute))
+    moved = np.full(len(by_minute), np.nan)
+    moved[local[is_in] - begin] = by_minute[is_in]
+    days = (begin + np.arange(0, len(by_minute), STRETCH_MINUTES)) // (DAY * HOUR)
+    return moved, np.asarray(known.days.weekdays(days) >= SATURDAY)
 
 
 def _usual_hours(known: KnownTraffic, past: Ints, ahead: Ints) -> Reals:
