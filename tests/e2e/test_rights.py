@@ -292,7 +292,7 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     # GetFunction, one call of a quota of its own for all that is read of a function, also answers a link to its code.
     "read a function's code": (
         lambda s: s.client("lambda").get_function(FunctionName=s.tagged),
-        {"plan_warmups", "plan_capacity", "change_capacity", "provision_function"},
+        {"analyze_traffic", "plan_warmups", "plan_capacity", "change_capacity", "provision_function"},
     ),
     "read the code of any other function": (
         lambda s: s.client("lambda").get_function(FunctionName=s.untagged),

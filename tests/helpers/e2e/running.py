@@ -142,10 +142,10 @@ class Running:
                 self.ended(arn)
 
     def forget_targets(self) -> None:
-        """Forget when targets were last changed, what people rejected, and which requests are open."""
+        """Forget changes and turns of targets, what people rejected, and which requests are open."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.application.table)
         for item in (item for page in pages for item in page["Items"]):
-            if item["sk"]["S"].startswith(("LAST#", "REJECTED#", "REPLACED#", "ASKED#")):
+            if item["sk"]["S"].startswith(("LAST#", "TURN#", "REJECTED#", "REPLACED#", "ASKED#")):
                 key = {"pk": item["pk"], "sk": item["sk"]}
                 self.dynamodb.delete_item(TableName=self.application.table, Key=key)
 
