@@ -32,6 +32,8 @@ from tests.helpers.called_functions import (
 )
 from tests.helpers.own_account import create_run_table
 
+# A local account of its own.
+pytestmark = pytest.mark.starts_servers
 TABLE, BUCKET, RUN, GROUP = "optimizer", "optimizer-data", "by-alias", "warmups"
 
 
