@@ -1,29 +1,16 @@
 """The log of pings on an emulated DynamoDB table."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from optimizer.core import Warmed, Warmup, minute_of
 from optimizer.store import PingLog
 
-from tests.helpers.own_account import TABLE, create_run_table
+from tests.helpers.own_account import TABLE
 
 FIRST = minute_of(datetime(2026, 11, 2, 9, 0, tzinfo=UTC))
 DAY = 1440
-
-
-@pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-west-1")
-        create_run_table(client)
-        yield client
 
 
 def test_pings_of_a_window_of_days_take_one_query(dynamodb: Any) -> None:

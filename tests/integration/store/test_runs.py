@@ -1,20 +1,16 @@
 """The run store on an emulated DynamoDB table."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from optimizer.core.approval import Approval, Vote
 from optimizer.core.change import Change, Effect, Interval, Judged, Rejection, Risk, Status, Tuner
 from optimizer.store.errors import DifferentChange, NoSuchChange, NoSuchRun
 from optimizer.store.run_store import RunStore
 
-from tests.helpers.own_account import create_run_table
 from tests.helpers.release_lock import release_lock
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -37,16 +33,6 @@ def change(**fields: Any) -> Change:
         "effect": Effect(usd_month=Interval(-1.1, -2.2, 0.3)),
     }
     return Change(**{**values, **fields})
-
-
-@pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-west-1")
-        create_run_table(client)
-        yield client
 
 
 @pytest.fixture
