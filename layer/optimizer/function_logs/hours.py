@@ -20,10 +20,6 @@ from optimizer.function_logs.sketch import Sketch
 # Shares of the calls whose longest duration is asked for; the ends come from min and max.
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _INIT_SHARES = (0.5, 0.95)
-# In a group of its own choice, the function's name is part of the stream's; others may write there, too.
-_OF_FUNCTION = "| filter @logStream like /\\/{name}\\[/ "
-
-
 # Where a line lacks a figure, this stands for the share of its memory that it used.
 _NO_SHARE = 1000
 
@@ -60,7 +56,7 @@ def hourly_query(source: LogSource) -> str:
     inits = [f"pct(init, {share * 100:g}) as init{share * 100:g}" for share in _INIT_SHARES]
     return (
         'filter @type = "REPORT" or type = "platform.report" '
-        f"{'' if source.is_own else _OF_FUNCTION.format(name=source.function)}"
+        f"{source.query_filter}"
         "| parse @logStream /\\[(?<version>[^\\]]+)\\]/ "
         "| parse @message /Status: (?<said>[a-z]+)/ "
         "| parse @message /Restore Duration: (?<restored>[0-9.]+) ms/ "

@@ -95,6 +95,11 @@ class LogSource:
         """True for the group that Lambda gives each function; in any other the names of the streams tell whose."""
         return self.group == f"/aws/lambda/{self.function}"
 
+    @property
+    def query_filter(self) -> str:
+        """The command with which a query of Logs Insights leaves the streams of other functions out."""
+        return "" if self.is_own else f"| filter @logStream like /\\/{self.function}\\[/ "
+
     def wrote(self, stream: str) -> bool:
         """Return True for a log stream of this function."""
         match = _STREAM.search(stream)

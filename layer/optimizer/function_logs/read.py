@@ -19,8 +19,6 @@ _QUERY = (
     'fields @timestamp, @logStream, @message | filter @type = "REPORT" or type = "platform.report" {of_function}'
     f"| sort @timestamp desc | limit {MOST_ROWS}"
 )
-# In a group of its own choice, the function's name is part of the stream's; others may write there, too.
-_OF_FUNCTION = "| filter @logStream like /\\/{name}\\[/ "
 _MB = 1_000_000
 _HOUR, _LONGEST = timedelta(hours=1), timedelta(days=14)
 _LONGEST_S = _LONGEST.total_seconds()
@@ -95,7 +93,7 @@ class ReportLog:
         Raise LogsUnreadable if the group is missing or a query fails. lines_day: expected lines a day, if known.
         read_until: lines up to this time were read before.
         """
-        group, query = self._queries.group(source.group), _query_text(source)
+        group, query = self._queries.group(source.group), _QUERY.format(of_function=source.query_filter)
         start = window_start(group, now, max_scan_mb, lines_day, read_until)
         rows, scanned = self._queries.rows(source.group, query, start, now)
         oldest = group.oldest(now, _LONGEST)
@@ -179,10 +177,6 @@ def _read(rows: Sequence[Mapping[str, str]], source: LogSource) -> LoggedHours:
         return read_hours(rows, source)
     except MalformedHour as error:
         raise LogsUnreadable(f"the query of {source.group} answered no figures: {error}") from error
-
-
-def _query_text(source: LogSource) -> str:
-    return _QUERY.format(of_function="" if source.is_own else _OF_FUNCTION.format(name=source.function))
 
 
 def _time(text: str, default: datetime) -> datetime:
