@@ -14,10 +14,7 @@ from optimizer.run import Targets, choose_targets, tagged_functions
 from optimizer.traffic import (
     History,
     MetricsUnavailable,
-    StoredTraffic,
-    read_by_alias,
-    settle,
-    spread_concurrency,
+    read_anew,
 )
 from optimizer.warmups import LearntFacts, Subject, learn_from_reports
 
@@ -38,11 +35,7 @@ def histories(
     """Return the history of the calls through each function's alias, or why there is none; nothing is stored.
 
     aliases: by function name. A function without the alias is read as a whole."""
-    nothing = {name: (StoredTraffic(History.empty()), alias) for name, alias in aliases.items()}
-    found = read_by_alias(cloudwatch, nothing, minute_of(now), partial(has_alias, lambda_))
-    known = {name: spread_concurrency(one.new) for name, one in found.items() if isinstance(one.new, History)}
-    since = min((one.window.since_minute for one in found.values()), default=0)
-    return {name: one.new for name, one in found.items()} | settle(known, since)
+    return read_anew(cloudwatch, aliases, minute_of(now), partial(has_alias, lambda_))
 
 
 def read(

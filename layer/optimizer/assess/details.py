@@ -15,7 +15,7 @@ from optimizer.aws import CloudWatchLogsClient, configuration_of
 from optimizer.capacity import LATEST, LiveFunction, Placed, ProvisionedConfig, Scaling, Version, version_of
 from optimizer.core import minute_of
 from optimizer.function_logs import FunctionHistory, LogSource, LogsUnreadable, ReportLog
-from optimizer.traffic import History, StoredTraffic, read_by_alias, settle, spread_concurrency
+from optimizer.traffic import History, read_anew
 
 _AT_ONCE = 8
 # More lines than these tell little more about a memory size; the number of lines decides how far back a scan reads.
@@ -198,13 +198,10 @@ class Reader:
     def _traffic(self, lives: Sequence[LiveFunction]) -> dict[str, tuple[History | None, str]]:
         if any(right.action == "cloudwatch:GetMetricData" for right in self.session.missing_rights):
             return {one.function_name: (None, "the right cloudwatch:GetMetricData is missing") for one in lives}
-        nothing = {one.function_name: (StoredTraffic(History.empty()), one.alias) for one in lives}
-        client = self.session.client("cloudwatch")
+        client, aliases = self.session.client("cloudwatch"), {one.function_name: one.alias for one in lives}
         # An alias that was found is there.
-        found = read_by_alias(client, nothing, minute_of(self.now), lambda _name, _alias: True)
-        known = {name: spread_concurrency(one.new) for name, one in found.items() if isinstance(one.new, History)}
-        settled = settle(known, min((one.window.since_minute for one in found.values()), default=0))
-        return {name: (settled[name], "") if name in settled else (None, str(one.new)) for name, one in found.items()}
+        found = read_anew(client, aliases, minute_of(self.now), lambda _name, _alias: True)
+        return {name: (one, "") if isinstance(one, History) else (None, str(one)) for name, one in found.items()}
 
     # Logs
 

@@ -6,14 +6,13 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "analyze": ("analyze_batch",),
-        "by_alias": ("read_by_alias",),
+        "by_alias": ("read_anew",),
         "cloudwatch_history": ("MetricsUnavailable",),
         "concurrency": (
             "busy_on_average",
             "environments_needed",
             "littles_law",
         ),
-        "gaps": ("settle",),
         "history": (
             "DAY_MINUTES",
             "Floats",
@@ -30,10 +29,8 @@ __getattr__ = lazy_exports(
             "offsets_minutes",
             "same_time_on_other_days",
         ),
-        "hourly": ("spread_concurrency",),
         "stored": (
             "BatchHistories",
-            "StoredTraffic",
             "history_key",
             "stored_history",
             "write_batch",

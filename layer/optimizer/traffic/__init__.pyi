@@ -1,12 +1,11 @@
 from optimizer.traffic.analyze import analyze_batch as analyze_batch
-from optimizer.traffic.by_alias import read_by_alias as read_by_alias
+from optimizer.traffic.by_alias import read_anew as read_anew
 from optimizer.traffic.cloudwatch_history import MetricsUnavailable as MetricsUnavailable
 from optimizer.traffic.concurrency import (
     busy_on_average as busy_on_average,
     environments_needed as environments_needed,
     littles_law as littles_law,
 )
-from optimizer.traffic.gaps import settle as settle
 from optimizer.traffic.history import (
     DAY_MINUTES as DAY_MINUTES,
     HOUR_METRICS as HOUR_METRICS,
@@ -23,10 +22,8 @@ from optimizer.traffic.history import (
     offsets_minutes as offsets_minutes,
     same_time_on_other_days as same_time_on_other_days,
 )
-from optimizer.traffic.hourly import spread_concurrency as spread_concurrency
 from optimizer.traffic.stored import (
     BatchHistories as BatchHistories,
-    StoredTraffic as StoredTraffic,
     history_key as history_key,
     stored_history as stored_history,
     write_batch as write_batch,

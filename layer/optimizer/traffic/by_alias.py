@@ -13,8 +13,9 @@ from optimizer.traffic.cloudwatch_history import (
     missing_window,
     read_missing,
 )
-from optimizer.traffic.gaps import first_known_minute
+from optimizer.traffic.gaps import first_known_minute, settle
 from optimizer.traffic.history import History, Series
+from optimizer.traffic.hourly import spread_concurrency
 from optimizer.traffic.stored import StoredTraffic
 
 LATEST = "$LATEST"
@@ -72,6 +73,19 @@ def read_by_alias(
     silent = {name for name, one in found.items() if one.alias != LATEST and not _is_called(one)} - appeared
     absent = silent - _those(silent, stored, has_alias)
     return found | _read(cloudwatch, stored, dict.fromkeys(absent, LATEST), now_minute)
+
+
+def read_anew(
+    cloudwatch: "CloudWatchClient", aliases: Mapping[str, str], now_minute: int, has_alias: Callable[[str, str], bool]
+) -> dict[str, History | MetricsUnavailable]:
+    """Return the history of the calls through each function's alias, or why there is none; nothing is stored.
+
+    aliases: by function name. has_alias: as for `read_by_alias`."""
+    nothing = {name: (StoredTraffic(History.empty()), alias) for name, alias in aliases.items()}
+    found = read_by_alias(cloudwatch, nothing, now_minute, has_alias)
+    known = {name: spread_concurrency(one.new) for name, one in found.items() if isinstance(one.new, History)}
+    since = min((one.window.since_minute for one in found.values()), default=0)
+    return {name: one.new for name, one in found.items()} | settle(known, since)
 
 
 def _those(
