@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from optimizer.core import FunctionTarget
-from optimizer.policy import Chosen, Policy
+from optimizer.policy import Chosen, Policy, contradictions_of
 
 
 def past_entries(policy: Policy, now: datetime) -> Iterator[str]:
@@ -25,6 +25,17 @@ def without_functions(policy: Policy, functions: Collection[FunctionTarget]) -> 
             tags = ", ".join(f"{key}={value}" for key, value in sorted(entry.tags.items()))
             chosen = ", ".join(entry.functions) + (f" with {tags}" if tags else "")
             yield f"{path} fits none of the {len(functions)} functions that runs check ({chosen})."
+
+
+def contradicting(policy: Policy, functions: Collection[FunctionTarget]) -> Iterator[str]:
+    """Yield a sentence for each contradiction between entries of overrides that fit one function."""
+    found: dict[str, list[str]] = {}
+    for one in functions:
+        for error in contradictions_of(policy, one.function_name, one.tags):
+            found.setdefault(str(error), []).append(one.function_name)
+    for said, names in found.items():
+        others = f" and {len(names) - 1} others" if len(names) > 1 else ""
+        yield f"overrides contradict each other for {names[0]}{others}: {said}"
 
 
 def chosen_entries(policy: Policy) -> Mapping[str, Chosen]:

@@ -68,6 +68,8 @@ def _row(name: str, part: Mapping[str, Any], required: set[str]) -> str:
 def _kind(part: Mapping[str, Any]) -> str:
     if "const" in part:
         return _value(part["const"])
+    if "$ref" in part:
+        return f"object with keys of `{part['$ref'].rpartition('/')[2]}`"
     if "enum" in part:
         return ", ".join(_value(one) for one in part["enum"])
     kinds = part.get("type", "any")

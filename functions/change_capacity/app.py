@@ -13,6 +13,7 @@ from optimizer.core import Change, Tuner
 from optimizer.function_logs import ReportLog, read_used_memory
 from optimizer.guardrails import memory, provisioned_concurrency
 from optimizer.lifecycle import FIELDS, Setting, handle
+from optimizer.policy import settings_of_change
 from optimizer.store import ReplacedSizes
 
 
@@ -23,19 +24,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _hooks(setting: Setting) -> CapacityHooks:
-    environment, policy = setting.environment, setting.policy
+    environment, policy = setting.environment, settings_of_change(setting.policy, setting.change)
     functions = paced_lambda(share_of_calls(environment, policy.run.max_changes_at_once))
 
     def recheck(change: Change, live: LiveFunction, now: datetime) -> guardrails.Refusal | None:
         if change.tuner is Tuner.MEMORY:
-            return guardrails.recheck(change, memory.MemoryState(live.version.memory_mb), policy, now)
+            return guardrails.recheck(
+                change, memory.MemoryState(live.version.memory_mb), setting.policy, now, live.tags
+            )
         limits = functions.get_account_settings()["AccountLimit"]
         there = provisioned_concurrency.ProvisionedState(
             environments=held(live).environments,
             account_unreserved=limits["UnreservedConcurrentExecutions"],
             reserved_concurrency=live.reserved,
         )
-        return guardrails.recheck(change, there, policy, now)
+        return guardrails.recheck(change, there, setting.policy, now, live.tags)
 
     timetables = PlacedTimetables(
         clients.client("scheduler"),

@@ -7,6 +7,7 @@ from typing import Any
 from optimizer import guardrails
 from optimizer.aws import ScheduleTarget, clients, logged
 from optimizer.lifecycle import FIELDS, Setting, handle
+from optimizer.policy import settings_of_change
 from optimizer.store import PingLog, PlansInPlace, ReadyVersions
 from optimizer.warmups import (
     WarmupHooks,
@@ -26,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _hooks(setting: Setting) -> WarmupHooks:
-    environment, policy = setting.environment, setting.policy
+    environment, policy = setting.environment, settings_of_change(setting.policy, setting.change)
     keep_free = policy.provisioned_concurrency.account_concurrency_free
     ready = ReadyVersions(clients.client("dynamodb"), environment.table)
     return WarmupHooks(
@@ -39,7 +40,7 @@ def _hooks(setting: Setting) -> WarmupHooks:
             environment.warm_function_arn,
             environment.schedule_dead_letters_arn,
         ),
-        recheck=lambda change, live, now: guardrails.recheck(change, live, policy, now),
+        recheck=lambda change, live, now: guardrails.recheck(change, live, setting.policy, now),
         read_target=lambda name, alias: read_target(clients.client("lambda"), name, alias, policy.warmups.ready_tag),
         read_calls=partial(read_calls, clients.client("cloudwatch")),
         remaining_ms=setting.remaining_ms,

@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             account_unreserved=limits["UnreservedConcurrentExecutions"],
             reserved_concurrency=live.reserved,
         )
-        return guardrails.still_allowed(change, there, policy())
+        return guardrails.still_allowed(change, there, policy(), live.tags)
 
     timetables = PlacedTimetables(
         clients.client("scheduler"),

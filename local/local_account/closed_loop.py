@@ -17,7 +17,7 @@ from optimizer.core import Change, NoChange, Status, Tuner, function_name
 from optimizer.function_logs import read_used_memory
 from optimizer.guardrails import Account, Decision, Held, memory, provisioned_concurrency
 from optimizer.lifecycle import Lifecycle
-from optimizer.policy import Policy
+from optimizer.policy import Policy, settings_of_change
 from optimizer.traffic import HOUR_METRICS, History, Series, empty_series
 
 from local_account.fleet import TargetFunction
@@ -128,7 +128,7 @@ class ClosedLoop:
         self._store.record_change(change, Status.APPROVED, now)
         step, verification, self.clock.now = "apply", 0, now
         for _ in range(_MOST_STEPS):
-            life = self._life()
+            life = self._life(change)
             if step == "verify":
                 verification += 1
                 answer = life.verify(change.id, self.clock.now, verification)
@@ -143,11 +143,11 @@ class ClosedLoop:
             step = following
         raise NoEnd(f"{change.id} of {change.target}: {step} again and again")
 
-    def _life(self) -> Lifecycle[CapacityProgress]:
+    def _life(self, change: Change) -> Lifecycle[CapacityProgress]:
         store: Any = self._store
         hooks = CapacityHooks(
             account=self._account,
-            policy=self.policy,
+            policy=settings_of_change(self.policy, change),
             recheck=self._recheck,
             measure=Measure(self._cloudwatch),
             used_memory=partial(read_used_memory, self._logs),

@@ -11,7 +11,7 @@ from local_account.fleet import ALIAS, FleetSource, TargetFunction, Worse, make_
 from local_account.traces import read_traces
 from optimizer.capacity import MemoryBacktestRow, Try, month_of_days
 from optimizer.core import Interval, Tuner, function_name
-from optimizer.policy import Mode, Policy
+from optimizer.policy import Mode, Override, Policy
 
 # Traces are moved to the weekdays before this moment, which is fixed so that the same files give the same result.
 _NOW = datetime(2026, 11, 16, 9, tzinfo=UTC)
@@ -32,13 +32,22 @@ def play(
     targets = [_played(target) for target in make_fleet(source) if not only or target.name in only]
     if not targets:
         raise NoSuchSeries(f"{traces} has no series {', '.join(sorted(only))}")
-    acting = replace(policy, mode=Mode.AUTO, memory=replace(policy.memory, mode=Mode.AUTO))
+    acting = replace(
+        policy,
+        mode=Mode.AUTO,
+        memory=replace(policy.memory, mode=Mode.AUTO),
+        overrides=tuple(map(_without_mode, policy.overrides)),
+    )
     acting = replace(acting, provisioned_concurrency=replace(acting.provisioned_concurrency, max_per_function=0))
     loop = ClosedLoop(targets, acting, _NOW - timedelta(days=days))
     loop.run(days, lambda _day: day_is_over())
     saved = {target.name: saved_by_day(loop, target, days) for target in targets}
     every_day = [sum(day) for day in zip(*saved.values(), strict=True)]
     return [_row(loop, target, saved[target.name]) for target in targets], month_of_days(every_day)
+
+
+def _without_mode(entry: Override) -> Override:
+    return replace(entry, mode=None, memory={key: value for key, value in entry.memory.items() if key != "mode"})
 
 
 def _played(target: TargetFunction) -> TargetFunction:

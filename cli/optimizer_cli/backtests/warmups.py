@@ -13,7 +13,16 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from optimizer.aws import DEFAULT_CALLS, pace
 from optimizer.function_logs import ReportLog
-from optimizer.policy import USUAL_INIT_MS, InvalidPolicy, Policy, Warmups, read_policy, with_country_days
+from optimizer.policy import (
+    USUAL_INIT_MS,
+    InvalidPolicy,
+    Override,
+    Policy,
+    Warmups,
+    read_policy,
+    settings_of_function,
+    with_country_days,
+)
 from optimizer.warmups import (
     Strategy,
     Subject,
@@ -103,7 +112,7 @@ def command(
     policy = _policy(policy_file)
     if usd_per_cold_start is not None:
         warmups = replace(policy.warmups, usd_per_cold_start=usd_per_cold_start, idle_minutes_per_cold_start=None)
-        policy = replace(policy, warmups=warmups)
+        policy = replace(policy, warmups=warmups, overrides=tuple(map(_without_worth, policy.overrides)))
     failed: dict[str, str] = {}
     if traces is None:
         subjects = _own(policy, only, init_ms, failed)
@@ -164,7 +173,7 @@ def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int)
             results.append(
                 backtest_warmups(
                     subject,
-                    policy.warmups,
+                    settings_of_function(policy, subject.name, subject.tags).warmups,
                     hours_between_plans,
                     lambda task=task: progress.advance(task),  # type: ignore[misc]
                     occasions_of(policy, subject.name, subject.tags),
@@ -228,12 +237,13 @@ def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy,
             f"INIT of {len(assumed)} of {len(played)} functions is not known and taken as {', '.join(lengths)} ms."
         )
     for result in results:
+        most = settings_of_function(policy, result.name, {}).warmups.max_environments_per_function
         if not result.days:
             out.print(f"{result.name}: less than two days are known, too little to learn from and to test on")
-        elif result.most_needed > warmups.max_environments_per_function:
+        elif result.most_needed > most:
             out.print(
                 f"{result.name}: up to {result.most_needed} environments were needed; the policy lets "
-                f"{warmups.max_environments_per_function} be kept warm (warmups.max_environments_per_function)"
+                f"{most} be kept warm (warmups.max_environments_per_function)"
             )
     for name, reason in failed.items():
         out.print(f"{name}: {reason}", markup=False)
@@ -283,6 +293,12 @@ def _worth(warmups: Warmups) -> str:
     if warmups.idle_minutes_per_cold_start is not None:
         return f"{warmups.idle_minutes_per_cold_start:g} idle minutes"
     return f"${warmups.usd_per_cold_start:g} for half a second of INIT"
+
+
+def _without_worth(entry: Override) -> Override:
+    """Return an override that leaves the worth of a cold start to the command's option."""
+    worth = ("usd_per_cold_start", "idle_minutes_per_cold_start")
+    return replace(entry, warmups={key: value for key, value in entry.warmups.items() if key not in worth})
 
 
 def _tags(policy: Policy) -> str:

@@ -26,7 +26,7 @@ from optimizer.store import Documents, NoSuchDocument
 from optimizer_cli import stack_check
 from optimizer_cli.application import STACK, Application, AwsTrouble, StackName, errors_in_one_sentence
 from optimizer_cli.backtests import own_functions
-from optimizer_cli.occasion_check import chosen_entries, past_entries, without_functions
+from optimizer_cli.occasion_check import chosen_entries, contradicting, past_entries, without_functions
 from optimizer_cli.policy_reference import markdown
 
 POLICY_KEY = "policy/policy.json"
@@ -149,7 +149,7 @@ def _warnings(content: bytes, application: Application, stack: str) -> list[str]
     warnings = stack_check.warnings(policy, application, stack)
     if chosen_entries(policy):
         targets = own_functions.choose(boto3.client("resourcegroupstaggingapi"), policy, ())
-        warnings += without_functions(policy, targets.functions)
+        warnings += [*without_functions(policy, targets.functions), *contradicting(policy, targets.functions)]
     return warnings
 
 

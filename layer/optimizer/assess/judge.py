@@ -26,7 +26,7 @@ from optimizer.capacity import (
 )
 from optimizer.core import Change, Effect, NoChange, Tuner, minute_of
 from optimizer.function_logs import FunctionHistory, history_of_code
-from optimizer.policy import Mode, Policy
+from optimizer.policy import Mode, Policy, settings_of_function
 from optimizer.report import change_phrase
 from optimizer.traffic import FunctionTraffic, History, summarise
 from optimizer.traffic.forecast import group_sizes
@@ -79,6 +79,7 @@ def _kinds(listed: ListedFunction) -> Iterator[Hindrance]:
 def judge(listed: ListedFunction, details: FunctionDetails, policy: Policy, now: datetime) -> FunctionRow:
     """Return the row of a function that was looked at in detail."""
     row, live = listed_row(listed, policy), details.live
+    policy = settings_of_function(policy, listed.name, listed.tags)
     proposals = _proposals(listed, details, policy, now)
     findings = tuple(_finding(one, policy) for one in proposals if isinstance(one, Change))
     notes = {one.tuner.value: one.reason for one in proposals if isinstance(one, NoChange)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from optimizer.assess.application_bill import DAILY_RUNS, WEEKLY_RUNS, Use, own_bill
 from optimizer.core import OptimizerError, Tuner
-from optimizer.policy import Mode, Policy, log_scan_mb
+from optimizer.policy import Mode, Policy, log_scan_mb, modes_of
 from optimizer.prices import aws_lambda
 from optimizer.report import dollars
 
@@ -51,7 +51,7 @@ def worth_warnings(policy: Policy, found: Worth | None = None) -> list[str]:
 
 
 def _nothing_applied(policy: Policy) -> Iterator[str]:
-    acts = any(policy.mode_of(tuner) is not Mode.RECOMMEND for tuner in Tuner)
+    acts = any(modes_of(policy, tuner) != {Mode.RECOMMEND} for tuner in Tuner)
     if acts and (policy.run.max_changes == 0 or policy.run.max_changes_share == 0):
         limit = "max_changes" if policy.run.max_changes == 0 else "max_changes_share"
         fixed = sum(own_bill(Use(0)).values())
@@ -77,7 +77,7 @@ def _log_usd_month(policy: Policy) -> float:
 
 
 def _bill(policy: Policy, found: Worth) -> Iterator[str]:
-    warm = policy.mode_of(Tuner.WARMUPS) is not Mode.RECOMMEND
+    warm = modes_of(policy, Tuner.WARMUPS) != {Mode.RECOMMEND}
     own = sum(own_bill(Use(found.functions, found.databases, found.caches, warmup_runs=warm)).values())
     pings = policy.warmups.max_usd_month if warm else 0.0
     if own > found.saved:
@@ -91,7 +91,7 @@ def _bill(policy: Policy, found: Worth) -> Iterator[str]:
             f"the application; together that is more than the {dollars(found.saved)} that the assessment found to "
             "save. They buy latency, not money: lower the limit if that is not wanted."
         )
-    if found.saved > 0 and all(policy.mode_of(tuner) is Mode.RECOMMEND for tuner in _SAVING):
+    if found.saved > 0 and all(modes_of(policy, tuner) == {Mode.RECOMMEND} for tuner in _SAVING):
         yield (
             f"memory and provisioned_concurrency only recommend, so the {dollars(found.saved)} a month that the "
             "assessment found are saved only by what people apply themselves."

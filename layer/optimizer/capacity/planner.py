@@ -18,7 +18,7 @@ from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_
 from optimizer.capacity.remembered import Remembered, RememberedFunctions
 from optimizer.core import Change, Replaced, Tuner, asked_tuners
 from optimizer.function_logs import CodeHistory, ReportLog
-from optimizer.policy import USUAL_INIT_MS, Policy, Warmups
+from optimizer.policy import USUAL_INIT_MS, Policy, Warmups, settings_of_function, with_overrides_named
 from optimizer.prices import aws_lambda
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
 from optimizer.traffic import BatchHistories
@@ -132,7 +132,7 @@ class CapacityPlanner:
         (target, traffic), asked, memory = known, batch.asked, batch.memory
         if isinstance(facts, str):
             return facts
-        proposals = plan_function(facts, self.policy, asked)
+        proposals = self._decide(facts, target, asked)
         is_live = memory.recall(target) is None
         if any(isinstance(proposal, Change) for proposal in proposals):
             try:
@@ -143,7 +143,7 @@ class CapacityPlanner:
                 again = self._facts(batch, target, traffic, live)
                 if isinstance(again, str):
                     return again
-                facts, proposals = again, plan_function(again, self.policy, asked)
+                facts, proposals = again, self._decide(again, target, asked)
             is_live = True
         if is_live:
             self._remember_hours(facts, proposals)
@@ -151,6 +151,12 @@ class CapacityPlanner:
         moves = any(isinstance(one, Change) and one.tuner is Tuner.PROVISIONED_CONCURRENCY for one in proposals)
         remembered = None if moves else memory.remember(target, facts.live, read=is_live)
         return _Planned(proposals, evidence_of(facts, asked), look_of(facts, is_live=is_live), remembered)
+
+    def _decide(self, facts: FunctionFacts, target: Mapping[str, Any], asked: Collection[Tuner]) -> list[Proposal]:
+        """Return the proposals for a function by its own settings, with the overrides that they are from."""
+        name, tags = target["function_name"], target.get("tags") or {}
+        proposals = plan_function(facts, settings_of_function(self.policy, name, tags), asked)
+        return [with_overrides_named(one, self.policy, name, tags) for one in proposals]
 
     def _before_change(self, facts: FunctionFacts, target: Mapping[str, Any], *, is_live: bool) -> LiveFunction:
         """Return the function as it is now, with who shifts traffic of its alias.
@@ -168,21 +174,22 @@ class CapacityPlanner:
         live: LiveFunction | None = None,
     ) -> FunctionFacts | str:
         name, asked = target["function_name"], batch.asked
+        policy = settings_of_function(self.policy, name, target.get("tags") or {})
         try:
             live = live or batch.memory.recall(target) or self._live(name, target["alias"], routing=False)
             stored = batch.histories.history(name)
             # What pings avoid is measured by the lines of each day; without pings, there is nothing to measure.
             is_warmed = bool(target.get("warmup_ready")) and self.pinged(name, self.now - KNOWN_FOR)
             is_measured = Tuner.MEMORY in asked or is_warmed
-            lines = self._lines.read(live, stored, traffic.get("invocations_day"), is_sizing=is_measured)
+            lines = self._lines(policy).read(live, stored, traffic.get("invocations_day"), is_sizing=is_measured)
         except _UNREADABLE as error:
             return _failure(name, error)
-        holidays = self.policy.rest_days(name, target.get("tags") or {}).holidays
+        holidays = policy.rest_days(name, target.get("tags") or {}).holidays
         groups = group_sizes(stored) if Tuner.PROVISIONED_CONCURRENCY in asked else None
         days = LocalDays.of(stored.minutes, target["timezone"], holidays, groups)
         if Tuner.PROVISIONED_CONCURRENCY in asked:
-            most = self.policy.provisioned_concurrency.max_per_function
-            days = days.with_cold_starts(stored, target["timezone"], self.policy.warmups.keep_alive_minutes, most)
+            most = policy.provisioned_concurrency.max_per_function
+            days = days.with_cold_starts(stored, target["timezone"], policy.warmups.keep_alive_minutes, most)
         return FunctionFacts(
             run_id=self.run_id,
             target=target["function_arn"],
@@ -196,7 +203,7 @@ class CapacityPlanner:
             replaced=batch.replaced.get(target["function_arn"]),
             timezone=target["timezone"],
             days=days,
-            cold_start_usd=cold_start_usd(lines.history, live, self.policy.warmups),
+            cold_start_usd=cold_start_usd(lines.history, live, policy.warmups),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
@@ -205,9 +212,8 @@ class CapacityPlanner:
             log_scan_mb=lines.log_scan_mb,
         )
 
-    @property
-    def _lines(self) -> LineReader:
-        return LineReader(self.documents, self.logs, self.account, self.policy.memory, self.now, self.log_turn)
+    def _lines(self, policy: Policy) -> LineReader:
+        return LineReader(self.documents, self.logs, self.account, policy.memory, self.now, self.log_turn)
 
     def _remember_hours(self, facts: FunctionFacts, proposals: Sequence[Proposal]) -> None:
         """Store what is provisioned in each hour of the week, for runs that look at warm-ups alone.

@@ -20,7 +20,7 @@ from optimizer.guardrails import calendar, indexes, warmups
 from optimizer.guardrails.registry import OF_TUNER
 from optimizer.guardrails.run import Account, Budget, adds_environments, in_turn
 from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict
-from optimizer.policy import Mode, Permission, Policy
+from optimizer.policy import Mode, Permission, Policy, settings_of_change, settings_of_function
 
 _DECISIONS = {Mode.AUTO: Decision.AUTOMATIC, Mode.APPROVE: Decision.ASK, Mode.RECOMMEND: Decision.RECOMMENDED}
 _STRICTER = {
@@ -154,23 +154,38 @@ def _better_pinged(proposals: Sequence[Change], policy: Policy) -> set[str]:
 def _worth(change: Change, policy: Policy) -> float:
     """Return the worth of a cold start of the function, in proportion to its INIT."""
     worth = change.evidence.get("usd_per_cold_start")
-    return float(worth) if isinstance(worth, int | float) else policy.warmups.usd_per_cold_start
+    if isinstance(worth, int | float):
+        return float(worth)
+    return settings_of_change(policy, change).warmups.usd_per_cold_start
 
 
-def recheck(change: Change, live: object, policy: Policy, now: datetime) -> Refusal | None:
+def recheck(
+    change: Change, live: object, policy: Policy, now: datetime, tags: Mapping[str, str] | None = None
+) -> Refusal | None:
     """Check one change again just before it is applied, on the live state, with freezes and windows.
 
-    Return None if it may be applied."""
-    return calendar.closed(policy, now, change.tuner) or _rules(change, live, policy)
+    tags: those that the function has now, for overrides; None: those that it was planned with. Return None if it may be
+    applied."""
+    return calendar.closed(policy, now, change.tuner) or _rules(change, live, _settings(policy, change, tags))
 
 
-def still_allowed(change: Change, live: object, policy: Policy) -> Refusal | None:
+def still_allowed(
+    change: Change, live: object, policy: Policy, tags: Mapping[str, str] | None = None
+) -> Refusal | None:
     """Check an applied change that keeps acting (a plan of pings, a timetable) against the current policy.
 
-    Freezes and windows do not matter here: they limit when changes start. Return None if it may go on."""
+    Freezes and windows do not matter here: they limit when changes start. tags: as of `recheck`. Return None if it may
+    go on."""
+    policy = _settings(policy, change, tags)
     if policy.mode_of(change.tuner) is Mode.RECOMMEND:
         return Refusal(f"{change.tuner.value}.mode", "The current policy only recommends.")
     return _rules(change, live, policy)
+
+
+def _settings(policy: Policy, change: Change, tags: Mapping[str, str] | None) -> Policy:
+    if tags is None:
+        return settings_of_change(policy, change)
+    return settings_of_function(policy, function_name(change.target), tags)
 
 
 def _decision(change: Change, policy: Policy) -> Decision:
@@ -179,6 +194,7 @@ def _decision(change: Change, policy: Policy) -> Decision:
     so its team only gets the line to change."""
     if _owner(change):
         return Decision.RECOMMENDED
+    policy = settings_of_change(policy, change)
     decision = _DECISIONS[policy.mode_of(change.tuner)]
     if change.tuner is Tuner.MEMORY and change.evidence.get("alias") == "$LATEST":
         careful = min(policy.mode_of(change.tuner), policy.memory.latest_mode, key=list(Mode).index)
@@ -279,7 +295,7 @@ def _alone(change: Change, policy: Policy, account: Account) -> Refusal | None:
         live = OF_TUNER[change.tuner].planned_on(change, account)
     except (MissingNumber, MalformedChange) as wrong:
         return _unusable(wrong)
-    return _rules(change, live, policy)
+    return _rules(change, live, settings_of_change(policy, change))
 
 
 def _rules(change: Change, live: object, policy: Policy) -> Refusal | None:

@@ -26,6 +26,7 @@ __getattr__ = lazy_exports(
             "Memory",
             "Mode",
             "NeverWarm",
+            "Override",
             "Permission",
             "Policy",
             "ProvisionedConcurrency",
@@ -35,6 +36,13 @@ __getattr__ = lazy_exports(
             "WEEKDAYS",
             "Warmups",
             "Window",
+        ),
+        "override_errors": ("contradictions_of",),
+        "override_words": ("with_overrides_named",),
+        "overrides": (
+            "modes_of",
+            "settings_of_change",
+            "settings_of_function",
         ),
         "windows": (
             "window_errors",

@@ -21,6 +21,7 @@ from optimizer.policy.model import (
     Memory as Memory,
     Mode as Mode,
     NeverWarm as NeverWarm,
+    Override as Override,
     Permission as Permission,
     Policy as Policy,
     ProvisionedConcurrency as ProvisionedConcurrency,
@@ -28,5 +29,12 @@ from optimizer.policy.model import (
     UnusualDay as UnusualDay,
     Warmups as Warmups,
     Window as Window,
+)
+from optimizer.policy.override_errors import contradictions_of as contradictions_of
+from optimizer.policy.override_words import with_overrides_named as with_overrides_named
+from optimizer.policy.overrides import (
+    modes_of as modes_of,
+    settings_of_change as settings_of_change,
+    settings_of_function as settings_of_function,
 )
 from optimizer.policy.windows import window_errors as window_errors, window_warnings as window_warnings

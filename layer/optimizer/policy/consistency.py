@@ -30,6 +30,19 @@ def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         zone = _value(document, path)
         if isinstance(zone, str) and zone and not _is_zone(zone):
             yield PolicyError(path, f"{short_json(zone)} is not an IANA time zone such as Europe/Berlin or UTC.")
+    yield from limit_errors(document)
+    yield from _freezes(document)
+    yield from _days_of_calendar(document, "warmups.holidays")
+    yield from _calendars(document)
+    yield from _events(document)
+    yield from _warm_hours(document)
+    yield from _databases(document)
+    yield from _caches(document)
+    yield from _approvals(document)
+
+
+def limit_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
+    """Yield the errors of limits that contradict each other."""
     # A ceiling of zero allows no memory change, whatever the floor is.
     if _value(document, "memory.ceiling_mb") != 0 or _is_given(document, "memory.floor_mb"):
         yield from _ordered(document, "memory.floor_mb", "memory.ceiling_mb")
@@ -45,14 +58,6 @@ def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         yield PolicyError(
             "warmups.idle_minutes_per_cold_start", "says the same as warmups.usd_per_cold_start; keep one of the two."
         )
-    yield from _freezes(document)
-    yield from _days_of_calendar(document, "warmups.holidays")
-    yield from _calendars(document)
-    yield from _events(document)
-    yield from _warm_hours(document)
-    yield from _databases(document)
-    yield from _caches(document)
-    yield from _approvals(document)
 
 
 def _ordered(document: Mapping[str, Any], low: str, high: str) -> Iterator[PolicyError]:
@@ -72,7 +77,7 @@ def _rising(document: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
 
 
 def _freezes(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    for path, freeze in _objects(document, "run.freezes"):
+    for path, freeze in objects_at(document, "run.freezes"):
         days: dict[str, date] = {}
         for name in ("first", "last"):
             text = freeze.get(name)
@@ -91,7 +96,7 @@ def _days_of_calendar(document: Mapping[str, Any], path: str) -> Iterator[Policy
 
 
 def _not_days(path: str, days: Any, *, listed: bool = True) -> Iterator[PolicyError]:
-    for n, text in enumerate(_listed(days)):
+    for n, text in enumerate(items_of(days)):
         if isinstance(text, str) and len(text) == len("YYYY-MM-DD") and not _is_day(text):
             yield PolicyError(f"{path}[{n}]" if listed else path, f"{short_json(text)} is not a day of the calendar.")
 
@@ -104,7 +109,7 @@ def _calendars(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             yield from _calendar(child_path("calendars", name), calendar)
     known = ", ".join(sorted(calendars)) or "none is"
     chosen = [("functions", _value(document, "functions"))] if isinstance(document.get("functions"), dict) else []
-    for path, part in (*chosen, *_objects(document, "overrides")):
+    for path, part in (*chosen, *objects_at(document, "overrides")):
         name = part.get("calendar")
         if isinstance(name, str) and name and name not in calendars:
             yield PolicyError(f"{path}.calendar", f"{short_json(name)} is not in calendars; known: {known}.")
@@ -112,7 +117,7 @@ def _calendars(document: Mapping[str, Any]) -> Iterator[PolicyError]:
 
 def _events(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     zone = _value(document, "time_zone")
-    for path, event in _objects(document, "warmups.events"):
+    for path, event in objects_at(document, "warmups.events"):
         moments: list[datetime] = []
         for key in ("from", "until"):
             text = event.get(key)
@@ -125,7 +130,7 @@ def _events(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         if len(moments) == 2 and moments[0] >= moments[1]:
             yield PolicyError(f"{path}.until", "must be after from.")
     for name in ("events", "always"):
-        for path, part in _objects(document, f"warmups.{name}"):
+        for path, part in objects_at(document, f"warmups.{name}"):
             yield from _within_limit(document, path, part)
 
 
@@ -151,7 +156,7 @@ def _moment(text: str, zone: str) -> datetime | str:
 
 
 def _warm_hours(document: Mapping[str, Any]) -> Iterator[PolicyError]:
-    for path, day in _objects(document, "warmups.days"):
+    for path, day in objects_at(document, "warmups.days"):
         yield from _not_days(f"{path}.on", [day.get("on")], listed=False)
         if day.get("like") is None and day.get("level", 1) == 1:
             yield PolicyError(path, "needs like or level.")
@@ -171,7 +176,7 @@ def _calendar(path: str, calendar: Mapping[str, Any]) -> Iterator[PolicyError]:
 
 def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     names: set[str] = set()
-    for path, database in _objects(document, "indexes.databases"):
+    for path, database in objects_at(document, "indexes.databases"):
         yield from _same_name(path, database, "database", names)
         secret, user = database.get("secret_arn", ""), database.get("user", "")
         if isinstance(secret, str) and isinstance(user, str) and bool(secret) == bool(user):
@@ -180,7 +185,7 @@ def _databases(document: Mapping[str, Any]) -> Iterator[PolicyError]:
             yield PolicyError(path, "may name rds_instance or rds_cluster, but not both.")
         if database.get("data_api_arn"):
             yield from _through_data_api(path, database)
-        hosts = [database.get("host"), database.get("read_host") or "localhost", *_listed(database.get("readers"))]
+        hosts = [database.get("host"), database.get("read_host") or "localhost", *items_of(database.get("readers"))]
         local = all(isinstance(host, str) and _host(host) in _THIS_MACHINE for host in hosts)
         if database.get("tls") == "off" and not local:
             yield PolicyError(f"{path}.tls", "may be off only if all hosts are this machine, such as 127.0.0.1.")
@@ -216,7 +221,7 @@ def _caches(document: Mapping[str, Any]) -> Iterator[PolicyError]:
     names: set[str] = set()
     published: set[str] = set()
     logged: dict[tuple[str, str], str] = {}
-    for path, cache in _objects(document, "cache_ttls.caches"):
+    for path, cache in objects_at(document, "cache_ttls.caches"):
         yield from _same_name(path, cache, "cache", names)
         yield from _delivery(cache, path, published)
         yield from _endpoint(cache, path)
@@ -330,14 +335,15 @@ def _value(document: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _objects(document: Mapping[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def objects_at(document: Mapping[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the path and the value of each object in the list at the path."""
-    for n, part in enumerate(_listed(_value(document, path))):
+    for n, part in enumerate(items_of(_value(document, path))):
         if isinstance(part, dict):
             yield f"{path}[{n}]", part
 
 
-def _listed(value: Any) -> list[Any]:
+def items_of(value: Any) -> list[Any]:
+    """Return the items of a list; none of another value."""
     return list(value) if isinstance(value, (list, tuple)) else []
 
 

@@ -72,9 +72,15 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override(Chosen):
-    """Settings of some functions."""
+    """Settings of some functions. `mode`: of every tuner of functions that the entry names no mode for. `warmups`,
+    `memory`, `provisioned_concurrency`: keys of these parts of the policy with other values."""
 
+    name: str = ""
     calendar: str | None = None
+    mode: Mode | None = None
+    warmups: Mapping[str, Any] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    provisioned_concurrency: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from optimizer.core import Tuner
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Mode, Policy, RunWindow, Window
+from optimizer.policy.overrides import modes_of
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = 24 * 60
@@ -26,7 +28,7 @@ def window_errors(policy: Policy) -> list[PolicyError]:
 
 def window_warnings(policy: Policy) -> list[str]:
     """Return a sentence for each kind of change that windows keep from being applied in time."""
-    if policy.mode_of("warmups") is Mode.RECOMMEND:
+    if modes_of(policy, Tuner.WARMUPS) == {Mode.RECOMMEND}:
         return []
     closed_hours = _longest_closed(_windows_for(policy, "warmups")) / 60
     if closed_hours <= policy.warmups.horizon_hours:

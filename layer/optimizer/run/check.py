@@ -10,7 +10,7 @@ from optimizer import guardrails
 from optimizer.aws import at_once
 from optimizer.core import Change, Judged, NoChange, Status, StoredChange, Tuner, canonical_json, observed_together
 from optimizer.guardrails import Account, Decision, Held, Refusal, Verdict
-from optimizer.policy import Mode, Policy
+from optimizer.policy import Mode, Policy, settings_of_change
 from optimizer.store import Documents, NoSuchDocument, RunStore
 
 _STATUSES = {
@@ -123,7 +123,9 @@ def _open_proposals(
     store: RunStore, changes: Sequence[Change], policy: Policy, now: datetime
 ) -> dict[str, dict[str, Refusal]]:
     """Return earlier proposals for the resources that wait: for people, whom nobody asks twice, or for a window."""
-    acting = [change for change in changes if policy.mode_of(change.tuner) is not Mode.RECOMMEND]
+    acting = [
+        change for change in changes if settings_of_change(policy, change).mode_of(change.tuner) is not Mode.RECOMMEND
+    ]
     zone = ZoneInfo(policy.time_zone)
     found: dict[str, dict[str, Refusal]] = {"asked": {}, "waiting": {}}
     # A daily run may start some minutes before the request of the day before ends: it asks anew.

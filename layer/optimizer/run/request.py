@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from optimizer.core import FUNCTION_TUNERS, OptimizerError, Tuner, printable_name, short_json
-from optimizer.policy import Mode, Policy
+from optimizer.policy import Mode, Policy, modes_of
 
 TUNERS = tuple(tuner.value for tuner in Tuner)
 _FIELDS = frozenset({"tuners", "functions", "databases", "reason", "only_automatic", "review"})
@@ -71,7 +71,7 @@ class RunRequest:
             )
         if not self.only_automatic:
             return self
-        return replace(self, tuners=tuple(t for t in self.tuners or TUNERS if policy.mode_of(t) is Mode.AUTO))
+        return replace(self, tuners=tuple(t for t in self.tuners or TUNERS if Mode.AUTO in modes_of(policy, t)))
 
     @property
     def is_idle(self) -> bool:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once, configuration_of, refuses_pings
 from optimizer.core import Change, NoChange, OptimizerError, Ping, Tuner, is_asked, minute_of, ping_advice
 from optimizer.function_logs import FunctionHistory
-from optimizer.policy import Policy, Warmups
+from optimizer.policy import Policy, Warmups, settings_of_function, with_overrides_named
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_looks
 from optimizer.traffic import BatchHistories, FunctionTraffic, History
 from optimizer.warmups import schedules
@@ -236,12 +236,14 @@ class _Deciding:
         return decision
 
     def _propose(self, name: str, live: WarmupFacts, lines: FunctionHistory, history: History) -> Change | NoChange:
-        limits = self.policy.warmups
+        tags = self.targets[name]["tags"]
+        limits = settings_of_function(self.policy, name, tags).warmups
         learnt = learn_from_reports(lines, live.memory_mb, limits.keep_alive_minutes)
-        days = occasions_of(self.policy, name, self.targets[name]["tags"])
+        days = occasions_of(self.policy, name, tags)
         verified = self.verifier.verify(name, live, lines, history, learnt)
         analysed = FunctionTraffic.from_document(self.traffic["functions"][name])
-        return propose_warmups(self.run_id, analysed, history, live, limits, self.minute, learnt, days, verified)
+        decided = propose_warmups(self.run_id, analysed, history, live, limits, self.minute, learnt, days, verified)
+        return with_overrides_named(decided, self.policy, name, tags)
 
 
 def _look(lambda_: "LambdaClient", name: str, alias: str, *, with_reserved: bool) -> FunctionLook:

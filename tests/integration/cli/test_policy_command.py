@@ -160,3 +160,30 @@ def test_check_warns_of_patterns_that_fit_no_function() -> None:
     assert "warmups.events[1] fits none of the 1 functions that runs check (* with team=x)." in checked.stderr
     assert "overrides[1]" not in checked.stderr
     assert "events[0] fits" not in checked.stderr
+
+
+@pytest.mark.usefixtures("stack")
+def test_check_warns_of_overrides_that_contradict_each_other_for_a_function() -> None:
+    boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    boto3.client("lambda").create_function(
+        FunctionName="shop-web",
+        Runtime="python3.13",
+        Role="arn:aws:iam::123456789012:role/r",
+        Handler="app.handler",
+        Code={"ZipFile": b"x"},
+        Tags={"team-optimizer": "yes", "team": "x"},
+    )
+    entries = [
+        {"functions": ["shop-*"], "memory": {"ceiling_mb": 512}},
+        {"tags": {"team": "x"}, "memory": {"floor_mb": 1024}},
+        {"tags": {"team": "y"}, "memory": {"goal": "balanced"}},
+    ]
+    tags = {"tags": {"team-optimizer": "yes"}}
+    checked = policy(
+        "check", "-", "--stack", "s", given=json.dumps({"version": 1, "functions": tags, "overrides": entries})
+    )
+    assert (
+        "overrides contradict each other for shop-web: memory.floor_mb: 1024 is above memory.ceiling_mb, which is 512."
+        in checked.stderr
+    )
+    assert "overrides[2] fits none of the 1 functions that runs check (* with team=y)." in checked.stderr

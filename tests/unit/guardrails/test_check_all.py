@@ -1028,3 +1028,55 @@ def test_zero_of_anything_means_none_of_it(
             assert change.after["environments"] <= change.before["environments"]
         else:
             assert change.after["pings"] == 0 or change.after["most_environments"] == 0
+
+
+def overridden(**parts: Any) -> Policy:
+    """Return a policy that acts on all but what its overrides say."""
+    return Policy.from_document(
+        {"version": 1, "mode": "auto", "run": {"max_changes": 100, "max_changes_share": 1.0}, **parts}
+    )
+
+
+def test_overrides_decide_the_mode_and_the_limits_of_their_functions() -> None:
+    policy = overridden(
+        overrides=[
+            {"functions": ["pay"], "mode": "recommend"},
+            {"tags": {"team": "x"}, "memory": {"floor_mb": 1024, "mode": "approve"}},
+            {"functions": ["big"], "provisioned_concurrency": {"max_per_function": 1}},
+            {"functions": ["warm"], "warmups": {"max_environments_per_function": 1}},
+        ]
+    )
+    proposals = [
+        memory("orders"),
+        memory("pay"),
+        memory("search", tags={"team": "x"}),
+        memory("find", before=2048, after=1024, tags={"team": "x"}),
+        pc("big"),
+        warmups("warm"),
+    ]
+    verdicts = guardrails.check(proposals, policy, ACCOUNT, NOW)
+    assert [(one.verdict, one.rule) for one in verdicts] == [
+        (Decision.AUTOMATIC, "mode"),
+        (Decision.RECOMMENDED, "mode"),
+        (Decision.REFUSED, "memory.floor"),
+        (Decision.ASK, "mode"),
+        (Decision.REFUSED, "provisioned_concurrency.per_function"),
+        (Decision.REFUSED, "warmups.per_function"),
+    ]
+
+
+def test_overrides_of_live_tags_count_when_a_change_is_applied() -> None:
+    """A tag that was added after the plan was made protects the function."""
+    policy = overridden(overrides=[{"tags": {"team": "x"}, "memory": {"floor_mb": 1024}}])
+    live = memory_rules.MemoryState(1024)
+    assert guardrails.recheck(memory(), live, policy, NOW) is None
+    assert guardrails.recheck(memory(), live, policy, NOW, {"team": "y"}) is None
+    refusal = guardrails.recheck(memory(), live, policy, NOW, {"team": "x"})
+    assert refusal is not None
+    assert refusal.rule == "memory.floor"
+    assert guardrails.recheck(memory(tags={"team": "x"}), live, policy, NOW, {}) is None
+    held = pc_rules.ProvisionedState(0, 1000)
+    stopped = overridden(overrides=[{"functions": ["orders"], "provisioned_concurrency": {"mode": "recommend"}}])
+    refusal = guardrails.still_allowed(pc(), held, stopped, {})
+    assert refusal is not None
+    assert refusal.rule == "provisioned_concurrency.mode"
