@@ -76,7 +76,7 @@ class TeamDatabase:
         self._interrupt_a_rebuild(self.server)
         self._account.session.client("secretsmanager").create_secret(
             Name=_SECRET,
-            SecretString=json.dumps({"username": SUPERUSER, "password": PASSWORD}),
+            SecretString=json.dumps({"username": SUPERUSER, "password": PASSWORD, "host": "127.0.0.1"}),
             Tags=[{"Key": "optimizer", "Value": "on"}],
         )
         self._put_metrics(datetime.now(UTC))

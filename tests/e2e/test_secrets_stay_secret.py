@@ -112,7 +112,7 @@ def database(running: Running, postgresql: Any, password: str) -> Iterator[dict[
     with postgresql.session() as connection:
         connection.run(f"CREATE ROLE planted LOGIN SUPERUSER PASSWORD '{password}'")
     manager = running.account.session.client("secretsmanager")
-    text = json.dumps({"username": "planted", "password": password})
+    text = json.dumps({"username": "planted", "password": password, "host": HOST})
     tags = [{"Key": "optimizer", "Value": "on"}]
     arn = manager.create_secret(Name=SECRET_NAME, SecretString=text, Tags=tags)["ARN"]
     try:

@@ -78,7 +78,7 @@ class Secret:
     """A stand-in for Secrets Manager."""
 
     def __init__(self, user: str, password: str) -> None:
-        self.text, self.asked = json.dumps({"username": user, "password": password}), 0
+        self.text, self.asked = json.dumps({"username": user, "password": password, "host": "127.0.0.1"}), 0
 
     def get_secret_value(self, **_: str) -> dict[str, str]:
         self.asked += 1

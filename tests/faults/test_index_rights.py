@@ -49,7 +49,7 @@ class Team:
                         cursor.execute(statement.replace("ON shop.", f"ON `{name}`."))
 
     def log_in(self) -> None:
-        self.one.secret.text = '{"username": "optimizer", "password": "choose-one"}'
+        self.one.secret.text = '{"username": "optimizer", "password": "choose-one", "host": "127.0.0.1"}'
         self.one.pool._secrets.clear()
         self.one.pool.forget(self.one.database)
 

@@ -48,6 +48,7 @@ class CannotRead(RuntimeError):
 @click.option(
     "--tls", type=click.Choice(["verify", "off"]), help="TLS of the connection. Default: verify; off for this machine."
 )
+@click.option("--iam-token", is_flag=True, help="The password is an IAM token, which RDS takes in clear text over TLS.")
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Certificates to trust (PEM).")
 @click.option(
     "--days",
@@ -62,6 +63,7 @@ def command(
     url: str,
     replicas: tuple[str, ...],
     tls: str | None,
+    iam_token: bool,
     ca_file: str | None,
     days: int,
     check: bool,
@@ -74,7 +76,7 @@ def command(
     """
     try:
         writer = DatabaseUrl.parse(url, tls)
-        nodes = [_read(node, ca_file) for node in (writer, *(writer.at(host) for host in replicas))]
+        nodes = [_read(node, ca_file, is_token=iam_token) for node in (writer, *(writer.at(host) for host in replicas))]
     except (BadUrl, CannotRead) as error:
         if as_json:
             click.echo(json.dumps({"error": str(error)}))
@@ -87,13 +89,13 @@ def command(
     sys.exit(FOUND if check and any(finding.action is not Action.NONE for finding in findings) else 0)
 
 
-def _read(node: DatabaseUrl, ca_file: str | None) -> Catalog:
+def _read(node: DatabaseUrl, ca_file: str | None, *, is_token: bool) -> Catalog:
     """Read the catalog; raises CannotRead for any cause, in one line and without the password."""
     context = _tls(node, ca_file)
+    user, password = node.user, node.password
+    login = Login(node.engine, node.database, node.address, user, password, context, _READ_WITHIN_S, is_token)
     try:
-        connection: Any = connect(
-            Login(node.engine, node.database, node.address, node.user, node.password, context, _READ_WITHIN_S)
-        )
+        connection: Any = connect(login)
     except (DatabaseUnreachable, AccessDenied) as failed:
         raise CannotRead(_one_line(failed)) from failed
     try:

@@ -253,9 +253,9 @@ class Database:
     `host`: the writer itself; builds connect to it, never through a proxy. `read_host`: an RDS Proxy for reading.
     `readers`: every replica, `host` or `host:port`; an index that one of them uses counts as used. `cluster`: its
     databases are handled one after another. Either `secret_arn`, or `user` for IAM authentication, is given. `ca_key`:
-    certificates (PEM) in the application's bucket, in addition to the system's. `rds_instance` or `rds_cluster`:
-    identifier of the writer in CloudWatch, if `host` is not its endpoint. `data_api_arn`: the cluster, if it is reached
-    through the RDS Data API instead of a connection."""
+    certificates (PEM) in the application's bucket, in addition to the system's, if the stack trusts them.
+    `rds_instance` or `rds_cluster`: identifier of the writer in CloudWatch, if `host` is not its endpoint.
+    `data_api_arn`: the cluster, if it is reached through the RDS Data API instead of a connection."""
 
     name: str
     engine: str

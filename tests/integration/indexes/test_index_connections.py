@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from local_account.servers import mariadb, mysql_family, postgresql
 from optimizer.indexes.connect import drivers, slots
-from optimizer.indexes.connect.drivers import AccessDenied, Address, DatabaseUnreachable
+from optimizer.indexes.connect.drivers import AccessDenied, DatabaseUnreachable
+from optimizer.indexes.connect.login import Address
 from optimizer.indexes.connect.pool import Connections
 from optimizer.indexes.connect.slots import TooManyConnections
 from optimizer.policy.model import Database
@@ -25,10 +26,11 @@ class Secrets:
 
     def __init__(self, user: str, password: str) -> None:
         self.user, self.password, self.asked = user, password, 0
+        self.hosts: dict[str, Any] = {"host": "127.0.0.1"}
 
     def get_secret_value(self, **_: str) -> dict[str, str]:
         self.asked += 1
-        return {"SecretString": json.dumps({"username": self.user, "password": self.password})}
+        return {"SecretString": json.dumps({"username": self.user, "password": self.password, **self.hosts})}
 
 
 class Team:

@@ -78,6 +78,6 @@ def _database(engine: str, port: int, name: str) -> Database:
 
 def _pool(engine: str, authority: Path) -> Connections:
     user, password = LOGIN[engine]
-    secret = json.dumps({"username": user, "password": password})
+    secret = json.dumps({"username": user, "password": password, "host": HOST, "hosts": ["localhost"]})
     secrets = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": secret})
     return Connections(lambda: secrets, lambda: None, lambda _key: authority.read_text())

@@ -123,7 +123,7 @@ class Shop:
     def connections(self, most: int = 8) -> tuple[Database, Connections]:
         at = {"port": self.running.port, "tls": "off", "secret_arn": SECRET, "max_connections": most}
         database = Database("shop", "postgresql", "127.0.0.1", self.name, **at)  # type: ignore[arg-type]
-        text = json.dumps({"username": SUPERUSER, "password": PASSWORD})
+        text = json.dumps({"username": SUPERUSER, "password": PASSWORD, "host": "127.0.0.1"})
         secrets: Any = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": text})
         return database, Connections(lambda: secrets, lambda: None, str)  # type: ignore[arg-type, return-value]
 

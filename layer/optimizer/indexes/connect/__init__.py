@@ -11,12 +11,15 @@ __getattr__ = lazy_exports(
         ),
         "drivers": (
             "AccessDenied",
-            "Address",
             "Connection",
             "DatabaseUnreachable",
-            "Login",
+            "LoginRefused",
             "close",
             "connect",
+        ),
+        "login": (
+            "Address",
+            "Login",
         ),
         "pool": ("from_environment",),
         "slots": ("TooManyConnections",),

@@ -6,13 +6,11 @@ module.
 
 import contextlib
 import socket
-import ssl
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
-from optimizer.policy import Database
+from optimizer.indexes.connect.login import Address, ClearTextRequested, Login
 
 if TYPE_CHECKING:
     import pg8000.native
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
 APPLICATION = "serverless-optimizer"
 _CONNECT_WITHIN_S = 5.0
-_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 _WRONG_PASSWORD = ("28P01", "28000", 1045, 1698)
 
 type Connection = "pg8000.native.Connection | pymysql.connections.Connection[Any] | DataApiConnection"
@@ -36,42 +33,8 @@ class AccessDenied(OptimizerError, PermissionError):
     """The server does not accept the credentials, not even after they were read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """The address on which a node of a database listens."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def of_node(cls, database: Database, host: str = "") -> "Address":
-        """Return the address of the writer, or of `host`: `host`, `host:port` or `[IPv6 address]:port`."""
-        port = database.port or _PORTS[database.engine]
-        name = host or database.host
-        if name.startswith("["):
-            inner, _, rest = name[1:].partition("]")
-            return cls(inner, int(rest[1:]) if rest else port)
-        if name.count(":") == 1:
-            name, _, text = name.partition(":")
-            port = int(text)
-        return cls(name, port)
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """The address and credentials of a connection.
-
-    `engine` is spelled as in the policy. Without `tls` nothing is encrypted. `read_within_s` limits the wait for a
-    response; None waits for as long as it takes.
-    """
-
-    engine: str
-    database: str
-    address: Address
-    user: str
-    password: str = field(repr=False)
-    tls: ssl.SSLContext | None = None
-    read_within_s: float | None = None
+class LoginRefused(AccessDenied):
+    """The password is not sent, because the server could give it away or is not the one that it belongs to."""
 
 
 def connect(login: Login) -> Connection:
@@ -145,11 +108,13 @@ def error_code(error: BaseException) -> str | int | None:
 def _connect_postgresql(login: Login) -> Connection:
     address = login.address
     from pg8000.exceptions import DatabaseError, InterfaceError
-    from pg8000.native import Connection
+
+    from optimizer.indexes.connect.postgresql_login import GuardedConnection
 
     try:
-        made = Connection(
+        made = GuardedConnection(
             login.user,
+            clear_text=login.may_send_clear_text,
             host=address.host,
             port=address.port,
             database=login.database,
@@ -165,6 +130,8 @@ def _connect_postgresql(login: Login) -> Connection:
             close(made)
             raise
         return made
+    except ClearTextRequested as requested:
+        raise _clear_text_refused(login, requested) from requested
     except (InterfaceError, OSError) as broken:
         raise DatabaseUnreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken
     except DatabaseError as refused:
@@ -181,11 +148,14 @@ def _socket(address: Address, read_within_s: float | None) -> socket.socket:
 
 def _connect_mysql(login: Login) -> Connection:
     address = login.address
-    import pymysql
     from pymysql.err import MySQLError, OperationalError
 
+    from optimizer.indexes.connect.mysql_login import GuardedConnection
+
     try:
-        return pymysql.connect(
+        return GuardedConnection(
+            clear_text=login.may_send_clear_text,
+            proven=login.is_proven,
             host=address.host,
             port=address.port,
             user=login.user,
@@ -199,12 +169,22 @@ def _connect_mysql(login: Login) -> Connection:
             autocommit=True,
             program_name=APPLICATION,
         )
+    except ClearTextRequested as requested:
+        raise _clear_text_refused(login, requested) from requested
     except OperationalError as refused:
         if error_code(refused) in _WRONG_PASSWORD:
             raise _refusal(address, login.user, refused) from refused
         raise DatabaseUnreachable(f"{address.host}:{address.port} cannot be reached: {refused}") from refused
-    except (MySQLError, OSError) as broken:
+    except (MySQLError, OSError, UnicodeError) as broken:
         raise DatabaseUnreachable(f"{address.host}:{address.port} cannot be reached: {broken}") from broken
+
+
+def _clear_text_refused(login: Login, requested: ClearTextRequested) -> Exception:
+    where = f"{login.address.host}:{login.address.port}"
+    if login.is_token:
+        what = f"the IAM token in clear text ({requested}): it is sent only over verified TLS"
+        return LoginRefused(f"{where} asks for {what}")
+    return LoginRefused(f"{where} asks for the password in clear text ({requested}): a stored password is not sent so")
 
 
 def _refusal(address: Address, user: str, error: BaseException) -> Exception:

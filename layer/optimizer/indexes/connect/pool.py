@@ -3,6 +3,7 @@
 There are never more at once than the policy allows.
 """
 
+import hashlib
 import json
 import os
 import ssl
@@ -13,8 +14,9 @@ from functools import partial
 from typing import Any
 
 from optimizer.aws import RDSClient, SecretsManagerClient, clients
-from optimizer.core import OptimizerError
-from optimizer.indexes.connect.drivers import AccessDenied, Address, Connection, Login, close, connect, is_healthy
+from optimizer.indexes.connect.drivers import AccessDenied, Connection, LoginRefused, close, connect, is_healthy
+from optimizer.indexes.connect.login import Address, Login
+from optimizer.indexes.connect.secret_hosts import normalize_host, secret_hosts
 from optimizer.indexes.connect.slots import take_slot
 from optimizer.policy import Database
 from optimizer.store import Documents
@@ -27,8 +29,19 @@ _READ_WITHIN_S = 60.0
 _DATA_API_ANSWERS_WITHIN_S = 60
 
 
-class UnusableSecret(OptimizerError, ValueError):
+class UnusableSecret(AccessDenied):
     """The secret is not a JSON object with `username` and `password`."""
+
+
+class UntrustedCertificates(AccessDenied):
+    """The stack does not name the file of certificates that the policy names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    user: str
+    password: str = field(repr=False)
+    hosts: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -52,7 +65,7 @@ class Connections:
     clock: Callable[[], float] = time.monotonic
     data_api: Callable[[bool], Any] = field(default=lambda once: _data_api(once))
     _kept: dict[tuple[str, Address], _Kept] = field(default_factory=dict)
-    _secrets: dict[str, tuple[float, tuple[str, str]]] = field(default_factory=dict)
+    _secrets: dict[str, tuple[float, _Secret]] = field(default_factory=dict)
 
     def get(self, database: Database, host: str = "") -> Connection:
         """Return a healthy connection to the writer, or to `host`, and keep it for the next call.
@@ -107,7 +120,8 @@ class Connections:
     def _connect(self, database: Database, address: Address, read_within_s: float | None, *, anew: bool) -> Connection:
         user, password = self._credentials(database, address, anew=anew)
         tls = self._tls(database)
-        return connect(Login(database.engine, database.database, address, user, password, tls, read_within_s))
+        is_token = not database.secret_arn
+        return connect(Login(database.engine, database.database, address, user, password, tls, read_within_s, is_token))
 
     def _credentials(self, database: Database, address: Address, *, anew: bool) -> tuple[str, str]:
         if not database.secret_arn:
@@ -119,16 +133,21 @@ class Connections:
         if known is None or anew or self.clock() - read_at > _SECRET_AGE_S:
             known = self._read_secret(database.secret_arn)
             self._secrets[database.secret_arn] = (self.clock(), known)
-        return known
+        if normalize_host(address.host) not in known.hosts:
+            raise LoginRefused(
+                f"the secret {database.secret_arn} is not for the host {address.host}: name the host in the secret, as "
+                "`host` or in the list `hosts`"
+            )
+        return known.user, known.password
 
-    def _read_secret(self, arn: str) -> tuple[str, str]:
+    def _read_secret(self, arn: str) -> _Secret:
         text = self.secrets().get_secret_value(SecretId=arn)["SecretString"]
         try:
             document = json.loads(text)
-            return str(document["username"]), str(document["password"])
+            return _Secret(str(document["username"]), str(document["password"]), secret_hosts(document))
         except (ValueError, KeyError, TypeError) as wrong:
             # The message leaves out the text, which is secret.
-            raise UnusableSecret(f"{arn} must be a JSON object with username and password") from wrong
+            raise UnusableSecret(f"{arn} must be a JSON object with username, password and host") from wrong
 
     def _tls(self, database: Database) -> ssl.SSLContext | None:
         if database.tls == "off":
@@ -143,11 +162,26 @@ def _data_api(once: bool) -> Any:
     return clients.client("rds-data", once=once, answers_within_s=_DATA_API_ANSWERS_WITHIN_S)
 
 
+def trusted_certificates(key: str, content: bytes, digests: str) -> bytes:
+    """Return the content of a file of certificates if the stack names its digest, in hexadecimal, among `digests`.
+
+    Whoever may write the policy can write this file, too, so it counts only if who deploys the stack has seen it. Raise
+    UntrustedCertificates if it does not.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in digests.lower().replace(",", " ").split():
+        raise UntrustedCertificates(
+            f"the stack does not trust the certificates in {key}: deploy it with their SHA-256, {digest}, in the "
+            "parameter DatabaseCaSha256 if you know that they are the right ones"
+        )
+    return content
+
+
 def from_environment() -> Connections:
     """Return the connections of a Lambda, with the clients and the bucket that its environment names."""
 
     def read_ca(key: str) -> str:
-        bucket = os.environ["OPTIMIZER_BUCKET"]
-        return Documents(clients.client("s3"), bucket).read_bytes(key).decode()
+        found = Documents(clients.client("s3"), os.environ["OPTIMIZER_BUCKET"]).read_bytes(key)
+        return trusted_certificates(key, found, os.environ.get("OPTIMIZER_DATABASE_CA_SHA256", "")).decode()
 
     return Connections(lambda: clients.client("secretsmanager"), lambda: clients.client("rds"), read_ca)
