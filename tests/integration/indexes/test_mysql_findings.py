@@ -59,8 +59,10 @@ def test_index_is_unused_only_if_counted_and_not_needed(server: Get, installatio
     ]
     with running.database(*make) as name:
         run(running, name, "SELECT * FROM t FORCE INDEX (used) WHERE r = 1", "SELECT * FROM t")
+        before = take_snapshot(look(running, name))
+        run(running, name, "SELECT * FROM t")
         catalog = look(running, name)
-        found = of_kind(find(catalog, **AT_ONCE), Kind.UNUSED)
+        found = of_kind(find(catalog, [before], **AT_ONCE), Kind.UNUSED)
         assert {index: item.action for index, item in found.items()} == {
             "idle": Action.DROP,
             **dict.fromkeys(["counting", "parent", "words", "sole"], Action.NONE),

@@ -5,13 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.model.catalog import Catalog, Table
 from optimizer.indexes.model.finding import Action, Finding, Kind
+from optimizer.indexes.model.usage import UsageSnapshot, take_snapshot
 from optimizer.indexes.postgresql.detect import find
 from optimizer.indexes.postgresql.foreign_keys import find_foreign_keys_without_index
 from optimizer.indexes.postgresql.invalid import find_invalid
@@ -261,6 +262,62 @@ def _until(session: Connection, ready: Callable[[Catalog], bool], within_s: floa
         time.sleep(0.1)
 
 
+def _watched(catalog: Catalog, **last: datetime) -> tuple[Catalog, list[UsageSnapshot]]:
+    """Return the catalog as of a server whose counters began in 2020 and whose tables are read all the time, and the
+    look of 130 days ago, which saw the same."""
+    catalog = replace(catalog, server=replace(catalog.server, counted_since=datetime(2020, 1, 1, tzinfo=UTC), **last))
+    before = take_snapshot(replace(catalog, server=replace(catalog.server, read_at=_days_before(catalog, 130))))
+    tables = tuple(replace(table, sequential_scans=10_000_000) for table in catalog.tables)
+    return replace(catalog, tables=tables), [before]
+
+
+def _days_before(catalog: Catalog, days: int) -> datetime:
+    return catalog.server.read_at - timedelta(days=days)
+
+
+def test_age_of_an_index_is_not_that_of_the_counters(database: Callable[[], Connection]) -> None:
+    """A new index, a new one under an old name, one of a table that was swapped in, one of a table loaded today."""
+    session = database()
+    for name in ("made", "rebuilt", "swapped", "old"):
+        session.run(f"CREATE TABLE {name} (a int, b int)")
+        session.run(f"CREATE INDEX {name}_b ON {name} (b)")
+    session.run("DROP INDEX made_b")
+    catalog, looks = _watched(read_catalog(session))
+    assert {item.index for item in find_unused(catalog, looks) if item.action is Action.DROP} == {
+        "rebuilt_b",
+        "swapped_b",
+        "old_b",
+    }
+    # Without an earlier look nothing is known, however old the counters are.
+    assert {item.action for item in find_unused(catalog)} == {Action.NONE}
+    session.run("CREATE INDEX made_b ON made (b)")
+    session.run("DROP INDEX rebuilt_b")
+    session.run("CREATE INDEX rebuilt_b ON rebuilt (b)")
+    session.run("CREATE TABLE other (a int, b int)")
+    session.run("DROP TABLE swapped")
+    session.run("ALTER TABLE other RENAME TO swapped")
+    session.run("CREATE INDEX swapped_b ON swapped (b)")
+    session.run("CREATE TABLE loaded (a int, b int)")
+    session.run("CREATE INDEX loaded_b ON loaded (b)")
+    session.run("REINDEX INDEX old_b")
+    now, _ = _watched(read_catalog(session))
+    found = {item.index: item for item in find_unused(now, looks)}
+    assert {name for name, item in found.items() if item.action is Action.DROP} == {"old_b"}
+    assert {item.evidence["days"] for name, item in found.items() if name != "old_b"} == {0.0}
+
+
+def test_use_of_an_index_that_its_method_may_not_count_is_unknown(database: Callable[[], Connection]) -> None:
+    session = database()
+    session.run("CREATE TABLE t (a int, b int)")
+    session.run("CREATE INDEX i ON t (a)")
+    catalog, looks = _watched(read_catalog(session))
+    assert [item.action for item in find_unused(catalog, looks)] == [Action.DROP]
+    foreign = replace(catalog, indexes=tuple(replace(index, method="pgroonga") for index in catalog.indexes))
+    (finding,) = find_unused(foreign, looks)
+    assert finding.action is Action.NONE
+    assert "pgroonga" in (finding.kept_because or "")
+
+
 def test_partitioned_index_is_unused_if_all_its_parts_are(database: Callable[[], Connection]) -> None:
     session = database()
     session.run("CREATE TABLE t (a int, b int, c int) PARTITION BY RANGE (a)")
@@ -273,9 +330,7 @@ def test_partitioned_index_is_unused_if_all_its_parts_are(database: Callable[[],
     session.run("SELECT pg_stat_force_next_flush()")
     catalog = _until(session, lambda read: any(index.scans for index in read.indexes))
     assert {item.index for item in find_unused(catalog)} == {"idle"}
-    catalog = replace(catalog, server=replace(catalog.server, counted_since=datetime(2020, 1, 1, tzinfo=UTC)))
-    tables = tuple(replace(table, sequential_scans=10_000_000) for table in catalog.tables)
-    (finding,) = find_unused(replace(catalog, tables=tables))
+    (finding,) = find_unused(*_watched(catalog))
     assert (finding.index, finding.action) == ("idle", Action.DROP)
     assert finding.saves_bytes == 2 * 8192
 
@@ -300,8 +355,6 @@ def test_index_with_a_purpose_beside_scans_is_kept(server: Get, make: str, kept:
         running.session(name) as one,
     ):
         catalog = read_catalog(one)
-    catalog = replace(catalog, server=replace(catalog.server, counted_since=datetime(2020, 1, 1, tzinfo=UTC)))
-    tables = tuple(replace(table, sequential_scans=10_000_000) for table in catalog.tables)
-    (finding,) = find_unused(replace(catalog, tables=tables))
+    (finding,) = find_unused(*_watched(catalog))
     assert (finding.action is Action.DROP) == (kept is None)
     assert kept is None or kept in (finding.kept_because or "")

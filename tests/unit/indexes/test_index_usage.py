@@ -35,14 +35,40 @@ def is_unused(usage: IndexUsage) -> bool:
 
 
 def test_index_without_scans_for_weeks_is_unused() -> None:
-    found = judge(look(40, 0))
+    found = judge(look(0, 0), look(40, 0))
     assert is_unused(found)
     assert found.days == pytest.approx(40)
     assert found.reads == 40_000
 
 
+@pytest.mark.parametrize("looks_before", [0, 60])
+def test_an_index_is_as_old_as_the_first_look_that_saw_it(looks_before: int) -> None:
+    """The counters of the server are much older; those of a new index are zero as well."""
+    without = [look(day, None) for day in range(looks_before)]
+    found = judge(*without, look(130, 0))
+    assert found.days == 0
+    assert "0.0 of the required 35 days" in (found.unknown_because or "")
+    found = judge(*without, look(130, 0), look(150, 0))
+    assert (found.days, is_unused(found)) == (pytest.approx(20), False)
+    assert is_unused(judge(*without, look(130, 0), look(150, 0), look(166, 0)))
+
+
+def test_counters_that_were_cleared_count_for_an_index_that_existed() -> None:
+    since = START + timedelta(days=10)
+    found = judge(look(0, 4), look(50, 0, since=since))
+    assert (found.days, is_unused(found)) == (pytest.approx(40), True)
+
+
+def test_another_table_under_the_same_name_starts_over() -> None:
+    """MySQL has no oid: a table that was swapped in by RENAME is told by the time at which it was made."""
+    made = {("public", "t"): START - timedelta(days=90)}
+    swapped = {("public", "t"): START - timedelta(days=80)}
+    found = judge(look(0, 0, tables_made_at=made), look(50, 0, tables_made_at=swapped))
+    assert found.days == 0
+
+
 def test_short_time_leaves_usage_unknown() -> None:
-    assert "34.0 of the required 35 days" in (judge(look(34, 0)).unknown_because or "")
+    assert "34.0 of the required 35 days" in (judge(look(0, 0), look(34, 0)).unknown_because or "")
 
 
 def test_counters_of_unknown_age_need_two_distant_snapshots() -> None:
@@ -96,13 +122,16 @@ def test_unlisted_replica_leaves_usage_unknown() -> None:
 
 
 def test_scans_on_a_replica_count() -> None:
-    found = judge(look(40, 0), look(40, 3, node="reader"), nodes=("writer", "reader"))
+    found = judge(
+        look(0, 0), look(40, 0), look(0, 0, node="reader"), look(40, 3, node="reader"), nodes=("writer", "reader")
+    )
     assert found.scans == 3
 
 
 def test_node_with_the_shortest_time_decides() -> None:
     since = START + timedelta(days=20)
-    found = judge(look(40, 0), look(40, 0, node="reader", since=since), nodes=("writer", "reader"))
+    reader = [look(day, 0, node="reader", since=since) for day in (20, 40)]
+    found = judge(look(0, 0), look(40, 0), *reader, nodes=("writer", "reader"))
     assert found.days == pytest.approx(20)
     assert not is_unused(found)
 
@@ -113,13 +142,13 @@ def test_node_read_long_ago_leaves_usage_unknown() -> None:
 
 
 def test_rarely_read_table_leaves_usage_unknown() -> None:
-    found = judge(look(40, 0, tables={("public", "t"): TableUse(3, 0)}))
+    found = judge(look(0, 0), look(40, 0, tables={("public", "t"): TableUse(3, 0)}))
     assert "hardly read" in (found.unknown_because or "")
 
 
 def test_usage_needs_the_end_of_a_quarter() -> None:
-    assert "quarter" in (judge(look(70, 0), limits=UsageLimits()).unknown_because or "")
-    assert is_unused(judge(look(90, 0), limits=UsageLimits()))
+    assert "quarter" in (judge(look(0, 0), look(70, 0), limits=UsageLimits()).unknown_because or "")
+    assert is_unused(judge(look(0, 0), look(90, 0), limits=UsageLimits()))
 
 
 def test_uncounted_index_is_unknown() -> None:

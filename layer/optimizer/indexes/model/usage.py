@@ -1,8 +1,9 @@
 """The use of indexes over weeks and on all nodes, from snapshots of counters that may be reset at any time.
 
-A counter is meaningful between two snapshots, or since it was last cleared if the server reports when that was. Time
-without a count is a gap. An index is unused only if every node counted it for long enough, over the ends of months and
-quarters, while its table was read; otherwise it is "used" or "unknown".
+A counter is meaningful between two snapshots. It is so, too, since it was last cleared, if the server reports when that
+was and an earlier snapshot shows that the index existed then: no server tells how old an index is, so it is as old as
+the first snapshot that saw it. Time without a count is a gap. An index is unused only if every node counted it for long
+enough, over the ends of months and quarters, while its table was read; otherwise it is "used" or "unknown".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -207,14 +208,27 @@ def _span(index: IndexId, taken: Sequence[UsageSnapshot]) -> Span | None:
         reads += max(later_use.reads - use.reads, 0)
         writes += max(later_use.writes - use.writes, 0)
         start, later, later_use = earlier.taken_at, earlier, use
-    # The oldest snapshot counts from the time at which the counters were cleared, if the server reports it.
-    since = later.counted_since
+    since = _cleared_before(index, later, taken)
     if since is not None:
-        since = max(since, later.tables_made_at.get((index.schema, index.table), since))
-    if since is not None and since <= start:
         start = since
         scans, reads, writes = scans + later.indexes[index], reads + later_use.reads, writes + later_use.writes
     return Span(start, last.taken_at, scans, reads, writes)
+
+
+def _cleared_before(index: IndexId, oldest: UsageSnapshot, taken: Sequence[UsageSnapshot]) -> datetime | None:
+    """Return when the counters of the oldest snapshot of a span began, if the server tells and an earlier snapshot
+    shows that the index existed then; otherwise None."""
+    table = index.schema, index.table
+    since = oldest.counted_since
+    if since is None:
+        return None
+    made_at = oldest.tables_made_at.get(table)
+    since = since if made_at is None else max(since, made_at)
+    existed = any(
+        index in earlier.indexes and earlier.taken_at <= since and earlier.tables_made_at.get(table) == made_at
+        for earlier in taken
+    )
+    return since if existed and since <= oldest.taken_at else None
 
 
 def _cleared(index: IndexId, earlier: UsageSnapshot, later: UsageSnapshot) -> bool:

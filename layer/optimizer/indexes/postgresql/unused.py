@@ -21,6 +21,9 @@ from optimizer.indexes.model import (
 from optimizer.indexes.postgresql.cover import why_never_dropped
 from optimizer.indexes.postgresql.foreign_keys import find_supported_foreign_key
 
+# The access methods of PostgreSQL itself, which count scans; whether one of an extension does is up to it.
+_COUNTING_METHODS = frozenset({"btree", "hash", "gist", "gin", "spgist", "brin"})
+
 
 def find_unused(
     catalog: Catalog,
@@ -121,6 +124,10 @@ def _why_kept(
     reasons = (
         (server.is_replica, "this is a replica, and the writer was not read"),
         (server.is_aurora and len(usage.nodes) < 2 and not readers_known, "Aurora's readers were not listed"),
+        (
+            index.method not in _COUNTING_METHODS,
+            f"it is not known if the access method {index.method} counts its scans",
+        ),
         (index.is_unique, "it is unique, and PostgreSQL does not count uniqueness checks as scans"),
         ((index.schema, index.name) in needed, "it replaces another index that is superfluous"),
         (key is not None, f"it serves the foreign key {key.name if key else ''}, whose parent may rarely change"),
