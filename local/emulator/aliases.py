@@ -8,6 +8,9 @@ MiniStack 1.5.33 moves an alias at once and has no rule about weights.
 - Weights of a version on itself are refused (Lambda API reference, AliasRoutingConfiguration: an additional version).
 - PutProvisionedConcurrencyConfig on an alias with weights is refused (hashicorp/terraform issue 24957). The other order
   is not documented: switch `weights_beside_provisioned`.
+- A change of an alias reaches EventBridge as CloudTrail's record of it, if a trail records management events
+  (EventBridge User Guide, "AWS service events delivered via AWS CloudTrail"; CloudTrail names it UpdateAlias20150331):
+  switch `management_trail`.
 - A published version with SnapStart is Pending for minutes (Lambda Developer Guide, "Improving startup performance with
   Lambda SnapStart"): switch `snap_start_s`.
 """
@@ -19,7 +22,7 @@ import time
 from typing import Any
 
 from ministack.core.responses import error_response_json, new_uuid
-from ministack.services import lambda_svc
+from ministack.services import eventbridge, lambda_svc
 from switched import switches
 
 type Json = dict[str, Any]
@@ -28,6 +31,7 @@ type Json = dict[str, Any]
 def patch() -> None:
     """Replace how the emulator routes aliases and prepares versions."""
     _route_aliases()
+    _tell_eventbridge()
     _prepare_versions()
 
 
@@ -63,6 +67,32 @@ def _route_aliases() -> None:
 
     lambda_svc._update_alias = update_alias
     lambda_svc._put_provisioned_concurrency = put_provisioned_concurrency
+
+
+def _tell_eventbridge() -> None:
+    update = lambda_svc._update_alias
+
+    def update_alias(name: str, alias_name: str, data: Json) -> Any:
+        status, headers, body = update(name, alias_name, data)
+        if status < 400 and switches().management_trail:
+            record = {
+                "eventSource": "lambda.amazonaws.com",
+                "eventName": "UpdateAlias20150331",
+                "requestParameters": {
+                    "functionName": name,
+                    "name": alias_name,
+                    "functionVersion": data.get("FunctionVersion"),
+                },
+            }
+            event = {
+                "Source": "aws.lambda",
+                "DetailType": "AWS API Call via CloudTrail",
+                "Detail": json.dumps(record),
+            }
+            eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
+        return status, headers, body
+
+    lambda_svc._update_alias = update_alias
 
 
 def _end_transition(alias: Json, pool: Json, before: str) -> None:

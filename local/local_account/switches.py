@@ -51,6 +51,8 @@ class Switches:
     alias_transition_minutes: float = 0.0
     # UpdateAlias with weights where the alias has provisioned concurrency.
     weights_beside_provisioned: Literal["allowed", "refused"] = "allowed"
+    # A trail records management events; without one, none of CloudTrail's events reaches EventBridge.
+    management_trail: bool = True
     # RegisterScalableTarget's trial call names no tagged resource and is refused.
     scalable_target_trial: Literal["tagged", "untagged"] = "tagged"
     # CreateSchedule with an at() that has passed.
@@ -76,7 +78,7 @@ class Switches:
 # account_concurrency (10 environments for all functions at once), unreadable_metrics (nothing could be decided),
 # scalable_target_trial (the twin alone shows it: bounds could not be changed at all),
 # late_metrics_minutes (an observation that passes in seconds is judged by metrics of minutes that are yet to come),
-# partition.
+# partition, management_trail (no event of a deploy).
 STRICTEST = Switches(
     late_log_lines_s=1.0,
     attributes_with_json="neither",

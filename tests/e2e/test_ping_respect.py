@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ import pytest
 from local_account.targets import create_targets
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.core.clock import minute_of
+from optimizer.core.ping import Ping
 from optimizer.store.documents import Documents
+from optimizer.store.pings import PingLog
 from optimizer.store.run_store import RunStore
 
 pytestmark = pytest.mark.e2e
@@ -51,6 +54,14 @@ class Shop:
         """Create a function whose version answers pings; return its ARN."""
         create_targets(self.session, [replace(self.ready, name=name)], datetime.now(UTC))
         return str(self.lambda_.get_function_configuration(FunctionName=name)["FunctionArn"])
+
+    def deploy(self, name: str) -> str:
+        """Publish another version that answers pings, and move the alias to it; return the version."""
+        self.lambda_.update_function_configuration(FunctionName=name, Description="another version")
+        self.lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+        version = str(self.lambda_.publish_version(FunctionName=name)["Version"])
+        self.lambda_.update_alias(FunctionName=name, Name=self.ready.alias, FunctionVersion=version)
+        return version
 
     def deploy_own_code(self, name: str) -> None:
         """Publish a version that is not decorated, and move the alias to it."""
@@ -97,7 +108,7 @@ class Shop:
         self.store.record_change(change, Status.APPROVED, now)
         return self.call("change_warmups", {"step": "apply", "run_id": run_id, "change_id": change.id})
 
-    def ping(self, name: str, environments: int) -> dict[str, Any]:
+    def ping(self, name: str, environments: int, change_id: str = "warmups-respect") -> dict[str, Any]:
         """Send one ping, as its schedule does."""
         event = {
             "function_name": name,
@@ -105,7 +116,7 @@ class Shop:
             "environments": environments,
             "hold_ms": 200,
             "run_id": "run-respect",
-            "change_id": "warmups-respect",
+            "change_id": change_id,
             "minute": minute_of(datetime.now(UTC)),
             "callers": 1,
             "keep_free": 100,
@@ -163,6 +174,28 @@ def test_a_deploy_in_the_middle_of_a_plan_runs_its_own_code_once(shop: Shop) -> 
         answer = shop.ping("deployed-over", 3)
         assert (answer["outcome"], answer["asked"]) == ("held_back", 0), answer
     assert shop.orders("deployed-over") == 1
+
+
+def test_a_version_is_warm_within_a_minute_of_its_deploy(shop: Shop) -> None:
+    """EventBridge tells of the alias; nobody else pings it in this hour."""
+    arn = shop.function("deployed-warm")
+    change_id = shop.apply(arn, "run-respect-deploy")["change_id"]
+    assert shop.ping("deployed-warm", 3, change_id)["environments"] == 3
+    deployed = datetime.now(UTC)
+    version = shop.deploy("deployed-warm")
+    log = PingLog(shop.session.client("dynamodb"), shop.application.table)
+    pings: list[Ping] = []
+    while not pings:
+        assert datetime.now(UTC) < deployed + timedelta(minutes=1), "no ping after the deploy"
+        time.sleep(0.5)
+        now = minute_of(datetime.now(UTC))
+        pings = [ping for ping in log.between("deployed-warm", now - 2, now + 1) if ping.after_deploy]
+    assert (pings[0].environments, pings[0].failed) == (3, 0), pings
+    # The version's first environments were started for it: the next three calls at once meet no cold one.
+    assert pings[0].cold >= 2
+    answer = shop.ping("deployed-warm", 3, change_id)
+    assert (answer["environments"], answer["cold"]) == (3, 0), answer
+    assert shop.lambda_.get_alias(FunctionName="deployed-warm", Name=shop.ready.alias)["FunctionVersion"] == version
 
 
 @pytest.mark.parametrize(("reserved", "asked"), [(3, 2), (0, 0)])

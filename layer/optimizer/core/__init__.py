@@ -55,6 +55,7 @@ __getattr__ = lazy_exports(
         ),
         "ping": (
             "Answer",
+            "InvalidWarmup",
             "KEEP_FREE",
             "MAX_HOLD_MS",
             "NotAWarmupAnswer",

@@ -44,6 +44,7 @@ from optimizer.core.ping import (
     KEEP_FREE as KEEP_FREE,
     MAX_HOLD_MS as MAX_HOLD_MS,
     Answer as Answer,
+    InvalidWarmup as InvalidWarmup,
     NotAWarmupAnswer as NotAWarmupAnswer,
     Ping as Ping,
     Warmed as Warmed,

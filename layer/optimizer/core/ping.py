@@ -28,7 +28,8 @@ class Warmup:
     """The event of warm_function: keep this many environments of an alias warm at the same time.
 
     `minute`: the planned minute since 1970; None for a ping without a plan. `callers`: the concurrency that the
-    function's callers need at that time. `keep_free`: what stays free of the account's unreserved concurrency."""
+    function's callers need at that time. `keep_free`: what stays free of the account's unreserved concurrency.
+    `after_deploy`: no ping of the plan itself, but one because the alias calls another version."""
 
     function_name: str
     alias: str
@@ -39,6 +40,7 @@ class Warmup:
     minute: int | None = None
     callers: int = 0
     keep_free: int = KEEP_FREE
+    after_deploy: bool = False
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> "Warmup":
@@ -127,7 +129,8 @@ class Ping:
     """A ping that was sent, as it is recorded. `minute` of the plan and `at_minute` of the calls count from 1970.
 
     `calls`: all calls that were made of the function; they took `busy_ms` in total. `held_back`: why it asked for fewer
-    environments than planned. `own_code`: calls that ran the function's own code."""
+    environments than planned. `own_code`: calls that ran the function's own code. `after_deploy`: sent because the
+    alias had got another version, not because the plan had a ping in this minute."""
 
     change_id: str
     minute: int
@@ -141,3 +144,4 @@ class Ping:
     error: str
     held_back: str = ""
     own_code: int = 0
+    after_deploy: bool = False

@@ -12,6 +12,7 @@ from optimizer.store import table
 from optimizer.store.table import ItemTable
 
 _KEPT = timedelta(days=30)
+_DEPLOY = "#DEPLOY"
 _NUMBERS = ("minute", "at_minute", "asked", "environments", "cold", "calls", "failed", "busy_ms")
 
 
@@ -23,14 +24,22 @@ class PingLog:
         self._table = ItemTable(dynamodb, table_name)
 
     def record(self, warmup: Warmup, warmed: Warmed, now: datetime) -> None:
-        """Record the result of a ping. `now`: the time of its calls."""
+        """Record the result of a ping. `now`: the time of its calls. A ping after a deploy is recorded beside the
+        plan's own of the same minute."""
         minute = minute_of(now) if warmup.minute is None else warmup.minute
         self._table.write(
             table.put(
                 {
                     "pk": f"PINGS#{warmup.function_name}",
-                    "sk": f"{_text(minute)}#{warmup.change_id}",
+                    "sk": f"{_text(minute)}#{warmup.change_id}{_DEPLOY if warmup.after_deploy else ''}",
                     "change_id": warmup.change_id,
+                    "run_id": warmup.run_id,
+                    "alias": warmup.alias,
+                    "planned": warmup.environments,
+                    "planned_hold_ms": warmup.hold_ms,
+                    "callers": warmup.callers,
+                    "keep_free": warmup.keep_free,
+                    "after_deploy": int(warmup.after_deploy),
                     "minute": minute,
                     "at_minute": minute_of(now),
                     "asked": warmed.asked,
@@ -57,9 +66,29 @@ class PingLog:
                 change_id=str(item["change_id"]),
                 error=str(item["error"]),
                 held_back=str(item.get("held_back", "")),
+                after_deploy=bool(int(item.get("after_deploy", 0))),
                 own_code=int(item.get("own_code", 0)),
                 **{name: int(item[name]) for name in _NUMBERS},
             )
+
+    def latest_warmup(self, function_name: str, alias: str, first_minute: int, end_minute: int) -> Warmup | None:
+        """Return the last ping of a plan that was sent to the alias in these minutes, without `end_minute`, as it was
+        planned; None if there was none."""
+        for item in reversed(self._table.between(f"PINGS#{function_name}", _text(first_minute), _text(end_minute))):
+            # Pings of earlier versions of the application have no alias.
+            if item.get("alias") == alias and not int(item["after_deploy"]):
+                return Warmup(
+                    function_name=function_name,
+                    alias=alias,
+                    environments=int(item["planned"]),
+                    hold_ms=int(item["planned_hold_ms"]),
+                    run_id=str(item["run_id"]),
+                    change_id=str(item["change_id"]),
+                    minute=int(item["minute"]),
+                    callers=int(item["callers"]),
+                    keep_free=int(item["keep_free"]),
+                )
+        return None
 
     def record_replaced(self, change_id: str, minute: int, by: str, now: datetime) -> None:
         """Record that from this minute on the pings of another change replace those of this one."""

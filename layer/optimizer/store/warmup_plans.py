@@ -59,6 +59,11 @@ class PlansInPlace:
             sum(plan.usd_day for plan in kept.values()),
         )
 
+    def is_in_place(self, function_name: str, change_id: str, now: datetime) -> bool:
+        """Return if the plan of this change is in place now."""
+        item = self._table.get(_PARTITION, f"{_PLAN}{function_name}#{change_id}")
+        return item is not None and int(item["until"]) > table.timestamp(now)
+
     def end(self, function_name: str, change_id: str, now: datetime) -> None:
         """Record that the plan of this change has ended."""
         self._end(f"{_PLAN}{function_name}#{change_id}", now)

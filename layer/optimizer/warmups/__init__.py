@@ -44,6 +44,7 @@ __getattr__ = lazy_exports(
             "worth_of_idle_minutes",
         ),
         "readiness": ("why_not_ready",),
+        "sending.deployed": ("DEPLOYED", "DeployedAlias", "warmup_after_deploy"),
         "sending.ping_rows": ("count_pings",),
         "sending.room": ("read_room",),
         "sending.send_pings": ("ping_client",),

@@ -28,6 +28,11 @@ from optimizer.warmups.propose import (
     worth_of_idle_minutes as worth_of_idle_minutes,
 )
 from optimizer.warmups.readiness import why_not_ready as why_not_ready
+from optimizer.warmups.sending.deployed import (
+    DEPLOYED as DEPLOYED,
+    DeployedAlias as DeployedAlias,
+    warmup_after_deploy as warmup_after_deploy,
+)
 from optimizer.warmups.sending.ping_rows import count_pings as count_pings
 from optimizer.warmups.sending.room import read_room as read_room
 from optimizer.warmups.sending.send_pings import ping_client as ping_client

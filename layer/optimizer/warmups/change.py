@@ -211,7 +211,11 @@ class WarmupHooks(Hooks[WarmupProgress]):
         replaced = self.log.replaced_at(change.id)
         until = end if replaced is None else min(end, replaced)
         due = [minute for minute, _ in pings_of(change) if first <= minute < until]
-        pings = [ping for ping in self.log.between(_name(change), first, until) if ping.change_id == change.id]
+        pings = [
+            ping
+            for ping in self.log.between(_name(change), first, until)
+            if ping.change_id == change.id and not ping.after_deploy
+        ]
         calls = self.read_calls(_name(change), change.after["alias"], first, end) if first < end else Calls(None, None)
         return judge(due, pings, calls, change.evidence.get("errors_share"))
 

@@ -211,3 +211,30 @@ def test_lookup_events_tell_who_changed_a_function(empty: LocalAccount) -> None:
     agents = [event["userAgent"] for event in told if event["requestParameters"].get("MemorySize") == 640]
     assert len(agents) == 1
     assert "Terraform/1.9" in agents[0]
+
+
+def test_a_change_of_an_alias_is_an_event_where_a_trail_records_it(empty: LocalAccount) -> None:
+    """EventBridge User Guide, "AWS service events delivered via AWS CloudTrail": without a trail there are none."""
+    client = make_function(empty, "told", Publish=True)
+    client.create_alias(FunctionName="told", Name="live", FunctionVersion="1")
+    sqs, events = empty.session.client("sqs"), empty.session.client("events")
+    queue = sqs.create_queue(QueueName="deploys")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.lambda"], "detail-type": ["AWS API Call via CloudTrail"]}
+    events.put_rule(Name="deploys", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="deploys", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def told() -> list[dict[str, Any]]:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"])["detail"] for message in messages]
+
+    with empty.switched(management_trail=False):
+        client.update_alias(FunctionName="told", Name="live", Description="silent")
+    assert told() == []
+    client.update_alias(FunctionName="told", Name="live", Description="heard")
+    (record,) = told()
+    assert record["eventName"] == "UpdateAlias20150331"
+    assert (record["requestParameters"]["functionName"], record["requestParameters"]["name"]) == ("told", "live")
+    with pytest.raises(ClientError):
+        client.update_alias(FunctionName="told", Name="blue", FunctionVersion="1")
+    assert told() == []

@@ -14,6 +14,7 @@ from optimizer.store.documents import Documents
 from optimizer.store.pings import PingLog
 from optimizer.store.ready_versions import ReadyVersions, VersionReadiness
 from optimizer.store.run_store import RunStore
+from optimizer.store.warmup_plans import KeptWarm, PlansInPlace
 from optimizer.warmups.live_function import read_calls, read_target
 
 from tests.helpers.own_account import ACCOUNT_ID, create_target, load_handler, own_account, sample_event
@@ -143,6 +144,23 @@ def test_what_a_ping_met_is_answered_and_recorded(
     now = minute_of(datetime.now(UTC))
     (ping,) = PingLog(boto3.client("dynamodb"), "optimizer").between("orders", now - 2, now + 1)
     assert (ping.change_id, ping.asked, ping.failed) == (event["change_id"], 3, failed)
+
+
+def test_a_deploy_pings_the_version_that_it_put_behind_the_alias(arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, event = load_handler("warm_function"), sample_event("warm_function")
+    warmed = Warmed(3, 3, 3, 3, 0, 2.0, 200.0, 1, 600.0)
+    asked: list[Any] = []
+    monkeypatch.setattr(app, "warm_alias", lambda *arguments: asked.append(arguments[3]) or warmed)
+    deployed = {"deployed": {"function": arn, "alias": event["alias"]}}
+    assert app.handler(deployed, None) == {"outcome": "nothing_to_warm"}
+    plans = PlansInPlace(boto3.client("dynamodb"), "optimizer")
+    plans.record("orders", event["change_id"], KeptWarm(3, 0.01), datetime.now(UTC) + timedelta(hours=1))
+    app.handler(event, None)
+    assert app.handler(deployed, None)["outcome"] == "warmed"
+    assert [(warmup.environments, warmup.after_deploy) for warmup in asked] == [(3, False), (3, True)]
+    now = minute_of(datetime.now(UTC))
+    pings = PingLog(boto3.client("dynamodb"), "optimizer").between("orders", now - 2, now + 1)
+    assert sorted(ping.after_deploy for ping in pings) == [False, True]
 
 
 def test_a_ping_without_room_calls_nothing_and_is_recorded(arn: str) -> None:
