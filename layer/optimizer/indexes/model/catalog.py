@@ -35,7 +35,10 @@ class StatementStat:
 
 @dataclass(frozen=True, slots=True)
 class StoredCode:
-    """A view, routine, trigger or event whose text may name an index in a hint (MySQL and MariaDB)."""
+    """A view, routine, trigger, event or prepared statement whose text may name an index in a hint (MySQL and MariaDB).
+
+    schema: empty if it is not known in which one its names are looked up.
+    """
 
     kind: str
     schema: str

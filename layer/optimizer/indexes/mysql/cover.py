@@ -5,6 +5,7 @@ Every "no" is a reason for people to read.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from optimizer.indexes.model.catalog import Constraint, Engine, ForeignKey, Index, KeyPart, Table
 
@@ -19,7 +20,8 @@ class TableContext:
 
     foreign_keys: those of the table; referencing: those of other tables that refer to it.
     hints: the names (in lower case) of indexes in hints, and where each hint is.
-    sorting: the statements with ORDER BY that mention the table.
+    hints_unknown: why a hint may name one of its indexes unseen; empty if all hints are known.
+    ordered: the statements and stored code that mention the table and may depend on an order.
     """
 
     engine: Engine
@@ -28,7 +30,13 @@ class TableContext:
     foreign_keys: tuple[ForeignKey, ...] = ()
     referencing: tuple[ForeignKey, ...] = ()
     hints: Mapping[str, str] = field(default_factory=dict)
-    sorting: Sequence[str] = ()
+    ordered: Sequence[str] = ()
+    hints_unknown: str = ""
+
+    def hints_evidence(self) -> dict[str, Any]:
+        """Return what a finding says of hints that may name an index of the table."""
+        unknown = {"hints_unknown_because": self.hints_unknown} if self.hints_unknown else {}
+        return {"hints_known": not self.hints_unknown, **unknown}
 
     @property
     def is_innodb(self) -> bool:

@@ -21,6 +21,12 @@ _OPTIMIZER_HINT = re.compile(
     rf"\(\s*({_NAME}(?:[\s,@]+{_NAME})*)\s*\)",
     re.IGNORECASE,
 )
+_MAY_DEPEND_ON_ORDER = re.compile(r"\bBY\b|\bM(?:IN|AX)\s*\(|[<>]|\bBETWEEN\b|\bLIKE\b", re.IGNORECASE)
+_DIGEST_LIMITS = ("max_digest_length", "performance_schema_max_digest_length")
+_USUAL_DIGEST_LIMIT = 1024
+# The limit is on the bytes of a statement's tokens. The text that is made of them is longer or, with many short names
+# (five bytes a token for four of text), up to a fifth shorter.
+_SHORTEST_CUT = 0.75
 _COMMENT = re.compile(r"/\*\+.*?\*/", re.DOTALL)
 _ANY_NAME = re.compile(_NAME)
 
@@ -57,18 +63,49 @@ def find_hinted_indexes(catalog: Catalog) -> Hints:
     return found
 
 
-def find_sorting_statements(catalog: Catalog) -> Mapping[tuple[str, str], Sequence[str]]:
-    """Return, for each table, the statements with ORDER BY that mention it."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    tables = {(table.schema, table.name.lower()): table.qualified for table in catalog.tables}
+def why_hints_unknown(catalog: Catalog, schema: str) -> str:
+    """Return why an index of the schema may be named in a hint that was not seen; empty if all were seen."""
+    for part in ("statements", "prepared_statements", "stored_code"):
+        if part in catalog.not_read:
+            return f"{part.replace('_', ' ')} could not all be read: {catalog.not_read[part]}"
+    limits = [int(catalog.server.settings[name]) for name in _DIGEST_LIMITS if name in catalog.server.settings]
+    shortest_cut = _SHORTEST_CUT * min(limits, default=_USUAL_DIGEST_LIMIT)
     for statement in catalog.statements:
         text = statement.text or ""
-        if "ORDER BY" in text.upper():
-            for name in names_in(text):
-                table = tables.get((statement.schema or "", name))
-                if table is not None:
-                    found[table].append(text)
+        if statement.schema in (None, schema) and len(text.encode()) >= shortest_cut:
+            return f"the server cuts the texts of long statements ({text[:60]}...)"
+    return ""
+
+
+def find_ordered_statements(catalog: Catalog) -> Mapping[tuple[str, str], Sequence[str]]:
+    """Return, for each table, the statements and the stored code that mention it and may depend on an order."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    tables: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for table in catalog.tables:
+        tables[table.name.lower()].append(table.qualified)
+    for schema, _, text in _texts(catalog):
+        if _MAY_DEPEND_ON_ORDER.search(text):
+            names = names_in(text)
+            for name in names & tables.keys():
+                for qualified in tables[name]:
+                    if schema in (None, qualified[0]) or qualified[0].lower() in names:
+                        found[qualified].append(text)
     return found
+
+
+def needs_order_of(column: str, text: str) -> bool:
+    """Return True if the text sorts or groups by the column, asks for its least or greatest value, or for a range."""
+    name = rf"(?:`?\w+`?\s*\.\s*)*`?{re.escape(column)}`?(?![\w$])"
+    start = r"(?<![\w$`])"
+    return any(
+        re.search(pattern, text, re.IGNORECASE | re.DOTALL)
+        for pattern in (
+            rf"\b(?:ORDER|GROUP|PARTITION)\s+BY\b(?:(?!\bLIMIT\b|\bSELECT\b).)*?{start}{name}",
+            rf"\b(?:MIN|MAX)\s*\(\s*(?:DISTINCT\s+)?{name}",
+            rf"{start}{name}\s*\)?\s*(?:[<>]|BETWEEN\b|NOT\s+BETWEEN\b|LIKE\b)",
+            rf"[<>]=?\s*\(?\s*{name}",
+        )
+    )
 
 
 def _texts(catalog: Catalog) -> Iterator[tuple[str | None, str, str]]:
@@ -77,4 +114,4 @@ def _texts(catalog: Catalog) -> Iterator[tuple[str | None, str, str]]:
         if statement.text:
             yield statement.schema, f"a statement ({statement.text[:80]})", statement.text
     for code in catalog.stored_code:
-        yield code.schema, f"the {code.kind} {code.name}", code.text
+        yield code.schema or None, f"the {code.kind} {code.name}", code.text

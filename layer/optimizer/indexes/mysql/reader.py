@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pymysql import MySQLError
 
 from optimizer.core import OptimizerError
-from optimizer.indexes.model.catalog import Catalog, CatalogServer
+from optimizer.indexes.model.catalog import Catalog, CatalogServer, StoredCode
 from optimizer.indexes.mysql import schema, workload
 from optimizer.indexes.mysql.counters import read_counters
 from optimizer.indexes.mysql.schema import in_utc
@@ -69,19 +69,26 @@ def read_catalog(
             return ()
 
     statements: tuple[Any, ...] = ()
+    prepared: tuple[StoredCode, ...] = ()
     if variables.get("performance_schema") != "ON":
         not_read["statements"] = "performance_schema is off"
     else:
         statements = optional("statements", lambda: workload.read_statements(session, most_statements))
         if "statements" not in not_read and not workload.has_all_statements(session):
             not_read["statements"] = "performance_schema was full: the most recent statements are missing"
+        prepared = optional("prepared_statements", lambda: workload.read_prepared_statements(session))
+        if unknown := workload.why_prepared_unknown(session, status):
+            not_read["prepared_statements"] = unknown
+    stored_code = optional("stored_code", lambda: workload.read_stored_code(session))
+    if "stored_code" not in not_read and (unknown := workload.why_routines_unknown(session)):
+        not_read["stored_code"] = unknown
     return Catalog(
         server=_server(session, variables, status, node, uses_userstat=variables.get("performance_schema") != "ON"),
         tables=tables,
         indexes=indexes,
         foreign_keys=foreign_keys,
         statements=statements,
-        stored_code=optional("stored_code", lambda: workload.read_stored_code(session)),
+        stored_code=(*stored_code, *prepared),
         not_read=not_read,
     )
 

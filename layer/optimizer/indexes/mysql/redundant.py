@@ -4,7 +4,6 @@ The indexes of a table are decided together: of two that cover each other one al
 make each other's keys unique.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -29,7 +28,13 @@ from optimizer.indexes.mysql.cover import (
     why_never_dropped,
     why_not_covered,
 )
-from optimizer.indexes.mysql.hints import find_hinted_indexes, find_sorting_statements, names_in
+from optimizer.indexes.mysql.hints import (
+    find_hinted_indexes,
+    find_ordered_statements,
+    names_in,
+    needs_order_of,
+    why_hints_unknown,
+)
 
 
 def gather_tables(catalog: Catalog) -> list[TableContext]:
@@ -42,7 +47,8 @@ def gather_tables(catalog: Catalog) -> list[TableContext]:
     for key in catalog.foreign_keys:
         own[key.schema, key.table].append(key)
         referencing[key.parent_schema, key.parent_table].append(key)
-    hints, sorting = find_hinted_indexes(catalog), find_sorting_statements(catalog)
+    unknown = {schema: why_hints_unknown(catalog, schema) for schema in {table.schema for table in catalog.tables}}
+    hints, ordered = find_hinted_indexes(catalog), find_ordered_statements(catalog)
     return [
         TableContext(
             engine=catalog.server.engine,
@@ -51,7 +57,8 @@ def gather_tables(catalog: Catalog) -> list[TableContext]:
             foreign_keys=tuple(own[table.qualified]),
             referencing=tuple(referencing[table.qualified]),
             hints=hints.get(table.qualified, {}),
-            sorting=sorting.get(table.qualified, ()),
+            ordered=ordered.get(table.qualified, ()),
+            hints_unknown=unknown[table.schema],
         )
         for table in catalog.tables
     ]
@@ -129,11 +136,10 @@ def _sorted_by_primary(narrow: Index, wide: Index, context: TableContext) -> str
     if primary is None or not _loses_order(narrow, wide, context):
         return None
     first = primary.keys[0].text
-    sorts = re.compile(rf"\bORDER\s+BY\s+(?:`?\w+`?\s*\.\s*)?`?{re.escape(first)}`?(?!\w)", re.IGNORECASE)
     columns = {key.text.lower() for key in narrow.keys}
-    for text in context.sorting:
-        if columns <= names_in(text) and sorts.search(text):
-            return f"a statement reads in the order of {first}, which {wide.name} does not give ({text[:80]})"
+    for text in context.ordered:
+        if columns <= names_in(text) and needs_order_of(first, text):
+            return f"a statement uses the order of {first}, which {wide.name} does not give ({text[:80]})"
     return None
 
 
@@ -159,22 +165,22 @@ def _superfluous(catalog: Catalog, index: Index, covering: Index, context: Table
         "it is already hidden, so only the drop remains" if not index.is_visible else "",
     ]
     added = "".join(f", {note}" for note in notes if note)
-    known_hints = "statements" not in catalog.not_read
     return covered_finding(
         catalog,
         index,
         covering,
         # A hidden index is half dropped already; the person who hid it decides about the rest.
         Action.DROP if index.is_visible else Action.ASK,
-        f"{index.name} {relation} {covering.name}{added}: {covering.name} serves all its queries.",
-        Risk.LOW if equal and not index.is_unique and known_hints else Risk.MEDIUM,
+        f"{index.name} {relation} {covering.name}{added}: {covering.name} serves all its queries."
+        + (f" Whether a hint names it is not known: {context.hints_unknown}." if context.hints_unknown else ""),
+        Risk.LOW if equal and not index.is_unique and not context.hints_unknown else Risk.MEDIUM,
         is_equal=equal,
         statement=index.definition,
         evidence={
             "reads": index.scans,
             "covered_by_reads": covering.scans,
             "hidden": not index.is_visible,
-            "hints_known": known_hints,
+            **context.hints_evidence(),
             "order_of_primary_key_lost": _loses_order(index, covering, context),
         },
     )

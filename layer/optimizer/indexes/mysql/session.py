@@ -63,6 +63,12 @@ class Session:
         conditions = [f"{each} {test} ({places})" for each in (column, *more)]
         return self.rows(f"{query} ({' OR '.join(conditions)})", names * len(conditions))
 
+    def grants(self) -> list[str]:
+        """Return the GRANT statements of the session's user, with the rights of its active roles."""
+        roles = self.rows("SELECT CURRENT_ROLE() AS roles")[0]["roles"]
+        using = f" USING {roles}" if self.engine is Engine.MYSQL and roles not in (None, "NONE") else ""
+        return [str(value) for row in self.rows(f"SHOW GRANTS FOR CURRENT_USER(){using}") for value in row.values()]
+
     def values_by_name(self, query: str) -> Mapping[str, str]:
         """Return the values that SHOW VARIABLES or SHOW STATUS gives, by name in lower case."""
         return {str(row["variable_name"]).lower(): str(row["value"]) for row in self.rows(query)}

@@ -53,7 +53,7 @@ def find_unused(
                 continue
             others = replace(context, indexes=tuple(other for other in staying if other is not index))
             reason = _why_kept(index, others, usage, (*qualified, index.name) in needed)
-            found.append(_finding(catalog, index, usage, reason))
+            found.append(_finding(catalog, index, usage, reason, context))
             if reason is None:
                 staying.remove(index)
     return found
@@ -92,12 +92,14 @@ def _counter_needs(index: Index, others: TableContext) -> str | None:
     return f"AUTO_INCREMENT of {first} needs it" if first in counting - leading else None
 
 
-def _finding(catalog: Catalog, index: Index, usage: IndexUsage, kept_because: str | None) -> Finding:
+def _finding(
+    catalog: Catalog, index: Index, usage: IndexUsage, kept_because: str | None, context: TableContext
+) -> Finding:
     nodes = "" if len(usage.nodes) == 1 else f" on any of {len(usage.nodes)} nodes"
     reason = (
         f"No query has read {index.name} in {usage.days:.0f} days{nodes}."
         if kept_because is None
         else f"No query has read {index.name}; it is kept because {kept_because}."
     )
-    evidence = {**usage.evidence(index.definition), "hints_known": "statements" not in catalog.not_read}
+    evidence = {**usage.evidence(index.definition), **context.hints_evidence()}
     return unused_finding(catalog, index, kept_because, reason, evidence, index.size_bytes)
