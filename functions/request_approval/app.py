@@ -6,7 +6,6 @@ from typing import Any
 from optimizer.approvals import (
     RequestSender,
     approver_topics,
-    expire_approval_request,
     run_teller,
     send_approval_request,
 )
@@ -46,6 +45,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Return the answer to an event: docs/architecture.md, request_approval."""
     now = datetime.now(UTC)
     if event["step"] == "expire":
+        from optimizer.approvals import expire_approval_request
+
         check_event(event, reason=optional(text))
         return expire_approval_request(STORE, event["run_id"], now, event.get("reason") or "")
     check_event(event, **REQUEST_EVENT)

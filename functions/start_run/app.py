@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optimizer.aws import Environment, clients, emit_metrics, logged, name, text
-from optimizer.policy import Policy, read_policy, with_country_days
+from optimizer.policy import Policy, read_policy
 from optimizer.run import Glance, run_health, start_run
-from optimizer.store import Documents, RunStore
+from optimizer.store import Documents, RunTable
 
 
 @logged("start_run", run_id=name, execution_arn=text)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Start a run. Event and answer: docs/architecture.md, start_run."""
     environment, now = Environment.read(), datetime.now(UTC)
-    store = RunStore(clients.client("dynamodb"), environment.table)
+    store = RunTable(clients.client("dynamodb"), environment.table)
     # Before this run is recorded. Every schedule invokes this function, even if the run then has nothing to do.
     emit_metrics.emit(run_health(store, now))
 
@@ -27,7 +27,12 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         return glance_at(paced_lambda(share_of_calls(environment, 1)), clients.client("cloudwatch"), names)
 
     def read(text: bytes) -> Policy:
-        return with_country_days(read_policy(text, _tag(environment)), now.date())
+        policy = read_policy(text, _tag(environment))
+        if policy.calendars:
+            from optimizer.policy import with_country_days
+
+            return with_country_days(policy, now.date())
+        return policy
 
     return start_run(
         store,

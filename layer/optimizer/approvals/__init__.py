@@ -10,18 +10,16 @@ __getattr__ = lazy_exports(
             "respond_directly",
             "show_approval_request",
         ),
+        "expire": ("expire_approval_request",),
         "http": (
             "PageServices",
             "failure_response",
             "respond_to_page_request",
         ),
         "links": ("is_approver",),
-        "request_approval": (
-            "expire_approval_request",
-            "send_approval_request",
-        ),
-        "respond": ("run_teller",),
+        "request_approval": ("send_approval_request",),
         "send": ("RequestSender",),
+        "tell_run": ("run_teller",),
         "topics": (
             "NOT_CONFIRMED",
             "NO_TOPIC",

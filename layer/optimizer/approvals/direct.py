@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.approvals import describe
-from optimizer.approvals.respond import TellRun, record_response
+from optimizer.approvals.respond import record_response
+from optimizer.approvals.tell_run import TellRun
 from optimizer.aws import check_event, digest, list_of, name, one_of, optional, text
 from optimizer.core import AnswerRefused, Approval, NotAsked, Vote
 from optimizer.store import RunStore

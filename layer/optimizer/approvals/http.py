@@ -8,7 +8,8 @@ from optimizer.approvals import describe, page
 from optimizer.approvals.http_request import BadRequest, PageRequest, approved, errors_of
 from optimizer.approvals.links import ApprovalLink, MalformedLink, parse
 from optimizer.approvals.page_parts import STYLE_HASH
-from optimizer.approvals.respond import TellRun, check_unchanged, record_response, settle
+from optimizer.approvals.respond import check_unchanged, record_response, settle
+from optimizer.approvals.tell_run import TellRun
 from optimizer.core import AnswerRefused, Approval, ApprovalStatus, DifferentPlan, Vote
 from optimizer.report import count
 from optimizer.store import RunStore

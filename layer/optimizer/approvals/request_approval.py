@@ -1,10 +1,10 @@
-"""Send the approval request of a run, and record it when nobody responds."""
+"""Send the approval request of a run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.approvals.respond import UNANSWERED, ApprovalContended, TellRun, close, reject
+from optimizer.approvals.tell_run import ApprovalContended, TellRun
 from optimizer.core import Approval, ApprovalStatus, DifferentPlan, approvers_named
 from optimizer.policy import Policy
 from optimizer.store import RunStore
@@ -48,18 +48,6 @@ def request_of(store: RunStore, policy: Policy, event: Mapping[str, Any], now: d
         needed=policy.approvals.needed,
         time_zone=policy.time_zone,
     )
-
-
-def expire_approval_request(store: RunStore, run_id: str, now: datetime, reason: str = "") -> dict[str, Any]:
-    """Record that nobody can respond any more, which rejects all changes of the approval request.
-
-    `reason` says why; without one nobody responded in time."""
-    approval, message = store.approval(run_id), reason or UNANSWERED
-    if approval is None:
-        return {"outcome": "expired", "run_id": run_id, "rejected": reject(store, run_id, (), now, message)}
-    # A response of the last second that did not reach the run does not count.
-    close(store, approval, ApprovalStatus.EXPIRED, now, message)
-    return {"outcome": "expired", "run_id": run_id, "rejected": len(approval.changes)}
 
 
 def _recorded(store: RunStore, approval: Approval) -> Approval:

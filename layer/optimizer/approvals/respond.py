@@ -1,12 +1,10 @@
 """Record the response of one approver, from the page or a direct call."""
 
-import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any
 
-from optimizer.aws import SFNClient
-from optimizer.core import Approval, ApprovalStatus, DifferentPlan, OptimizerError, Status, StoredChange, Vote
+from optimizer.approvals.tell_run import ApprovalContended, TellRun
+from optimizer.core import Approval, ApprovalStatus, DifferentPlan, Status, StoredChange, Vote
 from optimizer.store import RunStore
 
 UNANSWERED = "Nobody responded in time."
@@ -14,13 +12,6 @@ TOO_LATE = "The run had stopped waiting when the response came."
 
 # Longer than the timeout of answer_approval (template.yaml): a call that began to tell the run before is done or dead.
 TELLING = timedelta(minutes=1)
-
-# Tells the run the result by its task token; False if the run no longer waits.
-type TellRun = Callable[[str, Mapping[str, Any]], bool]
-
-
-class ApprovalContended(OptimizerError, RuntimeError):
-    """Others changed the approval request at every attempt to write it; a later attempt can succeed."""
 
 
 def settle(store: RunStore, answered: Approval, now: datetime, tell_run: TellRun) -> Approval:
@@ -108,18 +99,3 @@ def check_unchanged(approval: Approval, changes: list[StoredChange]) -> None:
     """Raise DifferentPlan unless these are exactly the changes of the approval request."""
     if not approval.shows({stored.change.id: stored.change.digest for stored in changes}):
         raise DifferentPlan(f"The changes of run {approval.run_id} differ from those of its approval request.")
-
-
-def run_teller(step_functions: "SFNClient") -> TellRun:
-    """Return a function that completes the run's task with the response, and returns False if the run waits no more."""
-    gone = (step_functions.exceptions.TaskTimedOut, step_functions.exceptions.TaskDoesNotExist)
-
-    def tell_run(task_token: str, response: Mapping[str, Any]) -> bool:
-        try:
-            step_functions.send_task_success(taskToken=task_token, output=json.dumps(response))
-        except gone:
-            # An earlier attempt told the run, or the run has gone on as rejected: both are recorded.
-            return False
-        return True
-
-    return tell_run

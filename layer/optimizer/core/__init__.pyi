@@ -12,27 +12,20 @@ from optimizer.core.approval import (
 )
 from optimizer.core.canonical_json import plain as plain
 from optimizer.core.change import (
-    CONFIGURATION as CONFIGURATION,
     FINAL as FINAL,
-    FUNCTION_TUNERS as FUNCTION_TUNERS,
     Change as Change,
     Effect as Effect,
     Interval as Interval,
     Judged as Judged,
-    MalformedChange as MalformedChange,
     NoChange as NoChange,
     Rejection as Rejection,
     Risk as Risk,
     Status as Status,
     StoredChange as StoredChange,
-    Tuner as Tuner,
-    function_name as function_name,
-    id_prefix as id_prefix,
-    observed_together as observed_together,
     under_observation as under_observation,
 )
 from optimizer.core.clock import minute_of as minute_of, moment_of as moment_of
-from optimizer.core.errors import OptimizerError as OptimizerError
+from optimizer.core.errors import MalformedChange as MalformedChange, OptimizerError as OptimizerError
 from optimizer.core.field_paths import (
     child_path as child_path,
     join_path as join_path,
@@ -56,8 +49,16 @@ from optimizer.core.replaced import Replaced as Replaced
 from optimizer.core.resources import (
     FunctionTarget as FunctionTarget,
     asked_tuners as asked_tuners,
+    function_name as function_name,
     is_asked as is_asked,
 )
 from optimizer.core.signatures import decode_signature as decode_signature, encode_signature as encode_signature
+from optimizer.core.tuners import (
+    CONFIGURATION as CONFIGURATION,
+    FUNCTION_TUNERS as FUNCTION_TUNERS,
+    Tuner as Tuner,
+    id_prefix as id_prefix,
+    observed_together as observed_together,
+)
 from optimizer.core.warm_layer import is_wrapped as is_wrapped, ping_advice as ping_advice
 from optimizer.core.ways import Way as Way, best_way as best_way

@@ -1,6 +1,5 @@
 """The Change: the one record that every tuner proposes and every later step handles."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,34 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from optimizer.core import canonical_json
-from optimizer.core.errors import OptimizerError
-
-
-class Tuner(StrEnum):
-    """A part of the application that proposes changes. The value is its key in the policy."""
-
-    WARMUPS = "warmups"
-    MEMORY = "memory"
-    PROVISIONED_CONCURRENCY = "provisioned_concurrency"
-    INDEXES = "indexes"
-    CACHE_TTLS = "cache_ttls"
-
-
-# The tuners whose targets are functions.
-FUNCTION_TUNERS = (Tuner.WARMUPS, Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
-
-
-# The tuners that change a function's configuration: their effects on its calls could not be told apart.
-CONFIGURATION = frozenset({Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY})
-
-
-def observed_together(tuner: Tuner) -> frozenset[Tuner]:
-    """Return the tuners whose changes of a resource would disturb the observation of a change of this one.
-
-    A plan of pings disturbs nothing: the next one replaces it every few hours."""
-    if tuner is Tuner.WARMUPS:
-        return frozenset()
-    return CONFIGURATION if tuner in CONFIGURATION else frozenset({tuner})
+from optimizer.core.errors import MalformedChange
+from optimizer.core.tuners import Tuner, id_prefix
 
 
 class Risk(StrEnum):
@@ -71,15 +44,6 @@ class Status(StrEnum):
 FINAL = frozenset(
     {Status.RECOMMENDED, Status.REFUSED, Status.REJECTED, Status.STALE, Status.KEPT, Status.REVERTED, Status.FAILED}
 )
-
-
-def id_prefix(tuner: Tuner) -> str:
-    """Return the beginning of the ids of all changes of a tuner."""
-    return f"{tuner.value.replace('_', '-')}-"
-
-
-class MalformedChange(OptimizerError, ValueError):
-    """A stored or received record is not a Change; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +147,6 @@ class NoChange:
     target: str
     reason: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
-
-
-def function_name(target: str) -> str:
-    """Return the function's name in a Lambda ARN with or without a qualifier. Raise MalformedChange for other texts."""
-    match = re.fullmatch(r"arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:([\w-]+)(?::[\w$-]+)?", target)
-    if match is None:
-        raise MalformedChange(f"{target!r} is not the ARN of a Lambda function")
-    return match.group(1)
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

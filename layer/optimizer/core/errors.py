@@ -7,3 +7,7 @@ class OptimizerError(Exception):
     Each room names the conditions it can meet as small classes of this root. They also derive from the built-in
     exception that fits (`LookupError`, `ValueError`, `RuntimeError`), so that callers may catch either.
     """
+
+
+class MalformedChange(OptimizerError, ValueError):
+    """A stored or received record is not a Change; the message names the field."""

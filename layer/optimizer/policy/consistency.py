@@ -8,8 +8,8 @@ from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from optimizer.core import ANYONE, child_path, short_json
-from optimizer.policy.country_days import unknown_place
+from optimizer import core
+from optimizer.core import child_path, short_json
 from optimizer.policy.errors import PolicyError
 from optimizer.policy.model import Policy
 
@@ -169,6 +169,8 @@ def _calendar(path: str, calendar: Mapping[str, Any]) -> Iterator[PolicyError]:
     if region and not country:
         yield PolicyError(f"{path}.region", "needs country.")
     if isinstance(country, str) and isinstance(region, str | None):
+        from optimizer.policy.country_days import unknown_place
+
         unknown = unknown_place(country, region)
         if unknown:
             yield PolicyError(f"{path}.{unknown[0]}", unknown[1])
@@ -293,7 +295,7 @@ def _approvals(document: Mapping[str, Any]) -> Iterator[PolicyError]:
         if not isinstance(name, str):
             continue
         # A link for that name is sent to everybody, so that one person could respond twice.
-        if name.casefold() == ANYONE:
+        if name.casefold() == core.ANYONE:
             yield PolicyError(
                 f"approvals.approvers[{n}].name",
                 f"{short_json(name)} stands for everybody who gets the topic's messages. Choose the name of a person.",

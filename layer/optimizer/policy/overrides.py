@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from optimizer.core import FUNCTION_TUNERS, Change, MalformedChange, Tuner, canonical_json, function_name
+from optimizer import core
+from optimizer.core import FUNCTION_TUNERS, MalformedChange, Tuner, canonical_json, function_name
 from optimizer.policy.model import Memory, Mode, Override, Policy, ProvisionedConcurrency, Warmups
 
 # Keys that say the same in two units: the entry that has either of them decides.
@@ -44,7 +45,7 @@ def merged(section: Any, tuner: Tuner, settings: Mapping[str, Any]) -> Any:
     return replace(section, **values)
 
 
-def settings_of_change(policy: Policy, change: Change) -> Policy:
+def settings_of_change(policy: Policy, change: "core.Change") -> Policy:
     """Return the policy with the settings of the function that a change is planned for, by the tags that it had then.
 
     A change of another resource, or of no function at all, has the policy's own settings."""

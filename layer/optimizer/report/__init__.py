@@ -11,12 +11,18 @@ __getattr__ = lazy_exports(
             "publish_change",
             "publish_run",
         ),
-        "describe": ("change_phrase",),
-        "http": ("respond_to_report_request",),
-        "links": (
-            "ReportLink",
+        "commands": (
             "command_for",
             "report_command",
+        ),
+        "describe": ("change_phrase",),
+        "http": ("respond_to_report_request",),
+        "lines": (
+            "Line",
+            "line",
+        ),
+        "links": (
+            "ReportLink",
             "signed_url",
         ),
         "message": ("Message",),
@@ -28,14 +34,10 @@ __getattr__ = lazy_exports(
         ),
         "review.publish": ("publish_review",),
         "style": ("BASE_STYLE",),
-        "summary": (
-            "Line",
-            "line",
-        ),
-        "text": (
+        "text": ("last_message",),
+        "wording": (
             "count",
             "dollars",
-            "last_message",
             "reason",
             "saves_or_costs",
             "sentence",

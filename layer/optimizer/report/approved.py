@@ -7,7 +7,8 @@ from typing import Any
 from optimizer.core import Approval, ApprovalStatus, Status, StoredChange
 from optimizer.report import text
 from optimizer.report.collect import Published, link_details
-from optimizer.report.message import Message, run_details
+from optimizer.report.details import run_details
+from optimizer.report.message import Message
 from optimizer.report.publish import Channels, publish_once
 from optimizer.report.summary import Report, summarise
 from optimizer.store import Documents, RunStore

@@ -9,13 +9,15 @@ from typing import Any
 from optimizer.aws import at_once
 from optimizer.core import Status, StoredChange, Tuner
 from optimizer.report import last_known, news, text
+from optimizer.report.details import change_details, run_details
 from optimizer.report.digest import compose_mail
 from optimizer.report.last_known import LastKnown
-from optimizer.report.message import Message, change_details, run_details
+from optimizer.report.lines import line
+from optimizer.report.message import Message
 from optimizer.report.pages import run_page
 from optimizer.report.publish import Channels, publish_once
 from optimizer.report.savings import VerifiedSavings, verify_savings
-from optimizer.report.summary import Report, line, summarise
+from optimizer.report.summary import Report, summarise
 from optimizer.store import Documents, NoSuchDocument, RunStore, read_postponed
 
 # The message in the JSON in which Lambda says how a function failed, cut after 300 characters.

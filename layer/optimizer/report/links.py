@@ -12,7 +12,6 @@ from urllib.parse import quote, unquote
 
 from optimizer.core import decode_signature, encode_signature
 
-_USUAL_STACK = "optimizer"
 # Step Functions allows these characters in the name of an execution.
 _RUN = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff]{1,80}")
 _PATH = re.compile(
@@ -61,16 +60,6 @@ def parse(path: str) -> ReportRequest | None:
     except binascii.Error:
         return None
     return ReportRequest(ReportLink(run_id, int(match["expires"])), mac, match["file"])
-
-
-def command_for(command: str, stack: str) -> str:
-    """Return a command with the option that names the stack, where it has another name than the command expects."""
-    return command if stack in ("", _USUAL_STACK) else f"{command} --stack {stack}"
-
-
-def report_command(run_id: str, stack: str) -> str:
-    """Return the command that opens the report of a run, for teams without the pages."""
-    return command_for(f"optimizer report {run_id} --open", stack)
 
 
 def signed_url(base: str, link: ReportLink, signature: bytes) -> str:

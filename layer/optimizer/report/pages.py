@@ -8,10 +8,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from optimizer.core import figure
-from optimizer.report import charts, text
+from optimizer.report import charts, wording
+from optimizer.report.lines import Line
 from optimizer.report.resource_document import kind_of, name_of, page_name
 from optimizer.report.review import Review
-from optimizer.report.summary import Line, Report
+from optimizer.report.summary import Report
+from optimizer.report.text import last_message
 
 if TYPE_CHECKING:
     from optimizer.capacity.provisioned import Timetable
@@ -192,14 +194,14 @@ def _environment() -> Environment:
         "moment": lambda at: f"{at:%Y-%m-%d %H:%M}",
         "number": _number,
         "page": _page,
-        "reason": text.reason,
-        "message": text.last_message,
+        "reason": wording.reason,
+        "message": last_message,
         "share": lambda share: f"{share:.0%}",
         "short": lambda target: target.rsplit(":function:", 1)[-1],
         "by_hour": lambda timetable: _timetable(timetable).words(),
-        "dollars": text.dollars,
+        "dollars": wording.dollars,
         "tone": lambda status: _TONES.get(status, "soft"),
-        "status": text.status_words,
+        "status": wording.status_words,
         "words": _words,
     }
     environment.filters |= filters

@@ -6,7 +6,7 @@ from typing import Any
 
 from optimizer.core import StoredChange, Tuner
 from optimizer.prices import aws_lambda
-from optimizer.report.summary import Line, line
+from optimizer.report.lines import Line, line
 
 type Json = Mapping[str, Any]
 

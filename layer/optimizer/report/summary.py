@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.core import Interval, Status, StoredChange
-from optimizer.report.describe import change_phrase
+from optimizer.report.lines import Line, line
 from optimizer.report.savings import VerifiedSavings
 
 # The section of each status. A change under observation has been applied. When a run is reported, every change that it
@@ -37,27 +37,6 @@ SECTIONS = (
     "failed",
     "unfinished",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One change as it is shown. `target` is the last part of the ARN, `what` the change in one phrase, `rule` the
-    guardrail that blocked it, if one did."""
-
-    change_id: str
-    tuner: str
-    target: str
-    what: str
-    reason: str
-    status: str
-    rule: str
-    message: str
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    risk: str
-    usd_month: Interval | None
-    cold_starts_month: Interval | None
-    latency_ms: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,27 +112,6 @@ def summarise(
 
 def _section(stored: StoredChange) -> str:
     return "scheduled" if stored.status is Status.APPROVED and stored.waits_until else _SECTION[stored.status]
-
-
-def line(stored: StoredChange) -> Line:
-    """Return a change as it is shown."""
-    change = stored.change
-    return Line(
-        change_id=change.id,
-        tuner=change.tuner.value,
-        target=change.target.rsplit(":function:", 1)[-1],
-        what=change_phrase(change),
-        reason=change.reason,
-        status=stored.status.value,
-        rule=stored.rule,
-        message=stored.message,
-        before=change.before,
-        after=change.after,
-        risk=change.risk.value,
-        usd_month=change.effect.usd_month,
-        cold_starts_month=change.effect.cold_starts_month,
-        latency_ms=change.effect.latency_ms,
-    )
 
 
 def _sum(intervals: Iterable[Interval | None]) -> Interval:

@@ -1,27 +1,28 @@
 """The mail about a run or a change: short lines, the most important first, no mark-up."""
 
-import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from optimizer.core import Interval
 from optimizer.guardrails import PASSES
-from optimizer.report.summary import Line, Report
+from optimizer.report.lines import Line
+from optimizer.report.summary import Report
+from optimizer.report.wording import (
+    capitalized,
+    count,
+    dollars,
+    reason,
+    saved,
+    saves_or_costs,
+    sentence,
+    status_words,
+    wrap,
+)
 
 # SNS takes 256 KiB, but nobody scrolls through that; the report has the rest.
 LONGEST_SECTION = 20
-_WIDTH = 78
 _SUBJECT = 99
-_STATUS_WORDS = {
-    "awaiting_approval": "waiting for approval",
-    "refused": "blocked",
-    "reverted": "rolled back",
-    "reverting": "rolling back",
-    "stale": "outdated",
-    "watching": "under observation",
-}
 
 
 def subject(report: Report, unchanged: int = 0) -> str:
@@ -142,34 +143,6 @@ def approval_body(report: Report, responses: str, url: str = "", ends: datetime 
     return "\n".join(wrap(part) for part in parts) + "\n"
 
 
-def saves_or_costs(bill: Interval) -> str:
-    """Return what a change of the bill means: `saves $3.20 ($2.30 to $4.10)`, or `costs $0.06`."""
-    if bill.estimate <= 0:
-        return f"saves {saved(bill)}"
-    return f"costs {saved(Interval(-bill.estimate, -bill.high, -bill.low))}"
-
-
-def saved(bill: Interval) -> str:
-    """Return the savings of a change of the bill, `$3.20 ($2.30 to $4.10)`; they are negative if the bill rises."""
-    interval = "" if bill.low == bill.high else f" ({dollars(-bill.high)} to {dollars(-bill.low)})"
-    return f"{dollars(-bill.estimate)}{interval}"
-
-
-def dollars(amount: float) -> str:
-    """Return an amount with its sign before the dollar sign: `-$0.20`."""
-    return f"{'-' if round(amount, 2) < 0 else ''}${abs(amount):,.2f}"
-
-
-def count(number: int, word: str) -> str:
-    """Return `1 change` or `2 changes`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def status_words(status: str) -> str:
-    """Return a status in the words of the glossary; stored values keep their spelling."""
-    return _STATUS_WORDS.get(status, status.replace("_", " "))
-
-
 def _cold_starts(number: Interval) -> str:
     if number.estimate == 0:
         return ""
@@ -202,21 +175,6 @@ def _item(shown: Line) -> str:
     return f"- {' '.join(sentence(part) for part in parts if part)}{rule}"
 
 
-def reason(shown: Line) -> str:
-    """Return the reason without the name of its resource, with which the line begins."""
-    return capitalized(shown.reason.removeprefix(f"{shown.target}: "), shown.target)
-
-
-def capitalized(text: str, target: str) -> str:
-    """Return the text with a capital, unless it begins with an identifier, which keeps its spelling.
-
-    Parts of the target are identifiers: the table in `shop/public.customer` is not called Customer.
-    """
-    first = text.partition(" ")[0].strip(",;")
-    is_word = first.isalpha() and first not in re.split(r"[/.]", target)
-    return text[:1].upper() + text[1:] if is_word else text
-
-
 def last_message(shown: Line) -> str:
     """Return the last message about a change; that the policy allowed it is no news once it is applied."""
     # Records of an earlier version begin with the second text.
@@ -224,24 +182,8 @@ def last_message(shown: Line) -> str:
     return capitalized(shown.message, shown.target) if is_news else ""
 
 
-def sentence(part: str) -> str:
-    """Return the part with a full stop, unless it ends with a mark of its own."""
-    return part if part.endswith((".", "!", "?")) else f"{part}."
-
-
 def _is_notice(no_change: Mapping[str, Any]) -> bool:
     return bool((no_change.get("evidence") or {}).get("notice"))
-
-
-def wrap(part: str) -> str:
-    """Return the part in lines for mail."""
-    return textwrap.fill(
-        part,
-        _WIDTH,
-        subsequent_indent="  " if part.startswith("- ") else "",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _ascii(line: str) -> str:

@@ -6,6 +6,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "check": ("check_run",),
+        "glance": ("Glance",),
         "health": ("run_health",),
         "leave": (
             "Leaving",
@@ -19,9 +20,6 @@ __getattr__ = lazy_exports(
             "choose_targets",
             "tagged_functions",
         ),
-        "unchanged": (
-            "Glance",
-            "glance_at",
-        ),
+        "unchanged": ("glance_at",),
     },
 )

@@ -1,4 +1,5 @@
 from optimizer.run.check import check_run as check_run
+from optimizer.run.glance import Glance as Glance
 from optimizer.run.health import run_health as run_health
 from optimizer.run.leave import Leaving as Leaving, Left as Left
 from optimizer.run.request import RunRequest as RunRequest
@@ -9,4 +10,4 @@ from optimizer.run.targets import (
     choose_targets as choose_targets,
     tagged_functions as tagged_functions,
 )
-from optimizer.run.unchanged import Glance as Glance, glance_at as glance_at
+from optimizer.run.unchanged import glance_at as glance_at

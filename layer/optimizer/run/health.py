@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimizer.core import ApprovalStatus, Tuner
-from optimizer.store import RunStore
+from optimizer import core
+from optimizer.core import Tuner
+from optimizer.store import RunTable
 
 _LOOK_BACK = timedelta(days=30)
 _RUNS = 200
@@ -15,7 +16,7 @@ _HOUR = timedelta(hours=1)
 _SCHEDULES = {"GoodRunAgeHours": Tuner.PROVISIONED_CONCURRENCY, "GoodWeeklyRunAgeHours": Tuner.MEMORY}
 
 
-def run_health(store: RunStore, now: datetime) -> dict[str, float]:
+def run_health(store: RunTable, now: datetime) -> dict[str, float]:
     """Return the ages in hours that the alarms are set on.
 
     `GoodRunAgeHours`, `GoodWeeklyRunAgeHours`: since the start of the last run that succeeded and checked all that the
@@ -34,7 +35,7 @@ def run_health(store: RunStore, now: datetime) -> dict[str, float]:
     approval = store.approval(holder) if holder else None
     waiting = [one for one in store.open_approvals(now - _LOOK_BACK) if now < one.expires_at + _HOUR]
     # A run of an earlier version waits itself, and the time that people take to respond is no sign of a stuck run.
-    if approval and approval.status is ApprovalStatus.PENDING and holder not in {one.run_id for one in waiting}:
+    if approval and approval.status is core.ApprovalStatus.PENDING and holder not in {one.run_id for one in waiting}:
         waiting.append(approval)
         held = None
     began = (approval.closed_at if approval else None) or (held["started_at"] if held else now)

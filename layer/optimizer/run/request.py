@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from optimizer.core import FUNCTION_TUNERS, OptimizerError, Tuner, printable_name, short_json
-from optimizer.policy import Mode, Policy, modes_of
+from optimizer.policy import Mode, Policy
 
 TUNERS = tuple(tuner.value for tuner in Tuner)
 _FIELDS = frozenset({"tuners", "functions", "databases", "reason", "only_automatic", "review"})
@@ -71,6 +71,8 @@ class RunRequest:
             )
         if not self.only_automatic:
             return self
+        from optimizer.policy import modes_of
+
         return replace(self, tuners=tuple(t for t in self.tuners or TUNERS if Mode.AUTO in modes_of(policy, t)))
 
     @property

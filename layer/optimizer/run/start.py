@@ -8,10 +8,10 @@ from typing import Any
 from optimizer.aws import ResourceGroupsTaggingAPIClient
 from optimizer.core import FunctionTarget, canonical_json
 from optimizer.policy import Policy
+from optimizer.run.glance import Glance
 from optimizer.run.request import TUNERS, RunRequest, UnusableRequest
 from optimizer.run.targets import BATCH, choose_targets, tagged_functions
-from optimizer.run.unchanged import Glance
-from optimizer.store import Documents, NoSuchDocument, RunStore
+from optimizer.store import Documents, NoSuchDocument, RunTable
 
 # Longer than planning and applying take; the time that people have to respond is added.
 _LEASE = timedelta(hours=8)
@@ -21,7 +21,7 @@ _CAPACITY = ("memory", "provisioned_concurrency")
 
 
 def start_run(
-    store: RunStore,
+    store: RunTable,
     documents: Documents,
     tagging: "ResourceGroupsTaggingAPIClient",
     event: Mapping[str, Any],
@@ -103,7 +103,7 @@ def _policy_of(documents: Documents, run_id: str, policy_key: str, read_policy: 
 
 
 def _targets(
-    store: RunStore,
+    store: RunTable,
     documents: Documents,
     tagging: "ResourceGroupsTaggingAPIClient",
     run_id: str,

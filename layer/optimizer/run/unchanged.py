@@ -4,13 +4,13 @@ A planner may remember a function whose fingerprint is the same as before. Whate
 """
 
 import logging
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 
 from botocore.exceptions import ClientError
 
 from optimizer.aws import CloudWatchClient, LambdaClient
 from optimizer.core import canonical_json
+from optimizer.run.glance import Glance
 
 _log = logging.getLogger(__name__)
 # A page of the list takes one call of Lambda's control plane; reading a function takes one, too, so that the list must
@@ -18,18 +18,6 @@ _log = logging.getLogger(__name__)
 _TARGETS_A_PAGE = 4
 # A metric that exists for two weeks where a call met provisioned concurrency.
 _PROVISIONED = "ProvisionedConcurrencyInvocations"
-
-
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """Fingerprints of functions by name, and the names of those whose calls met provisioned concurrency lately.
-
-    problem: why there are none, empty where the lists were read.
-    """
-
-    fingerprints: Mapping[str, str] = field(default_factory=dict)
-    provisioned: Collection[str] = ()
-    problem: str = ""
 
 
 def glance_at(functions: "LambdaClient", cloudwatch: "CloudWatchClient", targets: Collection[str]) -> Glance:

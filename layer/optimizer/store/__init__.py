@@ -32,6 +32,7 @@ __getattr__ = lazy_exports(
         ),
         "replaced_sizes": ("ReplacedSizes",),
         "run_store": ("RunStore",),
+        "run_table": ("RunTable",),
         "warmup_plans": (
             "KeptWarm",
             "PlansInPlace",

@@ -12,4 +12,5 @@ from optimizer.store.proposals import Proposals as Proposals, read_postponed as 
 from optimizer.store.ready_versions import ReadyVersions as ReadyVersions, VersionReadiness as VersionReadiness
 from optimizer.store.replaced_sizes import ReplacedSizes as ReplacedSizes
 from optimizer.store.run_store import RunStore as RunStore
+from optimizer.store.run_table import RunTable as RunTable
 from optimizer.store.warmup_plans import KeptWarm as KeptWarm, PlansInPlace as PlansInPlace

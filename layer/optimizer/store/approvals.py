@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from optimizer.core import Approval, ApprovalStatus, canonical_json
+from optimizer import core
+from optimizer.core import canonical_json
 from optimizer.store import table
 from optimizer.store.table import Item, ItemTable
 
@@ -14,7 +15,7 @@ class ApprovalRecords:
 
     _table: ItemTable
 
-    def put_approval(self, approval: Approval) -> bool:
+    def put_approval(self, approval: "core.Approval") -> bool:
         """Record the approval request of a run; return False if there is one already."""
         item: Item = {
             "pk": f"RUN#{approval.run_id}",
@@ -27,20 +28,20 @@ class ApprovalRecords:
         }
         return self._table.write(table.put(item, "attribute_not_exists(pk)"))
 
-    def approval(self, run_id: str) -> Approval | None:
+    def approval(self, run_id: str) -> "core.Approval | None":
         """Return the approval request of a run with its responses, or None."""
         item = self._table.get(f"RUN#{run_id}", "APPROVAL")
-        return Approval.from_document(table.read_json(item, "document")) if item else None
+        return core.Approval.from_document(table.read_json(item, "document")) if item else None
 
-    def open_approvals(self, since: datetime) -> list[Approval]:
+    def open_approvals(self, since: datetime) -> "list[core.Approval]":
         """Return the approval requests since then that wait for a response, the newest first.
 
         Those of an earlier version are not listed; the run that waits for such a request holds the lock."""
         keys = self._table.newest("by_kind", _OPEN, since.astimezone(UTC).isoformat(), None)
-        found = (Approval.from_document(table.read_json(item, "document")) for item in self._table.each(keys))
-        return [approval for approval in found if approval.status is ApprovalStatus.PENDING]
+        found = (core.Approval.from_document(table.read_json(item, "document")) for item in self._table.each(keys))
+        return [approval for approval in found if approval.status is core.ApprovalStatus.PENDING]
 
-    def replace_approval(self, before: Approval, after: Approval) -> bool:
+    def replace_approval(self, before: "core.Approval", after: "core.Approval") -> bool:
         """Replace the stored approval request; return False, without a write, if it no longer equals `before`."""
         documents = [table.json_text(canonical_json.plain(approval)) for approval in (before, after)]
         values: Item = {
@@ -56,6 +57,6 @@ class ApprovalRecords:
         )
 
 
-def _kind(approval: Approval) -> str:
+def _kind(approval: "core.Approval") -> str:
     """Return the kind by which the index lists requests that wait."""
-    return _OPEN if approval.status is ApprovalStatus.PENDING else _CLOSED
+    return _OPEN if approval.status is core.ApprovalStatus.PENDING else _CLOSED

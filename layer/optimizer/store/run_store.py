@@ -5,15 +5,13 @@ All times are timezone-aware; the caller passes `now`. docs/architecture.md list
 """
 
 from optimizer.aws import DynamoDBClient
-from optimizer.store.approvals import ApprovalRecords
 from optimizer.store.changes import ChangeRecords
-from optimizer.store.runs import RunRecords
-from optimizer.store.table import ItemTable
+from optimizer.store.run_table import RunTable
 
 
-class RunStore(RunRecords, ChangeRecords, ApprovalRecords):
+class RunStore(RunTable, ChangeRecords):
     """The application's table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
-        self._table = ItemTable(dynamodb, table_name)
+        super().__init__(dynamodb, table_name)
         self._progress_read: dict[str, str | int | None] = {}

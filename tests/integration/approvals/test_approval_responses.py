@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from optimizer.approvals import PageServices, respond_directly, respond_to_page_request, show_approval_request
-from optimizer.approvals.request_approval import expire_approval_request
+from optimizer.approvals.expire import expire_approval_request
 from optimizer.approvals.respond import settle
 from optimizer.core.approval import Approval, ApprovalStatus
 from optimizer.core.change import Status

@@ -8,7 +8,8 @@ import pytest
 from local_account.closed_loop import ClosedLoop
 from local_account.closed_loop_result import Result, judge_loop
 from local_account.simulated_fleet import simulated_fleet
-from optimizer.core.change import Status, Tuner, function_name
+from optimizer.core.change import Status, Tuner
+from optimizer.core.resources import function_name
 from optimizer.lifecycle.hooks import rest_until
 from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency, RunLimits
 

@@ -44,17 +44,14 @@ HEAVY = frozenset(
 # Doors and one file a subject cost a few statements of their own; a room that is loaded for nothing costs hundreds.
 # Topics, pages that can be off, summaries of fleets and calls by alias have come since; the time is held below.
 MORE_STATEMENTS = 1.2
-# These do more than then: plans know events, months and holidays; a start checks calendars and compares whole fleets;
-# the progress of TTLs is typed; requests have topics of their own; memory is decided and observed by every hour of the
-# week, and surprises are followed. Functions have settings of their own, which planners,
-# a start and changes merge.
+# These do more than then: plans know events, months and holidays; the progress of TTLs is typed; memory is decided and
+# observed by every hour of the week, and surprises are followed. Functions have settings of their own, which planners
+# and changes merge.
 MORE_STATEMENTS_OF = {
     "plan_warmups": 1.43,
     "plan_capacity": 1.36,
-    "start_run": 1.4,
     "change_capacity": 1.3,
     "change_cache_ttls": 1.23,
-    "request_approval": 1.22,
 }
 # Import times at the same commit, which tests.helpers.import_times printed. On a busy machine they vary by a tenth; a
 # package that is loaded for nothing adds a half.

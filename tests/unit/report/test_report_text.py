@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import given, strategies as st
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, StoredChange, Tuner
 from optimizer.report import report_command, text
-from optimizer.report.summary import Report, line, summarise
+from optimizer.report.lines import line
+from optimizer.report.summary import Report, summarise
+from optimizer.report.wording import reason
 
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)
 RUN = {"run_id": "run-1", "started_at": NOW, "targets": 40}
@@ -112,8 +114,8 @@ def test_change_that_waits_for_its_window_says_when_it_opens() -> None:
 
 def test_reason_that_begins_with_an_identifier_keeps_it() -> None:
     customer = replace(line(stored(Status.KEPT)), target="shop/public.customer")
-    assert text.reason(replace(customer, reason="customer was never analysed.")) == "customer was never analysed."
-    assert text.reason(replace(customer, reason="statistics are old.")) == "Statistics are old."
+    assert reason(replace(customer, reason="customer was never analysed.")) == "customer was never analysed."
+    assert reason(replace(customer, reason="statistics are old.")) == "Statistics are old."
 
 
 def test_mail_without_a_page_names_the_command() -> None:

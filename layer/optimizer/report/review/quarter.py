@@ -9,7 +9,8 @@ from typing import Any
 
 from optimizer.core import Interval, Status, StoredChange
 from optimizer.report.savings import VerifiedSavings
-from optimizer.report.text import count, dollars, who_can_open, wrap
+from optimizer.report.text import who_can_open
+from optimizer.report.wording import count, dollars, wrap
 
 DAYS = 91
 WEEKS_AHEAD = 13
