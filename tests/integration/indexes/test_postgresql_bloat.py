@@ -6,7 +6,7 @@ import pytest
 from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.model.catalog import Index, IndexPages
-from optimizer.indexes.postgresql.bloat import estimate_bloat
+from optimizer.indexes.postgresql.bloat import BloatLimits, choose_indexes_to_measure, estimate_bloat
 from optimizer.indexes.postgresql.look import measure_pages
 from optimizer.indexes.postgresql.reader import read_catalog
 from pg8000.native import Connection
@@ -66,6 +66,57 @@ def test_bloat_estimate_is_within_five_points_of_a_rebuild(session: Connection, 
             if abs(said - frees) > WITHIN:
                 wrong[index.name, kind] = (round(said, 3), round(frees, 3))
     assert not wrong
+
+
+PART = """
+CREATE TABLE p WITH (autovacuum_enabled = false) AS
+SELECT g AS id, CASE WHEN g % 4 = 0 THEN md5(g::text) END AS ext_ref, CASE WHEN g % 3 = 0 THEN g % 7 END AS few,
+  CASE WHEN g % 20 = 0 THEN 'open' ELSE 'done' END AS state, g % 500 AS customer, g % 5 = 0 AS is_rare,
+  (ARRAY['EUR', 'USD', 'GBP', 'CHF', 'SEK'])[1 + g % 5]::char(3) AS currency, repeat('w', g % 50) AS words
+FROM generate_series(1, 60000) g"""
+CLAIMED = (
+    "CREATE INDEX ON p (ext_ref) WHERE ext_ref IS NOT NULL",
+    "CREATE INDEX ON p (few) WHERE few IS NOT NULL",
+    "CREATE INDEX ON p (few) WHERE (few) IS NOT NULL",
+    "CREATE UNIQUE INDEX ON p (id) WHERE state = 'open'",
+    "CREATE INDEX ON p (id) WITH (deduplicate_items = off) WHERE is_rare",
+)
+NOT_CLAIMED = (
+    "CREATE INDEX ON p (customer) WHERE state = 'open'",
+    "CREATE INDEX ON p (state) WHERE is_rare",
+    "CREATE INDEX ON p (words) WITH (deduplicate_items = off) WHERE is_rare",
+    "CREATE INDEX ON p (ext_ref, few) WHERE ext_ref IS NOT NULL",
+    "CREATE INDEX ON p (few) WHERE ext_ref IS NOT NULL",
+    "CREATE INDEX ON p (currency)",
+    "CREATE INDEX ON p (id, currency)",
+)
+
+
+def test_bloat_is_claimed_from_statistics_only_where_they_can_tell(session: Connection) -> None:
+    """Statistics are of the whole table, and the builds of a version differ in what they do with char(n)."""
+    for statement in (PART, *CLAIMED, *NOT_CLAIMED, "VACUUM ANALYZE p"):
+        session.run(statement)
+    said = {index.definition: estimate_bloat(index, 8192) for index in read_catalog(session).indexes}
+    claimed = {definition: bloat.share for definition, bloat in said.items() if bloat is not None}
+    assert len(claimed) == len(CLAIMED)
+    assert {definition: share for definition, share in claimed.items() if share > WITHIN} == {}
+
+
+def test_rows_counted_in_a_smaller_table_claim_no_bloat(session: Connection) -> None:
+    """The counters that tell of changed rows may be cleared; the sizes of table and count stay."""
+    session.run("CREATE TABLE g (id int) WITH (autovacuum_enabled = false)")
+    session.run("INSERT INTO g SELECT generate_series(1, 20000)")
+    session.run("CREATE INDEX i ON g (id)")
+    session.run("VACUUM ANALYZE g")
+    (index,) = read_catalog(session).indexes
+    assert estimate_bloat(index, 8192) is not None
+    session.run("INSERT INTO g SELECT generate_series(20001, 90000)")
+    session.run("SELECT pg_stat_reset()")
+    (index,) = read_catalog(session).indexes
+    assert estimate_bloat(index, 8192) is None
+    catalog = read_catalog(session)
+    limits = BloatLimits(least_bytes=1 << 20)
+    assert [index.name for index in choose_indexes_to_measure(catalog, limits)] == ["i"]
 
 
 def test_missing_extension_is_named_instead_of_page_counts(server: Get) -> None:

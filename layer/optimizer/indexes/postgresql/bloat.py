@@ -58,15 +58,22 @@ def estimate_bloat(index: Index, block_bytes: int, measured: IndexPages | None =
 
 
 def choose_indexes_to_measure(catalog: Catalog, limits: BloatLimits | None = None) -> list[Index]:
-    """Return the indexes whose pages are worth counting: those with the most bloat within the budget of bytes, and all
-    GIN indexes, because only one page of them is read."""
+    """Return the indexes whose pages are worth counting: those with the most bloat within the budget of bytes, then
+    those of which statistics tell nothing, the largest first, and all GIN indexes, because only one page of them is
+    read."""
     limits = limits or BloatLimits()
-    budget, chosen = limits.measured_bytes, []
+    budget, chosen, block = limits.measured_bytes, [], catalog.server.block_bytes
     for index, bloat in sorted(_estimated(catalog), key=lambda pair: -pair[1].saves_bytes):
         size = index.size_bytes or 0
         worth = bloat.saves_bytes >= limits.least_bytes / 2 and bloat.share >= limits.least_share / 2
         unsure = bloat.is_lower_bound and size >= limits.least_bytes
         if (worth or unsure) and size <= budget:
+            budget -= size
+            chosen.append(index)
+    for index in sorted(catalog.indexes, key=lambda index: -(index.size_bytes or 0)):
+        size = index.size_bytes or 0
+        is_unknown = index.method == "btree" and index.is_valid and not index.is_partitioned
+        if is_unknown and limits.least_bytes <= size <= budget and estimate_bloat(index, block) is None:
             budget -= size
             chosen.append(index)
     return chosen + [index for index in catalog.indexes if index.method == "gin" and index.is_valid]

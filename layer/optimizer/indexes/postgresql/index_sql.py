@@ -182,6 +182,10 @@ FROM (
     coalesce(i.reloptions, '{{}}') AS options,
     pg_relation_size(i.oid) AS size_bytes,
     CASE WHEN x.indpred IS NULL AND t.reltuples >= 0 THEN t.reltuples ELSE i.reltuples END AS rows,
+    CASE
+      WHEN t.relkind <> 'p' AND t.relpages > 0
+      THEN pg_relation_size(t.oid)::float8 / current_setting('block_size')::float8 / t.relpages
+    END AS table_growth,
     s.idx_scan AS scans,
     x.indnkeyatts AS key_count,
     am.amname = 'btree'

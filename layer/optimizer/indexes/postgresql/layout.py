@@ -4,8 +4,9 @@ From version 13 on a build stores rows of equal keys in one entry (a posting lis
 page), except in unique indexes, with INCLUDE columns, and for types whose equal values may differ, such as numeric.
 """
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from math import ceil, floor, prod
 
@@ -16,6 +17,9 @@ _TUPLE_HEADER, _NULL_BITMAP, _ROW_POINTER = 8, 8, 6
 _LONG_HEADER_FROM = 127
 _INTERNAL_FILLFACTOR = 70
 _SAMPLES = 100
+# Rows were counted in a table of another size if it has grown by more than this.
+_MOST_GROWTH = 1.1
+_IS_NOT_NULL = re.compile(r'\(*"?(?P<column>[^"()]+)"? IS NOT NULL\)*')
 _PACES = (1, 3, 7, 9, 11, 13, 17, 19)
 
 
@@ -29,7 +33,8 @@ class Entries:
 
 
 def fresh_pages(index: Index, block_bytes: int) -> float | None:
-    """Return the pages of the index after a rebuild, or None if it is not a btree or rows or widths are unknown."""
+    """Return the pages of the index after a rebuild, or None if statistics cannot tell: it is not a btree, rows or
+    widths are unknown, or for a reason of `why_not_estimated`."""
     rows = index.rows
     if index.method != "btree" or index.is_partitioned or rows is None:
         return None
@@ -37,6 +42,9 @@ def fresh_pages(index: Index, block_bytes: int) -> float | None:
         return 1.0
     if any(part.fixed_bytes is None and part.average_bytes is None for part in index.statistics):
         return None
+    if why_not_estimated(index):
+        return None
+    index = _of_predicate(index) or index
     fillfactor = int(index.options.get("fillfactor", 90))
     entries = list(_entries(index, rows, block_bytes))
     count = sum(entry.count for entry in entries)
@@ -45,6 +53,38 @@ def fresh_pages(index: Index, block_bytes: int) -> float | None:
     even = all(part.fixed_bytes is not None for part in index.statistics)
     leaves = ceil(count / _a_page(size, size - key_size, fillfactor, block_bytes, even=even))
     return leaves + _internal_pages(leaves, key_size, block_bytes) + 1
+
+
+def why_not_estimated(index: Index) -> str:
+    """Return why statistics cannot tell the size of the index after a rebuild; empty if they can."""
+    shares = bool(index.deduplicates) and not index.is_unique
+    if shares and any((key.opclass or "").endswith(("bpchar_ops", "bpchar_pattern_ops")) for key in index.keys):
+        return "whether the server stores equal values of char(n) once depends on its build"
+    # Unknown where the table was never counted; `rows` is then unknown as well.
+    if index.table_growth is not None and index.table_growth > _MOST_GROWTH:
+        return "the table has grown since its rows were counted"
+    if index.predicate is not None and _of_predicate(index) is None:
+        fixed = all(part.fixed_bytes is not None and not part.null_fraction for part in index.statistics)
+        if shares or not fixed:
+            return "its predicate selects values that the statistics of the whole table do not tell apart"
+    return ""
+
+
+def _of_predicate(index: Index) -> Index | None:
+    """Return the index with the statistics of the rows that its predicate selects, or None if they are not known.
+
+    `rows` of a partial index are its own already. They are known where the predicate leaves out only the rows in which
+    its single column is NULL.
+    """
+    found = _IS_NOT_NULL.fullmatch(index.predicate or "")
+    if found is None or len(index.statistics) != 1 or index.keys[0].column != found["column"]:
+        return None
+    part = index.statistics[0]
+    left = 1 - (part.null_fraction or 0.0)
+    if left <= 0:
+        return None
+    frequencies = tuple(min(frequency / left, 1.0) for frequency in part.common_frequencies)
+    return replace(index, statistics=(replace(part, null_fraction=0.0, common_frequencies=frequencies),))
 
 
 def _a_page(size: float, list_bytes: float, fillfactor: int, block_bytes: int, *, even: bool) -> float:
