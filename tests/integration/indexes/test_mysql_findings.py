@@ -102,6 +102,17 @@ def test_altering_a_mysql_table_restarts_its_usage(server: Get) -> None:
 
 
 @COUNTING
+def test_statistics_of_a_table_of_few_rows_are_never_stale(
+    server: Get, installation: Installation[MysqlServer]
+) -> None:
+    running = server(installation)
+    with running.database(f"{BIG} STATS_AUTO_RECALC=0") as name:
+        run(running, name, "INSERT INTO t (a) VALUES (1)", "ANALYZE TABLE t", "UPDATE t SET a = 2", "DELETE FROM t")
+        run(running, name, "INSERT INTO t (a) VALUES (1), (2), (3)")
+        assert not [item for item in find(look(running, name)) if item.kind is Kind.STALE_STATISTICS]
+
+
+@COUNTING
 def test_statistics_without_recalculation_are_stale(server: Get, installation: Installation[MysqlServer]) -> None:
     running = server(installation)
     with running.database(f"{BIG} STATS_AUTO_RECALC=0", "CREATE TABLE fresh (a int)") as name:

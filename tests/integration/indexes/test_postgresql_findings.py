@@ -132,6 +132,60 @@ def test_only_foreign_keys_without_an_index_are_found(database: Callable[[], Con
     assert find_foreign_keys_without_index(read_catalog(session)) == []
 
 
+def test_foreign_key_of_a_partitioned_table_is_served_by_an_index_on_each_partition(
+    database: Callable[[], Connection],
+) -> None:
+    session = database()
+    session.run("CREATE TABLE parent (id int PRIMARY KEY)")
+    session.run("CREATE TABLE t (p int REFERENCES parent, d int NOT NULL) PARTITION BY RANGE (d)")
+    session.run("CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)")
+    session.run("CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (d)")
+    session.run("CREATE TABLE t21 PARTITION OF t2 FOR VALUES FROM (10) TO (15)")
+    session.run("CREATE INDEX ON t1 (p)")
+    (finding,) = find_foreign_keys_without_index(read_catalog(session))
+    assert finding.table == "t"
+    session.run("CREATE INDEX ON t21 (p)")
+    assert find_foreign_keys_without_index(read_catalog(session)) == []
+
+
+def test_one_index_for_two_foreign_keys_is_proposed_once(database: Callable[[], Connection]) -> None:
+    session = database()
+    session.run("CREATE TABLE parent (id int PRIMARY KEY)")
+    session.run("CREATE TABLE other (id int PRIMARY KEY)")
+    session.run("INSERT INTO other SELECT generate_series(1, 300)")
+    session.run("CREATE TABLE t AS SELECT g % 200 + 1 AS p FROM generate_series(1, 20000) g")
+    session.run("INSERT INTO parent SELECT generate_series(1, 300)")
+    session.run("ALTER TABLE t ADD CONSTRAINT one FOREIGN KEY (p) REFERENCES parent")
+    session.run("ALTER TABLE t ADD CONSTRAINT two FOREIGN KEY (p) REFERENCES other")
+    session.run("ALTER TABLE t ADD CONSTRAINT three FOREIGN KEY (p) REFERENCES parent")
+    session.run("ANALYZE")
+    session.run("DELETE FROM other WHERE id > 290")
+    catalog = _until(session, lambda read: any(table.deleted for table in read.tables))
+    (finding,) = find_foreign_keys_without_index(catalog)
+    assert (finding.action, finding.evidence["foreign_key"]) == (Action.CREATE, "two")
+    assert sorted(finding.evidence["also_for"]) == ["one", "three"]
+
+
+def test_lost_counters_do_not_mean_that_a_table_was_never_analysed(server: Get) -> None:
+    """A role that may not read the rows sees no statistics of columns, either."""
+    running = server(postgresql.WHEEL_16)
+    make = ["CREATE TABLE t AS SELECT generate_series(1, 5000) AS a", "CREATE TABLE fresh (a int)"]
+    with running.database(*make) as name, running.session(name) as owner:
+        owner.run("INSERT INTO fresh VALUES (1)")
+        owner.run("VACUUM ANALYZE t")
+        owner.run("SELECT pg_stat_reset()")
+        owner.run("CREATE ROLE looker LOGIN")
+        owner.run("GRANT pg_monitor TO looker")
+        try:
+            owner.run("SET ROLE looker")
+            catalog = read_catalog(owner)
+            owner.run("RESET ROLE")
+        finally:
+            owner.run("DROP ROLE looker")
+    stale = {item.table for item in find_upkeep(catalog) if item.kind is Kind.STALE_STATISTICS}
+    assert "t" not in stale
+
+
 def test_foreign_key_index_is_proposed_only_if_it_pays(database: Callable[[], Connection]) -> None:
     session = database()
     session.run("CREATE TABLE parent (id int PRIMARY KEY)")

@@ -14,6 +14,9 @@ from optimizer.indexes.mysql.redundant import gather_tables
 # InnoDB recalculates its statistics after this share of the rows has changed, if it may.
 _RECALCULATED_SHARE = 0.1
 
+# A table of fewer rows fits on a few pages, and its statistics change no plan.
+_SMALLEST_TABLE = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class MysqlUpkeepLimits:
@@ -108,6 +111,8 @@ def _why_stale(table: Table, settings: Mapping[str, str]) -> str | None:
         return "it has no statistics" if table.rows or table.live_rows else None
     automatic = table.options.get("stats_auto_recalc", settings.get("innodb_stats_auto_recalc", "ON")) in ("1", "ON")
     rows_then = table.rows or 0
+    if max(rows_then, table.live_rows or 0) < _SMALLEST_TABLE:
+        return None
     # A server that recalculates automatically gets twice the share, because it is late only when it was delayed.
     allowed = (2 if automatic else 1) * _RECALCULATED_SHARE * max(rows_then, 1)
     changed = max(table.modified_since_analyze or 0, abs((table.live_rows or rows_then) - rows_then))

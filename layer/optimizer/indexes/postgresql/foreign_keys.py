@@ -5,7 +5,8 @@ first keys are those columns in any order serves this lookup, also if it is part
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from optimizer.core import Risk
 from optimizer.indexes.model import Action, Catalog, Finding, ForeignKey, Index, KeyPart, Kind, Table, about_table
@@ -20,7 +21,10 @@ def find_foreign_keys_without_index(catalog: Catalog) -> list[Finding]:
     """Return a finding for each foreign key whose columns lead no index; its action is NONE, with the reason, if an
     index would not pay now."""
     tables = {table.oid: table for table in catalog.tables}
-    found = []
+    parts: dict[int | None, list[Table]] = defaultdict(list)
+    for table in catalog.tables:
+        parts[table.parent_oid].append(table)
+    found: dict[tuple[str, str | None], Finding] = {}
     usable: dict[int | None, list[Index]] = defaultdict(list)
     for index in catalog.indexes:
         if index.is_valid and index.is_ready and index.is_live:
@@ -30,9 +34,31 @@ def find_foreign_keys_without_index(catalog: Catalog) -> list[Finding]:
         if child is None or child.extension is not None or not key.is_enforced:
             continue
         indexes = usable[key.table_oid]
-        if not any(serves(index, key, child) for index in indexes):
-            found.append(_finding(catalog, key, child, parent, indexes))
-    return found
+        leaves = _leaves(child, parts)
+        if any(serves(index, key, child) for index in indexes) or (
+            # The check is planned for each partition by itself.
+            leaves != [child] and all(any(serves(index, key, leaf) for index in usable[leaf.oid]) for leaf in leaves)
+        ):
+            continue
+        finding = _finding(catalog, key, child, parent, indexes)
+        same = finding.schema + "." + (finding.table or ""), finding.statement
+        found[same] = _merged(found[same], finding) if same in found else finding
+    return list(found.values())
+
+
+def _leaves(table: Table, parts: Mapping[int | None, list[Table]]) -> list[Table]:
+    """Return the table itself or, if it has partitions, those that have storage."""
+    return [leaf for part in parts[table.oid] for leaf in _leaves(part, parts)] or [table]
+
+
+def _merged(first: Finding, second: Finding) -> Finding:
+    """Return one finding for two foreign keys that one index would serve: that which is proposed now, if one is."""
+    chosen, other = (second, first) if first.action is Action.NONE else (first, second)
+    name = other.evidence["foreign_key"]
+    also = [*chosen.evidence.get("also_for", ()), name, *other.evidence.get("also_for", ())]
+    return replace(
+        chosen, reason=f"{chosen.reason} It would serve {name}, too.", evidence={**chosen.evidence, "also_for": also}
+    )
 
 
 def serves(index: Index, key: ForeignKey, child: Table) -> bool:

@@ -104,6 +104,9 @@ def _find_old_statistics(catalog: Catalog, table: Table, due: Thresholds, off: s
     modified = table.modified_since_analyze
     evidence = {"rows": table.rows, "modified_since_analyze": modified, "threshold": due.modified}
     never = table.last_analyze_at is None and not any(column.null_fraction is not None for column in table.columns)
+    if "column_statistics" in catalog.not_read:
+        # The counters may have been lost; that rows were once counted shows that it was analysed or vacuumed.
+        never = never and not table.rows
     if never and (table.live_rows or table.pages):
         reason = f"{table.name} was never analysed, so that the planner has no statistics on it{off}."
         yield about_table(catalog, table, Kind.STALE_STATISTICS, Action.ANALYZE, reason, evidence=evidence)
