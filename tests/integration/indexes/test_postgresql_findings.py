@@ -163,6 +163,11 @@ def test_one_index_for_two_foreign_keys_is_proposed_once(database: Callable[[], 
     catalog = _until(session, lambda read: any(table.deleted for table in read.tables))
     (finding,) = find_foreign_keys_without_index(catalog)
     assert (finding.action, finding.evidence["foreign_key"]) == (Action.CREATE, "two")
+    for version, action in (((14, 3), Action.NONE), ((14, 4), Action.CREATE)):
+        other = replace(catalog, server=replace(catalog.server, version=version))
+        (found,) = [item for item in find(other) if item.kind is Kind.FOREIGN_KEY_WITHOUT_INDEX]
+        assert found.action is action
+        assert ("14.3 can leave indexes corrupt" in found.reason) == (action is Action.NONE)
     assert sorted(finding.evidence["also_for"]) == ["one", "three"]
 
 

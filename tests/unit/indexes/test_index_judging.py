@@ -7,6 +7,7 @@ import pytest
 from optimizer.indexes.change.compare import compare
 from optimizer.indexes.change.preflight import obstacle
 from optimizer.indexes.change.server import Conditions, Job, StatementTimes
+from optimizer.indexes.model.faulty_builds import why_builds_are_faulty
 from optimizer.indexes.model.history import Past
 from optimizer.indexes.model.usage import IndexId, TableUse, UsageSnapshot
 from optimizer.policy.model import Indexes
@@ -64,6 +65,13 @@ def test_statement_without_new_counters_is_not_compared() -> None:
         (Job.CREATE, Conditions(active_sessions=33), "33 sessions are active"),
         (Job.CREATE, Conditions(active_sessions=32), ""),
         (Job.DROP, Conditions(active_sessions=33), ""),
+        (Job.CREATE, Conditions(faulty_builds=why_builds_are_faulty(140003)), "14.3 can leave indexes corrupt"),
+        (Job.REBUILD, Conditions(faulty_builds=why_builds_are_faulty(140000)), "14.0 can leave indexes corrupt"),
+        (Job.REBUILD, Conditions(faulty_builds=why_builds_are_faulty(140004)), ""),
+        (Job.CREATE, Conditions(faulty_builds=why_builds_are_faulty(150003)), ""),
+        (Job.CREATE, Conditions(faulty_builds=why_builds_are_faulty(130003)), ""),
+        (Job.DROP, Conditions(faulty_builds=why_builds_are_faulty(140003)), ""),
+        (Job.ANALYZE, Conditions(faulty_builds=why_builds_are_faulty(140003)), ""),
         (Job.DROP, Conditions(), ""),
     ],
 )

@@ -19,6 +19,7 @@ from optimizer.indexes.change.server import (
 )
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.drivers import AccessDenied, Connection, DatabaseUnreachable
+from optimizer.indexes.model import why_builds_are_faulty
 
 # SQLSTATEs: lock not available, deadlock; query cancelled, admin shutdown; crash shutdown, cannot connect now.
 _LOCK_TIMEOUTS = ("55P03", "40P01")
@@ -56,6 +57,7 @@ class PostgresqlServer(EngineServer):
         (prepared,) = self._rows(sql.OLDEST_PREPARED)
         (waiters,) = self._rows(sql.LOCK_WAITERS)
         (active,) = self._rows(sql.ACTIVE_SESSIONS)
+        (version,) = self._rows(sql.VERSION)
         busy = self._rows(sql.BUSY, table_oid=state.table_oid)
         seconds, holder = float(oldest["seconds"] or 0.0), str(oldest["holder"] or "")
         if prepared["seconds"] is not None and float(prepared["seconds"]) > seconds:
@@ -68,6 +70,7 @@ class PostgresqlServer(EngineServer):
             replica_lag_s=self._replica_lag_s(),
             busy=str(busy[0]["busy"]) if busy else "",
             active_sessions=int(active["sessions"]) if active["sees_all"] else None,
+            faulty_builds=why_builds_are_faulty(int(version["number"])),
         )
 
     def statement(self, job: Job, change: Change, state: State | None) -> str:

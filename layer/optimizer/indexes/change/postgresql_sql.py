@@ -140,6 +140,10 @@ WHERE backend_type = 'client backend'
   AND pid <> pg_backend_pid()
 """
 
+VERSION = """
+SELECT current_setting('server_version_num')::int AS number
+"""
+
 LOCK_WAITERS = """
 SELECT count(*) AS waiters
 FROM pg_locks l

@@ -24,6 +24,8 @@ def obstacle(job: Job, conditions: Conditions, limits: Indexes) -> str:
         return f"Another command works on the table: {conditions.busy}."
     if job not in _HEAVY:
         return ""
+    if job in BUILDING and conditions.faulty_builds:
+        return f"{conditions.faulty_builds}."
     if conditions.transaction_s is not None and conditions.transaction_s > limits.max_transaction_s:
         return (
             f"A transaction has been open for {conditions.transaction_s:.0f} s ({conditions.holder}) and the change "

@@ -72,6 +72,7 @@ class Conditions:
     transaction_s: age of the oldest open transaction, which `holder` names.
     busy: another build or vacuum of the same table, in words; empty if there is none.
     active_sessions: sessions of the whole server that are executing a statement.
+    faulty_builds: why the server's version builds no index safely; empty if it does.
     """
 
     transaction_s: float | None = None
@@ -80,6 +81,7 @@ class Conditions:
     replica_lag_s: float | None = None
     busy: str = ""
     active_sessions: int | None = None
+    faulty_builds: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ __getattr__ = lazy_exports(
             "StatementStat",
             "Table",
         ),
+        "faulty_builds": ("why_builds_are_faulty",),
         "finding": (
             "Action",
             "Finding",

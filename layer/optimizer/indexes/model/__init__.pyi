@@ -12,6 +12,7 @@ from optimizer.indexes.model.catalog import (
     StatementStat as StatementStat,
     Table as Table,
 )
+from optimizer.indexes.model.faulty_builds import why_builds_are_faulty as why_builds_are_faulty
 from optimizer.indexes.model.finding import Action as Action, Finding as Finding, Kind as Kind
 from optimizer.indexes.model.history import Past as Past
 from optimizer.indexes.model.new_finding import (

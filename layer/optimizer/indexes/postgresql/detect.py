@@ -1,8 +1,9 @@
 """Find all problems of one PostgreSQL database, without contradictions between the findings. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from optimizer.indexes.model import Action, Catalog, Finding, UsageLimits, UsageSnapshot
+from optimizer.indexes.model import Action, Catalog, Finding, UsageLimits, UsageSnapshot, why_builds_are_faulty
 from optimizer.indexes.postgresql.bloat import BloatLimits, find_bloated
 from optimizer.indexes.postgresql.foreign_keys import find_foreign_keys_without_index
 from optimizer.indexes.postgresql.invalid import find_invalid
@@ -37,7 +38,7 @@ def find(
     dropped |= {_name(finding) for finding in unused if finding.action is Action.DROP}
     bloated = find_bloated(catalog, catalog.pages, bloat, bloat_limits)
     keys = find_foreign_keys_without_index(catalog)
-    return [
+    found = [
         *find_invalid(catalog),
         *redundant,
         *unused,
@@ -46,6 +47,15 @@ def find(
         *(finding for finding in catalog.further if not any(_same_index(finding, key) for key in keys)),
         *find_upkeep(catalog),
     ]
+    number = sum(part * scale for part, scale in zip(catalog.server.version, (10_000, 1), strict=False))
+    faulty = why_builds_are_faulty(number)
+    return [_without_build(finding, faulty) if faulty else finding for finding in found]
+
+
+def _without_build(finding: Finding, faulty: str) -> Finding:
+    if finding.action not in (Action.CREATE, Action.REINDEX):
+        return finding
+    return replace(finding, action=Action.NONE, reason=f"{finding.reason} Nothing is built now, because {faulty}.")
 
 
 def _name(finding: Finding) -> tuple[str, str]:
