@@ -43,6 +43,7 @@ def chosen_entries(policy: Policy) -> Mapping[str, Chosen]:
     said = policy.warmups
     lists: dict[str, Collection[Chosen]] = {
         "overrides": policy.overrides,
+        "budgets": policy.budgets,
         "warmups.events": said.events,
         "warmups.days": said.days,
         "warmups.never": said.never,

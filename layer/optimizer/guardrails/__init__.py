@@ -26,9 +26,12 @@ __getattr__ = lazy_exports(
         ),
         "run": (
             "Account",
-            "Held",
             "is_new_plan",
             "needs_account",
+        ),
+        "totals": (
+            "Held",
+            "raised_usd_month",
         ),
         "verdict": (
             "Decision",

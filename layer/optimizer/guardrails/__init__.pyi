@@ -4,9 +4,9 @@ from optimizer.guardrails.check_all import check as check, recheck as recheck, s
 from optimizer.guardrails.indexes import ALTERS as ALTERS, MIB as MIB, IndexState as IndexState, table_of as table_of
 from optimizer.guardrails.run import (
     Account as Account,
-    Held as Held,
     is_new_plan as is_new_plan,
     needs_account as needs_account,
 )
+from optimizer.guardrails.totals import Held as Held, raised_usd_month as raised_usd_month
 from optimizer.guardrails.verdict import PASSES as PASSES, Decision as Decision, Refusal as Refusal, Verdict as Verdict
 from optimizer.guardrails.warmups import WarmupState as WarmupState

@@ -18,7 +18,8 @@ from optimizer.core import (
 )
 from optimizer.guardrails import calendar, indexes, warmups
 from optimizer.guardrails.registry import OF_TUNER
-from optimizer.guardrails.run import Account, Budget, adds_environments, in_turn
+from optimizer.guardrails.run import Account, Budget, in_turn, over_budget_alone
+from optimizer.guardrails.totals import adds_environments
 from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict
 from optimizer.policy import Mode, Permission, Policy, settings_of_change, settings_of_function
 
@@ -166,7 +167,12 @@ def recheck(
 
     tags: those that the function has now, for overrides; None: those that it was planned with. Return None if it may be
     applied."""
-    return calendar.closed(policy, now, change.tuner) or _rules(change, live, _settings(policy, change, tags))
+    known = change.evidence.get("tags") or {} if tags is None else tags
+    return (
+        calendar.closed(policy, now, change.tuner)
+        or _rules(change, live, _settings(policy, change, tags))
+        or over_budget_alone(change, policy, known)
+    )
 
 
 def still_allowed(
@@ -328,7 +334,8 @@ def _postponed(change: Change, until: Refusal) -> Verdict:
 
 def _verdict(change: Change, decision: Decision, refusal: Refusal | None) -> Verdict:
     if refusal:
-        return Verdict(change.id, Decision.REFUSED, refusal.rule, refusal.message)
+        blocked = Decision.RECOMMENDED if refusal.recommends else Decision.REFUSED
+        return Verdict(change.id, blocked, refusal.rule, refusal.message)
     if _owner(change):
         return Verdict(change.id, decision, _owner(change), str(change.evidence.get("template_line", "")))
     return Verdict(change.id, decision, "mode", _MESSAGES[decision])

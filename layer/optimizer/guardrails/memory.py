@@ -79,6 +79,14 @@ def gain(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
         return Refusal(
             "memory.gain", f"It would save {saved:.1%} of {what}; memory.min_gain requires {limits.min_gain:.1%}."
         )
+    # Not known without the number of calls, nor in records of earlier versions.
+    usd = optional_number(change.evidence, "gain_usd_month")
+    if usd is not None and usd < limits.min_savings_usd_month:
+        return Refusal(
+            "memory.savings",
+            f"It would gain {usd:.2f} USD a month; memory.min_savings_usd_month requires "
+            f"{limits.min_savings_usd_month:.2f} USD.",
+        )
     return None
 
 

@@ -1,27 +1,29 @@
 """Guardrails of the whole run: limits on all changes together that would be applied."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, zip_longest
 
-from optimizer.core import CONFIGURATION, FUNCTION_TUNERS, Change, Rejection, Risk, StoredChange, Tuner, function_name
+from optimizer.core import (
+    CONFIGURATION,
+    FUNCTION_TUNERS,
+    Change,
+    MalformedChange,
+    Rejection,
+    Risk,
+    StoredChange,
+    Tuner,
+    function_name,
+)
 from optimizer.guardrails import indexes, provisioned_concurrency as pc, warmups
+from optimizer.guardrails.totals import Held, Totals, adds_environments, more_provisioned, raised_usd_month
 from optimizer.guardrails.verdict import MissingNumber, Refusal, number
-from optimizer.policy import Policy
+from optimizer.policy import Chosen, Policy
 
+_EVERYBODY = Chosen()
 _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Provisioned concurrency of a function without a proposal; None means not known."""
-
-    environments: int | None
-    usd_month: float | None
-    usd_day: float | None = None
-    """Cost of a timetable's most expensive day; None if every day costs the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Account:
     `observed`: changes of earlier runs that are under observation, by resource and tuner. `rejections`: of earlier
     changes of the same kind, by the id of the proposed one. `asked`, `waiting`: earlier proposals for the same resource
     that wait for people, and those that wait for their window, by the id of the proposed one. `turns`: when the pings
-    of a function lately got a place in a run, by resource."""
+    of a function lately got a place in a run, by resource. `raised`: changes to larger memory sizes of earlier
+    runs that count in the budget of this one."""
 
     targets: int
     unreserved_concurrency: int | None = None
@@ -44,6 +47,7 @@ class Account:
     asked: Mapping[str, Refusal] = field(default_factory=dict)
     waiting: Mapping[str, Refusal] = field(default_factory=dict)
     turns: Mapping[str, datetime] = field(default_factory=dict)
+    raised: Sequence[Change] = ()
 
 
 def best_first(changes: Iterable[Change]) -> list[Change]:
@@ -124,19 +128,16 @@ class Budget:
         self._functions: set[str] = set()
         self._indexes = indexes.IndexRunLimits(policy.indexes)
         self._configured: dict[str, Change] = {}
-        self._warm_environments = 0.0
         self._warm_unreserved = 0.0
-        self._warm_usd_day = 0.0
-        self._environments = 0
-        self._usd_month = 0.0
-        self._usd_day = 0.0
-        self._all_is_known = True
-        for held in chain(account.held.values(), _held_before(proposals)):
-            if held.environments is None or held.usd_month is None:
-                self._all_is_known = False
-            self._environments += held.environments or 0
-            self._usd_month += held.usd_month or 0.0
-            self._usd_day += max(held.usd_day or 0.0, (held.usd_month or 0.0) / pc.DAYS_A_MONTH)
+        self._all = Totals.of_account(policy)
+        budgets = [(each, Totals.of_budget(policy, each, number)) for number, each in enumerate(policy.budgets)]
+        self._budgets: Sequence[tuple[Chosen, Totals]] = [(_EVERYBODY, self._all), *budgets]
+        for target, held in chain(account.held.items(), _held_before(proposals)):
+            for totals in self._of(target, held.tags or {}):
+                totals.hold(held)
+        for kept in account.raised:
+            for totals in self._of_change(kept):
+                totals.raised(raised_usd_month(kept))
 
     def admit(self, change: Change) -> Refusal | None:
         """Deduct the change from the budget; return the limit that it exceeds instead, and deduct nothing."""
@@ -159,17 +160,11 @@ class Budget:
             self._indexes.take(change)
         if change.tuner in CONFIGURATION:
             self._configured[function_name(change.target)] = change
-        if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
-            self._warm_environments += number(change.after, "most_environments")
-            self._warm_usd_day += number(change.after, "usd_day")
-            if change.evidence.get("reserved_concurrency") is None:
-                self._warm_unreserved += number(change.after, "most_environments")
-        if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-            # A reduction of another function is not spent again in this run: it may be rejected or rolled back.
-            more, usd_more, usd_day_more = _more(change)
-            self._environments += max(0, more)
-            self._usd_month += max(0.0, usd_more)
-            self._usd_day += max(0.0, usd_day_more)
+        is_unreserved = change.evidence.get("reserved_concurrency") is None
+        if change.tuner is Tuner.WARMUPS and is_unreserved and not warmups.removes_pings(change):
+            self._warm_unreserved += number(change.after, "most_environments")
+        for totals in self._of_change(change):
+            totals.take(change)
 
     def _count(self, change: Change, takes_place: bool) -> Refusal | None:
         """Block a change for which there is no place. Renewed pings need none, except where the policy allows none."""
@@ -200,17 +195,28 @@ class Budget:
         return self._configured.get(function_name(change.target)) if change.tuner in CONFIGURATION else None
 
     def _totals(self, change: Change) -> Refusal | None:
-        if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
-            limits = self._policy.warmups
-            environments = self._warm_environments + number(change.after, "most_environments")
-            usd_day = self._warm_usd_day + number(change.after, "usd_day")
-            refusal = warmups.over_total(environments, limits) or warmups.over_budget(usd_day, limits)
-            return refusal or self._account_for_pings(change)
-        if change.tuner is Tuner.PROVISIONED_CONCURRENCY and adds_environments(change):
-            return self._provisioned(change)
         if change.tuner is Tuner.INDEXES:
             return self._indexes.refusal(change)
+        over = next(filter(None, (totals.refusal(change) for totals in self._of_change(change))), None)
+        if over is not None:
+            return over
+        if change.tuner is Tuner.WARMUPS and not warmups.removes_pings(change):
+            return self._account_for_pings(change)
+        if change.tuner is Tuner.PROVISIONED_CONCURRENCY and adds_environments(change):
+            return self._account_for_provisioned(change)
         return None
+
+    def _of_change(self, change: Change) -> Iterator[Totals]:
+        """Yield the totals that a change counts in."""
+        if change.tuner in FUNCTION_TUNERS:
+            yield from self._of(change.target, change.evidence.get("tags") or {})
+
+    def _of(self, target: str, tags: Mapping[str, str]) -> Iterator[Totals]:
+        try:
+            name = function_name(target)
+        except MalformedChange:
+            name = target
+        return (totals for chosen, totals in self._budgets if chosen.fits(name, tags))
 
     def _account_for_pings(self, change: Change) -> Refusal | None:
         """Block pings of a function without a reservation that take what the account must keep free. All pings may lie
@@ -218,47 +224,34 @@ class Budget:
         unreserved = self._account.unreserved_concurrency or 0
         if change.evidence.get("reserved_concurrency") is not None:
             return None
-        taken = self._environments + self._warm_unreserved + number(change.after, "most_environments")
+        taken = self._all.environments + self._warm_unreserved + number(change.after, "most_environments")
         return warmups.over_account(
             int(unreserved - taken), self._policy.provisioned_concurrency.account_concurrency_free
         )
 
-    def _provisioned(self, change: Change) -> Refusal | None:
-        limits = self._policy.provisioned_concurrency
-        more, usd_more, usd_day_more = _more(change)
-        if not self._all_is_known:
-            return Refusal(
-                "evidence",
-                "The provisioned concurrency of another function, or its cost, is not known, so neither is the total.",
-            )
-        if self._environments + more > limits.max_total:
-            return Refusal(
-                "provisioned_concurrency.total",
-                f"{self._environments + more} environments would be provisioned in total; "
-                f"provisioned_concurrency.max_total allows {limits.max_total}.",
-            )
-        refusal = pc.over_budget(self._usd_month + usd_more, self._usd_day + usd_day_more, limits)
-        if refusal or change.evidence.get("reserved_concurrency") is not None:
-            return refusal
-        return pc.over_account((self._account.unreserved_concurrency or 0) - self._environments - more, limits)
+    def _account_for_provisioned(self, change: Change) -> Refusal | None:
+        if change.evidence.get("reserved_concurrency") is not None:
+            return None
+        more, _, _ = more_provisioned(change)
+        free = (self._account.unreserved_concurrency or 0) - self._all.environments - more
+        return pc.over_account(free, self._policy.provisioned_concurrency)
 
 
-def _more(change: Change) -> tuple[int, float, float]:
-    environments = pc.environments_of(change.after) - pc.environments_of(change.before)
-    usd_before = pc.usd_month_before(change)
-    usd_month = number(change.evidence, "usd_month") - usd_before
-    return environments, usd_month, pc.usd_day(change) - usd_before / pc.DAYS_A_MONTH
+def over_budget_alone(change: Change, policy: Policy, tags: Mapping[str, str]) -> Refusal | None:
+    """Return the limit of a group of functions that a change exceeds by itself, or None."""
+    if change.tuner not in FUNCTION_TUNERS:
+        return None
+    name = function_name(change.target)
+    groups = [Totals.of_budget(policy, each, n) for n, each in enumerate(policy.budgets) if each.fits(name, tags)]
+    return next(filter(None, (totals.refusal(change) for totals in (Totals.of_account(policy), *groups))), None)
 
 
-def adds_environments(change: Change) -> bool:
-    """Return True if a change of provisioned concurrency needs more environments or more money."""
-    return pc.grows(change, pc.ProvisionedState(pc.environments_of(change.before), 0))
-
-
-def _held_before(proposals: Iterable[Change]) -> Iterable[Held]:
+def _held_before(proposals: Iterable[Change]) -> Iterator[tuple[str, Held]]:
     for change in proposals:
         if change.tuner is Tuner.PROVISIONED_CONCURRENCY:
+            tags = change.evidence.get("tags")
             try:
-                yield Held(pc.environments_of(change.before), pc.usd_month_before(change))
+                held = Held(pc.environments_of(change.before), pc.usd_month_before(change), None, tags)
             except MissingNumber:
-                yield Held(None, None)
+                held = Held(None, None, None, tags)
+            yield change.target, held

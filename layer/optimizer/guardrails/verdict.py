@@ -26,10 +26,11 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The rule that blocks a change, and one sentence with the numbers."""
+    """The rule that blocks a change, and one sentence with the numbers. recommends: people may still make it."""
 
     rule: str
     message: str
+    recommends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

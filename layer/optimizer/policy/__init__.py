@@ -17,6 +17,7 @@ __getattr__ = lazy_exports(
         "model": (
             "AlwaysWarm",
             "AppConfigProfile",
+            "Budget",
             "Cache",
             "CacheNamespace",
             "CacheTtls",

@@ -12,6 +12,7 @@ from optimizer.policy.model import (
     WEEKDAYS as WEEKDAYS,
     AlwaysWarm as AlwaysWarm,
     AppConfigProfile as AppConfigProfile,
+    Budget as Budget,
     Cache as Cache,
     CacheNamespace as CacheNamespace,
     CacheTtls as CacheTtls,

@@ -83,6 +83,41 @@ class Override(Chosen):
     provisioned_concurrency: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class WarmupBudget:
+    """Limits of pings of some functions together; None: those of all functions alone."""
+
+    max_environments_total: int | None = None
+    max_usd_day: float | None = None
+    max_usd_month: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionedBudget:
+    """Limits of provisioned concurrency of some functions together; None: those of all functions alone."""
+
+    max_total: int | None = None
+    max_usd_day: float | None = None
+    max_usd_month: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBudget:
+    """Limit of what larger memory sizes of some functions add to the bill; None: that of all functions alone."""
+
+    max_usd_month: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget(Chosen):
+    """Limits of some functions together, beside those of all functions."""
+
+    name: str = ""
+    warmups: WarmupBudget = field(default_factory=WarmupBudget)
+    memory: MemoryBudget = field(default_factory=MemoryBudget)
+    provisioned_concurrency: ProvisionedBudget = field(default_factory=ProvisionedBudget)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(Chosen):
     """Environments to hold warm. `begin` (the key `from`), `until`: ISO 8601, without an offset in the policy's time
@@ -166,11 +201,13 @@ class Warmups:
 class Memory:
     """Limits of memory changes.
 
-    `headroom`: minimum memory size as a multiple of the peak usage. `max_step_ratio`: largest factor up or down in one
-    change. `min_gain`: minimum saving as a share of the price. `min_chance_kept`: minimum probability that a size that
-    is tried will be kept. `max_slowdown`: largest mean and p95 duration after a change, as a multiple of the duration
-    before. `longest_watch_hours`: maximum observation if there are too few calls up to the last of `watch_minutes`.
-    `latest_mode`: upper limit of the mode for functions that are only called as $LATEST."""
+    `headroom`: minimum memory size as a multiple of the peak usage. `min_savings_usd_month`: minimum gain in US
+    dollars, beside the share `min_gain`. `max_usd_month`: maximum that larger sizes add to the bill of all functions.
+    `max_step_ratio`: largest factor up or down in one change. `min_gain`: minimum saving as a share of the price.
+    `min_chance_kept`: minimum probability that a size that is tried will be kept. `max_slowdown`: largest mean and p95
+    duration after a change, as a multiple of the duration before. `longest_watch_hours`: maximum observation if there
+    are too few calls up to the last of `watch_minutes`. `latest_mode`: upper limit of the mode for functions that are
+    only called as $LATEST."""
 
     mode: Mode | None = None
     goal: str = "cost_guarded"
@@ -180,9 +217,11 @@ class Memory:
     max_step_ratio: float = 2.0
     headroom: float = 1.3
     min_gain: float = 0.05
+    min_savings_usd_month: float = 1.0
     min_chance_kept: float = 0.1
     max_slowdown: float = 1.1
     max_p95_ms: float | None = None
+    max_usd_month: float = 20.0
     cool_down_days: int = 7
     canary_weight: float = 0.1
     watch_minutes: tuple[int, ...] = (15, 60, 360, 1440)
@@ -451,6 +490,7 @@ class Policy:
     functions: Functions = field(default_factory=Functions)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     warmups: Warmups = field(default_factory=Warmups)
     memory: Memory = field(default_factory=Memory)
     provisioned_concurrency: ProvisionedConcurrency = field(default_factory=ProvisionedConcurrency)

@@ -12,7 +12,7 @@ from optimizer.policy.overrides import SAME, settings_of_function
 # Limits of all functions together, and keys that choose functions themselves: no entry may have them.
 TOTALS: Final[Mapping[Tuner, frozenset[str]]] = {
     Tuner.WARMUPS: frozenset({"max_environments_total", "max_usd_day", "max_usd_month"}),
-    Tuner.MEMORY: frozenset(),
+    Tuner.MEMORY: frozenset({"max_usd_month"}),
     Tuner.PROVISIONED_CONCURRENCY: frozenset({"max_total", "max_usd_day", "max_usd_month", "account_concurrency_free"}),
 }
 CHOOSES: Final[Mapping[Tuner, frozenset[str]]] = {
@@ -88,6 +88,6 @@ def _not_allowed(tuner: Tuner, settings: Mapping[str, Any]) -> Iterator[tuple[st
     """Yield each key that no entry may have, and why."""
     for key in settings:
         if key in TOTALS[tuner]:
-            yield key, "is a limit of all functions together, which an override cannot set."
+            yield key, "is a limit of all functions together; budgets has such limits for some functions."
         elif key in CHOOSES[tuner]:
             yield key, f"names its functions itself: say it in {tuner.value}.{key}."

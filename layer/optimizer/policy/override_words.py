@@ -12,10 +12,10 @@ def with_overrides_named[P: Change | NoChange](proposal: P, policy: Policy, name
     """Return the proposal with the entries that hold for its function, in its reason and its evidence.
 
     The evidence also holds the function's tags that entries name: whoever checks the proposal later needs them."""
-    if not policy.overrides:
+    if not policy.overrides and not policy.budgets:
         return proposal
     said = held(policy, name, tags, proposal.tuner)
-    named = {key for entry in policy.overrides for key in entry.tags}
+    named = {key for entry in (*policy.overrides, *policy.budgets) for key in entry.tags}
     known = {key: value for key, value in tags.items() if key in named}
     evidence = {**proposal.evidence, **({TAGS: known} if known else {}), **({"overrides": said} if said else {})}
     return replace(proposal, evidence=evidence, reason=f"{proposal.reason}{_words(proposal.tuner, said)}")

@@ -21,6 +21,12 @@ _STATUSES = {
 }
 
 
+# Larger memory sizes of this time count in the budget of a run, if they were kept or may still be.
+_BUDGET_MONTH = timedelta(days=30)
+_MOST_EARLIER = 10_000
+_STANDING = frozenset({Status.APPROVED, Status.APPLYING, Status.WATCHING, Status.KEPT})
+
+
 @dataclass(frozen=True, slots=True)
 class RunProposals:
     """The proposals of all planners of a run. `failed`: the reason by target."""
@@ -101,6 +107,7 @@ def _decide(
         held=_held(proposals),
         observed=_observed(store, wanted, now),
         rejections=store.rejections(wanted, now),
+        raised=_raised(store, wanted, now),
         turns=store.turns([change.target for change in wanted if guardrails.is_new_plan(change)], Tuner.WARMUPS, now),
         **_open_proposals(store, wanted, policy, now),
     )
@@ -211,6 +218,20 @@ def _observed(store: RunStore, changes: Sequence[Change], now: datetime) -> dict
     return found
 
 
+def _raised(store: RunStore, changes: Sequence[Change], now: datetime) -> list[Change]:
+    """Return the changes to larger memory sizes of the last month that count in the budget of this run.
+
+    They are only read where a proposal adds to the bill by a larger size."""
+    if not any(change.tuner is Tuner.MEMORY and guardrails.raised_usd_month(change) for change in changes):
+        return []
+    earlier = store.changes_since(now - _BUDGET_MONTH, _MOST_EARLIER)
+    return [
+        one.change
+        for one in earlier
+        if one.change.tuner is Tuner.MEMORY and one.status in _STANDING and guardrails.raised_usd_month(one.change)
+    ]
+
+
 def _held(proposals: RunProposals) -> dict[str, Held]:
     """Return the provisioned concurrency of functions that need no change, as far as planners report any."""
     held: dict[str, Held] = {}
@@ -221,6 +242,7 @@ def _held(proposals: RunProposals) -> dict[str, Held]:
                 _number(evidence["environments"], int),
                 _number(evidence.get("usd_month"), float),
                 _number(evidence.get("usd_dearest_day"), float),
+                evidence.get("tags"),
             )
     return held
 

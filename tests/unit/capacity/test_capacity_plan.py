@@ -184,7 +184,7 @@ WITHOUT_ALIAS = live(alias=LATEST, alias_version=LATEST, version=version(LATEST)
 
 def test_function_without_alias_is_changed_at_once() -> None:
     """Without an alias there is no canary: only a size that is expected to be within the limits is applied."""
-    policy = Policy(memory=Memory(max_slowdown=3.0))
+    policy = Policy(memory=Memory(max_slowdown=3.0, min_savings_usd_month=0))
     change = memory_of(plan_function(seen(live=WITHOUT_ALIAS), policy))
     assert isinstance(change, Change)
     assert change.evidence["canary_weight"] == 0
@@ -414,7 +414,7 @@ def test_size_that_was_rolled_back_is_not_proposed() -> None:
 
 def test_canary_with_too_few_calls_is_not_proposed() -> None:
     """A canary that would get too few calls to be judged is not proposed."""
-    reason = memory_of(plan_function(seen(calls_day=10.0), Policy())).reason
+    reason = memory_of(plan_function(seen(calls_day=10.0), Policy(memory=Memory(min_savings_usd_month=0)))).reason
     assert "are needed to judge it" in reason
 
 
@@ -464,3 +464,43 @@ def test_function_is_well_known_by_its_present_version(
     """A daily run spends nothing on further lines of such a function; the weekly one reads them."""
     lines = [LoggedReport(NOW - timedelta(minutes=n), "7", ReportLine("1", 20, 21, 1024, 90)) for n in range(calls)]
     assert is_well_known(FunctionHistory().add(lines, NOW), live(**changes), read) is known
+
+
+def test_bill_below_the_least_savings_is_left_alone() -> None:
+    """A gain of a few cents a month is not worth a trial on callers."""
+    reason = memory_of(plan_function(seen(calls_day=20_000.0), Policy(memory=Memory(max_slowdown=3.0)))).reason
+    assert reason.startswith("No change needed: its calls cost $0.")
+    assert reason.endswith("a change must gain $1.00 (memory.min_savings_usd_month).")
+
+
+@settings(max_examples=examples(40))
+@given(
+    st.sampled_from(["cost", "cost_guarded", "balanced"]),
+    st.floats(1e4, 1e8),
+    st.sampled_from([0.0, 0.5, 1.0, 5.0, 50.0]),
+    st.floats(0.0, 0.3),
+)
+def test_change_gains_the_share_and_the_dollars_of_the_policy(
+    goal: str, calls_day: float, least_usd: float, least_share: float
+) -> None:
+    limits = Memory(goal=goal, max_slowdown=3.0, min_savings_usd_month=least_usd, min_gain=least_share)
+    policy = Policy(mode=Mode.AUTO, memory=limits, run=RunLimits(max_changes_share=1.0))
+    proposal = memory_of(plan_function(seen(calls_day=calls_day), policy))
+    if isinstance(proposal, NoChange):
+        return
+    assert proposal.evidence["gain_usd_month"] >= least_usd
+    assert (
+        1 - proposal.evidence["price_ratio"] * (proposal.evidence["duration_ratio"] if goal == "balanced" else 1.0)
+        >= least_share - 1e-3
+    )
+    stricter = replace(policy, memory=replace(limits, min_savings_usd_month=proposal.evidence["gain_usd_month"] + 0.01))
+    (refused,) = guardrails.check([proposal], stricter, Account(targets=1, unreserved_concurrency=1000), NOW)
+    assert (refused.verdict, refused.rule) == (Decision.REFUSED, "memory.savings")
+
+
+def test_size_for_safety_needs_no_savings() -> None:
+    """Who uses nearly all of its memory gets more, however small its bill."""
+    change = memory_of(plan_function(seen(used_mb=1000, calls_day=1000.0), Policy()))
+    assert isinstance(change, Change)
+    assert change.after["memory_mb"] == 1536
+    assert change.evidence["gain_usd_month"] is None

@@ -15,7 +15,8 @@ from optimizer.guardrails import (
     provisioned_concurrency as pc_rules,
     warmups as warmup_rules,
 )
-from optimizer.guardrails.run import Account, Held, best_first, functions_allowed, is_new_plan
+from optimizer.guardrails.run import Account, best_first, functions_allowed, is_new_plan
+from optimizer.guardrails.totals import Held
 from optimizer.guardrails.verdict import Decision, Refusal
 from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, RunWindow, Warmups
 
@@ -1080,3 +1081,91 @@ def test_overrides_of_live_tags_count_when_a_change_is_applied() -> None:
     refusal = guardrails.still_allowed(pc(), held, stopped, {})
     assert refusal is not None
     assert refusal.rule == "provisioned_concurrency.mode"
+
+
+def raised(name: str = "orders", usd_month: float = 3.0, **evidence: Any) -> Change:
+    """Return a change to a larger size, for the sake of its headroom."""
+    known = {"max_memory_used_mb": 950, "price_ratio": 1.4, **evidence}
+    more = Effect(usd_month=Interval(usd_month, usd_month, usd_month))
+    return replace(memory(name, before=1024, after=1536, **known), effect=more)
+
+
+def decided(policy: Policy, *changes: Change, account: Account = ACCOUNT) -> list[tuple[Decision, str]]:
+    return [(one.verdict, one.rule) for one in guardrails.check(changes, policy, account, NOW)]
+
+
+def test_larger_sizes_beyond_their_budget_are_only_recommended() -> None:
+    """A budget of a month counts the run and what the month before kept."""
+    policy = overridden(memory={"max_usd_month": 5})
+    automatic, over = (Decision.AUTOMATIC, "mode"), (Decision.RECOMMENDED, "memory.usd_month")
+    assert decided(policy, raised("a")) == [automatic]
+    assert sorted(decided(policy, raised("a"), raised("b"))) == sorted([automatic, over])
+    assert decided(policy, raised("a", 6.0)) == [over]
+    earlier = replace(ACCOUNT, raised=[raised("c")])
+    assert decided(policy, raised("a"), account=earlier) == [over]
+    assert decided(policy, memory("a"), account=earlier) == [automatic]
+    assert decided(overridden(memory={"max_usd_month": 0}), raised("a")) == [over]
+    assert decided(overridden(memory={"max_usd_month": 0}), raised("a", 0.0)) == [automatic]
+
+
+def test_larger_size_beyond_its_budget_is_not_applied() -> None:
+    live = memory_rules.MemoryState(1024)
+    assert guardrails.recheck(raised(), live, overridden(), NOW) is None
+    refusal = guardrails.recheck(raised(), live, overridden(memory={"max_usd_month": 1}), NOW)
+    assert refusal is not None
+    assert refusal.rule == "memory.usd_month"
+    assert "memory.max_usd_month allows 1.00 USD" in refusal.message
+
+
+TEAM = {"name": "checkout", "tags": {"team": "checkout"}}
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "rule"),
+    [
+        ({"warmups": {"max_usd_day": 0.015}}, warmups, "budgets.warmups.usd_day"),
+        ({"warmups": {"max_usd_month": 0.5}}, warmups, "budgets.warmups.usd_month"),
+        ({"warmups": {"max_environments_total": 3}}, warmups, "budgets.warmups.total"),
+        ({"provisioned_concurrency": {"max_total": 3}}, pc, "budgets.provisioned_concurrency.total"),
+        ({"provisioned_concurrency": {"max_usd_month": 20}}, pc, "budgets.provisioned_concurrency.usd_month"),
+        ({"provisioned_concurrency": {"max_usd_day": 0.6}}, pc, "budgets.provisioned_concurrency.usd_day"),
+        ({"memory": {"max_usd_month": 4}}, raised, "budgets.memory.usd_month"),
+    ],
+)
+def test_budget_of_a_team_limits_its_functions_together(part: dict[str, Any], change: Any, rule: str) -> None:
+    """One of two functions of a team fits its budget; those of other teams are not in it."""
+    policy = overridden(budgets=[{**TEAM, **part}])
+
+    def of(name: str, team: str) -> Change:
+        made: Change = change(name)
+        return replace(made, evidence={**made.evidence, "tags": {"team": team}})
+
+    blocked = Decision.RECOMMENDED if rule.startswith("budgets.memory") else Decision.REFUSED
+    automatic = (Decision.AUTOMATIC, "mode")
+    assert sorted(decided(policy, of("a", "checkout"), of("b", "checkout"))) == sorted([automatic, (blocked, rule)])
+    assert decided(policy, of("a", "checkout"), of("b", "search"), of("c", "search")) == [automatic] * 3
+    by_name = overridden(budgets=[{"functions": ["a", "b"], **part}])
+    assert sorted(decided(by_name, change("a"), change("b"), change("c"))) == sorted(
+        [automatic, automatic, (blocked, rule)]
+    )
+    verdicts = guardrails.check([of("a", "checkout"), of("b", "checkout")], policy, ACCOUNT, NOW)
+    assert any(one.message.startswith("budgets[0] (checkout): ") for one in verdicts)
+
+
+def test_budget_of_a_function_counts_what_it_holds() -> None:
+    policy = overridden(budgets=[{**TEAM, "provisioned_concurrency": {"max_total": 5}}])
+    held = {arn("other"): Held(environments=4, usd_month=32.0, tags={"team": "checkout"})}
+    change = pc("a", tags={"team": "checkout"})
+    refused = (Decision.REFUSED, "budgets.provisioned_concurrency.total")
+    assert decided(policy, change, account=replace(ACCOUNT, held=held)) == [refused]
+    elsewhere = {arn("other"): Held(environments=4, usd_month=32.0, tags={"team": "search"})}
+    assert decided(policy, change, account=replace(ACCOUNT, held=elsewhere)) == [(Decision.AUTOMATIC, "mode")]
+
+
+def test_budget_of_a_team_holds_when_a_change_is_applied() -> None:
+    policy = overridden(budgets=[{**TEAM, "provisioned_concurrency": {"max_usd_month": 10}}])
+    state = pc_rules.ProvisionedState(0, 1000)
+    assert guardrails.recheck(pc(), state, policy, NOW, {"team": "search"}) is None
+    refusal = guardrails.recheck(pc(), state, policy, NOW, {"team": "checkout"})
+    assert refusal is not None
+    assert refusal.rule == "budgets.provisioned_concurrency.usd_month"

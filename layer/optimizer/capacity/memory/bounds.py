@@ -98,12 +98,25 @@ def bounds_of(facts: FunctionFacts, limits: Memory, now: SizeHistory, after_mb: 
     if limits.max_p95_ms is not None:
         slowdown = min(slowdown, limits.max_p95_ms / now.durations.quantile(0.95))
     mean_ms, before_usd = now.durations.mean, bill(facts, now.memory_mb, now.durations.mean, 1.0)
+    least = 1 - least_gain(facts, limits, before_usd)
+    if least <= 0:
+        # The whole bill is less than a change must gain.
+        return Bounds(slowdown, 0.0)
 
     def goal(ratio: float) -> float:
-        price = bill(facts, after_mb, mean_ms * ratio, ratio) / (before_usd * (1 - limits.min_gain))
+        price = bill(facts, after_mb, mean_ms * ratio, ratio) / (before_usd * least)
         return price * ratio if limits.goal == "balanced" else price
 
     return Bounds(slowdown, break_even(goal))
+
+
+def least_gain(facts: FunctionFacts, limits: Memory, before_usd: float) -> float:
+    """Return the minimum gain as a share of the bill: the larger of the share and the dollars of the policy.
+
+    before_usd: bill of a month, which is not known without the number of calls."""
+    if facts.calls_day is None or before_usd <= 0:
+        return limits.min_gain
+    return max(limits.min_gain, limits.min_savings_usd_month / before_usd)
 
 
 def outcome_of(

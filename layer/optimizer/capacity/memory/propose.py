@@ -16,6 +16,7 @@ from optimizer.capacity.memory.bounds import (
     bounds_of,
     earlier_sizes,
     expected,
+    least_gain,
     observed_sizes,
     outcome_of,
 )
@@ -88,15 +89,17 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     sizes = memory_limits(used_mb, current_mb, limits)
     allowed = [mb for mb in sizes if mb == current_mb or mb not in facts.rolled_back]
     safety = current_mb < used_mb * limits.headroom
+    before_usd = bill(facts, current_mb, now.durations.mean, 1.0)
+    if not safety:
+        _require_bill(facts, limits, before_usd)
     weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
     candidate = _candidate_of_known_hours(facts, limits, now, allowed, weight, safety=safety)
     after_mb, chance_kept = candidate.after_mb, candidate.outcome.chance_kept
     if not safety:
         _require_calls(facts, limits, now, weight)
     ratio = candidate.outcome.ratio.estimate
-    before_usd = bill(facts, current_mb, now.durations.mean, 1.0)
     after_usd, *bills = (bill(facts, after_mb, now.durations.mean * r, r) for r in _spread(candidate.outcome.ratio))
-    _require_gain(limits, ratio, after_usd / before_usd, safety=safety)
+    gain = _required_gain(facts, limits, ratio, (before_usd, after_usd), safety=safety)
     owner = obstacle(Tuner.MEMORY, live, after_mb) or set_elsewhere(live, facts.replaced, after_mb)
     usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), chance_kept)
     usd_month = _rounded(usd, 4) if facts.calls_day is not None else None
@@ -127,6 +130,7 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
             "provisioned_environments": held(live).environments if live.scaling is None else 0,
             "samples": now.calls,
             "price_ratio": round(after_usd / before_usd, 4),
+            "gain_usd_month": None if safety or facts.calls_day is None else round(gain * before_usd, 4),
             "duration_ratio": round(ratio, 4),
             "chance_kept": round(chance_kept, 3),
             "max_duration_ratio": round(candidate.bounds.slowdown, 4),
@@ -240,7 +244,20 @@ def _choose(facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: lis
     return replace(decision, memory_mb=max(decision.memory_mb, allowed[0]))
 
 
-def _require_gain(limits: Memory, ratio: float, price_ratio: float, *, safety: bool) -> None:
+def _require_bill(facts: FunctionFacts, limits: Memory, before_usd: float) -> None:
+    """Raise where no change could gain enough, because the whole bill is less."""
+    if facts.calls_day is not None and before_usd <= limits.min_savings_usd_month:
+        raise _NoProposal(
+            f"No change needed: its calls cost ${before_usd:,.2f} a month, and a change must gain "
+            f"${limits.min_savings_usd_month:,.2f} (memory.min_savings_usd_month)."
+        )
+
+
+def _required_gain(
+    facts: FunctionFacts, limits: Memory, ratio: float, bills: tuple[float, float], *, safety: bool
+) -> float:
+    """Return the gain as a share of the bill. bills: before and after."""
+    before_usd, price_ratio = bills[0], bills[1] / bills[0]
     if ratio > limits.max_slowdown:
         raise _NoProposal(
             f"The better size would make calls {ratio:.2f} times as long; {limits.max_slowdown:g} times is allowed "
@@ -252,6 +269,12 @@ def _require_gain(limits: Memory, ratio: float, price_ratio: float, *, safety: b
         raise _NoProposal(
             f"No change needed: the best size would {comes_to}; {limits.min_gain:.1%} is needed (memory.min_gain)."
         )
+    if gain < least_gain(facts, limits, before_usd) and not safety:
+        raise _NoProposal(
+            f"No change needed: the best size would gain ${gain * before_usd:,.2f} a month; "
+            f"${limits.min_savings_usd_month:,.2f} is needed (memory.min_savings_usd_month)."
+        )
+    return gain
 
 
 def _headroom_reason(used_mb: int, limits: Memory, before_mb: int, after_mb: int) -> str:
