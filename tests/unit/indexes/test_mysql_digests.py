@@ -1,7 +1,7 @@
 """Columns that normalised statements of MySQL and MariaDB compare and sort by."""
 
 import pytest
-from optimizer.indexes.mysql.create_table import index_clauses
+from optimizer.indexes.mysql.create_table import UnreadableDefinition, read_index_clauses
 from optimizer.indexes.mysql.digests import TableQuery, read_query
 from optimizer.indexes.mysql.hints import named_in_hints
 
@@ -85,8 +85,32 @@ def test_index_clauses_of_a_misleading_definition_are_read() -> None:
   CONSTRAINT `KEY` FOREIGN KEY (`a`) REFERENCES `p` (`id`)
 ) ENGINE=InnoDB COMMENT=', KEY `no` (`a`)'
 /*!50100 PARTITION BY HASH (`a`) PARTITIONS 2 */"""
-    assert index_clauses(text) == {
+    clauses = read_index_clauses(text)
+    assert [(clause.shape, clause.is_visible) for clause in clauses.values()][1] == (
+        "(`KEY ``b`(3) DESC) COMMENT 'a) b, (c'",
+        False,
+    )
+    assert {name: clause.text for name, clause in clauses.items()} == {
         "PRIMARY": "PRIMARY KEY (`a`)",
         "We`i,(rd": "UNIQUE KEY `We``i,(rd` (`KEY ``b`(3) DESC) COMMENT 'a) b, (c' /*!80000 INVISIBLE */",
         "fn": "KEY `fn` ((lower(`a`)),(cast(_utf8mb4'o\\'x,' as char(3) charset utf8mb4)))",
     }
+
+
+def test_words_in_a_comment_neither_hide_nor_time_an_index() -> None:
+    hidden = "KEY `a` (`WITHOUT OVERLAPS`) COMMENT 'a IGNORED b' IGNORED"
+    text = f"CREATE TABLE `t` (\n  {hidden},\n  KEY `b` (`c`) COMMENT 'x IGNORED'\n)"
+    first, second = read_index_clauses(text).values()
+    assert (first.shape, first.is_visible) == ("(`WITHOUT OVERLAPS`) COMMENT 'a IGNORED b'", False)
+    assert (second.shape, second.is_visible) == ("(`c`) COMMENT 'x IGNORED'", True)
+    assert not first.has_period
+    timed = "CREATE TABLE `t` (\n  UNIQUE KEY `a` (`b`,`p` WITHOUT OVERLAPS)\n)"
+    assert read_index_clauses(timed)["a"].has_period
+
+
+@pytest.mark.parametrize(
+    "text", ["CREATE TABLE `t", "CREATE TABLE `t` (`a` int DEFAULT 'x", "CREATE TABLE `t` (`a` int", ""]
+)
+def test_definition_that_ends_too_early_is_not_guessed(text: str) -> None:
+    with pytest.raises(UnreadableDefinition):
+        read_index_clauses(text)

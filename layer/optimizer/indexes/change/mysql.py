@@ -18,16 +18,14 @@ from optimizer.indexes.change.server import (
 )
 from optimizer.indexes.connect import drivers
 from optimizer.indexes.connect.drivers import Connection, DatabaseUnreachable
-from optimizer.indexes.mysql.create_table import SYSTEM_SCHEMAS, quoted, unquoted
+from optimizer.indexes.mysql.create_table import SYSTEM_SCHEMAS, UnreadableDefinition, quoted, read_index_clauses
 
 # Error numbers: lock wait timeout, deadlock, NOWAIT; query interrupted, execution time exceeded (MySQL, MariaDB).
 _LOCK_TIMEOUTS = (1205, 1213, 3572)
 _CANCELLATIONS = (1317, 3024, 1969)
 # Server shutdown, connection killed, server has gone away, connection lost (2013 and 2055).
 _CONNECTION_LOST = (1053, 1927, 2006, 2013, 2055)
-_KEY = re.compile(r"^(?:(UNIQUE|FULLTEXT|SPATIAL) )?KEY (`(?:[^`]|``)*`) (.*)$")
 _PRIMARY = "PRIMARY"
-_HIDDEN = re.compile(r"\s*(?:/\*!80000 INVISIBLE \*/|\bIGNORED\b)")
 _PICOSECONDS_A_MS = 1e9
 _CREATES = re.compile(r"CREATE (UNIQUE |FULLTEXT |SPATIAL )?INDEX ", re.IGNORECASE)
 _NO_COPY = "ALGORITHM=INPLACE, LOCK=NONE"
@@ -37,8 +35,9 @@ class MysqlServer(EngineServer):
     """An EngineServer for MySQL, or for MariaDB if `mariadb` is true."""
 
     def __init__(self, reading: Callable[[], Connection], opening: Callable[[], Connection], *, mariadb: bool) -> None:
-        # MySQL caches sizes and times for a day by default.
-        prepare = "" if mariadb else "SET SESSION information_schema_stats_expiry = 0"
+        # In these modes the server prints definitions as they are read. MySQL caches sizes for a day by default.
+        prepare = "SET SESSION sql_mode = '', sql_quote_show_create = 1"
+        prepare += "" if mariadb else ", information_schema_stats_expiry = 0"
         super().__init__(reading, opening, explain, prepare)
         self._mariadb = mariadb
 
@@ -122,6 +121,8 @@ class MysqlServer(EngineServer):
         seconds = max(1, round(lock_timeout_ms / 1000))
 
         def prepare(connection: Connection) -> dict[str, Any]:
+            # Quotes and escapes are read as they were printed, and no key is cut to a length that fits.
+            self._ask(connection, "SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
             self._ask(connection, "SET SESSION lock_wait_timeout = %(seconds)s", seconds=seconds)
             self._ask(connection, "SET SESSION innodb_lock_wait_timeout = %(seconds)s", seconds=seconds)
             (session,) = self._ask(connection, sql.SESSION)
@@ -178,22 +179,20 @@ class MysqlServer(EngineServer):
         created = _CREATES.match(definition)
         if created is not None:
             return f"{definition.rstrip('; ')} ALGORITHM=INPLACE LOCK=NONE"
-        if re.match(r"(UNIQUE |FULLTEXT |SPATIAL )?INDEX `", definition) is None:
+        if re.match(r"(UNIQUE |FULLTEXT |SPATIAL |VECTOR )?INDEX `", definition) is None:
             raise StatementFailed(NO_DEFINITION)
         return f"ALTER TABLE {table} ADD {definition}, {_NO_COPY}"
 
     def _key(self, schema: str, table: str, index: str) -> tuple[str, str, bool] | None:
         """Return (kind with a trailing space, keys and options as the server prints them, is visible to queries)."""
         shown = self._rows(f"SHOW CREATE TABLE {quoted(schema)}.{quoted(table)}")[0]
-        for line in str(shown.get("Create Table", "")).splitlines():
-            written = line.strip().removesuffix(",")
-            if index == _PRIMARY and written.startswith("PRIMARY KEY "):
-                return "PRIMARY ", written.removeprefix("PRIMARY KEY "), True
-            match = _KEY.match(written)
-            if match and unquoted(match.group(2)) == index:
-                shape = _HIDDEN.sub("", match.group(3))
-                return f"{match.group(1)} " if match.group(1) else "", shape, shape == match.group(3)
-        return None
+        try:
+            clause = read_index_clauses(str(shown.get("Create Table", ""))).get(index)
+        except UnreadableDefinition as unreadable:
+            raise StatementFailed(f"{schema}.{table}: {unreadable}") from unreadable
+        if clause is None:
+            return None
+        return f"{clause.kind} " if clause.kind else "", clause.shape, clause.is_visible
 
     def _protected(self, schema: str, table: str, index: str, facts: Mapping[str, Any]) -> str:
         if index == _PRIMARY:

@@ -184,7 +184,9 @@ def _clear_text_refused(login: Login, requested: ClearTextRequested) -> Exceptio
     if login.is_token:
         what = f"the IAM token in clear text ({requested}): it is sent only over verified TLS"
         return LoginRefused(f"{where} asks for {what}")
-    return LoginRefused(f"{where} asks for the password in clear text ({requested}): a stored password is not sent so")
+    remedy = "" if login.is_for_host else "; if it is MySQL with TLS, name the host in the secret, as `host`"
+    what = f"the password in clear text ({requested}): a stored password is not sent so{remedy}"
+    return LoginRefused(f"{where} asks for {what}")
 
 
 def _refusal(address: Address, user: str, error: BaseException) -> Exception:

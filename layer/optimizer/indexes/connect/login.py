@@ -39,7 +39,8 @@ class Login:
     """The address and credentials of a connection.
 
     `engine` is spelled as in the policy. Without `tls` nothing is encrypted. `read_within_s` limits the wait for a
-    response; None waits for as long as it takes. `is_token`: the password is an IAM token.
+    response; None waits for as long as it takes. `is_token`: the password is an IAM token. `is_for_host`: whoever keeps
+    the password has said that it is for this host.
     """
 
     engine: str
@@ -50,6 +51,7 @@ class Login:
     tls: ssl.SSLContext | None = None
     read_within_s: float | None = None
     is_token: bool = False
+    is_for_host: bool = True
 
     @property
     def is_verified(self) -> bool:
@@ -58,8 +60,8 @@ class Login:
 
     @property
     def is_proven(self) -> bool:
-        """True if nobody can pose as the server, because it proves its name or is this machine."""
-        return self.is_verified or self.address.host in _THIS_MACHINE
+        """True if the server proves to be the one that the password is for, or is this machine."""
+        return (self.is_verified and self.is_for_host) or self.address.host in _THIS_MACHINE
 
     @property
     def may_send_clear_text(self) -> bool:

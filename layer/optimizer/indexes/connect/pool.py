@@ -118,27 +118,36 @@ class Connections:
         return DataApiConnection(client, database.data_api_arn, database.secret_arn, database.database)
 
     def _connect(self, database: Database, address: Address, read_within_s: float | None, *, anew: bool) -> Connection:
-        user, password = self._credentials(database, address, anew=anew)
-        tls = self._tls(database)
-        is_token = not database.secret_arn
-        return connect(Login(database.engine, database.database, address, user, password, tls, read_within_s, is_token))
+        if database.secret_arn:
+            secret = self._secret(database, address, anew=anew)
+            user, password, is_for_host = secret.user, secret.password, bool(secret.hosts)
+        else:
+            user, is_for_host = database.user, True
+            password = self.rds().generate_db_auth_token(DBHostname=address.host, Port=address.port, DBUsername=user)
+        login = Login(
+            engine=database.engine,
+            database=database.database,
+            address=address,
+            user=user,
+            password=password,
+            tls=self._tls(database),
+            read_within_s=read_within_s,
+            is_token=not database.secret_arn,
+            is_for_host=is_for_host,
+        )
+        return connect(login)
 
-    def _credentials(self, database: Database, address: Address, *, anew: bool) -> tuple[str, str]:
-        if not database.secret_arn:
-            token = self.rds().generate_db_auth_token(
-                DBHostname=address.host, Port=address.port, DBUsername=database.user
-            )
-            return database.user, token
+    def _secret(self, database: Database, address: Address, *, anew: bool) -> _Secret:
         read_at, known = self._secrets.get(database.secret_arn, (0.0, None))
         if known is None or anew or self.clock() - read_at > _SECRET_AGE_S:
             known = self._read_secret(database.secret_arn)
             self._secrets[database.secret_arn] = (self.clock(), known)
-        if normalize_host(address.host) not in known.hosts:
+        if known.hosts and normalize_host(address.host) not in known.hosts:
             raise LoginRefused(
                 f"the secret {database.secret_arn} is not for the host {address.host}: name the host in the secret, as "
                 "`host` or in the list `hosts`"
             )
-        return known.user, known.password
+        return known
 
     def _read_secret(self, arn: str) -> _Secret:
         text = self.secrets().get_secret_value(SecretId=arn)["SecretString"]
@@ -147,7 +156,7 @@ class Connections:
             return _Secret(str(document["username"]), str(document["password"]), secret_hosts(document))
         except (ValueError, KeyError, TypeError) as wrong:
             # The message leaves out the text, which is secret.
-            raise UnusableSecret(f"{arn} must be a JSON object with username, password and host") from wrong
+            raise UnusableSecret(f"{arn} must be a JSON object with username and password") from wrong
 
     def _tls(self, database: Database) -> ssl.SSLContext | None:
         if database.tls == "off":

@@ -1,7 +1,8 @@
 """The hosts to which the password in a secret may be sent. Pure.
 
 Whoever may write the policy names the host and the secret. Without this rule they could send any tagged secret to a
-server of their own (IAM user guide, "The confused deputy problem"), so the secret itself must name its hosts.
+server of their own (IAM user guide, "The confused deputy problem"), so a secret should name its hosts. One that names
+none is not given to a server that asks for the password itself.
 """
 
 import re

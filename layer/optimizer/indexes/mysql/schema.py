@@ -11,7 +11,7 @@ from pymysql import MySQLError
 
 from optimizer.indexes.model.catalog import Column, Constraint, ForeignKey, Index, KeyPart, Table
 from optimizer.indexes.mysql.counters import Counters
-from optimizer.indexes.mysql.create_table import index_clauses, quoted
+from optimizer.indexes.mysql.create_table import IndexClause, UnreadableDefinition, quoted, read_index_clauses
 from optimizer.indexes.mysql.session import Session
 
 type Name = tuple[str, str]
@@ -95,15 +95,20 @@ def read_indexes(session: Session, counters: Counters, referenced: Mapping[Name,
     return tuple(found)
 
 
-def _clauses(session: Session, name: Name) -> dict[str, str]:
-    """Return the clauses of the table's indexes; nothing if the table no longer exists."""
-    with contextlib.suppress(MySQLError):
+def _clauses(session: Session, name: Name) -> dict[str, IndexClause]:
+    """Return the clauses of the table's indexes; nothing if the table no longer exists or cannot be taken apart.
+
+    An index without a clause has no definition, so nothing proposes to drop it.
+    """
+    with contextlib.suppress(MySQLError, UnreadableDefinition):
         rows = session.rows(f"SHOW CREATE TABLE {quoted(name[0])}.{quoted(name[1])}")
-        return index_clauses(str(rows[0].get("create table", "")))
+        return read_index_clauses(str(rows[0].get("create table", "")))
     return {}
 
 
-def _clustering(indexes_of_table: Sequence[Sequence[Mapping[str, Any]]], clauses: Mapping[str, str]) -> str | None:
+def _clustering(
+    indexes_of_table: Sequence[Sequence[Mapping[str, Any]]], clauses: Mapping[str, IndexClause]
+) -> str | None:
     """Return the index in which InnoDB stores the rows.
 
     It is the primary key, else the first unique index without NULLs in the order of the server.
@@ -122,14 +127,18 @@ def _clustering(indexes_of_table: Sequence[Sequence[Mapping[str, Any]]], clauses
 
 
 def _index(
-    rows: Sequence[Mapping[str, Any]], clause: str | None, counters: Counters, is_clustered: bool, is_referenced: bool
+    rows: Sequence[Mapping[str, Any]],
+    clause: IndexClause | None,
+    counters: Counters,
+    is_clustered: bool,
+    is_referenced: bool,
 ) -> Index:
     first = rows[0]
     schema, table, name = first["table_schema"], first["table_name"], first["index_name"]
     pages = counters.index_pages.get((schema, table, name))
     is_unique = not int(first["non_unique"])
     constraint = Constraint.PRIMARY if name == "PRIMARY" else Constraint.UNIQUE if is_unique else None
-    if clause and "WITHOUT OVERLAPS" in clause:
+    if clause and clause.has_period:
         constraint = Constraint.EXCLUSION
     return Index(
         schema=schema,
@@ -137,7 +146,7 @@ def _index(
         name=name,
         method=str(first["index_type"]).lower(),
         keys=tuple(_part(row) for row in rows),
-        definition=f"ALTER TABLE {quoted(schema)}.{quoted(table)} ADD {clause}" if clause else "",
+        definition=f"ALTER TABLE {quoted(schema)}.{quoted(table)} ADD {clause.text}" if clause else "",
         is_unique=is_unique,
         constraint=constraint,
         is_visible=first.get("is_visible", "YES") != "NO" and first.get("ignored", "NO") != "YES",
