@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from optimizer_cli.printing import printable_lines
+
 
 class Lazy(click.Group):
     """`purposes`: name of each command and one line for the help. A command is `command` in `package`.NAME."""
@@ -14,6 +16,14 @@ class Lazy(click.Group):
         super().__init__(*arguments, **options)
         self._package = package
         self._purposes = purposes
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; the message of an error cannot control the terminal."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = printable_lines(error.message)  # type: ignore[misc]  # it is printed after this
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return all names, in the order given."""

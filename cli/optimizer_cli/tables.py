@@ -3,21 +3,23 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rich.console import Console
+from optimizer.core import harmless
 from rich.table import Table
+
+from optimizer_cli.printing import console
 
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
     """Print a table; columns named in `right` hold numbers. On a pipe the table is as wide as it needs to be."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=240)
+    out = console(highlight=False)
+    if not out.is_terminal:
+        out = console(highlight=False, width=240)
     table = Table(title=title, title_justify="left", expand=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    console.print(table, markup=False)
+        table.add_row(*map(harmless, row))
+    out.print(table, markup=False)
 
 
 def moment(at: datetime | None) -> str:

@@ -12,11 +12,11 @@ from local_account.traces import NoTraces
 from optimizer.capacity import MemoryBacktestRow, document
 from optimizer.core import Interval, canonical_json
 from optimizer.policy import InvalidPolicy, Policy, read_policy
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from optimizer_cli.backtests import memory_account, memory_traces
+from optimizer_cli.printing import console, echo
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -62,7 +62,7 @@ def command(
         tags = ", ".join(f"{key}={value}" for key, value in sorted(policy.functions.tags.items()))
         raise click.ClickException(f"there is nothing to test: no function is tagged {tags}")
     if as_json:
-        click.echo(json.dumps(canonical_json.plain(document(rows, total)), indent=1))
+        echo(json.dumps(canonical_json.plain(document(rows, total)), indent=1))
     else:
         _show(rows, total)
 
@@ -71,13 +71,13 @@ def _traces(
     traces: Path, curves: Path | None, policy: Policy, days: int, only: tuple[str, ...]
 ) -> tuple[list[MemoryBacktestRow], Interval]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("days played", total=days)
         return memory_traces.play(traces, curves, policy, days, only, lambda: progress.advance(task))
 
 
 def _account(policy: Policy, only: tuple[str, ...]) -> tuple[list[MemoryBacktestRow], Interval]:
-    with Console(stderr=True).status("reading metrics and logs"):
+    with console(stderr=True).status("reading metrics and logs"):
         return memory_account.plan(policy, only, datetime.now(UTC))
 
 
@@ -91,7 +91,7 @@ def _policy(file: Any) -> Policy:
 
 
 def _show(rows: list[MemoryBacktestRow], total: Interval) -> None:
-    out = Console(highlight=False)
+    out = console(highlight=False)
     table = Table(
         Column("function", no_wrap=True),
         "MB before",

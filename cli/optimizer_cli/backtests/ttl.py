@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from optimizer_cli.backtests.ttl_sources import Halves, UnreadableTrace, of_account, of_trace
+from optimizer_cli.printing import console, echo
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LEAST_TTL_S = 0.001
@@ -76,9 +77,9 @@ def command(
         raise click.ClickException(str(error)) from error
     found = {half.name: backtest_ttls(half.states, half.later, half.memory_bytes, prices) for half in sources}
     if as_json:
-        click.echo(json.dumps(canonical_json.plain({"caches": found, "prices": prices}), indent=1))
+        echo(json.dumps(canonical_json.plain({"caches": found, "prices": prices}), indent=1))
         return
-    out = Console(highlight=False)
+    out = console(highlight=False)
     for name, rows in found.items():
         _show(out, name, rows)
 

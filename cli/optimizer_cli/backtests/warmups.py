@@ -33,11 +33,11 @@ from optimizer.warmups import (
     plan_starts,
     total_outcomes,
 )
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from optimizer_cli.backtests import own_functions, trace_files
+from optimizer_cli.printing import console, echo
 
 # Trace files may be of any year.
 _LONGEST_HISTORY = timedelta(days=20 * 365)
@@ -130,7 +130,7 @@ def command(
             "there is nothing to test: no series by the minute" if traces else f"no function is tagged {_tags(policy)}"
         )
     if as_json:
-        click.echo(json.dumps(_document(results, failed, policy, hours_between_plans), indent=1))
+        echo(json.dumps(_document(results, failed, policy, hours_between_plans), indent=1))
     else:
         _show(results, failed, policy, hours_between_plans)
     # No requested function could be played.
@@ -166,7 +166,7 @@ def _own(policy: Policy, only: Collection[str], init_ms: float, failed: dict[str
 def _play(subjects: Iterator[Subject], policy: Policy, hours_between_plans: int) -> list[WarmupBacktest]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     results = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         for subject in subjects:
             plans = len(plan_starts(subject, hours_between_plans))
             task = progress.add_task(subject.name, total=plans)
@@ -212,7 +212,7 @@ def _document(results: list[WarmupBacktest], failed: dict[str, str], policy: Pol
 
 
 def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy, hours: int) -> None:
-    out = Console(highlight=False)
+    out = console(highlight=False)
     table = _table("function", "days", "", "cold starts", "left", "idle minutes", "USD", "net USD")
     for result in results:
         if result.days:

@@ -11,6 +11,7 @@ from optimizer.store import NoSuchDocument
 
 from optimizer_cli import subscriptions, tables
 from optimizer_cli.application import JSON, STACK, Application, NotFound, errors_in_one_sentence
+from optimizer_cli.printing import echo
 
 POLICY_KEY = "policy/policy.json"
 
@@ -47,11 +48,11 @@ def add(name: str, email: str, stack: str) -> None:
     sns.subscribe(TopicArn=topic_arn, Protocol="email", Endpoint=email)
     found = next(one for one in subscriptions.addresses(sns, topic_arn) or () if one.endpoint == email)
     if found.confirmed:
-        click.echo(f"{email} gets the links of {name}.")
+        echo(f"{email} gets the links of {name}.")
     else:
-        click.echo(f"AWS has sent a mail to {email}: open the link in it, and {email} gets the links of {name}.")
+        echo(f"AWS has sent a mail to {email}: open the link in it, and {email} gets the links of {name}.")
     if name not in _approvers(application):
-        click.echo(f"The stored policy does not name {name} in approvals.approvers yet.", err=True)
+        echo(f"The stored policy does not name {name} in approvals.approvers yet.", err=True)
 
 
 @command.command("list")
@@ -78,11 +79,11 @@ def list_(stack: str, as_json: bool) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        echo(json.dumps(rows, indent=1))
     else:
         tables.show(f"Approvers: {len(rows)}", ("approver", "in the policy", "state", "addresses"), map(_row, rows))
     for sentence in subscriptions.outdated(sns, application.topic_arn, application.programs_topic_arn):
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
 
 
 @command.command()
@@ -99,9 +100,9 @@ def remove(name: str, stack: str) -> None:
     if name not in subscriptions.approvers_with_topics(sns, topics):
         raise NotFound(f"The approver {name} has no topic in the stack {stack}.")
     sns.delete_topic(TopicArn=subscriptions.topic(topics, name))
-    click.echo(f"{name} gets no links any more.")
+    echo(f"{name} gets no links any more.")
     if name in _approvers(application):
-        click.echo(f"The stored policy still names {name} in approvals.approvers.", err=True)
+        echo(f"The stored policy still names {name} in approvals.approvers.", err=True)
 
 
 def _approvers(application: Application) -> list[str]:

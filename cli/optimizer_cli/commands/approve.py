@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from rich.table import Table
 
 from optimizer_cli.application import STACK, AwsTrouble
+from optimizer_cli.printing import console, echo
 
 _DONE = ("answered", "recorded")
 
@@ -75,7 +75,7 @@ def command(
         )
     except (BotoCoreError, ClientError) as error:
         raise AwsTrouble(f"{function} could not be reached: {error}") from error
-    click.echo(json.dumps(answer) if as_json else _words(answer))
+    echo(json.dumps(answer) if as_json else _words(answer))
     if answer["outcome"] not in _DONE:
         raise SystemExit(1)
 
@@ -115,9 +115,9 @@ def _show(request: Mapping[str, Any], approved: Sequence[str]) -> None:
         response = "approve" if change["change_id"] in approved else "reject"
         why = f"{change['reason']}\n{change['price']}\n{change['risk']}"
         table.add_row(f"{change['title']}\n{change['change_id']}", why, response)
-    console = Console(highlight=False, markup=False)
-    console.print(table)
-    console.print(f"Plan {request['digest']}. Respond until {request['expires_at']}.", soft_wrap=True)
+    out = console(highlight=False, markup=False)
+    out.print(table)
+    out.print(f"Plan {request['digest']}. Respond until {request['expires_at']}.", soft_wrap=True)
 
 
 def _words(answer: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from optimizer_cli.application import errors_in_one_sentence
+from optimizer_cli.printing import console, echo
 
 _FOLDER = Path(".optimizer")
 
@@ -62,9 +63,9 @@ def command(
 ) -> None:
     """Print an assessment of the account."""
     if rights:
-        click.echo(json.dumps(rights_document(), indent=2))
+        echo(json.dumps(rights_document(), indent=2))
         return
-    progress = Console(stderr=True, highlight=False)
+    progress = console(stderr=True, highlight=False)
     session = ReadOnlySession(region, profile)
     if not session.region:
         raise click.UsageError("name a Region with --region or AWS_REGION")
@@ -78,11 +79,11 @@ def command(
     path = assessor.state_path.with_suffix(".html")
     path.write_text(html_page(found), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(document(found), indent=1))
+        echo(json.dumps(document(found), indent=1))
     elif as_csv:
-        click.echo(csv_text(found), nl=False)
+        echo(csv_text(found), nl=False)
     else:
-        click.echo(page(found), nl=False)
+        echo(page(found), nl=False)
     progress.print(f"Page: {path}", soft_wrap=True)
     if open_it:
         click.launch(str(path))

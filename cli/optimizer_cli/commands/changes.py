@@ -10,6 +10,7 @@ from optimizer.report import last_message, line, reason, status_words
 
 from optimizer_cli import tables
 from optimizer_cli.application import JSON, STACK, Application, errors_in_one_sentence
+from optimizer_cli.printing import echo
 
 _STATUS = f"Only changes with this status: {', '.join(status.value for status in Status)}."
 
@@ -46,7 +47,7 @@ def command(run: str | None, status: str | None, days: int, limit: int, stack: s
         recorded = store.changes_since(datetime.now(UTC) - timedelta(days=days), limit)
     found = [stored for stored in recorded if status in (None, stored.status.value)]
     if as_json:
-        click.echo(json.dumps([_document(stored) for stored in found], indent=1))
+        echo(json.dumps([_document(stored) for stored in found], indent=1))
         return
     tables.show(
         f"Changes of run {run}: {len(found)}" if run else f"Changes of the last {days} days: {len(found)}",

@@ -7,6 +7,7 @@ from optimizer.assess import cost_table, own_bill, usual_use
 
 from optimizer_cli import tables
 from optimizer_cli.application import JSON
+from optimizer_cli.printing import echo
 
 
 @click.command(
@@ -27,11 +28,11 @@ that a tenth of the functions is kept warm and a tenth is changed each month: do
 def command(functions: int | None, databases: int, caches: int, as_json: bool) -> None:
     """Print the bill."""
     if functions is None and not as_json:
-        click.echo(cost_table(), nl=False)
+        echo(cost_table(), nl=False)
         return
     bill = own_bill(usual_use(functions or 0, databases, caches))
     if as_json:
-        click.echo(json.dumps({"usd_month": dict(bill), "together": sum(bill.values())}, indent=1))
+        echo(json.dumps({"usd_month": dict(bill), "together": sum(bill.values())}, indent=1))
         return
     rows = [(item, f"{usd:,.2f}") for item, usd in bill.items()]
     rows.append(("together", f"{sum(bill.values()):,.2f}"))

@@ -19,6 +19,7 @@ from rich.console import Console
 from optimizer_cli import demo_run, show
 from optimizer_cli.demo_approval import NoApprovalRequest
 from optimizer_cli.follow import StillRunning
+from optimizer_cli.printing import console, echo
 
 FOLDER = Path(".demo")
 # People can correct these at their machine; any other error is ours and keeps its traceback.
@@ -70,7 +71,7 @@ def command(
     Nothing outside this machine is read or changed, and everything ends with this command. Ends with 1 if the run
     failed.
     """
-    progress = Console(stderr=as_json, highlight=False)
+    progress = console(stderr=as_json, highlight=False)
     try:
         status = _demo(traces, curves, policy_file, approve, keep, as_json, progress)
     except USER_ERRORS as error:
@@ -99,7 +100,7 @@ def _demo(
         demo_run.put_policy(account, application, policy_file, caches, database, progress, approve)
         result = demo_run.run(account, application, caches, database, FOLDER, progress, approve)
         if as_json:
-            click.echo(json.dumps(result.document(), indent=1))
+            echo(json.dumps(result.document(), indent=1))
         else:
             show.result(result, progress)
         progress.print(f"\n{result.status} after {time.monotonic() - started:.0f} s in all")

@@ -12,6 +12,7 @@ from optimizer_cli.application import JSON, STACK, NotFound, errors_in_one_sente
 from optimizer_cli.doctor.checks import CHECKS
 from optimizer_cli.doctor.finding import Finding, Health, Stack, run
 from optimizer_cli.doctor.trials import TRIALS
+from optimizer_cli.printing import echo
 
 
 @click.command(
@@ -39,7 +40,7 @@ def command(tries: bool, stack: str, as_json: bool) -> None:
         )
     findings = list(run((*CHECKS, *(TRIALS if tries else ())), deployed))
     if as_json:
-        click.echo(json.dumps(canonical_json.plain(findings), indent=1))
+        echo(json.dumps(canonical_json.plain(findings), indent=1))
     else:
         _show(findings)
     if any(finding.health is Health.PROBLEM for finding in findings):

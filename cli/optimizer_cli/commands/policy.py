@@ -28,6 +28,7 @@ from optimizer_cli.application import STACK, Application, AwsTrouble, StackName,
 from optimizer_cli.backtests import own_functions
 from optimizer_cli.occasion_check import chosen_entries, contradicting, past_entries, without_functions
 from optimizer_cli.policy_reference import markdown
+from optimizer_cli.printing import echo
 
 POLICY_KEY = "policy/policy.json"
 _BUCKET = click.option("--bucket", envvar="OPTIMIZER_BUCKET", help="Bucket of the application, instead of its stack.")
@@ -83,7 +84,7 @@ def reference() -> None:
 
     The output is Markdown. Read-only; needs no AWS account.
     """
-    click.echo(markdown(policy_schema()), nl=False)
+    echo(markdown(policy_schema()), nl=False)
 
 
 @command.command()
@@ -127,15 +128,15 @@ def show(stack: str, bucket: str | None, defaults: bool, as_json: bool) -> None:
     try:
         content = Documents(boto3.client("s3"), bucket).read_bytes(POLICY_KEY)
     except NoSuchDocument:
-        click.echo("No policy is stored: the defaults hold, and they only recommend.", err=True)
+        echo("No policy is stored: the defaults hold, and they only recommend.", err=True)
         default = read_policy('{"version": 1}', application.tag if application else None)
-        click.echo(json.dumps(canonical_json.plain(default), indent=2))
+        echo(json.dumps(canonical_json.plain(default), indent=2))
         return
     except (BotoCoreError, ClientError) as error:
         raise AwsTrouble(f"s3://{bucket}/{POLICY_KEY} cannot be read: {error}") from error
     policy = _policy(content, f"s3://{bucket}/{POLICY_KEY}", as_json)
     document = canonical_json.plain(policy) if defaults else json.loads(content.decode("utf-8-sig"))
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _content(file: Path) -> bytes:
@@ -181,17 +182,17 @@ def _worth(file: IO[bytes]) -> Worth:
 
 def _complain(errors: Sequence[PolicyError], name: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"valid": False, "errors": canonical_json.plain(list(errors))}))
+        echo(json.dumps({"valid": False, "errors": canonical_json.plain(list(errors))}))
         return
     for error in errors:
-        click.echo(f"{name}: {error}", err=True)
-    click.echo(f"{name}: {len(errors)} error{'' if len(errors) == 1 else 's'}.", err=True)
+        echo(f"{name}: {error}", err=True)
+    echo(f"{name}: {len(errors)} error{'' if len(errors) == 1 else 's'}.", err=True)
 
 
 def _warn(warnings: Sequence[str]) -> None:
     for warning in warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        echo(f"Warning: {warning}", err=True)
 
 
 def _say(document: dict[str, object], text: str, as_json: bool) -> None:
-    click.echo(json.dumps(document) if as_json else text)
+    echo(json.dumps(document) if as_json else text)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 from optimizer.store import Documents, NoSuchDocument
-from rich.console import Console
 
 from optimizer_cli.application import JSON, STACK, Application, NotFound, errors_in_one_sentence
+from optimizer_cli.printing import console, echo
 
 _PAGES = "report"
 
@@ -41,13 +41,13 @@ def command(run: str, folder: Path, open_it: bool, stack: str, as_json: bool) ->
     documents = application.documents
     try:
         if as_json:
-            click.echo(documents.read_bytes(f"runs/{run}/report.json").decode())
+            echo(documents.read_bytes(f"runs/{run}/report.json").decode())
             return
-        click.echo(documents.read_bytes(f"runs/{run}/report.txt").decode())
+        echo(documents.read_bytes(f"runs/{run}/report.txt").decode())
     except NoSuchDocument as missing:
         raise NotFound(f"Run {run} has no report: it failed or still runs. See optimizer runs.") from missing
     page = _download(documents, run, folder)
-    click.echo(f"Pages: {page}")
+    echo(f"Pages: {page}")
     if open_it:
         click.launch(str(page))
 
@@ -55,7 +55,7 @@ def command(run: str, folder: Path, open_it: bool, stack: str, as_json: bool) ->
 def _download(documents: Documents, run: str, folder: Path) -> Path:
     prefix = f"runs/{run}/{_PAGES}/"
     keys = documents.keys(prefix)
-    with Console(stderr=True, highlight=False).status(f"{len(keys)} pages ..."):
+    with console(stderr=True, highlight=False).status(f"{len(keys)} pages ..."):
         for key in [*keys, f"runs/{run}/report.json"]:
             name = key.removeprefix(prefix) if key.startswith(prefix) else "report.json"
             path = folder / run / name

@@ -11,9 +11,9 @@ from optimizer.core import Status, StoredChange
 from optimizer.lifecycle import roll_back
 from optimizer.report import status_words
 from optimizer.store import RunStore
-from rich.console import Console
 
 from optimizer_cli.application import JSON, STACK, Application, errors_in_one_sentence
+from optimizer_cli.printing import console, echo
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -66,7 +66,7 @@ def command(change: str, reason: str, wait: bool, stack: str, as_json: bool) -> 
 
 def _await(sfn: "SFNClient", store: RunStore, change: str, arn: str) -> StoredChange:
     deadline = time.monotonic() + _LIMIT.total_seconds()
-    progress = Console(stderr=True, highlight=False)
+    progress = console(stderr=True, highlight=False)
     with progress.status(f"Rolling back {change} ..."):
         while sfn.describe_execution(executionArn=arn)["status"] == "RUNNING":
             if time.monotonic() > deadline:
@@ -80,6 +80,6 @@ def _await(sfn: "SFNClient", store: RunStore, change: str, arn: str) -> StoredCh
 def _say(stored: StoredChange, as_json: bool, **more: Any) -> None:
     if as_json:
         result = {"change_id": stored.change.id, "status": stored.status.value, "message": stored.message}
-        click.echo(json.dumps({**result, **more}))
+        echo(json.dumps({**result, **more}))
         return
-    click.echo(f"{stored.change.id}: {status_words(stored.status.value)}. {stored.message}".rstrip())
+    echo(f"{stored.change.id}: {status_words(stored.status.value)}. {stored.message}".rstrip())

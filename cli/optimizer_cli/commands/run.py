@@ -9,6 +9,7 @@ import click
 from botocore.exceptions import ClientError
 
 from optimizer_cli.application import JSON, STACK, Application, NotFound, errors_in_one_sentence
+from optimizer_cli.printing import echo
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -41,9 +42,9 @@ def command(run: str, stack: str, as_json: bool) -> None:
     name = _name(run)
     sfn.start_execution(stateMachineArn=application.optimize_arn, name=name, input=text)
     if as_json:
-        click.echo(json.dumps({"run_id": name, "input": json.loads(text)}))
+        echo(json.dumps({"run_id": name, "input": json.loads(text)}))
         return
-    click.echo(f"Run {name} was started with the input {text}. `optimizer runs` shows how it ends.")
+    echo(f"Run {name} was started with the input {text}. `optimizer runs` shows how it ends.")
 
 
 def _input(sfn: "SFNClient", machine: str, run: str) -> str:

@@ -10,6 +10,7 @@ from optimizer.report import status_words
 
 from optimizer_cli import tables
 from optimizer_cli.application import JSON, STACK, Application, errors_in_one_sentence
+from optimizer_cli.printing import echo
 
 
 @click.command(
@@ -32,7 +33,7 @@ def command(days: int, limit: int, stack: str, as_json: bool) -> None:
     """Print the runs."""
     found = Application.find(stack).store.runs(datetime.now(UTC) - timedelta(days=days), limit)
     if as_json:
-        click.echo(json.dumps(canonical_json.plain(found), indent=1))
+        echo(json.dumps(canonical_json.plain(found), indent=1))
         return
     tables.show(
         f"Runs of the last {days} days: {len(found)}",

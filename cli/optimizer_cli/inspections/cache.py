@@ -19,9 +19,9 @@ from optimizer.caches.probe import (
     probe_cache,
 )
 from optimizer.core import canonical_json
-from rich.console import Console
 
 from optimizer_cli.inspections import cache_tables
+from optimizer_cli.printing import console, echo
 
 SLOWER = 3
 
@@ -97,22 +97,22 @@ def command(
         found = _probe(endpoint, ProbeLimits(keys=keys, seconds=seconds, duty=duty), named)
     except (CacheFailed, UnusableEndpoint) as error:
         if as_json:
-            click.echo(json.dumps({"error": str(error)}))
+            echo(json.dumps({"error": str(error)}))
         raise click.ClickException(str(error)) from error
     advice = advise(found)
     if as_json:
-        click.echo(
+        echo(
             json.dumps(
                 canonical_json.plain(found) | {"complete": found.is_complete, "advice": canonical_json.plain(advice)}
             )
         )
     else:
-        cache_tables.show(found, advice, Console())
+        cache_tables.show(found, advice, console())
     sys.exit(SLOWER if any(node.stopped == Stopped.SLOWER for node in found.nodes) else 0)
 
 
 def _probe(endpoint: Endpoint, limits: ProbeLimits, prefixes: Mapping[str, str]) -> ProbeResult:
-    out = Console(stderr=True)
+    out = console(stderr=True)
     if not out.is_terminal:
         return probe_cache(endpoint, limits, prefixes)
     with out.status("connecting") as status:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from optimizer.caches.probe import Advice, NamespaceProbe, NodeProbe, ProbeResult, Stopped, Weight
+from optimizer.core import harmless
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -40,7 +41,7 @@ def show(found: ProbeResult, advice: Sequence[Advice], out: Console) -> None:
     )
     spaces = Table(*names, title=f"Namespaces{about}", title_justify="left")
     for name, space in found.namespaces.items():
-        spaces.add_row(escape(name), *_namespace(space))
+        spaces.add_row(escape(harmless(name)), *_namespace(space))
     out.print(spaces)
     unavailable = sorted({command for node in found.nodes for command in node.refused})
     if unavailable:
@@ -48,7 +49,8 @@ def show(found: ProbeResult, advice: Sequence[Advice], out: Console) -> None:
     if not advice:
         out.print("No recommendations.")
     for item in advice:
-        out.print(f"[{_COLOUR[item.weight]}]{item.weight.value}[/] {escape(item.about)}: {escape(item.message)}")
+        about, words = escape(harmless(item.about)), escape(harmless(item.message))
+        out.print(f"[{_COLOUR[item.weight]}]{item.weight.value}[/] {about}: {words}")
 
 
 def _server(node: NodeProbe) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from optimizer.core import data_size
+from optimizer.core import data_size, harmless, printable
 from optimizer.indexes.model import Action, Catalog, Finding
 from rich.console import Console
 from rich.markup import escape
@@ -50,22 +50,23 @@ def show(nodes: Sequence[Catalog], findings: Sequence[Finding], out: Console) ->
         for finding in kept:
             words = finding.kept_because or finding.reason
             kind = finding.kind.value.replace("_", " ")
-            table.add_row(kind, escape(_where(finding)), size(finding.size_bytes), escape(words))
+            table.add_row(kind, escape(_where(finding)), size(finding.size_bytes), escape(harmless(words)))
         out.print(table)
     for node in nodes:
         for name, why in node.not_read.items():
             what = _NOT_READ.get(name, name)
-            out.print(f"Not read on {node.server.node}: {what} ({why}).", markup=False, highlight=False)
+            out.print(harmless(f"Not read on {node.server.node}: {what} ({why})."), markup=False, highlight=False)
 
 
 def _where(finding: Finding) -> str:
     place = f"{finding.schema}.{finding.table}"
-    return f"{place}: {finding.index}" if finding.index else place
+    return harmless(f"{place}: {finding.index}" if finding.index else place)
 
 
 def _why(finding: Finding) -> str:
     wanted = finding.action in (Action.CREATE, Action.ASK) and finding.index is None and finding.statement
-    return f"{finding.reason}\n{finding.statement}" if wanted else finding.reason
+    reason = harmless(finding.reason)
+    return f"{reason}\n{printable(finding.statement or '')}" if wanted else reason
 
 
 def size(count: int | None) -> str:

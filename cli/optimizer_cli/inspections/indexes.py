@@ -15,10 +15,10 @@ from optimizer.indexes.model import Action, Catalog
 from optimizer.policy import Indexes
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pymysql import MySQLError
-from rich.console import Console
 
 from optimizer_cli.inspections import index_tables
 from optimizer_cli.inspections.database_url import BadUrl, DatabaseUrl
+from optimizer_cli.printing import console, echo
 
 FOUND = 3
 _READ_WITHIN_S = 120.0
@@ -79,13 +79,13 @@ def command(
         nodes = [_read(node, ca_file, is_token=iam_token) for node in (writer, *(writer.at(host) for host in replicas))]
     except (BadUrl, CannotRead) as error:
         if as_json:
-            click.echo(json.dumps({"error": str(error)}))
+            echo(json.dumps({"error": str(error)}))
         raise click.ClickException(str(error)) from error
     findings = detect_findings(nodes, replace(Indexes(), min_observation_days=days, rebuild_after_runs=1))
     if as_json:
-        click.echo(json.dumps(_document(nodes, findings), ensure_ascii=False))
+        echo(json.dumps(_document(nodes, findings), ensure_ascii=False))
     else:
-        index_tables.show(nodes, findings, Console())
+        index_tables.show(nodes, findings, console())
     sys.exit(FOUND if check and any(finding.action is not Action.NONE for finding in findings) else 0)
 
 

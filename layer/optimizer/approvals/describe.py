@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from optimizer.core import Approval, Interval, StoredChange, data_size, figure
+from optimizer.core import Approval, Interval, StoredChange, data_size, figure, harmless
 from optimizer.report import Line, line, reason, saves_or_costs, sentence
 
 _RISKS = {
@@ -103,7 +103,7 @@ def table_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the evidence of a change as pairs of name and value, without values that are not known."""
     for name in sorted(facts):
         if facts[name] is not None:
-            yield name, _named(name, facts[name])
+            yield harmless(name), _named(name, facts[name])
 
 
 def value(found: object) -> str:
@@ -127,6 +127,7 @@ def value(found: object) -> str:
             text = ", ".join(f"{name} {value(item)}" for name, item in found.items()) or "none"
         case _:
             text = str(found)
+    text = harmless(text)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
@@ -151,7 +152,7 @@ def agreement(approval: Approval) -> str:
 
 
 def _label(name: str) -> str:
-    return _LABELS.get(name, name)
+    return _LABELS.get(name) or harmless(name)
 
 
 def _named(name: str, found: object) -> str:

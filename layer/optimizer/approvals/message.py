@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optimizer.approvals import describe
-from optimizer.core import ANYONE, Approval, StoredChange, canonical_json
+from optimizer.core import ANYONE, Approval, StoredChange, canonical_json, harmless
 from optimizer.report import Line, Message, command_for, count
 
 KIND = "Approval wanted"
@@ -133,4 +133,4 @@ def _document(line: Line) -> dict[str, object]:
 
 
 def _wrap(paragraph: str) -> str:
-    return textwrap.fill(paragraph, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(harmless(paragraph), _WIDTH, break_long_words=False, break_on_hyphens=False)

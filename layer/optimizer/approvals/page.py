@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from optimizer.approvals import describe
 from optimizer.approvals.page_parts import NOTHING, document, facts_list, table
-from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval, StoredChange
+from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval, StoredChange, harmless
 from optimizer.report import Line, count, line
 
 _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
@@ -152,7 +152,7 @@ def _evidence(stored: StoredChange, new_values: Sequence[tuple[str, str]]) -> Ma
     ]
     return NOTHING.join(parts) + Markup(
         "<p>Change <code>{}</code>, on <code>{}</code>, SHA-256 <code>{}</code></p>\n"
-    ).format(stored.change.id, stored.change.target, stored.change.digest)
+    ).format(stored.change.id, harmless(stored.change.target), stored.change.digest)
 
 
 def _answer(number: int, form: Form) -> Markup:

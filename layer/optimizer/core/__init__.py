@@ -61,6 +61,10 @@ __getattr__ = lazy_exports(
             "ping_payload",
             "read_answer",
         ),
+        "printable_text": (
+            "harmless",
+            "printable",
+        ),
         "replaced": ("Replaced",),
         "resources": (
             "FunctionTarget",

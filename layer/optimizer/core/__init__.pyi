@@ -45,6 +45,7 @@ from optimizer.core.ping import (
     ping_payload as ping_payload,
     read_answer as read_answer,
 )
+from optimizer.core.printable_text import harmless as harmless, printable as printable
 from optimizer.core.replaced import Replaced as Replaced
 from optimizer.core.resources import (
     FunctionTarget as FunctionTarget,

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optimizer.core import Interval, StoredChange
+from optimizer.core import Interval, StoredChange, harmless
 from optimizer.report.describe import change_phrase
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One change as it is shown. `target` is the last part of the ARN, `what` the change in one phrase, `rule` the
-    guardrail that blocked it, if one did."""
+    """One change as it is shown; names that others chose make neither lines nor links. `target` is the last part of the
+    ARN, `what` the change in one phrase, `rule` the guardrail that blocked it, if one did."""
 
     change_id: str
     tuner: str
@@ -35,12 +35,12 @@ def line(stored: StoredChange) -> Line:
     return Line(
         change_id=change.id,
         tuner=change.tuner.value,
-        target=change.target.rsplit(":function:", 1)[-1],
-        what=change_phrase(change),
-        reason=change.reason,
+        target=harmless(change.target.rsplit(":function:", 1)[-1]),
+        what=harmless(change_phrase(change)),
+        reason=harmless(change.reason),
         status=stored.status.value,
         rule=stored.rule,
-        message=stored.message,
+        message=harmless(stored.message),
         before=change.before,
         after=change.after,
         risk=change.risk.value,

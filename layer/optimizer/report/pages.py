@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from optimizer.core import figure
+from optimizer.core import figure, harmless
 from optimizer.report import charts, wording
 from optimizer.report.lines import Line
 from optimizer.report.resource_document import kind_of, name_of, page_name
@@ -180,10 +180,16 @@ def page_environment() -> Environment:
     return _ENVIRONMENT
 
 
+def _shown(value: Any) -> Any:
+    """Return a value of a template as it may stand on a page: names that others chose hide nothing and are no links."""
+    return harmless(value) if type(value) is str else value
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("optimizer.report", "templates"),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

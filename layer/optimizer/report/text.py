@@ -132,7 +132,7 @@ def approval_body(report: Report, responses: str, url: str = "", ends: datetime 
     if url and ends:
         parts += ["", f"Report with charts, {who_can_open(ends)}:", url]
     elif url:
-        parts += ["", f"Report with charts: {url}"]
+        parts += ["", "Report with charts:", url]
     parts += _section("Applied (kept or under observation)", report.changed)
     parts += _section("Rolled back", report.taken_back)
     parts += _section("Failed", report.failed)
@@ -140,7 +140,7 @@ def approval_body(report: Report, responses: str, url: str = "", ends: datetime 
     parts += _section("Approved and not applied yet", (*report.waiting, *report.unfinished))
     parts += _section("Rejected", report.rejected)
     parts += _section("Blocked by a guardrail or outdated", report.refused)
-    return "\n".join(wrap(part) for part in parts) + "\n"
+    return "\n".join(part if part == url else wrap(part) for part in parts) + "\n"
 
 
 def _cold_starts(number: Interval) -> str:

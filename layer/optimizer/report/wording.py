@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from optimizer.core import Interval
+from optimizer.core import Interval, harmless
 from optimizer.report.lines import Line
 
 _WIDTH = 78
@@ -66,9 +66,9 @@ def sentence(part: str) -> str:
 
 
 def wrap(part: str) -> str:
-    """Return the part in lines for mail."""
+    """Return the part in lines for mail; names that others chose make no lines and no links."""
     return textwrap.fill(
-        part,
+        harmless(part),
         _WIDTH,
         subsequent_indent="  " if part.startswith("- ") else "",
         break_long_words=False,
