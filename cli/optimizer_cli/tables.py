@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from optimizer.core import harmless
+from optimizer.core import printable
 from rich.table import Table
 
 from optimizer_cli.printing import console
@@ -18,7 +18,7 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], righ
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(harmless, row))
+        table.add_row(*map(printable, row))
     out.print(table, markup=False)
 
 
