@@ -1,4 +1,4 @@
-"""What commands print: text that others chose, such as names, cannot control the terminal."""
+"""Output of commands: text that others chose, such as a name, cannot control the terminal."""
 
 from collections.abc import Iterable
 from typing import Any
