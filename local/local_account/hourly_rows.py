@@ -22,10 +22,12 @@ def hourly_rows(rows: Iterable[Row], source: LogSource) -> list[Row]:
         ),
         source,
     )
-    groups: dict[tuple[str, str, int, str], list[ReportLine]] = {}
+    groups: dict[tuple[str, str, int, str, bool], list[ReportLine]] = {}
     for line in found.lines:
         hour = line.at.replace(minute=0, second=0, microsecond=0).strftime("%Y-%m-%d %H:%M:%S.000")
-        groups.setdefault((hour, line.version, line.report.memory_mb, line.report.status), []).append(line.report)
+        report = line.report
+        full = report.max_memory_used_mb >= report.memory_mb
+        groups.setdefault((hour, line.version, report.memory_mb, report.status, full), []).append(report)
     return [
         [{"field": name, "value": str(value)} for name, value in _row(key, calls).items()]
         for key, calls in sorted(groups.items(), reverse=True)
@@ -54,8 +56,8 @@ def _left_out(name: str, count: int) -> Row:
     ]
 
 
-def _row(key: tuple[str, str, int, str], calls: list[ReportLine]) -> dict[str, Any]:
-    hour, version, memory_mb, status = key
+def _row(key: tuple[str, str, int, str, bool], calls: list[ReportLine]) -> dict[str, Any]:
+    hour, version, memory_mb, status, full = key
     inits = [call.init_ms or call.restore_ms or 0.0 for call in calls if call.is_cold]
     return {
         "hour": hour,
@@ -64,6 +66,7 @@ def _row(key: tuple[str, str, int, str], calls: list[ReportLine]) -> dict[str, A
         "status": status,
         "impossible": 0,
         "malformed": 0,
+        "full": int(full),
         "calls": len(calls),
         "usedMb": max(call.max_memory_used_mb for call in calls),
         **_figures("ms", [call.duration_ms for call in calls], _SHARES),

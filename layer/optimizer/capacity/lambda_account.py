@@ -297,6 +297,7 @@ def version_of(configuration: Mapping[str, Any]) -> Version:
         tenant_isolation=bool(configuration.get("TenancyConfig")),
         refuses_pings=refuses_pings(configuration),
         ping_advice=ping_advice(configuration),
+        timeout_s=configuration.get("Timeout"),
     )
 
 

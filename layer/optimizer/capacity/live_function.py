@@ -44,6 +44,7 @@ class Version:
     tenant_isolation: bool = False
     refuses_pings: str = ""
     ping_advice: str = ""
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

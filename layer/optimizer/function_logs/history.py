@@ -35,6 +35,8 @@ class SizeHistory:
     calls: int = 0
     timeouts: int = 0
     errors: int = 0
+    # Those of the errors that had used all their memory.
+    out_of_memory: int = 0
     max_memory_used_mb: int = 0
     versions: Mapping[str, int] = field(default_factory=dict)
 
@@ -54,6 +56,7 @@ class SizeHistory:
             self.calls + other.calls,
             self.timeouts + other.timeouts,
             self.errors + other.errors,
+            self.out_of_memory + other.out_of_memory,
             max(self.max_memory_used_mb, other.max_memory_used_mb),
             {
                 name: self.versions.get(name, 0) + other.versions.get(name, 0)
@@ -249,6 +252,7 @@ def size_of(memory_mb: int, lines: list[LoggedReport]) -> SizeHistory:
         calls=len(reports),
         timeouts=sum(r.status == _TIMEOUT for r in reports),
         errors=sum(r.status not in ("success", _TIMEOUT) for r in reports),
+        out_of_memory=sum(r.status not in ("success", _TIMEOUT) and r.max_memory_used_mb >= memory_mb for r in reports),
         max_memory_used_mb=max(r.max_memory_used_mb for r in reports),
         versions=versions,
     )

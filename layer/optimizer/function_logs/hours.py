@@ -66,11 +66,11 @@ def hourly_query(source: LogSource) -> str:
         "coalesce(record.metrics.durationMs, @duration) as ms, "
         "coalesce(record.metrics.initDurationMs, record.metrics.restoreDurationMs, @initDuration, restored) as init "
         f"| fields coalesce(used / mb + 0 * ms, {_NO_SHARE}) as share "
-        f"| fields share > {MOST_USED:g} as impossible, share >= {_NO_SHARE} as malformed "
+        f"| fields share > {MOST_USED:g} as impossible, share >= {_NO_SHARE} as malformed, share >= 1 as full "
         "| stats count(*) as calls, max(used) as usedMb, sum(ms) as msSum, sum(ms * ms) as msSquares, "
         f"min(ms) as ms0, max(ms) as ms100, {', '.join(percentiles)}, count(init) as inits, sum(init) as initSum, "
         f"sum(init * init) as initSquares, min(init) as init0, max(init) as init100, {', '.join(inits)} "
-        "by bin(1h) as hour, version, mb, status, impossible, malformed | sort hour desc | limit 10000"
+        "by bin(1h) as hour, version, mb, status, impossible, malformed, full | sort hour desc | limit 10000"
     )
 
 
@@ -137,6 +137,7 @@ def _hour(row: Mapping[str, str]) -> LoggedHour:
             calls=calls,
             timeouts=calls if status == "timeout" else 0,
             errors=calls if status not in ("success", "timeout") else 0,
+            out_of_memory=calls if status not in ("success", "timeout") and _is_true(row, "full") else 0,
             max_memory_used_mb=math.ceil(_number(row, "usedMb")),
             versions={version: calls},
         ),

@@ -7,6 +7,9 @@ from optimizer.core import Change
 from optimizer.guardrails.verdict import Refusal, number, optional_number
 from optimizer.policy import Memory
 
+# The share of the function's own Timeout that its slowest calls may take at a smaller size.
+_NEAR_TIMEOUT = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryState:
@@ -72,6 +75,8 @@ def gain(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
     used = number(change.evidence, "max_memory_used_mb")
     if after > live.memory_mb and live.memory_mb < used * limits.headroom:
         return None
+    if after > live.memory_mb and change.evidence.get("against_timeouts"):
+        return None
     balanced = limits.goal == "balanced"
     saved = 1 - price * (number(change.evidence, "duration_ratio") if balanced else 1.0)
     if saved < limits.min_gain:
@@ -115,6 +120,20 @@ def p95(change: Change, _live: MemoryState, limits: Memory) -> Refusal | None:
     return None
 
 
+def timeout(change: Change, live: MemoryState, _limits: Memory) -> Refusal | None:
+    """Block a smaller size whose slowest calls come near the function's own Timeout."""
+    timeout_ms = optional_number(change.evidence, "timeout_ms")
+    slowest_ms = optional_number(change.evidence, "slowest_ms")
+    smaller = number(change.after, "memory_mb") < live.memory_mb
+    if not smaller or timeout_ms is None or slowest_ms is None or slowest_ms <= _NEAR_TIMEOUT * timeout_ms:
+        return None
+    return Refusal(
+        "memory.timeout",
+        f"The slowest calls would take {slowest_ms:g} ms; {_NEAR_TIMEOUT:.0%} of the function's Timeout of "
+        f"{timeout_ms:g} ms is allowed.",
+    )
+
+
 RULES: tuple[Callable[[Change, MemoryState, Memory], Refusal | None], ...] = (
     floor,
     ceiling,
@@ -123,5 +142,6 @@ RULES: tuple[Callable[[Change, MemoryState, Memory], Refusal | None], ...] = (
     headroom,
     slowdown,
     p95,
+    timeout,
     gain,
 )

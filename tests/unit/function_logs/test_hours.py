@@ -16,7 +16,7 @@ AT = datetime(2026, 11, 21, 5, tzinfo=UTC)
 OWN = LogSource("/aws/lambda/orders", "orders")
 ROW = {
     "hour": "2026-11-21 05:00:00.000", "version": "7", "mb": "1024", "status": "success", "calls": "100",
-    "impossible": "0", "malformed": "0",
+    "impossible": "0", "malformed": "0", "full": "0",
     "usedMb": "90.0", "msSum": "2000", "msSquares": "41000", "ms0": "10", "ms5": "12", "ms25": "15", "ms50": "20",
     "ms75": "24", "ms90": "28", "ms95": "29", "ms99": "30", "ms100": "31", "inits": "0",
 }  # fmt: skip
@@ -36,6 +36,15 @@ def test_row_is_an_hour_of_calls() -> None:
 def test_calls_that_failed_have_no_duration(status: str, timeouts: int, errors: int) -> None:
     (hour,) = read_hours([{**ROW, "status": status}], OWN).hours
     assert (hour.size.timeouts, hour.size.errors, hour.size.durations.count) == (timeouts, errors, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "full", "out_of_memory"),
+    [("error", "1", 100), ("error", "0", 0), ("failure", "true", 100), ("timeout", "1", 0), ("success", "1", 0)],
+)
+def test_errors_with_all_memory_used_ran_out_of_memory(status: str, full: str, out_of_memory: int) -> None:
+    (hour,) = read_hours([{**ROW, "status": status, "full": full}], OWN).hours
+    assert hour.size.out_of_memory == out_of_memory
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,15 @@ def earlier_sizes(history: CodeHistory) -> dict[int, memory_model.SizeSeen]:
     return found
 
 
+def with_timeouts(facts: FunctionFacts, size: SizeHistory, mean_ms: float) -> float:
+    """Return the mean duration that is billed: a call that times out is billed for the whole Timeout, at any size.
+
+    mean_ms: of the calls that succeed."""
+    timeout_s = facts.live.version.timeout_s
+    share = size.timeouts / size.calls if size.calls and timeout_s is not None else 0.0
+    return mean_ms * (1 - share) + share * 1000 * (timeout_s or 0.0)
+
+
 def bill(facts: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: float) -> float:
     """Return the bill in USD a month; in USD a call where the number of calls is not known.
 
@@ -172,6 +181,7 @@ def bill(facts: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: f
     """
     calls_month = facts.calls_day * DAYS_A_MONTH if facts.calls_day else 1.0
     size = facts.history.sizes[facts.live.version.memory_mb]
+    mean_ms = with_timeouts(facts, size, mean_ms)
     architecture = facts.live.version.architecture
     init_usd = size.cold_share * float(
         aws_lambda.call_usd(architecture, memory_mb, size.inits.mean) - aws_lambda.REQUEST_USD

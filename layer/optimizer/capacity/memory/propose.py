@@ -20,6 +20,7 @@ from optimizer.capacity.memory.bounds import (
     observed_sizes,
     outcome_of,
 )
+from optimizer.capacity.memory.failures import HELPS, Failures
 from optimizer.capacity.obstacles import obstacle, set_elsewhere
 from optimizer.capacity.provisioned import held, worth_holding
 from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner, figure
@@ -89,17 +90,25 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     sizes = memory_limits(used_mb, current_mb, limits)
     allowed = [mb for mb in sizes if mb == current_mb or mb not in facts.rolled_back]
     safety = current_mb < used_mb * limits.headroom
+    failures = failures_of(facts, now)
+    if safety and failures.leak:
+        raise _NoProposal(failures.leak)
+    against_timeouts = failures.times_out and not safety
     before_usd = bill(facts, current_mb, now.durations.mean, 1.0)
-    if not safety:
+    if not safety and not against_timeouts:
         _require_bill(facts, limits, before_usd)
     weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
-    candidate = _candidate_of_known_hours(facts, limits, now, allowed, weight, safety=safety)
+    if against_timeouts:
+        candidate = _faster_candidate(facts, limits, failures, allowed, weight)
+    else:
+        candidate = _candidate_of_known_hours(facts, limits, now, allowed, weight, safety=safety)
     after_mb, chance_kept = candidate.after_mb, candidate.outcome.chance_kept
     if not safety:
         _require_calls(facts, limits, now, weight)
     ratio = candidate.outcome.ratio.estimate
     after_usd, *bills = (bill(facts, after_mb, now.durations.mean * r, r) for r in _spread(candidate.outcome.ratio))
-    gain = _required_gain(facts, limits, ratio, (before_usd, after_usd), safety=safety)
+    is_needed = safety or against_timeouts
+    gain = _required_gain(facts, limits, ratio, (before_usd, after_usd), safety=is_needed)
     owner = obstacle(Tuner.MEMORY, live, after_mb) or set_elsewhere(live, facts.replaced, after_mb)
     usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), chance_kept)
     usd_month = _rounded(usd, 4) if facts.calls_day is not None else None
@@ -117,8 +126,10 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
             **({"content": live.latest.content} if live.alias == LATEST else {}),
         },
         after={"memory_mb": after_mb},
-        reason=_headroom_reason(used_mb, limits, current_mb, after_mb)
+        reason=f"{failures.memory_words}{_headroom_reason(used_mb, limits, current_mb, after_mb)}"
         if safety
+        else f"{failures.words}. {_reason(candidate, now, usd_month)}"
+        if against_timeouts
         else _reason(candidate, now, usd_month),
         undo={"memory_mb": current_mb, "version": live.alias_version},
         risk=Risk.MEDIUM if after_mb < current_mb or not weight else Risk.LOW,
@@ -129,8 +140,11 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
             "log_scan_mb": facts.log_scan_mb,
             "provisioned_environments": held(live).environments if live.scaling is None else 0,
             "samples": now.calls,
+            "against_timeouts": against_timeouts,
+            "timeout_ms": failures.timeout_ms,
+            "slowest_ms": round(failures.slowest_ms * ratio, 3),
             "price_ratio": round(after_usd / before_usd, 4),
-            "gain_usd_month": None if safety or facts.calls_day is None else round(gain * before_usd, 4),
+            "gain_usd_month": None if is_needed or facts.calls_day is None else round(gain * before_usd, 4),
             "duration_ratio": round(ratio, 4),
             "chance_kept": round(chance_kept, 3),
             "max_duration_ratio": round(candidate.bounds.slowdown, 4),
@@ -176,6 +190,13 @@ def _candidate(
         after_mb = decision.memory_mb
         if after_mb == now.memory_mb:
             raise _NoProposal(unlikely or f"No change needed: {decision.reason}")
+        failures = failures_of(facts, now)
+        if after_mb < now.memory_mb and failures.comes_near(decision.predicted[after_mb]):
+            unlikely = unlikely or failures.near_words(after_mb, decision.predicted[after_mb])
+            allowed = [mb for mb in allowed if mb != after_mb]
+            if not allowed:
+                raise _NoProposal(unlikely)
+            continue
         bounds = bounds_of(facts, limits, now, after_mb, safety=safety)
         outcome = outcome_of(decision, now, bounds, canary=weight > 0)
         if outcome is not None and (safety or outcome.chance_kept >= limits.min_chance_kept):
@@ -184,6 +205,31 @@ def _candidate(
         allowed = [mb for mb in allowed if mb != after_mb]
         if not allowed:
             raise _NoProposal(unlikely)
+
+
+def _faster_candidate(
+    facts: FunctionFacts, limits: Memory, failures: Failures, allowed: list[int], weight: float
+) -> _Candidate:
+    """Return the smallest larger size that should make calls faster; raise the advice where none does.
+
+    It is kept only if it does: the price does not matter here, and the slowdown must be a gain."""
+    if failures.hang:
+        raise _NoProposal(failures.hang)
+    decision = _choose(facts, limits, failures.now, allowed)
+    after_mb = failures.larger(allowed, decision.predicted)
+    if after_mb is None:
+        raise _NoProposal(failures.no_help)
+    decision, bounds = replace(decision, memory_mb=after_mb), Bounds(limits.max_slowdown, HELPS)
+    found = outcome_of(decision, failures.now, bounds, canary=weight > 0)
+    if found is None or found.chance_kept < limits.min_chance_kept:
+        raise _NoProposal(failures.no_help)
+    return _Candidate(decision, bounds, found, weight)
+
+
+def failures_of(facts: FunctionFacts, now: SizeHistory) -> Failures:
+    """Return what the calls of the current code tell of timeouts and memory."""
+    timeout_s = facts.live.version.timeout_s
+    return Failures(facts.history.sizes, now, None if timeout_s is None else timeout_s * 1000)
 
 
 def _unlikely(
@@ -310,6 +356,7 @@ def memory_facts(facts: FunctionFacts) -> dict[str, Any]:
             "cold_share": round(size.cold_share, 5),
             "init_ms": round(size.inits.mean, 3),
             "timeouts": size.timeouts,
+            "out_of_memory": size.out_of_memory,
             "errors": size.errors,
         }
         for mb, size in facts.history.sizes.items()
