@@ -20,9 +20,12 @@ from typing import Any
 
 from memory_families import curves
 from optimizer.capacity.memory.model import SizeSeen, choose
+from optimizer.prices import shipped_prices
 from optimizer.prices.aws_lambda import call_usd
 
 START_MB = 1024
+PRICES = shipped_prices()
+RATES = {architecture: PRICES.rates("us-east-1", architecture) for architecture in ("x86_64", "arm64")}
 GOALS = {"cost": (None, 0.006), "balanced": (None, 0.050), "guarded": (1.1, 0.008)}
 REFERENCES = {"four sizes": (128, 512, 1769), "two sizes": (128, 1769)}
 
@@ -36,7 +39,7 @@ def nearest(sizes: list[int], target: float) -> int:
 
 def value(goal: str, architecture: str, memory_mb: int, duration_ms: float) -> float:
     """Return the price of a call; for `balanced` times its duration."""
-    return float(call_usd(architecture, memory_mb, duration_ms)) * (duration_ms if goal == "balanced" else 1.0)
+    return float(call_usd(RATES[architecture], memory_mb, duration_ms)) * (duration_ms if goal == "balanced" else 1.0)
 
 
 def fast_enough(goal: str, curve: Curve, sizes: list[int]) -> list[int]:
@@ -56,7 +59,7 @@ def planned(goal: str, architecture: str, curve: Curve, changes: int) -> int:
     while True:
         wanted = choose(
             {mb: SizeSeen(*curve[mb]) for mb in seen},
-            architecture,
+            RATES[architecture],
             sizes,
             current,
             "cost" if goal == "guarded" else goal,

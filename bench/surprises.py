@@ -14,9 +14,9 @@ import sys
 import numpy as np
 from optimizer.assess import METRICS_A_RUN
 from optimizer.policy import Warmups
-from optimizer.prices import services
+from optimizer.prices import services, shipped_prices
 from optimizer.traffic import DAY_MINUTES, Series
-from optimizer.warmups import Subject, WarmupPlans, adjust_policy, outcome_of, planned_warmups, play_plans
+from optimizer.warmups import PingRates, Subject, WarmupPlans, adjust_policy, outcome_of, planned_warmups, play_plans
 
 # A midnight.
 START = 29_000_160
@@ -61,7 +61,14 @@ def _surprise(random: np.random.Generator, number: int) -> tuple[Subject, int]:
         "duration_ms": np.where(calls > 0, 1500.0, np.nan),
         "concurrency": np.full(len(calls), np.nan),
     }
-    return Subject(f"surprise {number}", Series(START, values), "UTC", 1024, "x86_64", 800.0), surprise
+    return Subject(
+        f"surprise {number}",
+        Series(START, values),
+        "UTC",
+        1024,
+        PingRates.of(shipped_prices(), "us-east-1", "x86_64"),
+        800.0,
+    ), surprise
 
 
 def _played(subject: Subject, surprise: int) -> tuple[float, ...]:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
+from optimizer.prices import shipped_prices
 from optimizer.traffic.history import HOUR_METRICS, History, Series, empty_series
-from optimizer.warmups import WarmupRequest, plan_warmups
+from optimizer.warmups import PingRates, WarmupRequest, plan_warmups
 
 DAY = 1440
 GOAL_MS = 50.0
@@ -30,7 +31,7 @@ def main() -> int:
         duration_ms=600.0,
         init_ms=500.0,
         memory_mb=512,
-        architecture="arm64",
+        rates=PingRates.of(shipped_prices(), "us-east-1", "arm64"),
         keep_alive_minutes=10,
         usd_per_cold_start=0.0003,
         minutes=calls,

@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from optimizer.prices import shipped_prices
 from optimizer.traffic import Series
-from optimizer.warmups import Subject, TimedCalls, WarmupPlans, outcome_of, play_plans, provisioned_usd
+from optimizer.warmups import PingRates, Subject, TimedCalls, WarmupPlans, outcome_of, play_plans, provisioned_usd
 
 KEEP_ALIVE_MINUTES = 10
 MOST_APART = 0.01
@@ -74,7 +75,7 @@ def _subject(series: object) -> Subject:
         Series(series.start, values),
         series.zone,
         series.memory_mb,
-        "x86_64",
+        PingRates.of(shipped_prices(), "us-east-1", "x86_64"),
         series.init_s * 1000,
         calls=TimedCalls(series.calls, series.durations),
     )

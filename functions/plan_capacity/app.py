@@ -18,7 +18,7 @@ from optimizer.capacity.provisioned import PlacedTimetables
 from optimizer.core import CONFIGURATION, Change, Tuner, minute_of, under_observation
 from optimizer.function_logs import ReportLog
 from optimizer.policy import Policy
-from optimizer.store import Documents, NoSuchChange, PingLog, ReplacedSizes, RunStore
+from optimizer.store import Documents, NoSuchChange, PingLog, ReplacedSizes, RunStore, prices_of_account
 
 
 @logged("plan_capacity", run_id=name, batch=name)
@@ -44,13 +44,15 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     pings = PingLog(clients.client("dynamodb"), environment.table)
 
+    policy = Policy.from_document(documents.read(f"runs/{run_id}/policy.json"))
     planner = CapacityPlanner(
         documents=documents,
         account=LambdaAccount(paced_lambda(share_of_calls(environment, at_work)), scaling, timetables),
         logs=ReportLog(clients.client("logs")),
-        policy=Policy.from_document(documents.read(f"runs/{run_id}/policy.json")),
+        policy=policy,
         run_id=run_id,
         now=now,
+        prices=prices_of_account(policy),
         rolled_back=lambda target: {int(mb) for mb in store.taken_back(target, Tuner.MEMORY, now)},
         change=record_of,
         replaced=lambda targets: replaced.of(targets, now),

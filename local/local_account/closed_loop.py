@@ -18,6 +18,8 @@ from optimizer.function_logs import read_used_memory
 from optimizer.guardrails import Account, Decision, Held, memory, provisioned_concurrency
 from optimizer.lifecycle import Lifecycle
 from optimizer.policy import Policy, settings_of_change
+from optimizer.prices import LambdaPrices, NoPrice, Rates, no_price
+from optimizer.store import prices_of_account
 from optimizer.traffic import HOUR_METRICS, History, Series, empty_series
 
 from local_account.fleet import TargetFunction
@@ -50,13 +52,14 @@ class Ended:
 class ClosedLoop:
     """The account, with all decisions and changes so far.
 
-    `most_lines` bounds the log lines that one scan of a function gives.
+    `most_lines` bounds the log lines that one scan of a function gives. Prices are those of `region`.
     """
 
     targets: Sequence[TargetFunction]
     policy: Policy
     begin: datetime
     most_lines: int = 2000
+    region: str = "eu-west-1"
     ended: list[Ended] = field(default_factory=list)
     no_changes: list[NoChange] = field(default_factory=list)
     twins: dict[str, Twin] = field(init=False)
@@ -71,7 +74,7 @@ class ClosedLoop:
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.begin)
-        self.twins = {target.name: Twin(target.name, target.memory_mb) for target in self.targets}
+        self.twins = {target.name: Twin(target.name, target.memory_mb, region=self.region) for target in self.targets}
         self._routings = {}
         for target in self.targets:
             twin = self.twins[target.name]
@@ -85,6 +88,19 @@ class ClosedLoop:
         self._cloudwatch = SimulatedCloudWatch(LambdaMetrics(self.targets, self._routings.__getitem__), self.clock)
         self._workloads = {target.name: Workload(target) for target in self.targets}
 
+    @property
+    def prices(self) -> LambdaPrices:
+        """The prices of the account."""
+        return prices_of_account(self.policy)
+
+    @property
+    def rates(self) -> Rates:
+        """The prices of calls here; raise NoPrice for a Region whose prices are not known."""
+        rates = self.prices.rates(self.region, "x86_64")
+        if rates is None:
+            raise NoPrice(no_price(self.region, "x86_64"))
+        return rates
+
     def run(self, days: int, progress: Callable[[int], None] = lambda _day: None) -> None:
         """Make one plan a day, and play the life of every change in it."""
         for day in range(days):
@@ -97,7 +113,14 @@ class ClosedLoop:
         run_id = f"run-{now:%Y%m%d}"
         self._observe(run_id, now)
         planner = CapacityPlanner(
-            self._documents, self._account, self._logs, self.policy, run_id, now, self._taken_back(now)
+            self._documents,
+            self._account,
+            self._logs,
+            self.policy,
+            run_id,
+            now,
+            self.prices,
+            self._taken_back(now),
         )
         proposals = planner.plan("0000")
         self.no_changes += proposals.no_changes

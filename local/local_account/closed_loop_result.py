@@ -7,7 +7,7 @@ import numpy as np
 from optimizer.capacity.provisioned import Demand, usd_month
 from optimizer.core import Change, Status, Tuner
 from optimizer.policy import Policy
-from optimizer.prices import aws_lambda
+from optimizer.prices import Rates, aws_lambda
 
 from local_account.closed_loop import ClosedLoop, Ended, target_of
 from local_account.fleet import TargetFunction
@@ -60,12 +60,12 @@ def judge_loop(loop: ClosedLoop) -> Result:
         if slowdown > policy.memory.max_slowdown:
             too_slow[target.name] = slowdown
     lived = [end for end in loop.ended if end.status in (Status.KEPT, Status.REVERTED)]
-    worse = [end for end in lived if is_worse(end.change, target_of(end.change, loop.targets), policy)]
+    worse = [end for end in lived if is_worse(end.change, target_of(end.change, loop.targets), policy, loop.rates)]
     return Result(
         functions=len(loop.targets),
-        before=sum(_bill(target, target.memory_mb, 0) for target in loop.targets),
-        after=sum(_bill(target, *now[target.name]) for target in loop.targets),
-        least=sum(least_bill(target, policy) for target in loop.targets),
+        before=sum(_bill(loop.rates, target, target.memory_mb, 0) for target in loop.targets),
+        after=sum(_bill(loop.rates, target, *now[target.name]) for target in loop.targets),
+        least=sum(least_bill(target, policy, loop.rates) for target in loop.targets),
         too_slow=too_slow,
         kept=[end for end in lived if end.status is Status.KEPT],
         worse=worse,
@@ -77,7 +77,7 @@ def judge_loop(loop: ClosedLoop) -> Result:
     )
 
 
-def is_worse(change: Change, target: TargetFunction, policy: Policy) -> bool:
+def is_worse(change: Change, target: TargetFunction, policy: Policy, rates: Rates) -> bool:
     """Return whether the change fails more calls, is too slow for the policy or makes calls dearer, by the truth.
 
     The slowdown is measured against the size before the change and against that at the start. Provisioned concurrency
@@ -91,18 +91,18 @@ def is_worse(change: Change, target: TargetFunction, policy: Policy) -> bool:
     slower = max(ratio, behaviour.slowdown(after, first)) > policy.memory.max_slowdown
     fails = behaviour.errors(after, first) > behaviour.errors(before, first) + _MORE_ERRORS
     needed = before < behaviour.used_memory_mb * policy.memory.headroom
-    return slower or fails or (not needed and _call_usd(target, after) > _call_usd(target, before))
+    return slower or fails or (not needed and _call_usd(rates, target, after) > _call_usd(rates, target, before))
 
 
 def _worth_it(change: Change, loop: ClosedLoop) -> bool:
     if change.tuner is not Tuner.MEMORY:
         return True
     target = target_of(change, loop.targets)
-    before, after = (_call_usd(target, int(part["memory_mb"])) for part in (change.before, change.after))
+    before, after = (_call_usd(loop.rates, target, int(part["memory_mb"])) for part in (change.before, change.after))
     return after <= before * (1 - loop.policy.memory.min_gain)
 
 
-def least_bill(target: TargetFunction, policy: Policy) -> float:
+def least_bill(target: TargetFunction, policy: Policy, rates: Rates) -> float:
     """Return the smallest bill at any size and provisioned concurrency that the policy allows, steps apart."""
     limits, behaviour, first = policy.memory, target.behaviour, target.memory_mb
     sizes = [
@@ -113,7 +113,7 @@ def least_bill(target: TargetFunction, policy: Policy) -> float:
         and behaviour.errors(mb, first) <= behaviour.error_rate
     ]
     most = policy.provisioned_concurrency.max_per_function
-    return min(_bill(target, mb, held) for mb in {*sizes, first} for held in range(most + 1))
+    return min(_bill(rates, target, mb, held) for mb in {*sizes, first} for held in range(most + 1))
 
 
 def saved_by_day(loop: ClosedLoop, target: TargetFunction, days: int) -> list[float]:
@@ -122,7 +122,7 @@ def saved_by_day(loop: ClosedLoop, target: TargetFunction, days: int) -> list[fl
     saved = []
     for day in range(days):
         minutes = slice(max(0, begin + day * DAY_MINUTES), max(0, begin + (day + 1) * DAY_MINUTES))
-        bills = [_bill(target, *state, minutes) for state in ((target.memory_mb, 0), found)]
+        bills = [_bill(loop.rates, target, *state, minutes) for state in ((target.memory_mb, 0), found)]
         saved.append((bills[0] - bills[1]) / _DAYS_A_MONTH)
     return saved
 
@@ -140,16 +140,18 @@ def _mean_ms(target: TargetFunction, memory_mb: int) -> float:
     return usual * target.behaviour.slowdown(memory_mb, target.memory_mb)
 
 
-def _call_usd(target: TargetFunction, memory_mb: int) -> float:
-    return float(aws_lambda.call_usd("x86_64", memory_mb, _mean_ms(target, memory_mb)))
+def _call_usd(rates: Rates, target: TargetFunction, memory_mb: int) -> float:
+    return float(aws_lambda.call_usd(rates, memory_mb, _mean_ms(target, memory_mb)))
 
 
-def _bill(target: TargetFunction, memory_mb: int, environments: int, minutes: slice = slice(None)) -> float:
+def _bill(
+    rates: Rates, target: TargetFunction, memory_mb: int, environments: int, minutes: slice = slice(None)
+) -> float:
     calls = target.traffic.invocations[minutes]
     slowdown = target.behaviour.slowdown(memory_mb, target.memory_mb)
     demand = Demand(calls * target.traffic.duration_ms[minutes] * slowdown / 60_000.0)
     calls_month = float(calls.mean() if len(calls) else 0.0) * DAY_MINUTES * _DAYS_A_MONTH
-    init = float(aws_lambda.call_usd("x86_64", memory_mb, target.behaviour.init_ms) - aws_lambda.REQUEST_USD)
-    return usd_month(demand, "x86_64", memory_mb, _mean_ms(target, memory_mb), calls_month, environments) + (
+    init = float(aws_lambda.call_usd(rates, memory_mb, target.behaviour.init_ms) - rates.request_usd)
+    return usd_month(demand, rates, memory_mb, _mean_ms(target, memory_mb), calls_month, environments) + (
         calls_month * COLD_SHARE * init
     )

@@ -48,9 +48,10 @@ class Twin:
         memory_mb: int = 1024,
         alias: str = "live",
         switches: Switches = _REFUSING,
+        region: str = "eu-west-1",
     ) -> None:
         self.name, self.alias_name = name, alias
-        self.arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
+        self.arn = f"arn:aws:lambda:{region}:123456789012:function:{name}"
         self.on_route: Callable[[], None] = _nothing
         self.calls: list[str] = []
         self.after_call: Callable[[int], None] = _nothing

@@ -19,6 +19,8 @@ POLICY = {
     "mode": "auto",
     "provisioned_concurrency": {
         "cool_down_days": 0,
+        # In eu-central-1 no use of provisioned concurrency pays; this policy buys latency.
+        "min_utilisation": 0.6,
         # The scaling target has up to 10.
         "max_per_function": 10,
         "max_total": 40,

@@ -31,7 +31,13 @@ POLICY = {
     "version": 1,
     "mode": "auto",
     "warmups": {"usd_per_cold_start": 0.001, "max_environments_per_function": 50, "max_environments_total": 500},
-    "provisioned_concurrency": {"max_total": 40, "max_usd_day": 20.0, "max_usd_month": 400.0},
+    # In eu-central-1 no use of provisioned concurrency pays; this policy buys latency.
+    "provisioned_concurrency": {
+        "max_total": 40,
+        "max_usd_day": 20.0,
+        "max_usd_month": 400.0,
+        "min_utilisation": 0.6,
+    },
     "run": {"max_changes": 100, "max_changes_share": 1.0},
 }
 

@@ -15,6 +15,8 @@ from optimizer.traffic.chart_data import traffic_charts
 from optimizer.traffic.history import MINUTE_METRICS, History, Series, hours_from_minutes
 from optimizer.traffic.summary import summarise as summarise_traffic
 
+from tests.helpers.rates import PRICED
+
 NOW = datetime(2026, 11, 16, 4, 2, tzinfo=UTC)
 RUN = {"run_id": "monday-0400", "started_at": NOW - timedelta(minutes=7), "targets": 42}
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:"
@@ -82,7 +84,7 @@ ORDERS = [
         "10 environments are provisioned and never more than 4 were needed.",
         rule="run.one_change_a_function",
         message="Another change of orders acts in this run.",
-        evidence={"usd_month_before": 53.2, "usd_month": 21.3, "utilisation": 0.61},
+        evidence={"usd_month_before": 53.2, "usd_month": 21.3, "utilisation": 0.61, **PRICED},
     ),
 ]
 CHANGES = [

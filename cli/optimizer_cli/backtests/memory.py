@@ -12,6 +12,7 @@ from local_account.traces import NoTraces
 from optimizer.capacity import MemoryBacktestRow, document
 from optimizer.core import Interval, canonical_json
 from optimizer.policy import InvalidPolicy, Policy, read_policy
+from optimizer.prices import NoPrice
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
@@ -27,6 +28,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option(
     "--days", type=click.IntRange(1, 21), default=14, show_default=True, help="With --traces: number of days to play."
 )
+@click.option("--region", default="us-east-1", show_default=True, help="With --traces: Region whose prices count.")
 @click.option("--policy", "policy_file", type=click.File("rb"), help="Policy file. Default: the default policy.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this function or series; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
@@ -34,6 +36,7 @@ def command(
     traces: Path | None,
     curves: Path | None,
     days: int,
+    region: str,
     policy_file: Any,
     only: tuple[str, ...],
     as_json: bool,
@@ -53,8 +56,8 @@ def command(
         raise click.UsageError("--curves needs --traces: functions of an account have their own durations")
     policy = _policy(policy_file)
     try:
-        rows, total = _traces(traces, curves, policy, days, only) if traces else _account(policy, only)
-    except (NoTraces, NoCurves, memory_traces.NoSuchSeries) as missing:
+        rows, total, prices = _traces(traces, curves, policy, days, only, region) if traces else _account(policy, only)
+    except (NoTraces, NoCurves, NoPrice, memory_traces.NoSuchSeries) as missing:
         raise click.ClickException(str(missing)) from missing
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"the account cannot be read: {error}") from error
@@ -62,21 +65,21 @@ def command(
         tags = ", ".join(f"{key}={value}" for key, value in sorted(policy.functions.tags.items()))
         raise click.ClickException(f"there is nothing to test: no function is tagged {tags}")
     if as_json:
-        echo(json.dumps(canonical_json.plain(document(rows, total)), indent=1))
+        echo(json.dumps(canonical_json.plain(document(rows, total) | {"prices": prices}), indent=1))
     else:
-        _show(rows, total)
+        _show(rows, total, prices)
 
 
 def _traces(
-    traces: Path, curves: Path | None, policy: Policy, days: int, only: tuple[str, ...]
-) -> tuple[list[MemoryBacktestRow], Interval]:
+    traces: Path, curves: Path | None, policy: Policy, days: int, only: tuple[str, ...], region: str
+) -> tuple[list[MemoryBacktestRow], Interval, list[str]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("days played", total=days)
-        return memory_traces.play(traces, curves, policy, days, only, lambda: progress.advance(task))
+        return memory_traces.play(traces, curves, policy, days, only, lambda: progress.advance(task), region)
 
 
-def _account(policy: Policy, only: tuple[str, ...]) -> tuple[list[MemoryBacktestRow], Interval]:
+def _account(policy: Policy, only: tuple[str, ...]) -> tuple[list[MemoryBacktestRow], Interval, list[str]]:
     with console(stderr=True).status("reading metrics and logs"):
         return memory_account.plan(policy, only, datetime.now(UTC))
 
@@ -90,7 +93,7 @@ def _policy(file: Any) -> Policy:
         raise click.ClickException(f"{file.name}: {invalid}") from invalid
 
 
-def _show(rows: list[MemoryBacktestRow], total: Interval) -> None:
+def _show(rows: list[MemoryBacktestRow], total: Interval, prices: list[str]) -> None:
     out = console(highlight=False)
     table = Table(
         Column("function", no_wrap=True),
@@ -109,6 +112,7 @@ def _show(rows: list[MemoryBacktestRow], total: Interval) -> None:
     table.add_section()
     table.add_row("all together", "", "", "", *_usd(total))
     out.print(table)
+    out.print(f"Prices: {'; '.join(prices) or 'none'}.", markup=False)
     for row in rows:
         if row.note:
             out.print(f"{row.name}: {row.note}", markup=False, soft_wrap=True)

@@ -8,9 +8,11 @@ import boto3
 from local_account.simulated_services import MemoryDocuments
 from optimizer.aws import DEFAULT_CALLS, keep_unknown_fields, pace
 from optimizer.capacity import CapacityPlanner, LambdaAccount, MemoryBacktestRow, rows_of, together
-from optimizer.core import Interval, plain
+from optimizer.core import Change, Interval, NoChange, plain
 from optimizer.function_logs import ReportLog
 from optimizer.policy import Policy
+from optimizer.prices import prices_used
+from optimizer.store import prices_of_account
 from optimizer.traffic import History, history_key, summarise
 
 from optimizer_cli.backtests import own_functions
@@ -18,22 +20,30 @@ from optimizer_cli.backtests import own_functions
 _RUN = "backtest"
 
 
-def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[MemoryBacktestRow], Interval]:
-    """Return what a run would propose now, and the total savings. Log scans cost money and stay within the policy."""
+def plan(policy: Policy, only: Collection[str], now: datetime) -> tuple[list[MemoryBacktestRow], Interval, list[str]]:
+    """Return what a run would propose now, the total savings, and where the prices are from.
+
+    Log scans cost money and stay within the policy."""
     targets = own_functions.choose(boto3.client("resourcegroupstaggingapi"), policy, only)
     rows = [MemoryBacktestRow(name, None, None, (), None, note=why) for name, why in targets.left_out.items()]
+    used: set[str] = set()
     documents = MemoryDocuments()
     functions = boto3.client("lambda")
     pace(functions, DEFAULT_CALLS)
     keep_unknown_fields(functions)
     account = LambdaAccount(functions, boto3.client("application-autoscaling"))
-    planner = CapacityPlanner(documents, account, ReportLog(boto3.client("logs")), policy, _RUN, now)
+    planner = CapacityPlanner(
+        documents, account, ReportLog(boto3.client("logs")), policy, _RUN, now, prices_of_account(policy)
+    )
     for number, batch in enumerate(targets.batches()):
         name = f"{number:04d}"
         _observe(documents, name, plain(batch), now, functions)
         found = planner.plan(name)
-        rows += rows_of([*found.changes, *found.no_changes], found.failed)
-    return sorted(rows, key=lambda row: row.name), together(row.saving for row in rows if row.saving)
+        proposals: list[Change | NoChange] = [*found.changes, *found.no_changes]
+        rows += rows_of(proposals, found.failed)
+        used.update(prices_used(one.evidence for one in proposals))
+    saved = together(row.saving for row in rows if row.saving)
+    return sorted(rows, key=lambda row: row.name), saved, sorted(used)
 
 
 def _observe(documents: MemoryDocuments, name: str, batch: Any, now: datetime, functions_of_account: Any) -> None:

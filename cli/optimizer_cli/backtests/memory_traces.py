@@ -22,9 +22,16 @@ class NoSuchSeries(LookupError):
 
 
 def play(
-    traces: Path, curves: Path | None, policy: Policy, days: int, only: Collection[str], day_is_over: Callable[[], None]
-) -> tuple[list[MemoryBacktestRow], Interval]:
-    """Return one row for each series, and the total savings; raise NoTraces, NoCurves or NoSuchSeries.
+    traces: Path,
+    curves: Path | None,
+    policy: Policy,
+    days: int,
+    only: Collection[str],
+    day_is_over: Callable[[], None],
+    region: str,
+) -> tuple[list[MemoryBacktestRow], Interval, list[str]]:
+    """Return one row for each series, the total savings, and where their prices are from; raise NoTraces, NoCurves,
+    NoSuchSeries, or NoPrice for a Region without prices.
 
     There is one plan a day, from what was known by then; a change that would need an approval counts as approved.
     """
@@ -39,11 +46,12 @@ def play(
         overrides=tuple(map(_without_mode, policy.overrides)),
     )
     acting = replace(acting, provisioned_concurrency=replace(acting.provisioned_concurrency, max_per_function=0))
-    loop = ClosedLoop(targets, acting, _NOW - timedelta(days=days))
+    loop = ClosedLoop(targets, acting, _NOW - timedelta(days=days), region=region)
+    prices = [loop.rates.words]
     loop.run(days, lambda _day: day_is_over())
     saved = {target.name: saved_by_day(loop, target, days) for target in targets}
     every_day = [sum(day) for day in zip(*saved.values(), strict=True)]
-    return [_row(loop, target, saved[target.name]) for target in targets], month_of_days(every_day)
+    return [_row(loop, target, saved[target.name]) for target in targets], month_of_days(every_day), prices
 
 
 def _without_mode(entry: Override) -> Override:

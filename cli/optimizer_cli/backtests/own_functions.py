@@ -10,13 +10,15 @@ from optimizer.aws import configuration_of, has_alias
 from optimizer.core import FunctionTarget, minute_of
 from optimizer.function_logs import FunctionHistory, LogSource, LogsUnreadable, ReportLog
 from optimizer.policy import Policy, log_scan_mb
+from optimizer.prices import no_price
 from optimizer.run import Targets, choose_targets, tagged_functions
+from optimizer.store import prices_of_account
 from optimizer.traffic import (
     History,
     MetricsUnavailable,
     read_anew,
 )
-from optimizer.warmups import LearntFacts, Subject, learn_from_reports
+from optimizer.warmups import LearntFacts, PingRates, Subject, learn_from_reports
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -62,6 +64,11 @@ def read(
         except ClientError as error:
             yield name, f"AWS refused GetFunction: {error.response['Error'].get('Code', '?')}"
             continue
+        region, architecture = target.function_arn.split(":")[3], configuration["Architectures"][0]
+        rates = PingRates.of(prices_of_account(policy), region, architecture)
+        if rates is None:
+            yield name, no_price(region, architecture)
+            continue
         learnt = _learnt(reports, configuration, now, policy)
         yield (
             name,
@@ -70,7 +77,7 @@ def read(
                 minutes=history.minutes,
                 timezone=target.timezone,
                 memory_mb=configuration["MemorySize"],
-                architecture=configuration["Architectures"][0],
+                rates=rates,
                 init_ms=learnt.init_ms or init_ms,
                 is_init_seen=learnt.init_ms is not None,
                 keep_alive_minutes=learnt.keep_alive.minutes,

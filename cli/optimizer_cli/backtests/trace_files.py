@@ -17,7 +17,7 @@ from zoneinfo import available_timezones
 import numpy as np
 from optimizer.core import minute_of
 from optimizer.traffic import Series
-from optimizer.warmups import Subject
+from optimizer.warmups import PingRates, Subject
 
 # Ten years.
 _MOST_MINUTES = 5_256_000
@@ -27,9 +27,7 @@ class UnreadableTraces(ValueError):
     """The folder or one of its files is not valid; the message names it and the reason."""
 
 
-def read(
-    folder: Path, only: Collection[str], *, memory_mb: int, architecture: str, init_ms: float
-) -> Iterator[Subject]:
+def read(folder: Path, only: Collection[str], *, memory_mb: int, rates: PingRates, init_ms: float) -> Iterator[Subject]:
     """Yield the series by the minute as functions of one size, in the order of their names. `only`: empty for all."""
     try:
         facts: dict[str, dict[str, Any]] = json.loads((folder / "series.json").read_text())
@@ -50,7 +48,7 @@ def read(
             if not isinstance(time_zone, str) or time_zone not in available_timezones():
                 raise UnreadableTraces(f"{folder}/series.json: timezone of {name} is not in the time zone database")
             minutes = _minutes(folder / f"{name}.csv.gz", duration_ms)
-            yield Subject(name, minutes, time_zone, memory_mb, architecture, init_ms)
+            yield Subject(name, minutes, time_zone, memory_mb, rates, init_ms)
 
 
 def of_another_period(folder: Path, only: Collection[str]) -> dict[str, str]:

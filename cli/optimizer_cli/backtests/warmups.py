@@ -23,7 +23,10 @@ from optimizer.policy import (
     settings_of_function,
     with_country_days,
 )
+from optimizer.prices import no_price
+from optimizer.store import prices_of_account
 from optimizer.warmups import (
+    PingRates,
     Strategy,
     Subject,
     WarmupBacktest,
@@ -79,6 +82,7 @@ _TITLES = {
     show_default=True,
     help="With --traces: architecture.",
 )
+@click.option("--region", default="us-east-1", show_default=True, help="With --traces: Region whose prices count.")
 @click.option(
     "--init-ms",
     type=click.FloatRange(0, 600_000),
@@ -95,6 +99,7 @@ def command(
     usd_per_cold_start: float | None,
     memory_mb: int,
     architecture: str,
+    region: str,
     init_ms: float,
     as_json: bool,
 ) -> None:
@@ -117,7 +122,10 @@ def command(
     if traces is None:
         subjects = _own(policy, only, init_ms, failed)
     else:
-        subjects = trace_files.read(traces, only, memory_mb=memory_mb, architecture=architecture, init_ms=init_ms)
+        rates = PingRates.of(prices_of_account(policy), region, architecture)
+        if rates is None:
+            raise click.ClickException(no_price(region, architecture))
+        subjects = trace_files.read(traces, only, memory_mb=memory_mb, rates=rates, init_ms=init_ms)
     try:
         results = _play(subjects, policy, hours_between_plans)
         failed |= trace_files.of_another_period(traces, only) if traces else {}
@@ -207,6 +215,7 @@ def _document(results: list[WarmupBacktest], failed: dict[str, str], policy: Pol
             for r in results
         },
         "total": outcomes(total_outcomes(results)),
+        "prices": _prices(results),
         "failed": failed,
     }
 
@@ -228,7 +237,8 @@ def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy,
         f"Planned every {hours} h; an idle environment lives {warmups.keep_alive_minutes} minutes where REPORT "
         f"lines do not say otherwise; one cold start less is worth {_worth(warmups)}; at most "
         f"{warmups.max_environments_per_function} environments a function. Idle minutes are those beyond doing "
-        "nothing. Net USD is USD less the INIT of avoided cold starts."
+        "nothing. Net USD is USD less the INIT of avoided cold starts. "
+        f"Prices: {'; '.join(_prices(results)) or 'none'}."
     )
     assumed = [result for result in played if not result.is_init_seen]
     if assumed:
@@ -247,6 +257,10 @@ def _show(results: list[WarmupBacktest], failed: dict[str, str], policy: Policy,
             )
     for name, reason in failed.items():
         out.print(f"{name}: {reason}", markup=False)
+
+
+def _prices(results: list[WarmupBacktest]) -> list[str]:
+    return sorted({result.prices for result in results if result.prices})
 
 
 def _table(*columns: str) -> Table:

@@ -1,5 +1,6 @@
-"""Plans of memory sizes: `{"architecture", "memory_mb", "observed": {"1024": {"mean_duration_ms", "invocations"}},
-"allowed_mb", "goal", "max_slowdown", "changes_left"}` to `{"memory_mb", "reason", "predicted"}`.
+"""Plans of memory sizes: `{"region", "architecture", "lambda_discount", "memory_mb", "observed": {"1024":
+{"mean_duration_ms", "invocations"}}, "allowed_mb", "goal", "max_slowdown", "changes_left"}` to `{"memory_mb", "reason",
+"predicted", "prices"}`.
 
 `observed` holds the sizes in the order in which the function ran at them; `max_slowdown` is relative to the first.
 """
@@ -9,9 +10,9 @@ from math import isfinite
 from typing import Any
 
 from optimizer.capacity.memory import NothingObserved, SizeSeen, UnknownGoal, choose
-from optimizer.prices import UnknownArchitecture
 
 from optimizer_cli.json_lines import UnusableRequest
+from optimizer_cli.planners.rates import rates_of
 
 LARGEST_MB = 10_240
 
@@ -31,21 +32,23 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     observed = request.get("observed")
     if not isinstance(observed, dict) or not observed:
         raise UnusableRequest("observed: at least one size with its mean_duration_ms is needed")
+    rates = rates_of(request)
     try:
         decision = choose(
             {_size(mb, "observed"): _seen(mb, seen) for mb, seen in observed.items()},
-            _text(request.get("architecture", "x86_64"), "architecture"),
+            rates,
             [_size(mb, "allowed_mb") for mb in allowed],
             _size(request.get("memory_mb"), "memory_mb"),
             _text(request.get("goal", "cost"), "goal"),
             slowdown,
             int(_number(request.get("changes_left", 0), "changes_left", above=-1.0)),
         )
-    except (UnknownGoal, NothingObserved, UnknownArchitecture) as error:
+    except (UnknownGoal, NothingObserved) as error:
         raise UnusableRequest(str(error)) from error
     return {
         "memory_mb": decision.memory_mb,
         "reason": decision.reason,
+        "prices": rates.words,
         "predicted": {
             str(mb): {"low_ms": round(p.low, 3), "mean_ms": round(p.estimate, 3), "high_ms": round(p.high, 3)}
             for mb, p in decision.predicted.items()

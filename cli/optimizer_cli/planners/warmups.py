@@ -10,10 +10,12 @@ import numpy as np
 from optimizer.capacity.provisioned import READY_MINUTES, ProvisionedAhead, provision_ahead
 from optimizer.core import Way, best_way
 from optimizer.policy import USUAL_INIT_MS, Policy, find_errors
+from optimizer.prices import no_price
 from optimizer.traffic import Floats
 from optimizer.traffic.forecast import ColdStartForecast
 from optimizer.warmups import (
     Occasions,
+    PingRates,
     WarmedFunction,
     WarmupPlan,
     WarmupRequest,
@@ -29,6 +31,7 @@ from optimizer.warmups import (
 )
 
 from optimizer_cli.json_lines import UnusableRequest
+from optimizer_cli.planners.rates import prices_of
 
 type Stretches = tuple[tuple[int, int, int], ...]
 
@@ -98,7 +101,7 @@ def _planned(request: dict[str, Any]) -> dict[str, Any]:
         pinged = plan_from(forecast, asked)
         plans["pings"] = pinged, ()
         ways["pings"] = Way(pinged.expected_net_usd, nothing - pinged.expected_cold_starts)
-    if may_provision:
+    if may_provision and asked.rates.function.has_provisioned:
         held = _provisioned(forecast, asked)
         plans["provisioned"] = None, held.stretches
         ways["provisioned"] = held.way
@@ -128,12 +131,12 @@ def _as_asked(
     wanted = np.maximum(asked_environments(asked), 0)
     ready = _by_minute(stretches, len(wanted))
     if request.get("may_ping", True):
-        return _answer(as_asked(made, replace(asked, provisioned=ready)), stretches, gains)
+        return _answer(as_asked(made, replace(asked, provisioned=ready)), stretches, gains, asked)
     if request.get("may_provision", True) and wanted.any():
         early = np.array([wanted[minute : minute + READY_MINUTES + 1].max() for minute in range(len(wanted))])
         stretches = _stretches(np.maximum(early, _requested(stretches, len(wanted))))
     words = as_asked(made, asked)
-    return _answer(replace(made, reason=words.reason), stretches, gains)
+    return _answer(replace(made, reason=words.reason), stretches, gains, asked)
 
 
 def _requested(stretches: Stretches, minutes: int) -> Floats:
@@ -148,7 +151,7 @@ def _stretches(held: Floats) -> Stretches:
     return tuple((first, end, int(held[first])) for first, end in pairwise(edges) if held[first])
 
 
-def _answer(made: WarmupPlan, provisioned: Stretches, gains: dict[str, float]) -> dict[str, Any]:
+def _answer(made: WarmupPlan, provisioned: Stretches, gains: dict[str, float], asked: WarmupRequest) -> dict[str, Any]:
     return {
         "pings": made.pings,
         "provisioned": provisioned,
@@ -157,6 +160,7 @@ def _answer(made: WarmupPlan, provisioned: Stretches, gains: dict[str, float]) -
         "expected_cold_starts_unwarmed": round(made.expected_cold_starts_unwarmed, 3),
         "expected_net_usd": round(made.expected_net_usd, 8),
         "ways": gains,
+        "prices": asked.rates.function.words,
     }
 
 
@@ -173,7 +177,7 @@ def _provisioned(forecast: ColdStartForecast, asked: WarmupRequest) -> Provision
     return provision_ahead(
         forecast,
         first_minute_of_hour=asked.start.astimezone(ZoneInfo(asked.time_zone)).minute,
-        architecture=asked.architecture,
+        rates=asked.rates.function,
         memory_mb=asked.memory_mb,
         init_ms=asked.init_ms,
         usd_per_cold_start=asked.usd_per_cold_start,
@@ -193,7 +197,7 @@ def _asked(request: dict[str, Any]) -> WarmupRequest:
     most = request.get("max_environments")
     function = WarmedFunction(
         memory_mb=int(_number(request, "memory_mb", 128, 10_240, _MEMORY_MB)),
-        architecture=_architecture(request),
+        rates=_rates(request),
         init_ms=_number(request, "init_ms", 0, 600_000, USUAL_INIT_MS),
     )
     keep_alive_minutes = int(_number(request, "keep_alive_minutes", 1, 24 * 60))
@@ -205,7 +209,7 @@ def _asked(request: dict[str, Any]) -> WarmupRequest:
         duration_ms=_number(request, "duration_ms", 0, 900_000),
         init_ms=function.init_ms,
         memory_mb=function.memory_mb,
-        architecture=function.architecture,
+        rates=function.rates,
         keep_alive_minutes=keep_alive_minutes,
         usd_per_cold_start=_usd_per_cold_start(request, function, keep_alive_minutes),
         minutes=_series(request, "minutes"),
@@ -267,11 +271,12 @@ def _time_zone(request: dict[str, Any]) -> str:
         raise UnusableRequest(f'"timezone": {name!r} is not in the time zone database') from error
 
 
-def _architecture(request: dict[str, Any]) -> str:
-    name = request.get("architecture", "x86_64")
-    if name not in ("x86_64", "arm64"):
-        raise UnusableRequest(f'"architecture" must be x86_64 or arm64, not {name!r}')
-    return str(name)
+def _rates(request: dict[str, Any]) -> PingRates:
+    prices, region, architecture = prices_of(request)
+    rates = PingRates.of(prices, region, architecture)
+    if rates is None:
+        raise UnusableRequest(no_price(region, architecture))
+    return rates
 
 
 def _dates(request: dict[str, Any], field: str) -> list[date]:

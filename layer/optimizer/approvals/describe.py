@@ -78,6 +78,11 @@ def total(changes: Iterable[Line]) -> str:
     return f"{saves_or_costs(together)} a month"
 
 
+def prices(changes: Iterable[Line]) -> str:
+    """Return Region, date and source of the prices behind the amounts; empty where evidence names none."""
+    return "; ".join(sorted({change.prices for change in changes if change.prices}))
+
+
 def before_and_after(change: Line) -> list[tuple[str, str, str]]:
     """Return rows of name, value now and value afterwards for everything that differs."""
     before, after = change.before, change.after

@@ -113,6 +113,8 @@ def _request(approval: Approval, lines: Sequence[Line], shows_more: str) -> list
     if number > LONGEST_LIST:
         paragraphs.append(f"{shows_more} {number - LONGEST_LIST} more.")
     paragraphs.append(f"All changes together: {describe.total(lines)}.")
+    if prices := describe.prices(lines):
+        paragraphs.append(f"Prices: {prices}.")
     return [_wrap(paragraph) for paragraph in paragraphs]
 
 
@@ -129,6 +131,7 @@ def _document(line: Line) -> dict[str, object]:
         "reason": line.reason,
         "risk": line.risk,
         "usd_month": canonical_json.plain(line.usd_month),
+        "prices": line.prices,
     }
 
 

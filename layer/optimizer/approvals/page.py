@@ -65,6 +65,7 @@ def request_page(approval: Approval, approver: str, changes: Sequence[StoredChan
     facts = [
         ("Respond until", describe.deadline(approval)),
         ("All together", describe.total(lines)),
+        *([("Prices", describe.prices(lines))] if describe.prices(lines) else []),
         ("Run", approval.run_id),
         *([("This link is for", f"{approver} only")] if approver != ANYONE else []),
         *([("Approvals needed", describe.agreement(approval))] if describe.agreement(approval) else []),

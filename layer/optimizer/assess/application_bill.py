@@ -9,7 +9,7 @@ from optimizer.assess.facts import DAYS_A_MONTH
 from optimizer.policy import USUAL_INIT_MS
 from optimizer.prices import aws_lambda, services
 from optimizer.run import BATCH
-from optimizer.warmups import HOLD_MS, pings_usd
+from optimizer.warmups import HOLD_MS, PingRates, pings_usd
 
 # Counted in template.yaml; tests hold them.
 KMS_KEYS, ALARMS, CUSTOM_METRICS = 3, 10, 11
@@ -89,8 +89,8 @@ def _items(use: Use) -> Iterator[tuple[str, float]]:
 def _lambda_usd(use: Use, looks: float) -> float:
     servers = (use.databases + use.caches) * WEEKLY_RUNS * (SERVER_GB_S + services.SECRET_CALL_USD)
     gb_s = looks * GB_S_A_FUNCTION + use.runs * GB_S_A_RUN + servers
-    tier = aws_lambda.rates("arm64").tiers[0]
-    return gb_s * float(tier.gb_second_usd) + _calls(use) * float(aws_lambda.REQUEST_USD)
+    rates = services.lambda_rates()
+    return gb_s * float(rates.gb_second_usd) + _calls(use) * float(rates.request_usd)
 
 
 def _calls(use: Use) -> float:
@@ -114,7 +114,7 @@ def _pings_usd_day(pings: float) -> float:
     if not pings:
         return 0.0
     return pings * pings_usd(
-        architecture="arm64",
+        rates=PingRates(services.lambda_rates(), services.lambda_rates()),
         memory_mb=_PING_MEMORY_MB,
         schedules=1,
         calls=1,

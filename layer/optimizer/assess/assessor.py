@@ -17,7 +17,7 @@ from optimizer.assess.servers import read_servers
 from optimizer.assess.state import AssessmentState, StateFile, add_spent
 from optimizer.core import canonical_json, plain
 from optimizer.policy import Policy, log_scan_mb
-from optimizer.prices import aws_lambda, services
+from optimizer.prices import aws_lambda, services, shipped_prices
 
 BATCH = 20
 # Batches that are read at the same time.
@@ -40,6 +40,8 @@ class Assessor:
         self, session: ReadOnlySession, policy: Policy, folder: Path, now: datetime, max_usd: float | None = None
     ) -> None:
         self._session, self._policy, self._now, self._max_usd = session, policy_of(policy), now, max_usd
+        # The list of AWS is read by the application alone, which is deployed later.
+        self._prices = shipped_prices().discounted(policy.prices.lambda_discount)
         self._digest = canonical_json.sha256(policy)
         account = listing.account_of(session)
         self._state = AssessmentState(account, session.region, now, self._digest)
@@ -126,7 +128,9 @@ class Assessor:
             pool.shutdown(cancel_futures=True)
 
     def _judge(self, batch: Sequence[ListedFunction], details: Sequence[FunctionDetails]) -> None:
-        rows = [judge(one, found, self._policy, self._now) for one, found in zip(batch, details, strict=True)]
+        rows = [
+            judge(one, found, self._policy, self._prices, self._now) for one, found in zip(batch, details, strict=True)
+        ]
         self._state.rows |= {row.name: row for row in rows}
         self._file.append("rows", rows=rows)
         self._spend(sum(found.scanned_bytes for found in details))
@@ -154,9 +158,12 @@ class Assessor:
 
     def _worth_reading(self) -> set[str]:
         called = self._called()
-        if any(one.bill_usd_month is None for one in called):
+        if any(one.bill_usd_month(self._prices) is None for one in called):
             return {one.name for one in called}
-        return {one.name for one in called[: budget.worth_reading([one.bill_usd_month or 0.0 for one in called])]}
+        return {
+            one.name
+            for one in called[: budget.worth_reading([one.bill_usd_month(self._prices) or 0.0 for one in called])]
+        }
 
     def _shared_logs(self) -> set[str]:
         """Return the functions whose log group is also that of others: a query scans, and bills, the lines of all."""
@@ -167,7 +174,7 @@ class Assessor:
         """Return the functions to look at: those that are called, the most expensive first, as many as may be paid."""
         state = state or self._state
         called = [one for one in state.functions if one.calls_day != 0]
-        called.sort(key=lambda one: (-(one.bill_usd_month or 0.0), one.name))
+        called.sort(key=lambda one: (-(one.bill_usd_month(self._prices) or 0.0), one.name))
         return called[: budget.affordable(len(state.functions), self._most_usd(state))]
 
     def _names_left(self, state: AssessmentState) -> bool:
@@ -189,10 +196,16 @@ class Assessor:
         add_spent(self._state, spent)
         self._file.append("spent", **spent)
 
+    def _prices_used(self, state: AssessmentState) -> tuple[str, ...]:
+        rates = {self._prices.of_function(one.arn, one.latest.architecture) for one in state.functions}
+        return tuple(sorted({one.words for one in rates if one is not None}))
+
     def result(self) -> Assessment:
         """Return all that is known now."""
         state = self._state
-        rows: list[FunctionRow] = [state.rows.get(one.name) or listed_row(one, self._policy) for one in state.functions]
+        rows: list[FunctionRow] = [
+            state.rows.get(one.name) or listed_row(one, self._policy, self._prices) for one in state.functions
+        ]
         return Assessment(
             account=state.account,
             region=state.region,
@@ -210,4 +223,5 @@ class Assessor:
             ),
             days=OVERVIEW_DAYS,
             is_complete=not self._names_left(state),
+            prices=self._prices_used(state),
         )

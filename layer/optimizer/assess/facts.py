@@ -6,7 +6,7 @@ from typing import Any
 
 from optimizer.capacity import LiveFunction, Version
 from optimizer.function_logs import FunctionHistory
-from optimizer.prices import aws_lambda
+from optimizer.prices import LambdaPrices, aws_lambda
 from optimizer.traffic import History
 
 # Calls and durations of so many days make up the bill.
@@ -28,12 +28,12 @@ class ListedFunction:
     calls_day: float | None = None
     mean_ms: float | None = None
 
-    @property
-    def bill_usd_month(self) -> float | None:
-        """The bill of its calls at list prices; None where not known."""
-        if self.calls_day is None:
+    def bill_usd_month(self, prices: LambdaPrices) -> float | None:
+        """Return the bill of its calls; None where they or their price are not known."""
+        rates = prices.of_function(self.arn, self.latest.architecture)
+        if self.calls_day is None or rates is None:
             return None
-        call = aws_lambda.call_usd(self.latest.architecture, self.latest.memory_mb, self.mean_ms or 0.0)
+        call = aws_lambda.call_usd(rates, self.latest.memory_mb, self.mean_ms or 0.0)
         return self.calls_day * DAYS_A_MONTH * float(call)
 
     def tagged(self, tags: Mapping[str, str]) -> "ListedFunction":

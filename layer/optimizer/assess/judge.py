@@ -27,10 +27,11 @@ from optimizer.capacity import (
 from optimizer.core import Change, Effect, NoChange, Tuner, minute_of
 from optimizer.function_logs import FunctionHistory, history_of_code
 from optimizer.policy import Mode, Policy, settings_of_function
+from optimizer.prices import LambdaPrices
 from optimizer.report import change_phrase
 from optimizer.traffic import FunctionTraffic, History, summarise
 from optimizer.traffic.forecast import group_sizes
-from optimizer.warmups import WarmupFacts, learn_from_reports, propose_warmups
+from optimizer.warmups import PingRates, WarmupFacts, learn_from_reports, propose_warmups
 
 RUN = "assess"
 # Rules of hindrances that say why a log was not read.
@@ -48,7 +49,7 @@ def policy_of(policy: Policy) -> Policy:
     )
 
 
-def listed_row(listed: ListedFunction, policy: Policy) -> FunctionRow:
+def listed_row(listed: ListedFunction, policy: Policy, prices: LambdaPrices) -> FunctionRow:
     """Return the row of a function that was only listed."""
     tags = policy.functions.tags
     return FunctionRow(
@@ -59,7 +60,7 @@ def listed_row(listed: ListedFunction, policy: Policy) -> FunctionRow:
         runtime=listed.runtime or listed.latest.package_type.lower(),
         calls_day=listed.calls_day,
         mean_ms=listed.mean_ms,
-        bill_usd_month=listed.bill_usd_month,
+        bill_usd_month=listed.bill_usd_month(prices),
         owner=owner_of(listed.tags),
         opted_in=all(listed.tags.get(key) == value for key, value in tags.items()),
         hindrances=tuple(_kinds(listed)),
@@ -76,24 +77,29 @@ def _kinds(listed: ListedFunction) -> Iterator[Hindrance]:
         yield Hindrance("kind.managed_instances", "It runs on managed instances, which are priced differently.")
 
 
-def judge(listed: ListedFunction, details: FunctionDetails, policy: Policy, now: datetime) -> FunctionRow:
+def judge(
+    listed: ListedFunction, details: FunctionDetails, policy: Policy, prices: LambdaPrices, now: datetime
+) -> FunctionRow:
     """Return the row of a function that was looked at in detail."""
-    row, live = listed_row(listed, policy), details.live
+    row, live = listed_row(listed, policy, prices), details.live
+    rates = prices.of_function(listed.arn, live.version.architecture)
     policy = settings_of_function(policy, listed.name, listed.tags)
-    proposals = _proposals(listed, details, policy, now)
+    proposals = _proposals(listed, details, policy, prices, now)
     findings = tuple(_finding(one, policy) for one in proposals if isinstance(one, Change))
     notes = {one.tuner.value: one.reason for one in proposals if isinstance(one, NoChange)}
     memory_mb = next((one.after["memory_mb"] for one in proposals if _sets_memory(one)), None)
     obstacles = _obstacles(listed, details, policy, memory_mb)
     hindrances = dict.fromkeys([*row.hindrances, *obstacles, *_too_little(details, policy)])
     held = live.provisioned.requested if live.provisioned else 0
-    bill = (listed.bill_usd_month or 0.0) + provisioned_usd_month(
-        live.version.architecture, live.version.memory_mb, held
-    )
+    bill = row.bill_usd_month
+    if bill is not None and held:
+        # Environments without a known price leave the whole bill unknown.
+        known = rates is not None and rates.has_provisioned
+        bill = bill + provisioned_usd_month(rates, live.version.memory_mb, held) if rates and known else None
     return replace(
         row,
         memory_mb=live.version.memory_mb,
-        bill_usd_month=bill if listed.bill_usd_month is not None else None,
+        bill_usd_month=bill,
         alias="" if live.alias == LATEST else live.alias,
         is_assessed=True,
         findings=findings,
@@ -103,7 +109,7 @@ def judge(listed: ListedFunction, details: FunctionDetails, policy: Policy, now:
 
 
 def _proposals(
-    listed: ListedFunction, details: FunctionDetails, policy: Policy, now: datetime
+    listed: ListedFunction, details: FunctionDetails, policy: Policy, prices: LambdaPrices, now: datetime
 ) -> list[Change | NoChange]:
     live, history = details.live, details.history
     if history is None or live.version.managed_instances or live.version.durable:
@@ -131,12 +137,13 @@ def _proposals(
         calls_day=traffic.invocations_day,
         need_most=(traffic.need or {}).get("max"),
         scan={},
+        rates=prices.of_function(listed.arn, live.version.architecture),
         timezone=zone,
         days=LocalDays.of(history.minutes, zone, holidays, groups),
         level_ahead=level_ahead(history.hours, zone),
         holidays=holidays,
     )
-    warmups = _warmups(traffic, history, live, details.lines, policy, now)
+    warmups = _warmups(traffic, history, live, details.lines, policy, prices, now)
     return [*plan_function(facts, policy), *([warmups] if warmups else [])]
 
 
@@ -146,6 +153,7 @@ def _warmups(
     live: LiveFunction,
     lines: FunctionHistory,
     policy: Policy,
+    prices: LambdaPrices,
     now: datetime,
 ) -> Change | NoChange | None:
     if live.provisioned is not None or live.scaling is not None or live.version.tenant_isolation:
@@ -153,7 +161,9 @@ def _warmups(
         return None
     limits, memory_mb = policy.warmups, live.version.memory_mb
     # As if its handler were ready for pings; the tag is among the hindrances.
-    facts = WarmupFacts(memory_mb, live.version.architecture, warmup_ready=True, schedules=0, plans=())
+    architecture = live.version.architecture
+    rates = PingRates.of(prices, traffic.function_arn.split(":")[3], architecture)
+    facts = WarmupFacts(memory_mb, architecture, rates, warmup_ready=True, schedules=0, plans=())
     learnt = learn_from_reports(lines, memory_mb, limits.keep_alive_minutes)
     return propose_warmups(RUN, traffic, history, facts, limits, minute_of(now), learnt)
 

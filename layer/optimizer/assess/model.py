@@ -142,3 +142,5 @@ class Assessment:
     days: float
     is_complete: bool = True
     left_out: Mapping[str, int] = field(default_factory=dict)
+    # Region, date and source of the prices, each once.
+    prices: tuple[str, ...] = ()

@@ -42,6 +42,7 @@ def _head(assessment: Assessment, totals: Totals) -> Iterator[str]:
         yield _fact(
             "Lambda bill", f"{dollars(totals.bill_usd_month)} a month at list prices, by {assessment.days:g} days"
         )
+    yield _fact("Prices", "; ".join(assessment.prices) or "not known for this Region, so no savings are estimated")
     if not assessment.is_complete:
         yield _fact("Looked at closely", f"{totals.assessed:,} so far; those that cost most come first")
         return

@@ -10,6 +10,7 @@ from optimizer.capacity.obstacles import Obstacle
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, held
 from optimizer.core import Change, NoChange, Replaced
 from optimizer.function_logs import CodeHistory
+from optimizer.prices import FREE_STORAGE_MB, NoPrice, Rates, no_price
 
 type Proposal = Change | NoChange
 
@@ -19,9 +20,9 @@ class FunctionFacts:
     """The facts about one function.
 
     calls_day: None where not known. need_most: the most environments ever needed at once, None where not known. scan:
-    cost of reading its log, for the evidence. rolled_back: sizes that were rolled back. replaced: sizes that kept
-    changes replaced, None without any. days: the traffic by local day, None where not known. holidays: days that count
-    as Sundays.
+    cost of reading its log, for the evidence. rates: what its account pays, None where not known. rolled_back: sizes
+    that were rolled back. replaced: sizes that kept changes replaced, None without any. days: the traffic by local day,
+    None where not known. holidays: days that count as Sundays.
 
     level_ahead: the forecast level as a multiple of that traffic. in_place: the Change whose
     timetable is in place, None without one or where its record is not known. observed: the sentence about an earlier
@@ -37,6 +38,7 @@ class FunctionFacts:
     calls_day: float | None
     need_most: int | None
     scan: Mapping[str, Any]
+    rates: Rates | None
     rolled_back: Collection[int] = ()
     replaced: Replaced | None = None
     timezone: str = "UTC"
@@ -49,6 +51,25 @@ class FunctionFacts:
     cold_start_usd: float = 0.0
     unread_hours: int = 0
     log_scan_mb: int | None = None
+
+    @property
+    def known_rates(self) -> Rates:
+        """The prices that the account pays; raise NoPrice where that is not known."""
+        if self.rates is None:
+            raise NoPrice(self.unpriced())
+        return self.rates
+
+    def unpriced(self, *, provisioned: bool = False) -> str:
+        """Return the sentence that a price is missing; empty if all are known. provisioned: those of its concurrency
+        are needed, too."""
+        version = self.live.version
+        if self.rates is None:
+            return no_price(self.target.split(":")[3], version.architecture)
+        if provisioned and not self.rates.has_provisioned:
+            return no_price(self.rates.region, version.architecture, "provisioned concurrency")
+        if version.storage_mb > FREE_STORAGE_MB and self.rates.storage_usd is None:
+            return no_price(self.rates.region, version.architecture, "ephemeral storage")
+        return ""
 
     @property
     def amount(self) -> Amount:

@@ -25,6 +25,7 @@ from optimizer.function_logs import (
     unread_hours,
 )
 from optimizer.policy import Memory
+from optimizer.prices import Rates
 from optimizer.store import Documents, NoSuchDocument
 from optimizer.traffic import History
 
@@ -60,10 +61,13 @@ class LineReader:
     now: datetime
     turn: AbstractContextManager[Any]
 
-    def read(self, live: LiveFunction, traffic: History, lines_day: float | None, *, is_sizing: bool) -> FunctionLines:
+    def read(
+        self, live: LiveFunction, traffic: History, lines_day: float | None, rates: Rates | None, *, is_sizing: bool
+    ) -> FunctionLines:
         """Return what is known of the function's lines, after those that are worth it were read.
 
-        lines_day: expected lines a day, None where not known. is_sizing: the run decides the memory size.
+        lines_day: expected lines a day, None where not known. rates: what its account pays, None where not known.
+        is_sizing: the run decides the memory size.
         """
         key, version = f"history/capacity/{live.function_name}.json", live.version
         try:
@@ -73,7 +77,7 @@ class LineReader:
         history = history.meet(version.name, version.content)
         called = hours_with_calls(traffic.hours)
         unread = unread_hours(called, history.hours_read)
-        bill = _bill_usd_month(live, Demand.of(traffic.minutes), lines_day)
+        bill = _bill_usd_month(live, Demand.of(traffic.minutes), lines_day, rates)
         budget_mb = scan_budget_mb(self.limits, bill, is_week_known=not unread)
 
         def known(grown: FunctionHistory, scan: Mapping[str, Any]) -> FunctionLines:
@@ -135,12 +139,12 @@ class LineReader:
         return history
 
 
-def _bill_usd_month(live: LiveFunction, demand: Demand, calls_day: float | None) -> float | None:
-    """Return about what the function costs a month on demand, None where its calls are not known."""
-    if not calls_day:
+def _bill_usd_month(live: LiveFunction, demand: Demand, calls_day: float | None, rates: Rates | None) -> float | None:
+    """Return about what the function costs a month on demand, None where its calls or its price are not known."""
+    if not calls_day or rates is None:
         return None
     mean_ms = demand.mean * 86_400_000 / calls_day
-    return usd_month(demand, live.version.architecture, live.version.memory_mb, mean_ms, calls_day * DAYS_A_MONTH, 0)
+    return usd_month(demand, rates, live.version.memory_mb, mean_ms, calls_day * DAYS_A_MONTH, 0)
 
 
 def _scan_facts(scan: Scan | HourlyScan) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from optimizer.aws import ApplicationAutoScalingClient, LambdaClient, configurat
 from optimizer.capacity.live_function import (
     LATEST,
     SCALABLE_DIMENSION,
+    USUAL_STORAGE_MB,
     LiveFunction,
     NoSuchAlias,
     NoSuchFunction,
@@ -290,6 +291,7 @@ def version_of(configuration: Mapping[str, Any]) -> Version:
         settled=update == "Successful" and state in ("Active", "Inactive"),
         failed=update == "Failed" or state == "Failed",
         architecture=(configuration.get("Architectures") or ["x86_64"])[0],
+        storage_mb=(configuration.get("EphemeralStorage") or {}).get("Size", USUAL_STORAGE_MB),
         package_type=configuration.get("PackageType", "Zip"),
         snap_start=snap_start != "None",
         managed_instances=bool(configuration.get("CapacityProviderConfig")),

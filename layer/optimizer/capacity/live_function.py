@@ -11,6 +11,7 @@ SCALABLE_DIMENSION: Literal["lambda:function:ProvisionedConcurrency"] = "lambda:
 
 # Stands for the alias of a function that has none.
 LATEST = "$LATEST"
+USUAL_STORAGE_MB = 512
 
 
 class NoSuchFunction(OptimizerError, LookupError):
@@ -37,6 +38,8 @@ class Version:
     settled: bool
     failed: bool
     architecture: str = "x86_64"
+    # Ephemeral storage.
+    storage_mb: int = USUAL_STORAGE_MB
     package_type: str = "Zip"
     snap_start: bool = False
     managed_instances: bool = False

@@ -19,7 +19,7 @@ from optimizer.capacity.remembered import Remembered, RememberedFunctions
 from optimizer.core import Change, Replaced, Tuner, asked_tuners
 from optimizer.function_logs import CodeHistory, ReportLog
 from optimizer.policy import USUAL_INIT_MS, Policy, Warmups, settings_of_function, with_overrides_named
-from optimizer.prices import aws_lambda
+from optimizer.prices import LambdaPrices, Rates, aws_lambda
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
 from optimizer.traffic import BatchHistories
 from optimizer.traffic.forecast import group_sizes
@@ -60,7 +60,7 @@ class CapacityPlanner:
     rolled_back: returns the sizes of a function that were rolled back. change: returns the record of a Change, or None.
     replaced: returns the sizes that kept changes have replaced, of each function that has any.
     observed: returns the sentence about a change under observation for each of the functions that has one.
-    pinged: returns True if the application pinged a function since then.
+    prices: what the account pays. pinged: returns True if the application pinged a function since then.
     """
 
     documents: Documents
@@ -69,6 +69,7 @@ class CapacityPlanner:
     policy: Policy
     run_id: str
     now: datetime
+    prices: LambdaPrices
     rolled_back: Callable[[str], Collection[int]] = lambda _target: ()
     change: Callable[[str], Change | None] = lambda _change_id: None
     observed: Callable[[Collection[str]], Mapping[str, str]] = lambda _targets: {}
@@ -181,7 +182,8 @@ class CapacityPlanner:
             # What pings avoid is measured by the lines of each day; without pings, there is nothing to measure.
             is_warmed = bool(target.get("warmup_ready")) and self.pinged(name, self.now - KNOWN_FOR)
             is_measured = Tuner.MEMORY in asked or is_warmed
-            lines = self._lines(policy).read(live, stored, traffic.get("invocations_day"), is_sizing=is_measured)
+            rates = self.prices.of_function(target["function_arn"], live.version.architecture)
+            lines = self._lines(policy).read(live, stored, traffic.get("invocations_day"), rates, is_sizing=is_measured)
         except _UNREADABLE as error:
             return _failure(name, error)
         holidays = policy.rest_days(name, target.get("tags") or {}).holidays
@@ -199,11 +201,12 @@ class CapacityPlanner:
             calls_day=traffic.get("invocations_day"),
             need_most=(traffic.get("need") or {}).get("max"),
             scan=lines.scan,
+            rates=rates,
             rolled_back=self.rolled_back(target["function_arn"]) if Tuner.MEMORY in asked else (),
             replaced=batch.replaced.get(target["function_arn"]),
             timezone=target["timezone"],
             days=days,
-            cold_start_usd=cold_start_usd(lines.history, live, policy.warmups),
+            cold_start_usd=cold_start_usd(lines.history, live, policy.warmups, rates),
             level_ahead=level_ahead(stored.hours, target["timezone"]),
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
@@ -245,16 +248,16 @@ def _deciding(live: LiveFunction) -> LiveFunction:
     return replace(live, alias_revision="", version=replace(live.version, revision=""))
 
 
-def cold_start_usd(history: CodeHistory, live: LiveFunction, limits: Warmups) -> float:
-    """Return what a cold start less is worth by the policy, in proportion to its INIT, and the price of its INIT."""
+def cold_start_usd(history: CodeHistory, live: LiveFunction, limits: Warmups, rates: Rates | None) -> float:
+    """Return what a cold start less is worth by the policy, in proportion to its INIT, and the price of its INIT as far
+    as it is known."""
     version = live.version
     size = history.sizes.get(version.memory_mb)
     init_ms = size.inits.mean if size is not None and size.inits.count else USUAL_INIT_MS
     # A worth in minutes of pings says what pings may cost, and nothing about provisioned concurrency.
     worth = limits.usd_per_cold_start if limits.idle_minutes_per_cold_start is None else 0.0
-    return worth * init_ms / USUAL_INIT_MS + float(
-        aws_lambda.init_usd(version.architecture, version.memory_mb, init_ms)
-    )
+    init_usd = float(aws_lambda.init_usd(rates, version.memory_mb, init_ms)) if rates else 0.0
+    return worth * init_ms / USUAL_INIT_MS + init_usd
 
 
 def _failure(name: str, error: NoSuchAlias | NoSuchFunction | TagsUnreadable | ClientError) -> str:

@@ -9,6 +9,8 @@ from optimizer.guardrails.verdict import Refusal, number, optional_number
 from optimizer.policy import ProvisionedConcurrency
 
 DAYS_A_MONTH = 365 / 12
+# Shares in evidence have four digits.
+_ROUNDED = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,21 @@ def utilisation(change: Change, _live: ProvisionedState, limits: ProvisionedConc
     # Of timetables, avoided cold starts count as use, by their worth.
     earned = optional_number(change.evidence, "earned_share")
     expected = number(change.evidence, "utilisation") if earned is None else earned
-    if expected < limits.min_utilisation:
+    if limits.min_utilisation is not None:
+        least, source = limits.min_utilisation, "provisioned_concurrency.min_utilisation requires"
+    else:
+        # Evidence of an older version names the break-even of another Region, or none.
+        if "prices" not in change.evidence or optional_number(change.evidence, "least_utilisation") is None:
+            return Refusal(
+                "provisioned_concurrency.utilisation",
+                "Its evidence names no prices of its Region, so it is not known from which utilisation on it pays; "
+                "the next run plans it again, or set provisioned_concurrency.min_utilisation.",
+            )
+        least, source = number(change.evidence, "least_utilisation"), "at the prices of its Region it pays from"
+    if expected < least - _ROUNDED:
         return Refusal(
             "provisioned_concurrency.utilisation",
-            f"Its utilisation would be {expected:.0%}; provisioned_concurrency.min_utilisation requires "
-            f"{limits.min_utilisation:.0%}.",
+            f"Its utilisation would be {expected:.0%}; {source} {least:.0%}.",
         )
     return None
 

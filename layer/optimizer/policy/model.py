@@ -234,7 +234,7 @@ class Memory:
 @dataclass(frozen=True, slots=True)
 class ProvisionedConcurrency:
     """Limits of provisioned concurrency, for one function and for all together. `by_the_hour`: timetables are
-    allowed."""
+    allowed. `min_utilisation`: None takes the break-even at the prices of the Region."""
 
     mode: Mode | None = None
     by_the_hour: bool = True
@@ -243,8 +243,16 @@ class ProvisionedConcurrency:
     max_usd_day: float = 5.0
     max_usd_month: float = 100.0
     account_concurrency_free: int = 100
-    min_utilisation: float = 0.6
+    min_utilisation: float | None = None
     cool_down_days: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The prices of the account beside the list. `lambda_discount`: a share off it, of a private price or a Savings
+    Plan."""
+
+    lambda_discount: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,6 +504,7 @@ class Policy:
     provisioned_concurrency: ProvisionedConcurrency = field(default_factory=ProvisionedConcurrency)
     indexes: Indexes = field(default_factory=Indexes)
     cache_ttls: CacheTtls = field(default_factory=CacheTtls)
+    prices: Prices = field(default_factory=Prices)
     run: RunLimits = field(default_factory=RunLimits)
     approvals: Approvals = field(default_factory=Approvals)
 

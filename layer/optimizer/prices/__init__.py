@@ -1,15 +1,13 @@
-"""List prices of AWS services."""
+"""List prices of AWS services, and what an account pays of them."""
 
 from optimizer.lazy_exports import lazy_exports
 
 __getattr__ = lazy_exports(
     __name__,
     {
-        "aws_lambda": (
-            "REQUEST_USD",
-            "UnknownArchitecture",
-            "billed_ms",
-            "rates",
-        ),
+        "aws_lambda": ("FREE_STORAGE_MB", "NoPrice", "Rates", "billed_ms", "no_price"),
+        "lambda_prices": ("LambdaPrices", "ListPrices", "Tier"),
+        "shipped": ("shipped_prices",),
+        "words": ("price_words", "prices_used"),
     },
 )

@@ -1,6 +1,10 @@
 from optimizer.prices.aws_lambda import (
-    REQUEST_USD as REQUEST_USD,
-    UnknownArchitecture as UnknownArchitecture,
+    FREE_STORAGE_MB as FREE_STORAGE_MB,
+    NoPrice as NoPrice,
+    Rates as Rates,
     billed_ms as billed_ms,
-    rates as rates,
+    no_price as no_price,
 )
+from optimizer.prices.lambda_prices import LambdaPrices as LambdaPrices, ListPrices as ListPrices, Tier as Tier
+from optimizer.prices.shipped import shipped_prices as shipped_prices
+from optimizer.prices.words import price_words as price_words, prices_used as prices_used

@@ -1,74 +1,75 @@
-"""List prices of Lambda in us-east-1, in US dollars, exact to the last published digit.
+"""Prices of Lambda: formulas over what one account pays in one Region on one architecture.
 
-Source: https://aws.amazon.com/lambda/pricing/. Sums are Decimal; a caller that only compares prices converts them to
-float. Since 2025-08-01 Lambda bills the INIT phase of every package type together with the call.
+Sums are Decimal; a caller that only compares prices converts them to float. Since 2025-08-01 Lambda bills the INIT
+phase of every package type together with the call. Not part of any sum: the free tier, which other functions of the
+account have used up and provisioned functions do not have, and SnapStart's cache and restores, which no decision
+changes.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from types import MappingProxyType
+from typing import Any
 
 from optimizer.core import OptimizerError
+from optimizer.prices.words import price_words
 
-REQUEST_USD = Decimal("0.0000002")
 LOG_SCAN_GB_USD = Decimal("0.005")
 SECONDS_A_MONTH = 730 * 3600
+# Ephemeral storage that is part of the price of duration.
+FREE_STORAGE_MB = 512
 _PROVISIONED_STEP_S = 300
 
 
-class UnknownArchitecture(OptimizerError, ValueError):
-    """The architecture has no price."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """The price of duration up to `up_to_gb_s` GB-seconds a month; None means no upper end."""
-
-    up_to_gb_s: Decimal | None
-    gb_second_usd: Decimal
+class NoPrice(OptimizerError, ValueError):
+    """No price is known, so no savings may be estimated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The prices of a GB-second on one architecture: on demand by tier, provisioned, and running on provisioned."""
+    """The prices of an account in a Region on an architecture, in US dollars, after tier and discount.
 
-    tiers: tuple[Tier, ...]
-    provisioned_usd: Decimal
-    provisioned_duration_usd: Decimal
+    gb_second_usd, provisioned_duration_usd: a GB-second of a call, on demand and on provisioned concurrency.
+    provisioned_usd: a GB-second of provisioned concurrency. storage_usd: a GB-second of ephemeral storage above
+    FREE_STORAGE_MB. snapshot_cache_usd, snapshot_restore_usd: a GB-second that SnapStart caches, a GB that it restores.
+    None where no source gives the price. tier: of the account's duration, from 1. date: of the source, ISO.
+    """
 
+    region: str
+    architecture: str
+    source: str
+    date: str
+    request_usd: Decimal
+    gb_second_usd: Decimal
+    provisioned_usd: Decimal | None = None
+    provisioned_duration_usd: Decimal | None = None
+    storage_usd: Decimal | None = None
+    snapshot_cache_usd: Decimal | None = None
+    snapshot_restore_usd: Decimal | None = None
+    tier: int = 1
+    discount: Decimal = Decimal(0)
 
-RATES: Mapping[str, Rates] = MappingProxyType(
-    {
-        "x86_64": Rates(
-            tiers=(
-                Tier(Decimal(6_000_000_000), Decimal("0.0000166667")),
-                Tier(Decimal(15_000_000_000), Decimal("0.000015")),
-                Tier(None, Decimal("0.0000133334")),
-            ),
-            provisioned_usd=Decimal("0.0000041667"),
-            provisioned_duration_usd=Decimal("0.0000097222"),
-        ),
-        "arm64": Rates(
-            tiers=(
-                Tier(Decimal(7_500_000_000), Decimal("0.0000133334")),
-                Tier(Decimal(18_750_000_000), Decimal("0.0000120001")),
-                Tier(None, Decimal("0.0000106667")),
-            ),
-            provisioned_usd=Decimal("0.0000033334"),
-            provisioned_duration_usd=Decimal("0.0000077778"),
-        ),
-    }
-)
+    @property
+    def has_provisioned(self) -> bool:
+        """True if both prices of provisioned concurrency are known."""
+        return self.provisioned_usd is not None and self.provisioned_duration_usd is not None
 
+    @property
+    def words(self) -> str:
+        """Return `eu-central-1, 2026-09-22, AWS pricing calculator`, with the tier and the discount if any."""
+        return price_words(self.document())
 
-def rates(architecture: str) -> Rates:
-    """Return the rates of `x86_64` or `arm64`; raise UnknownArchitecture for anything else."""
-    try:
-        return RATES[architecture]
-    except KeyError:
-        raise UnknownArchitecture(f"no price for architecture {architecture!r}, only for {', '.join(RATES)}") from None
+    def document(self) -> dict[str, Any]:
+        """Return what evidence keeps of the prices behind its amounts."""
+        return {
+            "region": self.region,
+            "source": self.source,
+            "date": self.date,
+            "tier": self.tier,
+            "discount": float(self.discount),
+            "gb_second_usd": float(self.gb_second_usd),
+            "request_usd": float(self.request_usd),
+        }
 
 
 def billed_ms(duration_ms: float, init_ms: float = 0.0) -> int:
@@ -82,48 +83,74 @@ def gb_seconds(memory_mb: int, milliseconds: float | Decimal) -> Decimal:
     return Decimal(memory_mb) * Decimal(milliseconds) / Decimal(1024 * 1000)
 
 
+def storage_second_usd(rates: Rates, storage_mb: int) -> Decimal:
+    """Return the price of a second of the ephemeral storage of an environment that is at work; raise NoPrice."""
+    beyond = max(0, storage_mb - FREE_STORAGE_MB)
+    return Decimal(beyond) / 1024 * _known(rates, rates.storage_usd, "ephemeral storage") if beyond else Decimal(0)
+
+
 def call_usd(
-    architecture: str, memory_mb: int, duration_ms: float, init_ms: float = 0.0, gb_s_before: Decimal = Decimal(0)
+    rates: Rates, memory_mb: int, duration_ms: float, init_ms: float = 0.0, storage_mb: int = FREE_STORAGE_MB
 ) -> Decimal:
-    """Return the price of one on-demand call with its request.
-
-    gb_s_before: GB-seconds that the account has used this month, which decide the tier.
-    """
-    tiers = rates(architecture).tiers
-    rate = next(t.gb_second_usd for t in tiers if t.up_to_gb_s is None or gb_s_before < t.up_to_gb_s)
-    return gb_seconds(memory_mb, billed_ms(duration_ms, init_ms)) * rate + REQUEST_USD
+    """Return the price of one on-demand call with its request."""
+    billed = billed_ms(duration_ms, init_ms)
+    storage = storage_second_usd(rates, storage_mb) * billed / 1000
+    return gb_seconds(memory_mb, billed) * rates.gb_second_usd + storage + rates.request_usd
 
 
-def init_usd(architecture: str, memory_mb: int, init_ms: float) -> Decimal:
-    """Return the price of INIT alone, in the first tier."""
-    return gb_seconds(memory_mb, init_ms) * rates(architecture).tiers[0].gb_second_usd
+def init_usd(rates: Rates, memory_mb: int, init_ms: float, storage_mb: int = FREE_STORAGE_MB) -> Decimal:
+    """Return the price of INIT alone."""
+    storage = storage_second_usd(rates, storage_mb) * Decimal(init_ms) / 1000
+    return gb_seconds(memory_mb, init_ms) * rates.gb_second_usd + storage
 
 
-def provisioned_call_usd(architecture: str, memory_mb: int, duration_ms: float) -> Decimal:
+def provisioned_call_usd(
+    rates: Rates, memory_mb: int, duration_ms: float, storage_mb: int = FREE_STORAGE_MB
+) -> Decimal:
     """Return the price of one call on provisioned concurrency with its request, without the concurrency itself."""
-    used = gb_seconds(memory_mb, billed_ms(duration_ms))
-    return used * rates(architecture).provisioned_duration_usd + REQUEST_USD
+    billed = billed_ms(duration_ms)
+    at_work = _known(rates, rates.provisioned_duration_usd, "provisioned concurrency")
+    storage = storage_second_usd(rates, storage_mb) * billed / 1000
+    return gb_seconds(memory_mb, billed) * at_work + storage + rates.request_usd
 
 
-def provisioned_usd(architecture: str, memory_mb: int, environments: int, seconds: float) -> Decimal:
-    """Return the price of provisioned concurrency held for `seconds`, rounded up to five minutes."""
+def provisioned_usd(rates: Rates, memory_mb: int, environments: int, seconds: float) -> Decimal:
+    """Return the price of provisioned concurrency held for `seconds`, rounded up to five minutes; raise NoPrice."""
     steps = math.ceil(seconds / _PROVISIONED_STEP_S)
     held_ms = Decimal(steps * _PROVISIONED_STEP_S * 1000)
-    return gb_seconds(memory_mb, held_ms) * environments * rates(architecture).provisioned_usd
+    held = _known(rates, rates.provisioned_usd, "provisioned concurrency")
+    return gb_seconds(memory_mb, held_ms) * environments * held
 
 
-def break_even_utilisation(architecture: str) -> Decimal:
-    """Return the share of time (0 to 1) that a provisioned environment must be busy to cost no more than on demand.
+def cheaper_usd(rates: Rates) -> Decimal:
+    """Return what a GB-second of calls costs less on provisioned concurrency; below zero where it costs more."""
+    return rates.gb_second_usd - _known(rates, rates.provisioned_duration_usd, "provisioned concurrency")
 
-    The comparison is with the first tier.
+
+def break_even_utilisation(rates: Rates) -> Decimal:
+    """Return the share of time that a provisioned environment must be busy to cost no more than on demand.
+
+    Above 1 it never does; infinite where even its calls cost as much as on demand.
     """
-    rate = rates(architecture)
-    return rate.provisioned_usd / (rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)
+    cheaper = cheaper_usd(rates)
+    held = _known(rates, rates.provisioned_usd, "provisioned concurrency")
+    return held / cheaper if cheaper > 0 else Decimal("Infinity")
 
 
 def log_scan_usd(scanned_bytes: float) -> Decimal:
-    """Return the price of a CloudWatch Logs Insights query over `scanned_bytes`.
+    """Return the price of a CloudWatch Logs Insights query over `scanned_bytes`, in us-east-1.
 
     A GB is taken as 10^9 bytes, the more expensive reading.
     """
     return Decimal(scanned_bytes) / Decimal(1_000_000_000) * LOG_SCAN_GB_USD
+
+
+def _known(rates: Rates, usd: Decimal | None, what: str) -> Decimal:
+    if usd is None:
+        raise NoPrice(no_price(rates.region, rates.architecture, what))
+    return usd
+
+
+def no_price(region: str, architecture: str, what: str = "Lambda") -> str:
+    """Return the sentence why no savings are estimated."""
+    return f"The price of {what} on {architecture} in {region} is not known, so no savings are estimated."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimizer.core import Interval, StoredChange, harmless
+from optimizer.prices import prices_used
 from optimizer.report.describe import change_phrase
 
 
@@ -27,6 +28,8 @@ class Line:
     usd_month: Interval | None
     cold_starts_month: Interval | None
     latency_ms: Interval | None
+    # Region, date and source of the prices behind `usd_month`; empty where evidence names none.
+    prices: str = ""
 
 
 def line(stored: StoredChange) -> Line:
@@ -47,4 +50,5 @@ def line(stored: StoredChange) -> Line:
         usd_month=change.effect.usd_month,
         cold_starts_month=change.effect.cold_starts_month,
         latency_ms=change.effect.latency_ms,
+        prices="; ".join(prices_used([change.evidence])),
     )

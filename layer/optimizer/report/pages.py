@@ -103,6 +103,9 @@ def _memory(memory: Mapping[str, Any] | None) -> list[tuple[Markup, str]]:
     drawn = []
     for value, caption in (("mean_ms", "Mean duration in ms"), ("usd_million", "USD a million calls")):
         marked = [(key, memory[key]["memory_mb"], memory[key][value]) for key in ("now", "chosen") if memory[key]]
+        if any(size[value] is None for size in memory["sizes"]):
+            # The price of the Region is not known.
+            continue
         drawn.append((charts.by_memory(f"{caption}, by memory size", memory["sizes"], value, marked), caption))
     return drawn
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from optimizer.core import StoredChange, Tuner
-from optimizer.prices import aws_lambda
+from optimizer.prices import aws_lambda, prices_used
+from optimizer.report.evidence_rates import EvidenceRates, evidence_rates
 from optimizer.report.lines import Line, line
 
 type Json = Mapping[str, Any]
@@ -137,6 +138,9 @@ def _common(
         "picture": None,
         "memory": None,
         "provisioned": None,
+        "prices": prices_used(
+            [*(stored.change.evidence for stored in changes), *(item.get("evidence") or {} for item in no_changes)]
+        ),
         "sizes": [],
         "curves": [],
     }
@@ -149,6 +153,7 @@ def _memory(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] 
     if not sizes:
         return None
     architecture = evidence.get("architecture", "x86_64")
+    rates = evidence_rates(evidence, decided.change.target if decided else (alone or {}).get("target", ""))
     seen = [
         {
             "memory_mb": int(mb),
@@ -158,7 +163,7 @@ def _memory(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] 
             "mean_ms_high": size["mean_interval_ms"][1],
             "p95_ms": size["p95_ms"],
             "max_memory_used_mb": size["max_memory_used_mb"],
-            "usd_million": million_usd(architecture, int(mb), size["mean_ms"]),
+            "usd_million": million_usd(rates, int(mb), size["mean_ms"]),
         }
         for mb, size in sorted(sizes.items(), key=lambda item: int(item[0]))
     ]
@@ -170,16 +175,17 @@ def _memory(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] 
         found["now"] = now and {name: now[name] for name in ("memory_mb", "mean_ms", "usd_million")}
         if now:
             mean_ms = round(now["mean_ms"] * evidence["duration_ratio"], 3)
-            usd = million_usd(architecture, after_mb, mean_ms)
+            usd = million_usd(rates, after_mb, mean_ms)
             found["chosen"] = {"memory_mb": after_mb, "mean_ms": mean_ms, "usd_million": usd}
     return found
 
 
-def million_usd(architecture: str, memory_mb: int, mean_ms: float) -> float:
-    """Return the price of a million calls: their duration at the first tier's price, and the requests."""
-    rate = aws_lambda.rates(architecture).tiers[0].gb_second_usd
-    duration = aws_lambda.gb_seconds(memory_mb, Decimal(str(mean_ms))) * rate
-    return round(float((duration + aws_lambda.REQUEST_USD) * _MILLION), 4)
+def million_usd(rates: EvidenceRates | None, memory_mb: int, mean_ms: float) -> float | None:
+    """Return the price of a million calls, their duration and the requests; None where it is not known."""
+    if rates is None:
+        return None
+    duration = aws_lambda.gb_seconds(memory_mb, Decimal(str(mean_ms))) * rates.gb_second_usd
+    return round(float((duration + rates.request_usd) * _MILLION), 4)
 
 
 def _provisioned(decided: StoredChange | None, alone: Json | None) -> dict[str, Any] | None:

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from optimizer.core import Change, Status, StoredChange, Tuner, figure
-from optimizer.prices import aws_lambda
+from optimizer.prices import aws_lambda, prices_used
+from optimizer.report.evidence_rates import evidence_rates
 
 _DAYS = 35
 _DAYS_A_MONTH = 365 / 12
@@ -106,13 +107,17 @@ def _memory(change: Change, facts: Facts) -> tuple[float | None, str]:
     before, after = (sizes.get(str(side["memory_mb"])) for side in (change.before, change.after))
     if not before or not after or calls_day is None or after["calls"] < _LEAST_CALLS:
         return None, f"fewer than {_LEAST_CALLS} calls with the new size were seen"
-    rate = aws_lambda.rates(evidence["architecture"]).tiers[0].gb_second_usd
+    rates = evidence_rates(evidence, change.target)
+    if rates is None:
+        return None, "the price is not known"
+    rate = rates.gb_second_usd
     usd = [
         aws_lambda.gb_seconds(side["memory_mb"], Decimal(str(size["mean_ms"]))) * rate
         for side, size in ((change.before, before), (change.after, after))
     ]
     saved = float(usd[1] - usd[0]) * calls_day * _DAYS_A_MONTH
-    return saved, f"{after['calls']} calls at {figure(after['mean_ms'])} ms, {figure(before['mean_ms'])} ms before"
+    calls = f"{after['calls']} calls at {figure(after['mean_ms'])} ms, {figure(before['mean_ms'])} ms before"
+    return saved, f"{calls}{_prices(evidence)}"
 
 
 def _provisioned(change: Change, facts: Facts) -> tuple[float | None, str]:
@@ -122,4 +127,10 @@ def _provisioned(change: Change, facts: Facts) -> tuple[float | None, str]:
     before = change.evidence.get("usd_month_before")
     if paid is None or before is None:
         return None, "the provisioned environments could not be read"
-    return paid - before, f"environments cost ${paid:.2f} a month, ${before:.2f} before"
+    return paid - before, f"environments cost ${paid:.2f} a month, ${before:.2f} before{_prices(found)}"
+
+
+def _prices(evidence: Mapping[str, Any]) -> str:
+    """Return where the prices are from, as the end of a sentence."""
+    used = prices_used([evidence])
+    return f"; prices: {used[0]}" if used else ""

@@ -66,6 +66,8 @@ class Report:
     notes: tuple[str, ...] = field(default_factory=tuple)
     proved: VerifiedSavings = field(default_factory=VerifiedSavings)
     scheduled: tuple[Line, ...] = ()
+    # Region, date and source of the prices behind its amounts, each once.
+    prices: tuple[str, ...] = ()
 
     @property
     def severity(self) -> str:
@@ -93,6 +95,7 @@ def summarise(
     sections: dict[str, list[Line]] = {name: [] for name in SECTIONS}
     for stored in changes:
         sections[_section(stored)].append(line(stored))
+    shown = {found.prices for lines in sections.values() for found in lines if found.prices}
     return Report(
         run_id=run["run_id"],
         started_at=run["started_at"],
@@ -106,6 +109,7 @@ def summarise(
         expected_cold_starts_month=_sum(found.cold_starts_month for found in sections["changed"]),
         notes=tuple(notes),
         proved=proved or VerifiedSavings(),
+        prices=tuple(sorted(shown)),
         **{name: tuple(lines) for name, lines in sections.items()},
     )
 

@@ -73,6 +73,8 @@ def body(
         )
     if report.recommended:
         parts.append(f"Potential savings of the recommended changes: {saved(report.possible_usd_month)} a month.")
+    if report.prices:
+        parts.append(f"Prices: {'; '.join(report.prices)}.")
     if report.without_metrics:
         parts.append(f"No metrics at all (never called, or not for weeks): {_names(report.without_metrics)}.")
     parts += [*report.notes, *known]
@@ -108,7 +110,8 @@ def change_body(shown: Line) -> str:
     """Return the text of the mail about the outcome of a single change."""
     outcome = f"Outcome: {status_words(shown.status)}. {last_message(shown)}".rstrip()
     parts = [f"{shown.target}: {shown.what}.", sentence(reason(shown)), sentence(outcome)]
-    return "\n".join(wrap(part) for part in [*parts, f"Change {shown.change_id}."]) + "\n"
+    prices = [f"Prices: {shown.prices}."] if shown.prices else []
+    return "\n".join(wrap(part) for part in [*parts, *prices, f"Change {shown.change_id}."]) + "\n"
 
 
 def approval_subject(report: Report, run_id: str) -> str:

@@ -5,6 +5,7 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "account_prices": ("prices_of_account",),
         "documents": (
             "Documents",
             "NoSuchDocument",

@@ -1,3 +1,4 @@
+from optimizer.store.account_prices import prices_of_account as prices_of_account
 from optimizer.store.documents import Documents as Documents, NoSuchDocument as NoSuchDocument
 from optimizer.store.errors import NoSuchChange as NoSuchChange, NoSuchRun as NoSuchRun, Overtaken as Overtaken
 from optimizer.store.index_builds import ActingRecords as ActingRecords

@@ -33,6 +33,7 @@ __getattr__ = lazy_exports(
         ),
         "plan_value": (
             "HOLD_MS",
+            "PingRates",
             "pings_usd",
         ),
         "planner": ("plan_batch",),

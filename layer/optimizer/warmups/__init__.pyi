@@ -18,7 +18,7 @@ from optimizer.warmups.plan import (
     plan_warmups as plan_warmups,
     undecided as undecided,
 )
-from optimizer.warmups.plan_value import HOLD_MS as HOLD_MS, pings_usd as pings_usd
+from optimizer.warmups.plan_value import HOLD_MS as HOLD_MS, PingRates as PingRates, pings_usd as pings_usd
 from optimizer.warmups.planner import plan_batch as plan_batch
 from optimizer.warmups.propose import (
     WarmedFunction as WarmedFunction,

@@ -11,7 +11,7 @@ from optimizer.traffic import DAY_MINUTES, offsets_minutes
 from optimizer.traffic.forecast import ColdStartForecast, KnownTraffic, Lives, Reals, at_levels, forecast_cold_starts
 from optimizer.warmups.occasions import Occasions, held, with_occasions
 from optimizer.warmups.ping_plan import Pings, plan_pings
-from optimizer.warmups.plan_value import ping_prices
+from optimizer.warmups.plan_value import PingRates, ping_prices
 
 LEAST_KNOWN_MINUTES = DAY_MINUTES
 _HOUR = 60
@@ -30,7 +30,7 @@ class WarmupRequest:
     duration_ms: float
     init_ms: float
     memory_mb: int
-    architecture: str
+    rates: PingRates
     keep_alive_minutes: int
     # What a cold start less is worth, apart from its INIT.
     usd_per_cold_start: float
@@ -115,7 +115,7 @@ def as_asked(made: WarmupPlan, request: WarmupRequest) -> WarmupPlan:
         asked = np.where(asked > request.provisioned[: len(asked)], asked, np.minimum(asked, 0))
     lives = _lives(request).minutes(_ALIVE)
     own = held(asked, lives)
-    prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
+    prices = ping_prices(request.rates, request.memory_mb, request.init_ms)
     started = max((environments for _, environments in own), default=0)
     usd = sum(prices.ping_usd + prices.environment_usd * environments for _, environments in own)
     return replace(
@@ -133,7 +133,7 @@ def plan_from(forecast: ColdStartForecast, request: WarmupRequest) -> WarmupPlan
     most = int(forecast.levels.high[-1])
     if request.max_environments is not None:
         most = min(most, request.max_environments)
-    prices = ping_prices(request.architecture, request.memory_mb, request.init_ms)
+    prices = ping_prices(request.rates, request.memory_mb, request.init_ms)
     made = plan_pings(forecast, prices, request.usd_per_cold_start, _lives(request), most, request.sent)
     if not made.pings:
         return WarmupPlan((), not_worth_it(before, request), before, before, 0.0)

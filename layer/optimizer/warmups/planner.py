@@ -13,7 +13,8 @@ from optimizer.aws import EventBridgeSchedulerClient, LambdaClient, at_once, con
 from optimizer.core import Change, NoChange, OptimizerError, Ping, Tuner, is_asked, minute_of, ping_advice
 from optimizer.function_logs import FunctionHistory
 from optimizer.policy import Policy, Warmups, settings_of_function, with_overrides_named
-from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_looks
+from optimizer.prices import LambdaPrices
+from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, prices_of_account, read_looks
 from optimizer.traffic import BatchHistories, FunctionTraffic, History
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
@@ -21,6 +22,7 @@ from optimizer.warmups.effect.verify import EffectMeasure
 from optimizer.warmups.event_sources import event_sources_of_run, why_nobody_waits
 from optimizer.warmups.init_times import learn_from_reports
 from optimizer.warmups.occasions import occasions_of
+from optimizer.warmups.plan_value import PingRates
 from optimizer.warmups.propose import USUAL_ADVICE, WarmupFacts, propose_warmups
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def plan_batch(
         documents,
         group,
         policy.warmups,
+        prices_of_account(policy),
         ready_version,
         event_sources_of_run(lambda_, documents, run_id) if is_pinged else {},
         pings_between,
@@ -135,6 +138,7 @@ class _Reading:
     documents: Documents
     group: str
     policy: Warmups
+    prices: LambdaPrices
     ready_version: "Callable[[str, str], VersionReadiness | None]"
     event_sources: Mapping[str, Sequence[str]]
     pings_between: Callable[[str, int, int], Iterable[Ping]]
@@ -153,6 +157,7 @@ class _Reading:
         return WarmupFacts(
             memory_mb=look.memory_mb,
             architecture=look.architecture,
+            rates=PingRates.of(self.prices, arn.split(":")[3], look.architecture),
             warmup_ready=bool(target["warmup_ready"]),
             schedules=len(present),
             plans=tuple(sorted({schedule.plan for schedule in present})),
@@ -179,6 +184,7 @@ class _Reading:
             live,
             memory_mb=look.memory_mb,
             architecture=look.architecture,
+            rates=PingRates.of(self.prices, target["function_arn"].split(":")[3], look.architecture),
             refuses_pings=look.refuses_pings or self._no_pings(target, look),
             reserved=look.reserved,
         )

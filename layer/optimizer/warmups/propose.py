@@ -8,6 +8,7 @@ import numpy as np
 
 from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner, moment_of
 from optimizer.policy import USUAL_INIT_MS, Warmups
+from optimizer.prices import NoPrice, no_price
 from optimizer.traffic import (
     HOUR_METRICS,
     MINUTE_METRICS,
@@ -23,7 +24,7 @@ from optimizer.warmups.effect.verified_effect import VerifiedEffect, VerifiedPla
 from optimizer.warmups.init_times import LearntFacts
 from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
-from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
+from optimizer.warmups.plan_value import HOLD_MS, PingRates, ping_prices, pings_usd
 from optimizer.warmups.sending.ping_rows import pack
 from optimizer.warmups.sending.room import room_in_reservation
 from optimizer.warmups.simulation.play import Pings
@@ -34,6 +35,7 @@ USUAL_ADVICE = "decorate its handler, then set the tag"
 _DAYS_A_MONTH = 365 / 12
 # The usual WarmupScheduleExpression of the stack.
 RENEWED_AFTER_HOURS = 6
+_UNPRICED = "the price of its pings is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class WarmupFacts:
 
     memory_mb: int
     architecture: str
+    # What its pings cost; None where that is not known.
+    rates: PingRates | None
     # True if the function is tagged as ready for pings.
     warmup_ready: bool
     # The number of scheduled pings, and the marks of their plans.
@@ -73,9 +77,16 @@ class WarmupFacts:
         serve = "environment serves" if most == 1 else "environments serve"
         return f"{'up to ' if len(set(self.provisioned.hours)) > 1 else ''}{most} provisioned {serve} all its calls"
 
+    @property
+    def known_rates(self) -> PingRates:
+        """The prices of its pings; raise NoPrice where they are not known."""
+        if self.rates is None:
+            raise NoPrice(_UNPRICED)
+        return self.rates
+
     def function(self, init_ms: float) -> "WarmedFunction":
-        """Return the facts that prices depend on."""
-        return WarmedFunction(self.memory_mb, self.architecture, init_ms)
+        """Return the facts that prices depend on; raise NoPrice where they are not known."""
+        return WarmedFunction(self.memory_mb, self.known_rates, init_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,7 @@ class WarmedFunction:
     """The facts that the price of pings and of cold starts depends on."""
 
     memory_mb: int
-    architecture: str
+    rates: PingRates
     init_ms: float
 
 
@@ -103,6 +114,9 @@ def propose_warmups(
     history: settled. The plan begins in the minute after the next one. Facts learnt about the function replace the
     assumptions of the policy. Pings that are verified to avoid less than they cost are stopped.
     """
+    if live.rates is None:
+        region = traffic.function_arn.split(":")[3]
+        return _without(run_id, traffic, live, policy, no_price(region, live.architecture).rstrip("."), {})
     function = live.function(learnt.init_ms or USUAL_INIT_MS)
     policy = adjust_policy(policy, learnt.keep_alive.minutes, function)
     if live.reserved is not None:
@@ -115,7 +129,7 @@ def propose_warmups(
     reason = live.refuses_pings or _obstacle(policy) or ("" if is_asked else unknown)
     if reason:
         return _without(run_id, traffic, live, policy, reason, {})
-    init_usd = ping_prices(live.architecture, live.memory_mb, function.init_ms).init_usd
+    init_usd = ping_prices(live.rates, live.memory_mb, function.init_ms).init_usd
     useless = verified and verified.below_cost(policy.usd_per_cold_start + init_usd)
     if useless and not is_asked:
         reason = f"its pings cost more than what they avoid is worth; {useless.words()}"
@@ -150,7 +164,7 @@ def adjust_policy(policy: Warmups, keep_alive_minutes: int, function: WarmedFunc
 
 def worth_of_idle_minutes(idle_minutes: float, function: WarmedFunction, keep_alive_minutes: int) -> float:
     """Return the price, in USD, of pings that hold one warm environment for so many minutes."""
-    prices = ping_prices(function.architecture, function.memory_mb, function.init_ms)
+    prices = ping_prices(function.rates, function.memory_mb, function.init_ms)
     return idle_minutes * (prices.ping_usd + prices.environment_usd) / keep_alive_minutes
 
 
@@ -178,7 +192,7 @@ def warmup_request(
         duration_ms=float(np.average(duration_ms[timed], weights=calls[timed])) if timed.any() else 0.0,
         init_ms=function.init_ms,
         memory_mb=function.memory_mb,
-        architecture=function.architecture,
+        rates=function.rates,
         keep_alive_minutes=policy.keep_alive_minutes,
         usd_per_cold_start=policy.usd_per_cold_start,
         minutes=calls,
@@ -260,7 +274,7 @@ def _change(
     past = play_past_days(minutes, pings, function, policy.horizon_hours * 60)
     usd_day = (
         pings_usd(
-            architecture=live.architecture,
+            rates=live.known_rates,
             memory_mb=live.memory_mb,
             schedules=len(pings),
             calls=sum(environments for _, environments in pings),
@@ -343,6 +357,7 @@ def _known(
         **({} if live.reserved is None else {"reserved_concurrency": live.reserved}),
         "memory_mb": live.memory_mb,
         "architecture": live.architecture,
+        **({"prices": live.rates.function.document()} if live.rates else {}),
         "history_key": traffic.history_key,
     }
 

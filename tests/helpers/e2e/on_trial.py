@@ -15,6 +15,7 @@ from optimizer.store.documents import Documents
 from optimizer.store.run_store import RunStore
 
 from tests.helpers.e2e.running import MEMORY_EVIDENCE, Running
+from tests.helpers.rates import PRICED
 
 # Long enough that no check takes place during a test.
 LATE = 20_160
@@ -69,7 +70,7 @@ class OnTrial:
         amounts: list[dict[str, Any]] = [{"environments": amount} for amount in (before, after)]
         if target.scaled:
             amounts = [{**amount, "min": 1, "max": amount["environments"]} for amount in amounts]
-        evidence = {"usd_month": 2.0 * after, "usd_month_before": 2.0 * before, "utilisation": 0.9}
+        evidence = {"usd_month": 2.0 * after, "usd_month_before": 2.0 * before, "utilisation": 0.9, **PRICED}
         name = "set_provisioned_concurrency"
         return self._of(target, Tuner.PROVISIONED_CONCURRENCY, name, *amounts, evidence)
 
@@ -80,7 +81,7 @@ class OnTrial:
             {"days": ["MON"], "at": "05:00", "environments": 2},
         ]
         after = {"environments": 2, "floor": 0, "timetable": {"timezone": "UTC", "entries": entries}}
-        evidence = {"usd_month": 4.0, "usd_month_before": 0.0, "usd_dearest_day": 0.2, "utilisation": 0.9}
+        evidence = {"usd_month": 4.0, "usd_month_before": 0.0, "usd_dearest_day": 0.2, "utilisation": 0.9, **PRICED}
         name = "schedule_provisioned_concurrency"
         return self._of(target, Tuner.PROVISIONED_CONCURRENCY, name, {"environments": 0}, after, evidence)
 

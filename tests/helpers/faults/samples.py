@@ -25,6 +25,7 @@ from tests.helpers.faults.lambda_world import ARN, serving
 from tests.helpers.faults.lives import RUN, Life
 from tests.helpers.faults.stage import NOW, Clock, Stage
 from tests.helpers.own_account import TABLE
+from tests.helpers.rates import PRICED
 
 # Schedules need these variables, as template.yaml sets them.
 VARIABLES = {
@@ -62,7 +63,7 @@ def provisioned(*, scaled: bool, slower: bool) -> Life:
     before, after = {"environments": 2}, {"environments": 4}
     if scaled:
         before, after = before | {"min": 1, "max": 2}, after | {"min": 2, "max": 4}
-    evidence = {"alias": "live", "usd_month": 10.0, "usd_month_before": 5.0, "utilisation": 0.7}
+    evidence = {"alias": "live", "usd_month": 10.0, "usd_month_before": 5.0, "utilisation": 0.7, **PRICED}
 
     def begin(stage: Stage) -> None:
         lambda_world.build(stage)
@@ -88,6 +89,7 @@ def timetable(*, scaled: bool, met: bool) -> Life:
         before, after = {"environments": 2, "min": 0, "max": 2}, after | {"min": 3, "max": 3}
     evidence = {
         "alias": "live", "usd_month": 10.0, "usd_month_before": 0.0, "utilisation": 0.7, "usd_dearest_day": 0.4,
+        **PRICED,
         "least_utilisation": 0.2, "utilisation_worst_day": 0.2,
     }  # fmt: skip
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from optimizer.core import Change, Effect, Interval, Risk, Tuner
 
+from tests.helpers.rates import PRICED
+
 FUNCTIONS = ("orders", "items", "users")
 _MIB = 1 << 20
 _TTLS = {"price": 60.0}
@@ -51,7 +53,7 @@ def _memory(_run_id: str, state: Mapping[str, Any], _now: datetime) -> _Parts:
 def _provisioned(_run_id: str, state: Mapping[str, Any], _now: datetime) -> _Parts:
     environments = state.get("environments", 2)
     wanted = 1 if environments == 2 else 2
-    evidence = {"usd_month": 8.0 * wanted, "usd_month_before": 8.0 * environments, "utilisation": 0.8}
+    evidence = {"usd_month": 8.0 * wanted, "usd_month_before": 8.0 * environments, "utilisation": 0.8, **PRICED}
     return "set_provisioned_concurrency", {"environments": environments}, {"environments": wanted}, evidence
 
 

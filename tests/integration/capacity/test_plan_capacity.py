@@ -30,6 +30,7 @@ from optimizer.store.run_store import RunStore
 from optimizer.traffic.analyze import analyze_batch
 
 from tests.helpers.own_account import create_run_table
+from tests.helpers.rates import PRICES
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +88,7 @@ def world() -> Iterator[World]:
             POLICY,
             RUN,
             now,
+            PRICES,
         )
         yield World(
             local,

@@ -23,6 +23,7 @@ from optimizer.guardrails import provisioned_concurrency as pc
 from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency, Warmups
 
 from tests.helpers.own_account import own_account
+from tests.helpers.rates import PRICED
 
 NAME, GROUP = "orders", "timetables"
 ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{NAME}"
@@ -39,7 +40,7 @@ CHANGE = Change(
     reason="busy",
     undo={"environments": 0},
     risk=Risk.LOW,
-    evidence={"alias": "live", "usd_month": 10.0, "usd_dearest_day": 0.5, "utilisation": 0.8},
+    evidence={"alias": "live", "usd_month": 10.0, "usd_dearest_day": 0.5, "utilisation": 0.8, **PRICED},
 )
 AUTO = Policy(mode=Mode.AUTO)
 

@@ -21,6 +21,8 @@ from optimizer.policy.model import Policy
 from optimizer.store import NoSuchDocument, Proposals
 from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
 
+from tests.helpers.rates import PRICES
+
 RUN = "run-1"
 DAY = timedelta(days=1)
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -115,6 +117,7 @@ class Days:
             Policy(),
             RUN,
             self.now,
+            PRICES,
             observed=lambda _targets: self.observed,
             pinged=self.pinged,
         )

@@ -31,6 +31,7 @@ from tests.helpers.called_functions import (
     create_called_functions,
 )
 from tests.helpers.own_account import create_run_table
+from tests.helpers.rates import PRICES
 
 # A local account of its own.
 pytestmark = pytest.mark.starts_servers
@@ -60,7 +61,9 @@ def plan(account: LocalAccount, documents: Documents, calls_of: str) -> Plans:
     documents.write(f"runs/{RUN}/traffic/0000.json", {"functions": traffic.functions, "failed": traffic.failed})
     lambda_account = LambdaAccount(client("lambda"), client("application-autoscaling"))
     policy = Policy.from_document(POLICY)
-    capacity = CapacityPlanner(documents, lambda_account, ReportLog(client("logs")), policy, RUN, now).plan("0000")
+    capacity = CapacityPlanner(documents, lambda_account, ReportLog(client("logs")), policy, RUN, now, PRICES).plan(
+        "0000"
+    )
     warmups = plan_batch(
         client("lambda"), client("scheduler"), documents, lambda *_: (), GROUP, RUN, "0000", now, lambda *_: None
     )

@@ -25,6 +25,7 @@ from optimizer.traffic.summary import summarise
 from shipped_template import RESOURCES
 
 from tests.helpers.own_account import TABLE, create_inbox, create_target, load_handler, own_account
+from tests.helpers.rates import PRICES
 
 INPUTS = {
     name: json.loads(event["Properties"]["Input"])
@@ -143,7 +144,7 @@ class Application:
         self.documents.write(f"runs/{run_id}/traffic/{batch}.json", found)
         function: Any = OneFunction(self.now)
         policy = Policy.from_document(self.documents.read(f"runs/{run_id}/policy.json"))
-        planner = CapacityPlanner(self.documents, function, function, policy, run_id, self.now)
+        planner = CapacityPlanner(self.documents, function, function, policy, run_id, self.now, PRICES)
         planner.plan(batch).write(self.documents, run_id, f"capacity-{batch}")
         load_handler("plan_warmups").handler({"run_id": run_id, "batch": batch}, None)
 

@@ -13,6 +13,8 @@ from optimizer.function_logs import FunctionHistory, LoggedReport, ReportLine
 from optimizer.policy import Mode, Policy
 from optimizer.traffic import HOUR_METRICS, History, Series
 
+from tests.helpers.rates import PRICES
+
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 MINUTES, HOURS = 14 * 1440, 14 * 24
 POLICY = policy_of(Policy(mode=Mode.AUTO))
@@ -57,12 +59,12 @@ def details(one: ListedFunction, alias: str = LATEST, **more: object) -> Functio
 
 
 def rules(one: ListedFunction, found: FunctionDetails) -> list[str]:
-    return [hindrance.rule for hindrance in judge(one, found, POLICY, NOW).hindrances]
+    return [hindrance.rule for hindrance in judge(one, found, POLICY, PRICES, NOW).hindrances]
 
 
 def test_function_without_an_alias_is_judged_as_with_one() -> None:
-    row = judge(listed(), details(listed()), POLICY, NOW)
-    without, behind = row, judge(listed(), details(listed(), "live"), POLICY, NOW)
+    row = judge(listed(), details(listed()), POLICY, PRICES, NOW)
+    without, behind = row, judge(listed(), details(listed(), "live"), POLICY, PRICES, NOW)
     assert [found.what for found in without.findings] == [found.what for found in behind.findings]
     assert without.saved_usd_month == behind.saved_usd_month
     assert without.saved_usd_month.estimate > 0
@@ -72,7 +74,7 @@ def test_function_without_an_alias_is_judged_as_with_one() -> None:
 
 def test_owner_is_named_beside_the_missing_alias() -> None:
     one = listed({"aws:cloudformation:stack-name": "shop"})
-    row = judge(one, details(one), POLICY, NOW)
+    row = judge(one, details(one), POLICY, PRICES, NOW)
     assert {found.rule for found in row.hindrances} == {"owner.cloudformation", "alias.none"}
     (owner,) = (found for found in row.hindrances if found.rule == "owner.cloudformation")
     assert "MemorySize: 1536 of f in its template" in owner.message
@@ -82,14 +84,14 @@ def test_owner_is_named_beside_the_missing_alias() -> None:
 
 def test_container_image_is_judged_and_named() -> None:
     one = listed(package_type="Image")
-    row = judge(one, details(one, "live"), POLICY, NOW)
+    row = judge(one, details(one, "live"), POLICY, PRICES, NOW)
     assert [found.rule for found in row.hindrances] == ["kind.image"]
     assert row.saved_usd_month.estimate > 0
 
 
 def test_function_on_managed_instances_is_not_judged() -> None:
     one = listed(managed_instances=True)
-    row = judge(one, details(one, "live"), POLICY, NOW)
+    row = judge(one, details(one, "live"), POLICY, PRICES, NOW)
     assert row.findings == ()
     assert "kind.managed_instances" in [found.rule for found in row.hindrances]
 
@@ -103,7 +105,7 @@ def test_alias_of_another_name_needs_a_tag() -> None:
 @pytest.mark.parametrize("rule", ["data.no_log", "data.not_scanned", "data.small_bill", "data.shared_log"])
 def test_reason_for_an_unread_log_is_the_only_one(rule: str) -> None:
     found = details(listed(), "live", lines=FunctionHistory(), problems={rule: "it was not read"})
-    row = judge(listed(), found, POLICY, NOW)
+    row = judge(listed(), found, POLICY, PRICES, NOW)
     assert [one.rule for one in row.hindrances] == [rule]
     assert row.hindrances[0].message == "It was not read."
 
@@ -114,14 +116,14 @@ def test_few_calls_are_too_little() -> None:
 
 def test_function_without_metrics_has_no_findings() -> None:
     found = details(listed(), "live", history=None, problems={"data.no_metrics": "CloudWatch refused"})
-    row = judge(listed(), found, POLICY, NOW)
+    row = judge(listed(), found, POLICY, PRICES, NOW)
     assert row.findings == ()
     assert row.is_assessed
 
 
 def test_function_short_of_memory_is_at_risk_and_saves_nothing() -> None:
     one = listed(memory_mb=128)
-    row = judge(one, details(one, "live", lines=lines(128, used_mb=120, version="1")), POLICY, NOW)
+    row = judge(one, details(one, "live", lines=lines(128, used_mb=120, version="1")), POLICY, PRICES, NOW)
     assert [found.safety for found in row.findings if found.tuner == "memory"] == [True]
     assert row.saved_usd_month.estimate == 0
 

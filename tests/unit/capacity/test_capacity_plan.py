@@ -25,6 +25,7 @@ from optimizer.guardrails.verdict import Decision
 from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency, RunLimits
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import ARM, X86
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -55,6 +56,7 @@ def seen(
         calls_day=busy * 86_400_000 / ms,
         need_most=max(1, round(busy * 2)),
         scan={},
+        rates=X86,
     )
     return replace(values, **changes)
 
@@ -210,13 +212,13 @@ def test_every_goal_of_the_policy_is_known() -> None:
 
 
 def test_environment_is_held_only_above_the_break_even() -> None:
-    assert worth_holding(Demand(np.full(1440, 0.55)), "x86_64", 512, GENEROUS) == 0
-    assert worth_holding(Demand(np.full(1440, 0.65)), "x86_64", 512, GENEROUS) == 1
-    assert worth_holding(Demand(np.full(1440, 2.7)), "arm64", 512, GENEROUS) == 3
+    assert worth_holding(Demand(np.full(1440, 0.55)), X86, 512, GENEROUS) == 0
+    assert worth_holding(Demand(np.full(1440, 0.65)), X86, 512, GENEROUS) == 1
+    assert worth_holding(Demand(np.full(1440, 2.7)), ARM, 512, GENEROUS) == 3
 
 
 def test_latency_is_bought_where_the_policy_accepts_it() -> None:
-    assert worth_holding(Demand(np.full(1440, 0.3)), "x86_64", 512, replace(GENEROUS, min_utilisation=0.2)) == 1
+    assert worth_holding(Demand(np.full(1440, 0.3)), X86, 512, replace(GENEROUS, min_utilisation=0.2)) == 1
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_latency_is_bought_where_the_policy_accepts_it() -> None:
     ],
 )
 def test_limit_of_zero_means_no_environment(limits: ProvisionedConcurrency) -> None:
-    assert worth_holding(Demand(np.full(1440, 9.0)), "x86_64", 512, limits) == 0
+    assert worth_holding(Demand(np.full(1440, 9.0)), X86, 512, limits) == 0
 
 
 def test_provisioned_concurrency_that_pays_is_proposed() -> None:

@@ -12,8 +12,9 @@ from optimizer.traffic.forecast import ColdStartForecast
 from optimizer.traffic.forecast.demand import Levels
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import X86
 
-HOUR_USD = float(aws_lambda.gb_seconds(1024, 3_600_000) * aws_lambda.rates("x86_64").provisioned_usd)
+HOUR_USD = float(aws_lambda.provisioned_usd(X86, 1024, 1, 3600))
 
 
 def forecast(cold_by_hour: np.ndarray, in_progress: np.ndarray) -> ColdStartForecast:
@@ -27,7 +28,7 @@ def forecast(cold_by_hour: np.ndarray, in_progress: np.ndarray) -> ColdStartFore
 def provisioned(cold_by_hour: np.ndarray, in_progress: np.ndarray, **changes: Any) -> ProvisionedAhead:
     facts: dict[str, Any] = {
         "first_minute_of_hour": 0,
-        "architecture": "x86_64",
+        "rates": X86,
         "memory_mb": 1024,
         "init_ms": 0.0,
         "usd_per_cold_start": 0.001,

@@ -15,6 +15,8 @@ from optimizer.traffic.forecast import group_sizes
 from optimizer.traffic.history import Floats, History, Series
 from optimizer.traffic.hourly import has_bursts, spread_concurrency
 
+from tests.helpers.rates import X86
+
 DAYS, DAY_S = 14, 86_400
 # Monday, 1 January 1973.
 START = 1096 * 1440
@@ -101,7 +103,7 @@ def test_environments_of_bursts_are_seldom_busy(begins: Callable[[], Floats], du
     days = LocalDays.of(played.history.minutes, "UTC", groups=groups)
     used = days.used(6).mean(axis=(1, 2))
     assert used.tolist() == pytest.approx(played.busy[:6], rel=0.15)
-    assert worth_holding(demand, "x86_64", 1024, GENEROUS) == 0
+    assert worth_holding(demand, X86, 1024, GENEROUS) == 0
     assert set(best_week(days, least_utilisation=0.6, most=10).hours) == {0}
 
 
@@ -113,7 +115,7 @@ def test_calls_at_random_are_as_little_says(by_hour: int) -> None:
     assert (groups > 1).mean() < 0.08
     demand, by_law = Demand.of(played.history.minutes, groups), Demand.of(played.history.minutes)
     assert demand.utilisation(1) == pytest.approx(by_law.utilisation(1), rel=0.06)
-    assert worth_holding(demand, "x86_64", 1024, GENEROUS) == worth_holding(by_law, "x86_64", 1024, GENEROUS) > 0
+    assert worth_holding(demand, X86, 1024, GENEROUS) == worth_holding(by_law, X86, 1024, GENEROUS) > 0
 
 
 def test_learnt_share_stands_for_minutes_that_were_not_measured() -> None:

@@ -11,11 +11,11 @@ from optimizer.capacity.memory.model import (
     UnknownGoal,
     believe,
     choose,
-    usd_per_gb_s,
 )
-from optimizer.prices.aws_lambda import UnknownArchitecture, call_usd
+from optimizer.prices.aws_lambda import call_usd
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import ARM, X86
 
 SIZES = (128, 256, 512, 1024, 1769, 3008)
 
@@ -32,10 +32,10 @@ def waiting(mb):
     return 300.0 + 0.0 * mb
 
 
-def ends_at(curve, goal, changes, slowdown=None, architecture="x86_64"):
+def ends_at(curve, goal, changes, slowdown=None, rates=X86):
     at, order = 1024, [1024]
     while True:
-        decision = choose(seen(curve, *order), architecture, SIZES, at, goal, slowdown, changes + 1 - len(order))
+        decision = choose(seen(curve, *order), rates, SIZES, at, goal, slowdown, changes + 1 - len(order))
         if decision.memory_mb in order:
             return decision.memory_mb, order
         at = decision.memory_mb
@@ -52,7 +52,7 @@ def situations(draw):
     observed = {mb: SizeSeen(draw(durations), draw(st.integers(0, 10_000))) for mb in order}
     return {
         "observed": observed,
-        "architecture": draw(st.sampled_from(("x86_64", "arm64"))),
+        "rates": draw(st.sampled_from((X86, ARM))),
         "allowed_mb": allowed,
         "current_mb": draw(st.sampled_from(order)),
         "goal": draw(st.sampled_from(tuple(DURATION_POWER))),
@@ -82,9 +82,7 @@ def test_observed_size_that_stays_is_the_best(situation):
 
     def value(mb):
         duration_ms = observed[mb].mean_duration_ms
-        return float(call_usd(situation["architecture"], mb, duration_ms)) * (
-            duration_ms ** DURATION_POWER[situation["goal"]]
-        )
+        return float(call_usd(situation["rates"], mb, duration_ms)) * (duration_ms ** DURATION_POWER[situation["goal"]])
 
     assert observed[decision.memory_mb].mean_duration_ms <= limit_ms
     fit = [mb for mb in observed if observed[mb].mean_duration_ms <= limit_ms]
@@ -97,19 +95,19 @@ def test_same_situation_gets_the_same_answer(situation):
     assert choose(**situation) == choose(**situation)
 
 
-@given(st.sampled_from(("x86_64", "arm64")), st.sampled_from(SIZES), st.floats(1.0, 1e5), st.floats(1.0, 2.0))
-def test_more_memory_and_longer_calls_never_cost_less(architecture, memory_mb, duration_ms, factor):
-    for power in (0, 1):
-        objective = Objective(usd_per_gb_s(architecture), power)
+@given(st.sampled_from((X86, ARM)), st.sampled_from(SIZES), st.floats(1.0, 1e5), st.floats(1.0, 2.0))
+def test_more_memory_and_longer_calls_never_cost_less(rates, memory_mb, duration_ms, factor):
+    for goal in ("cost", "balanced"):
+        objective = Objective.of(rates, goal)
         value = objective.value(memory_mb, duration_ms)
         assert objective.value(memory_mb, duration_ms * factor) >= value
         assert objective.value(memory_mb * 2, duration_ms) > value
 
 
-@given(st.sampled_from(("x86_64", "arm64")), st.sampled_from(SIZES), st.floats(0.1, 1e5))
-def test_measured_size_is_priced_by_the_price_list(architecture, memory_mb, duration_ms):
-    price = Objective(usd_per_gb_s(architecture), 0).value(memory_mb, duration_ms)
-    assert price == pytest.approx(float(call_usd(architecture, memory_mb, duration_ms)), rel=1e-9)
+@given(st.sampled_from((X86, ARM)), st.sampled_from(SIZES), st.floats(0.1, 1e5))
+def test_measured_size_is_priced_by_the_price_list(rates, memory_mb, duration_ms):
+    price = Objective.of(rates, "cost").value(memory_mb, duration_ms)
+    assert price == pytest.approx(float(call_usd(rates, memory_mb, duration_ms)), rel=1e-9)
 
 
 def test_waiting_function_ends_at_the_smallest_size():
@@ -126,24 +124,24 @@ def test_balanced_computing_function_ends_at_one_vcpu():
 
 
 def test_first_step_goes_up_where_duration_counts():
-    decision = choose(seen(waiting, 1024), "x86_64", SIZES, 1024, "balanced", None, 2)
+    decision = choose(seen(waiting, 1024), X86, SIZES, 1024, "balanced", None, 2)
     assert decision.memory_mb > 1024
 
 
 def test_nothing_is_tried_once_every_size_ran():
-    decision = choose(seen(busy, *SIZES), "x86_64", SIZES, 1024, "balanced", None, 5)
+    decision = choose(seen(busy, *SIZES), X86, SIZES, 1024, "balanced", None, 5)
     assert decision.memory_mb == 1769
     assert "no other size" in decision.reason
 
 
 def test_known_curve_is_not_tried_further():
-    decision = choose(seen(waiting, 1024, 128), "x86_64", SIZES, 128, "cost", None, 2)
+    decision = choose(seen(waiting, 1024, 128), X86, SIZES, 128, "cost", None, 2)
     assert decision.memory_mb == 128
 
 
 def test_observation_narrows_the_other_sizes():
-    wide = choose(seen(busy, 1024), "x86_64", SIZES, 1024, "cost", None, 0).predicted[512]
-    narrow = choose(seen(busy, 1024, 256), "x86_64", SIZES, 1024, "cost", None, 0).predicted[512]
+    wide = choose(seen(busy, 1024), X86, SIZES, 1024, "cost", None, 0).predicted[512]
+    narrow = choose(seen(busy, 1024, 256), X86, SIZES, 1024, "cost", None, 0).predicted[512]
     assert narrow.high / narrow.low < wide.high / wide.low
     assert narrow.low < busy(512) < narrow.high
 
@@ -165,13 +163,12 @@ def test_weights_of_a_belief_sum_to_one():
     [
         ({"goal": "fast"}, UnknownGoal),
         ({"current_mb": 512}, NothingObserved),
-        ({"architecture": "mips"}, UnknownArchitecture),
     ],
 )
 def test_unusable_situation_raises_its_cause(changed, error):
     situation = {
         "observed": seen(busy, 1024),
-        "architecture": "x86_64",
+        "rates": X86,
         "allowed_mb": SIZES,
         "current_mb": 1024,
         "goal": "cost",

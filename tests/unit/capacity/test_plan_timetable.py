@@ -24,6 +24,7 @@ from optimizer.policy.model import Mode, Policy, ProvisionedConcurrency
 from optimizer.traffic.history import History, Series
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import X86
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -53,6 +54,7 @@ def seen(busy: np.ndarray, zone: str = "UTC", **changes: Any) -> FunctionFacts:
         calls_day=864_000.0,
         need_most=5,
         scan={},
+        rates=X86,
         timezone=zone,
         days=LocalDays.of(minutes, zone),
     )

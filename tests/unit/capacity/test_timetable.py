@@ -10,6 +10,7 @@ from optimizer.capacity.provisioned.timetable import MalformedTimetable, Timetab
 from optimizer.prices import aws_lambda
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import X86
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = Timetable.of_hours([3 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)], "Europe/Berlin")
@@ -59,9 +60,9 @@ def test_timetable_follows_the_local_clock(at: datetime, environments: int) -> N
 
 def test_month_costs_minutes_rounded_up_to_five() -> None:
     # 07:58 to 18:00 are 602 minutes, billed as 605.
-    day = aws_lambda.provisioned_usd("x86_64", 1024, 3, 605 * 60)
-    assert OFFICE.usd_month("x86_64", 1024) == pytest.approx(float(day) * 5 * 730 / 168)
-    assert OFFICE.usd_dearest_day("x86_64", 1024) == pytest.approx(float(day), rel=0.01)
+    day = aws_lambda.provisioned_usd(X86, 1024, 3, 605 * 60)
+    assert OFFICE.usd_month(X86, 1024) == pytest.approx(float(day) * 5 * 730 / 168)
+    assert OFFICE.usd_dearest_day(X86, 1024) == pytest.approx(float(day), rel=0.01)
 
 
 @given(

@@ -7,6 +7,7 @@ from optimizer.report.describe import change_phrase
 from optimizer.report.pages import target_page
 from optimizer.report.resource_document import function_document
 
+from tests.helpers.rates import PRICED
 from tests.helpers.report_samples import traffic
 
 OFFICE = Timetable.of_hours([3 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)], "Europe/Berlin")
@@ -21,7 +22,7 @@ CHANGE = Change(
     reason=f"{WORDS}: busy 91% of that time",
     undo={"environments": 0},
     risk=Risk.LOW,
-    evidence={"usd_month": 10.0, "usd_month_before": 0.0, "utilisation": 0.9},
+    evidence={"usd_month": 10.0, "usd_month_before": 0.0, "utilisation": 0.9, **PRICED},
 )
 
 

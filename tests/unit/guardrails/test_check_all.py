@@ -21,6 +21,7 @@ from optimizer.guardrails.verdict import Decision, Refusal
 from optimizer.policy.model import Freeze, Memory, Mode, Policy, ProvisionedConcurrency, RunLimits, RunWindow, Warmups
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import PRICED
 
 NOW = datetime(2026, 11, 4, 12, 0, tzinfo=UTC)  # a Wednesday
 AUTO = Policy(mode=Mode.AUTO, run=RunLimits(max_changes=100, max_changes_share=1.0))
@@ -53,7 +54,7 @@ def memory(name: str = "orders", *, before: int = 1024, after: int = 768, **evid
 
 
 def pc(name: str = "orders", *, before: int = 0, after: int = 2, **evidence: Any) -> Change:
-    known = {"usd_month": 8.0 * after, "usd_month_before": 8.0 * before, "utilisation": 0.8, **evidence}
+    known = {"usd_month": 8.0 * after, "usd_month_before": 8.0 * before, "utilisation": 0.8, **PRICED, **evidence}
     return Change(
         run_id="run-1",
         tuner=Tuner.PROVISIONED_CONCURRENCY,

@@ -14,6 +14,8 @@ from optimizer.traffic.forecast.recency import (
 from optimizer.traffic.history import DAY_MINUTES
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 
+from tests.helpers.rates import ARM_PINGS
+
 KEEP_ALIVE = 10
 DAYS = 15
 
@@ -27,7 +29,7 @@ def planned(calls: np.ndarray, hours_ahead: int = 6) -> WarmupPlan:
             duration_ms=500.0,
             init_ms=500.0,
             memory_mb=512,
-            architecture="arm64",
+            rates=ARM_PINGS,
             keep_alive_minutes=KEEP_ALIVE,
             usd_per_cold_start=6e-5,
             minutes=calls,

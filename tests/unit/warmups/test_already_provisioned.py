@@ -11,6 +11,8 @@ from optimizer.warmups.already_provisioned import ProvisionedHours
 from optimizer.warmups.plan import plan_warmups
 from optimizer.warmups.propose import WarmedFunction, WarmupFacts, warmup_request
 
+from tests.helpers.rates import ARM_PINGS
+
 START = int(datetime(2026, 11, 9, tzinfo=UTC).timestamp()) // 60
 OFFICE = ProvisionedHours("Europe/Berlin", tuple(2 if h // 24 < 5 and 8 <= h % 24 < 18 else 0 for h in range(168)))
 
@@ -46,7 +48,7 @@ def test_no_pings_are_planned_for_hours_that_are_provisioned() -> None:
     policy, history = Warmups(), History(series, empty_series(HOUR_METRICS))
     every_day = ProvisionedHours("UTC", (2,) * 168)
     for provisioned, hours in ((None, {9, 20}), (OFFICE, {20}), (every_day, set())):
-        request = warmup_request(history, "UTC", policy, WarmedFunction(512, "arm64", 500.0), provisioned)
+        request = warmup_request(history, "UTC", policy, WarmedFunction(512, ARM_PINGS, 500.0), provisioned)
         made = plan_warmups(request)
         assert {(at + 10) // 60 % 24 for at, _ in made.pings} == hours
 
@@ -109,7 +111,7 @@ def test_reason_names_environments_that_serve_all_calls() -> None:
     every_day = ProvisionedHours("UTC", (3,) * 168)
 
     def said(provisioned: ProvisionedHours | None, minutes: Series = series) -> str:
-        return WarmupFacts(512, "arm64", True, 0, (), provisioned).all_served(minutes, 24)
+        return WarmupFacts(512, "arm64", ARM_PINGS, True, 0, (), provisioned).all_served(minutes, 24)
 
     assert said(every_day) == "3 provisioned environments serve all its calls"
     assert said(ProvisionedHours("UTC", (2,) * 167 + (3,))) == "up to 3 provisioned environments serve all its calls"

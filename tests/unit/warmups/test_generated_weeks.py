@@ -12,6 +12,7 @@ from optimizer.traffic import DAY_MINUTES, offsets_minutes
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import ARM_PINGS
 
 KNOWN_DAYS, MINUTES_KNOWN = 63, 15 * DAY_MINUTES
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Adelaide", "Asia/Kathmandu", "Pacific/Auckland")
@@ -63,7 +64,7 @@ def planned(week: Week, start: datetime) -> WarmupPlan:
             duration_ms=1000.0,
             init_ms=500.0,
             memory_mb=1024,
-            architecture="arm64",
+            rates=ARM_PINGS,
             keep_alive_minutes=KEEP_ALIVE,
             usd_per_cold_start=week.usd_per_cold_start,
             minutes=calls[-MINUTES_KNOWN:],

@@ -16,6 +16,7 @@ from optimizer_cli.json_lines import UnusableRequest
 from optimizer_cli.planners.warmups import answer
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import ARM_PINGS
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
 # A Friday; clocks change in several of the zones in the weeks around.
@@ -46,7 +47,7 @@ def planned(
         "duration_ms": 1000.0,
         "init_ms": 500.0,
         "memory_mb": 1024,
-        "architecture": "arm64",
+        "rates": ARM_PINGS,
         "keep_alive_minutes": 10,
         "usd_per_cold_start": 3e-4,
         "minutes": calls[-15 * DAY_MINUTES :],

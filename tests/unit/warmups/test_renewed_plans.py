@@ -15,6 +15,7 @@ from optimizer_cli.json_lines import UnusableRequest
 from optimizer_cli.planners.warmups import Successive, answer
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import X86_PINGS
 
 KEEP_ALIVE = 10
 START = 29_000_160
@@ -58,7 +59,7 @@ def subject(calls: np.ndarray) -> Subject:
         "duration_ms": np.where(calls > 0, 1500.0, np.nan),
         "concurrency": np.full(len(calls), np.nan),
     }
-    return Subject("orders", Series(START, values), "UTC", 1024, "x86_64", 800.0)
+    return Subject("orders", Series(START, values), "UTC", 1024, X86_PINGS, 800.0)
 
 
 def held(calls: np.ndarray, hours: int, first: int, end: int) -> np.ndarray:

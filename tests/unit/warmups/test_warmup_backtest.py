@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from optimizer.policy.model import NeverWarm, UnusualDay, Warmups
-from optimizer.prices import aws_lambda
 from optimizer.traffic.history import DAY_MINUTES, Floats, Series
 from optimizer.warmups.occasions import Launch, Occasions
 from optimizer.warmups.simulation import backtest
@@ -23,6 +22,8 @@ from optimizer.warmups.simulation.backtest import (
     track_utilisation,
 )
 
+from tests.helpers.rates import X86, X86_PINGS
+
 START = 29_000_160  # a midnight UTC
 
 
@@ -32,7 +33,7 @@ def subject(calls: Floats, duration_ms: float = 100.0) -> Subject:
         "duration_ms": np.where(calls > 0, duration_ms, np.nan),
         "concurrency": np.full(len(calls), np.nan),
     }
-    return Subject("orders", Series(START, values), "UTC", 1024, "x86_64", 500.0)
+    return Subject("orders", Series(START, values), "UTC", 1024, X86_PINGS, 500.0)
 
 
 def every(minutes: int, days: int) -> Floats:
@@ -95,9 +96,8 @@ def test_target_tracking_costs_its_time_less_call_savings() -> None:
     outcome = result.outcomes[Strategy.TARGET_TRACKING]
     # The first call comes before anything is ready.
     assert (outcome.cold_starts, outcome.pings) == (1.0, 0)
-    rate = aws_lambda.RATES["x86_64"]
-    held_usd = 2 * 86_400 * float(rate.provisioned_usd)
-    saved_usd = 95 * 0.1 * float(rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd)
+    held_usd = 2 * 86_400 * float(X86.provisioned_usd)
+    saved_usd = 95 * 0.1 * float(X86.gb_second_usd - X86.provisioned_duration_usd)
     assert outcome.usd == pytest.approx(held_usd - saved_usd, rel=1e-6)
 
 

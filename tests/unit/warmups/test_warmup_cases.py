@@ -26,8 +26,10 @@ from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.plan import WarmupPlan, plan_warmups
 from optimizer.warmups.propose import WarmedFunction, warmup_request
 
+from tests.helpers.rates import ARM_PINGS
+
 POLICY = Warmups()
-FUNCTION = WarmedFunction(512, "arm64", 500.0)
+FUNCTION = WarmedFunction(512, ARM_PINGS, 500.0)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

@@ -11,6 +11,8 @@ from optimizer.warmups.observe import Calls, judge
 from optimizer.warmups.plan_value import pings_usd
 from optimizer.warmups.simulation.past_days import PlayedFunction, play_past_days
 
+from tests.helpers.rates import X86_PINGS
+
 
 def test_pings_of_a_daily_rise_avoid_it_on_past_days() -> None:
     start = 29_000_000 // 1440 * 1440
@@ -36,7 +38,7 @@ def test_pings_of_a_daily_rise_avoid_it_on_past_days() -> None:
 
 
 def test_a_ping_costs_its_schedule_its_calls_and_their_init() -> None:
-    common: dict[str, Any] = {"architecture": "x86_64", "memory_mb": 1024, "hold_ms": 200}
+    common: dict[str, Any] = {"rates": X86_PINGS, "memory_mb": 1024, "hold_ms": 200}
     warm = pings_usd(**common, schedules=1, calls=10, cold_calls=0, init_ms=1000)
     cold = pings_usd(**common, schedules=1, calls=10, cold_calls=10, init_ms=1000)
     # 10 calls of 200 ms at 1 GB, the requests, the schedule and 1.2 s of 256 MB on arm64.

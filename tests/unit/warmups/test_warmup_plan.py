@@ -13,6 +13,7 @@ from optimizer.warmups.plan_value import pings_usd
 from optimizer.warmups.simulation.play import arrivals, calls_by_day, play
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import ARM_PINGS
 
 DAY = 1440
 KEEP_ALIVE = 10
@@ -27,7 +28,7 @@ def asked(minutes: np.ndarray, **changes: Any) -> WarmupPlan:
         "duration_ms": 600.0,
         "init_ms": 500.0,
         "memory_mb": 512,
-        "architecture": "arm64",
+        "rates": ARM_PINGS,
         "keep_alive_minutes": KEEP_ALIVE,
         "usd_per_cold_start": 3e-4,
         "minutes": minutes,
@@ -183,7 +184,7 @@ def test_plan_pays_on_a_day_like_the_past_ones() -> None:
         for pings in ((), made.pings)
     )
     assert 3e-4 * (len(without.cold_at) - len(warmed.cold_at)) > pings_usd(
-        architecture="arm64",
+        rates=ARM_PINGS,
         memory_mb=512,
         schedules=len(made.pings),
         calls=sum(count for _, count in made.pings),

@@ -9,6 +9,8 @@ from optimizer.traffic.history import DAY_MINUTES, Series
 from optimizer.warmups.simulation.backtest import Subject, WarmupPlans, outcome_of, play_plans
 from optimizer.warmups.simulation.play import TimedCalls, arrivals, billed_minutes, calls_by_day, play, ready
 
+from tests.helpers.rates import X86_PINGS
+
 INIT_S = 1.5
 KEEP_ALIVE_S = 600.0
 HOLD_S = 0.2
@@ -160,7 +162,7 @@ def test_dollars_of_a_plan_are_the_sum_of_its_parts() -> None:
     counts = np.zeros(2 * DAY_MINUTES)
     counts[[DAY_MINUTES + 10, DAY_MINUTES + 500]] = 1
     calls = TimedCalls(np.array([(DAY_MINUTES + 10) * 60 + 30.0, (DAY_MINUTES + 500) * 60 + 30.0]), np.full(2, 0.5))
-    orders = Subject("orders", minutes(counts.tolist()), "UTC", 512, "x86_64", 2000.0, calls=calls)
+    orders = Subject("orders", minutes(counts.tolist()), "UTC", 512, X86_PINGS, 2000.0, calls=calls)
     # Two environments before the first call, held once more while they live, and once alone after they have died.
     plans = WarmupPlans([(DAY_MINUTES + 2, 2), (DAY_MINUTES + 8, 2), (DAY_MINUTES + 300, 1)])
     nothing, played = (play_plans(orders, each, DAY_MINUTES, 10) for each in (WarmupPlans(()), plans))
@@ -181,7 +183,7 @@ def test_dollars_of_provisioned_are_less_cheaper_calls() -> None:
     counts = np.zeros(2 * DAY_MINUTES)
     counts[DAY_MINUTES + 30] = 60
     calls = TimedCalls((DAY_MINUTES + 30) * 60 + np.arange(60.0), np.full(60, 0.5))
-    orders = Subject("orders", minutes(counts.tolist()), "UTC", 1024, "x86_64", 1000.0, calls=calls)
+    orders = Subject("orders", minutes(counts.tolist()), "UTC", 1024, X86_PINGS, 1000.0, calls=calls)
     held = np.zeros(2 * DAY_MINUTES, np.int64)
     held[DAY_MINUTES + 20 : DAY_MINUTES + 62] = 1
     plans = WarmupPlans((), held)

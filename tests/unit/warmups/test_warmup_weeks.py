@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 
+from tests.helpers.rates import ARM_PINGS
+
 MONDAY = datetime(2026, 11, 23, 4, tzinfo=UTC)
 
 
@@ -24,7 +26,7 @@ def planned(calls: Callable[[datetime], float], start: datetime, peak: float = 0
             duration_ms=1000.0,
             init_ms=500.0,
             memory_mb=1024,
-            architecture="arm64",
+            rates=ARM_PINGS,
             keep_alive_minutes=10,
             usd_per_cold_start=changes.get("usd_per_cold_start", 3e-4),
             minutes=minutes[-15 * 1440 :],

@@ -182,10 +182,10 @@ def bill(facts: FunctionFacts, memory_mb: int, mean_ms: float, duration_ratio: f
     calls_month = facts.calls_day * DAYS_A_MONTH if facts.calls_day else 1.0
     size = facts.history.sizes[facts.live.version.memory_mb]
     mean_ms = with_timeouts(facts, size, mean_ms)
-    architecture = facts.live.version.architecture
-    init_usd = size.cold_share * float(
-        aws_lambda.call_usd(architecture, memory_mb, size.inits.mean) - aws_lambda.REQUEST_USD
-    )
+    rates, storage_mb = facts.known_rates, facts.live.version.storage_mb
+    init = aws_lambda.call_usd(rates, memory_mb, size.inits.mean, storage_mb=storage_mb) - rates.request_usd
+    init_usd = size.cold_share * float(init)
     environments = held(facts.live).environments if facts.calls_day else 0
     demand = facts.demand.scaled(duration_ratio)
-    return calls_month * init_usd + usd_month(demand, architecture, memory_mb, mean_ms, calls_month, environments)
+    calls_usd = usd_month(demand, rates, memory_mb, mean_ms, calls_month, environments, storage_mb)
+    return calls_month * init_usd + calls_usd

@@ -15,26 +15,35 @@ import numpy as np
 from optimizer.capacity.memory.belief import Belief
 from optimizer.capacity.memory.curves import Array
 from optimizer.core import Interval, OptimizerError, figure
-from optimizer.prices import REQUEST_USD, billed_ms, rates
-
-USD_PER_REQUEST = float(REQUEST_USD)
-
-
-def usd_per_gb_s(architecture: str) -> float:
-    """Return the first-tier rate; raise UnknownArchitecture. Tiers and discounts scale every size alike."""
-    return float(rates(architecture).tiers[0].gb_second_usd)
+from optimizer.prices import FREE_STORAGE_MB, Rates, billed_ms
+from optimizer.prices.aws_lambda import storage_second_usd
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
     """The goal as a number to make small: price of a call times its duration to the power `duration_power`.
 
-    limit_ms: a longer mean duration is not allowed; None for no limit.
+    usd_per_s: of ephemeral storage. limit_ms: a longer mean duration is not allowed; None for no limit.
     """
 
     usd_per_gb_s: float
+    usd_per_request: float
     duration_power: int
     limit_ms: float | None = None
+    usd_per_s: float = 0.0
+
+    @classmethod
+    def of(
+        cls, rates: Rates, goal: str, limit_ms: float | None = None, storage_mb: int = FREE_STORAGE_MB
+    ) -> "Objective":
+        """Return the objective of a goal at these prices."""
+        return cls(
+            float(rates.gb_second_usd),
+            float(rates.request_usd),
+            DURATION_POWER[goal],
+            limit_ms,
+            float(storage_second_usd(rates, storage_mb)),
+        )
 
     def value(self, memory_mb: int, duration_ms: float) -> float:
         """Return the value at a measured mean duration."""
@@ -45,15 +54,15 @@ class Objective:
         return self.limit_ms is None or duration_ms <= self.limit_ms
 
     def _price(self, memory_mb: int, milliseconds: int) -> float:
-        return milliseconds / 1000 * memory_mb / 1024 * self.usd_per_gb_s + USD_PER_REQUEST
+        return milliseconds / 1000 * (memory_mb / 1024 * self.usd_per_gb_s + self.usd_per_s) + self.usd_per_request
 
     def values(self, sizes_mb: Sequence[int], durations_ms: Array) -> Array:
         """Return the values at possible mean durations, (curves, sizes); infinite above the limit.
 
         Single calls vary, so that rounding each up to a millisecond adds half of one on average.
         """
-        gb = np.asarray(sizes_mb) / 1024
-        price = (durations_ms + 0.5) / 1000 * gb * self.usd_per_gb_s + USD_PER_REQUEST
+        usd_per_s = np.asarray(sizes_mb) / 1024 * self.usd_per_gb_s + self.usd_per_s
+        price = (durations_ms + 0.5) / 1000 * usd_per_s + self.usd_per_request
         values = price * durations_ms**self.duration_power
         return np.asarray(values if self.limit_ms is None else np.where(durations_ms <= self.limit_ms, values, np.inf))
 
@@ -102,13 +111,14 @@ class MemoryDecision:
 
 def choose(
     observed: Mapping[int, SizeSeen],
-    architecture: str,
+    rates: Rates,
     allowed_mb: Sequence[int],
     current_mb: int,
     goal: str,
     max_slowdown: float | None,
     changes_left: int,
     earlier: Mapping[int, SizeSeen] | None = None,
+    storage_mb: int = FREE_STORAGE_MB,
 ) -> MemoryDecision:
     """Return the next allowed size to try, or the best observed one; with no change left, always an observed one.
 
@@ -117,13 +127,14 @@ def choose(
     older code tells of further sizes, at the level of the present code; it informs the belief and is no observation. If
     no observed size is both allowed and fast enough, the current one stays.
 
-    Raises UnknownGoal, NothingObserved, or UnknownArchitecture of the prices.
+    Raises UnknownGoal, NothingObserved, or NoPrice where storage has none.
     """
     if goal not in DURATION_POWER:
         raise UnknownGoal(f"goal {goal!r}: one of {', '.join(DURATION_POWER)}")
     if current_mb not in observed:
         raise NothingObserved(f"no duration is known at the current {current_mb} MB")
-    objective = _objective(observed, architecture, goal, max_slowdown)
+    first_ms = next(iter(observed.values())).mean_duration_ms
+    objective = Objective.of(rates, goal, None if max_slowdown is None else max_slowdown * first_ms, storage_mb)
     belief = believe(observed, allowed_mb, earlier or {})
     durations_ms = belief.sample(CURVES)
     ranges = np.quantile(durations_ms, (0.1, 0.5, 0.9), axis=0).T.tolist()
@@ -172,12 +183,6 @@ def believe(
         variance = CALL_VARIATION**2 / seen.invocations if seen.invocations else 0.0
         belief = belief.observe(memory_mb, math.log(seen.mean_duration_ms), variance)
     return belief
-
-
-def _objective(observed: Mapping[int, SizeSeen], architecture: str, goal: str, max_slowdown: float | None) -> Objective:
-    first = next(iter(observed.values()))
-    limit_ms = None if max_slowdown is None else max_slowdown * first.mean_duration_ms
-    return Objective(usd_per_gb_s(architecture), DURATION_POWER[goal], limit_ms)
 
 
 def _best_seen(

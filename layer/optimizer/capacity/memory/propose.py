@@ -77,6 +77,8 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     blocked = obstacle(Tuner.MEMORY, live)
     if blocked and not blocked.owner:
         raise _NoProposal(blocked.message)
+    if unpriced := facts.unpriced(provisioned=bool(held(live).environments)):
+        raise _NoProposal(unpriced)
     current_mb = live.version.memory_mb
     now = facts.history.sizes.get(current_mb)
     if now is None or now.durations.count == 0:
@@ -152,9 +154,9 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
             "p95_ratio": round(ratio, 4),
             "p95_ms": round(now.durations.quantile(0.95) * ratio, 3),
             "environments_busy": round(demand.mean, 3),
-            "provisioned_worth_it": worth_holding(
-                demand, live.version.architecture, after_mb, policy.provisioned_concurrency
-            ),
+            "provisioned_worth_it": worth_holding(demand, facts.known_rates, after_mb, policy.provisioned_concurrency)
+            if facts.known_rates.has_provisioned
+            else None,
             **owner_facts(owner),
         },
         effect=Effect(latency_ms=_rounded(expected(slower, chance_kept), 3), usd_month=usd_month),
@@ -277,13 +279,14 @@ def _choose(facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: lis
     observed = observed_sizes(facts.history.sizes)
     decision = memory_model.choose(
         observed,
-        facts.live.version.architecture,
+        facts.known_rates,
         allowed,
         now.memory_mb,
         goal,
         limits.max_slowdown if guarded else None,
         max(0, _TRIES + 1 - len(observed)),
         earlier_sizes(facts.history),
+        facts.live.version.storage_mb,
     )
     if now.memory_mb >= used_mb * limits.headroom:
         return decision
@@ -370,6 +373,7 @@ def memory_facts(facts: FunctionFacts) -> dict[str, Any]:
         "unread_hours": facts.unread_hours,
         "older_code_counts": bool(facts.history.earlier) and not facts.history.is_proven,
         "log_scan": dict(facts.scan),
+        **({"prices": facts.rates.document()} if facts.rates else {}),
     }
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from optimizer.capacity.provisioned.timetable import READY_MINUTES
 from optimizer.core import Way
-from optimizer.prices import aws_lambda
+from optimizer.prices import Rates, aws_lambda
 from optimizer.traffic.forecast import ColdStartForecast, Reals
 
 _HOUR = 60
@@ -28,7 +28,7 @@ def provision_ahead(
     forecast: ColdStartForecast,
     *,
     first_minute_of_hour: int,
-    architecture: str,
+    rates: Rates,
     memory_mb: int,
     init_ms: float,
     usd_per_cold_start: float,
@@ -37,12 +37,11 @@ def provision_ahead(
     """Return the environments of each clock hour ahead that gain most; none if nothing is gained.
 
     Held environments are requested READY_MINUTES before they are ready, and billed from then on. A second of a call
-    costs less on them than on demand. most: None means no limit.
+    costs less on them than on demand. most: None means no limit. Raise NoPrice where provisioned concurrency has none.
     """
-    rates = aws_lambda.rates(architecture)
-    init_usd = float(aws_lambda.init_usd(architecture, memory_mb, init_ms))
-    hour_usd = float(aws_lambda.gb_seconds(memory_mb, 3_600_000) * rates.provisioned_usd)
-    busy_hour_usd = hour_usd / float(aws_lambda.break_even_utilisation(architecture))
+    init_usd = float(aws_lambda.init_usd(rates, memory_mb, init_ms))
+    hour_usd = float(aws_lambda.provisioned_usd(rates, memory_mb, 1, 3_600))
+    busy_hour_usd = float(aws_lambda.gb_seconds(memory_mb, 3_600_000) * aws_lambda.cheaper_usd(rates))
     levels = forecast.levels
     allowed = len(levels.high) if most is None else int(np.searchsorted(levels.high, most, side="right"))
     high = np.concatenate([[0.0], levels.high[:allowed]])

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.policy import ProvisionedConcurrency
 from optimizer.prices import aws_lambda
+from optimizer.prices.aws_lambda import FREE_STORAGE_MB, Rates
 from optimizer.traffic import Floats, Series, busy_on_average
 
 _DAY_MINUTES = 1440
@@ -70,32 +71,35 @@ def busy_environments(minutes: Series) -> Floats:
     return busy_on_average(minutes.values["invocations"], minutes.values["duration_ms"])
 
 
-def worth_holding(demand: Demand, architecture: str, memory_mb: int, limits: ProvisionedConcurrency) -> int:
+def worth_holding(demand: Demand, rates: Rates, memory_mb: int, limits: ProvisionedConcurrency) -> int:
     """Return the number of environments to hold at all times.
 
-    Each environment that is busy above the break-even pays for itself; where the policy accepts a lower use, the rest
-    of its budget buys latency.
+    Each environment that is busy above the break-even of its Region pays for itself; where the policy accepts a lower
+    use, the rest of its budget buys latency.
     """
-    pays = float(aws_lambda.break_even_utilisation(architecture))
-    buys_latency = limits.min_utilisation < pays - _SAME
+    pays = float(aws_lambda.break_even_utilisation(rates))
+    least = pays if limits.min_utilisation is None else limits.min_utilisation
+    buys_latency = least < pays - _SAME
     held = 0
     for environments in range(1, limits.max_per_function + 1):
-        if provisioned_usd_month(architecture, memory_mb, environments) > budget_month(limits):
+        if provisioned_usd_month(rates, memory_mb, environments) > budget_month(limits):
             break
         last_one = demand.served(environments) - demand.served(environments - 1)
-        bought = buys_latency and demand.utilisation(environments) >= limits.min_utilisation
-        if not bought and (last_one < pays or demand.utilisation(environments) < limits.min_utilisation):
+        bought = buys_latency and demand.utilisation(environments) >= least
+        if not bought and (last_one < pays or demand.utilisation(environments) < least):
             break
         held = environments
     return held
 
 
-def least_worth(architecture: str, limits: ProvisionedConcurrency) -> float:
-    """Return the share of its time (0 to 1) that an environment must be busy to be worth holding.
+def least_worth(rates: Rates, limits: ProvisionedConcurrency) -> float:
+    """Return the share of its time that an environment must be busy to be worth holding; above 1 it never is.
 
     It is the break-even, or what the policy says where it accepts less for the sake of latency, or wants more.
     """
-    pays = float(aws_lambda.break_even_utilisation(architecture))
+    pays = float(aws_lambda.break_even_utilisation(rates))
+    if limits.min_utilisation is None:
+        return pays
     # At least 1 %: an environment that is never called is worth nothing.
     wanted = max(limits.min_utilisation, 0.01)
     return pays if abs(wanted - pays) < _SAME else wanted
@@ -106,20 +110,28 @@ def budget_month(limits: ProvisionedConcurrency) -> float:
     return min(limits.max_usd_month, limits.max_usd_day * DAYS_A_MONTH)
 
 
-def provisioned_usd_month(architecture: str, memory_mb: int, environments: int) -> float:
+def provisioned_usd_month(rates: Rates, memory_mb: int, environments: int) -> float:
     """Return the USD a month that so many environments cost if held at all times, before any call."""
-    return float(aws_lambda.provisioned_usd(architecture, memory_mb, environments, aws_lambda.SECONDS_A_MONTH))
+    return float(aws_lambda.provisioned_usd(rates, memory_mb, environments, aws_lambda.SECONDS_A_MONTH))
 
 
 def usd_month(
-    demand: Demand, architecture: str, memory_mb: int, mean_duration_ms: float, calls_month: float, environments: int
+    demand: Demand,
+    rates: Rates,
+    memory_mb: int,
+    mean_duration_ms: float,
+    calls_month: float,
+    environments: int,
+    storage_mb: int = FREE_STORAGE_MB,
 ) -> float:
-    """Return the function's bill in USD a month, at list prices of the first tier.
+    """Return the function's bill in USD a month; raise NoPrice where environments are held and have no known price.
 
     It is calls on provisioned environments at their cheaper rate, other calls on demand, and what is held.
     """
+    on_demand = float(aws_lambda.call_usd(rates, memory_mb, mean_duration_ms, storage_mb=storage_mb))
+    if not environments:
+        return calls_month * on_demand
     share = demand.served(environments) / demand.mean if demand.mean else 0.0
-    on_demand = float(aws_lambda.call_usd(architecture, memory_mb, mean_duration_ms))
-    provisioned = float(aws_lambda.provisioned_call_usd(architecture, memory_mb, mean_duration_ms))
+    provisioned = float(aws_lambda.provisioned_call_usd(rates, memory_mb, mean_duration_ms, storage_mb))
     calls = calls_month * (share * provisioned + (1 - share) * on_demand)
-    return calls + provisioned_usd_month(architecture, memory_mb, environments)
+    return calls + provisioned_usd_month(rates, memory_mb, environments)

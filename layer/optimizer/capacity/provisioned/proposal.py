@@ -7,6 +7,7 @@ from optimizer.capacity.function_facts import FunctionFacts
 from optimizer.capacity.provisioned.amount import Amount
 from optimizer.capacity.provisioned.load import provisioned_usd_month
 from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner
+from optimizer.prices import Rates
 
 
 def propose(
@@ -39,6 +40,7 @@ def propose(
             "memory_mb": live.version.memory_mb,
             "reserved_concurrency": live.reserved,
             **evidence,
+            "prices": facts.known_rates.document(),
         },
         effect=Effect(usd_month=usd_month, cold_starts_month=cold_starts_month),
     )
@@ -51,21 +53,27 @@ def leave(facts: FunctionFacts, reason: str) -> NoChange:
 
 def held_facts(facts: FunctionFacts) -> dict[str, Any]:
     """Return what the function holds now and what that costs; of a scaling target, at its largest size."""
-    now, version = facts.amount, facts.live.version
+    now, rates, memory_mb = facts.amount, facts.rates, facts.live.version.memory_mb
+    shape = {"timetable": now.timetable.document()} if now.timetable else {}
+    if rates is None or not rates.has_provisioned:
+        # Nothing held costs nothing anywhere; what something costs is not known.
+        return {"environments": now.environments, "usd_month": None if now.environments else 0.0, **shape}
     if now.timetable is None:
-        usd = provisioned_usd_month(version.architecture, version.memory_mb, now.environments)
-        return {"environments": now.environments, "usd_month": round(usd, 4)}
-    usd_day = now.timetable.usd_dearest_day(version.architecture, version.memory_mb)
+        usd, usd_day = provisioned_usd_month(rates, memory_mb, now.environments), {}
+    else:
+        usd = now.timetable.usd_month(rates, memory_mb)
+        usd_day = {"usd_dearest_day": round(now.timetable.usd_dearest_day(rates, memory_mb), 4)}
     return {
         "environments": now.environments,
-        "usd_month": round(now.timetable.usd_month(version.architecture, version.memory_mb), 4),
-        "usd_dearest_day": round(usd_day, 4),
-        "timetable": now.timetable.document(),
+        "usd_month": round(usd, 4),
+        **usd_day,
+        **shape,
+        "prices": rates.document(),
     }
 
 
-def usd_month_of(amount: Amount, architecture: str, memory_mb: int) -> float:
+def usd_month_of(amount: Amount, rates: Rates, memory_mb: int) -> float:
     """Return the USD a month that holding an amount costs before any call; of a scaling target, at its least size."""
     if amount.timetable is not None:
-        return amount.timetable.usd_month(architecture, memory_mb)
-    return provisioned_usd_month(architecture, memory_mb, amount.always)
+        return amount.timetable.usd_month(rates, memory_mb)
+    return provisioned_usd_month(rates, memory_mb, amount.always)

@@ -9,6 +9,7 @@ from optimizer.capacity.provisioned.amount import Amount, change_id_of, place
 from optimizer.capacity.provisioned.load import (
     DAYS_A_MONTH,
     Demand,
+    least_worth,
     provisioned_usd_month,
     usd_month,
     worth_holding,
@@ -16,7 +17,7 @@ from optimizer.capacity.provisioned.load import (
 from optimizer.capacity.provisioned.proposal import held_facts, leave, propose
 from optimizer.capacity.provisioned.propose_timetable import bill_difference, plan_timetable, use_of
 from optimizer.core import Change, Interval, NoChange, Risk, Tuner
-from optimizer.policy import Policy
+from optimizer.policy import Policy, ProvisionedConcurrency
 from optimizer.prices import aws_lambda
 
 # With fewer days of traffic by the minute, nothing is proposed.
@@ -30,7 +31,7 @@ def plan_provisioned(facts: FunctionFacts, policy: Policy) -> Proposal:
     unknown = _unknown(facts, now, blocked)
     if unknown:
         return leave(facts, unknown)
-    wanted = worth_holding(facts.demand, live.version.architecture, live.version.memory_mb, limits)
+    wanted = worth_holding(facts.demand, facts.known_rates, live.version.memory_mb, limits)
     if live.reserved is not None and wanted >= live.reserved:
         return leave(
             facts, f"All of the {live.reserved} reserved environments would be provisioned; $LATEST would stop."
@@ -41,7 +42,7 @@ def plan_provisioned(facts: FunctionFacts, policy: Policy) -> Proposal:
         return by_the_hour
     if now.timetable is None and wanted == now.always:
         return leave(facts, f"No change needed: {_use_words(facts, wanted)}.")
-    return _change(facts, wanted, blocked)
+    return _change(facts, wanted, blocked, limits)
 
 
 def _unknown(facts: FunctionFacts, now: Amount, blocked: Obstacle | None) -> str:
@@ -50,6 +51,8 @@ def _unknown(facts: FunctionFacts, now: Amount, blocked: Obstacle | None) -> str
         return blocked.message
     if facts.demand.days < _LEAST_DAYS or facts.calls_day is None:
         return f"{facts.demand.days:.1f} days of traffic are known; at least {_LEAST_DAYS:g} are needed."
+    if unpriced := facts.unpriced(provisioned=True):
+        return unpriced
     return _unlike_timetable(now, facts.live)
 
 
@@ -73,10 +76,10 @@ def _unlike_timetable(now: Amount, live: LiveFunction) -> str:
     return ""
 
 
-def _change(facts: FunctionFacts, wanted: int, owner: Obstacle | None) -> Change:
+def _change(facts: FunctionFacts, wanted: int, owner: Obstacle | None, limits: ProvisionedConcurrency) -> Change:
     now, version, after = facts.amount, facts.live.version, _after(facts.amount, wanted)
     difference = _bill_difference(facts, wanted) if now.timetable is None else _without_timetable(facts, wanted)
-    usd_after = provisioned_usd_month(version.architecture, version.memory_mb, after["environments"])
+    usd_after = provisioned_usd_month(facts.known_rates, version.memory_mb, after["environments"])
     return propose(
         facts,
         "set_provisioned_concurrency",
@@ -87,6 +90,7 @@ def _change(facts: FunctionFacts, wanted: int, owner: Obstacle | None) -> Change
             "usd_month": round(usd_after, 4),
             "usd_month_before": held_facts(facts)["usd_month"],
             "utilisation": round(facts.demand.utilisation(wanted), 4),
+            "least_utilisation": _finite(least_worth(facts.known_rates, limits)),
             "days": round(facts.demand.days, 2),
             **owner_facts(owner),
         },
@@ -110,10 +114,18 @@ def _why(facts: FunctionFacts, wanted: int, usd_month: Interval | None) -> str:
 
 def _use_words(facts: FunctionFacts, environments: int) -> str:
     """Return `they are busy 90% of the time; above 60% they cost less than on demand`."""
-    pays = float(aws_lambda.break_even_utilisation(facts.live.version.architecture))
+    rates = facts.known_rates
+    pays = float(aws_lambda.break_even_utilisation(rates))
     busy = f"busy {facts.demand.utilisation(environments or 1):.0%} of the time"
     who = f"{environments} provisioned environments are" if environments else "one provisioned environment would be"
+    if pays > 1:
+        return f"{who} {busy}; in {rates.region} they never cost less than on demand"
     return f"{who} {busy}; above {pays:.0%} they cost less than on demand"
+
+
+def _finite(least: float) -> float | None:
+    """Return the share that is needed, None where no share is enough."""
+    return round(least, 4) if math.isfinite(least) else None
 
 
 def _bill_difference(facts: FunctionFacts, wanted: int) -> Interval:
@@ -123,7 +135,7 @@ def _bill_difference(facts: FunctionFacts, wanted: int) -> Interval:
     """
     version, calls_month = facts.live.version, (facts.calls_day or 0.0) * DAYS_A_MONTH
     before, after = (
-        usd_month(facts.demand, version.architecture, version.memory_mb, _mean_ms(facts), calls_month, environments)
+        usd_month(facts.demand, facts.known_rates, version.memory_mb, _mean_ms(facts), calls_month, environments)
         for environments in (facts.amount.always, wanted)
     )
     difference = after - before

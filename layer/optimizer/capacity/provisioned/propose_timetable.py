@@ -17,7 +17,7 @@ from optimizer.capacity.provisioned.proposal import leave, propose, usd_month_of
 from optimizer.capacity.provisioned.timetable import Timetable
 from optimizer.core import Change, Interval, NoChange, Risk
 from optimizer.policy import ProvisionedConcurrency
-from optimizer.prices import aws_lambda
+from optimizer.prices import Rates, aws_lambda
 from optimizer.traffic import Floats
 
 ACTION = "schedule_provisioned_concurrency"
@@ -63,17 +63,18 @@ def plan_timetable(facts: FunctionFacts, flat: int, limits: ProvisionedConcurren
         return None
     if days is None or len(days) < _LEAST_DAYS:
         return _unchanged(facts, None) if before.timetable else None
-    version = facts.live.version
-    least = least_worth(version.architecture, limits)
+    rates = facts.known_rates
+    if aws_lambda.cheaper_usd(rates) <= 0:
+        # Calls on it cost as much as on demand, so that no use of it can earn anything.
+        return None
+    least = least_worth(rates, limits)
     days = replace(days.scaled(facts.level_ahead), cold_start_hours=facts.cold_start_usd / _busy_hour_usd(facts))
     now = use_of(before, days).worth(least)
     always = use_of(Amount(flat), days).worth(least)
     choice = _choose(facts, days, least, limits)
     if choice is not None:
         worth = choice.tried.worth(least)
-        if choice.earned >= limits.min_utilisation and all(
-            surely_more(worth, other, days.weekdays) for other in (now, always)
-        ):
+        if choice.earned >= least and all(surely_more(worth, other, days.weekdays) for other in (now, always)):
             return _change(facts, choice, least)
     if before.timetable is None or surely_more(always, now, days.weekdays):
         return None
@@ -82,7 +83,7 @@ def plan_timetable(facts: FunctionFacts, flat: int, limits: ProvisionedConcurren
 
 def _choose(facts: FunctionFacts, days: LocalDays, least: float, limits: ProvisionedConcurrency) -> Choice | None:
     """Return the best timetable within the limits; None where no hour is worth more than the others."""
-    version, reserved = facts.live.version, facts.live.reserved
+    version, reserved, rates = facts.live.version, facts.live.reserved, facts.known_rates
     most = limits.max_per_function if reserved is None else min(limits.max_per_function, reserved - 1)
     floor = facts.amount.always
     while most > floor:
@@ -90,8 +91,8 @@ def _choose(facts: FunctionFacts, days: LocalDays, least: float, limits: Provisi
         timetable = replace(Timetable.of_hours(week.hours, facts.timezone), holidays=facts.holidays)
         if not timetable.entries:
             return None
-        usd_month = timetable.usd_month(version.architecture, version.memory_mb)
-        usd_day = timetable.usd_dearest_day(version.architecture, version.memory_mb)
+        usd_month = timetable.usd_month(rates, version.memory_mb)
+        usd_day = timetable.usd_dearest_day(rates, version.memory_mb)
         if usd_month <= budget_month(limits) and usd_day <= limits.max_usd_day:
             return Choice(timetable, week.tried, days, week.kinds, floor)
         most = min(most, timetable.most) - 1
@@ -100,12 +101,12 @@ def _choose(facts: FunctionFacts, days: LocalDays, least: float, limits: Provisi
 
 def _change(facts: FunctionFacts, choice: Choice, least: float) -> Change:
     before, timetable, tried = facts.amount, choice.timetable, choice.tried
-    architecture, memory_mb = facts.live.version.architecture, facts.live.version.memory_mb
+    rates, memory_mb = facts.known_rates, facts.live.version.memory_mb
     after: dict[str, Any] = {"environments": timetable.most, "floor": choice.floor, "timetable": timetable.document()}
     if before.bounds is not None:
         most = max(before.bounds.maximum, timetable.most)
         after |= {"environments": most, "min": timetable.most, "max": most}
-    usd_month = timetable.usd_month(architecture, memory_mb)
+    usd_month = timetable.usd_month(rates, memory_mb)
     difference = bill_difference(facts, Amount(timetable.most, timetable=timetable), tried.busy, choice.days)
     avoided = cold_starts_month(facts, tried.cold_starts, choice.days)
     worst = min((b / h for b, h in zip(tried.busy.tolist(), tried.held.tolist(), strict=True) if h), default=0.0)
@@ -115,17 +116,17 @@ def _change(facts: FunctionFacts, choice: Choice, least: float) -> Change:
         after,
         (
             f"{timetable.words()}: busy {choice.utilisation:.0%} of that time over the last {len(choice.days)} days, "
-            f"each tested with a timetable made from the others; {bill_words(difference.estimate)}. Above {least:.0%} "
-            f"{_buys(architecture, least)}; the other hours are below that. Holding costs ${usd_month:,.2f} a month, "
-            f"and ${provisioned_usd_month(architecture, memory_mb, timetable.most):,.2f} if done at all times."
+            f"each tested with a timetable made from the others; {bill_words(difference.estimate)}. "
+            f"{_buys(rates, least)}; the other hours are below that. Holding costs ${usd_month:,.2f} a month, "
+            f"and ${provisioned_usd_month(rates, memory_mb, timetable.most):,.2f} if done at all times."
             f"{_cold_words(facts, avoided)}"
         ),
         Risk.LOW,
         {
-            "architecture": architecture,
+            "architecture": rates.architecture,
             "usd_month": round(usd_month, 4),
-            "usd_month_before": round(usd_month_of(before, architecture, memory_mb), 4),
-            "usd_dearest_day": round(timetable.usd_dearest_day(architecture, memory_mb), 4),
+            "usd_month_before": round(usd_month_of(before, rates, memory_mb), 4),
+            "usd_dearest_day": round(timetable.usd_dearest_day(rates, memory_mb), 4),
             "utilisation": round(choice.utilisation, 4),
             "earned_share": round(choice.earned, 4),
             "utilisation_worst_day": round(worst, 4),
@@ -148,9 +149,13 @@ def _cold_words(facts: FunctionFacts, avoided: Interval | None) -> str:
     return f" About {-avoided.estimate:,.0f} cold starts a month are avoided; each counts ${facts.cold_start_usd:.2g}."
 
 
-def _buys(architecture: str, least: float) -> str:
-    pays = float(aws_lambda.break_even_utilisation(architecture))
-    return "environments cost less than on demand" if least >= pays - 0.001 else "the policy buys latency"
+def _buys(rates: Rates, least: float) -> str:
+    pays = float(aws_lambda.break_even_utilisation(rates))
+    if least < pays - 0.001:
+        return f"Above {least:.0%} the policy buys latency"
+    if pays > 1:
+        return f"In {rates.region} environments pay only with the worth of avoided cold starts, from {least:.0%} on"
+    return f"Above {least:.0%} environments cost less than on demand"
 
 
 def _unchanged(facts: FunctionFacts, days: LocalDays | None) -> NoChange:
@@ -168,11 +173,11 @@ def bill_difference(facts: FunctionFacts, after: Amount, busy_after: Floats, day
     It is the price of the held environments, less the savings of the calls on them. busy_after: environment-hours that
     are busy on each of the days.
     """
-    architecture, memory_mb = facts.live.version.architecture, facts.live.version.memory_mb
+    rates, memory_mb = facts.known_rates, facts.live.version.memory_mb
     usd_busy_hour = _busy_hour_usd(facts)
     more = busy_after - use_of(facts.amount, days).busy
     busy_hours, spread_hours = _month(more, days)
-    usd_held = usd_month_of(after, architecture, memory_mb) - usd_month_of(facts.amount, architecture, memory_mb)
+    usd_held = usd_month_of(after, rates, memory_mb) - usd_month_of(facts.amount, rates, memory_mb)
     usd = usd_held - usd_busy_hour * busy_hours
     spread = usd_busy_hour * spread_hours
     return Interval(round(usd, 4), round(usd - spread, 4), round(usd + spread, 4))
@@ -199,10 +204,8 @@ def cold_starts_month(facts: FunctionFacts, avoided_after: Floats, days: LocalDa
 
 def _busy_hour_usd(facts: FunctionFacts) -> float:
     """Return what calls of an hour cost less on a provisioned environment."""
-    version = facts.live.version
-    rates = aws_lambda.rates(version.architecture)
-    cheaper = rates.tiers[0].gb_second_usd - rates.provisioned_duration_usd
-    return float(aws_lambda.gb_seconds(version.memory_mb, 3_600_000) * cheaper)
+    cheaper = aws_lambda.cheaper_usd(facts.known_rates)
+    return float(aws_lambda.gb_seconds(facts.live.version.memory_mb, 3_600_000) * cheaper)
 
 
 def _month(values: Floats, days: LocalDays) -> tuple[float, float]:

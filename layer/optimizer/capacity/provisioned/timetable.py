@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from optimizer.core import OptimizerError
-from optimizer.prices import aws_lambda
+from optimizer.prices import Rates, aws_lambda
 
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 # Environments are ready one to two minutes after the request, and none of them before all are.
@@ -146,22 +146,22 @@ class Timetable:
             minute = quarter
         return held
 
-    def usd_month(self, architecture: str, memory_mb: int) -> float:
+    def usd_month(self, rates: Rates, memory_mb: int) -> float:
         """Return the USD a month that holding costs; each change is rounded up to five minutes."""
         return _WEEKS_A_MONTH * float(
             sum(
-                aws_lambda.provisioned_usd(architecture, memory_mb, environments, 60 * (end - start))
+                aws_lambda.provisioned_usd(rates, memory_mb, environments, 60 * (end - start))
                 for start, end, environments in self._stretches()
             )
         )
 
-    def usd_dearest_day(self, architecture: str, memory_mb: int) -> float:
+    def usd_dearest_day(self, rates: Rates, memory_mb: int) -> float:
         """Return the USD that holding costs on the dearest day of the week."""
         environment_minutes = [0] * len(DAYS)
         for start, end, environments in self._stretches():
             for minute in range(start, -(-end // 5) * 5):
                 environment_minutes[minute % _WEEK // _DAY] += environments
-        return float(aws_lambda.provisioned_usd(architecture, memory_mb, 1, 60 * max(environment_minutes)))
+        return float(aws_lambda.provisioned_usd(rates, memory_mb, 1, 60 * max(environment_minutes)))
 
     def words(self) -> str:
         """Return `3 provisioned from 08:00 to 18:00 on weekdays, Europe/Berlin`."""

@@ -49,7 +49,7 @@ class EffectMeasure:
         """Return what the plans of a function avoided; None if nothing tells.
 
         Lines that were verified before are not verified again."""
-        if not live.warmup_ready or lines.cold_since is None or lines.read_until is None:
+        if not live.warmup_ready or live.rates is None or lines.cold_since is None or lines.read_until is None:
             return None
         key = f"history/warmups/{name}.json"
         known = self._known(key)
@@ -79,7 +79,7 @@ class EffectMeasure:
 
 def _usd(live: WarmupFacts, init_ms: float, pings: int, calls: int, cold: int) -> float:
     return pings_usd(
-        architecture=live.architecture,
+        rates=live.known_rates,
         memory_mb=live.memory_mb,
         schedules=pings,
         calls=calls,

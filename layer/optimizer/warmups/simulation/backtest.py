@@ -23,7 +23,7 @@ from optimizer.traffic import (
 )
 from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.plan import plan_warmups
-from optimizer.warmups.plan_value import HOLD_MS, ping_prices, pings_usd
+from optimizer.warmups.plan_value import HOLD_MS, PingRates, ping_prices, pings_usd
 from optimizer.warmups.propose import WarmedFunction, adjust_policy, warmup_request
 from optimizer.warmups.simulation.play import (
     Pings,
@@ -73,7 +73,7 @@ class Subject:
     minutes: Series
     timezone: str
     memory_mb: int
-    architecture: str
+    rates: PingRates
     init_ms: float
     # False if `init_ms` is an assumption.
     is_init_seen: bool = False
@@ -86,7 +86,7 @@ class Subject:
     @property
     def function(self) -> WarmedFunction:
         """The facts that prices depend on."""
-        return WarmedFunction(self.memory_mb, self.architecture, self.init_ms)
+        return WarmedFunction(self.memory_mb, self.rates, self.init_ms)
 
     def calls_from(self, first: int) -> Iterator[TimedCalls]:
         """Yield the calls from minute `first` of the series on."""
@@ -158,6 +158,8 @@ class WarmupBacktest:
     init_ms: float = 0.0
     is_init_seen: bool = False
     keep_alive_minutes: int = 0
+    # Where the dollars have their prices from.
+    prices: str = ""
 
 
 def plan_starts(subject: Subject, hours_between_plans: int) -> range:
@@ -199,8 +201,9 @@ def backtest_warmups(
         Strategy.NOTHING: WarmupPlans(()),
         Strategy.PLANNED: planned_warmups(subject, policy, starts, report_plan, occasions),
         Strategy.FLAT: WarmupPlans(_flat(starts, length, min(FLAT_ENVIRONMENTS, most))),
-        Strategy.TARGET_TRACKING: WarmupPlans((), tracking),
     }
+    if subject.rates.function.has_provisioned:
+        plans[Strategy.TARGET_TRACKING] = WarmupPlans((), tracking)
     played = {way: play_plans(subject, each, starts[0], policy.keep_alive_minutes) for way, each in plans.items()}
     nothing = played[Strategy.NOTHING]
     tested = float((~np.isnan(calls[starts[0] :])).sum()) / DAY_MINUTES
@@ -213,12 +216,14 @@ def backtest_warmups(
         subject.init_ms,
         subject.is_init_seen,
         policy.keep_alive_minutes,
+        subject.rates.function.words,
     )
 
 
 def total_outcomes(results: Sequence[WarmupBacktest]) -> dict[Strategy, WarmupOutcome]:
-    """Return the sum over all functions for each strategy."""
-    return {each: sum((result.outcomes[each] for result in results), WarmupOutcome()) for each in Strategy}
+    """Return the sum over all functions for each strategy that has a price for each of them."""
+    priced = [each for each in Strategy if all(each in result.outcomes for result in results)]
+    return {each: sum((result.outcomes[each] for result in results), WarmupOutcome()) for each in priced}
 
 
 def play_plans(
@@ -242,7 +247,7 @@ def play_plans(
 def outcome_of(subject: Subject, plans: WarmupPlans, played: Played, nothing: Played, first: int) -> WarmupOutcome:
     """Return the outcome from minute `first` on. nothing: the same time without anything held warm."""
     cold, cold_anyway = (each.cold_at[each.cold_at >= first * 60] for each in (played, nothing))
-    prices = ping_prices(subject.architecture, subject.memory_mb, subject.init_ms)
+    prices = ping_prices(subject.rates, subject.memory_mb, subject.init_ms)
     each_usd = [
         _pings_usd(subject, environments, started)
         for (_, environments), started in zip(plans.pings, played.started, strict=True)
@@ -315,7 +320,7 @@ def _weekdays(subject: Subject) -> Ints:
 
 def _pings_usd(subject: Subject, environments: int, started: int) -> float:
     return pings_usd(
-        architecture=subject.architecture,
+        rates=subject.rates,
         memory_mb=subject.memory_mb,
         schedules=1,
         calls=environments,
@@ -329,9 +334,9 @@ def provisioned_usd(subject: Subject, provisioned: Ints | None, played: Played) 
     """Return the price of provisioned concurrency less what calls on it save; it may be below zero."""
     if provisioned is None:
         return 0.0
-    rate = aws_lambda.rates(subject.architecture)
-    saved = float(rate.tiers[0].gb_second_usd - rate.provisioned_duration_usd) * played.provisioned_s
-    held = float(rate.provisioned_usd) * 60 * billed_minutes(provisioned)
+    rates = subject.rates.function
+    saved = float(aws_lambda.cheaper_usd(rates)) * played.provisioned_s
+    held = float(aws_lambda.provisioned_usd(rates, 1024, 1, 300)) / 300 * 60 * billed_minutes(provisioned)
     return subject.memory_mb / 1024 * (held - saved)
 
 
