@@ -237,7 +237,7 @@ def database(stage: Stage) -> None:
         module.__dict__["server_for"] = server
         module.__dict__["read_nodes"] = lambda database, pool: (pool.get(database), (catalog(),))[1]
 
-    secret = {"SecretString": json.dumps({"username": "optimizer", "password": "secret", "host": "127.0.0.1"})}
+    secret = {"SecretString": json.dumps({"username": "optimizer", "password": "secret"})}
     stage.calls.answers["GetSecretValue"] = lambda _request: secret
     stage.prepare |= {"change_indexes": prepare, "plan_index_maintenance": prepare}
     for name, found in {"connect": object(), "is_healthy": True, "take_slot": None}.items():
