@@ -52,6 +52,10 @@ def command(run: str, folder: Path, open_it: bool, stack: str, as_json: bool) ->
         click.launch(str(page))
 
 
+def _is_name(run: str) -> bool:
+    return run not in ("", ".", "..") and "/" not in run and "\\" not in run
+
+
 def _download(documents: Documents, run: str, folder: Path) -> Path:
     prefix = f"runs/{run}/{_PAGES}/"
     keys = documents.keys(prefix)
@@ -59,6 +63,8 @@ def _download(documents: Documents, run: str, folder: Path) -> Path:
         for key in [*keys, f"runs/{run}/report.json"]:
             name = key.removeprefix(prefix) if key.startswith(prefix) else "report.json"
             path = folder / run / name
+            if not path.resolve().is_relative_to((folder / run).resolve()) or not _is_name(run):
+                raise click.ClickException(f"{key} would be stored outside the folder {folder / run}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(documents.read_bytes(key))
     return folder / run / "index.html"

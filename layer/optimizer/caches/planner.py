@@ -42,6 +42,7 @@ class CachePlanner:
             published=published,
             samples=records.samples,
             metrics=records.metrics,
+            left_out=records.left_out,
             probe=probed,
             rolled_back=self._rolled_back(target),
             most_ttl_s=publisher.most_ttl_s(),

@@ -39,7 +39,7 @@ class CacheFacts:
 
     `published` holds the TTLs in force; `samples` and `metrics` are the cache client's records. `probe` is None where
     the policy names no server. `rolled_back` lists the TTLs that were rolled back lately, by namespace. `most_ttl_s` is
-    the longest TTL that the publisher can observe.
+    the longest TTL that the publisher can observe. `left_out`: records that the client cannot have written.
     """
 
     published: Ttls
@@ -48,6 +48,7 @@ class CacheFacts:
     probe: ProbeResult | None = None
     rolled_back: Mapping[str, Sequence[float]] = field(default_factory=dict)
     most_ttl_s: float = math.inf
+    left_out: int = 0
 
 
 def propose(run_id: str, cache: Cache, limits: CacheTtls, facts: CacheFacts, now: datetime) -> list[Change | NoChange]:
@@ -66,6 +67,11 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, facts: CacheFacts, now
         )
         for piece in (advise(facts.probe) if facts.probe else ())
     ]
+    if facts.left_out:
+        groups = ", ".join(cache.log_groups)
+        number = f"{facts.left_out} {'record' if facts.left_out == 1 else 'records'}"
+        why = f"Left out {number} in {groups} that the cache client cannot have written."
+        results.append(NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), why, {"notice": True}))
     unusable = _unusable(cache, facts, now)
     if unusable:
         return [*results, NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), unusable, {"notice": True})]

@@ -7,13 +7,17 @@ from functools import partial
 from typing import Any
 
 from optimizer.aws import Environment, clients
-from optimizer.core import Change
+from optimizer.core import Change, OptimizerError
 from optimizer.guardrails import wait_for_window
 from optimizer.lifecycle.hooks import Hooks
 from optimizer.lifecycle.lifecycle import Lifecycle
 from optimizer.lifecycle.outcomes import Answer
 from optimizer.policy import Policy
 from optimizer.store import Documents, RunStore
+
+
+class OtherRun(OptimizerError, ValueError):
+    """The event names another run than the record of the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +38,8 @@ def handle(event: Mapping[str, Any], context: Any, now: datetime, hooks_of: Call
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))
     store = RunStore(clients.client("dynamodb"), environment.table)
     change = store.change(event["change_id"]).change
+    if change.run_id != event["run_id"]:
+        # Another run may have another policy, with other limits and freezes.
+        raise OtherRun(f"{change.id} is a change of run {change.run_id}, not of {event['run_id']}")
     setting = Setting(environment, policy, store, change, lambda: float(context.get_remaining_time_in_millis()))
     return Lifecycle(store, hooks_of(setting), partial(wait_for_window, policy)).take(event, now)

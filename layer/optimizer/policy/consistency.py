@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, TypeGuard
@@ -21,6 +22,7 @@ _SHARES = (
     ("indexes.automatic_build_mb", "indexes.max_build_mb"),
 )
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+_PLAIN_PATH = re.compile(r"(?:/[0-9]{0,5})?")
 
 
 def consistency_errors(document: Mapping[str, Any]) -> Iterator[PolicyError]:
@@ -256,6 +258,11 @@ def _endpoint(cache: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
         yield PolicyError(f"{path}.endpoint", f"must be a URL such as rediss://HOST:6379, not {shown}.")
     elif has_password:
         yield PolicyError(f"{path}.endpoint", "contains a password, which must not be stored in a policy.")
+    elif parts.query or parts.fragment or parts.username is not None or not _PLAIN_PATH.fullmatch(parts.path):
+        # The driver would take each of them for a setting, among them the password and the check of certificates.
+        yield PolicyError(
+            f"{path}.endpoint", "is a URL with a host, a port and at most a database: rediss://HOST:6379/0."
+        )
     elif parts.scheme == "redis" and host not in _THIS_MACHINE:
         yield PolicyError(f"{path}.endpoint", "must be rediss:// (TLS), unless the server is on this machine.")
 

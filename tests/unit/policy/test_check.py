@@ -168,6 +168,17 @@ def test_every_error_is_reported_at_once() -> None:
         (cache(endpoint="redis://cache.example:6379"), "endpoint: must be rediss:// (TLS), unless"),
         (cache(endpoint="cache.example"), "endpoint: must be a URL such as rediss://HOST:6379"),
         (cache(endpoint="rediss://:secret@cache.example"), "endpoint: contains a password"),
+        *(
+            (cache(endpoint=f"rediss://{endpoint}"), "endpoint: is a URL with a host, a port and at most a database")
+            for endpoint in (
+                "h:6379?ssl_cert_reqs=none&ssl_check_hostname=false",
+                "h:6379?password=s3cret&username=u",
+                "h:6379/0?db=1",
+                "user@h:6379",
+                "h:6379/other",
+                "h:6379#part",
+            )
+        ),
         (cache(namespace={"min_ttl_s": 301}), "namespaces[0].min_ttl_s: 301 is above max_ttl_s, which is 300."),
         (cache(namespace={"max_age_s": 4}), "namespaces[0].min_ttl_s: 5 is above max_age_s, which is 4."),
     ],

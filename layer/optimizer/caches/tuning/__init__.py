@@ -5,6 +5,7 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "check_records": ("UnusableRecord",),
         "allocate": (
             "BudgetTooSmall",
             "Space",
@@ -31,7 +32,6 @@ __getattr__ = lazy_exports(
         ),
         "records": (
             "SampledReads",
-            "UnusableRecord",
             "merge_samples",
         ),
         "replay": (

@@ -9,6 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import CloudWatchLogsClient
+from optimizer.caches.tuning.check_records import UnusableRecord, check_sample, is_in_time
+from optimizer.caches.tuning.usage import is_metrics
 from optimizer.core import OptimizerError
 
 _MB = 1_000_000
@@ -22,10 +24,11 @@ class RecordsUnreadable(OptimizerError, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The cache client's samples and metrics records of a time."""
+    """The cache client's samples and metrics records of a time; `left_out` counts those that it cannot have written."""
 
     samples: Sequence[Mapping[str, Any]]
     metrics: Sequence[Mapping[str, Any]]
+    left_out: int = 0
 
 
 class RecordLog:
@@ -39,24 +42,30 @@ class RecordLog:
         step = max(_SHORTEST, (end - start) / _CHUNKS)
         samples: list[Mapping[str, Any]] = []
         metrics: list[Mapping[str, Any]] = []
-        reached, read = end, 0
+        reached, read, left_out = end, 0, 0
         while reached > start and read < max_mb * _MB:
             begin = max(start, reached - step)
             for group in groups:
                 for text in self._messages(group, begin, reached, "OptimizerCache"):
                     read += len(text)
                     record = _parsed(text)
-                    if isinstance(record.get("cache_sample"), dict):
-                        samples.append(record["cache_sample"])
-                    elif "_aws" in record:
+                    if "cache_sample" in record:
+                        sample = record["cache_sample"]
+                        if _is_usable_sample(sample, start, end):
+                            samples.append(sample)
+                        else:
+                            left_out += 1
+                    elif _is_usable_metrics(record, start, end):
                         metrics.append(record)
+                    elif "CacheNamespace" in record:
+                        left_out += 1
             reached = begin
-        return Records(samples, metrics)
+        return Records(samples, metrics, left_out)
 
     def metrics(self, groups: Sequence[str], start: datetime, end: datetime) -> list[Mapping[str, Any]]:
         """Return the metrics records alone, which are small. Raises RecordsUnreadable."""
         texts = (text for group in groups for text in self._messages(group, start, end, "OptimizerCache -cache_sample"))
-        return [record for record in map(_parsed, texts) if "_aws" in record]
+        return [record for record in map(_parsed, texts) if _is_usable_metrics(record, start, end)]
 
     def _messages(self, group: str, start: datetime, end: datetime, pattern: str) -> Iterator[str]:
         try:
@@ -73,10 +82,38 @@ class RecordLog:
             raise RecordsUnreadable(f"{group} could not be read: {error.response['Error']['Code']}") from error
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    """Return the JSON object of a line, behind any prefix that a logger added; empty if there is none."""
+def _is_usable_sample(sample: object, start: datetime, end: datetime) -> bool:
+    if not isinstance(sample, dict):
+        return False
     try:
-        found = json.loads(text[text.index("{") :])
-    except ValueError:
+        check_sample(sample)
+    except UnusableRecord:
+        return False
+    return is_in_time(sample["from_s"], sample["to_s"], start.timestamp(), end.timestamp())
+
+
+def _is_usable_metrics(record: Mapping[str, Any], start: datetime, end: datetime) -> bool:
+    if not is_metrics(record):
+        return False
+    to_s = record["_aws"]["Timestamp"] / 1000
+    return is_in_time(min(record["FromSeconds"], to_s), to_s, start.timestamp(), end.timestamp())
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the record that is the whole line, or the whole `message` of a JSON log; empty if there is none.
+
+    A record within other text may be what a user of the application has sent to it (CWE-117).
+    """
+    found = _object(text)
+    message = found.get("message")
+    if isinstance(message, str):
+        return _object(message)
+    return message if isinstance(message, dict) else found
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

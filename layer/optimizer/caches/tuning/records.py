@@ -6,17 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optimizer.caches.tuning.check_records import check_sample
 from optimizer.caches.tuning.replay import Accesses
 from optimizer.caches.tuning.sample import KeySample
-from optimizer.core import OptimizerError
 
 _FINGERPRINTS = 2**64
 # With this many reads of a followed key in a stretch of time, one hit more or less does not matter.
 _WORTH_A_STRETCH = 20
-
-
-class UnusableRecord(OptimizerError, ValueError):
-    """The record is not an access sample; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ def merge_samples(records: Iterable[Mapping[str, Any]]) -> dict[str, SampledRead
     """
     by_namespace: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for record in records:
-        by_namespace[_checked(record)].append(record)
+        by_namespace[check_sample(record)].append(record)
     found = {}
     for name, parts in by_namespace.items():
         rate = min(part["rate"] for part in parts)
@@ -94,20 +90,3 @@ def _gaps(parts: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
                 edges += [start, end]
         gaps[key] = edges
     return gaps
-
-
-def _checked(record: Mapping[str, Any]) -> str:
-    name = record.get("namespace")
-    if not isinstance(name, str):
-        raise UnusableRecord("a sample names its namespace")
-    for field in ("from_s", "to_s", "rate", "total_accesses", "exact", "ttl_version", "ttl_s"):
-        if not isinstance(record.get(field), (int, float)) or isinstance(record[field], bool):
-            raise UnusableRecord(f"{name}: {field} is a number, not {record.get(field)!r}")
-    keys, reads = record.get("keys"), record.get("reads_ms")
-    if not isinstance(keys, list) or not isinstance(reads, list):
-        raise UnusableRecord(f"{name}: keys and reads_ms are lists")
-    if not 0 < record["rate"] <= 1 or not 0 <= record["exact"] <= len(keys):
-        raise UnusableRecord(f"{name}: a rate of {record['rate']} or {record['exact']} exact keys cannot be")
-    if any(not isinstance(row, list) or len(row) != 2 or not 0 <= row[1] < len(keys) for row in reads):
-        raise UnusableRecord(f"{name}: a read names a key that the record does not list")
-    return name

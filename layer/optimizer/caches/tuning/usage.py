@@ -1,10 +1,14 @@
 """Sum the cache client's metrics records for each namespace. Pure, and without numpy."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optimizer.caches.tuning.check_records import is_number
+
 _COUNTS = ("Hits", "Misses", "Loads", "EarlyLoads", "CacheFailures", "SampledRefills", "SampledChanges")
+_VERSION = re.compile("[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,11 @@ def is_metrics(record: Mapping[str, Any]) -> bool:
     stamp = record.get("_aws")
     return (
         isinstance(stamp, Mapping)
-        and _is_number(stamp.get("Timestamp"))
+        and is_number(stamp.get("Timestamp"))
         and isinstance(record.get("CacheNamespace"), str)
-        and str(record.get("TtlVersion", "")).isdecimal()
-        and all(_is_number(record.get(name)) and record[name] >= 0 for name in (*_COUNTS, "FromSeconds"))
+        and _VERSION.fullmatch(str(record.get("TtlVersion", ""))) is not None
+        and all(is_number(record.get(name)) and record[name] >= 0 for name in (*_COUNTS, "FromSeconds"))
+        and record["FromSeconds"] <= stamp["Timestamp"] / 1000 + 1
     )
 
 
@@ -85,10 +90,6 @@ def _summed(parts: list[Mapping[str, Any]]) -> NamespaceUsage:
 
 
 def _mean(parts: list[Mapping[str, Any]], name: str) -> float | None:
-    known = [part for part in parts if part["Loads"] > 0 and _is_number(part.get(name))]
+    known = [part for part in parts if part["Loads"] > 0 and is_number(part.get(name)) and part[name] >= 0]
     loads = sum(part["Loads"] for part in known)
     return sum(part[name] * part["Loads"] for part in known) / loads if loads else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
