@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 from local_account.servers import redis_debian, valkey
-from optimizer.caches.tuning.limits import TtlLimits
 from optimizer.caches.tuning.check_records import UnusableRecord
+from optimizer.caches.tuning.limits import TtlLimits
 from optimizer.caches.tuning.records import merge_samples
 from optimizer.caches.tuning.tune import NamespaceState, tune
 from optimizer_cache import Bounds, Cache, Namespace, connect
