@@ -21,6 +21,7 @@ from optimizer.policy.model import Memory, Mode, Policy, RunLimits
 from optimizer.prices import aws_lambda
 
 from tests.helpers.examples import examples
+from tests.helpers.rates import X86
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -58,6 +59,7 @@ def facts(*sizes: SizeHistory, timeout_s: float | None = 3.0, now_mb: int = 1024
         live=LiveFunction("orders", "live", "7", "a", {}, latest, version),
         history=CodeHistory({one.memory_mb: one for one in sizes}, ("7",)),
         demand=Demand(np.full(7 * 1440, busy)),
+        rates=X86,
         calls_day=busy * 86_400_000 / ms,
         need_most=10,
         scan={},
@@ -156,7 +158,7 @@ def test_bill_counts_calls_that_time_out() -> None:
     without = bill(replace(facts(fine, timeout_s=30.0), **calls), 1024, 100.0, 1.0)
     with_them = bill(replace(facts(failing, timeout_s=30.0), **calls), 1024, 100.0, 1.0)
     calls_month = 1_000_000 * 365 / 12
-    billed = float(aws_lambda.call_usd("x86_64", 1024, 100.0 * 0.99 + 300.0))
+    billed = float(aws_lambda.call_usd(X86, 1024, 100.0 * 0.99 + 300.0))
     assert with_them == pytest.approx(calls_month * billed)
     assert with_them > 3.5 * without
 
