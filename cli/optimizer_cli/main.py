@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": "Examine a database or a cache; read-only.",
     "approvals": "Manage the addresses to which approvers get their links.",
     "approve": "Approve or reject the changes that a run waits for.",
+    "prices": "Show the prices that count, and read AWS's price list for the application.",
     "plan": "Run a tuner's decision alone: JSON lines in, JSON lines out.",
     "completion": "Print the completion script for a shell.",
 }

@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         policy=policy,
         run_id=run_id,
         now=now,
-        prices=prices_of_account(policy),
+        prices=prices_of_account(policy, documents, now),
         rolled_back=lambda target: {int(mb) for mb in store.taken_back(target, Tuner.MEMORY, now)},
         change=record_of,
         replaced=lambda targets: replaced.of(targets, now),

@@ -19,6 +19,7 @@ from optimizer_cli.json_lines import serve
 from optimizer_cli.main import main
 
 from tests.helpers.faults.fuzzing import EXAMPLES, failure_of, is_ours, mutated
+from tests.helpers.rates import ARM_PINGS
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "warmups": {
@@ -99,7 +100,7 @@ def test_a_folder_of_traces(tmp_path_factory: pytest.TempPathFactory, folder: tu
     path = tmp_path_factory.mktemp("traces")
     (path / "series.json").write_bytes(folder[0])
     (path / "orders.csv.gz").write_bytes(folder[1])
-    failure, _ = failure_of(lambda: list(trace_files.read(path, (), memory_mb=512, architecture="arm64", init_ms=300)))
+    failure, _ = failure_of(lambda: list(trace_files.read(path, (), memory_mb=512, rates=ARM_PINGS, init_ms=300)))
     assert failure is None or is_ours(failure), f"{type(failure).__name__}: {failure}"
     failure, _ = failure_of(lambda: read_traces(path))
     assert failure is None or is_ours(failure), f"{type(failure).__name__}: {failure}"

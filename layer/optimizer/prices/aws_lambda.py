@@ -48,6 +48,8 @@ class Rates:
     snapshot_restore_usd: Decimal | None = None
     tier: int = 1
     discount: Decimal = Decimal(0)
+    # Why the shipped table is used; empty where nothing is to be said.
+    note: str = ""
 
     @property
     def has_provisioned(self) -> bool:
@@ -69,6 +71,7 @@ class Rates:
             "discount": float(self.discount),
             "gb_second_usd": float(self.gb_second_usd),
             "request_usd": float(self.request_usd),
+            **({"note": self.note} if self.note else {}),
         }
 
 

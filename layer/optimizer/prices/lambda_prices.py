@@ -86,6 +86,7 @@ class LambdaPrices:
             snapshot_restore_usd=self._optional(listed.snapshot_restore_usd),
             tier=number,
             discount=self.discount,
+            note=self.note,
         )
 
     def _paid(self, usd: Decimal) -> Decimal:

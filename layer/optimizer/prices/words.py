@@ -7,8 +7,9 @@ from typing import Any
 def price_words(document: Mapping[str, Any]) -> str:
     """Return where the amounts of evidence have their prices from."""
     tier = f", tier {document['tier']}" if document["tier"] > 1 else ""
+    note = f" ({document['note']})" if document.get("note") else ""
     discount = f", less {document['discount'] * 100:g}%" if document["discount"] else ""
-    return f"{document['region']}, {document['date']}, {document['source']}{tier}{discount}"
+    return f"{document['region']}, {document['date']}, {document['source']}{tier}{discount}{note}"
 
 
 def prices_used(evidence: Iterable[Mapping[str, Any]]) -> list[str]:

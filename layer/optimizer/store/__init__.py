@@ -5,7 +5,11 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
-        "account_prices": ("prices_of_account",),
+        "account_prices": (
+            "PRICES_KEY",
+            "prices_of_account",
+            "read_price_list",
+        ),
         "documents": (
             "Documents",
             "NoSuchDocument",

@@ -1,4 +1,8 @@
-from optimizer.store.account_prices import prices_of_account as prices_of_account
+from optimizer.store.account_prices import (
+    PRICES_KEY as PRICES_KEY,
+    prices_of_account as prices_of_account,
+    read_price_list as read_price_list,
+)
 from optimizer.store.documents import Documents as Documents, NoSuchDocument as NoSuchDocument
 from optimizer.store.errors import NoSuchChange as NoSuchChange, NoSuchRun as NoSuchRun, Overtaken as Overtaken
 from optimizer.store.index_builds import ActingRecords as ActingRecords

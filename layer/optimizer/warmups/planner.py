@@ -68,7 +68,7 @@ def plan_batch(
         documents,
         group,
         policy.warmups,
-        prices_of_account(policy),
+        prices_of_account(policy, documents, now),
         ready_version,
         event_sources_of_run(lambda_, documents, run_id) if is_pinged else {},
         pings_between,
