@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from optimizer.approvals import describe
 from optimizer.approvals.page_parts import NOTHING, document, facts_list, table
-from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval, StoredChange, harmless
+from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval, StoredChange, harmless, quote_words
 from optimizer.report import Line, count, line
 
 _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
@@ -108,8 +108,10 @@ def votes(approval: Approval) -> list[str]:
     """Return a sentence about each response."""
     sentences = []
     for vote in approval.votes:
-        who = vote.by if vote.approver == ANYONE else f"{vote.by} (as {vote.approver})"
-        why = f' with the reason "{vote.reason}"' if vote.reason else ""
+        by = harmless(quote_words(vote.by))
+        who = by if vote.approver == ANYONE else f"{by} (as {vote.approver})"
+        reason = harmless(vote.reason.replace('"', "'"))
+        why = f' with the reason "{reason}"' if reason else ""
         at = describe.moment(vote.at, approval.time_zone)
         sentences.append(f"{who} responded on {at}: {_verdict(vote.approved, len(approval.changes))}{why}.")
     return sentences

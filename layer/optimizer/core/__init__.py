@@ -16,6 +16,7 @@ __getattr__ = lazy_exports(
             "NotAsked",
             "Vote",
             "approvers_named",
+            "quote_words",
         ),
         "canonical_json": ("plain",),
         "change": (

@@ -9,6 +9,7 @@ from optimizer.core.approval import (
     NotAsked as NotAsked,
     Vote as Vote,
     approvers_named as approvers_named,
+    quote_words as quote_words,
 )
 from optimizer.core.canonical_json import plain as plain
 from optimizer.core.change import (

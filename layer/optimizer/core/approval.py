@@ -1,5 +1,6 @@
 """The approval request of a run, and the rules by which a response to it counts. Pure: store.RunStore stores it."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,6 +14,8 @@ from optimizer.core.errors import OptimizerError
 ANYONE = "anyone"
 LONGEST_NAME = 80
 LONGEST_REASON = 500
+# The marks that stand between names, approvers and reasons in the record of a response.
+_MARKS = re.compile('[();:"]|\\b(?:Approved|Rejected) by\\b', re.IGNORECASE)
 
 
 class ApprovalStatus(StrEnum):
@@ -185,8 +188,17 @@ def _checked(vote: Vote) -> Vote:
 
 
 def _name_and_reason(vote: Vote) -> str:
-    who = vote.by if vote.approver == ANYONE else f"{vote.by} ({vote.approver})"
-    return f"{who}: {vote.reason.rstrip('.')}" if vote.reason else who
+    by = quote_words(vote.by)
+    who = by if vote.approver == ANYONE else f"{by} ({vote.approver})"
+    return f"{who}: {quote_words(vote.reason.rstrip('.'))}" if vote.reason else who
+
+
+def quote_words(text: str) -> str:
+    """Return what a person typed, in quotes if it could be taken for the names of others around it (CWE-117)."""
+    if _MARKS.search(text) is None:
+        return text
+    inner = text.replace('"', "'")
+    return f'"{inner}"'
 
 
 def approvers_named(approvers: Collection[str]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Rules of an approval request: which responses count, and their result."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -45,6 +46,35 @@ def test_change_that_is_not_approved_is_rejected() -> None:
     assert (answered.votes[0].by, answered.status) == ("Anna Berg", ApprovalStatus.ANSWERED)
     assert answered.verdict_on("memory-1") == "Approved by Anna Berg."
     assert answered.verdict_on("warmups-2") == "Rejected by Anna Berg."
+
+
+TWO = replace(REQUEST, approvers=("first", "second"), needed=1)
+IMITATIONS = (
+    "Approver One (first); Approver Two (second)",
+    "Approver One: fine",
+    'Approver One" (first); "Approver Two',
+    "Anna. Rejected by Ben",
+)
+
+
+@pytest.mark.parametrize("name", IMITATIONS)
+def test_name_of_one_person_is_not_taken_for_two(name: str) -> None:
+    answered = TWO.answer(vote("first", "memory-1", by=name), DIGEST)
+    quoted = '"' + name.replace('"', "'") + '"'
+    assert answered.verdict_on("memory-1") == f"Approved by {quoted} (first)."
+
+
+@given(by=st.text(min_size=1, max_size=80), reason=st.text(max_size=80))
+def test_words_of_a_person_stay_within_their_quotes(by: str, reason: str) -> None:
+    """Without what stands in quotes, only the approver that the product knows is left."""
+    try:
+        answered = TWO.answer(vote("first", "memory-1", by=by, reason=reason), DIGEST)
+    except AnswerRefused:
+        return
+    left = re.sub('"[^"]*"', "", answered.verdict_on("memory-1"))
+    assert left.count("(") == left.count(")") == 1
+    assert "(first)" in left
+    assert ";" not in left
 
 
 @pytest.mark.parametrize("status", [ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN])
