@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -18,13 +19,22 @@ from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_
 from optimizer.capacity.remembered import Remembered, RememberedFunctions
 from optimizer.core import Change, Replaced, Tuner, asked_tuners
 from optimizer.function_logs import CodeHistory, ReportLog
-from optimizer.policy import USUAL_INIT_MS, Policy, Warmups, settings_of_function, with_overrides_named
+from optimizer.policy import (
+    USUAL_INIT_MS,
+    Policy,
+    Warmups,
+    settings_of_function,
+    with_overrides_named,
+    without_promises,
+)
 from optimizer.prices import LambdaPrices, Rates, aws_lambda
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
 from optimizer.traffic import BatchHistories
 from optimizer.traffic.forecast import group_sizes
 
 WEEK_HOURS = 7 * 24
+# Written by runs of warm-ups (warmups/event_sources.py).
+_EVENT_SOURCES = "history/warmups/event.sources.json"
 # Logs Insights runs 30 queries of an account at once, and people need some of them.
 _QUERIES_AT_ONCE = 5
 _UNREADABLE = (NoSuchAlias, NoSuchFunction, TagsUnreadable, ClientError)
@@ -75,6 +85,8 @@ class CapacityPlanner:
     observed: Callable[[Collection[str]], Mapping[str, str]] = lambda _targets: {}
     replaced: Callable[[Collection[str]], Mapping[str, Replaced]] = lambda _targets: {}
     pinged: Callable[[str, datetime], bool] = lambda _function_name, _since: True
+    # The event sources, once they were read.
+    listed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     log_turn: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(_QUERIES_AT_ONCE))
 
     def plan(self, batch: str) -> Proposals:
@@ -156,8 +168,30 @@ class CapacityPlanner:
     def _decide(self, facts: FunctionFacts, target: Mapping[str, Any], asked: Collection[Tuner]) -> list[Proposal]:
         """Return the proposals for a function by its own settings, with the overrides that they are from."""
         name, tags = target["function_name"], target.get("tags") or {}
-        proposals = plan_function(facts, settings_of_function(self.policy, name, tags), asked)
+        own = settings_of_function(self.policy, name, tags)
+        promises = own.memory.goal == "balanced" or own.memory.max_p95_ms is not None
+        is_consumer = promises and self._nobody_waits(own, target, facts.live)
+        proposals = plan_function(facts, without_promises(own) if is_consumer else own, asked)
+        if is_consumer:
+            proposals = [_for_nobody(one) for one in proposals]
         return [with_overrides_named(one, self.policy, name, tags) for one in proposals]
+
+    def _nobody_waits(self, policy: Policy, target: Mapping[str, Any], live: LiveFunction) -> bool:
+        """Return True for a consumer of a queue or stream, as the last run of warm-ups listed them."""
+        name, arn = target["function_name"], target["function_arn"]
+        if any(fnmatchcase(name, one) for one in policy.warmups.include_consumers):
+            return False
+        sources = self._event_sources()
+        return any(sources.get(f"{arn}:{qualifier}") for qualifier in (live.alias, live.alias_version))
+
+    def _event_sources(self) -> Mapping[str, Any]:
+        """Return the queues and streams by what they call, read once; empty before the first run of warm-ups."""
+        if "sources" not in self.listed:
+            try:
+                self.listed["sources"] = self.documents.read(_EVENT_SOURCES)["sources"]
+            except NoSuchDocument:
+                self.listed["sources"] = {}
+        return self.listed["sources"]
 
     def _before_change(self, facts: FunctionFacts, target: Mapping[str, Any], *, is_live: bool) -> LiveFunction:
         """Return the function as it is now, with who shifts traffic of its alias.
@@ -241,6 +275,16 @@ class CapacityPlanner:
             if self.account.has_aliases(name):
                 raise
             return self.account.read(name, LATEST, owners=True)
+
+
+def _for_nobody(proposal: Proposal) -> Proposal:
+    if proposal.tuner is not Tuner.MEMORY:
+        return proposal
+    reason = (
+        f"{proposal.reason} A queue or stream calls it, so nobody waits for it: memory.max_p95_ms and the goal "
+        "balanced do not count."
+    )
+    return replace(proposal, reason=reason, evidence={**proposal.evidence, "nobody_waits": True})
 
 
 def _deciding(live: LiveFunction) -> LiveFunction:

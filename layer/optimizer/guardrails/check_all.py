@@ -21,7 +21,7 @@ from optimizer.guardrails.registry import OF_TUNER
 from optimizer.guardrails.run import Account, Budget, in_turn, over_budget_alone
 from optimizer.guardrails.totals import adds_environments
 from optimizer.guardrails.verdict import PASSES, Decision, MissingNumber, Refusal, Verdict
-from optimizer.policy import Mode, Permission, Policy, settings_of_change, settings_of_function
+from optimizer.policy import Mode, Permission, Policy, settings_of_change, settings_of_function, without_promises
 
 _DECISIONS = {Mode.AUTO: Decision.AUTOMATIC, Mode.APPROVE: Decision.ASK, Mode.RECOMMEND: Decision.RECOMMENDED}
 _STRICTER = {
@@ -191,6 +191,8 @@ def still_allowed(
 def _settings(policy: Policy, change: Change, tags: Mapping[str, str] | None) -> Policy:
     if tags is None:
         return settings_of_change(policy, change)
+    if change.evidence.get("nobody_waits"):
+        policy = without_promises(policy)
     return settings_of_function(policy, function_name(change.target), tags)
 
 

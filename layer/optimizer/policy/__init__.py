@@ -44,6 +44,7 @@ __getattr__ = lazy_exports(
             "modes_of",
             "settings_of_change",
             "settings_of_function",
+            "without_promises",
         ),
         "windows": (
             "window_errors",

@@ -37,5 +37,6 @@ from optimizer.policy.overrides import (
     modes_of as modes_of,
     settings_of_change as settings_of_change,
     settings_of_function as settings_of_function,
+    without_promises as without_promises,
 )
 from optimizer.policy.windows import window_errors as window_errors, window_warnings as window_warnings

@@ -22,6 +22,8 @@ _SECTIONS: Final[Mapping[Tuner, Any]] = {
     Tuner.MEMORY: Memory,
     Tuner.PROVISIONED_CONCURRENCY: ProvisionedConcurrency,
 }
+# The key of a proposal's evidence that says that nobody waits for the function: a queue or stream calls it.
+NOBODY_WAITS = "nobody_waits"
 # The key of a proposal's evidence with the tags of its function that the policy names.
 TAGS = "tags"
 
@@ -49,6 +51,8 @@ def settings_of_change(policy: Policy, change: "core.Change") -> Policy:
     """Return the policy with the settings of the function that a change is planned for, by the tags that it had then.
 
     A change of another resource, or of no function at all, has the policy's own settings."""
+    if change.evidence.get(NOBODY_WAITS):
+        policy = without_promises(policy)
     if not policy.overrides or change.tuner not in FUNCTION_TUNERS:
         return policy
     try:
@@ -56,6 +60,19 @@ def settings_of_change(policy: Policy, change: "core.Change") -> Policy:
     except MalformedChange:
         return policy
     return settings_of_function(policy, name, change.evidence.get(TAGS) or {})
+
+
+def without_promises(policy: Policy) -> Policy:
+    """Return the policy for a function that nobody waits for: without promises of latency, and at the least price."""
+
+    def settings(given: Mapping[str, Any]) -> dict[str, Any]:
+        goal = {"goal": "cost_guarded"} if given.get("goal") == "balanced" else {}
+        return {key: value for key, value in {**given, **goal}.items() if key != "max_p95_ms"}
+
+    memory = policy.memory
+    goal = "cost_guarded" if memory.goal == "balanced" else memory.goal
+    overrides = tuple(replace(entry, memory=settings(entry.memory)) for entry in policy.overrides)
+    return replace(policy, memory=replace(memory, goal=goal, max_p95_ms=None), overrides=overrides)
 
 
 def modes_of(policy: Policy, tuner: Tuner | str) -> frozenset[Mode]:
