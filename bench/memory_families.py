@@ -2,8 +2,10 @@
 
 Each family relates duration to memory in another way: inverse proportion with a floor, a power law with any exponent,
 an exponential approach to a floor, Amdahl's law over two to six threads, the universal scalability law, functions that
-mostly wait, garbage collection at small sizes, the 20 ms scheduling periods of the CPU quota, and plain noise. Every
-size then gets a deviation of its own: mostly 1 to 3 %, now and then 15 % (the published drift).
+mostly wait, garbage collection at small sizes, the 20 ms scheduling periods of the CPU quota, work beside waiting,
+transfers whose bandwidth grows with memory, files that fit the page cache or not, a heap that grows with the size,
+processes that share the vCPUs of a size, clients that poll or time out, two generations of hosts, and plain noise.
+Every size then gets a deviation of its own: mostly 1 to 3 %, now and then 15 % (the published drift).
 """
 
 import math
@@ -86,6 +88,75 @@ def scheduled_in_periods(rng: random.Random) -> Curve:
     return duration
 
 
+def computing_beside_waiting(rng: random.Random) -> Curve:
+    """Asynchronous code: work hides behind the wait until it takes longer, with a rounded or a sharp corner."""
+    vcpus, sharpness = 10 ** rng.uniform(-1.2, 0.0), rng.uniform(2.0, 8.0)
+
+    def duration(mb: float) -> float:
+        return float((1 + (vcpus * max(1.0, 1769 / mb)) ** sharpness) ** (1 / sharpness))
+
+    return duration
+
+
+def transferring(rng: random.Random) -> Curve:
+    """Work, and a transfer whose bandwidth grows with memory up to a plateau; then a wait of the server's own."""
+    cpu, transfer, plateau = rng.uniform(0.0, 0.6), rng.uniform(0.2, 0.8), rng.choice((256, 512, 1024))
+    wait = rng.uniform(0.0, 0.3)
+    return lambda mb: wait + cpu * max(1.0, 1769 / mb) + transfer * max(1.0, plateau / mb)
+
+
+def paging(rng: random.Random) -> Curve:
+    """Files that are read again from the disk where the page cache does not hold them: a step at their size."""
+    cpu, reading, files_mb = rng.random(), rng.uniform(0.3, 4.0), rng.uniform(60.0, 700.0)
+
+    def duration(mb: float) -> float:
+        missing = min(1.0, max(0.0, (files_mb + 60 - mb) / files_mb))
+        return 1 - cpu + cpu * max(1.0, 1769 / mb) + reading * missing
+
+    return duration
+
+
+def growing_heap(rng: random.Random) -> Curve:
+    """A heap of half of the memory: the less of it is free, the more often it is collected, by a thread beside."""
+    cpu, live_mb, collecting = rng.uniform(0.3, 1.0), rng.uniform(20.0, 55.0), rng.uniform(0.1, 0.5)
+
+    def duration(mb: float) -> float:
+        work = 1 + collecting * live_mb / (mb / 2 - live_mb)
+        return 1 - cpu + cpu * max(work / (mb / 1769), 1.0)
+
+    return duration
+
+
+def sharing_vcpus(rng: random.Random) -> Curve:
+    """A process for each vCPU that the size shows (two up to 3,008 MB, then three to six), with start-up for each."""
+    parallel, start = rng.uniform(0.5, 1.0), rng.uniform(0.0, 0.05)
+
+    def duration(mb: float) -> float:
+        vcpus, shown = mb / 1769, 2 + sum(mb > step for step in (3008, 5307, 7076, 8845))
+        return (1 - parallel + start * shown) / min(vcpus, 1.0) + parallel / min(vcpus, shown)
+
+    return duration
+
+
+def polling(rng: random.Random) -> Curve:
+    """A client that looks for the result of its work at fixed intervals."""
+    cpu, interval = rng.uniform(0.2, 1.0), 10 ** rng.uniform(-1.0, 0.3)
+    return lambda mb: interval * math.ceil((1 - cpu + cpu * max(1.0, 1769 / mb)) / interval)
+
+
+def timing_out(rng: random.Random) -> Curve:
+    """A request that is sent again, after a wait, where slow encryption passes its timeout."""
+    cpu, least_mb, again = rng.uniform(0.0, 0.5), rng.uniform(100.0, 900.0), rng.uniform(0.5, 4.0)
+    return lambda mb: 1 - cpu + cpu * max(1.0, 1769 / mb) + (again if mb < least_mb else 0.0)
+
+
+def two_generations(rng: random.Random) -> Curve:
+    """Work on hosts of two generations: each size runs on one of them, a quarter to a half slower or not."""
+    cpu, slower = rng.uniform(0.3, 1.0), rng.uniform(1.25, 1.5)
+    hosts: dict[float, float] = {}
+    return lambda mb: 1 - cpu + cpu * max(1.0, 1769 / mb) * hosts.setdefault(mb, rng.choice((1.0, slower)))
+
+
 def unrelated(rng: random.Random) -> Curve:
     """Durations that do not depend on memory: every size up to a third up or down."""
     levels: dict[float, float] = {}
@@ -101,6 +172,14 @@ FAMILIES = (
     mostly_waiting,
     collecting_garbage,
     scheduled_in_periods,
+    computing_beside_waiting,
+    transferring,
+    paging,
+    growing_heap,
+    sharing_vcpus,
+    polling,
+    timing_out,
+    two_generations,
     unrelated,
 )
 

@@ -18,6 +18,7 @@ from tests.helpers.examples import examples
 from tests.helpers.rates import ARM, X86
 
 SIZES = (128, 256, 512, 1024, 1769, 3008)
+DOUBLED = (128, 256, 512, 1024, 2048, 3008)
 
 
 def seen(curve, *sizes, calls=500):
@@ -144,6 +145,39 @@ def test_observation_narrows_the_other_sizes():
     narrow = choose(seen(busy, 1024, 256), X86, SIZES, 1024, "cost", None, 0).predicted[512]
     assert narrow.high / narrow.low < wide.high / wide.low
     assert narrow.low < busy(512) < narrow.high
+
+
+def test_waiting_function_is_surer_at_other_sizes_than_a_computing_one():
+    """Only CPU work strays from the family of curves: 1024 and 2048 MB alike tell that a function waits everywhere."""
+
+    def spread(curve):
+        likely = choose(seen(curve, 1024, 2048), "x86_64", DOUBLED, 1024, "cost", None, 0).predicted[512]
+        return likely.high / likely.low
+
+    assert spread(waiting) < spread(busy)
+
+
+@pytest.mark.parametrize("cpu", [0.25, 0.3, 0.35])
+def test_last_try_is_not_a_bet_on_an_unlikely_curve(cpu):
+    """With a quarter to a third of CPU work, 512 MB is the best smaller size; 256 MB only pays for a waiting one."""
+
+    def mixed(mb):
+        return 100.0 * (1 - cpu + cpu * 1769 / min(mb, 1769))
+
+    decision = choose(seen(mixed, 1024, 2048), "x86_64", DOUBLED, 2048, "balanced", None, 1)
+    assert decision.memory_mb == 512
+    assert mixed(256) ** 2 * 256 > mixed(512) ** 2 * 512
+
+
+def test_last_of_equally_good_tries_is_the_nearest():
+    """Work in proportion to the size up to 1792 MB says little of which of the larger sizes is the best."""
+
+    def computing(mb):
+        return 100.0 * 1769 / mb
+
+    ladder = tuple(range(128, 3009, 128))
+    decision = choose(seen(computing, 1024, 1792), "x86_64", ladder, 1792, "balanced", None, 1)
+    assert 1792 < decision.memory_mb < 2560
 
 
 def test_few_calls_leave_more_doubt_than_many():

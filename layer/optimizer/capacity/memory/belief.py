@@ -1,8 +1,9 @@
 """The belief about one function's curve: a mixture of Gaussian processes, one for each curve and noise level.
 
-Each component says log duration(m) = log scale + curve(m) + smooth misfit(m) + own deviation of the size. Observing a
-size updates every component in closed form (Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2.2) and
-weighs it by how well it predicted the observation.
+Each component says log duration(m) = log scale + curve(m) + smooth misfit(m) + own deviation of the size. The misfit is
+of the CPU work alone, so that it counts as far as the function computes: one that only waits has nothing to stray with.
+Observing a size updates every component in closed form (Rasmussen & Williams, "Gaussian Processes for Machine
+Learning", 2.2) and weighs it by how well it predicted the observation.
 """
 
 from collections.abc import Sequence
@@ -10,16 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.capacity.memory.curves import NOISE, Array, log_shapes
+from optimizer.capacity.memory.curves import NOISE, Array, curve_family
 
 LOG_SCALE_MEAN = np.log(100.0)
 LOG_SCALE_SD = 3.0  # Nearly nothing is known before: one millisecond and a quarter of an hour are both likely.
-# How far a real curve strays from the family, smoothly: sizes a factor of two apart stray together.
+# How far the CPU work of a real function strays from the family, smoothly: sizes a factor of two apart stray together.
 MISFIT_SD = 0.1
 MISFIT_LENGTH = 0.7  # in log memory
-# One measurement in twenty says little about the other sizes (a slow host, cold starts in the mean).
-OUTLIERS = 0.05
-OUTLIER_SD = 0.2
 UNLIKELY = 1e-3
 # Without it, a size that was measured exactly would divide by zero when it is measured again.
 JITTER = 1e-7
@@ -29,7 +27,8 @@ JITTER = 1e-7
 class Belief:
     """A mixture of components, one for each noise level and curve.
 
-    log_weights: (levels, curves). means: of log ms, (levels, curves, sizes). covariances: (levels, sizes, sizes).
+    log_weights: (levels, curves). means: of log ms, (levels, curves, sizes). covariances: (levels, curves, sizes,
+    sizes).
     """
 
     sizes_mb: tuple[int, ...]
@@ -40,42 +39,30 @@ class Belief:
     @classmethod
     def prior(cls, sizes_mb: Sequence[int]) -> "Belief":
         """Return the belief before anything was measured."""
-        shapes, log_prior = log_shapes(sizes_mb)
+        family = curve_family(sizes_mb)
         distance = np.subtract.outer(np.log(sizes_mb), np.log(sizes_mb))
-        shared = LOG_SCALE_SD**2 + MISFIT_SD**2 * np.exp(-0.5 * (distance / MISFIT_LENGTH) ** 2)
+        smooth = MISFIT_SD**2 * np.exp(-0.5 * (distance / MISFIT_LENGTH) ** 2)
+        shared = LOG_SCALE_SD**2 + family.computing[:, :, None] * family.computing[:, None, :] * smooth
         own = np.eye(len(sizes_mb))
         return cls(
             tuple(sizes_mb),
-            np.array([np.log(likely) + log_prior for _, likely in NOISE]),
-            np.repeat((LOG_SCALE_MEAN + shapes)[np.newaxis], len(NOISE), axis=0),
+            np.array([np.log(likely) + family.log_weights for _, likely in NOISE]),
+            np.repeat((LOG_SCALE_MEAN + family.log_durations)[np.newaxis], len(NOISE), axis=0),
             np.array([shared + sd**2 * own for sd, _ in NOISE]),
         )
 
     def observe(self, memory_mb: int, log_duration: float, variance: float) -> "Belief":
-        """Return the belief after a size's mean duration was measured. variance: error variance of its log.
-
-        The measurement is an ordinary one or an outlier, so that each level of noise becomes two.
-        """
-        ordinary = self._observe(memory_mb, log_duration, variance, 1.0 - OUTLIERS)
-        outlier = self._observe(memory_mb, log_duration, variance + OUTLIER_SD**2, OUTLIERS)
-        return Belief(
-            self.sizes_mb,
-            np.concatenate([ordinary.log_weights, outlier.log_weights]),
-            np.concatenate([ordinary.means, outlier.means]),
-            np.concatenate([ordinary.covariances, outlier.covariances]),
-        )._without_the_unlikely()
-
-    def _observe(self, memory_mb: int, log_duration: float, variance: float, prior: float) -> "Belief":
+        """Return the belief after a size's mean duration was measured. variance: error variance of its log."""
         at = self.sizes_mb.index(memory_mb)
-        spread = self.covariances[:, at, at] + variance + JITTER  # (levels,)
-        surprise = log_duration - self.means[:, :, at]  # (levels, curves)
-        gain = self.covariances[:, :, at] / spread[:, None]  # (levels, sizes)
+        spread = self.covariances[:, :, at, at] + variance + JITTER  # (levels, curves)
+        surprise = log_duration - self.means[:, :, at]
+        gain = self.covariances[:, :, :, at] / spread[:, :, None]
         return Belief(
             self.sizes_mb,
-            self.log_weights - 0.5 * (surprise**2 / spread[:, None] + np.log(spread)[:, None]) + np.log(prior),
-            self.means + surprise[:, :, None] * gain[:, None, :],
-            self.covariances - gain[:, :, None] * self.covariances[:, None, :, at],
-        )
+            self.log_weights - 0.5 * (surprise**2 / spread + np.log(spread)),
+            self.means + surprise[:, :, None] * gain,
+            self.covariances - gain[:, :, :, None] * self.covariances[:, :, None, :, at],
+        )._without_the_unlikely()
 
     def _without_the_unlikely(self) -> "Belief":
         """Drop levels and curves that hold next to none of the probability: they cost time and change nothing."""
@@ -87,7 +74,7 @@ class Belief:
             self.sizes_mb,
             kept - np.logaddexp.reduce(kept, axis=None),
             self.means[levels][:, curves],
-            self.covariances[levels],
+            self.covariances[levels][:, curves],
         )
 
     @property
@@ -100,7 +87,8 @@ class Belief:
         rng = np.random.default_rng(curves)
         shares = np.cumsum(self.weights.ravel())
         at = np.searchsorted(shares, (np.arange(curves) + 0.5) / curves * shares[-1])
-        level, curve = np.unravel_index(at, self.weights.shape)
-        roots = np.linalg.cholesky(self.covariances + JITTER * np.eye(len(self.sizes_mb)))
-        deviations = np.einsum("nij,nj->ni", roots[level], rng.standard_normal((curves, len(self.sizes_mb))))
-        return np.asarray(np.exp(self.means[level, curve] + deviations))
+        used, component = np.unique(at, return_inverse=True)
+        level, curve = np.unravel_index(used, self.weights.shape)
+        roots = np.linalg.cholesky(self.covariances[level, curve] + JITTER * np.eye(len(self.sizes_mb)))
+        deviations = np.einsum("nij,nj->ni", roots[component], rng.standard_normal((curves, len(self.sizes_mb))))
+        return np.asarray(np.exp(self.means[level, curve][component] + deviations))

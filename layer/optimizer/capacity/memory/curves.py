@@ -13,6 +13,7 @@ the drift of the same function between months (2 % median, 15 % at the 90th perc
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +33,32 @@ THREADS = ((1.0, 0.6), (1.15, 0.12), (1.3, 0.12), (1.6, 0.08), (2.5, 0.05), (6.0
 PRESSURE = ((0.0, 0.7), (0.3, 0.2), (1.0, 0.1))
 # Standard deviation of the log of a size's mean duration about the function's curve, and how likely: half of the
 # functions differ by less than 2 % between two measurements and a tenth by more than 15 %, which one normal
-# distribution cannot do.
+# distribution cannot do. Slow hosts and cold starts in the mean are among what differs.
 NOISE = ((0.012, 0.62), (0.05, 0.22), (0.2, 0.16))
 
 
-def log_shapes(sizes_mb: Sequence[int]) -> tuple[Array, Array]:
-    """Return the log of the duration relative to one vCPU, (curves, sizes), and the log prior weight of each curve."""
+@dataclass(frozen=True, slots=True)
+class CurveFamily:
+    """Equally shaped arrays, (curves, sizes), and the log prior weight of each curve.
+
+    log_durations: relative to one vCPU. computing: the share of the duration that is CPU work, 0 to 1.
+    """
+
+    log_durations: Array
+    computing: Array
+    log_weights: Array
+
+
+def curve_family(sizes_mb: Sequence[int]) -> CurveFamily:
+    """Return the curves at these sizes."""
     sizes = np.asarray(sizes_mb, dtype=float)
     share = sizes / FULL_VCPU_MB
-    curves, weights = [], []
+    short = np.clip(PRESSURE_BELOW_MB / sizes - 1.0, 0.0, 1.0)
+    working, durations, weights = [], [], []
     for cpu, (threads, likely), (pressure, as_likely) in itertools.product(CPU_SHARES, THREADS, PRESSURE):
-        work = 1.0 / np.minimum(share, threads) * (1.0 + pressure * np.clip(PRESSURE_BELOW_MB / sizes - 1.0, 0.0, 1.0))
-        curves.append(np.log1p(cpu * (work - 1.0)))
+        work = cpu / np.minimum(share, threads) * (1.0 + pressure * short)
+        working.append(work)
+        durations.append(1.0 - cpu + work)
         weights.append(likely * as_likely / len(CPU_SHARES))
-    return np.array(curves), np.log(weights)
+    total = np.array(durations)
+    return CurveFamily(np.log(total), np.array(working) / total, np.log(weights))

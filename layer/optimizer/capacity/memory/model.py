@@ -3,6 +3,10 @@
 The choice is an experiment with few tries. The belief about the function's curve (belief.py) gives curves that are all
 equally likely. On each curve, every plan of one or two more tries ends with some size, at some loss against the best
 size of all. The try with the smallest mean loss comes next; when no try is worth it, the best size so far stays.
+
+A loss is the log of how many times as much the goal comes to as at the best size. The mean of the plain ratios would
+be made by the few curves on which a far smaller size is several times better, and how likely those are is what the
+belief knows least.
 """
 
 import math
@@ -151,11 +155,15 @@ def choose(
         objective.value(best_mb, observed[best_mb].mean_duration_ms),
         changes_left,
     )
-    first = {belief.sizes_mb[at]: stay - regret for at, regret in zip(columns, regrets.tolist(), strict=True)}
+    gains = (1.0 - np.exp(regrets - stay)).tolist()
+    first = {belief.sizes_mb[at]: gain for at, gain in zip(columns, gains, strict=True)}
     if len(observed) == 1 and objective.duration_power:
         # One size does not show how much slower a smaller one is: where duration counts, the first step goes up.
         first = {mb: gain for mb, gain in first.items() if mb > current_mb} or first
-    try_mb = max(first, key=lambda mb: first[mb])
+    # The last try tells nothing for a further one, so that of equal ones the one that changes less is better.
+    equal = WORTH_A_CHANGE if changes_left == 1 else 0.0
+    as_good = [mb for mb, gain in first.items() if gain >= max(first.values()) - equal]
+    try_mb = min(as_good, key=lambda mb: abs(math.log(mb / current_mb)))
     if first[try_mb] < WORTH_A_CHANGE:
         return MemoryDecision(
             best_mb,
@@ -193,7 +201,7 @@ def _best_seen(
 
 
 def _expected_regrets(values: Array, best: float, changes_left: int) -> tuple[float, Array]:
-    """Return the mean of (best size found / best size of all - 1) without a try, and after trying each column first.
+    """Return the mean log of (best size found / best size of all) without a try, and after trying each column first.
 
     Where another change is left, the best other column follows the first, chosen by what the first showed: the curves
     are grouped by their value at the first try, and within a group that value is as good as known.
@@ -201,8 +209,8 @@ def _expected_regrets(values: Array, best: float, changes_left: int) -> tuple[fl
     values: of the sizes not observed yet, (curves, sizes), infinite where too slow. best: the best observed value.
     """
     least = np.minimum(values.min(axis=1), best)[:, None]
-    left = np.minimum(values, best) / least - 1.0  # the loss after this try alone, (curves, sizes)
-    stay = float(np.mean(best / least - 1.0))
+    left = np.log(np.minimum(values, best) / least)  # the loss after this try alone, (curves, sizes)
+    stay = float(np.mean(np.log(best / least)))
     if changes_left == 1 or values.shape[1] == 1:
         return stay, np.asarray(np.mean(left, axis=0))
     bounds = np.linspace(0, len(values), GROUPS, endpoint=False).astype(int)
