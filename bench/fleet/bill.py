@@ -8,7 +8,8 @@ from optimizer.prices import aws_lambda, services
 from run import Done
 from shipped import ROOT
 
-GB_S = float(aws_lambda.rates("arm64").tiers[0].gb_second_usd)
+RATES = services.lambda_rates()
+GB_S = float(RATES.gb_second_usd)
 
 
 def bill_usd(done: Done, counted: Mapping[str, Any]) -> dict[str, float]:
@@ -21,7 +22,7 @@ def bill_usd(done: Done, counted: Mapping[str, Any]) -> dict[str, float]:
     return {
         "CloudWatch": counted["metrics"] * services.METRIC_USD,
         "Logs Insights": counted["scanned_bytes"] / 1e9 * float(aws_lambda.LOG_SCAN_GB_USD),
-        "Lambda": gb_s * GB_S + sum(cost.calls for cost in done.costs.values()) * float(aws_lambda.REQUEST_USD),
+        "Lambda": gb_s * GB_S + sum(cost.calls for cost in done.costs.values()) * float(RATES.request_usd),
         "Step Functions": transitions(len(done.batches)) * services.TRANSITION_USD,
         "S3": (calls.get("S3.PutObject", 0) + calls.get("S3.ListObjectsV2", 0)) * services.S3_PUT_USD
         + calls.get("S3.GetObject", 0) * services.S3_GET_USD,
