@@ -10,14 +10,15 @@ from optimizer.assess.judge import judge, policy_of
 from optimizer.capacity import LATEST, LiveFunction, Placed, Version
 from optimizer.core import minute_of
 from optimizer.function_logs import FunctionHistory, LoggedReport, ReportLine
-from optimizer.policy import Mode, Policy
+from optimizer.policy import Memory, Mode, Policy
 from optimizer.traffic import HOUR_METRICS, History, Series
 
 from tests.helpers.rates import PRICES
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 MINUTES, HOURS = 14 * 1440, 14 * 24
-POLICY = policy_of(Policy(mode=Mode.AUTO))
+# The function costs a dollar a month, so that any gain counts here.
+POLICY = policy_of(Policy(mode=Mode.AUTO, memory=Memory(min_savings_usd_month=0.0)))
 VERSION = Version(LATEST, 2048, "c", "c", "r", settled=True, failed=False, architecture="arm64")
 
 
