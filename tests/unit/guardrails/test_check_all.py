@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
-from optimizer.core.change import CONFIGURATION, Change, Effect, Interval, Rejection, Risk, Status, StoredChange, Tuner
+from optimizer.core import CONFIGURATION, Change, Effect, Interval, Rejection, Risk, Status, StoredChange, Tuner
 from optimizer.guardrails import (
     calendar,
     memory as memory_rules,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from optimizer import guardrails
-from optimizer.core.change import CONFIGURATION, FUNCTION_TUNERS, Change, Status, StoredChange, Tuner
+from optimizer.core import CONFIGURATION, FUNCTION_TUNERS, Change, Status, StoredChange, Tuner
 from optimizer.guardrails.run import Account
 from optimizer.guardrails.verdict import Decision, Refusal, Verdict
 from optimizer.policy.model import Memory, Mode, Policy, ProvisionedConcurrency, RunWindow, Warmups
