@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from optimizer.capacity import canary
+from optimizer import function_logs
+from optimizer.capacity import canary, provisioned
 from optimizer.capacity.canary import CanaryComparison, CanaryHealth
 from optimizer.capacity.change_state import Goal, Work, moved, stale
 from optimizer.capacity.executor import Executor
@@ -17,9 +18,8 @@ from optimizer.capacity.memory.steps import Done, Phase, Wait
 from optimizer.capacity.observation_times import ObservationTimes
 from optimizer.capacity.obstacles import obstacle, scheduling_hindrance
 from optimizer.capacity.progress import CapacityProgress
-from optimizer.capacity.provisioned import PlacedTimetables, days_to_observe, judge_use
 from optimizer.core import Change, Status, Tuner
-from optimizer.function_logs import LATE_LINES, LogSource, UsedMemory, memory_shortage
+from optimizer.function_logs import LATE_LINES, LogSource
 from optimizer.guardrails import Refusal
 from optimizer.lifecycle import (
     Applied,
@@ -44,6 +44,10 @@ from optimizer.lifecycle import (
 from optimizer.policy import Policy, log_scan_mb
 from optimizer.store import ReplacedSizes
 
+if TYPE_CHECKING:
+    from optimizer.capacity.provisioned import PlacedTimetables
+    from optimizer.function_logs import UsedMemory
+
 _POLL_S = 20
 _GLANCE_S, _MOST_GLANCES = 3600, 40
 _COOLS_DOWN = frozenset({Status.KEPT, Status.REVERTED, Status.FAILED})
@@ -63,11 +67,11 @@ class CapacityHooks(Hooks[CapacityProgress]):
     policy: Policy
     recheck: Callable[[Change, LiveFunction, datetime], Refusal | None]
     measure: Measure
-    used_memory: Callable[[LogSource, str, datetime, datetime, int], UsedMemory]
+    used_memory: Callable[[LogSource, str, datetime, datetime, int], "UsedMemory"]
     sleep: Callable[[float], None]
     remaining_ms: Callable[[], float]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    timetables: PlacedTimetables | None = None
+    timetables: "PlacedTimetables | None" = None
     replaced: ReplacedSizes | None = None
 
     def prepare(self, change: Change, now: datetime) -> Ready[CapacityProgress] | End:
@@ -217,7 +221,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
         since = times.applied_at if number == 0 else max(times.applied_at, times.end(number - 1) - LATE_LINES)
         budget_mb = int(work.change.evidence.get("log_scan_mb") or log_scan_mb(self.policy.memory))
         used = self.used_memory(live.log_source, work.observed_version, since, times.end(number), budget_mb)
-        tight = memory_shortage(used, plan.after_mb, self.policy.memory.headroom)
+        tight = function_logs.memory_shortage(used, plan.after_mb, self.policy.memory.headroom)
         if tight:
             return CanaryHealth(False, tight)
         said = used.why if used.mb is None else f"it used up to {used.mb} of {plan.after_mb} MB"
@@ -234,7 +238,7 @@ class CapacityHooks(Hooks[CapacityProgress]):
             return health
         use = self.measure.provisioned(work.name, live.alias, timetable, times.applied_at, times.end(number))
         evidence = work.change.evidence
-        used = judge_use(
+        used = provisioned.judge_use(
             use,
             least=float(evidence["least_utilisation"]),
             worst_day=float(evidence["utilisation_worst_day"]),
@@ -246,4 +250,4 @@ class CapacityHooks(Hooks[CapacityProgress]):
     def _observation_times(self, work: Work) -> ObservationTimes:
         times = ObservationTimes.of(self.policy.memory, work.progress.applied_at or self.clock())
         timetable = work.amounts[1].timetable if work.provisions else None
-        return times if timetable is None else times.until_day(days_to_observe(timetable, times.applied_at))
+        return times if timetable is None else times.until_day(provisioned.days_to_observe(timetable, times.applied_at))

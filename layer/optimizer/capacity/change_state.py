@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from optimizer.capacity import provisioned
 from optimizer.capacity.live_function import LATEST, LiveFunction
 from optimizer.capacity.memory import steps
 from optimizer.capacity.memory.steps import Phase
 from optimizer.capacity.progress import CapacityProgress
-from optimizer.capacity.provisioned.amount import Amount, is_held, mark_of
 from optimizer.core import Change, Tuner, function_name
 from optimizer.lifecycle import Recorder
+
+if TYPE_CHECKING:
+    from optimizer.capacity.provisioned import Amount
 
 
 class Goal(StrEnum):
@@ -70,9 +74,10 @@ class Work:
         return LATEST if self.latest else self.progress.version or ""
 
     @property
-    def amounts(self) -> tuple[Amount, Amount]:
+    def amounts(self) -> "tuple[Amount, Amount]":
         """Provisioned concurrency before and after."""
-        return Amount.of(self.change.before), Amount.of(self.change.after, mark_of(self.change.id))
+        amount = provisioned.Amount
+        return amount.of(self.change.before), amount.of(self.change.after, provisioned.mark_of(self.change.id))
 
     @property
     def phase(self) -> Phase:
@@ -83,7 +88,7 @@ class Work:
 def stale(work: Work, live: LiveFunction) -> str:
     """Return how the live state differs from the planned one; empty if it does not."""
     if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-        same = is_held(work.amounts[0], live)
+        same = provisioned.is_held(work.amounts[0], live)
         return "" if same else "the provisioned concurrency differs from the planned one"
     plan = work.memory
     if work.latest and live.latest.content != work.change.before["content"]:
@@ -100,7 +105,7 @@ def stale(work: Work, live: LiveFunction) -> str:
 def moved(work: Work, live: LiveFunction) -> str:
     """Return what somebody else changed during the observation, in words; empty if nothing."""
     if work.change.tuner is Tuner.PROVISIONED_CONCURRENCY:
-        same = is_held(work.amounts[1], live)
+        same = provisioned.is_held(work.amounts[1], live)
         return "" if same else "somebody else changed the provisioned concurrency"
     plan = work.memory
     if work.latest:

@@ -7,18 +7,23 @@ that, and does it. Only the record is kept between two rounds, so a step that di
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimizer.capacity.change_state import Goal, Work
 from optimizer.capacity.lambda_account import LambdaAccount, Raced, WriteRefused
 from optimizer.capacity.live_function import LiveFunction, NoSuchAlias, NoSuchFunction, Version
-from optimizer.capacity.memory import latest_steps, steps
+from optimizer.capacity.memory import steps
 from optimizer.capacity.memory.steps import Phase
 from optimizer.capacity.progress import CapacityProgress
-from optimizer.capacity.provisioned import steps as provisioned_life
-from optimizer.capacity.provisioned.timetable_schedules import PlacedTimetables
 from optimizer.core import Change
 from optimizer.lifecycle import Recorder
+
+if TYPE_CHECKING:
+    from optimizer.capacity.provisioned import PlacedTimetables, steps as provisioned_life
+
+    type _Provisioned = (
+        steps.Provision | provisioned_life.Scale | provisioned_life.PutEntry | provisioned_life.RemoveEntries
+    )
 
 _ROUNDS = 15
 _PAUSE_S = 2.0
@@ -38,7 +43,7 @@ class Executor:
     sleep: Callable[[float], None]
     remaining_ms: Callable[[], float]
     clock: Callable[[], datetime]
-    timetables: PlacedTimetables | None = None
+    timetables: "PlacedTimetables | None" = None
 
     def until_done(self, recorder: Recorder[CapacityProgress], goal: Goal) -> steps.Wait | steps.Done | steps.Abandon:
         """Read, decide, record and do, until the goal is reached or Lambda needs more time."""
@@ -89,14 +94,18 @@ class Executor:
 
     def _next(
         self, recorder: Recorder[CapacityProgress], goal: Goal, live: LiveFunction
-    ) -> steps.Action | provisioned_life.Action:
+    ) -> "steps.Action | provisioned_life.Action":
         work = Work.of(recorder)
         if work.provisions:
+            from optimizer.capacity.provisioned import steps as provisioned_life
+
             decide = provisioned_life.apply if goal is Goal.APPLY else provisioned_life.revert
             return decide(*work.amounts, live, self.clock(), settled=self._is_settled(work))
         if work.latest:
             if goal is Goal.KEEP:
                 return steps.Done()
+            from optimizer.capacity.memory import latest_steps
+
             decide_latest = latest_steps.apply if goal is Goal.APPLY else latest_steps.revert
             return decide_latest(work.memory, work.phase, live)
         candidate = self._candidate(recorder)
@@ -125,13 +134,7 @@ class Executor:
         self,
         recorder: Recorder[CapacityProgress],
         goal: Goal,
-        action: steps.SetLatestMemory
-        | steps.Publish
-        | steps.Route
-        | steps.Provision
-        | provisioned_life.Scale
-        | provisioned_life.PutEntry
-        | provisioned_life.RemoveEntries,
+        action: "steps.SetLatestMemory | steps.Publish | steps.Route | _Provisioned",
         live: LiveFunction,
     ) -> None:
         progress = recorder.progress
@@ -147,6 +150,16 @@ class Executor:
                 if goal is Goal.APPLY:
                     recorder.save(replace(progress, phase=Phase.ROUTING))
                 self.account.route(live, version, weights)
+            case _:
+                self._perform_provisioned(recorder, action, live)
+
+    def _perform_provisioned(
+        self, recorder: Recorder[CapacityProgress], action: "_Provisioned", live: LiveFunction
+    ) -> None:
+        from optimizer.capacity.provisioned import steps as provisioned_life
+
+        progress = recorder.progress
+        match action:
             case steps.Provision(environments):
                 recorder.save(replace(progress, provisioning=environments))
                 self.account.provision(live, environments)
@@ -161,7 +174,7 @@ class Executor:
                 self._placed.remove(live, plan)
 
     @property
-    def _placed(self) -> PlacedTimetables:
+    def _placed(self) -> "PlacedTimetables":
         if self.timetables is None:
             raise TypeError("a timetable is to be applied, and no schedules were given")
         return self.timetables

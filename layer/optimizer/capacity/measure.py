@@ -4,12 +4,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from optimizer.aws import CloudWatchClient, MetricQuery, read_complete
+from optimizer.capacity import provisioned
 from optimizer.capacity.canary import CanaryComparison, Minute, Side
 from optimizer.capacity.live_function import LATEST
-from optimizer.capacity.provisioned import MeasuredUse, Timetable, read_use
 from optimizer.core import minute_of, moment_of
+
+if TYPE_CHECKING:
+    from optimizer.capacity.provisioned import MeasuredUse, Timetable
 
 _SERIES = (
     ("calls", "Duration", "SampleCount"),
@@ -56,10 +60,10 @@ class Measure:
         return CanaryComparison(old, new, max_slowdown, 1.0, together=False)
 
     def provisioned(
-        self, function_name: str, alias: str, timetable: Timetable, start: datetime, end: datetime
-    ) -> MeasuredUse:
+        self, function_name: str, alias: str, timetable: "Timetable", start: datetime, end: datetime
+    ) -> "MeasuredUse":
         """Return the use of a timetable's environments in the window."""
-        return read_use(self.cloudwatch, function_name, alias, timetable, start, end)
+        return provisioned.read_use(self.cloudwatch, function_name, alias, timetable, start, end)
 
     def _side(self, dimensions: Mapping[str, str], start: datetime, end: datetime) -> Side:
         # The minute in which the change was applied has calls from before it, possibly a whole burst of them.

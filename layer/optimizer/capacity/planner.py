@@ -10,12 +10,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import at_once
+from optimizer.capacity import provisioned
+from optimizer.capacity.function_facts import FunctionFacts, Proposal
 from optimizer.capacity.function_lines import LineReader
 from optimizer.capacity.known_lines import KNOWN_FOR
 from optimizer.capacity.lambda_account import LambdaAccount, TagsUnreadable
 from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, NoSuchFunction
-from optimizer.capacity.propose import TUNERS, FunctionFacts, Proposal, evidence_of, plan_function
-from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, level_ahead, mark_of
+from optimizer.capacity.propose import TUNERS, evidence_of, plan_function
+from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, mark_of
 from optimizer.capacity.remembered import Remembered, RememberedFunctions
 from optimizer.core import Change, Replaced, Tuner, asked_tuners
 from optimizer.function_logs import CodeHistory, ReportLog
@@ -29,8 +31,7 @@ from optimizer.policy import (
 )
 from optimizer.prices import LambdaPrices, Rates, aws_lambda
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
-from optimizer.traffic import BatchHistories
-from optimizer.traffic.forecast import group_sizes
+from optimizer.traffic import BatchHistories, forecast
 
 WEEK_HOURS = 7 * 24
 # Written by runs of warm-ups (warmups/event_sources.py).
@@ -221,9 +222,10 @@ class CapacityPlanner:
         except _UNREADABLE as error:
             return _failure(name, error)
         holidays = policy.rest_days(name, target.get("tags") or {}).holidays
-        groups = group_sizes(stored) if Tuner.PROVISIONED_CONCURRENCY in asked else None
+        is_providing = Tuner.PROVISIONED_CONCURRENCY in asked
+        groups = forecast.group_sizes(stored) if is_providing else None
         days = LocalDays.of(stored.minutes, target["timezone"], holidays, groups)
-        if Tuner.PROVISIONED_CONCURRENCY in asked:
+        if is_providing:
             most = policy.provisioned_concurrency.max_per_function
             days = days.with_cold_starts(stored, target["timezone"], policy.warmups.keep_alive_minutes, most)
         return FunctionFacts(
@@ -241,7 +243,7 @@ class CapacityPlanner:
             timezone=target["timezone"],
             days=days,
             cold_start_usd=cold_start_usd(lines.history, live, policy.warmups, rates),
-            level_ahead=level_ahead(stored.hours, target["timezone"]),
+            level_ahead=provisioned.level_ahead(stored.hours, target["timezone"]) if is_providing else 1.0,
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
             observed=batch.observed.get(target["function_arn"], ""),

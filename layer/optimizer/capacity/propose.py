@@ -8,12 +8,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from optimizer.capacity.function_facts import FunctionFacts, Proposal
-from optimizer.capacity.memory.propose import memory_facts, memory_limits, plan_memory
-from optimizer.capacity.provisioned import held_facts, plan_provisioned
+from optimizer.capacity.memory.facts import memory_facts
+from optimizer.capacity.provisioned import held_facts
 from optimizer.core import NoChange, Tuner
 from optimizer.policy import Policy
-
-__all__ = ["TUNERS", "FunctionFacts", "Proposal", "evidence_of", "memory_limits", "plan_function"]
 
 TUNERS = (Tuner.MEMORY, Tuner.PROVISIONED_CONCURRENCY)
 _EVIDENCE = {Tuner.MEMORY: memory_facts, Tuner.PROVISIONED_CONCURRENCY: held_facts}
@@ -29,8 +27,18 @@ def plan_function(facts: FunctionFacts, policy: Policy, asked: Collection[Tuner]
             for tuner, read in _EVIDENCE.items()
             if tuner in asked
         ]
-    plans = {Tuner.MEMORY: plan_memory, Tuner.PROVISIONED_CONCURRENCY: plan_provisioned}
-    return [plan(facts, policy) for tuner, plan in plans.items() if tuner in asked]
+    return [_plan(tuner, facts, policy) for tuner in TUNERS if tuner in asked]
+
+
+def _plan(tuner: Tuner, facts: FunctionFacts, policy: Policy) -> Proposal:
+    # Most runs ask for one of the two.
+    if tuner is Tuner.MEMORY:
+        from optimizer.capacity.memory import plan_memory
+
+        return plan_memory(facts, policy)
+    from optimizer.capacity.provisioned import plan_provisioned
+
+    return plan_provisioned(facts, policy)
 
 
 def evidence_of(facts: FunctionFacts, asked: Collection[Tuner]) -> dict[str, Mapping[str, Any]]:

@@ -30,17 +30,17 @@ __getattr__ = lazy_exports(
             "LONGEST_MINUTES",
         ),
         "log_queries": ("LogsUnreadable",),
-        "parse": (
+        "log_source": (
+            "LATE_LINES",
             "LogSource",
+        ),
+        "parse": (
             "LoggedReport",
             "ReportLine",
             "Reports",
             "parse_rows",
         ),
-        "read": (
-            "LATE_LINES",
-            "ReportLog",
-        ),
+        "read": ("ReportLog",),
         "scans": (
             "HourlyScan",
             "Scan",

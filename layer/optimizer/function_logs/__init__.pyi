@@ -14,14 +14,14 @@ from optimizer.function_logs.history import (
 from optimizer.function_logs.hours import LeftOut as LeftOut, hours_of as hours_of
 from optimizer.function_logs.keep_alive import LONGEST_MINUTES as LONGEST_MINUTES, IdleTrials as IdleTrials
 from optimizer.function_logs.log_queries import LogsUnreadable as LogsUnreadable
+from optimizer.function_logs.log_source import LATE_LINES as LATE_LINES, LogSource as LogSource
 from optimizer.function_logs.parse import (
     LoggedReport as LoggedReport,
-    LogSource as LogSource,
     ReportLine as ReportLine,
     Reports as Reports,
     parse_rows as parse_rows,
 )
-from optimizer.function_logs.read import LATE_LINES as LATE_LINES, ReportLog as ReportLog
+from optimizer.function_logs.read import ReportLog as ReportLog
 from optimizer.function_logs.scans import HourlyScan as HourlyScan, Scan as Scan
 from optimizer.function_logs.used_memory import (
     UsedMemory as UsedMemory,

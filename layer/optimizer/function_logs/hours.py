@@ -14,7 +14,8 @@ from typing import Any
 from optimizer.core import OptimizerError
 from optimizer.function_logs.coverage import hour_of, start_of
 from optimizer.function_logs.history import LoggedHour, SizeHistory, size_of
-from optimizer.function_logs.parse import LEAST_MB, MOST_MB, MOST_USED, LoggedReport, LogSource
+from optimizer.function_logs.log_source import LogSource
+from optimizer.function_logs.parse import LEAST_MB, MOST_MB, MOST_USED, LoggedReport
 from optimizer.function_logs.sketch import Sketch
 
 # Shares of the calls whose longest duration is asked for; the ends come from min and max.

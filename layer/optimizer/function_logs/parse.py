@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.core import OptimizerError
+from optimizer.function_logs.log_source import LogSource, version_of
 
 # CloudWatch Logs accepts no longer event, so a longer line was not written by Lambda.
 _LONGEST_LINE = 1_048_576
@@ -36,9 +37,6 @@ _JSON_FIELDS = {
     "billedRestoreDurationMs": "billed_restore_ms",
 }
 _REQUIRED = ("duration_ms", "billed_ms", "memory_mb", "max_memory_used_mb")
-# 2026/11/21/[7]0123abcd, and in a log group of a function's own choice 2026/11/21/orders[7]0123abcd ("Configuring
-# CloudWatch log groups", Lambda Developer Guide).
-_STREAM = re.compile(r"(?:^|/)([\w-]*)\[(\$LATEST|\d+)\]")
 # Lambda reports a little more than the size for calls that run out of memory.
 MOST_USED = 1.1
 LEAST_MB, MOST_MB = 128, 10_240
@@ -81,30 +79,6 @@ class LoggedReport:
     report: ReportLine
     # The log stream: each environment has one of its own.
     environment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LogSource:
-    """A function and the log group that it writes to, which may be that of other functions, too."""
-
-    group: str
-    function: str
-
-    @property
-    def is_own(self) -> bool:
-        """True for the group that Lambda gives each function; in any other the names of the streams tell whose."""
-        return self.group == f"/aws/lambda/{self.function}"
-
-    @property
-    def query_filter(self) -> str:
-        """The command with which a query of Logs Insights leaves the streams of other functions out."""
-        return "" if self.is_own else f"| filter @logStream like /\\/{self.function}\\[/ "
-
-    def wrote(self, stream: str) -> bool:
-        """Return True for a log stream of this function."""
-        match = _STREAM.search(stream)
-        name = match.group(1) if match else ""
-        return name == self.function or (not name and self.is_own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +126,6 @@ def parse_rows(rows: Iterable[tuple[datetime, str, str]], source: LogSource) -> 
         else:
             lines.append(LoggedReport(at, version_of(stream), report, stream))
     return Reports(tuple(lines), malformed, others, foreign, impossible)
-
-
-def version_of(stream: str) -> str:
-    """Return the version in the name of a Lambda log stream such as `2026/11/21/[7]0123abcd`; empty without one."""
-    match = _STREAM.search(stream)
-    return match.group(2) if match else ""
 
 
 def is_possible(report: ReportLine) -> bool:

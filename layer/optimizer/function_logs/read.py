@@ -12,7 +12,8 @@ from optimizer.function_logs.coverage import hour_of, start_of, window_to_read
 from optimizer.function_logs.history import FunctionHistory, LoggedHour
 from optimizer.function_logs.hours import LeftOut, LoggedHours, MalformedHour, hourly_query, read_hours
 from optimizer.function_logs.log_queries import YOUNG, LogGroup, LogQueries, LogsUnreadable
-from optimizer.function_logs.parse import LogSource, parse_rows
+from optimizer.function_logs.log_source import LATE_LINES, LogSource
+from optimizer.function_logs.parse import parse_rows
 from optimizer.function_logs.scans import MOST_ROWS, HourlyScan, Scan
 
 _QUERY = (
@@ -28,8 +29,6 @@ _LONGER = (timedelta(days=1), _LONGEST)
 _CAUTION = 2.0
 # No further query is made for less.
 _WORTH_A_QUERY = timedelta(minutes=1)
-# "It might take 5 to 10 minutes for logs to show up after a function invocation" (Lambda Developer Guide).
-LATE_LINES = timedelta(minutes=10)
 # The first query of all tells how many bytes there are; others read what that leaves.
 _FIRST_QUERIES = 3
 

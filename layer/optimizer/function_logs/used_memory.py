@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from optimizer.function_logs.log_queries import LogsUnreadable
-from optimizer.function_logs.parse import LogSource
+from optimizer.function_logs.log_source import LogSource
 from optimizer.function_logs.read import ReportLog
 
 

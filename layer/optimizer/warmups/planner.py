@@ -18,15 +18,15 @@ from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, 
 from optimizer.traffic import BatchHistories, FunctionTraffic, History
 from optimizer.warmups import schedules
 from optimizer.warmups.already_provisioned import ProvisionedHours
-from optimizer.warmups.effect.verify import EffectMeasure
 from optimizer.warmups.event_sources import event_sources_of_run, why_nobody_waits
-from optimizer.warmups.init_times import learn_from_reports
+from optimizer.warmups.init_times import LearntFacts, learn_from_reports
 from optimizer.warmups.occasions import occasions_of
 from optimizer.warmups.plan_value import PingRates
 from optimizer.warmups.propose import USUAL_ADVICE, WarmupFacts, propose_warmups
 
 if TYPE_CHECKING:
     from optimizer.store import VersionReadiness
+    from optimizer.warmups.effect.verified_effect import VerifiedPlans
 
 _log = logging.getLogger(__name__)
 # Environments of earlier pings are gone.
@@ -75,8 +75,8 @@ def plan_batch(
         minute_of(now),
     )
 
-    histories, verifier = BatchHistories.read(documents, run_id, batch), EffectMeasure(documents, pings_between)
-    deciding = _Deciding(reading, verifier, histories, policy, run_id, minute_of(now), targets, traffic, looks)
+    histories = BatchHistories.read(documents, run_id, batch)
+    deciding = _Deciding(reading, histories, policy, run_id, minute_of(now), targets, traffic, looks)
     # While some functions are read, another one is decided about.
     for name, decision in zip(traffic["functions"], at_once(deciding.decide, traffic["functions"]), strict=True):
         if isinstance(decision, TargetUnusable):
@@ -214,7 +214,6 @@ class _Deciding:
     targets, looks: by name."""
 
     reading: _Reading
-    verifier: EffectMeasure
     histories: BatchHistories
     policy: Policy
     run_id: str
@@ -246,10 +245,21 @@ class _Deciding:
         limits = settings_of_function(self.policy, name, tags).warmups
         learnt = learn_from_reports(lines, live.memory_mb, limits.keep_alive_minutes)
         days = occasions_of(self.policy, name, tags)
-        verified = self.verifier.verify(name, live, lines, history, learnt)
+        verified = self._verified(name, live, lines, history, learnt)
         analysed = FunctionTraffic.from_document(self.traffic["functions"][name])
         decided = propose_warmups(self.run_id, analysed, history, live, limits, self.minute, learnt, days, verified)
         return with_overrides_named(decided, self.policy, name, tags)
+
+    def _verified(
+        self, name: str, live: WarmupFacts, lines: FunctionHistory, history: History, learnt: LearntFacts
+    ) -> "VerifiedPlans | None":
+        """Return what the pings of a function avoided; None if nothing tells."""
+        if not live.warmup_ready:
+            return None
+        from optimizer.warmups.effect.verify import EffectMeasure
+
+        measure = EffectMeasure(self.reading.documents, self.reading.pings_between)
+        return measure.verify(name, live, lines, history, learnt)
 
 
 def _look(lambda_: "LambdaClient", name: str, alias: str, *, with_reserved: bool) -> FunctionLook:

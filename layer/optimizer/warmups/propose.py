@@ -1,7 +1,7 @@
 """Propose the warm-ups of one function: a change that schedules its pings, or the reason why none is needed. Pure."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,14 +20,16 @@ from optimizer.traffic import (
     environments_needed,
 )
 from optimizer.warmups.already_provisioned import ProvisionedHours
-from optimizer.warmups.effect.verified_effect import VerifiedEffect, VerifiedPlans
 from optimizer.warmups.init_times import LearntFacts
 from optimizer.warmups.occasions import Occasions
 from optimizer.warmups.plan import WarmupPlan, WarmupRequest, plan_warmups
 from optimizer.warmups.plan_value import HOLD_MS, PingRates, ping_prices, pings_usd
 from optimizer.warmups.sending.ping_rows import pack
 from optimizer.warmups.sending.room import room_in_reservation
-from optimizer.warmups.simulation.play import Pings
+
+if TYPE_CHECKING:
+    from optimizer.warmups.effect.verified_effect import VerifiedEffect, VerifiedPlans
+    from optimizer.warmups.simulation.play import Pings
 
 ACTION = "schedule_warmups"
 # For a function whose configuration is not known.
@@ -60,7 +62,7 @@ class WarmupFacts:
     # Its reserved concurrency; None without one.
     reserved: int | None = None
     # Pings of the last minutes and of the next one: (minute since 1970, environments).
-    sent: Pings = ()
+    sent: "Pings" = ()
 
     def need(self, minutes: Series, hours_ahead: int) -> Floats:
         """Return the environments needed in each minute that will not be provisioned at its time of day."""
@@ -107,7 +109,7 @@ def propose_warmups(
     now_minute: int,
     learnt: LearntFacts,
     occasions: Occasions | None = None,
-    verified: VerifiedPlans | None = None,
+    verified: "VerifiedPlans | None" = None,
 ) -> Change | NoChange:
     """Propose a change, or none with the reason.
 
@@ -253,9 +255,9 @@ def _change(
     live: WarmupFacts,
     policy: Warmups,
     planned: WarmupPlan,
-    pings: Pings,
+    pings: "Pings",
     learnt: LearntFacts,
-    verified: VerifiedEffect | None,
+    verified: "VerifiedEffect | None",
 ) -> Change | NoChange:
     # Loaded only where pings are proposed.
     from optimizer.warmups.simulation.past_days import PlayedFunction, play_past_days
@@ -322,7 +324,7 @@ def _change(
     )
 
 
-def _limit_note(pings: Pings, need: Floats, policy: Warmups, live: WarmupFacts) -> str:
+def _limit_note(pings: "Pings", need: Floats, policy: Warmups, live: WarmupFacts) -> str:
     """Return a note if a limit makes the plan smaller, otherwise an empty string."""
     limit, most = policy.max_environments_per_function, int(np.nanmax(need, initial=0))
     if most <= limit or max(environments for _, environments in pings) < limit:
@@ -342,7 +344,7 @@ def _known(
     live: WarmupFacts,
     policy: Warmups,
     learnt: LearntFacts,
-    verified: VerifiedEffect | None = None,
+    verified: "VerifiedEffect | None" = None,
 ) -> dict[str, Any]:
     return {
         **learnt.evidence(),
@@ -362,7 +364,7 @@ def _known(
     }
 
 
-def _after(traffic: FunctionTraffic, pings: Pings, usd_day: float, policy: Warmups) -> dict[str, Any]:
+def _after(traffic: FunctionTraffic, pings: "Pings", usd_day: float, policy: Warmups) -> dict[str, Any]:
     first = pings[0][0] if pings else 0
     return {
         "pings": sum(environments for _, environments in pings),

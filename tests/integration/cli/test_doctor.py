@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from optimizer_cli.doctor.checks import CHECKS, POLICY_KEY
 from optimizer_cli.doctor.finding import Finding, Health, Stack, run
 from optimizer_cli.main import main
 
+from tests.helpers.light_moto import lighten_moto
 from tests.helpers.own_account import create_run_table
 
 REGION = "eu-central-1"
@@ -33,22 +35,23 @@ class World:
     """A healthy stack in moto's account, with parts that a test can break."""
 
     def __init__(self, page: str) -> None:
-        self.session = boto3.Session(region_name=REGION)
+        # A client for each service, made once.
+        self.aws = cache(boto3.Session(region_name=REGION).client)
         self.settings = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}
         self.answer: dict[str, Any] = {}
         self.denied = ""
-        sns, sqs = self.session.client("sns"), self.session.client("sqs")
+        sns, sqs = self.aws("sns"), self.aws("sqs")
         self.topic = sns.create_topic(Name="optimizer-topic")["TopicArn"]
         self.queue = sqs.create_queue(QueueName="optimizer-dead")["QueueUrl"]
         self.subscription = sns.subscribe(
             TopicArn=self.topic, Protocol="email", Endpoint="team@example.com", ReturnSubscriptionArn=True
         )["SubscriptionArn"]
-        self.session.client("s3").create_bucket(
+        self.aws("s3").create_bucket(
             Bucket="optimizer-bucket", CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         self.put_policy({"version": 1})
         self.role = self._role("optimizer-role")
-        self.session.client("scheduler").create_schedule_group(Name="optimizer-runs")
+        self.aws("scheduler").create_schedule_group(Name="optimizer-runs")
         self.schedule("ENABLED")
         self._table()
         self._function()
@@ -84,13 +87,13 @@ class World:
             )
         if service == self.denied:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetSchedule")
-        return self.session.client(service)
+        return self.aws(service)
 
     def put_policy(self, policy: Any) -> None:
-        self.session.client("s3").put_object(Bucket="optimizer-bucket", Key=POLICY_KEY, Body=json.dumps(policy))
+        self.aws("s3").put_object(Bucket="optimizer-bucket", Key=POLICY_KEY, Body=json.dumps(policy))
 
     def schedule(self, state: str) -> None:
-        scheduler = self.session.client("scheduler")
+        scheduler = self.aws("scheduler")
         part: dict[str, Any] = {
             "Name": "optimizer-daily",
             "GroupName": "optimizer-runs",
@@ -105,7 +108,7 @@ class World:
             scheduler.create_schedule(**part)
 
     def alarm(self, state: str) -> None:
-        cloudwatch = self.session.client("cloudwatch")
+        cloudwatch = self.aws("cloudwatch")
         cloudwatch.put_metric_alarm(
             AlarmName="optimizer-failed-runs",
             MetricName="x",
@@ -123,16 +126,16 @@ class World:
 
     @property
     def store(self) -> RunStore:
-        return RunStore(self.session.client("dynamodb"), "optimizer-table")
+        return RunStore(self.aws("dynamodb"), "optimizer-table")
 
     def _role(self, name: str) -> str:
         trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        made = self.session.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
+        made = self.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
         return str(made["Role"]["Arn"])
 
     def _table(self) -> None:
-        create_run_table(self.session.client("dynamodb"), "optimizer-table")
+        create_run_table(self.aws("dynamodb"), "optimizer-table")
         self.store.record_run("first", datetime.now(UTC), targets=3)
         self.store.finish_run("first", "succeeded", datetime.now(UTC))
 
@@ -140,7 +143,7 @@ class World:
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
             archive.writestr("app.py", "")
-        self.function = self.session.client("lambda").create_function(
+        self.function = self.aws("lambda").create_function(
             FunctionName=FUNCTION,
             Runtime="python3.13",
             Handler="app.handler",
@@ -175,6 +178,7 @@ def world(page: tuple[str, Callable[[str], None]], monkeypatch: pytest.MonkeyPat
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    lighten_moto()
     with mock_aws():
         yield World(page[0])
 
@@ -194,11 +198,11 @@ def break_policy(world: World) -> None:
 
 
 def break_tags(world: World) -> None:
-    world.session.client("lambda").untag_resource(Resource=world.function, TagKeys=["optimizer"])
+    world.aws("lambda").untag_resource(Resource=world.function, TagKeys=["optimizer"])
 
 
 def break_subscription(world: World) -> None:
-    world.session.client("sns").unsubscribe(SubscriptionArn=world.subscription)
+    world.aws("sns").unsubscribe(SubscriptionArn=world.subscription)
 
 
 def break_approver(world: World) -> None:
@@ -212,7 +216,7 @@ def break_run(world: World) -> None:
 
 
 def break_schedule_calls(world: World) -> None:
-    world.session.client("sqs").send_message(QueueUrl=world.queue, MessageBody="{}")
+    world.aws("sqs").send_message(QueueUrl=world.queue, MessageBody="{}")
 
 
 def break_lambda(world: World) -> None:
@@ -260,9 +264,9 @@ def test_a_subscription_that_waits_for_its_confirmation_is_named(world: World) -
 
 
 def test_a_subscription_of_an_earlier_version_is_named(world: World) -> None:
-    asked = world.session.client("sqs").get_queue_attributes(QueueUrl=world.queue, AttributeNames=["QueueArn"])
+    asked = world.aws("sqs").get_queue_attributes(QueueUrl=world.queue, AttributeNames=["QueueArn"])
     arn = asked["Attributes"]["QueueArn"]
-    world.session.client("sns").subscribe(TopicArn=world.topic, Protocol="sqs", Endpoint=arn)
+    world.aws("sns").subscribe(TopicArn=world.topic, Protocol="sqs", Endpoint=arn)
     (found,) = [found for found in run(CHECKS, world.stack) if found.health is Health.NOTE]
     assert (found.check, "for JSON" in found.message, "upgrade.md" in found.remedy) == ("people", True, True)
 
@@ -291,9 +295,9 @@ def test_a_stack_of_an_earlier_version_is_named(world: World) -> None:
 def test_a_permissions_boundary_is_a_note(world: World) -> None:
     statement = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    made = world.session.client("iam").create_policy(PolicyName="limits", PolicyDocument=document)
+    made = world.aws("iam").create_policy(PolicyName="limits", PolicyDocument=document)
     policy = made["Policy"]["Arn"]
-    world.session.client("iam").put_role_permissions_boundary(RoleName="optimizer-role", PermissionsBoundary=policy)
+    world.aws("iam").put_role_permissions_boundary(RoleName="optimizer-role", PermissionsBoundary=policy)
     found = world.findings()["rights"]
     assert (found.health, policy in found.message) == (Health.NOTE, True)
 
@@ -308,15 +312,15 @@ def test_what_aws_refuses_to_tell_is_named_with_the_right(world: World) -> None:
 def test_trials_tell_how_the_account_answers_and_leave_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "_WITHIN_S", 1.0)
     before = [
-        world.session.client("sns").list_topics()["Topics"],
-        world.session.client("sqs").list_queues()["QueueUrls"],
+        world.aws("sns").list_topics()["Topics"],
+        world.aws("sqs").list_queues()["QueueUrls"],
     ]
     found = {each.check: each.message for each in run([trials.filters_of_json_messages], world.stack)}
     assert found["filters of JSON messages"].startswith("Filters on attributes")
     assert "String.Array" in found["empty attribute"]
     after = [
-        world.session.client("sns").list_topics()["Topics"],
-        world.session.client("sqs").list_queues()["QueueUrls"],
+        world.aws("sns").list_topics()["Topics"],
+        world.aws("sqs").list_queues()["QueueUrls"],
     ]
     assert after == before
 
@@ -324,9 +328,7 @@ def test_trials_tell_how_the_account_answers_and_leave_nothing(world: World, mon
 def test_a_schedule_in_the_past_is_tried_and_deleted(world: World) -> None:
     (found,) = run([trials.schedules_in_the_past], world.stack)
     assert found.message.endswith(("is accepted.", "is refused."))
-    assert [each["Name"] for each in world.session.client("scheduler").list_schedules()["Schedules"]] == [
-        "optimizer-daily"
-    ]
+    assert [each["Name"] for each in world.aws("scheduler").list_schedules()["Schedules"]] == ["optimizer-daily"]
 
 
 def test_doctor_without_a_stack_ends_with_three(world: World) -> None:
@@ -336,8 +338,8 @@ def test_doctor_without_a_stack_ends_with_three(world: World) -> None:
 
 
 def test_a_stack_is_read_with_its_resources(world: World) -> None:
-    world.session.client("cloudformation").create_stack(StackName="optimizer", TemplateBody=json.dumps(TEMPLATE))
-    stack = Stack.find("optimizer", world.session.client)
+    world.aws("cloudformation").create_stack(StackName="optimizer", TemplateBody=json.dumps(TEMPLATE))
+    stack = Stack.find("optimizer", world.aws)
     assert stack is not None
     assert (stack.status, stack.region) == ("CREATE_COMPLETE", REGION)
     assert stack.resources["AWS::SNS::Topic"] == {"Topic": stack.outputs["TopicArn"]}

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
+from optimizer.capacity.function_facts import FunctionFacts
 from optimizer.capacity.known_lines import is_well_known
 from optimizer.capacity.live_function import LATEST, LiveFunction, ProvisionedConfig, Scaling, Version
 from optimizer.capacity.memory import model as memory_model
 from optimizer.capacity.memory.belief import Belief
-from optimizer.capacity.propose import TUNERS, FunctionFacts, evidence_of, memory_limits, plan_function
+from optimizer.capacity.memory.propose import memory_limits
+from optimizer.capacity.propose import TUNERS, evidence_of, plan_function
 from optimizer.capacity.provisioned.load import Demand, worth_holding
 from optimizer.core.change import Change, NoChange, Tuner
 from optimizer.core.replaced import Replaced

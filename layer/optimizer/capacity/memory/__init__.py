@@ -11,5 +11,6 @@ __getattr__ = lazy_exports(
             "UnknownGoal",
             "choose",
         ),
+        "propose": ("plan_memory",),
     },
 )

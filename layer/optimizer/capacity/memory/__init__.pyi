@@ -4,3 +4,4 @@ from optimizer.capacity.memory.model import (
     UnknownGoal as UnknownGoal,
     choose as choose,
 )
+from optimizer.capacity.memory.propose import plan_memory as plan_memory

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from optimizer.capacity.canary import calls_needed
 from optimizer.capacity.function_facts import FunctionFacts, Proposal, bill_words, owner_facts
@@ -20,6 +19,7 @@ from optimizer.capacity.memory.bounds import (
     observed_sizes,
     outcome_of,
 )
+from optimizer.capacity.memory.facts import memory_facts
 from optimizer.capacity.memory.failures import HELPS, Failures
 from optimizer.capacity.obstacles import obstacle, set_elsewhere
 from optimizer.capacity.provisioned import held, worth_holding
@@ -345,36 +345,6 @@ def _reason(candidate: _Candidate, now: SizeHistory, usd_month: Interval | None)
         f"Try {candidate.after_mb} MB on {share} calls: {', '.join(filter(None, facts))}. "
         f"It is kept if calls take at most {candidate.bounds.most:.2f} times as long."
     )
-
-
-def memory_facts(facts: FunctionFacts) -> dict[str, Any]:
-    """Return what the log tells of the function's sizes: the evidence of every proposal, and of earlier changes."""
-    sizes = {
-        str(mb): {
-            "calls": size.calls,
-            "mean_ms": round(size.durations.mean, 3),
-            "mean_interval_ms": [round(v, 3) for v in _spread(size.durations.mean_interval())[1:]],
-            "p95_ms": round(size.durations.quantile(0.95), 3),
-            "max_memory_used_mb": size.max_memory_used_mb,
-            "cold_share": round(size.cold_share, 5),
-            "init_ms": round(size.inits.mean, 3),
-            "timeouts": size.timeouts,
-            "out_of_memory": size.out_of_memory,
-            "errors": size.errors,
-        }
-        for mb, size in facts.history.sizes.items()
-        if size.durations.count
-    }
-    return {
-        "architecture": facts.live.version.architecture,
-        "sizes": sizes,
-        "max_memory_used_mb": facts.history.max_memory_used_mb,
-        "versions_of_this_code": list(facts.history.versions),
-        "unread_hours": facts.unread_hours,
-        "older_code_counts": bool(facts.history.earlier) and not facts.history.is_proven,
-        "log_scan": dict(facts.scan),
-        **({"prices": facts.rates.document()} if facts.rates else {}),
-    }
 
 
 def _spread(interval: Interval) -> tuple[float, float, float]:

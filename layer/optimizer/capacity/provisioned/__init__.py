@@ -9,6 +9,7 @@ __getattr__ = lazy_exports(
             "Amount",
             "change_id_of",
             "held",
+            "is_held",
             "mark_of",
         ),
         "best_week": ("level_ahead",),

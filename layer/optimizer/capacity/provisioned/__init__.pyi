@@ -2,6 +2,7 @@ from optimizer.capacity.provisioned.amount import (
     Amount as Amount,
     change_id_of as change_id_of,
     held as held,
+    is_held as is_held,
     mark_of as mark_of,
 )
 from optimizer.capacity.provisioned.best_week import level_ahead as level_ahead

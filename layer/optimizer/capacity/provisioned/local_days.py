@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from optimizer.capacity.provisioned.load import busy_environments
 from optimizer.capacity.provisioned.timetable import READY_MINUTES
-from optimizer.traffic import DAY_MINUTES, Floats, History, Series, local_hours, offsets_minutes
-from optimizer.traffic.forecast import Lives, past_cold_starts
+from optimizer.traffic import DAY_MINUTES, Floats, History, Series, forecast, local_hours, offsets_minutes
 
 _HOURS, _HOUR = 24, 60
 _SUNDAY = 6
@@ -104,7 +103,7 @@ class LocalDays:
             return self
         peaks = hours.window(first, last).values.get("concurrency", np.full(last - first, np.nan))
         mean_ms = float(np.average(duration_ms[timed], weights=calls[timed]))
-        found = past_cold_starts(calls, mean_ms, peaks, Lives.of_minutes(keep_alive_minutes))
+        found = forecast.past_cold_starts(calls, mean_ms, peaks, forecast.Lives.of_minutes(keep_alive_minutes))
         number = minutes.start + np.arange(len(minutes))
         first_day = int(number[0] + offsets_minutes(ZoneInfo(timezone), number[:1])[0]) // DAY_MINUTES
         by_hour = found.cold.reshape(last - first, _HOUR, -1).sum(axis=1) / found.levels.size
