@@ -21,7 +21,7 @@ from tests.helpers.durations import ends_of_processes, slowest_files
 from tests.helpers.e2e.schedules import RUNS, postpone
 from tests.helpers.examples import FAST, examples
 from tests.helpers.shared_models import share_models
-from tests.helpers.together import Together
+from tests.helpers.together import LONGEST, Together, group_of
 
 # Hours of observation pass in seconds.
 WAIT_SCALE = 0.002
@@ -57,12 +57,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start a server or a deployment."""
+    """Mark the tests that start a server or a deployment, and let the longest groups begin first."""
     for item in items:
         given = getattr(item, "callspec", None)
         on_a_server = given is not None and any(isinstance(value, Installation) for value in given.params.values())
         if on_a_server or _STARTED.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("starts_servers")
+    items.sort(key=lambda item: group_of(item.nodeid) not in LONGEST)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.e2e.records import RAN
 from tests.helpers.e2e.running import Running
 
 
@@ -14,6 +15,11 @@ def machines(deployed: Any) -> Iterator[Running]:
     running = Running(deployed)
     yield running
     running.forget_policy()
+
+
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Remember the file of each test that was set up and is run in this process."""
+    item.config.stash.setdefault(RAN, set()).add(item.path.name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
