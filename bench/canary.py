@@ -6,7 +6,8 @@ The simulation judges calls of two versions behind an alias after 15, 60 and 360
 tell, for up to 72 hours. Durations are log-normal, one call in a hundred is several times longer, traffic and durations
 follow the hour, minutes are slow for both versions together, and environments (fewer for the canary) differ in speed.
 "direct" has no second version: the same hours a week before are the other side, and durations drift between the weeks
-(2 % median, 15 % at the 90th percentile).
+(2 % median, 15 % at the 90th percentile); the five weeks before show five such steps. bench/canary_noise.py plays the
+noise of real machines.
 The plain rule beside it keeps the change if the mean at the last check is within the limit.
 """
 
@@ -20,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from optimizer.capacity.canary import CanaryComparison, LookKind, Minute, Side, judge
+from optimizer.capacity.canary import CanaryComparison, LookKind, judge
+from optimizer.capacity.duration_ratios import Minute, Side, part_minutes
 from optimizer.capacity.observation_times import ObservationTimes
+from optimizer.capacity.usual_steps import Steps, UsualSteps
 from optimizer.policy.model import Memory
 
 TIMES = ObservationTimes.of(Memory(), datetime(2026, 1, 1, tzinfo=UTC))
@@ -32,6 +35,7 @@ ENVIRONMENT_SD = 0.03
 ENVIRONMENT_MINUTES = 60
 MINUTE_SD = 0.08
 DRIFT = ((0.012, 0.62), (0.05, 0.22), (0.2, 0.16))
+WEEKS_BEFORE = 5
 GOAL_FALSE_ALARMS = 0.02
 
 Array = NDArray[np.float64]
@@ -89,8 +93,27 @@ def side(minute: NDArray[np.int64], durations_ms: Array, end: int) -> Side:
     totals = np.bincount(minute[seen], weights=durations_ms[seen], minlength=end)
     means = np.divide(totals, counts, out=np.zeros(end), where=counts > 0)
     quantiles = np.quantile(durations_ms[seen], (0.9, 0.95, 0.99)).tolist() if seen.any() else (None, None, None)
-    minutes = tuple(Minute(float(n), m) for n, m in zip(counts, means.tolist(), strict=True))
-    return Side(minutes, 0.0, 0.0, *quantiles)
+    minutes = tuple(Minute(float(n), mean) for n, mean in zip(counts, means.tolist(), strict=True))
+    length = part_minutes(end)
+    part = minute[seen] // length
+    counts = np.bincount(part, minlength=math.ceil(end / length))
+    parts = tuple(
+        Minute(float(n), 0.0, middle if n else None)
+        for n, middle in zip(counts, medians_of(part, durations_ms[seen], counts).tolist(), strict=True)
+    )
+    return Side(minutes, 0.0, 0.0, *quantiles, parts)
+
+
+def medians_of(minute: NDArray[np.int64], durations_ms: Array, counts: NDArray[np.int64]) -> Array:
+    """Return the median duration in ms of each part."""
+    in_order = durations_ms[np.lexsort((durations_ms, minute))]
+    first = np.cumsum(counts) - counts
+    last = len(in_order) - 1
+    if last < 0:
+        return np.zeros(len(counts))
+    lower = np.minimum(first + np.maximum(counts - 1, 0) // 2, last)
+    upper = np.minimum(first + counts // 2, last)
+    return np.asarray((in_order[lower] + in_order[upper]) / 2)
 
 
 def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
@@ -98,7 +121,12 @@ def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
     traffic, level = minutes_of(rng)
     rate = case.calls_a_minute * traffic
     if case.direct:
-        drift = float(np.exp(rng.normal(0, math.sqrt(2) * rng.choice([s for s, _ in DRIFT], p=[p for _, p in DRIFT]))))
+        drifts = rng.normal(
+            0, math.sqrt(2) * rng.choice([s for s, _ in DRIFT], p=[p for _, p in DRIFT]), WEEKS_BEFORE + 1
+        )
+        drift = float(np.exp(drifts[0]))
+        before = Steps(float(np.mean(drifts[1:] ** 2)), WEEKS_BEFORE)
+        usual = UsualSteps(before, before, before)
         rate_before = rate * np.exp(rng.normal(0, 0.2))
         rates, levels = (
             (rate_before, rate),
@@ -107,7 +135,7 @@ def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
         ratio = 1.0
     else:
         rates, levels = (rate * (1 - CANARY_WEIGHT), rate * CANARY_WEIGHT), (level, level * case.slower)
-        ratio = CANARY_WEIGHT / (1 - CANARY_WEIGHT)
+        ratio, usual = CANARY_WEIGHT / (1 - CANARY_WEIGHT), None
     old, new = (np.empty(0, np.int64), np.empty(0)), (np.empty(0, np.int64), np.empty(0))
     begin = 0
     for number, end in enumerate(LOOKS):
@@ -117,7 +145,8 @@ def trial(rng: np.random.Generator, case: Case) -> tuple[str, bool]:
         )
         begin = end
         look = TIMES.kind(number)
-        health = judge(CanaryComparison(side(*old, end), side(*new, end), MAX_SLOWDOWN, ratio), len(LOOKS), look)
+        comparison = CanaryComparison(side(*old, end), side(*new, end), MAX_SLOWDOWN, ratio, usual=usual)
+        health = judge(comparison, len(LOOKS), look)
         ended = not health.healthy or (look is not LookKind.EARLY and health.enough)
         if ended:
             break

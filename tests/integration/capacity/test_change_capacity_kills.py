@@ -10,8 +10,9 @@ from local_account.lambda_twin import Twin
 from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
 from optimizer.aws.scheduler import ScheduleTarget
-from optimizer.capacity.canary import CanaryComparison, Minute, Side
+from optimizer.capacity.canary import CanaryComparison
 from optimizer.capacity.change import CapacityHooks
+from optimizer.capacity.duration_ratios import Minute, Side
 from optimizer.capacity.lambda_account import LambdaAccount
 from optimizer.capacity.live_function import LATEST
 from optimizer.capacity.progress import CapacityProgress

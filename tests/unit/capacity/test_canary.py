@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
-from optimizer.capacity.canary import CanaryComparison, LookKind, Minute, Side, judge, mean_ratio, more_often
+from optimizer.capacity.canary import CanaryComparison, LookKind, judge, more_often
+from optimizer.capacity.duration_ratios import Minute, Side, mean_ratio
+from optimizer.capacity.usual_steps import UsualSteps
 
 MINUTES = 360
 
@@ -136,7 +138,8 @@ def test_error_chance_stays_between_zero_and_one(bad_new: int, new: int, bad_old
 )
 def test_side_without_calls_ends_unhealthy(together: bool, look: LookKind, healthy: bool) -> None:
     silent = Side(tuple(Minute(0, 0.0) for _ in range(MINUTES)), 0.0, 0.0, None, None, None)
-    comparison = replace(compare(side(random.Random(1), 30, 50.0), silent), together=together)
+    usual = None if together else UsualSteps()
+    comparison = replace(compare(side(random.Random(1), 30, 50.0), silent), usual=usual)
     judged = judge(comparison, 3, look)
     assert judged.healthy is healthy
     assert not judged.enough

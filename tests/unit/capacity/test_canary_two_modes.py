@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from optimizer.capacity.canary import CanaryComparison, LookKind, Minute, Side, judge, p95_ratio
+from optimizer.capacity.canary import CanaryComparison, LookKind, judge
+from optimizer.capacity.duration_ratios import Minute, Side, p95_ratio
 
 _MINUTES = 360
 _FAST_MS, _SLOW_MS = 10.0, 1000.0
