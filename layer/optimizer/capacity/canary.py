@@ -87,7 +87,7 @@ class Durations:
 
     @property
     def named(self) -> tuple[tuple[str, Ratio], ...]:
-        """Those that are known, in words."""
+        """Return the known ratios with their names."""
         named = (
             ("mean duration", self.mean),
             ("typical duration", self.typical),
