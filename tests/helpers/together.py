@@ -8,7 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 # that is deployed into an account of its own.
 DEPLOYED, DEPLOYED_TOO = LONGEST = "the deployed application", "the other deployed application"
 # The second half deletes its application at its end.
-_FIRST_HALF = "rights|schedules_fire|states|traffic_by_alias|warm_function_fires"
+_FIRST_HALF = "bad_input|rights|schedules_fire|states|traffic_by_alias|warm_function_fires"
 # The first match with a test's id names its group; any other file is a group of its own. A file in the wrong group
 # costs one more start of a server, and nothing else.
 _SHARED = (
