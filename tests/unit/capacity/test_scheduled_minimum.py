@@ -1,5 +1,6 @@
 """The hours of a week in which environments are worth holding."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -62,3 +63,13 @@ def test_no_other_hours_are_worth_more(busy: list[float]) -> None:
     made = scheduled_minimum(np.array([busy]), least_utilisation=least)
     best = max(worth(hours) for hours in product((False, True), repeat=len(busy)))
     assert worth(tuple(count == 1 for count in made)) == pytest.approx(best, abs=1e-6)
+
+
+def test_where_use_never_pays_only_avoided_cold_starts_hold_environments() -> None:
+    """In Regions where provisioned concurrency costs as much as calls on demand the break-even is above 1."""
+    always_busy = np.ones((2, 24))
+    assert sum(scheduled_minimum(always_busy, least_utilisation=1.2)) == 0
+    with_cold_starts = always_busy + np.where(np.arange(24) < 12, 1.0, 0.0)
+    assert scheduled_minimum(with_cold_starts, least_utilisation=1.2) == (2,) * 12 + (0,) * 12
+    with pytest.raises(ValueError, match="above 0 and finite"):
+        scheduled_minimum(always_busy, least_utilisation=math.inf)

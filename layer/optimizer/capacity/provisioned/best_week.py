@@ -39,7 +39,7 @@ class TriedWeek:
 
 
 def best_week(days: LocalDays, *, least_utilisation: float, most: int, floor: int = 0) -> TriedWeek:
-    """Return the week worth most. least_utilisation: 0 to 1. most, floor: bounds of the environments.
+    """Return the week worth most. least_utilisation: above 0. most, floor: bounds of the environments.
 
     Days of a kind are taken together, in as few kinds as possible: in more only where that is surely worth more on days
     left out.
@@ -130,11 +130,12 @@ def scheduled_minimum(used: Floats, *, least_utilisation: float, floor: int = 0)
     used: [environments, hours], the share of each hour in which the first, second, ... environment is expected to be
     busy; NaN for not known, which holds nothing. The last hour comes before the first: the week repeats.
     least_utilisation: the share of busy time from which an environment is worth its price (the break-even, or less
-    where the policy buys latency). floor: environments that are always held. Starting an environment costs its price
-    until it is ready, so that none is released for an hour only to be started again.
+    where the policy buys latency). It is above 1 where use alone never pays; avoided cold starts may still. floor:
+    environments that are always held. Starting an environment costs its price until it is ready, so that none is
+    released for an hour only to be started again.
     """
-    if not 0 < least_utilisation <= 1:
-        raise ValueError(f"least_utilisation must be above 0 and at most 1, not {least_utilisation}")
+    if not 0 < least_utilisation < math.inf:
+        raise ValueError(f"least_utilisation must be above 0 and finite, not {least_utilisation}")
     held = np.full(used.shape[1], floor)
     for share in np.nan_to_num(used[floor:], nan=0.0):
         worth = share - least_utilisation
