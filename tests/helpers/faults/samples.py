@@ -192,9 +192,7 @@ def ttls(*, hits: int) -> Life:
         at = {"_aws": {"Timestamp": request["startTime"]}, "FromSeconds": request["startTime"] / 1000 - 60}
         if request["startTime"] > stage.world.get("true_now", Clock.at).timestamp() * 1000:
             return {"events": []}
-        return {
-            "events": [{"message": f"OptimizerCache {json.dumps({'CacheNamespace': 'price'} | counts | known | at)}"}]
-        }
+        return {"events": [{"message": json.dumps({"CacheNamespace": "price"} | counts | known | at)}]}
 
     def in_force(stage: Stage) -> Any:
         return json.loads(stage.services.parameters[CACHE.parameter][-1])["ttl_s"]

@@ -165,7 +165,7 @@ def test_key_followed_for_a_time_counts_for_that_time():
             "from_s": start_s,
             "to_s": start_s + 10,
             "rate": 0.1,
-            "total_accesses": 10,
+            "total_accesses": 30,
             "exact": len(exact),
             "keys": exact,
             "reads_ms": [[100 * n, i] for i in range(len(exact)) for n in range(12)],
