@@ -3,13 +3,14 @@
 import ssl
 from dataclasses import dataclass, field
 
+from optimizer.core import OptimizerError
 from optimizer.policy import Database
 
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
-class ClearTextRequested(Exception):
+class ClearTextRequested(OptimizerError):
     """The server asks for the password in a way that gives it away; the argument is the server's word for it."""
 
 
