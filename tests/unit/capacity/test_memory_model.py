@@ -151,7 +151,7 @@ def test_waiting_function_is_surer_at_other_sizes_than_a_computing_one():
     """Only CPU work strays from the family of curves: 1024 and 2048 MB alike tell that a function waits everywhere."""
 
     def spread(curve):
-        likely = choose(seen(curve, 1024, 2048), "x86_64", DOUBLED, 1024, "cost", None, 0).predicted[512]
+        likely = choose(seen(curve, 1024, 2048), X86, DOUBLED, 1024, "cost", None, 0).predicted[512]
         return likely.high / likely.low
 
     assert spread(waiting) < spread(busy)
@@ -164,7 +164,7 @@ def test_last_try_is_not_a_bet_on_an_unlikely_curve(cpu):
     def mixed(mb):
         return 100.0 * (1 - cpu + cpu * 1769 / min(mb, 1769))
 
-    decision = choose(seen(mixed, 1024, 2048), "x86_64", DOUBLED, 2048, "balanced", None, 1)
+    decision = choose(seen(mixed, 1024, 2048), X86, DOUBLED, 2048, "balanced", None, 1)
     assert decision.memory_mb == 512
     assert mixed(256) ** 2 * 256 > mixed(512) ** 2 * 512
 
@@ -176,7 +176,7 @@ def test_last_of_equally_good_tries_is_the_nearest():
         return 100.0 * 1769 / mb
 
     ladder = tuple(range(128, 3009, 128))
-    decision = choose(seen(computing, 1024, 1792), "x86_64", ladder, 1792, "balanced", None, 1)
+    decision = choose(seen(computing, 1024, 1792), X86, ladder, 1792, "balanced", None, 1)
     assert 1792 < decision.memory_mb < 2560
 
 
