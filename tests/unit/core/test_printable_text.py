@@ -33,7 +33,8 @@ def test_nothing_looks_like_a_link(name: str) -> None:
 @given(st.dictionaries(st.text(), NAMES.map("".join)))
 def test_json_keeps_its_meaning(document: dict[str, str]) -> None:
     text = json.dumps(document, ensure_ascii=False)
-    assert json.loads(printable(text)) == document
+    # In JSON two halves of a character side by side are that character.
+    assert json.loads(printable(text)) == json.loads(json.dumps(document))
 
 
 @pytest.mark.parametrize(
