@@ -144,8 +144,7 @@ def test_check_warns_of_what_is_over() -> None:
     assert "events[1]" not in checked.stderr
 
 
-@pytest.mark.usefixtures("stack")
-def test_check_warns_of_patterns_that_fit_no_function() -> None:
+def make_shop_web(**tags: str) -> None:
     boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")
     boto3.client("lambda").create_function(
         FunctionName="shop-web",
@@ -153,8 +152,13 @@ def test_check_warns_of_patterns_that_fit_no_function() -> None:
         Role="arn:aws:iam::123456789012:role/r",
         Handler="app.handler",
         Code={"ZipFile": b"x"},
-        Tags={"team-optimizer": "yes"},
+        Tags={"team-optimizer": "yes", **tags},
     )
+
+
+@pytest.mark.usefixtures("stack")
+def test_check_warns_of_patterns_that_fit_no_function() -> None:
+    make_shop_web()
     checked = policy("check", "-", "--stack", "s", given=json.dumps(OCCASIONS))
     assert "overrides[0] fits none of the 1 functions that runs check (munich-*)." in checked.stderr
     assert "warmups.events[1] fits none of the 1 functions that runs check (* with team=x)." in checked.stderr
@@ -164,15 +168,7 @@ def test_check_warns_of_patterns_that_fit_no_function() -> None:
 
 @pytest.mark.usefixtures("stack")
 def test_check_warns_of_overrides_that_contradict_each_other_for_a_function() -> None:
-    boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")
-    boto3.client("lambda").create_function(
-        FunctionName="shop-web",
-        Runtime="python3.13",
-        Role="arn:aws:iam::123456789012:role/r",
-        Handler="app.handler",
-        Code={"ZipFile": b"x"},
-        Tags={"team-optimizer": "yes", "team": "x"},
-    )
+    make_shop_web(team="x")
     entries = [
         {"functions": ["shop-*"], "memory": {"ceiling_mb": 512}},
         {"tags": {"team": "x"}, "memory": {"floor_mb": 1024}},
