@@ -9,6 +9,7 @@ October 2025 and is also on https://aws.amazon.com/lambda/pricing/; there both s
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 
 from optimizer.prices.lambda_prices import LambdaPrices, ListPrices, Tier
 
@@ -105,6 +106,7 @@ def _rows() -> Iterator[tuple[tuple[str, str], ListPrices]]:
     yield from _US_EAST_1
 
 
+@cache
 def shipped_prices() -> LambdaPrices:
     """Return the shipped list prices."""
     return LambdaPrices(dict(_rows()))
