@@ -70,7 +70,7 @@ class PostgresqlServer(EngineServer):
             replica_lag_s=self._replica_lag_s(),
             busy=str(busy[0]["busy"]) if busy else "",
             active_sessions=int(active["sessions"]) if active["sees_all"] else None,
-            faulty_builds=why_builds_are_faulty(int(version["number"])),
+            faulty_builds=why_builds_are_faulty(divmod(int(version["number"]), 10_000)),
         )
 
     def statement(self, job: Job, change: Change, state: State | None) -> str:

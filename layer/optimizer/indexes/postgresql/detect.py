@@ -47,8 +47,7 @@ def find(
         *(finding for finding in catalog.further if not any(_same_index(finding, key) for key in keys)),
         *find_upkeep(catalog),
     ]
-    number = sum(part * scale for part, scale in zip(catalog.server.version, (10_000, 1), strict=False))
-    faulty = why_builds_are_faulty(number)
+    faulty = why_builds_are_faulty(catalog.server.version)
     return [_without_build(finding, faulty) if faulty else finding for finding in found]
 
 
