@@ -73,15 +73,17 @@ CREATE TABLE p WITH (autovacuum_enabled = false) AS
 SELECT g AS id, CASE WHEN g % 4 = 0 THEN md5(g::text) END AS ext_ref, CASE WHEN g % 3 = 0 THEN g % 7 END AS few,
   CASE WHEN g % 20 = 0 THEN 'open' ELSE 'done' END AS state, g % 500 AS customer, g % 5 = 0 AS is_rare,
   (ARRAY['EUR', 'USD', 'GBP', 'CHF', 'SEK'])[1 + g % 5]::char(3) AS currency, repeat('w', g % 50) AS words
-FROM generate_series(1, 60000) g"""
+FROM generate_series(1, 120000) g"""
 CLAIMED = (
     "CREATE INDEX ON p (ext_ref) WHERE ext_ref IS NOT NULL",
     "CREATE INDEX ON p (few) WHERE few IS NOT NULL",
     "CREATE INDEX ON p (few) WHERE (few) IS NOT NULL",
-    "CREATE UNIQUE INDEX ON p (id) WHERE state = 'open'",
+    "CREATE UNIQUE INDEX ON p (id) WHERE state = 'done'",
     "CREATE INDEX ON p (id) WITH (deduplicate_items = off) WHERE is_rare",
 )
 NOT_CLAIMED = (
+    # One row of twenty: ANALYZE counts about 1,500 of them, give or take one of twenty.
+    "CREATE UNIQUE INDEX ON p (id) WHERE state = 'open'",
     "CREATE INDEX ON p (customer) WHERE state = 'open'",
     "CREATE INDEX ON p (state) WHERE is_rare",
     "CREATE INDEX ON p (words) WITH (deduplicate_items = off) WHERE is_rare",

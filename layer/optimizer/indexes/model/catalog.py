@@ -215,7 +215,8 @@ class Index:
     storage; `is_partition` marks its parts. `is_deferrable` belongs to a unique constraint. `deduplicates` is true if
     equal keys can share one entry (btree, PostgreSQL 13 and later). `options` holds the storage parameters. `scans`
     counts from `CatalogServer.counted_since`. `statistics` covers the keys, then the INCLUDE columns.
-    `table_growth` is the size of the table over its size when its rows were counted (PostgreSQL).
+    `table_growth` is the size of the table over its size when its rows were counted (PostgreSQL). `sampled_share` is
+    the share of the table's rows (0 to 1) in the sample from which ANALYZE estimates the rows of a partial index.
     `collation_version_differs` is true if the index was built with another version of its collation than the server has
     now.
     """
@@ -255,6 +256,7 @@ class Index:
     statistics: tuple[KeyStatistics, ...] = ()
     collation_version_differs: bool = False
     table_growth: float | None = None
+    sampled_share: float | None = None
 
     @property
     def qualified_table(self) -> tuple[str, str]:

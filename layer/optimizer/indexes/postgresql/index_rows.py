@@ -14,7 +14,7 @@ _PLAIN = (
     "schema", "table_schema", "table", "name", "method", "oid", "table_oid", "file_node", "is_partitioned",
     "is_partition", "parent_oid", "is_unique", "nulls_not_distinct", "is_valid", "is_ready", "is_live",
     "is_replica_identity", "is_clustered", "predicate", "definition", "is_referenced", "extension",
-    "size_bytes", "scans", "table_growth",
+    "size_bytes", "scans", "table_growth", "sampled_share",
 )  # fmt: skip
 
 

@@ -186,6 +186,10 @@ FROM (
       WHEN t.relkind <> 'p' AND t.relpages > 0
       THEN pg_relation_size(t.oid)::float8 / current_setting('block_size')::float8 / t.relpages
     END AS table_growth,
+    CASE
+      WHEN x.indpred IS NOT NULL AND t.reltuples >= 0
+      THEN least(300 * current_setting('default_statistics_target')::float8 / greatest(t.reltuples, 1), 1)
+    END AS sampled_share,
     s.idx_scan AS scans,
     x.indnkeyatts AS key_count,
     am.amname = 'btree'

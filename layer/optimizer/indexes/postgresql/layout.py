@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
-from math import ceil, floor, prod
+from math import ceil, floor, inf, prod, sqrt
 
 from optimizer.indexes.model.catalog import Index, KeyStatistics
 
@@ -20,6 +20,8 @@ _SAMPLES = 100
 # Rows were counted in a table of another size if it has grown by more than this.
 _MOST_GROWTH = 1.1
 _IS_NOT_NULL = re.compile(r'\(*"?(?P<column>[^"()]+)"? IS NOT NULL\)*')
+# The rows of a partial index are estimated from a sample: two standard errors and a page stay within this share.
+_MOST_ROWS_ERROR = 0.05
 _PACES = (1, 3, 7, 9, 11, 13, 17, 19)
 
 
@@ -34,7 +36,7 @@ class Entries:
 
 def fresh_pages(index: Index, block_bytes: int) -> float | None:
     """Return the pages of the index after a rebuild, or None if statistics cannot tell: it is not a btree, rows or
-    widths are unknown, or for a reason of `why_not_estimated`."""
+    widths are unknown, too few rows of a partial index were sampled, or for a reason of `why_not_estimated`."""
     rows = index.rows
     if index.method != "btree" or index.is_partitioned or rows is None:
         return None
@@ -52,7 +54,10 @@ def fresh_pages(index: Index, block_bytes: int) -> float | None:
     key_size = sum(entry.count * entry.key_size for entry in entries) / count
     even = all(part.fixed_bytes is not None for part in index.statistics)
     leaves = ceil(count / _a_page(size, size - key_size, fillfactor, block_bytes, even=even))
-    return leaves + _internal_pages(leaves, key_size, block_bytes) + 1
+    pages = leaves + _internal_pages(leaves, key_size, block_bytes) + 1
+    # A small index is wrong by a page where its rows are wrong by less.
+    is_sure = index.predicate is None or _rows_error(index) + 1 / pages <= _MOST_ROWS_ERROR
+    return pages if is_sure else None
 
 
 def why_not_estimated(index: Index) -> str:
@@ -68,6 +73,17 @@ def why_not_estimated(index: Index) -> str:
         if shares or not fixed:
             return "its predicate selects values that the statistics of the whole table do not tell apart"
     return ""
+
+
+def _rows_error(index: Index) -> float:
+    """Return the share by which the rows of a partial index may be wrong, for 19 of 20 samples.
+
+    ANALYZE counts the rows that satisfy the predicate in a sample of 300 rows for each step of the statistics target:
+    the standard error of such a count is at most its square root (binomial), and zero if all rows were in the sample.
+    """
+    if index.sampled_share is None or not index.rows:
+        return inf
+    return 2 * sqrt((1 - index.sampled_share) / (index.rows * index.sampled_share))
 
 
 def _of_predicate(index: Index) -> Index | None:
