@@ -30,9 +30,9 @@ class StandIn:
     def __init__(self) -> None:
         self._stored = Entry(time.time() + 3600, 0.001, b"value").pack()
 
-    def get(self, name: str) -> bytes:
-        """Return the entry, as in redis-py."""
-        return b"v1" if name.endswith(":version") else self._stored
+    def get(self, name: str | bytes) -> bytes:
+        """Return the entry, as in redis-py. The name of a version is text."""
+        return b"v1" if isinstance(name, str) else self._stored
 
     def set(self, *_: Any, **__: Any) -> bool:
         """Store nothing, as if redis-py had stored it."""

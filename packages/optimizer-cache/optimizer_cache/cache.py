@@ -1,81 +1,26 @@
 """Cache-aside and write-through by namespace. A failing cache delays an answer, and never prevents it."""
 
-import json
-import random
+import contextlib
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from optimizer_cache.early import Entry, jittered_ms, recompute_early
-from optimizer_cache.local_tier import ABSENT, LocalTier
-from optimizer_cache.measure import NamespaceMeasure, lines
-from optimizer_cache.ttl_parameter import Bounds, Fetch, TtlParameter
+from optimizer_cache.clients import cluster_of, wait_of
+from optimizer_cache.core import CACHE_FAILED, Core, Namespace, Space
+from optimizer_cache.decorator import Cached, KeyOf, default_key
+from optimizer_cache.early import Entry
+from optimizer_cache.flights import Flight
+from optimizer_cache.outage import Failure
+from optimizer_cache.ttl_parameter import Fetch
 
-_CACHE_FAILED = (redis.RedisError, OSError)
-
-
-class NoTimeout(ValueError):
-    """The client has no socket_timeout, so no call could be sure of an answer in time."""
-
-
-def _encode(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """The way in which one kind of value is kept.
-
-    `jitter` is the share by which TTLs are shortened at random. `beta` is the eagerness of early recomputation, 0 for
-    none. A value may also be kept in the process for `local_age_s` seconds, 0 for not at all; `local_entries` limits
-    the number of these.
-    """
-
-    bounds: Bounds
-    jitter: float = 0.1
-    beta: float = 1.0
-    local_age_s: float = 0.0
-    local_entries: int = 1000
-    encode: Callable[[Any], bytes] = field(default=_encode, repr=False)
-    decode: Callable[[bytes], Any] = field(default=json.loads, repr=False)
-
-
-def connect(url: str, timeout_s: float = 0.1, **options: Any) -> redis.Redis:
-    """Return a redis-py client for `Cache`, with which the cache delays a read by at most `timeout_s`.
-
-    One wait, to connect or for a reply, gets a quarter of it. After the time of two waits a read asks the cache nothing
-    more. A connection that the server closed is opened again once; a timeout is not repeated.
-    """
-    wait = timeout_s / 4
-    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    settings: dict[str, Any] = {
-        "socket_timeout": wait,
-        "socket_connect_timeout": wait,
-        "retry": retry,
-        # Naming the library and choosing the protocol would cost waits of their own on each new connection.
-        "protocol": 2,
-        "driver_info": None,
-        **options,
-    }
-    return redis.Redis.from_url(url, **settings)
-
-
-class _Space:
-    __slots__ = ("local", "measure", "namespace", "prefix", "version", "version_until")
-
-    def __init__(self, namespace: Namespace, prefix: str, measure: NamespaceMeasure) -> None:
-        self.namespace = namespace
-        self.prefix = prefix
-        self.measure = measure
-        self.local = LocalTier(namespace.local_entries) if namespace.local_age_s > 0 else None
-        self.version = ""
-        self.version_until = 0.0
+FAILED = object()
+# After a failover the address of the primary leads to another server, which an open connection does not notice.
+_RECONNECT_EVERY_S = 5.0
+_FOLLOWING = 5
 
 
 class Cache:
@@ -83,7 +28,7 @@ class Cache:
 
     def __init__(
         self,
-        client: "redis.Redis",
+        client: "redis.Redis | redis.RedisCluster",
         namespaces: Mapping[str, Namespace],
         *,
         fetch: Fetch | None = None,
@@ -91,180 +36,285 @@ class Cache:
         sample_rate: float = 0.1,
         version_age_s: float = 1.0,
         pause_s: float = 1.0,
+        metrics: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`fetch` reads the published TTLs (see `from_ssm`). The client must return bytes. Raises NoTimeout."""
-        wait_s = client.connection_pool.connection_kwargs.get("socket_timeout")
-        if wait_s is None:
-            raise NoTimeout(
-                "the client has no socket_timeout: set one, or create the client with optimizer_cache.connect"
-            )
-        self.parameter = TtlParameter({name: space.bounds for name, space in namespaces.items()}, fetch)
-        self._client = client
-        self._version_age_s = version_age_s
-        self._pause_s = pause_s
-        self._wait_s = float(wait_s)
-        self._paused_until = 0.0
-        self._clock = clock
-        self._spaces = {
-            name: _Space(space, f"{prefix}:{name}:", NamespaceMeasure(clock(), sample_rate))
-            for name, space in namespaces.items()
-        }
+        """`fetch` reads the published TTLs (see `from_ssm`), in a thread of its own. `metrics` makes three CloudWatch
+        metrics of each namespace out of the lines that `flush` returns. Raises UnusableClient."""
+        self._client: Any = client
+        self._core = Core(
+            namespaces,
+            wait_of(client, is_async=False),
+            fetch=fetch,
+            prefix=prefix,
+            sample_rate=sample_rate,
+            version_age_s=version_age_s,
+            pause_s=pause_s,
+            metrics=metrics,
+            clock=clock,
+        )
+        self.parameter = self._core.parameter
+        self._reconnect_from = 0.0
+        self._following = threading.Lock()
 
-    def read(self, namespace: str, key: str, load: Callable[[], Any]) -> Any:
+    def read[V](self, namespace: str, key: str, load: Callable[[], V]) -> V:
         """Return the value from the process, the cache, or `load`, and store a loaded value.
 
-        An exception of `load` reaches the caller.
+        An exception of `load` reaches the caller, unless there is an entry that can be returned instead. Raises
+        UnknownNamespace and UnusableKey.
         """
-        space = self._spaces[namespace]
-        now = self._clock()
+        # A hit takes a few microseconds here, so this path looks before it calls.
+        core = self._core
+        space = core.spaces.get(namespace)
+        if space is None or type(key) is not str:
+            space = core.space(namespace, key)
+        now = core.clock()
         if space.local is not None:
-            value = space.local.get(key, now)
-            if value is not ABSENT:
-                space.measure.read(key, now, hit=True, local=True)
-                return value
+            found, kept = core.local_value(space, key, now)
+            if found:
+                return cast("V", kept)
         asked = time.perf_counter()
         name = self._name(space, key)
-        if name is not None and time.perf_counter() - asked > 2 * self._wait_s:
+        entry, value = None, None
+        if name is not None and time.perf_counter() - asked <= 2 * core.wait_s:
+            entry, value = self._look_up(space, name)
+        else:
             name = None
-        entry, value = self._look_up(space, name)
-        space.measure.read(key, now, hit=entry is not None)
-        early = False
-        if entry is not None:
-            left_s = entry.expires_at - now
-            early = recompute_early(left_s, entry.compute_s, space.namespace.beta, 1.0 - random.random())  # noqa: S311
-            if not early:
-                self._keep_local(space, key, value, left_s)
-                return value
-        started = time.perf_counter()
-        if started - asked > 2 * self._wait_s:
+        hit = entry is not None and (not space.namespace.stale_if_error_s or entry.expires_at > now)
+        space.measure.read(key, now, hit=hit)
+        if hit and entry is not None and not core.is_early(space, entry, now):
+            if space.local is not None:
+                core.keep_local(space, key, entry.payload, entry.expires_at - now)
+            return cast("V", value)
+        if time.perf_counter() - asked > 2 * core.wait_s:
             # The cache answers, but slowly: this call has waited long enough.
             name = None
-        value = load()
-        compute_s = time.perf_counter() - started
-        payload = space.namespace.encode(value)
-        space.measure.loaded(key, compute_s, payload, early=early)
-        # The name is from before the load, so that a value that `forget_all` overtook does not enter the new version.
-        self._store(namespace, space, key, name, value, payload, compute_s)
-        return value
+        return self._join_or_load(space, key, name, load, (entry, value, hit))
 
-    def write(self, namespace: str, key: str, value: Any, store: Callable[[Any], None]) -> None:
+    def write[V](self, namespace: str, key: str, value: V, store: Callable[[V], Any]) -> None:
         """Store at the origin with `store`, then in the cache.
 
         An exception of `store` reaches the caller and leaves the cache untouched.
         """
-        space = self._spaces[namespace]
+        core = self._core
+        space = core.space(namespace, key)
         started = time.perf_counter()
         store(value)
-        if space.local is not None:
-            space.local.drop(key)
+        core.forget_here(space, key)
         compute_s = time.perf_counter() - started
         name = self._name(space, key)
-        self._store(namespace, space, key, name, value, space.namespace.encode(value), compute_s)
+        payload = core.encode(space, value)
+        if payload is not None:
+            self._store(space, key, name, value, payload, compute_s)
+        elif name is not None:
+            self._try(space, lambda: self._client.delete(name), writing=True)
 
     def forget(self, namespace: str, key: str) -> bool:
-        """Drop one value. Return False if the cache could not be reached; the value then stays until its TTL ends."""
-        space = self._spaces[namespace]
-        if space.local is not None:
-            space.local.drop(key)
+        """Drop one value. Return False if the cache could not be told; the value then stays until its TTL ends."""
+        space = self._core.space(namespace, key)
+        self._core.forget_here(space, key)
         name = self._name(space, key, force=True)
-        return name is not None and self._try(space, lambda: self._client.delete(name), force=True) is not ABSENT
+        return (
+            name is not None
+            and self._try(space, lambda: self._client.delete(name), writing=True, force=True) is not FAILED
+        )
 
     def forget_all(self, namespace: str) -> bool:
         """Give the namespace a new version, so that nothing stored before is read again.
 
-        Return False if the cache could not be reached.
+        Return False if the cache could not be told.
         """
-        space = self._spaces[namespace]
+        space = self._core.space(namespace)
         version = secrets.token_hex(6)
-        if self._try(space, lambda: self._client.set(space.prefix + "version", version), force=True) is ABSENT:
+        set_version = self._try(
+            space, lambda: self._client.set(space.prefix + "version", version), writing=True, force=True
+        )
+        if set_version is FAILED:
             return False
-        self._set_version(space, version)
+        self._core.set_version(space, version)
         return True
 
+    def cached[**P, V](self, namespace: str, key: KeyOf | None = None) -> Callable[[Callable[P, V]], "Cached[P, V]"]:
+        """Decorate a function so that its results are read through the cache.
+
+        `key` makes the key of the arguments; by default they must be text, numbers, True, False or None.
+        """
+        self._core.space(namespace)
+        key_of = key or default_key
+
+        def decorate(function: Callable[P, V]) -> Cached[P, V]:
+            def read(name: str, load: Callable[[], V]) -> V:
+                return self.read(namespace, name, load)
+
+            return Cached(function, key_of, read, lambda name: self.forget(namespace, name))
+
+        return decorate
+
+    def read_ttls(self, wait_s: float = 1.0) -> bool:
+        """Read the published TTLs now and wait up to `wait_s` for them; return True if they were read.
+
+        Without it they are read in the background once they are needed, and the first entries get the TTLs compiled in.
+        """
+        return self.parameter.read(wait_s)
+
     def flush(self, every_s: float = 60.0) -> list[str]:
-        """Return lines for the log: metrics and samples of the namespaces whose last flush was `every_s` ago.
+        """Return lines for the log: figures and samples of the namespaces whose last flush was `every_s` ago.
 
         A busy namespace is flushed sooner, and `every_s` of 0 flushes now. Call this at the end of every invocation.
         """
-        now = self._clock()
-        due = [(name, space) for name, space in self._spaces.items() if space.measure.due(now, every_s)]
-        # A process with hits alone stores nothing, so without this read it would report its old version for ever.
-        ttls = self.parameter.ttls() if due else self.parameter.current
-        found = []
-        for name, space in due:
-            found += lines(space.measure.flush(name, ttls.version, ttls.ttl_s[name], now))
-        return found
+        return self._core.flush(every_s)
 
-    def _look_up(self, space: _Space, name: str | None) -> tuple[Entry | None, Any]:
+    def _look_up(self, space: Space, name: bytes) -> tuple[Entry | None, Any]:
         # This is the hot path, so it does the work of `_try` without a closure.
-        if name is None or (self._paused_until and time.monotonic() < self._paused_until):
+        core = self._core
+        if (core.gate.shut_until or space.reads_from) and not core.may_read(space):
             return None, None
         try:
             stored = self._client.get(name)
-        except _CACHE_FAILED:
-            self._failed(space)
+        except CACHE_FAILED as error:
+            self._failed(space, error, writing=False)
             return None, None
-        if not isinstance(stored, bytes):
-            return None, None
-        try:
-            entry = Entry.unpack(stored)
-            return entry, space.namespace.decode(entry.payload)
-        except ValueError:
-            # Another writer or an older format of this application stored the value, so it is loaded again.
-            return None, None
+        if core.gate.shut_until:
+            core.gate.open()
+        return core.unpack(space, stored)
 
-    def _store(
-        self, namespace: str, space: _Space, key: str, name: str | None, value: Any, payload: bytes, compute_s: float
-    ) -> None:
-        ttl_s = self.parameter.ttls().ttl_s[namespace]
-        life_ms = jittered_ms(ttl_s, space.namespace.jitter, random.random())  # noqa: S311
+    def _join_or_load[V](
+        self, space: Space, key: str, name: bytes | None, load: Callable[[], V], held: tuple[Entry | None, Any, bool]
+    ) -> V:
+        """Load a value, unless another thread loads it already."""
+        _, value, hit = held
+        flight, is_mine = space.flights.board(key) if space.namespace.join_s or hit else (None, False)
+        if flight is not None and not is_mine:
+            if hit:
+                # Another reader loads the value early, and one is enough.
+                return cast("V", value)
+            found, joined = self._core.decode(space, flight.wait(space.namespace.join_s))
+            if found:
+                return cast("V", joined)
+            flight = None
+        return self._load(space, key, name, load, held, flight)
+
+    def _load[V](
+        self,
+        space: Space,
+        key: str,
+        name: bytes | None,
+        load: Callable[[], V],
+        held: tuple[Entry | None, Any, bool],
+        flight: Flight | None,
+    ) -> V:
+        """Load a value, store it and hand it to those who wait for it; or return the entry in hand."""
+        entry, value, hit = held
+        try:
+            started = time.perf_counter()
+            try:
+                loaded = load()
+            except Exception as error:
+                if entry is None:
+                    found, rescued = self._rescue(space, key)
+                    if not found:
+                        raise
+                    return cast("V", rescued)
+                space.measure.stale(hit=hit)
+                space.tell("the load failed and the entry is returned", error)
+                return cast(V, value)
+            compute_s = time.perf_counter() - started
+            payload = self._core.encode(space, loaded)
+            space.measure.loaded(key, compute_s, payload, early=hit)
+            if payload is not None and (flight is None or space.flights.is_current(key, flight)):
+                if flight is not None:
+                    flight.land(payload)
+                # The name is from before the load, so that a value that `forget_all` overtook does not enter the new
+                # version.
+                self._store(space, key, name, loaded, payload, compute_s)
+            return loaded
+        finally:
+            if flight is not None:
+                space.flights.end(key, flight)
+
+    def _rescue(self, space: Space, key: str) -> tuple[bool, Any]:
+        """Return whether the cache has the value after all, and the value: the origin failed, so a pause ends now."""
+        name = self._name(space, key, force=True)
+        if name is None:
+            return False, None
+        entry, value = self._core.unpack(space, self._try(space, lambda: self._client.get(name), force=True))
+        if entry is not None:
+            space.measure.stale(hit=False)
+        return entry is not None, value
+
+    def _store(self, space: Space, key: str, name: bytes | None, value: Any, payload: bytes, compute_s: float) -> None:
+        stored, keep_ms, fresh_s = self._core.packed(space, value, payload, compute_s)
         if name is not None:
-            stored = Entry(self._clock() + life_ms / 1000, compute_s, payload).pack()
-            self._try(space, lambda: self._client.set(name, stored, px=life_ms))
-        self._keep_local(space, key, value, life_ms / 1000)
+            self._try(space, lambda: self._client.set(name, stored, px=keep_ms), writing=True)
+        self._core.keep_local(space, key, payload, fresh_s)
 
-    def _keep_local(self, space: _Space, key: str, value: Any, left_s: float) -> None:
-        if space.local is not None:
-            space.local.put(key, value, self._clock() + min(space.namespace.local_age_s, left_s))
-
-    def _name(self, space: _Space, key: str, *, force: bool = False) -> str | None:
+    def _name(self, space: Space, key: str, *, force: bool = False) -> bytes | None:
         """Return the key's name in the cache, or None if the namespace's version cannot be read."""
-        if (
-            time.monotonic() >= space.version_until
-            and self._try(space, lambda: self._read_version(space), force=force) is ABSENT
-        ):
+        if time.monotonic() >= space.version_until and not self._read_version(space, force=force):
             return None
-        return f"{space.prefix}{space.version}:{key}"
+        return space.entry_name(key)
 
-    def _read_version(self, space: _Space) -> None:
-        # A lost version (flushed, evicted) is replaced by a new one, so that no older entry comes back.
-        found = self._client.get(space.prefix + "version")
+    def _read_version(self, space: Space, *, force: bool) -> bool:
+        """Read the version of a namespace. One that is lost (flushed, evicted) is replaced, so that no older entry
+        comes back."""
+        client, name = self._client, space.prefix + "version"
+        found = self._try(space, lambda: client.get(name), force=force)
         if found is None:
-            self._client.set(space.prefix + "version", secrets.token_hex(6), nx=True)
-            found = self._client.get(space.prefix + "version") or secrets.token_hex(6)
-        self._set_version(space, found.decode() if isinstance(found, bytes) else str(found))
+            if self._try(space, lambda: client.set(name, secrets.token_hex(6), nx=True), writing=True) is FAILED:
+                return False
+            found = self._try(space, lambda: client.get(name), force=force)
+        if not isinstance(found, bytes):
+            return False
+        self._core.set_version(space, found.decode("utf-8", "replace"))
+        return True
 
-    def _set_version(self, space: _Space, version: str) -> None:
-        if space.local is not None and version != space.version:
-            space.local = LocalTier(space.namespace.local_entries)
-        space.version = version
-        space.version_until = time.monotonic() + self._version_age_s
+    def _try(self, space: Space, call: Callable[[], Any], *, writing: bool = False, force: bool = False) -> Any:
+        """Return the cache's answer, or FAILED.
 
-    def _try(self, space: _Space, call: Callable[[], Any], *, force: bool = False) -> Any:
-        """Return the cache's answer, or ABSENT if it fails.
-
-        After a failure the cache is not asked for `pause_s` (unless forced), so that a slow cache delays one call and
-        not every one.
+        After an outage the cache is not asked for a while (unless forced), so that it delays one call and not every
+        one.
         """
-        if not force and self._paused_until and time.monotonic() < self._paused_until:
-            return ABSENT
+        core = self._core
+        if not force and not (core.may_write(space) if writing else core.may_read(space)):
+            return FAILED
         try:
-            return call()
-        except _CACHE_FAILED:
-            self._failed(space)
-            return ABSENT
+            answer = call()
+        except CACHE_FAILED as error:
+            self._failed(space, error, writing=writing)
+            return FAILED
+        core.answered()
+        return answer
 
-    def _failed(self, space: _Space) -> None:
-        self._paused_until = time.monotonic() + self._pause_s
-        space.measure.failed()
+    def _failed(self, space: Space, error: Exception, *, writing: bool) -> None:
+        how = self._core.failed(space, error, writing=writing)
+        if isinstance(error, redis.exceptions.MovedError) and isinstance(self._client, redis.Redis):
+            self._follow(space)
+        elif how is Failure.REPLY and isinstance(error, redis.ReadOnlyError):
+            self._reconnect()
+
+    def _reconnect(self) -> None:
+        pool = getattr(self._client, "connection_pool", None)
+        if type(pool) is redis.ConnectionPool and time.monotonic() >= self._reconnect_from:
+            self._reconnect_from = time.monotonic() + _RECONNECT_EVERY_S
+            with contextlib.suppress(*CACHE_FAILED):
+                pool.disconnect(inuse_connections=False)
+
+    def _follow(self, space: Space) -> None:
+        """Go over to a client of the cluster that the server turned out to be a node of, in the background."""
+        if self._following.acquire(blocking=False):
+            threading.Thread(
+                target=self._follow_cluster, args=(space,), name="optimizer-cache-cluster", daemon=True
+            ).start()
+
+    def _follow_cluster(self, space: Space) -> None:
+        try:
+            for _ in range(_FOLLOWING):
+                try:
+                    self._client = cluster_of(self._client)
+                    self._core.all_refusals_over()
+                    return
+                except CACHE_FAILED as error:
+                    space.tell("the server is a node of a cluster that cannot be reached", error)
+                    time.sleep(self._core.pause_s / _FOLLOWING)
+        finally:
+            self._following.release()

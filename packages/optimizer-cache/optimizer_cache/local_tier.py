@@ -1,10 +1,10 @@
-"""Keep values in the process, for a bounded time and in a bounded number."""
+"""Keep values in the process, for a bounded time and in a bounded number.
+
+They are kept encoded, so that no two callers share an object.
+"""
 
 import threading
 from collections import OrderedDict
-from typing import Any
-
-ABSENT = object()
 
 
 class LocalTier:
@@ -12,22 +12,22 @@ class LocalTier:
 
     def __init__(self, entries: int) -> None:
         self._entries = entries
-        self._values: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: str, now: float) -> Any:
-        """Return the value, or ABSENT."""
+    def get(self, key: str, now: float) -> bytes | None:
+        """Return the encoded value, or None."""
         with self._lock:
             found = self._values.get(key)
             if found is None:
-                return ABSENT
+                return None
             if found[0] <= now:
                 del self._values[key]
-                return ABSENT
+                return None
             self._values.move_to_end(key)
             return found[1]
 
-    def put(self, key: str, value: Any, until: float) -> None:
+    def put(self, key: str, value: bytes, until: float) -> None:
         """Keep a value until the clock given to `get` shows `until`."""
         with self._lock:
             self._values[key] = (until, value)

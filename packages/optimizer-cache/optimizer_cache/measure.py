@@ -12,11 +12,12 @@ _FULL = 2**64
 _TOGETHER = 128
 # Every record holds this word, so that one filter finds them all in a log.
 _SOURCE = "OptimizerCache"
+_METRICS = ("Hits", "Misses", "Loads")
 
 
 def fingerprint(key: str) -> int:
     """Return 64 bits that stand for a key: uniform, the same in every process, and not the key's name."""
-    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 class NamespaceMeasure:
@@ -46,6 +47,7 @@ class NamespaceMeasure:
         self._log: list[tuple[float, int]] = []
         self.hits = self.local_hits = self.misses = self.early = self.failures = 0
         self.loads = self.refills = self.changes = self.stored_bytes = 0
+        self.failed_loads = self.stale_hits = 0
         self.load_s = 0.0
 
     def read(self, key: str, now: float, *, hit: bool, local: bool = False) -> None:
@@ -82,13 +84,15 @@ class NamespaceMeasure:
         self._turn = turn
         self._reads.clear()
 
-    def loaded(self, key: str, load_s: float, payload: bytes, *, early: bool) -> None:
-        """Count one value that was computed at the origin."""
+    def loaded(self, key: str, load_s: float, payload: bytes | None, *, early: bool) -> None:
+        """Count one value that was computed at the origin; `payload` is None if it could not be encoded."""
         mark = fingerprint(key)
         with self._lock:
             self.loads += 1
             self.early += early
             self.load_s += load_s
+            if payload is None:
+                return
             self.stored_bytes += len(payload)
             if mark < self._below or mark in self._exact:
                 digest = blake2b(payload, digest_size=8).digest()
@@ -104,6 +108,12 @@ class NamespaceMeasure:
         """Count one failed call of the cache."""
         with self._lock:
             self.failures += 1
+
+    def stale(self, *, hit: bool) -> None:
+        """Count one entry that was returned because its load failed; `hit` if it was alive."""
+        with self._lock:
+            self.failed_loads += 1
+            self.stale_hits += not hit
 
     def _thin(self) -> None:
         if not self._thinned:
@@ -137,16 +147,19 @@ class NamespaceMeasure:
         waited = now - self._since
         return waited >= every_s or (self._thinned and waited >= every_s / 6)
 
-    def flush(self, name: str, ttl_version: int, ttl_s: float, now: float) -> list[dict[str, Any]]:
-        """Return the metrics (CloudWatch embedded metric format) and the sample since the last flush, if any.
+    def flush(
+        self, name: str, ttl_version: int, ttl_s: float, now: float, *, with_metrics: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return the figures and the sample since the last flush, if any.
 
-        `ttl_version` and `ttl_s` describe the TTL in force, within the bounds compiled in.
+        `ttl_version` and `ttl_s` describe the TTL in force, within the bounds compiled in. `with_metrics` makes
+        CloudWatch metrics out of three of the figures (embedded metric format).
         """
         with self._lock:
             if not (self.hits or self.misses or self.loads or self.failures):
                 return []
             self._digest()
-            records = [self._metrics(name, ttl_version, ttl_s, now)]
+            records = [self._metrics(name, ttl_version, ttl_s, now, with_metrics=with_metrics)]
             if self.hits or self.misses:
                 if not self._thinned:
                     self._follow()
@@ -174,32 +187,36 @@ class NamespaceMeasure:
             "reads_ms": reads,
         }
 
-    def _metrics(self, name: str, ttl_version: int, ttl_s: float, now: float) -> dict[str, Any]:
-        values: dict[str, tuple[float, str]] = {
-            "Hits": (self.hits, "Count"),
-            "LocalHits": (self.local_hits, "Count"),
-            "Misses": (self.misses, "Count"),
-            "Loads": (self.loads, "Count"),
-            "EarlyLoads": (self.early, "Count"),
-            "CacheFailures": (self.failures, "Count"),
-            "SampledRefills": (self.refills, "Count"),
-            "SampledChanges": (self.changes, "Count"),
+    def _metrics(self, name: str, ttl_version: int, ttl_s: float, now: float, *, with_metrics: bool) -> dict[str, Any]:
+        values: dict[str, float] = {
+            "Hits": self.hits,
+            "LocalHits": self.local_hits,
+            "Misses": self.misses,
+            "Loads": self.loads,
+            "EarlyLoads": self.early,
+            "FailedLoads": self.failed_loads,
+            "StaleHits": self.stale_hits,
+            "CacheFailures": self.failures,
+            "SampledRefills": self.refills,
+            "SampledChanges": self.changes,
         }
         if self.loads:
-            values["LoadTime"] = (self.load_s * 1000 / self.loads, "Milliseconds")
-            values["EntryBytes"] = (self.stored_bytes / self.loads, "Bytes")
+            values["LoadTime"] = self.load_s * 1000 / self.loads
+            values["EntryBytes"] = self.stored_bytes / self.loads
+        # Each metric of each namespace costs money, and the optimizer reads the lines.
         directive = {
             "Namespace": _SOURCE,
-            "Dimensions": [["CacheNamespace"], ["CacheNamespace", "TtlVersion"]],
-            "Metrics": [{"Name": metric, "Unit": unit} for metric, (_, unit) in values.items()],
+            "Dimensions": [["CacheNamespace"]],
+            "Metrics": [{"Name": metric, "Unit": "Count"} for metric in _METRICS],
         }
         return {
-            "_aws": {"Timestamp": round(now * 1000), "CloudWatchMetrics": [directive]},
+            "_aws": {"Timestamp": round(now * 1000), "CloudWatchMetrics": [directive] if with_metrics else []},
+            "source": _SOURCE,
             "CacheNamespace": name,
             "TtlVersion": str(ttl_version),
             "TtlSeconds": ttl_s,
             "FromSeconds": self._since,
-            **{metric: value for metric, (value, _) in values.items()},
+            **values,
         }
 
 

@@ -7,6 +7,7 @@ The document, in SSM Parameter Store or AppConfig:
 `previous` is for people and for rolling a change back; this library does not read it.
 """
 
+import functools
 import json
 import logging
 import math
@@ -20,6 +21,8 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 Fetch = Callable[[], "str | bytes | None"]
+# While the TTLs cannot be read, this many times the usual interval is the longest.
+_SELDOMEST = 10.0
 
 
 class ParameterUnavailable(Exception):
@@ -80,11 +83,26 @@ def _bounded(name: str, ttl_s: Any, limit: Bounds) -> float:
     return min(limit.max_ttl_s, max(limit.min_ttl_s, float(ttl_s)))
 
 
+class _Reading(threading.Thread):
+    """One attempt to read the TTLs, and whether it succeeded."""
+
+    def __init__(self, read: Callable[[Fetch], bool], fetch: Fetch) -> None:
+        super().__init__(name="optimizer-cache-ttls", daemon=True)
+        self.succeeded = False
+        self._attempt: Callable[[], bool] = functools.partial(read, fetch)
+
+    def run(self) -> None:
+        """Read the TTLs."""
+        self.succeeded = self._attempt()
+
+
 class TtlParameter:
     """Holds the TTLs in force.
 
-    They are read again at most once in `poll_s`, plus up to a tenth so that environments spread. One thread reads them
-    inside a call of the application, because a function that is frozen between calls has no background to poll in.
+    They are read again at most once in `poll_s`, plus up to a tenth so that environments spread, and up to
+    `_SELDOMEST` times more seldom while they cannot be read. A thread of its own reads them, so that no call of the
+    application waits: a service that does not answer would hold it for minutes. A function that is frozen between
+    calls goes on reading in its next one.
     """
 
     def __init__(
@@ -95,36 +113,79 @@ class TtlParameter:
         poll_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`fetch` returns the document, or None if it has not changed; it raises ParameterUnavailable or OSError."""
+        """`fetch` returns the document, or None if it has not changed. Whatever it raises is counted."""
         self.bounds = dict(bounds)
         self.current = Ttls(0, {name: limit.ttl_s for name, limit in self.bounds.items()})
         self.failures = 0
+        self._failures_in_a_row = 0
         self._fetch = fetch
         self._poll_s = poll_s
         self._clock = clock
         self._next = 0.0 if fetch is not None else math.inf
-        self._reading = threading.Lock()
+        self._reading: _Reading | None = None
+        self._starting = threading.Lock()
 
     def ttls(self) -> Ttls:
-        """Return the TTLs in force, read again first if it is time."""
-        if self._clock() >= self._next and self._reading.acquire(blocking=False):
-            try:
-                self._read()
-            finally:
-                self._reading.release()
+        """Return the TTLs in force, and begin to read them again if it is time."""
+        if self._clock() >= self._next:
+            self._begin()
         return self.current
 
-    def _read(self) -> None:
+    def read(self, wait_s: float) -> bool:
+        """Read the TTLs now, and wait up to `wait_s` for them. Return True if they were read."""
+        reading = self._begin()
+        if reading is None:
+            return False
+        reading.join(wait_s)
+        return reading.succeeded
+
+    def is_reading(self) -> bool:
+        """Return True while the TTLs are being read."""
+        return self._reading is not None and self._reading.is_alive()
+
+    def begin_in_child(self) -> None:
+        """Begin anew in a forked process, which has no thread that reads."""
+        self._starting = threading.Lock()
+        self._reading = None
+
+    def _begin(self) -> _Reading | None:
+        """Return the thread that reads the TTLs, started if there is none."""
         if self._fetch is None:
-            return
-        self._next = self._clock() + self._poll_s * random.uniform(1.0, 1.1)  # noqa: S311 - spreads load
+            return None
+        with self._starting:
+            if self._reading is not None and self._reading.is_alive():
+                return self._reading
+            self._wait_for_next()
+            reading = _Reading(self._read, self._fetch)
+            try:
+                reading.start()
+            except RuntimeError as error:
+                # No thread can be started at the end of a process, or with too many of them.
+                self._failed(error)
+                return None
+            self._reading = reading
+            return reading
+
+    def _wait_for_next(self) -> None:
+        seldom = min(_SELDOMEST, 2.0**self._failures_in_a_row)
+        self._next = self._clock() + self._poll_s * seldom * random.uniform(1.0, 1.1)  # noqa: S311 - spreads load
+
+    def _read(self, fetch: Fetch) -> bool:
         try:
-            document = self._fetch()
+            document = fetch()
             if document:
                 self.current = parse(document, self.bounds)
-        except (ParameterUnavailable, UnusableParameter, OSError) as error:
-            self.failures += 1
-            logger.warning("the TTLs of version %d stay in force: %s", self.current.version, error)
+        except Exception as error:  # noqa: BLE001 - a team's own `fetch` may raise anything
+            self._failed(error)
+            return False
+        self._failures_in_a_row = 0
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        self.failures += 1
+        self._failures_in_a_row += 1
+        self._wait_for_next()
+        logger.warning("the TTLs of version %d stay in force: %s", self.current.version, error)
 
 
 def from_ssm(client: Any, name: str) -> Fetch:

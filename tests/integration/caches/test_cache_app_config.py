@@ -112,7 +112,8 @@ def test_client_keeps_the_last_good_document_of_app_config(
     seen = []
     with caplog.at_level(logging.CRITICAL):
         for _ in range(4):
-            seen.append((parameter.ttls().version, parameter.ttls().ttl_s["price"]))
+            parameter.read(wait_s=10)
+            seen.append((parameter.current.version, parameter.current.ttl_s["price"]))
             now[0] += 70
     assert seen == [(3, 120), (3, 120), (3, 120), (4, 30)]
     assert client.sessions == 2

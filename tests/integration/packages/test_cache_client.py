@@ -27,7 +27,9 @@ def url(request, server):
 
 
 def cache(url, fetch=None, **options):
-    return Cache(connect(url, TIMEOUT_S), {"price": Namespace(BOUNDS, beta=0, **options)}, fetch=fetch)
+    made = Cache(connect(url, TIMEOUT_S), {"price": Namespace(BOUNDS, beta=0, **options)}, fetch=fetch)
+    assert made.read_ttls() is (fetch is not None)
+    return made
 
 
 class Origin:

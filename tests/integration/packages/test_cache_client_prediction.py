@@ -53,6 +53,7 @@ def drive(url, seed, pace, ttls, counted_from_s=0.0):
         prefix=f"{time.time_ns()}",
         sample_rate=0.6,
     )
+    assert used.read_ttls()
     asked, loads, records = Counter(), Counter(), []
     planned = reads(seed)
     started = time.monotonic()

@@ -1,9 +1,12 @@
 """The client library's parts that need no server."""
 
 import collections
+import itertools
 import json
 import math
 import random
+import threading
+import time
 
 import pytest
 from hypothesis import given, strategies as st
@@ -61,10 +64,49 @@ def test_last_good_ttls_stay_when_the_parameter_fails():
     parameter = TtlParameter(PRICE, fetch, clock=clock)
     seen = []
     for _ in range(6):
-        seen.append((parameter.ttls().version, parameter.ttls().ttl_s["price"]))
-        clock.now += 70
-    assert seen == [(3, 120)] * 5 + [(4, 30)]
+        read = parameter.read(wait_s=10)
+        seen.append((read, parameter.current.version, parameter.current.ttl_s["price"]))
+    assert seen == [(True, 3, 120), *[(False, 3, 120)] * 2, *[(True, 3, 120)] * 2, (True, 4, 30)]
     assert parameter.failures == 2
+
+
+def test_ttls_are_read_without_holding_the_caller():
+    """A service that does not answer holds one thread, and nobody starts another."""
+    let_go, reads = threading.Event(), []
+
+    def fetch():
+        reads.append(1)
+        assert let_go.wait(10)
+        return published(3, 120)
+
+    clock = Clock()
+    parameter = TtlParameter(PRICE, fetch, clock=clock)
+    for _ in range(5):
+        assert parameter.ttls().version == 0
+        clock.now += 70
+    assert not parameter.read(wait_s=0.01)
+    let_go.set()
+    assert parameter.read(wait_s=10)
+    assert (parameter.current.version, len(reads)) == (3, 1)
+
+
+def test_parameter_that_fails_is_read_more_and_more_seldom():
+    clock, reads = Clock(), []
+
+    def fetch():
+        reads.append(clock.now)
+        raise LookupError("the getter of another library failed")
+
+    parameter = TtlParameter(PRICE, fetch, poll_s=60, clock=clock)
+    for _ in range(1800):
+        parameter.ttls()
+        while parameter.is_reading():
+            time.sleep(0.0001)
+        clock.now += 1
+    between = [round(b - a) for a, b in itertools.pairwise(reads)]
+    assert [120 <= between[0] <= 133, 240 <= between[1] <= 265, 480 <= between[2] <= 529] == [True] * 3
+    assert all(600 <= gap <= 661 for gap in between[3:])
+    assert parameter.failures == len(reads)
 
 
 def test_parameter_is_read_once_in_its_poll_interval():
@@ -72,6 +114,8 @@ def test_parameter_is_read_once_in_its_poll_interval():
     parameter = TtlParameter(PRICE, lambda: reads.append(1), poll_s=60, clock=clock)
     for _ in range(59):
         parameter.ttls()
+        while parameter.is_reading():
+            time.sleep(0.0001)
         clock.now += 1
     assert len(reads) == 1
 
