@@ -10,6 +10,7 @@ module solves two problems that keep a text from being prepared. Where the gramm
 context decides) where a parameter may have none.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,6 +36,9 @@ _TYPED = re.compile(
     (?:\s+(?:YEAR|MONTH|DAY|HOUR|MINUTE|SECOND)\b(?:\s+TO\s+(?:MONTH|HOUR|MINUTE|SECOND)\b)?(?:\s*\(\s*\d+\s*\))?)?""",
     re.IGNORECASE | re.VERBOSE,
 )
+# The planner takes a parameter as limit for a tenth of the rows.
+_LIMIT = re.compile(r"""(?<!["\w.$])(LIMIT|OFFSET|FETCH\s+(?:FIRST|NEXT))\s+\$\d+""", re.IGNORECASE)
+_LEAST_LIMIT = 10
 _INDETERMINATE = "42P18"
 _NAME = "optimizer_look"
 # All names have their schema, operators too, because the search path is lent to the prepared text.
@@ -55,8 +59,18 @@ def make_plannable(text: str) -> str:
     return _TYPED.sub(r"CAST(\g<parameter> AS \g<type>)", _EXTRACT.sub(r"pg_catalog.date_part(\1,", text))
 
 
-def explain_generically(connection: Connection, text: str) -> Mapping[str, Any]:
+def with_limits(text: str, rows_a_call: float) -> str:
+    """Return the text with a small number for each parameter of LIMIT, OFFSET and FETCH: the rows that a call returns.
+
+    A limit is at least that number.
+    """
+    return _LIMIT.sub(rf"\g<1> {max(_LEAST_LIMIT, math.ceil(rows_a_call))}", text)
+
+
+def explain_generically(connection: Connection, text: str, rows_a_call: float = 0.0) -> Mapping[str, Any]:
     """Return the generic plan of a statement with parameters, as EXPLAIN (VERBOSE, FORMAT JSON) prints it.
+
+    rows_a_call: the rows that a call returns; they stand for the parameter of LIMIT.
 
     It runs in the open transaction of `read_only_snapshot`, which an error ends. EXPLAIN (GENERIC_PLAN) would require a
     value for each parameter in the extended protocol; a prepared statement reports how many it has. Raise DatabaseError
@@ -64,7 +78,7 @@ def explain_generically(connection: Connection, text: str) -> Mapping[str, Any]:
     """
     connection.run("SET LOCAL plan_cache_mode = force_generic_plan")
     connection.run(search_path.LEND)
-    _prepare(connection, make_plannable(text))
+    _prepare(connection, make_plannable(with_limits(text, rows_a_call)))
     counted = connection.run(_PARAMETERS, name=_NAME)
     nulls = ", ".join(["NULL"] * counted[0][0])
     arguments = f"({nulls})" if nulls else ""

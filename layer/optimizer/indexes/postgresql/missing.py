@@ -16,7 +16,7 @@ from pg8000.native import Connection
 from optimizer.core import Risk
 from optimizer.indexes.model import Action, Catalog, Finding, Kind, StatementStat, Table, about_table
 from optimizer.indexes.postgresql.generic_plan import explain_generically, is_planned, run_one
-from optimizer.indexes.postgresql.plans import Wanted, find_wanted, index_names, total_cost
+from optimizer.indexes.postgresql.plans import PlannedTables, Wanted, find_wanted, index_names, total_cost
 from optimizer.indexes.postgresql.reader import extension_schema, read_only_snapshot, sqlstate
 
 # So many roles are named in one line.
@@ -30,8 +30,8 @@ SELECT format(
   CAST(:schema AS text),
   CAST(:table AS text),
   (
-    SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number)
-    FROM unnest(CAST(:columns AS text[])) WITH ORDINALITY c(name, number)
+    SELECT string_agg(quote_ident(c.name) || c.sort_order, ', ' ORDER BY c.number)
+    FROM unnest(CAST(:columns AS text[]), CAST(:orders AS text[])) WITH ORDINALITY c(name, sort_order, number)
   )
 )"""
 
@@ -159,22 +159,29 @@ def _candidates(
     text = statement.text or ""
     if hypopg:
         run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
-    plan = explain_generically(connection, text)
-    rows = {table.qualified: table.rows or 0.0 for table in catalog.tables}
+    rows_a_call = statement.rows / max(statement.calls, 1)
+    plan = explain_generically(connection, text, rows_a_call)
+    known = PlannedTables(
+        {table.qualified: table for table in catalog.tables},
+        {(index.schema, index.name): index for index in catalog.indexes},
+        limits.least_rows,
+        is_proved=bool(hypopg),
+        random_page_cost=float(catalog.server.settings.get("random_page_cost", 4.0)),
+    )
     cost = total_cost(plan)
-    wants = [want for want in find_wanted(plan, rows, limits.least_rows) if not _exists(catalog, want)]
+    wants = [want for want in find_wanted(plan, known) if not _exists(catalog, want)]
     if not hypopg:
         # The widest index shows most of the conditions of the statement.
         return [(want, Gain(statement, cost, None, share)) for want in sorted(wants, key=_width)[-1:]]
     tried = []
     for want in wants:
         name = _add_hypothetical(connection, want, hypopg)
-        with_it = explain_generically(connection, text)
+        with_it = explain_generically(connection, text, rows_a_call)
         run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
         if name in index_names(with_it) and total_cost(with_it) <= cost * (1 - limits.least_gain):
             tried.append((want, Gain(statement, cost, total_cost(with_it), share)))
     # If two indexes gain about the same, the narrower one is cheaper to maintain.
-    tried.sort(key=lambda pair: (round((pair[1].cost_with or 0.0) / cost, 1), len(pair[0].columns)))
+    tried.sort(key=lambda pair: (round((pair[1].cost_with or 0.0) / cost, 1), len(pair[0].keys)))
     return tried[:1]
 
 
@@ -187,8 +194,9 @@ def _add_hypothetical(connection: Connection, want: Wanted, hypopg: str) -> str:
 
 
 def _definition(connection: Connection, want: Wanted, *, concurrently: bool) -> str:
-    columns = list(want.columns)
-    rows = connection.run(_DEFINITION, concurrently=concurrently, schema=want.schema, table=want.table, columns=columns)
+    columns, orders = list(want.columns), list(want.orders)
+    place = {"schema": want.schema, "table": want.table}
+    rows = connection.run(_DEFINITION, concurrently=concurrently, columns=columns, orders=orders, **place)
     return str(rows[0][0])
 
 
@@ -198,7 +206,7 @@ def _exists(catalog: Catalog, want: Wanted) -> bool:
         and index.method == "btree"
         and index.predicate is None
         and index.qualified_table == (want.schema, want.table)
-        and tuple(part.column for part in index.keys[: len(want.columns)]) == want.columns
+        and want.is_served_by(index)
         for index in catalog.indexes
     )
 
@@ -207,18 +215,14 @@ def _without_prefixes(gains: Mapping[Wanted, list[Gain]]) -> dict[Wanted, list[G
     """Merge an index into a wider one that is also proposed and serves both."""
     merged: dict[Wanted, list[Gain]] = {}
     for want in sorted(gains, key=_width, reverse=True):
-        wider = next((other for other in merged if _leads(want, other)), None)
+        wider = next((other for other in merged if want.leads(other)), None)
         merged.setdefault(wider or want, []).extend(gains[want])
     return merged
 
 
-def _leads(narrow: Wanted, wide: Wanted) -> bool:
-    same_table = (narrow.schema, narrow.table) == (wide.schema, wide.table)
-    return same_table and wide.columns[: len(narrow.columns)] == narrow.columns
-
-
-def _width(want: Wanted) -> tuple[int, tuple[str, ...]]:
-    return len(want.columns), want.columns
+def _width(want: Wanted) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    # Of two that differ in a key that may have any order, the one with an order comes first when reversed.
+    return len(want.keys), want.columns, tuple("ordered" if key.order else "" for key in want.keys)
 
 
 def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequence[Gain]) -> Finding:
@@ -232,9 +236,10 @@ def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequ
         if is_proved
         else "HypoPG is not installed, so it is not proved that the planner would use it"
     )
+    keys = ", ".join(f"{column}{order}" for column, order in zip(want.columns, want.orders, strict=True))
     reason = (
-        f"{len(gains)} {'statement reads' if len(gains) == 1 else 'statements read'} the whole table {want.table}, "
-        f"in {share:.0%} of the time of all statements; an index on {', '.join(want.columns)} can serve. {proof}."
+        f"{len(gains)} {'statement reads' if len(gains) == 1 else 'statements read'} many rows of {want.table} only to "
+        f"drop or to sort them, in {share:.0%} of the time of all statements; an index on {keys} can serve. {proof}."
     )
     evidence = {
         "columns": list(want.columns),
