@@ -59,16 +59,16 @@ class FunctionFacts:
             raise NoPrice(self.unpriced())
         return self.rates
 
-    def unpriced(self, *, provisioned: bool = False) -> str:
+    def unpriced(self, *, provisioned: bool = False, so: str = "no savings are estimated") -> str:
         """Return the sentence that a price is missing; empty if all are known. provisioned: those of its concurrency
-        are needed, too."""
+        are needed, too. so: what follows from that."""
         version = self.live.version
         if self.rates is None:
-            return no_price(self.target.split(":")[3], version.architecture)
+            return no_price(self.target.split(":")[3], version.architecture, so=so)
         if provisioned and not self.rates.has_provisioned:
-            return no_price(self.rates.region, version.architecture, "provisioned concurrency")
+            return no_price(self.rates.region, version.architecture, "provisioned concurrency", so)
         if version.storage_mb > FREE_STORAGE_MB and self.rates.storage_usd is None:
-            return no_price(self.rates.region, version.architecture, "ephemeral storage")
+            return no_price(self.rates.region, version.architecture, "ephemeral storage", so)
         return ""
 
     @property

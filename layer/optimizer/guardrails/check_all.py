@@ -198,15 +198,18 @@ def _settings(policy: Policy, change: Change, tags: Mapping[str, str] | None) ->
 
 def _decision(change: Change, policy: Policy) -> Decision:
     """Return the decision by the tuner's mode, or a stricter one: of the action's permission for index changes, of
-    `latest_mode` for a memory size of $LATEST, which has no canary. A template that owns the setting decides by itself,
+    `latest_mode` for a memory size of $LATEST, which has no canary, and of `unpriced_mode` for one whose price is not
+    known. A template that owns the setting decides by itself,
     so its team only gets the line to change."""
     if _owner(change):
         return Decision.RECOMMENDED
     policy = settings_of_change(policy, change)
     decision = _DECISIONS[policy.mode_of(change.tuner)]
-    if change.tuner is Tuner.MEMORY and change.evidence.get("alias") == "$LATEST":
-        careful = min(policy.mode_of(change.tuner), policy.memory.latest_mode, key=list(Mode).index)
-        return _DECISIONS[careful]
+    if change.tuner is Tuner.MEMORY:
+        modes = [policy.mode_of(change.tuner)]
+        modes += [policy.memory.latest_mode] if change.evidence.get("alias") == "$LATEST" else []
+        modes += [policy.memory.unpriced_mode] if change.evidence.get("unpriced") else []
+        return _DECISIONS[min(modes, key=list(Mode).index)]
     if change.tuner is not Tuner.INDEXES:
         return decision
     return _STRICTER.get(indexes.permission(change, policy.indexes), {}).get(decision, decision)

@@ -70,15 +70,18 @@ def headroom(change: Change, _live: MemoryState, limits: Memory) -> Refusal | No
 
 
 def gain(change: Change, live: MemoryState, limits: Memory) -> Refusal | None:
-    """Block a change that saves too little. A function below its headroom may get more memory for safety alone."""
-    after, price = number(change.after, "memory_mb"), number(change.evidence, "price_ratio")
+    """Block a change that saves too little. A function below its headroom may get more memory for safety alone, at
+    any price, known or not."""
+    after = number(change.after, "memory_mb")
     used = number(change.evidence, "max_memory_used_mb")
     if after > live.memory_mb and live.memory_mb < used * limits.headroom:
         return None
     if after > live.memory_mb and change.evidence.get("against_timeouts"):
         return None
     balanced = limits.goal == "balanced"
-    saved = 1 - price * (number(change.evidence, "duration_ratio") if balanced else 1.0)
+    saved = 1 - number(change.evidence, "price_ratio") * (
+        number(change.evidence, "duration_ratio") if balanced else 1.0
+    )
     if saved < limits.min_gain:
         what = "price x duration" if balanced else "the price"
         return Refusal(

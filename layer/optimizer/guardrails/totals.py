@@ -125,6 +125,12 @@ class Totals:
         return pc.over_budget(self._usd_month + usd_more, self._usd_day + usd_day_more, self._provisioned)
 
     def _over_raised(self, change: Change) -> Refusal | None:
+        if change.evidence.get("unpriced") and self._memory.max_usd_month <= 0:
+            return Refusal(
+                "memory.usd_month",
+                f"{change.evidence['unpriced']} memory.max_usd_month allows no larger bill, so it is only recommended.",
+                recommends=True,
+            )
         more = raised_usd_month(change)
         total = self._raised_usd_month + more
         if more <= 0 or total <= self._memory.max_usd_month:

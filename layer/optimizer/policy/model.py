@@ -207,7 +207,7 @@ class Memory:
     `min_chance_kept`: minimum probability that a size that is tried will be kept. `max_slowdown`: largest mean and p95
     duration after a change, as a multiple of the duration before. `longest_watch_hours`: maximum observation if there
     are too few calls up to the last of `watch_minutes`. `latest_mode`: upper limit of the mode for functions that are
-    only called as $LATEST."""
+    only called as $LATEST. `unpriced_mode`: that for a larger size that is needed and whose price is not known."""
 
     mode: Mode | None = None
     goal: str = "cost_guarded"
@@ -227,6 +227,7 @@ class Memory:
     watch_minutes: tuple[int, ...] = (15, 60, 360, 1440)
     longest_watch_hours: float = 72.0
     latest_mode: Mode = Mode.APPROVE
+    unpriced_mode: Mode = Mode.APPROVE
     min_invocations: int = 200
     max_log_scan_mb: int | None = None
 

@@ -154,6 +154,6 @@ def _known(rates: Rates, usd: Decimal | None, what: str) -> Decimal:
     return usd
 
 
-def no_price(region: str, architecture: str, what: str = "Lambda") -> str:
-    """Return the sentence why no savings are estimated."""
-    return f"The price of {what} on {architecture} in {region} is not known, so no savings are estimated."
+def no_price(region: str, architecture: str, what: str = "Lambda", so: str = "no savings are estimated") -> str:
+    """Return the sentence that a price is missing, and what follows from that."""
+    return f"The price of {what} on {architecture} in {region} is not known, so {so}."

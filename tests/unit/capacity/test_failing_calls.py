@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from optimizer import guardrails
-from optimizer.capacity.live_function import LiveFunction, Version
+from optimizer.capacity.live_function import LiveFunction, ProvisionedConfig, Version
 from optimizer.capacity.memory.bounds import bill
 from optimizer.capacity.propose import FunctionFacts, plan_function
 from optimizer.capacity.provisioned.load import Demand
@@ -18,7 +18,7 @@ from optimizer.function_logs.history import SizeHistory
 from optimizer.function_logs.sketch import Sketch
 from optimizer.guardrails import memory as memory_guardrail
 from optimizer.policy.model import Memory, Mode, Policy, RunLimits
-from optimizer.prices import aws_lambda
+from optimizer.prices import aws_lambda, shipped_prices
 
 from tests.helpers.examples import examples
 from tests.helpers.rates import X86
@@ -129,6 +129,82 @@ def test_code_that_fills_every_size_gets_advice() -> None:
     assert isinstance(found, NoChange)
     assert found.reason.startswith("Calls run out of memory at every size that was tried (256, 512, 1024 MB)")
     assert "leak" in found.reason
+
+
+NEEDED = {
+    "timeouts": (size(512, 3600.0, timeouts=9000), size(1024, 1800.0, timeouts=600, spread=0.2)),
+    "out of memory": (size(1024, 100.0, used_mb=1024, errors=50, out_of_memory=50),),
+    "near the limit": (size(1024, 100.0, used_mb=1000),),
+}
+UNPRICED = "The price of Lambda on x86_64 in me-central-1 is not known, so the effect on the bill is not known."
+
+
+def without_price(known: FunctionFacts) -> FunctionFacts:
+    return replace(known, target=ARN.replace("eu-west-1", "me-central-1"), rates=None)
+
+
+@pytest.mark.parametrize("cause", NEEDED)
+def test_needed_memory_is_proposed_without_a_price(cause: str) -> None:
+    """The same size as with a price; the money is not known, and the reason says why."""
+    with_price, change = decide(facts(*NEEDED[cause])), decide(without_price(facts(*NEEDED[cause])))
+    assert isinstance(change, Change)
+    assert after_mb(change) == after_mb(with_price) == 2048
+    assert change.effect.usd_month is None
+    assert change.evidence["price_ratio"] is None
+    assert change.evidence["gain_usd_month"] is None
+    assert change.reason.endswith(UNPRICED)
+    assert "prices" not in change.evidence
+
+
+@pytest.mark.parametrize("cause", NEEDED)
+@pytest.mark.parametrize(
+    ("mode", "unpriced_mode", "max_usd_month", "decision"),
+    [
+        (Mode.AUTO, Mode.AUTO, 20.0, guardrails.Decision.AUTOMATIC),
+        (Mode.AUTO, Mode.APPROVE, 20.0, guardrails.Decision.ASK),
+        (Mode.AUTO, Mode.RECOMMEND, 20.0, guardrails.Decision.RECOMMENDED),
+        (Mode.RECOMMEND, Mode.AUTO, 20.0, guardrails.Decision.RECOMMENDED),
+        (Mode.AUTO, Mode.AUTO, 0.0, guardrails.Decision.RECOMMENDED),
+    ],
+)
+def test_policy_limits_the_mode_of_needed_memory_without_a_price(
+    cause: str, mode: Mode, unpriced_mode: Mode, max_usd_month: float, decision: guardrails.Decision
+) -> None:
+    """The budget of larger sizes cannot be checked: unpriced_mode decides, and a budget of zero only recommends."""
+    memory = replace(POLICY.memory, unpriced_mode=unpriced_mode, max_usd_month=max_usd_month)
+    policy = replace(POLICY, mode=mode, memory=memory)
+    change = decide(without_price(facts(*NEEDED[cause])), policy)
+    assert isinstance(change, Change)
+    (verdict,) = guardrails.check([change], policy, guardrails.Account(1, 1000), NOW)
+    assert verdict.verdict is decision
+    refusal = guardrails.recheck(change, memory_guardrail.MemoryState(1024), policy, NOW)
+    assert (refusal is None) == (max_usd_month > 0)
+
+
+@pytest.mark.parametrize("environments", [0, 2])
+def test_price_of_held_environments_alone_may_be_missing(environments: int) -> None:
+    """On arm64 outside us-east-1, provisioned concurrency has no price: only what it changes is not known."""
+    known = facts(*NEEDED["out of memory"])
+    live = replace(known.live, provisioned=ProvisionedConfig(environments, "READY") if environments else None)
+    change = decide(replace(known, live=live, rates=shipped_prices().rates("eu-west-1", "arm64")))
+    assert isinstance(change, Change)
+    assert after_mb(change) == 2048
+    assert (change.effect.usd_month is None) == bool(environments)
+    assert ("provisioned concurrency on" in change.reason) == bool(environments)
+
+
+def test_memory_that_nothing_demands_is_not_proposed_without_a_price() -> None:
+    found = decide(without_price(facts(size(1024, 100.0))))
+    assert isinstance(found, NoChange)
+    assert found.reason.endswith("is not known, so no savings are estimated.")
+
+
+def test_advice_needs_no_price() -> None:
+    """More memory would not help calls that hang, nor code that fills every size."""
+    hang = decide(without_price(facts(size(1024, 100.0, timeouts=600))))
+    leak = [size(mb, 100.0, used_mb=mb, errors=9, out_of_memory=9) for mb in (256, 512, 1024)]
+    assert "more memory would not help" in hang.reason
+    assert "leak" in decide(without_price(facts(*leak))).reason
 
 
 @pytest.mark.parametrize(("timeout_s", "is_tried"), [(60.0, True), (None, True), (0.15, False)])

@@ -141,11 +141,7 @@ def choose(
     objective = Objective.of(rates, goal, None if max_slowdown is None else max_slowdown * first_ms, storage_mb)
     belief = believe(observed, allowed_mb, earlier or {})
     durations_ms = belief.sample(CURVES)
-    ranges = np.quantile(durations_ms, (0.1, 0.5, 0.9), axis=0).T.tolist()
-    predicted = {
-        mb: Interval(middle, low, high) for mb, (low, middle, high) in zip(belief.sizes_mb, ranges, strict=True)
-    }
-    sampled_ms = dict(zip(belief.sizes_mb, durations_ms.T, strict=True))
+    predicted, sampled_ms = _predicted(belief, durations_ms)
     best_mb = _best_seen(observed, allowed_mb, current_mb, objective)
     columns = [at for at, mb in enumerate(belief.sizes_mb) if mb in allowed_mb and mb not in observed]
     if changes_left <= 0 or not columns:
@@ -177,6 +173,31 @@ def choose(
         predicted,
         sampled_ms,
     )
+
+
+def smallest(
+    observed: Mapping[int, SizeSeen],
+    allowed_mb: Sequence[int],
+    earlier: Mapping[int, SizeSeen] | None = None,
+) -> MemoryDecision:
+    """Return the smallest allowed size with its predicted durations, for a need that no price weighs up.
+
+    Parameters as of `choose`."""
+    belief = believe(observed, allowed_mb, earlier or {})
+    smallest_mb = min(allowed_mb)
+    return MemoryDecision(
+        smallest_mb,
+        f"{smallest_mb} MB is the smallest size that may be tried.",
+        *_predicted(belief, belief.sample(CURVES)),
+    )
+
+
+def _predicted(belief: Belief, durations_ms: Array) -> tuple[dict[int, Interval], dict[int, Array]]:
+    ranges = np.quantile(durations_ms, (0.1, 0.5, 0.9), axis=0).T.tolist()
+    predicted = {
+        mb: Interval(middle, low, high) for mb, (low, middle, high) in zip(belief.sizes_mb, ranges, strict=True)
+    }
+    return predicted, dict(zip(belief.sizes_mb, durations_ms.T, strict=True))
 
 
 def believe(

@@ -30,6 +30,8 @@ from optimizer.policy import Memory, Policy
 _DAY_MINUTES = 1440
 # Sizes tried beside the first one before the best of those run so far is final.
 _TRIES = 3
+# The evidence of a change whose price is not known.
+_NO_MONEY: dict[str, float | None] = {"price_ratio": None, "gain_usd_month": None}
 
 
 class _NoProposal(OptimizerError):
@@ -77,15 +79,17 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     blocked = obstacle(Tuner.MEMORY, live)
     if blocked and not blocked.owner:
         raise _NoProposal(blocked.message)
-    if unpriced := facts.unpriced(provisioned=bool(held(live).environments)):
-        raise _NoProposal(unpriced)
+    unpriced = _unpriced(facts)
     current_mb = live.version.memory_mb
     now = facts.history.sizes.get(current_mb)
     if now is None or now.durations.count == 0:
-        raise _NoProposal(f"No REPORT line of a call with {current_mb} MB was found, so its memory usage is unknown.")
+        raise _NoProposal(
+            unpriced or f"No REPORT line of a call with {current_mb} MB was found, so its memory usage is unknown."
+        )
     if now.calls < limits.min_invocations:
         raise _NoProposal(
-            f"{now.calls} calls were seen with {current_mb} MB; {limits.min_invocations} are needed "
+            unpriced
+            or f"{now.calls} calls were seen with {current_mb} MB; {limits.min_invocations} are needed "
             f"(memory.min_invocations)."
         )
     used_mb = facts.history.max_memory_used_mb
@@ -96,8 +100,12 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     if safety and failures.leak:
         raise _NoProposal(failures.leak)
     against_timeouts = failures.times_out and not safety
-    before_usd = bill(facts, current_mb, now.durations.mean, 1.0)
-    if not safety and not against_timeouts:
+    is_needed = safety or against_timeouts
+    if unpriced and not is_needed:
+        raise _NoProposal(unpriced)
+    unpriced = unpriced and _unpriced(facts, so="the effect on the bill is not known")
+    before_usd = None if unpriced else bill(facts, current_mb, now.durations.mean, 1.0)
+    if before_usd is not None and not is_needed:
         _require_bill(facts, limits, before_usd)
     weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
     if against_timeouts:
@@ -108,12 +116,18 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     if not safety:
         _require_calls(facts, limits, now, weight)
     ratio = candidate.outcome.ratio.estimate
-    after_usd, *bills = (bill(facts, after_mb, now.durations.mean * r, r) for r in _spread(candidate.outcome.ratio))
-    is_needed = safety or against_timeouts
-    gain = _required_gain(facts, limits, ratio, (before_usd, after_usd), safety=is_needed)
+    _require_speed(limits, ratio)
+    usd_month, money = None, _NO_MONEY
+    if before_usd is not None:
+        usd_month, money = _money(facts, policy, candidate, before_usd, is_needed=is_needed)
     owner = obstacle(Tuner.MEMORY, live, after_mb) or set_elsewhere(live, facts.replaced, after_mb)
-    usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), chance_kept)
-    usd_month = _rounded(usd, 4) if facts.calls_day is not None else None
+    reason = (
+        f"{failures.memory_words}{_headroom_reason(used_mb, limits, current_mb, after_mb)}"
+        if safety
+        else f"{failures.words}. {_reason(candidate, now, usd_month)}"
+        if against_timeouts
+        else _reason(candidate, now, usd_month)
+    )
     slower = Interval(*((r - 1) * now.durations.mean for r in _spread(candidate.outcome.ratio)))
     demand = facts.demand.scaled(ratio)
     return Change(
@@ -128,11 +142,7 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
             **({"content": live.latest.content} if live.alias == LATEST else {}),
         },
         after={"memory_mb": after_mb},
-        reason=f"{failures.memory_words}{_headroom_reason(used_mb, limits, current_mb, after_mb)}"
-        if safety
-        else f"{failures.words}. {_reason(candidate, now, usd_month)}"
-        if against_timeouts
-        else _reason(candidate, now, usd_month),
+        reason=f"{reason} {unpriced}" if unpriced else reason,
         undo={"memory_mb": current_mb, "version": live.alias_version},
         risk=Risk.MEDIUM if after_mb < current_mb or not weight else Risk.LOW,
         evidence={
@@ -145,8 +155,7 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
             "against_timeouts": against_timeouts,
             "timeout_ms": failures.timeout_ms,
             "slowest_ms": round(failures.slowest_ms * ratio, 3),
-            "price_ratio": round(after_usd / before_usd, 4),
-            "gain_usd_month": None if is_needed or facts.calls_day is None else round(gain * before_usd, 4),
+            **money,
             "duration_ratio": round(ratio, 4),
             "chance_kept": round(chance_kept, 3),
             "max_duration_ratio": round(candidate.bounds.slowdown, 4),
@@ -154,12 +163,35 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
             "p95_ratio": round(ratio, 4),
             "p95_ms": round(now.durations.quantile(0.95) * ratio, 3),
             "environments_busy": round(demand.mean, 3),
-            "provisioned_worth_it": worth_holding(demand, facts.known_rates, after_mb, policy.provisioned_concurrency)
-            if facts.known_rates.has_provisioned
+            "provisioned_worth_it": worth_holding(demand, facts.rates, after_mb, policy.provisioned_concurrency)
+            if facts.rates is not None and facts.rates.has_provisioned
             else None,
+            **({"unpriced": unpriced} if unpriced else {}),
             **owner_facts(owner),
         },
         effect=Effect(latency_ms=_rounded(expected(slower, chance_kept), 3), usd_month=usd_month),
+    )
+
+
+def _unpriced(facts: FunctionFacts, **words: str) -> str:
+    return facts.unpriced(provisioned=bool(held(facts.live).environments), **words)
+
+
+def _money(
+    facts: FunctionFacts, policy: Policy, candidate: _Candidate, before_usd: float, *, is_needed: bool
+) -> tuple[Interval | None, dict[str, float | None]]:
+    """Return the expected change of the bill in USD a month, None where the calls are not known, and its evidence."""
+    ratios, chance_kept = candidate.outcome.ratio, candidate.outcome.chance_kept
+    mean_ms = facts.history.sizes[facts.live.version.memory_mb].durations.mean
+    after_usd, *bills = (bill(facts, candidate.after_mb, mean_ms * r, r) for r in _spread(ratios))
+    gain = _gain(facts, policy.memory, ratios.estimate, (before_usd, after_usd), is_needed=is_needed)
+    usd = expected(Interval(after_usd - before_usd, *(b - before_usd for b in sorted(bills))), chance_kept)
+    return (
+        _rounded(usd, 4) if facts.calls_day is not None else None,
+        {
+            "price_ratio": round(after_usd / before_usd, 4),
+            "gain_usd_month": None if is_needed or facts.calls_day is None else round(gain * before_usd, 4),
+        },
     )
 
 
@@ -275,8 +307,11 @@ def _choose(facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: lis
             f"({limits.headroom:g} x the peak usage of {used_mb} MB); see memory.sizes_mb, memory.ceiling_mb and "
             f"memory.max_step_ratio."
         )
-    goal, guarded = GOALS.get(limits.goal, ("cost", True))
     observed = observed_sizes(facts.history.sizes)
+    if _unpriced(facts):
+        # Only a size that safety demands gets here.
+        return memory_model.smallest(observed, allowed, earlier_sizes(facts.history))
+    goal, guarded = GOALS.get(limits.goal, ("cost", True))
     decision = memory_model.choose(
         observed,
         facts.known_rates,
@@ -302,23 +337,25 @@ def _require_bill(facts: FunctionFacts, limits: Memory, before_usd: float) -> No
         )
 
 
-def _required_gain(
-    facts: FunctionFacts, limits: Memory, ratio: float, bills: tuple[float, float], *, safety: bool
-) -> float:
-    """Return the gain as a share of the bill. bills: before and after."""
-    before_usd, price_ratio = bills[0], bills[1] / bills[0]
+def _require_speed(limits: Memory, ratio: float) -> None:
+    """Raise where calls would take too long."""
     if ratio > limits.max_slowdown:
         raise _NoProposal(
             f"The better size would make calls {ratio:.2f} times as long; {limits.max_slowdown:g} times is allowed "
             f"(memory.max_slowdown)."
         )
+
+
+def _gain(facts: FunctionFacts, limits: Memory, ratio: float, bills: tuple[float, float], *, is_needed: bool) -> float:
+    """Return the gain as a share of the bill; raise where it is not worth a change. bills: before and after."""
+    before_usd, price_ratio = bills[0], bills[1] / bills[0]
     gain = 1 - price_ratio * (ratio if limits.goal == "balanced" else 1.0)
-    if gain < limits.min_gain and not safety:
+    if gain < limits.min_gain and not is_needed:
         comes_to = f"save {gain:.1%}" if gain >= 0 else f"cost {-gain:.1%} more"
         raise _NoProposal(
             f"No change needed: the best size would {comes_to}; {limits.min_gain:.1%} is needed (memory.min_gain)."
         )
-    if gain < least_gain(facts, limits, before_usd) and not safety:
+    if gain < least_gain(facts, limits, before_usd) and not is_needed:
         raise _NoProposal(
             f"No change needed: the best size would gain ${gain * before_usd:,.2f} a month; "
             f"${limits.min_savings_usd_month:,.2f} is needed (memory.min_savings_usd_month)."
