@@ -15,6 +15,7 @@ __getattr__ = lazy_exports(
         "errors": ("PolicyError",),
         "log_scans": ("log_scan_mb",),
         "model": (
+            "AdviceLimits",
             "AlwaysWarm",
             "AppConfigProfile",
             "Budget",

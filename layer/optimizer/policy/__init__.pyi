@@ -10,6 +10,7 @@ from optimizer.policy.log_scans import log_scan_mb as log_scan_mb
 from optimizer.policy.model import (
     USUAL_INIT_MS as USUAL_INIT_MS,
     WEEKDAYS as WEEKDAYS,
+    AdviceLimits as AdviceLimits,
     AlwaysWarm as AlwaysWarm,
     AppConfigProfile as AppConfigProfile,
     Budget as Budget,

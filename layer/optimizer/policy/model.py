@@ -257,6 +257,20 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class AdviceLimits:
+    """The limits beyond which a run gives advice on a function; shares are 0 to 1. `exclude`: patterns of names of
+    functions without advice."""
+
+    errors_share: float = 0.1
+    new_errors_share: float = 0.01
+    throttles_share: float = 0.01
+    timeout_share: float = 0.95
+    slowdown_ratio: float = 1.5
+    concurrency_share: float = 0.9
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Freeze:
     """A range of days, both ends included, in the policy's time zone, on which nothing is changed.
 
@@ -506,6 +520,7 @@ class Policy:
     indexes: Indexes = field(default_factory=Indexes)
     cache_ttls: CacheTtls = field(default_factory=CacheTtls)
     prices: Prices = field(default_factory=Prices)
+    advice: AdviceLimits = field(default_factory=AdviceLimits)
     run: RunLimits = field(default_factory=RunLimits)
     approvals: Approvals = field(default_factory=Approvals)
 

@@ -1,0 +1,15 @@
+"""Advice on functions from the metrics and REPORT lines that runs read anyway. It changes nothing."""
+
+from optimizer.lazy_exports import lazy_exports
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "model": (
+            "Advice",
+            "Signals",
+            "Subject",
+        ),
+        "rules": ("advise",),
+    },
+)

@@ -1,0 +1,59 @@
+"""A piece of advice on a function, and the facts that it is given from. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from optimizer.function_logs import FunctionHistory
+from optimizer.traffic import Series
+
+
+class Subject(StrEnum):
+    """The subject of advice, the most urgent first."""
+
+    ERRORS = "errors"
+    THROTTLES = "throttles"
+    TIMEOUTS = "timeouts"
+    DURATION = "duration"
+    CONCURRENCY = "concurrency"
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """The facts about one function.
+
+    hours: calls, errors, throttles, durations and concurrency by the hour. version: behind the alias. timeout_s: the
+    function's own Timeout. reserved: its reserved concurrency. Both are None where there is none or it is not known.
+    """
+
+    hours: Series
+    lines: FunctionHistory
+    version: str
+    memory_mb: int
+    timezone: str = "UTC"
+    timeout_s: float | None = None
+    reserved: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A piece of advice.
+
+    fact: the rate, its limit and its trend, one or two sentences. since: ISO 8601, empty where not known. deploy: the
+    version since which, empty where no deploy explains it. cause: the likely cause. look_at: what to look at. The last
+    two are sentences.
+    """
+
+    subject: Subject
+    fact: str
+    cause: str
+    look_at: str
+    since: str = ""
+    deploy: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """Return the advice as one paragraph."""
+        return f"{self.fact} {self.cause} {self.look_at}"
