@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeGuard
 from zoneinfo import ZoneInfo
 
+from optimizer.advice import Advice, Signals, advise
 from optimizer.assess.facts import FunctionDetails, ListedFunction
 from optimizer.assess.model import Finding, FunctionRow, Hindrance
 from optimizer.assess.owners import owner_of
@@ -105,7 +106,25 @@ def judge(
         findings=findings,
         hindrances=_without_repeats(hindrances),
         notes=notes,
+        advice=tuple((one.subject.value, one.words) for one in _advice(listed, details, policy)),
     )
+
+
+def _advice(listed: ListedFunction, details: FunctionDetails, policy: Policy) -> tuple[Advice, ...]:
+    """Return the advice that a run would give."""
+    live, history = details.live, details.history
+    if history is None or not len(history.hours):
+        return ()
+    signals = Signals(
+        hours=history.hours,
+        lines=details.lines,
+        version=live.version.name,
+        memory_mb=live.version.memory_mb,
+        timezone=ZoneInfo(policy.functions.time_zone or policy.time_zone).key,
+        timeout_s=live.version.timeout_s,
+        reserved=live.reserved,
+    )
+    return advise(listed.name, signals, policy.advice)
 
 
 def _proposals(

@@ -70,6 +70,8 @@ class FunctionRow:
     findings: tuple[Finding, ...] = ()
     hindrances: tuple[Hindrance, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    # A subject and the words on it each.
+    advice: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_idle(self) -> bool:
@@ -90,6 +92,7 @@ class FunctionRow:
                 **document,
                 "findings": tuple(Finding.from_document(one) for one in document["findings"]),
                 "hindrances": tuple(Hindrance(**one) for one in document["hindrances"]),
+                "advice": tuple((subject, words) for subject, words in document.get("advice", ())),
             }
         )
 

@@ -62,6 +62,7 @@ def csv_text(assessment: Assessment) -> str:
                 "cold_starts_fewer_month": _number(-cold.estimate) if cold else "",
                 "warmups_usd_month": _number(cost.estimate) if cost else "",
                 "hindrances": " ".join(one.rule for one in row.hindrances),
+                "advice": " ".join(words for _, words in row.advice),
             }
         )
     for server in assessment.servers:

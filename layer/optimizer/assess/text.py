@@ -22,6 +22,7 @@ def page(assessment: Assessment) -> str:
         _savings(assessment, totals),
         _faster(totals),
         _hindrances(totals),
+        _advice(assessment),
         _servers(assessment.servers),
         _rights(assessment),
         _next(assessment, totals),
@@ -120,6 +121,18 @@ def _hindrances(totals: Totals) -> Iterator[str]:
         saved = dollars(group.saved) if group.saved else "-"
         yield f"  {group.label[:52]:<53}{len(group.functions):>11,}{saved:>9}"
         yield f"      {group.remedy}"
+
+
+def _advice(assessment: Assessment) -> Iterator[str]:
+    rows = [row for row in assessment.functions if row.advice]
+    if not rows:
+        return
+    yield f"Advice: {count(len(rows), 'function')}"
+    for row in rows[:_MOST]:
+        for subject, words in row.advice:
+            yield _line(row.name, subject.replace("_", " "), "")
+            yield _note(words)
+    yield from _more(rows)
 
 
 def _servers(servers: Sequence[ServerRow]) -> Iterator[str]:

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from optimizer.assess.facts import FunctionDetails, ListedFunction
+from optimizer.assess.html import html_page
 from optimizer.assess.judge import judge, policy_of
+from optimizer.assess.model import Assessment, FunctionRow, Spent
+from optimizer.assess.table import csv_text
+from optimizer.assess.text import page
 from optimizer.capacity import LATEST, LiveFunction, Placed, Version
-from optimizer.core import minute_of
+from optimizer.core import minute_of, plain
 from optimizer.function_logs import FunctionHistory, LoggedReport, ReportLine
 from optimizer.policy import Memory, Mode, Policy
 from optimizer.traffic import HOUR_METRICS, History, Series
@@ -134,3 +138,24 @@ def test_policy_of_an_assessment_only_recommends() -> None:
     made = policy_of(given)
     assert made.mode_of("memory") is Mode.RECOMMEND
     assert made.memory.ceiling_mb == 512
+
+
+def test_errors_are_advice_on_the_page_and_in_the_table() -> None:
+    failing = history()
+    failing.hours.values["errors"][-48:] = 24
+    row = judge(listed(), details(listed(), history=failing), POLICY, PRICES, NOW)
+    ((subject, words),) = row.advice
+    assert subject == "errors"
+    assert "rose from 0% to 10% on 28 Nov 2026 12:00 UTC" in words
+    assert FunctionRow.from_document(plain(row)).advice == row.advice
+    assessment = Assessment("1", "eu-west-1", NOW, NOW, (row,), (), (), Spent(), 14.0)
+    assert "Advice: 1 function" in page(assessment)
+    assert words[:60] in html_page(assessment)
+    assert words in csv_text(assessment)
+    assert judge(listed(), details(listed()), POLICY, PRICES, NOW).advice == ()
+
+
+def test_row_of_an_earlier_release_has_no_advice() -> None:
+    document = plain(judge(listed(), details(listed()), POLICY, PRICES, NOW))
+    del document["advice"]
+    assert FunctionRow.from_document(document).advice == ()
