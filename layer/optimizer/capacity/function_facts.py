@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from optimizer.advice import Signals
 from optimizer.capacity.live_function import LiveFunction
 from optimizer.capacity.obstacles import Obstacle
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, held
@@ -28,6 +29,7 @@ class FunctionFacts:
     timetable is in place, None without one or where its record is not known. observed: the sentence about an earlier
     change of the function that is under observation, empty without one. unread_hours: hours of the week with calls of
     which no line was read yet. log_scan_mb: what one reading of the log may scan, None where the policy alone says it.
+    signals: what advice is given from, None where nobody asks for it.
     """
 
     run_id: str
@@ -51,6 +53,7 @@ class FunctionFacts:
     cold_start_usd: float = 0.0
     unread_hours: int = 0
     log_scan_mb: int | None = None
+    signals: Signals | None = None
 
     @property
     def known_rates(self) -> Rates:

@@ -40,14 +40,15 @@ _MOST_VERSIONS_ASKED = 2
 class FunctionLines:
     """The lines of a function, as far as they tell of its present code.
 
-    scan: what was read, for the evidence. unread_hours: number of hours of the week with calls of which no line was
-    read yet. log_scan_mb: what one reading may scan.
+    whole: those of all its codes. scan: what was read, for the evidence. unread_hours: number of hours of the week with
+    calls of which no line was read yet. log_scan_mb: what one reading may scan.
     """
 
     history: CodeHistory
     scan: Mapping[str, Any]
     unread_hours: int
     log_scan_mb: int
+    whole: FunctionHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class LineReader:
 
         def known(grown: FunctionHistory, scan: Mapping[str, Any]) -> FunctionLines:
             left = len(unread_hours(called, grown.hours_read))
-            return FunctionLines(history_of_code(grown, version.name), scan, left, budget_mb)
+            return FunctionLines(history_of_code(grown, version.name), scan, left, budget_mb, grown)
 
         new_calls = calls_since(traffic.minutes, history.read_until)
         if not (is_sizing and unread) and is_known_enough(history, live, self.now, new_calls, is_sizing=is_sizing):

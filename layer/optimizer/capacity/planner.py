@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.advice import Advice, Signals, Subject, advise
 from optimizer.aws import at_once
 from optimizer.capacity import provisioned
 from optimizer.capacity.function_facts import FunctionFacts, Proposal
@@ -49,6 +50,7 @@ class _Planned:
     only_seen: dict[str, Mapping[str, Any]]
     look: FunctionLook
     remembered: Remembered | None
+    advice: tuple[Advice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class CapacityPlanner:
             looks[target["function_name"]] = outcome.look
             if outcome.remembered is not None:
                 remembered[target["function_name"]] = outcome.remembered
+            if outcome.advice:
+                result.advice[target["function_arn"]] = outcome.advice
             if outcome.only_seen:
                 result.evidence[target["function_arn"]] = outcome.only_seen
         # The planner of warm-ups needs the same functions next, and does not read them again.
@@ -164,7 +168,8 @@ class CapacityPlanner:
         # A change of provisioned concurrency leaves no trace in the lists.
         moves = any(isinstance(one, Change) and one.tuner is Tuner.PROVISIONED_CONCURRENCY for one in proposals)
         remembered = None if moves else memory.remember(target, facts.live, read=is_live)
-        return _Planned(proposals, evidence_of(facts, asked), look_of(facts, is_live=is_live), remembered)
+        look, advice = look_of(facts, is_live=is_live), self._advice(facts, target)
+        return _Planned(proposals, evidence_of(facts, asked), look, remembered, advice)
 
     def _decide(self, facts: FunctionFacts, target: Mapping[str, Any], asked: Collection[Tuner]) -> list[Proposal]:
         """Return the proposals for a function by its own settings, with the overrides that they are from."""
@@ -176,6 +181,19 @@ class CapacityPlanner:
         if is_consumer:
             proposals = [_for_nobody(one) for one in proposals]
         return [with_overrides_named(one, self.policy, name, tags) for one in proposals]
+
+    def _advice(self, facts: FunctionFacts, target: Mapping[str, Any]) -> tuple[Advice, ...]:
+        """Return the advice on a function, from what was read for its capacity."""
+        if facts.signals is None:
+            return ()
+        name = target["function_name"]
+        found = advise(name, facts.signals, self.policy.advice)
+        if any(advice.subject is Subject.CONCURRENCY for advice in found):
+            # Few functions are worth reading the list of queues and streams.
+            own = settings_of_function(self.policy, name, target.get("tags") or {})
+            is_consumer = self._nobody_waits(own, target, facts.live)
+            found = advise(name, facts.signals, self.policy.advice, nobody_waits=is_consumer)
+        return found
 
     def _nobody_waits(self, policy: Policy, target: Mapping[str, Any], live: LiveFunction) -> bool:
         """Return True for a consumer of a queue or stream, as the last run of warm-ups listed them."""
@@ -249,6 +267,15 @@ class CapacityPlanner:
             observed=batch.observed.get(target["function_arn"], ""),
             unread_hours=lines.unread_hours,
             log_scan_mb=lines.log_scan_mb,
+            signals=Signals(
+                hours=stored.hours,
+                lines=lines.whole,
+                version=live.version.name,
+                memory_mb=live.version.memory_mb,
+                timezone=target["timezone"],
+                timeout_s=live.version.timeout_s,
+                reserved=live.reserved,
+            ),
         )
 
     def _lines(self, policy: Policy) -> LineReader:

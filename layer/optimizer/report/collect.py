@@ -9,6 +9,7 @@ from typing import Any
 from optimizer.aws import at_once
 from optimizer.core import Status, StoredChange, Tuner
 from optimizer.report import last_known, news, text
+from optimizer.report.advice_lines import AdviceLine, advice_lines
 from optimizer.report.details import change_details, run_details
 from optimizer.report.digest import compose_mail
 from optimizer.report.last_known import LastKnown
@@ -83,6 +84,7 @@ def publish_run(
         without_metrics=findings.without_metrics,
         notes=[*_next_step(run), *(_batch(failed) for failed in failed_batches)],
         proved=verify_savings(ended, known.facts(), now),
+        advice=findings.advice,
     )
     published = store.start_publication(f"RUN#{run_id}", now)
     found = link(run_id) if link else None
@@ -154,7 +156,7 @@ class _Findings:
     """Findings of a run's analysis and planners.
 
     `no_changes`: where no change was proposed. `failed`: resources that could not be checked, with the reason.
-    `evidence`: by target and tuner. `traffic`: of each function.
+    `evidence`: by target and tuner. `traffic`: of each function. `advice`: on functions.
     """
 
     no_changes: list[Mapping[str, Any]] = field(default_factory=list)
@@ -162,6 +164,7 @@ class _Findings:
     without_metrics: list[str] = field(default_factory=list)
     evidence: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
     traffic: list[Mapping[str, Any]] = field(default_factory=list)
+    advice: list[AdviceLine] = field(default_factory=list)
 
 
 def read_findings(documents: Documents, run_id: str) -> _Findings:
@@ -175,6 +178,8 @@ def read_findings(documents: Documents, run_id: str) -> _Findings:
                 findings.evidence.setdefault(item["target"], {})[item["tuner"]] = item.get("evidence") or {}
             for target, only_seen in document.get("evidence", {}).items():
                 findings.evidence.setdefault(target, {}).update(only_seen)
+            for target, given in document.get("advice", {}).items():
+                findings.advice += advice_lines(target, given)
             functions = document.get("functions", {})
             findings.without_metrics += [name for name, traffic in functions.items() if not traffic["days"]]
             findings.traffic += functions.values()

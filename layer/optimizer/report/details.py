@@ -7,6 +7,7 @@ from optimizer.report.lines import Line
 from optimizer.report.summary import SECTIONS, Report
 
 _MOST_CHANGES = 100
+_MOST_ADVICE = 20
 
 
 def run_details(report: Report) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def run_details(report: Report) -> dict[str, Any]:
         "possible_usd_month": canonical_json.plain(report.possible_usd_month),
         "changes": [change_details(line) for line in lines[:_MOST_CHANGES]],
         "changes_left_out": len(lines) > _MOST_CHANGES,
+        "advice_given": len(report.advice),
+        "advice": [canonical_json.plain(one) for one in report.advice[:_MOST_ADVICE]],
         "report_key": f"runs/{report.run_id}/report.json",
     }
 

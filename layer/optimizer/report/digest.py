@@ -42,12 +42,14 @@ def compose_mail(
         # The run has been told; a repeated call sends nothing.
         return Mail(False, "", "", before)
     checked = [(item["target"], item["tuner"]) for item in report.left_alone]
-    told = before.with_run(report.run_id, own, checked, now)
+    told = before.with_run(report.run_id, own, checked, now).with_advice(report.advice, now)
     shown = _shown(store, before, told, run, report, own)
     unreadable = {target: why for target, why in shown.not_looked_at.items() if before.unreadable.get(target) != why}
     unchanged = len(shown.not_looked_at) - len(unreadable)
     shown = replace(shown, not_looked_at=unreadable, notes=_new_notes(before, report))
     known = [news.unchanged_line(told)] if news.unchanged_line(told) else []
+    repeated = len(report.advice) - len({one.key for one in report.advice} & {one.key for one in told.unread_advice})
+    known += [f"Advice of earlier messages that still holds: {repeated}."] if repeated else []
     known += [f"Still not checked, for the reasons of an earlier message: {unchanged}."] if unchanged else []
     if not _is_due(before, told, run, shown, _time_zone(documents, report.run_id), now):
         return Mail(False, "", "", told)
@@ -96,6 +98,7 @@ def _shown(
         without_metrics=report.without_metrics,
         notes=report.notes,
         proved=report.proved,
+        advice=told.unread_advice,
     )
 
 
@@ -108,7 +111,8 @@ def _is_due(before: Told, told: Told, run: Mapping[str, Any], shown: Report, tim
 def _has_news(told: Told, shown: Report) -> bool:
     """Return True if there is anything for people to read, if only that recommendations stand."""
     new = shown.changed or shown.recommended or shown.refused or shown.rejected or shown.taken_back or shown.failed
-    return bool(new or shown.unfinished or shown.scheduled or shown.not_looked_at or told.unchanged(Status.RECOMMENDED))
+    open_still = shown.unfinished or shown.scheduled or shown.not_looked_at or told.unchanged(Status.RECOMMENDED)
+    return bool(new or shown.advice or open_still)
 
 
 def _new_notes(before: Told, report: Report) -> tuple[str, ...]:

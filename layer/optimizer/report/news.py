@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from optimizer.core import Change, Status, StoredChange, Tuner
+from optimizer.report.advice_lines import AdviceLine
 
 KEY = "history/report/told.json"
 # The reasons in the inputs of the schedules in template.yaml; any other run was started by somebody.
@@ -52,7 +53,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The news that people have read. `mailed_at`: the time of their last mail. `pending`: changes for the next one."""
+    """The news that people have read. `mailed_at`: the time of their last mail. `pending`: changes for the next one.
+
+    `advice`: what they have read, by its key, with the last run that gave it. `unread_advice`: for the next mail.
+    """
 
     mailed_at: datetime | None = None
     standing: Mapping[str, Standing] = field(default_factory=dict)
@@ -60,6 +64,8 @@ class Told:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    advice: Mapping[str, str] = field(default_factory=dict)
+    unread_advice: tuple[AdviceLine, ...] = ()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Told":
@@ -72,6 +78,9 @@ class Told:
             unreadable=document["unreadable"],
             notes=tuple(document["notes"]),
             runs=tuple(document["runs"]),
+            # Releases before the advice wrote neither.
+            advice=document.get("advice", {}),
+            unread_advice=tuple(AdviceLine(**one) for one in document.get("unread_advice", ())),
         )
 
     def document(self) -> dict[str, Any]:
@@ -105,11 +114,30 @@ class Told:
             runs=(*self.runs, run_id)[-_MOST_RUNS:],
         )
 
+    def with_advice(self, given: Iterable[AdviceLine], now: datetime) -> "Told":
+        """Return the record after a run that gave advice. Advice that comes and goes is not news each time."""
+        since = (now - _FORGOTTEN).isoformat()
+        known = {key: seen for key, seen in self.advice.items() if seen >= since}
+        unread = {one.key: one for one in self.unread_advice}
+        for one in given:
+            if one.key in known:
+                known[one.key] = now.isoformat()
+            else:
+                unread[one.key] = one
+        return replace(self, advice=known, unread_advice=tuple(unread.values())[-_MOST_PENDING:])
+
     def mailed(self, unreadable: Mapping[str, str], notes: Sequence[str], now: datetime) -> "Told":
         """Return the record after a mail."""
         standing = {key: replace(one, told=True) for key, one in self.standing.items()}
         return replace(
-            self, mailed_at=now, standing=standing, pending=(), unreadable=dict(unreadable), notes=tuple(notes)
+            self,
+            mailed_at=now,
+            standing=standing,
+            pending=(),
+            unreadable=dict(unreadable),
+            notes=tuple(notes),
+            advice={**self.advice, **{one.key: now.isoformat() for one in self.unread_advice}},
+            unread_advice=(),
         )
 
     def unchanged(self, status: Status) -> list[Standing]:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from optimizer.core import figure, harmless
 from optimizer.report import charts, wording
+from optimizer.report.advice_lines import AdviceLine
 from optimizer.report.lines import Line
 from optimizer.report.resource_document import kind_of, name_of, page_name
 from optimizer.report.review import Review
@@ -172,8 +173,10 @@ def _number(value: float | None) -> str:
     return "-" if value is None else figure(value)
 
 
-def _page(item: Line | Mapping[str, Any]) -> str:
-    """Return the path of the page of a change's resource, relative to the run's page."""
+def _page(item: Line | AdviceLine | Mapping[str, Any]) -> str:
+    """Return the path of the page of a resource, relative to the run's page."""
+    if isinstance(item, AdviceLine):
+        return f"{page_name('function', item.target)}.html"
     target, tuner = (item.target, item.tuner) if isinstance(item, Line) else (item["target"], item["tuner"])
     return f"{page_name(kind_of(tuner), name_of(target))}.html"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from optimizer.core import StoredChange, Tuner
 from optimizer.prices import aws_lambda, prices_used
+from optimizer.report.advice_lines import AdviceLine
 from optimizer.report.evidence_rates import EvidenceRates, evidence_rates
 from optimizer.report.lines import Line, line
 
@@ -47,14 +48,16 @@ def function_document(
     changes: Sequence[StoredChange],
     no_changes: Sequence[Json],
     failed: Sequence[str],
+    advice: Sequence[AdviceLine] = (),
 ) -> dict[str, Any]:
-    """Return the document of a function. `changes`, `no_changes` and `failed` (reasons) are those of this function."""
+    """Return the document of a function. All but the picture are those of this function; `failed` has reasons."""
     decided = {change.change.tuner: change for change in changes}
     alone = {Tuner(item["tuner"]): item for item in no_changes}
     return {
         **_common(run_id, "function", name, changes, no_changes, failed),
         "traffic": traffic,
         "picture": picture,
+        "advice": list(advice),
         "memory": _memory(decided.get(Tuner.MEMORY), alone.get(Tuner.MEMORY)),
         "provisioned": _provisioned(
             decided.get(Tuner.PROVISIONED_CONCURRENCY), alone.get(Tuner.PROVISIONED_CONCURRENCY)
@@ -136,6 +139,7 @@ def _common(
         "failed": list(failed),
         "traffic": None,
         "picture": None,
+        "advice": [],
         "memory": None,
         "provisioned": None,
         "prices": prices_used(

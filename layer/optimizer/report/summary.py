@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from optimizer.core import Interval, Status, StoredChange
+from optimizer.report.advice_lines import AdviceLine
 from optimizer.report.lines import Line, line
 from optimizer.report.savings import VerifiedSavings
 
@@ -68,6 +69,7 @@ class Report:
     scheduled: tuple[Line, ...] = ()
     # Region, date and source of the prices behind its amounts, each once.
     prices: tuple[str, ...] = ()
+    advice: tuple[AdviceLine, ...] = ()
 
     @property
     def severity(self) -> str:
@@ -90,12 +92,14 @@ def summarise(
     without_metrics: Iterable[str] = (),
     notes: Sequence[str] = (),
     proved: VerifiedSavings | None = None,
+    advice: Iterable[AdviceLine] = (),
 ) -> Report:
     """Return the report of a run from its record, its changes as they are now, and what was not changed or failed."""
     sections: dict[str, list[Line]] = {name: [] for name in SECTIONS}
     for stored in changes:
         sections[_section(stored)].append(line(stored))
-    shown = {found.prices for lines in sections.values() for found in lines if found.prices}
+    given = tuple(sorted(advice, key=lambda one: (one.target, one.subject)))
+    shown = {found.prices for lines in sections.values() for found in lines} | {one.prices for one in given}
     return Report(
         run_id=run["run_id"],
         started_at=run["started_at"],
@@ -109,7 +113,8 @@ def summarise(
         expected_cold_starts_month=_sum(found.cold_starts_month for found in sections["changed"]),
         notes=tuple(notes),
         proved=proved or VerifiedSavings(),
-        prices=tuple(sorted(shown)),
+        prices=tuple(sorted(shown - {""})),
+        advice=given,
         **{name: tuple(lines) for name, lines in sections.items()},
     )
 

@@ -38,8 +38,10 @@ def subject(report: Report, unchanged: int = 0) -> str:
         (len(report.unfinished), "unfinished"),
         (unchanged, "recommended as before"),
     ]
-    summary = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to change"
-    return _ascii(f"Optimizer: {summary} ({count(report.targets, 'function')} checked)")
+    words = [f"{number} {word}" for number, word in counts if number] or ["nothing to change"]
+    functions = len({one.target for one in report.advice})
+    words += [f"advice on {count(functions, 'function')}"] if functions else []
+    return _ascii(f"Optimizer: {', '.join(words)} ({count(report.targets, 'function')} checked)")
 
 
 def change_subject(shown: Line) -> str:
@@ -89,6 +91,9 @@ def body(
     parts += _section("Recommended (your policy does not apply these changes automatically)", report.recommended)
     parts += _section("Rejected", report.rejected)
     parts += _section("Blocked by a guardrail", report.refused)
+    if report.advice:
+        parts += ["", f"Advice (it changes nothing): {len(report.advice)}"]
+        parts += _cut([f"- {one.target}, {one.subject.replace('_', ' ')}: {one.words}" for one in report.advice])
     notices = [f"- {item['target']}: {item['reason']}" for item in report.left_alone if _is_notice(item)]
     if notices:
         parts += ["", f"Not changed, and worth knowing: {len(notices)}", *_cut(notices)]

@@ -28,6 +28,7 @@ def write_report_again(store: RunStore, documents: Documents, run_id: str, chang
             known.without_metrics,
             known.notes,
             known.proved,
+            known.advice,
         ),
     )
     _write_pages(store, documents, run_id, changes)

@@ -6,6 +6,7 @@ from typing import Any
 
 from optimizer.core import StoredChange, canonical_json
 from optimizer.report import resource_document
+from optimizer.report.advice_lines import AdviceLine, advice_lines
 from optimizer.report.pages import target_page
 from optimizer.store import Documents, NoSuchDocument, RunStore, read_postponed
 
@@ -21,6 +22,7 @@ class _Proposed:
     change_ids: list[str] = field(default_factory=list)
     no_changes: list[Mapping[str, Any]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    advice: list[AdviceLine] = field(default_factory=list)
 
 
 def render_part(
@@ -54,6 +56,7 @@ def _batch(store: RunStore, documents: Documents, run_id: str, batch: str, only:
             _of(stored, found),
             found.no_changes,
             list(dict.fromkeys([*([unread] if unread else []), *found.failed])),
+            found.advice,
         )
         _write(documents, document)
     return len(functions)
@@ -87,6 +90,8 @@ def _by_page(
             page(resource_document.kind_of(item["tuner"]), item["target"]).no_changes.append(item)
         for where, reason in document["failed"].items():
             page(resource_document.kind_of_target(where), where).failed.append(reason)
+        for where, given in document.get("advice", {}).items():
+            page("function", where).advice.extend(advice_lines(where, given))
     for item in postponed:
         page(resource_document.kind_of(item["tuner"]), item["target"]).no_changes.append(item)
     return {key: found for key, found in pages.items() if key[0] in kinds}

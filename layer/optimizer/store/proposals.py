@@ -1,6 +1,6 @@
 """The findings of a planner for its batch, database or cache, stored for check_guardrails."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +13,15 @@ class Proposals:
     """Proposed changes, resources without a needed change, and targets that could not be checked with the reason.
 
     `evidence`: of resources that a planner only looked at, because the run was not started for that tuner, by target
-    and tuner. Reports measure earlier changes by it; it is neither a proposal nor a reason.
+    and tuner. Reports measure earlier changes by it; it is neither a proposal nor a reason. `advice`: by target; the
+    planner that gives it says what each piece is.
     """
 
     changes: list[Change] = field(default_factory=list)
     no_changes: list[NoChange] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    advice: dict[str, Sequence[object]] = field(default_factory=dict)
 
     def add(self, decision: Change | NoChange) -> None:
         """Add a decision to the changes or to the resources that need none."""
@@ -34,6 +36,8 @@ class Proposals:
         document: dict[str, Any] = {"changes": changes, "no_changes": self.no_changes, "failed": self.failed}
         if self.evidence:
             document["evidence"] = self.evidence
+        if self.advice:
+            document["advice"] = self.advice
         documents.write(f"runs/{run_id}/proposals/{name}.json", document)
 
     def answer(self, run_id: str, **of: str) -> dict[str, Any]:

@@ -18,8 +18,16 @@ from optimizer.core.change import Tuner
 from optimizer.core.clock import minute_of
 from optimizer.function_logs import FunctionHistory, LoggedReport, LogsUnreadable, ReportLine
 from optimizer.policy.model import Policy
+from optimizer.report.collect import read_findings
 from optimizer.store import NoSuchDocument, Proposals
-from optimizer.traffic.history import DAY_MINUTES, HOUR_METRICS, History, Series, empty_series
+from optimizer.traffic.history import (
+    DAY_MINUTES,
+    HOUR_METRICS,
+    History,
+    Series,
+    empty_series,
+    hours_from_minutes,
+)
 
 from tests.helpers.rates import PRICES
 
@@ -42,6 +50,9 @@ class Bucket:
 
     def read(self, key: str) -> Any:
         return json.loads(self.read_bytes(key))
+
+    def keys(self, prefix: str) -> list[str]:
+        return sorted(key for key in self.kept if key.startswith(prefix))
 
     def write(self, key: str, document: object) -> str:
         self.kept[key] = canonical_json.dumps(document).encode()
@@ -102,7 +113,7 @@ class Days:
         }
         fingerprint = canonical_json.sha256([self.twin.latest, self.twin.latest_revision])
         batch = {"functions": [target], "tuners": [tuner], "fingerprints": {"orders": fingerprint}, **self.lists}
-        traffic: Mapping[str, Any] = {"invocations_day": self.calls_day, "need": {"max": 4}}
+        traffic: Mapping[str, Any] = {"invocations_day": self.calls_day, "need": {"max": 4}, "days": 14.0}
         self.bucket.write(f"runs/{RUN}/batches/0000.json", batch)
         self.bucket.write(f"runs/{RUN}/traffic/0000.json", {"functions": {"orders": traffic}, "failed": {}})
         scaling: Any = self.twin.client("application-autoscaling")
@@ -170,6 +181,41 @@ def test_lines_of_each_day_are_read_where_they_measure_something(
     assert not proposals.failed
     # A reading stands for eight days, so pings of that time may have been sent since the last one.
     assert set(days.pinged_since) <= {NOW - timedelta(days=8)}
+
+
+def failing_since_yesterday(days: Days, share: float) -> None:
+    """Let a share of the calls of the last day fail, in a history of hours, and let a version have come then."""
+    days.know_lines()
+    document = days.bucket.read("history/capacity/orders.json")
+    first = (days.now - DAY).isoformat()
+    size = document["by_version"].pop("1")["1024"]
+    older = {"first_at": (days.now - 9 * DAY).isoformat(), "last_at": first}
+    document["by_version"] = {"0": {"1024": {**size, **older}}, "1": {"1024": {**size, "first_at": first}}}
+    days.bucket.write("history/capacity/orders.json", document)
+    history = History.from_bytes(days.bucket.kept["history/orders.npz"])
+    hours = hours_from_minutes(history.minutes)
+    calls = np.full(len(hours), 600.0)
+    errors = np.where(np.arange(len(hours)) >= len(hours) - 24, np.round(calls * share), 0.0)
+    values = {name: np.full(len(hours), np.nan) for name in HOUR_METRICS}
+    values |= {**hours.values, "invocations": calls, "errors": errors, "throttles": np.zeros(len(hours))}
+    days.bucket.kept["history/orders.npz"] = History(history.minutes, Series(hours.start, values)).to_bytes()
+
+
+@pytest.mark.parametrize(("share", "given"), [(0.05, ["errors"]), (0.0, [])])
+def test_plan_gives_advice_with_the_deploy(share: float, given: list[str]) -> None:
+    """No call is made for it: what is read for the capacity tells it."""
+    days = Days()
+    failing_since_yesterday(days, share)
+    proposals, calls = days.plan()
+    assert calls == READ
+    proposals.write(days.bucket, RUN, "capacity-0000")
+    document = days.bucket.read(f"runs/{RUN}/proposals/capacity-0000.json")
+    found = document.get("advice", {}).get(days.twin.arn, [])
+    assert [one["subject"] for one in found] == given
+    assert [one["deploy"] for one in found] == ["1"] * len(given)
+    assert [(one.target, one.subject) for one in read_findings(days.bucket, RUN).advice] == [
+        ("orders", subject) for subject in given
+    ]
 
 
 READ = ["get_function", "get_function", "list_provisioned_concurrency_configs"]
