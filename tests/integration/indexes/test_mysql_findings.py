@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from local_account.servers import Installation, mariadb, mysql
 from local_account.servers.mysql_family import HOST, PASSWORD, MysqlServer, quoted
-from optimizer.indexes.model.catalog import Catalog
+from optimizer.indexes.model.catalog import Catalog, StatementStat
 from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.usage import UsageLimits, take_snapshot
 from optimizer.indexes.mysql.detect import find
-from optimizer.indexes.mysql.missing import MysqlMissingLimits
+from optimizer.indexes.mysql.missing import MysqlMissingLimits, find_missing
 from optimizer.indexes.mysql.reader import NoSuchDatabase, read_catalog
 from optimizer.indexes.mysql.upkeep import MysqlUpkeepLimits
 
@@ -153,6 +153,40 @@ def test_missing_index_is_proposed_and_used_by_the_server(server: Get, installat
         run(running, name, found[0].statement, "ANALYZE TABLE t")
         plan = run(running, name, f"EXPLAIN {wanting.format(5)}")
         assert found[0].evidence["name"] in str(plan[0])
+
+
+# Definitions of a column beside those of t, and the keys of the index that serves `a = ? AND c = ? ORDER BY b`.
+KEY_LENGTHS = {
+    "fits": ("c varchar(756) CHARACTER SET utf8mb4", "", "`a`, `c`, `b`"),
+    "prefix": ("c varchar(800) CHARACTER SET utf8mb4", "", "`a`, `c`(764)"),
+    "bytes": ("c varbinary(3070)", "", "`a`, `c`(3056)"),
+    "one byte a character": ("c varchar(3000) CHARACTER SET latin1", "", "`a`, `c`, `b`"),
+    "old format": ("c varchar(200) CHARACTER SET utf8mb4", "ROW_FORMAT=COMPACT", "`a`, `c`(191)"),
+    "old engine": ("c varchar(300) CHARACTER SET utf8mb4", "ENGINE=MyISAM", "`a`, `c`(246)"),
+}
+
+
+@COUNTING
+@pytest.mark.parametrize("length", KEY_LENGTHS)
+def test_keys_are_no_longer_than_the_engine_allows(
+    server: Get, installation: Installation[MysqlServer], length: str
+) -> None:
+    column, options, keys = KEY_LENGTHS[length]
+    running = server(installation)
+    make = f"CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, a int, b int, {column}) {options}"
+    with running.database(make, ROWS.replace("REPEAT('x', 40)", "n % 7"), "ANALYZE TABLE t") as name:
+        catalog = look(running, name)
+        text = "SELECT * FROM `t` WHERE `a` = ? AND `c` = ? ORDER BY `b` LIMIT ?"
+        load = StatementStat("k", text, 1000, 1e6, 1000.0, 1000, rows_examined=10_000_000, schema=name)
+        distinct = {"a": 997.0, "c": 7.0}
+        columns = tuple(replace(one, distinct=distinct.get(one.name)) for one in catalog.tables[0].columns)
+        table = replace(catalog.tables[0], columns=columns, rows=10_000.0)
+        (found,) = find_missing(replace(catalog, tables=(table,), statements=(load,)))
+        assert found.statement is not None
+        assert found.statement.endswith(f"({keys})")
+        run(running, name, "SET SESSION sql_mode = 'STRICT_ALL_TABLES'", found.statement)
+        catalog = look(running, name)
+        assert find_missing(replace(catalog, tables=(table,), statements=(load,))) == []
 
 
 @COUNTING

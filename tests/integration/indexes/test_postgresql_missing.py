@@ -10,9 +10,11 @@ from local_account.servers import Installation, postgresql
 from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.model.catalog import Catalog, StatementStat
 from optimizer.indexes.model.finding import Action, Finding
+from optimizer.indexes.postgresql.key_length import find_long_columns
 from optimizer.indexes.postgresql.look import look
 from optimizer.indexes.postgresql.missing import PostgresqlMissingLimits, find_missing_indexes
 from optimizer.indexes.postgresql.reader import read_catalog
+from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection, identifier
 
 MAKE = (
@@ -116,6 +118,59 @@ def test_index_has_the_directions_of_the_sort_keys(session: Connection, order: s
     assert "Sort" not in json.dumps(plan)
     assert find_missing_indexes(session, _with(read_catalog(session), text)) == ([], {})
     session.run(f'DROP INDEX "Orders_{"_".join(finding.evidence["columns"])}_idx"')
+
+
+LONG = """INSERT INTO {} SELECT g, 'https://example.org/' || CASE WHEN g % 2000 = 0
+  THEN (SELECT string_agg(md5((g * k)::text), '') FROM generate_series(1, 300) k) ELSE md5(g::text) END, 'k' || g % 5000
+  FROM generate_series(1, 20000) g"""
+# The columns of a table, the compared column, and whether the build of its index can fail.
+LENGTHS = {
+    "values too long for an entry": ("id int, url text, k text", "url", True),
+    "values moved away are in another column": ("id int, url text, k varchar(600)", "k", False),
+    "as long as an entry at most": ("id int, url text, k varchar(671)", "k", False),
+    "longer than an entry": ("id int, url text, k varchar(672)", "k", True),
+    "kept in the row": ("id int, url text, k text STORAGE MAIN", "k", True),
+}
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_index_that_may_not_be_built_is_asked_about(session: Connection, length: str) -> None:
+    columns, column, is_asked = LENGTHS[length]
+    columns, _, storage = columns.partition(" STORAGE ")
+    session.run(f"CREATE TABLE pages ({columns})")
+    if storage:
+        session.run(f"ALTER TABLE pages ALTER k SET STORAGE {storage}, ALTER url SET STORAGE {storage}")
+    session.run(LONG.format("pages"))
+    if "(671)" in columns:
+        # Four bytes each, and not compressed in the index either.
+        session.run("ALTER TABLE pages ALTER k SET STORAGE EXTERNAL")
+        session.run("INSERT INTO pages VALUES (0, '', repeat(chr(128512), 671))")
+    session.run("ANALYZE pages")
+    try:
+        catalog = _with(read_catalog(session), f"SELECT * FROM pages WHERE {column} = $1")  # noqa: S608 - constants
+        ((finding,), _) = find_missing_indexes(session, catalog)
+        assert finding.evidence["long_columns"] == ([column] if is_asked else [])
+        assert ("fails at a longer value" in finding.reason) is is_asked
+        proves = "hypopg" in catalog.server.extensions
+        assert finding.action is (Action.CREATE if proves and not is_asked else Action.ASK)
+        assert finding.statement is not None
+        if column == "url":
+            with pytest.raises(DatabaseError, match="54000"):
+                session.run(finding.statement)
+            session.run("CREATE INDEX ON pages USING hash (url)")
+        else:
+            session.run(finding.statement)
+    finally:
+        session.run("DROP TABLE pages")
+
+
+def test_text_in_a_table_without_moved_values_is_indexed(session: Connection) -> None:
+    """The rows are shorter than a quarter of a page, so every value fits into an entry."""
+    catalog = _with(read_catalog(session), 'SELECT * FROM "Orders" WHERE state = $1')
+    orders = next(table for table in catalog.tables if table.name == "Orders")
+    assert orders.toast_bytes == 0
+    assert find_long_columns(catalog, orders, ["state", "email"]) == []
+    assert find_long_columns(catalog, replace(orders, toast_bytes=8192), ["state", "email"]) == ["state"]
 
 
 def test_statements_are_read_with_their_load(session: Connection) -> None:

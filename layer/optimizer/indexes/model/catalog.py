@@ -101,7 +101,9 @@ class Column:
     """A column with the planner's statistics on it.
 
     `null_fraction` is 0 to 1. `distinct` is the number of distinct values that are not null. `average_bytes` is the
-    width of a value that is not null (on PostgreSQL pg_stats.avg_width).
+    width of a value that is not null (on PostgreSQL pg_stats.avg_width). `most_bytes` is the most that a value can
+    take, None if the type does not limit it. `stays_in_row` is true if the server keeps long values in the row
+    (PostgreSQL).
     """
 
     name: str
@@ -112,6 +114,8 @@ class Column:
     average_bytes: float | None = None
     collation: str | None = None
     auto_increment: bool = False
+    most_bytes: int | None = None
+    stays_in_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,8 @@ class Table:
     On MySQL and MariaDB `rows` is the number in the current statistics, `live_rows` the number that InnoDB has counted
     since, and scans are counted in rows read. `created_at` is the time at which the table was created or last altered,
     which clears its counters on MySQL. `shares_tablespace` is true if the file holds other tables too, so that
-    `free_bytes` says nothing about this one.
+    `free_bytes` says nothing about this one. `toast_bytes` is the size of the values outside of the rows, None for a
+    table without storage (PostgreSQL).
     """
 
     schema: str
@@ -156,6 +161,7 @@ class Table:
     pages: int | None = None
     created_at: datetime | None = None
     shares_tablespace: bool | None = None
+    toast_bytes: int | None = None
 
     @property
     def qualified(self) -> tuple[str, str]:

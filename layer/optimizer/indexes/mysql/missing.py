@@ -8,6 +8,7 @@ from optimizer.indexes.model import Action, Catalog, Column, Finding, Kind, Stat
 from optimizer.indexes.mysql.cover import TableContext
 from optimizer.indexes.mysql.create_table import quoted
 from optimizer.indexes.mysql.digests import TableQuery, read_query, table_of
+from optimizer.indexes.mysql.key_length import fit_keys
 from optimizer.indexes.mysql.redundant import gather_tables
 
 _MOST_KEYS = 4
@@ -51,14 +52,19 @@ def find_missing(catalog: Catalog, limits: MysqlMissingLimits | None = None) -> 
     limits = limits or MysqlMissingLimits()
     tables = {(context.table.schema, context.table.name.lower()): context for context in gather_tables(catalog)}
     total_ms = sum(statement.total_ms for statement in catalog.statements) or 1.0
+    page_bytes = catalog.server.block_bytes
     candidates: list[_Candidate] = []
     for statement in catalog.statements:
         context = tables.get((statement.schema or "", (table_of(statement.text or "") or "").lower()))
         if context is None or not _is_costly(statement, context.table, total_ms, limits):
             continue
         query = read_query(statement.text or "", [column.name for column in context.table.columns])
-        columns = _columns(query, context.table) if query is not None else ()
-        if query is None or not columns or _has_index(context, query, columns):
+        if query is None:
+            continue
+        sorted_only = [name for name in query.sorted_by if name not in (*query.equal, *query.between)]
+        wanted = _columns(query, context.table)
+        columns = tuple(fit_keys(context.table, wanted, page_bytes=page_bytes, sorted_only=sorted_only))
+        if not columns or _has_index(context, query, columns):
             continue
         share = _chosen_share(query, statement, context.table)
         if share is None or share <= limits.max_chosen_share:
@@ -133,7 +139,8 @@ def _finding(catalog: Catalog, group: Sequence[_Candidate], total_ms: float) -> 
     first, context = group[0], group[0].context
     name = _name(context, first.columns)
     table = f"{quoted(context.table.schema)}.{quoted(context.table.name)}"
-    keys = ", ".join(quoted(column) for column in first.columns)
+    fitted = fit_keys(context.table, first.columns, page_bytes=catalog.server.block_bytes)
+    keys = ", ".join(quoted(column) + (f"({prefix})" if prefix else "") for column, prefix in fitted.items())
     known = all(candidate.chosen_share is not None for candidate in group)
     share = sum(candidate.statement.total_ms for candidate in group) / total_ms
     doubt = "" if known else " It is unknown how many rows remain to be read: check the plan first."

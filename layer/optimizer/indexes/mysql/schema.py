@@ -16,6 +16,10 @@ from optimizer.indexes.mysql.session import Session
 
 type Name = tuple[str, str]
 
+_STRINGS = ("char", "varchar", "binary", "varbinary")
+# A DECIMAL of 65 digits takes 30 bytes.
+_OF_DECIMAL = 30
+_OF_OTHER_TYPES = 16
 _OPTION = re.compile(r"([\w ]+)=(?:\"([^\"]*)\"|'([^']*)'|(\S+))")
 
 
@@ -39,7 +43,16 @@ def _column(row: Mapping[str, Any], distinct: float | None) -> Column:
         distinct=distinct,
         collation=row["collation_name"],
         auto_increment="auto_increment" in str(row["extra"]).lower(),
+        most_bytes=_most_bytes(row),
     )
+
+
+def _most_bytes(row: Mapping[str, Any]) -> int:
+    """Return the most bytes of a value as a key of an index; numbers, times and enumerations take few."""
+    kind = str(row["data_type"]).lower()
+    if kind in _STRINGS:
+        return int(row["character_octet_length"])
+    return _OF_DECIMAL if kind == "decimal" else _OF_OTHER_TYPES
 
 
 def _table(row: Mapping[str, Any], columns: Sequence[Column], counters: Counters) -> Table:
@@ -50,6 +63,7 @@ def _table(row: Mapping[str, Any], columns: Sequence[Column], counters: Counters
         found[1].strip().lower(): found[2] or found[3] or found[4] or ""
         for found in _OPTION.finditer(row["create_options"] or "")
     }
+    options.setdefault("row_format", str(row["row_format"] or ""))
     return Table(
         schema=name[0],
         name=name[1],

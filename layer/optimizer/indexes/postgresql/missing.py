@@ -16,6 +16,7 @@ from pg8000.native import Connection
 from optimizer.core import Risk
 from optimizer.indexes.model import Action, Catalog, Finding, Kind, StatementStat, Table, about_table
 from optimizer.indexes.postgresql.generic_plan import explain_generically, is_planned, run_one
+from optimizer.indexes.postgresql.key_length import find_long_columns, most_entry_bytes
 from optimizer.indexes.postgresql.plans import PlannedTables, Wanted, find_wanted, index_names, total_cost
 from optimizer.indexes.postgresql.reader import extension_schema, read_only_snapshot, sqlstate
 
@@ -225,6 +226,19 @@ def _width(want: Wanted) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
     return len(want.keys), want.columns, tuple("ordered" if key.order else "" for key in want.keys)
 
 
+def _describe_long(catalog: Catalog, want: Wanted, columns: Sequence[str]) -> str:
+    """Return the sentence that values may be too long for the index, or an empty string."""
+    if not columns:
+        return ""
+    limit = most_entry_bytes(catalog.server.block_bytes)
+    sizes = " + ".join(f"pg_column_size({column})" for column in columns)
+    other = " A hash index serves = at any length." if len(want.keys) == 1 else ""
+    return (
+        f" Check the largest {sizes} first: an entry holds {limit:,} bytes, and the build fails "
+        f"at a longer value.{other}"
+    )
+
+
 def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequence[Gain]) -> Finding:
     tables = {table.qualified: table for table in catalog.tables}
     table = tables.get((want.schema, want.table)) or Table(want.schema, want.table)
@@ -237,12 +251,15 @@ def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequ
         else "HypoPG is not installed, so it is not proved that the planner would use it"
     )
     keys = ", ".join(f"{column}{order}" for column, order in zip(want.columns, want.orders, strict=True))
+    long = find_long_columns(catalog, table, want.columns)
     reason = (
         f"{len(gains)} {'statement reads' if len(gains) == 1 else 'statements read'} many rows of {want.table} only to "
         f"drop or to sort them, in {share:.0%} of the time of all statements; an index on {keys} can serve. {proof}."
+        f"{_describe_long(catalog, want, long)}"
     )
     evidence = {
         "columns": list(want.columns),
+        "long_columns": long,
         "share_of_time": round(share, 4),
         "total_ms": sum(gain.statement.total_ms for gain in gains),
         "calls": sum(gain.statement.calls for gain in gains),
@@ -261,7 +278,7 @@ def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequ
         catalog,
         table,
         Kind.MISSING_INDEX,
-        Action.CREATE if is_proved else Action.ASK,
+        Action.CREATE if is_proved and not long else Action.ASK,
         reason,
         Risk.MEDIUM,
         evidence=evidence,

@@ -44,7 +44,18 @@ columns AS MATERIALIZED (
         'null_fraction', s.null_frac,
         'distinct', s.n_distinct,
         'average_bytes', s.avg_width,
-        'collation', cn.nspname || '.' || co.collname
+        'collation', cn.nspname || '.' || co.collname,
+        'most_bytes', CASE
+          WHEN a.attlen > 0 THEN a.attlen
+          WHEN a.atttypid IN ('bpchar'::regtype, 'varchar'::regtype) AND a.atttypmod > 4 THEN
+            4 + (a.atttypmod - 4) * pg_encoding_max_length(
+              (SELECT d.encoding FROM pg_database d WHERE d.datname = current_database())
+            )
+          -- A declared precision is at most 1,000 digits.
+          WHEN a.atttypid = 'numeric'::regtype AND a.atttypmod > 4 THEN 520
+          WHEN a.atttypid IN ('inet'::regtype, 'cidr'::regtype) THEN 22
+        END,
+        'stays_in_row', a.attlen = -1 AND a.attstorage IN ('p', 'm')
       )
       ORDER BY a.attnum
     ) AS columns
@@ -97,6 +108,10 @@ FROM (
     CASE WHEN t.relfrozenxid <> '0' THEN age(t.relfrozenxid) END AS frozen_age,
     CASE WHEN t.relminmxid <> '0' THEN mxid_age(t.relminmxid) END AS multixact_age,
     CASE WHEN o.relfrozenxid <> '0' THEN age(o.relfrozenxid) END AS toast_frozen_age,
+    CASE
+      WHEN t.reltoastrelid <> 0 THEN pg_relation_size(t.reltoastrelid)
+      WHEN t.relkind IN ('r', 'm') THEN 0
+    END AS toast_bytes,
     coalesce(t.reloptions, '{}') AS options,
     coalesce(o.reloptions, '{}') AS toast_options,
     c.columns
