@@ -7,6 +7,7 @@ __getattr__ = lazy_exports(
     {
         "model": (
             "Advice",
+            "Setup",
             "Signals",
             "Subject",
         ),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from optimizer.function_logs import FunctionHistory
+from optimizer.prices import FREE_STORAGE_MB, Rates
 from optimizer.traffic import Series
 
 
@@ -17,6 +18,29 @@ class Subject(StrEnum):
     TIMEOUTS = "timeouts"
     DURATION = "duration"
     CONCURRENCY = "concurrency"
+    SNAP_START = "snap_start"
+    ARM64 = "arm64"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a function is set up, and the prices of that.
+
+    runtime: empty for a container image. version: behind the alias. holds_provisioned: provisioned concurrency, now or
+    by a timetable. rates: of its architecture; arm_rates: of arm64; None where no price is known. cold_start_usd: what
+    a cold start less is worth by the policy, with its INIT.
+    """
+
+    architecture: str
+    runtime: str
+    package_type: str = "Zip"
+    storage_mb: int = FREE_STORAGE_MB
+    snap_start: bool = False
+    has_file_system: bool = False
+    holds_provisioned: bool = False
+    rates: Rates | None = None
+    arm_rates: Rates | None = None
+    cold_start_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +49,7 @@ class Signals:
 
     hours: calls, errors, throttles, durations and concurrency by the hour. version: behind the alias. timeout_s: the
     function's own Timeout. reserved: its reserved concurrency. Both are None where there is none or it is not known.
+    setup: None where nobody asks what another one would gain.
     """
 
     hours: Series
@@ -34,6 +59,7 @@ class Signals:
     timezone: str = "UTC"
     timeout_s: float | None = None
     reserved: int | None = None
+    setup: Setup | None = None
 
 
 @dataclass(frozen=True, slots=True)

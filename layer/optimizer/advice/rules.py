@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
+from optimizer.advice.arm64 import advise_on_arm64
 from optimizer.advice.concurrency import advise_on_concurrency
 from optimizer.advice.duration import advise_on_duration
 from optimizer.advice.errors import TIMEOUTS, advise_on_errors
 from optimizer.advice.model import Advice, Signals, Subject
+from optimizer.advice.snap_start import advise_on_snap_start
 from optimizer.advice.throttles import advise_on_throttles
 from optimizer.advice.timeouts import advise_on_timeouts
 from optimizer.policy import AdviceLimits
@@ -17,6 +19,8 @@ _RULES: tuple[Callable[[Signals, AdviceLimits], Advice | None], ...] = (
     advise_on_timeouts,
     advise_on_duration,
     advise_on_concurrency,
+    advise_on_snap_start,
+    advise_on_arm64,
 )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeGuard
 from zoneinfo import ZoneInfo
 
-from optimizer.advice import Advice, Signals, advise
+from optimizer.advice import Advice, advise
 from optimizer.assess.facts import FunctionDetails, ListedFunction
 from optimizer.assess.model import Finding, FunctionRow, Hindrance
 from optimizer.assess.owners import owner_of
@@ -20,10 +20,12 @@ from optimizer.capacity import (
     FunctionFacts,
     LiveFunction,
     LocalDays,
+    cold_start_usd,
     level_ahead,
     obstacle,
     plan_function,
     provisioned_usd_month,
+    signals_of,
 )
 from optimizer.core import Change, Effect, NoChange, Tuner, minute_of
 from optimizer.function_logs import FunctionHistory, history_of_code
@@ -106,24 +108,21 @@ def judge(
         findings=findings,
         hindrances=_without_repeats(hindrances),
         notes=notes,
-        advice=tuple((one.subject.value, one.words) for one in _advice(listed, details, policy)),
+        advice=tuple((one.subject.value, one.words) for one in _advice(listed, details, policy, prices)),
     )
 
 
-def _advice(listed: ListedFunction, details: FunctionDetails, policy: Policy) -> tuple[Advice, ...]:
+def _advice(
+    listed: ListedFunction, details: FunctionDetails, policy: Policy, prices: LambdaPrices
+) -> tuple[Advice, ...]:
     """Return the advice that a run would give."""
     live, history = details.live, details.history
     if history is None or not len(history.hours):
         return ()
-    signals = Signals(
-        hours=history.hours,
-        lines=details.lines,
-        version=live.version.name,
-        memory_mb=live.version.memory_mb,
-        timezone=ZoneInfo(policy.functions.time_zone or policy.time_zone).key,
-        timeout_s=live.version.timeout_s,
-        reserved=live.reserved,
-    )
+    zone = ZoneInfo(policy.functions.time_zone or policy.time_zone).key
+    rates = prices.of_function(listed.arn, live.version.architecture)
+    worth = cold_start_usd(history_of_code(details.lines, live.version.name), live, policy.warmups, rates)
+    signals = signals_of(live, history.hours, details.lines, zone, prices, listed.arn, worth)
     return advise(listed.name, signals, policy.advice)
 
 

@@ -39,5 +39,9 @@ __getattr__ = lazy_exports(
         ),
         "provisioned.local_days": ("LocalDays",),
         "remembered": ("Remembered",),
+        "signals": (
+            "cold_start_usd",
+            "signals_of",
+        ),
     },
 )

@@ -26,3 +26,4 @@ from optimizer.capacity.provisioned.best_week import level_ahead as level_ahead
 from optimizer.capacity.provisioned.load import Demand as Demand, provisioned_usd_month as provisioned_usd_month
 from optimizer.capacity.provisioned.local_days import LocalDays as LocalDays
 from optimizer.capacity.remembered import Remembered as Remembered
+from optimizer.capacity.signals import cold_start_usd as cold_start_usd, signals_of as signals_of

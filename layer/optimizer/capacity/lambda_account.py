@@ -300,6 +300,8 @@ def version_of(configuration: Mapping[str, Any]) -> Version:
         refuses_pings=refuses_pings(configuration),
         ping_advice=ping_advice(configuration),
         timeout_s=configuration.get("Timeout"),
+        runtime=configuration.get("Runtime") or "",
+        has_file_system=bool(configuration.get("FileSystemConfigs")),
     )
 
 

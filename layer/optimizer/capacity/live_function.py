@@ -48,6 +48,9 @@ class Version:
     refuses_pings: str = ""
     ping_advice: str = ""
     timeout_s: float | None = None
+    # Empty for a container image, or where it is not known.
+    runtime: str = ""
+    has_file_system: bool = False
 
 
 @dataclass(frozen=True, slots=True)

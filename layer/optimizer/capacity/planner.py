@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.advice import Advice, Signals, Subject, advise
+from optimizer.advice import Advice, Subject, advise
 from optimizer.aws import at_once
 from optimizer.capacity import provisioned
 from optimizer.capacity.function_facts import FunctionFacts, Proposal
@@ -20,17 +20,16 @@ from optimizer.capacity.live_function import LATEST, LiveFunction, NoSuchAlias, 
 from optimizer.capacity.propose import TUNERS, evidence_of, plan_function
 from optimizer.capacity.provisioned import Amount, Demand, LocalDays, change_id_of, mark_of
 from optimizer.capacity.remembered import Remembered, RememberedFunctions
+from optimizer.capacity.signals import cold_start_usd, signals_of
 from optimizer.core import Change, Replaced, Tuner, asked_tuners
-from optimizer.function_logs import CodeHistory, ReportLog
+from optimizer.function_logs import ReportLog
 from optimizer.policy import (
-    USUAL_INIT_MS,
     Policy,
-    Warmups,
     settings_of_function,
     with_overrides_named,
     without_promises,
 )
-from optimizer.prices import LambdaPrices, Rates, aws_lambda
+from optimizer.prices import LambdaPrices
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
 from optimizer.traffic import BatchHistories, forecast
 
@@ -246,6 +245,7 @@ class CapacityPlanner:
         if is_providing:
             most = policy.provisioned_concurrency.max_per_function
             days = days.with_cold_starts(stored, target["timezone"], policy.warmups.keep_alive_minutes, most)
+        cold_usd = cold_start_usd(lines.history, live, policy.warmups, rates)
         return FunctionFacts(
             run_id=self.run_id,
             target=target["function_arn"],
@@ -260,21 +260,15 @@ class CapacityPlanner:
             replaced=batch.replaced.get(target["function_arn"]),
             timezone=target["timezone"],
             days=days,
-            cold_start_usd=cold_start_usd(lines.history, live, policy.warmups, rates),
+            cold_start_usd=cold_usd,
             level_ahead=provisioned.level_ahead(stored.hours, target["timezone"]) if is_providing else 1.0,
             holidays=holidays,
             in_place=self.change(change_id_of(live.plans[0])) if len(live.plans) == 1 else None,
             observed=batch.observed.get(target["function_arn"], ""),
             unread_hours=lines.unread_hours,
             log_scan_mb=lines.log_scan_mb,
-            signals=Signals(
-                hours=stored.hours,
-                lines=lines.whole,
-                version=live.version.name,
-                memory_mb=live.version.memory_mb,
-                timezone=target["timezone"],
-                timeout_s=live.version.timeout_s,
-                reserved=live.reserved,
+            signals=signals_of(
+                live, stored.hours, lines.whole, target["timezone"], self.prices, target["function_arn"], cold_usd
             ),
         )
 
@@ -319,18 +313,6 @@ def _for_nobody(proposal: Proposal) -> Proposal:
 def _deciding(live: LiveFunction) -> LiveFunction:
     """Return what decides of a function: revisions are for those who write, and differ by the way of reading."""
     return replace(live, alias_revision="", version=replace(live.version, revision=""))
-
-
-def cold_start_usd(history: CodeHistory, live: LiveFunction, limits: Warmups, rates: Rates | None) -> float:
-    """Return what a cold start less is worth by the policy, in proportion to its INIT, and the price of its INIT as far
-    as it is known."""
-    version = live.version
-    size = history.sizes.get(version.memory_mb)
-    init_ms = size.inits.mean if size is not None and size.inits.count else USUAL_INIT_MS
-    # A worth in minutes of pings says what pings may cost, and nothing about provisioned concurrency.
-    worth = limits.usd_per_cold_start if limits.idle_minutes_per_cold_start is None else 0.0
-    init_usd = float(aws_lambda.init_usd(rates, version.memory_mb, init_ms)) if rates else 0.0
-    return worth * init_ms / USUAL_INIT_MS + init_usd
 
 
 def _failure(name: str, error: NoSuchAlias | NoSuchFunction | TagsUnreadable | ClientError) -> str:

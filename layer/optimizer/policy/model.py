@@ -267,6 +267,8 @@ class AdviceLimits:
     timeout_share: float = 0.95
     slowdown_ratio: float = 1.5
     concurrency_share: float = 0.9
+    snap_start_init_ms: float = 1000.0
+    arm64_savings_usd_month: float = 5.0
     exclude: tuple[str, ...] = ()
 
 

@@ -2,8 +2,8 @@
 
 Sums are Decimal; a caller that only compares prices converts them to float. Since 2025-08-01 Lambda bills the INIT
 phase of every package type together with the call. Not part of any sum: the free tier, which other functions of the
-account have used up and provisioned functions do not have, and SnapStart's cache and restores, which no decision
-changes.
+account have used up and provisioned functions do not have, and SnapStart's cache and restores, which only advice
+counts.
 """
 
 import math
