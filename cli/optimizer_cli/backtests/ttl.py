@@ -13,6 +13,7 @@ from optimizer.caches.tuning import Prices, RecordsUnreadable, TtlBacktestRow, T
 from optimizer.core import canonical_json
 from optimizer.policy import CacheTtls, InvalidPolicy, read_policy
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from optimizer_cli.backtests.ttl_sources import Halves, UnreadableTrace, of_account, of_trace
@@ -95,14 +96,14 @@ def _limits(policy_file: Any) -> CacheTtls:
 
 
 def _show(out: Console, name: str, rows: list[TtlBacktestRow]) -> None:
-    title = f"{name}: tested on the second half"
+    title = f"{escape(name)}: tested on the second half"
     table = Table(title=title, title_justify="left")
     for column in ("namespace", "TTL", "steps", "hit ratio", "predicted", "reachable", "memory", "USD a month"):
         table.add_column(column, justify="left" if column == "namespace" else "right")
     for row in rows:
         before, after = row.before, row.after
         table.add_row(
-            row.namespace,
+            escape(row.namespace),
             f"{before.ttl_s:.4g} -> {after.ttl_s:.4g} s",
             str(row.steps),
             f"{before.hit_ratio:.1%} -> {after.hit_ratio:.1%}",
@@ -114,6 +115,9 @@ def _show(out: Console, name: str, rows: list[TtlBacktestRow]) -> None:
     total = [sum(getattr(row, when).usd_month for row in rows) for when in ("before", "after")]
     memory = [sum(getattr(row, when).memory_bytes for row in rows) for when in ("before", "after")]
     out.print(table)
+    for row in rows:
+        if not row.steps:
+            out.print(f"{escape(row.namespace)}: {escape(row.note)}")
     out.print(
         f"In all {_size(memory[0])} -> {_size(memory[1])}, {total[0]:.2f} -> {total[1]:.2f} USD a month"
         if rows

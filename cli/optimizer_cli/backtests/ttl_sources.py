@@ -2,6 +2,8 @@
 
 import csv
 import gzip
+import math
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +22,9 @@ from optimizer.caches.tuning import (
     sum_usage,
 )
 from optimizer.policy import Cache, CacheTtls
+
+# Ten thousand years: whatever a trace counts from, it counts seconds.
+_LARGEST_S = 3.2e11
 
 type Rows = list[tuple[float, str]]
 
@@ -95,14 +100,25 @@ def _states(cache: Cache, limits: CacheTtls, samples: list[Any], metrics: Any) -
 
 def _rows(path: Path) -> dict[str, Rows]:
     found: dict[str, Rows] = {}
+    number = 1
     try:
-        with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as text:
-            for row in csv.DictReader(text):
-                found.setdefault(row["namespace"], []).append((float(row["time_s"]), row["key"]))
-    except OSError as error:
+        # Spreadsheets begin their files with a byte order mark.
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", newline="", encoding="utf-8-sig") as text:
+            for number, row in enumerate(csv.DictReader(text), start=2):
+                at_s = float(row["time_s"])
+                if not math.isfinite(at_s) or abs(at_s) > _LARGEST_S:
+                    raise UnreadableTrace(f"{path}, row {number}: {row['time_s'][:40]!r} is no time in seconds")
+                found.setdefault(row["namespace"], []).append((at_s, row["key"]))
+    except UnicodeDecodeError as error:
+        raise UnreadableTrace(f"{path} is not encoded in UTF-8") from error
+    except (OSError, EOFError, zlib.error) as error:
         raise UnreadableTrace(f"{path} cannot be read: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise UnreadableTrace(f"{path} is no CSV with time_s, namespace and key: {error!r}") from error
+    except UnreadableTrace:
+        raise
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        told = f"{type(error).__name__}: {error}"[:120]
+        raise UnreadableTrace(f"{path} is no CSV with time_s, namespace and key: row {number}, {told}") from error
     return found
 
 

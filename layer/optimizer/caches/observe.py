@@ -69,7 +69,10 @@ def _namespace(name: str, before: Mapping[str, Any], use: CacheUse, limits: Cach
     measured = before.get("measured_hit_ratio")
     was = before["hit_ratio_before"] if measured is None else measured
     # A TTL that was shortened to save memory may cost the hits that were predicted, and no more.
-    wanted = was + min(0.0, before["hit_ratio_after"] - before["hit_ratio_before"]) - limits.max_hit_ratio_drop
+    predicted = was + min(0.0, before["hit_ratio_after"] - before["hit_ratio_before"])
+    # Near 100% a drop by a few points multiplies the misses, which is what the origin sees.
+    more_misses = (limits.max_miss_load_ratio - 1) * max(0.0, 1 - predicted)
+    wanted = predicted - min(limits.max_hit_ratio_drop, max(0.0, more_misses))
     least = wanted - _CERTAINTY * (max(wanted * (1 - wanted), 0.0) / seen.reads) ** 0.5
     if seen.hit_ratio < least:
         return f"{name}: {seen.hit_ratio:.1%} of the reads hit, {was:.1%} before; at least {least:.1%} required", ""

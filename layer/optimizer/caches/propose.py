@@ -18,7 +18,7 @@ from optimizer.caches.tuning import (
     merge_samples,
     sum_usage,
 )
-from optimizer.caches.tuning.tune import NamespaceState, TtlDecision, tune
+from optimizer.caches.tuning.tune import NamespaceState, Prices, TtlDecision, tune
 from optimizer.core import Change, NoChange, Risk, Tuner
 from optimizer.policy import Cache, CacheNamespace, CacheTtls
 
@@ -93,7 +93,7 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, facts: CacheFacts, now
             )
         steps = replace(limits, max_step_ratio=1.0) if obstacles[space.name] else limits
         states[space.name] = _state(space, ttl_s, observed[space.name], used.get(space.name), steps, facts)
-    decisions = tune(_with_costs(states, used), cache.memory_mb * MB)
+    decisions = tune(_with_costs(states, used), cache.memory_mb * MB, _prices(limits))
     changed = {d.namespace: d for d in decisions if d.after_s not in (None, d.before_s) and not obstacles[d.namespace]}
     for decision in decisions:
         if decision.namespace not in changed:
@@ -187,6 +187,13 @@ def _state(
         sliding=space.sliding,
         target_hit_ratio=space.target_hit_ratio,
     )
+
+
+def _prices(limits: CacheTtls) -> Prices | None:
+    """Return the prices to decide by; with one of the two alone, misses and memory cannot be compared."""
+    if limits.usd_gb_month is None or limits.usd_million_misses is None:
+        return None
+    return Prices(limits.usd_gb_month, limits.usd_million_misses)
 
 
 def _with_costs(states: Mapping[str, NamespaceState], used: Mapping[str, NamespaceUsage]) -> dict[str, NamespaceState]:

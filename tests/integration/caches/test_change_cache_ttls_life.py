@@ -11,10 +11,12 @@ import pytest
 from local_account.memory_run_store import MemoryRunStore
 from local_account.next_step import NEXT_STEP
 from optimizer.caches.change import TtlHooks
+from optimizer.caches.observe import CacheUse, judge
 from optimizer.caches.probe.errors import CacheFailed
 from optimizer.caches.probe.result import ServerUse
 from optimizer.caches.progress import TtlProgress
 from optimizer.caches.publish.ssm import SsmParameter
+from optimizer.caches.tuning.usage import sum_usage
 from optimizer.core.change import Change, Risk, Status, Tuner
 from optimizer.guardrails.verdict import Refusal
 from optimizer.lifecycle.lifecycle import Lifecycle
@@ -238,6 +240,16 @@ def test_ttl_change_that_does_worse_is_rolled_back(records: list[Any], says: str
     assert "price=120" in world.store.taken_back("cache/shop", Tuner.CACHE_TTLS, NOW)
     stored = world.store.change(world.change.id)
     assert says in "; ".join(stored.progress["unhealthy"].values())
+
+
+def test_misses_of_a_high_hit_ratio_may_not_multiply() -> None:
+    """From 99% to 97% is a drop by two points, which the policy allows, and three times the misses."""
+    numbers = {"hit_ratio_before": 0.99, "hit_ratio_after": 0.992, "measured_hit_ratio": 0.99, "miss_ms_per_read": None}
+    for ratio, problem in ((0.989, ""), (0.97, "97.0% of the reads hit, 99.0% before; at least 98.7% required")):
+        use = sum_usage([metrics("price", reads=100_000, ratio=ratio)])
+        health = judge({"namespaces": {"price": numbers}}, 64, CacheUse(use, use, 600.0), LIMITS)
+        assert problem in health.problems.get("price", "")
+        assert bool(health.problems) is bool(problem)
 
 
 def test_shorter_ttl_may_cost_only_the_predicted_hits() -> None:

@@ -66,3 +66,46 @@ def test_backtest_ttl_explains_unusable_input(arguments: list[str], says: str) -
     done = CliRunner().invoke(main, ["backtest", "ttl", *arguments])
     assert done.exit_code != 0
     assert says in " ".join(done.output.replace("│", " ").split())
+
+
+GOOD = [f"{i * 0.9:.2f},price,k{i * 7 % 100}" for i in range(2000)]
+
+
+@pytest.mark.parametrize(
+    ("head", "rows", "encoding", "says"),
+    [
+        ("", [*GOOD, "inf,price,k1"], "utf-8", "row 2002: 'inf' is no time in seconds"),
+        ("", ["nan,price,k1", *GOOD], "utf-8", "row 2: 'nan' is no time in seconds"),
+        ("", ["1e300,price,k1", *GOOD], "utf-8", "row 2: '1e300' is no time in seconds"),
+        ("", [*GOOD, "5,price"], "utf-16", "is not encoded in UTF-8"),
+        ("", ["noon,price,k1", *GOOD], "utf-8", "row 2, ValueError"),
+        ("\ufeff", GOOD, "utf-8", "USD a month"),
+        ("", [row.replace("price", "[red]x[/nope]") for row in GOOD], "utf-8", "[red]x[/nope]"),
+        ("", [*GOOD, *(f"{18 * i},small,k1" for i in range(100))], "utf-8", "small: not tuned: 50 reads in the sample"),
+    ],
+)
+def test_backtest_ttl_reads_real_files_or_names_the_row(
+    tmp_path: Path, head: str, rows: list[str], encoding: str, says: str
+) -> None:
+    path = tmp_path / "reads.csv"
+    path.write_bytes((head + "\n".join(["time_s,namespace,key", *rows])).encode(encoding))
+    done = CliRunner().invoke(main, ["backtest", "ttl", "--trace", str(path)], env={"COLUMNS": "200"})
+    told = " ".join(done.output.split())
+    assert says in told
+    assert len(told) < 3000
+    assert done.exit_code == (0 if "USD" in told else 1)
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+def test_backtest_that_ends_dearer_proposes_nothing(tmp_path: Path) -> None:
+    """Keys are read every 50 s in the first half, which a longer TTL would catch, and never twice in the second."""
+    first = [f"{at},price,k{key}" for key in range(40) for at in range(key, 3600, 50)]
+    second = [f"{3600 + i},price,once{i}" for i in range(3600)]
+    path = tmp_path / "reads.csv"
+    path.write_text("\n".join(["time_s,namespace,key", *first, *second]))
+    prices = ["--usd-gb-month", "5", "--usd-million-misses", "5"]
+    said = run("--trace", str(path), "--ttl", "40", "--value-bytes", "100000", *prices, "--json")
+    (row,) = json.loads(said)["caches"]["reads.csv"]
+    assert row["before"] == row["after"]
+    assert row["steps"] == 0
+    assert "no change proposed: the tuned TTLs of this cache would have cost $" in row["note"]

@@ -12,7 +12,6 @@ __getattr__ = lazy_exports(
             "allocate_ttls",
         ),
         "backtest": (
-            "Prices",
             "TtlBacktestRow",
             "backtest_ttls",
         ),
@@ -39,7 +38,10 @@ __getattr__ = lazy_exports(
             "NoAccesses",
         ),
         "sample": ("KeySample",),
-        "tune": ("NamespaceState",),
+        "tune": (
+            "NamespaceState",
+            "Prices",
+        ),
         "usage": (
             "NamespaceUsage",
             "sum_usage",

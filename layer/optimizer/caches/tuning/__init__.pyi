@@ -4,7 +4,6 @@ from optimizer.caches.tuning.allocate import (
     allocate_ttls as allocate_ttls,
 )
 from optimizer.caches.tuning.backtest import (
-    Prices as Prices,
     TtlBacktestRow as TtlBacktestRow,
     backtest_ttls as backtest_ttls,
 )
@@ -20,5 +19,5 @@ from optimizer.caches.tuning.records import (
 )
 from optimizer.caches.tuning.replay import Accesses as Accesses, NoAccesses as NoAccesses
 from optimizer.caches.tuning.sample import KeySample as KeySample
-from optimizer.caches.tuning.tune import NamespaceState as NamespaceState
+from optimizer.caches.tuning.tune import NamespaceState as NamespaceState, Prices as Prices
 from optimizer.caches.tuning.usage import NamespaceUsage as NamespaceUsage, sum_usage as sum_usage

@@ -31,7 +31,8 @@ class Space:
     """A namespace whose TTL is to be set between two bounds.
 
     `miss_cost` is the cost of one miss, in any unit that is the same for all namespaces. `entry_size` is the memory of
-    one entry in the budget's unit (1 when the budget counts entries).
+    one entry in the budget's unit (1 when the budget counts entries). `memory_cost` is the cost a second of one such
+    unit, 0 where nobody pays for it. TTLs below `least_hit_ratio` are not taken where others reach it.
     """
 
     curve: HitCurve
@@ -39,6 +40,21 @@ class Space:
     max_ttl_s: float
     miss_cost: float = 1.0
     entry_size: float = 1.0
+    memory_cost: float = 0.0
+    least_hit_ratio: float = 0.0
+
+    def memory(self, at: int) -> float:
+        """Return the memory with the TTL at position `at` of the curve."""
+        return self.curve.live_entries[at] * self.entry_size
+
+    def cost_per_s(self, at: int) -> float:
+        """Return the cost a second of misses and memory with the TTL at position `at` of the curve."""
+        return self.curve.misses_per_s(at) * self.miss_cost + self.memory(at) * self.memory_cost
+
+    def within(self) -> list[int]:
+        """Return the positions of the TTLs that may be taken."""
+        inside = [i for i, ttl in enumerate(self.curve.ttl_s) if self.min_ttl_s <= ttl <= self.max_ttl_s]
+        return [i for i in inside if self.curve.hit_ratio[i] >= self.least_hit_ratio] or inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,7 @@ class Allocation:
 
 
 def allocate_ttls(spaces: Mapping[str, Space], budget: float) -> Allocation:
-    """Return the TTLs, each a point of its curve, whose misses cost least within `budget` of memory.
+    """Return the TTLs, each a point of its curve, whose misses and memory cost least within `budget` of memory.
 
     The problem is a multiple-choice knapsack. Merging the namespaces' Pareto fronts solves it exactly, up to thinning.
     Of equal costs the smaller memory wins, and of equal memory the shorter TTL. Raises BudgetTooSmall and
@@ -82,13 +98,12 @@ def allocate_ttls(spaces: Mapping[str, Space], budget: float) -> Allocation:
 
 
 def _options(name: str, space: Space) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    curve = space.curve
-    inside = [i for i, ttl in enumerate(curve.ttl_s) if space.min_ttl_s <= ttl <= space.max_ttl_s]
+    inside = space.within()
     if not inside:
         raise NoTtlWithinBounds(f"{name}: the curve has no TTL from {space.min_ttl_s} s to {space.max_ttl_s} s")
     points = np.asarray(inside, dtype=np.int64)
-    needs = np.asarray([curve.live_entries[i] * space.entry_size for i in inside])
-    costs = np.asarray([curve.misses_per_s(i) * space.miss_cost for i in inside])
+    needs = np.asarray([space.memory(i) for i in inside])
+    costs = np.asarray([space.cost_per_s(i) for i in inside])
     kept = _front(needs, costs)
     return points[kept], needs[kept], costs[kept]
 

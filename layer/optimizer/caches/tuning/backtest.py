@@ -6,20 +6,12 @@ from dataclasses import dataclass, replace
 from optimizer.caches.tuning.curves import HitCurve, hit_curve
 from optimizer.caches.tuning.records import SampledReads
 from optimizer.caches.tuning.replay import NoAccesses
-from optimizer.caches.tuning.tune import NamespaceState, tune
+from optimizer.caches.tuning.tune import NamespaceState, Prices, tune
 
 _MONTH_S = 365 / 12 * 86_400
 _GB = 1e9
 # Each change is limited to one step; after this many a TTL has arrived wherever it can.
 _MOST_STEPS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """The prices of a GB of cache memory a month and of a million loads at the origin, in US dollars."""
-
-    usd_gb_month: float
-    usd_million_misses: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +49,32 @@ def backtest_ttls(
 ) -> list[TtlBacktestRow]:
     """Tune on the sampled reads of `states`, then replay `later` with the former and with the tuned TTLs.
 
-    Tuning takes one limited step after another until nothing changes. A namespace that was not read in both halves is
-    left out.
+    Tuning takes one limited step after another until nothing changes. Where the cache would then cost more, nothing is
+    proposed, and the notes say so. A namespace that was not read in both halves is left out.
     """
+    now, steps, notes = _tuned(states, memory_bytes, prices)
+    rows = _rows(states, later, now, steps, notes, prices)
+    dearer = sum(row.after.usd_month for row in rows) - sum(row.before.usd_month for row in rows)
+    if dearer <= 0 or not any(row.steps for row in rows):
+        return rows
+    note = (
+        f"no change proposed: the tuned TTLs of this cache would have cost ${dearer:.2f} a month more in the time that "
+        "they were tested on"
+    )
+    kept = {name: state.current_ttl_s for name, state in states.items()}
+    return _rows(states, later, kept, dict.fromkeys(states, 0), dict.fromkeys(states, note), prices)
+
+
+def _tuned(
+    states: Mapping[str, NamespaceState], memory_bytes: float, prices: Prices
+) -> tuple[dict[str, float], dict[str, int], dict[str, str]]:
+    """Return the TTL, the number of steps and the last reason of each namespace, when nothing changes any more."""
     now = dict(states)
     steps = dict.fromkeys(states, 0)
     notes = dict.fromkeys(states, "")
     for _ in range(_MOST_STEPS):
         moved = False
-        for decision in tune(now, memory_bytes):
+        for decision in tune(now, memory_bytes, prices):
             after_s = decision.after_s
             notes[decision.namespace] = decision.reason
             if after_s is not None and after_s != decision.before_s:
@@ -74,30 +83,31 @@ def backtest_ttls(
                 moved = True
         if not moved:
             break
+    return {name: state.current_ttl_s for name, state in now.items()}, steps, notes
+
+
+def _rows(
+    states: Mapping[str, NamespaceState],
+    later: Mapping[str, SampledReads],
+    ttl_s: Mapping[str, float],
+    steps: Mapping[str, int],
+    notes: Mapping[str, str],
+    prices: Prices,
+) -> list[TtlBacktestRow]:
     rows = []
     for name, state in states.items():
         seen, held_out = state.sampled, later.get(name)
         if seen is None or held_out is None:
             continue
-        before_s, after_s = state.current_ttl_s, now[name].current_ttl_s
+        before_s, after_s = state.current_ttl_s, ttl_s[name]
         try:
             learnt = _curve(seen, (after_s,))
             truth = _curve(held_out, (before_s, after_s))
         except NoAccesses:
             continue
-        before, after = (_outcome(truth, ttl_s, state.entry_bytes, prices) for ttl_s in (before_s, after_s))
-        rows.append(
-            TtlBacktestRow(
-                name,
-                before,
-                after,
-                steps[name],
-                learnt.hit_ratio[0],
-                learnt.reachable_hit_ratio,
-                truth.accesses,
-                notes[name],
-            )
-        )
+        before, after = (_outcome(truth, ttl, state.entry_bytes, prices) for ttl in (before_s, after_s))
+        predicted, reachable = learnt.hit_ratio[0], learnt.reachable_hit_ratio
+        rows.append(TtlBacktestRow(name, before, after, steps[name], predicted, reachable, truth.accesses, notes[name]))
     return rows
 
 
