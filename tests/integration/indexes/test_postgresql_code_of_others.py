@@ -252,7 +252,13 @@ def test_statements_of_the_owner_still_get_their_index(shop: Shop) -> None:
     )
     shop.run("SELECT pg_stat_statements_reset()")
     shop.run(*(["SELECT id, pg_sleep(0.002) FROM app.orders WHERE ref = 'r77'"] * 40), user=OWNER)
+    # The role's path decides which table is read: another one has the same name.
+    shop.run("CREATE TABLE public.orders AS SELECT * FROM app.orders", "ANALYZE public.orders")
+    shop.run(f"ALTER ROLE {OWNER} SET search_path = app")
+    called = ["SELECT id, pg_sleep(0.002) FROM orders WHERE ref = 'r77'"] * 40
+    shop.run("SET search_path = app", *called, user=OWNER)
     catalog = shop.look()
+    shop.run(f"ALTER ROLE {OWNER} RESET search_path")
     assert [(found.table, found.evidence["columns"]) for found in catalog.further] == [("orders", ["ref"])]
     assert not {"plans", "plans_of_other_roles"} & catalog.not_read.keys()
 

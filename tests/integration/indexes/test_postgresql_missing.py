@@ -13,7 +13,7 @@ from optimizer.indexes.model.finding import Action, Finding
 from optimizer.indexes.postgresql.key_length import find_long_columns
 from optimizer.indexes.postgresql.look import look
 from optimizer.indexes.postgresql.missing import PostgresqlMissingLimits, find_missing_indexes
-from optimizer.indexes.postgresql.reader import read_catalog
+from optimizer.indexes.postgresql.reader import read_catalog, read_only_snapshot, read_roles
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection, identifier
 
@@ -171,6 +171,65 @@ def test_text_in_a_table_without_moved_values_is_indexed(session: Connection) ->
     assert orders.toast_bytes == 0
     assert find_long_columns(catalog, orders, ["state", "email"]) == []
     assert find_long_columns(catalog, replace(orders, toast_bytes=8192), ["state", "email"]) == ["state"]
+
+
+# A statement, its search path, whether that is known, and the schema of the index with the other schemas that may be.
+PLACES = {
+    "path of the role": ("SELECT * FROM twice WHERE a = $1", "shop, public", True, "shop", []),
+    "path not known": ("SELECT * FROM twice WHERE a = $1", "public", False, "public", ["shop"]),
+    "qualified": ("SELECT * FROM shop.twice t WHERE t.a = $1", "public", False, "shop", []),
+    "qualified column": ("SELECT twice.b FROM shop . twice WHERE twice.a = $1", "public", False, "shop", []),
+    "one place": ("SELECT * FROM only_here WHERE a = $1", "shop", False, "shop", []),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_index_is_proposed_where_the_statement_looks(session: Connection, place: str) -> None:
+    text, path, is_known, schema, others = PLACES[place]
+    tables = ("public.twice", "shop.twice", "shop.only_here")
+    session.run("CREATE SCHEMA shop")
+    for table in tables:
+        session.run(f"CREATE TABLE {table} (a int, b int)")
+        session.run(f"INSERT INTO {table} SELECT g % 5000, g FROM generate_series(1, 20000) g")  # noqa: S608 - constants
+    session.run("ANALYZE public.twice, shop.twice, shop.only_here")
+    try:
+        catalog = _with(read_catalog(session), text)
+        (statement,) = catalog.statements
+        statement = replace(statement, search_path=path, is_path_known=is_known)
+        (finding,), failed = find_missing_indexes(session, replace(catalog, statements=(statement,)))
+        assert failed == {}
+        assert (finding.schema, finding.evidence["other_places"]) == (schema, others)
+        assert ("shop has a table twice too" in finding.reason) is bool(others)
+        proves = "hypopg" in catalog.server.extensions
+        assert finding.action is (Action.CREATE if proves and not others else Action.ASK)
+    finally:
+        session.run("DROP TABLE public.twice")
+        session.run("DROP SCHEMA shop CASCADE")
+
+
+def test_search_path_is_that_of_the_role(session: Connection) -> None:
+    """The path of a role in this database comes before the role's own, and this before that of the database."""
+    database = identifier(session.run("SELECT current_database()")[0][0])
+    role = identifier("the $user")
+
+    def path() -> tuple[str, bool]:
+        (oid,) = session.run("SELECT oid::bigint FROM pg_roles WHERE rolname = 'the $user'")[0]
+        with read_only_snapshot(session, 10):
+            row = read_roles(session, [oid])[oid]
+        return row["search_path"], row["is_path_known"]
+
+    session.run(f"CREATE ROLE {role}")
+    try:
+        assert path() == ('"the $user", public', False)
+        session.run(f"ALTER DATABASE {database} SET search_path = a")
+        assert path() == ("a", True)
+        session.run(f"ALTER ROLE {role} SET search_path = '$user', \"B c\"")
+        assert path() == ('"the $user", "B c"', True)
+        session.run(f"ALTER ROLE {role} IN DATABASE {database} SET search_path = d")
+        assert path() == ("d", True)
+    finally:
+        session.run(f"ALTER DATABASE {database} RESET search_path")
+        session.run(f"DROP ROLE {role}")
 
 
 def test_statements_are_read_with_their_load(session: Connection) -> None:

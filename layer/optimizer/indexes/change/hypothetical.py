@@ -52,14 +52,18 @@ def missed(connection: Any, oid: int, texts: Mapping[str, str], max_slowdown: fl
     hypopg = str(can_hide[0][0])
     worst, ratio_of_worst = "", max_slowdown
     trusted = {role for role, row in roles.items() if row["is_trusted"]}
-    planned = [text for key, text in texts.items() if _role(key) in trusted and is_planned(text)]
-    for text in planned[:_STATEMENTS]:
+    planned = [
+        (text, roles[_role(key)]["search_path"])
+        for key, text in texts.items()
+        if _role(key) in trusted and is_planned(text)
+    ]
+    for text, path in planned[:_STATEMENTS]:
         try:
             with read_only_snapshot(connection, _WITHIN_S):
                 run_one(connection, f"SELECT {hypopg}.hypopg_unhide_all_indexes()")
-                cost = total_cost(explain_generically(connection, text))
+                cost = total_cost(explain_generically(connection, text, path=path))
                 run_one(connection, f"SELECT {hypopg}.hypopg_hide_index(CAST({int(oid)} AS oid))")
-                without = total_cost(explain_generically(connection, text))
+                without = total_cost(explain_generically(connection, text, path=path))
         except DatabaseError:
             # It cannot be planned without its values; the observation covers it anyway. The prepared statement
             # outlives the error.

@@ -12,10 +12,11 @@ _CATALOG_ALONE = "pg_catalog, pg_temp"
 CLOSE = f"SELECT pg_catalog.set_config('search_path', '{_CATALOG_ALONE}', false)"
 # The first statement of a transaction in a session that other clients may have used.
 CLOSE_IN_TRANSACTION = f"SET LOCAL search_path = {_CATALOG_ALONE}"
-# Only for the text of the team's statements, until CLOSE_IN_TRANSACTION: the path of the role or of the database. It is
-# sent while the path is closed, and every other statement sent meanwhile names the schema of each object.
+# Only for the text of the team's statements, until CLOSE_IN_TRANSACTION: the path of the role that ran them, which that
+# role can set itself; if it is not given, the path of this session's role or of the database. It is sent while the path
+# is closed, and every other statement sent meanwhile names the schema of each object.
 LEND = """
-SELECT set_config('search_path', s.reset_val, true)
+SELECT set_config('search_path', coalesce(CAST(:path AS text), s.reset_val), true)
 FROM pg_settings s
 WHERE s.name = 'search_path'"""
 

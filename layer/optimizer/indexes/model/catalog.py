@@ -18,7 +18,9 @@ class StatementStat:
 
     `key` is unique on the server: (user, database, top level, query id) on PostgreSQL, (schema, digest) on MySQL and
     MariaDB. `text` is None if the role may not see it. A counter that the server does not have is None. `role` ran the
-    statement, and `is_trusted` tells if it may be planned with the optimizer's rights (PostgreSQL).
+    statement, and `is_trusted` tells if it may be planned with the optimizer's rights (PostgreSQL). `search_path` is
+    where its names are looked up; `is_path_known` is false if neither the role nor the database sets it, so that the
+    application may (PostgreSQL).
     """
 
     key: str
@@ -31,6 +33,8 @@ class StatementStat:
     schema: str | None = None
     role: str | None = None
     is_trusted: bool = False
+    search_path: str | None = None
+    is_path_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

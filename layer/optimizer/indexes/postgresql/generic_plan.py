@@ -67,17 +67,20 @@ def with_limits(text: str, rows_a_call: float) -> str:
     return _LIMIT.sub(rf"\g<1> {max(_LEAST_LIMIT, math.ceil(rows_a_call))}", text)
 
 
-def explain_generically(connection: Connection, text: str, rows_a_call: float = 0.0) -> Mapping[str, Any]:
+def explain_generically(
+    connection: Connection, text: str, rows_a_call: float = 0.0, path: str | None = None
+) -> Mapping[str, Any]:
     """Return the generic plan of a statement with parameters, as EXPLAIN (VERBOSE, FORMAT JSON) prints it.
 
     rows_a_call: the rows that a call returns; they stand for the parameter of LIMIT.
+    path: the search path of the role that ran the statement; None: that of this session's role.
 
     It runs in the open transaction of `read_only_snapshot`, which an error ends. EXPLAIN (GENERIC_PLAN) would require a
     value for each parameter in the extended protocol; a prepared statement reports how many it has. Raise DatabaseError
     if the statement cannot be planned in this way.
     """
     connection.run("SET LOCAL plan_cache_mode = force_generic_plan")
-    connection.run(search_path.LEND)
+    connection.run(search_path.LEND, path=path)
     _prepare(connection, make_plannable(with_limits(text, rows_a_call)))
     counted = connection.run(_PARAMETERS, name=_NAME)
     nulls = ", ".join(["NULL"] * counted[0][0])

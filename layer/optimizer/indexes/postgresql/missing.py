@@ -17,7 +17,14 @@ from optimizer.core import Risk
 from optimizer.indexes.model import Action, Catalog, Finding, Kind, StatementStat, Table, about_table
 from optimizer.indexes.postgresql.generic_plan import explain_generically, is_planned, run_one
 from optimizer.indexes.postgresql.key_length import find_long_columns, most_entry_bytes
-from optimizer.indexes.postgresql.plans import PlannedTables, Wanted, find_wanted, index_names, total_cost
+from optimizer.indexes.postgresql.plans import (
+    PlannedTables,
+    Wanted,
+    find_wanted,
+    index_names,
+    names_without_schema,
+    total_cost,
+)
 from optimizer.indexes.postgresql.reader import extension_schema, read_only_snapshot, sqlstate
 
 # So many roles are named in one line.
@@ -161,7 +168,7 @@ def _candidates(
     if hypopg:
         run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
     rows_a_call = statement.rows / max(statement.calls, 1)
-    plan = explain_generically(connection, text, rows_a_call)
+    plan = explain_generically(connection, text, rows_a_call, statement.search_path)
     known = PlannedTables(
         {table.qualified: table for table in catalog.tables},
         {(index.schema, index.name): index for index in catalog.indexes},
@@ -177,7 +184,7 @@ def _candidates(
     tried = []
     for want in wants:
         name = _add_hypothetical(connection, want, hypopg)
-        with_it = explain_generically(connection, text, rows_a_call)
+        with_it = explain_generically(connection, text, rows_a_call, statement.search_path)
         run_one(connection, f"SELECT {hypopg}.hypopg_reset()")
         if name in index_names(with_it) and total_cost(with_it) <= cost * (1 - limits.least_gain):
             tried.append((want, Gain(statement, cost, total_cost(with_it), share)))
@@ -226,6 +233,26 @@ def _width(want: Wanted) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
     return len(want.keys), want.columns, tuple("ordered" if key.order else "" for key in want.keys)
 
 
+def _describe_others(want: Wanted, schemas: Sequence[str]) -> str:
+    """Return the sentence that the statement may read a table of the same name elsewhere, or an empty string."""
+    if not schemas:
+        return ""
+    return (
+        f" {want.schema} is not certain: {', '.join(schemas)} has a table {want.table} too, the statement does not "
+        "name the schema, and neither the role nor the database sets a search_path."
+    )
+
+
+def find_other_places(catalog: Catalog, want: Wanted, statement: StatementStat) -> list[str]:
+    """Return the other schemas whose table of the same name the statement may read instead."""
+    if statement.is_path_known:
+        return []
+    schemas = [
+        table.schema for table in catalog.tables if table.name == want.table and table.schema not in (want.schema, "")
+    ]
+    return schemas if schemas and names_without_schema(statement.text or "", want.table) else []
+
+
 def _describe_long(catalog: Catalog, want: Wanted, columns: Sequence[str]) -> str:
     """Return the sentence that values may be too long for the index, or an empty string."""
     if not columns:
@@ -252,14 +279,16 @@ def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequ
     )
     keys = ", ".join(f"{column}{order}" for column, order in zip(want.columns, want.orders, strict=True))
     long = find_long_columns(catalog, table, want.columns)
+    others = sorted({place for gain in gains for place in find_other_places(catalog, want, gain.statement)})
     reason = (
         f"{len(gains)} {'statement reads' if len(gains) == 1 else 'statements read'} many rows of {want.table} only to "
         f"drop or to sort them, in {share:.0%} of the time of all statements; an index on {keys} can serve. {proof}."
-        f"{_describe_long(catalog, want, long)}"
+        f"{_describe_long(catalog, want, long)}{_describe_others(want, others)}"
     )
     evidence = {
         "columns": list(want.columns),
         "long_columns": long,
+        "other_places": others,
         "share_of_time": round(share, 4),
         "total_ms": sum(gain.statement.total_ms for gain in gains),
         "calls": sum(gain.statement.calls for gain in gains),
@@ -278,7 +307,7 @@ def _finding(connection: Connection, catalog: Catalog, want: Wanted, gains: Sequ
         catalog,
         table,
         Kind.MISSING_INDEX,
-        Action.CREATE if is_proved and not long else Action.ASK,
+        Action.CREATE if is_proved and not long and not others else Action.ASK,
         reason,
         Risk.MEDIUM,
         evidence=evidence,

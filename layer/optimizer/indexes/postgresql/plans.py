@@ -188,6 +188,13 @@ def _in_order(keys: Sequence[WantedKey]) -> list[WantedKey]:
     return [WantedKey(key.column, key.order.reversed if key.order else None) for key in keys]
 
 
+def names_without_schema(text: str, table: str) -> bool:
+    """Tell whether a statement names a table without its schema; the table's name before a column does not count."""
+    quoted = re.escape('"' + table.replace('"', '""') + '"')
+    plain = f"|(?i:{re.escape(table)})" if re.fullmatch(r"[a-z_\x80-\U0010ffff][\w$]*", table) else ""
+    return re.search(rf'(?<![\w$".])(?<!\.\s)(?:{quoted}{plain})(?![\w$"]|\s*\.)', text) is not None
+
+
 def index_names(plan: Mapping[str, Any]) -> set[str]:
     """Return the names of the indexes that the plan uses."""
     return {node["Index Name"] for node, _, _ in _nodes(plan["Plan"], (), ()) if "Index Name" in node}

@@ -132,7 +132,7 @@ def read_only_snapshot(connection: Queries, statement_timeout_s: int) -> Iterato
 
 
 def read_roles(connection: Queries, oids: Iterable[int]) -> dict[int, Mapping[str, Any]]:
-    """Return, by oid, the name of each role and whether its statements may be planned in this session.
+    """Return, by oid, the name of each role, its search path, and whether this session may plan its statements.
 
     It must run in `read_only_snapshot`. A role that no longer exists is left out.
     """
@@ -236,6 +236,8 @@ def to_statement(row: Mapping[str, Any], role: Mapping[str, Any] | None) -> Stat
         rows=row["rows"],
         role=role["name"] if role else None,
         is_trusted=bool(role and role["is_trusted"]),
+        search_path=role["search_path"] if role else None,
+        is_path_known=bool(role and role["is_path_known"]),
     )
 
 

@@ -61,6 +61,19 @@ LIMIT :most"""
 # it must be trusted: the session's own, or one that it is a member of. A superuser counts as a member of every role, so
 # of a superuser only the own statements are planned. Roles of the server and of RDS are rights with many members, such
 # as pg_monitor and rds_iam, and each member can run statements as that role.
+#
+# A role's search path is the one of the role in the database, else of the role, of the database, or of the server.
+_PATH = """
+    SELECT substr(c.setting, length('search_path=') + 1) AS configured
+    FROM pg_db_role_setting d
+    CROSS JOIN unnest(d.setconfig) c(setting)
+    WHERE c.setting LIKE 'search\\_path=%'
+      AND d.setrole IN ({role}, '0')
+      AND d.setdatabase IN ((SELECT b.oid FROM pg_database b WHERE b.datname = current_database()), '0')
+    ORDER BY d.setrole = '0', d.setdatabase = '0'
+    LIMIT 1
+  """
+_OWN_ROLE = "(SELECT u.oid FROM pg_roles u WHERE u.rolname = session_user)"
 ROLES = """
 SELECT to_jsonb(q)
 FROM (
@@ -72,10 +85,20 @@ FROM (
       pg_catalog.pg_has_role(r.oid, 'MEMBER')
       AND r.rolname !~ '^(pg|rds)_'
       AND NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolsuper AND s.rolname IN (current_user, session_user))
-    ) AS is_trusted
+    ) AS is_trusted,
+    p.configured IS NOT NULL AS is_path_known,
+    -- The session that reads this may have a path of its own, which is then not the server's.
+    replace(
+      coalesce(p.configured, CASE WHEN o.configured IS NULL THEN s.reset_val ELSE s.boot_val END),
+      CASE WHEN coalesce(p.configured, s.reset_val) LIKE '%"$user"%' THEN '"$user"' ELSE '$user' END,
+      quote_ident(r.rolname)
+    ) AS search_path
   FROM pg_roles r
+  JOIN pg_settings s ON s.name = 'search_path'
+  LEFT JOIN LATERAL ({of_role}) p ON true
+  LEFT JOIN LATERAL ({of_session}) o ON true
   WHERE r.oid::bigint = ANY (CAST(:roles AS bigint[]))
-) q"""
+) q""".format(of_role=_PATH.format(role="r.oid"), of_session=_PATH.format(role=_OWN_ROLE))  # noqa: S608 - constants
 
 # Functions and views of an extension are named with its schema, which may be one that others can write to.
 EXTENSION_SCHEMA = """
