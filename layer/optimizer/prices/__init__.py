@@ -7,6 +7,7 @@ __getattr__ = lazy_exports(
     {
         "aws_lambda": ("FREE_STORAGE_MB", "NoPrice", "Rates", "billed_ms", "no_price"),
         "lambda_prices": ("LambdaPrices", "ListPrices", "Tier"),
+        "pings": ("HOLD_MS", "PingRates", "pings_usd"),
         "price_list": ("MalformedPriceList",),
         "shipped": ("shipped_prices",),
         "words": ("price_words", "prices_used"),

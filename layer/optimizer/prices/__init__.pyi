@@ -6,6 +6,7 @@ from optimizer.prices.aws_lambda import (
     no_price as no_price,
 )
 from optimizer.prices.lambda_prices import LambdaPrices as LambdaPrices, ListPrices as ListPrices, Tier as Tier
+from optimizer.prices.pings import HOLD_MS as HOLD_MS, PingRates as PingRates, pings_usd as pings_usd
 from optimizer.prices.price_list import MalformedPriceList as MalformedPriceList
 from optimizer.prices.shipped import shipped_prices as shipped_prices
 from optimizer.prices.words import price_words as price_words, prices_used as prices_used
