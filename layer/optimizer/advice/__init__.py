@@ -11,6 +11,14 @@ __getattr__ = lazy_exports(
             "Signals",
             "Subject",
         ),
+        "month": (
+            "Month",
+            "month_of",
+        ),
         "rules": ("advise",),
+        "snap_start": (
+            "can_have_snap_start",
+            "snap_start_usd_month",
+        ),
     },
 )

@@ -18,6 +18,7 @@ class Subject(StrEnum):
     TIMEOUTS = "timeouts"
     DURATION = "duration"
     CONCURRENCY = "concurrency"
+    LATENCY_GOAL = "latency_goal"
     SNAP_START = "snap_start"
     ARM64 = "arm64"
 

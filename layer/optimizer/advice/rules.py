@@ -1,7 +1,6 @@
 """Give advice on one function: each rule by itself, and one piece of advice where two rules found one fault. Pure."""
 
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
 
 from optimizer.advice.arm64 import advise_on_arm64
 from optimizer.advice.concurrency import advise_on_concurrency
@@ -30,7 +29,7 @@ def advise(name: str, signals: Signals, limits: AdviceLimits, *, nobody_waits: b
     name: of the function, which the policy may leave out. nobody_waits: a queue or stream calls it, whose reservation
     holds it back on purpose.
     """
-    if any(fnmatchcase(name, pattern) for pattern in limits.exclude):
+    if not limits.has_advice(name):
         return ()
     found = {advice.subject: advice for rule in _RULES if (advice := rule(signals, limits)) is not None}
     return tuple(_without_repeats(found, nobody_waits=nobody_waits))

@@ -20,7 +20,7 @@ _LEAST_INITS, _LEAST_MONTH = 10, 30.0
 def advise_on_snap_start(signals: Signals, limits: AdviceLimits) -> Advice | None:
     """Return advice where cold starts are long and SnapStart is worth its price; None where not."""
     setup, month, size = signals.setup, month_of(signals), present_size(signals)
-    if setup is None or month is None or size is None or not _is_possible(setup, signals.version):
+    if setup is None or month is None or size is None or not can_have_snap_start(setup, signals.version):
         return None
     init_ms, cold_month = size.inits.mean, size.cold_share * month.calls
     if size.inits.count < _LEAST_INITS or init_ms < limits.snap_start_init_ms or cold_month < _LEAST_MONTH:
@@ -53,7 +53,7 @@ def advise_on_snap_start(signals: Signals, limits: AdviceLimits) -> Advice | Non
     )
 
 
-def _is_possible(setup: Setup, version: str) -> bool:
+def can_have_snap_start(setup: Setup, version: str) -> bool:
     """Return True if SnapStart can be turned on: not for images, $LATEST, file systems or more storage."""
     held = setup.holds_provisioned or setup.snap_start or setup.has_file_system
     is_usual = setup.package_type == "Zip" and setup.storage_mb <= FREE_STORAGE_MB and version != _LATEST

@@ -12,6 +12,7 @@ from optimizer.capacity.provisioned import Amount, Demand, LocalDays, held
 from optimizer.core import Change, NoChange, Replaced
 from optimizer.function_logs import CodeHistory
 from optimizer.prices import FREE_STORAGE_MB, NoPrice, Rates, no_price
+from optimizer.traffic import Floats
 
 type Proposal = Change | NoChange
 
@@ -29,7 +30,8 @@ class FunctionFacts:
     timetable is in place, None without one or where its record is not known. observed: the sentence about an earlier
     change of the function that is under observation, empty without one. unread_hours: hours of the week with calls of
     which no line was read yet. log_scan_mb: what one reading of the log may scan, None where the policy alone says it.
-    signals: what advice is given from, None where nobody asks for it.
+    signals: what advice is given from, None where nobody asks for it. need: environments by the minute, None without a
+    goal of latency.
     """
 
     run_id: str
@@ -54,6 +56,7 @@ class FunctionFacts:
     unread_hours: int = 0
     log_scan_mb: int | None = None
     signals: Signals | None = None
+    need: Floats | None = None
 
     @property
     def known_rates(self) -> Rates:

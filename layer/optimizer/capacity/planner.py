@@ -31,7 +31,7 @@ from optimizer.policy import (
 )
 from optimizer.prices import LambdaPrices
 from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
-from optimizer.traffic import BatchHistories, forecast
+from optimizer.traffic import BatchHistories, environments_needed, forecast
 
 WEEK_HOURS = 7 * 24
 # Written by runs of warm-ups (warmups/event_sources.py).
@@ -186,13 +186,22 @@ class CapacityPlanner:
         if facts.signals is None:
             return ()
         name = target["function_name"]
+        own = settings_of_function(self.policy, name, target.get("tags") or {})
         found = advise(name, facts.signals, self.policy.advice)
         if any(advice.subject is Subject.CONCURRENCY for advice in found):
             # Few functions are worth reading the list of queues and streams.
-            own = settings_of_function(self.policy, name, target.get("tags") or {})
             is_consumer = self._nobody_waits(own, target, facts.live)
             found = advise(name, facts.signals, self.policy.advice, nobody_waits=is_consumer)
-        return found
+        goal = self.policy.advice.goal_of(name, target.get("tags") or {})
+        if goal is None or facts.need is None or not self.policy.advice.has_advice(name):
+            return found
+        # Most policies have no goal of latency.
+        from optimizer.capacity.latency_goal import advise_on_latency_goal
+        from optimizer.prices import PingRates
+
+        pings = PingRates.of(self.prices, target["function_arn"].split(":")[3], facts.live.version.architecture)
+        missed = advise_on_latency_goal(facts, goal, own, facts.need, pings)
+        return (*found, missed) if missed else found
 
     def _nobody_waits(self, policy: Policy, target: Mapping[str, Any], live: LiveFunction) -> bool:
         """Return True for a consumer of a queue or stream, as the last run of warm-ups listed them."""
@@ -245,6 +254,7 @@ class CapacityPlanner:
         if is_providing:
             most = policy.provisioned_concurrency.max_per_function
             days = days.with_cold_starts(stored, target["timezone"], policy.warmups.keep_alive_minutes, most)
+        has_goal = policy.advice.goal_of(name, target.get("tags") or {}) is not None
         cold_usd = cold_start_usd(lines.history, live, policy.warmups, rates)
         return FunctionFacts(
             run_id=self.run_id,
@@ -270,6 +280,7 @@ class CapacityPlanner:
             signals=signals_of(
                 live, stored.hours, lines.whole, target["timezone"], self.prices, target["function_arn"], cold_usd
             ),
+            need=environments_needed(stored.minutes) if has_goal else None,
         )
 
     def _lines(self, policy: Policy) -> LineReader:

@@ -89,8 +89,11 @@ __getattr__ = lazy_exports(
             "ping_advice",
         ),
         "ways": (
+            "Option",
             "Way",
             "best_way",
+            "cheapest_amount",
+            "cheapest_that_keeps",
         ),
     },
 )

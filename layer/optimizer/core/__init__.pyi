@@ -63,4 +63,10 @@ from optimizer.core.tuners import (
     observed_together as observed_together,
 )
 from optimizer.core.warm_layer import is_wrapped as is_wrapped, ping_advice as ping_advice
-from optimizer.core.ways import Way as Way, best_way as best_way
+from optimizer.core.ways import (
+    Option as Option,
+    Way as Way,
+    best_way as best_way,
+    cheapest_amount as cheapest_amount,
+    cheapest_that_keeps as cheapest_that_keeps,
+)

@@ -1,6 +1,6 @@
 """Weigh ways of avoiding cold starts against each other, and against doing nothing. Pure; it knows none of the ways."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -24,3 +24,44 @@ def best_way[Name](ways: Mapping[Name, Way], usd_per_cold_start: float) -> Name 
     gains = {name: way.gain(usd_per_cold_start) for name, way in ways.items()}
     best = max(gains, key=lambda name: gains[name], default=None)
     return best if best is not None and gains[best] > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way with an amount of environments (0 where it has none): what it costs a month, and the share of the calls
+    that are slow with it."""
+
+    environments: int
+    usd_month: float
+    slow_share: float
+
+
+def cheapest_amount(
+    usd_month: Callable[[int], float], slow_share: Callable[[int], float], most: int, allowed: float
+) -> Option | None:
+    """Return the cheapest amount, from 1 to `most`, with which no more calls than allowed are slow; None without one.
+
+    More environments never make more calls slow, and each saves at most as much as the one before: few of them are
+    tried. Of equals the smaller amount wins.
+    """
+    if most < 1 or slow_share(most) > allowed:
+        return None
+    fewer, enough = 0, most
+    while enough - fewer > 1:
+        middle = (fewer + enough) // 2
+        if slow_share(middle) > allowed:
+            fewer = middle
+        else:
+            enough = middle
+    usd = usd_month(enough)
+    while enough < most and (more := usd_month(enough + 1)) < usd:
+        enough, usd = enough + 1, more
+    return Option(enough, usd, slow_share(enough))
+
+
+def cheapest_that_keeps[Name](ways: Mapping[Name, Option | None], allowed: float) -> Name | None:
+    """Return the name of the cheapest way with which no more calls than allowed are slow; None without one.
+
+    The first of equals wins."""
+    keeping = {name: way.usd_month for name, way in ways.items() if way is not None and way.slow_share <= allowed}
+    return min(keeping, key=lambda name: keeping[name], default=None)

@@ -77,6 +77,11 @@ class Sketch:
             return 0.0
         return math.sqrt(max(0.0, self.squares / self.count - self.mean**2)) / self.mean
 
+    def share_above(self, limit_ms: float) -> float:
+        """Return the share (0 to 1) of the durations that exceed a limit, to within 1 % of it; 0 without any."""
+        above = sum(number for place, number in self.bins.items() if math.exp((place - 0.5) * _BIN) > limit_ms)
+        return above / self.count if self.count else 0.0
+
     def quantile(self, share: float) -> float:
         """Return the smallest duration in ms that a `share` (0 to 1) of calls does not exceed, to within 1 %.
 

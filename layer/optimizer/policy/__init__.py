@@ -25,6 +25,7 @@ __getattr__ = lazy_exports(
             "Chosen",
             "Database",
             "Indexes",
+            "LatencyGoal",
             "Memory",
             "Mode",
             "NeverWarm",

@@ -20,6 +20,7 @@ from optimizer.policy.model import (
     Chosen as Chosen,
     Database as Database,
     Indexes as Indexes,
+    LatencyGoal as LatencyGoal,
     Memory as Memory,
     Mode as Mode,
     NeverWarm as NeverWarm,

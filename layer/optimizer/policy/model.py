@@ -256,6 +256,13 @@ class Prices:
     lambda_discount: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyGoal(Chosen):
+    """The longest INIT that one call in a hundred may wait for."""
+
+    max_p99_init_ms: float
+
+
 @dataclass(frozen=True, slots=True)
 class AdviceLimits:
     """The limits beyond which a run gives advice on a function; shares are 0 to 1. `exclude`: patterns of names of
@@ -270,6 +277,15 @@ class AdviceLimits:
     snap_start_init_ms: float = 1000.0
     arm64_savings_usd_month: float = 5.0
     exclude: tuple[str, ...] = ()
+    latency_goals: tuple[LatencyGoal, ...] = ()
+
+    def has_advice(self, name: str) -> bool:
+        """Return True unless advice on a function is not wanted."""
+        return not _matches(name, self.exclude)
+
+    def goal_of(self, name: str, tags: Mapping[str, str]) -> LatencyGoal | None:
+        """Return the first goal that fits a function, or None."""
+        return next((goal for goal in self.latency_goals if goal.fits(name, tags)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ class Days:
         self.log: Any = NoLog()
         self.pinged_since: list[datetime] = []
         self.is_pinged = True
+        self.policy = Policy()
         self.call(QUIET)
 
     def call(self, a_minute: float) -> None:
@@ -125,7 +126,7 @@ class Days:
             self.bucket,
             account,
             self.log,
-            Policy(),
+            self.policy,
             RUN,
             self.now,
             PRICES,
@@ -216,6 +217,23 @@ def test_plan_gives_advice_with_the_deploy(share: float, given: list[str]) -> No
     assert [(one.target, one.subject) for one in read_findings(days.bucket, RUN).advice] == [
         ("orders", subject) for subject in given
     ]
+
+
+@pytest.mark.parametrize(("max_p99_init_ms", "given"), [(200.0, ["latency_goal"]), (2000.0, [])])
+def test_plan_says_which_way_keeps_a_goal_of_latency(max_p99_init_ms: float, given: list[str]) -> None:
+    days = Days()
+    days.policy = Policy.from_document(
+        {"version": 1, "advice": {"latency_goals": [{"functions": ["ord*"], "max_p99_init_ms": max_p99_init_ms}]}}
+    )
+    failing_since_yesterday(days, 0.0)
+    until = days.now - DAY
+    report = ReportLine("1", 50.0, 50.0, 1024, 90, init_ms=900.0)
+    lines = [LoggedReport(until - timedelta(seconds=n), "1", report) for n in range(6000)]
+    days.bucket.write("history/capacity/orders.json", FunctionHistory().add(lines, until, until - DAY))
+    proposals, calls = days.plan()
+    assert calls == READ
+    found = proposals.advice.get(days.twin.arn, ())
+    assert [one.subject for one in found if one.subject != "snap_start"] == given  # type: ignore[attr-defined]
 
 
 READ = ["get_function", "get_function", "list_provisioned_concurrency_configs"]

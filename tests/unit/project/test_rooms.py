@@ -49,7 +49,7 @@ MORE_STATEMENTS = 1.12
 MORE_STATEMENTS_OF = {
     "plan_warmups": 1.4,
     "warm_function": 1.19,
-    "change_warmups": 1.17,
+    "change_warmups": 1.18,
     "publish_results": 1.23,
 }
 # Import times at the same commit, which tests.helpers.import_times printed. On a busy machine they vary by a tenth; a
