@@ -116,6 +116,7 @@ _SIDE = 172
 _ROW = (212, 382, 552, 722, 892)
 _BOXES = (
     Box(8, 124, "EventBridge Scheduler", ("starts a run",), "aws", width=_SIDE),
+    Box(8, 202, "ReadPrices", ("of AWS, every week",), width=_SIDE),
     Box(212, 124, "StartRun", ("lock, policy, targets",)),
     Box(482, 74, "AnalyzeTraffic", ("history, forecast",)),
     Box(672, 74, "PlanWarmups", ("pings",)),
@@ -148,6 +149,7 @@ _BOXES = (
 )
 _ARROWS = (
     Arrow(((180, 148), (210, 148))),
+    Arrow(((94, 172), (94, 200))),
     Arrow(((362, 148), (374, 148))),
     Arrow(((632, 98), (670, 98))),
     Arrow(((822, 98), (860, 98))),

@@ -89,12 +89,12 @@ class LocalAccount:
 
     @property
     def url(self) -> str:
-        """Return the endpoint of every service but the two of the stand-in."""
+        """Return the endpoint of every service but those of the stand-in."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def stand_in_url(self) -> str:
-        """Return the endpoint of CloudWatch and Application Auto Scaling."""
+        """Return the endpoint of CloudWatch, Application Auto Scaling and the Price List API."""
         return f"http://{HOST}:{self._stand_in_port}"
 
     def environment(self) -> dict[str, str]:
@@ -103,6 +103,7 @@ class LocalAccount:
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ENDPOINT_URL_CLOUDWATCH": self.stand_in_url,
             "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": self.stand_in_url,
+            "AWS_ENDPOINT_URL_PRICING": self.stand_in_url,
             "AWS_ACCESS_KEY_ID": _ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": self._secret,
             "AWS_REGION": REGION,
@@ -234,7 +235,7 @@ class EndpointSession(boto3.Session):
 
     def client(self, service_name: str, *arguments: Any, **options: Any) -> Any:
         """Return a client like boto3's, with the account's endpoint of that service."""
-        own = service_name in ("cloudwatch", "application-autoscaling")
+        own = service_name in ("cloudwatch", "application-autoscaling", "pricing")
         options.setdefault("endpoint_url", self._account.stand_in_url if own else self._account.url)
         return super().client(service_name, *arguments, **options)
 

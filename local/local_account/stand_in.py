@@ -1,4 +1,4 @@
-"""Stand in for CloudWatch and Application Auto Scaling beside the emulator, in one process on 127.0.0.1.
+"""Stand in for CloudWatch, Application Auto Scaling and the Price List API beside the emulator, on 127.0.0.1.
 
 moto speaks the wire protocols and keeps scaling targets, alarms and metrics that are put; the namespace AWS/Lambda is
 answered from the traffic of the targets. Switches (`local_account.switches`) make metrics late or unreadable.
@@ -46,6 +46,7 @@ from local_account.lambda_metrics import (
     read_dimensions,
 )
 from local_account.metrics import PERCENTILE, Points, UnknownStatistic, as_datetimes
+from local_account.price_list import StandInPricing
 from local_account.report_lines import lines_after_change, put_lines
 from local_account.switches import Switches, SwitchFile
 from local_account.timetables_ahead import TimetablesAhead
@@ -55,6 +56,7 @@ _LOOK_EVERY_S = 2.0
 # Some changes are no requests: aliases that Lambda moves by itself, and calls that the emulator makes inside itself.
 _LOOK_ANYWAY_EVERY = 5
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
+_GET_PRODUCTS = "AWSPriceListService.GetProducts"
 _LISTED_AT_ONCE = 500
 _EMULATOR_ENDS_WITHIN_S = 3.0
 
@@ -237,22 +239,29 @@ def application(
         app.config["PROPAGATE_EXCEPTIONS"] = True
         return app
 
-    moto = DomainDispatcherApplication(create)
+    moto, pricing = DomainDispatcherApplication(create), StandInPricing()
     calls: list[dict[str, str]] = []
 
     def serve(environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith("/_local/"):
             calls.append(_call(environ))
+            if environ.get("HTTP_X_AMZ_TARGET") == _GET_PRODUCTS:
+                start_response("200 OK", [("Content-Type", "application/x-amz-json-1.1")])
+                return [json.dumps(pricing.get_products(**_body(environ))).encode()]
             return moto(environ, start_response)  # type: ignore[no-any-return]
         if environ["PATH_INFO"] == "/_local/throttle" and environ["REQUEST_METHOD"] == "POST":
             throttle.set(float(parse_qs(environ["QUERY_STRING"])["seconds"][0]))
         if environ["PATH_INFO"] == "/_local/callers" and environ["REQUEST_METHOD"] == "POST":
-            described.callers = read_callers(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
+            described.callers = read_callers(_body(environ))
         start_response("200 OK", [("Content-Type", "application/json")])
         answer = calls if environ["PATH_INFO"] == "/_local/calls" else {"status": "ready"}
         return [json.dumps(answer).encode()]
 
     return serve
+
+
+def _body(environ: dict[str, Any]) -> Any:
+    return json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
 
 
 def _call(environ: dict[str, Any]) -> dict[str, str]:

@@ -45,15 +45,15 @@ def test_two_stacks_stand_beside_each_other(stacks: WholeStacks) -> None:
     assert (second.status, second.failures) == ("CREATE_COMPLETE", "")
     assert set(first.ids) == set(second.ids) == logical_ids(HOME)
     # Schedules have the same names in different groups.
-    schedules = {id_ for id_, name in first.ids.items() if name in ("daily", "weekly", "monthly", "warmups")}
+    schedules = {id_ for id_, name in first.ids.items() if name in ("daily", "weekly", "monthly", "prices", "warmups")}
     same = {logical_id for logical_id, name in first.ids.items() if name == second.ids[logical_id]}
-    assert len(schedules) == 4
+    assert len(schedules) == 5
     assert same == {*schedules, "Leaving"}
     groups = [stack.outputs["RunScheduleGroup"] for stack in (first, second)]
     listed = stacks.client("scheduler").get_paginator("list_schedules").paginate
     for group in groups:
         names = sorted(one["Name"] for page in listed(GroupName=group) for one in page["Schedules"])
-        assert names == ["daily", "monthly", "warmups", "weekly"]
+        assert names == ["daily", "monthly", "prices", "warmups", "weekly"]
     assert len(set(groups)) == 2
 
 

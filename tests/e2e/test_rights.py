@@ -22,10 +22,12 @@ FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "check_guardrails", "request_approval",
     "answer_approval", "publish_results", "plan_cache_ttls", "change_cache_ttls", "plan_index_maintenance",
     "change_indexes", "change_warmups", "change_capacity", "warm_function",
-    "render_report", "show_report", "leave_account", "provision_function",
+    "render_report", "show_report", "leave_account", "provision_function", "read_prices",
 )  # fmt: skip
 ACTORS = {"change_warmups", "change_capacity", "change_indexes", "change_cache_ttls"}
-NO_READERS_OF_RUNS = {"answer_approval", "warm_function", "show_report", "leave_account", "provision_function"}
+NO_READERS_OF_RUNS = {
+    "answer_approval", "warm_function", "show_report", "leave_account", "provision_function", "read_prices",
+}  # fmt: skip
 READERS_OF_A_POLICY = set(FUNCTIONS) - NO_READERS_OF_RUNS
 READERS_OF_RUNS = READERS_OF_A_POLICY - ACTORS - {"request_approval", "plan_cache_ttls"}
 TRUST_IN_ACCOUNT = {
@@ -279,6 +281,11 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
     "sign a link to a report": (lambda s: mac(s, sign=True), {"publish_results"}),
     "verify a link to a report": (lambda s: mac(s, sign=False), {"show_report"}),
     "write history": (lambda s: put(s, "history/rights.npz"), {"analyze_traffic"}),
+    "read the prices": (
+        lambda s: get(s, "history/prices/none.json"),
+        {"analyze_traffic", "plan_warmups", "plan_capacity", "read_prices"},
+    ),
+    "write the prices": (lambda s: put(s, "history/prices/rights.json"), {"analyze_traffic", "read_prices"}),
     "write what is remembered of indexes": (
         lambda s: put(s, "history/indexes/rights.json"),
         {"analyze_traffic", "plan_index_maintenance"},

@@ -5,6 +5,7 @@ from typing import Any
 import boto3
 import pytest
 from hypothesis import given
+from local_account.price_list import StandInPricing
 from optimizer.core import canonical_json
 
 from tests.helpers.faults.fuzzing import EXAMPLES, failure_of, is_ours, mutated
@@ -17,7 +18,7 @@ FUNCTIONS = (
     "start_run", "analyze_traffic", "plan_warmups", "plan_capacity", "plan_index_maintenance", "plan_cache_ttls",
     "check_guardrails", "request_approval", "answer_approval", "change_warmups", "change_capacity", "change_indexes",
     "change_cache_ttls", "warm_function", "provision_function", "render_report", "show_report", "publish_results",
-    "leave_account",
+    "leave_account", "read_prices",
 )  # fmt: skip
 MORE = {
     "request_approval": [{"step": "expire", "run_id": "example-run"}],
@@ -52,6 +53,7 @@ def asked(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     staged.documents.write("policy/policy.json", canonical_json.plain(INDEXES))
     monkeypatch.setenv("OPTIMIZER_REPORT_DAYS", "7")
     pinged(staged)
+    staged.calls.answers["GetProducts"] = lambda request: StandInPricing().get_products(**request)
     staged.calls.answers["FilterLogEvents"] = lambda _request: {"events": []}
     return staged
 

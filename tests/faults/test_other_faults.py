@@ -3,16 +3,18 @@
 from typing import Any
 
 from local_account.cache_traffic import Application, Memory, Stream, reads
+from local_account.price_list import StandInPricing
 from optimizer.aws.scheduler import function_prefix
 from optimizer.capacity.provisioned.amount import mark_of
 from optimizer.core import canonical_json
 from optimizer.core.change import Status
 from optimizer.policy.model import Cache, CacheNamespace, CacheTtls, Mode, Policy
+from optimizer.store import PRICES_KEY
 from optimizer_cache import Bounds
 
 from tests.helpers.faults.lives import RUN
 from tests.helpers.faults.samples import INDEXES, PROVISIONED, database, pinged, timetable
-from tests.helpers.faults.stage import NOW, Stage, Step
+from tests.helpers.faults.stage import NOW, REGION, Stage, Step
 
 
 def test_a_ping(staged: Stage) -> None:
@@ -36,6 +38,12 @@ def test_a_step_of_a_timetable(staged: Stage) -> None:
     event = {"function_name": "orders", "alias": "live", "change_id": life.change.id, "entry": 0, "environments": 3}
     assert staged.every_fault(Step("provision_function", event))["environments"] == 3
     assert staged.world["twin"].provisioned["requested"] == 3
+
+
+def test_a_reading_of_prices(staged: Stage) -> None:
+    staged.calls.answers["GetProducts"] = lambda request: StandInPricing().get_products(**request)
+    assert staged.every_fault(Step("read_prices", {}))["outcome"] == "read"
+    assert staged.documents.read(PRICES_KEY)["region"] == REGION
 
 
 STREAM = Stream("price", Bounds(60, 1, 3600), 150, 1.0, 1.0)

@@ -15,22 +15,22 @@ _ONCE: Any = {"total_max_attempts": 1}
 
 
 @cache
-def client(service: str, *, once: bool = False, answers_within_s: int = 20) -> Any:
+def client(service: str, *, once: bool = False, answers_within_s: int = 20, region: str | None = None) -> Any:
     """Return the client of a service by its boto3 name. Callers annotate it with the type from mypy_boto3_*.
 
     `once`: never retry, for calls whose outcome a retry could not tell. `answers_within_s`: longest wait for an answer
-    of a slow service.
+    of a slow service. `region`: of a service that few Regions have; None takes the Lambda's own.
 
     It is the same client as boto3's, without the import of boto3: its transfer manager, which nothing here uses, would
     take a fifth of every cold start.
     """
-    return new_client(service, once=once, answers_within_s=answers_within_s)
+    return new_client(service, once=once, answers_within_s=answers_within_s, region=region)
 
 
-def new_client(service: str, *, once: bool = False, answers_within_s: int = 20) -> Any:
+def new_client(service: str, *, once: bool = False, answers_within_s: int = 20, region: str | None = None) -> Any:
     """Return a client of one's own, for callers that register handlers of its events."""
     config = Config(retries=_ONCE if once else _PATIENT, connect_timeout=3, read_timeout=answers_within_s)
-    return _session().create_client(service, config=config)
+    return _session().create_client(service, region_name=region, config=config)
 
 
 @cache

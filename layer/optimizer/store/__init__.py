@@ -6,9 +6,13 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "account_prices": (
+            "PRICE_LIST_REGION",
             "PRICES_KEY",
+            "PriceListNotRead",
+            "age_of_prices",
             "prices_of_account",
             "read_price_list",
+            "update_price_list",
         ),
         "documents": (
             "Documents",

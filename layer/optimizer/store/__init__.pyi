@@ -1,7 +1,11 @@
 from optimizer.store.account_prices import (
+    PRICE_LIST_REGION as PRICE_LIST_REGION,
     PRICES_KEY as PRICES_KEY,
+    PriceListNotRead as PriceListNotRead,
+    age_of_prices as age_of_prices,
     prices_of_account as prices_of_account,
     read_price_list as read_price_list,
+    update_price_list as update_price_list,
 )
 from optimizer.store.documents import Documents as Documents, NoSuchDocument as NoSuchDocument
 from optimizer.store.errors import NoSuchChange as NoSuchChange, NoSuchRun as NoSuchRun, Overtaken as Overtaken

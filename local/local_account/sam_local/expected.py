@@ -7,7 +7,12 @@ that names what is missing.
 ORDER: tuple[dict[str, str], ...] = (
     # The function in the sample does not exist, so nothing can be warmed.
     # No change of the sample is recorded, and no value is set for it.
-    {"start_run": "started", "warm_function": "failed", "provision_function": "left"},
+    {
+        "start_run": "started",
+        "warm_function": "failed",
+        "provision_function": "left",
+        "read_prices": "read",
+    },
     {"analyze_traffic": "analysed"},
     {
         "plan_warmups": "planned",

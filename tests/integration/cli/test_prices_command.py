@@ -48,6 +48,7 @@ def test_update_stores_the_list_and_counts_with_it(deployed: Deployed) -> None:
     shown = deployed.prices("--update")
     assert shown.exit_code == 0
     assert "x86_64: eu-central-1, 2026-11-25, AWS Price List\n" in shown.output
+    assert shown.output.endswith("AWS's price list of 2026-11-25 was read today and counts.\n")
     assert deployed.documents.read(PRICES_KEY)["published"] == "2026-11-25"
 
 

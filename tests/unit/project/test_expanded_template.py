@@ -106,7 +106,7 @@ def test_regions_without_function_urls_have_no_pages(template: dict[str, Any], r
 
 def test_names_of_schedules_are_in_a_group_of_the_stack(template: dict[str, Any]) -> None:
     schedules = of_type(resources(template), "AWS::Scheduler::Schedule").values()
-    assert sorted(one["Name"] for one in schedules) == ["daily", "monthly", "warmups", "weekly"]
+    assert sorted(one["Name"] for one in schedules) == ["daily", "monthly", "prices", "warmups", "weekly"]
     assert {json.dumps(one["GroupName"]) for one in schedules} == {'{"Ref": "RunSchedules"}'}
     groups = of_type(resources(template), "AWS::Scheduler::ScheduleGroup").values()
     assert all("${AWS::StackName}" in one["Name"]["Fn::Sub"] for one in groups)
