@@ -305,7 +305,10 @@ CALLS: dict[str, tuple[Call, set[str]]] = {
         lambda s: s.client("lambda").get_function(FunctionName=s.untagged),
         {"change_capacity", "provision_function"},
     ),
-    "list what functions there are": (lambda s: s.client("lambda").list_functions(MaxItems=1), {"start_run"}),
+    "list what functions there are": (
+        lambda s: s.client("lambda").list_functions(MaxItems=1),
+        {"start_run", "read_prices"},
+    ),
     "read a layer's code": (
         lambda s: s.client("lambda").get_layer_version(LayerName="none", VersionNumber=1),
         set(),

@@ -53,6 +53,8 @@ def asked(staged: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     staged.documents.write("policy/policy.json", canonical_json.plain(INDEXES))
     monkeypatch.setenv("OPTIMIZER_REPORT_DAYS", "7")
     pinged(staged)
+    silent = {"Id": "d0", "Timestamps": [], "Values": [], "StatusCode": "Complete"}
+    staged.calls.answers["GetMetricData"] = lambda _request: {"MetricDataResults": [silent]}
     staged.calls.answers["GetProducts"] = lambda request: StandInPricing().get_products(**request)
     staged.calls.answers["FilterLogEvents"] = lambda _request: {"events": []}
     return staged

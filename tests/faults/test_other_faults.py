@@ -42,6 +42,8 @@ def test_a_step_of_a_timetable(staged: Stage) -> None:
 
 def test_a_reading_of_prices(staged: Stage) -> None:
     staged.calls.answers["GetProducts"] = lambda request: StandInPricing().get_products(**request)
+    silent = {"Id": "d0", "Timestamps": [], "Values": [], "StatusCode": "Complete"}
+    staged.calls.answers["GetMetricData"] = lambda _request: {"MetricDataResults": [silent]}
     assert staged.every_fault(Step("read_prices", {}))["outcome"] == "read"
     assert staged.documents.read(PRICES_KEY)["region"] == REGION
 

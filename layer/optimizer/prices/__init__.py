@@ -10,6 +10,7 @@ __getattr__ = lazy_exports(
         "pings": ("HOLD_MS", "PingRates", "pings_usd"),
         "price_list": ("MalformedPriceList",),
         "shipped": ("shipped_prices",),
+        "usage": ("USAGE_DAYS", "AccountUsage", "MalformedUsage", "usage_at_most", "usage_of_functions"),
         "words": ("price_words", "prices_used"),
     },
 )

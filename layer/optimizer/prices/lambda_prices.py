@@ -38,7 +38,8 @@ class LambdaPrices:
     """The prices that one account pays.
 
     listed: by Region and architecture. gb_s_month: by architecture, the duration that the account uses in a month; it
-    decides the tier of the next call. discount: share off all list prices, of a private price or a Savings Plan.
+    decides the tier of the next call, and none means the first tier. discount: share off all list prices, of a private
+    price or a Savings Plan.
     note: a sentence on why the shipped table is used instead of AWS's price list; empty where it is not.
     """
 

@@ -5,6 +5,7 @@ from optimizer.lazy_exports import lazy_exports
 __getattr__ = lazy_exports(
     __name__,
     {
+        "account_usage": ("read_usage",),
         "check": ("check_run",),
         "glance": ("Glance",),
         "health": ("run_health",),

@@ -1,3 +1,4 @@
+from optimizer.run.account_usage import read_usage as read_usage
 from optimizer.run.check import check_run as check_run
 from optimizer.run.glance import Glance as Glance
 from optimizer.run.health import run_health as run_health

@@ -8,6 +8,7 @@ __getattr__ = lazy_exports(
         "account_prices": (
             "PRICE_LIST_REGION",
             "PRICES_KEY",
+            "USAGE_KEY",
             "PriceListNotRead",
             "age_of_prices",
             "prices_of_account",

@@ -1,6 +1,7 @@
 from optimizer.store.account_prices import (
     PRICE_LIST_REGION as PRICE_LIST_REGION,
     PRICES_KEY as PRICES_KEY,
+    USAGE_KEY as USAGE_KEY,
     PriceListNotRead as PriceListNotRead,
     age_of_prices as age_of_prices,
     prices_of_account as prices_of_account,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optimizer.prices.price_list import PriceList
 
 PRICES_KEY = "history/prices/lambda.json"
+USAGE_KEY = "history/prices/usage.json"
 # The Price List API has endpoints in a few Regions only, each with the prices of all.
 PRICE_LIST_REGION = "us-east-1"
 
@@ -25,12 +26,38 @@ class PriceListNotRead(OptimizerError, RuntimeError):
 
 
 def prices_of_account(policy: Policy, documents: Documents | None = None, now: datetime | None = None) -> LambdaPrices:
-    """Return the prices of the account, with the discount of the policy.
+    """Return the prices of the account, with the discount of the policy and the tier of its own usage.
 
-    documents: where the price list is kept; without them or `now`, the shipped table counts. A list that is missing,
-    damaged or outdated is not used, and the prices say so."""
+    documents: where both are kept; without them or `now`, the shipped table counts, with its first tier. A list that is
+    missing, damaged or outdated is not used, and the prices say so; the same holds for the usage, but for a missing
+    one."""
     prices = shipped_prices().discounted(policy.prices.lambda_discount)
-    return prices if documents is None or now is None else _with_list(prices, documents, now)
+    if documents is None or now is None:
+        return prices
+    return _with_usage(_with_list(prices, documents, now), documents, now)
+
+
+def _with_usage(prices: LambdaPrices, documents: Documents, now: datetime) -> LambdaPrices:
+    try:
+        document = documents.read(USAGE_KEY)
+    except NoSuchDocument:
+        return prices
+    except MalformedDocument:
+        return _noted(prices, "the stored usage of the account is damaged")
+    # Loaded only where it was read.
+    from optimizer.prices import AccountUsage, MalformedUsage
+
+    try:
+        usage = AccountUsage.from_document(document)
+    except MalformedUsage:
+        return _noted(prices, "the stored usage of the account is damaged")
+    if usage.is_stale(now):
+        return _noted(prices, f"the account's usage was last read on {usage.read_at:%Y-%m-%d}")
+    return replace(prices, gb_s_month=usage.gb_s_month)
+
+
+def _noted(prices: LambdaPrices, note: str) -> LambdaPrices:
+    return replace(prices, note="; ".join(filter(None, (prices.note, f"{note}, so the first tier counts"))))
 
 
 def _with_list(prices: LambdaPrices, documents: Documents, now: datetime) -> LambdaPrices:
