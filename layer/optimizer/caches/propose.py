@@ -70,7 +70,7 @@ def propose(run_id: str, cache: Cache, limits: CacheTtls, facts: CacheFacts, now
     if facts.left_out:
         groups = ", ".join(cache.log_groups)
         number = f"{facts.left_out} {'record' if facts.left_out == 1 else 'records'}"
-        why = f"Left out {number} in {groups} that the cache client cannot have written."
+        why = f"Left out {number} in {groups}: the cache client cannot have written them, or one outweighs all others."
         results.append(NoChange(run_id, Tuner.CACHE_TTLS, _target(cache), why, {"notice": True}))
     unusable = _unusable(cache, facts, now)
     if unusable:

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from optimizer.aws import CloudWatchLogsClient
 from optimizer.caches.tuning.check_records import UnusableRecord, check_sample, is_in_time
+from optimizer.caches.tuning.outliers import outlying_metrics, outlying_samples
 from optimizer.caches.tuning.usage import is_metrics
 from optimizer.core import OptimizerError
 
@@ -60,12 +61,15 @@ class RecordLog:
                     elif "CacheNamespace" in record:
                         left_out += 1
             reached = begin
-        return Records(samples, metrics, left_out)
+        odd = outlying_samples(samples), outlying_metrics(metrics)
+        return Records(_without(samples, odd[0]), _without(metrics, odd[1]), left_out + len(odd[0]) + len(odd[1]))
 
     def metrics(self, groups: Sequence[str], start: datetime, end: datetime) -> list[Mapping[str, Any]]:
         """Return the metrics records alone, which are small. Raises RecordsUnreadable."""
         texts = (text for group in groups for text in self._messages(group, start, end, "OptimizerCache -cache_sample"))
-        return [record for record in map(_parsed, texts) if _is_usable_metrics(record, start, end)]
+        found: list[Mapping[str, Any]] = []
+        found += (record for record in map(_parsed, texts) if _is_usable_metrics(record, start, end))
+        return _without(found, outlying_metrics(found))
 
     def _messages(self, group: str, start: datetime, end: datetime, pattern: str) -> Iterator[str]:
         try:
@@ -80,6 +84,11 @@ class RecordLog:
                 yield from (event["message"] for event in page["events"])
         except ClientError as error:
             raise RecordsUnreadable(f"{group} could not be read: {error.response['Error']['Code']}") from error
+
+
+def _without(records: list[Mapping[str, Any]], positions: Sequence[int]) -> list[Mapping[str, Any]]:
+    gone = set(positions)
+    return [record for i, record in enumerate(records) if i not in gone]
 
 
 def _is_usable_sample(sample: object, start: datetime, end: datetime) -> bool:
