@@ -1,5 +1,6 @@
 """`optimizer inspect indexes`: superfluous, unused, missing and bloated indexes, and reasons to keep the others."""
 
+import dataclasses
 import json
 import ssl
 import sys
@@ -11,13 +12,14 @@ import click
 from optimizer.core import canonical_json
 from optimizer.indexes import detect_findings
 from optimizer.indexes.connect import AccessDenied, DatabaseUnreachable, Login, close, connect
-from optimizer.indexes.model import Action, Catalog
+from optimizer.indexes.model import Action, Catalog, Finding
 from optimizer.policy import Indexes
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pymysql import MySQLError
 
 from optimizer_cli.inspections import index_tables
 from optimizer_cli.inspections.database_url import BadUrl, DatabaseUrl
+from optimizer_cli.inspections.index_statements import statements_for
 from optimizer_cli.printing import console, echo
 
 FOUND = 3
@@ -57,6 +59,7 @@ class CannotRead(RuntimeError):
     show_default=True,
     help="Days without a read on every node before an index counts as unused.",
 )
+@click.option("--kept", is_flag=True, help="Show also the indexes that look superfluous and are kept, with the reason.")
 @click.option("--check", is_flag=True, help="End with 3 if a change is recommended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -66,6 +69,7 @@ def command(
     iam_token: bool,
     ca_file: str | None,
     days: int,
+    kept: bool,
     check: bool,
     as_json: bool,
 ) -> None:
@@ -83,9 +87,9 @@ def command(
         raise click.ClickException(str(error)) from error
     findings = detect_findings(nodes, replace(Indexes(), min_observation_days=days, rebuild_after_runs=1))
     if as_json:
-        echo(json.dumps(_document(nodes, findings), ensure_ascii=False))
+        echo(json.dumps(_document(nodes, findings, kept=kept), ensure_ascii=False))
     else:
-        index_tables.show(nodes, findings, console())
+        index_tables.show(nodes, findings, console(), kept=kept)
     sys.exit(FOUND if check and any(finding.action is not Action.NONE for finding in findings) else 0)
 
 
@@ -135,8 +139,10 @@ def _one_line(error: BaseException) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def _document(nodes: Sequence[Catalog], findings: Sequence[Any]) -> dict[str, Any]:
+def _document(nodes: Sequence[Catalog], findings: Sequence[Finding], *, kept: bool) -> dict[str, Any]:
     catalog = nodes[0]
+    sorted_out = index_tables.sort_out(findings)
+    shown = [*sorted_out.todo, *((*sorted_out.kept, *sorted_out.not_known) if kept else ())]
     return {
         "server": {
             "engine": catalog.server.engine,
@@ -147,6 +153,14 @@ def _document(nodes: Sequence[Catalog], findings: Sequence[Any]) -> dict[str, An
         "nodes": [node.server.node for node in nodes],
         "tables": len(catalog.tables),
         "indexes": len(catalog.indexes),
-        "findings": canonical_json.plain(list(findings)),
+        "findings": [
+            {
+                **canonical_json.plain(finding),
+                **dataclasses.asdict(statements_for(finding, catalog.server.engine)),
+            }
+            for finding in shown
+        ],
+        "kept": len(sorted_out.kept),
+        "not_known_long_enough": len(sorted_out.not_known),
         "not_read": {node.server.node: dict(node.not_read) for node in nodes if node.not_read},
     }

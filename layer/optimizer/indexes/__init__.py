@@ -11,6 +11,7 @@ __getattr__ = lazy_exports(
             "Planner",
             "find_database",
         ),
+        "propose": ("name_new_index",),
         "read_nodes": ("UnsupportedServer",),
     },
 )

@@ -73,7 +73,7 @@ def propose(run_id: str, database: str, finding: Finding, seen: DatabaseFacts) -
     index, definition = finding.index or "", seen.live.definition
     after: dict[str, Any] = {}
     if action == "create_index":
-        index, definition = _new_index(finding)
+        index, definition = name_new_index(finding)
         after = {"definition": definition}
     before: dict[str, Any] = {
         "database": database,
@@ -135,7 +135,7 @@ def _evidence(finding: Finding, seen: DatabaseFacts) -> dict[str, Any]:
     return evidence
 
 
-def _new_index(finding: Finding) -> tuple[str, str]:
+def name_new_index(finding: Finding) -> tuple[str, str]:
     """Return the name and definition of a new index; a statement of PostgreSQL without a name gets one here."""
     statement = finding.statement or ""
     added = _ADDED.match(statement)

@@ -104,6 +104,7 @@ class IndexUsage:
             "table_reads": self.reads,
             "table_writes": self.writes,
             "definition": definition,
+            **({"unknown_because": self.unknown_because} if self.unknown_because else {}),
         }
 
 

@@ -32,8 +32,17 @@ def why_never_dropped(index: Index) -> str | None:
     return next((words for applies, words in reasons if applies), None)
 
 
+# A btree answers the conditions of the other two, too.
+_COMPARED = {"btree", "hash", "brin"}
+
+
 def looks_covered(narrow: Index, wide: Index) -> bool:
-    """Tell whether `narrow` looks superfluous beside `wide` to people who compare the keys alone."""
+    """Tell whether `narrow` looks superfluous beside `wide` to people who compare the keys alone.
+
+    Access methods that answer different conditions are not compared, unless the wide index is a constraint.
+    """
+    if narrow.method != wide.method and wide.constraint is None and not {narrow.method, wide.method} <= _COMPARED:
+        return False
     names = [key.text for key in narrow.keys]
     return names == [key.text for key in wide.keys[: len(names)]]
 
