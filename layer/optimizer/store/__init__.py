@@ -6,14 +6,9 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "account_prices": (
-            "PRICE_LIST_REGION",
             "PRICES_KEY",
             "USAGE_KEY",
-            "PriceListNotRead",
-            "age_of_prices",
             "prices_of_account",
-            "read_price_list",
-            "update_price_list",
         ),
         "documents": (
             "Documents",
@@ -32,6 +27,13 @@ __getattr__ = lazy_exports(
             "write_looks",
         ),
         "pings": ("PingLog",),
+        "price_reading": (
+            "PRICE_LIST_REGION",
+            "PriceListNotRead",
+            "age_of_prices",
+            "read_price_list",
+            "update_price_list",
+        ),
         "proposals": (
             "Proposals",
             "read_postponed",

@@ -1,12 +1,7 @@
 from optimizer.store.account_prices import (
-    PRICE_LIST_REGION as PRICE_LIST_REGION,
     PRICES_KEY as PRICES_KEY,
     USAGE_KEY as USAGE_KEY,
-    PriceListNotRead as PriceListNotRead,
-    age_of_prices as age_of_prices,
     prices_of_account as prices_of_account,
-    read_price_list as read_price_list,
-    update_price_list as update_price_list,
 )
 from optimizer.store.documents import Documents as Documents, NoSuchDocument as NoSuchDocument
 from optimizer.store.errors import NoSuchChange as NoSuchChange, NoSuchRun as NoSuchRun, Overtaken as Overtaken
@@ -18,6 +13,13 @@ from optimizer.store.looks import (
     write_looks as write_looks,
 )
 from optimizer.store.pings import PingLog as PingLog
+from optimizer.store.price_reading import (
+    PRICE_LIST_REGION as PRICE_LIST_REGION,
+    PriceListNotRead as PriceListNotRead,
+    age_of_prices as age_of_prices,
+    read_price_list as read_price_list,
+    update_price_list as update_price_list,
+)
 from optimizer.store.proposals import Proposals as Proposals, read_postponed as read_postponed
 from optimizer.store.ready_versions import ReadyVersions as ReadyVersions, VersionReadiness as VersionReadiness
 from optimizer.store.replaced_sizes import ReplacedSizes as ReplacedSizes

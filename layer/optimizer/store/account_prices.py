@@ -1,13 +1,9 @@
 """The prices that the account pays, by AWS's price list as it was last read, or else by the shipped table."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from optimizer.core import OptimizerError
 from optimizer.policy import Policy
 from optimizer.prices import LambdaPrices, shipped_prices
 from optimizer.store.documents import Documents, MalformedDocument, NoSuchDocument
@@ -17,12 +13,6 @@ if TYPE_CHECKING:
 
 PRICES_KEY = "history/prices/lambda.json"
 USAGE_KEY = "history/prices/usage.json"
-# The Price List API has endpoints in a few Regions only, each with the prices of all.
-PRICE_LIST_REGION = "us-east-1"
-
-
-class PriceListNotRead(OptimizerError, RuntimeError):
-    """AWS's price list could not be read; the message says why, and which prices count meanwhile."""
 
 
 def prices_of_account(policy: Policy, documents: Documents | None = None, now: datetime | None = None) -> LambdaPrices:
@@ -61,7 +51,7 @@ def _noted(prices: LambdaPrices, note: str) -> LambdaPrices:
 
 
 def _with_list(prices: LambdaPrices, documents: Documents, now: datetime) -> LambdaPrices:
-    found = _stored_list(documents)
+    found = stored_list(documents)
     if isinstance(found, str):
         return replace(prices, note=found)
     if found.is_stale(now):
@@ -70,7 +60,7 @@ def _with_list(prices: LambdaPrices, documents: Documents, now: datetime) -> Lam
     return replace(prices, listed={**prices.listed, **listed})
 
 
-def _stored_list(documents: Documents) -> "PriceList | str":
+def stored_list(documents: Documents) -> "PriceList | str":
     """Return the stored price list, or why there is none to count with."""
     try:
         document = documents.read(PRICES_KEY)
@@ -85,54 +75,3 @@ def _stored_list(documents: Documents) -> "PriceList | str":
         return PriceList.from_document(document)
     except MalformedPriceList:
         return "the stored price list of AWS is damaged"
-
-
-def age_of_prices(documents: Documents, now: datetime) -> str:
-    """Return how old the stored price list is, as a sentence, and if it still counts."""
-    found = _stored_list(documents)
-    if isinstance(found, str):
-        return f"The shipped prices count: {found}."
-    days = (now - found.read_at).days
-    ago = "today" if days == 0 else f"{days} day{'' if days == 1 else 's'} ago"
-    read = f"AWS's price list of {found.published} was read {ago}"
-    return f"{read}; it is too old, so the shipped prices count." if found.is_stale(now) else f"{read} and counts."
-
-
-class PricingClient(Protocol):
-    """The part of the Price List API that is used. It has endpoints in a few Regions, for the prices of all."""
-
-    def get_products(self, **request: Any) -> Mapping[str, Any]:
-        """Return a page of products."""
-
-
-def update_price_list(pricing: PricingClient, documents: Documents, region: str, now: datetime) -> "PriceList":
-    """Read AWS's list prices of Lambda in a Region and store them; raise PriceListNotRead, and leave those that are
-    stored, where that fails."""
-    from optimizer.prices.price_list import MalformedPriceList
-
-    try:
-        found = read_price_list(pricing, region, now)
-    except (MalformedPriceList, BotoCoreError, ClientError) as error:
-        raise PriceListNotRead(f"AWS's price list is not stored: {error}. {age_of_prices(documents, now)}") from error
-    documents.write(PRICES_KEY, found.document())
-    return found
-
-
-def read_price_list(pricing: PricingClient, region: str, now: datetime) -> "PriceList":
-    """Read AWS's list prices of Lambda in a Region; raise MalformedPriceList where it is not as documented."""
-    from optimizer.prices.price_list import MalformedPriceList, price_list_of
-
-    request: dict[str, Any] = {
-        "ServiceCode": "AWSLambda",
-        "FormatVersion": "aws_v1",
-        "Filters": [{"Type": "TERM_MATCH", "Field": "regionCode", "Value": region}],
-    }
-    products: list[str] = []
-    while True:
-        page = pricing.get_products(**request)
-        if not isinstance(page.get("PriceList"), list):
-            raise MalformedPriceList("a page of the price list has no products")
-        products += page["PriceList"]
-        if not page.get("NextToken"):
-            return price_list_of(products, region, now)
-        request["NextToken"] = page["NextToken"]
