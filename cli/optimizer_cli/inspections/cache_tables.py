@@ -46,6 +46,11 @@ def show(found: ProbeResult, advice: Sequence[Advice], out: Console) -> None:
     unavailable = sorted({command for node in found.nodes for command in node.refused})
     if unavailable:
         out.print(f"Not read, because the server does not permit or know these commands: {', '.join(unavailable)}.")
+    left_out = sum(node.keys_left_out for node in found.nodes)
+    if left_out:
+        out.print(f"Left out: {left_out:,} keys that have moved to another server or that the user may not read.")
+    for why in found.missing:
+        out.print(f"Not read: {escape(harmless(why))}.")
     if not advice:
         out.print("No recommendations.")
     for item in advice:
@@ -55,7 +60,8 @@ def show(found: ProbeResult, advice: Sequence[Advice], out: Console) -> None:
 
 def _server(node: NodeProbe) -> tuple[str, ...]:
     facts = node.facts
-    limit = size(facts.max_bytes) if facts.max_bytes else "no limit"
+    unlimited = "no limit" if facts.says_limit else "limit not known"
+    limit = size(facts.max_bytes) if facts.max_bytes else unlimited
     return (
         f"{node.address}\n{facts.engine} {facts.version}",
         facts.role,

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import redis
 from local_account.servers import HOST, certificates, free_port, redis_debian, valkey
+from local_account.servers.faults import FaultProxy
 from local_account.servers.redis_protocol import CacheCluster, CacheServer, replica_of
 from optimizer.caches.probe import probe_cache
-from optimizer.caches.probe.errors import CacheUnreachable, LoginRefused, NotReady, UnusableEndpoint
+from optimizer.caches.probe.errors import CacheFailed, CacheUnreachable, LoginRefused, NotReady, UnusableEndpoint
 from optimizer.caches.probe.login import Keys
 from optimizer.caches.probe.reader import ProbeLimits
 from optimizer.caches.probe.result import Stopped
@@ -307,3 +308,58 @@ def test_probe_names_a_silent_server_without_its_password():
         server.pause()
         with pytest.raises(CacheUnreachable):
             probe_cache(Endpoint(server.url, timeout_s=0.3))
+
+
+@pytest.mark.parametrize("secret", ["Sup3r/Secret", "Sup3r#Secret", "Sup3r?Secret", "Sup3r Secret/x"])
+def test_address_that_cannot_be_read_is_not_repeated(secret):
+    with pytest.raises((UnusableEndpoint, CacheFailed)) as refused:
+        probe_cache(Endpoint(f"redis://app:{secret}@127.0.0.1:1/0"), FAST)
+    assert "Sup3r" not in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["valkey", "REDIS", "Redis", "VALKEY"])
+def test_schemes_know_no_case_and_no_engine(cache, scheme):
+    url = f"{scheme}://{cache.url.partition('://')[2]}"
+    assert probe_cache(Endpoint(url), FAST).nodes[0].facts.role == "primary"
+
+
+def test_keys_of_others_are_left_out_and_counted(cache):
+    with contextlib.closing(cache.client()) as client:
+        client.flushall()
+        for i in range(40):
+            client.set(f"app:{i}", "v", ex=100)
+            client.set(f"theirs:{i}", "v", ex=100)
+        client.acl_setuser("app", enabled=True, nopass=True, keys=["app:*"], commands=["+@all"])
+        try:
+            found = probe_cache(Endpoint(cache.url.replace("redis://", "redis://app:any@")), FAST)
+        finally:
+            client.acl_deluser("app")
+    assert {name: space.keys for name, space in found.namespaces.items()} == {"app": 40}
+    assert found.nodes[0].keys_left_out == 40
+
+
+def test_round_trip_is_no_work_of_the_server(cache):
+    """Behind 20 ms, a pace of 0.4% would wait 5 s after each request."""
+    with contextlib.closing(cache.client()) as client:
+        for i in range(200):
+            client.set(f"far:{i}", "v", ex=100)
+    with FaultProxy("redis", cache.port) as proxy:
+        proxy.rules({"latency": {"min_ms": 20, "max_ms": 20}})
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        found = probe_cache(Endpoint(url), ProbeLimits(seconds=2, gap_s=0.0, most_slower=1e9))
+    assert found.nodes[0].took_s <= 2 * 1.1 + 1
+    assert found.nodes[0].keys_seen >= 20
+
+
+def test_shard_that_is_down_costs_only_its_keys():
+    with CacheCluster(valkey.program(), primaries=3) as cluster:
+        with contextlib.closing(redis.RedisCluster.from_url(cluster.url, socket_timeout=5)) as client:
+            client.config_set("cluster-require-full-coverage", "no", target_nodes="all")
+            for i in range(90):
+                client.set(f"price:{i}", "v", ex=100)
+        cluster.servers[1].stop()
+        found = probe_cache(Endpoint(cluster.url, timeout_s=0.5), FAST)
+    assert len(found.nodes) == 2
+    assert len(found.missing) == 1
+    assert 30 <= sum(node.keys_seen for node in found.nodes) <= 85
+    assert not found.is_complete

@@ -21,6 +21,7 @@ HEALTHY = replace(
     clients=20,
     max_clients=10_000,
     connections=1000,
+    says_limit=True,
 )
 SPACE = NamespaceProbe(1000, 1000, 100_000, 100.0, 200, 0.0, None, 60.0, (), None, None, False)
 
@@ -47,7 +48,7 @@ def test_healthy_cache_gets_no_advice():
         ({"clients": 9000}, "many-clients", Weight.NOTE),
         ({"connections": 20 * 86400}, "connection-churn", Weight.COSTLY),
         ({"replica_lag_bytes": 50_000_000}, "replica-lag", Weight.WRONG),
-        ({"role": "replica"}, "replica-alone", Weight.WRONG),
+        ({"role": "replica", "link_up": False}, "replica-alone", Weight.WRONG),
         ({"fragmentation": 2.0}, "fragmentation", Weight.COSTLY),
     ],
 )
@@ -79,6 +80,13 @@ def test_advice_ignores_few_reads_and_young_servers():
 def test_full_cache_that_may_not_evict_is_wrong():
     found = {item.rule: item.weight for item in told(used_bytes=999_000_000, policy="noeviction")}
     assert found == {"nearly-full": Weight.WRONG, "noeviction": Weight.WRONG}
+
+
+def test_what_a_server_does_not_say_is_no_fault():
+    """Redis before 6.2.7 does not tell the lag of a replica, and Pika has no maxmemory."""
+    assert told(role="replica", link_up=True) == []
+    assert told(role="replica", link_up=None) == []
+    assert told(says_limit=False, max_bytes=0) == []
 
 
 def test_advice_ignores_what_a_serverless_cache_omits():

@@ -47,8 +47,8 @@ def advise(found: ProbeResult) -> list[Advice]:
 
 def _limit(node: NodeProbe) -> Iterator[Advice]:
     facts = node.facts
-    if facts.used_bytes == 0:
-        # A serverless cache reports no memory and has no such settings.
+    if facts.used_bytes == 0 or not facts.says_limit:
+        # A serverless cache reports no memory and has no such settings, nor do some servers with the same protocol.
         return
     if facts.max_bytes == 0:
         yield Advice(
@@ -152,7 +152,7 @@ def _replicas(node: NodeProbe) -> Iterator[Advice]:
             node.address,
             f"a replica is {_mb(facts.replica_lag_bytes)} behind: reads there return old values.",
         )
-    elif facts.role == "replica" and facts.replica_lag_bytes is None:
+    elif facts.role == "replica" and facts.link_up is False:
         yield Advice(
             "replica-alone",
             Weight.WRONG,

@@ -38,7 +38,8 @@ def probe_cache(
     limits = limits or ProbeLimits()
     readings: list[KeyReading] = []
     found: list[NodeProbe] = []
-    servers = connect_nodes(endpoint)
+    missing: list[str] = []
+    servers = connect_nodes(endpoint, missing)
     share = replace(
         limits,
         keys=max(1, limits.keys // len(servers)),
@@ -60,7 +61,7 @@ def probe_cache(
     finally:
         for node in servers:
             node.client.close()
-    return ProbeResult(tuple(found), summarise(readings, prefixes), big_keys(readings, BIG_BYTES))
+    return ProbeResult(tuple(found), summarise(readings, prefixes), big_keys(readings, BIG_BYTES), tuple(missing))
 
 
 def read_use(url: str) -> ServerUse | None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import redis
 
+from optimizer.caches.probe.errors import LoginRefused
 from optimizer.caches.probe.key_names import assign_namespaces
 from optimizer.caches.probe.pace import WINDOW, Guard, Pace, reached_limit
 from optimizer.caches.probe.result import NodeProbe, ServerFacts, Stopped
@@ -21,6 +22,8 @@ from optimizer.caches.probe.server import Node, ask
 from optimizer.caches.probe.server_info import parse_info
 from optimizer.caches.probe.summary import KeyReading, SecondLook
 from optimizer.core import OptimizerError
+
+_FIRST_PINGS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,15 @@ class ProbeLimits:
     second_look_keys: int = 300
     most_slower: float = 2.0
     gap_s: float = 0.02
+
+
+# What a server refuses for one key: it has moved to another server, or belongs to others.
+_OF_ONE_KEY = (
+    redis.exceptions.AskError,
+    redis.exceptions.MovedError,
+    redis.exceptions.TryAgainError,
+    redis.exceptions.NoPermissionError,
+)
 
 
 class _Slower(OptimizerError):
@@ -80,6 +92,8 @@ class Reader:
         self._pace = Pace(limits.duty)
         self._guard: Guard | None = None
         self._refused: list[str] = []
+        self._left_out = 0
+        self._round_trip_s = 0.0
         self._began = time.perf_counter()
 
     def run(self) -> tuple[list[KeyReading], NodeProbe]:
@@ -87,6 +101,7 @@ class Reader:
 
         Raises CacheFailed.
         """
+        self._measure_round_trip()
         server = self._facts()
         self._lfu = "lfu" in server.policy
         self._guard = Guard([self._ping(self._limits.gap_s) for _ in range(WINDOW)], self._limits.most_slower)
@@ -94,10 +109,13 @@ class Reader:
         again: dict[bytes, SecondLook] = {}
         try:
             stopped = self._scan(found)
-            again = self._look_again(found)
+            if not found and self._left_out:
+                raise LoginRefused(f"{self._node.address} does not permit the user to read any key of the sample")
+            if time.perf_counter() - self._began + self._limits.second_look_s < self._limits.seconds:
+                again = self._look_again(found)
         except _Slower:
             stopped = Stopped.SLOWER
-        weight = 1.0 if stopped == Stopped.COMPLETE else max(1.0, server.keys / max(1, len(found)))
+        weight = 1.0 if stopped == Stopped.COMPLETE else max(1.0, server.keys / max(1, len(found) + self._left_out))
         readings = [
             KeyReading(
                 name=name.decode(errors="backslashreplace"),
@@ -121,6 +139,7 @@ class Reader:
             busy_ms=1000 * self._pace.busy_s,
             took_s=time.perf_counter() - self._began,
             refused=tuple(self._refused),
+            keys_left_out=self._left_out,
         )
 
     def _facts(self) -> ServerFacts:
@@ -163,6 +182,9 @@ class Reader:
         now = time.perf_counter()
         found = {}
         for name, row in zip(names, batched(answers, 1 + sized + used, strict=True), strict=True):
+            if isinstance(row[0], _OF_ONE_KEY):
+                self._left_out += 1
+                continue
             if isinstance(row[0], redis.RedisError):
                 self._ask(partial(_raise, row[0]))
             rest = iter(row[1:])
@@ -219,9 +241,11 @@ class Reader:
 
     def _ping(self, gap_s: float = 0.0) -> float:
         time.sleep(gap_s)
-        before_s = self._pace.busy_s
-        self._ask(self._node.client.ping)
-        return 1000 * (self._pace.busy_s - before_s)
+        asked = time.perf_counter()
+        ask(self._node, self._node.client.ping)
+        took_s = time.perf_counter() - asked
+        self._rest(took_s)
+        return 1000 * took_s
 
     def _watch(self) -> None:
         if self._guard is not None and self._guard.is_slower(self._ping()):
@@ -232,7 +256,22 @@ class Reader:
         try:
             return ask(self._node, command)
         finally:
-            time.sleep(self._pace.pause_s(time.perf_counter() - asked))
+            self._rest(time.perf_counter() - asked)
+
+    def _rest(self, took_s: float) -> None:
+        """Pause after a request as long as the pace asks, but not past the end of the probe's time."""
+        pause_s = self._pace.pause_s(max(0.0, took_s - self._round_trip_s))
+        left_s = self._began + self._limits.seconds - time.perf_counter()
+        time.sleep(max(0.0, min(pause_s, left_s)))
+
+    def _measure_round_trip(self) -> None:
+        """Take the fastest of a few PINGs; the first one also connects."""
+        took = []
+        for _ in range(_FIRST_PINGS):
+            asked = time.perf_counter()
+            ask(self._node, self._node.client.ping)
+            took.append(time.perf_counter() - asked)
+        self._round_trip_s = min(took)
 
 
 def _raise(error: Exception) -> Any:

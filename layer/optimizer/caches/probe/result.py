@@ -65,7 +65,8 @@ class ServerFacts:
     """The facts of one server from its INFO before the probe.
 
     Counters run since the server's start, `uptime_s` ago. None means that the server does not say. `replica_lag_bytes`
-    is that of the replica furthest behind, or of this replica; `replicas` counts the connected ones.
+    is that of the replica furthest behind, or of this replica; `replicas` counts the connected ones. `says_limit`: INFO
+    names maxmemory. `link_up`: of a replica, whether it hears its primary.
     """
 
     engine: str
@@ -90,6 +91,8 @@ class ServerFacts:
     replicas: int
     replica_lag_bytes: int | None
     cpu_s: float | None
+    says_limit: bool = True
+    link_up: bool | None = None
 
     @property
     def hit_ratio(self) -> float | None:
@@ -104,6 +107,7 @@ class NodeProbe:
 
     `ping_ms` and `ping_after_ms` are medians before the probe and at its end. `busy_ms` is the time that requests of
     the probe took. `refused` names commands that the server does not permit or know; their fields are None.
+    `keys_left_out` counts keys of the sample that have moved to another server or that the user may not read.
     """
 
     address: str
@@ -115,6 +119,7 @@ class NodeProbe:
     busy_ms: float
     took_s: float
     refused: tuple[str, ...] = ()
+    keys_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +127,18 @@ class ProbeResult:
     """The probe of a whole cache: one node, or one for each shard of a cluster.
 
     `namespaces` come by name, those with most bytes (then keys) first; those beyond the limit are summed in `_other`.
+    `missing` says of each shard that could not be read why.
     """
 
     nodes: tuple[NodeProbe, ...]
     namespaces: Mapping[str, NamespaceProbe]
     big_keys: tuple[BigKey, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
         """Return True if every key of every node was read, so that no figure is an estimate."""
-        return all(node.stopped == Stopped.COMPLETE for node in self.nodes)
+        return not self.missing and all(node.stopped == Stopped.COMPLETE for node in self.nodes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Connect to a cache: with a password or IAM, with TLS or without, to one server or all shards of a cluster."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,8 @@ from redis.retry import Retry
 
 from optimizer.caches.probe.errors import CacheFailed, CacheUnreachable, LoginRefused, NotReady, UnusableEndpoint
 from optimizer.caches.probe.login import Keys, sign_token
+
+_SCHEMES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,23 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         for url in (self.url, self.replica_url):
-            if url is not None and not url.startswith(("redis://", "rediss://")):
-                raise UnusableEndpoint(f"an address must begin with redis:// or rediss://, not {url.split('://')[0]!r}")
-            if url is not None and self.login and not url.startswith("rediss://"):
+            if url is not None and not _scheme(url):
+                raise UnusableEndpoint("an address must begin with redis:// or rediss:// (or valkey://, valkeys://)")
+            if url is not None and self.login and _scheme(url) != "rediss":
                 raise UnusableEndpoint(
                     "a log-in with IAM needs rediss://, because ElastiCache accepts it over TLS only"
                 )
+
+
+def _scheme(url: str) -> str:
+    """Return redis or rediss, empty for another scheme. Schemes know no case (RFC 3986, 3.1)."""
+    name = url.partition("://")[0].lower()
+    return _SCHEMES.get(name, "") if "://" in url else ""
+
+
+def _plain(url: str) -> str:
+    """Return the address as redis-py reads it."""
+    return f"{_scheme(url)}://{url.partition('://')[2]}"
 
 
 class _IamCredentials(CredentialProvider):
@@ -70,10 +83,11 @@ class Node:
     client: "redis.Redis" = field(repr=False)
 
 
-def connect_nodes(endpoint: Endpoint) -> list[Node]:
+def connect_nodes(endpoint: Endpoint, missing: list[str] | None = None) -> list[Node]:
     """Connect to the servers to read: the named replica, else the server itself, and in a cluster one for each shard.
 
-    A shard is read on a replica if it has one. The caller closes the clients. Raises CacheFailed and UnusableEndpoint.
+    A shard is read on a replica if it has one. The caller closes the clients. A shard that does not answer is
+    added to `missing`, if that is given and another one answers. Raises CacheFailed and UnusableEndpoint.
     """
     settings = _settings(endpoint)
     first = _connect(endpoint.replica_url or endpoint.url, settings)
@@ -94,9 +108,23 @@ def connect_nodes(endpoint: Endpoint) -> list[Node]:
     first.client.close()
     if not shards:
         raise NotReady(f"{first.address} is not ready: its cluster has no slots")
+    return _connect_shards(shards.values(), endpoint, settings, missing)
+
+
+def _connect_shards(
+    shards: Iterable[list[tuple[str, int]]], endpoint: Endpoint, settings: Mapping[str, Any], missing: list[str] | None
+) -> list[Node]:
     found: list[Node] = []
     try:
-        found.extend(_first_that_answers(members, endpoint, settings) for members in shards.values())
+        for members in shards:
+            try:
+                found.append(_first_that_answers(members, endpoint, settings))
+            except CacheFailed as error:
+                if missing is None:
+                    raise
+                missing.append(str(error))
+        if not found:
+            raise CacheUnreachable(f"no shard of the cluster can be read: {'; '.join(missing or ())}")
     except BaseException:
         for node in found:
             node.client.close()
@@ -141,24 +169,28 @@ def _settings(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _connect(url: str, settings: Mapping[str, Any]) -> Node:
-    tls = url.startswith("rediss://")
+    tls = _scheme(url) == "rediss"
     kept = {name: value for name, value in settings.items() if tls or not name.startswith("ssl_")}
     try:
-        client = redis.Redis.from_url(url, **kept)
-    except ValueError as error:
-        raise UnusableEndpoint(str(error)) from error
+        client = redis.Redis.from_url(_plain(url), **kept)
+    except ValueError:
+        # The client's message repeats what it could not read, which may be a password.
+        raise UnusableEndpoint(
+            "the address cannot be read: percent-encode a user name and a password (/ is %2F, # is %23, ? is %3F), and "
+            "check port, database and options"
+        ) from None
     where = client.connection_pool.connection_kwargs
     return Node(f"{where.get('host', 'localhost')}:{where.get('port', 6379)}", client)
 
 
 def _first_that_answers(members: list[tuple[str, int]], endpoint: Endpoint, settings: Mapping[str, Any]) -> Node:
     """Connect to the first server that answers; the primary comes last."""
-    given = redis.Redis.from_url(endpoint.url).connection_pool.connection_kwargs
+    given = redis.Redis.from_url(_plain(endpoint.url)).connection_pool.connection_kwargs
     for host, port in members:
         options = {**settings, "username": given.get("username"), "password": given.get("password")}
         if endpoint.login is not None:
             del options["username"], options["password"]
-        tls = endpoint.url.startswith("rediss://")
+        tls = _scheme(endpoint.url) == "rediss"
         kept = {name: value for name, value in options.items() if tls or not name.startswith("ssl_")}
         node = Node(f"{host}:{port}", redis.Redis(host=host, port=port, ssl=tls, **kept))
         try:

@@ -23,6 +23,7 @@ def parse_info(info: Mapping[str, Any], database: int = 0) -> ServerFacts:
         up = info.get("master_link_status") == "up"
         behind = _whole(info, "slave_read_repl_offset") - _whole(info, "slave_repl_offset")
         lags = [behind] if up and _says(info) else []
+    link = info.get("master_link_status") if role == "slave" else None
     return ServerFacts(
         engine=str(info.get("server_name", "redis")),
         version=str(info.get("valkey_version") or info.get("redis_version", "")),
@@ -46,6 +47,8 @@ def parse_info(info: Mapping[str, Any], database: int = 0) -> ServerFacts:
         replicas=_whole(info, "connected_slaves"),
         replica_lag_bytes=max(lags, default=None),
         cpu_s=_cpu_s(info),
+        says_limit="maxmemory" in info,
+        link_up=None if link is None else link == "up",
     )
 
 
