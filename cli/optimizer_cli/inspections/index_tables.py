@@ -26,6 +26,7 @@ _NOT_READ = {
     "sizes": "sizes and statistics of indexes",
     "table_statistics": "how much tables have changed",
     "column_statistics": "statistics of columns",
+    "foreign_keys_of_other_databases": "foreign keys of other databases",
     "builds": "builds that are running",
     "stored_code": "views and routines",
     "plans": "plans of statements",

@@ -155,6 +155,41 @@ def test_missing_index_is_proposed_and_used_by_the_server(server: Get, installat
         assert found[0].evidence["name"] in str(plan[0])
 
 
+@COUNTING
+def test_tables_of_other_databases_are_not_opened(server: Get, installation: Installation[MysqlServer]) -> None:
+    """A foreign key of another database to this one is seen all the same."""
+    running = server(installation)
+    others = [f"CREATE TABLE t{number} (a int PRIMARY KEY)" for number in range(40)]
+    make = ["CREATE TABLE p (a int PRIMARY KEY, b int, UNIQUE KEY ub (b))", "CREATE TABLE q (a int PRIMARY KEY)"]
+    with running.database(*others), running.database(*make) as name, running.database() as other:
+        run(running, other, f"CREATE TABLE c (b int, FOREIGN KEY (b) REFERENCES {quoted(name)}.p (b))")
+        run(running, name, "FLUSH TABLES")
+        with running.session() as session, session.cursor() as cursor:
+            catalog = read_catalog(session, database=name)
+            cursor.execute("SHOW SESSION STATUS LIKE 'Opened_tables'")
+            ((_, opened),) = cursor.fetchall()
+    assert [(key.schema, key.parent_schema, key.parent_table) for key in catalog.foreign_keys] == [(other, name, "p")]
+    assert {index.name for index in catalog.indexes if index.is_referenced} == {"ub"}
+    assert "foreign_keys_of_other_databases" not in catalog.not_read
+    # MySQL reads its dictionary instead.
+    assert int(opened) < len(others) or installation is mysql.MYSQL
+
+
+@COUNTING
+def test_partitions_of_a_table_named_like_one_are_its_own(server: Get, installation: Installation[MysqlServer]) -> None:
+    running = server(installation)
+    odd = "`we#P#ird-tab.le`"
+    make = [
+        f"CREATE TABLE {odd} (a int PRIMARY KEY) PARTITION BY HASH (a) PARTITIONS 2",
+        "CREATE TABLE `we` (a int PRIMARY KEY)",
+        f"INSERT INTO {odd} VALUES (1), (2), (3)",  # noqa: S608 - constants
+        f"ANALYZE TABLE {odd}, `we`",
+    ]
+    with running.database(*make) as name:
+        rows = {table.name: table.rows for table in look(running, name).tables}
+    assert rows == {"we#P#ird-tab.le": 3, "we": 0}
+
+
 # Definitions of a column beside those of t, and the keys of the index that serves `a = ? AND c = ? ORDER BY b`.
 KEY_LENGTHS = {
     "fits": ("c varchar(756) CHARACTER SET utf8mb4", "", "`a`, `c`, `b`"),

@@ -5,7 +5,7 @@ What cannot be read is None and is listed; a count is zero only where the server
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
@@ -17,7 +17,7 @@ from optimizer.indexes.mysql.session import Session, message
 
 type Name = tuple[str, str]
 
-_PARTITION = re.compile(r"#[pP]#.*\Z", re.DOTALL)
+_PARTITION = re.compile("#[pP]#")
 
 # The queries that end with AND are completed by Session.scoped.
 _INDEX_STATISTICS = """
@@ -26,22 +26,26 @@ FROM mysql.innodb_index_stats
 WHERE stat_name IN ('size', 'n_diff_pfx01')
   AND
 """
-_MYSQL_LIVE_ROWS = """
-SELECT s.name AS path, t.space_type, x.num_rows, x.modified_counter
-FROM information_schema.innodb_tables t
-LEFT JOIN information_schema.innodb_tablestats x USING (table_id)
-LEFT JOIN information_schema.innodb_tablespaces s ON s.space = t.space AND t.space_type = 'Single'
-"""
-# MariaDB encodes the names as in file names.
-_DECODED = "CONVERT(CONVERT(CAST({} AS BINARY) USING filename) USING utf8mb4)"
+# MySQL joins these views without an index, so they are read one by one.
+_MYSQL_SPACES = "SELECT space, name FROM information_schema.innodb_tablespaces WHERE"
+_MYSQL_TABLES = "SELECT table_id, space FROM information_schema.innodb_tables WHERE space_type = 'Single'"
+_MYSQL_LIVE_ROWS = "SELECT table_id, num_rows, modified_counter FROM information_schema.innodb_tablestats"
+
+
+def decoded(name: str) -> str:
+    """Return the expression for a name that MariaDB's InnoDB encodes as in file names."""
+    return f"CONVERT(CONVERT(CAST({name} AS BINARY) USING filename) USING utf8mb4)"
+
+
 _MARIADB_LIVE_ROWS = f"""
-SELECT {_DECODED.format("SUBSTRING_INDEX(t.name, '/', 1)")} AS table_schema,
-       {_DECODED.format("SUBSTRING_INDEX(SUBSTRING_INDEX(t.name, '/', -1), '#P#', 1)")} AS table_name,
+SELECT {decoded("SUBSTRING_INDEX(t.name, '/', 1)")} AS table_schema,
+       {decoded("SUBSTRING_INDEX(SUBSTRING_INDEX(t.name, '/', -1), '#P#', 1)")} AS table_name,
        t.space,
        x.num_rows,
        x.modified_counter
 FROM information_schema.innodb_sys_tables t
 JOIN information_schema.innodb_sys_tablestats x USING (table_id)
+WHERE
 """  # noqa: S608 - constants
 _INDEX_USES = """
 SELECT object_schema, object_name, index_name, count_star
@@ -115,19 +119,21 @@ def read_counters(
     return counters
 
 
-def _owner(name: Name, names: Iterable[Name]) -> Name:
+def find_owner(name: Name, names: Collection[Name]) -> Name:
     """Return the table that a partition belongs to; a table that is only named like a partition is itself."""
-    return name if name in names else (name[0], _PARTITION.sub("", name[1]))
+    starts = [mark.start() for mark in _PARTITION.finditer(name[1])] if name not in names else []
+    owners = ((name[0], name[1][:start]) for start in reversed(starts))
+    return next((owner for owner in owners if owner in names), name)
 
 
 def _sizes(session: Session, counters: Counters, names: set[Name]) -> None:
     for row in session.scoped("SELECT * FROM mysql.innodb_table_stats WHERE", "database_name"):
-        table = counters.tables[_owner((row["database_name"], row["table_name"]), names)]
+        table = counters.tables[find_owner((row["database_name"], row["table_name"]), names)]
         table["n_rows"] = table.get("n_rows", 0) + int(row["n_rows"])
         updated = row["last_update"].replace(tzinfo=UTC)
         table["last_update"] = min(table.get("last_update", updated), updated)
     for row in session.scoped(_INDEX_STATISTICS, "database_name"):
-        name = _owner((row["database_name"], row["table_name"]), names)
+        name = find_owner((row["database_name"], row["table_name"]), names)
         if row["stat_name"] == "n_diff_pfx01":
             column = (*name, str(row["stat_description"]).lower())
             counters.distinct[column] = max(counters.distinct.get(column, 0.0), float(row["stat_value"]))
@@ -139,11 +145,14 @@ def _innodb_tables(session: Session, counters: Counters, names: set[Name]) -> No
     """Read the live number of rows, and the rows modified since the last statistics. Needs PROCESS."""
     if session.engine is Engine.MYSQL:
         # INNODB_TABLES encodes its names as in file names; the names of tablespaces are plain and equal the table's.
-        paths = {f"{schema}/{table}": (schema, table) for schema, table in names}
-        for row in session.rows(_MYSQL_LIVE_ROWS):
-            path = str(row["path"])
-            name = paths.get(path) or paths.get(_PARTITION.sub("", path))
-            if name is not None:
+        paths = {
+            row["space"]: str(row["name"]) for row in session.scoped(_MYSQL_SPACES, "SUBSTRING_INDEX(name, '/', 1)")
+        }
+        found = {row["table_id"]: paths[row["space"]] for row in session.rows(_MYSQL_TABLES) if row["space"] in paths}
+        for row in session.rows(_MYSQL_LIVE_ROWS) if found else ():
+            schema, _, table = found.get(row["table_id"], "").partition("/")
+            name = find_owner((schema, table), names)
+            if name in names:
                 _add_live(counters, name, row, shares=False)
         # Tables in general tablespaces and in the system's cannot be found by name: all other tables share one.
         for name in names - counters.tables.keys():
@@ -151,7 +160,7 @@ def _innodb_tables(session: Session, counters: Counters, names: set[Name]) -> No
         for name in names:
             counters.tables[name].setdefault("shares_tablespace", True)
         return
-    for row in session.rows(_MARIADB_LIVE_ROWS):
+    for row in session.scoped(_MARIADB_LIVE_ROWS, decoded("SUBSTRING_INDEX(t.name, '/', 1)")):
         name = row["table_schema"], row["table_name"]
         if name in names:
             _add_live(counters, name, row, shares=int(row["space"]) == 0)

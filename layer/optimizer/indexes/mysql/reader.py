@@ -57,7 +57,7 @@ def read_catalog(
     variables = session.values_by_name("SHOW GLOBAL VARIABLES")
     status = session.values_by_name("SHOW GLOBAL STATUS")
     counters = read_counters(session, variables, status, not_read)
-    foreign_keys, referenced = schema.read_foreign_keys(session)
+    foreign_keys, referenced = schema.read_foreign_keys(session, not_read)
     tables = schema.read_tables(session, counters)
     indexes = schema.read_indexes(session, counters, referenced)
 

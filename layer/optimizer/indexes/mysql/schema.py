@@ -9,10 +9,10 @@ from typing import Any
 
 from pymysql import MySQLError
 
-from optimizer.indexes.model.catalog import Column, Constraint, ForeignKey, Index, KeyPart, Table
-from optimizer.indexes.mysql.counters import Counters
+from optimizer.indexes.model.catalog import Column, Constraint, Engine, ForeignKey, Index, KeyPart, Table
+from optimizer.indexes.mysql.counters import Counters, decoded
 from optimizer.indexes.mysql.create_table import IndexClause, UnreadableDefinition, quoted, read_index_clauses
-from optimizer.indexes.mysql.session import Session
+from optimizer.indexes.mysql.session import Session, message
 
 type Name = tuple[str, str]
 
@@ -185,17 +185,38 @@ def _part(row: Mapping[str, Any]) -> KeyPart:
     )
 
 
-def read_foreign_keys(session: Session) -> tuple[tuple[ForeignKey, ...], dict[Name, set[str]]]:
-    """Read the foreign keys of and to the tables in scope, and for each referenced table the indexes they refer to."""
+# MariaDB opens each table of a database whose foreign keys are listed, and all tables of the server if the database of
+# the referencing tables is not named. InnoDB's own list names these databases and opens no table; it needs PROCESS.
+_REFERENCING = f"""
+SELECT DISTINCT {decoded("SUBSTRING_INDEX(f.for_name, '/', 1)")} AS table_schema
+FROM information_schema.innodb_sys_foreign f
+WHERE
+"""  # noqa: S608 - constants
+_KEY_COLUMNS = "SELECT * FROM information_schema.key_column_usage WHERE referenced_table_name IS NOT NULL AND"
+_RULES = "SELECT * FROM information_schema.referential_constraints WHERE"
+
+
+def read_foreign_keys(
+    session: Session, not_read: dict[str, str]
+) -> tuple[tuple[ForeignKey, ...], dict[Name, set[str]]]:
+    """Read the foreign keys of and to the tables in scope, and for each referenced table the indexes they refer to.
+
+    Add `foreign_keys_of_other_databases` to `not_read` if those cannot be read.
+    """
+    key_columns = session.scoped(_KEY_COLUMNS, "table_schema")
+    all_rules = session.scoped(_RULES, "constraint_schema")
+    if session.database:
+        try:
+            more_columns, more_rules = _read_referencing(session)
+        except MySQLError as error:
+            not_read["foreign_keys_of_other_databases"] = message(error)
+        else:
+            key_columns += more_columns
+            all_rules += more_rules
     columns: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    query = "SELECT * FROM information_schema.key_column_usage WHERE referenced_table_name IS NOT NULL AND"
-    for row in session.scoped(query, "table_schema", "referenced_table_schema"):
+    for row in key_columns:
         columns[row["constraint_schema"], row["table_name"], row["constraint_name"]].append(row)
-    query = "SELECT * FROM information_schema.referential_constraints WHERE"
-    rules = {
-        (row["constraint_schema"], row["table_name"], row["constraint_name"]): row
-        for row in session.scoped(query, "constraint_schema", "unique_constraint_schema")
-    }
+    rules = {(row["constraint_schema"], row["table_name"], row["constraint_name"]): row for row in all_rules}
     keys: list[ForeignKey] = []
     referenced: dict[Name, set[str]] = defaultdict(set)
     for key, rows in columns.items():
@@ -205,6 +226,29 @@ def read_foreign_keys(session: Session) -> tuple[tuple[ForeignKey, ...], dict[Na
         if key in rules and rules[key]["unique_constraint_name"]:
             referenced[found.parent_schema, found.parent_table].add(rules[key]["unique_constraint_name"])
     return tuple(keys), referenced
+
+
+def _read_referencing(session: Session) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the columns and rules of foreign keys of other databases to tables of the session's database."""
+    found: list[dict[str, Any]] | None = None
+    if session.engine is Engine.MARIADB:
+        with contextlib.suppress(MySQLError):
+            found = session.scoped(_REFERENCING, decoded("SUBSTRING_INDEX(f.ref_name, '/', 1)"))
+    if found is not None:
+        others = [row["table_schema"] for row in found if row["table_schema"] != session.database]
+        if not others:
+            return [], []
+        places = ", ".join(["%s"] * len(others))
+        listed = [*others, session.database]
+        return (
+            session.rows(f"{_KEY_COLUMNS} table_schema IN ({places}) AND referenced_table_schema = %s", listed),
+            session.rows(f"{_RULES} constraint_schema IN ({places}) AND unique_constraint_schema = %s", listed),
+        )
+    both = [session.database, session.database]
+    return (
+        session.rows(f"{_KEY_COLUMNS} referenced_table_schema = %s AND table_schema <> %s", both),
+        session.rows(f"{_RULES} unique_constraint_schema = %s AND constraint_schema <> %s", both),
+    )
 
 
 def _foreign_key(rows: Sequence[Mapping[str, Any]], rule: Mapping[str, Any]) -> ForeignKey:

@@ -51,17 +51,16 @@ class Session:
             names = [column[0].lower() for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def scoped(self, query: str, column: str, *more: str) -> list[dict[str, Any]]:
+    def scoped(self, query: str, column: str) -> list[dict[str, Any]]:
         """Return the rows of `query` that belong to the session's databases.
 
-        The query ends where the condition on the schema follows, which is in `column` or in one of `more`. No part of
-        it comes from outside this package.
+        The query ends where the condition on the schema follows, which is in `column`. No part of it comes from outside
+        this package.
         """
         names = [self.database] if self.database else list(SYSTEM_SCHEMAS)
         test = "IN" if self.database else "NOT IN"
         places = ", ".join(["%s"] * len(names))
-        conditions = [f"{each} {test} ({places})" for each in (column, *more)]
-        return self.rows(f"{query} ({' OR '.join(conditions)})", names * len(conditions))
+        return self.rows(f"{query} ({column} {test} ({places}))", names)
 
     def grants(self) -> list[str]:
         """Return the GRANT statements of the session's user, with the rights of its active roles."""
