@@ -4,8 +4,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from local_account.servers import Installation, postgresql
@@ -15,6 +16,7 @@ from optimizer.indexes.model.finding import Action, Finding, Kind
 from optimizer.indexes.model.usage import UsageSnapshot, take_snapshot
 from optimizer.indexes.postgresql.detect import find
 from optimizer.indexes.postgresql.foreign_keys import find_foreign_keys_without_index
+from optimizer.indexes.postgresql.index_sql import INDEXES
 from optimizer.indexes.postgresql.invalid import find_invalid
 from optimizer.indexes.postgresql.reader import read_catalog
 from optimizer.indexes.postgresql.unused import find_unused
@@ -32,6 +34,31 @@ def database(server: Get, request: pytest.FixtureRequest) -> Iterator[Callable[[
     running = server(request.param)
     with running.database() as name, contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(running.session(name))
+
+
+@dataclass
+class Moving:
+    """A session in which the catalog moves under the first queries for indexes."""
+
+    session: Connection
+    failures: int
+    code: str = "XX000"
+
+    def run(self, sql: str, **values: Any) -> Any:
+        if sql == INDEXES and self.failures:
+            self.failures -= 1
+            raise DatabaseError({"C": self.code, "M": "could not open relation with OID 1"})
+        return self.session.run(sql, **values)
+
+
+def test_catalog_that_moves_is_read_once_more(server: Get) -> None:
+    running = server(postgresql.WHEEL_18)
+    with running.database("CREATE TABLE t (a int PRIMARY KEY)") as name, running.session(name) as session:
+        assert [index.name for index in read_catalog(Moving(session, failures=1)).indexes] == ["t_pkey"]
+        with pytest.raises(DatabaseError, match="could not open relation"):
+            read_catalog(Moving(session, failures=2))
+        with pytest.raises(DatabaseError, match="could not open relation"):
+            read_catalog(Moving(session, failures=1, code="42501"))
 
 
 def test_leftover_of_a_rebuild_differs_from_a_failed_build(database: Callable[[], Connection]) -> None:

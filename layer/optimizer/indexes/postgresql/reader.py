@@ -15,7 +15,7 @@ from pg8000.exceptions import DatabaseError
 
 from optimizer.core import OptimizerError
 from optimizer.indexes.connect import search_path
-from optimizer.indexes.model import BuildInProgress, Catalog, CatalogServer, Column, Engine, ForeignKey, Table
+from optimizer.indexes.model import BuildInProgress, Catalog, CatalogServer, Column, Engine, ForeignKey, Index, Table
 from optimizer.indexes.model.catalog import StatementStat
 from optimizer.indexes.postgresql import index_sql, sql, table_sql
 from optimizer.indexes.postgresql.index_rows import to_index
@@ -23,6 +23,9 @@ from optimizer.indexes.postgresql.index_rows import to_index
 _REFERENTIAL_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _KINDS = {"r": "table", "p": "partitioned", "m": "materialized_view", "f": "foreign"}
 _OLDEST = 130000
+# Catalog functions such as pg_get_indexdef see later changes than the snapshot, so they fail if a relation was dropped
+# meanwhile: "could not open relation with OID", or an object that does not exist.
+_MOVED = ("XX000", "42P01", "42704")
 _SQLSTATE = re.compile("[0-9A-Z]{5}")
 
 
@@ -47,25 +50,13 @@ def read_catalog(
     catalog itself cannot be read.
     """
     not_read: dict[str, str] = {}
-    with read_only_snapshot(connection, statement_timeout_s):
-        facts = _rows(connection, sql.SERVER)[0]
-        if facts["version_number"] < _OLDEST:
-            raise PostgresqlTooOld(
-                f"PostgreSQL {facts['version_number'] // 10000} is not supported: 13 or later is needed"
-            )
-        default_differs = facts["has_database_collation_version"] and _scalar(
-            connection, sql.DATABASE_COLLATION_DIFFERS
-        )
-        locked = {row["oid"]: row["name"] for row in _rows(connection, table_sql.LOCKED)}
-        tables = tuple(_table(row) for row in _rows(connection, table_sql.TABLES, locked=list(locked)))
-        rows = {table.oid: table.rows for table in tables}
-        indexes = tuple(
-            to_index(row, rows.get(row["table_oid"]), database_collation_differs=bool(default_differs))
-            for row in _rows(connection, index_sql.INDEXES, locked=list(locked))
-            if row["definition"] is not None
-        )
-        keys = (_foreign_key(row) for row in _rows(connection, table_sql.FOREIGN_KEYS))
-        foreign_keys = tuple(key for key in keys if key.table_oid not in locked)
+    try:
+        structure = _read_structure(connection, statement_timeout_s)
+    except DatabaseError as error:
+        if _code(error) not in _MOVED:
+            raise
+        structure = _read_structure(connection, statement_timeout_s)
+    facts, tables, indexes, foreign_keys, locked = structure
     if locked:
         not_read["tables"] = f"locked exclusively by another session: {', '.join(sorted(locked.values()))}"
     server = _server(facts, node)
@@ -97,6 +88,32 @@ def read_catalog(
     return Catalog(server, tables, indexes, foreign_keys, builds, statements, not_read=not_read)
 
 
+def _read_structure(
+    connection: Queries, statement_timeout_s: int
+) -> tuple[Mapping[str, Any], tuple[Table, ...], tuple[Index, ...], tuple[ForeignKey, ...], dict[int, str]]:
+    """Return the facts about the server, the tables, indexes and foreign keys, and locked tables by oid."""
+    with read_only_snapshot(connection, statement_timeout_s):
+        facts = _rows(connection, sql.SERVER)[0]
+        if facts["version_number"] < _OLDEST:
+            raise PostgresqlTooOld(
+                f"PostgreSQL {facts['version_number'] // 10000} is not supported: 13 or later is needed"
+            )
+        default_differs = facts["has_database_collation_version"] and _scalar(
+            connection, sql.DATABASE_COLLATION_DIFFERS
+        )
+        locked = {row["oid"]: row["name"] for row in _rows(connection, table_sql.LOCKED)}
+        tables = tuple(_table(row) for row in _rows(connection, table_sql.TABLES, locked=list(locked)))
+        rows = {table.oid: table.rows for table in tables}
+        indexes = tuple(
+            to_index(row, rows.get(row["table_oid"]), database_collation_differs=bool(default_differs))
+            for row in _rows(connection, index_sql.INDEXES, locked=list(locked))
+            if row["definition"] is not None
+        )
+        keys = (_foreign_key(row) for row in _rows(connection, table_sql.FOREIGN_KEYS))
+        foreign_keys = tuple(key for key in keys if key.table_oid not in locked)
+    return facts, tables, indexes, foreign_keys, locked
+
+
 def message(error: DatabaseError) -> str:
     """Return the server's message with its code."""
     fields = error.args[0] if error.args else None
@@ -105,9 +122,13 @@ def message(error: DatabaseError) -> str:
 
 def sqlstate(error: DatabaseError) -> str:
     """Return the code alone: the message may be written by a function in somebody's statement."""
-    fields = error.args[0] if error.args else None
-    code = str(fields.get("C")) if isinstance(fields, dict) else ""
+    code = _code(error)
     return f"SQLSTATE {code}" if _SQLSTATE.fullmatch(code) else "no SQLSTATE"
+
+
+def _code(error: DatabaseError) -> str:
+    fields = error.args[0] if error.args else None
+    return str(fields.get("C")) if isinstance(fields, dict) else ""
 
 
 @contextmanager
