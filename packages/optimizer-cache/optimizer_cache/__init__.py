@@ -1,5 +1,6 @@
 """Cache-aside on Redis or Valkey, with measured and published TTLs."""
 
+from optimizer_cache.aio import AsyncCache
 from optimizer_cache.cache import Cache
 from optimizer_cache.clients import connect, connect_async
 from optimizer_cache.codec import NotKept
@@ -15,6 +16,7 @@ from optimizer_cache.errors import (
 from optimizer_cache.ttl_parameter import Bounds, ParameterUnavailable, UnusableParameter, from_appconfig, from_ssm
 
 __all__ = [
+    "AsyncCache",
     "Bounds",
     "Cache",
     "DecodesReplies",

@@ -14,7 +14,7 @@ import redis
 from optimizer_cache.codec import decode_json, encode_json
 from optimizer_cache.early import Entry, jittered_ms, recompute_early
 from optimizer_cache.errors import UnknownNamespace, UnusableKey
-from optimizer_cache.flights import Flights
+from optimizer_cache.flights import Flight, Flights
 from optimizer_cache.local_tier import LocalTier
 from optimizer_cache.measure import NamespaceMeasure, lines
 from optimizer_cache.outage import Failure, Gate, extent
@@ -82,7 +82,7 @@ class Space:
         self.prefix = prefix
         self.measure = measure
         self.local = LocalTier(namespace.local_entries) if namespace.local_age_s > 0 else None
-        self.flights = Flights()
+        self.flights: Flights[Any] = Flights(Flight)
         self.version = ""
         self.version_until = self.reads_from = self.writes_from = 0.0
         self.told: set[str] = set()
@@ -277,7 +277,7 @@ class Core:
         self.parameter.begin_in_child()
         for space in self.spaces.values():
             space.measure = NamespaceMeasure(self.clock(), self._sample_rate)
-            space.flights = Flights()
+            space.flights = space.flights.fresh()
             space.local = LocalTier(space.namespace.local_entries) if space.local is not None else None
 
 

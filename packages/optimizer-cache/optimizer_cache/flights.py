@@ -1,6 +1,7 @@
 """Let one thread load a value and the others wait for it."""
 
 import threading
+from collections.abc import Callable
 
 
 class Flight:
@@ -8,8 +9,8 @@ class Flight:
 
     __slots__ = ("_landed", "owner", "payload")
 
-    def __init__(self) -> None:
-        self.owner = threading.get_ident()
+    def __init__(self, owner: int) -> None:
+        self.owner = owner
         self.payload: bytes | None = None
         self._landed = threading.Event()
 
@@ -24,14 +25,20 @@ class Flight:
         return self.payload if self._landed.wait(most_s) else None
 
 
-class Flights:
+class Flights[F: Flight]:
     """The loads of one namespace that are going on in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[int], F], who: Callable[[], int] = threading.get_ident) -> None:
+        """`make` makes the flight of an owner, and `who` says which one asks."""
+        self._make, self._who = make, who
         self._lock = threading.Lock()
-        self._flights: dict[str, Flight] = {}
+        self._flights: dict[str, F] = {}
 
-    def board(self, key: str) -> tuple[Flight | None, bool]:
+    def fresh(self) -> "Flights[F]":
+        """Return the same without any flight, for a forked process."""
+        return Flights(self._make, self._who)
+
+    def board(self, key: str) -> tuple[F | None, bool]:
         """Return the flight of a key and whether it is the caller's to fly.
 
         None for a load that reads its own key: waiting for itself it would never end.
@@ -39,15 +46,15 @@ class Flights:
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
-                flight = self._flights[key] = Flight()
+                flight = self._flights[key] = self._make(self._who())
                 return flight, True
-        return (None, False) if flight.owner == threading.get_ident() else (flight, False)
+        return (None, False) if flight.owner == self._who() else (flight, False)
 
-    def is_current(self, key: str, flight: Flight) -> bool:
+    def is_current(self, key: str, flight: F) -> bool:
         """Return False if the key was written or forgotten since the flight began."""
         return self._flights.get(key) is flight
 
-    def end(self, key: str, flight: Flight) -> None:
+    def end(self, key: str, flight: F) -> None:
         """End a flight, whether it has landed or not."""
         with self._lock:
             if self._flights.get(key) is flight:
