@@ -77,11 +77,16 @@ def test_leftover_of_a_rebuild_differs_from_a_failed_build(database: Callable[[]
     for name in ("plain", LONG, "plain"):
         with pytest.raises(DatabaseError, match="55P03"):
             session.run(f'REINDEX INDEX CONCURRENTLY "{name}"')
+    with pytest.raises(DatabaseError, match="55P03"):
+        session.run("CREATE INDEX CONCURRENTLY again ON t (b)")
     writer.run("ROLLBACK")
     found = {item.index: item for item in find_invalid(read_catalog(session))}
     leftovers = {name: item.covered_by for name, item in found.items() if item.kind is Kind.BUILD_LEFTOVER}
     assert leftovers == {"plain_ccnew": "plain", "plain_ccnew1": "plain", f"{LONG[:-6]}_ccnew": LONG}
     assert {name for name, item in found.items() if item.action is Action.ASK} >= {"failed"}
+    assert "plain is valid and equal to it" in found["again"].reason
+    assert "plain is valid and equal to it" in found["plain_ccnew"].reason
+    assert "valid and equal" not in found["failed"].reason
     assert "fine_ccnew" not in found
     assert all(item.action is Action.DROP for item in found.values() if item.kind is Kind.BUILD_LEFTOVER)
     for item in found.values():

@@ -11,7 +11,7 @@ from local_account.servers.postgresql import PostgresServer
 from optimizer.indexes.model.catalog import Catalog, StatementStat
 from optimizer.indexes.model.finding import Action, Finding
 from optimizer.indexes.postgresql.key_length import find_long_columns
-from optimizer.indexes.postgresql.look import look
+from optimizer.indexes.postgresql.look import count_reasons, look
 from optimizer.indexes.postgresql.missing import PostgresqlMissingLimits, find_missing_indexes
 from optimizer.indexes.postgresql.reader import read_catalog, read_only_snapshot, read_roles
 from pg8000.exceptions import DatabaseError
@@ -256,6 +256,11 @@ def test_statements_of_the_optimizer_can_be_planned(session: Connection) -> None
     assert len(catalog.statements) > 20
     every = PostgresqlMissingLimits(statements=10_000, least_share=0.0, least_calls=0, least_mean_ms=0.0)
     assert find_missing_indexes(session, catalog, every)[1] == {}
+
+
+def test_each_reason_not_to_plan_is_told_once() -> None:
+    told = count_reasons({"a": "SQLSTATE 42803", "b": "SQLSTATE 42P01", "c": "SQLSTATE 42803"})
+    assert told == "2 statements (such as a): SQLSTATE 42803; 1 statement (such as b): SQLSTATE 42P01"
 
 
 def _with(catalog: Catalog, *texts: str) -> Catalog:

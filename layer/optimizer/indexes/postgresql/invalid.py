@@ -40,7 +40,8 @@ def _finding(catalog: Catalog, index: Index) -> Finding:
             index,
             Kind.BUILD_LEFTOVER,
             Action.DROP,
-            f"{index.name} is a leftover of an interrupted rebuild of {twin.name}: no query uses it"
+            f"{index.name} is a leftover of an interrupted build: {twin.name} is valid and equal to it, and no "
+            "query uses it"
             f"{', and every write still updates it' if index.is_ready else ''}.",
             covered_by=twin.name,
             saves_bytes=index.size_bytes,
@@ -49,6 +50,12 @@ def _finding(catalog: Catalog, index: Index) -> Finding:
     if not index.is_live and fixed is None:
         reason = f"A drop of {index.name} was interrupted; dropping it again completes the drop."
         return about_index(catalog, index, Kind.INVALID, Action.DROP, reason, evidence=evidence)
+    if twin is not None and fixed is None:
+        reason = (
+            f"{index.name} is invalid: its build failed or was stopped, and no query uses it. {twin.name} is valid and "
+            "equal to it: drop it."
+        )
+        return about_index(catalog, index, Kind.INVALID, Action.ASK, reason, Risk.MEDIUM, evidence=evidence)
     unique = " (which fails while the table contains duplicates)" if index.is_unique else ""
     reason = (
         f"{index.name} is invalid: its build failed or was stopped, and no query uses it. "

@@ -2,7 +2,8 @@
 would use for frequent statements. Changes nothing."""
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pg8000.exceptions import DatabaseError
@@ -26,10 +27,20 @@ def look(connection: Connection, *, node: str | None = None, limits: BloatLimits
     if uncounted:
         not_read["pages"] = _first(uncounted)
     if unplanned:
-        not_read["plans"] = _first(unplanned)
+        not_read["plans"] = count_reasons(unplanned)
     if untrusted := describe_untrusted(catalog):
         not_read["plans_of_other_roles"] = untrusted
     return replace(catalog, pages=pages, further=tuple(further), not_read=not_read)
+
+
+def count_reasons(failed: Mapping[str, str]) -> str:
+    """Return each reason once, with the number of statements that it holds for and the key of one of them."""
+    one = {reason: key for key, reason in reversed(list(failed.items()))}
+    counted = Counter(failed.values()).most_common()
+    return "; ".join(
+        f"{number} {'statement' if number == 1 else 'statements'} (such as {one[reason]}): {reason}"
+        for reason, number in counted
+    )
 
 
 def _first(failed: dict[str, str]) -> str:
