@@ -12,7 +12,7 @@ from typing import Any
 import redis
 
 from optimizer_cache.codec import decode_json, encode_json
-from optimizer_cache.early import Entry, jittered_ms, recompute_early
+from optimizer_cache.early import FAR_FROM_END, Entry, jittered_ms, recompute_early
 from optimizer_cache.errors import UnknownNamespace, UnusableKey
 from optimizer_cache.flights import Flight, Flights
 from optimizer_cache.local_tier import LocalTier
@@ -216,6 +216,8 @@ class Core:
     def is_early(self, space: Space, entry: Entry, now: float) -> bool:
         """Return True if this reader shall load the value although the entry is alive."""
         left_s = entry.expires_at - now
+        if left_s > FAR_FROM_END * entry.compute_s * space.namespace.beta:
+            return False
         return recompute_early(left_s, entry.compute_s, space.namespace.beta, 1.0 - random.random())  # noqa: S311
 
     def local_value(self, space: Space, key: str, now: float) -> tuple[bool, Any]:

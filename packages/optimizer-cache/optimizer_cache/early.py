@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 _HEADER = struct.Struct("<2sdf")
 _MAGIC = b"o1"
+# A draw is at least 2^-53, whose logarithm is above -37, so most hits need neither a draw nor a logarithm.
+FAR_FROM_END = 37.0
 
 
 class ForeignValue(ValueError):
@@ -49,6 +51,5 @@ def recompute_early(left_s: float, compute_s: float, beta: float, draw: float) -
     XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): now - delta * beta * ln(draw) >= expiry, which happens with
     probability exp(-left / (beta * delta)). `draw` is uniform in (0, 1].
     """
-    # A draw is at least 2^-53, whose logarithm is above -37, so most hits need no logarithm.
     eager_s = compute_s * beta
-    return left_s <= 37 * eager_s and left_s <= -eager_s * math.log(draw)
+    return left_s <= FAR_FROM_END * eager_s and left_s <= -eager_s * math.log(draw)
