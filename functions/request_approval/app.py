@@ -1,4 +1,5 @@
-"""RequestApproval: send an approval request (`step` "ask"), or record that nobody responded (`step` "expire")."""
+"""RequestApproval: send an approval request (`step` "ask"), tell people of the responses to it (`step` "answered"), or
+record that nobody responded (`step` "expire")."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -40,7 +41,7 @@ STORE = RunStore(clients.client("dynamodb"), ENVIRONMENT.table)
 TELL_RUN = run_teller(clients.client("stepfunctions"))
 
 
-@logged("request_approval", step=one_of("ask", "expire"), run_id=name)
+@logged("request_approval", step=one_of("ask", "answered", "expire"), run_id=name)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Return the answer to an event: docs/architecture.md, request_approval."""
     now = datetime.now(UTC)
@@ -49,6 +50,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
         check_event(event, reason=optional(text))
         return expire_approval_request(STORE, event["run_id"], now, event.get("reason") or "")
+    if event["step"] == "answered":
+        from optimizer.approvals import tell_answers
+
+        return tell_answers(STORE, _sender(), event["run_id"], now)
     check_event(event, **REQUEST_EVENT)
     documents = Documents(clients.client("s3"), ENVIRONMENT.bucket)
     policy = Policy.from_document(documents.read(f"runs/{event['run_id']}/policy.json"))

@@ -351,6 +351,24 @@ def test_only_the_intended_functions_are_allowed_to_call(sessions: dict[str, Ses
     assert {function for function, session in sessions.items() if not denied(call, session)} == allowed
 
 
+@pytest.mark.parametrize("call", ["sign a link", "sign a link to a report"])
+def test_an_administrator_cannot_sign_links(deployed: Any, call: str) -> None:
+    """Broad roles may use every key of an account: the keys of links keep out all but one."""
+    iam, sts = deployed.account.session.client("iam"), deployed.account.session.client("sts")
+    trust = {"Version": "2012-10-17", "Statement": [TRUST_IN_ACCOUNT]}
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    role = iam.create_role(RoleName="administrator", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    iam.put_role_policy(RoleName="administrator", PolicyName="everything", PolicyDocument=json.dumps(everything))
+    try:
+        assumed = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="rights")
+        session = Session(deployed, assumed["Credentials"])
+        assert not denied(CALLS["sign with any other key"][0], session)
+        assert denied(CALLS[call][0], session)
+    finally:
+        iam.delete_role_policy(RoleName="administrator", PolicyName="everything")
+        iam.delete_role(RoleName="administrator")
+
+
 def denied(call: Call, session: Session) -> bool:
     """Return whether IAM refuses the call; any other refusal comes after IAM."""
     try:

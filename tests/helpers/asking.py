@@ -13,6 +13,7 @@ from moto import mock_aws
 from optimizer.approvals import PageServices, respond_to_page_request
 from optimizer.approvals.request_approval import send_approval_request
 from optimizer.approvals.send import RequestSender
+from optimizer.approvals.tell_run import TellPeople, TellRun
 from optimizer.approvals.topics import approver_topics, topic_of
 from optimizer.aws import LinkSigner
 from optimizer.core.change import Change, Effect, Interval, Risk, Status, Tuner
@@ -49,6 +50,7 @@ class Asking:
     waits: bool = True
     broken: Exception | None = None
     told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    told_of: list[str] = field(default_factory=list)
 
     def propose(self, name: str, **fields: Any) -> Change:
         """Record a change that waits for approval."""
@@ -112,6 +114,15 @@ class Asking:
         self.told.append((token, answer))
         return True
 
+    def tell_people(self, run_id: str) -> None:
+        """Record that request_approval was called, to tell people of the responses."""
+        self.told_of.append(run_id)
+
+    @property
+    def tellers(self) -> tuple[TellRun, TellPeople]:
+        """What tells the run, and what tells people."""
+        return self.tell_run, self.tell_people
+
     def link(self, approver: str = "") -> str:
         """Return the newest link that was sent to this approver, or to everybody."""
         mail = self.mails(address(approver) if approver else EVERYBODY)[-1]
@@ -127,7 +138,7 @@ class Asking:
 
     def request(self, url: str, method: str = "GET", now: datetime = NOW, **event: Any) -> Answer:
         """Return the response to a request of the function URL."""
-        services = PageServices(self.store, self.signatures, self.tell_run)
+        services = PageServices(self.store, self.signatures, self.tell_run, self.tell_people)
         return respond_to_page_request(url_event(url, method, **event), services, now)[1]
 
     def post(self, url: str, form: Mapping[str, Any] | str, now: datetime = NOW, **headers: str) -> Answer:

@@ -26,7 +26,9 @@ class PageServer:
 
     def answer(self, url: str, method: str, body: str, headers: dict[str, str]) -> Any:
         event = url_event(url, method, body=body, headers=headers)
-        services = PageServices(self.office.store, self.office.signatures, self.office.tell_run)
+        services = PageServices(
+            self.office.store, self.office.signatures, self.office.tell_run, self.office.tell_people
+        )
         return respond_to_page_request(event, services, self.now)[1]
 
 

@@ -19,7 +19,11 @@ __getattr__ = lazy_exports(
         "links": ("is_approver",),
         "request_approval": ("send_approval_request",),
         "send": ("RequestSender",),
-        "tell_run": ("run_teller",),
+        "tell_people": ("tell_answers",),
+        "tell_run": (
+            "people_teller",
+            "run_teller",
+        ),
         "topics": (
             "NOT_CONFIRMED",
             "NO_TOPIC",

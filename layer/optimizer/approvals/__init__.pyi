@@ -12,7 +12,11 @@ from optimizer.approvals.http import (
 from optimizer.approvals.links import is_approver as is_approver
 from optimizer.approvals.request_approval import send_approval_request as send_approval_request
 from optimizer.approvals.send import RequestSender as RequestSender
-from optimizer.approvals.tell_run import run_teller as run_teller
+from optimizer.approvals.tell_people import tell_answers as tell_answers
+from optimizer.approvals.tell_run import (
+    people_teller as people_teller,
+    run_teller as run_teller,
+)
 from optimizer.approvals.topics import (
     NO_TOPIC as NO_TOPIC,
     NOT_CONFIRMED as NOT_CONFIRMED,

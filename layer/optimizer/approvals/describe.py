@@ -1,11 +1,11 @@
 """A change in words for approvers, the same in mail, page and terminal. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from optimizer.core import Approval, Interval, StoredChange, data_size, figure, harmless
+from optimizer.core import ANYONE, Approval, Interval, StoredChange, Vote, data_size, figure, harmless, quote_words
 from optimizer.report import Line, line, reason, saves_or_costs, sentence
 
 _RISKS = {
@@ -154,6 +154,28 @@ def agreement(approval: Approval) -> str:
     if approval.needed == 1:
         return ""
     return f"{approval.needed} of {len(approval.approvers)} approvers must approve a change; one rejection rejects it."
+
+
+def responses(approval: Approval) -> list[str]:
+    """Return a sentence about each response."""
+    return [response(approval, vote) for vote in approval.votes]
+
+
+def response(approval: Approval, vote: Vote) -> str:
+    """Return a sentence about one response: who gave it, when, what it is, and why."""
+    by = harmless(quote_words(vote.by))
+    who = by if vote.approver == ANYONE else f"{by} (as {vote.approver})"
+    reason = harmless(vote.reason.replace('"', "'"))
+    why = f' with the reason "{reason}"' if reason else ""
+    said = verdict(vote.approved, len(approval.changes))
+    return f"{who} responded on {moment(vote.at, approval.time_zone)}: {said}{why}."
+
+
+def verdict(approved: Sequence[str], number: int) -> str:
+    """Return what a response says of `number` changes."""
+    if len(approved) == number:
+        return "approved all" if number > 1 else "approved"
+    return f"approved {len(approved)} of {number}" if approved else "rejected all" if number > 1 else "rejected"
 
 
 def _label(name: str) -> str:

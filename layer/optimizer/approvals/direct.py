@@ -6,7 +6,7 @@ from typing import Any
 
 from optimizer.approvals import describe
 from optimizer.approvals.respond import record_response
-from optimizer.approvals.tell_run import TellRun
+from optimizer.approvals.tell_run import TellPeople, TellRun
 from optimizer.aws import check_event, digest, list_of, name, one_of, optional, text
 from optimizer.core import AnswerRefused, Approval, NotAsked, Vote
 from optimizer.store import RunStore
@@ -38,7 +38,9 @@ def show_approval_request(store: RunStore, run_id: str) -> dict[str, Any]:
     return {"outcome": "shown", **_document(approval), "changes": _changes(store, approval)}
 
 
-def respond_directly(store: RunStore, event: Mapping[str, Any], now: datetime, tell_run: TellRun) -> dict[str, Any]:
+def respond_directly(
+    store: RunStore, event: Mapping[str, Any], now: datetime, tell_run: TellRun, tell_people: TellPeople
+) -> dict[str, Any]:
     """Record the response in the event; docs/architecture.md, answer_approval."""
     vote = Vote(
         approver=str(event["approver"]),
@@ -53,7 +55,7 @@ def respond_directly(store: RunStore, event: Mapping[str, Any], now: datetime, t
         approval = store.approval(event["run_id"])
         if approval is None:
             raise NotAsked(f"Run {event['run_id']} has no approval request.")
-        approval = record_response(store, approval, vote, event["digest"], tell_run)
+        approval = record_response(store, approval, vote, event["digest"], tell_run, tell_people)
     except AnswerRefused as refused:
         return {"outcome": "refused", "run_id": event["run_id"], "message": str(refused)}
     outcome = "recorded" if approval.outstanding else approval.status.value

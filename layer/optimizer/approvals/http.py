@@ -9,7 +9,7 @@ from optimizer.approvals.http_request import BadRequest, PageRequest, approved, 
 from optimizer.approvals.links import ApprovalLink, MalformedLink, parse
 from optimizer.approvals.page_parts import STYLE_HASH
 from optimizer.approvals.respond import check_unchanged, record_response, settle
-from optimizer.approvals.tell_run import TellRun
+from optimizer.approvals.tell_run import TellPeople, TellRun
 from optimizer.core import AnswerRefused, Approval, ApprovalStatus, DifferentPlan, Vote
 from optimizer.report import count
 from optimizer.store import RunStore
@@ -48,6 +48,7 @@ class PageServices:
     store: RunStore
     signatures: Verifier
     tell_run: TellRun
+    tell_people: TellPeople
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,9 @@ def _posted(
     wrong = errors_of(form, approval.changes)
     if wrong:
         return _ask(link, approval, services, replace(form, errors=wrong), 422)
-    vote = Vote(link.approver, form.by, approved(form, approval.changes), form.reason, now, "link", request.source)
+    vote = Vote(link.approver, form.by, approved(form, approval.changes), form.reason, now, "link")
     try:
-        answered = record_response(services.store, settled, vote, link.digest, services.tell_run)
+        answered = record_response(services.store, settled, vote, link.digest, services.tell_run, services.tell_people)
     except DifferentPlan:
         return _different()
     except AnswerRefused:
@@ -159,7 +160,7 @@ def _state(
     match approval.status:
         case ApprovalStatus.ANSWERED:
             changes = services.store.changes(approval.changes)
-            paragraphs = [*lost, "This link works once.", *page.votes(approval)]
+            paragraphs = [*lost, "This link works once.", *describe.responses(approval)]
             return Page(
                 409, "used", page.notice("This approval request is closed", paragraphs, page.outcome(approval, changes))
             )
@@ -167,7 +168,7 @@ def _state(
             return _withdrawn("The run has ended and no longer waits for a response.", *lost)
         case ApprovalStatus.PENDING if approval.vote_of(link.approver):
             waits = f"The run waits for {_outstanding(approval)}."
-            return Page(409, "used", page.notice("You have responded", [*lost, *page.votes(approval), waits]))
+            return Page(409, "used", page.notice("You have responded", [*lost, *describe.responses(approval), waits]))
         case _:
             # The run stopped waiting shortly before the end.
             return _expired(link, approval, now, *lost)
@@ -197,10 +198,10 @@ def _thanks(answered: Approval, services: PageServices) -> Page:
     changes = services.store.changes(answered.changes)
     if answered.status is ApprovalStatus.PENDING:
         waits = f"The run waits for {_outstanding(answered)}."
-        return Page(200, "answered", page.notice("Your response is recorded", [*page.votes(answered), waits]))
+        return Page(200, "answered", page.notice("Your response is recorded", [*describe.responses(answered), waits]))
     goes_on = "Approved changes are applied now, observed, and rolled back if they do harm."
     nothing = "None of these changes is applied."
-    paragraphs = [*page.votes(answered), goes_on if answered.approved else nothing, "You can close this page."]
+    paragraphs = [*describe.responses(answered), goes_on if answered.approved else nothing, "You can close this page."]
     more = page.outcome(answered, changes)
     return Page(200, "answered", page.notice("Your response is recorded", paragraphs, more))
 

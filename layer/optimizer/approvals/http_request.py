@@ -27,7 +27,7 @@ class BadRequest(OptimizerError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A request of a browser. `headers` by lower-case name; `source`: its address and the browser."""
+    """A request of a browser. `headers` by lower-case name."""
 
     method: str
     path: str
@@ -35,7 +35,6 @@ class PageRequest:
     headers: Mapping[str, str]
     body: str
     own_origin: str
-    source: str
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "PageRequest":
@@ -55,7 +54,6 @@ class PageRequest:
             headers={name.lower(): str(value) for name, value in headers.items()},
             body=_body(event),
             own_origin=f"https://{context.get('domainName', '')}",
-            source=f"{http.get('sourceIp', '')} {http.get('userAgent', '')}"[:300],
         )
 
     def check_origin(self) -> None:

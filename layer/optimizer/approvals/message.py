@@ -1,14 +1,15 @@
-"""The message to one approver, with a link of their own. Pure."""
+"""The messages of an approval request: to one approver, with a link of their own, and about each response. Pure."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optimizer.approvals import describe
-from optimizer.core import ANYONE, Approval, StoredChange, canonical_json, harmless
+from optimizer.core import ANYONE, Approval, StoredChange, Vote, canonical_json, harmless
 from optimizer.report import Line, Message, command_for, count
 
 KIND = "Approval wanted"
+ANSWERED = "Approval answered"
 # Nobody scrolls through more in a mail; the page has all changes.
 LONGEST_LIST = 20
 _WIDTH = 78
@@ -40,6 +41,57 @@ def unreached_message(
     return _message(approval, lines, unreached_text(approval, unreached, lines, stack), unreached=tuple(unreached))
 
 
+def response_message(approval: Approval, vote: Vote, changes: Sequence[StoredChange], stack: str = "") -> Message:
+    """Return the message for everybody about one response, so that a link that was misused is noticed."""
+    lines = describe.shown(changes)
+    said = describe.verdict(vote.approved, len(approval.changes))
+    return Message(
+        kind=ANSWERED,
+        subject=_subject_line(f"a response to run {approval.run_id}: {said}"),
+        mail_subject=_subject_line(f"{vote.approver} responded to run {approval.run_id}: {said}"),
+        text=response_text(approval, vote, lines, stack),
+        run_id=approval.run_id,
+        outcome="recorded" if approval.outstanding else "answered",
+        severity="info",
+        tuners=tuple(sorted(set(approval.changes.values()))),
+        details={
+            "answered_by": vote.approver,
+            "channel": vote.channel,
+            "answered_at": vote.at,
+            "approved": list(vote.approved),
+            "rejected": [line.change_id for line in lines if line.change_id not in vote.approved],
+            "outstanding": approval.outstanding,
+        },
+    )
+
+
+def response_text(approval: Approval, vote: Vote, lines: Sequence[Line], stack: str = "") -> str:
+    """Return the text about one response: what it was, what happens next, and what to do if nobody gave it."""
+    way = "through the approval page" if vote.channel == "link" else "by command, with AWS credentials"
+    approved = [line for line in lines if line.change_id in vote.approved]
+    rejected = [line for line in lines if line.change_id not in vote.approved]
+    if approval.outstanding:
+        follows = f"The run waits for {count(approval.outstanding, 'more response')}."
+    elif approval.approved:
+        follows = "The changes that all needed approvers approved are applied now and observed."
+    else:
+        follows = "Nothing is applied."
+    parts = [f"{describe.response(approval, vote)} The response came {way}.", *_listed("Approved", approved)]
+    parts += [*_listed("Rejected", rejected), follows]
+    if approved:
+        commands = [command_for(f"optimizer revert {line.change_id}", stack) for line in approved[:LONGEST_LIST]]
+        parts += ["If this person did not respond, roll the changes back:", "\n".join(commands)]
+    return "\n\n".join(part if "\n" in part else _wrap(part) for part in parts) + "\n"
+
+
+def _listed(word: str, lines: Sequence[Line]) -> list[str]:
+    if not lines:
+        return []
+    shown = [_wrap(f"- {describe.title(line)}") for line in lines[:LONGEST_LIST]]
+    more = [f"- and {len(lines) - LONGEST_LIST} more"] if len(lines) > LONGEST_LIST else []
+    return ["\n".join([f"{word}:", *shown, *more])]
+
+
 def _message(approval: Approval, lines: Sequence[Line], text: str, **more: Any) -> Message:
     return Message(
         kind=KIND,
@@ -50,7 +102,6 @@ def _message(approval: Approval, lines: Sequence[Line], text: str, **more: Any) 
         severity="warning",
         tuners=tuple(sorted(set(approval.changes.values()))),
         details={
-            "digest": approval.digest,
             "expires_at": approval.expires_at,
             "changes": [_document(line) for line in lines[:LONGEST_LIST]],
         },
@@ -62,7 +113,11 @@ def subject(approval: Approval) -> str:
     """Return one ASCII line under 100 characters."""
     waits = "waits" if len(approval.changes) == 1 else "wait"
     until = describe.moment(approval.expires_at, approval.time_zone).partition(" (")[0]
-    line = f"Optimizer: {count(len(approval.changes), 'change')} {waits} for your approval until {until}"
+    return _subject_line(f"{count(len(approval.changes), 'change')} {waits} for your approval until {until}")
+
+
+def _subject_line(text: str) -> str:
+    line = f"Optimizer: {text}"
     return "".join(character if " " <= character <= "~" else "?" for character in line)[:_SUBJECT]
 
 

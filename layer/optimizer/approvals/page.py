@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from optimizer.approvals import describe
 from optimizer.approvals.page_parts import NOTHING, document, facts_list, table
-from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval, StoredChange, harmless, quote_words
+from optimizer.core import ANYONE, LONGEST_NAME, LONGEST_REASON, Approval, StoredChange, harmless
 from optimizer.report import Line, count, line
 
 _CHANGE = Markup("""<article class="card" aria-labelledby="title-{n}">
@@ -69,7 +69,7 @@ def request_page(approval: Approval, approver: str, changes: Sequence[StoredChan
         ("Run", approval.run_id),
         *([("This link is for", f"{approver} only")] if approver != ANYONE else []),
         *([("Approvals needed", describe.agreement(approval))] if describe.agreement(approval) else []),
-        *((f"Response of {vote.approver}", _verdict(vote.approved, number)) for vote in approval.votes),
+        *((f"Response of {vote.approver}", describe.verdict(vote.approved, number)) for vote in approval.votes),
     ]
     articles = (_change(n, stored, form, tick=number > 1) for n, stored in enumerate(ordered, start=1))
     main = Markup(
@@ -102,19 +102,6 @@ def outcome(approval: Approval, changes: Sequence[StoredChange]) -> Markup:
     if approval.given_back_at is None:
         parts.append(FINISH)
     return Markup("").join(parts)
-
-
-def votes(approval: Approval) -> list[str]:
-    """Return a sentence about each response."""
-    sentences = []
-    for vote in approval.votes:
-        by = harmless(quote_words(vote.by))
-        who = by if vote.approver == ANYONE else f"{by} (as {vote.approver})"
-        reason = harmless(vote.reason.replace('"', "'"))
-        why = f' with the reason "{reason}"' if reason else ""
-        at = describe.moment(vote.at, approval.time_zone)
-        sentences.append(f"{who} responded on {at}: {_verdict(vote.approved, len(approval.changes))}{why}.")
-    return sentences
 
 
 FINISH = Markup(
@@ -196,12 +183,6 @@ def _list(heading: str, lines: Sequence[Line]) -> Markup:
         return NOTHING
     items = (Markup("<li>{}</li>\n").format(_arrow(describe.title(one))) for one in lines)
     return Markup("<h2>{}</h2>\n<ul>\n{}</ul>\n").format(heading, Markup("").join(items))
-
-
-def _verdict(approved: Sequence[str], number: int) -> str:
-    if len(approved) == number:
-        return "approved all" if number > 1 else "approved"
-    return f"approved {len(approved)} of {number}" if approved else "rejected all" if number > 1 else "rejected"
 
 
 def _on(state: bool, attribute: str) -> Markup:

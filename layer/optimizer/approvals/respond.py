@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from optimizer.approvals.tell_run import ApprovalContended, TellRun
+from optimizer.approvals.tell_run import ApprovalContended, TellPeople, TellRun
 from optimizer.core import Approval, ApprovalStatus, DifferentPlan, Status, StoredChange, Vote
 from optimizer.store import RunStore
 
@@ -77,19 +77,22 @@ def reject(store: RunStore, run_id: str, requested: Collection[str], now: dateti
     return len(waiting)
 
 
-def record_response(store: RunStore, approval: Approval, vote: Vote, digest: str, tell_run: TellRun) -> Approval:
+def record_response(
+    store: RunStore, approval: Approval, vote: Vote, digest: str, tell_run: TellRun, tell_people: TellPeople
+) -> Approval:
     """Record one approver's response to an approval request as it was loaded; return the request as it then is.
 
     The write is conditional on the request that was loaded; the request is loaded again only if somebody else changed
-    it in between. When no other response is needed, the run is told. A response that was recorded earlier and did not
-    reach the run, because that call died, is finished first. Raises AnswerRefused, which says why a response does not
-    count.
+    it in between. People are told of the response; when no other is needed, the run is told. A response that was
+    recorded earlier and did not reach the run, because that call died, is finished first. Raises AnswerRefused, which
+    says why a response does not count.
     """
     for _ in range(5):
         approval = settle(store, approval, vote.at, tell_run)
         check_unchanged(approval, store.changes(approval.changes))
         voted = approval.answer(vote, digest)
         if store.replace_approval(approval, voted):
+            tell_people(approval.run_id)
             return settle(store, voted, vote.at, tell_run)
         approval = store.approval(approval.run_id) or approval
     raise ApprovalContended(f"The approval request of run {approval.run_id} changed at each of 5 attempts; try again.")

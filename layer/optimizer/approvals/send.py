@@ -8,7 +8,7 @@ from optimizer.approvals.message import approval_message, unreached_message
 from optimizer.approvals.topics import NO_TOPIC, topic_of, unreached
 from optimizer.aws import LinkSigner
 from optimizer.core import ANYONE, Approval
-from optimizer.report import Channels, mail_once, publish_once
+from optimizer.report import Channels, mail_once, publish_once, put_event_once
 from optimizer.store import RunStore
 
 
@@ -34,10 +34,15 @@ class RequestSender:
         """
         named = [approver for approver in approvers if approver != ANYONE]
         lost = unreached(self.channels.sns, self.topics, named)
+        changes = self.store.changes(approval.changes)
+        if approvers:
+            # One event a request, whoever its links are for.
+            message = approval_message(approval, ANYONE, "", changes, self.stack)
+            put_event_once(self.channels, self.store, f"{self._about(approval, '')}#EVENT", message, approval.asked_at)
         for approver in approvers:
             self._send(approval, approver, has_topic=lost.get(approver) != NO_TOPIC)
         if lost:
-            message = unreached_message(approval, lost, self.store.changes(approval.changes), self.stack)
+            message = unreached_message(approval, lost, changes, self.stack)
             mail_once(self.channels, self.store, self._about(approval, ""), message, approval.asked_at)
 
     def _send(self, approval: Approval, approver: str, *, has_topic: bool) -> None:
@@ -48,7 +53,7 @@ class RequestSender:
             channels = channels.of_one_approver(topic_of(self.topics, approver))
         message = approval_message(approval, approver, url, self.store.changes(approval.changes), self.stack)
         about = self._about(approval, approver)
-        publish_once(channels, self.store, about, message, approval.asked_at, mail=has_topic)
+        publish_once(channels, self.store, about, message, approval.asked_at, mail=has_topic, event=False)
 
     @staticmethod
     def _about(approval: Approval, approver: str) -> str:

@@ -51,8 +51,8 @@ class NotAsked(AnswerRefused):
 class Vote:
     """The response of one approver.
 
-    `approver` is the name in the policy, `by` the name that was typed, `channel` "link" or "iam", `origin` the address
-    and browser or the ARN of the caller.
+    `approver` is the name in the policy, `by` the name that was typed, `channel` "link" or "iam", `origin` the ARN
+    that the caller of the command states; of a page, address and browser are in the log, which has an end.
     """
 
     approver: str

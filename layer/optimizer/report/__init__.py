@@ -31,6 +31,7 @@ __getattr__ = lazy_exports(
             "Channels",
             "mail_once",
             "publish_once",
+            "put_event_once",
         ),
         "review.publish": ("publish_review",),
         "style": ("BASE_STYLE",),

@@ -8,7 +8,12 @@ from optimizer.report.lines import Line as Line, line as line
 from optimizer.report.links import ReportLink as ReportLink, signed_url as signed_url
 from optimizer.report.message import Message as Message
 from optimizer.report.pages import page_environment as page_environment
-from optimizer.report.publish import Channels as Channels, mail_once as mail_once, publish_once as publish_once
+from optimizer.report.publish import (
+    Channels as Channels,
+    mail_once as mail_once,
+    publish_once as publish_once,
+    put_event_once as put_event_once,
+)
 from optimizer.report.review.publish import publish_review as publish_review
 from optimizer.report.style import BASE_STYLE as BASE_STYLE
 from optimizer.report.text import last_message as last_message

@@ -11,9 +11,10 @@ from optimizer.report.message import Message, program_text
 from optimizer.store import RunStore
 
 SOURCE = "optimizer"
-# Readers of the bus must not be able to respond for an approver; the text contains the link, too.
-_NOT_ON_THE_BUS = ("text", "link", "report_url")
-_UNSENT = "no topic"
+# Readers of the bus must not be able to respond for an approver; the text contains the link, too. With the names of
+# approvers they would know for whom to make one.
+_NOT_ON_THE_BUS = ("text", "link", "report_url", "approver", "answered_by")
+_UNSENT, _EVENT = "no topic", "event"
 
 
 class EventNotAccepted(OptimizerError, RuntimeError):
@@ -68,11 +69,19 @@ class Channels:
 
 
 def publish_once(
-    channels: Channels, store: RunStore, about: str, message: Message, now: datetime, *, mail: bool = True
+    channels: Channels,
+    store: RunStore,
+    about: str,
+    message: Message,
+    now: datetime,
+    *,
+    mail: bool = True,
+    event: bool = True,
 ) -> str:
     """Publish the message about `RUN#<id>` or `CHANGE#<id>` and its event, once; return the message's id.
 
-    `mail` is False for news that people read in a later message, if at all.
+    `mail` is False for news that people read in a later message, if at all, `event` for one of several messages about
+    the same, whose event `put_event_once` puts.
 
     The publication is recorded before and after. If the Lambda dies between the topic's acceptance and the second
     record, all are sent again: twice is better than never.
@@ -81,11 +90,19 @@ def publish_once(
     if known.message_id:
         return known.message_id
     document = message.for_programs()
-    channels.to_the_bus(message, document, now)
+    if event:
+        channels.to_the_bus(message, document, now)
     told = [channels.to_programs(message, document), *([channels.to_people(message)] if mail else [])]
     message_id = next((one for one in told if one), _UNSENT)
     store.end_publication(about, message_id)
     return message_id
+
+
+def put_event_once(channels: Channels, store: RunStore, about: str, message: Message, now: datetime) -> None:
+    """Put the event of a message on the bus, once."""
+    if not store.start_publication(about, now).message_id:
+        channels.to_the_bus(message, message.for_programs(), now)
+        store.end_publication(about, _EVENT)
 
 
 def mail_once(channels: Channels, store: RunStore, about: str, message: Message, now: datetime) -> None:

@@ -29,7 +29,7 @@ class Lambda:
         if event["step"] == "show":
             answer = show_approval_request(store, event["run_id"])
         else:
-            answer = respond_directly(store, event, NOW, self.office.tell_run)
+            answer = respond_directly(store, event, NOW, *self.office.tellers)
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 

@@ -13,7 +13,7 @@ import pytest
 from locked_requirements import needs
 from optimizer.approvals.respond import TELLING
 from optimizer.run import RunRequest
-from shipped_template import RESOURCES, ROOT, TEMPLATE, of_type
+from shipped_template import RESOURCES, ROOT, TEMPLATE, of_type, permissions
 
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 # What a function may need beside the standard library and boto3, by the module it is imported as.
@@ -145,6 +145,32 @@ def test_every_schedule_has_a_valid_request() -> None:
     assert asked["Weekly"] == RunRequest(("memory", "indexes", "cache_ttls"), None, "weekly")
     assert asked["Monthly"] == RunRequest(None, None, "monthly review", review=True)
     assert asked["Warmups"] == RunRequest(("warmups",), None, "schedule of warm-ups", only_automatic=True)
+
+
+@pytest.mark.parametrize(("key", "role"), [("ApprovalKey", "RequestApprovalRole"), ("ReportKey", "PublishResultsRole")])
+def test_no_role_but_one_can_sign_links(key: str, role: str) -> None:
+    """Broad roles have kms:GenerateMac on every key of an account: the key's own policy denies it to them."""
+    (denied,) = [one for one in RESOURCES[key]["Properties"]["KeyPolicy"]["Statement"] if one["Effect"] == "Deny"]
+    assert (denied["Principal"], denied["Action"]) == ("*", "kms:GenerateMac")
+    assert denied["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": {"!GetAtt": f"{role}.Arn"}}}
+    signers = [
+        one for one in permissions() if "kms:GenerateMac" in one.actions and {"!GetAtt": f"{key}.Arn"} in one.resources
+    ]
+    assert [RESOURCES[one.holder]["Properties"]["Roles"] for one in signers] == [[{"!Ref": role}]]
+
+
+def test_the_scheduler_takes_a_role_for_one_group_only() -> None:
+    """EventBridge Scheduler guide, "Confused deputy prevention": the group's ARN is the source."""
+    groups = {}
+    for name, role in of_type("AWS::IAM::Role").items():
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        if trust["Principal"] == {"Service": "scheduler.amazonaws.com"}:
+            groups[name] = trust["Condition"]["StringEquals"]["aws:SourceArn"]
+    assert groups == {
+        "WarmupScheduleRole": {"!GetAtt": "WarmupSchedules.Arn"},
+        "TimetableRole": {"!GetAtt": "Timetables.Arn"},
+        "RunScheduleRole": {"!GetAtt": "RunSchedules.Arn"},
+    }
 
 
 def test_telling_a_run_its_answer_ends_before_the_next_attempt() -> None:
