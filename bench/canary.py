@@ -106,11 +106,14 @@ def side(minute: NDArray[np.int64], durations_ms: Array, end: int) -> Side:
 
 def medians_of(minute: NDArray[np.int64], durations_ms: Array, counts: NDArray[np.int64]) -> Array:
     """Return the median duration in ms of each part."""
-    in_order = durations_ms[np.lexsort((durations_ms, minute))]
-    first = np.cumsum(counts) - counts
-    last = len(in_order) - 1
+    last = len(durations_ms) - 1
     if last < 0:
         return np.zeros(len(counts))
+    # One sort of plain numbers, the part before the point and the duration behind it, is faster than one by two keys.
+    scale = 2 * durations_ms.max()
+    in_order = np.sort(minute + durations_ms / scale)
+    in_order = (in_order - np.floor(in_order)) * scale
+    first = np.cumsum(counts) - counts
     lower = np.minimum(first + np.maximum(counts - 1, 0) // 2, last)
     upper = np.minimum(first + counts // 2, last)
     return np.asarray((in_order[lower] + in_order[upper]) / 2)
