@@ -15,6 +15,7 @@ import function_urls
 import log_statistics
 import native_code
 import networks
+import principals
 import properties
 import quota
 import redrive
@@ -39,6 +40,7 @@ function_urls.patch()
 log_statistics.patch()
 native_code.patch()
 networks.patch()
+principals.patch()
 quota.patch()
 redrive.patch()
 schedules.patch()
