@@ -124,6 +124,35 @@ def test_balanced_computing_function_ends_at_one_vcpu():
     assert ends_at(busy, "balanced", 2)[0] == 1769
 
 
+@settings(deadline=None, max_examples=examples(8))
+@given(
+    st.sampled_from([("cost", None), ("cost", 1.1), ("balanced", None)]),
+    st.lists(st.floats(0.5, 2.0), min_size=len(SIZES), max_size=len(SIZES)),
+    st.floats(0.0, 1.0),
+)
+def test_further_change_never_leads_to_a_worse_size(goal, strays, cpu):
+    """More changes see all sizes that fewer see, on curves that no model contains, too."""
+    name, slowdown = goal
+    stray = dict(zip(SIZES, strays, strict=True))
+
+    def curve(mb):
+        return stray[mb] * 100.0 * (1 - cpu + cpu * 1769 / min(mb, 1769))
+
+    def value(mb):
+        return float(call_usd(X86, mb, curve(mb))) * curve(mb) ** DURATION_POWER[name]
+
+    (two, fewer), (three, more) = (ends_at(curve, name, changes, slowdown) for changes in (2, 3))
+    assert more[: len(fewer)] == fewer
+    assert value(three) <= value(two)
+    assert slowdown is None or curve(three) <= slowdown * curve(1024)
+
+
+def test_function_that_is_fast_at_the_smallest_size_alone_is_found():
+    """A try of 256 MB, to prepare one of 128 MB, would speak against it: 128 MB is faster than its neighbours."""
+    strange = {128: 110.0, 256: 190.0, 512: 140.0, 1024: 100.0, 1769: 100.0, 3008: 100.0}
+    assert [ends_at(strange.__getitem__, "balanced", changes)[0] for changes in (2, 3)] == [128, 128]
+
+
 def test_first_step_goes_up_where_duration_counts():
     decision = choose(seen(waiting, 1024), X86, SIZES, 1024, "balanced", None, 2)
     assert decision.memory_mb > 1024

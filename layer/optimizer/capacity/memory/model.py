@@ -78,6 +78,8 @@ WORTH_A_CHANGE = 0.005
 CALL_VARIATION = 0.5
 # Standard deviation of the log of how a size compares with another under older code: what a deploy changes besides.
 EARLIER_SD = 0.2
+# Tries that are planned together.
+PLANNED_TRIES = 2
 CURVES = 8000
 GROUPS = 32
 
@@ -146,33 +148,39 @@ def choose(
     columns = [at for at, mb in enumerate(belief.sizes_mb) if mb in allowed_mb and mb not in observed]
     if changes_left <= 0 or not columns:
         return MemoryDecision(best_mb, _keep(best_mb, "no other size may be tried"), predicted, sampled_ms)
-    stay, regrets = _expected_regrets(
-        objective.values(belief.sizes_mb, durations_ms)[:, columns],
-        objective.value(best_mb, observed[best_mb].mean_duration_ms),
-        changes_left,
-    )
-    gains = (1.0 - np.exp(regrets - stay)).tolist()
-    first = {belief.sizes_mb[at]: gain for at, gain in zip(columns, gains, strict=True)}
-    if len(observed) == 1 and objective.duration_power:
-        # One size does not show how much slower a smaller one is: where duration counts, the first step goes up.
-        first = {mb: gain for mb, gain in first.items() if mb > current_mb} or first
-    # The last try tells nothing for a further one, so that of equal ones the one that changes less is better.
-    equal = WORTH_A_CHANGE if changes_left == 1 else 0.0
-    as_good = [mb for mb, gain in first.items() if gain >= max(first.values()) - equal]
-    try_mb = min(as_good, key=lambda mb: abs(math.log(mb / current_mb)))
-    if first[try_mb] < WORTH_A_CHANGE:
-        return MemoryDecision(
-            best_mb,
-            _keep(best_mb, f"trying another is expected to gain less than {WORTH_A_CHANGE:.1%}"),
-            predicted,
-            sampled_ms,
-        )
+    values = objective.values(belief.sizes_mb, durations_ms)[:, columns]
+    best_value = objective.value(best_mb, observed[best_mb].mean_duration_ms)
+    for horizon in _horizons(len(observed) - 1, changes_left):
+        stay, regrets = _expected_regrets(values, best_value, horizon)
+        gains = (1.0 - np.exp(regrets - stay)).tolist()
+        first = {belief.sizes_mb[at]: gain for at, gain in zip(columns, gains, strict=True)}
+        if len(observed) == 1 and objective.duration_power:
+            # One size does not show how much slower a smaller one is: where duration counts, the first step goes up.
+            first = {mb: gain for mb, gain in first.items() if mb > current_mb} or first
+        # The last try tells nothing for a further one, so that of equal ones the one that changes less is better.
+        equal = WORTH_A_CHANGE if horizon == 1 else 0.0
+        as_good = [mb for mb, gain in first.items() if gain >= max(first.values()) - equal]
+        try_mb = min(as_good, key=lambda mb: abs(math.log(mb / current_mb)))
+        if first[try_mb] >= WORTH_A_CHANGE:
+            reason = _try(try_mb, predicted[try_mb], observed[current_mb].mean_duration_ms, first[try_mb])
+            return MemoryDecision(try_mb, reason, predicted, sampled_ms)
     return MemoryDecision(
-        try_mb,
-        _try(try_mb, predicted[try_mb], observed[current_mb].mean_duration_ms, first[try_mb]),
+        best_mb,
+        _keep(best_mb, f"trying another is expected to gain less than {WORTH_A_CHANGE:.1%}"),
         predicted,
         sampled_ms,
     )
+
+
+def _horizons(tried: int, changes_left: int) -> tuple[int, ...]:
+    """Return how many tries to plan for, the first of which that is worth it counts.
+
+    The first PLANNED_TRIES are chosen as if no other followed. A try that prepares a later one is only as good as the
+    curves of the belief; so each further try adds a size to those that fewer tries would have seen, and cannot lead to
+    a worse one. Where none would follow, what is left is planned for.
+    """
+    fewer = min(changes_left, max(1, PLANNED_TRIES - tried))
+    return (fewer,) if fewer == changes_left else (fewer, changes_left)
 
 
 def smallest(
