@@ -45,9 +45,11 @@ HEAVY = frozenset(
 MORE_STATEMENTS = 1.12
 # These do more than then: plans of pings know events, months, holidays and bursts, whose forecast every batch needs,
 # and the prices of each Region; the policy has limits of advice; messages have topics and advice, and pages can be
-# off; a ping asks who waits, and looks at the version behind the alias.
+# off; a ping asks who waits, and looks at the version behind the alias; a plan of TTLs weighs every TTL by its cost and
+# checks the records of clients one by one.
 MORE_STATEMENTS_OF = {
     "plan_warmups": 1.4,
+    "plan_cache_ttls": 1.18,
     "warm_function": 1.19,
     "change_warmups": 1.18,
     "publish_results": 1.23,
