@@ -1,55 +1,29 @@
 """Proposes a memory size for one function, or says why none. Pure."""
 
 import math
-from dataclasses import dataclass, replace
 
 from optimizer.capacity.canary import calls_needed
 from optimizer.capacity.function_facts import FunctionFacts, Proposal, bill_words, owner_facts
 from optimizer.capacity.live_function import LATEST
-from optimizer.capacity.memory import model as memory_model
-from optimizer.capacity.memory.bounds import (
-    GOALS,
-    Bounds,
-    TrialOutcome,
-    bill,
-    bounds_of,
-    earlier_sizes,
-    expected,
-    least_gain,
-    observed_sizes,
-    outcome_of,
+from optimizer.capacity.memory.bounds import bill, expected, least_gain
+from optimizer.capacity.memory.candidates import (
+    Candidate,
+    NoProposal,
+    candidate_of_known_hours,
+    failures_of,
+    faster_candidate,
+    unpriced_words,
 )
 from optimizer.capacity.memory.facts import memory_facts
-from optimizer.capacity.memory.failures import HELPS, Failures
 from optimizer.capacity.obstacles import obstacle, set_elsewhere
 from optimizer.capacity.provisioned import held, worth_holding
-from optimizer.core import Change, Effect, Interval, NoChange, OptimizerError, Risk, Tuner, figure
+from optimizer.core import Change, Effect, Interval, NoChange, Risk, Tuner, figure
 from optimizer.function_logs import SizeHistory
 from optimizer.policy import Memory, Policy
 
 _DAY_MINUTES = 1440
-# Sizes tried beside the first one before the best of those run so far is final.
-_TRIES = 3
 # The evidence of a change whose price is not known.
 _NO_MONEY: dict[str, float | None] = {"price_ratio": None, "gain_usd_month": None}
-
-
-class _NoProposal(OptimizerError):
-    """Nothing is proposed; the message is the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A size that is likely enough to be kept. weight: the canary's share of the calls, 0 without a canary."""
-
-    decision: memory_model.MemoryDecision
-    bounds: Bounds
-    outcome: TrialOutcome
-    weight: float
-
-    @property
-    def after_mb(self) -> int:
-        return self.decision.memory_mb
 
 
 def memory_limits(used_mb: int, current_mb: int, limits: Memory) -> list[int]:
@@ -70,7 +44,7 @@ def plan_memory(facts: FunctionFacts, policy: Policy) -> Proposal:
     """Return a Change of the memory size, or a NoChange with the reason."""
     try:
         return _memory_change(facts, policy)
-    except _NoProposal as why:
+    except NoProposal as why:
         return NoChange(facts.run_id, Tuner.MEMORY, facts.target, str(why), memory_facts(facts))
 
 
@@ -78,16 +52,16 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     limits, live = policy.memory, facts.live
     blocked = obstacle(Tuner.MEMORY, live)
     if blocked and not blocked.owner:
-        raise _NoProposal(blocked.message)
-    unpriced = _unpriced(facts)
+        raise NoProposal(blocked.message)
+    unpriced = unpriced_words(facts)
     current_mb = live.version.memory_mb
     now = facts.history.sizes.get(current_mb)
     if now is None or now.durations.count == 0:
-        raise _NoProposal(
+        raise NoProposal(
             unpriced or f"No REPORT line of a call with {current_mb} MB was found, so its memory usage is unknown."
         )
     if now.calls < limits.min_invocations:
-        raise _NoProposal(
+        raise NoProposal(
             unpriced
             or f"{now.calls} calls were seen with {current_mb} MB; {limits.min_invocations} are needed "
             f"(memory.min_invocations)."
@@ -98,20 +72,20 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     safety = current_mb < used_mb * limits.headroom
     failures = failures_of(facts, now)
     if safety and failures.leak:
-        raise _NoProposal(failures.leak)
+        raise NoProposal(failures.leak)
     against_timeouts = failures.times_out and not safety
     is_needed = safety or against_timeouts
     if unpriced and not is_needed:
-        raise _NoProposal(unpriced)
-    unpriced = unpriced and _unpriced(facts, so="the effect on the bill is not known")
+        raise NoProposal(unpriced)
+    unpriced = unpriced and unpriced_words(facts, so="the effect on the bill is not known")
     before_usd = None if unpriced else bill(facts, current_mb, now.durations.mean, 1.0)
     if before_usd is not None and not is_needed:
         _require_bill(facts, limits, before_usd)
     weight = 0.0 if held(live).environments or live.alias == LATEST else limits.canary_weight
     if against_timeouts:
-        candidate = _faster_candidate(facts, limits, failures, allowed, weight)
+        candidate = faster_candidate(facts, limits, failures, allowed, weight)
     else:
-        candidate = _candidate_of_known_hours(facts, limits, now, allowed, weight, safety=safety)
+        candidate = candidate_of_known_hours(facts, limits, now, allowed, weight, safety=safety)
     after_mb, chance_kept = candidate.after_mb, candidate.outcome.chance_kept
     if not safety:
         _require_calls(facts, limits, now, weight)
@@ -173,12 +147,8 @@ def _memory_change(facts: FunctionFacts, policy: Policy) -> Change:
     )
 
 
-def _unpriced(facts: FunctionFacts, **words: str) -> str:
-    return facts.unpriced(provisioned=bool(held(facts.live).environments), **words)
-
-
 def _money(
-    facts: FunctionFacts, policy: Policy, candidate: _Candidate, before_usd: float, *, is_needed: bool
+    facts: FunctionFacts, policy: Policy, candidate: Candidate, before_usd: float, *, is_needed: bool
 ) -> tuple[Interval | None, dict[str, float | None]]:
     """Return the expected change of the bill in USD a month, None where the calls are not known, and its evidence."""
     ratios, chance_kept = candidate.outcome.ratio, candidate.outcome.chance_kept
@@ -195,96 +165,6 @@ def _money(
     )
 
 
-def _candidate_of_known_hours(
-    facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list[int], weight: float, *, safety: bool
-) -> _Candidate:
-    """Return the best size; a smaller one only where lines of every hour of the week with calls were read."""
-    if not facts.unread_hours or safety:
-        return _candidate(facts, limits, now, allowed, weight, safety=safety)
-    larger = [mb for mb in allowed if mb >= now.memory_mb]
-    try:
-        return _candidate(facts, limits, now, larger, weight, safety=safety)
-    except _NoProposal as why:
-        if len(larger) == len(allowed):
-            raise
-        hours = "hour" if facts.unread_hours == 1 else "hours"
-        raise _NoProposal(
-            f"{why} A smaller size waits until REPORT lines of every hour of the week with calls were read: "
-            f"{facts.unread_hours} {hours} are left (memory.max_log_scan_mb)."
-        ) from why
-
-
-def _candidate(
-    facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list[int], weight: float, *, safety: bool
-) -> _Candidate:
-    """Return the best size that is likely enough to be kept: a try is a burden on the calls that it gets."""
-    unlikely = ""
-    while True:
-        decision = _choose(facts, limits, now, allowed)
-        after_mb = decision.memory_mb
-        if after_mb == now.memory_mb:
-            raise _NoProposal(unlikely or f"No change needed: {decision.reason}")
-        failures = failures_of(facts, now)
-        if after_mb < now.memory_mb and failures.comes_near(decision.predicted[after_mb]):
-            unlikely = unlikely or failures.near_words(after_mb, decision.predicted[after_mb])
-            allowed = [mb for mb in allowed if mb != after_mb]
-            if not allowed:
-                raise _NoProposal(unlikely)
-            continue
-        bounds = bounds_of(facts, limits, now, after_mb, safety=safety)
-        outcome = outcome_of(decision, now, bounds, canary=weight > 0)
-        if outcome is not None and (safety or outcome.chance_kept >= limits.min_chance_kept):
-            return _Candidate(decision, bounds, outcome, weight)
-        unlikely = unlikely or _unlikely(decision, outcome, limits, bounds.most * now.durations.mean, weight)
-        allowed = [mb for mb in allowed if mb != after_mb]
-        if not allowed:
-            raise _NoProposal(unlikely)
-
-
-def _faster_candidate(
-    facts: FunctionFacts, limits: Memory, failures: Failures, allowed: list[int], weight: float
-) -> _Candidate:
-    """Return the smallest larger size that should make calls faster; raise the advice where none does.
-
-    It is kept only if it does: the price does not matter here, and the slowdown must be a gain."""
-    if failures.hang:
-        raise _NoProposal(failures.hang)
-    decision = _choose(facts, limits, failures.now, allowed)
-    after_mb = failures.larger(allowed, decision.predicted)
-    if after_mb is None:
-        raise _NoProposal(failures.no_help)
-    decision, bounds = replace(decision, memory_mb=after_mb), Bounds(limits.max_slowdown, HELPS)
-    found = outcome_of(decision, failures.now, bounds, canary=weight > 0)
-    if found is None or found.chance_kept < limits.min_chance_kept:
-        raise _NoProposal(failures.no_help)
-    return _Candidate(decision, bounds, found, weight)
-
-
-def failures_of(facts: FunctionFacts, now: SizeHistory) -> Failures:
-    """Return what the calls of the current code tell of timeouts and memory."""
-    timeout_s = facts.live.version.timeout_s
-    return Failures(facts.history.sizes, now, None if timeout_s is None else timeout_s * 1000)
-
-
-def _unlikely(
-    decision: memory_model.MemoryDecision,
-    outcome: TrialOutcome | None,
-    limits: Memory,
-    most_ms: float,
-    weight: float,
-) -> str:
-    after_mb = decision.memory_mb
-    if not weight:
-        return (
-            f"{after_mb} MB is expected to take {figure(decision.predicted[after_mb].estimate)} ms, and "
-            f"{figure(most_ms)} ms is the limit; without a canary it is not tried."
-        )
-    return (
-        f"{after_mb} MB is {outcome.chance_kept if outcome else 0.0:.0%} likely to be kept; "
-        f"{limits.min_chance_kept:.0%} is needed for a try (memory.min_chance_kept)."
-    )
-
-
 def _require_calls(facts: FunctionFacts, limits: Memory, now: SizeHistory, weight: float) -> None:
     """Raise where a canary would get too few calls to be judged: it would only be rolled back."""
     if not weight or facts.calls_day is None:
@@ -293,45 +173,16 @@ def _require_calls(facts: FunctionFacts, limits: Memory, now: SizeHistory, weigh
     longest = max(limits.watch_minutes[-1], limits.longest_watch_hours * 60)
     expected_calls = facts.calls_day * weight * longest / _DAY_MINUTES
     if expected_calls < needed:
-        raise _NoProposal(
+        raise NoProposal(
             f"A canary would get about {expected_calls:.0f} calls during its observation, and {needed:.0f} are needed "
             f"to judge it; raise memory.canary_weight or memory.longest_watch_hours."
         )
 
 
-def _choose(facts: FunctionFacts, limits: Memory, now: SizeHistory, allowed: list[int]) -> memory_model.MemoryDecision:
-    used_mb = facts.history.max_memory_used_mb
-    if not allowed:
-        raise _NoProposal(
-            f"No size that the policy allows within one step reaches the required {used_mb * limits.headroom:.0f} MB "
-            f"({limits.headroom:g} x the peak usage of {used_mb} MB); see memory.sizes_mb, memory.ceiling_mb and "
-            f"memory.max_step_ratio."
-        )
-    observed = observed_sizes(facts.history.sizes)
-    if _unpriced(facts):
-        # Only a size that safety demands gets here.
-        return memory_model.smallest(observed, allowed, earlier_sizes(facts.history))
-    goal, guarded = GOALS.get(limits.goal, ("cost", True))
-    decision = memory_model.choose(
-        observed,
-        facts.known_rates,
-        allowed,
-        now.memory_mb,
-        goal,
-        limits.max_slowdown if guarded else None,
-        max(0, _TRIES + 1 - len(observed)),
-        earlier_sizes(facts.history),
-        facts.live.version.storage_mb,
-    )
-    if now.memory_mb >= used_mb * limits.headroom:
-        return decision
-    return replace(decision, memory_mb=max(decision.memory_mb, allowed[0]))
-
-
 def _require_bill(facts: FunctionFacts, limits: Memory, before_usd: float) -> None:
     """Raise where no change could gain enough, because the whole bill is less."""
     if facts.calls_day is not None and before_usd <= limits.min_savings_usd_month:
-        raise _NoProposal(
+        raise NoProposal(
             f"No change needed: its calls cost ${before_usd:,.2f} a month, and a change must gain "
             f"${limits.min_savings_usd_month:,.2f} (memory.min_savings_usd_month)."
         )
@@ -340,7 +191,7 @@ def _require_bill(facts: FunctionFacts, limits: Memory, before_usd: float) -> No
 def _require_speed(limits: Memory, ratio: float) -> None:
     """Raise where calls would take too long."""
     if ratio > limits.max_slowdown:
-        raise _NoProposal(
+        raise NoProposal(
             f"The better size would make calls {ratio:.2f} times as long; {limits.max_slowdown:g} times is allowed "
             f"(memory.max_slowdown)."
         )
@@ -352,11 +203,11 @@ def _gain(facts: FunctionFacts, limits: Memory, ratio: float, bills: tuple[float
     gain = 1 - price_ratio * (ratio if limits.goal == "balanced" else 1.0)
     if gain < limits.min_gain and not is_needed:
         comes_to = f"save {gain:.1%}" if gain >= 0 else f"cost {-gain:.1%} more"
-        raise _NoProposal(
+        raise NoProposal(
             f"No change needed: the best size would {comes_to}; {limits.min_gain:.1%} is needed (memory.min_gain)."
         )
     if gain < least_gain(facts, limits, before_usd) and not is_needed:
-        raise _NoProposal(
+        raise NoProposal(
             f"No change needed: the best size would gain ${gain * before_usd:,.2f} a month; "
             f"${limits.min_savings_usd_month:,.2f} is needed (memory.min_savings_usd_month)."
         )
@@ -370,7 +221,7 @@ def _headroom_reason(used_mb: int, limits: Memory, before_mb: int, after_mb: int
     )
 
 
-def _reason(candidate: _Candidate, now: SizeHistory, usd_month: Interval | None) -> str:
+def _reason(candidate: Candidate, now: SizeHistory, usd_month: Interval | None) -> str:
     duration_ms = candidate.decision.predicted[candidate.after_mb]
     share = f"{candidate.weight:.0%} of" if candidate.weight else "all"
     facts = [
