@@ -4,13 +4,13 @@ UV     := .build/uv/bin/uv
 BIN    := .venv/bin
 
 # Each tool has its own environment, because the tools pin versions of botocore that the project does not share.
-TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed .build/faults/.installed
+TOOLS  := .build/sam/.installed .build/emulator/.installed .build/checkov/.installed .build/faults/.installed .build/audit/.installed
 READY  := .venv/.installed $(TOOLS)
 
 # The tests start hundreds of processes; if compiled files may not be kept, each process compiles all its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test test-fast test-strict test-upgrade test-weeks check lint types rooms prose template lock requirements mysql sam-local architecture pictures clean
+.PHONY: setup demo test test-fast test-strict test-upgrade test-weeks check lint types rooms prose template lock requirements mysql sam-local sbom audit architecture pictures clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -64,7 +64,7 @@ template: $(READY)
 
 # Rewrites the lock files with versions and hashes, and without addresses; the Lambdas get the tested versions.
 lock: $(UV)
-	for name in bootstrap dev sam emulator checkov faults runtime; do \
+	for name in bootstrap dev sam emulator checkov faults audit runtime; do \
 	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.13 \
 	    requirements/$$name.in --output-file requirements/$$name.lock || exit 1; done
 	$(MAKE) requirements
@@ -101,6 +101,14 @@ mysql: .build/mysql/.installed
 # Invokes every function with its event in a container. Needs root and the packages that docs/development.md names.
 sam-local: .venv/.installed .build/sam/.installed .build/emulator/.installed
 	$(BIN)/python -m local_account.sam_local
+
+# Writes a bill of materials (CycloneDX) for the layer and each function into .artifacts/sbom.
+sbom: .venv/.installed
+	$(BIN)/python -m sbom
+
+# Asks for known vulnerabilities of everything in the locks. Needs a network; fails if something could not be asked for.
+audit: .venv/.installed .build/audit/.installed
+	$(BIN)/python -m audit
 
 # Draws docs/architecture.svg again; a test fails if the file differs from the drawing.
 architecture: .venv/.installed

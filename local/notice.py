@@ -70,10 +70,10 @@ def _closure(names: Iterator[str] | list[str]) -> list[str]:
 
 
 def _line(name: str) -> str:
-    return f"  {name} {metadata.version(name)}: {_licence(name)}\n"
+    return f"  {name} {metadata.version(name)}: {licence(name)}\n"
 
 
-def _licence(name: str) -> str:
+def licence(name: str) -> str:
     """Return the licence that the distribution's metadata state."""
     own = metadata.metadata(name)
     if expression := own.get("License-Expression"):
