@@ -30,12 +30,18 @@ from optimizer.policy import (
     without_promises,
 )
 from optimizer.prices import LambdaPrices
-from optimizer.store import Documents, FunctionLook, NoSuchDocument, Proposals, read_remembered, write_looks
+from optimizer.store import (
+    Documents,
+    FunctionLook,
+    NoSuchDocument,
+    Proposals,
+    listed_event_sources,
+    read_remembered,
+    write_looks,
+)
 from optimizer.traffic import BatchHistories, environments_needed, forecast
 
 WEEK_HOURS = 7 * 24
-# Written by runs of warm-ups (warmups/event_sources.py).
-_EVENT_SOURCES = "history/warmups/event.sources.json"
 # Logs Insights runs 30 queries of an account at once, and people need some of them.
 _QUERIES_AT_ONCE = 5
 _UNREADABLE = (NoSuchAlias, NoSuchFunction, TagsUnreadable, ClientError)
@@ -214,10 +220,7 @@ class CapacityPlanner:
     def _event_sources(self) -> Mapping[str, Any]:
         """Return the queues and streams by what they call, read once; empty before the first run of warm-ups."""
         if "sources" not in self.listed:
-            try:
-                self.listed["sources"] = self.documents.read(_EVENT_SOURCES)["sources"]
-            except NoSuchDocument:
-                self.listed["sources"] = {}
+            self.listed["sources"] = listed_event_sources(self.documents) or {}
         return self.listed["sources"]
 
     def _before_change(self, facts: FunctionFacts, target: Mapping[str, Any], *, is_live: bool) -> LiveFunction:

@@ -19,6 +19,11 @@ __getattr__ = lazy_exports(
             "NoSuchRun",
             "Overtaken",
         ),
+        "event_sources": (
+            "EventSources",
+            "listed_event_sources",
+            "write_event_sources",
+        ),
         "index_builds": ("ActingRecords",),
         "looks": (
             "FunctionLook",

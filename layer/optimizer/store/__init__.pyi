@@ -5,6 +5,11 @@ from optimizer.store.account_prices import (
 )
 from optimizer.store.documents import Documents as Documents, NoSuchDocument as NoSuchDocument
 from optimizer.store.errors import NoSuchChange as NoSuchChange, NoSuchRun as NoSuchRun, Overtaken as Overtaken
+from optimizer.store.event_sources import (
+    EventSources as EventSources,
+    listed_event_sources as listed_event_sources,
+    write_event_sources as write_event_sources,
+)
 from optimizer.store.index_builds import ActingRecords as ActingRecords
 from optimizer.store.looks import (
     FunctionLook as FunctionLook,

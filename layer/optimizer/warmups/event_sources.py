@@ -1,33 +1,27 @@
 """Queues and streams that call functions: nobody waits for the cold starts of their consumers."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from optimizer.aws import LambdaClient
-from optimizer.store import Documents, NoSuchDocument
+from optimizer.store import Documents, EventSources, listed_event_sources, write_event_sources
 
-# No function's name has a dot, so this is no document of a function.
-_KEY = "history/warmups/event.sources.json"
 _OFF = frozenset({"Disabled", "Disabling", "Deleting"})
 
 
-def event_sources_of_run(lambda_: "LambdaClient", documents: Documents, run_id: str) -> Mapping[str, Sequence[str]]:
+def event_sources_of_run(lambda_: "LambdaClient", documents: Documents, run_id: str) -> EventSources:
     """Return what `read_event_sources` does, as a batch of this run listed it, or list it for the batches to come.
 
     The listing grows with the account, and so does the number of batches: one listing for each would take a share of
     Lambda's quota that grows with their product."""
-    try:
-        listed = documents.read(_KEY)
-    except NoSuchDocument:
-        listed = {}
-    if listed.get("run_id") != run_id:
-        listed = {"run_id": run_id, "sources": read_event_sources(lambda_)}
-        documents.write(_KEY, listed)
-    sources: Mapping[str, Sequence[str]] = listed["sources"]
-    return sources
+    listed = listed_event_sources(documents, run_id)
+    if listed is None:
+        listed = read_event_sources(lambda_)
+        write_event_sources(documents, run_id, listed)
+    return listed
 
 
-def read_event_sources(lambda_: "LambdaClient") -> Mapping[str, Sequence[str]]:
+def read_event_sources(lambda_: "LambdaClient") -> EventSources:
     """Return the queues and streams by the ARN that they call, which ends with an alias or version where it has one.
 
     One listing of the account answers for all functions; those that are switched off are left out."""
@@ -39,7 +33,7 @@ def read_event_sources(lambda_: "LambdaClient") -> Mapping[str, Sequence[str]]:
     return found
 
 
-def why_nobody_waits(sources: Mapping[str, Sequence[str]], function_arn: str, qualifiers: Sequence[str]) -> str:
+def why_nobody_waits(sources: EventSources, function_arn: str, qualifiers: Sequence[str]) -> str:
     """Return why nobody waits for the function behind these qualifiers (alias and version); empty if people may."""
     called_by = [source for qualifier in qualifiers for source in sources.get(f"{function_arn}:{qualifier}", ())]
     if not called_by:

@@ -48,7 +48,7 @@ MORE_STATEMENTS = 1.12
 # off; a ping asks who waits, and looks at the version behind the alias; a plan of TTLs weighs every TTL by its cost and
 # checks the records of clients one by one.
 MORE_STATEMENTS_OF = {
-    "plan_warmups": 1.4,
+    "plan_warmups": 1.41,
     "plan_cache_ttls": 1.18,
     "warm_function": 1.19,
     "change_warmups": 1.18,

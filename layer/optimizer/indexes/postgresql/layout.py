@@ -36,7 +36,8 @@ class Entries:
 
 def fresh_pages(index: Index, block_bytes: int) -> float | None:
     """Return the pages of the index after a rebuild, or None if statistics cannot tell: it is not a btree, rows or
-    widths are unknown, too few rows of a partial index were sampled, or for a reason of `why_not_estimated`."""
+    widths are unknown, too few rows of a partial index were sampled, its predicate selects what the statistics of the
+    table do not tell apart, the table has grown since it was counted, or char(n) may or may not share entries."""
     rows = index.rows
     if index.method != "btree" or index.is_partitioned or rows is None:
         return None
@@ -44,9 +45,10 @@ def fresh_pages(index: Index, block_bytes: int) -> float | None:
         return 1.0
     if any(part.fixed_bytes is None and part.average_bytes is None for part in index.statistics):
         return None
-    if why_not_estimated(index):
+    selected = _of_predicate(index)
+    if _is_unclear(index, selected):
         return None
-    index = _of_predicate(index) or index
+    index = selected or index
     fillfactor = int(index.options.get("fillfactor", 90))
     entries = list(_entries(index, rows, block_bytes))
     count = sum(entry.count for entry in entries)
@@ -60,19 +62,18 @@ def fresh_pages(index: Index, block_bytes: int) -> float | None:
     return pages if is_sure else None
 
 
-def why_not_estimated(index: Index) -> str:
-    """Return why statistics cannot tell the size of the index after a rebuild; empty if they can."""
+def _is_unclear(index: Index, selected: Index | None) -> bool:
+    """Return whether statistics cannot tell the size after a rebuild. selected: with those of its predicate's rows."""
     shares = bool(index.deduplicates) and not index.is_unique
+    # Whether the server stores equal values of char(n) once depends on its build.
     if shares and any((key.opclass or "").endswith(("bpchar_ops", "bpchar_pattern_ops")) for key in index.keys):
-        return "whether the server stores equal values of char(n) once depends on its build"
+        return True
     # Unknown where the table was never counted; `rows` is then unknown as well.
     if index.table_growth is not None and index.table_growth > _MOST_GROWTH:
-        return "the table has grown since its rows were counted"
-    if index.predicate is not None and _of_predicate(index) is None:
-        fixed = all(part.fixed_bytes is not None and not part.null_fraction for part in index.statistics)
-        if shares or not fixed:
-            return "its predicate selects values that the statistics of the whole table do not tell apart"
-    return ""
+        return True
+    # The statistics of the whole table do not tell apart what a predicate selects.
+    fixed = all(part.fixed_bytes is not None and not part.null_fraction for part in index.statistics)
+    return index.predicate is not None and selected is None and (shares or not fixed)
 
 
 def _rows_error(index: Index) -> float:
