@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from optimizer_cache import Bounds, Cache, Namespace
-from optimizer_cache.ttl_parameter import Fetch, TtlParameter
+from optimizer_cache.ttl_parameter import Fetch, TtlParameter, Ttls
 
 # Longer than any test; the entries that a killed test leaves behind expire by themselves.
 _REAL_TTL_S = 3600
 _PAYLOAD = 200
+_LONGEST_READING_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,17 @@ class Line:
     text: str
 
 
+class TraceTimeTtls(TtlParameter):
+    """The TTLs of a process whose hours pass in seconds: it waits for each reading, which would take it hours."""
+
+    def ttls(self) -> Ttls:
+        """Return the TTLs in force, once a reading that is due has ended."""
+        super().ttls()
+        if self._reading is not None:
+            self._reading.join(_LONGEST_READING_S)
+        return self.current
+
+
 class Application:
     """A team's function at work: one process that reads through the client library."""
 
@@ -139,7 +151,7 @@ class Application:
             clock=self.clock,
         )
         # Between two reads of the parameter the library waits by the process' clock, which is too slow here.
-        self._cache.parameter = TtlParameter(bounds, fetch, clock=self.clock)
+        self._cache.parameter = TraceTimeTtls(bounds, fetch, clock=self.clock)
 
     def run(self, trace: Sequence[Read]) -> Iterator[Line]:
         """Run the reads; yield the logged lines as they come."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from local_account.account import ROOT
 
 SAM = ROOT / ".build" / "sam" / "bin" / "sam"
-# The same program, which packs quickly.
-_QUICK = [str(SAM.with_name("python")), str(ROOT / "local" / "quick_sam.py")]
+# The same program with less work.
+QUICK = [str(SAM.with_name("python")), str(ROOT / "local" / "quick_sam.py")]
 _LAST_LINES = 6
 
 
@@ -35,7 +35,7 @@ def run_sam(variables: Mapping[str, str], folder: Path, arguments: Sequence[str]
     }
     environment = inherited | dict(variables) | own
     done = subprocess.run(
-        [*_QUICK, *arguments], cwd=folder, env=environment, text=True, capture_output=True, check=False, input=answers
+        [*QUICK, *arguments], cwd=folder, env=environment, text=True, capture_output=True, check=False, input=answers
     )
     if done.returncode:
         output = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local_account.account import ROOT
-from local_account.sam_cli import SAM
+from local_account.sam_cli import QUICK, SAM
 
 _LONGEST_S = 600
 
@@ -48,9 +48,20 @@ class Answer:
         return bool(self.line.strip()) and "\n" not in self.line.strip()
 
 
-def invoke(logical_id: str, event: Path, template: Path, env_vars: Path, environment: Mapping[str, str]) -> Answer:
-    """Invoke a function of a built template in a container; raise NotReached."""
-    done = _run(logical_id, event, template, environment, ["--env-vars", str(env_vars)])
+def invoke(
+    logical_id: str,
+    event: Path,
+    template: Path,
+    env_vars: Path,
+    environment: Mapping[str, str],
+    *,
+    layers_are_built: bool = False,
+) -> Answer:
+    """Invoke a function of a built template in a container; raise NotReached.
+
+    `layers_are_built`: an earlier call has made the image with this layer, so this one does not make it again."""
+    options = ["--env-vars", str(env_vars)]
+    done = _run(logical_id, event, template, environment, options, layers_are_built=layers_are_built)
     return Answer.read(done.stdout)
 
 
@@ -64,13 +75,20 @@ def invoke_raw(logical_id: str, event: Path, template: Path, environment: Mappin
 
 
 def _run(
-    logical_id: str, event: Path, template: Path, environment: Mapping[str, str], options: list[str]
+    logical_id: str,
+    event: Path,
+    template: Path,
+    environment: Mapping[str, str],
+    options: list[str],
+    *,
+    layers_are_built: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    command = [str(SAM), "local", "invoke", logical_id, "--template", str(template), "--event", str(event)]
+    program, variables = (QUICK, {"SAM_LAYERS_ARE_BUILT": "1"}) if layers_are_built else ([str(SAM)], {})
+    command = [*program, "local", "invoke", logical_id, "--template", str(template), "--event", str(event)]
     done = subprocess.run(
         [*command, *options, "--skip-pull-image"],
         cwd=ROOT,
-        env={**environment, "SAM_CLI_TELEMETRY": "0"},
+        env={**environment, **variables, "SAM_CLI_TELEMETRY": "0"},
         capture_output=True,
         text=True,
         check=False,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from local_account.servers import redis_debian, valkey
@@ -25,6 +26,12 @@ def url(request, server):
     return server(request.param).url
 
 
+def in_a_loop(coroutine):
+    """Run in a thread of its own: after tests of pages, this one has a loop that never ends."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 def play(url, scene, **options):
     """Run `scene(cache)` in a loop of its own, on a cache with a prefix of its own."""
 
@@ -36,7 +43,7 @@ def play(url, scene, **options):
         finally:
             await client.aclose()
 
-    return asyncio.run(run())
+    return in_a_loop(run())
 
 
 class Origin:
@@ -148,7 +155,7 @@ def test_both_caches_read_what_the_other_stored(url):
         await client.aclose()
         return found
 
-    assert asyncio.run(run()) == "of the plain one"
+    assert in_a_loop(run()) == "of the plain one"
     assert plain.read("price", "b", lambda: "own") == "of the other"
 
 
