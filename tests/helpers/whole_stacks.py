@@ -80,7 +80,8 @@ class WholeStacks:
         while (found := self._described(name))["StackStatus"].endswith("_IN_PROGRESS"):
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
-        events = self.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+        events = [event for page in pages for event in page["StackEvents"]]
         reasons = [event.get("ResourceStatusReason", "") for event in events if "FAILED" in event["ResourceStatus"]]
         resources = self.cloudformation.describe_stack_resources(StackName=name)["StackResources"]
         return Stack(
