@@ -11,7 +11,7 @@ from optimizer_cache.core import CACHE_FAILED, Core, Namespace, Space
 from optimizer_cache.decorator import Cached, KeyOf, default_key
 from optimizer_cache.early import Entry
 from optimizer_cache.flights import Flight, Flights
-from optimizer_cache.ttl_parameter import Fetch
+from optimizer_cache.ttl_parameter import Fetch, TtlParameter
 
 FAILED = object()
 
@@ -70,9 +70,17 @@ class AsyncCache:
             metrics=metrics,
             clock=clock,
         )
-        self.parameter = self._core.parameter
         for space in self._core.spaces.values():
             space.flights = Flights(TaskFlight, _task)
+
+    @property
+    def parameter(self) -> TtlParameter:
+        """The TTLs in force, and how they are read."""
+        return self._core.parameter
+
+    @parameter.setter
+    def parameter(self, parameter: TtlParameter) -> None:
+        self._core.parameter = parameter
 
     async def read[V](self, namespace: str, key: str, load: Callable[[], Awaitable[V]]) -> V:
         """Return the value from the process, the cache, or `load`, and store a loaded value.

@@ -15,7 +15,7 @@ from optimizer_cache.decorator import Cached, KeyOf, default_key
 from optimizer_cache.early import Entry
 from optimizer_cache.flights import Flight
 from optimizer_cache.outage import Failure
-from optimizer_cache.ttl_parameter import Fetch
+from optimizer_cache.ttl_parameter import Fetch, TtlParameter
 
 FAILED = object()
 # After a failover the address of the primary leads to another server, which an open connection does not notice.
@@ -53,9 +53,17 @@ class Cache:
             metrics=metrics,
             clock=clock,
         )
-        self.parameter = self._core.parameter
         self._reconnect_from = 0.0
         self._following = threading.Lock()
+
+    @property
+    def parameter(self) -> TtlParameter:
+        """The TTLs in force, and how they are read."""
+        return self._core.parameter
+
+    @parameter.setter
+    def parameter(self, parameter: TtlParameter) -> None:
+        self._core.parameter = parameter
 
     def read[V](self, namespace: str, key: str, load: Callable[[], V]) -> V:
         """Return the value from the process, the cache, or `load`, and store a loaded value.

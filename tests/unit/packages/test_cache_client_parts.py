@@ -10,6 +10,8 @@ import time
 
 import pytest
 from hypothesis import given, strategies as st
+from local_account.cache_traffic import Memory, TraceTime
+from optimizer_cache import Cache, Namespace
 from optimizer_cache.early import Entry, ForeignValue, jittered_ms, recompute_early
 from optimizer_cache.measure import NamespaceMeasure, fingerprint, lines
 from optimizer_cache.sketch import SpaceSaving
@@ -118,6 +120,17 @@ def test_parameter_is_read_once_in_its_poll_interval():
             time.sleep(0.0001)
         clock.now += 1
     assert len(reads) == 1
+
+
+def test_parameter_that_is_given_to_a_cache_is_in_force():
+    """An application on a clock of its own brings how TTLs are read."""
+    clock = Clock()
+    spaces = {"price": Namespace(Bounds(60, 5, 900), encode=str.encode, decode=bytes.decode)}
+    cache = Cache(TraceTime(Memory(), clock), spaces, clock=clock)
+    cache.parameter = TtlParameter({"price": Bounds(120, 5, 900)})
+    assert cache.read("price", "k", lambda: "v") == "v"
+    counts, _ = map(json.loads, cache.flush(0.0))
+    assert counts["TtlSeconds"] == 120
 
 
 def test_compiled_in_ttls_hold_without_a_parameter():
