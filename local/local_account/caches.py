@@ -130,13 +130,13 @@ class TeamCaches:
     def _port(self) -> int:
         return int(self._server.port or 0)
 
-    def policy(self) -> dict[str, Any]:
+    def policy(self, watch_minutes: int = 150) -> dict[str, Any]:
         """Return the part of a policy for these caches.
 
-        Its observation is long enough to play the traffic after a change.
+        `watch_minutes`, scaled as the account's waits are, must be long enough to play the traffic after a change.
         """
         caches = [cache.policy(self.endpoint) for cache in self._caches]
-        return {"caches": caches, "observe_hours": HISTORY_S / 3600, "watch_minutes": 150}
+        return {"caches": caches, "observe_hours": HISTORY_S / 3600, "watch_minutes": watch_minutes}
 
     def published(self) -> dict[str, dict[str, Any]]:
         """Return the TTLs in force, by cache; a cache that never published any is left out."""
