@@ -1,6 +1,6 @@
 """Messages to people and to programs, and events on the bus, each sent once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -86,26 +86,37 @@ def publish_once(
     The publication is recorded before and after. If the Lambda dies between the topic's acceptance and the second
     record, all are sent again: twice is better than never.
     """
-    known = store.start_publication(about, now)
-    if known.message_id:
-        return known.message_id
-    document = message.for_programs()
-    if event:
-        channels.to_the_bus(message, document, now)
-    told = [channels.to_programs(message, document), *([channels.to_people(message)] if mail else [])]
-    message_id = next((one for one in told if one), _UNSENT)
-    store.end_publication(about, message_id)
-    return message_id
+
+    def send() -> str:
+        document = message.for_programs()
+        if event:
+            channels.to_the_bus(message, document, now)
+        told = [channels.to_programs(message, document), *([channels.to_people(message)] if mail else [])]
+        return next((one for one in told if one), _UNSENT)
+
+    return _once(store, about, now, send)
 
 
 def put_event_once(channels: Channels, store: RunStore, about: str, message: Message, now: datetime) -> None:
     """Put the event of a message on the bus, once."""
-    if not store.start_publication(about, now).message_id:
+
+    def send() -> str:
         channels.to_the_bus(message, message.for_programs(), now)
-        store.end_publication(about, _EVENT)
+        return _EVENT
+
+    _once(store, about, now, send)
 
 
 def mail_once(channels: Channels, store: RunStore, about: str, message: Message, now: datetime) -> None:
     """Publish a message for people alone, once."""
-    if not store.start_publication(about, now).message_id:
-        store.end_publication(about, channels.to_people(message))
+    _once(store, about, now, lambda: channels.to_people(message))
+
+
+def _once(store: RunStore, about: str, now: datetime, send: Callable[[], str]) -> str:
+    """Send what has not been sent yet; return what `send` returned: the message's id, or what stands for it."""
+    known = store.start_publication(about, now)
+    if known.message_id:
+        return known.message_id
+    message_id = send()
+    store.end_publication(about, message_id)
+    return message_id
