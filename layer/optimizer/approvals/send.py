@@ -7,7 +7,7 @@ from optimizer.approvals.links import ApprovalLink
 from optimizer.approvals.message import approval_message, unreached_message
 from optimizer.approvals.topics import NO_TOPIC, topic_of, unreached
 from optimizer.aws import LinkSigner
-from optimizer.core import ANYONE, Approval
+from optimizer.core import ANYONE, Approval, StoredChange
 from optimizer.report import Channels, mail_once, publish_once, put_event_once
 from optimizer.store import RunStore
 
@@ -40,18 +40,18 @@ class RequestSender:
             message = approval_message(approval, ANYONE, "", changes, self.stack)
             put_event_once(self.channels, self.store, f"{self._about(approval, '')}#EVENT", message, approval.asked_at)
         for approver in approvers:
-            self._send(approval, approver, has_topic=lost.get(approver) != NO_TOPIC)
+            self._send(approval, approver, changes, has_topic=lost.get(approver) != NO_TOPIC)
         if lost:
             message = unreached_message(approval, lost, changes, self.stack)
             mail_once(self.channels, self.store, self._about(approval, ""), message, approval.asked_at)
 
-    def _send(self, approval: Approval, approver: str, *, has_topic: bool) -> None:
+    def _send(self, approval: Approval, approver: str, changes: Sequence[StoredChange], *, has_topic: bool) -> None:
         link = ApprovalLink(approval.run_id, approver, approval.expires_at, approval.digest)
         url = link.url(self.base_url, self.signer.sign(link)) if has_topic and self.base_url else ""
         channels = self.channels
         if approver != ANYONE:
             channels = channels.of_one_approver(topic_of(self.topics, approver))
-        message = approval_message(approval, approver, url, self.store.changes(approval.changes), self.stack)
+        message = approval_message(approval, approver, url, changes, self.stack)
         about = self._about(approval, approver)
         publish_once(channels, self.store, about, message, approval.asked_at, mail=has_topic, event=False)
 
