@@ -7,6 +7,7 @@ licence are read from the metadata of the distributions that the tests run with.
 import re
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -46,10 +47,21 @@ def document() -> str:
     )
 
 
+def artefacts() -> dict[str, Path]:
+    """Return the requirements.txt of the layer and of each function, by name."""
+    functions = {path.parent.name: path for path in sorted(ROOT.glob("functions/*/requirements.txt"))}
+    return {"layer": ROOT / "layer" / "requirements.txt", **functions}
+
+
+def pinned(requirements: str) -> list[tuple[str, str]]:
+    """Return the name and version of each distribution that a requirements.txt names."""
+    return _PINNED.findall(requirements)
+
+
 def _shipped() -> Iterator[str]:
     """Yield each distribution that the layer or a function names."""
-    for path in (ROOT / "layer" / "requirements.txt", *sorted(ROOT.glob("functions/*/requirements.txt"))):
-        for name, version in _PINNED.findall(path.read_text()):
+    for path in artefacts().values():
+        for name, version in pinned(path.read_text()):
             if metadata.version(name) != version:
                 found = f"{name} {version}, the tests run with {metadata.version(name)}"
                 raise DifferentVersion(f"{path.relative_to(ROOT)} ships {found}")

@@ -5,25 +5,21 @@ of the distributions that the tests run with. Two runs on the same sources write
 """
 
 import json
-import re
 from importlib import metadata
-from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
+from check_build import locked_hashes
 from cyclonedx.contrib.hash.factories import HashTypeFactory
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
-from notice import licence
+from notice import artefacts, licence, pinned
 from packageurl import PackageURL
+from packaging.utils import canonicalize_name
 from shipped_template import ROOT
 
 FOLDER = ROOT / ".artifacts" / "sbom"
-_PINNED = re.compile(
-    r"^(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^\s;\\]+)(?P<hashes>(?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE
-)
-_HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 
 
 class NoHash(ValueError):
@@ -34,20 +30,16 @@ class NoLicence(ValueError):
     """The metadata of a distribution state no licence."""
 
 
-def artefacts() -> dict[str, Path]:
-    """Return the requirements.txt of the layer and of each function, by name."""
-    functions = {path.parent.name: path for path in sorted(ROOT.glob("functions/*/requirements.txt"))}
-    return {"layer": ROOT / "layer" / "requirements.txt", **functions}
-
-
 def bill_of_materials(name: str, requirements: str) -> Bom:
     """Return the bill of materials of an artefact from the text of its requirements.txt. Raises NoHash, NoLicence."""
     bom = Bom(serial_number=uuid5(NAMESPACE_URL, f"{name}\n{requirements}"))
     version = metadata.version("serverless-optimizer")
     artefact = Component(name=name, version=version, type=ComponentType.APPLICATION, bom_ref=name)
     bom.metadata.component = artefact
-    for found in _PINNED.finditer(requirements):
-        bom.components.add(_component(found["name"], found["version"], _HASH.findall(found["hashes"])))
+    hashes = locked_hashes(requirements)
+    for distribution, locked in pinned(requirements):
+        digests = hashes.get((canonicalize_name(distribution), locked), frozenset())
+        bom.components.add(_component(distribution, locked, digests))
     bom.register_dependency(artefact, bom.components)
     return bom
 
@@ -60,8 +52,8 @@ def as_json(bom: Bom) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _component(name: str, version: str, hashes: list[str]) -> Component:
-    if not hashes:
+def _component(name: str, version: str, digests: frozenset[str]) -> Component:
+    if not digests:
         raise NoHash(f"{name} {version} has no hash")
     stated = licence(name)
     if not stated:
@@ -74,7 +66,7 @@ def _component(name: str, version: str, hashes: list[str]) -> Component:
         bom_ref=purl.to_string(),
         purl=purl,
         licenses=[LicenseFactory().make_from_string(stated)],
-        hashes=[HashTypeFactory().from_composite_str(one) for one in hashes],
+        hashes=[HashTypeFactory().from_composite_str(f"sha256:{one}") for one in digests],
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import audit
 import pytest
 import sbom
+from notice import artefacts
 from packaging.utils import canonicalize_name
 
 HASH = "sha256:" + "0" * 64
@@ -33,10 +34,10 @@ PLANTED = {
 }
 
 
-@pytest.mark.parametrize("name", sbom.artefacts())
+@pytest.mark.parametrize("name", artefacts())
 def test_bill_of_materials_names_what_is_installed(name: str) -> None:
     """Every distribution of the requirements.txt, in the version that the tests run with, with hashes and a licence."""
-    text = sbom.artefacts()[name].read_text()
+    text = artefacts()[name].read_text()
     document = json.loads(sbom.as_json(sbom.bill_of_materials(name, text)))
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
     found = {one["name"]: one for one in document.get("components", ())}
@@ -52,7 +53,7 @@ def test_bill_of_materials_names_what_is_installed(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("redis==6.0.0\n", sbom.NoHash), (f"optimizer==1 --hash={HASH}\n", metadata.PackageNotFoundError)],
+    [("redis==6.0.0\n", sbom.NoHash), (f"optimizer==1 \\\n    --hash={HASH}\n", metadata.PackageNotFoundError)],
 )
 def test_what_cannot_be_told_is_an_error(text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
