@@ -23,21 +23,23 @@ _RULES: tuple[Callable[[Signals, AdviceLimits], Advice | None], ...] = (
 )
 
 
-def advise(name: str, signals: Signals, limits: AdviceLimits, *, nobody_waits: bool = False) -> tuple[Advice, ...]:
+def advise(
+    name: str, signals: Signals, limits: AdviceLimits, nobody_waits: Callable[[], bool] = lambda: False
+) -> tuple[Advice, ...]:
     """Return the advice on a function, the most urgent first; empty for a healthy one.
 
-    name: of the function, which the policy may leave out. nobody_waits: a queue or stream calls it, whose reservation
-    holds it back on purpose.
+    name: of the function, which the policy may leave out. nobody_waits: tells if a queue or stream calls it,
+    whose reservation holds it back on purpose; asked only where that matters, because few functions are worth it.
     """
     if not limits.has_advice(name):
         return ()
     found = {advice.subject: advice for rule in _RULES if (advice := rule(signals, limits)) is not None}
-    return tuple(_without_repeats(found, nobody_waits=nobody_waits))
+    return tuple(_without_repeats(found, nobody_waits))
 
 
-def _without_repeats(found: dict[Subject, Advice], *, nobody_waits: bool) -> Iterator[Advice]:
+def _without_repeats(found: dict[Subject, Advice], nobody_waits: Callable[[], bool]) -> Iterator[Advice]:
     for subject, advice in found.items():
-        if subject is Subject.CONCURRENCY and (nobody_waits or Subject.THROTTLES in found):
+        if subject is Subject.CONCURRENCY and (Subject.THROTTLES in found or nobody_waits()):
             continue
         failing = found.get(Subject.ERRORS)
         if subject is Subject.TIMEOUTS and failing is not None and failing.evidence["cause"] == TIMEOUTS:

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.advice import Advice, Subject, advise
+from optimizer.advice import Advice, advise
 from optimizer.aws import at_once
 from optimizer.capacity import provisioned
 from optimizer.capacity.function_facts import FunctionFacts, Proposal
@@ -193,11 +193,7 @@ class CapacityPlanner:
             return ()
         name = target["function_name"]
         own = settings_of_function(self.policy, name, target.get("tags") or {})
-        found = advise(name, facts.signals, self.policy.advice)
-        if any(advice.subject is Subject.CONCURRENCY for advice in found):
-            # Few functions are worth reading the list of queues and streams.
-            is_consumer = self._nobody_waits(own, target, facts.live)
-            found = advise(name, facts.signals, self.policy.advice, nobody_waits=is_consumer)
+        found = advise(name, facts.signals, self.policy.advice, lambda: self._nobody_waits(own, target, facts.live))
         goal = self.policy.advice.goal_of(name, target.get("tags") or {})
         if goal is None or facts.need is None or not self.policy.advice.has_advice(name):
             return found

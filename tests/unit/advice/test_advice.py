@@ -217,7 +217,7 @@ def test_reservation_that_is_nearly_reached_is_advice() -> None:
 def test_reservation_of_a_consumer_is_meant_to_hold_it_back() -> None:
     function = steady()
     function.concurrency[:] = 20
-    assert advise("orders", function.signals(reserved=20), LIMITS, nobody_waits=True) == ()
+    assert advise("orders", function.signals(reserved=20), LIMITS, nobody_waits=lambda: True) == ()
 
 
 def test_excluded_function_gets_no_advice() -> None:
