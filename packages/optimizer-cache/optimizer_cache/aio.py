@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from optimizer_cache.clients import wait_of
 from optimizer_cache.core import CACHE_FAILED, Core, Namespace, Space
-from optimizer_cache.decorator import Cached, KeyOf, default_key
+from optimizer_cache.decorator import Cached, KeyOf, decorator
 from optimizer_cache.early import Entry
 from optimizer_cache.flights import Flight, Flights
 from optimizer_cache.ttl_parameter import Fetch, TtlParameter
@@ -164,15 +164,8 @@ class AsyncCache:
     ) -> Callable[[Callable[P, Awaitable[V]]], "Cached[P, Awaitable[V]]"]:
         """Decorate a coroutine function so that its results are read through the cache, as `Cache.cached` does."""
         self._core.space(namespace)
-        key_of = key or default_key
-
-        def decorate(function: Callable[P, Awaitable[V]]) -> "Cached[P, Awaitable[V]]":
-            def read(name: str, load: Callable[[], Awaitable[V]]) -> Awaitable[V]:
-                return self.read(namespace, name, load)
-
-            return Cached(function, key_of, read, lambda name: self.forget(namespace, name))
-
-        return decorate
+        read: Callable[[str, str, Callable[[], Awaitable[V]]], Awaitable[V]] = self.read
+        return decorator(read, self.forget, namespace, key)
 
     def flush(self, every_s: float = 60.0) -> list[str]:
         """Return lines for the log, as `Cache.flush` does."""

@@ -11,7 +11,7 @@ import redis
 
 from optimizer_cache.clients import cluster_of, wait_of
 from optimizer_cache.core import CACHE_FAILED, Core, Namespace, Space
-from optimizer_cache.decorator import Cached, KeyOf, default_key
+from optimizer_cache.decorator import Cached, KeyOf, decorator
 from optimizer_cache.early import Entry
 from optimizer_cache.flights import Flight
 from optimizer_cache.outage import Failure
@@ -148,15 +148,7 @@ class Cache:
         `key` makes the key of the arguments; by default they must be text, numbers, True, False or None.
         """
         self._core.space(namespace)
-        key_of = key or default_key
-
-        def decorate(function: Callable[P, V]) -> Cached[P, V]:
-            def read(name: str, load: Callable[[], V]) -> V:
-                return self.read(namespace, name, load)
-
-            return Cached(function, key_of, read, lambda name: self.forget(namespace, name))
-
-        return decorate
+        return decorator(self.read, self.forget, namespace, key)
 
     def read_ttls(self, wait_s: float = 1.0) -> bool:
         """Read the published TTLs now and wait up to `wait_s` for them; return True if they were read.

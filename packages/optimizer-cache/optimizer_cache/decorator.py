@@ -19,6 +19,18 @@ def default_key(*args: Any, **kwargs: Any) -> str:
     return ",".join([*map(repr, args), *(f"{name}={kwargs[name]!r}" for name in sorted(kwargs))])
 
 
+def decorator[**P, V](
+    read: Callable[[str, str, Callable[[], V]], V], forget: Callable[[str, str], Any], namespace: str, key: KeyOf | None
+) -> "Callable[[Callable[P, V]], Cached[P, V]]":
+    """Return what makes a function one that is read through `read` of a cache; of a coroutine function V is awaited."""
+
+    def decorate(function: Callable[P, V]) -> Cached[P, V]:
+        in_space = functools.partial(read, namespace), functools.partial(forget, namespace)
+        return Cached(function, key or default_key, *in_space)
+
+    return decorate
+
+
 class Cached[**P, V]:
     """A function whose results are read through a cache; `forget` drops the result of some arguments."""
 
